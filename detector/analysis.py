@@ -1,0 +1,215 @@
+"""The result of one analysis: one immutable value with one JSON schema.
+
+Everything later stages show (pages, reports, exports) is read from here; nothing
+is computed twice. Times are seconds from the first frame, ``pts * time_base``
+(computed with :class:`fractions.Fraction`, stored as the nearest float). Boxes are
+``[x0, y0, x1, y1]`` in pixels of the upright frame (rotation applied).
+
+The published schema, ``docs/analysis.schema.json``, is generated from these
+classes by ``python -m detector schema`` and a test keeps the two equal.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = "1.0"
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+Seconds = Annotated[float, Field(ge=0.0)]
+Box = tuple[float, float, float, float]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Value(BaseModel):
+    """Base of all parts of an analysis: frozen, closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Verdict(StrEnum):
+    """What the machine says of an exhibit. There is no "real"."""
+
+    MANIPULATED = "manipulated"
+    NOT_FOUND = "no manipulation found"
+    INCONCLUSIVE = "inconclusive"
+
+
+class MediaKind(StrEnum):
+    VIDEO = "video"
+    IMAGE = "image"
+
+
+class Media(Value):
+    """Facts about the exhibit, read from its bytes."""
+
+    file: str = Field(description="original file name, without folders")
+    bytes: int = Field(ge=0)
+    sha256: Sha256
+    kind: MediaKind
+    container: str = Field(description="format name as FFmpeg gives it")
+    codec: str
+    width: int = Field(gt=0, description="pixels of the upright frame")
+    height: int = Field(gt=0, description="pixels of the upright frame")
+    rotation: int = Field(description="degrees clockwise applied to make frames upright")
+    time_base: str = Field(description="seconds per PTS tick, as a fraction such as 1/12800")
+    frame_rate: str | None = Field(description="average frame rate as a fraction, null for a still")
+    variable_frame_rate: bool
+    duration: Seconds = Field(description="last frame's end minus first frame's start; 0 for a still")
+    frames_decoded: int = Field(ge=0)
+    frames_undecodable: int = Field(ge=0, description="packets or frames the decoder refused")
+    has_sound: bool = Field(description="sound is present; Reelproof does not examine it")
+
+
+class Score(Value):
+    """One face in one sampled frame."""
+
+    time: Seconds
+    pts: int
+    track: int = Field(ge=0, description="which of the machine's tracks this face belongs to")
+    box: Box
+    usable: bool = Field(description="false: too small or too unsure to judge; then the rest is null")
+    logit: float | None = None
+    probability: Probability | None = Field(default=None, description="calibrated, this frame alone")
+    smoothed: Probability | None = Field(
+        default=None, description="after the sliding median along the track; what segments are cut from"
+    )
+
+
+class Person(Value):
+    """One or more tracks judged to be the same face."""
+
+    id: str = Field(pattern=r"^[A-Z]+$", description="A, B, C … in order of screen time")
+    median_box: Box
+    screen_time: Seconds = Field(description="sampled frames with this face, times the sampling interval")
+    tracks: tuple[int, ...]
+    usable_frames: int = Field(ge=0)
+    probability: Probability | None = Field(description="null when no frame of this person was usable")
+    scores: tuple[Score, ...]
+
+
+class HideAndRescore(Value):
+    """Does hiding what the map highlights change the score?
+
+    The hottest area covering ``area`` of the face is blurred and the face is scored
+    again; beside it, the mean over random areas of the same size.
+    """
+
+    area: Probability = Field(description="share of the face that was hidden")
+    probability: Probability = Field(description="before hiding")
+    hidden_highlight: Probability = Field(description="after hiding the hottest area")
+    hidden_random: Probability = Field(description="after hiding a random area, mean of several")
+    drop_highlight: float = Field(description="logit before minus logit after hiding the hottest area")
+    drop_random: float = Field(description="logit before minus mean logit after hiding random areas")
+
+
+class Peak(Value):
+    """A frame inside a segment whose smoothed score is a local maximum."""
+
+    time: Seconds
+    pts: int
+    probability: Probability
+    box: Box
+    frame: str | None = Field(description="PNG of the frame, relative to analysis.json; null if not kept")
+    overlay: str | None = Field(description="PNG of the frame with the heatmap, likewise")
+    heat: Probability = Field(description="hottest value of this map on the analysis's shared scale")
+    check: HideAndRescore
+
+
+class Segment(Value):
+    """An interval of one person's time flagged as manipulated."""
+
+    id: str = Field(description="person and number, such as A1")
+    person: str
+    start: Seconds
+    end: Seconds = Field(description="equal to start in a still image")
+    confidence: Probability = Field(description="calibrated, re-scored from the segment's own frames")
+    frames: int = Field(gt=0, description="sampled frames scored inside")
+    peaks: tuple[Peak, ...] = Field(max_length=3)
+
+
+class Span(Value):
+    """A stretch of time with a reason, such as one where no face was usable."""
+
+    start: Seconds
+    end: Seconds
+    reason: str
+
+
+class Coverage(Value):
+    """What was looked at and what was not."""
+
+    frames_sampled: int = Field(ge=0)
+    frames_with_face: int = Field(ge=0)
+    frames_with_usable_face: int = Field(ge=0)
+    faces_found: int = Field(ge=0, description="faces over all sampled frames")
+    faces_unusable: int = Field(ge=0)
+    cuts: tuple[Seconds, ...] = Field(description="times of scene cuts, at which tracks are broken")
+    not_examined: tuple[Span, ...]
+
+
+class Model(Value):
+    """Which network judged, and how well it was measured to judge."""
+
+    name: str
+    title: str
+    architecture: str
+    sha256: Sha256
+    temperature: float = Field(gt=0)
+    figures: dict[str, float] = Field(description="measured figures from the model card, by name")
+    domain: str = Field(description="what it was validated on, in words")
+    limits: tuple[str, ...]
+
+
+class Parameters(Value):
+    """Every setting that changes a result. Defaults are the shipped ones."""
+
+    sample_rate: float = Field(default=8.0, gt=0, le=120, description="sampled frames a second")
+    detection_threshold: float = Field(default=0.5, gt=0, lt=1, description="least CenterFace confidence")
+    detection_width: int = Field(default=640, ge=128, description="frames are searched at most this wide, px")
+    minimum_face: float = Field(default=48.0, ge=0, description="least face width judged, px of the upright frame")
+    median_window: float = Field(default=0.9, ge=0, description="sliding median, seconds")
+    enter_threshold: float = Field(default=0.7, gt=0, lt=1, description="smoothed probability that opens a segment")
+    exit_threshold: float = Field(default=0.5, gt=0, lt=1, description="smoothed probability that closes it")
+    merge_gap: float = Field(default=0.5, ge=0, description="segments nearer than this become one, seconds")
+    minimum_duration: float = Field(default=0.5, ge=0, description="shorter segments are dropped, seconds")
+    bridge_gap: float = Field(default=0.75, ge=0, description="a face lost for less keeps its track, seconds")
+    minimum_usable_frames: int = Field(default=8, ge=1, description="fewer usable frames in a video: inconclusive")
+    seed: int = 0
+
+
+class Software(Value):
+    reelproof: str
+    torch: str
+    device: str = Field(description="cpu or cuda, and the device's name")
+    created: str = Field(description="UTC, ISO 8601")
+
+
+class Analysis(Value):
+    """One run of one model over one exhibit."""
+
+    schema_version: str = SCHEMA_VERSION
+    verdict: Verdict
+    reason: str = Field(description="the verdict's reason in words")
+    probability: Probability | None = Field(
+        description="calibrated, that some face was manipulated; null when nothing could be judged"
+    )
+    segments: tuple[Segment, ...]
+    persons: tuple[Person, ...]
+    media: Media
+    model: Model
+    parameters: Parameters
+    coverage: Coverage
+    software: Software
+
+    def to_json(self) -> str:
+        """Text of ``analysis.json``: UTF-8, two-space indent, keys in schema order."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Analysis:
+        """Read what :meth:`to_json` wrote; raises ``pydantic.ValidationError`` on anything else."""
+        return cls.model_validate_json(text)

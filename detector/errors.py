@@ -1,0 +1,25 @@
+"""The errors a caller of the engine can meet, all under one root.
+
+Each message says what happened and what to do next; none needs a traceback to
+be understood.
+"""
+
+
+class ReelproofError(Exception):
+    """Root of every error Reelproof raises on purpose."""
+
+
+class MediaError(ReelproofError):
+    """The file cannot be read as a video or photo this program accepts."""
+
+
+class ModelError(ReelproofError):
+    """A model's weights or card are missing, damaged or do not fit together."""
+
+
+class ParameterError(ReelproofError):
+    """A setting is outside the range in which it means anything."""
+
+
+class Cancelled(ReelproofError):
+    """The caller's progress callback asked the analysis to stop."""

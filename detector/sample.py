@@ -1,0 +1,105 @@
+"""The demonstration clip: two people, one of them face-blended from second 3 to second 6.
+
+Made at set-up from two public-domain portraits found inside packages Reelproof depends
+on: Eileen Collins (scikit-image's ``astronaut``) and Grace Hopper (matplotlib's sample
+data), both photographs of the United States government. Each hangs in one half of the
+picture, filmed by a camera that shakes; from second 3 to second 6 Hopper's face is
+blended into Collins's. The recipe was fixed before the first network was trained and is
+not to be adjusted to what a network finds: it is the core test's known answer.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from detector.faces import FaceDetector, Image
+from detector.training.blending import align, generated, match_colour, outline
+
+FRAME_RATE = 25
+SECONDS = 9
+MANIPULATED = (3.0, 6.0)  # seconds, of the person on the left
+SIZE = (1280, 720)
+_SEED = 20261120
+_BIT_RATE = 1_800_000
+
+
+def portraits() -> tuple[Image, Image]:
+    """The two photographs, RGB: Eileen Collins, Grace Hopper."""
+    import matplotlib.cbook
+    import skimage.data
+
+    with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:
+        hopper = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR)
+    return skimage.data.astronaut(), cv2.cvtColor(hopper, cv2.COLOR_BGR2RGB)
+
+
+def swapped(image: Image, other: Image) -> Image:
+    """``image`` with the face of ``other`` blended in, as a simple face-swap program does it."""
+    detector = FaceDetector()
+    here, there = detector(image)[0].landmarks, detector(other)[0].landmarks
+    rng = np.random.default_rng(_SEED)
+    source = align(other, there, here, image.shape[:2])
+    mask = np.zeros(image.shape[:2], np.float32)
+    points = outline(here)
+    points = points.mean(axis=0) + 0.9 * (points - points.mean(axis=0))
+    cv2.fillPoly(mask, [cv2.convexHull(points).astype(np.int32)], 1.0)
+    mask = cv2.GaussianBlur(mask, (0, 0), 0.03 * float(np.ptp(points, axis=0).max()))
+    source = generated(match_colour(source, image, mask, 0.8), here, rng)
+    weight = mask[..., None]
+    return np.clip(source * weight + image * (1 - weight) + 0.5, 0, 255).astype(np.uint8)
+
+
+def make_sample(path: Path) -> None:
+    """Write the clip to ``path`` (mp4, H.264, 1280×720, 25 frames a second, 9 s)."""
+    collins, hopper = portraits()
+    blended = swapped(collins, hopper)
+    rng = np.random.default_rng(_SEED)
+    shake = _shake(rng)
+    grain = [_grain(rng) for _ in range(8)]
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=FRAME_RATE)
+        stream.width, stream.height = SIZE
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = Fraction(1, FRAME_RATE)
+        stream.bit_rate = _BIT_RATE
+        stream.options = {"preset": "veryfast"}
+        stream.codec_context.thread_count = 1  # the same bytes on any number of cores
+        for number in range(FRAME_RATE * SECONDS):
+            inside = MANIPULATED[0] <= number / FRAME_RATE < MANIPULATED[1]
+            left = _view(blended if inside else collins, (215, 222), 1.75, shake[number, 0])
+            right = _view(hopper, (256, 276), 1.4, shake[number, 1])
+            picture = cv2.convertScaleAbs(np.hstack([left, right]), alpha=1 + 0.02 * np.sin(number / 9))
+            picture = cv2.add(picture, grain[rng.integers(len(grain))], dtype=cv2.CV_8U)
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def _shake(rng: np.random.Generator) -> np.ndarray:
+    """Hand-held drift for both halves, (frames, 2, 4): x and y in px, degrees, log zoom."""
+    frames = FRAME_RATE * SECONDS
+    steps = rng.normal(0, 1, (frames + 40, 2, 4))
+    kernel = np.hanning(21) / np.hanning(21).sum()
+    smooth = np.apply_along_axis(lambda series: np.convolve(series, kernel, "same"), 0, steps)[20:-20]
+    return smooth * np.array([14.0, 10.0, 3.0, 0.05])
+
+
+def _grain(rng: np.random.Generator) -> np.ndarray:
+    """Sensor noise of one frame, (height, width, 3) int16, equal in the three channels."""
+    noise = rng.normal(0, 2.0, (SIZE[1], SIZE[0], 1)).round().astype(np.int16)
+    return np.repeat(noise, 3, axis=2)
+
+
+def _view(photo: Image, centre: tuple[int, int], zoom: float, drift: np.ndarray) -> Image:
+    """One half of the picture: ``photo`` around ``centre`` at ``zoom``, moved by ``drift``."""
+    width, height = SIZE[0] // 2, SIZE[1]
+    x, y, turn, log_zoom = map(float, drift)
+    matrix = cv2.getRotationMatrix2D(centre, turn, zoom * float(np.exp(log_zoom)))
+    matrix[:, 2] += np.array([width / 2 + x, height / 2 + y]) - centre
+    return cv2.warpAffine(photo, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
