@@ -1,7 +1,7 @@
 """The engine: from a file to an :class:`Analysis`. Usable with no web app.
 
-    from detector import analyze
-    analysis = analyze("clip.mp4")
+from detector import analyze
+analysis = analyze("clip.mp4")
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ classes by ``python -m detector schema`` and a test keeps the two equal.
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from typing import Annotated
 
@@ -170,14 +171,20 @@ class Parameters(Value):
     sample_rate: float = Field(default=8.0, gt=0, le=120, description="sampled frames a second")
     detection_threshold: float = Field(default=0.5, gt=0, lt=1, description="least CenterFace confidence")
     detection_width: int = Field(default=640, ge=128, description="frames are searched at most this wide, px")
-    minimum_face: float = Field(default=48.0, ge=0, description="least face width judged, px of the upright frame")
+    minimum_face: float = Field(
+        default=48.0, ge=0, description="least face width judged, px of the upright frame"
+    )
     median_window: float = Field(default=0.9, ge=0, description="sliding median, seconds")
-    enter_threshold: float = Field(default=0.7, gt=0, lt=1, description="smoothed probability that opens a segment")
+    enter_threshold: float = Field(
+        default=0.7, gt=0, lt=1, description="smoothed probability that opens a segment"
+    )
     exit_threshold: float = Field(default=0.5, gt=0, lt=1, description="smoothed probability that closes it")
     merge_gap: float = Field(default=0.5, ge=0, description="segments nearer than this become one, seconds")
     minimum_duration: float = Field(default=0.5, ge=0, description="shorter segments are dropped, seconds")
     bridge_gap: float = Field(default=0.75, ge=0, description="a face lost for less keeps its track, seconds")
-    minimum_usable_frames: int = Field(default=8, ge=1, description="fewer usable frames in a video: inconclusive")
+    minimum_usable_frames: int = Field(
+        default=8, ge=1, description="fewer usable frames in a video: inconclusive"
+    )
     seed: int = 0
 
 
@@ -213,3 +220,9 @@ class Analysis(Value):
     def from_json(cls, text: str | bytes) -> Analysis:
         """Read what :meth:`to_json` wrote; raises ``pydantic.ValidationError`` on anything else."""
         return cls.model_validate_json(text)
+
+
+def schema_text() -> str:
+    """The JSON schema (draft 2020-12) of ``analysis.json``, as published in ``docs/``."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Analysis.model_json_schema()}
+    return json.dumps(schema, indent=2) + "\n"

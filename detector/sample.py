@@ -33,8 +33,8 @@ def portraits() -> tuple[Image, Image]:
     import matplotlib.cbook
     import skimage.data
 
-    with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:
-        hopper = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR)
+    path = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+    hopper = cv2.imread(str(path), cv2.IMREAD_COLOR)
     return skimage.data.astronaut(), cv2.cvtColor(hopper, cv2.COLOR_BGR2RGB)
 
 
@@ -102,4 +102,6 @@ def _view(photo: Image, centre: tuple[int, int], zoom: float, drift: np.ndarray)
     x, y, turn, log_zoom = map(float, drift)
     matrix = cv2.getRotationMatrix2D(centre, turn, zoom * float(np.exp(log_zoom)))
     matrix[:, 2] += np.array([width / 2 + x, height / 2 + y]) - centre
-    return cv2.warpAffine(photo, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    return cv2.warpAffine(
+        photo, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+    )

@@ -94,7 +94,9 @@ def self_blend(image: Image, landmarks: Landmarks, rng: np.random.Generator) -> 
     if rng.random() < 0.35:
         source = generated(source, landmarks, rng)
     side = float(np.ptp(outline(landmarks), axis=0).max())
-    move = cv2.getRotationMatrix2D(tuple(map(float, landmarks.mean(axis=0))), rng.normal(0, 1.5), rng.uniform(0.95, 1.05))
+    move = cv2.getRotationMatrix2D(
+        tuple(map(float, landmarks.mean(axis=0))), rng.normal(0, 1.5), rng.uniform(0.95, 1.05)
+    )
     move[:, 2] += rng.uniform(-0.03, 0.03, 2) * side
     source = _warp(source, move, image.shape[:2])
     return _blended(source, target, face_mask(image.shape[:2], landmarks, rng), rng)
@@ -139,13 +141,17 @@ def generated(image: Image, landmarks: Landmarks, rng: np.random.Generator) -> I
     side = float(np.ptp(outline(landmarks), axis=0).max())
     scale = min(1.0, float(rng.uniform(48, 160)) / max(1.0, side))
     height, width = image.shape[:2]
-    small = cv2.resize(image, (max(8, round(width * scale)), max(8, round(height * scale))), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        image, (max(8, round(width * scale)), max(8, round(height * scale))), interpolation=cv2.INTER_AREA
+    )
     if rng.random() < 0.5:
         small = cv2.GaussianBlur(small, (0, 0), float(rng.uniform(0.4, 1.0)))
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
-def _blended(source: Image, target: Image, mask: Mask, rng: np.random.Generator, least: float = 0.25) -> Blend:
+def _blended(
+    source: Image, target: Image, mask: Mask, rng: np.random.Generator, least: float = 0.25
+) -> Blend:
     mask = mask * np.float32(rng.choice([v for v in (0.25, 0.5, 0.75, 1.0, 1.0, 1.0) if v >= least]))
     weight = mask[..., None]
     out = source.astype(np.float32) * weight + target.astype(np.float32) * (1 - weight)
@@ -184,5 +190,7 @@ def _resharpened(image: Image, rng: np.random.Generator) -> Image:
         return cv2.addWeighted(image, 1 + (amount := float(rng.uniform(0.2, 0.8))), soft, -amount, 0)
     height, width = image.shape[:2]
     scale = float(rng.uniform(0.3, 0.8))
-    small = cv2.resize(image, (max(8, int(width * scale)), max(8, int(height * scale))), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        image, (max(8, int(width * scale)), max(8, int(height * scale))), interpolation=cv2.INTER_AREA
+    )
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)

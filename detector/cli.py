@@ -1,0 +1,220 @@
+"""The engine from a shell. What is slow to import is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from detector.errors import ParameterError, ReelproofError
+
+if TYPE_CHECKING:
+    from detector.analysis import Analysis, Parameters
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status: 0 done, 1 some files not scored, 2 an error."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except ReelproofError as error:
+        print(f"reelproof: {error}", file=sys.stderr)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"reelproof: {where}{error.strerror or error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("reelproof: stopped", file=sys.stderr)
+        return 130
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m detector", description="Find manipulated faces in videos and photos."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    analyze = commands.add_parser("analyze", help="analyse one file and write its report")
+    analyze.add_argument("file", type=Path, metavar="FILE")
+    analyze.add_argument("--out", type=Path, metavar="DIR", help="folder for analysis, report and overlays")
+    analyze.add_argument(
+        "--format",
+        choices=["text", "json", "summary"],
+        default="text",
+        help="what to print: words, the whole analysis, or the compact form older tools use",
+    )
+    _add_engine_options(analyze)
+    analyze.set_defaults(run=_analyze)
+
+    score = commands.add_parser("score", help="print one line a file: verdict and probability")
+    score.add_argument("files", type=Path, nargs="+", metavar="FILE", help="video, photo, or zip of photos")
+    score.add_argument("--crops", action="store_true", help="each image is itself a crop of one face")
+    score.add_argument("--format", choices=["jsonl"], default="jsonl")
+    _add_engine_options(score)
+    score.set_defaults(run=_score)
+
+    sample = commands.add_parser("sample", help="make the demonstration clip")
+    sample.add_argument("file", type=Path, metavar="FILE")
+    sample.set_defaults(run=_sample)
+
+    schema = commands.add_parser("schema", help="print the JSON schema of analysis.json")
+    schema.set_defaults(run=_schema)
+
+    train = commands.add_parser("train", help="train a recipe and publish the model")
+    train.add_argument(
+        "config", type=Path, nargs="?", metavar="CONFIG", help="TOML recipe (default: the shipped)"
+    )
+    train.add_argument("--data", type=Path, required=True, metavar="DIR")
+    train.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="checkpoints and caches")
+    train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser("evaluate", help="measure a model: crops, clips, segments")
+    evaluate.add_argument("--data", type=Path, required=True, metavar="DIR")
+    evaluate.add_argument("--model", metavar="NAME|FILE")
+    evaluate.add_argument("--out", type=Path, default=Path("out/evaluation"), metavar="DIR")
+    evaluate.add_argument(
+        "--update-card", action="store_true", help="write the figures into the model's card"
+    )
+    evaluate.set_defaults(run=_evaluate)
+    return parser
+
+
+def _add_engine_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="NAME|FILE", help="a model in models/, or the path of one")
+    parser.add_argument("--sample-rate", type=float, metavar="N", help="sampled frames a second (default 8)")
+
+
+def _parameters(options: argparse.Namespace) -> Parameters:
+    from pydantic import ValidationError
+
+    from detector.analysis import Parameters
+
+    given = {} if options.sample_rate is None else {"sample_rate": options.sample_rate}
+    try:
+        return Parameters.model_validate(given)
+    except ValidationError as error:
+        raise ParameterError(f"--sample-rate: {error.errors()[0]['msg']}.") from None
+
+
+def _analyze(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    parameters = _parameters(options)
+    if options.out:
+        _prepare(options.out)
+    from detector.engine import analyze
+
+    # The bar goes to standard error and only to a terminal: what is printed stays readable by programs.
+    with tqdm(total=1.0, bar_format="{desc:28}{percentage:3.0f} % |{bar}| {elapsed}", disable=None) as bar:
+
+        def show(stage: str, fraction: float) -> None:
+            bar.set_description_str(stage, refresh=False)
+            bar.update(max(0.0, fraction - bar.n))
+
+        analysis = analyze(
+            options.file, parameters=parameters, model=options.model, images=options.out, progress=show
+        )
+    if options.out:
+        from reports import write_report
+
+        write_report(analysis, options.out)
+    if options.format == "json":
+        sys.stdout.write(analysis.to_json())
+    elif options.format == "summary":
+        print(json.dumps(summary(analysis), ensure_ascii=False))
+    else:
+        _print_words(analysis, options.out)
+    return 0
+
+
+def _prepare(folder: Path) -> None:
+    """Make room for a result: an empty folder, or one that holds nothing but an earlier result."""
+    if folder.is_dir() and os.listdir(folder):
+        manifest = folder / "manifest.json"
+        if not manifest.is_file():
+            raise ParameterError(f"{folder} is not empty and holds no earlier result. Name another folder.")
+        for overlay in (folder / "overlays").glob("*.png"):
+            overlay.unlink()
+        manifest.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _print_words(analysis: Analysis, out: Path | None) -> None:
+    from reports.words import timecode
+
+    print(f"{analysis.media.file}: {analysis.verdict}")
+    print(analysis.reason)
+    for segment in analysis.segments:
+        print(
+            f"  {segment.id}  person {segment.person}  {timecode(segment.start)} to {timecode(segment.end)}"
+            f"  probability {segment.confidence:.2f}"
+        )
+    if out:
+        print(f"Report: {out / 'report.pdf'}")
+
+
+def summary(analysis: Analysis) -> dict[str, object]:
+    """The compact form older tools use. ``video_is_fake`` is null when the analysis is inconclusive."""
+    from detector.analysis import Verdict
+
+    def clock(seconds: float) -> str:
+        return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
+
+    judged = analysis.verdict is not Verdict.INCONCLUSIVE
+    return {
+        "input_type": str(analysis.media.kind),
+        "video_is_fake": analysis.verdict is Verdict.MANIPULATED if judged else None,
+        "overall_confidence": analysis.probability,
+        "manipulated_segments": [
+            {"start_time": clock(s.start), "end_time": clock(s.end), "confidence": s.confidence}
+            for s in analysis.segments
+        ],
+    }
+
+
+def _score(options: argparse.Namespace) -> int:
+    from detector.batch import score_crops, score_files
+
+    parameters = _parameters(options)
+    failed = False
+    lines = (score_crops if options.crops else score_files)(options.files, options.model, parameters)
+    for line in lines:
+        failed = failed or "error" in line
+        print(json.dumps(line, ensure_ascii=False), flush=True)
+    return 1 if failed else 0
+
+
+def _sample(options: argparse.Namespace) -> int:
+    from detector.sample import make_sample
+
+    make_sample(options.file)
+    return 0
+
+
+def _schema(options: argparse.Namespace) -> int:
+    from detector.analysis import schema_text
+
+    sys.stdout.write(schema_text())
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from detector.training.config import SHIPPED, read_config
+    from detector.training.publish import publish
+    from detector.training.train import train
+
+    config = read_config(options.config or SHIPPED)
+    card = publish(config, train(config, options.data, options.out), options.data)
+    print(f"models/{card.name}: temperature {card.temperature}. Now measure it: make evaluate")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from detector.training.evaluate import evaluate
+
+    evaluate(options.model, options.data, options.out, options.update_card)
+    return 0

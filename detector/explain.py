@@ -1,0 +1,161 @@
+"""Why a peak frame scored as it did: Grad-CAM, and a check that the map tells the truth.
+
+Grad-CAM is that of Selvaraju et al. (2017), by the package ``grad-cam``. Its own scaling
+stretches every map from 0 to 1, so that a weak frame looks as hot as a strong one; here
+maps keep their values, and all maps of one analysis share one scale.
+
+The check is a deletion test: blur the hottest area covering 15 % of the face, score
+again, and compare with blurring areas of the same size and shape elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pytorch_grad_cam import GradCAM
+
+from detector.analysis import Box, HideAndRescore
+from detector.faces import Image, Square, cut
+from detector.scoring import Scorer
+
+HIDDEN_AREA = 0.15
+_RANDOM_AREAS = 8
+_WIDEST = 1280  # px; kept frames and overlays are scaled down to this
+_OPACITY = 0.75
+
+Heat = NDArray[np.float32]  # (size, size), not negative
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One peak frame's map in crop pixels, and its check."""
+
+    name: str
+    square: Square
+    box: Box
+    heat: Heat
+    check: HideAndRescore
+
+
+class _UnscaledGradCAM(GradCAM):
+    """Grad-CAM without the package's stretching of each map to its own range."""
+
+    def compute_cam_per_layer(
+        self, input_tensor: torch.Tensor, targets: list[object], eigen_smooth: bool
+    ) -> list[NDArray[np.float32]]:
+        (activations,), (gradients,) = (
+            self.activations_and_grads.activations,
+            self.activations_and_grads.gradients,
+        )
+        weights = gradients.mean(dim=(2, 3), keepdim=True)
+        return [torch.relu((weights * activations).sum(dim=1)).cpu().numpy()]
+
+    def aggregate_multi_layers(self, cam_per_target_layer: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+        return cam_per_target_layer[0]
+
+
+def heatmaps(scorer: Scorer, crops: list[Image]) -> list[Heat]:
+    """Grad-CAM of the logit for each crop, at the crop's size, in units of the logit's gradient."""
+    images = scorer.tensor(crops).requires_grad_(True)
+    with _UnscaledGradCAM(scorer.network, [scorer.network.cam_layer]) as cam:
+        maps = cam(images, targets=[lambda logit: logit] * len(crops))
+    size = crops[0].shape[0]
+    # Cubic interpolation of a 4×4 map overshoots below zero.
+    return [np.maximum(cv2.resize(m, (size, size), interpolation=cv2.INTER_CUBIC), 0) for m in maps]
+
+
+def hide_and_rescore(scorer: Scorer, crop: Image, heat: Heat, seed: int) -> HideAndRescore:
+    """Blur the hottest 15 % of ``crop``, and as a comparison the same shape moved to random places."""
+    size = crop.shape[0]
+    hottest = np.argsort(heat.ravel(), kind="stable")[-round(HIDDEN_AREA * size * size) :]
+    mask = np.zeros(size * size, np.float32)
+    mask[hottest] = 1
+    mask = mask.reshape(size, size)
+    rng = np.random.default_rng(seed)
+    # Rolling wraps round the edge, so each random area has exactly the same size.
+    moves = rng.integers(size // 8, size - size // 8, (_RANDOM_AREAS, 2))
+    elsewhere = [np.roll(mask, tuple(map(int, move)), axis=(0, 1)) for move in moves]
+    before, hidden, *others = scorer.logits([crop] + [_hidden(crop, m) for m in [mask, *elsewhere]])
+    return HideAndRescore(
+        area=float(mask.mean()),
+        probability=scorer.probability(before),
+        hidden_highlight=scorer.probability(hidden),
+        hidden_random=float(np.mean([scorer.probability(logit) for logit in others])),
+        drop_highlight=float(before - hidden),
+        drop_random=float(before - np.mean(others)),
+    )
+
+
+def explain(scorer: Scorer, image: Image, name: str, square: Square, box: Box, seed: int) -> Explained:
+    """Map and check of the face at ``square`` in ``image`` (RGB, upright)."""
+    crop = cut(image, square, scorer.card.input.size)
+    (heat,) = heatmaps(scorer, [crop])
+    return Explained(name, square, box, heat, hide_and_rescore(scorer, crop, heat, seed))
+
+
+def hottest(explained: Iterable[Explained]) -> float:
+    """The value that is full colour on the analysis's shared scale; 1 if no map has any."""
+    return max((float(e.heat.max()) for e in explained), default=0.0) or 1.0
+
+
+def write_png(path: Path, image: Image) -> None:
+    """Write an RGB image, whole or not at all."""
+    ok, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 4])
+    if not ok:
+        raise OSError(f"could not encode {path.name}")
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(data.tobytes())
+    temporary.replace(path)
+
+
+def shown(image: Image) -> Image:
+    """``image`` at the size in which frames are kept."""
+    scale = min(1.0, _WIDEST / image.shape[1])
+    if scale == 1.0:
+        return image
+    size = (_WIDEST, max(1, round(image.shape[0] * scale)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def overlay(frame: Image, explained: Explained, full: float, scale: float) -> Image:
+    """The heatmap laid over ``frame`` with the face's box; ``full`` is the shared scale's top.
+
+    ``scale`` is kept pixels a frame pixel. Cold areas show the frame itself.
+    """
+    square = explained.square
+    placed = Square(square.x * scale, square.y * scale, square.side * scale, square.angle)
+    size = explained.heat.shape[0]
+    inverse = cv2.invertAffineTransform(placed.matrix(size))
+    height, width = frame.shape[:2]
+    heat = np.clip(explained.heat / full, 0, 1)
+    heat = cv2.warpAffine(heat, inverse, (width, height), flags=cv2.INTER_LINEAR)
+    colours = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    weight = (_OPACITY * np.sqrt(heat))[..., None]
+    out = frame * (1 - weight) + cv2.cvtColor(colours, cv2.COLOR_BGR2RGB) * weight
+    out = np.clip(out + 0.5, 0, 255).astype(np.uint8)
+    x0, y0, x1, y1 = (round(v * scale) for v in explained.box)
+    line = max(1, round(width / 640))
+    for colour, thickness in (((0, 0, 0), 3 * line), ((255, 255, 255), line)):
+        cv2.rectangle(out, (x0, y0), (x1, y1), colour, thickness, cv2.LINE_AA)
+    return out
+
+
+def write_overlays(folder: Path, explained: Sequence[Explained], full: float, width: int) -> None:
+    """Beside each ``NAME-frame.png`` in ``folder`` its ``NAME.png``; ``width`` is the exhibit's, in px."""
+    for one in explained:
+        kept = cv2.imread(str(folder / f"{one.name}-frame.png"), cv2.IMREAD_COLOR)
+        frame = cv2.cvtColor(kept, cv2.COLOR_BGR2RGB)
+        write_png(folder / f"{one.name}.png", overlay(frame, one, full, frame.shape[1] / width))
+
+
+def _hidden(crop: Image, mask: NDArray[np.float32]) -> Image:
+    size = crop.shape[0]
+    blurred = cv2.GaussianBlur(crop, (0, 0), size / 12)
+    weight = cv2.GaussianBlur(mask, (0, 0), size / 64)[..., None]
+    return np.clip(blurred * weight + crop * (1 - weight) + 0.5, 0, 255).astype(np.uint8)

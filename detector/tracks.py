@@ -1,0 +1,159 @@
+"""Follow faces from frame to frame, and say which tracks are one person.
+
+Faces of neighbouring sampled frames are matched by overlap, all at once (Hungarian
+assignment, Kuhn 1955, in SciPy). A cut breaks every track; a face lost for a moment
+keeps its own. Tracks that never share a frame and look alike are one person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scenedetect import FrameTimecode
+from scenedetect.detector import FlashFilter
+from scenedetect.detectors import ContentDetector
+from scipy.optimize import linear_sum_assignment
+
+from detector.analysis import Box
+from detector.faces import Face, Image, Square, cut, framing
+
+# At eight frames a second a turning head moves by a third of its width between frames:
+# boxes are grown by that much on each side before their overlap is measured.
+_GROWTH = 1 / 3
+_LEAST_OVERLAP = 0.25
+
+# Side of the colour thumbnail by which tracks are compared, and how alike two must be.
+_THUMBNAIL = 24
+_ALIKE = 0.85
+_CUT_WIDTH = 160  # px; cuts show at any size
+
+
+@dataclass
+class Track:
+    """One face between two cuts; ``thumbnail`` is its mean picture."""
+
+    number: int
+    box: Box
+    first: float
+    last: float
+    sightings: int = 0
+    thumbnail: NDArray[np.float64] = field(
+        default_factory=lambda: np.zeros((_THUMBNAIL, _THUMBNAIL, 3), np.float64)
+    )
+
+
+class CutDetector:
+    """Scene cuts by change of hue, saturation and brightness (PySceneDetect's content detector)."""
+
+    def __init__(self, sample_rate: float) -> None:
+        self._detector = ContentDetector(min_scene_len=1, filter_mode=FlashFilter.Mode.SUPPRESS)
+        self._rate = sample_rate
+        self._number = 0
+
+    def process_frame(self, image: Image) -> bool:
+        """True when ``image`` (RGB) begins a new scene."""
+        height = max(16, round(image.shape[0] * _CUT_WIDTH / image.shape[1]))
+        small = cv2.resize(image, (_CUT_WIDTH, min(height, 4 * _CUT_WIDTH)), interpolation=cv2.INTER_AREA)
+        found = self._detector.process_frame(
+            FrameTimecode(self._number, fps=self._rate), cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
+        )
+        self._number += 1
+        return bool(found) and self._number > 1
+
+
+class Tracker:
+    """Gives each face of each sampled frame the number of its track.
+
+    ``bridge_gap`` is for how many seconds a face may be lost and still keep its track.
+    """
+
+    def __init__(self, bridge_gap: float) -> None:
+        self._bridge_gap = bridge_gap
+        self._live: list[Track] = []
+        self.tracks: list[Track] = []
+
+    def process_frame(self, time: float, image: Image, faces: Sequence[Face], is_cut: bool) -> list[int]:
+        """Track numbers of ``faces``, in their order. ``is_cut`` ends every track first."""
+        self._live = [] if is_cut else [t for t in self._live if time - t.last <= self._bridge_gap + 1e-9]
+        matched: dict[int, Track] = {}
+        if self._live and faces:
+            overlap = np.array([[_overlap(track.box, face.box) for track in self._live] for face in faces])
+            for row, column in zip(*linear_sum_assignment(-overlap), strict=True):
+                if overlap[row, column] >= _LEAST_OVERLAP:
+                    matched[int(row)] = self._live[column]
+        numbers = []
+        for index, face in enumerate(faces):
+            track = matched.get(index)
+            if track is None:
+                track = Track(len(self.tracks), face.box, time, time)
+                self.tracks.append(track)
+                self._live.append(track)
+            track.box, track.last = face.box, time
+            track.sightings += 1
+            track.thumbnail += _thumbnail(image, face)
+            numbers.append(track.number)
+        return numbers
+
+
+def persons(tracks: Sequence[Track]) -> list[list[int]]:
+    """Track numbers grouped by person.
+
+    Two groups become one when their tracks never overlap in time and their mean
+    pictures correlate by at least 0.85, the most alike first. Careful on purpose: two
+    persons merged would give one the other's findings, one split in two only reads twice.
+    """
+    groups = [[track] for track in tracks]
+    while True:
+        best, pair = _ALIKE, None
+        for i, a in enumerate(groups):
+            for j, b in enumerate(groups[:i]):
+                if _apart(a, b) and (alike := _likeness(a, b)) >= best:
+                    best, pair = alike, (i, j)
+        if pair is None:
+            return [[track.number for track in group] for group in groups]
+        groups[pair[1]] += groups.pop(pair[0])
+
+
+def _apart(a: list[Track], b: list[Track]) -> bool:
+    return all(x.last < y.first or y.last < x.first for x in a for y in b)
+
+
+def _likeness(a: list[Track], b: list[Track]) -> float:
+    """Correlation of mean pictures, -1 to 1."""
+    first, second = (sum((t.thumbnail for t in g), np.zeros(())) for g in (a, b))
+    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
+
+
+def _thumbnail(image: Image, face: Face) -> NDArray[np.float64]:
+    square = framing(face)
+    # Wider than the face: hair and neck tell people apart better than features at this size.
+    wide = Square(square.x, square.y, square.side * 1.5, square.angle)
+    return cut(image, wide, _THUMBNAIL).astype(np.float64)
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes, each grown."""
+    ax0, ay0, ax1, ay1 = _grown(a)
+    bx0, by0, bx1, by1 = _grown(b)
+    shared = max(0.0, min(ax1, bx1) - max(ax0, bx0)) * max(0.0, min(ay1, by1) - max(ay0, by0))
+    union = (ax1 - ax0) * (ay1 - ay0) + (bx1 - bx0) * (by1 - by0) - shared
+    return shared / union if union > 0 else 0.0
+
+
+def _grown(box: Box) -> Box:
+    dx, dy = (box[2] - box[0]) * _GROWTH, (box[3] - box[1]) * _GROWTH
+    return box[0] - dx, box[1] - dy, box[2] + dx, box[3] + dy
+
+
+def name_of(rank: int) -> str:
+    """Person number ``rank`` from 0 as letters: A … Z, AA, AB …"""
+    letters = ""
+    rank += 1
+    while rank:
+        rank, rest = divmod(rank - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters

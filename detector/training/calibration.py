@@ -1,0 +1,48 @@
+"""Temperature scaling (Guo et al., ICML 2017) and how well calibrated the result is."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize_scalar
+
+
+def sigmoid(logits: ArrayLike) -> NDArray[np.float64]:
+    """Logistic function, safe for large values."""
+    return 1 / (1 + np.exp(-np.clip(np.asarray(logits, np.float64), -60, 60)))
+
+
+def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
+    """The divisor of the logits with the least negative log-likelihood on ``labels`` (1 = manipulated)."""
+    signs = 2 * np.asarray(labels, np.float64) - 1
+    values = np.asarray(logits, np.float64)
+
+    def loss(log_temperature: float) -> float:
+        return float(np.logaddexp(0, -signs * values / np.exp(log_temperature)).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+
+
+def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:
+    """ECE of the probability of manipulation over equal-width bins (Naeini et al., 2015)."""
+    labels, probabilities = np.asarray(labels, np.float64), np.asarray(probabilities, np.float64)
+    which = np.minimum((probabilities * bins).astype(int), bins - 1)
+    gaps = [
+        abs(labels[which == b].mean() - probabilities[which == b].mean()) * (which == b).sum()
+        for b in np.unique(which)
+    ]
+    return float(sum(gaps) / len(labels))
+
+
+def equal_error_rate(labels: ArrayLike, scores: ArrayLike) -> float:
+    """The rate at which false positives and false negatives are equal, interpolated."""
+    from sklearn.metrics import roc_curve
+
+    false_positive, true_positive, _ = roc_curve(labels, scores)
+    difference = false_positive - (1 - true_positive)
+    after = int(np.argmax(difference >= 0))
+    if after == 0:
+        return float(false_positive[0])
+    before = after - 1
+    part = -difference[before] / (difference[after] - difference[before])
+    return float(false_positive[before] + part * (false_positive[after] - false_positive[before]))

@@ -1,0 +1,136 @@
+"""Gather training faces once: where the landmarks are, and faces cut from photos and clips.
+
+The DFDC crops are kept in their zips; only the landmarks of the unmanipulated ones are
+looked up, because blending needs them. Faces from photographs and from clips of role
+``train`` are cut with a margin at their own resolution, so that training frames and
+degrades them as it likes.
+"""
+
+from __future__ import annotations
+
+import csv
+import pickle
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from detector.faces import FaceDetector, Image, Landmarks, Square, cut, framing
+
+FRAMES_A_CLIP = 40
+MARGIN = 1.6  # sides of the framing square kept around a face from a photo or clip
+LARGEST = 320  # px; larger faces are stored no larger
+_PAD = 64  # px around a tight crop, without which CenterFace misses half of the faces
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One training image: encoded bytes, what it is, and where its face lies if known."""
+
+    data: bytes
+    label: int
+    group: str
+    landmarks: Landmarks | None
+    framed: bool  # True: already a framed crop; False: a face with MARGIN around it
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def decode(data: bytes) -> Image:
+    """RGB pixels of an encoded image."""
+    return cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def harvest(data: Path, cache: Path) -> list[Sample]:
+    """All training samples below ``data`` (see its README); the slow part is kept in ``cache``.
+
+    Group names are a crop's unmanipulated source, a photo's or a clip's name: splits
+    never share one.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    samples: list[Sample] = []
+    jobs = [*sorted(data.glob("dfdc-train-*.zip")), data / "photos-real.zip", data / "videos"]
+    with ProcessPoolExecutor() as pool:
+        for part in pool.map(_cached, jobs, [cache] * len(jobs)):
+            samples += part
+    return samples
+
+
+def dfdc_samples(archive: Path, landmarks: bool = False) -> list[Sample]:
+    """Crops of one DFDC zip beside its CSV; ``landmarks`` looks up those of the real ones."""
+    detector = FaceDetector(0.3) if landmarks else None
+    samples = []
+    with zipfile.ZipFile(archive) as crops:
+        for row in read_csv(archive.with_suffix(".csv")):
+            data = crops.read(row["file"])
+            label = int(row["label"] == "fake")
+            found = _landmarks(decode(data), detector) if detector and not label else None
+            samples.append(Sample(data, label, row["source"], found, framed=True))
+    return samples
+
+
+def _cached(source: Path, cache: Path) -> list[Sample]:
+    """The samples of one source; the cache is this program's own, never a download."""
+    kept = cache / f"{source.stem}.pickle"
+    if kept.exists():
+        with kept.open("rb") as file:
+            return pickle.load(file)
+    cv2.setNumThreads(1)
+    if source.stem.startswith("dfdc"):
+        samples = dfdc_samples(source, landmarks=True)
+    else:
+        images = _photos(source) if source.suffix == ".zip" else _clips(source)
+        samples = list(_with_margin(images))
+    with kept.open("wb") as file:
+        pickle.dump(samples, file)
+    return samples
+
+
+def _landmarks(crop: Image, detector: FaceDetector) -> Landmarks | None:
+    faces = detector(cv2.copyMakeBorder(crop, _PAD, _PAD, _PAD, _PAD, cv2.BORDER_REPLICATE))
+    return faces[0].landmarks - _PAD if faces else None
+
+
+def _photos(archive: Path) -> Iterator[tuple[str, Image]]:
+    with zipfile.ZipFile(archive) as photos:
+        for name in photos.namelist():
+            if name.endswith(".jpg"):
+                image = decode(photos.read(name))
+                yield name, cv2.copyMakeBorder(image, _PAD, _PAD, _PAD, _PAD, cv2.BORDER_REPLICATE)
+
+
+def _clips(folder: Path) -> Iterator[tuple[str, Image]]:
+    for row in read_csv(folder / "labels.csv"):
+        if row["role"] != "train" or row["label"] != "real":
+            continue
+        with av.open(str(folder / row["file"])) as container:
+            frames = [frame for frame in container.decode(video=0)]
+        for number in np.unique(np.linspace(0, len(frames) - 1, FRAMES_A_CLIP).astype(int)):
+            yield row["file"], frames[number].to_ndarray(format="rgb24")
+
+
+def _with_margin(images: Iterator[tuple[str, Image]]) -> Iterator[Sample]:
+    detector = FaceDetector(0.5)
+    for group, image in images:
+        for face in detector(image):
+            if face.width < 40:
+                continue
+            square = framing(face)
+            wide = Square(square.x, square.y, square.side * MARGIN, square.angle)
+            size = min(LARGEST, round(wide.side))
+            points = np.c_[face.landmarks, np.ones(5)] @ wide.matrix(size).T
+            ok, data = cv2.imencode(
+                ".jpg",
+                cv2.cvtColor(cut(image, wide, size), cv2.COLOR_RGB2BGR),
+                [cv2.IMWRITE_JPEG_QUALITY, 98],
+            )
+            if ok:
+                yield Sample(data.tobytes(), 0, group, points.astype(np.float32), framed=False)

@@ -1,0 +1,134 @@
+"""From a checkpoint to a model that ships: half-precision weights, temperature, card."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+
+from detector.models import MODELS, Card, Input
+from detector.networks import create
+from detector.training.calibration import fit_temperature
+from detector.training.config import Config
+from detector.training.harvest import dfdc_samples
+from detector.training.train import scored
+
+DATA = (
+    "Deepfake Detection Challenge training set: face crops of one frame a video, 12,360 unmanipulated and "
+    "20,400 manipulated; validation 600 and 600, test 1,000 and 1,000, split by source video",
+    "Labeled Faces in the Wild: 1,500 photographs, one a person",
+    "UTKFace: 2,200 photographs of adults",
+    "22 clips of real people talking (driving clips and others), presumed unmanipulated, 40 frames each",
+)
+TERMS = (
+    "The data sets are for research; whoever trains or deploys on them is bound by their terms. "
+    "These weights were trained by the Reelproof project and are shared under Apache-2.0."
+)
+DOMAIN = (
+    "Faces at least as wide as the smallest face judged, roughly frontal, in video or photographs: face "
+    "swaps and reenactment of the kinds in the Deepfake Detection Challenge and FaceForensics++."
+)
+LIMITS = (
+    "Methods unlike those it was trained and measured on may go unseen.",
+    "Wholly synthetic faces (generated photographs of people who do not exist) were not measured.",
+    "Sound, lip-sync to altered sound, and anything outside the face are not examined.",
+    "Actors recur across the data set's videos, so its test figures flatter the model a little.",
+    "Figures for strong compression (FaceForensics++ c40) rest on few clips of few people.",
+    "Filters, make-up effects, heavy retouching and hard re-compression can look like manipulation.",
+)
+
+
+def publish(config: Config, checkpoint: Path, data: Path, folder: Path = MODELS) -> Card:
+    """Write ``folder/NAME.safetensors`` and its card; the temperature is fitted on ``dfdc-val``.
+
+    Figures are left to ``detector.training.evaluate``, which measures what was published.
+    """
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    halves = {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in state["average"].items()
+    }
+    network = create(config.architecture)
+    network.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in halves.items()})
+    network.eval()
+    labels, logits = scored(network, dfdc_samples(data / "dfdc-val.zip"), config, torch.device("cpu"))
+    weights = save(halves)
+    card = Card(
+        name=config.name,
+        title="Reelproof Lite0, first generation",
+        architecture=config.architecture,
+        sha256=hashlib.sha256(weights).hexdigest(),
+        input=Input(size=config.size, mean=config.mean, std=config.std),
+        temperature=round(fit_temperature(labels, logits), 4),
+        data=DATA,
+        terms=TERMS,
+        recipe=_recipe(config, state["seen"]),
+        figures={},
+        domain=DOMAIN,
+        limits=LIMITS,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{config.name}.safetensors").write_bytes(weights)
+    write_card(card, folder)
+    return card
+
+
+def write_card(card: Card, folder: Path = MODELS) -> None:
+    """Write the card as JSON and, generated from it, as Markdown."""
+    (folder / f"{card.name}.json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / f"{card.name}.md").write_text(_markdown(card), encoding="utf-8")
+
+
+def _recipe(config: Config, seen: int) -> tuple[str, ...]:
+    mix = ", ".join(f"{name.replace('_', ' ')} {share:.0%}" for name, share in config.mix)
+    return (
+        f"{config.architecture} from ImageNet weights, square crops of {config.size} px, one logit",
+        f"{seen:,} examples in batches of {config.batch}; AdamW at {config.learning_rate:g} with warm-up and "
+        f"linear decay, weight decay {config.weight_decay:g}, label smoothing {config.label_smoothing:g}, "
+        f"moving average of the weights ({config.average_decay:g}), bfloat16 autocast, seed {config.seed}",
+        f"Mix: {mix}. Blends after the idea of Shiohara and Yamasaki (CVPR 2022) and, for swaps, "
+        "Li et al. (CVPR 2020), with a face outline fitted to five landmarks",
+        "Framing jitter, scaling, colour, blur, noise, JPEG and H.264 compression alike on both classes",
+        "Temperature fitted on the validation crops; weights stored in half precision",
+    )
+
+
+def _markdown(card: Card) -> str:
+    lines = [
+        f"# {card.title} (`{card.name}`)",
+        "",
+        f"Architecture `{card.architecture}`, input {card.input.size}×{card.input.size} px, "
+        f"temperature {card.temperature}, weights SHA-256 `{card.sha256}`.",
+        "",
+        "*Generated from the JSON card beside it; do not edit.*",
+        "",
+        "## Domain",
+        "",
+        card.domain,
+        "",
+        "## Limits",
+        "",
+        *[f"- {limit}" for limit in card.limits],
+        "",
+        "## Measured figures",
+        "",
+        "From `make evaluate` (`python -m detector evaluate --data DATA --update-card`).",
+        "",
+        "| figure | value |",
+        "|---|---|",
+        *[f"| {name} | {value:g} |" for name, value in card.figures.items()],
+        "",
+        "## Data",
+        "",
+        *[f"- {line}" for line in card.data],
+        "",
+        f"Terms: {card.terms}",
+        "",
+        "## Recipe",
+        "",
+        *[f"- {line}" for line in card.recipe],
+        "",
+    ]
+    return "\n".join(lines)

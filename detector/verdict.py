@@ -1,0 +1,70 @@
+"""What the analysis says of the whole exhibit, and why, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from detector.analysis import Coverage, MediaKind, Parameters, Person, Segment, Verdict
+
+# Below this share of face sightings good enough to judge, silence proves nothing.
+_LEAST_USABLE_SHARE = 0.5
+
+
+def decide(
+    kind: MediaKind,
+    parameters: Parameters,
+    coverage: Coverage,
+    persons: Sequence[Person],
+    segments: Sequence[Segment],
+) -> tuple[Verdict, str]:
+    """Verdict and reason. Nothing usable is inconclusive, never "no manipulation found"."""
+    image = kind is MediaKind.IMAGE
+    if not coverage.faces_found:
+        where = "in the picture" if image else f"in any of {_count(coverage.frames_sampled, 'sampled frame')}"
+        return Verdict.INCONCLUSIVE, f"No face was found {where}, so there was nothing to judge."
+    usable = coverage.faces_found - coverage.faces_unusable
+    if not usable:
+        return (
+            Verdict.INCONCLUSIVE,
+            f"Faces were found, but none is wide enough to judge "
+            f"(at least {parameters.minimum_face:.0f} pixels).",
+        )
+    if segments:
+        flagged = sorted({segment.person for segment in segments})
+        who = ("Person " if len(flagged) == 1 else "Persons ") + ", ".join(flagged)
+        if image:
+            return Verdict.MANIPULATED, f"{who}: the face carries traces of manipulation."
+        seconds = sum(segment.end - segment.start for segment in segments)
+        return (
+            Verdict.MANIPULATED,
+            f"{who}: {_count(len(segments), 'segment')} flagged as manipulated, "
+            f"{seconds:.1f} seconds in all.",
+        )
+    if not image:
+        best = max((person.usable_frames for person in persons), default=0)
+        if best < parameters.minimum_usable_frames:
+            return (
+                Verdict.INCONCLUSIVE,
+                f"No person could be judged in more than {_count(best, 'sampled frame')}; "
+                f"at least {parameters.minimum_usable_frames} are needed before silence means anything.",
+            )
+    if usable < _LEAST_USABLE_SHARE * coverage.faces_found:
+        return (
+            Verdict.INCONCLUSIVE,
+            f"Nothing was flagged, but most faces seen ({coverage.faces_unusable} of {coverage.faces_found}) "
+            f"are too small to judge.",
+        )
+    what = "face was" if usable == 1 else "faces were"
+    seen = (
+        f"{usable} usable {what} judged"
+        if image
+        else (
+            f"{_count(len([p for p in persons if p.usable_frames]), 'person')} judged "
+            f"in {_count(coverage.frames_with_usable_face, 'sampled frame')}"
+        )
+    )
+    return Verdict.NOT_FOUND, f"{seen}; none reached the threshold for a finding."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
