@@ -1,0 +1,31 @@
+"""Evidence reports: one view model, an HTML page, a PDF and a manifest of their fingerprints.
+
+from reports import write_report
+write_report(analysis, folder)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports.errors import PictureError, ReportError
+from reports.words import timecode
+
+if TYPE_CHECKING:
+    from reports.view import ReportView, report_view
+    from reports.writing import write_report
+
+__all__ = ["PictureError", "ReportError", "ReportView", "report_view", "timecode", "write_report"]
+
+
+def __getattr__(name: str) -> object:
+    # OpenCV and WeasyPrint take half a second; a page that only wants words never needs them.
+    if name == "write_report":
+        from reports.writing import write_report
+
+        return write_report
+    if name in {"ReportView", "report_view"}:
+        from reports import view
+
+        return getattr(view, name)
+    raise AttributeError(name)

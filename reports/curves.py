@@ -1,0 +1,105 @@
+"""Scores as SVG path data of bounded length, however many frames were scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from detector.analysis import Score
+
+GAP_STEPS = 2.5  # samples further apart than this are not joined by a line
+CELLS = 650  # finest cells of the strips: one unit of the view box each
+
+
+def curve(
+    scores: Sequence[Score],
+    step: float,
+    span: float,
+    left: float,
+    right: float,
+    top: float,
+    bottom: float,
+    buckets: int,
+) -> str:
+    """The smoothed scores as one path, broken where the track changes or the face is lost.
+
+    Above two scores a bucket the path runs through each bucket's least and greatest value,
+    so that no spike disappears and the length is bounded by ``buckets``.
+    """
+    points = [(each.time, each.smoothed, each.track) for each in scores if each.smoothed is not None]
+    if not points:
+        return ""
+    scale = (right - left) / span
+    bucketed = len(points) > 2 * buckets
+    parts: list[str] = []
+    previous: tuple[float, int] | None = None
+    for group in _grouped(points, span, buckets) if bucketed else ([point] for point in points):
+        (time, value, track), last = group[0], group[-1]
+        low = min(group, key=lambda point: point[1])
+        high = max(group, key=lambda point: point[1])
+        joined = previous is not None and track == previous[1] and time - previous[0] <= GAP_STEPS * step
+        ends = sorted({low, high}) if bucketed else [(time, value, track)]
+        if bucketed and len(ends) == 1:
+            ends *= 2  # a lone level bucket still needs a visible dash
+        for index, (at, height, _) in enumerate(ends):
+            command = "L" if joined or index else "M"
+            parts.append(f"{command}{left + at * scale:.1f} {bottom - (bottom - top) * height:.1f}")
+        if not joined and len(ends) == 1:
+            parts.append("h.6")  # a single frame shows as a dot rather than as nothing
+        previous = (last[0], last[2])
+    return "".join(parts)
+
+
+def dots(
+    scores: Sequence[Score], span: float, left: float, right: float, top: float, bottom: float, buckets: int
+) -> str:
+    """The frames' own scores as one path of dots; least and greatest of a bucket when crowded."""
+    points = [(each.time, each.probability, each.track) for each in scores if each.probability is not None]
+    if len(points) > 2 * buckets:
+        points = [
+            point
+            for group in _grouped(points, span, buckets)
+            for point in (min(group, key=lambda each: each[1]), max(group, key=lambda each: each[1]))
+        ]
+    scale = (right - left) / span
+    return "".join(
+        f"M{left + time * scale:.1f} {bottom - (bottom - top) * value:.1f}h.1" for time, value, _ in points
+    )
+
+
+def _grouped(
+    points: Sequence[tuple[float, float, int]], span: float, buckets: int
+) -> list[list[tuple[float, float, int]]]:
+    groups: dict[int, list[tuple[float, float, int]]] = {}
+    for point in points:
+        groups.setdefault(min(int(point[0] / span * buckets), buckets - 1), []).append(point)
+    return [groups[index] for index in sorted(groups)]
+
+
+def strips(scores: Sequence[Score], step: float, span: float, left: float, right: float) -> tuple[str, str]:
+    """When the face was there: paths of the usable and of the unusable stretches.
+
+    Both are to be moved to the strip's height; where neither runs, the face was not seen.
+    """
+    state = np.zeros(CELLS, np.uint8)
+    previous = -np.inf
+    for score in scores:
+        start = score.time - step / 2
+        if 0 < score.time - previous <= GAP_STEPS * step:
+            start = previous
+        first, last = (
+            min(max(int(time / span * CELLS), 0), CELLS - 1) for time in (start, score.time + step / 2)
+        )
+        part = state[first : last + 1]
+        np.maximum(part, 2 if score.usable else 1, out=part)
+        previous = score.time
+    return _runs(state == 2, left, right), _runs(state == 1, left, right)
+
+
+def _runs(mask: np.ndarray, left: float, right: float) -> str:
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.astype(np.int8), [0]))))
+    cell = (right - left) / CELLS
+    return "".join(
+        f"M{left + start * cell:.1f} 0h{(stop - start) * cell:.1f}" for start, stop in edges.reshape(-1, 2)
+    )

@@ -1,0 +1,126 @@
+"""Names and values: the exhibit, what was covered, the settings and the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from detector.analysis import Analysis, Media, MediaKind, Model, Parameters
+from reports import words
+from reports.words import timecode
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A name and what it is; ``exact`` marks text to be set letter by letter, such as a hash."""
+
+    name: str
+    value: str
+    note: str = ""
+    exact: bool = False
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One parameter of the analysis; ``changed`` when it is not the shipped default."""
+
+    name: str
+    value: str
+    default: str
+    meaning: str
+    changed: bool
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """The network that judged, and how well it was measured to."""
+
+    title: str
+    facts: tuple[Fact, ...]
+    figures: tuple[Fact, ...]
+    domain: str
+    limits: tuple[str, ...]
+
+
+def exhibit(media: Media) -> tuple[Fact, ...]:
+    """What identifies the exhibit: its name and its fingerprint."""
+    found = [Fact("File name", words.file_name(media.file))]
+    if not media.file.isascii() or found[0].value != media.file:
+        escaped = media.file.encode("unicode_escape").decode("ascii")
+        found.append(Fact("File name, escaped", escaped, "for fonts that lack a letter", exact=True))
+    return (*found, Fact("SHA-256", media.sha256, exact=True))
+
+
+def recording(media: Media) -> tuple[Fact, ...]:
+    """What the exhibit holds, as read from its bytes."""
+    found = [
+        Fact("Size", words.size(media.bytes)),
+        Fact("Kind", media.kind.value),
+        Fact("Container", media.container),
+        Fact("Codec", media.codec),
+        Fact("Resolution", f"{media.width} × {media.height} px", _turned(media.rotation)),
+    ]
+    if media.kind is MediaKind.IMAGE:
+        return tuple(found)
+    return (
+        *found,
+        Fact("Sound", "present, not examined" if media.has_sound else "none"),
+        Fact("Duration", timecode(media.duration)),
+        Fact("Frame rate", words.frame_rate(media.frame_rate, media.variable_frame_rate)),
+        Fact("Time base", f"{media.time_base} s"),
+        Fact("Frames decoded", f"{media.frames_decoded:,}"),
+        Fact("Frames undecodable", f"{media.frames_undecodable:,}"),
+    )
+
+
+def _turned(rotation: int) -> str:
+    return f"upright, after turning by {rotation}° clockwise" if rotation else ""
+
+
+def coverage(analysis: Analysis) -> tuple[Fact, ...]:
+    """How much was looked at, in counts."""
+    looked = analysis.coverage
+    facts = [
+        Fact("Frames sampled", f"{looked.frames_sampled:,}"),
+        Fact("… with a face", f"{looked.frames_with_face:,}"),
+        Fact("… with a usable face", f"{looked.frames_with_usable_face:,}"),
+        Fact("Faces found", f"{looked.faces_found:,}"),
+        Fact("… unusable", f"{looked.faces_unusable:,}"),
+    ]
+    if analysis.media.kind is MediaKind.VIDEO:
+        facts.append(Fact("Scene cuts", f"{len(looked.cuts):,}"))
+    return tuple(facts)
+
+
+def settings(parameters: Parameters) -> tuple[Setting, ...]:
+    """Every setting, with its meaning as the schema gives it."""
+    found = []
+    for name, field in Parameters.model_fields.items():
+        value, default = getattr(parameters, name), field.default
+        found.append(
+            Setting(
+                name.replace("_", " "),
+                words.number(value),
+                words.number(default),
+                field.description or "",
+                value != default,
+            )
+        )
+    return tuple(found)
+
+
+def model(value: Model) -> ModelView:
+    """The model's card, as it was when the analysis was made."""
+    return ModelView(
+        title=value.title,
+        facts=(
+            Fact("Name", value.name),
+            Fact("Architecture", value.architecture),
+            Fact("SHA-256 of the weights", value.sha256, exact=True),
+            Fact("Calibration temperature", words.number(value.temperature)),
+        ),
+        figures=tuple(
+            Fact(name.replace("_", " "), words.number(figure)) for name, figure in value.figures.items()
+        ),
+        domain=value.domain,
+        limits=value.limits,
+    )

@@ -1,0 +1,84 @@
+"""The report as one HTML page that needs nothing but itself."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports.errors import ReportError
+from reports.pictures import Picture, width_for
+from reports.view import ReportView
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATES = ROOT / "templates"
+POLICY = "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'"
+# WeasyPrint reads no page CSS inside an SVG and would warn of each rule, so paper goes without
+# the timeline's own sheet.
+STYLES = {
+    "screen": (
+        ROOT / "static" / "css" / "timeline.css",
+        TEMPLATES / "report" / "base.css",
+        TEMPLATES / "report" / "screen.css",
+    ),
+    "print": (TEMPLATES / "report" / "base.css", TEMPLATES / "report" / "print.css"),
+}
+
+
+def render_html(view: ReportView, pictures: Mapping[str, bytes], analysis_sha256: str) -> str:
+    """The self-contained page: styles and pictures inlined, no script, no network.
+
+    ``pictures`` maps the paths of ``view.pictures`` to JPEG bytes.
+    """
+
+    def source(picture: Picture) -> str:
+        data = base64.b64encode(pictures[picture.path or ""]).decode("ascii")
+        return f"data:image/jpeg;base64,{data}"
+
+    return fill_template(view, "screen", source, analysis_sha256)
+
+
+def fill_template(
+    view: ReportView, medium: str, source: Callable[[Picture], str], analysis_sha256: str
+) -> str:
+    """The report's markup for ``screen`` or ``print``; ``source`` gives the address of a picture."""
+    style = "\n".join(path.read_text("utf-8") for path in STYLES[medium])
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("report/report.html").render(
+        view=view,
+        medium=medium,
+        source=source,
+        style=Markup(style),  # our own files, never input
+        policy=f"{POLICY}; style-src 'sha256-{digest}'",
+        created=document_date(view),
+        analysis_sha256=analysis_sha256,
+        picture_width=width_for(len({picture.path for picture in view.pictures})),
+    )
+
+
+def document_date(view: ReportView) -> str:
+    """The date in the documents' metadata: the analysis's own, or ``SOURCE_DATE_EPOCH`` where set.
+
+    Never the clock, so that the same analysis always makes the same bytes.
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if not epoch:
+        return view.created_iso
+    try:
+        return f"{datetime.fromtimestamp(int(epoch), UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError, OSError) as error:
+        raise ReportError(f"SOURCE_DATE_EPOCH is {epoch!r}; set it to whole seconds or unset it.") from error

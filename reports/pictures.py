@@ -1,0 +1,98 @@
+"""The pictures an analysis names: where they lie, and how they are put into a report."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+
+from reports.errors import PictureError
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MOST_PIXELS = 100_000_000  # about 12,000 x 8,000; a larger header is a decompression bomb
+JPEG_QUALITY = 85
+# (pictures in the report at most, width in px at most). 85 mm of paper at 300 dpi are 1000 px;
+# with hundreds of pictures the file must stay one that mail and browsers still take.
+WIDTHS = ((60, 1000), (300, 720))
+LEAST_WIDTH = 480
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture to show: its path relative to ``analysis.json``, or why there is none."""
+
+    path: str | None
+    alt: str
+    absent: str = ""
+
+
+def find_picture(folder: Path, path: str | None, alt: str) -> Picture:
+    """Look up a picture that an analysis names.
+
+    Raises :class:`PictureError` when the path would leave ``folder``: an analysis.json
+    may come from anywhere, and a report must never pull in another file of the machine.
+    """
+    if path is None:
+        return Picture(None, alt, "This picture was not kept.")
+    pure = PurePosixPath(path)
+    if (
+        not path
+        or pure.is_absolute()
+        or ".." in pure.parts
+        or any(char in path for char in "\\:\0")
+        or not (folder / pure).resolve().is_relative_to(folder.resolve())
+    ):
+        raise PictureError(
+            f"The analysis names the picture {path!r}, which lies outside its folder. "
+            "Use an analysis.json that Reelproof wrote, in the folder it was written to."
+        )
+    if not (folder / pure).is_file():
+        return Picture(None, alt, f"The file {pure} is missing from the folder of the analysis.")
+    return Picture(str(pure), alt)
+
+
+def width_for(count: int) -> int:
+    """How wide, in px, each of ``count`` pictures may be in one report."""
+    return next((width for most, width in WIDTHS if count <= most), LEAST_WIDTH)
+
+
+def embed(folder: Path, paths: Iterable[str]) -> Mapping[str, bytes]:
+    """JPEG bytes of the pictures at ``paths``, scaled down to suit their number.
+
+    Raises :class:`PictureError` when one of them is not a PNG that can be read.
+    """
+    names = list(dict.fromkeys(paths))
+    width = width_for(len(names))
+    return {name: _jpeg(folder / name, width) for name in names}
+
+
+def _jpeg(path: Path, width: int) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise PictureError(f"The picture {path.name} cannot be read: {error.strerror}.") from error
+    if data[:8] != PNG_SIGNATURE or len(data) < 24:
+        raise PictureError(f"The picture {path.name} is not a PNG; run the analysis again.")
+    columns, rows = struct.unpack(">II", data[16:24])
+    if columns * rows > MOST_PIXELS:
+        raise PictureError(
+            f"The picture {path.name} claims {columns} x {rows} pixels, more than is accepted."
+        )
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise PictureError(f"The picture {path.name} is damaged; run the analysis again.")
+    if columns > width:
+        height = max(1, round(rows * width / columns))
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return bytes(encoded)
+
+
+def heat_scale(steps: int = 24) -> tuple[str, ...]:
+    """The colours of the heatmaps from none to hottest, as ``#rrggbb``."""
+    ramp = np.linspace(0, 255, steps).round().astype(np.uint8).reshape(1, -1)
+    return tuple(f"#{r:02x}{g:02x}{b:02x}" for b, g, r in cv2.applyColorMap(ramp, cv2.COLORMAP_INFERNO)[0])

@@ -1,0 +1,167 @@
+"""The standing text of a report: what a verdict means, what it does not, and the terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from detector.analysis import Analysis, MediaKind, Segment, Verdict
+from reports.words import CLEAR_MARGIN, CLEAR_RATIO, plural, timecode
+
+MOST_NAMED = 6  # more persons than this are counted in the finding, not listed
+
+GLOSSARY = (
+    ("exhibit", "The file handed in, unchanged, known by its SHA-256."),
+    ("analysis", "One run of one model over one exhibit. It is never altered afterwards."),
+    ("track", "One face followed through time between two cuts."),
+    ("person", "One or more tracks judged to be the same face. Letters say nothing about who it is."),
+    ("frame score", "The calibrated probability that one face in one sampled frame was manipulated."),
+    ("smoothed score", "Frame scores after a sliding median along the track; segments are cut from it."),
+    ("segment", "An interval of one person's time flagged as manipulated."),
+    ("confidence", "Calibrated probability of a segment, scored again from its own frames."),
+    ("peak frame", "A frame of a segment where the smoothed score is a local maximum; at most three."),
+    ("heatmap", "Grad-CAM: the areas of the face that raised the score most, as colour over the frame."),
+    (
+        "hide and re-score",
+        "A test of a heatmap: its hottest area is blurred and the face scored again, beside random areas of "
+        f"the same size. The map counts as confirmed when the logit falls by at least {CLEAR_MARGIN:g} more, "
+        f"and at least {CLEAR_RATIO:g} times as far, as for random areas.",
+    ),
+    ("logit", "The model's raw output before it becomes a probability; equal steps are equal evidence."),
+    ("PTS", "Presentation time stamp: the exact time of a frame as the file itself stores it."),
+    ("SHA-256", "A fingerprint of a file. Two files with the same one are the same, bit for bit."),
+)
+
+
+def finding(analysis: Analysis) -> str:
+    """The verdict as a sentence."""
+    noun = "video" if analysis.media.kind is MediaKind.VIDEO else "image"
+    if analysis.verdict is Verdict.NOT_FOUND:
+        return f"No manipulation was found in the faces that were examined in this {noun}."
+    if analysis.verdict is Verdict.INCONCLUSIVE:
+        return f"It cannot be said from this {noun} whether faces in it were manipulated."
+    persons = sorted({segment.person for segment in analysis.segments}, key=lambda name: (len(name), name))
+    if not persons:
+        return f"Faces in this {noun} were judged to be manipulated."
+    if len(persons) > MOST_NAMED:
+        who = f"The faces of {len(persons)} persons were"
+    else:
+        who = (
+            f"The faces of {_listed(persons)} were" if persons[1:] else f"The face of person {persons[0]} was"
+        )
+    if noun == "image":
+        return f"{who} judged to be manipulated in this image."
+    flagged, whole = timecode(_covered(analysis.segments)), timecode(analysis.media.duration)
+    return (
+        f"{who} judged to be manipulated in {plural(len(analysis.segments), 'segment')} of this video, "
+        f"{flagged} of its {whole}."
+    )
+
+
+def _covered(segments: Sequence[Segment]) -> float:
+    """Seconds during which at least one person is flagged; overlaps count once."""
+    total, reached = 0.0, 0.0
+    for segment in sorted(segments, key=lambda each: each.start):
+        total += max(0.0, segment.end - max(segment.start, reached))
+        reached = max(reached, segment.end)
+    return total
+
+
+def _listed(names: list[str]) -> str:
+    return f"persons {', '.join(names[:-1])} and {names[-1]}"
+
+
+def means(verdict: Verdict) -> tuple[str, ...]:
+    """What the finding says."""
+    if verdict is Verdict.MANIPULATED:
+        return (
+            "The flagged faces look to the model like the manipulated faces it was trained on.",
+            "The confidence of a segment is the share of manipulated faces among faces that got the same "
+            "figure on the calibration data.",
+            "A person should look at every peak frame and weigh it with the origin of the file.",
+        )
+    if verdict is Verdict.NOT_FOUND:
+        return (
+            "No face that could be judged was flagged at the thresholds given in this report.",
+            "It covers the sampled frames and usable faces counted in this report, and nothing else.",
+        )
+    return (
+        "Too little could be judged, or its quality was below what the model was validated on.",
+        "A better copy of the same recording may allow a finding.",
+    )
+
+
+def means_not(verdict: Verdict) -> tuple[str, ...]:
+    """What the finding does not say, however it is quoted."""
+    common = (
+        "It says nothing about sound, scenery, bodies, text, or the order and completeness of the recording.",
+        "It does not name the persons shown, the maker of the file, or anyone's intent.",
+        "Measured figures do not carry over to material unlike the validation data; strong compression, "
+        "filters, beauty effects and re-filmed screens can raise or lower scores.",
+    )
+    first = {
+        Verdict.MANIPULATED: "It does not prove manipulation. A machine's finding alone must not "
+        "decide about a person or a publication.",
+        Verdict.NOT_FOUND: "It does not show that the file is unaltered. Methods unknown to the "
+        "model can go unnoticed.",
+        Verdict.INCONCLUSIVE: "It is neither a sign of manipulation nor a sign of its absence.",
+    }[verdict]
+    return (first, *common)
+
+
+def not_examined(analysis: Analysis) -> tuple[str, ...]:
+    """What was left out, apart from the stretches of time, in sentences."""
+    media, coverage = analysis.media, analysis.coverage
+    lines = []
+    if media.kind is MediaKind.VIDEO:
+        lines.append(
+            f"Frames between samples: {coverage.frames_sampled:,} of "
+            f"{plural(media.frames_decoded, 'decoded frame')} were sampled, at most "
+            f"{analysis.parameters.sample_rate:g} a second."
+        )
+        lines.append(
+            "Sound: present, not examined."
+            if media.has_sound
+            else "Sound: the file has none; it would not have been examined."
+        )
+    lines.append(
+        f"Undecodable frames: {plural(media.frames_undecodable, 'packet or frame', 'packets or frames')} "
+        "that the decoder refused."
+        if media.frames_undecodable
+        else "Undecodable frames: none."
+    )
+    lines.append(
+        f"Unusable faces: {coverage.faces_unusable:,} of {plural(coverage.faces_found, 'face')} found were "
+        "too small or too unsure to judge."
+        if coverage.faces_unusable
+        else f"Unusable faces: none of {plural(coverage.faces_found, 'face')} found."
+    )
+    lines.append("Everything in the picture that is not a face.")
+    return tuple(lines)
+
+
+def procedure(analysis: Analysis) -> str:
+    """How the finding came about, in the order of the work."""
+    given = analysis.parameters
+    if analysis.media.kind is MediaKind.IMAGE:
+        flagged = f"A face whose score reaches {given.enter_threshold:g} is flagged. "
+        seen = "Faces were found with CenterFace. Each usable face was "
+        pictured = "For each flagged face"
+    else:
+        flagged = (
+            f"Along each track the scores were smoothed by a median over {given.median_window:g} s. "
+            f"A segment opens where the smoothed score reaches {given.enter_threshold:g} and closes where it "
+            f"falls below {given.exit_threshold:g}; segments nearer than {given.merge_gap:g} s become one, "
+            f"those shorter than {given.minimum_duration:g} s are dropped, and each that remains was scored "
+            "again from its own frames. "
+        )
+        seen = (
+            f"Frames were sampled at {given.sample_rate:g} a second; faces were found with CenterFace and "
+            "followed between scene cuts. Each usable face was "
+        )
+        pictured = "At the peak frames"
+    return (
+        f"{seen}cut out upright and scored by the network named in this report; its output, divided by the "
+        f"calibration temperature, became a probability. {flagged}{pictured} Grad-CAM shows which "
+        "areas of the face raised the score; each map was then tested by hiding what it highlights and "
+        "scoring the face again."
+    )

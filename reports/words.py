@@ -1,0 +1,186 @@
+"""Numbers, times and names put into words, one way everywhere.
+
+Pages, HTML and PDF all show what these functions return, so a time or a confidence
+never reads differently in two places.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from fractions import Fraction
+
+from detector.analysis import Box, HideAndRescore
+
+# A map counts as confirmed when hiding its hottest area lowers the logit by at least this
+# much more than hiding random areas does, and at least this many times as far. Both are a
+# convention, printed with every report, not a measured bound: the margin keeps two small
+# drops from counting, the ratio keeps a face that any blur unsettles from counting.
+CLEAR_MARGIN = 0.5
+CLEAR_RATIO = 2.0
+
+
+@dataclass(frozen=True)
+class Strength:
+    """One step of the verbal scale: a phrase and the figures it stands for."""
+
+    phrase: str
+    least: float
+    figures: str
+    definition: str
+
+
+STRENGTHS = (
+    Strength(
+        "very strong indication",
+        0.98,
+        "0.98 and above",
+        "Of 100 faces that got such a figure on the calibration data, 98 or more were manipulated.",
+    ),
+    Strength(
+        "strong indication",
+        0.90,
+        "0.90 to 0.98",
+        "Of 100 faces that got such a figure on the calibration data, 90 to 98 were manipulated.",
+    ),
+    Strength(
+        "moderate indication",
+        0.70,
+        "0.70 to 0.90",
+        "Of 100 faces that got such a figure on the calibration data, 70 to 90 were manipulated.",
+    ),
+    Strength(
+        "weak indication",
+        0.50,
+        "0.50 to 0.70",
+        "Of 100 faces that got such a figure on the calibration data, 50 to 70 were manipulated; "
+        "as many as half were not.",
+    ),
+    Strength(
+        "no indication",
+        0.0,
+        "below 0.50",
+        "Of 100 faces that got such a figure on the calibration data, fewer than 50 were manipulated. "
+        "It is not a statement that the face is untouched.",
+    ),
+)
+
+
+def strength(probability: float) -> Strength:
+    """The step of the verbal scale a calibrated probability falls on."""
+    return next(step for step in STRENGTHS if probability >= step.least)
+
+
+def timecode(seconds: float) -> str:
+    """Seconds from the first frame as ``HH:MM:SS.mmm``, rounded to the millisecond."""
+    whole, thousandths = divmod(round(seconds * 1000), 1000)
+    return f"{clock(whole)}.{thousandths:03d}"
+
+
+def clock(seconds: int) -> str:
+    """Whole seconds as ``HH:MM:SS``; hours grow past 99 rather than wrap."""
+    minutes, second = divmod(seconds, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour:02d}:{minute:02d}:{second:02d}"
+
+
+def number(value: float) -> str:
+    """A setting or a measured figure: at most four significant digits, no trailing zeros."""
+    return str(value) if isinstance(value, int) else f"{value:.4g}"
+
+
+def probability(value: float | None) -> str:
+    """A probability with two decimals; never rounded to a certainty it does not claim."""
+    if value is None:
+        return "not judged"
+    if value > 0.99:
+        return "> 0.99"
+    if value < 0.01:
+        return "< 0.01"
+    return f"{value:.2f}"
+
+
+def signed(value: float) -> str:
+    """A change of the logit with its sign and two decimals."""
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def plural(count: int, singular: str, many: str | None = None) -> str:
+    """``1 frame``, ``1,204 frames``."""
+    return f"{count:,} {singular if count == 1 else many or singular + 's'}"
+
+
+def size(count: int) -> str:
+    """Bytes in decimal units, with the exact number beside them."""
+    exact = plural(count, "byte")
+    for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= step:
+            return f"{count / step:.1f} {unit} ({exact})"
+    return exact
+
+
+def frame_rate(fraction: str | None, variable: bool) -> str:
+    """An average frame rate such as ``30000/1001`` and whether it holds throughout."""
+    if fraction is None:
+        return "none (still image)"
+    kind = "variable; the figure is the average" if variable else "constant"
+    try:
+        rate = float(Fraction(fraction))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return f"{fraction} frames a second, {kind}"
+    exact = "" if rate == int(rate) else f" ({fraction})"
+    return f"{number(rate)} frames a second{exact}, {kind}"
+
+
+def box(values: Box) -> str:
+    """A box in whole pixels of the upright frame."""
+    left, top, right, bottom = (round(value) for value in values)
+    return f"x {left} to {right}, y {top} to {bottom} px"
+
+
+def file_name(name: str) -> str:
+    r"""A file name safe to read: controls and bidirectional overrides as escapes.
+
+    ``clip\u202e4pm.exe`` would otherwise show as ``clipexe.mp4``.
+    """
+    return "".join(
+        char.encode("unicode_escape").decode("ascii")
+        if unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp"}
+        else char
+        for char in name
+    )
+
+
+def shortened(name: str, room: int = 64) -> str:
+    """A name cut in its middle to ``room`` columns, keeping its extension; wide characters count two."""
+    widths = [2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in name]
+    if sum(widths) <= room:
+        return name
+    head = tail = 0
+    start, stop = 0, len(name)
+    while head + tail < room - 3:
+        if head <= 2 * tail:
+            head += widths[start]
+            start += 1
+        else:
+            stop -= 1
+            tail += widths[stop]
+    return f"{name[:start]}…{name[stop:]}"
+
+
+def is_confirmed(check: HideAndRescore) -> bool:
+    """Whether hiding the highlighted area lowers the score clearly more than chance does."""
+    least = max(CLEAR_MARGIN, check.drop_random + CLEAR_MARGIN, CLEAR_RATIO * check.drop_random)
+    return check.drop_highlight >= least
+
+
+def hide_and_rescore(check: HideAndRescore) -> str:
+    """The measured effect of hiding the hottest area, and what follows from it, in words."""
+    figures = (
+        f"Hiding the hottest {check.area:.0%} of the face takes the frame score from "
+        f"{probability(check.probability)} to {probability(check.hidden_highlight)}, hiding random areas of "
+        f"the same size to {probability(check.hidden_random)} on average."
+    )
+    if is_confirmed(check):
+        return f"{figures} That is clearly more than chance does: the map shows what the model used."
+    return f"{figures} That is not clearly more than chance does: this map should not be relied upon."

@@ -1,0 +1,254 @@
+"""Analyses made up for tests: real pictures, plausible figures, no engine."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from detector.analysis import (
+    Analysis,
+    Coverage,
+    HideAndRescore,
+    Media,
+    MediaKind,
+    Model,
+    Parameters,
+    Peak,
+    Person,
+    Score,
+    Segment,
+    Software,
+    Span,
+    Verdict,
+)
+
+EXHIBIT_SHA256 = "3f" * 32
+MODEL_SHA256 = "a7" * 32
+RATE = 8.0
+
+
+def person_name(index: int) -> str:
+    """A, B … Z, AA, AB …"""
+    letters = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
+
+
+def write_png(path: Path, image: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), image)
+
+
+def scene(seed: int, width: int = 160, height: int = 90) -> np.ndarray:
+    """A small picture that differs by seed and compresses like a photo, not like noise."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    waves = [np.sin((columns + seed * 7) / 19 + k) + np.cos((rows + seed * 5) / 13 + k) for k in range(3)]
+    return ((np.stack(waves, axis=-1) + 2) * 63).astype(np.uint8)
+
+
+def check(confirmed: bool = True) -> HideAndRescore:
+    return HideAndRescore(
+        area=0.15,
+        probability=0.94,
+        hidden_highlight=0.41 if confirmed else 0.91,
+        hidden_random=0.92,
+        drop_highlight=3.11 if confirmed else 0.44,
+        drop_random=0.31,
+    )
+
+
+def scores(
+    index: int, duration: float, hot: list[tuple[float, float]], count: int | None = None
+) -> list[Score]:
+    """One score a sample: high inside ``hot``, an unusable stretch and a lost face in between."""
+    total = count if count is not None else int(duration * RATE)
+    found = []
+    for step in range(total):
+        time = duration * step / max(total, 1)
+        share = step / max(total, 1)
+        if 0.62 < share < 0.66 and index % 2 == 0:
+            continue
+        if 0.70 < share < 0.76:
+            found.append(
+                Score(time=time, pts=int(time * 12800), track=2 * index, box=(10, 10, 40, 50), usable=False)
+            )
+            continue
+        inside = any(start <= time <= end for start, end in hot)
+        base = 0.9 if inside else 0.16
+        value = min(
+            max(base + 0.08 * math.sin(step * 1.7 + index) + 0.05 * math.cos(step * 0.37), 0.01), 0.99
+        )
+        smooth = min(max(base + 0.03 * math.sin(step * 0.3), 0.0), 1.0)
+        found.append(
+            Score(
+                time=time,
+                pts=int(time * 12800),
+                track=2 * index + (share > 0.66),
+                box=(412, 120, 596, 340),
+                usable=True,
+                logit=math.log(value / (1 - value)),
+                probability=value,
+                smoothed=smooth,
+            )
+        )
+    return found
+
+
+def peak(segment: str, number: int, time: float, kept: bool, confirmed: bool = True) -> Peak:
+    return Peak(
+        time=time,
+        pts=int(time * 12800),
+        probability=0.96,
+        box=(412, 120, 596, 340),
+        frame=f"frames/{segment}-{number}.png" if kept else None,
+        overlay=f"overlays/{segment}-{number}.png" if kept else None,
+        heat=0.83,
+        check=check(confirmed),
+    )
+
+
+def media(kind: MediaKind, duration: float, **changes: Any) -> Media:
+    video = kind is MediaKind.VIDEO
+    facts: dict[str, Any] = {
+        "file": "interview_cut3.mp4" if video else "portrait.jpg",
+        "bytes": 12_412_345,
+        "sha256": EXHIBIT_SHA256,
+        "kind": kind,
+        "container": "mov,mp4,m4a,3gp,3g2,mj2" if video else "image2",
+        "codec": "h264" if video else "mjpeg",
+        "width": 1920,
+        "height": 1080,
+        "rotation": 0,
+        "time_base": "1/12800",
+        "frame_rate": "30000/1001" if video else None,
+        "variable_frame_rate": False,
+        "duration": duration if video else 0.0,
+        "frames_decoded": int(duration * 29.97) if video else 1,
+        "frames_undecodable": 3 if video else 0,
+        "has_sound": video,
+    }
+    return Media(**{**facts, **changes})
+
+
+def model() -> Model:
+    return Model(
+        name="efficientnet_lite0_faces",
+        title="EfficientNet-Lite0 on aligned faces",
+        architecture="tf_efficientnet_lite0",
+        sha256=MODEL_SHA256,
+        temperature=1.734,
+        figures={
+            "auc_frames": 0.9312,
+            "auc_videos": 0.9587,
+            "equal_error_rate": 0.1123,
+            "calibration_error": 0.021,
+        },
+        domain="Frontal and half-profile faces of 64 px and more in H.264 video of moderate compression.",
+        limits=(
+            "Faces synthesised whole were not part of the training data.",
+            "Not measured on infrared video.",
+        ),
+    )
+
+
+def build(
+    folder: Path,
+    *,
+    persons: int = 2,
+    segments: int = 3,
+    peaks: int = 3,
+    verdict: Verdict | None = None,
+    kind: MediaKind = MediaKind.VIDEO,
+    duration: float = 60.0,
+    file: str | None = None,
+    kept: bool = True,
+    count: int | None = None,
+    picture: tuple[int, int] = (160, 90),
+) -> Analysis:
+    """An analysis with ``segments`` dealt out over ``persons``, its pictures written to ``folder``."""
+    still = kind is MediaKind.IMAGE
+    names = [person_name(index) for index in range(persons)]
+    hot: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+    found = []
+    rounds = max(1, math.ceil(segments / max(persons, 1)))
+    for index in range(segments if persons else 0):
+        name = names[index % persons]
+        slot = duration / rounds
+        start = 0.0 if still else (index // persons) * slot + 0.2 * slot
+        end = start if still else start + 0.4 * slot
+        hot[name].append((start, end))
+        label = f"{name}{len(hot[name])}"
+        chosen = [
+            peak(label, number, start + (end - start) * number / (peaks + 1), kept, confirmed=number != 2)
+            for number in range(1, (1 if still else peaks) + 1)
+        ]
+        for each in chosen if kept else ():
+            picture_ = scene(index * 3 + len(label), *picture)
+            write_png(folder / str(each.frame), picture_)
+            write_png(folder / str(each.overlay), cv2.applyColorMap(picture_[..., 0], cv2.COLORMAP_INFERNO))
+        found.append(
+            Segment(
+                id=label,
+                person=name,
+                start=start,
+                end=end,
+                confidence=max(0.55, 0.97 - 0.09 * (index % 5)),
+                frames=1 if still else 24,
+                peaks=tuple(chosen),
+            )
+        )
+    if verdict is None:
+        verdict = Verdict.MANIPULATED if found else Verdict.NOT_FOUND
+    judged = verdict is not Verdict.INCONCLUSIVE
+    people = tuple(
+        Person(
+            id=name,
+            median_box=(412, 120, 596, 340),
+            screen_time=0.0 if still else duration * 0.9,
+            tracks=(2 * index, 2 * index + 1),
+            usable_frames=(1 if still else 440) if judged else 0,
+            probability=(0.94 if hot[name] else 0.06) if judged else None,
+            scores=tuple(
+                scores(index, duration, hot[name], 1 if still else count)
+                if judged
+                else [Score(time=1.0, pts=12800, track=0, box=(5, 5, 20, 24), usable=False)]
+            ),
+        )
+        for index, name in enumerate(names)
+    )
+    reason = {
+        Verdict.MANIPULATED: f"{len(found)} segments reached the threshold of 0.7 for at least 0.5 s.",
+        Verdict.NOT_FOUND: "No smoothed score reached 0.7.",
+        Verdict.INCONCLUSIVE: "Only 3 usable face frames were found; 8 are needed.",
+    }[verdict]
+    return Analysis(
+        verdict=verdict,
+        reason=reason,
+        probability=(0.94 if found else 0.06) if judged else None,
+        segments=tuple(found),
+        persons=people,
+        media=media(kind, duration, **({"file": file} if file else {})),
+        model=model(),
+        parameters=Parameters(enter_threshold=0.75),
+        coverage=Coverage(
+            frames_sampled=1 if still else int(duration * RATE),
+            frames_with_face=1 if still else 460,
+            frames_with_usable_face=1 if still else 440,
+            faces_found=900 if persons else 0,
+            faces_unusable=41 if persons else 0,
+            cuts=() if still else (duration * 0.31, duration * 0.66),
+            not_examined=()
+            if still
+            else (Span(start=duration * 0.7, end=duration * 0.76, reason="no usable face: blurred"),),
+        ),
+        software=Software(
+            reelproof="0.1.0", torch="2.14.1", device="cpu: AMD EPYC", created="2025-11-20T08:41:02Z"
+        ),
+    )

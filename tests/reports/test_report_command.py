@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from analyses import build
+from conftest import Written
+
+from reports.__main__ import main
+
+
+def test_render_again_makes_the_same_files(written: Written, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(written.folder, copy)
+    for name in ("report.html", "report.pdf", "manifest.json"):
+        (copy / name).unlink()
+    assert main(["render", str(copy / "analysis.json")]) == 0
+    for name in ("analysis.json", "report.html", "report.pdf", "manifest.json"):
+        assert (copy / name).read_bytes() == (written.folder / name).read_bytes(), name
+
+
+def test_render_elsewhere_leaves_the_folder_alone(tmp_path: Path) -> None:
+    source, out = tmp_path / "case", tmp_path / "new" / "out"
+    analysis = build(source, segments=1, peaks=1)
+    (source / "analysis.json").write_text(analysis.to_json(), "utf-8")
+    assert main(["render", str(source / "analysis.json"), "--out", str(out)]) == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "analysis.json",
+        "manifest.json",
+        "report.html",
+        "report.pdf",
+    ]
+    assert not (source / "report.pdf").exists()
+
+
+def hostile(tmp_path: Path) -> bytes:
+    analysis = json.loads(build(tmp_path, segments=1, peaks=1).to_json())
+    analysis["segments"][0]["peaks"][0]["frame"] = "../../etc/passwd"
+    return json.dumps(analysis).encode()
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "text", "other", "binary", "hostile"])
+def test_bad_input_is_one_line_and_exit_2(
+    tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "case" / "analysis.json"
+    path.parent.mkdir()
+    if kind == "folder":
+        path.mkdir()
+    elif kind != "missing":
+        data = {"text": b"{", "other": b'{"verdict": "real"}', "binary": b"\xff\xfe\0", "hostile": b""}[kind]
+        path.write_bytes(data or hostile(tmp_path / "case"))
+    assert main(["render", str(path)]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("reports: ") and err.count("\n") == 1
+    assert "Traceback" not in err
+    assert not (path.parent / "report.html").exists()

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from analyses import EXHIBIT_SHA256, MODEL_SHA256, build
+from conftest import Written
+
+from detector.analysis import MediaKind, Verdict
+from reports import ReportError, report_view
+from reports.html import render_html
+
+VOID = {"meta", "img", "br", "link"}
+
+
+class Page(HTMLParser):
+    """Collects elements, attributes and text, and whether tags nest."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.balanced = True
+        self.feed(markup)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.balanced = self.balanced and bool(self.open) and self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def page(folder: Path, **choices: object) -> Page:
+    analysis = build(folder, kept=False, **choices)  # type: ignore[arg-type]
+    return Page(render_html(report_view(analysis, folder), {}, "0" * 64))
+
+
+def test_page_states_every_fact(written: Written) -> None:
+    text = Page(written.html).text
+    digest = hashlib.sha256((written.folder / "analysis.json").read_bytes()).hexdigest()
+    for fact in (
+        "interview_cut3.mp4",
+        EXHIBIT_SHA256,
+        MODEL_SHA256,
+        digest,
+        "manipulated",
+        written.analysis.reason,
+        "12.4 MB (12,412,345 bytes)",
+        "mov,mp4,m4a,3gp,3g2,mj2",
+        "h264",
+        "1920 × 1080 px",
+        "29.97 frames a second (30000/1001), constant",
+        "1,798",
+        "strong indication",
+        "00:00:06.000",
+        "00:00:48.000",
+        "this map should not be relied upon",
+        "the map shows what the model used",
+        "share one scale",
+        "no usable face: blurred",
+        "Sound: present, not examined.",
+        "It does not prove manipulation.",
+        "auc frames",
+        "0.9312",
+        written.analysis.model.domain,
+        *written.analysis.model.limits,
+        "smoothed probability that opens a segment",
+        "Signature",
+    ):
+        assert fact in text, fact
+
+
+def test_page_refers_to_nothing_outside_itself(written: Written) -> None:
+    found = Page(written.html)
+    assert found.balanced and not found.open
+    tags = {tag for tag, _ in found.elements}
+    assert not tags & {"script", "link", "iframe", "object", "embed", "base", "form", "video", "audio"}
+    for tag, attributes in found.elements:
+        assert "style" not in attributes
+        for name, value in attributes.items():
+            assert not name.startswith("on")
+            if name in {"src", "href", "srcset", "poster", "action", "data", "xlink:href"}:
+                assert value.startswith(("data:image/jpeg;base64,", "#")), (tag, name, value[:60])
+    pictures = [attributes for tag, attributes in found.elements if tag == "img"]
+    assert len(pictures) == 18 and all(attributes["alt"] for attributes in pictures)
+    style = re.search(r"<style>(.*?)</style>", written.html, re.S)
+    assert style and "url(" not in style[1] and "@import" not in style[1]
+
+
+def test_policy_allows_exactly_its_own_style(written: Written) -> None:
+    found = Page(written.html)
+    policy = next(
+        a["content"] for tag, a in found.elements if a.get("http-equiv") == "Content-Security-Policy"
+    )
+    style = re.search(r"<style>(.*?)</style>", written.html, re.S)
+    assert style
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert policy.startswith("default-src 'none';") and f"style-src 'sha256-{digest}'" in policy
+    assert "unsafe" not in policy and "script-src" not in policy
+
+
+def test_internal_links_lead_somewhere(written: Written) -> None:
+    found = Page(written.html)
+    ids = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for tag, attributes in found.elements:
+        if tag == "a":
+            assert attributes["href"].removeprefix("#") in ids
+
+
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>.mp4", '"><img src=x onerror=alert(1)>.mp4', "a&b.mp4"]
+)
+def test_hostile_text_is_shown_as_text(tmp_path: Path, name: str) -> None:
+    found = page(tmp_path, file=name)
+    assert name in found.text
+    assert not any(tag == "script" or "onerror" in attributes for tag, attributes in found.elements)
+
+
+def test_names_in_other_scripts_are_kept_isolated_and_escaped(tmp_path: Path) -> None:
+    found = page(tmp_path, file="مقابلة_映像.mp4")
+    assert "مقابلة_映像.mp4" in found.text
+    assert r"\u6620\u50cf.mp4" in found.text
+    assert any(tag == "bdi" for tag, _ in found.elements)
+
+
+@pytest.mark.parametrize(
+    ("choices", "word"),
+    [
+        ({"segments": 1}, "manipulated"),
+        ({"segments": 0}, "no manipulation found"),
+        ({"segments": 0, "verdict": Verdict.INCONCLUSIVE}, "inconclusive"),
+        ({"segments": 2, "kind": MediaKind.IMAGE}, "manipulated"),
+    ],
+)
+def test_verdict_is_one_of_three_words(tmp_path: Path, choices: dict[str, object], word: str) -> None:
+    found = page(tmp_path, **choices)
+    verdicts = [
+        attributes["class"] for _, attributes in found.elements if "verdict " in attributes.get("class", "")
+    ]
+    assert verdicts == [f"verdict verdict-{word.replace(' ', '-')}"]
+    assert found.text.count(word) >= 1
+    assert not re.search(r"\b(authentic|genuine|fake)\b", found.text.lower())
+
+
+def test_no_segment_is_said(tmp_path: Path) -> None:
+    assert "No segment was flagged." in page(tmp_path, segments=0).text
+
+
+def test_source_date_epoch_sets_the_metadata_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    found = page(tmp_path)
+    created = next(a["content"] for _, a in found.elements if a.get("name") == "dcterms.created")
+    assert created == "1970-01-01T00:00:00Z"
+    assert "2025-11-20 08:41:02 UTC" in found.text
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "tomorrow")
+    with pytest.raises(ReportError, match="SOURCE_DATE_EPOCH"):
+        page(tmp_path)

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import io
+import logging
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pikepdf
+import pypdfium2
+import pytest
+from analyses import EXHIBIT_SHA256, MODEL_SHA256, build
+from conftest import Written
+from pypdf import PdfReader
+from pypdf.generic import Destination
+from weasyprint import HTML
+
+from detector.analysis import MediaKind, Verdict
+from reports import report_view, write_report
+from reports.pdf import RefusedAddress, SuppliedOnly, render_pdf
+from reports.pictures import embed
+
+
+def read(folder: Path, **choices: object) -> PdfReader:
+    analysis = build(folder, **{"kept": False, **choices})  # type: ignore[arg-type]
+    view = report_view(analysis, folder)
+    pictures = embed(folder, [picture.path for picture in view.pictures if picture.path])
+    return PdfReader(io.BytesIO(render_pdf(view, pictures, "0" * 64)))
+
+
+def text_of(reader: PdfReader) -> str:
+    return " ".join(" ".join(page.extract_text() for page in reader.pages).split())
+
+
+def titles(outline: list[object]) -> Iterator[str]:
+    for item in outline:
+        if isinstance(item, list):
+            yield from titles(item)
+        elif isinstance(item, Destination):
+            yield str(item.title)
+
+
+@pytest.fixture(scope="module")
+def reader(written: Written) -> PdfReader:
+    return PdfReader(written.folder / "report.pdf")
+
+
+def test_text_states_verdict_hashes_times_and_reason(reader: PdfReader, written: Written) -> None:
+    text = text_of(reader)
+    for fact in (
+        "Manipulated",
+        written.analysis.reason,
+        EXHIBIT_SHA256,
+        MODEL_SHA256,
+        "00:00:06.000",
+        "00:00:48.000",
+        "should not be relied upon",
+        "share one scale",
+    ):
+        assert fact in text, fact
+
+
+def test_every_page_is_numbered_and_carries_the_file_name(reader: PdfReader) -> None:
+    count = len(reader.pages)
+    assert count >= 5
+    for number, page in enumerate(reader.pages, 1):
+        text = page.extract_text()
+        assert f"Page {number} of {count}" in text
+        assert "interview_cut3.mp4" in text
+        assert page.mediabox.width == pytest.approx(595.28, abs=0.1)
+        assert page.mediabox.height == pytest.approx(841.89, abs=0.1)
+
+
+def test_bookmarks_lead_to_sections_and_segments(reader: PdfReader) -> None:
+    found = list(titles(reader.outline))
+    for start in ("1 Finding", "4 Flagged segments", "Segment A1", "Segment B1", "10 Integrity"):
+        assert any(title.startswith(start) for title in found), (start, found)
+
+
+def test_table_of_segments_gives_their_pages(reader: PdfReader) -> None:
+    where = next(n for n, page in enumerate(reader.pages, 1) if "Segment B1 ·" in page.extract_text())
+    table = next(
+        page.extract_text() for page in reader.pages if "All flagged segments" in page.extract_text()
+    )
+    row = next(line for line in table.splitlines() if line.startswith("B1 "))
+    assert row.split()[-1] == str(where)
+
+
+def test_document_is_tagged_titled_dated_and_described(written: Written) -> None:
+    with pikepdf.open(written.folder / "report.pdf") as pdf:
+        assert pdf.Root.MarkInfo.Marked and str(pdf.Root.Lang) == "en"
+        assert str(pdf.docinfo["/Title"]) == "Reelproof report: interview_cut3.mp4"
+        assert str(pdf.docinfo["/Author"]) == "Reelproof 0.1.0"
+        assert str(pdf.docinfo["/CreationDate"]).startswith("D:20251120084102")
+        figures = [
+            item
+            for item in pdf.objects
+            if isinstance(item, pikepdf.Dictionary) and item.get("/S") == "/Figure"
+        ]
+        assert len(figures) >= 19 and all("/Alt" in item for item in figures)
+        with pdf.open_metadata() as metadata:
+            assert metadata["pdfuaid:part"] == "1"
+        images = [
+            item
+            for item in pdf.objects
+            if isinstance(item, pikepdf.Stream) and item.get("/Subtype") == "/Image"
+        ]
+        assert images and all(item.Filter == "/DCTDecode" for item in images)
+
+
+def test_same_analysis_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    analysis = build(tmp_path, segments=1, peaks=1)
+    write_report(analysis, tmp_path)
+    names = ("report.pdf", "report.html", "manifest.json", "analysis.json")
+    first = {name: (tmp_path / name).read_bytes() for name in names}
+    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
+    write_report(analysis, tmp_path)
+    assert {name: (tmp_path / name).read_bytes() for name in names} == first
+
+
+def test_nothing_is_complained_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "weasyprint"):
+        read(tmp_path, segments=1, peaks=1, kept=True)
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "file:///etc/passwd",
+        "http://127.0.0.1:9/x.png",
+        "https://example.org/x.png",
+        "ftp://127.0.0.1/x",
+        "data:image/png;base64,AAAA",
+        "picture:1",
+    ],
+)
+def test_fetcher_refuses_everything_not_supplied(address: str) -> None:
+    fetcher = SuppliedOnly({"picture:0": b"jpeg"})
+    assert fetcher.fetch("picture:0").read() == b"jpeg"
+    with pytest.raises(RefusedAddress):
+        fetcher.fetch(address)
+    for markup in (f'<img src="{address}">', f'<link rel="stylesheet" href="{address}">'):
+        with pytest.raises(RefusedAddress):
+            HTML(string=markup, url_fetcher=fetcher).write_pdf()
+
+
+def test_still_image(tmp_path: Path) -> None:
+    text = text_of(read(tmp_path, kind=MediaKind.IMAGE, segments=1))
+    assert "4 Flagged faces" in text and "Flagged face A1" in text
+    assert "00:00" not in text.replace("00:00:00 UTC", "")
+
+
+def test_inconclusive(tmp_path: Path) -> None:
+    text = text_of(read(tmp_path, segments=0, verdict=Verdict.INCONCLUSIVE, persons=1))
+    assert "Inconclusive" in text and "nothing could be judged" in text
+
+
+def test_twenty_persons_fit_the_page(tmp_path: Path) -> None:
+    reader = read(tmp_path, persons=20, segments=0, count=60)
+    text = text_of(reader)
+    assert all(f"Person {letter}" in text for letter in "ABCDEFGHIJKLMNOPQRST")
+    figure = next(page.extract_text() for page in reader.pages if "opens a segment" in page.extract_text())
+    assert figure.count("Person ") >= 20
+
+
+def test_long_and_foreign_file_names(tmp_path: Path) -> None:
+    analysis = build(tmp_path, segments=0, file="مقابلة_\u202e映像_" + "x" * 220 + ".mp4")
+    # PDFium rather than pypdf, which loses its way in text with glyphs no font holds.
+    with pypdfium2.PdfDocument(render_pdf(report_view(analysis, tmp_path), {}, "0" * 64)) as document:
+        pages = [page.get_textpage().get_text_bounded() for page in document]
+    assert pages[0].count("u202e") >= 3 and r"\u6620\u50cf" in pages[0] and "مقابلة" in pages[0]
+    assert pages[0].count("x") > 440  # title and fact, both unshortened
+    assert all(f"Page {number} of {len(pages)}" in page for number, page in enumerate(pages, 1))
+
+
+@pytest.mark.slow
+def test_two_hundred_segments(tmp_path: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    reader = read(tmp_path, persons=4, segments=200, kept=True, picture=(1280, 720), duration=1250.0)
+    text = text_of(reader)
+    assert all(f"Segment D{number} ·" in text for number in range(1, 51))
+    assert f"Page {len(reader.pages)} of {len(reader.pages)}" in reader.pages[-1].extract_text()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2_000_000  # kB

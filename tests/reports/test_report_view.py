@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from analyses import EXHIBIT_SHA256, build
+
+from detector.analysis import MediaKind, Parameters, Span, Verdict
+from reports import PictureError, report_view
+
+
+def test_finding_names_the_persons_and_the_flagged_time_once(tmp_path: Path) -> None:
+    view = report_view(build(tmp_path, persons=2, segments=4), tmp_path)
+    assert view.verdict == "manipulated"
+    # A1 and B1 cover the same 12 s, as do A2 and B2.
+    assert view.finding == (
+        "The faces of persons A and B were judged to be manipulated in 4 segments of this video, "
+        "00:00:24.000 of its 00:01:00.000."
+    )
+
+
+def test_many_persons_are_counted_not_listed(tmp_path: Path) -> None:
+    view = report_view(build(tmp_path, persons=20, segments=20, kept=False, peaks=1), tmp_path)
+    assert view.finding.startswith("The faces of 20 persons were judged")
+
+
+def test_verdicts_without_segments_claim_nothing_more(tmp_path: Path) -> None:
+    clear = report_view(build(tmp_path, segments=0), tmp_path)
+    assert clear.finding == "No manipulation was found in the faces that were examined in this video."
+    assert "It does not show that the file is unaltered." in clear.means_not[0]
+    open_ = report_view(build(tmp_path, segments=0, verdict=Verdict.INCONCLUSIVE), tmp_path)
+    assert open_.finding.startswith("It cannot be said")
+    assert open_.confidence == "not judged" and open_.strength is None
+
+
+def test_exhibit_facts_are_in_words(tmp_path: Path) -> None:
+    view = report_view(build(tmp_path), tmp_path)
+    facts = {fact.name: fact.value for fact in (*view.exhibit, *view.recording)}
+    assert facts["SHA-256"] == EXHIBIT_SHA256
+    assert facts["Size"] == "12.4 MB (12,412,345 bytes)"
+    assert facts["Duration"] == "00:01:00.000"
+    assert facts["Resolution"] == "1920 × 1080 px"
+    assert facts["Frame rate"] == "29.97 frames a second (30000/1001), constant"
+    assert (facts["Frames decoded"], facts["Frames undecodable"]) == ("1,798", "3")
+    assert "File name, escaped" not in facts
+
+
+def test_still_image_has_faces_instead_of_intervals(tmp_path: Path) -> None:
+    view = report_view(build(tmp_path, kind=MediaKind.IMAGE, segments=1), tmp_path)
+    assert view.still and view.timeline.still
+    assert view.segments[0].title == "Flagged face A1"
+    assert view.finding == "The face of person A was judged to be manipulated in this image."
+    assert "Duration" not in {fact.name for fact in view.recording}
+    assert not any("Sound" in line for line in view.not_examined)
+
+
+def test_every_parameter_is_shown_with_its_meaning_and_marked_when_changed(tmp_path: Path) -> None:
+    view = report_view(build(tmp_path), tmp_path)
+    assert [row.name for row in view.settings] == [name.replace("_", " ") for name in Parameters.model_fields]
+    enter = next(row for row in view.settings if row.name == "enter threshold")
+    assert (enter.value, enter.default, enter.changed) == ("0.75", "0.7", True)
+    assert enter.meaning == Parameters.model_fields["enter_threshold"].description
+    assert sum(row.changed for row in view.settings) == 1
+
+
+def test_segment_and_peak_figures(tmp_path: Path) -> None:
+    segment = report_view(build(tmp_path), tmp_path).segments[0]
+    assert (segment.id, segment.start, segment.end, segment.duration) == (
+        "A1",
+        "00:00:06.000",
+        "00:00:18.000",
+        "00:00:12.000",
+    )
+    assert (segment.confidence, segment.strength) == ("0.97", "strong indication")
+    peak = segment.peaks[1]
+    assert peak.time == "00:00:12.000" and not peak.confirmed
+    assert peak.check == (
+        ("Nothing", "0.94", "–"),
+        ("Hottest 15%", "0.91", "−0.44"),
+        ("Random 15%", "0.92", "−0.31"),
+    )
+
+
+def test_what_was_not_examined(tmp_path: Path) -> None:
+    view = report_view(build(tmp_path), tmp_path)
+    text = " ".join(view.not_examined)
+    assert "480 of 1,798 decoded frames" in text
+    assert "Sound: present, not examined." in text
+    assert "3 packets or frames" in text
+    assert "41 of 900 faces" in text
+    assert (view.gaps[0].start, view.gaps[0].reason) == ("00:00:42.000", "no usable face: blurred")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../secret.png",
+        "frames/../../secret.png",
+        "/etc/passwd",
+        "..\\secret.png",
+        "C:/secret.png",
+        "file:///etc/passwd",
+        "a\0b.png",
+        "",
+        "link/secret.png",
+    ],
+)
+@pytest.mark.parametrize("field", ["frame", "overlay"])
+def test_pictures_outside_the_folder_are_refused(tmp_path: Path, path: str, field: str) -> None:
+    folder = tmp_path / "case"
+    folder.mkdir()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for place in (outside, tmp_path):
+        (place / "secret.png").write_bytes(b"secret")
+    (folder / "link").symlink_to(outside)
+    analysis = build(folder, segments=1, peaks=1)
+    segment = analysis.segments[0]
+    peak = segment.peaks[0].model_copy(update={field: path})
+    hostile = analysis.model_copy(update={"segments": (segment.model_copy(update={"peaks": (peak,)}),)})
+    with pytest.raises(PictureError, match="outside its folder"):
+        report_view(hostile, folder)
+
+
+def test_missing_and_unkept_pictures_are_said_to_be_missing(tmp_path: Path) -> None:
+    analysis = build(tmp_path, segments=1, peaks=1)
+    (tmp_path / "overlays" / "A1-1.png").unlink()
+    peak = report_view(analysis, tmp_path).segments[0].peaks[0]
+    assert peak.frame.path == "frames/A1-1.png" and not peak.frame.absent
+    assert peak.overlay.path is None and "missing" in peak.overlay.absent
+    unkept = report_view(build(tmp_path, kept=False), tmp_path)
+    assert unkept.pictures == ()
+    assert unkept.segments[0].peaks[0].frame.absent == "This picture was not kept."
+
+
+def test_a_date_that_cannot_be_read_is_shown_and_left_out_of_metadata(tmp_path: Path) -> None:
+    analysis = build(tmp_path, segments=0)
+    odd = analysis.model_copy(
+        update={"software": analysis.software.model_copy(update={"created": "yesterday"})}
+    )
+    view = report_view(odd, tmp_path)
+    assert (view.created, view.created_iso) == ("yesterday", "")
+    other_zone = analysis.software.model_copy(update={"created": "2025-11-20T10:41:02+02:00"})
+    view = report_view(analysis.model_copy(update={"software": other_zone}), tmp_path)
+    assert view.created_iso == "2025-11-20T08:41:02Z"
+
+
+def test_touching_gaps_join_in_the_figure_but_not_in_the_table(tmp_path: Path) -> None:
+    analysis = build(tmp_path, segments=0)
+    spans = (Span(start=1, end=2, reason="dark"), Span(start=2, end=3, reason="blurred"))
+    coverage = analysis.coverage.model_copy(update={"not_examined": spans})
+    view = report_view(analysis.model_copy(update={"coverage": coverage}), tmp_path)
+    assert len(view.gaps) == 2 and len(view.timeline.not_examined) == 1
