@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
 READY := $(VENV)/.ready
+BROWSER := $(VENV)/.browser
 
 .PHONY: setup run test test-slow lint train evaluate bench schema
 
@@ -11,16 +12,20 @@ setup: $(READY)
 
 # One stamp for packages of the system and of Python: the second time nothing is done.
 $(READY): requirements.txt setup.sh
-	PYTHON=$(PYTHON) VENV=$(VENV) sh setup.sh
-	touch $@
+	@PYTHON=$(PYTHON) VENV=$(VENV) sh setup.sh
+	@touch $@
+
+$(BROWSER): $(READY) setup.sh
+	@PYTHON=$(PYTHON) VENV=$(VENV) sh setup.sh browser
+	@touch $@
 
 run: $(READY)
 	@exec $(BIN)/python -m webapp
 
-test: $(READY)
+test: $(BROWSER)
 	$(BIN)/python -m pytest
 
-test-slow: $(READY)
+test-slow: $(BROWSER)
 	$(BIN)/python -m pytest -m slow
 
 lint: $(READY)

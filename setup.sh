@@ -1,21 +1,34 @@
 #!/bin/sh
 # Install what is missing: packages of the system, then a virtual environment.
-# Called by `make setup`; does nothing that is already done.
+# `make setup` calls it; with the word "browser" it installs what the browser tests need.
+# Does nothing that is already done.
 set -eu
 
 missing=""
-need() { # need PACKAGE LIBRARY: PACKAGE if the loader does not know LIBRARY
+need_library() { # PACKAGE, LIBRARY the loader must know
     ldconfig -p 2>/dev/null | grep -q "$2" || missing="$missing $1"
 }
-need libpango-1.0-0 libpango-1.0.so.0
-need libpangoft2-1.0-0 libpangoft2-1.0.so.0
-need libharfbuzz-subset0 libharfbuzz-subset.so.0
-need libgl1 libGL.so.1
-need libglib2.0-0 libglib-2.0.so.0
-fc-list 2>/dev/null | grep -q DejaVu || missing="$missing fonts-dejavu-core fontconfig"
-"$PYTHON" -c 'import ensurepip' 2>/dev/null || missing="$missing python3.11 python3.11-venv"
-# Only the browser tests need it; without it they say so and are skipped.
-if [ "${CI:-}" ] && ! command -v chromium >/dev/null; then missing="$missing chromium"; fi
+need_font() { # PACKAGE, FAMILY
+    fc-list 2>/dev/null | grep -q "$2" || missing="$missing $1"
+}
+need_command() { # PACKAGE, COMMAND
+    command -v "$2" >/dev/null || missing="$missing $1"
+}
+
+if [ "${1:-}" = browser ]; then
+    need_command chromium chromium
+else
+    need_library libpango-1.0-0 libpango-1.0.so.0
+    need_library libpangoft2-1.0-0 libpangoft2-1.0.so.0
+    need_library libharfbuzz-subset0 libharfbuzz-subset.so.0
+    need_library libgl1 libGL.so.1
+    need_library libglib2.0-0 libglib-2.0.so.0
+    need_command fontconfig fc-list
+    need_font fonts-dejavu-core DejaVuSans
+    need_font fonts-liberation Liberation
+    need_font fonts-droid-fallback Droid # file names in Chinese, Japanese, Korean
+    "$PYTHON" -c 'import ensurepip' 2>/dev/null || missing="$missing python3.11 python3.11-venv"
+fi
 
 if [ "$missing" ]; then
     if ! command -v apt-get >/dev/null; then
@@ -26,8 +39,10 @@ if [ "$missing" ]; then
     [ "$(id -u)" = 0 ] || as_root="sudo"
     echo "Installing system packages:$missing"
     $as_root apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing
+    # shellcheck disable=SC2086 -- a list of words
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
 fi
+[ "${1:-}" != browser ] || exit 0
 
 [ -x "$VENV/bin/python" ] || "$PYTHON" -m venv "$VENV"
 echo "Installing Python packages (a few minutes the first time: torch is large)"

@@ -51,7 +51,7 @@ class CutDetector:
 
     def __init__(self, sample_rate: float) -> None:
         self._detector = ContentDetector(min_scene_len=1, filter_mode=FlashFilter.Mode.SUPPRESS)
-        self._rate = sample_rate
+        self._rate = float(sample_rate)
         self._number = 0
 
     def process_frame(self, image: Image) -> bool:

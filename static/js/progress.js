@@ -1,0 +1,54 @@
+// Follows an analysis until it is done or failed, then shows its page.
+// Asks often at first and while it runs, less often the longer it waits or does not answer.
+
+import { follow } from "./follow.js";
+
+const byId = (id) => document.getElementById(id);
+const address = byId("progress").dataset.status;
+let started = null;
+let announced = "";
+
+function elapsed() {
+  if (started === null) return;
+  const seconds = Math.max(0, Math.floor((Date.now() - started) / 1000));
+  const pad = (number) => String(number).padStart(2, "0");
+  byId("elapsed").textContent =
+    `${pad(Math.floor(seconds / 3600))}:${pad(Math.floor(seconds / 60) % 60)}:${pad(seconds % 60)}`;
+}
+
+function waiting(ahead) {
+  if (!ahead) return "Waiting for the worker";
+  return `Waiting: ${ahead} ${ahead === 1 ? "analysis" : "analyses"} ahead`;
+}
+
+function show(status) {
+  byId("unreachable").hidden = true;
+  const running = status.state === "running";
+  const words = running
+    ? status.stage.charAt(0).toUpperCase() + status.stage.slice(1)
+    : waiting(status.ahead);
+  byId("state").textContent = running ? "Running" : "Queued";
+  byId("stage").textContent = words;
+  if (running) byId("bar").value = status.progress;
+  else byId("bar").removeAttribute("value");
+  byId("percent").textContent = `${Math.floor(status.progress * 100)}%`;
+  byId("again").hidden = status.attempt < 2;
+  byId("attempt").textContent = `${status.attempt} of 3`;
+  started = running && status.started ? Date.parse(status.started) : null;
+  if (started === null) byId("elapsed").textContent = "–";
+  elapsed();
+  if (words !== announced) { // a screen reader hears stages, not every percent
+    announced = words;
+    byId("announce").textContent = words;
+  }
+}
+
+setInterval(elapsed, 1000);
+follow(address, {
+  onStatus: show,
+  onSilence: () => { byId("unreachable").hidden = false; },
+  onEnd: (status) => {
+    byId("announce").textContent = status.state === "done" ? "The analysis is done" : "The analysis failed";
+    window.location.reload();
+  },
+});

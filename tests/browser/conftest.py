@@ -1,0 +1,116 @@
+"""A real Reelproof and a real Chromium for the browser tests."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from webapp import create_app
+from webapp.first_start import SAMPLE_ADDED
+from webapp.tables import Milestone, now
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@dataclass
+class Running:
+    """``python -m webapp`` on a port and a data folder of its own."""
+
+    process: subprocess.Popen
+    address: str
+    data: Path
+
+    def group(self) -> set[int]:
+        """This process and everything below it that still runs."""
+        parents = {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+            except OSError:
+                continue
+            if state != "Z":
+                parents[int(stat.parent.name)] = int(parent)
+        found = {self.process.pid} & set(parents)
+        while more := {child for child, parent in parents.items() if parent in found} - found:
+            found |= more
+        return found
+
+
+def serve(data: Path) -> Iterator[Running]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "webapp"],
+        cwd=ROOT,
+        env=os.environ | {"PORT": "0", "REELPROOF_DATA": str(data)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    found = re.search(r"http://[^ ]+", process.stdout.readline())
+    assert found, "Reelproof did not start"
+    yield Running(process, found[0], data)
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=15)
+
+
+@pytest.fixture
+def reelproof(tmp_path: Path) -> Iterator[Running]:
+    """Started for the first time: it makes its sample by itself."""
+    yield from serve(tmp_path / "data")
+
+
+@pytest.fixture
+def without_sample(tmp_path: Path) -> Iterator[Running]:
+    """In a data folder that had its sample, so that nothing else is in the queue."""
+    app = create_app({"REELPROOF_DATA": tmp_path / "data"})
+    with app.extensions["database"].begin() as session:
+        session.add(Milestone(name=SAMPLE_ADDED, reached=now()))
+    app.extensions["database"].close()
+    yield from serve(tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Seen:
+    """What a page did that a person does not see."""
+
+    console: list[str] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def seen() -> Seen:
+    return Seen()
+
+
+@pytest.fixture
+def page(browser: Browser, seen: Seen) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
+    page = context.new_page()
+    page.on("console", lambda message: seen.console.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda problem: seen.console.append(f"error: {problem}"))
+    page.on("request", lambda request: seen.addresses.append(request.url))
+    yield page
+    context.close()

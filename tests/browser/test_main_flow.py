@@ -1,0 +1,138 @@
+"""The main job in a real browser: a video goes in, flagged moments, heatmaps and a PDF come out."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from pypdf import PdfReader
+
+from detector.sample import MANIPULATED, make_sample
+
+pytestmark = pytest.mark.browser
+
+_RESULT = 240_000  # milliseconds; the sample's own analysis may come first
+_TOLERANCE = 0.5  # seconds
+
+
+def seconds(timecode: str) -> float:
+    hours, minutes, rest = timecode.split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(rest)
+
+
+def test_upload_to_report(reelproof, page: Page, seen, tmp_path: Path):
+    clip = tmp_path / "handed in.mp4"
+    make_sample(clip)
+    sha256 = hashlib.sha256(clip.read_bytes()).hexdigest()
+
+    page.goto(reelproof.address)
+    page.set_input_files("#file", clip)
+    page.get_by_role("button", name="Start the analysis").click()
+    page.wait_for_url(re.compile(r"/analyses/[0-9a-f]{32}$"))
+    expect(page.get_by_role("heading", name="handed in.mp4")).to_be_visible()
+
+    expect(page.get_by_role("heading", name="Manipulated")).to_be_visible(timeout=_RESULT)
+    expect(page.get_by_text(sha256)).to_be_visible()
+
+    segments = page.locator("details.segment")
+    expect(segments).to_have_count(1)
+    expect(segments.first).to_contain_text("Person A")
+    start, end = re.findall(r"\d\d:\d\d:\d\d\.\d{3}", segments.first.locator("summary").inner_text())
+    assert abs(seconds(start) - MANIPULATED[0]) <= _TOLERANCE
+    assert abs(seconds(end) - MANIPULATED[1]) <= _TOLERANCE
+
+    pictures = segments.first.locator(".peak-pictures img")
+    assert pictures.count() >= 2
+    for index in range(pictures.count()):
+        picture = pictures.nth(index)
+        picture.scroll_into_view_if_needed()
+        expect(picture).to_have_js_property("complete", True)
+        assert picture.evaluate("picture => picture.naturalWidth") > 0
+    expect(page.locator(".timeline-band[data-segment=A1]")).to_have_count(1)
+
+    pictures.nth(1).click()
+    expect(page.locator("#lightbox")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#lightbox")).to_be_hidden()
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="PDF report").click()
+    pdf = tmp_path / "report.pdf"
+    download.value.save_as(pdf)
+    text = re.sub(r"\s+", "", "".join(sheet.extract_text() for sheet in PdfReader(pdf).pages))
+    assert sha256 in text
+    assert "manipulated" in text.lower()
+
+    page.get_by_role("link", name="HTML report").click()
+    expect(page.get_by_text(sha256).first).to_be_visible()
+    page.goto(f"{reelproof.address}/analyses")
+    expect(page.get_by_role("link", name="handed in.mp4")).to_be_visible()
+    # The sample was queued by itself, is the same exhibit, and was there first.
+    expect(page.get_by_role("link", name="Reelproof sample.mp4")).to_be_visible()
+
+    assert seen.console == []
+    assert [url for url in seen.addresses if not url.startswith((reelproof.address, "data:", "blob:"))] == []
+
+    everything = reelproof.group()
+    assert len(everything) >= 3, "main process, worker and its child"
+    began = time.monotonic()
+    reelproof.process.send_signal(signal.SIGTERM)
+    assert reelproof.process.wait(timeout=10) == 0
+    left = {process for process in everything if Path(f"/proc/{process}").exists()}
+    while left and time.monotonic() - began < 10:
+        time.sleep(0.05)
+        left = {process for process in left if Path(f"/proc/{process}").exists()}
+    assert left == set()
+
+
+def test_a_file_that_is_no_video(without_sample, page: Page, tmp_path: Path):
+    text = tmp_path / "notes.mp4"
+    text.write_text("no video at all\n" * 100)
+    page.goto(without_sample.address)
+    page.set_input_files("#file", text)
+    page.get_by_role("button", name="Start the analysis").click()
+    expect(page.get_by_text("The analysis failed")).to_be_visible(timeout=_RESULT)
+    expect(page.get_by_role("link", name="Upload again")).to_be_visible()
+
+
+def test_without_scripts_the_form_still_works(without_sample, browser, tmp_path: Path):
+    text = tmp_path / "plain form.mp4"
+    text.write_text("no video at all\n" * 100)
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(without_sample.address)
+    page.set_input_files("#file", text)
+    page.get_by_role("button", name="Start the analysis").click()
+    page.wait_for_url(re.compile(r"/analyses/[0-9a-f]{32}$"))
+    expect(page.get_by_text("The analysis failed")).to_be_visible(timeout=_RESULT)  # by its own refresh
+    context.close()
+
+
+def test_checks_before_sending_and_a_dropped_file(without_sample, page: Page, seen, tmp_path: Path):
+    empty = tmp_path / "empty.mp4"
+    empty.touch()
+    page.goto(without_sample.address)
+    page.set_input_files("#file", empty)
+    expect(page.get_by_role("alert")).to_contain_text("The file is empty")
+    expect(page.get_by_role("button", name="Start the analysis")).to_be_disabled()
+
+    page.evaluate(
+        """() => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File(["not a video"], "dropped.mp4"));
+            for (const type of ["dragenter", "dragover", "drop"]) {
+                document.querySelector("h1").dispatchEvent(
+                    new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer: transfer }));
+            }
+        }"""
+    )
+    expect(page.get_by_text("dropped.mp4")).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_hidden()
+    page.get_by_role("button", name="Start the analysis").click()
+    page.wait_for_url(re.compile(r"/analyses/[0-9a-f]{32}$"))
+    assert seen.console == []

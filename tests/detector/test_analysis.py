@@ -1,0 +1,140 @@
+"""The published schema, and an analysis that is one immutable value and round-trips."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from conftest import Analysed
+from pydantic import ValidationError
+
+from detector import Analysis, Parameters, Verdict
+from detector.analysis import schema_text
+
+PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "analysis.schema.json"
+
+
+@pytest.fixture(scope="module")
+def document(analysed_sample: Analysed) -> dict[str, Any]:
+    """A real analysis as a program would read it."""
+    return json.loads(analysed_sample.analysis.to_json())
+
+
+def test_the_published_schema_is_that_of_the_code() -> None:
+    assert PUBLISHED.read_text(encoding="utf-8") == schema_text()
+
+
+def test_the_schema_is_a_schema() -> None:
+    schema = json.loads(schema_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    top = {"verdict", "probability", "segments", "persons", "media", "model", "parameters", "coverage"}
+    assert top <= set(schema["required"])
+
+
+def test_a_real_analysis_is_valid(document: dict[str, Any]) -> None:
+    validator = jsonschema.Draft202012Validator(json.loads(PUBLISHED.read_text(encoding="utf-8")))
+    assert [error.message for error in validator.iter_errors(document)] == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"verdict": "real"},
+        {"probability": 1.5},
+        {"probability": "high"},
+        {"surprise": 1},
+        {"segments": [{"id": "A1"}]},
+        {"persons": None},
+    ],
+)
+def test_what_is_not_an_analysis_is_refused(document: dict[str, Any], damage: dict[str, Any]) -> None:
+    """By the schema, and by the code that reads it."""
+    wrong = {**document, **damage}
+    validator = jsonschema.Draft202012Validator(json.loads(PUBLISHED.read_text(encoding="utf-8")))
+    assert not validator.is_valid(wrong)
+    with pytest.raises(ValidationError):
+        Analysis.from_json(json.dumps(wrong))
+
+
+@pytest.mark.parametrize("missing", ["verdict", "reason", "segments", "media", "model", "software"])
+def test_nothing_may_be_missing(document: dict[str, Any], missing: str) -> None:
+    wrong = {key: value for key, value in document.items() if key != missing}
+    validator = jsonschema.Draft202012Validator(json.loads(schema_text()))
+    assert not validator.is_valid(wrong)
+    with pytest.raises(ValidationError):
+        Analysis.from_json(json.dumps(wrong))
+
+
+def test_round_trip(analysed_sample: Analysed) -> None:
+    analysis = analysed_sample.analysis
+    text = analysis.to_json()
+    assert Analysis.from_json(text) == analysis
+    assert Analysis.from_json(text.encode()) == analysis
+    assert Analysis.from_json(text).to_json() == text
+
+
+def test_frozen_all_the_way_down(analysed_sample: Analysed) -> None:
+    analysis = analysed_sample.analysis
+    for value, name in (
+        (analysis, "verdict"),
+        (analysis.media, "sha256"),
+        (analysis.persons[0], "id"),
+        (analysis.persons[0].scores[0], "logit"),
+        (analysis.parameters, "sample_rate"),
+    ):
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(value, name, None)
+    assert isinstance(analysis.persons, tuple) and isinstance(analysis.persons[0].scores, tuple)
+
+
+def test_keys_other_programs_read(document: dict[str, Any]) -> None:
+    assert document["verdict"] in [str(v) for v in Verdict]
+    assert {"width", "height", "duration", "sha256"} <= set(document["media"])
+    for person in document["persons"]:
+        assert {"id", "median_box", "scores"} <= set(person) and len(person["median_box"]) == 4
+        assert {"time", "probability", "box"} <= set(person["scores"][0])
+    ids = {person["id"] for person in document["persons"]}
+    for segment in document["segments"]:
+        assert segment["person"] in ids
+        assert {"start", "end", "confidence", "peaks"} <= set(segment)
+        for peak in segment["peaks"]:
+            assert {"time", "overlay", "check"} <= set(peak)
+
+
+def test_numbers_that_json_has_not_are_refused() -> None:
+    for value in (float("nan"), float("inf")):
+        with pytest.raises(ValidationError):
+            Parameters(median_window=value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sample_rate": 0},
+        {"sample_rate": -1},
+        {"sample_rate": 1000},
+        {"enter_threshold": 1.0},
+        {"exit_threshold": 0},
+        {"merge_gap": -0.1},
+        {"minimum_usable_frames": 0},
+        {"speed": 3},
+    ],
+)
+def test_parameters_outside_their_range(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValidationError):
+        Parameters(**wrong)  # type: ignore[arg-type]
+
+
+def test_default_parameters_are_those_documented() -> None:
+    given = Parameters()
+    assert (given.sample_rate, given.bridge_gap, given.merge_gap, given.minimum_duration) == (
+        8,
+        0.75,
+        0.5,
+        0.5,
+    )
+    assert given.exit_threshold < given.enter_threshold

@@ -1,0 +1,214 @@
+"""Many files, one line each: zips, ready-made crops, and files that are none of these."""
+
+from __future__ import annotations
+
+import io
+import random
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import numbered
+
+from detector import Parameters
+from detector.batch import CROP_SCALE, Line, framed_crop, score_crops, score_files
+from detector.faces import FaceDetector, Square, cut, framing
+from detector.scoring import Scorer
+
+KEYS = ("file", "verdict", "probability", "faces", "duration", "seconds")
+DEFAULT = Parameters()
+
+
+def encoded(picture: np.ndarray, suffix: str = ".jpg") -> bytes:
+    return cv2.imencode(suffix, picture[:, :, ::-1])[1].tobytes()
+
+
+@pytest.fixture(scope="module")
+def looks(astronaut: np.ndarray) -> list[np.ndarray]:
+    """Four pictures whose scores differ."""
+    square = framing(FaceDetector()(astronaut)[0])
+    face = cut(astronaut, square, 160)
+    dim = cv2.convertScaleAbs(face, alpha=0.5)
+    noise = np.random.default_rng(0).integers(0, 255, face.shape, np.uint8)
+    return [face, dim, noise, cv2.resize(numbered(77), (160, 160))]
+
+
+def zipped(path: Path, entries: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in entries.items():
+            archive.writestr(name, data)
+    return path
+
+
+def crops(*files: Path) -> list[Line]:
+    return list(score_crops(files, None, DEFAULT))
+
+
+class TestCrops:
+    def test_one_line_each_in_order(self, tmp_path: Path, looks: list[np.ndarray], scorer: Scorer) -> None:
+        files = [tmp_path / f"{i}{suffix}" for i, suffix in enumerate((".png", ".jpg", ".webp", ".png"))]
+        for path, picture in zip(files, looks, strict=True):
+            path.write_bytes(encoded(picture, path.suffix))
+        lines = crops(*files)
+        assert [line["file"] for line in lines] == [str(path) for path in files]
+        assert all(tuple(line) == KEYS for line in lines)
+        assert all((line["faces"], line["duration"]) == (1, 0.0) for line in lines)
+        expected = scorer.probability(float(scorer.logits([framed_crop(looks[0], 128)])[0]))
+        assert lines[0]["probability"] == pytest.approx(expected, abs=1e-3)
+        assert len({round(float(str(line["probability"])), 4) for line in lines}) == 4
+
+    def test_the_verdict_goes_with_the_probability(self, tmp_path: Path, looks: list[np.ndarray]) -> None:
+        path = tmp_path / "face.png"
+        path.write_bytes(encoded(looks[0], ".png"))
+        low, high = (
+            next(score_crops([path], None, Parameters(enter_threshold=t, exit_threshold=t)))["verdict"]
+            for t in (1e-9, 1 - 1e-9)
+        )
+        assert (low, high) == ("manipulated", "no manipulation found")
+
+    def test_a_small_crop_is_inconclusive_and_keeps_its_probability(
+        self, tmp_path: Path, looks: list[np.ndarray]
+    ) -> None:
+        path = tmp_path / "small.png"
+        path.write_bytes(encoded(cv2.resize(looks[0], (40, 40)), ".png"))
+        parameters = Parameters(enter_threshold=1 - 1e-9)
+        (line,) = score_crops([path], None, parameters)
+        assert line["verdict"] == "inconclusive" and line["probability"] is not None
+
+    def test_framing(self) -> None:
+        """The middle square, a little enlarged."""
+        picture = np.zeros((100, 200, 3), np.uint8)
+        picture[:, 50:150] = 200
+        crop = framed_crop(picture, 96)
+        assert crop.shape == (96, 96, 3) and (crop == 200).all()
+        assert np.array_equal(crop, cut(picture, Square(100, 50, 100 * CROP_SCALE, 0), 96))
+
+    @pytest.mark.parametrize("content", [b"", b"not a picture", b"\xff\xd8\xff\xe0" + bytes(50)])
+    def test_what_is_no_picture(self, tmp_path: Path, looks: list[np.ndarray], content: bytes) -> None:
+        (tmp_path / "bad.jpg").write_bytes(content)
+        (tmp_path / "good.png").write_bytes(encoded(looks[0], ".png"))
+        bad, missing, good = crops(tmp_path / "bad.jpg", tmp_path / "gone.jpg", tmp_path / "good.png")
+        for line in (bad, missing):
+            assert tuple(line) == ("file", "error") and line["error"]
+        assert tuple(good) == KEYS
+
+    def test_more_than_a_batch(self, tmp_path: Path, looks: list[np.ndarray]) -> None:
+        """Ninety entries, more than the two batches' worth of names they are unpacked under."""
+        entries = {f"{i:03d}.png": encoded(looks[i % 3], ".png") for i in range(90)}
+        lines = crops(zipped(tmp_path / "many.zip", entries))
+        assert [line["file"] for line in lines] == list(entries)
+        found = np.array([line["probability"] for line in lines], np.float64).reshape(30, 3)
+        assert np.ptp(found, axis=0) == pytest.approx(np.zeros(3), abs=1e-3)
+        assert len({round(p, 4) for p in found[0]}) == 3
+
+    def test_several_zips_do_not_mix(self, tmp_path: Path, looks: list[np.ndarray]) -> None:
+        zips = [
+            zipped(tmp_path / f"{i}.zip", {f"face-{i}.png": encoded(look, ".png")})
+            for i, look in enumerate(looks)
+        ]
+        apart = [crops(path)[0]["probability"] for path in zips]
+        together = crops(*zips)
+        assert [line["file"] for line in together] == [f"face-{i}.png" for i in range(4)]
+        assert [line["probability"] for line in together] == pytest.approx(apart, abs=1e-3)
+
+
+@pytest.mark.parametrize("score", [score_crops, score_files])
+class TestZips:
+    def test_entries_are_named_as_in_the_zip(
+        self, tmp_path: Path, looks: list[np.ndarray], score: type[score_crops]
+    ) -> None:
+        entries = {
+            "a/face.png": encoded(looks[0], ".png"),
+            "b/FACE.JPG": encoded(looks[0]),
+            "notes.txt": b"x",
+        }
+        lines = list(score([zipped(tmp_path / "faces.zip", entries)], None, DEFAULT))
+        assert [line["file"] for line in lines] == ["a/face.png", "b/FACE.JPG"]
+        assert all(tuple(line) == KEYS for line in lines)
+
+    def test_names_that_climb_write_nowhere(
+        self, tmp_path: Path, looks: list[np.ndarray], score: type[score_crops]
+    ) -> None:
+        inside = tmp_path / "inside"
+        inside.mkdir()
+        names = ["../../climbed.png", f"{tmp_path}/absolute.png"]
+        path = zipped(inside / "evil.zip", {name: encoded(looks[0], ".png") for name in names})
+        assert [line["file"] for line in score([path], None, DEFAULT)] == names
+        assert sorted(p.name for p in tmp_path.rglob("*.png")) == []
+
+    def test_zips_that_hold_nothing(self, tmp_path: Path, score: type[score_crops]) -> None:
+        (tmp_path / "text.zip").write_text("no zip at all")
+        (tmp_path / "empty.zip").touch()
+        zipped(tmp_path / "words.zip", {"notes.txt": b"x"})
+        files = [tmp_path / name for name in ("text.zip", "empty.zip", "words.zip", "gone.zip")]
+        lines = list(score(files, None, DEFAULT))
+        assert [line["file"] for line in lines] == [str(path) for path in files]
+        assert all(tuple(line) == ("file", "error") and line["error"] for line in lines)
+
+    @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+    def test_a_damaged_entry_stops_no_other(
+        self, tmp_path: Path, looks: list[np.ndarray], score: type[score_crops], method: int
+    ) -> None:
+        good = encoded(looks[0], ".png")
+        path = zipped(tmp_path / "damaged.zip", {"bad.png": good, "good.png": good}, method)
+        data = bytearray(path.read_bytes())
+        data[100:300] = random.Random(5).randbytes(200)
+        path.write_bytes(data)
+        lines = list(score([path], None, DEFAULT))
+        assert [line["file"] for line in lines] == ["bad.png", "good.png"]
+        assert tuple(lines[0]) == ("file", "error") and lines[0]["error"]
+        assert tuple(lines[1]) == KEYS
+
+    def test_an_empty_entry(
+        self, tmp_path: Path, looks: list[np.ndarray], score: type[score_crops]
+    ) -> None:  # fmt: skip
+        path = zipped(tmp_path / "some.zip", {"nil.jpg": b"", "good.png": encoded(looks[0], ".png")})
+        nil, good = score([path], None, DEFAULT)
+        assert tuple(nil) == ("file", "error") and tuple(good) == KEYS
+
+    def test_a_zip_cut_short(
+        self, tmp_path: Path, looks: list[np.ndarray], score: type[score_crops]
+    ) -> None:  # fmt: skip
+        path = zipped(tmp_path / "short.zip", {"face.png": encoded(looks[0], ".png")})
+        path.write_bytes(path.read_bytes()[:-40])
+        (line,) = score([path], None, DEFAULT)
+        assert tuple(line) == ("file", "error")
+
+    def test_an_encrypted_entry(
+        self, tmp_path: Path, looks: list[np.ndarray], score: type[score_crops]
+    ) -> None:  # fmt: skip
+        path = zipped(tmp_path / "locked.zip", {"face.png": encoded(looks[0], ".png")})
+        data = bytearray(path.read_bytes())
+        for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+            data[data.index(mark) + at] |= 1  # the flag that says: encrypted
+        path.write_bytes(data)
+        (line,) = score([path], None, DEFAULT)
+        assert line["file"] == "face.png" and "error" in line
+
+
+def test_nothing_is_left_in_the_temporary_folder(
+    tmp_path: Path, looks: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    path = zipped(tmp_path / "faces.zip", {f"{i}.png": encoded(look, ".png") for i, look in enumerate(looks)})
+    assert len(crops(path)) == 4
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_auc_on_the_validation_crops(data: Path, tmp_path: Path) -> None:
+    """The first 200 crops, through the same door as `score --crops`; the floor is no target."""
+    from sklearn.metrics import roc_auc_score
+
+    from detector.training.harvest import read_csv
+
+    rows = read_csv(data / "dfdc-val.csv")[:200]
+    with zipfile.ZipFile(data / "dfdc-val.zip") as archive:
+        entries = {row["file"]: io.BytesIO(archive.read(row["file"])).getvalue() for row in rows}
+    lines = crops(zipped(tmp_path / "first.zip", entries))
+    found = {line["file"]: line["probability"] for line in lines}
+    labels = [row["label"] == "fake" for row in rows]
+    assert 0 < sum(labels) < 200
+    assert roc_auc_score(labels, [found[row["file"]] for row in rows]) >= 0.85

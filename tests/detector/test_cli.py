@@ -1,0 +1,285 @@
+"""The engine from a shell: what is printed, what is written, and how it fails."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from clips import numbered, write_clip, write_sound
+
+from detector import Analysis
+from detector.analysis import schema_text
+from detector.cli import main, summary
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory: pytest.TempPathFactory, astronaut: np.ndarray) -> Path:
+    path = tmp_path_factory.mktemp("still") / "astronaut.jpg"
+    assert cv2.imwrite(str(path), astronaut[:, :, ::-1])
+    return path
+
+
+@pytest.fixture
+def blank(tmp_path: Path) -> Path:
+    return write_clip(tmp_path / "blank.mp4", [np.full((120, 160, 3), 90, np.uint8)] * 30)
+
+
+def bad_files(folder: Path) -> dict[str, Path]:
+    """One of each kind of file that cannot be examined."""
+    whole = write_clip(folder / "whole.mp4", (numbered(i) for i in range(20)))
+    (folder / "truncated.mp4").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    (folder / "empty.mp4").touch()
+    (folder / "text.mp4").write_text("Dear Sir or Madam,\n" * 100)
+    (folder / "list.m3u8").write_text("#EXTM3U\n#EXTINF:5,\nwhole.mp4\n#EXT-X-ENDLIST\n")
+    (folder / "folder.mp4").mkdir()
+    write_sound(folder / "voice.mp4")
+    names = ("truncated.mp4", "empty.mp4", "text.mp4", "list.m3u8", "folder.mp4", "voice.mp4", "gone.mp4")
+    return {name: folder / name for name in names}
+
+
+BAD = ("truncated.mp4", "empty.mp4", "text.mp4", "list.m3u8", "folder.mp4", "voice.mp4", "gone.mp4")
+
+
+class TestHelp:
+    @pytest.mark.parametrize(
+        "command", [[], ["analyze"], ["score"], ["sample"], ["schema"], ["train"], ["evaluate"]]
+    )
+    def test_help(self, capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+        with pytest.raises(SystemExit) as left:
+            main([*command, "--help"])
+        assert left.value.code == 0
+        assert "usage: python -m detector" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        "arguments", [[], ["watch"], ["analyze"], ["analyze", "a.mp4", "--format", "xml"], ["score"]]
+    )
+    def test_wrong_usage(self, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+        with pytest.raises(SystemExit) as left:
+            main(arguments)
+        assert left.value.code == 2
+        assert "usage:" in capsys.readouterr().err
+
+
+class TestAnalyze:
+    def test_words(self, capsys: pytest.CaptureFixture[str], blank: Path) -> None:
+        assert main(["analyze", str(blank)]) == 0
+        out = capsys.readouterr()
+        assert out.out.splitlines()[0] == "blank.mp4: inconclusive"
+        assert "No face" in out.out
+        assert "Traceback" not in out.err
+
+    def test_json(self, capsys: pytest.CaptureFixture[str], still: Path) -> None:
+        assert main(["analyze", str(still), "--format", "json"]) == 0
+        analysis = Analysis.from_json(capsys.readouterr().out)
+        assert analysis.media.file == "astronaut.jpg" and len(analysis.persons) == 1
+
+    def test_summary(self, capsys: pytest.CaptureFixture[str], blank: Path) -> None:
+        assert main(["analyze", str(blank), "--format", "summary"]) == 0
+        (line,) = capsys.readouterr().out.splitlines()
+        assert json.loads(line) == {
+            "input_type": "video",
+            "video_is_fake": None,
+            "overall_confidence": None,
+            "manipulated_segments": [],
+        }
+
+    def test_sample_rate(self, capsys: pytest.CaptureFixture[str], blank: Path) -> None:
+        assert main(["analyze", str(blank), "--format", "json", "--sample-rate", "4"]) == 0
+        analysis = Analysis.from_json(capsys.readouterr().out)
+        assert analysis.parameters.sample_rate == 4 and analysis.coverage.frames_sampled == 5
+
+    @pytest.mark.parametrize("rate", ["0", "-3", "nan", "inf", "1e9"])
+    def test_a_sample_rate_that_means_nothing(
+        self, capsys: pytest.CaptureFixture[str], blank: Path, rate: str
+    ) -> None:
+        assert main(["analyze", str(blank), f"--sample-rate={rate}"]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "--sample-rate" in line
+
+    def test_an_unknown_model(self, capsys: pytest.CaptureFixture[str], blank: Path) -> None:
+        assert main(["analyze", str(blank), "--model", "nosuch"]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "nosuch.json" in line and "reelproof-lite0" in line
+
+    @pytest.mark.parametrize("name", BAD)
+    def test_a_bad_file_is_one_line_on_standard_error(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
+    ) -> None:
+        assert main(["analyze", str(bad_files(tmp_path)[name])]) == 2
+        out = capsys.readouterr()
+        assert out.out == ""
+        (line,) = out.err.splitlines()
+        assert line.startswith("reelproof: ")
+        assert line.endswith(".")
+
+    def test_a_name_that_is_not_utf_8(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, still: Path
+    ) -> None:
+        path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg"))
+        path.write_bytes(still.read_bytes())
+        assert main(["analyze", str(path), "--format", "json"]) == 0
+        assert "caf" in Analysis.from_json(capsys.readouterr().out).media.file
+
+
+class TestOut:
+    def test_everything_is_written_and_listed(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, still: Path
+    ) -> None:
+        folder = tmp_path / "new" / "result"
+        assert main(["analyze", str(still), "--out", str(folder)]) == 0
+        assert str(folder / "report.pdf") in capsys.readouterr().out
+        written = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+        assert {"analysis.json", "report.html", "report.pdf", "manifest.json"} <= written
+        assert (folder / "report.pdf").read_bytes().startswith(b"%PDF-")
+        analysis = Analysis.from_json((folder / "analysis.json").read_bytes())
+        exhibit = hashlib.sha256(still.read_bytes()).hexdigest()
+        assert analysis.media.sha256 == exhibit
+        manifest = (folder / "manifest.json").read_text()
+        assert exhibit in manifest
+        for name in written - {"manifest.json"}:
+            assert hashlib.sha256((folder / name).read_bytes()).hexdigest() in manifest, name
+
+    def test_a_folder_of_other_things_is_left_alone(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, still: Path
+    ) -> None:
+        (tmp_path / "thesis.txt").write_text("years of work")
+        assert main(["analyze", str(still), "--out", str(tmp_path)]) == 2
+        assert "not empty" in capsys.readouterr().err
+        assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+
+    def test_a_file_where_the_folder_should_be(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, still: Path
+    ) -> None:
+        (tmp_path / "taken").write_text("")
+        assert main(["analyze", str(still), "--out", str(tmp_path / "taken")]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "taken" in line
+
+    def test_an_earlier_result_is_replaced_whole(self, tmp_path: Path, blank: Path, still: Path) -> None:
+        folder = tmp_path / "result"
+        assert main(["analyze", str(blank), "--out", str(folder)]) == 0
+        (folder / "overlays").mkdir(exist_ok=True)
+        (folder / "overlays" / "Z9-1.png").write_bytes(b"old")
+        assert main(["analyze", str(still), "--out", str(folder)]) == 0
+        assert Analysis.from_json((folder / "analysis.json").read_bytes()).media.file == "astronaut.jpg"
+        assert not (folder / "overlays" / "Z9-1.png").exists()
+
+    def test_a_file_that_cannot_be_read_costs_no_earlier_result(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, blank: Path
+    ) -> None:
+        """Nor does it leave a folder that the next run refuses."""
+        folder = tmp_path / "result"
+        assert main(["analyze", str(blank), "--out", str(folder)]) == 0
+        before = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+        assert main(["analyze", str(tmp_path / "gone.mp4"), "--out", str(folder)]) == 2
+        assert {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} == before
+        capsys.readouterr()
+        assert main(["analyze", str(blank), "--out", str(folder)]) == 0
+
+
+class TestSummary:
+    def test_times_in_minutes_and_seconds(self, analysed_sample: Any) -> None:
+        analysis = analysed_sample.analysis
+        segment = analysis.segments[0].model_copy(update={"start": 59.96, "end": 3725.2, "confidence": 0.75})
+        form = summary(analysis.model_copy(update={"segments": (segment,)}))
+        assert set(form) == {
+            "input_type", "video_is_fake", "overall_confidence", "manipulated_segments"
+        }  # fmt: skip
+        assert form["video_is_fake"] is True
+        assert form["overall_confidence"] == analysis.probability
+        (listed,) = form["manipulated_segments"]  # type: ignore[misc]
+        assert listed == {"start_time": "00:59", "end_time": "62:05", "confidence": 0.75}
+
+
+class TestScore:
+    KEYS = ("file", "verdict", "probability", "faces", "duration", "seconds")
+
+    def lines(self, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    def test_a_line_a_file(self, capsys: pytest.CaptureFixture[str], still: Path, blank: Path) -> None:
+        assert main(["score", str(still), str(blank), "--format", "jsonl"]) == 0
+        photo, clip = self.lines(capsys)
+        assert tuple(photo) == tuple(clip) == self.KEYS
+        assert (photo["file"], photo["faces"], photo["duration"]) == (str(still), 1, 0)
+        assert 0 <= photo["probability"] <= 1
+        assert (clip["verdict"], clip["probability"], clip["faces"]) == ("inconclusive", None, 0)
+        assert clip["duration"] == pytest.approx(1.2)
+        assert photo["seconds"] > 0 and clip["seconds"] > 0
+
+    def test_bad_files_do_not_stop_the_others(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, still: Path
+    ) -> None:
+        bad = bad_files(tmp_path)
+        assert main(["score", *map(str, bad.values()), str(still)]) == 1
+        *refused, good = self.lines(capsys)
+        assert [line["file"] for line in refused] == [str(path) for path in bad.values()]
+        for line in refused:
+            assert tuple(line) == ("file", "error")
+            assert line["error"] and "\n" not in line["error"]
+        assert good["file"] == str(still) and tuple(good) == self.KEYS
+
+    def test_an_unknown_model_is_an_error_of_the_whole(
+        self, capsys: pytest.CaptureFixture[str], still: Path
+    ) -> None:
+        assert main(["score", str(still), "--model", "nosuch"]) == 2
+        out = capsys.readouterr()
+        assert out.out == "" and len(out.err.splitlines()) == 1
+
+
+def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    assert capsys.readouterr().out == schema_text()
+
+
+def test_sample_into_a_folder_that_is_not_there(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:  # fmt: skip
+    assert main(["sample", str(tmp_path / "no" / "sample.mp4")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "sample.mp4" in line
+
+
+def test_train_with_a_recipe_that_is_not_one(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:  # fmt: skip
+    (tmp_path / "recipe.toml").write_text("name = 'x'\nspeed = 3\n")
+    assert main(["train", str(tmp_path / "recipe.toml"), "--data", str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "speed" in line
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_no_data_where_it_should_be(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str
+) -> None:  # fmt: skip
+    """One line naming the missing file, no traceback."""
+    arguments = [command, "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "nowhere" in line
+
+
+def test_as_a_module(still: Path, tmp_path: Path) -> None:
+    """`python -m detector` in a process of its own: output on one stream, errors on the other."""
+    done = subprocess.run(
+        [sys.executable, "-m", "detector", "score", str(still), str(tmp_path / "gone.mp4")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 1
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert first["faces"] == 1 and set(second) == {"file", "error"}
+    assert "Traceback" not in done.stderr

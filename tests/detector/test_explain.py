@@ -1,0 +1,249 @@
+"""Heatmaps that keep their values, and the check that they tell the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from detector.explain import (
+    HIDDEN_AREA,
+    Explained,
+    explain,
+    heatmaps,
+    hide_and_rescore,
+    hottest,
+    overlay,
+    shown,
+    write_overlays,
+    write_png,
+)
+from detector.faces import Face, FaceDetector, Square, cut, framing
+from detector.scoring import Scorer
+
+
+@pytest.fixture(scope="module")
+def face(astronaut: np.ndarray) -> Face:
+    return FaceDetector()(astronaut)[0]
+
+
+@pytest.fixture(scope="module")
+def crop(scorer: Scorer, astronaut: np.ndarray, face: Face) -> np.ndarray:
+    return cut(astronaut, framing(face), scorer.card.input.size)
+
+
+@pytest.fixture(scope="module")
+def explained(scorer: Scorer, astronaut: np.ndarray, face: Face) -> Explained:
+    return explain(scorer, astronaut, "A1-1", framing(face), face.box, 0)
+
+
+def hooks(scorer: Scorer) -> int:
+    return sum(
+        len(module._forward_hooks) + len(module._backward_hooks) + len(module._forward_pre_hooks)
+        for module in scorer.network.modules()
+    )
+
+
+def with_heat(explained: Explained, heat: np.ndarray, **changes: object) -> Explained:
+    return Explained(
+        **{**vars(explained), "heat": np.ascontiguousarray(heat, np.float32), **changes}  # type: ignore[arg-type]
+    )
+
+
+class TestHeatmaps:
+    def test_not_negative_and_of_the_crops_size(self, scorer: Scorer, crop: np.ndarray) -> None:
+        (heat,) = heatmaps(scorer, [crop])
+        assert heat.shape == crop.shape[:2]
+        assert heat.min() >= 0 and np.isfinite(heat).all()
+
+    def test_it_is_gradcam_of_the_logit(self, scorer: Scorer, crop: np.ndarray) -> None:
+        """Selvaraju et al. (2017), worked out again here: no stretching to the map's own range."""
+        kept: list[torch.Tensor] = []
+        hook = scorer.network.cam_layer.register_forward_hook(
+            lambda module, given, out: (kept.append(out), out.retain_grad())[0]
+        )
+        scorer.network(scorer.tensor([crop]).requires_grad_(True)).sum().backward()
+        hook.remove()
+        (activation,) = kept
+        assert activation.grad is not None
+        weights = activation.grad.mean(dim=(2, 3), keepdim=True)
+        coarse = torch.relu((weights * activation).sum(dim=1))[0].detach().cpu().numpy()
+        expected = np.maximum(cv2.resize(coarse, crop.shape[:2], interpolation=cv2.INTER_CUBIC), 0)
+        (heat,) = heatmaps(scorer, [crop])
+        assert heat == pytest.approx(expected, rel=1e-3, abs=1e-5)
+
+    def test_no_crop_changes_anothers_scale(self, scorer: Scorer, crop: np.ndarray) -> None:
+        faint = cv2.addWeighted(crop, 0.2, np.full_like(crop, 128), 0.8, 0)
+        alone = [heatmaps(scorer, [one])[0] for one in (crop, faint)]
+        together = heatmaps(scorer, [crop, faint])
+        for a, b in zip(alone, together, strict=True):
+            assert a == pytest.approx(b, rel=1e-2, abs=1e-4)
+        assert together[0].max() != pytest.approx(together[1].max(), rel=1e-3)
+
+    def test_deterministic(self, scorer: Scorer, crop: np.ndarray) -> None:
+        first, second = (heatmaps(scorer, [crop])[0] for _ in range(2))
+        assert np.array_equal(first, second)
+
+    def test_nothing_is_left_behind(self, scorer: Scorer, crop: np.ndarray) -> None:
+        before = scorer.logits([crop])
+        heatmaps(scorer, [crop])
+        assert hooks(scorer) == 0
+        assert all(p.grad is None for p in scorer.network.parameters())
+        assert not any(p.requires_grad for p in scorer.network.parameters())
+        assert not scorer.network.training
+        assert scorer.logits([crop]).tolist() == before.tolist()
+
+    def test_hooks_are_released_when_it_fails(self, scorer: Scorer) -> None:
+        with pytest.raises(RuntimeError):
+            heatmaps(scorer, [np.zeros((4, 4, 0), np.uint8)])
+        assert hooks(scorer) == 0
+
+
+class TestHideAndRescore:
+    def test_figures_fit_together(self, scorer: Scorer, crop: np.ndarray) -> None:
+        (heat,) = heatmaps(scorer, [crop])
+        check = hide_and_rescore(scorer, crop, heat, seed=0)
+        assert check.area == pytest.approx(HIDDEN_AREA, abs=0.001) and HIDDEN_AREA == 0.15
+        logit = float(scorer.logits([crop])[0])
+        assert check.probability == pytest.approx(scorer.probability(logit), abs=1e-3)
+        assert check.hidden_highlight == pytest.approx(
+            scorer.probability(logit - check.drop_highlight), abs=1e-3
+        )
+
+    def test_deterministic_by_seed(self, scorer: Scorer, crop: np.ndarray) -> None:
+        (heat,) = heatmaps(scorer, [crop])
+        first, again, other = (hide_and_rescore(scorer, crop, heat, seed) for seed in (1, 1, 2))
+        assert first == again
+        assert first.drop_highlight == pytest.approx(other.drop_highlight, abs=1e-3)
+        assert first.drop_random != other.drop_random
+
+    def test_it_hides_the_hottest_area_and_no_other(self, scorer: Scorer, crop: np.ndarray) -> None:
+        """Where the hottest part is flat already, blurring it changes nothing; elsewhere it does."""
+        size = crop.shape[0]
+        flat = np.random.default_rng(3).integers(0, 255, crop.shape, np.uint8)
+        heat = np.zeros((size, size), np.float32)
+        band = slice(0, size // 5)  # a fifth of the crop: more than is hidden
+        flat[: size // 2] = 128
+        heat[band] = 1
+        check = hide_and_rescore(scorer, flat, heat, seed=0)
+        assert abs(check.drop_highlight) < 1e-3
+        assert abs(check.drop_random) > 10 * abs(check.drop_highlight)
+
+    def test_a_picture_without_detail_loses_nothing(self, scorer: Scorer, crop: np.ndarray) -> None:
+        check = hide_and_rescore(
+            scorer, np.full_like(crop, 128), np.random.default_rng(0).random(crop.shape[:2]), seed=0
+        )
+        assert abs(check.drop_highlight) < 1e-3 and abs(check.drop_random) < 1e-3
+
+
+class TestOverlay:
+    def near_the_box(self, shape: tuple[int, ...], box: tuple[float, ...], reach: int) -> np.ndarray:
+        near = np.zeros(shape[:2], np.uint8)
+        x0, y0, x1, y1 = map(round, box)
+        cv2.rectangle(near, (x0, y0), (x1, y1), 1, 2 * reach + 1)
+        return near.astype(bool)
+
+    def test_it_differs_only_inside_the_square_and_on_the_box(
+        self, astronaut: np.ndarray, explained: Explained
+    ) -> None:
+        hot = with_heat(explained, np.ones_like(explained.heat))
+        out = overlay(astronaut, hot, 1.0, 1.0)
+        changed = (out != astronaut).any(axis=2)
+        square = explained.square
+        rows, columns = np.mgrid[0:512, 0:512]
+        reach = square.side / 2 + 1
+        inside = (np.abs(columns - square.x) <= reach) & (np.abs(rows - square.y) <= reach)
+        assert not changed[~inside & ~self.near_the_box(out.shape, explained.box, 3)].any()
+        core = (np.abs(columns - square.x) <= reach - 4) & (np.abs(rows - square.y) <= reach - 4)
+        assert changed[core].mean() > 0.99
+
+    def test_a_turned_square_too(self, astronaut: np.ndarray, explained: Explained) -> None:
+        turned = Square(explained.square.x, explained.square.y, explained.square.side, 30.0)
+        hot = with_heat(explained, np.ones_like(explained.heat), square=turned)
+        changed = (overlay(astronaut, hot, 1.0, 1.0) != astronaut).any(axis=2)
+        rows, columns = np.mgrid[0:512, 0:512]
+        back = np.stack([columns, rows, np.ones_like(rows)], axis=-1) @ turned.matrix(100).T
+        inside = ((back > -2) & (back < 102)).all(axis=-1)
+        assert not changed[~inside & ~self.near_the_box(changed.shape, explained.box, 3)].any()
+        core = ((back > 4) & (back < 96)).all(axis=-1)
+        assert changed[core].mean() > 0.99
+
+    def test_where_it_is_hottest_is_where_the_map_says(self, explained: Explained) -> None:
+        """One hot quarter of the map lights that quarter of the square."""
+        size = explained.heat.shape[0]
+        heat = np.zeros_like(explained.heat)
+        heat[: size // 2, size // 2 :] = 1
+        frame = np.full((512, 512, 3), 90, np.uint8)
+        out = overlay(frame, with_heat(explained, heat, box=(4, 4, 20, 20)), 1.0, 1.0)
+        out[:30, :30] = 90
+        rows, columns = np.nonzero((out != frame).any(axis=2))
+        square = explained.square
+        assert columns.mean() == pytest.approx(square.x + square.side / 4, abs=1.5)
+        assert rows.mean() == pytest.approx(square.y - square.side / 4, abs=1.5)
+
+    def test_cold_shows_the_frame_itself(self, astronaut: np.ndarray, explained: Explained) -> None:
+        out = overlay(astronaut, with_heat(explained, np.zeros_like(explained.heat)), 1.0, 1.0)
+        changed = (out != astronaut).any(axis=2)
+        assert changed.any(), "the box is drawn"
+        assert not changed[~self.near_the_box(out.shape, explained.box, 3)].any()
+
+    def test_less_heat_on_the_shared_scale_is_fainter(self, explained: Explained) -> None:
+        hot = with_heat(explained, np.ones_like(explained.heat))
+        black = np.zeros((512, 512, 3), np.uint8)
+        spot = (round(explained.square.y), round(explained.square.x))
+        lit = [int(overlay(black, hot, full, 1.0)[spot].sum()) for full in (1.0, 2.0, 5.0, 1000.0)]
+        assert lit == sorted(set(lit), reverse=True)
+        assert lit[0] > 400 and lit[-1] < 10
+
+    def test_on_a_frame_kept_smaller(self, explained: Explained) -> None:
+        small = np.full((256, 256, 3), 90, np.uint8)
+        hot = with_heat(explained, np.ones_like(explained.heat), box=(220, 120, 230, 130))
+        rows, columns = np.nonzero((overlay(small, hot, 1.0, 0.5) != small).any(axis=2))
+        square = explained.square
+        assert (columns.min() + columns.max()) / 2 == pytest.approx(square.x / 2, abs=1.5)
+        assert columns.max() - columns.min() == pytest.approx(square.side / 2, abs=3)
+        assert (rows.min() + rows.max()) / 2 == pytest.approx(square.y / 2, abs=1.5)
+
+    def test_a_face_at_the_edge(self, astronaut: np.ndarray, explained: Explained) -> None:
+        hot = with_heat(
+            explained, np.ones_like(explained.heat), square=Square(0, 500, 90, 0), box=(-40, 460, 30, 540)
+        )
+        assert overlay(astronaut, hot, 1.0, 1.0).shape == astronaut.shape
+
+
+class TestKeptPictures:
+    def test_one_scale_for_all(self, explained: Explained) -> None:
+        maps = [with_heat(explained, np.full_like(explained.heat, top)) for top in (0.5, 3.0, 1.0)]
+        assert hottest(maps) == 3.0
+        assert hottest([]) == 1.0
+        assert hottest([with_heat(explained, np.zeros_like(explained.heat))]) == 1.0
+
+    def test_png_round_trip(self, tmp_path: Path, astronaut: np.ndarray) -> None:
+        write_png(tmp_path / "frame.png", astronaut)
+        assert np.array_equal(cv2.imread(str(tmp_path / "frame.png"))[:, :, ::-1], astronaut)
+        assert [p.name for p in tmp_path.iterdir()] == ["frame.png"]
+
+    def test_wide_frames_are_kept_smaller(self) -> None:
+        assert shown(np.zeros((1080, 1920, 3), np.uint8)).shape == (720, 1280, 3)
+        assert shown(np.zeros((720, 1280, 3), np.uint8)).shape == (720, 1280, 3)
+
+    def test_overlays_beside_the_frames(
+        self, tmp_path: Path, astronaut: np.ndarray, explained: Explained
+    ) -> None:
+        wide = cv2.resize(astronaut, (2560, 2560), interpolation=cv2.INTER_LINEAR)
+        write_png(tmp_path / "A1-1-frame.png", shown(wide))
+        square = explained.square
+        on_wide = with_heat(
+            explained,
+            np.ones_like(explained.heat),
+            square=Square(square.x * 5, square.y * 5, square.side * 5, square.angle),
+            box=tuple(v * 5 for v in explained.box),
+        )
+        write_overlays(tmp_path, [on_wide], 1.0, wide.shape[1])
+        frame, drawn = (cv2.imread(str(tmp_path / f"A1-1{end}.png")) for end in ("-frame", ""))
+        assert drawn.shape == frame.shape == (1280, 1280, 3)
+        rows, columns = np.nonzero((drawn != frame).any(axis=2))
+        assert (columns.min() + columns.max()) / 2 == pytest.approx(square.x * 2.5, abs=8)

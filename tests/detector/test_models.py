@@ -1,0 +1,230 @@
+"""Cards and weights: what fits is loaded, what does not is refused in words, and no code is ever run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save
+
+from detector.errors import ModelError
+from detector.models import DEFAULT, MODELS, Card, LoadedModel, load_card, load_model
+from detector.networks import Network, create
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """The card of a copy of the shipped model, weights beside it."""
+    for suffix in (".json", ".safetensors"):
+        shutil.copy(MODELS / f"{DEFAULT}{suffix}", tmp_path)
+    return tmp_path / f"{DEFAULT}.json"
+
+
+def weights_of(card: Path) -> Path:
+    return card.with_suffix(".safetensors")
+
+
+def rewrite(card: Path, **changes: object) -> None:
+    card.write_text(json.dumps({**json.loads(card.read_text()), **changes}))
+
+
+def put_weights(card: Path, data: bytes) -> None:
+    """Other weights, vouched for by the card."""
+    weights_of(card).write_bytes(data)
+    rewrite(card, sha256=hashlib.sha256(data).hexdigest())
+
+
+def refusal(model: str | Path) -> str:
+    with pytest.raises(ModelError) as refused:
+        load_model(model)
+    message = str(refused.value)
+    assert "\n" not in message and len(message) < 400
+    return message
+
+
+class TestCard:
+    def test_round_trip(self) -> None:
+        card, weights = load_card()
+        assert Card.model_validate_json(card.model_dump_json()) == card
+        assert weights == MODELS / f"{DEFAULT}.safetensors"
+
+    def test_the_shipped_card_describes_the_shipped_weights(self) -> None:
+        card, weights = load_card()
+        assert card.name == DEFAULT
+        assert hashlib.sha256(weights.read_bytes()).hexdigest() == card.sha256
+        assert card.data and card.terms and card.recipe and card.limits and card.domain
+
+    def test_the_markdown_is_that_of_the_card(self, tmp_path: Path) -> None:
+        from detector.training.publish import write_card
+
+        card, _ = load_card()
+        write_card(card, tmp_path)
+        for suffix in (".md", ".json"):
+            assert (tmp_path / f"{DEFAULT}{suffix}").read_text() == (
+                MODELS / f"{DEFAULT}{suffix}"
+            ).read_text()
+
+    def test_the_part_that_goes_into_an_analysis(self) -> None:
+        card, _ = load_card()
+        model = card.as_model()
+        for name in type(model).model_fields:
+            assert getattr(model, name) == getattr(card, name)
+
+    @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
+    def test_by_path_of_either_file(self, copied: Path, suffix: str) -> None:
+        card, weights = load_card(copied.with_suffix(suffix))
+        assert (card.name, weights) == (DEFAULT, weights_of(copied))
+
+    def test_by_name(self) -> None:
+        assert load_card(DEFAULT) == load_card()
+
+    def test_an_unknown_name_lists_those_there_are(self) -> None:
+        message = refusal("nosuch")
+        assert "nosuch.json" in message and DEFAULT in message
+
+    @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
+    def test_either_file_missing(self, copied: Path, suffix: str) -> None:
+        copied.with_suffix(suffix).unlink()
+        assert f"{DEFAULT}{suffix}" in refusal(copied)
+
+    @pytest.mark.parametrize("text", ["", "{", "[]", "not json", '{"name": "x"}', "\x00\xff"])
+    def test_malformed(self, copied: Path, text: str) -> None:
+        copied.write_bytes(text.encode("latin-1"))
+        assert "malformed" in refusal(copied)
+
+    @pytest.mark.parametrize(
+        ("place", "changes"),
+        [
+            ("temperature", {"temperature": 0}),
+            ("temperature", {"temperature": "warm"}),
+            ("input.size", {"input": {"size": 8, "mean": [0, 0, 0], "std": [1, 1, 1]}}),
+            ("sha256", {"sha256": "ABC"}),
+            ("surprise", {"surprise": 1}),
+        ],
+    )
+    def test_malformed_somewhere_says_where(
+        self, copied: Path, place: str, changes: dict[str, object]
+    ) -> None:
+        rewrite(copied, **changes)
+        assert f"malformed at {place}" in refusal(copied)
+
+
+class TestWeights:
+    def test_the_shipped_model_is_ready_to_judge(self, model: LoadedModel) -> None:
+        assert not model.network.training
+        assert not any(p.requires_grad for p in model.network.parameters())
+        assert {p.dtype for p in model.network.parameters()} == {torch.float32}
+        crops = torch.zeros(2, 3, model.card.input.size, model.card.input.size)
+        assert model.network(crops).shape == (2,)
+
+    def test_they_are_those_of_the_file(self, model: LoadedModel) -> None:
+        stored = load_file(MODELS / f"{DEFAULT}.safetensors")
+        for name, value in model.network.state_dict().items():
+            assert torch.equal(value.float(), stored[name].float()), name
+
+    def test_another_file_than_the_card_describes(self, copied: Path) -> None:
+        data = bytearray(weights_of(copied).read_bytes())
+        data[-1] ^= 1
+        weights_of(copied).write_bytes(data)
+        message = refusal(copied)
+        assert "SHA-256" in message and "Fetch" in message
+
+    def test_an_unknown_architecture(self, copied: Path) -> None:
+        rewrite(copied, architecture="perceptron")
+        message = refusal(copied)
+        assert "perceptron" in message and "efficientnet_lite0" in message
+
+    def test_tensors_of_another_architecture(self, copied: Path) -> None:
+        put_weights(copied, save({"layer.weight": torch.zeros(3, 3)}))
+        assert "does not fit architecture efficientnet_lite0" in refusal(copied)
+
+    def test_a_tensor_of_another_shape(self, copied: Path) -> None:
+        tensors = load_file(weights_of(copied))
+        name = next(n for n, value in tensors.items() if value.ndim == 4)
+        put_weights(copied, save({**tensors, name: tensors[name][:, :, :1].contiguous()}))
+        assert "does not fit" in refusal(copied)
+
+    @pytest.mark.parametrize("missing", [True, False])
+    def test_a_tensor_too_few_or_too_many(self, copied: Path, missing: bool) -> None:
+        tensors = load_file(weights_of(copied))
+        if missing:
+            tensors.pop("backbone.conv_stem.weight")
+        else:
+            tensors["extra"] = torch.zeros(1)
+        put_weights(copied, save(tensors))
+        assert "does not fit" in refusal(copied)
+
+    @pytest.mark.parametrize("length", [0, 7, 100, 5000])
+    def test_weights_cut_short(self, copied: Path, length: int) -> None:
+        put_weights(copied, weights_of(copied).read_bytes()[:length])
+        assert weights_of(copied).name in refusal(copied)
+
+
+class _Trap:
+    """Leaves a mark where it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return (Path.touch, (self.mark,))
+
+
+class TestPickles:
+    @pytest.mark.parametrize("kind", ["pickle", "torch.save"])
+    def test_renamed_to_safetensors_is_refused_and_never_unpickled(
+        self, copied: Path, tmp_path: Path, kind: str
+    ) -> None:
+        mark = tmp_path / "code-ran"
+        if kind == "pickle":
+            weights_of(copied).write_bytes(pickle.dumps(_Trap(mark)))
+        else:
+            torch.save({"state": _Trap(mark)}, weights_of(copied))
+        put_weights(copied, weights_of(copied).read_bytes())
+        message = refusal(copied)
+        assert not mark.exists()
+        # What happened, and what to do next.
+        assert weights_of(copied).name in message
+        assert any(step in message.lower() for step in ("fetch", "convert", "publish", "train")), message
+
+    def test_the_trap_works(self, tmp_path: Path) -> None:
+        pickle.loads(pickle.dumps(_Trap(tmp_path / "code-ran")))
+        assert (tmp_path / "code-ran").exists()
+
+
+class TestArchitectures:
+    def test_one_logit_a_crop(self) -> None:
+        network = create("efficientnet_lite0").eval()
+        assert isinstance(network, Network)
+        with torch.inference_mode():
+            assert network(torch.zeros(3, 3, 64, 64)).shape == (3,)
+
+    def test_the_layer_for_heatmaps_keeps_a_map(self) -> None:
+        network = create("efficientnet_lite0").eval()
+        shapes = []
+        hook = network.cam_layer.register_forward_hook(lambda *call: shapes.append(call[2].shape))
+        with torch.inference_mode():
+            network(torch.zeros(1, 3, 128, 128))
+        hook.remove()
+        assert shapes[0][2:] == (4, 4)
+
+    def test_start_from_imagenet(self) -> None:
+        """All but the head are set, to values that see: shapes alone would fit in the wrong order too."""
+        network = create("efficientnet_lite0").eval()
+        before = {name: value.clone() for name, value in network.state_dict().items()}
+        network.load_imagenet()
+        after = network.state_dict()
+        changed = {n for n in after if not torch.equal(before[n], after[n])}
+        assert "backbone.classifier.weight" not in changed
+        assert "backbone.conv_stem.weight" in changed and "backbone.bn2.running_var" in changed
+        for name, value in after.items():
+            if name.endswith("running_var"):
+                assert (value >= 0).all(), name
+        with torch.inference_mode():
+            maps = network.backbone.forward_features(torch.randn(2, 3, 128, 128))
+        assert maps.isfinite().all() and 0.01 < maps.std() < 10

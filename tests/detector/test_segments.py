@@ -1,0 +1,289 @@
+"""From scores to segments: golden examples, and what must hold for every series there is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from detector.analysis import Parameters
+from detector.segments import (
+    MOST_PEAKS,
+    PEAK_DISTANCE,
+    Interval,
+    find_intervals,
+    hysteresis,
+    merged,
+    peaks,
+    sliding_median,
+)
+
+DEFAULT = Parameters()
+EIGHTHS = np.arange(200) / 8
+
+
+def series(text: str) -> np.ndarray:
+    """One digit a frame: tenths of a probability."""
+    return np.array([int(c) / 10 for c in text.replace(" ", "")])
+
+
+def spans(text: str, parameters: Parameters = DEFAULT) -> list[tuple[int, int]]:
+    values = series(text)
+    return [(i.first, i.last) for i in find_intervals(EIGHTHS[: len(values)], values, parameters)]
+
+
+class TestSlidingMedian:
+    def test_a_spike_vanishes_and_a_step_keeps_its_place(self) -> None:
+        values = np.array([0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 5, 5, 5, 5.0])
+        smooth = sliding_median(EIGHTHS[: len(values)], values, 0.9)
+        assert smooth.tolist() == [0.0] * 13 + [5.0] * 8
+
+    def test_the_window_is_in_seconds(self) -> None:
+        """0.9 s hold seven frames at eight a second and three at three: half of it on either side."""
+        values = np.array([0, 0, 0, 0, 0, 7, 7, 7, 0, 0, 0, 0, 0.0])
+        assert sliding_median(np.arange(13) / 8, values, 0.9).tolist() == [0.0] * 13
+        assert sliding_median(np.arange(13) / 3, values, 0.9).tolist() == values.tolist()
+
+    def test_a_neighbour_on_either_side_counts_however_far(self) -> None:
+        times = np.array([0, 10, 20, 30, 40.0])
+        assert sliding_median(times, np.array([0, 0, 9, 0, 0.0]), 0.9)[2] == 0
+
+    def test_nothing_in_nothing_out(self) -> None:
+        assert len(sliding_median(np.empty(0), np.empty(0), 0.9)) == 0
+
+    def test_one_frame(self) -> None:
+        assert sliding_median(np.array([3.0]), np.array([0.4]), 0.9).tolist() == [0.4]
+
+
+class TestGolden:
+    def test_a_plain_segment(self) -> None:
+        assert spans("1111 8888 8888 1111") == [(4, 11)]
+
+    def test_it_reaches_out_to_where_it_leaves(self) -> None:
+        """Opened at 0.7, it holds from the first frame at 0.5 or above to the last."""
+        assert spans("1145 5688 8655 4111") == [(3, 11)]
+
+    def test_what_never_reaches_the_upper_threshold_is_nothing(self) -> None:
+        assert spans("1166 6666 6666 6611") == []
+
+    def test_thresholds_are_reached_by_equality(self) -> None:
+        assert spans("4555 5755 5554") == [(1, 10)]
+
+    def test_half_a_second_is_enough_and_less_is_not(self) -> None:
+        assert spans("1111 8888 8111 1111") == [(4, 8)]
+        assert spans("1111 8888 1111 1111") == []
+
+    def test_near_segments_become_one(self) -> None:
+        """Three frames between are half a second from last to first: that is not near; two are."""
+        assert spans("8888 8811 8888 8811") == [(0, 13)]
+        assert spans("8888 8811 1888 8881") == [(0, 5), (9, 14)]
+
+    def test_short_ones_may_merge_to_a_long_one(self) -> None:
+        assert spans("1118 8811 8881 1111") == [(3, 10)]
+
+    def test_to_the_very_ends(self) -> None:
+        assert spans("8888 8888") == [(0, 7)]
+
+    def test_a_long_gap_in_the_series_ends_a_run(self) -> None:
+        times = np.r_[EIGHTHS[:8], EIGHTHS[:8] + 3]
+        found = find_intervals(times, np.full(16, 0.9), DEFAULT)
+        assert found == [Interval(0, 7), Interval(8, 15)]
+
+    def test_a_bridged_gap_does_not(self) -> None:
+        times = np.r_[EIGHTHS[:8], EIGHTHS[:8] + 7 / 8 + 0.75]
+        assert find_intervals(times, np.full(16, 0.9), DEFAULT) == [Interval(0, 15)]
+
+    def test_an_empty_series(self) -> None:
+        assert find_intervals(np.empty(0), np.empty(0), DEFAULT) == []
+
+    def test_hysteresis_alone(self) -> None:
+        values = series("0587 5405 5055 7")
+        assert hysteresis(EIGHTHS[:13], values, 0.7, 0.5, 0.75) == [Interval(1, 4), Interval(10, 12)]
+
+    def test_merging_alone(self) -> None:
+        intervals = [Interval(0, 4), Interval(7, 9), Interval(13, 20)]
+        assert merged(EIGHTHS, intervals, 0.5) == [Interval(0, 9), Interval(13, 20)]
+        assert merged(EIGHTHS, intervals, 0.51) == [Interval(0, 20)]
+        assert merged(EIGHTHS, [], 0.5) == []
+
+
+class TestPeaks:
+    def test_the_three_highest_apart_in_order_of_time(self) -> None:
+        values = series("7987 7777 8777 7797 7776 7777 8")
+        whole = Interval(0, len(values) - 1)
+        assert peaks(EIGHTHS[: len(values)], values, values, whole) == [1, 8, 14]
+
+    def test_too_near_ones_give_way_to_the_higher(self) -> None:
+        values = series("7879 7777")
+        assert peaks(EIGHTHS[:8], values, values, Interval(0, 7)) == [3, 7]
+
+    def test_a_plateau_is_shown_by_its_own_strongest_frame(self) -> None:
+        smooth, raw = series("8888 8"), series("6697 8")
+        assert peaks(EIGHTHS[:5], smooth, raw, Interval(0, 4))[0] == 2
+
+    def test_only_inside(self) -> None:
+        values = series("9977 8779 9")
+        assert peaks(EIGHTHS[:9], values, values, Interval(2, 6)) == [4]
+
+    def test_a_still(self) -> None:
+        assert peaks(np.zeros(1), np.array([0.9]), np.array([0.9]), Interval(0, 0)) == [0]
+
+
+# What follows holds for any series, sampled however irregularly.
+probabilities = st.floats(0, 1, allow_nan=False)
+gaps = st.floats(1 / 60, 2.0, allow_nan=False)
+
+
+@st.composite
+def any_series(draw: st.DrawFn, least: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    values = draw(st.lists(probabilities, min_size=least, max_size=80))
+    if draw(st.booleans()):
+        times = np.arange(len(values)) / draw(st.floats(0.5, 60))
+    else:
+        between = draw(st.lists(gaps, min_size=len(values), max_size=len(values)))
+        times = np.cumsum(np.array(between, np.float64))
+    return times, np.array(values, np.float64)
+
+
+@st.composite
+def any_parameters(draw: st.DrawFn) -> Parameters:
+    low, high = sorted(draw(st.tuples(st.floats(0.05, 0.95), st.floats(0.05, 0.95))))
+    return Parameters(
+        enter_threshold=high,
+        exit_threshold=low,
+        merge_gap=draw(st.floats(0, 2)),
+        minimum_duration=draw(st.floats(0, 2)),
+        bridge_gap=draw(st.floats(0, 2)),
+        median_window=draw(st.floats(0, 3)),
+    )
+
+
+def flagged(intervals: list[Interval]) -> set[int]:
+    return {i for interval in intervals for i in range(interval.first, interval.last + 1)}
+
+
+@given(any_series(), any_parameters())
+def test_ordered_disjoint_inside_long_enough_and_apart(
+    given_series: tuple[np.ndarray, np.ndarray], parameters: Parameters
+) -> None:
+    times, values = given_series
+    found = find_intervals(times, values, parameters)
+    for interval in found:
+        assert 0 <= interval.first <= interval.last < len(values)
+        assert times[interval.last] - times[interval.first] >= parameters.minimum_duration - 1e-6
+        inside = values[interval.first : interval.last + 1]
+        assert inside[0] >= parameters.exit_threshold and inside[-1] >= parameters.exit_threshold
+        assert inside.max() >= parameters.enter_threshold
+    for before, after in zip(found, found[1:], strict=False):
+        assert before.last < after.first
+        assert times[after.first] - times[before.last] >= parameters.merge_gap
+
+
+@given(any_series(least=1), any_parameters())
+def test_no_frame_above_the_threshold_is_left_out_but_for_shortness(
+    given_series: tuple[np.ndarray, np.ndarray], parameters: Parameters
+) -> None:
+    times, values = given_series
+    parameters = parameters.model_copy(update={"minimum_duration": 0.0})
+    inside = flagged(find_intervals(times, values, parameters))
+    assert {i for i, value in enumerate(values) if value >= parameters.enter_threshold} <= inside
+
+
+@given(any_series(), any_parameters(), st.floats(0.0, 0.9))
+def test_a_higher_threshold_never_flags_more(
+    given_series: tuple[np.ndarray, np.ndarray], parameters: Parameters, towards_one: float
+) -> None:
+    times, values = given_series
+    higher = parameters.enter_threshold + (0.999 - parameters.enter_threshold) * towards_one
+    stricter = parameters.model_copy(update={"enter_threshold": higher})
+    assert flagged(find_intervals(times, values, stricter)) <= flagged(
+        find_intervals(times, values, parameters)
+    )
+
+
+@given(
+    st.lists(probabilities, max_size=80), st.integers(1, 30), st.integers(0, 100_000), any_parameters()
+)  # fmt: skip
+def test_the_same_moments_later_give_the_same_segments_later(
+    values: list[float], rate: int, offset: int, parameters: Parameters
+) -> None:
+    """Times in exact binary fractions, so that the shift itself rounds nothing."""
+    series_values = np.array(values, np.float64)
+    times = np.arange(len(values)) * (rate / 64)
+    later = times + offset
+    smooth = sliding_median(times, series_values, parameters.median_window)
+    assert np.array_equal(smooth, sliding_median(later, series_values, parameters.median_window))
+    found = find_intervals(times, smooth, parameters)
+    assert found == find_intervals(later, smooth, parameters)
+    for interval in found:
+        assert peaks(times, smooth, series_values, interval) == peaks(later, smooth, series_values, interval)
+
+
+@given(
+    count=st.integers(2, 60),
+    place=st.integers(0, 59),
+    rate=st.floats(0.25, 120),
+    low=st.floats(-12, -0.5),
+    high=st.floats(0.5, 30),
+)
+@example(count=2, place=0, rate=1.6, low=-1.0, high=6.0)
+@settings(max_examples=400)
+def test_a_lone_spike_never_makes_a_segment_at_any_rate(
+    count: int, place: int, rate: float, low: float, high: float
+) -> None:
+    """As the engine does it: logits are smoothed, made probabilities, and cut."""
+    logits = np.full(count, low)
+    logits[place % count] = high
+    times = np.arange(count) / rate
+    smooth = 1 / (1 + np.exp(-sliding_median(times, logits, DEFAULT.median_window)))
+    assert find_intervals(times, smooth, DEFAULT) == []
+
+
+@given(
+    between=st.lists(gaps, min_size=2, max_size=40),
+    place=st.integers(0, 39),
+    low=st.floats(-12, -0.5),
+    high=st.floats(0.5, 30),
+)
+@example(between=[0.1, 0.625], place=1, low=-2.0, high=8.0)
+def test_nor_among_frames_at_odd_times(between: list[float], place: int, low: float, high: float) -> None:
+    """A face too small to judge in most frames leaves few, at irregular times."""
+    logits = np.full(len(between), low)
+    logits[place % len(between)] = high
+    times = np.cumsum(np.array(between))
+    smooth = 1 / (1 + np.exp(-sliding_median(times, logits, DEFAULT.median_window)))
+    assert find_intervals(times, smooth, DEFAULT) == []
+
+
+@pytest.mark.parametrize("rate", [1.5, 2.0, 4.0, 8.0, 25.0, 60.0])
+def test_ten_seconds_of_certainty_are_found_at_any_rate(rate: float) -> None:
+    """A clip of few frames a second, or few samples, is no way to hide."""
+    times = np.arange(0, 20, 1 / rate)
+    logits = np.where((times >= 5) & (times < 15), 6.0, -6.0)
+    smooth = 1 / (1 + np.exp(-sliding_median(times, logits, DEFAULT.median_window)))
+    found = find_intervals(times, smooth, DEFAULT)
+    assert len(found) == 1
+    assert times[found[0].first] == pytest.approx(5, abs=1 / rate + 1e-9)
+    assert times[found[0].last] == pytest.approx(15, abs=1 / rate + 1e-9)
+
+
+@given(any_series(least=1), st.data())
+def test_peaks_are_few_apart_inside_and_local_maxima(
+    given_series: tuple[np.ndarray, np.ndarray], data: st.DataObject
+) -> None:
+    times, smooth = given_series
+    first = data.draw(st.integers(0, len(times) - 1))
+    interval = Interval(first, data.draw(st.integers(first, len(times) - 1)))
+    raw = np.array(data.draw(st.lists(probabilities, min_size=len(times), max_size=len(times))))
+    found = peaks(times, smooth, raw, interval)
+    assert 1 <= len(found) <= MOST_PEAKS
+    assert found == sorted(set(found))
+    for a, b in zip(found, found[1:], strict=False):
+        assert times[b] - times[a] >= PEAK_DISTANCE - 1e-6
+    for i in found:
+        assert interval.first <= i <= interval.last
+        assert smooth[i] >= smooth[max(interval.first, i - 1)]
+        assert smooth[i] >= smooth[min(interval.last, i + 1)]
+    inside = smooth[interval.first : interval.last + 1]
+    assert max(smooth[found]) == inside.max(), "the highest moment is among them"

@@ -1,0 +1,117 @@
+"""The verdict and its reason, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from detector.analysis import Coverage, MediaKind, Parameters, Person, Segment, Verdict
+from detector.verdict import decide
+
+DEFAULT = Parameters()
+VIDEO, IMAGE = MediaKind.VIDEO, MediaKind.IMAGE
+
+
+def coverage(**changed: Any) -> Coverage:
+    seen = {
+        "frames_sampled": 80,
+        "frames_with_face": 80,
+        "frames_with_usable_face": 80,
+        "faces_found": 80,
+        "faces_unusable": 0,
+        "cuts": (),
+        "not_examined": (),
+    }
+    return Coverage(**{**seen, **changed})
+
+
+def person(name: str = "A", usable: int = 80) -> Person:
+    return Person(
+        id=name,
+        median_box=(0, 0, 90, 90),
+        screen_time=10,
+        tracks=(0,),
+        usable_frames=usable,
+        probability=0.1 if usable else None,
+        scores=(),
+    )
+
+
+def segment(who: str = "A", start: float = 2.0, end: float = 4.5) -> Segment:
+    return Segment(id=f"{who}1", person=who, start=start, end=end, confidence=0.9, frames=20, peaks=())
+
+
+def test_a_segment_makes_it_manipulated() -> None:
+    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person()], [segment()])
+    assert verdict is Verdict.MANIPULATED
+    assert "Person A" in reason and "1 segment " in reason and "2.5 seconds" in reason
+
+
+def test_several_persons_are_named_once_each_in_order() -> None:
+    found = [segment("B", 0, 1), segment("A", 2, 3), segment("B", 5, 6)]
+    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person("A"), person("B")], found)
+    assert verdict is Verdict.MANIPULATED
+    assert "Persons A, B" in reason and "3 segments" in reason and "3.0 seconds" in reason
+
+
+def test_a_flagged_photo() -> None:
+    verdict, reason = decide(
+        IMAGE, DEFAULT, coverage(frames_sampled=1, faces_found=1), [person(usable=1)], [segment(end=2.0)]
+    )
+    assert verdict is Verdict.MANIPULATED
+    assert "Person A" in reason and "second" not in reason
+
+
+def test_nothing_flagged_among_enough_faces() -> None:
+    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person()], [])
+    assert verdict is Verdict.NOT_FOUND
+    assert "1 person" in reason and "80 sampled frames" in reason
+
+
+def test_nothing_flagged_in_a_photo() -> None:
+    seen = coverage(frames_sampled=1, frames_with_face=1, frames_with_usable_face=1, faces_found=2)
+    assert decide(IMAGE, DEFAULT, seen, [person(usable=1), person("B", 1)], [])[0] is Verdict.NOT_FOUND
+
+
+def test_no_face_is_inconclusive() -> None:
+    nothing = coverage(frames_with_face=0, frames_with_usable_face=0, faces_found=0)
+    for kind, where in ((VIDEO, "80 sampled frames"), (IMAGE, "in the picture")):
+        verdict, reason = decide(kind, DEFAULT, nothing, [], [])
+        assert verdict is Verdict.INCONCLUSIVE
+        assert "No face" in reason and where in reason
+
+
+def test_faces_too_small_are_inconclusive() -> None:
+    seen = coverage(frames_with_usable_face=0, faces_unusable=80)
+    for kind in (VIDEO, IMAGE):
+        verdict, reason = decide(kind, DEFAULT, seen, [person(usable=0)], [])
+        assert verdict is Verdict.INCONCLUSIVE
+        assert "48 pixels" in reason
+
+
+def test_too_few_usable_frames_are_inconclusive() -> None:
+    """The limit itself is enough; it counts for one person, not for several together."""
+    seen = coverage(frames_with_usable_face=14, faces_found=14)
+    few = [person("A", 7), person("B", 7)]
+    verdict, reason = decide(VIDEO, DEFAULT, seen, few, [])
+    assert verdict is Verdict.INCONCLUSIVE
+    assert "7 sampled frames" in reason and "8" in reason
+    assert decide(VIDEO, DEFAULT, seen, [person("A", 8)], [])[0] is Verdict.NOT_FOUND
+
+
+def test_a_photo_needs_one_frame_only() -> None:
+    seen = coverage(frames_sampled=1, frames_with_face=1, frames_with_usable_face=1, faces_found=1)
+    assert decide(IMAGE, DEFAULT, seen, [person(usable=1)], [])[0] is Verdict.NOT_FOUND
+
+
+def test_silence_over_mostly_unusable_faces_is_inconclusive() -> None:
+    for unusable, verdict in ((41, Verdict.INCONCLUSIVE), (40, Verdict.NOT_FOUND)):
+        assert decide(VIDEO, DEFAULT, coverage(faces_unusable=unusable), [person()], [])[0] is verdict
+
+
+def test_a_finding_stands_even_among_unusable_faces() -> None:
+    verdict, _ = decide(VIDEO, DEFAULT, coverage(faces_unusable=70), [person(usable=5)], [segment()])
+    assert verdict is Verdict.MANIPULATED
+
+
+def test_no_verdict_ever_says_real() -> None:
+    assert {str(v) for v in Verdict} == {"manipulated", "no manipulation found", "inconclusive"}

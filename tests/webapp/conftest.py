@@ -1,0 +1,45 @@
+"""Fixtures of the web app's tests: an app on a temporary data folder, with a broker that only notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient, FlaskCliRunner
+
+from webapp import create_app, results
+
+
+class Client(FlaskClient):
+    """Reads each answer to its end at once, so that a file it was sent from is closed."""
+
+    def open(self, *args, **kwargs):
+        return super().open(*args, **({"buffered": True} | kwargs))
+
+
+@pytest.fixture
+def sent() -> list[str]:
+    """Ids the app told the broker of."""
+    return []
+
+
+@pytest.fixture
+def app(tmp_path: Path, sent: list[str]) -> Iterator[Flask]:
+    app = create_app({"TESTING": True, "REELPROOF_DATA": tmp_path / "data", "SEND": sent.append})
+    app.test_client_class = Client
+    yield app
+    app.extensions["database"].close()
+    results.load.cache_clear()
+    results.picture_names.cache_clear()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def runner(app: Flask) -> FlaskCliRunner:
+    return app.test_cli_runner()

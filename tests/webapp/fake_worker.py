@@ -1,0 +1,50 @@
+"""A real worker around an engine that does what the file's name says. Run by test_worker.py."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from made import make_analysis, write_result
+
+from detector.analysis import Analysis
+from detector.errors import MediaError
+from webapp import broker, work, worker
+
+
+def engine(path: Path, file: str, folder: Path, progress: work.Progress) -> Analysis:
+    """Stand-in for :func:`webapp.work.analyse_and_report`."""
+    progress("reading", 0.1)
+    match Path(file).stem:
+        case "segfault":
+            os.kill(os.getpid(), signal.SIGSEGV)
+            time.sleep(10)
+        case "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+            time.sleep(10)
+        case "slow":
+            for step in range(600):
+                progress("scoring", step / 600)
+                time.sleep(0.1)
+        case "stuck":
+            # As code outside Python that never looks up: only the hard limit ends it.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+            time.sleep(600)
+        case "memory":
+            raise MemoryError
+        case "broken":
+            raise MediaError("The file is no video or photo: it holds plain text.")
+        case "bug":
+            raise ZeroDivisionError
+    analysis = make_analysis(folder, file=file)
+    write_result(analysis, folder)
+    return analysis
+
+
+if __name__ == "__main__":
+    work.analyse_and_report = engine
+    worker._HEAVY = ()
+    broker.GRACE = int(os.environ.get("REELPROOF_TEST_GRACE", broker.GRACE))
+    worker.main()

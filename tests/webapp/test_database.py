@@ -1,0 +1,77 @@
+"""Migrations, pragmas and moments."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, StatementError
+
+from webapp.database import _MIGRATIONS, REVISION, Database
+from webapp.tables import AnalysisRow, Base, Exhibit, Milestone
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'rows 100%.sqlite3'}")
+    database.migrate()
+    yield database
+    database.close()
+
+
+def test_the_newest_migration_is_the_one_named():
+    assert ScriptDirectory(_MIGRATIONS).get_current_head() == REVISION
+
+
+def test_migrations_make_exactly_the_tables_of_the_code(database):
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_migrating_again_changes_nothing(database):
+    moment = datetime(2026, 11, 20, tzinfo=UTC)
+    with database.begin() as session:
+        session.add(Milestone(name="x", reached=moment))
+    database.migrate()
+    with database.begin() as session:
+        assert session.get_one(Milestone, "x").reached == moment
+
+
+def test_pragmas(database):
+    with database.engine.connect() as connection:
+        assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
+        assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+        assert connection.scalar(text("PRAGMA busy_timeout")) == 10000
+
+
+def test_foreign_keys_hold(database):
+    with pytest.raises(IntegrityError), database.begin() as session:
+        session.add(
+            AnalysisRow(id="a", exhibit_id=99, file="x", state="queued", stage="", created=datetime.now(UTC))
+        )
+
+
+def test_an_exhibit_is_known_by_its_hash(database):
+    def exhibit():
+        return Exhibit(sha256="0" * 64, name="x", bytes=1, path="p", created=datetime.now(UTC))
+
+    with database.begin() as session:
+        session.add(exhibit())
+    with pytest.raises(IntegrityError), database.begin() as session:
+        session.add(exhibit())
+
+
+def test_moments_keep_their_instant_and_need_a_zone(database):
+    there = datetime(2026, 11, 20, 10, tzinfo=timezone(timedelta(hours=2)))
+    with database.begin() as session:
+        session.add(Milestone(name="y", reached=there))
+    with database.begin() as session:
+        found = session.get_one(Milestone, "y").reached
+    assert found == there and found.tzinfo is UTC
+    with pytest.raises(StatementError), database.begin() as session:
+        session.add(Milestone(name="z", reached=datetime(2026, 11, 20)))

@@ -1,0 +1,42 @@
+"""The factory, and what the web process must never load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from webapp import create_app
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_makes_its_data_folder_for_this_user_alone(tmp_path):
+    app = create_app({"REELPROOF_DATA": tmp_path / "new" / "data"})
+    data = app.extensions["settings"].data
+    assert data == tmp_path / "new" / "data"
+    assert data.stat().st_mode & 0o077 == 0
+    app.extensions["database"].close()
+
+
+def test_has_no_secret_because_it_keeps_no_session(app):
+    assert app.secret_key is None
+
+
+def test_two_apps_do_not_share_anything(tmp_path):
+    first = create_app({"REELPROOF_DATA": tmp_path / "a"})
+    second = create_app({"REELPROOF_DATA": tmp_path / "b"})
+    assert first.extensions["database"] is not second.extensions["database"]
+    for app in (first, second):
+        app.extensions["database"].close()
+
+
+def test_web_process_loads_no_network_and_no_renderer(tmp_path):
+    program = (
+        "import sys; from webapp import create_app\n"
+        "app = create_app(); answer = app.test_client().get('/'); assert answer.status_code == 200\n"
+        "heavy = {'torch', 'cv2', 'weasyprint', 'celery', 'av', 'matplotlib'} & set(sys.modules)\n"
+        "sys.exit(f'loaded: {heavy}' if heavy else 0)\n"
+    )
+    environment = {"PATH": "", "REELPROOF_DATA": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True, timeout=60)

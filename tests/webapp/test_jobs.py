@@ -1,0 +1,171 @@
+"""Rows through their states: claimed once, given up for lost, at most three attempts."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from made import hand_in
+
+from webapp import failures, jobs
+from webapp.settings import read_settings
+from webapp.supervisor import sweep
+from webapp.tables import AnalysisRow, State, now
+
+
+@pytest.fixture
+def database(app):
+    return app.extensions["database"]
+
+
+def change(database, analysis_id: str, **values) -> None:
+    with database.begin() as session:
+        row = session.get_one(AnalysisRow, analysis_id)
+        for name, value in values.items():
+            setattr(row, name, value)
+
+
+def row(database, analysis_id: str) -> AnalysisRow:
+    with database.begin() as session:
+        return session.get_one(AnalysisRow, analysis_id)
+
+
+def test_ids_cannot_be_guessed(app):
+    ids = {hand_in(app, b"x").id for _ in range(20)}
+    assert len(ids) == 20 and all(len(bytes.fromhex(each)) == 16 for each in ids)
+
+
+def test_a_claim_carries_what_the_work_needs(app, database):
+    queued = hand_in(app, b"bytes", "clip.mp4")
+    held = jobs.claim(database, queued.id)
+    assert held == jobs.Claim(queued.id, 1, "clip.mp4", queued.exhibit.path)
+    running = row(database, queued.id)
+    assert (running.state, running.attempt, running.worker) == ("running", 1, jobs.worker_name())
+    assert running.started == running.heartbeat
+
+
+def test_one_of_many_claims_wins(app, database):
+    queued = hand_in(app)
+    barrier, held = threading.Barrier(6), []
+
+    def compete() -> None:
+        barrier.wait()
+        held.append(jobs.claim(database, queued.id))
+
+    threads = [threading.Thread(target=compete) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [each is not None for each in held].count(True) == 1
+    assert row(database, queued.id).attempt == 1
+
+
+def test_what_is_not_queued_cannot_be_claimed(app, database):
+    assert jobs.claim(database, "nothing") is None
+    queued = hand_in(app)
+    for state in (State.RUNNING, State.DONE, State.FAILED):
+        change(database, queued.id, state=state)
+        assert jobs.claim(database, queued.id) is None
+
+
+def test_progress_and_end(app, database):
+    held = jobs.claim(database, hand_in(app).id)
+    jobs.beat(database, held, "scoring", 0.5)
+    found = row(database, held.analysis_id)
+    assert (found.stage, found.progress) == ("scoring", 0.5)
+    jobs.beat(database, held, "scoring", 7.0)
+    assert row(database, held.analysis_id).progress == 1.0
+    jobs.finish(database, held, "inconclusive", None)
+    done = row(database, held.analysis_id)
+    assert (done.state, done.verdict, done.probability) == ("done", "inconclusive", None)
+    assert done.finished >= done.started
+
+
+def test_a_lost_attempt_cannot_touch_its_successor(app, database):
+    queued = hand_in(app)
+    first = jobs.claim(database, queued.id)
+    jobs.recover(database, count_attempt=True)
+    second = jobs.claim(database, queued.id)
+    assert second.attempt == 2
+    with pytest.raises(jobs.LostClaim):
+        jobs.beat(database, first, "scoring", 0.9)
+    with pytest.raises(jobs.LostClaim):
+        jobs.finish(database, first, "manipulated", 0.9)
+    jobs.fail(database, first, failures.UNEXPECTED)
+    found = row(database, queued.id)
+    assert (found.state, found.stage, found.error) == ("running", "starting", None)
+
+
+def test_silent_workers_are_given_up_and_well_ones_are_not(app, database):
+    lost, well = hand_in(app, b"1"), hand_in(app, b"2")
+    for each in (lost, well):
+        jobs.claim(database, each.id)
+    change(database, lost.id, heartbeat=now() - jobs.STALE_AFTER - timedelta(seconds=1))
+    jobs.requeue_stale(database)
+    assert row(database, lost.id).state == "queued"
+    assert row(database, well.id).state == "running"
+
+
+def test_three_attempts_and_then_worker_lost(app, database):
+    queued = hand_in(app)
+    for attempt in (1, 2, 3):
+        assert row(database, queued.id).state == "queued"
+        assert jobs.claim(database, queued.id).attempt == attempt
+        change(database, queued.id, heartbeat=now() - timedelta(hours=1))
+        jobs.requeue_stale(database)
+    failed = row(database, queued.id)
+    assert (failed.state, failed.error, failed.remedy) == ("failed", *failures.WORKER_LOST)
+    assert failed.finished is not None
+    assert "Worker lost" in failed.error
+
+
+def test_an_orderly_stop_is_no_attempt(app, database):
+    queued = hand_in(app)
+    for _ in range(5):
+        assert jobs.claim(database, queued.id).attempt == 1
+        jobs.recover(database, count_attempt=False)
+    assert row(database, queued.id).state == "queued"
+
+
+def test_a_worker_that_ended_only_loses_its_own(app, database):
+    queued = hand_in(app)
+    jobs.claim(database, queued.id)
+    jobs.fail_of_worker(database, queued.id, "elsewhere:1", failures.CRASHED)
+    assert not jobs.requeue_of_worker(database, queued.id, "elsewhere:1")
+    assert row(database, queued.id).state == "running"
+    assert jobs.requeue_of_worker(database, queued.id, jobs.worker_name())
+    assert row(database, queued.id).state == "queued"
+
+
+def test_lost_messages_are_sent_again_once_there_is_room(app, database):
+    first, second, third = (hand_in(app, bytes([number])) for number in range(3))
+    settings, sent = read_settings({"REELPROOF_DATA": app.extensions["settings"].data}), []
+    sweep(database, settings, sent.append)
+    assert sent == []  # just sent: not lost yet
+    for each in (first, second, third):
+        change(database, each.id, sent=now() - timedelta(minutes=1))
+    jobs.claim(database, first.id)
+    sweep(database, settings, sent.append)
+    assert sent == []  # the only worker is busy: waiting is what they should do
+    jobs.recover(database, count_attempt=False)
+    sweep(database, settings, sent.append)
+    assert sent == [first.id, second.id, third.id]
+    sweep(database, settings, sent.append)
+    assert len(sent) == 3
+
+
+def test_at_start_every_queued_analysis_is_sent(app, database):
+    ids = [hand_in(app, bytes([number])).id for number in range(3)]
+    jobs.claim(database, ids[1])
+    jobs.recover(database, count_attempt=True)
+    assert jobs.unheard(database, 1, at_start=True) == ids
+
+
+def test_after_the_machine_slept_nobody_is_given_up(app, database):
+    queued = hand_in(app)
+    jobs.claim(database, queued.id)
+    change(database, queued.id, heartbeat=now() - timedelta(hours=8))
+    sweep(database, app.extensions["settings"], lambda _id: None, silent_too=False)
+    assert row(database, queued.id).state == "running"

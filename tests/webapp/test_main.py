@@ -1,0 +1,196 @@
+"""``python -m webapp`` as a person starts and stops it: every process of it, on a real port."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from made import hand_in
+
+from webapp import create_app, jobs
+from webapp.first_start import SAMPLE_ADDED
+from webapp.tables import AnalysisRow, Milestone, now
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    """A data folder that has had its sample, so that no test waits for it."""
+    app = create_app({"REELPROOF_DATA": tmp_path / "data"})
+    with app.extensions["database"].begin() as session:
+        session.add(Milestone(name=SAMPLE_ADDED, reached=now()))
+    app.extensions["database"].close()
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def start(data) -> Iterator[Callable[..., subprocess.Popen]]:
+    started: list[subprocess.Popen] = []
+
+    def start(**environment: str) -> subprocess.Popen:
+        settings = {"PORT": "0", "REELPROOF_DATA": str(data)} | environment
+        process = subprocess.Popen(
+            [sys.executable, "-m", "webapp"],
+            cwd=ROOT,
+            env=os.environ | settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def address(process: subprocess.Popen) -> str:
+    line = process.stdout.readline()
+    found = re.search(r"http://[^ ]+", line)
+    assert found, f"{line!r} {process.stderr.read() if process.poll() is not None else ''}"
+    return found[0]
+
+
+def descendants(process: int) -> set[int]:
+    """Every process below this one, however deep."""
+    below: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[0] != "Z":
+            below.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found, ahead = set(), [process]
+    while ahead:
+        children = below.get(ahead.pop(), [])
+        found.update(children)
+        ahead += children
+    return found
+
+
+def alive(processes: set[int]) -> set[int]:
+    def runs(process: int) -> bool:
+        try:
+            return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except OSError:
+            return False
+
+    return {process for process in processes if runs(process)}
+
+
+def family(process: subprocess.Popen) -> set[int]:
+    """All processes, once the worker has its child: the main one, the worker, the child."""
+    end = time.monotonic() + 60
+    while len(found := descendants(process.pid)) < 2:
+        assert time.monotonic() < end and process.poll() is None
+        time.sleep(0.1)
+    return found | {process.pid}
+
+
+def wait_until_gone(processes: set[int], seconds: float) -> float:
+    began = time.monotonic()
+    while left := alive(processes):
+        assert time.monotonic() - began < seconds, f"still there after {seconds} s: {left}"
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_starts_at_once_and_stops_everything(start, number):
+    process = start()
+    with urllib.request.urlopen(address(process) + "/healthz", timeout=5) as answer:
+        assert answer.status == 200
+    everything = family(process)
+    process.send_signal(number)
+    assert process.wait(timeout=10) == 0
+    wait_until_gone(everything, 1)
+    assert process.stderr.read() == ""
+
+
+def test_no_orphans_when_the_main_process_is_killed(start):
+    process = start()
+    address(process)
+    everything = family(process)
+    process.kill()
+    process.wait()
+    wait_until_gone(everything, 5)
+
+
+def test_a_worker_that_dies_is_started_again(start):
+    process = start()
+    address(process)
+    (worker,) = wait_for_children(process.pid, set())
+    os.kill(worker, signal.SIGKILL)
+    assert wait_for_children(process.pid, {worker})
+
+
+def wait_for_children(process: int, known: set[int]) -> set[int]:
+    end = time.monotonic() + 30
+    while not (found := children(process) - known):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return found
+
+
+def children(process: int) -> set[int]:
+    text = Path(f"/proc/{process}/task/{process}/children").read_text()
+    return {int(each) for each in text.split()}
+
+
+def test_what_was_running_is_queued_again(start, data):
+    app = create_app({"REELPROOF_DATA": data})
+    database = app.extensions["database"]
+    row = hand_in(app)
+    jobs.claim(database, row.id)
+    process = start(REELPROOF_BROKER_URL="memory://")  # nobody takes it
+    address(process)
+    with database.begin() as session:
+        assert session.get_one(AnalysisRow, row.id).state == "queued"
+    assert jobs.claim(database, row.id).attempt == 2
+    process.terminate()
+    process.wait(timeout=10)
+    with database.begin() as session:
+        found = session.get_one(AnalysisRow, row.id)
+    assert (found.state, found.attempt) == ("queued", 1)  # an orderly stop is no attempt
+    database.close()
+
+
+def refused(process: subprocess.Popen) -> str:
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert out == "" and err.count("\n") == 1, err
+    return err
+
+
+def test_a_port_in_use(start):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert f"Port {port} is in use" in refused(start(PORT=port))
+
+
+def test_only_loopback(start):
+    assert "no accounts yet" in refused(start(REELPROOF_HOST="0.0.0.0"))
+
+
+def test_one_at_a_time_in_a_data_folder(start):
+    first = start()
+    address(first)
+    assert "Another Reelproof already uses" in refused(start())
+
+
+def test_a_setting_that_means_nothing(start):
+    assert "PORT=http is not a number" in refused(start(PORT="http"))

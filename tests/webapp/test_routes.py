@@ -1,0 +1,252 @@
+"""Every route in every state."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from made import finished, hand_in
+
+from detector.analysis import Analysis, MediaKind, Verdict
+from webapp import failures, jobs
+from webapp.folders import Folders
+from webapp.rows import PAGE_SIZE
+from webapp.tables import AnalysisRow, Milestone, now
+
+NAME = "<script>alert(1)</script>\u202e4.mp4"
+
+
+@pytest.fixture
+def database(app):
+    return app.extensions["database"]
+
+
+def test_the_front_page_is_a_form_that_needs_no_script(client):
+    text = client.get("/").text
+    assert 'method="post" action="/analyses" enctype="multipart/form-data"' in text
+    assert 'name="file"' in text and "8.2 GB" in text
+    assert '<a class="skip" href="#main">' in text
+
+
+def test_health(client):
+    assert client.get("/healthz").json == {"status": "ok"}
+
+
+def test_help_says_what_it_cannot_tell(client):
+    text = client.get("/help").text
+    assert "What it cannot tell" in text and "very strong indication" in text.lower()
+
+
+def test_an_empty_library_explains_itself(client, database):
+    text = client.get("/analyses").text
+    assert "Nothing here yet" in text and "sample is being prepared" in text
+    with database.begin() as session:
+        session.add(Milestone(name="sample added", reached=now()))
+    assert "sample is being prepared" not in client.get("/analyses").text
+
+
+def test_the_library_is_paged_newest_first(app, client, database):
+    ids = [hand_in(app, b"x", f"clip {number:02}.mp4").id for number in range(PAGE_SIZE + 3)]
+    with database.begin() as session:
+        for number, analysis_id in enumerate(ids):
+            session.get_one(AnalysisRow, analysis_id).created = now() - timedelta(minutes=100 - number)
+    first, second = client.get("/analyses").text, client.get("/analyses?page=2").text
+    assert first.index(f"clip {PAGE_SIZE + 2:02}.mp4") < first.index("clip 03.mp4")
+    assert "clip 02.mp4" not in first and "Page 1 of 2" in first and "?page=2" in first
+    assert [f"clip {number:02}.mp4" in second for number in (2, 1, 0)] == [True] * 3
+    for odd in ("99", "0", "-1", "x"):
+        assert client.get(f"/analyses?page={odd}").status_code == 200
+
+
+def test_the_library_shows_verdicts_states_and_pictures(app, client, database):
+    done, failed = finished(app, segments=1), hand_in(app, b"f")
+    finished(app, segments=0)
+    jobs.fail(database, jobs.claim(database, failed.id), failures.CRASHED)
+    jobs.beat(database, jobs.claim(database, hand_in(app, b"r").id), "scoring", 0.42)
+    text = client.get("/analyses").text
+    for words in ("Manipulated", "No manipulation found", "Failed", "Running, 42%", "0.97"):
+        assert words in text
+    picture = client.get(f"/analyses/{done.id}/thumbnail")
+    assert picture.mimetype == "image/jpeg" and picture.data[:2] == b"\xff\xd8"
+    assert client.get(f"/analyses/{failed.id}/thumbnail").status_code == 404
+
+
+def test_a_queued_analysis(app, client):
+    hand_in(app, b"1"), hand_in(app, b"2")
+    queued = hand_in(app, b"3", "third.mp4")
+    text = client.get(f"/analyses/{queued.id}").text
+    assert "third.mp4" in text and "2 analyses ahead" in text
+    assert '<noscript><meta http-equiv="refresh"' in text
+    status = client.get(f"/analyses/{queued.id}.json").json
+    assert (status["state"], status["ahead"], status["progress"]) == ("queued", 2, 0.0)
+    assert "analysis" not in status
+
+
+def test_a_running_analysis(app, client, database):
+    held = jobs.claim(database, hand_in(app).id)
+    jobs.beat(database, held, "finding faces", 0.25)
+    assert "Finding faces" in client.get(f"/analyses/{held.analysis_id}").text
+    status = client.get(f"/analyses/{held.analysis_id}.json").json
+    assert (status["state"], status["stage"], status["progress"]) == ("running", "finding faces", 0.25)
+    assert status["started"].endswith("Z")
+
+
+def test_a_failed_analysis_says_what_to_do(app, client, database):
+    held = jobs.claim(database, hand_in(app).id)
+    jobs.fail(database, held, failures.CRASHED)
+    text = client.get(f"/analyses/{held.analysis_id}").text
+    assert failures.CRASHED.error in text and "Upload again" in text
+    status = client.get(f"/analyses/{held.analysis_id}.json").json
+    assert (status["state"], status["error"], status["remedy"]) == ("failed", *failures.CRASHED)
+    assert client.get(f"/analyses/{held.analysis_id}/report.pdf").status_code == 404
+
+
+def test_a_finished_analysis(app, client):
+    row = finished(app, segments=2)
+    text = client.get(f"/analyses/{row.id}").text
+    for words in (
+        "Manipulated",
+        "Strong indication",
+        "00:00:01.500 – 00:00:03.000",
+        "Person A",
+        "Heatmap confirmed",
+        "Heatmap not confirmed",
+        "Hiding the hottest 15% of the face",
+        "Everything in the picture that is not a face",
+        "EfficientNet-Lite0 on faces",
+        row.exhibit.sha256,
+        "Colour scale of the heatmaps",
+        f"/analyses/{row.id}/overlays/A1-1-frame.png",
+        f"/analyses/{row.id}/overlays/A1-1.png",
+    ):
+        assert words in text, words
+    assert text.count('class="peak"') == 6
+    for never in (">Real<", ">Fake<", "is real", "is fake", "logit"):
+        assert never not in text
+
+
+def test_json_of_a_finished_analysis_holds_the_stored_one(app, client):
+    row = finished(app)
+    status = client.get(f"/analyses/{row.id}.json").json
+    stored = Folders(app.extensions["settings"].data).result(row.id) / "analysis.json"
+    assert status["state"] == "done" and status["progress"] == 1.0
+    assert status["analysis"] == json.loads(stored.read_text())
+    assert Analysis.model_validate(status["analysis"]).verdict is Verdict.MANIPULATED
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"segments": 0},
+        {"segments": 0, "persons": 0, "verdict": Verdict.INCONCLUSIVE},
+        {"segments": 2, "kind": MediaKind.IMAGE, "file": "photo.png"},
+        {"segments": 40, "duration": 400.0},
+    ],
+    ids=["nothing found", "inconclusive", "still image", "many segments"],
+)
+def test_states_people_meet(app, client, changes):
+    row = finished(app, **changes)
+    text = client.get(f"/analyses/{row.id}").text
+    assert f'<h2 id="verdict">{row.verdict.capitalize()}</h2>' in text
+    if changes["segments"] == 40:
+        assert text.count('<details class="segment"') == 40
+        assert text.count(" open>") == 1  # folded ones load no pictures
+        assert 'href="#segment-A40"' in text
+    if not changes["segments"]:
+        assert "Nothing was flagged." in text
+
+
+@pytest.mark.parametrize(
+    ("file", "mimetype", "attached"),
+    [
+        ("report.pdf", "application/pdf", True),
+        ("report.html", "text/html", False),
+        ("analysis.json", "application/json", True),
+        ("manifest.json", "application/json", True),
+    ],
+)
+def test_downloads(app, client, file, mimetype, attached):
+    row = finished(app, file="Interview – Teil 2.mp4")
+    answer = client.get(f"/analyses/{row.id}/{file}")
+    assert answer.status_code == 200 and answer.mimetype == mimetype
+    stored = Folders(app.extensions["settings"].data).result(row.id) / file
+    assert answer.data == stored.read_bytes()
+    disposition = answer.headers["Content-Disposition"]
+    stem, _, suffix = file.partition(".")
+    assert disposition.startswith("attachment" if attached else "inline")
+    assert f"reelproof-Interview-Teil-2-{row.exhibit.sha256[:8]}-{stem}.{suffix}" in disposition
+
+
+@pytest.mark.parametrize(
+    "file", ["report.pdf", "report.html", "analysis.json", "manifest.json", "overlays/A1-1.png"]
+)
+def test_nothing_is_handed_out_before_it_is_whole(app, client, database, file):
+    queued = hand_in(app)
+    answer = client.get(f"/analyses/{queued.id}/{file}")
+    assert answer.status_code == 409 and "not finished" in (answer.json or {}).get("error", answer.text)
+    folder = Folders(app.extensions["settings"].data).result(queued.id)
+    (folder / "overlays").mkdir(parents=True)
+    (folder / file).write_text("half")
+    assert client.get(f"/analyses/{queued.id}/{file}").status_code == 409
+
+
+def test_only_pictures_of_the_analysis_are_served(app, client):
+    row = finished(app)
+    folder = Folders(app.extensions["settings"].data).result(row.id)
+    (folder / "overlays" / "other.png").write_bytes(b"not named")
+    assert client.get(f"/analyses/{row.id}/overlays/A1-1.png").mimetype == "image/png"
+    for name in ("other.png", "../analysis.json", "..%2fanalysis.json", "%2e%2e/analysis.json", "A1-1.PNG"):
+        assert client.get(f"/analyses/{row.id}/overlays/{name}").status_code == 404, name
+
+
+@pytest.mark.parametrize("path", ["", ".json", "/report.pdf", "/report.html", "/analysis.json", "/thumbnail"])
+@pytest.mark.parametrize("analysis_id", ["0" * 32, "nothing", "%00", "..", "<script>"])
+def test_unknown_ids(client, analysis_id, path):
+    answer = client.get(f"/analyses/{analysis_id}{path}")
+    assert answer.status_code == 404
+    assert answer.is_json == path.endswith(".json")
+    assert "<script>" not in answer.text.replace("<script>alert", "")
+
+
+def test_errors_have_words_in_both_forms(client):
+    assert "There is no page at this address" in client.get("/nowhere").text
+    assert client.get("/nowhere", headers={"Accept": "application/json"}).json["error"]
+    answer = client.delete("/")
+    assert answer.status_code == 405 and "GET" in answer.headers["Allow"]
+
+
+def test_a_bug_becomes_a_page_in_words(app, client, monkeypatch, caplog):
+    app.testing = False
+    monkeypatch.setattr("webapp.routes.library.rows.page", lambda _number: 1 / 0)
+    answer = client.get("/analyses")
+    assert answer.status_code == 500
+    assert "did not expect" in answer.text and "ZeroDivision" not in answer.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_hostile_names_are_shown_as_text(app, client, database):
+    done = finished(app, file=NAME)
+    failed = hand_in(app, b"f", NAME)
+    jobs.fail(database, jobs.claim(database, failed.id), failures.CRASHED)
+    queued = hand_in(app, b"q", NAME)
+    for path in ("/", "/analyses", *(f"/analyses/{row.id}" for row in (done, failed, queued))):
+        text = client.get(path).text
+        assert "<script>alert" not in text and "\u202e" not in text
+        assert "&lt;script&gt;alert(1)" in text and "\\u202e4.mp4" in text
+
+
+def test_other_analyses_of_the_same_exhibit_are_linked(app, client):
+    row = finished(app)
+    again = hand_in(app, repr([]).encode())
+    text = client.get(f"/analyses/{row.id}").text
+    assert "Same exhibit, other analyses" in text and f"/analyses/{again.id}" in text
+
+
+def test_the_library_survives_a_restart(app, sent):
+    from webapp import create_app
+
+    row = finished(app)
+    again = create_app({"REELPROOF_DATA": app.extensions["settings"].data, "SEND": sent.append})
+    assert row.id in again.test_client().get("/analyses").text
+    again.extensions["database"].close()

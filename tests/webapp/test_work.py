@@ -1,0 +1,183 @@
+"""One analysis in a worker: whole results or words, whatever happens on the way."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+from made import hand_in, make_analysis, write_result
+
+from detector.errors import MediaError, ModelError
+from webapp import failures, first_start, jobs, work
+from webapp.durable import publish
+from webapp.folders import Folders
+from webapp.tables import AnalysisRow, Exhibit
+
+
+@pytest.fixture
+def settings(app):
+    return app.extensions["settings"]
+
+
+@pytest.fixture
+def database(app):
+    return app.extensions["database"]
+
+
+@pytest.fixture
+def folders(settings):
+    return Folders(settings.data)
+
+
+def row(database, analysis_id: str) -> AnalysisRow:
+    with database.begin() as session:
+        return session.get_one(AnalysisRow, analysis_id)
+
+
+def engine(path, file, folder, progress):
+    progress("scoring", 0.5)
+    analysis = make_analysis(folder, file=file)
+    write_result(analysis, folder)
+    return analysis
+
+
+def test_a_result_is_published_whole_and_then_marked(app, settings, database, folders, monkeypatch):
+    seen = []
+
+    def watched(path, file, folder, progress):
+        seen.append((path.read_bytes(), file, folder.name, folders.result(analysis_id).exists()))
+        return engine(path, file, folder, progress)
+
+    monkeypatch.setattr(work, "analyse_and_report", watched)
+    analysis_id = hand_in(app, b"the bytes", "clip.mp4").id
+    work.work(settings, analysis_id)
+    assert seen == [(b"the bytes", "clip.mp4", f".{analysis_id}.1", False)]
+    done = row(database, analysis_id)
+    assert (done.state, done.verdict, done.probability, done.progress) == ("done", "manipulated", 0.97, 1.0)
+    names = {path.name for path in folders.result(analysis_id).iterdir()}
+    assert names == {"analysis.json", "report.html", "report.pdf", "manifest.json", "overlays"}
+    assert not list(folders.analyses.glob(".*"))
+    work.work(settings, analysis_id)  # a second message finds nothing to do
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("problem", "failure"),
+    [
+        (SoftTimeLimitExceeded(), failures.OUT_OF_TIME),
+        (MemoryError(), failures.OUT_OF_MEMORY),
+        (OSError(errno.ENOSPC, "No space left on device"), failures.DISK_FULL),
+        (KeyError("a bug"), failures.UNEXPECTED),
+    ],
+)
+def test_failures_have_words(app, settings, database, folders, monkeypatch, problem, failure):
+    def broken(path, file, folder, progress):
+        (folder / "half").write_text("half")
+        raise problem
+
+    monkeypatch.setattr(work, "analyse_and_report", broken)
+    analysis_id = hand_in(app).id
+    work.work(settings, analysis_id)
+    failed = row(database, analysis_id)
+    assert (failed.state, failed.error, failed.remedy) == ("failed", *failure)
+    assert list(folders.analyses.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [MediaError, ModelError])
+def test_the_engines_own_words_are_shown(app, settings, database, monkeypatch, kind):
+    def broken(*_arguments):
+        raise kind("The weights are damaged; train or copy them again.")
+
+    monkeypatch.setattr(work, "analyse_and_report", broken)
+    analysis_id = hand_in(app).id
+    work.work(settings, analysis_id)
+    assert row(database, analysis_id).error == "The weights are damaged; train or copy them again."
+    assert row(database, analysis_id).remedy
+
+
+def test_a_whole_result_of_a_lost_attempt_is_kept(app, settings, database, folders, monkeypatch):
+    analysis_id = hand_in(app).id
+    folder = folders.result(analysis_id)
+    folder.mkdir()
+    write_result(make_analysis(folder), folder)
+    jobs.claim(database, analysis_id)  # published, and lost before it was marked
+    jobs.recover(database, count_attempt=True)
+    monkeypatch.setattr(work, "analyse_and_report", lambda *_: pytest.fail("it was done already"))
+    work.work(settings, analysis_id)
+    done = row(database, analysis_id)
+    assert (done.state, done.attempt, done.verdict) == ("done", 2, "manipulated")
+
+
+def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database, folders, monkeypatch):
+    def slow(path, file, folder, progress):
+        jobs.recover(database, count_attempt=True)
+        return engine(path, file, folder, lambda *_: None)
+
+    monkeypatch.setattr(work, "analyse_and_report", slow)
+    analysis_id = hand_in(app).id
+    work.work(settings, analysis_id)
+    assert row(database, analysis_id).state == "queued"
+    assert list(folders.analyses.iterdir()) == []
+
+
+def test_progress_is_written_a_few_times_a_second(app, database):
+    held = jobs.claim(database, hand_in(app).id)
+    time = 0.0
+    report = work.reporter(database, held, clock=lambda: time)
+    written = []
+    for step in range(100):
+        time = step / 50
+        report("scoring", step / 100)
+        written.append(row(database, held.analysis_id).progress)
+    assert len(set(written)) == 5
+    jobs.recover(database, count_attempt=True)
+    time += 1
+    with pytest.raises(jobs.LostClaim):
+        report("scoring", 1.0)
+
+
+def test_the_heartbeat_goes_on_while_the_engine_is_silent(app, database, monkeypatch):
+    monkeypatch.setattr(jobs, "HEARTBEAT_EVERY", jobs.HEARTBEAT_EVERY / 100)
+    held = jobs.claim(database, hand_in(app).id)
+    before = row(database, held.analysis_id).heartbeat
+    with work.alive(database, held):
+        import time
+
+        time.sleep(0.3)
+    assert row(database, held.analysis_id).heartbeat > before
+
+
+def test_publishing_never_replaces(tmp_path):
+    for name in ("first", "second"):
+        (tmp_path / name / "inner").mkdir(parents=True)
+        (tmp_path / name / "inner" / "file").write_text(name)
+    assert publish(tmp_path / "first", tmp_path / "place")
+    assert not publish(tmp_path / "second", tmp_path / "place")
+    assert (tmp_path / "place" / "inner" / "file").read_text() == "first"
+    with pytest.raises(OSError):
+        publish(tmp_path / "second", tmp_path / "missing" / "place")
+
+
+def test_the_sample_is_added_once(app, settings, database, monkeypatch):
+    sent: list[str] = []
+    monkeypatch.setattr("detector.sample.make_sample", lambda path: path.write_bytes(b"sample"))
+    assert first_start.sample_missing(database)
+    for _ in range(2):
+        first_start.add_sample(settings, database, sent.append)
+    assert len(sent) == 1 and not first_start.sample_missing(database)
+    found = row(database, sent[0])
+    assert (found.file, found.state) == (first_start.SAMPLE_FILE, "queued")
+    assert not list(Folders(settings.data).analyses.iterdir())
+
+
+def test_a_sample_that_cannot_be_made_is_tried_again(app, settings, database, monkeypatch):
+    def broken(_path):
+        raise RuntimeError
+
+    monkeypatch.setattr("detector.sample.make_sample", broken)
+    with pytest.raises(RuntimeError):
+        first_start.add_sample(settings, database, lambda _id: None)
+    assert first_start.sample_missing(database)
+    with database.begin() as session:
+        assert session.query(Exhibit).count() == 0

@@ -1,0 +1,160 @@
+"""The real worker process: Celery, its children, and what becomes of a row when one of them dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from made import hand_in
+
+from webapp import broker, create_app, failures, jobs
+from webapp.folders import Folders
+from webapp.tables import AnalysisRow
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+_GRACE = 20.0
+
+
+@pytest.fixture
+def app(tmp_path):
+    app = create_app({"REELPROOF_DATA": tmp_path / "data", "TESTING": True})
+    yield app
+    app.extensions["database"].close()
+
+
+@pytest.fixture
+def start(app) -> Iterator[Callable[..., subprocess.Popen]]:
+    started: list[subprocess.Popen] = []
+
+    def start(**environment: str) -> subprocess.Popen:
+        settings = app.extensions["settings"].environment() | environment
+        process = subprocess.Popen(
+            [sys.executable, str(HERE / "fake_worker.py")],
+            env=os.environ | settings | {"PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}"},
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def queue(app, file: str) -> str:
+    row = hand_in(app, file.encode(), file)
+    app.extensions["send"](row.id)
+    return row.id
+
+
+def row(app, analysis_id: str) -> AnalysisRow:
+    with app.extensions["database"].begin() as session:
+        return session.get_one(AnalysisRow, analysis_id)
+
+
+def wait(app, analysis_id: str, *states: str, seconds: float = _GRACE) -> AnalysisRow:
+    end = time.monotonic() + seconds
+    while (found := row(app, analysis_id)).state not in states:
+        assert time.monotonic() < end, f"still {found.state}, {found.stage}"
+        time.sleep(0.05)
+    return found
+
+
+def test_results_and_failures_of_one_worker(app, start):
+    """One worker, one file after another: each ends its own analysis and nothing else."""
+    worker = start()
+    files = ["a.mp4", "segfault.mp4", "broken.mp4", "bug.mp4", "memory.mp4", "killed.mp4", "b.mp4"]
+    ids = {file: queue(app, file) for file in files}
+    ended = {file: wait(app, ids[file], "done", "failed") for file in files}
+
+    for file in ("a.mp4", "b.mp4"):
+        assert ended[file].state == "done" and ended[file].verdict == "manipulated"
+        assert (Folders(app.extensions["settings"].data).result(ids[file]) / "analysis.json").is_file()
+        assert Folders(app.extensions["settings"].data).thumbnail(ids[file]).is_file()
+    assert (ended["segfault.mp4"].error, ended["segfault.mp4"].remedy) == failures.CRASHED
+    assert ended["segfault.mp4"].attempt == 1
+    assert ended["broken.mp4"].error == "The file is no video or photo: it holds plain text."
+    assert (ended["bug.mp4"].error, ended["bug.mp4"].remedy) == failures.UNEXPECTED
+    assert (ended["memory.mp4"].error, ended["memory.mp4"].remedy) == failures.OUT_OF_MEMORY
+    assert (ended["killed.mp4"].error, ended["killed.mp4"].remedy) == failures.WORKER_LOST
+    assert ended["killed.mp4"].attempt == 3
+    assert worker.poll() is None
+    unfinished = list(Folders(app.extensions["settings"].data).analyses.glob(".*"))
+    assert unfinished == []
+
+
+def test_two_workers_make_one_result_each(app, start):
+    start(), start()
+    ids = [queue(app, f"clip{number}.mp4") for number in range(3)]
+    for analysis_id in ids:  # a second message for each, as after a lost acknowledgement
+        app.extensions["send"](analysis_id)
+    for analysis_id in ids:
+        done = wait(app, analysis_id, "done")
+        assert done.attempt == 1
+
+
+def test_a_worker_that_was_killed_is_replaced(app, start):
+    first = start()
+    analysis_id = queue(app, "slow.mp4")
+    wait(app, analysis_id, "running")
+    time.sleep(0.3)
+    os.kill(first.pid, signal.SIGKILL)  # the parent alone: its child must not go on by itself
+    first.wait()
+    wait_until_gone(first.pid)
+    jobs.recover(app.extensions["database"], count_attempt=True)
+    with app.extensions["database"].begin() as session:
+        session.get_one(AnalysisRow, analysis_id).file = "quick.mp4"
+    start()
+    for again in jobs.unheard(app.extensions["database"], 1, at_start=True):
+        app.extensions["send"](again)
+    done = wait(app, analysis_id, "done")
+    assert done.attempt == 2
+
+
+def wait_until_gone(group: int) -> None:
+    """Until no process of this group is left."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    pytest.fail("a child outlived its worker")
+
+
+@pytest.mark.parametrize("file", ["slow.mp4", "stuck.mp4"])
+def test_the_time_limit(app, start, file):
+    start(REELPROOF_TIME_LIMIT="3", REELPROOF_TEST_GRACE="1")
+    analysis_id = queue(app, file)
+    failed = wait(app, analysis_id, "failed")
+    assert (failed.error, failed.remedy) == failures.OUT_OF_TIME
+    after = queue(app, "after.mp4")
+    assert wait(app, after, "done", "failed").state == "done"
+
+
+def test_messages_appear_whole_and_in_order(app):
+    settings = app.extensions["settings"]
+    celery = broker.make_celery(settings)
+    for number in range(50):
+        celery.send_task(broker.ANALYSE, args=[f"{number:03}"])
+    with celery.connection_for_read() as connection, connection.SimpleQueue(broker.QUEUE) as waiting:
+        found = [waiting.get(timeout=5) for _ in range(50)]
+    assert [message.payload[0][0] for message in found] == [f"{number:03}" for number in range(50)]
+
+
+def test_the_embedded_broker_is_emptied(app):
+    queue(app, "x.mp4")
+    folder = Folders(app.extensions["settings"].data).broker
+    assert len(list(folder.rglob("*.msg"))) == 1
+    broker.empty_embedded(app.extensions["settings"])
+    assert list(folder.rglob("*.msg")) == []

@@ -1,0 +1,68 @@
+"""The web app: upload, progress, results, downloads. ``python -m webapp`` runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from webapp import errors, intake, presentation, security
+from webapp.database import Database
+from webapp.folders import Folders
+from webapp.settings import Settings, read_settings
+
+_ROOT = Path(__file__).resolve().parent.parent
+# Room for the multipart frame around the largest exhibit.
+FORM_OVERHEAD = 64 * 1024
+
+
+def create_app(config: Mapping[str, Any] | None = None) -> Flask:
+    """Make the app: settings, data folder, tables up to date, routes.
+
+    ``config`` overrides settings of the environment by their names
+    (:data:`webapp.settings.SETTINGS`); other keys go to Flask's own configuration.
+    ``SEND``, a callable taking an analysis id, replaces Celery.
+    """
+    from webapp.routes import files, health, help, library, result, upload
+
+    settings = read_settings(config)
+    app = Flask("webapp", template_folder=str(_ROOT / "templates"), static_folder=str(_ROOT / "static"))
+    app.request_class = intake.UploadRequest
+    app.config.from_mapping(
+        # The exhibit's own limit is checked while it is written; this bounds the whole request.
+        MAX_CONTENT_LENGTH=settings.upload_limit + FORM_OVERHEAD,
+        MAX_FORM_PARTS=8,
+    )
+    app.config.from_mapping(config or {})
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the schema's order
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+    Folders(settings.data).create()
+    database = Database(settings.database_url)
+    database.migrate()
+    app.extensions["settings"] = settings
+    app.extensions["database"] = database
+    app.extensions["send"] = app.config.get("SEND") or celery_sender(settings)
+
+    security.install(app, settings)
+    errors.install(app)
+    presentation.install(app)
+    for area in (upload, library, result, files, help, health):
+        app.register_blueprint(area.blueprint)
+    return app
+
+
+def celery_sender(settings: Settings) -> Callable[[str], None]:
+    """Sends an analysis id to the workers. Celery is loaded by the first one, not by the start."""
+    celery: list[Any] = []
+
+    def send(analysis_id: str) -> None:
+        from webapp import broker
+
+        if not celery:
+            celery.append(broker.make_celery(settings))
+        celery[0].send_task(broker.ANALYSE, args=[analysis_id])
+
+    return send

@@ -1,0 +1,107 @@
+"""``python -m webapp``: the page and its worker, together, until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import signal
+import sys
+import tempfile
+import threading
+from types import FrameType
+from typing import Any
+
+from waitress.server import create_server
+
+from webapp import create_app, jobs
+from webapp.first_start import sample_missing
+from webapp.folders import Folders
+from webapp.settings import SettingError, Settings, read_settings, refuse_beyond_loopback
+from webapp.supervisor import Worker, lock, watch
+
+_THREADS = 8
+
+
+def main() -> int:
+    """Run until told to stop. Returns the exit status: 2 when it could not start."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue of requests is no news
+    stops: list[int] = []
+
+    # Only notes the signal: a handler that takes a lock can meet the code it interrupted holding it.
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        stops.append(number)
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    try:
+        settings = read_settings()
+        refuse_beyond_loopback(settings.host)
+        Folders(settings.data).create()
+        held = lock(settings.data)
+        app = create_app()
+        server = listen(app, settings)
+    except (SettingError, OSError) as problem:
+        print(f"reelproof: {problem}", file=sys.stderr)
+        return 2
+
+    database, send = app.extensions["database"], app.extensions["send"]
+    worker = Worker(settings)
+    Folders(settings.data).remove_leftovers()
+    jobs.recover(database, count_attempt=True)
+    threading.Thread(target=server.run, name="pages", daemon=True).start()
+    # The address is for scripts too: it must appear at once even where output is a pipe.
+    print(f"Reelproof is at http://{settings.host}:{server.effective_port}  (Ctrl-C stops it)", flush=True)
+    try:
+        worker.keep_running()
+        resend(settings, app)
+        watch(worker, database, settings, send, lambda: bool(stops))
+    finally:
+        # Page threads are daemons and end with the process; closing the server under them only
+        # makes those that are answering complain.
+        print("Reelproof stops.", flush=True)
+        worker.stop()
+        jobs.recover(database, count_attempt=False)
+        held.close()
+    return 0
+
+
+def listen(app: Any, settings: Settings) -> Any:
+    """The server, bound to its port. A port in use becomes a :class:`SettingError`."""
+    # The server keeps each request's body in a temporary file until it is complete. On many
+    # machines /tmp is memory; the data folder is not.
+    tempfile.tempdir = str(Folders(settings.data).incoming)
+    try:
+        return create_server(
+            app,
+            host=settings.host.strip("[]"),
+            port=settings.port,
+            threads=_THREADS,
+            ident="",
+            max_request_body_size=app.config["MAX_CONTENT_LENGTH"] + 1,
+            channel_timeout=300,
+            recv_bytes=256 * 1024,  # 8 KiB, the default, takes twice the time for a large upload
+        )
+    except OSError as problem:
+        if problem.errno != errno.EADDRINUSE:
+            raise
+        raise SettingError(
+            f"Port {settings.port} is in use. Stop the program that uses it, or set PORT to another number."
+        ) from None
+
+
+def resend(settings: Settings, app: Any) -> None:
+    """Give the broker, emptied, every queued analysis and, in a new data folder, the sample."""
+    from webapp import broker
+
+    broker.empty_embedded(settings)
+    celery = broker.make_celery(settings)
+    database = app.extensions["database"]
+    for analysis_id in jobs.unheard(database, settings.workers, at_start=True):
+        celery.send_task(broker.ANALYSE, args=[analysis_id])
+    if sample_missing(database):
+        celery.send_task(broker.SAMPLE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

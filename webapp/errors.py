@@ -1,0 +1,92 @@
+"""What people see when something goes wrong: a page in words, or JSON where JSON was asked for."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask, Response, jsonify, make_response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from webapp.intake import IntakeError, too_large
+
+log = logging.getLogger(__name__)
+
+_TITLES = {
+    400: "This request does not work",
+    403: "Refused",
+    404: "Nothing here",
+    405: "This request does not work",
+    409: "Not ready yet",
+    413: "The file is too large",
+    500: "Something went wrong inside Reelproof",
+    507: "The disk is full",
+}
+_WORDS = {
+    404: (
+        "There is no page at this address.",
+        "Check the address, or look for the analysis in the library.",
+    ),
+    405: ("This address does not take that kind of request.", "Go back to the page you came from."),
+    500: (
+        "Reelproof met an error it did not expect. Exhibits and results are untouched.",
+        "Try again. If it happens again, the messages in the terminal Reelproof runs in say what went wrong.",
+    ),
+}
+
+
+class PageError(Exception):
+    """An answer other than 200, with words: what is the matter and what to do."""
+
+    def __init__(self, status: int, error: str, remedy: str) -> None:
+        super().__init__(error)
+        self.status, self.error, self.remedy = status, error, remedy
+
+
+def install(app: Flask) -> None:
+    """Answer every error in words."""
+
+    @app.errorhandler(PageError)
+    @app.errorhandler(IntakeError)
+    def in_words(problem: PageError | IntakeError) -> Response:
+        return answer(problem.status, problem.error, problem.remedy)
+
+    @app.errorhandler(413)
+    def request_too_large(_problem: HTTPException) -> Response:
+        words = too_large(app.extensions["settings"].upload_limit)
+        return answer(words.status, words.error, words.remedy)
+
+    @app.errorhandler(HTTPException)
+    def of_http(problem: HTTPException) -> Response:
+        status = problem.code or 500
+        error, remedy = _WORDS.get(status, (problem.description or "", "Go back to the page you came from."))
+        response = answer(status, error, remedy)
+        for name, value in problem.get_headers():
+            if name == "Allow":
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(Exception)
+    def unexpected(problem: Exception) -> Response:
+        log.error("%s %s failed", request.method, request.path, exc_info=problem)
+        return answer(500, *_WORDS[500])
+
+
+def answer(status: int, error: str, remedy: str) -> Response:
+    """A page or, for addresses ending in .json and callers that ask for it, JSON."""
+    if wants_json():
+        response = jsonify(error=error, remedy=remedy)
+    else:
+        title = _TITLES.get(status, _TITLES[400])
+        response = make_response(
+            render_template("pages/error.html", status=status, title=title, error=error, remedy=remedy)
+        )
+    response.status_code = status
+    return response
+
+
+def wants_json() -> bool:
+    """Whether the caller is a program rather than a person's browser."""
+    if request.path.endswith(".json"):
+        return True
+    best = request.accept_mimetypes.best_match(["text/html", "application/json"])
+    return best == "application/json"

@@ -1,0 +1,64 @@
+"""What a person is told when an analysis fails: what happened, and what to do about it."""
+
+from __future__ import annotations
+
+import errno
+import signal
+from typing import NamedTuple
+
+from detector.errors import MediaError, ReelproofError
+
+
+class Failure(NamedTuple):
+    """What happened and what to do next, each a sentence or two."""
+
+    error: str
+    remedy: str
+
+
+UNEXPECTED = Failure(
+    "Reelproof met an error it did not expect, so there is no result.",
+    "Hand the file in again. If it fails again, note this page's address and look at the messages in the "
+    "terminal Reelproof runs in: they say what went wrong.",
+)
+OUT_OF_TIME = Failure(
+    "The analysis was stopped because it took longer than the time limit.",
+    "Cut out the part in question and hand that in, or raise REELPROOF_TIME_LIMIT.",
+)
+OUT_OF_MEMORY = Failure(
+    "There was not enough memory to analyse this file.",
+    "Close other programs or hand in a shorter or smaller version, then try again.",
+)
+CRASHED = Failure(
+    "The file made the decoder crash. Nothing else was affected, and there is no result.",
+    "The file is damaged or was built to do this. Play it in a video program, save it anew from there if "
+    "that works, and hand that in; keep the original as it is.",
+)
+DISK_FULL = Failure(
+    "The disk that holds Reelproof's data is full, so the result could not be written.",
+    "Free some space on it, then hand the file in again.",
+)
+WORKER_LOST = Failure(
+    "Worker lost: the process that analysed this file was ended from outside, three times.",
+    "This often means that the machine ran out of memory. Close other programs or hand in a shorter "
+    "version, then try again.",
+)
+
+# A signal a process raises by its own doing. SIGKILL is not among them: that is somebody
+# else ending it, most often a machine out of memory, and worth another attempt.
+CRASH_SIGNALS = frozenset(
+    {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT, signal.SIGSYS}
+)
+
+
+def explain(problem: Exception) -> Failure:
+    """A failure in words; the engine's own errors already say what to do."""
+    if isinstance(problem, MediaError):
+        return Failure(str(problem), "Play the file to see that it is whole, then hand it in again.")
+    if isinstance(problem, ReelproofError):
+        return Failure(str(problem), "Once that is put right, hand the file in again.")
+    if isinstance(problem, MemoryError):
+        return OUT_OF_MEMORY
+    if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DISK_FULL
+    return UNEXPECTED

@@ -1,0 +1,218 @@
+"""From bytes on the wire to an exhibit: hashed while they are written, then kept read-only.
+
+The upload's part of the request is written once, straight into ``incoming/``, a chunk at
+a time, so that its size never matters to memory. Only a whole, flushed file is given its
+place under ``exhibits/``, named by its SHA-256; anything else is removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+from flask import Request, current_app
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from webapp.durable import flush_file, flush_folder
+from webapp.folders import Folders
+from webapp.settings import Settings
+from webapp.tables import Exhibit, now
+
+_CHUNK = 1 << 20
+_LONGEST_NAME = 200
+
+
+class IntakeError(Exception):
+    """An upload that cannot become an exhibit: what happened, what to do, and the HTTP status."""
+
+    def __init__(self, status: int, error: str, remedy: str) -> None:
+        super().__init__(error)
+        self.status, self.error, self.remedy = status, error, remedy
+
+
+class Incoming:
+    """A file on its way in: every byte written is hashed, counted and checked against the limits.
+
+    Has what Werkzeug's form parser asks of a stream. :meth:`keep` makes it an exhibit;
+    :meth:`close` without that removes it.
+    """
+
+    def __init__(self, folders: Folders, limit: int, spare: int, announced: int | None) -> None:
+        if announced is not None:
+            room = shutil.disk_usage(folders.incoming).free - spare
+            if announced > room:
+                raise no_space()
+        self._limit = limit
+        self._folders = folders
+        self._hash = hashlib.sha256()
+        self.bytes = 0
+        self.path = folders.incoming / secrets.token_hex(16)
+        self._file: BinaryIO = open(self.path, "xb", opener=_private)  # noqa: SIM115  (closed in close)
+
+    def write(self, data: bytes) -> int:
+        """Add ``data``; raises :class:`IntakeError` beyond the size limit or a full disk."""
+        self.bytes += len(data)
+        if self.bytes > self._limit:
+            raise too_large(self._limit)
+        self._hash.update(data)
+        with _disk_full_in_words():
+            return self._file.write(data)
+
+    def read(self, _size: int = -1) -> bytes:
+        """Nothing: the bytes are on disk and are read from there."""
+        return b""
+
+    def readline(self, _size: int = -1) -> bytes:
+        """Nothing, as :meth:`read`."""
+        return b""
+
+    def seek(self, _offset: int, _whence: int = 0) -> int:
+        """Do nothing: the form parser rewinds a stream once it is complete."""
+        return 0
+
+    def keep(self) -> Exhibit:
+        """Flush the file and give it its place; an exhibit with the same bytes is kept as it is.
+
+        Returns a row not yet in a session.
+        """
+        with _disk_full_in_words():
+            self._file.close()
+            flush_file(self.path)
+        sha256 = self._hash.hexdigest()
+        place = self._folders.exhibits / sha256[:2] / sha256
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        if not (place.exists() and place.stat().st_size == self.bytes):
+            self.path.chmod(0o440)
+            os.rename(self.path, place)
+            flush_folder(place.parent)
+            flush_folder(place.parent.parent)
+        path = place.relative_to(self._folders.data).as_posix()
+        return Exhibit(sha256=sha256, name="", bytes=self.bytes, path=path, created=now())
+
+    def close(self) -> None:
+        """Close the file and remove it unless it was kept."""
+        with contextlib.suppress(OSError):  # a full disk refuses the last flush as well
+            self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+class UploadRequest(Request):
+    """A request whose uploaded files go straight into ``incoming/``, and nowhere if it breaks off."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._incoming: list[Incoming] = []
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        settings: Settings = current_app.extensions["settings"]
+        # A second file in one request is a mistake or an attack; it gets no room on the disk.
+        if self._incoming:
+            raise IntakeError(400, "More than one file came in one upload.", "Hand in one file at a time.")
+        stream = Incoming(Folders(settings.data), settings.upload_limit, settings.spare, total_content_length)
+        self._incoming.append(stream)
+        return stream  # type: ignore[return-value]
+
+    def close(self) -> None:
+        """Remove what was not kept. Werkzeug forgets streams of a form that broke off; this does not."""
+        for stream in self._incoming:
+            stream.close()
+        super().close()
+
+
+def take_in(session: Session, stream: Incoming, file: str) -> Exhibit:
+    """Make an exhibit of a complete upload, or find the one that has the same bytes."""
+    if not stream.bytes:
+        raise IntakeError(
+            400,
+            "The file is empty: it holds no bytes.",
+            "Check the file on your disk, then hand it in again.",
+        )
+    return record(session, stream.keep(), file)
+
+
+def take_in_file(session: Session, folders: Folders, source: Path, file: str, spare: int) -> Exhibit:
+    """The same for a file on this machine's disk, which is left where it is."""
+    size = source.stat().st_size
+    stream = Incoming(folders, limit=size, spare=spare, announced=size)
+    try:
+        with source.open("rb") as reader:
+            while chunk := reader.read(_CHUNK):
+                stream.write(chunk)
+        return take_in(session, stream, file)
+    finally:
+        stream.close()
+
+
+def record(session: Session, exhibit: Exhibit, file: str) -> Exhibit:
+    """The row of this exhibit: the one there is, or a new one. Safe against two at once."""
+    known = select(Exhibit).where(Exhibit.sha256 == exhibit.sha256)
+    if (row := session.scalar(known)) is not None:
+        return row
+    exhibit.name = file
+    try:
+        with session.begin_nested():
+            session.add(exhibit)
+    except IntegrityError:  # another upload of the same bytes was quicker
+        return session.scalars(known).one()
+    return exhibit
+
+
+def clean_name(name: str | None) -> str:
+    """An upload's name fit to be shown and stored: no folders, no control or direction characters."""
+    last = (name or "").replace("\\", "/").rsplit("/", 1)[-1]
+    text = unicodedata.normalize("NFC", last.encode("utf-8", "replace").decode("utf-8"))
+    text = "".join(char for char in text if unicodedata.category(char)[0] != "C").strip()
+    if len(text) > _LONGEST_NAME:
+        stem, dot, suffix = text.rpartition(".")
+        keep = suffix if dot and len(suffix) <= 10 else ""
+        text = f"{(stem if keep else text)[: _LONGEST_NAME - len(keep) - 2]}…{dot if keep else ''}{keep}"
+    return text if text.strip(". ") else "unnamed file"
+
+
+def too_large(limit: int) -> IntakeError:
+    """What to say of a file above the size limit."""
+    return IntakeError(
+        413,
+        f"The file is larger than {limit / 1e6:,.10g} MB, the most this Reelproof accepts.",
+        "Cut out the part in question without re-encoding it, or raise REELPROOF_UPLOAD_LIMIT_MB.",
+    )
+
+
+def no_space() -> IntakeError:
+    """What to say when the disk cannot take the file."""
+    return IntakeError(
+        507,
+        "There is not enough free disk space to take in this file.",
+        "Free some space on the disk that holds Reelproof's data, then hand the file in again. "
+        "Nothing of it was kept.",
+    )
+
+
+@contextlib.contextmanager
+def _disk_full_in_words() -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise no_space() from problem
+        raise
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,227 @@
+"""An analysis from queued to done or failed. Each change is one statement on its row.
+
+The broker only carries ids. Whoever works on an id first claims the row; every later
+change says whose it is (the attempt's number), so that a worker that was given up for
+lost cannot touch what its successor does.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, select, update
+from sqlalchemy.orm import Session
+
+from webapp.database import Database
+from webapp.failures import WORKER_LOST, Failure
+from webapp.tables import AnalysisRow, Exhibit, State, now
+
+MOST_ATTEMPTS = 3
+HEARTBEAT_EVERY = timedelta(seconds=5)
+STALE_AFTER = timedelta(seconds=25)
+# A queued analysis that nobody started although there was room for it: its message was lost.
+UNHEARD_AFTER = timedelta(seconds=15)
+
+
+class LostClaim(Exception):
+    """The row is no longer this attempt's: it was given to another one."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One attempt's hold on one analysis."""
+
+    analysis_id: str
+    attempt: int
+    file: str
+    exhibit: str  # path relative to the data folder
+
+
+def create(session: Session, exhibit: Exhibit, file: str) -> AnalysisRow:
+    """Queue a new analysis of an exhibit."""
+    moment = now()
+    row = AnalysisRow(
+        id=secrets.token_hex(16),
+        exhibit=exhibit,
+        file=file,
+        state=State.QUEUED,
+        stage="",
+        progress=0.0,
+        attempt=0,
+        created=moment,
+        sent=moment,
+    )
+    session.add(row)
+    return row
+
+
+def claim(database: Database, analysis_id: str) -> Claim | None:
+    """Take a queued analysis to work on it; None if it is not there to be taken."""
+    moment = now()
+    with database.begin() as session:
+        taken = session.execute(
+            update(AnalysisRow)
+            .where(AnalysisRow.id == analysis_id, AnalysisRow.state == State.QUEUED)
+            .values(
+                state=State.RUNNING,
+                stage="starting",
+                progress=0.0,
+                attempt=AnalysisRow.attempt + 1,
+                worker=worker_name(),
+                started=moment,
+                heartbeat=moment,
+                error=None,
+                remedy=None,
+            )
+        )
+        if not changed(taken):
+            return None
+        row = session.get_one(AnalysisRow, analysis_id)
+        return Claim(row.id, row.attempt, row.file, row.exhibit.path)
+
+
+def beat(database: Database, held: Claim, stage: str | None = None, progress: float = 0.0) -> None:
+    """Say that this attempt is alive and, with a stage, how far it is; raises :class:`LostClaim`."""
+    values: dict[str, Any] = {"heartbeat": now()}
+    if stage is not None:
+        values |= {"stage": stage[:80], "progress": min(max(progress, 0.0), 1.0)}
+    with database.begin() as session:
+        if not changed(session.execute(update(AnalysisRow).where(*_held(held)).values(values))):
+            raise LostClaim(held.analysis_id)
+
+
+def finish(database: Database, held: Claim, verdict: str, probability: float | None) -> None:
+    """Mark the analysis done; its result must be in place already. Raises :class:`LostClaim`."""
+    with database.begin() as session:
+        done = session.execute(
+            update(AnalysisRow)
+            .where(*_held(held))
+            .values(
+                state=State.DONE,
+                stage="",
+                progress=1.0,
+                finished=now(),
+                verdict=verdict,
+                probability=probability,
+            )
+        )
+        if not changed(done):
+            raise LostClaim(held.analysis_id)
+
+
+def fail(database: Database, held: Claim, failure: Failure) -> None:
+    """Mark the analysis failed, with words. Does nothing if it is no longer this attempt's."""
+    with database.begin() as session:
+        session.execute(update(AnalysisRow).where(*_held(held)).values(_failed(failure)))
+
+
+def fail_of_worker(database: Database, analysis_id: str, worker: str, failure: Failure) -> None:
+    """The same, said by the parent of a worker process that ended."""
+    with database.begin() as session:
+        session.execute(update(AnalysisRow).where(*_held_by(analysis_id, worker)).values(_failed(failure)))
+
+
+def requeue_of_worker(database: Database, analysis_id: str, worker: str) -> bool:
+    """Queue the analysis of a worker process that ended; False if it was not queued again."""
+    with database.begin() as session:
+        session.execute(update(AnalysisRow).where(*_held_by(analysis_id, worker)).values(_again()))
+        row = session.get(AnalysisRow, analysis_id)
+        return row is not None and row.state == State.QUEUED
+
+
+def recover(database: Database, *, count_attempt: bool) -> None:
+    """Queue every running analysis again. Only while no worker runs.
+
+    An orderly stop does not count as an attempt, or three of them would fail a long analysis.
+    """
+    values = _again() if count_attempt else _queued() | {"attempt": AnalysisRow.attempt - 1}
+    with database.begin() as session:
+        session.execute(update(AnalysisRow).where(AnalysisRow.state == State.RUNNING).values(values))
+
+
+def requeue_stale(database: Database) -> None:
+    """Queue analyses whose worker has gone silent; after the third attempt they have failed."""
+    silent = AnalysisRow.heartbeat < now() - STALE_AFTER
+    with database.begin() as session:
+        session.execute(
+            update(AnalysisRow).where(AnalysisRow.state == State.RUNNING, silent).values(_again())
+        )
+
+
+def unheard(database: Database, room: int, *, at_start: bool = False) -> list[str]:
+    """Queued analyses whose message must be sent (again), oldest first; they are marked as sent.
+
+    ``room`` is how many analyses run at a time: while that many run, waiting means nothing.
+    At start the broker is empty and every queued analysis needs its message.
+    """
+    moment = now()
+    with database.begin() as session:
+        running = session.scalars(select(AnalysisRow.id).where(AnalysisRow.state == State.RUNNING)).all()
+        if not at_start and len(running) >= room:
+            return []
+        queued = select(AnalysisRow).where(AnalysisRow.state == State.QUEUED)
+        if not at_start:
+            queued = queued.where((AnalysisRow.sent.is_(None)) | (AnalysisRow.sent < moment - UNHEARD_AFTER))
+        rows = session.scalars(queued.order_by(AnalysisRow.created, AnalysisRow.id)).all()
+        for row in rows:
+            row.sent = moment
+        return [row.id for row in rows]
+
+
+def worker_name(process: int | None = None) -> str:
+    """Which process on which machine: this one, or another one on this machine."""
+    return f"{socket.gethostname()}:{process or os.getpid()}"
+
+
+def changed(result: Any) -> bool:
+    """Whether an UPDATE found its row."""
+    return bool(result.rowcount == 1)
+
+
+def _held(held: Claim) -> tuple[ColumnElement[bool], ...]:
+    return (
+        AnalysisRow.id == held.analysis_id,
+        AnalysisRow.state == State.RUNNING,
+        AnalysisRow.attempt == held.attempt,
+    )
+
+
+def _held_by(analysis_id: str, worker: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        AnalysisRow.id == analysis_id,
+        AnalysisRow.state == State.RUNNING,
+        AnalysisRow.worker == worker,
+    )
+
+
+def _failed(failure: Failure) -> dict[str, Any]:
+    return {
+        "state": State.FAILED,
+        "error": failure.error,
+        "remedy": failure.remedy,
+        "finished": now(),
+    }
+
+
+def _queued() -> dict[str, Any]:
+    return {"state": State.QUEUED, "stage": "", "progress": 0.0, "sent": None, "started": None}
+
+
+def _again() -> dict[str, Any]:
+    """Back to the queue or, when that was the last attempt, failed."""
+    out = AnalysisRow.attempt >= MOST_ATTEMPTS
+    return {
+        "state": case((out, State.FAILED.value), else_=State.QUEUED.value),
+        "error": case((out, WORKER_LOST.error), else_=None),
+        "remedy": case((out, WORKER_LOST.remedy), else_=None),
+        "finished": case((out, now()), else_=None),
+        "started": case((out, AnalysisRow.started), else_=None),
+        "stage": "",
+        "progress": 0.0,
+        "sent": None,
+    }

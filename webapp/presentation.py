@@ -1,0 +1,75 @@
+"""How rows and numbers read on pages: filters and names every template may use."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from flask import Flask, url_for
+from markupsafe import Markup
+
+from reports import words
+from webapp.tables import AnalysisRow, State, now
+
+_ICONS = Path(__file__).resolve().parent.parent / "static" / "icons"
+
+
+def install(app: Flask) -> None:
+    """Give the templates their filters."""
+    icons = {path.stem: Markup(path.read_text()) for path in sorted(_ICONS.glob("*.svg"))}
+    app.jinja_env.globals["icon"] = icons.__getitem__
+    app.jinja_env.filters.update(
+        size=short_size,
+        moment=moment,
+        ago=ago,
+        file_name=words.file_name,
+        shortened=words.shortened,
+        probability=words.probability,
+        strength=lambda value: words.strength(value).phrase,
+        verdict_class=verdict_class,
+        standing=standing,
+    )
+    versions: dict[str, int] = {}
+
+    def asset(name: str) -> str:
+        """Address of a static file, with its age so that browsers never show an old one."""
+        if name not in versions or app.debug:
+            versions[name] = int(Path(app.static_folder or "", name).stat().st_mtime)
+        return url_for("static", filename=name, v=versions[name])
+
+    app.jinja_env.globals["asset"] = asset
+
+
+def short_size(count: int) -> str:
+    """Bytes in decimal units, without the exact number."""
+    return words.size(count).partition(" (")[0]
+
+
+def moment(value: datetime | None) -> str:
+    """A moment as it is sorted and quoted: UTC to the second."""
+    return f"{value:%Y-%m-%d %H:%M:%S} UTC" if value else ""
+
+
+def ago(value: datetime) -> str:
+    """How long a moment is past, roughly."""
+    seconds = max(0, int((now() - value).total_seconds()))
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            return f"{words.plural(seconds // length, unit)} ago"
+    return "just now"
+
+
+def verdict_class(verdict: str | None) -> str:
+    """A verdict, or none, as a class name and an icon's name."""
+    return {
+        "manipulated": "manipulated",
+        "no manipulation found": "not-found",
+        "inconclusive": "inconclusive",
+    }.get(verdict or "", "none")
+
+
+def standing(row: AnalysisRow) -> str:
+    """Where an analysis stands, for the list."""
+    if row.state == State.RUNNING:
+        return f"Running, {row.progress:.0%}"
+    return {State.QUEUED: "Queued", State.DONE: "Done", State.FAILED: "Failed"}[State(row.state)]

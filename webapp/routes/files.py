@@ -1,0 +1,80 @@
+"""The files of a finished analysis: reports, data, pictures."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from flask import Blueprint, current_app, send_file
+from werkzeug.wrappers import Response
+
+from webapp import rows
+from webapp.errors import PageError
+from webapp.folders import Folders
+from webapp.results import picture_names
+from webapp.security import REPORT_POLICY
+from webapp.tables import AnalysisRow, State
+
+blueprint = Blueprint("files", __name__, url_prefix="/analyses/<analysis_id>")
+
+
+@blueprint.get("/report.pdf")
+def report_pdf(analysis_id: str) -> Response:
+    """The evidence report as PDF."""
+    return _download(analysis_id, "report.pdf", "application/pdf")
+
+
+@blueprint.get("/report.html")
+def report_html(analysis_id: str) -> Response:
+    """The evidence report as one HTML page: its own style sheet works, and nothing in it can run."""
+    row, folder = _finished(analysis_id)
+    response = send_file(
+        folder / "report.html", mimetype="text/html", download_name=_name(row, "report.html")
+    )
+    response.headers["Content-Security-Policy"] = REPORT_POLICY
+    return response
+
+
+@blueprint.get("/analysis.json")
+def analysis_json(analysis_id: str) -> Response:
+    """The analysis as data."""
+    return _download(analysis_id, "analysis.json", "application/json")
+
+
+@blueprint.get("/manifest.json")
+def manifest_json(analysis_id: str) -> Response:
+    """SHA-256 of the exhibit and of each file of the result."""
+    return _download(analysis_id, "manifest.json", "application/json")
+
+
+@blueprint.get("/overlays/<name>")
+def overlay(analysis_id: str, name: str) -> Response:
+    """A picture the analysis names, and no other file."""
+    _row, folder = _finished(analysis_id)
+    if f"overlays/{name}" not in picture_names(folder):
+        raise PageError(404, "This analysis has no such picture.", "Go back to the analysis.")
+    response = send_file(folder / "overlays" / name, mimetype="image/png")
+    # A finished result never changes; within one visit a picture need not travel twice.
+    response.headers["Cache-Control"] = "private, max-age=3600, immutable"
+    return response
+
+
+def _download(analysis_id: str, file: str, mimetype: str) -> Response:
+    row, folder = _finished(analysis_id)
+    return send_file(folder / file, mimetype=mimetype, as_attachment=True, download_name=_name(row, file))
+
+
+def _finished(analysis_id: str) -> tuple[AnalysisRow, Path]:
+    row = rows.find(analysis_id)
+    if row.state == State.FAILED:
+        raise PageError(404, "This analysis failed, so it has no report.", "Its page says what to do.")
+    if row.state != State.DONE:
+        raise PageError(409, "This analysis is not finished.", "Its page shows how far it is.")
+    return row, Folders(current_app.extensions["settings"].data).result(row.id)
+
+
+def _name(row: AnalysisRow, file: str) -> str:
+    """A name to save under that says what it belongs to, in plain ASCII."""
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", row.file.rsplit(".", 1)[0]).strip("-")[:60] or "exhibit"
+    kind, dot, suffix = file.partition(".")
+    return f"reelproof-{stem}-{row.exhibit.sha256[:8]}-{kind}{dot}{suffix}"

@@ -1,0 +1,16 @@
+"""How to read a result, on a page of its own."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+
+from reports.prose import GLOSSARY
+from reports.words import STRENGTHS
+
+blueprint = Blueprint("help", __name__)
+
+
+@blueprint.get("/help")
+def guide() -> str:
+    """What Reelproof can and cannot tell."""
+    return render_template("pages/help.html", glossary=GLOSSARY, strengths=STRENGTHS)

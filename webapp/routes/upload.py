@@ -1,0 +1,51 @@
+"""Handing in a file."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from webapp import jobs
+from webapp.folders import Folders
+from webapp.intake import Incoming, IntakeError, clean_name, take_in
+from webapp.rows import database, page
+from webapp.settings import Settings
+
+log = logging.getLogger(__name__)
+blueprint = Blueprint("upload", __name__)
+
+
+@blueprint.get("/")
+def form() -> str:
+    """The form to hand in a file, and the latest analyses."""
+    settings: Settings = current_app.extensions["settings"]
+    # The server writes an upload twice at worst: once as it arrives, once as the exhibit.
+    room = max(0, (shutil.disk_usage(Folders(settings.data).data).free - settings.spare) // 2)
+    return render_template(
+        "pages/upload.html", limit=settings.upload_limit, room=room, latest=page(1).rows[:5]
+    )
+
+
+@blueprint.post("/analyses")
+def create() -> Response:
+    """Take in one file and queue its analysis; answers with a redirect to its page."""
+    part = request.files.get("file")
+    if part is None or not isinstance(stream := part.stream, Incoming):
+        raise IntakeError(
+            400, "No file came with the form.", "Choose a video or a photo, then start the analysis."
+        )
+    if not stream.bytes and not part.filename:
+        raise IntakeError(400, "No file was chosen.", "Choose a video or a photo, then start the analysis.")
+    file = clean_name(part.filename)
+    with database().begin() as session:
+        exhibit = take_in(session, stream, file)
+        row = jobs.create(session, exhibit, file)
+    try:
+        current_app.extensions["send"](row.id)
+    except Exception as problem:
+        # The row is queued; the sweep sends it again.
+        log.warning("analysis %s is queued, but the broker was not told: %s", row.id, problem)
+    return redirect(url_for("result.show", analysis_id=row.id), 303)

@@ -1,0 +1,74 @@
+"""What keeps other web sites out: host names, where requests come from, and headers.
+
+There are no accounts and no cookies: whoever can reach the port on this machine may use
+the app. The threat on loopback is a hostile page in the same browser.
+"""
+
+from __future__ import annotations
+
+from flask import Flask, Response, abort, request
+
+from webapp.settings import Settings
+
+_POLICY = {
+    "default-src": "'self'",
+    "img-src": "'self' data:",
+    "object-src": "'none'",
+    "base-uri": "'none'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+}
+# A report shown on its own: its style sheet and pictures are inside it, and nothing may run.
+REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+)
+# Not "no-referrer": with it browsers send the app's own form with the origin "null".
+_HEADERS = {
+    "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in _POLICY.items()),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Check every request before its route, and put the headers on every answer."""
+    allowed = frozenset(settings.allowed_hosts)
+
+    @app.before_request
+    def check() -> None:
+        if host_name(request.host) not in allowed:
+            abort(400, "Reelproof does not answer to this host name. Use the address it printed at start.")
+        if request.method not in _SAFE and not same_origin():
+            abort(403, "This request came from another web site and was refused.")
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        if request.endpoint != "static":
+            # Exhibits are confidential: nothing of them belongs in a cache.
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+def host_name(host: str) -> str:
+    """``Host`` without its port, in small letters; an IPv6 address keeps its brackets."""
+    name = host.lower()
+    if name.startswith("["):
+        return name.partition("]")[0] + "]"
+    return name.partition(":")[0]
+
+
+def same_origin() -> bool:
+    """Whether an unsafe request comes from a page of this app, or from no page at all (a shell)."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:  # no page can forge it; older browsers only send an origin
+        return site in ("same-origin", "none")
+    origin = request.headers.get("Origin")
+    return origin is None or origin == f"{request.scheme}://{request.host}"

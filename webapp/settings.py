@@ -1,0 +1,155 @@
+"""Every setting of the web app: one tuple of name, default and help, read from the environment.
+
+A setting that is not listed in :data:`SETTINGS` does not exist; a test fails when one of
+them is missing from the documentation.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Setting(NamedTuple):
+    """One setting: the environment variable, its default as text, and what it does."""
+
+    name: str
+    default: str
+    help: str
+
+
+SETTINGS = (
+    Setting("PORT", "8000", "TCP port the web app listens on."),
+    Setting(
+        "REELPROOF_HOST",
+        "127.0.0.1",
+        "Address the web app listens on. Only loopback addresses are accepted: there are no accounts yet.",
+    ),
+    Setting(
+        "REELPROOF_DATA",
+        "instance",
+        "Folder of everything the web app keeps: database, exhibits, results. Created if missing.",
+    ),
+    Setting(
+        "REELPROOF_ALLOWED_HOSTS",
+        "",
+        "Further host names the app answers to, separated by commas; loopback names always work. "
+        "A request under any other name is refused, which stops DNS rebinding.",
+    ),
+    Setting(
+        "REELPROOF_DATABASE_URL",
+        "",
+        "SQLAlchemy URL of the database. Empty: SQLite in the data folder.",
+    ),
+    Setting(
+        "REELPROOF_BROKER_URL",
+        "",
+        "Celery broker URL. Empty: a folder inside the data folder, no server to install.",
+    ),
+    Setting("REELPROOF_WORKERS", "1", "Analyses that run at the same time."),
+    Setting(
+        "REELPROOF_TIME_LIMIT",
+        "7200",
+        "Seconds one analysis may take before it is stopped and marked failed.",
+    ),
+    Setting("REELPROOF_UPLOAD_LIMIT_MB", "8192", "Largest exhibit accepted, in MB of 1,000,000 bytes."),
+    Setting(
+        "REELPROOF_SPARE_MB",
+        "512",
+        "Disk space uploads must leave free, in MB of 1,000,000 bytes.",
+    ),
+)
+
+EMBEDDED = "filesystem://localhost"  # the broker that is a folder; kombu wants a host in any URL
+_LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+_MEGABYTE = 1_000_000
+
+
+class SettingError(Exception):
+    """A setting's value cannot be used; the message names it and says what would do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one running app, checked and with units resolved."""
+
+    port: int
+    host: str
+    data: Path
+    allowed_hosts: tuple[str, ...]
+    database_url: str
+    broker_url: str
+    workers: int
+    time_limit: int
+    upload_limit: int
+    spare: int
+
+    def environment(self) -> dict[str, str]:
+        """The same settings as environment variables, for a worker process."""
+        return {
+            "PORT": str(self.port),
+            "REELPROOF_HOST": self.host,
+            "REELPROOF_DATA": str(self.data),
+            "REELPROOF_ALLOWED_HOSTS": ",".join(self.allowed_hosts),
+            "REELPROOF_DATABASE_URL": self.database_url,
+            "REELPROOF_BROKER_URL": self.broker_url,
+            "REELPROOF_WORKERS": str(self.workers),
+            "REELPROOF_TIME_LIMIT": str(self.time_limit),
+            "REELPROOF_UPLOAD_LIMIT_MB": repr(self.upload_limit / _MEGABYTE),
+            "REELPROOF_SPARE_MB": repr(self.spare / _MEGABYTE),
+        }
+
+
+def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
+    """Settings from the environment, with ``overrides`` (by the same names) on top.
+
+    Raises :class:`SettingError` when a value cannot be used.
+    """
+    text = {setting.name: os.environ.get(setting.name) or setting.default for setting in SETTINGS}
+    for name, value in (overrides or {}).items():
+        if name in text:
+            text[name] = str(value)
+    data = Path(text["REELPROOF_DATA"]).absolute()
+    extra = (name.strip().lower() for name in text["REELPROOF_ALLOWED_HOSTS"].split(","))
+    return Settings(
+        port=int(_number(text, "PORT", 0, 65535)),
+        host=text["REELPROOF_HOST"],
+        data=data,
+        allowed_hosts=tuple(dict.fromkeys((*_LOOPBACK_NAMES, *filter(None, extra)))),
+        database_url=text["REELPROOF_DATABASE_URL"] or f"sqlite:///{data / 'reelproof.sqlite3'}",
+        broker_url=text["REELPROOF_BROKER_URL"] or EMBEDDED,
+        workers=int(_number(text, "REELPROOF_WORKERS", 1, 64)),
+        time_limit=int(_number(text, "REELPROOF_TIME_LIMIT", 1, 10_000_000)),
+        upload_limit=int(_number(text, "REELPROOF_UPLOAD_LIMIT_MB", 0, 10_000_000) * _MEGABYTE),
+        spare=int(_number(text, "REELPROOF_SPARE_MB", 0, 1_000_000_000) * _MEGABYTE),
+    )
+
+
+def refuse_beyond_loopback(host: str) -> None:
+    """Raise :class:`SettingError` unless ``host`` is this machine only.
+
+    There are no accounts: whoever reaches the port sees every exhibit.
+    """
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise SettingError(
+            f"REELPROOF_HOST={host} would let other machines in, and Reelproof has no accounts yet: "
+            "anyone could read every exhibit. Use 127.0.0.1, or an SSH tunnel to reach it from elsewhere."
+        )
+
+
+def _number(text: Mapping[str, str], name: str, least: float, most: float) -> float:
+    try:
+        value = float(text[name])
+    except ValueError:
+        raise SettingError(f"{name}={text[name]} is not a number.") from None
+    if not least <= value <= most:
+        raise SettingError(f"{name}={text[name]} is outside {least:g} to {most:g}.")
+    return value

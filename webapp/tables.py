@@ -1,0 +1,97 @@
+"""The rows: exhibits, analyses, and what happened once. Alembic's migrations make them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, DateTime, Dialect, ForeignKey, Index, String, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class State(StrEnum):
+    """Where an analysis stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC; SQLite forgets the zone, so it is put back on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a moment with no zone rather than guess one."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a moment needs a time zone")
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the moment its zone again."""
+        if value is not None and value.tzinfo is None:
+            return value.replace(tzinfo=UTC)
+        return value
+
+
+class Base(DeclarativeBase):
+    """Root of the tables."""
+
+    type_annotation_map = {datetime: UtcDateTime()}
+
+
+class Exhibit(Base):
+    """A file handed in, unchanged, known by its SHA-256."""
+
+    __tablename__ = "exhibits"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(255))  # as first handed in; never used as a path
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    path: Mapped[str] = mapped_column(String(255))  # relative to the data folder
+    created: Mapped[datetime]
+
+
+class AnalysisRow(Base):
+    """One analysis and where it stands. This row, not the broker, is the truth."""
+
+    __tablename__ = "analyses"
+    __table_args__ = (Index("analyses_newest", "created", "id"), Index("analyses_state", "state"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)  # unguessable
+    exhibit_id: Mapped[int] = mapped_column(ForeignKey("exhibits.id"), index=True)
+    file: Mapped[str] = mapped_column(String(255))  # original file name of this upload
+    state: Mapped[str] = mapped_column(String(16))
+    stage: Mapped[str] = mapped_column(String(80), default="")
+    progress: Mapped[float] = mapped_column(default=0.0)
+    error: Mapped[str | None]
+    remedy: Mapped[str | None]
+    created: Mapped[datetime]
+    sent: Mapped[datetime | None]  # when the broker was last told of it
+    started: Mapped[datetime | None]
+    finished: Mapped[datetime | None]
+    heartbeat: Mapped[datetime | None]
+    attempt: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str | None] = mapped_column(String(120))  # host:process of the last attempt
+    verdict: Mapped[str | None] = mapped_column(String(40))
+    probability: Mapped[float | None]
+
+    exhibit: Mapped[Exhibit] = relationship(lazy="joined", innerjoin=True)
+
+
+class Milestone(Base):
+    """Something that is to happen once in the life of a data folder, and when it did."""
+
+    __tablename__ = "milestones"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    reached: Mapped[datetime]
+
+
+def now() -> datetime:
+    """This moment, in UTC."""
+    return datetime.now(UTC)

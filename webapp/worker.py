@@ -1,0 +1,116 @@
+"""The worker process: Celery around :func:`webapp.work.work`.
+
+``python -m webapp.worker`` runs one. Each analysis has a child process of its own, forked
+from a parent in which torch is already imported, and recycled afterwards: what a hostile
+file does to its process ends with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import os
+import re
+import sys
+import warnings
+from typing import Any
+
+from celery import Celery, signals
+from celery.exceptions import SecurityWarning, TimeLimitExceeded
+from celery.worker.request import Request
+
+from webapp import broker, jobs
+from webapp.database import opened
+from webapp.failures import CRASH_SIGNALS, CRASHED, OUT_OF_TIME
+from webapp.first_start import add_sample
+from webapp.folders import Folders
+from webapp.settings import Settings, read_settings
+from webapp.work import work
+from webapp.worker_process import PARENT, end_with
+
+log = logging.getLogger(__name__)
+
+_HEAVY = ("torch", "cv2", "av", "detector.engine", "reports")
+
+
+def make_worker(settings: Settings) -> Celery:
+    """The Celery app with its tasks."""
+    app = broker.make_celery(settings)
+
+    class Watched(Request):
+        """A request whose row hears of it when the child that worked on it is gone."""
+
+        def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
+            super().on_failure(exc_info, send_failed_event, return_ok)
+            _child_gone(app, settings, self.args[0], self.worker_pid, exc_info.exception)
+
+    @app.task(name=broker.ANALYSE, Request=Watched)
+    def analyse(analysis_id: str) -> None:
+        work(settings, analysis_id)
+
+    @app.task(name=broker.SAMPLE)
+    def sample() -> None:
+        try:
+            with opened(settings) as database:
+                add_sample(settings, database, lambda analysis_id: send(app, analysis_id))
+        except Exception as problem:  # the app works without it; the next start tries again
+            log.warning("the sample could not be made: %s", problem, exc_info=problem)
+
+    return app
+
+
+def send(app: Celery, analysis_id: str) -> None:
+    """Tell the workers of a queued analysis."""
+    app.send_task(broker.ANALYSE, args=[analysis_id])
+
+
+def _child_gone(
+    app: Celery, settings: Settings, analysis_id: str, process: int, problem: BaseException
+) -> None:
+    """Fail the analysis if its file crashed the process or took too long; queue it again otherwise."""
+    problem = getattr(problem, "exc", problem)  # billiard wraps it with a traceback of its own
+    found = re.search(r"signal (\d+)", str(problem))
+    worker = jobs.worker_name(process)
+    log.warning("the process of analysis %s ended: %r", analysis_id, problem)
+    with opened(settings) as database:
+        if isinstance(problem, TimeLimitExceeded):
+            jobs.fail_of_worker(database, analysis_id, worker, OUT_OF_TIME)
+        elif found and int(found[1]) in CRASH_SIGNALS:
+            jobs.fail_of_worker(database, analysis_id, worker, CRASHED)
+        elif jobs.requeue_of_worker(database, analysis_id, worker):
+            send(app, analysis_id)
+    Folders(settings.data).remove_unfinished(analysis_id)
+
+
+def main() -> None:
+    """Run a worker with the settings of the environment until it is told to stop."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if parent := os.environ.pop(PARENT, None):
+        end_with(int(parent))
+    # Celery warns root of pickled messages; these are JSON.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    # The row and this module's own line say what happened; Celery's traceback shows only billiard.
+    logging.getLogger("celery.worker.request").setLevel(logging.CRITICAL)
+    settings = read_settings()
+    Folders(settings.data).create()
+    os.nice(5)  # pages stay quick while an analysis takes every core
+    app = make_worker(settings)
+    this_process = os.getpid()
+
+    # Connected strongly (weak=False): Celery would drop a local function at once.
+    signals.worker_process_init.connect(lambda **_: end_with(this_process), weak=False)
+    for module in _HEAVY:
+        # Imported before the fork so that children share it. Nothing may run yet, only load: threads
+        # do not survive a fork. A module that fails to load fails again, in words, in its analysis.
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
+    worker = app.Worker(
+        pool="prefork", loglevel="WARNING", quiet=True, without_gossip=True, without_mingle=True
+    )
+    worker.start()
+    sys.exit(worker.exitcode or 0)
+
+
+if __name__ == "__main__":
+    main()
