@@ -88,7 +88,9 @@ class Person(Value):
     screen_time: Seconds = Field(description="sampled frames with this face, times the sampling interval")
     tracks: tuple[int, ...]
     usable_frames: int = Field(ge=0)
-    probability: Probability | None = Field(description="null when no frame of this person was usable")
+    probability: Probability | None = Field(
+        description="of the strongest segment or else of all usable frames; null if none was usable"
+    )
     scores: tuple[Score, ...]
 
 
@@ -127,7 +129,7 @@ class Segment(Value):
     person: str
     start: Seconds
     end: Seconds = Field(description="equal to start in a still image")
-    confidence: Probability = Field(description="calibrated, re-scored from the segment's own frames")
+    confidence: Probability = Field(description="calibrated, of the mean logit of its own frames")
     frames: int = Field(gt=0, description="sampled frames scored inside")
     peaks: tuple[Peak, ...] = Field(max_length=3)
 
@@ -169,10 +171,15 @@ class Parameters(Value):
     """Every setting that changes a result. Defaults are the shipped ones."""
 
     sample_rate: float = Field(default=8.0, gt=0, le=120, description="sampled frames a second")
-    detection_threshold: float = Field(default=0.5, gt=0, lt=1, description="least CenterFace confidence")
+    detection_threshold: float = Field(
+        default=0.5, gt=0, lt=1, description="least CenterFace confidence of a face that is followed"
+    )
     detection_width: int = Field(default=640, ge=128, description="frames are searched at most this wide, px")
     minimum_face: float = Field(
         default=48.0, ge=0, description="least face width judged, px of the upright frame"
+    )
+    minimum_confidence: float = Field(
+        default=0.7, ge=0, lt=1, description="least CenterFace confidence of a face that is judged"
     )
     median_window: float = Field(default=0.9, ge=0, description="sliding median, seconds")
     enter_threshold: float = Field(
@@ -185,7 +192,7 @@ class Parameters(Value):
     minimum_usable_frames: int = Field(
         default=8, ge=1, description="fewer usable frames in a video: inconclusive"
     )
-    seed: int = 0
+    seed: int = Field(default=0, description="of the random areas that heatmaps are compared with")
 
 
 class Software(Value):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -101,7 +102,11 @@ def _crop_verdict(image: Image, probability: float, parameters: Parameters) -> V
 
 
 def _read(path: Path) -> tuple[Image | None, str]:
-    image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    try:
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        return None, f"The file cannot be opened: {error.strerror}."
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if image is None:
         return None, "Not a picture that can be read. Accepted crops are jpeg, png and webp."
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB), ""
@@ -123,7 +128,7 @@ def _expanded(files: Sequence[Path], folder: Path) -> Iterator[tuple[str, Path, 
                 for number, entry in enumerate(entries):
                     unpacked = folder / f"{number % (2 * _BATCH)}{Path(entry.filename).suffix.lower()}"
                     yield entry.filename, unpacked, _unpack(archive, entry, unpacked)
-        except (MediaError, zipfile.BadZipFile) as error:
+        except (MediaError, zipfile.BadZipFile, OSError) as error:
             yield str(path), path, str(error)
 
 
@@ -133,6 +138,6 @@ def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, to: Path) -> str:
         return "The entry is too large for a photo."
     try:
         to.write_bytes(archive.read(entry))
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
         return f"The entry cannot be unpacked: {error}"
     return ""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detector.errors import ParameterError, ReelproofError
+from detector.errors import MediaError, ParameterError, ReelproofError
 
 if TYPE_CHECKING:
     from detector.analysis import Analysis, Parameters
@@ -21,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
+    except MediaError as error:
+        print(f"reelproof: {options.file}: {error}", file=sys.stderr)
     except ReelproofError as error:
         print(f"reelproof: {error}", file=sys.stderr)
     except OSError as error:
@@ -105,23 +110,29 @@ def _analyze(options: argparse.Namespace) -> int:
 
     parameters = _parameters(options)
     if options.out:
-        _prepare(options.out)
+        _refuse_others(options.out)
     from detector.engine import analyze
 
-    # The bar goes to standard error and only to a terminal: what is printed stays readable by programs.
-    with tqdm(total=1.0, bar_format="{desc:28}{percentage:3.0f} % |{bar}| {elapsed}", disable=None) as bar:
+    with contextlib.ExitStack() as stack:
+        # The result is made beside its place: what fails leaves an earlier result as it was.
+        made = options.out and Path(stack.enter_context(_beside(options.out)))
+        # The bar goes to standard error and only to a terminal: what is printed stays readable by programs.
+        bar = stack.enter_context(
+            tqdm(total=1.0, bar_format="{desc:28}{percentage:3.0f} % |{bar}| {elapsed}", disable=None)
+        )
 
         def show(stage: str, fraction: float) -> None:
             bar.set_description_str(stage, refresh=False)
             bar.update(max(0.0, fraction - bar.n))
 
         analysis = analyze(
-            options.file, parameters=parameters, model=options.model, images=options.out, progress=show
+            options.file, parameters=parameters, model=options.model, images=made, progress=show
         )
-    if options.out:
-        from reports import write_report
+        if made:
+            from reports import write_report
 
-        write_report(analysis, options.out)
+            write_report(analysis, made)
+            _put(made, options.out)
     if options.format == "json":
         sys.stdout.write(analysis.to_json())
     elif options.format == "summary":
@@ -131,16 +142,25 @@ def _analyze(options: argparse.Namespace) -> int:
     return 0
 
 
-def _prepare(folder: Path) -> None:
-    """Make room for a result: an empty folder, or one that holds nothing but an earlier result."""
-    if folder.is_dir() and os.listdir(folder):
-        manifest = folder / "manifest.json"
-        if not manifest.is_file():
-            raise ParameterError(f"{folder} is not empty and holds no earlier result. Name another folder.")
-        for overlay in (folder / "overlays").glob("*.png"):
-            overlay.unlink()
-        manifest.unlink()
-    folder.mkdir(parents=True, exist_ok=True)
+def _refuse_others(folder: Path) -> None:
+    """A result goes into an empty folder, or takes the place of an earlier one."""
+    if folder.exists() and not folder.is_dir():
+        raise ParameterError(f"{folder} is a file. Name a folder.")
+    if folder.is_dir() and os.listdir(folder) and not (folder / "manifest.json").is_file():
+        raise ParameterError(f"{folder} is not empty and holds no earlier result. Name another folder.")
+
+
+def _beside(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent)
+
+
+def _put(made: Path, folder: Path) -> None:
+    """Move a finished result into ``folder``; only the parts of an earlier one are replaced."""
+    folder.mkdir(exist_ok=True)
+    shutil.rmtree(folder / "overlays", ignore_errors=True)
+    for part in made.iterdir():
+        part.replace(folder / part.name)
 
 
 def _print_words(analysis: Analysis, out: Path | None) -> None:

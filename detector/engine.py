@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,8 +17,6 @@ from detector.analysis import (
     Media,
     MediaKind,
     Parameters,
-    Person,
-    Segment,
     Software,
     Span,
 )
@@ -67,7 +65,6 @@ def analyze(
             report("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, done))
         survey.post_process()
         people = findings.people(survey, scorer, parameters)
-        persons = tuple(findings.person(who, seen, scorer, parameters) for who, seen in people.items())
         found = [
             f for who, seen in people.items() for f in findings.flagged(who, seen, parameters, reader.kind)
         ]
@@ -79,13 +76,16 @@ def analyze(
             parameters.seed,
             lambda share: report("explaining", _SCORED + (1 - _SCORED) * share),
         )
+        persons = tuple(
+            findings.person(who, seen, flagged, scorer, parameters) for who, seen in people.items()
+        )
         coverage = _coverage(survey, reader)
         verdict, reason = decide(reader.kind, parameters, coverage, persons, flagged)
-        report("done", 1.0)
+        report("finishing", 1.0)
         return Analysis(
             verdict=verdict,
             reason=reason,
-            probability=_exhibit_probability(persons, flagged),
+            probability=max((p.probability for p in persons if p.probability is not None), default=None),
             segments=flagged,
             persons=persons,
             media=_media(reader, name or path.name, size, digest),
@@ -101,13 +101,6 @@ def analyze(
         )
 
 
-def _exhibit_probability(persons: Sequence[Person], flagged: Sequence[Segment]) -> float | None:
-    """The strongest finding, or without one the strongest person."""
-    if flagged:
-        return max(segment.confidence for segment in flagged)
-    return max((p.probability for p in persons if p.probability is not None), default=None)
-
-
 def _coverage(survey: Survey, reader: MediaReader) -> Coverage:
     faces = {s.time for s in survey.seen}
     usable = {s.time for s in survey.seen if s.usable}
@@ -116,12 +109,15 @@ def _coverage(survey: Survey, reader: MediaReader) -> Coverage:
         for i, time in enumerate(survey.times):
             if time in usable:
                 continue
-            reason = "faces too small to judge" if time in faces else "no face found"
+            reason = "faces too small or too unsure to judge" if time in faces else "no face found"
             end = float(survey.times[i + 1]) if i + 1 < len(survey.times) else float(reader.duration)
             if spans and spans[-1].reason == reason and spans[-1].end == float(time):
                 spans[-1] = Span(start=spans[-1].start, end=end, reason=reason)
             else:
                 spans.append(Span(start=float(time), end=max(end, float(time)), reason=reason))
+    if reader.missing:
+        end = float(reader.duration)
+        spans.append(Span(start=end, end=end + reader.missing, reason="the file breaks off here"))
     return Coverage(
         frames_sampled=len(survey.times),
         frames_with_face=len(faces),

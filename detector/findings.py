@@ -47,16 +47,20 @@ def people(survey: Survey, scorer: Scorer, parameters: Parameters) -> dict[str, 
     return {tracks.name_of(rank): group for rank, group in enumerate(groups)}
 
 
-def person(name: str, group: list[Seen], scorer: Scorer, parameters: Parameters) -> Person:
-    """The published value of one person."""
+def person(
+    name: str, group: list[Seen], flagged: Sequence[Segment], scorer: Scorer, parameters: Parameters
+) -> Person:
+    """The published value of one person; ``flagged`` are the segments of all."""
     logits = [s.logit for s in group if s.logit is not None]
+    confidences = [segment.confidence for segment in flagged if segment.person == name]
+    overall = scorer.probability(float(np.mean(logits))) if logits else None
     return Person(
         id=name,
         median_box=box(np.median([s.face.box for s in group], axis=0)),
         screen_time=round(len(group) / parameters.sample_rate, 3),
         tracks=tuple(sorted({s.track for s in group})),
         usable_frames=len(logits),
-        probability=scorer.probability(float(np.mean(logits))) if logits else None,
+        probability=max(confidences, default=overall),
         scores=tuple(
             Score(
                 time=float(s.time),

@@ -30,6 +30,8 @@ ACCEPTED = "Accepted are video (mp4, mov, mkv, webm, avi) and photos (jpeg, png,
 
 # More than this is no camera's picture; decoding it would take gigabytes.
 _MOST_PIXELS = 16_384 * 8_192
+# Containers round, and count the last frame's length in their own ways.
+_SLACK = 0.5
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,6 @@ class Tally:
     end_pts: int | None = None
     shortest: int | None = None
     longest: int | None = None
-    cut_short: bool = False  # the container broke off in the middle
 
 
 class MediaReader:
@@ -82,6 +83,18 @@ class MediaReader:
         if self._stream.duration:
             return float(self._stream.duration * self.time_base)
         return (self._container.duration or 0) / av.time_base
+
+    @property
+    def missing(self) -> float:
+        """Seconds of picture that the file promises and does not hold, after reading to the end.
+
+        A file cut short decodes cleanly to where it ends. Only the picture's own duration
+        counts: that of the container may be that of longer sound.
+        """
+        if self._stream.duration is None and self.has_sound:
+            return 0.0
+        missing = self.expected_duration - float(self.duration)
+        return missing if self.kind is MediaKind.VIDEO and missing > _SLACK else 0.0
 
     @property
     def duration(self) -> Fraction:
@@ -168,8 +181,8 @@ class MediaReader:
                 packet = next(packets)
             except StopIteration:
                 return
-            except av.FFmpegError:
-                tally.cut_short = True
+            except av.FFmpegError:  # the container breaks off
+                tally.undecodable += 1
                 return
             try:
                 yield from packet.decode()
@@ -211,17 +224,17 @@ def open_media(path: Path) -> Iterator[MediaReader]:
     try:
         file = path.open("rb")
     except OSError as error:
-        raise MediaError(f"Cannot open {path.name}: {os.strerror(error.errno or 0)}.") from None
+        raise MediaError(f"The file cannot be opened: {os.strerror(error.errno or 0)}.") from None
     with file:
         if not file.read(1):
-            raise MediaError(f"{path.name} is empty (0 bytes). Copy or download it again.")
+            raise MediaError("The file is empty (0 bytes). Copy or download it again.")
         file.seek(0)
         try:
             # `enable_drefs` stays off (FFmpeg's default): a mov may not point at other files.
             container = av.open(_Nameless(file), mode="r", options={"format_whitelist": ",".join(FORMATS)})
         except (av.FFmpegError, ValueError):
             raise MediaError(
-                f"{path.name} cannot be read: it is not a video or photo, or it is damaged or was copied "
+                "The file cannot be read: it is not a video or photo, or it is damaged or was copied "
                 f"only in part. {ACCEPTED}"
             ) from None
         with container:

@@ -37,6 +37,7 @@ class Survey:
         self._cuts = tracks.CutDetector(parameters.sample_rate)
         self._scorer = scorer
         self._least_width = parameters.minimum_face
+        self._least_confidence = parameters.minimum_confidence
         self._waiting: list[tuple[Seen, Image]] = []
         self._video = reader.kind is MediaKind.VIDEO
         self.seen: list[Seen] = []
@@ -45,7 +46,9 @@ class Survey:
 
     @property
     def tracks(self) -> list[tracks.Track]:
-        return self._tracker.tracks
+        """The tracks that have a sighting left."""
+        numbers = {s.track for s in self.seen}
+        return [track for track in self._tracker.tracks if track.number in numbers]
 
     def process_frame(self, frame: Frame) -> None:
         """Find, follow and queue the faces of one sampled frame."""
@@ -57,15 +60,26 @@ class Survey:
         numbers = self._tracker.process_frame(float(frame.time), frame.image, faces, is_cut)
         for number, face in zip(numbers, faces, strict=True):
             square = framing(face)
-            seen = Seen(frame.pts, frame.time, number, face, square, face.width >= self._least_width)
+            usable = face.width >= self._least_width and face.confidence >= self._least_confidence
+            seen = Seen(frame.pts, frame.time, number, face, square, usable)
             self.seen.append(seen)
             if seen.usable:
                 self._waiting.append((seen, cut(frame.image, square, self._scorer.card.input.size)))
         if len(self._waiting) >= _BATCH:
-            self.post_process()
+            self._score()
 
     def post_process(self) -> None:
-        """Score what still waits."""
+        """Score what still waits, and forget what turned out to be no face.
+
+        A toy or a pattern can pass for a face, but never surely. A track wide enough to
+        judge in which the detector was never sure is dropped; small ones are kept,
+        because of a small face it seldom is.
+        """
+        self._score()
+        kept = {s.track for s in self.seen if s.usable or s.face.width < self._least_width}
+        self.seen = [s for s in self.seen if s.track in kept]
+
+    def _score(self) -> None:
         logits = self._scorer.logits([crop for _, crop in self._waiting])
         for (seen, _), logit in zip(self._waiting, logits, strict=True):
             seen.logit = float(logit)

@@ -26,20 +26,15 @@ def decide(
     if not usable:
         return (
             Verdict.INCONCLUSIVE,
-            f"Faces were found, but none is wide enough to judge "
-            f"(at least {parameters.minimum_face:.0f} pixels).",
+            f"Faces were found, but none is large and clear enough to judge "
+            f"(at least {parameters.minimum_face:.0f} pixels wide).",
         )
     if segments:
         flagged = sorted({segment.person for segment in segments})
         who = ("Person " if len(flagged) == 1 else "Persons ") + ", ".join(flagged)
         if image:
             return Verdict.MANIPULATED, f"{who}: the face carries traces of manipulation."
-        seconds = sum(segment.end - segment.start for segment in segments)
-        return (
-            Verdict.MANIPULATED,
-            f"{who}: {_count(len(segments), 'segment')} flagged as manipulated, "
-            f"{seconds:.1f} seconds in all.",
-        )
+        return Verdict.MANIPULATED, f"{who}: {_count(len(segments), 'segment')} flagged as manipulated."
     if not image:
         best = max((person.usable_frames for person in persons), default=0)
         if best < parameters.minimum_usable_frames:
@@ -52,7 +47,7 @@ def decide(
         return (
             Verdict.INCONCLUSIVE,
             f"Nothing was flagged, but most faces seen ({coverage.faces_unusable} of {coverage.faces_found}) "
-            f"are too small to judge.",
+            f"are too small or too unsure to judge.",
         )
     what = "face was" if usable == 1 else "faces were"
     seen = (
