@@ -3,6 +3,7 @@
 # `make setup` calls it; with the word "browser" it installs what the browser tests need.
 # Does nothing that is already done.
 set -eu
+PATH=$PATH:/usr/sbin:/sbin # ldconfig is there
 
 missing=""
 need_library() { # PACKAGE, LIBRARY the loader must know
@@ -36,7 +37,13 @@ if [ "$missing" ]; then
         exit 1
     fi
     as_root=""
-    [ "$(id -u)" = 0 ] || as_root="sudo"
+    if [ "$(id -u)" != 0 ]; then
+        as_root="sudo"
+        if ! command -v sudo >/dev/null; then
+            echo "As root, run: apt-get install --no-install-recommends$missing" >&2
+            exit 1
+        fi
+    fi
     echo "Installing system packages:$missing"
     $as_root apt-get update -qq
     # shellcheck disable=SC2086 -- a list of words
@@ -44,6 +51,7 @@ if [ "$missing" ]; then
 fi
 [ "${1:-}" != browser ] || exit 0
 
-[ -x "$VENV/bin/python" ] || "$PYTHON" -m venv "$VENV"
+# An interrupted setup can leave an environment without pip.
+"$VENV/bin/python" -m pip --version >/dev/null 2>&1 || "$PYTHON" -m venv --clear "$VENV"
 echo "Installing Python packages (a few minutes the first time: torch is large)"
 "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements.txt

@@ -194,7 +194,7 @@ class MediaReader:
     def _upright(self, frame: av.VideoFrame) -> Image:
         if frame.width * frame.height > _MOST_PIXELS:
             raise MediaError(
-                f"The picture is {frame.width}×{frame.height} pixels, more than can be examined here."
+                f"The picture is {frame.width}×{frame.height} pixels, more than can be examined here. Scale it down and try again."
             )
         counter_clockwise = round(frame.rotation / 90) % 4
         image = frame.to_ndarray(format="rgb24")

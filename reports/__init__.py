@@ -8,14 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.errors import PictureError, ReportError
-from reports.words import timecode
-
 if TYPE_CHECKING:
-    from reports.view import ReportView, report_view
     from reports.writing import write_report
 
-__all__ = ["PictureError", "ReportError", "ReportView", "report_view", "timecode", "write_report"]
+__all__ = ["write_report"]
 
 
 def __getattr__(name: str) -> object:
@@ -24,8 +20,4 @@ def __getattr__(name: str) -> object:
         from reports.writing import write_report
 
         return write_report
-    if name in {"ReportView", "report_view"}:
-        from reports import view
-
-        return getattr(view, name)
     raise AttributeError(name)

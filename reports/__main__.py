@@ -22,7 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     render.add_argument(
         "analysis", type=Path, metavar="ANALYSIS_JSON", help="pictures are read from its folder"
     )
-    render.add_argument("--out", type=Path, metavar="DIR", help="folder to write to, instead of its own")
+    render.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder to write everything to, with copies of the pictures"
+    )
     options = parser.parse_args(arguments)
     try:
         text = options.analysis.read_bytes()

@@ -8,6 +8,16 @@ from detector.analysis import Analysis, Media, MediaKind, Model, Parameters
 from reports import words
 from reports.words import timecode
 
+# FFmpeg's names of the formats that are accepted, in words.
+CONTAINERS = {
+    "mov,mp4,m4a,3gp,3g2,mj2": "MP4 or QuickTime",
+    "matroska,webm": "Matroska or WebM",
+    "avi": "AVI",
+    "jpeg_pipe": "JPEG",
+    "png_pipe": "PNG",
+    "webp_pipe": "WebP",
+}
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -55,7 +65,7 @@ def recording(media: Media) -> tuple[Fact, ...]:
     found = [
         Fact("Size", words.size(media.bytes)),
         Fact("Kind", media.kind.value),
-        Fact("Container", media.container),
+        Fact("Container", CONTAINERS.get(media.container, media.container)),
         Fact("Codec", media.codec),
         Fact("Resolution", f"{media.width} × {media.height} px", _turned(media.rotation)),
     ]

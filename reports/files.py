@@ -6,12 +6,10 @@ import contextlib
 import os
 from pathlib import Path
 
-TEMPORARY = ".part"
-
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Put ``data`` at ``path`` in one step: a temporary name beside it, flushed, then renamed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as stream:
             stream.write(data)

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from detector.analysis import Analysis
-from reports.files import TEMPORARY
 
 MANIFEST_VERSION = "1.0"
 NAME = "manifest.json"
+FILES = ("analysis.json", "report.html", "report.pdf")
 
 
-def build_manifest(analysis: Analysis, folder: Path) -> dict[str, Any]:
-    """SHA-256 and size of each file below ``folder`` except the manifest, and what they are about.
+def build_manifest(analysis: Analysis, folder: Path, pictures: Iterable[str]) -> dict[str, Any]:
+    """SHA-256 and size of each file of a result, and what they are about.
 
-    Symbolic links are left out: the manifest vouches for bytes in the folder only.
+    ``pictures`` are the analysis's own, relative to ``folder``. Whatever else lies there is not
+    part of the result.
     """
-    files = [
-        {"path": path.relative_to(folder).as_posix(), **_fingerprint(path)}
-        for path in folder.rglob("*")
-        if path.is_file() and not path.is_symlink() and path != folder / NAME and not _is_temporary(path)
-    ]
+    names = sorted({*FILES, *pictures})
     return {
         "manifest_version": MANIFEST_VERSION,
         "schema_version": analysis.schema_version,
@@ -35,17 +33,14 @@ def build_manifest(analysis: Analysis, folder: Path) -> dict[str, Any]:
             "sha256": analysis.media.sha256,
         },
         "model": {"name": analysis.model.name, "sha256": analysis.model.sha256},
-        "files": sorted(files, key=lambda entry: entry["path"]),
+        "files": [{"path": name, **_fingerprint(folder / name)} for name in names],
     }
 
 
-def manifest_json(analysis: Analysis, folder: Path) -> bytes:
+def manifest_json(analysis: Analysis, folder: Path, pictures: Iterable[str]) -> bytes:
     """Text of ``manifest.json``: UTF-8, two-space indent."""
-    return (json.dumps(build_manifest(analysis, folder), indent=2, ensure_ascii=False) + "\n").encode()
-
-
-def _is_temporary(path: Path) -> bool:
-    return path.name.startswith(".") and path.name.endswith(TEMPORARY)
+    manifest = build_manifest(analysis, folder, pictures)
+    return (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:

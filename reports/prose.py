@@ -17,7 +17,11 @@ GLOSSARY = (
     ("frame score", "The calibrated probability that one face in one sampled frame was manipulated."),
     ("smoothed score", "Frame scores after a sliding median along the track; segments are cut from it."),
     ("segment", "An interval of one person's time flagged as manipulated."),
-    ("confidence", "Calibrated probability of a segment, scored again from its own frames."),
+    (
+        "confidence",
+        "Calibrated probability of a segment: that of the mean raw score of its own frames, not the smoothed "
+        "one.",
+    ),
     ("peak frame", "A frame of a segment where the smoothed score is a local maximum; at most three."),
     ("heatmap", "Grad-CAM: the areas of the face that raised the score most, as colour over the frame."),
     (
@@ -75,8 +79,9 @@ def means(verdict: Verdict) -> tuple[str, ...]:
     if verdict is Verdict.MANIPULATED:
         return (
             "The flagged faces look to the model like the manipulated faces it was trained on.",
-            "The confidence of a segment is the share of manipulated faces among faces that got the same "
-            "figure on the calibration data.",
+            "Confidence was calibrated on single faces of the validation data, half of them manipulated: of "
+            "those that got the same figure, about that share was. It is not the odds that this file is "
+            "manipulated, which also depend on where it comes from.",
             "A person should look at every peak frame and weigh it with the origin of the file.",
         )
     if verdict is Verdict.NOT_FOUND:
@@ -88,6 +93,18 @@ def means(verdict: Verdict) -> tuple[str, ...]:
         "Too little could be judged, or its quality was below what the model was validated on.",
         "A better copy of the same recording may allow a finding.",
     )
+
+
+def figure_name(analysis: Analysis) -> str:
+    """What the figure of the whole analysis is the probability of; empty when there is none."""
+    if analysis.probability is None:
+        return ""
+    name = "Calibrated probability of manipulation"
+    if analysis.media.kind is MediaKind.IMAGE:
+        return f"{name}, highest-scoring face"
+    if any(segment.confidence == analysis.probability for segment in analysis.segments):
+        return f"{name}, strongest segment"
+    return f"{name}, all usable frames of the highest-scoring person"
 
 
 def means_not(verdict: Verdict) -> tuple[str, ...]:
@@ -151,8 +168,8 @@ def procedure(analysis: Analysis) -> str:
             f"Along each track the scores were smoothed by a median over {given.median_window:g} s. "
             f"A segment opens where the smoothed score reaches {given.enter_threshold:g} and closes where it "
             f"falls below {given.exit_threshold:g}; segments nearer than {given.merge_gap:g} s become one, "
-            f"those shorter than {given.minimum_duration:g} s are dropped, and each that remains was scored "
-            "again from its own frames. "
+            f"those shorter than {given.minimum_duration:g} s are dropped. The confidence of those that "
+            "remain is that of the mean raw score of their own frames, not the smoothed one. "
         )
         seen = (
             f"Frames were sampled at {given.sample_rate:g} a second; faces were found with CenterFace and "

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from detector.analysis import Analysis, MediaKind, Peak, Person, Segment
+from detector.analysis import Analysis, MediaKind, Peak, Person, Segment, Verdict
 from reports import facts, prose, words
 from reports.facts import Fact, ModelView, Setting
 from reports.pictures import Picture, find_picture, heat_scale
@@ -29,7 +29,7 @@ class PersonView:
     name: str
     screen_time: str
     usable_frames: str
-    score: str
+    figure: str
     strength: str
     position: str
     segments: tuple[str, ...]
@@ -93,7 +93,8 @@ class ReportView:
     verdict: str
     finding: str
     reason: str
-    confidence: str
+    figure: str
+    figure_name: str
     strength: words.Strength | None
     strengths: tuple[words.Strength, ...]
     exhibit: tuple[Fact, ...]
@@ -129,7 +130,7 @@ def report_view(analysis: Analysis, folder: Path) -> ReportView:
     """
     media = analysis.media
     created, created_iso = _created(analysis.software.created)
-    figure = analysis.probability
+    figure, manipulated = analysis.probability, analysis.verdict is Verdict.MANIPULATED
     return ReportView(
         still=media.kind is MediaKind.IMAGE,
         file=words.file_name(media.file),
@@ -141,8 +142,10 @@ def report_view(analysis: Analysis, folder: Path) -> ReportView:
         verdict=analysis.verdict.value,
         finding=prose.finding(analysis),
         reason=analysis.reason,
-        confidence=words.probability(figure),
-        strength=None if figure is None else words.strength(figure),
+        figure=words.probability(figure),
+        figure_name=prose.figure_name(analysis),
+        # Beside another verdict a phrase would contradict it.
+        strength=words.strength(figure) if figure is not None and manipulated else None,
         strengths=words.STRENGTHS,
         exhibit=facts.exhibit(media),
         recording=facts.recording(media),
@@ -183,15 +186,20 @@ def _created(text: str) -> tuple[str, str]:
 
 
 def _person(analysis: Analysis, person: Person) -> PersonView:
+    flagged = tuple(segment.id for segment in analysis.segments if segment.person == person.id)
+    if person.probability is None:
+        strength = "not judged"
+    else:
+        strength = words.strength(person.probability).phrase if flagged else "not flagged"
     return PersonView(
         id=person.id,
         name=f"Person {person.id}",
         screen_time=timecode(person.screen_time),
         usable_frames=f"{person.usable_frames:,}",
-        score=words.probability(person.probability),
-        strength="" if person.probability is None else words.strength(person.probability).phrase,
+        figure=words.probability(person.probability),
+        strength=strength,
         position=words.box(person.median_box),
-        segments=tuple(segment.id for segment in analysis.segments if segment.person == person.id),
+        segments=flagged,
     )
 
 
@@ -223,7 +231,7 @@ def _peak(segment: Segment, peak: Peak, index: int, folder: Path) -> PeakView:
         score=words.probability(peak.probability),
         heat=f"{peak.heat:.2f}",
         position=words.box(peak.box),
-        frame=find_picture(folder, peak.frame, f"Original frame, {what}"),
+        frame=find_picture(folder, peak.frame, f"Frame, {what}"),
         overlay=find_picture(folder, peak.overlay, f"Frame with heatmap, {what}"),
         confirmed=words.is_confirmed(check),
         effect=words.hide_and_rescore(check),

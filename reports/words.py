@@ -35,40 +35,40 @@ STRENGTHS = (
         "very strong indication",
         0.98,
         "0.98 and above",
-        "Of 100 faces that got such a figure on the calibration data, 98 or more were manipulated.",
+        "If the calibration holds, 98 or more of 100 such faces are manipulated.",
     ),
     Strength(
         "strong indication",
         0.90,
-        "0.90 to 0.98",
-        "Of 100 faces that got such a figure on the calibration data, 90 to 98 were manipulated.",
+        "0.90 to 0.97",
+        "If the calibration holds, about 90 to 97 of 100 such faces are manipulated.",
     ),
     Strength(
         "moderate indication",
         0.70,
-        "0.70 to 0.90",
-        "Of 100 faces that got such a figure on the calibration data, 70 to 90 were manipulated.",
+        "0.70 to 0.89",
+        "If the calibration holds, about 70 to 89 of 100 such faces are manipulated.",
     ),
     Strength(
         "weak indication",
         0.50,
-        "0.50 to 0.70",
-        "Of 100 faces that got such a figure on the calibration data, 50 to 70 were manipulated; "
-        "as many as half were not.",
+        "0.50 to 0.69",
+        "If the calibration holds, about 50 to 69 of 100 such faces are manipulated; half may not be.",
     ),
     Strength(
         "no indication",
         0.0,
         "below 0.50",
-        "Of 100 faces that got such a figure on the calibration data, fewer than 50 were manipulated. "
-        "It is not a statement that the face is untouched.",
+        "If the calibration holds, fewer than 50 of 100 such faces are manipulated. It is not a statement "
+        "that the face is untouched.",
     ),
 )
 
 
 def strength(probability: float) -> Strength:
-    """The step of the verbal scale a calibrated probability falls on."""
-    return next(step for step in STRENGTHS if probability >= step.least)
+    """The step of the verbal scale a calibrated probability falls on, as it is printed."""
+    printed = round(probability, 2)
+    return next(step for step in STRENGTHS if printed >= step.least)
 
 
 def timecode(seconds: float) -> str:
@@ -122,7 +122,7 @@ def size(count: int) -> str:
 def frame_rate(fraction: str | None, variable: bool) -> str:
     """An average frame rate such as ``30000/1001`` and whether it holds throughout."""
     if fraction is None:
-        return "none (still image)"
+        return "not stated by the file"
     kind = "variable; the figure is the average" if variable else "constant"
     try:
         rate = float(Fraction(fraction))

@@ -25,14 +25,21 @@ def write_report(analysis: Analysis, folder: Path) -> None:
 
 
 def write_files(analysis: Analysis, text: bytes, folder: Path, out: Path) -> None:
-    """As :func:`write_report`, with ``text`` the exact bytes of analysis.json and results in ``out``."""
+    """As :func:`write_report`, with ``text`` the exact bytes of analysis.json and results in ``out``.
+
+    The pictures are copied there, so that ``out`` is complete by itself.
+    """
     view = report_view(analysis, folder)
     pictures = embed(folder, [picture.path for picture in view.pictures if picture.path])
     digest = hashlib.sha256(text).hexdigest()
     page = render_html(view, pictures, digest).encode()
     document = render_pdf(view, pictures, digest)
     out.mkdir(parents=True, exist_ok=True)
+    if out.resolve() != folder.resolve():
+        for path in pictures:
+            (out / path).parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(out / path, (folder / path).read_bytes())
     write_atomically(out / "analysis.json", text)
     write_atomically(out / "report.html", page)
     write_atomically(out / "report.pdf", document)
-    write_atomically(out / NAME, manifest_json(analysis, out))
+    write_atomically(out / NAME, manifest_json(analysis, out, pictures))

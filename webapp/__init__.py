@@ -12,6 +12,7 @@ from webapp import errors, intake, presentation, security
 from webapp.database import Database
 from webapp.folders import Folders
 from webapp.settings import Settings, read_settings
+from webapp.tables import now
 
 _ROOT = Path(__file__).resolve().parent.parent
 # Room for the multipart frame around the largest exhibit.
@@ -42,6 +43,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     Folders(settings.data).create()
     database = Database(settings.database_url)
     database.migrate()
+    app.extensions["started"] = now()
     app.extensions["settings"] = settings
     app.extensions["database"] = database
     app.extensions["send"] = app.config.get("SEND") or celery_sender(settings)

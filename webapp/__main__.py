@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import signal
 import sys
-import tempfile
 import threading
 from types import FrameType
 from typing import Any
 
-from waitress.server import create_server
+from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import create_app, jobs
 from webapp.first_start import sample_missing
 from webapp.folders import Folders
+from webapp.server import listen
 from webapp.settings import SettingError, Settings, read_settings, refuse_beyond_loopback
 from webapp.supervisor import Worker, lock, watch
-
-_THREADS = 8
 
 
 def main() -> int:
@@ -44,6 +41,14 @@ def main() -> int:
     except (SettingError, OSError) as problem:
         print(f"reelproof: {problem}", file=sys.stderr)
         return 2
+    except SQLAlchemyError as problem:
+        reason = " ".join(str(getattr(problem, "orig", problem)).split())
+        print(
+            f"reelproof: The database in {settings.data} cannot be used: {reason}. Put back a copy of it, "
+            "or set REELPROOF_DATA to another folder.",
+            file=sys.stderr,
+        )
+        return 2
 
     database, send = app.extensions["database"], app.extensions["send"]
     worker = Worker(settings)
@@ -66,35 +71,11 @@ def main() -> int:
     return 0
 
 
-def listen(app: Any, settings: Settings) -> Any:
-    """The server, bound to its port. A port in use becomes a :class:`SettingError`."""
-    # The server keeps each request's body in a temporary file until it is complete. On many
-    # machines /tmp is memory; the data folder is not.
-    tempfile.tempdir = str(Folders(settings.data).incoming)
-    try:
-        return create_server(
-            app,
-            host=settings.host.strip("[]"),
-            port=settings.port,
-            threads=_THREADS,
-            ident="",
-            max_request_body_size=app.config["MAX_CONTENT_LENGTH"] + 1,
-            channel_timeout=300,
-            recv_bytes=256 * 1024,  # 8 KiB, the default, takes twice the time for a large upload
-        )
-    except OSError as problem:
-        if problem.errno != errno.EADDRINUSE:
-            raise
-        raise SettingError(
-            f"Port {settings.port} is in use. Stop the program that uses it, or set PORT to another number."
-        ) from None
-
-
 def resend(settings: Settings, app: Any) -> None:
     """Give the broker, emptied, every queued analysis and, in a new data folder, the sample."""
     from webapp import broker
 
-    broker.empty_embedded(settings)
+    broker.empty(settings)
     celery = broker.make_celery(settings)
     database = app.extensions["database"]
     for analysis_id in jobs.unheard(database, settings.workers, at_start=True):

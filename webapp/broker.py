@@ -12,11 +12,12 @@ from celery import Celery
 from kombu.transport import filesystem
 
 from webapp.folders import Folders
-from webapp.settings import EMBEDDED, Settings
+from webapp.settings import Settings
 
 ANALYSE = "reelproof.analyse"
 SAMPLE = "reelproof.sample"
 QUEUE = "reelproof"
+_EMBEDDED = "filesystem://localhost"  # a folder; kombu wants a host in any URL
 # Beyond the soft limit a task is asked to stop; this many seconds later it is stopped.
 GRACE = 30
 
@@ -44,7 +45,7 @@ class Transport(filesystem.Transport):
 
 def make_celery(settings: Settings) -> Celery:
     """The Celery app of one set of settings, the same in the web process and in workers."""
-    app = Celery("reelproof", broker=settings.broker_url, set_as_current=False)
+    app = Celery("reelproof", broker=_EMBEDDED, set_as_current=False)
     app.conf.update(
         task_ignore_result=True,  # the database row says how a task ended
         task_default_queue=QUEUE,
@@ -61,24 +62,22 @@ def make_celery(settings: Settings) -> Celery:
         worker_redirect_stdouts=False,
         broker_connection_retry_on_startup=True,
     )
-    if settings.broker_url == EMBEDDED:
-        root = Folders(settings.data).broker
-        folders = {name: root / name for name in ("messages", "aside", "control")}
-        for folder in folders.values():
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        app.conf.broker_transport = f"{Transport.__module__}:{Transport.__name__}"
-        app.conf.broker_transport_options = {
-            "data_folder_in": str(folders["messages"]),
-            "data_folder_out": str(folders["messages"]),
-            "processed_folder": str(folders["aside"]),
-            "control_folder": str(folders["control"]),
-            "polling_interval": 0.2,
-        }
+    root = Folders(settings.data).broker
+    folders = {name: root / name for name in ("messages", "aside", "control")}
+    for folder in folders.values():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    app.conf.broker_transport = f"{Transport.__module__}:{Transport.__name__}"
+    app.conf.broker_transport_options = {
+        "data_folder_in": str(folders["messages"]),
+        "data_folder_out": str(folders["messages"]),
+        "processed_folder": str(folders["aside"]),
+        "control_folder": str(folders["control"]),
+        "polling_interval": 0.2,
+    }
     return app
 
 
-def empty_embedded(settings: Settings) -> None:
-    """Forget the embedded broker's messages: at start every queued row is sent anew."""
-    if settings.broker_url == EMBEDDED:
-        for message in Folders(settings.data).broker.glob("*/*.msg"):
-            message.unlink(missing_ok=True)
+def empty(settings: Settings) -> None:
+    """Forget all messages: at start every queued row is sent anew."""
+    for message in Folders(settings.data).broker.glob("*/*.msg"):
+        message.unlink(missing_ok=True)

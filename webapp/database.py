@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import NullPool, create_engine, event, inspect, text
+from sqlalchemy import URL, NullPool, create_engine, event, inspect, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from webapp.settings import Settings
@@ -23,7 +23,7 @@ class Database:
     with an open :class:`Database` in hand.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: URL) -> None:
         self.engine = create_engine(url, poolclass=NullPool)
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _prepare_sqlite)

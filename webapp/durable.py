@@ -24,8 +24,8 @@ def flush_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def publish(unfinished: Path, finished: Path) -> bool:
-    """Move a whole folder into place in one step; False if something whole is there already.
+def publish(unfinished: Path, finished: Path) -> None:
+    """Move a whole folder into place in one step, unless something whole is there already.
 
     A reader sees the folder complete or not at all, before and after a crash.
     """
@@ -38,6 +38,5 @@ def publish(unfinished: Path, finished: Path) -> bool:
     except OSError:
         if not finished.is_dir():
             raise
-        return False
+        return
     flush_folder(finished.parent)
-    return True

@@ -52,6 +52,9 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(413)
     def request_too_large(_problem: HTTPException) -> Response:
+        # Werkzeug says 413 of too many parts and of a text field too large as well.
+        if (request.content_length or 0) <= app.config["MAX_CONTENT_LENGTH"]:
+            return answer(400, "The form holds too many parts or too long a text.", "Hand in one file alone.")
         words = too_large(app.extensions["settings"].upload_limit)
         return answer(words.status, words.error, words.remedy)
 

@@ -10,7 +10,7 @@ from detector.errors import MediaError, ReelproofError
 
 
 class Failure(NamedTuple):
-    """What happened and what to do next, each a sentence or two."""
+    """What happened and what to do next, each a sentence or two; no remedy where the error holds it."""
 
     error: str
     remedy: str
@@ -54,7 +54,7 @@ CRASH_SIGNALS = frozenset(
 def explain(problem: Exception) -> Failure:
     """A failure in words; the engine's own errors already say what to do."""
     if isinstance(problem, MediaError):
-        return Failure(str(problem), "Play the file to see that it is whole, then hand it in again.")
+        return Failure(str(problem), "")
     if isinstance(problem, ReelproofError):
         return Failure(str(problem), "Once that is put right, hand the file in again.")
     if isinstance(problem, MemoryError):

@@ -61,8 +61,3 @@ class Folders:
             path.unlink(missing_ok=True)
         for path in self.analyses.glob(".*"):
             shutil.rmtree(path, ignore_errors=True)
-
-    def remove_unfinished(self, analysis_id: str) -> None:
-        """Remove what lost attempts at one analysis left."""
-        for path in self.analyses.glob(f".{analysis_id}.*"):
-            shutil.rmtree(path, ignore_errors=True)

@@ -1,8 +1,9 @@
 """From bytes on the wire to an exhibit: hashed while they are written, then kept read-only.
 
-The upload's part of the request is written once, straight into ``incoming/``, a chunk at
-a time, so that its size never matters to memory. Only a whole, flushed file is given its
-place under ``exhibits/``, named by its SHA-256; anything else is removed.
+The server first keeps the whole request in ``incoming/``; from there the upload's part is
+copied, a chunk at a time, so that its size never matters to memory, but the disk needs room
+for it twice. Only a whole, flushed file is given its place under ``exhibits/``, named by its
+SHA-256; anything else is removed.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ class Incoming:
 
 
 class UploadRequest(Request):
-    """A request whose uploaded files go straight into ``incoming/``, and nowhere if it breaks off."""
+    """A request whose uploaded file is hashed into ``incoming/``, and kept nowhere if it breaks off."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

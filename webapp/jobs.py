@@ -126,6 +126,12 @@ def fail_of_worker(database: Database, analysis_id: str, worker: str, failure: F
         session.execute(update(AnalysisRow).where(*_held_by(analysis_id, worker)).values(_failed(failure)))
 
 
+def attempt_of_worker(database: Database, analysis_id: str, worker: str) -> int | None:
+    """Which attempt a worker process holds on this analysis; None if it holds none."""
+    with database.begin() as session:
+        return session.scalar(select(AnalysisRow.attempt).where(*_held_by(analysis_id, worker)))
+
+
 def requeue_of_worker(database: Database, analysis_id: str, worker: str) -> bool:
     """Queue the analysis of a worker process that ended; False if it was not queued again."""
     with database.begin() as session:
@@ -156,18 +162,19 @@ def requeue_stale(database: Database) -> None:
 def unheard(database: Database, room: int, *, at_start: bool = False) -> list[str]:
     """Queued analyses whose message must be sent (again), oldest first; they are marked as sent.
 
-    ``room`` is how many analyses run at a time: while that many run, waiting means nothing.
+    ``room`` is how many analyses run at a time: only those at the head of the queue for which
+    there is room should be running already; the others wait as they should.
     At start the broker is empty and every queued analysis needs its message.
     """
     moment = now()
     with database.begin() as session:
         running = session.scalars(select(AnalysisRow.id).where(AnalysisRow.state == State.RUNNING)).all()
-        if not at_start and len(running) >= room:
-            return []
         queued = select(AnalysisRow).where(AnalysisRow.state == State.QUEUED)
+        queued = queued.order_by(AnalysisRow.created, AnalysisRow.id)
         if not at_start:
-            queued = queued.where((AnalysisRow.sent.is_(None)) | (AnalysisRow.sent < moment - UNHEARD_AFTER))
-        rows = session.scalars(queued.order_by(AnalysisRow.created, AnalysisRow.id)).all()
+            queued = queued.limit(max(0, room - len(running)))
+        lost = moment - UNHEARD_AFTER
+        rows = [row for row in session.scalars(queued) if at_start or row.sent is None or row.sent < lost]
         for row in rows:
             row.sent = moment
         return [row.id for row in rows]

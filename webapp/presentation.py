@@ -9,6 +9,7 @@ from flask import Flask, url_for
 from markupsafe import Markup
 
 from reports import words
+from webapp import jobs
 from webapp.tables import AnalysisRow, State, now
 
 _ICONS = Path(__file__).resolve().parent.parent / "static" / "icons"
@@ -17,7 +18,7 @@ _ICONS = Path(__file__).resolve().parent.parent / "static" / "icons"
 def install(app: Flask) -> None:
     """Give the templates their filters."""
     icons = {path.stem: Markup(path.read_text()) for path in sorted(_ICONS.glob("*.svg"))}
-    app.jinja_env.globals["icon"] = icons.__getitem__
+    app.jinja_env.globals.update(icon=icons.__getitem__, most_attempts=jobs.MOST_ATTEMPTS)
     app.jinja_env.filters.update(
         size=short_size,
         moment=moment,
@@ -25,7 +26,6 @@ def install(app: Flask) -> None:
         file_name=words.file_name,
         shortened=words.shortened,
         probability=words.probability,
-        strength=lambda value: words.strength(value).phrase,
         verdict_class=verdict_class,
         standing=standing,
     )

@@ -10,7 +10,6 @@ from sqlalchemy import func, select, tuple_
 
 from webapp.database import Database
 from webapp.errors import PageError
-from webapp.first_start import sample_missing
 from webapp.tables import AnalysisRow, State
 
 PAGE_SIZE = 25
@@ -75,8 +74,3 @@ def others(row: AnalysisRow) -> tuple[AnalysisRow, ...]:
     )
     with database().begin() as session:
         return tuple(session.scalars(query).all())
-
-
-def sample_on_its_way() -> bool:
-    """Whether the first start's sample has still to appear."""
-    return sample_missing(database())

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from sqlalchemy import URL
+
 
 class Setting(NamedTuple):
     """One setting: the environment variable, its default as text, and what it does."""
@@ -40,16 +42,6 @@ SETTINGS = (
         "Further host names the app answers to, separated by commas; loopback names always work. "
         "A request under any other name is refused, which stops DNS rebinding.",
     ),
-    Setting(
-        "REELPROOF_DATABASE_URL",
-        "",
-        "SQLAlchemy URL of the database. Empty: SQLite in the data folder.",
-    ),
-    Setting(
-        "REELPROOF_BROKER_URL",
-        "",
-        "Celery broker URL. Empty: a folder inside the data folder, no server to install.",
-    ),
     Setting("REELPROOF_WORKERS", "1", "Analyses that run at the same time."),
     Setting(
         "REELPROOF_TIME_LIMIT",
@@ -64,7 +56,6 @@ SETTINGS = (
     ),
 )
 
-EMBEDDED = "filesystem://localhost"  # the broker that is a folder; kombu wants a host in any URL
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _MEGABYTE = 1_000_000
 
@@ -78,30 +69,18 @@ class Settings:
     """The settings of one running app, checked and with units resolved."""
 
     port: int
-    host: str
+    host: str  # as in a URL: an IPv6 address has brackets
     data: Path
     allowed_hosts: tuple[str, ...]
-    database_url: str
-    broker_url: str
     workers: int
     time_limit: int
     upload_limit: int
     spare: int
 
-    def environment(self) -> dict[str, str]:
-        """The same settings as environment variables, for a worker process."""
-        return {
-            "PORT": str(self.port),
-            "REELPROOF_HOST": self.host,
-            "REELPROOF_DATA": str(self.data),
-            "REELPROOF_ALLOWED_HOSTS": ",".join(self.allowed_hosts),
-            "REELPROOF_DATABASE_URL": self.database_url,
-            "REELPROOF_BROKER_URL": self.broker_url,
-            "REELPROOF_WORKERS": str(self.workers),
-            "REELPROOF_TIME_LIMIT": str(self.time_limit),
-            "REELPROOF_UPLOAD_LIMIT_MB": repr(self.upload_limit / _MEGABYTE),
-            "REELPROOF_SPARE_MB": repr(self.spare / _MEGABYTE),
-        }
+    @property
+    def database_url(self) -> URL:
+        """SQLite in the data folder. Built from its parts: the folder's name may hold any character."""
+        return URL.create("sqlite", database=str(self.data / "reelproof.sqlite3"))
 
 
 def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
@@ -114,14 +93,14 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         if name in text:
             text[name] = str(value)
     data = Path(text["REELPROOF_DATA"]).absolute()
+    host = text["REELPROOF_HOST"].strip().lower().strip("[]")
+    host = f"[{host}]" if ":" in host else host
     extra = (name.strip().lower() for name in text["REELPROOF_ALLOWED_HOSTS"].split(","))
     return Settings(
         port=int(_number(text, "PORT", 0, 65535)),
-        host=text["REELPROOF_HOST"],
+        host=host,
         data=data,
-        allowed_hosts=tuple(dict.fromkeys((*_LOOPBACK_NAMES, *filter(None, extra)))),
-        database_url=text["REELPROOF_DATABASE_URL"] or f"sqlite:///{data / 'reelproof.sqlite3'}",
-        broker_url=text["REELPROOF_BROKER_URL"] or EMBEDDED,
+        allowed_hosts=tuple(dict.fromkeys((*_LOOPBACK_NAMES, host, *filter(None, extra)))),
         workers=int(_number(text, "REELPROOF_WORKERS", 1, 64)),
         time_limit=int(_number(text, "REELPROOF_TIME_LIMIT", 1, 10_000_000)),
         upload_limit=int(_number(text, "REELPROOF_UPLOAD_LIMIT_MB", 0, 10_000_000) * _MEGABYTE),

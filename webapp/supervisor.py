@@ -35,7 +35,7 @@ class Worker:
     """The worker process, in a group of its own so that all of it can be ended at once."""
 
     def __init__(self, settings: Settings) -> None:
-        self._environment = os.environ | settings.environment() | {PARENT: str(os.getpid())}
+        self._environment = os.environ | {"REELPROOF_DATA": str(settings.data), PARENT: str(os.getpid())}
         self._process: subprocess.Popen[bytes] | None = None
         self._started = float("-inf")
 
@@ -93,17 +93,20 @@ def watch(
     stopping: Callable[[], bool],
 ) -> None:
     """Look after the worker and the queue until ``stopping`` says so."""
-    last_sweep = time.monotonic()
+    # The wall clock, as in heartbeats: the monotonic one stands still while the machine sleeps.
+    last_sweep, woke = time.time(), 0.0
     while not stopping():
         time.sleep(_LOOK_EVERY)
         try:
             if worker.keep_running():
                 jobs.recover(database, count_attempt=True)
-            elapsed = time.monotonic() - last_sweep
-            if elapsed >= _SWEEP_EVERY:
-                last_sweep = time.monotonic()
-                # After the machine slept, heartbeats look stale though every worker is well.
-                sweep(database, settings, send, silent_too=elapsed < 2 * _SWEEP_EVERY)
+            elapsed = time.time() - last_sweep
+            if 0 <= elapsed < _SWEEP_EVERY:
+                continue
+            last_sweep = time.time()
+            if not 0 <= elapsed < 2 * _SWEEP_EVERY:
+                woke = last_sweep  # or the clock was set: heartbeats look stale though every worker is well
+            sweep(database, settings, send, silent_too=last_sweep - woke >= jobs.STALE_AFTER.total_seconds())
         except Exception as problem:  # a watcher that ends leaves the queue to itself
             log.warning("looking after the queue failed, trying again: %s", problem)
 

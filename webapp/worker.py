@@ -12,6 +12,7 @@ import importlib
 import logging
 import os
 import re
+import shutil
 import sys
 import warnings
 from typing import Any
@@ -74,13 +75,15 @@ def _child_gone(
     worker = jobs.worker_name(process)
     log.warning("the process of analysis %s ended: %r", analysis_id, problem)
     with opened(settings) as database:
+        # Only what is surely its own: a successor may be at work. Anything else goes at the next start.
+        if (attempt := jobs.attempt_of_worker(database, analysis_id, worker)) is not None:
+            shutil.rmtree(Folders(settings.data).unfinished(analysis_id, attempt), ignore_errors=True)
         if isinstance(problem, TimeLimitExceeded):
             jobs.fail_of_worker(database, analysis_id, worker, OUT_OF_TIME)
         elif found and int(found[1]) in CRASH_SIGNALS:
             jobs.fail_of_worker(database, analysis_id, worker, CRASHED)
         elif jobs.requeue_of_worker(database, analysis_id, worker):
             send(app, analysis_id)
-    Folders(settings.data).remove_unfinished(analysis_id)
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ const QUICK = 600;
 const SLOW = 5000;
 
 /**
- * @param {string} address of the analysis as JSON
+ * @param {string} address of the analysis's state as JSON
  * @param {{onStatus: Function, onEnd: Function, onSilence?: Function}} tell
  */
 export function follow(address, tell) {

@@ -33,7 +33,7 @@ function show(status) {
   else byId("bar").removeAttribute("value");
   byId("percent").textContent = `${Math.floor(status.progress * 100)}%`;
   byId("again").hidden = status.attempt < 2;
-  byId("attempt").textContent = `${status.attempt} of 3`;
+  byId("attempt").textContent = status.attempt;
   started = running && status.started ? Date.parse(status.started) : null;
   if (started === null) byId("elapsed").textContent = "–";
   elapsed();

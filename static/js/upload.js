@@ -47,6 +47,7 @@ function choose() {
 
 function send() {
   const request = new XMLHttpRequest();
+  let sent = false;
   const finish = () => {
     show("sending", false);
     show("cancel", false);
@@ -59,9 +60,14 @@ function send() {
     if (!event.lengthComputable) return;
     const share = event.loaded / event.total;
     byId("sent").value = share;
-    byId("sending-words").textContent = share < 1
-      ? `Uploading, ${Math.floor(share * 100)} % of ${megabytes(event.total)}`
-      : "Checking and storing the file";
+    byId("sending-words").textContent = `Uploading, ${Math.floor(share * 100)} % of ${megabytes(event.total)}`;
+  });
+  request.upload.addEventListener("load", () => {
+    sent = true; // the server may have it all, and cancelling would no longer stop it
+    show("cancel", false);
+    byId("sent").value = 1;
+    byId("sending-words").textContent = "Checking and storing the file";
+    byId("upload-status").textContent = "Checking and storing the file";
   });
   request.addEventListener("load", () => {
     if (request.status === 200) {
@@ -78,12 +84,17 @@ function send() {
   });
   request.addEventListener("error", () => {
     finish();
-    complain("The connection broke before the file was there. Nothing of it was kept.",
-      "See that Reelproof still runs and that its disk is not full, then start again.");
+    if (sent) {
+      complain("The connection broke after the whole file was sent.",
+        "See that Reelproof still runs and whether the library lists the file, before you hand it in again.");
+    } else {
+      complain("The connection broke before the whole file was sent.",
+        "See that Reelproof still runs and that its disk is not full, then start again.");
+    }
   });
   request.addEventListener("abort", () => {
     finish();
-    byId("upload-status").textContent = "Upload cancelled. Nothing was kept.";
+    byId("upload-status").textContent = "Upload cancelled";
   });
   byId("cancel").onclick = () => request.abort();
   const body = new FormData(form);

@@ -136,3 +136,18 @@ def test_checks_before_sending_and_a_dropped_file(without_sample, page: Page, se
     page.get_by_role("button", name="Start the analysis").click()
     page.wait_for_url(re.compile(r"/analyses/[0-9a-f]{32}$"))
     assert seen.console == []
+
+
+def test_what_is_sent_cannot_be_cancelled(without_sample, page: Page, tmp_path: Path):
+    clip = tmp_path / "small.mp4"
+    clip.write_bytes(b"no video at all\n" * 100)
+    page.goto(without_sample.address)
+    page.set_input_files("#file", clip)
+    without_sample.process.send_signal(signal.SIGSTOP)  # the system takes the bytes; nobody answers yet
+    try:
+        page.get_by_role("button", name="Start the analysis").click()
+        expect(page.locator("#sending-words")).to_have_text("Checking and storing the file")
+        expect(page.get_by_role("button", name="Cancel the upload")).to_be_hidden()
+    finally:
+        without_sample.process.send_signal(signal.SIGCONT)
+    page.wait_for_url(re.compile(r"/analyses/[0-9a-f]{32}$"))

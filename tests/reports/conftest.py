@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import pytest
-from analyses import build
+from analyses import Written, build
 
-from detector.analysis import Analysis
 from reports import write_report
-
-
-@dataclass(frozen=True)
-class Written:
-    """An analysis and the folder its report was written to."""
-
-    analysis: Analysis
-    folder: Path
-
-    @property
-    def html(self) -> str:
-        return (self.folder / "report.html").read_text("utf-8")
 
 
 @pytest.fixture(scope="session")

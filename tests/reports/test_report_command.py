@@ -5,8 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from analyses import build
-from conftest import Written
+from analyses import Written, build
 
 from reports.__main__ import main
 
@@ -26,12 +25,11 @@ def test_render_elsewhere_leaves_the_folder_alone(tmp_path: Path) -> None:
     analysis = build(source, segments=1, peaks=1)
     (source / "analysis.json").write_text(analysis.to_json(), "utf-8")
     assert main(["render", str(source / "analysis.json"), "--out", str(out)]) == 0
-    assert sorted(path.name for path in out.iterdir()) == [
-        "analysis.json",
-        "manifest.json",
-        "report.html",
-        "report.pdf",
-    ]
+    there = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    manifest = json.loads((out / "manifest.json").read_text("utf-8"))
+    assert there == {each["path"] for each in manifest["files"]} | {"manifest.json"}
+    for name in ("overlays/A1-1.png", "overlays/A1-1-frame.png"):
+        assert (out / name).read_bytes() == (source / name).read_bytes()
     assert not (source / "report.pdf").exists()
 
 

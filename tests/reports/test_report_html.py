@@ -7,12 +7,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from analyses import EXHIBIT_SHA256, MODEL_SHA256, build
-from conftest import Written
+from analyses import EXHIBIT_SHA256, MODEL_SHA256, Written, build
 
 from detector.analysis import MediaKind, Verdict
-from reports import ReportError, report_view
+from reports.errors import ReportError
 from reports.html import render_html
+from reports.view import report_view
 
 VOID = {"meta", "img", "br", "link"}
 
@@ -64,7 +64,7 @@ def test_page_states_every_fact(written: Written) -> None:
         "manipulated",
         written.analysis.reason,
         "12.4 MB (12,412,345 bytes)",
-        "mov,mp4,m4a,3gp,3g2,mj2",
+        "MP4 or QuickTime",
         "h264",
         "1920 × 1080 px",
         "29.97 frames a second (30000/1001), constant",
@@ -159,6 +159,18 @@ def test_verdict_is_one_of_three_words(tmp_path: Path, choices: dict[str, object
     assert verdicts == [f"verdict verdict-{word.replace(' ', '-')}"]
     assert found.text.count(word) >= 1
     assert not re.search(r"\b(authentic|genuine|fake)\b", found.text.lower())
+
+
+@pytest.mark.parametrize("verdict", [Verdict.NOT_FOUND, Verdict.INCONCLUSIVE])
+def test_no_phrase_contradicts_the_verdict(tmp_path: Path, verdict: Verdict) -> None:
+    analysis = build(tmp_path, segments=0)
+    persons = tuple(each.model_copy(update={"probability": 0.99}) for each in analysis.persons)
+    analysis = analysis.model_copy(update={"verdict": verdict, "persons": persons, "probability": 0.99})
+    text = Page(render_html(report_view(analysis, tmp_path), {}, "0" * 64)).text
+    figure = "Calibrated probability of manipulation, all usable frames of the highest-scoring person: 0.99."
+    assert figure in text
+    before_the_scale = text[: text.index("5 Method and parameters")]
+    assert "indication" not in before_the_scale and "not flagged" in before_the_scale
 
 
 def test_no_segment_is_said(tmp_path: Path) -> None:

@@ -5,11 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
-from analyses import EXHIBIT_SHA256, MODEL_SHA256, build
-from conftest import Written
+from analyses import EXHIBIT_SHA256, MODEL_SHA256, Written, build
 
 from reports.files import write_atomically
-from reports.manifest import build_manifest
+from reports.manifest import FILES, build_manifest
 
 
 def test_manifest_lists_every_other_file_with_its_fingerprint(written: Written) -> None:
@@ -37,15 +36,11 @@ def test_manifest_names_exhibit_versions_and_model(written: Written) -> None:
     assert manifest["model"]["sha256"] == MODEL_SHA256
 
 
-def test_links_and_unfinished_files_are_left_out(tmp_path: Path) -> None:
-    folder = tmp_path / "case"
-    folder.mkdir()
-    (tmp_path / "elsewhere").write_text("x")
-    (folder / "link").symlink_to(tmp_path / "elsewhere")
-    (folder / ".report.pdf.1.part").write_text("x")
-    (folder / "kept").write_text("x")
-    manifest = build_manifest(build(tmp_path, segments=0), folder)
-    assert [entry["path"] for entry in manifest["files"]] == ["kept"]
+def test_other_files_in_the_folder_are_left_out(tmp_path: Path) -> None:
+    for name in (*FILES, "a.png", "notes.txt", ".report.pdf.1.part"):
+        (tmp_path / name).write_text("x")
+    manifest = build_manifest(build(tmp_path, segments=0), tmp_path, ["a.png"])
+    assert [entry["path"] for entry in manifest["files"]] == ["a.png", *FILES]
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

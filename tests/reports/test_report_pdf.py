@@ -9,16 +9,16 @@ from pathlib import Path
 import pikepdf
 import pypdfium2
 import pytest
-from analyses import EXHIBIT_SHA256, MODEL_SHA256, build
-from conftest import Written
+from analyses import EXHIBIT_SHA256, MODEL_SHA256, Written, build
 from pypdf import PdfReader
 from pypdf.generic import Destination
 from weasyprint import HTML
 
 from detector.analysis import MediaKind, Verdict
-from reports import report_view, write_report
+from reports import write_report
 from reports.pdf import RefusedAddress, SuppliedOnly, render_pdf
 from reports.pictures import embed
+from reports.view import report_view
 
 
 def read(folder: Path, **choices: object) -> PdfReader:

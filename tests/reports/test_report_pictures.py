@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from analyses import scene, write_png
 
-from reports import PictureError
+from reports.errors import PictureError
 from reports.pictures import PNG_SIGNATURE, embed, heat_scale, width_for
 
 

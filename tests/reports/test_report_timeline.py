@@ -9,9 +9,9 @@ from analyses import build
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from detector.analysis import Analysis, MediaKind, Score, Verdict
-from reports import report_view
 from reports.html import TEMPLATES
 from reports.timeline import LEFT, RIGHT, draw
+from reports.view import report_view
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -129,7 +129,7 @@ def test_unsteady_tracks_stay_bounded(tmp_path: Path) -> None:
 def test_still_image_draws_bars_and_no_time(tmp_path: Path) -> None:
     markup, svg = figure(build(tmp_path, kind=MediaKind.IMAGE, kept=False), tmp_path)
     bars = [rect for rect in svg.iter(f"{SVG}rect") if rect.get("class") == "timeline-bar"]
-    assert float(bars[0].get("width", 0)) == pytest.approx((RIGHT - LEFT) * 0.94, abs=0.1)
+    assert float(bars[0].get("width", 0)) == pytest.approx((RIGHT - LEFT) * 0.97, abs=0.1)
     assert "00:00" not in markup
     assert not svg.findall(f".//{SVG}g[@class='timeline-lane']/{SVG}path[@class='timeline-line']")
 

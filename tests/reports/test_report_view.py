@@ -6,7 +6,8 @@ import pytest
 from analyses import EXHIBIT_SHA256, build
 
 from detector.analysis import MediaKind, Parameters, Span, Verdict
-from reports import PictureError, report_view
+from reports.errors import PictureError
+from reports.view import report_view
 
 
 def test_finding_names_the_persons_and_the_flagged_time_once(tmp_path: Path) -> None:
@@ -30,7 +31,7 @@ def test_verdicts_without_segments_claim_nothing_more(tmp_path: Path) -> None:
     assert "It does not show that the file is unaltered." in clear.means_not[0]
     open_ = report_view(build(tmp_path, segments=0, verdict=Verdict.INCONCLUSIVE), tmp_path)
     assert open_.finding.startswith("It cannot be said")
-    assert open_.confidence == "not judged" and open_.strength is None
+    assert open_.figure == "not judged" and open_.strength is None and not open_.figure_name
 
 
 def test_exhibit_facts_are_in_words(tmp_path: Path) -> None:
@@ -126,7 +127,7 @@ def test_missing_and_unkept_pictures_are_said_to_be_missing(tmp_path: Path) -> N
     analysis = build(tmp_path, segments=1, peaks=1)
     (tmp_path / "overlays" / "A1-1.png").unlink()
     peak = report_view(analysis, tmp_path).segments[0].peaks[0]
-    assert peak.frame.path == "frames/A1-1.png" and not peak.frame.absent
+    assert peak.frame.path == "overlays/A1-1-frame.png" and not peak.frame.absent
     assert peak.overlay.path is None and "missing" in peak.overlay.absent
     unkept = report_view(build(tmp_path, kept=False), tmp_path)
     assert unkept.pictures == ()

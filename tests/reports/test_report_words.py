@@ -35,10 +35,12 @@ def test_probability_never_reads_as_certainty(value: float | None, text: str) ->
     [
         (1.0, "very strong indication"),
         (0.98, "very strong indication"),
-        (0.9799, "strong indication"),
+        (0.9751, "very strong indication"),  # printed as 0.98
+        (0.9749, "strong indication"),
         (0.7, "moderate indication"),
         (0.5, "weak indication"),
-        (0.4999, "no indication"),
+        (0.4999, "weak indication"),
+        (0.4949, "no indication"),
         (0.0, "no indication"),
     ],
 )
@@ -65,7 +67,7 @@ def test_sizes_keep_the_exact_number() -> None:
         ("30000/1001", True, "29.97 frames a second (30000/1001), variable; the figure is the average"),
         ("0/0", False, "0/0 frames a second, constant"),
         ("odd", False, "odd frames a second, constant"),
-        (None, False, "none (still image)"),
+        (None, False, "not stated by the file"),
     ],
 )
 def test_frame_rate(fraction: str | None, variable: bool, text: str) -> None:

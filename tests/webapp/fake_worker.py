@@ -7,7 +7,8 @@ import signal
 import time
 from pathlib import Path
 
-from made import make_analysis, write_result
+from analyses import build
+from made import write_result
 
 from detector.analysis import Analysis
 from detector.errors import MediaError
@@ -38,7 +39,7 @@ def engine(path: Path, file: str, folder: Path, progress: work.Progress) -> Anal
             raise MediaError("The file is no video or photo: it holds plain text.")
         case "bug":
             raise ZeroDivisionError
-    analysis = make_analysis(folder, file=file)
+    analysis = build(folder, segments=1, file=file)
     write_result(analysis, folder)
     return analysis
 

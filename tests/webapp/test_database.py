@@ -8,7 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import URL, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from webapp.database import _MIGRATIONS, REVISION, Database
@@ -17,8 +17,10 @@ from webapp.tables import AnalysisRow, Base, Exhibit, Milestone
 
 @pytest.fixture
 def database(tmp_path):
-    database = Database(f"sqlite:///{tmp_path / 'rows 100%.sqlite3'}")
+    path = tmp_path / "rows 100%? #1.sqlite3"
+    database = Database(URL.create("sqlite", database=str(path)))
     database.migrate()
+    assert path.is_file()
     yield database
     database.close()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +22,7 @@ from werkzeug.test import encode_multipart
 from webapp import create_app
 from webapp.folders import Folders
 from webapp.intake import Incoming, clean_name
+from webapp.server import listen
 from webapp.tables import AnalysisRow, Exhibit
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -153,6 +156,15 @@ def test_the_size_limit(tmp_path):
     app.extensions["database"].close()
 
 
+def test_a_form_too_large_is_not_called_a_file_too_large(client):
+    for data in ({"note": "x" * 600_000}, {f"field {number}": "x" for number in range(20)}):
+        boundary, body = encode_multipart(data)
+        form = f"multipart/form-data; boundary={boundary}"
+        answer = client.post("/analyses", data=body, content_type=form)
+        assert answer.status_code == 400
+        assert "too many parts or too long a text" in answer.text
+
+
 class Disk(NamedTuple):
     total: int
     used: int
@@ -165,6 +177,19 @@ def test_no_room_is_said_before_anything_is_written(app, client, sent, monkeypat
     assert answer.status_code == 507
     assert "not enough free disk space" in answer.text
     assert (left_over(app), sent) == ([], [])
+
+
+def test_no_room_is_said_before_the_server_keeps_the_body(app, monkeypatch):
+    settings = dataclasses.replace(app.extensions["settings"], port=0)
+    monkeypatch.setattr(tempfile, "tempdir", None)  # put back what listen sets
+    server = listen(app, settings)
+    free = settings.spare + 9_999
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Disk(10**12, 0, free))
+    for size, status in ((4_000, None), (5_000, 507)):
+        parser = server.channel_class.parser_class(server.adj)
+        parser.received(b"POST /analyses HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % size)
+        assert (parser.error and parser.error.code) == status
+    server.close()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -156,8 +156,12 @@ def test_what_was_running_is_queued_again(start, data):
     database = app.extensions["database"]
     row = hand_in(app)
     jobs.claim(database, row.id)
-    process = start(REELPROOF_BROKER_URL="memory://")  # nobody takes it
+    process = start()
     address(process)
+    (worker,) = wait_for_children(process.pid, set())
+    while b"webapp.worker" not in Path(f"/proc/{worker}/cmdline").read_bytes():
+        time.sleep(0.01)
+    os.kill(worker, signal.SIGSTOP)  # long before it has loaded: nobody takes it
     with database.begin() as session:
         assert session.get_one(AnalysisRow, row.id).state == "queued"
     assert jobs.claim(database, row.id).attempt == 2
@@ -180,6 +184,21 @@ def test_a_port_in_use(start):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert f"Port {port} is in use" in refused(start(PORT=port))
+
+
+def test_a_database_that_is_none(start, data):
+    for path in data.glob("reelproof.sqlite3*"):
+        path.unlink()
+    (data / "reelproof.sqlite3").write_bytes(b"no database at all\n" * 500)
+    assert "file is not a database. Put back a copy" in refused(start())
+
+
+def test_another_loopback_address(start):
+    process = start(REELPROOF_HOST="127.0.0.2")
+    place = address(process)
+    assert place.startswith("http://127.0.0.2:")
+    with urllib.request.urlopen(place, timeout=5) as answer:
+        assert answer.status == 200
 
 
 def test_only_loopback(start):

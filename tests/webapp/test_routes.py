@@ -46,6 +46,11 @@ def test_an_empty_library_explains_itself(client, database):
     assert "sample is being prepared" not in client.get("/analyses").text
 
 
+def test_a_sample_that_does_not_come_is_not_promised_for_ever(app, client):
+    app.extensions["started"] -= timedelta(minutes=5)
+    assert "sample is being prepared" not in client.get("/analyses").text
+
+
 def test_the_library_is_paged_newest_first(app, client, database):
     ids = [hand_in(app, b"x", f"clip {number:02}.mp4").id for number in range(PAGE_SIZE + 3)]
     with database.begin() as session:
@@ -108,13 +113,13 @@ def test_a_finished_analysis(app, client):
     for words in (
         "Manipulated",
         "Strong indication",
-        "00:00:01.500 – 00:00:03.000",
+        "00:00:12.000 – 00:00:36.000",
         "Person A",
         "Heatmap confirmed",
         "Heatmap not confirmed",
         "Hiding the hottest 15% of the face",
         "Everything in the picture that is not a face",
-        "EfficientNet-Lite0 on faces",
+        "EfficientNet-Lite0 on aligned faces",
         row.exhibit.sha256,
         "Colour scale of the heatmaps",
         f"/analyses/{row.id}/overlays/A1-1-frame.png",
@@ -131,6 +136,9 @@ def test_json_of_a_finished_analysis_holds_the_stored_one(app, client):
     status = client.get(f"/analyses/{row.id}.json").json
     stored = Folders(app.extensions["settings"].data).result(row.id) / "analysis.json"
     assert status["state"] == "done" and status["progress"] == 1.0
+    assert client.get(f"/analyses/{row.id}/state.json").json == {
+        name: value for name, value in status.items() if name != "analysis"
+    }
     assert status["analysis"] == json.loads(stored.read_text())
     assert Analysis.model_validate(status["analysis"]).verdict is Verdict.MANIPULATED
 
@@ -141,7 +149,7 @@ def test_json_of_a_finished_analysis_holds_the_stored_one(app, client):
         {"segments": 0},
         {"segments": 0, "persons": 0, "verdict": Verdict.INCONCLUSIVE},
         {"segments": 2, "kind": MediaKind.IMAGE, "file": "photo.png"},
-        {"segments": 40, "duration": 400.0},
+        {"segments": 40, "persons": 1, "duration": 400.0},
     ],
     ids=["nothing found", "inconclusive", "still image", "many segments"],
 )
@@ -155,6 +163,8 @@ def test_states_people_meet(app, client, changes):
         assert 'href="#segment-A40"' in text
     if not changes["segments"]:
         assert "Nothing was flagged." in text
+        banner = text[text.index('class="banner-figure"') : text.index('class="workbench"')]
+        assert "indication" not in banner
 
 
 @pytest.mark.parametrize(
@@ -200,7 +210,9 @@ def test_only_pictures_of_the_analysis_are_served(app, client):
         assert client.get(f"/analyses/{row.id}/overlays/{name}").status_code == 404, name
 
 
-@pytest.mark.parametrize("path", ["", ".json", "/report.pdf", "/report.html", "/analysis.json", "/thumbnail"])
+@pytest.mark.parametrize(
+    "path", ["", ".json", "/state.json", "/report.pdf", "/report.html", "/analysis.json", "/thumbnail"]
+)
 @pytest.mark.parametrize("analysis_id", ["0" * 32, "nothing", "%00", "..", "<script>"])
 def test_unknown_ids(client, analysis_id, path):
     answer = client.get(f"/analyses/{analysis_id}{path}")

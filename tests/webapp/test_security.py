@@ -90,7 +90,16 @@ def test_headers_on_every_kind_of_answer(app, client):
         assert headers["Referrer-Policy"] == "same-origin"
         assert headers["X-Frame-Options"] == "DENY"
         assert "Set-Cookie" not in headers
-    assert client.get(f"/analyses/{row.id}").headers["Cache-Control"] == "no-store"
+
+
+def test_nothing_of_an_exhibit_is_cached(app, client):
+    row = finished(app)
+    page = f"/analyses/{row.id}"
+    for path in ("/", "/none", page, f"{page}.json", f"{page}/report.html", f"{page}/report.pdf"):
+        assert client.get(path).headers["Cache-Control"] == "no-store", path
+    for path in (f"{page}/overlays/A1-1.png", f"{page}/thumbnail", f"{page}/analysis.json"):
+        assert client.get(path).headers["Cache-Control"] == "no-store", path
+    assert client.get("/static/js/upload.js").headers["Cache-Control"] != "no-store"
 
 
 def test_the_html_report_is_shown_with_its_style_and_without_scripts(app, client):

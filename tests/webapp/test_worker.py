@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from billiard.exceptions import WorkerLostError
 from made import hand_in
 
-from webapp import broker, create_app, failures, jobs
+from webapp import broker, create_app, failures, jobs, worker
 from webapp.folders import Folders
 from webapp.tables import AnalysisRow
 
@@ -34,10 +35,10 @@ def start(app) -> Iterator[Callable[..., subprocess.Popen]]:
     started: list[subprocess.Popen] = []
 
     def start(**environment: str) -> subprocess.Popen:
-        settings = app.extensions["settings"].environment() | environment
+        settings = {"REELPROOF_DATA": str(app.extensions["settings"].data)} | environment
         process = subprocess.Popen(
             [sys.executable, str(HERE / "fake_worker.py")],
-            env=os.environ | settings | {"PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}"},
+            env=os.environ | settings | {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, HERE, HERE.parent)))},
             start_new_session=True,
         )
         started.append(process)
@@ -71,7 +72,7 @@ def wait(app, analysis_id: str, *states: str, seconds: float = _GRACE) -> Analys
 
 def test_results_and_failures_of_one_worker(app, start):
     """One worker, one file after another: each ends its own analysis and nothing else."""
-    worker = start()
+    process = start()
     files = ["a.mp4", "segfault.mp4", "broken.mp4", "bug.mp4", "memory.mp4", "killed.mp4", "b.mp4"]
     ids = {file: queue(app, file) for file in files}
     ended = {file: wait(app, ids[file], "done", "failed") for file in files}
@@ -87,7 +88,7 @@ def test_results_and_failures_of_one_worker(app, start):
     assert (ended["memory.mp4"].error, ended["memory.mp4"].remedy) == failures.OUT_OF_MEMORY
     assert (ended["killed.mp4"].error, ended["killed.mp4"].remedy) == failures.WORKER_LOST
     assert ended["killed.mp4"].attempt == 3
-    assert worker.poll() is None
+    assert process.poll() is None
     unfinished = list(Folders(app.extensions["settings"].data).analyses.glob(".*"))
     assert unfinished == []
 
@@ -118,6 +119,23 @@ def test_a_worker_that_was_killed_is_replaced(app, start):
         app.extensions["send"](again)
     done = wait(app, analysis_id, "done")
     assert done.attempt == 2
+
+
+def test_a_lost_attempt_takes_only_its_own_folder_along(app):
+    """The parent hears of a child's end late: by then another worker may be at the same analysis."""
+    settings, database = app.extensions["settings"], app.extensions["database"]
+    celery, row_id = broker.make_celery(settings), hand_in(app).id
+    folders = Folders(settings.data)
+    held = jobs.claim(database, row_id)
+    folders.unfinished(row_id, held.attempt).mkdir()
+    worker._child_gone(celery, settings, row_id, os.getpid(), WorkerLostError("signal 9 (SIGKILL)"))
+    assert list(folders.analyses.iterdir()) == [] and row(app, row_id).state == "queued"
+
+    held = jobs.claim(database, row_id)
+    folders.unfinished(row_id, held.attempt).mkdir()
+    worker._child_gone(celery, settings, row_id, os.getpid() + 1, WorkerLostError("signal 11 (SIGSEGV)"))
+    assert [path.name for path in folders.analyses.iterdir()] == [f".{row_id}.2"]
+    assert row(app, row_id).state == "running"
 
 
 def wait_until_gone(group: int) -> None:
@@ -152,9 +170,9 @@ def test_messages_appear_whole_and_in_order(app):
     assert [message.payload[0][0] for message in found] == [f"{number:03}" for number in range(50)]
 
 
-def test_the_embedded_broker_is_emptied(app):
+def test_the_broker_is_emptied(app):
     queue(app, "x.mp4")
     folder = Folders(app.extensions["settings"].data).broker
     assert len(list(folder.rglob("*.msg"))) == 1
-    broker.empty_embedded(app.extensions["settings"])
+    broker.empty(app.extensions["settings"])
     assert list(folder.rglob("*.msg")) == []

@@ -53,10 +53,7 @@ def overlay(analysis_id: str, name: str) -> Response:
     _row, folder = _finished(analysis_id)
     if f"overlays/{name}" not in picture_names(folder):
         raise PageError(404, "This analysis has no such picture.", "Go back to the analysis.")
-    response = send_file(folder / "overlays" / name, mimetype="image/png")
-    # A finished result never changes; within one visit a picture need not travel twice.
-    response.headers["Cache-Control"] = "private, max-age=3600, immutable"
-    return response
+    return send_file(folder / "overlays" / name, mimetype="image/png")
 
 
 def _download(analysis_id: str, file: str, mimetype: str) -> Response:

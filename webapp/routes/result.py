@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, current_app, render_template
+from flask import Blueprint, Response, current_app, jsonify, render_template
 
 from webapp import rows
 from webapp.folders import Folders
@@ -31,10 +31,25 @@ def show(analysis_id: str) -> str:
     return render_template("pages/progress.html", row=row, ahead=rows.ahead(row))
 
 
+@blueprint.get("/analyses/<analysis_id>/state.json")
+def state(analysis_id: str) -> Response:
+    """Where the analysis stands, for pages that wait for it."""
+    return jsonify(_standing(rows.find(analysis_id)))
+
+
 @blueprint.get("/analyses/<analysis_id>.json")
 def as_json(analysis_id: str) -> Response:
     """Where the analysis stands and, when it is done, the whole of it."""
     row = rows.find(analysis_id)
+    text = json.dumps(_standing(row), ensure_ascii=False)
+    if row.state == State.DONE:
+        # The stored bytes are put in as they are: one truth, and no re-encoding of thousands of scores.
+        stored = (_folder(row) / "analysis.json").read_text(encoding="utf-8").strip()
+        text = f'{text[:-1]}, "analysis": {stored}}}'
+    return Response(text + "\n", mimetype="application/json")
+
+
+def _standing(row: AnalysisRow) -> dict[str, Any]:
     known: dict[str, Any] = {
         "id": row.id,
         "state": row.state,
@@ -51,12 +66,7 @@ def as_json(analysis_id: str) -> Response:
         known["ahead"] = rows.ahead(row)
     if row.state == State.FAILED:
         known |= {"error": row.error, "remedy": row.remedy}
-    text = json.dumps(known, ensure_ascii=False)
-    if row.state == State.DONE:
-        # The stored bytes are put in as they are: one truth, and no re-encoding of thousands of scores.
-        stored = (_folder(row) / "analysis.json").read_text(encoding="utf-8").strip()
-        text = f'{text[:-1]}, "analysis": {stored}}}'
-    return Response(text + "\n", mimetype="application/json")
+    return known
 
 
 def _folder(row: AnalysisRow) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def peak(segment: str, number: int, time: float, kept: bool, confirmed: bool = T
         pts=int(time * 12800),
         probability=0.96,
         box=(412, 120, 596, 340),
-        frame=f"frames/{segment}-{number}.png" if kept else None,
+        frame=f"overlays/{segment}-{number}-frame.png" if kept else None,
         overlay=f"overlays/{segment}-{number}.png" if kept else None,
         heat=0.83,
         check=check(confirmed),
@@ -121,7 +122,7 @@ def media(kind: MediaKind, duration: float, **changes: Any) -> Media:
         "bytes": 12_412_345,
         "sha256": EXHIBIT_SHA256,
         "kind": kind,
-        "container": "mov,mp4,m4a,3gp,3g2,mj2" if video else "image2",
+        "container": "mov,mp4,m4a,3gp,3g2,mj2" if video else "jpeg_pipe",
         "codec": "h264" if video else "mjpeg",
         "width": 1920,
         "height": 1080,
@@ -168,6 +169,7 @@ def build(
     kind: MediaKind = MediaKind.VIDEO,
     duration: float = 60.0,
     file: str | None = None,
+    sha256: str = EXHIBIT_SHA256,
     kept: bool = True,
     count: int | None = None,
     picture: tuple[int, int] = (160, 90),
@@ -207,6 +209,11 @@ def build(
     if verdict is None:
         verdict = Verdict.MANIPULATED if found else Verdict.NOT_FOUND
     judged = verdict is not Verdict.INCONCLUSIVE
+
+    def probability(name: str) -> float | None:
+        confidences = [segment.confidence for segment in found if segment.person == name]
+        return max(confidences, default=0.06) if judged else None
+
     people = tuple(
         Person(
             id=name,
@@ -214,7 +221,7 @@ def build(
             screen_time=0.0 if still else duration * 0.9,
             tracks=(2 * index, 2 * index + 1),
             usable_frames=(1 if still else 440) if judged else 0,
-            probability=(0.94 if hot[name] else 0.06) if judged else None,
+            probability=probability(name),
             scores=tuple(
                 scores(index, duration, hot[name], 1 if still else count)
                 if judged
@@ -231,10 +238,10 @@ def build(
     return Analysis(
         verdict=verdict,
         reason=reason,
-        probability=(0.94 if found else 0.06) if judged else None,
+        probability=max((each.probability for each in people if each.probability is not None), default=None),
         segments=tuple(found),
         persons=people,
-        media=media(kind, duration, **({"file": file} if file else {})),
+        media=media(kind, duration, sha256=sha256, **({"file": file} if file else {})),
         model=model(),
         parameters=Parameters(enter_threshold=0.75),
         coverage=Coverage(
@@ -252,3 +259,15 @@ def build(
             reelproof="0.1.0", torch="2.14.1", device="cpu: AMD EPYC", created="2025-11-20T08:41:02Z"
         ),
     )
+
+
+@dataclass(frozen=True)
+class Written:
+    """An analysis and the folder its report was written to."""
+
+    analysis: Analysis
+    folder: Path
+
+    @property
+    def html(self) -> str:
+        return (self.folder / "report.html").read_text("utf-8")
