@@ -61,7 +61,9 @@ class Media(Value):
     variable_frame_rate: bool
     duration: Seconds = Field(description="last frame's end minus first frame's start; 0 for a still")
     frames_decoded: int = Field(ge=0)
-    frames_undecodable: int = Field(ge=0, description="packets or frames the decoder refused")
+    frames_undecodable: int = Field(
+        ge=0, description="packets or frames the decoder refused, or without a place in time"
+    )
     has_sound: bool = Field(description="sound is present; Reelproof does not examine it")
 
 
@@ -150,6 +152,9 @@ class Coverage(Value):
     frames_with_usable_face: int = Field(ge=0)
     faces_found: int = Field(ge=0, description="faces over all sampled frames")
     faces_unusable: int = Field(ge=0)
+    faces_discarded: int = Field(
+        ge=0, description="large enough to judge, but the detector was never sure: taken for no faces"
+    )
     cuts: tuple[Seconds, ...] = Field(description="times of scene cuts, at which tracks are broken")
     not_examined: tuple[Span, ...]
 

@@ -7,12 +7,13 @@ or with ``file`` and ``error``. One bad file never stops the others.
 
 from __future__ import annotations
 
+import lzma
 import tempfile
 import time
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 import cv2
@@ -114,6 +115,7 @@ def _read(path: Path) -> tuple[Image | None, str]:
 
 def _expanded(files: Sequence[Path], folder: Path) -> Iterator[tuple[str, Path, str]]:
     """Name, path and error of each file; zip entries are unpacked one at a time below ``folder``."""
+    numbers = count()
     for path in files:
         try:
             if not path.is_file():
@@ -125,8 +127,9 @@ def _expanded(files: Sequence[Path], folder: Path) -> Iterator[tuple[str, Path, 
                 entries = [e for e in archive.infolist() if Path(e.filename).suffix.lower() in _IMAGES]
                 if not entries:
                     raise MediaError("The zip holds no images (jpeg, png, webp).")
-                for number, entry in enumerate(entries):
-                    unpacked = folder / f"{number % (2 * _BATCH)}{Path(entry.filename).suffix.lower()}"
+                for entry in entries:
+                    # A whole batch is unpacked before it is read, so names return only after two.
+                    unpacked = folder / f"{next(numbers) % (2 * _BATCH)}{Path(entry.filename).suffix.lower()}"
                     yield entry.filename, unpacked, _unpack(archive, entry, unpacked)
         except (MediaError, zipfile.BadZipFile, OSError) as error:
             yield str(path), path, str(error)
@@ -138,6 +141,14 @@ def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, to: Path) -> str:
         return "The entry is too large for a photo."
     try:
         to.write_bytes(archive.read(entry))
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+        RuntimeError,
+        NotImplementedError,
+        OSError,
+    ) as error:
         return f"The entry cannot be unpacked: {error}"
     return ""

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ReelproofError as error:
         print(f"reelproof: {error}", file=sys.stderr)
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
+        where = f"{error.filename}: " if isinstance(error.filename, str) else ""
         print(f"reelproof: {where}{error.strerror or error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("reelproof: stopped", file=sys.stderr)
@@ -204,13 +204,15 @@ def _score(options: argparse.Namespace) -> int:
     lines = (score_crops if options.crops else score_files)(options.files, options.model, parameters)
     for line in lines:
         failed = failed or "error" in line
-        print(json.dumps(line, ensure_ascii=False), flush=True)
+        print(json.dumps(line), flush=True)
     return 1 if failed else 0
 
 
 def _sample(options: argparse.Namespace) -> int:
     from detector.sample import make_sample
 
+    if not options.file.parent.is_dir():
+        raise ParameterError(f"{options.file}: there is no such folder.")
     make_sample(options.file)
     return 0
 

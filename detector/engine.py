@@ -64,6 +64,7 @@ def analyze(
             done = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
             report("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, done))
         survey.post_process()
+        interval = float(reader.duration) / len(survey.times)
         people = findings.people(survey, scorer, parameters)
         found = [
             f for who, seen in people.items() for f in findings.flagged(who, seen, parameters, reader.kind)
@@ -76,9 +77,7 @@ def analyze(
             parameters.seed,
             lambda share: report("explaining", _SCORED + (1 - _SCORED) * share),
         )
-        persons = tuple(
-            findings.person(who, seen, flagged, scorer, parameters) for who, seen in people.items()
-        )
+        persons = tuple(findings.person(who, seen, flagged, scorer, interval) for who, seen in people.items())
         coverage = _coverage(survey, reader)
         verdict, reason = decide(reader.kind, parameters, coverage, persons, flagged)
         report("finishing", 1.0)
@@ -88,7 +87,7 @@ def analyze(
             probability=max((p.probability for p in persons if p.probability is not None), default=None),
             segments=flagged,
             persons=persons,
-            media=_media(reader, name or path.name, size, digest),
+            media=_media(reader, _printable(name or path.name), size, digest),
             model=scorer.card.as_model(),
             parameters=parameters,
             coverage=coverage,
@@ -124,6 +123,7 @@ def _coverage(survey: Survey, reader: MediaReader) -> Coverage:
         frames_with_usable_face=len(usable),
         faces_found=len(survey.seen),
         faces_unusable=sum(not s.usable for s in survey.seen),
+        faces_discarded=survey.discarded,
         cuts=tuple(survey.cuts),
         not_examined=tuple(spans),
     )
@@ -149,6 +149,11 @@ def _media(reader: MediaReader, name: str, size: int, digest: str) -> Media:
         frames_undecodable=reader.tally.undecodable,
         has_sound=reader.has_sound,
     )
+
+
+def _printable(name: str) -> str:
+    """``name`` as text that UTF-8 can hold; bytes of a name that are no text become question marks."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def _hashed(path: Path) -> tuple[int, str]:

@@ -73,11 +73,12 @@ def heatmaps(scorer: Scorer, crops: list[Image]) -> list[Heat]:
 def hide_and_rescore(scorer: Scorer, crop: Image, heat: Heat, seed: int) -> HideAndRescore:
     """Blur the hottest 15 % of ``crop``, and as a comparison the same shape moved to random places."""
     size = crop.shape[0]
-    hottest = np.argsort(heat.ravel(), kind="stable")[-round(HIDDEN_AREA * size * size) :]
-    mask = np.zeros(size * size, np.float32)
-    mask[hottest] = 1
-    mask = mask.reshape(size, size)
     rng = np.random.default_rng(seed)
+    # Equal values, as in a map without any heat, go in random order and not from the top.
+    order = np.lexsort((rng.random(size * size), heat.ravel()))
+    mask = np.zeros(size * size, np.float32)
+    mask[order[-round(HIDDEN_AREA * size * size) :]] = 1
+    mask = mask.reshape(size, size)
     # Rolling wraps round the edge, so each random area has exactly the same size.
     moves = rng.integers(size // 8, size - size // 8, (_RANDOM_AREAS, 2))
     elsewhere = [np.roll(mask, tuple(map(int, move)), axis=(0, 1)) for move in moves]

@@ -48,16 +48,19 @@ def people(survey: Survey, scorer: Scorer, parameters: Parameters) -> dict[str, 
 
 
 def person(
-    name: str, group: list[Seen], flagged: Sequence[Segment], scorer: Scorer, parameters: Parameters
+    name: str, group: list[Seen], flagged: Sequence[Segment], scorer: Scorer, interval: float
 ) -> Person:
-    """The published value of one person; ``flagged`` are the segments of all."""
+    """The published value of one person; ``flagged`` are the segments of all.
+
+    ``interval`` is the mean time between sampled frames, in seconds.
+    """
     logits = [s.logit for s in group if s.logit is not None]
     confidences = [segment.confidence for segment in flagged if segment.person == name]
     overall = scorer.probability(float(np.mean(logits))) if logits else None
     return Person(
         id=name,
         median_box=box(np.median([s.face.box for s in group], axis=0)),
-        screen_time=round(len(group) / parameters.sample_rate, 3),
+        screen_time=round(len(group) * interval, 3),
         tracks=tuple(sorted({s.track for s in group})),
         usable_frames=len(logits),
         probability=max(confidences, default=overall),

@@ -8,7 +8,9 @@ first frame; frame numbers and average rates are never turned into times.
 
 from __future__ import annotations
 
+import math
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from typing import BinaryIO
 
 import av
 import numpy as np
+import PIL.Image
+from PIL import ExifTags
 
 from detector.analysis import MediaKind
 from detector.errors import MediaError
@@ -30,6 +34,19 @@ ACCEPTED = "Accepted are video (mp4, mov, mkv, webm, avi) and photos (jpeg, png,
 
 # More than this is no camera's picture; decoding it would take gigabytes.
 _MOST_PIXELS = 16_384 * 8_192
+# Clockwise quarter turns, 0 to 3, and whether to mirror left to right before them.
+Orientation = tuple[int, bool]
+UPRIGHT: Orientation = (0, False)
+# EXIF 2.3, tag 0x0112.
+EXIF_ORIENTATIONS: dict[int, Orientation] = {
+    2: (0, True),
+    3: (2, False),
+    4: (2, True),
+    5: (3, True),
+    6: (1, False),
+    7: (1, True),
+    8: (3, False),
+}
 # Containers round, and count the last frame's length in their own ways.
 _SLACK = 0.5
 
@@ -53,13 +70,15 @@ class Tally:
     end_pts: int | None = None
     shortest: int | None = None
     longest: int | None = None
+    sound_end: float = 0.0  # seconds on the container's own clock
 
 
 class MediaReader:
     """An open exhibit. Use :func:`open_media`; read :meth:`frames` once, to the end."""
 
-    def __init__(self, container: av.container.InputContainer) -> None:
+    def __init__(self, container: av.container.InputContainer, photo: Orientation) -> None:
         self._container = container
+        self._photo = photo
         self._stream = _picture_stream(container)
         self._stream.thread_type = "AUTO"
         if self._stream.time_base is None:
@@ -88,13 +107,15 @@ class MediaReader:
     def missing(self) -> float:
         """Seconds of picture that the file promises and does not hold, after reading to the end.
 
-        A file cut short decodes cleanly to where it ends. Only the picture's own duration
-        counts: that of the container may be that of longer sound.
+        A file cut short decodes cleanly to where it ends. A container that states only its
+        whole duration may mean longer sound, so there sound has to end early too.
         """
-        if self._stream.duration is None and self.has_sound:
+        if self.kind is MediaKind.IMAGE:
             return 0.0
-        missing = self.expected_duration - float(self.duration)
-        return missing if self.kind is MediaKind.VIDEO and missing > _SLACK else 0.0
+        expected, picture = self.expected_duration, float(self.duration)
+        if self._stream.duration is None and self.tally.sound_end > expected - _SLACK:
+            return 0.0
+        return expected - picture if expected - picture > _SLACK else 0.0
 
     @property
     def duration(self) -> Fraction:
@@ -158,13 +179,15 @@ class MediaReader:
             if frame.is_corrupt:
                 tally.undecodable += 1
                 continue
-            pts = frame.pts if frame.pts is not None else frame.dts
+            # AVI keeps no presentation times, and those FFmpeg guesses for reordered frames are wrong.
+            pts = frame.dts if self.container_format == "avi" or frame.pts is None else frame.pts
             if pts is None:
                 pts = 0 if last is None else last + max(1, frame.duration or 1)
+            if last is not None and pts <= last:  # a clock that runs backwards
+                tally.undecodable += 1
+                continue
             tally.decoded += 1
             if last is not None:
-                if pts <= last:  # a clock that runs backwards: no place in time for this frame
-                    continue
                 gap = pts - last
                 tally.shortest = min(gap, tally.shortest or gap)
                 tally.longest = max(gap, tally.longest or gap)
@@ -175,7 +198,8 @@ class MediaReader:
             yield frame, pts
 
     def _raw(self, tally: Tally) -> Iterator[av.VideoFrame]:
-        packets = self._container.demux(self._stream)
+        # Sound is not decoded; where it ends tells whether the file does too early.
+        packets = self._container.demux(self._stream, *self._container.streams.audio[:1])
         while True:
             try:
                 packet = next(packets)
@@ -184,6 +208,11 @@ class MediaReader:
             except av.FFmpegError:  # the container breaks off
                 tally.undecodable += 1
                 return
+            if packet.stream is not self._stream:
+                if packet.pts is not None and packet.time_base is not None:
+                    end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                    tally.sound_end = max(tally.sound_end, end)
+                continue
             try:
                 yield from packet.decode()
             except av.error.EOFError:
@@ -194,14 +223,18 @@ class MediaReader:
     def _upright(self, frame: av.VideoFrame) -> Image:
         if frame.width * frame.height > _MOST_PIXELS:
             raise MediaError(
-                f"The picture is {frame.width}×{frame.height} pixels, more than can be examined here. Scale it down and try again."
+                f"The picture is {frame.width}×{frame.height} pixels, more than can be "
+                "examined here. Scale it down and try again."
             )
-        counter_clockwise = round(frame.rotation / 90) % 4
+        photo = self.kind is MediaKind.IMAGE
+        quarter_turns, mirrored = self._photo if photo else _display_orientation(frame)
         image = frame.to_ndarray(format="rgb24")
-        image = np.ascontiguousarray(np.rot90(image, counter_clockwise)) if counter_clockwise else image
+        if mirrored:
+            image = image[:, ::-1]
+        image = np.ascontiguousarray(np.rot90(image, -quarter_turns))
         if not self.width:
             self.height, self.width = image.shape[:2]
-            self.rotation = -90 * counter_clockwise % 360
+            self.rotation = 90 * quarter_turns
         return image
 
 
@@ -229,6 +262,8 @@ def open_media(path: Path) -> Iterator[MediaReader]:
         if not file.read(1):
             raise MediaError("The file is empty (0 bytes). Copy or download it again.")
         file.seek(0)
+        photo = _photo_orientation(file)
+        file.seek(0)
         try:
             # `enable_drefs` stays off (FFmpeg's default): a mov may not point at other files.
             container = av.open(_Nameless(file), mode="r", options={"format_whitelist": ",".join(FORMATS)})
@@ -238,7 +273,32 @@ def open_media(path: Path) -> Iterator[MediaReader]:
                 f"only in part. {ACCEPTED}"
             ) from None
         with container:
-            yield MediaReader(container)
+            yield MediaReader(container, photo)
+
+
+def _photo_orientation(file: BinaryIO) -> Orientation:
+    """What a photo's EXIF says; PyAV cannot read it off frames that carry it."""
+    try:
+        with warnings.catch_warnings(action="ignore"), PIL.Image.open(file) as photo:
+            return EXIF_ORIENTATIONS.get(photo.getexif().get(ExifTags.Base.Orientation, 1), UPRIGHT)
+    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError):
+        return UPRIGHT  # not a photo, or one whose EXIF is damaged: what matters is whether it decodes
+
+
+def _display_orientation(frame: av.VideoFrame) -> Orientation:
+    """What a video's display matrix says.
+
+    Read from the display matrix, nine fixed-point numbers of which the first two rows carry
+    a column (a, b) and (c, d): x' = ax + cy, y' = bx + dy, with y downwards.
+    """
+    data = frame.side_data.get(av.sidedata.sidedata.Type.DISPLAYMATRIX)
+    if data is None:
+        return UPRIGHT
+    a, b, _, c, d, *_ = np.frombuffer(bytes(data), np.int32)[:9].tolist()
+    mirrored = a * d - b * c < 0
+    if mirrored:
+        a, b = -a, -b
+    return round(math.degrees(math.atan2(b, a)) / 90) % 4, mirrored
 
 
 def _picture_stream(container: av.container.InputContainer) -> av.VideoStream:

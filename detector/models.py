@@ -79,7 +79,7 @@ def load_card(model: str | Path | None = None) -> tuple[Card, Path]:
         return Card.model_validate_json(card_path.read_bytes()), weights
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
+        place = ".".join(map(str, first["loc"])) or "its top level"
         raise ModelError(f"Model card {card_path.name} is malformed at {place}: {first['msg']}.") from None
 
 
@@ -110,7 +110,10 @@ def load_model(model: str | Path | None = None) -> LoadedModel:
         network.load_state_dict(state)
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise ModelError(f"{weights.name} does not fit architecture {card.architecture}: {reason}") from None
+        raise ModelError(
+            f"{weights.name} does not fit architecture {card.architecture}: {reason}. "
+            "Only safetensors files are read; fetch or publish the model again."
+        ) from None
     network.eval()
     network.requires_grad_(False)
     return LoadedModel(card, network.to(memory_format=torch.channels_last))

@@ -29,7 +29,7 @@ class Interval:
 
 
 def sliding_median(times: Floats, values: Floats, window: float) -> Floats:
-    """Median of ``values`` within ``window`` seconds around each time.
+    """Median of ``values`` within ``window`` seconds around each time; of an even number, the lower.
 
     At least the nearest neighbour on either side is always taken in, however sparse the
     sampling, so that one frame alone never stands out.
@@ -40,7 +40,7 @@ def sliding_median(times: Floats, values: Floats, window: float) -> Floats:
     for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
         # As many on one side as on the other, except at the ends of the track.
         start, end = min(start, max(0, i - 1)), max(end, min(len(values), i + 2))
-        out[i] = np.median(values[start:end])
+        out[i] = np.sort(values[start:end])[(end - start - 1) // 2]
     return out
 
 
@@ -75,9 +75,9 @@ def merged(times: Floats, intervals: Sequence[Interval], gap: float) -> list[Int
 
 def find_intervals(times: Floats, smoothed: Floats, parameters: Parameters) -> list[Interval]:
     """Flagged intervals of one track, from smoothed probabilities."""
-    found = hysteresis(
-        times, smoothed, parameters.enter_threshold, parameters.exit_threshold, parameters.bridge_gap
-    )
+    # Frames that are themselves far apart are neighbours all the same.
+    most_gap = max(parameters.bridge_gap, 1.5 * float(np.median(np.diff(times)))) if len(times) > 1 else 0.0
+    found = hysteresis(times, smoothed, parameters.enter_threshold, parameters.exit_threshold, most_gap)
     found = merged(times, found, parameters.merge_gap)
     return [i for i in found if times[i.last] - times[i.first] >= parameters.minimum_duration - 1e-9]
 

@@ -43,6 +43,7 @@ class Survey:
         self.seen: list[Seen] = []
         self.times: list[Fraction] = []
         self.cuts: list[float] = []
+        self.discarded = 0
 
     @property
     def tracks(self) -> list[tracks.Track]:
@@ -77,7 +78,9 @@ class Survey:
         """
         self._score()
         kept = {s.track for s in self.seen if s.usable or s.face.width < self._least_width}
+        found = len(self.seen)
         self.seen = [s for s in self.seen if s.track in kept]
+        self.discarded = found - len(self.seen)
 
     def _score(self) -> None:
         logits = self._scorer.logits([crop for _, crop in self._waiting])

@@ -74,11 +74,15 @@ class Tracker:
     def __init__(self, bridge_gap: float) -> None:
         self._bridge_gap = bridge_gap
         self._live: list[Track] = []
+        self._previous = 0.0
         self.tracks: list[Track] = []
 
     def process_frame(self, time: float, image: Image, faces: Sequence[Face], is_cut: bool) -> list[int]:
         """Track numbers of ``faces``, in their order. ``is_cut`` ends every track first."""
-        self._live = [] if is_cut else [t for t in self._live if time - t.last <= self._bridge_gap + 1e-9]
+        # A face of the very last sampled frame is always followed, however sparse the sampling.
+        oldest = min(self._previous, time - self._bridge_gap - 1e-9)
+        self._live = [] if is_cut else [t for t in self._live if t.last >= oldest]
+        self._previous = time
         matched: dict[int, Track] = {}
         if self._live and faces:
             overlap = np.array([[_overlap(track.box, face.box) for track in self._live] for face in faces])

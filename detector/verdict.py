@@ -43,10 +43,11 @@ def decide(
                 f"No person could be judged in more than {_count(best, 'sampled frame')}; "
                 f"at least {parameters.minimum_usable_frames} are needed before silence means anything.",
             )
-    if usable < _LEAST_USABLE_SHARE * coverage.faces_found:
+    seen_in_all = coverage.faces_found + coverage.faces_discarded
+    if usable < _LEAST_USABLE_SHARE * seen_in_all:
         return (
             Verdict.INCONCLUSIVE,
-            f"Nothing was flagged, but most faces seen ({coverage.faces_unusable} of {coverage.faces_found}) "
+            f"Nothing was flagged, but most faces seen ({seen_in_all - usable} of {seen_in_all}) "
             f"are too small or too unsure to judge.",
         )
     what = "face was" if usable == 1 else "faces were"

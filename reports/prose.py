@@ -152,6 +152,11 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
         if coverage.faces_unusable
         else f"Unusable faces: none of {plural(coverage.faces_found, 'face')} found."
     )
+    if coverage.faces_discarded:
+        lines.append(
+            f"Taken for no faces: {plural(coverage.faces_discarded, 'sighting')}, large enough to judge, in "
+            "which the face detector was never sure."
+        )
     lines.append("Everything in the picture that is not a face.")
     return tuple(lines)
 

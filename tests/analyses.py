@@ -250,6 +250,7 @@ def build(
             frames_with_usable_face=1 if still else 440,
             faces_found=900 if persons else 0,
             faces_unusable=41 if persons else 0,
+            faces_discarded=3 if persons else 0,
             cuts=() if still else (duration * 0.31, duration * 0.66),
             not_examined=()
             if still

@@ -21,7 +21,7 @@ class EfficientNetLite0(Network):
 
     @property
     def cam_layer(self) -> nn.Module:
-        layer: nn.Module = self.backbone.bn2
+        layer: nn.Module = self.backbone.blocks[5]
         return layer
 
     def forward(self, crops: Tensor) -> Tensor:

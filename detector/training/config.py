@@ -48,7 +48,7 @@ def read_config(path: Path) -> Config:
     """Read a recipe; raises :class:`ParameterError` naming the key that is unknown or out of range."""
     try:
         return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ParameterError(f"{path}: cannot be read as TOML: {error}") from None
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())

@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import av
@@ -58,7 +59,8 @@ def harvest(data: Path, cache: Path) -> list[Sample]:
     cache.mkdir(parents=True, exist_ok=True)
     samples: list[Sample] = []
     jobs = [*sorted(data.glob("dfdc-train-*.zip")), data / "photos-real.zip", data / "videos"]
-    with ProcessPoolExecutor() as pool:
+    # Forked children of a process in which OpenCV has started threads would wait for them for ever.
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         for part in pool.map(_cached, jobs, [cache] * len(jobs)):
             samples += part
     return samples

@@ -119,7 +119,7 @@ class TestAnalyze:
         out = capsys.readouterr()
         assert out.out == ""
         (line,) = out.err.splitlines()
-        assert line.startswith("reelproof: ")
+        assert line.startswith("reelproof: ") and name in line
         assert line.endswith(".")
 
     def test_a_name_that_is_not_utf_8(

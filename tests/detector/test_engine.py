@@ -74,7 +74,7 @@ class TestNothingToJudge:
         path = write_clip(tmp_path / "far.mp4", [room(portrait, side=64)] * 50, options={"crf": "10"})
         analysis = analyze(path, model=model)
         assert analysis.verdict is Verdict.INCONCLUSIVE
-        assert "wide enough" in analysis.reason and "48 pixels" in analysis.reason
+        assert "to judge" in analysis.reason and "48 pixels" in analysis.reason
         assert analysis.probability is None and analysis.segments == ()
         (person,) = analysis.persons
         assert person.probability is None and person.usable_frames == 0 and len(person.scores) >= 12
@@ -83,7 +83,9 @@ class TestNothingToJudge:
             assert not score.usable
             assert (score.logit, score.probability, score.smoothed) == (None, None, None)
         assert analysis.coverage.faces_unusable == analysis.coverage.faces_found == len(person.scores)
-        assert {span.reason for span in analysis.coverage.not_examined} >= {"faces too small to judge"}
+        assert {span.reason for span in analysis.coverage.not_examined} >= {
+            "faces too small or too unsure to judge"
+        }
 
     def test_the_same_face_is_judged_when_smaller_ones_are_asked_for(
         self, tmp_path: Path, model: LoadedModel, portrait: np.ndarray
@@ -208,7 +210,8 @@ class TestOneTalkingFace:
             assert (peak.time, peak.box, peak.probability) == (score.time, score.box, score.probability)
             assert peak.check.area == pytest.approx(0.15, abs=0.001)
             assert peak.check.probability == pytest.approx(peak.probability, abs=0.02)
-        assert max(peak.heat for peak in segment.peaks) == pytest.approx(1.0), "one scale, its top in use"
+        # One scale, its top in use, unless nothing in any of these faces speaks for manipulation.
+        assert max(peak.heat for peak in segment.peaks) in {0.0, 1.0}
 
     def test_pictures_show_the_frame_of_the_pts(self, flagged: tuple[Analysis, Path], talking: Path) -> None:
         analysis, folder = flagged
@@ -323,10 +326,10 @@ class TestProgress:
         )
         fractions = [done for _, done in told]
         assert fractions == sorted(fractions)
-        assert fractions[0] == 0.0 and told[-1] == ("done", 1.0)
+        assert fractions[0] == 0.0 and told[-1][1] == 1.0
         assert len(set(fractions)) > 10
         stages = list(dict.fromkeys(stage for stage, _ in told))
-        assert stages == ["reading", "finding and scoring faces", "explaining", "done"]
+        assert stages == ["reading", "finding and scoring faces", "explaining", "finishing"]
 
     @pytest.mark.parametrize("stage", ["reading", "finding and scoring faces", "explaining"])
     def test_what_it_raises_ends_the_analysis(self, talking: Path, model: LoadedModel, stage: str) -> None:
@@ -379,10 +382,9 @@ class TestRefusals:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         analysis = analyze(path, model=model)
         assert analysis.media.duration < 2.9
-        assert analysis.media.frames_undecodable or any(
-            span.reason not in {"no face found", "faces too small to judge"}
-            for span in analysis.coverage.not_examined
-        )
+        last = analysis.coverage.not_examined[-1]
+        assert last.reason == "the file breaks off here"
+        assert (last.start, last.end) == pytest.approx((analysis.media.duration, 3.0), abs=0.05)
 
 
 class TestTheSample:
@@ -425,6 +427,8 @@ class TestTheSample:
             for peak in segment.peaks:
                 for name in (peak.frame, peak.overlay):
                     assert name and cv2.imread(str(analysed_sample.folder / name)).shape == (720, 1280, 3)
+        heats = [peak.heat for segment in analysed_sample.analysis.segments for peak in segment.peaks]
+        assert max(heats) == 1.0, "one scale over the whole analysis, its top in use"
 
     def test_progress(self, analysed_sample: Analysed) -> None:
         fractions = [done for _, done in analysed_sample.progress]

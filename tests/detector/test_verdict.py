@@ -18,6 +18,7 @@ def coverage(**changed: Any) -> Coverage:
         "frames_with_usable_face": 80,
         "faces_found": 80,
         "faces_unusable": 0,
+        "faces_discarded": 0,
         "cuts": (),
         "not_examined": (),
     }
@@ -43,14 +44,14 @@ def segment(who: str = "A", start: float = 2.0, end: float = 4.5) -> Segment:
 def test_a_segment_makes_it_manipulated() -> None:
     verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person()], [segment()])
     assert verdict is Verdict.MANIPULATED
-    assert "Person A" in reason and "1 segment " in reason and "2.5 seconds" in reason
+    assert "Person A" in reason and "1 segment " in reason
 
 
 def test_several_persons_are_named_once_each_in_order() -> None:
     found = [segment("B", 0, 1), segment("A", 2, 3), segment("B", 5, 6)]
     verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person("A"), person("B")], found)
     assert verdict is Verdict.MANIPULATED
-    assert "Persons A, B" in reason and "3 segments" in reason and "3.0 seconds" in reason
+    assert "Persons A, B" in reason and "3 segments" in reason
 
 
 def test_a_flagged_photo() -> None:

@@ -1,0 +1,81 @@
+"""Recipes: the shipped one reads, and what is wrong in another is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from detector.errors import ParameterError
+from detector.models import DEFAULT
+from detector.training.config import SHIPPED, Config, read_config
+
+
+def refusal(path: Path, text: str) -> str:
+    path.write_text(text)
+    with pytest.raises(ParameterError) as refused:
+        read_config(path)
+    message = str(refused.value)
+    assert str(path) in message and "\n" not in message
+    return message
+
+
+def test_the_shipped_recipe() -> None:
+    config = read_config(SHIPPED)
+    assert config.name == DEFAULT
+    assert sum(share for _, share in config.mix) == pytest.approx(1)
+    with pytest.raises(ValidationError, match="frozen"):
+        config.batch = 1  # type: ignore[misc]
+
+
+def test_the_published_model_is_of_that_recipes_input(model: object) -> None:
+    from detector.models import LoadedModel
+
+    assert isinstance(model, LoadedModel)
+    config = read_config(SHIPPED)
+    assert (model.card.input.size, model.card.input.mean) == (config.size, config.mean)
+    assert (model.card.input.std, model.card.architecture) == (config.std, config.architecture)
+
+
+@pytest.mark.parametrize("key", list(Config.model_fields))
+def test_every_key_is_needed(tmp_path: Path, key: str) -> None:
+    lines = SHIPPED.read_text().splitlines()
+    kept = [line for line in lines if not line.startswith(f"{key} =")]
+    if key == "mix":
+        kept = kept[: kept.index(next(line for line in kept if line.startswith("[mix]")))]
+    assert kept != lines
+    assert key in refusal(tmp_path / "recipe.toml", "\n".join(kept))
+
+
+def test_an_unknown_key_is_named(tmp_path: Path) -> None:
+    text = SHIPPED.read_text()
+    assert "learning_rat:" in refusal(tmp_path / "a.toml", f"learning_rat = 1\n{text}")
+    assert "mix.dfdc_reel" in refusal(tmp_path / "b.toml", f"{text}\ndfdc_reel = 0.1\n")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("batch", "0"), ("size", "16"), ("name", '"Two Words"'), ("average_decay", "1.0"), ("samples", '"all"')],
+)
+def test_what_is_out_of_range_is_named(tmp_path: Path, key: str, value: str) -> None:
+    lines = [
+        f"{key} = {value}" if line.startswith(f"{key} =") else line
+        for line in SHIPPED.read_text().splitlines()
+    ]
+    assert f"{key}:" in refusal(tmp_path / "recipe.toml", "\n".join(lines))
+
+
+def test_no_toml_at_all(tmp_path: Path) -> None:
+    refusal(tmp_path / "recipe.toml", "batch: 48")
+
+
+def test_missing(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r"gone\.toml"):
+        read_config(tmp_path / "gone.toml")
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_bytes(b"name = '\xff\xfe'")
+    with pytest.raises(ParameterError, match=r"recipe\.toml"):
+        read_config(tmp_path / "recipe.toml")

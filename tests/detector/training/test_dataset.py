@@ -1,0 +1,124 @@
+"""One training example: by its number alone, framed, labelled, the same steps for both classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from made_faces import encoded, samples
+
+from detector.faces import Square, cut
+from detector.training.config import MixConfig
+from detector.training.dataset import Examples, normalised, stacked
+from detector.training.harvest import Sample
+
+KINDS = tuple(MixConfig.model_fields)
+EVEN = MixConfig(**dict.fromkeys(KINDS, 1 / 6))
+SIZE = 64
+
+
+def only(kind: str) -> MixConfig:
+    return MixConfig(**{name: float(name == kind) for name in KINDS})
+
+
+def examples(mix: MixConfig = EVEN, seed: int = 1, first: int = 0, last: int = 40) -> Examples:
+    return Examples(samples(), mix, SIZE, seed, first, last)
+
+
+def test_shape_and_kind() -> None:
+    made = examples()
+    assert len(made) == 40
+    for index in range(40):
+        crop, label = made[index]
+        assert crop.shape == (3, SIZE, SIZE) and crop.dtype == torch.uint8
+        assert label in {0.0, 1.0}
+
+
+def test_by_number_alone() -> None:
+    """Twice the same, in any order, and after a resumption what it would have been."""
+    whole = examples()
+    forward = [whole[i] for i in range(40)]
+    for i in reversed(range(40)):
+        assert torch.equal(whole[i][0], forward[i][0]) and whole[i][1] == forward[i][1]
+    resumed = examples(first=25)
+    assert len(resumed) == 15
+    for i in range(15):
+        assert torch.equal(resumed[i][0], forward[25 + i][0])
+    assert not torch.equal(examples(seed=2)[0][0], forward[0][0])
+    assert len({crop.numpy().tobytes() for crop, _ in forward}) == 40
+
+
+@pytest.mark.parametrize(
+    ("kind", "label"),
+    [
+        ("dfdc_real", 0.0),
+        ("dfdc_fake", 1.0),
+        ("dfdc_self_blend", 1.0),
+        ("other_real", 0.0),
+        ("other_self_blend", 1.0),
+        ("other_swap", 1.0),
+    ],
+)
+def test_labels_by_kind(kind: str, label: float) -> None:
+    made = examples(only(kind), last=12)
+    assert {made[i][1] for i in range(12)} == {label}
+
+
+def test_the_mix_is_kept() -> None:
+    mix = MixConfig(
+        dfdc_real=0.5, dfdc_fake=0.5, dfdc_self_blend=0, other_real=0, other_self_blend=0, other_swap=0
+    )
+    made = examples(mix, last=200)
+    assert np.mean([made[i][1] for i in range(200)]) == pytest.approx(0.5, abs=0.12)
+
+
+def test_shares_that_do_not_add_up() -> None:
+    with pytest.raises(ValueError, match=r"0\.5"):
+        examples(MixConfig(**{**dict.fromkeys(KINDS, 0.0), "dfdc_real": 0.5}))
+
+
+def test_real_crops_without_landmarks_are_not_blended() -> None:
+    pool = [s for s in samples() if s.framed]
+    bare = [Sample(s.data, s.label, s.group, None, True) for s in pool[:2]]
+    made = Examples([*bare, pool[2]], only("dfdc_self_blend"), SIZE, 1, 0, 10)
+    assert {made[i][1] for i in range(10)} == {1.0}
+
+
+def test_framing_stays_near_the_middle() -> None:
+    """A face with a margin is cut to its framing: the margin, painted red, hardly shows."""
+    wide = np.zeros((102, 102, 3), np.uint8)
+    wide[...] = (250, 10, 10)
+    wide[19:83, 19:83] = (10, 250, 10)
+    sample = Sample(encoded(wide), 0, "g", None, framed=False)
+    made = Examples([sample], only("other_real"), SIZE, 3, 0, 40)
+    green = [float((c[1].float() > c[0].float()).float().mean()) for c, _ in (made[i] for i in range(40))]
+    assert np.median(green) > 0.9
+    middle = [c[:, 16:48, 16:48] for c, _ in (made[i] for i in range(40))]
+    assert all((m[1].float() >= m[0].float() - 3).float().mean() > 0.97 for m in middle)
+
+
+def test_half_are_mirrored() -> None:
+    left = np.zeros((64, 64, 3), np.uint8)
+    left[:, :32] = 255
+    made = Examples([Sample(encoded(left), 0, "g", None, True)], only("dfdc_real"), SIZE, 3, 0, 60)
+    lit = [
+        bool(c[:, :, :20].float().mean() > c[:, :, 44:].float().mean())
+        for c, _ in (made[i] for i in range(60))
+    ]
+    assert 15 <= sum(lit) <= 45
+
+
+def test_normalised_as_the_scorer_does() -> None:
+    from detector.models import load_model
+    from detector.scoring import Scorer
+
+    crops = [np.random.default_rng(i).integers(0, 255, (64, 64, 3), np.uint8) for i in range(3)]
+    scorer = Scorer(load_model(), torch.device("cpu"))
+    given = normalised(torch.from_numpy(stacked(crops)), scorer.card.input.mean, scorer.card.input.std)
+    assert torch.allclose(given, scorer.tensor(crops), atol=1e-6)
+
+
+def test_stacked() -> None:
+    crop = cut(np.full((64, 64, 3), (1, 2, 3), np.uint8), Square(32, 32, 64, 0), 32)
+    assert stacked([crop, crop]).shape == (2, 3, 32, 32)
+    assert stacked([crop])[0, :, 5, 5].tolist() == [1, 2, 3]

@@ -1,0 +1,135 @@
+"""Reading the archives: every row a sample, labels and groups as given, landmarks where they lie."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import write_clip
+from made_faces import crop, encoded, write_archive
+
+from detector.faces import FaceDetector, Square, cut, framing
+from detector.training.harvest import MARGIN, Sample, decode, dfdc_samples, read_csv
+
+ROOT = Path(__file__).resolve().parents[3]
+
+GATHER = """
+import pickle, sys
+from pathlib import Path
+import numpy as np
+from detector.faces import FaceDetector
+from detector.models import load_model
+from detector.scoring import Scorer
+from detector.training.harvest import harvest
+if sys.argv[3] == "after an analysis":
+    FaceDetector()(np.random.default_rng(0).integers(0, 255, (720, 1280, 3), np.uint8))
+    Scorer(load_model()).logits([np.zeros((128, 128, 3), np.uint8)] * 8)
+with open(sys.argv[4], "wb") as file:
+    pickle.dump(harvest(Path(sys.argv[1]), Path(sys.argv[2])), file)
+"""
+
+
+def gathered(data: Path, cache: Path, how: str = "") -> list[Sample]:
+    """What `harvest` gives, in a process of its own with an end to its patience."""
+    result = cache.with_suffix(".result")
+    command = [sys.executable, "-c", GATHER, str(data), str(cache), how, str(result)]
+    with subprocess.Popen(command, cwd=ROOT, start_new_session=True) as process:
+        try:
+            assert process.wait(timeout=60) == 0
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    with result.open("rb") as file:
+        return pickle.load(file)
+
+
+def test_rows_become_samples(tmp_path: Path) -> None:
+    write_archive(tmp_path / "dfdc-val.zip", 3)
+    found = dfdc_samples(tmp_path / "dfdc-val.zip")
+    assert [(s.label, s.group) for s in found] == [
+        (0, "source-0"), (1, "source-0"), (0, "source-1"), (1, "source-1"), (0, "source-2"), (1, "source-2")
+    ]  # fmt: skip
+    assert all(s.framed and s.landmarks is None for s in found)
+    with zipfile.ZipFile(tmp_path / "dfdc-val.zip") as archive:
+        assert found[1].data == archive.read("fake-0.jpg")
+
+
+def test_colours_are_red_green_blue() -> None:
+    picture = crop(3, False)
+    assert np.array_equal(decode(encoded(picture)), picture)
+
+
+def test_landmarks_of_real_crops_only(tmp_path: Path, astronaut: np.ndarray) -> None:
+    """In pixels of the crop itself, though it is found with a border around it."""
+    (face,) = FaceDetector()(astronaut)
+    square = framing(face)
+    inside = cut(astronaut, square, 128)
+    with zipfile.ZipFile(tmp_path / "dfdc-x.zip", "w") as archive:
+        archive.writestr("a.png", encoded(inside))
+        archive.writestr("b.png", encoded(inside))
+    (tmp_path / "dfdc-x.csv").write_text("file,label,source\na.png,real,s1\nb.png,fake,s1\n")
+    real, fake = dfdc_samples(tmp_path / "dfdc-x.zip", landmarks=True)
+    assert fake.landmarks is None and real.landmarks is not None
+    expected = np.c_[face.landmarks, np.ones(5)] @ square.matrix(128).T
+    assert np.abs(real.landmarks - expected).max() < 6
+
+
+@pytest.fixture
+def folder(tmp_path: Path, astronaut: np.ndarray) -> Path:
+    """A data folder of one photo, one clip to train on and two that are not for training, no DFDC."""
+    data = tmp_path / "data"
+    (data / "videos").mkdir(parents=True)
+    tight = np.ascontiguousarray(astronaut[40:240, 130:330])
+    with zipfile.ZipFile(data / "photos-real.zip", "w") as archive:
+        archive.writestr("lfw/", b"")
+        archive.writestr("lfw/eileen.jpg", encoded(tight, ".jpg"))
+    for name in ("train-me.mp4", "develop.mp4", "fake.mp4"):
+        write_clip(data / "videos" / name, [tight] * 3)
+    (data / "videos" / "labels.csv").write_text(
+        "file,label,role,generator\ntrain-me.mp4,real,train,\ndevelop.mp4,real,develop,\nfake.mp4,fake,train,x\n"
+    )
+    return data
+
+
+def test_faces_from_photos_and_clips(folder: Path, tmp_path: Path) -> None:
+    """With a margin, the landmarks in the crop; nothing of role develop, nothing manipulated."""
+    found = gathered(folder, tmp_path / "cache")
+    assert {s.group for s in found} == {"lfw/eileen.jpg", "train-me.mp4"}
+    assert len(found) == 4
+    for sample in found:
+        assert (sample.label, sample.framed) == (0, False)
+        picture = decode(sample.data)
+        side = picture.shape[0]
+        assert picture.shape == (side, side, 3) and sample.landmarks is not None
+        # Without its margin this is the framing the network sees: the eyes where they belong.
+        inner = cut(picture, Square(side / 2, side / 2, side / MARGIN, 0), 128)
+        (face,) = FaceDetector(0.3)(cv2.copyMakeBorder(inner, 64, 64, 64, 64, cv2.BORDER_REPLICATE))
+        from_margin = (sample.landmarks - side / 2) * (128 * MARGIN / side) + 64
+        assert np.abs(face.landmarks - 64 - from_margin).max() < 8
+
+
+def test_the_second_time_comes_from_the_cache(folder: Path, tmp_path: Path) -> None:
+    first = gathered(folder, tmp_path / "cache")
+    for path in folder.rglob("*.mp4"):
+        path.unlink()
+    second = gathered(folder, tmp_path / "cache")
+    assert [s.data for s in second] == [s.data for s in first]
+
+
+def test_in_a_process_that_has_analysed_before(folder: Path, tmp_path: Path) -> None:
+    """The threads of OpenCV and torch do not survive a fork: workers begun by one would wait for ever."""
+    assert len(gathered(folder, tmp_path / "cache", "after an analysis")) == 4
+
+
+def test_csv(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('file,label\n"x, y.jpg",real\n')
+    assert read_csv(tmp_path / "a.csv") == [{"file": "x, y.jpg", "label": "real"}]
