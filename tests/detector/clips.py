@@ -7,11 +7,14 @@ picture that moves, so that neighbouring frames never look alike.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+
+from detector.analysis import Analysis
 
 BITS = 10
 WIDTH, HEIGHT = 160, 96
@@ -129,3 +132,13 @@ def packets(path: Path) -> list[tuple[int, int, bool]]:
 def box(data: bytes, name: bytes) -> int:
     """Offset of the contents of the first mp4 box ``name``."""
     return data.index(name) + len(name)
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """One finished analysis, where its pictures lie, and the progress it reported."""
+
+    path: Path
+    folder: Path
+    analysis: Analysis
+    progress: tuple[tuple[str, float], ...]

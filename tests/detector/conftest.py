@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from clips import Analysed
 from hypothesis import settings
 
-from detector.analysis import Analysis
 from detector.models import LoadedModel, load_model
 from detector.scoring import Scorer
 
 # The machine may be busy, and a failure must be there for the next person too.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
-
-
-@dataclass(frozen=True)
-class Analysed:
-    """One finished analysis, where its pictures lie, and the progress it reported."""
-
-    path: Path
-    folder: Path
-    analysis: Analysis
-    progress: tuple[tuple[str, float], ...]
 
 
 @pytest.fixture(scope="session")

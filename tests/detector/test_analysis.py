@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from conftest import Analysed
+from clips import Analysed
 from pydantic import ValidationError
 
 from detector import Analysis, Parameters, Verdict

@@ -12,8 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from clips import packets, write_clip
-from conftest import Analysed
+from clips import Analysed, packets, write_clip
 
 import detector
 from detector import Analysis, Parameters, Verdict, analyze

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Analysed
+from clips import Analysed
 from hypothesis import given
 from hypothesis import strategies as st
 
