@@ -32,6 +32,8 @@ DOMAIN = (
 )
 LIMITS = (
     "Methods unlike those it was trained and measured on may go unseen.",
+    "Reenactment that keeps the identity (Face2Face) is seen far less surely than face swaps, and where it "
+    "fills only part of a clip it was missed in every clip measured.",
     "Wholly synthetic faces (generated photographs of people who do not exist) were not measured.",
     "Sound, lip-sync to altered sound, and anything outside the face are not examined.",
     "Actors recur across the data set's videos, so its test figures flatter the model a little.",
