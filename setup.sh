@@ -18,6 +18,7 @@ need_command() { # PACKAGE, COMMAND
 
 if [ "${1:-}" = browser ]; then
     need_command chromium chromium
+    need_library libatomic1 libatomic.so.1 # of Playwright's driver
 else
     need_library libpango-1.0-0 libpango-1.0.so.0
     need_library libpangoft2-1.0-0 libpangoft2-1.0.so.0

@@ -51,6 +51,7 @@ def decide(
             f"are too small or too unsure to judge.",
         )
     what = "face was" if usable == 1 else "faces were"
+    outcome = "it did not reach" if image and usable == 1 else "none reached"
     seen = (
         f"{usable} usable {what} judged"
         if image
@@ -59,7 +60,7 @@ def decide(
             f"in {_count(coverage.frames_with_usable_face, 'sampled frame')}"
         )
     )
-    return Verdict.NOT_FOUND, f"{seen}; none reached the threshold for a finding."
+    return Verdict.NOT_FOUND, f"{seen}; {outcome} the threshold for a finding."
 
 
 def _count(number: int, noun: str) -> str:
