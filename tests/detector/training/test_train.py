@@ -123,10 +123,11 @@ def test_train_resume_and_publish(archives: Path, tmp_path: Path) -> None:
     crops = normalised(torch.from_numpy(stacked(pictures)), card.input.mean, card.input.std)
     state = torch.load(checkpoint, weights_only=True)
     network = create(card.architecture).eval()
-    network.load_state_dict(state["average"])
+    halved = {name: value.half().float() for name, value in state["average"].items() if value.dim()}
+    network.load_state_dict({**state["average"], **halved})
     with torch.inference_mode():
         kept, shipped = network(crops), loaded.network(crops)
-    assert torch.allclose(kept, shipped, rtol=0.02, atol=0.15), "half precision is all that was lost"
+    assert torch.allclose(kept, shipped, atol=1e-3), "half precision is all that was lost"
     assert (shipped[1::2] > shipped[::2].max()).all()
 
 
