@@ -98,7 +98,7 @@ class MediaReader:
 
     @property
     def expected_duration(self) -> float:
-        """Seconds the container claims, for progress only; 0 if it claims nothing."""
+        """Seconds the container claims; 0 if it claims nothing."""
         if self._stream.duration:
             return float(self._stream.duration * self.time_base)
         return (self._container.duration or 0) / av.time_base
