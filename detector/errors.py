@@ -19,7 +19,3 @@ class ModelError(ReelproofError):
 
 class ParameterError(ReelproofError):
     """A setting is outside the range in which it means anything."""
-
-
-class Cancelled(ReelproofError):
-    """The caller's progress callback asked the analysis to stop."""

@@ -17,6 +17,14 @@ def choose_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def normalised(batch: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> torch.Tensor:
+    """uint8 (n, 3, h, w) to float32 in the network's own range, channels last, on the same device."""
+    shape = (1, 3, 1, 1)
+    centre = torch.tensor(mean, device=batch.device).view(shape)
+    spread = torch.tensor(std, device=batch.device).view(shape)
+    return ((batch.float() / 255 - centre) / spread).contiguous(memory_format=torch.channels_last)
+
+
 class Scorer:
     """A loaded model on the fastest device present; preprocessing comes from its card."""
 
@@ -24,9 +32,6 @@ class Scorer:
         self.device = device or choose_device()
         self.card = model.card
         self.network = model.network.to(self.device)
-        shape = (1, 3, 1, 1)
-        self._mean = torch.tensor(self.card.input.mean, device=self.device).view(shape)
-        self._std = torch.tensor(self.card.input.std, device=self.device).view(shape)
 
     @property
     def device_name(self) -> str:
@@ -37,9 +42,7 @@ class Scorer:
     def tensor(self, crops: Sequence[Image]) -> torch.Tensor:
         """Crops (size, size, 3) as the network wants them: (n, 3, size, size), normalised."""
         stacked = torch.from_numpy(np.stack(crops)).to(self.device).permute(0, 3, 1, 2)
-        return ((stacked.float() / 255 - self._mean) / self._std).contiguous(
-            memory_format=torch.channels_last
-        )
+        return normalised(stacked, self.card.input.mean, self.card.input.std)
 
     def logits(self, crops: Sequence[Image]) -> NDArray[np.float64]:
         """One logit a crop; an empty sequence gives an empty array."""

@@ -84,14 +84,6 @@ def _jittered(image: Image, framed: bool, rng: np.random.Generator) -> Square:
     return Square(float(x), float(y), side * float(rng.uniform(0.87, 1.04)), float(rng.uniform(-8, 8)))
 
 
-def normalised(batch: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> torch.Tensor:
-    """uint8 (n, 3, h, w) to float32 in the network's own range, channels last."""
-    shape = (1, 3, 1, 1)
-    batch = batch.float().div_(255)
-    batch = (batch - torch.tensor(mean).view(shape)) / torch.tensor(std).view(shape)
-    return batch.contiguous(memory_format=torch.channels_last)
-
-
 def stacked(crops: list[Image]) -> NDArray[np.uint8]:
     """Crops (h, w, 3) to one array (n, 3, h, w)."""
     return np.stack(crops).transpose(0, 3, 1, 2)

@@ -16,8 +16,9 @@ from torch.utils.data import DataLoader
 from detector.faces import Square, cut
 from detector.networks import Network, create
 from detector.networks.efficientnet_lite0 import EfficientNetLite0
+from detector.scoring import normalised
 from detector.training.config import Config
-from detector.training.dataset import Examples, normalised, stacked
+from detector.training.dataset import Examples, stacked
 from detector.training.harvest import Sample, decode, dfdc_samples, harvest
 
 

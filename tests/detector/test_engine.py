@@ -17,7 +17,7 @@ from clips import Analysed, packets, write_clip
 import detector
 from detector import Analysis, Parameters, Verdict, analyze
 from detector.analysis import MediaKind
-from detector.errors import Cancelled, MediaError, ModelError
+from detector.errors import MediaError, ModelError
 from detector.media import open_media
 from detector.models import LoadedModel
 from detector.sample import MANIPULATED
@@ -334,9 +334,9 @@ class TestProgress:
     def test_what_it_raises_ends_the_analysis(self, talking: Path, model: LoadedModel, stage: str) -> None:
         def stop(now: str, done: float) -> None:
             if now == stage:
-                raise Cancelled("stopped")
+                raise InterruptedError("stopped")
 
-        with pytest.raises(Cancelled, match="stopped"):
+        with pytest.raises(InterruptedError, match="stopped"):
             analyze(talking, model=model, progress=stop, parameters=Parameters(**ALL_FLAGGED))
 
 

@@ -8,8 +8,9 @@ import torch
 from made_faces import encoded, samples
 
 from detector.faces import Square, cut
+from detector.scoring import normalised
 from detector.training.config import MixConfig
-from detector.training.dataset import Examples, normalised, stacked
+from detector.training.dataset import Examples, stacked
 from detector.training.harvest import Sample
 
 KINDS = tuple(MixConfig.model_fields)

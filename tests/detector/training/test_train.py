@@ -16,9 +16,10 @@ from torch import nn
 
 from detector.models import load_model
 from detector.networks import create
+from detector.scoring import normalised
 from detector.training.config import SHIPPED as RECIPE
 from detector.training.config import Config, read_config
-from detector.training.dataset import normalised, stacked
+from detector.training.dataset import stacked
 from detector.training.publish import publish
 from detector.training.train import scored
 
