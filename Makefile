@@ -3,10 +3,12 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
+CONFIG ?= detector/training/configs/reelproof.toml
+MODEL ?= reelproof
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup run test test-slow lint train evaluate bench schema
+.PHONY: setup run test test-slow lint train evaluate leaderboard bench schema
 
 setup: $(READY)
 
@@ -34,10 +36,14 @@ lint: $(READY)
 	$(BIN)/mypy
 
 train: $(READY)
-	$(BIN)/python -m detector train --data $(DATA)
+	$(BIN)/python -m detector train $(CONFIG) --data $(DATA)
 
 evaluate: $(READY)
-	$(BIN)/python -m detector evaluate --data $(DATA) --update-card
+	$(BIN)/python -m detector calibrate $(MODEL) $(DATA)
+	$(BIN)/python -m detector evaluate $(MODEL) $(DATA) --out out/evaluation-$(MODEL) --update-card
+
+leaderboard: $(READY)
+	$(BIN)/python -m detector leaderboard --data $(DATA)
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench

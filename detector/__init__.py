@@ -6,21 +6,29 @@ analysis = analyze("clip.mp4")
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from detector.analysis import Analysis, Parameters, Verdict
-
 if TYPE_CHECKING:
+    from detector.analysis import Analysis as Analysis
+    from detector.analysis import Parameters as Parameters
+    from detector.analysis import Verdict as Verdict
     from detector.engine import analyze as analyze
 
 __version__ = "0.1.0"
 __all__ = ["Analysis", "Parameters", "Verdict", "analyze"]
 
+# Torch takes a second to import, which the web process and `--help` never need; and
+# `setup-check` must run where nothing of it is installed.
+_WHERE = {
+    "analyze": "detector.engine",
+    "Analysis": "detector.analysis",
+    "Parameters": "detector.analysis",
+    "Verdict": "detector.analysis",
+}
+
 
 def __getattr__(name: str) -> object:
-    # Torch takes a second to import; the web process and `--help` never need it.
-    if name == "analyze":
-        from detector.engine import analyze
-
-        return analyze
-    raise AttributeError(name)
+    if name not in _WHERE:
+        raise AttributeError(name)
+    return getattr(import_module(_WHERE[name]), name)

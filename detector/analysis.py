@@ -74,7 +74,9 @@ class Score(Value):
     pts: int
     track: int = Field(ge=0, description="which of the machine's tracks this face belongs to")
     box: Box
-    usable: bool = Field(description="false: too small or too unsure to judge; then the rest is null")
+    usable: bool = Field(
+        description="false: too small, too unclear or too unsure to judge; then the rest is null"
+    )
     logit: float | None = None
     probability: Probability | None = Field(default=None, description="calibrated, this frame alone")
     smoothed: Probability | None = Field(
@@ -91,7 +93,8 @@ class Person(Value):
     tracks: tuple[int, ...]
     usable_frames: int = Field(ge=0)
     probability: Probability | None = Field(
-        description="of the strongest segment or else of all usable frames; null if none was usable"
+        description="calibrated for exhibits, of the strongest segment or else of all usable frames; "
+        "null if none was usable"
     )
     scores: tuple[Score, ...]
 
@@ -131,7 +134,7 @@ class Segment(Value):
     person: str
     start: Seconds
     end: Seconds = Field(description="equal to start in a still image")
-    confidence: Probability = Field(description="calibrated, of the mean logit of its own frames")
+    confidence: Probability = Field(description="calibrated for segments, of the mean logit of its frames")
     frames: int = Field(gt=0, description="sampled frames scored inside")
     peaks: tuple[Peak, ...] = Field(max_length=3)
 
@@ -159,6 +162,13 @@ class Coverage(Value):
     not_examined: tuple[Span, ...]
 
 
+class Platt(Value):
+    """A probability out of a mean logit (Platt, 1999): sigmoid of ``scale`` times it plus ``offset``."""
+
+    scale: float = Field(gt=0)
+    offset: float
+
+
 class Model(Value):
     """Which network judged, and how well it was measured to judge."""
 
@@ -166,7 +176,13 @@ class Model(Value):
     title: str
     architecture: str
     sha256: Sha256
-    temperature: float = Field(gt=0)
+    temperature: float = Field(gt=0, description="logits of single frames are divided by this")
+    segment: Platt | None = Field(
+        default=None, description="of the mean logit of a segment; null: as for single frames"
+    )
+    exhibit: Platt | None = Field(
+        default=None, description="of the highest mean logit of a person or segment; null likewise"
+    )
     figures: dict[str, float] = Field(description="measured figures from the model card, by name")
     domain: str = Field(description="what it was validated on, in words")
     limits: tuple[str, ...]
@@ -185,6 +201,15 @@ class Parameters(Value):
     )
     minimum_confidence: float = Field(
         default=0.7, ge=0, lt=1, description="least CenterFace confidence of a face that is judged"
+    )
+    minimum_contrast: float = Field(
+        default=5.0, ge=0, description="least standard deviation of a judged crop's grey levels, of 255"
+    )
+    minimum_sharpness: float = Field(
+        default=0.028, ge=0, description="least fine detail of a judged crop, as a share of its contrast"
+    )
+    maximum_sharpness: float = Field(
+        default=0.25, ge=0, description="most fine detail of a judged crop, likewise; above it is noise"
     )
     median_window: float = Field(default=0.9, ge=0, description="sliding median, seconds")
     enter_threshold: float = Field(

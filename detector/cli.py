@@ -69,22 +69,51 @@ def _parser() -> argparse.ArgumentParser:
     schema = commands.add_parser("schema", help="print the JSON schema of analysis.json")
     schema.set_defaults(run=_schema)
 
+    setup_check = commands.add_parser("setup-check", help="say what is missing on this machine")
+    setup_check.set_defaults(run=_setup_check)
+
     train = commands.add_parser("train", help="train a recipe and publish the model")
     train.add_argument(
         "config", type=Path, nargs="?", metavar="CONFIG", help="TOML recipe (default: the shipped)"
     )
     train.add_argument("--data", type=Path, required=True, metavar="DIR")
     train.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="checkpoints and caches")
+    train.add_argument(
+        "--failures", type=Path, metavar="FILE", help="an evaluation's failures.json, to fine-tune on"
+    )
     train.set_defaults(run=_train)
 
-    evaluate = commands.add_parser("evaluate", help="measure a model: crops, clips, segments")
-    evaluate.add_argument("--data", type=Path, required=True, metavar="DIR")
-    evaluate.add_argument("--model", metavar="NAME|FILE")
-    evaluate.add_argument("--out", type=Path, default=Path("out/evaluation"), metavar="DIR")
+    calibrate = commands.add_parser("calibrate", help="fit how sure segments and exhibits are")
+    calibrate.add_argument("model", metavar="MODEL", help="a model in models/, or the path of one")
+    calibrate.add_argument("data", type=Path, metavar="DATA", help="research folder")
+    calibrate.add_argument(
+        "--out", type=Path, default=Path("out"), metavar="DIR", help="where faces are kept"
+    )
+    calibrate.set_defaults(run=_calibrate)
+
+    evaluate = commands.add_parser("evaluate", help="measure a model: crops, clips, segments, heatmaps")
+    evaluate.add_argument("model", metavar="MODEL", help="a model in models/, or the path of one")
+    evaluate.add_argument(
+        "data",
+        type=Path,
+        metavar="DATA",
+        help="research folder, folder with real and fake in it, or CSV path,label[,group]",
+    )
+    evaluate.add_argument(
+        "--out", type=Path, default=Path("out/evaluation"), metavar="DIR", help="figures, page, failures.json"
+    )
+    evaluate.add_argument("--crops", action="store_true", help="each picture is itself a crop of one face")
+    evaluate.add_argument("--quick", action="store_true", help="leave out distortions and heatmaps")
     evaluate.add_argument(
         "--update-card", action="store_true", help="write the figures into the model's card"
     )
     evaluate.set_defaults(run=_evaluate)
+
+    leaderboard = commands.add_parser("leaderboard", help="measure every model alike: models/LEADERBOARD.md")
+    leaderboard.add_argument("models", nargs="*", metavar="MODEL", help="names or paths (default: models/)")
+    leaderboard.add_argument("--data", type=Path, required=True, metavar="DIR", help="research folder")
+    leaderboard.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="evaluations")
+    leaderboard.set_defaults(run=_leaderboard)
     return parser
 
 
@@ -224,19 +253,58 @@ def _schema(options: argparse.Namespace) -> int:
     return 0
 
 
+def _setup_check(options: argparse.Namespace) -> int:
+    from detector.setup_check import check_setup, table
+
+    findings = check_setup()
+    print(table(findings))
+    return int(any(finding.state == "missing" for finding in findings))
+
+
 def _train(options: argparse.Namespace) -> int:
     from detector.training.config import SHIPPED, read_config
     from detector.training.publish import publish
     from detector.training.train import train
 
     config = read_config(options.config or SHIPPED)
-    card = publish(config, train(config, options.data, options.out), options.data)
+    card = publish(config, train(config, options.data, options.out, options.failures), options.data)
     print(f"models/{card.name}: temperature {card.temperature}. Now measure it: make evaluate")
     return 0
 
 
-def _evaluate(options: argparse.Namespace) -> int:
-    from detector.training.evaluate import evaluate
+def _calibrate(options: argparse.Namespace) -> int:
+    from detector.training.calibrate import calibrate
 
-    evaluate(options.model, options.data, options.out, options.update_card)
+    for name, value in calibrate(options.model, options.data, options.out).items():
+        print(f"{name:55} {value:.4f}")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from detector.training.evaluate import evaluate, printed
+
+    def report(what: str) -> None:
+        print(what, file=sys.stderr, flush=True)
+
+    measured = evaluate(
+        options.model,
+        options.data,
+        options.out,
+        update_card=options.update_card,
+        quick=options.quick,
+        crops=options.crops,
+        report=report,
+    )
+    print(printed(measured))
+    print(f"Page: {options.out / 'index.html'}")
+    return 0
+
+
+def _leaderboard(options: argparse.Namespace) -> int:
+    from detector.training.leaderboard import leaderboard
+
+    path = leaderboard(
+        options.models, options.data, options.out, lambda what: print(what, file=sys.stderr, flush=True)
+    )
+    print(path)
     return 0

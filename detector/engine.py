@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 
 import torch
@@ -17,13 +19,14 @@ from detector.analysis import (
     Media,
     MediaKind,
     Parameters,
+    Segment,
     Software,
     Span,
 )
 from detector.media import MediaReader, open_media
 from detector.models import LoadedModel, load_model
 from detector.scoring import Scorer
-from detector.survey import Survey
+from detector.survey import Survey, Surveyed
 from detector.verdict import decide
 
 Progress = Callable[[str, float], None]
@@ -57,69 +60,89 @@ def analyze(
     scorer = Scorer(model if isinstance(model, LoadedModel) else load_model(model))
     report("reading", 0.0)
     with open_media(path) as reader:
-        size, digest = _hashed(path)
+        size, digest = hashed(path)
         survey = Survey(reader, parameters, scorer)
         for frame in reader.frames(parameters.sample_rate):
             survey.process_frame(frame)
             done = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
             report("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, done))
         survey.post_process()
-        interval = float(reader.duration) / len(survey.times)
-        people = findings.people(survey, scorer, parameters)
-        found = [
-            f for who, seen in people.items() for f in findings.flagged(who, seen, parameters, reader.kind)
-        ]
-        flagged = findings.explained(
-            found,
-            reader,
-            scorer,
-            images,
-            parameters.seed,
-            lambda share: report("explaining", _SCORED + (1 - _SCORED) * share),
-        )
-        persons = tuple(findings.person(who, seen, flagged, scorer, interval) for who, seen in people.items())
-        coverage = _coverage(survey, reader)
-        verdict, reason = decide(reader.kind, parameters, coverage, persons, flagged)
+
+        def explained(found: Sequence[findings.Found]) -> tuple[Segment, ...]:
+            def show(share: float) -> None:
+                report("explaining", _SCORED + (1 - _SCORED) * share)
+
+            return findings.explained(found, reader, scorer, images, parameters.seed, show)
+
+        media = media_facts(reader, _printable(name or path.name), size, digest)
+        analysis = conclude(survey, media, reader.missing, scorer, parameters, explained)
         report("finishing", 1.0)
-        return Analysis(
-            verdict=verdict,
-            reason=reason,
-            probability=max((p.probability for p in persons if p.probability is not None), default=None),
-            segments=flagged,
-            persons=persons,
-            media=_media(reader, _printable(name or path.name), size, digest),
-            model=scorer.card.as_model(),
-            parameters=parameters,
-            coverage=coverage,
-            software=Software(
-                reelproof=detector.__version__,
-                torch=torch.__version__,
-                device=scorer.device_name,
-                created=datetime.now(UTC).isoformat(timespec="seconds"),
-            ),
-        )
+        return analysis
 
 
-def _coverage(survey: Survey, reader: MediaReader) -> Coverage:
-    faces = {s.time for s in survey.seen}
+def conclude(
+    survey: Surveyed,
+    media: Media,
+    missing: float,
+    scorer: Scorer,
+    parameters: Parameters,
+    explained: Callable[[Sequence[findings.Found]], tuple[Segment, ...]],
+) -> Analysis:
+    """What a first pass over an exhibit, already scored, amounts to.
+
+    ``missing`` is the number of seconds its file breaks off early; ``explained`` makes segments
+    of flagged intervals.
+    """
+    interval = media.duration / len(survey.times)
+    people = findings.people(survey, scorer, parameters)
+    found = [f for who, seen in people.items() for f in findings.flagged(who, seen, parameters, media.kind)]
+    segments = explained(found)
+    persons = tuple(findings.person(who, seen, found, scorer, interval) for who, seen in people.items())
+    coverage = _coverage(survey, media, missing)
+    verdict, reason = decide(media.kind, parameters, coverage, persons, segments)
+    return Analysis(
+        verdict=verdict,
+        reason=reason,
+        probability=max((p.probability for p in persons if p.probability is not None), default=None),
+        segments=segments,
+        persons=persons,
+        media=media,
+        model=scorer.card.as_model(),
+        parameters=parameters,
+        coverage=coverage,
+        software=Software(
+            reelproof=detector.__version__,
+            torch=torch.__version__,
+            device=scorer.device_name,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        ),
+    )
+
+
+def _coverage(survey: Surveyed, media: Media, missing: float) -> Coverage:
+    flaws: dict[Fraction, list[str]] = defaultdict(list)
+    for seen in survey.seen:
+        flaws[seen.time] += [seen.flaw] if seen.flaw else []
     usable = {s.time for s in survey.seen if s.usable}
     spans: list[Span] = []
-    if reader.kind is MediaKind.VIDEO:
+    if media.kind is MediaKind.VIDEO:
         for i, time in enumerate(survey.times):
             if time in usable:
                 continue
-            reason = "faces too small or too unsure to judge" if time in faces else "no face found"
-            end = float(survey.times[i + 1]) if i + 1 < len(survey.times) else float(reader.duration)
+            reason = "no face found"
+            if time in flaws:
+                reason = f"faces {' or '.join(sorted(set(flaws[time])))} to judge"
+            end = float(survey.times[i + 1]) if i + 1 < len(survey.times) else media.duration
             if spans and spans[-1].reason == reason and spans[-1].end == float(time):
                 spans[-1] = Span(start=spans[-1].start, end=end, reason=reason)
             else:
                 spans.append(Span(start=float(time), end=max(end, float(time)), reason=reason))
-    if reader.missing:
-        end = float(reader.duration)
-        spans.append(Span(start=end, end=end + reader.missing, reason="the file breaks off here"))
+    if missing:
+        end = media.duration
+        spans.append(Span(start=end, end=end + missing, reason="the file breaks off here"))
     return Coverage(
         frames_sampled=len(survey.times),
-        frames_with_face=len(faces),
+        frames_with_face=len(flaws),
         frames_with_usable_face=len(usable),
         faces_found=len(survey.seen),
         faces_unusable=sum(not s.usable for s in survey.seen),
@@ -129,7 +152,8 @@ def _coverage(survey: Survey, reader: MediaReader) -> Coverage:
     )
 
 
-def _media(reader: MediaReader, name: str, size: int, digest: str) -> Media:
+def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media:
+    """Facts about the file ``reader`` has read."""
     rate = reader.frame_rate
     return Media(
         file=name,
@@ -156,7 +180,8 @@ def _printable(name: str) -> str:
     return name.encode("utf-8", "replace").decode()
 
 
-def _hashed(path: Path) -> tuple[int, str]:
+def hashed(path: Path) -> tuple[int, str]:
+    """Bytes and SHA-256 of a file."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return file.tell(), digest

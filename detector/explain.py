@@ -22,6 +22,7 @@ from pytorch_grad_cam import GradCAM
 
 from detector.analysis import Box, HideAndRescore
 from detector.faces import Image, Square, cut
+from detector.hiding import hide
 from detector.scoring import Scorer
 
 HIDDEN_AREA = 0.15
@@ -82,7 +83,7 @@ def hide_and_rescore(scorer: Scorer, crop: Image, heat: Heat, seed: int) -> Hide
     # Rolling wraps round the edge, so each random area has exactly the same size.
     moves = rng.integers(size // 8, size - size // 8, (_RANDOM_AREAS, 2))
     elsewhere = [np.roll(mask, tuple(map(int, move)), axis=(0, 1)) for move in moves]
-    before, hidden, *others = scorer.logits([crop] + [_hidden(crop, m) for m in [mask, *elsewhere]])
+    before, hidden, *others = scorer.logits([crop] + [hide(crop, m) for m in [mask, *elsewhere]])
     return HideAndRescore(
         area=float(mask.mean()),
         probability=scorer.probability(before),
@@ -153,10 +154,3 @@ def write_overlays(folder: Path, explained: Sequence[Explained], full: float, wi
         kept = cv2.imread(str(folder / f"{one.name}-frame.png"), cv2.IMREAD_COLOR)
         frame = cv2.cvtColor(kept, cv2.COLOR_BGR2RGB)
         write_png(folder / f"{one.name}.png", overlay(frame, one, full, frame.shape[1] / width))
-
-
-def _hidden(crop: Image, mask: NDArray[np.float32]) -> Image:
-    size = crop.shape[0]
-    blurred = cv2.GaussianBlur(crop, (0, 0), size / 12)
-    weight = cv2.GaussianBlur(mask, (0, 0), size / 64)[..., None]
-    return np.clip(blurred * weight + crop * (1 - weight) + 0.5, 0, 255).astype(np.uint8)

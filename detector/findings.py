@@ -14,7 +14,7 @@ from detector import explain, segments, tracks
 from detector.analysis import Box, MediaKind, Parameters, Peak, Person, Score, Segment
 from detector.media import MediaReader
 from detector.scoring import Scorer
-from detector.survey import Seen, Survey
+from detector.survey import Seen, Surveyed
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,13 @@ class Found:
     seen: list[Seen]
     peaks: list[Seen]
 
+    @property
+    def level(self) -> float:
+        """Mean logit of its frames."""
+        return float(np.mean([s.logit for s in self.seen if s.logit is not None]))
 
-def people(survey: Survey, scorer: Scorer, parameters: Parameters) -> dict[str, list[Seen]]:
+
+def people(survey: Surveyed, scorer: Scorer, parameters: Parameters) -> dict[str, list[Seen]]:
     """Sightings in order of time, by person, who are named in order of screen time.
 
     Fills in ``smoothed`` of every usable sighting, track by track.
@@ -47,23 +52,20 @@ def people(survey: Survey, scorer: Scorer, parameters: Parameters) -> dict[str, 
     return {tracks.name_of(rank): group for rank, group in enumerate(groups)}
 
 
-def person(
-    name: str, group: list[Seen], flagged: Sequence[Segment], scorer: Scorer, interval: float
-) -> Person:
-    """The published value of one person; ``flagged`` are the segments of all.
+def person(name: str, group: list[Seen], found: Sequence[Found], scorer: Scorer, interval: float) -> Person:
+    """The published value of one person; ``found`` are the flagged intervals of all.
 
     ``interval`` is the mean time between sampled frames, in seconds.
     """
     logits = [s.logit for s in group if s.logit is not None]
-    confidences = [segment.confidence for segment in flagged if segment.person == name]
-    overall = scorer.probability(float(np.mean(logits))) if logits else None
+    levels = [f.level for f in found if f.person == name] or ([float(np.mean(logits))] if logits else [])
     return Person(
         id=name,
         median_box=box(np.median([s.face.box for s in group], axis=0)),
         screen_time=round(len(group) * interval, 3),
         tracks=tuple(sorted({s.track for s in group})),
         usable_frames=len(logits),
-        probability=max(confidences, default=overall),
+        probability=max(map(scorer.exhibit_probability, levels), default=None),
         scores=tuple(
             Score(
                 time=float(s.time),
@@ -140,6 +142,11 @@ def explained(
     return tuple(_segment(f, maps, full, folder is not None, scorer) for f in found)
 
 
+def unexplained(found: Sequence[Found], scorer: Scorer) -> tuple[Segment, ...]:
+    """Segments without peaks, for where only the findings are wanted."""
+    return tuple(_segment(f, {}, 1.0, False, scorer) for f in found)
+
+
 def _segment(
     found: Found, maps: dict[str, explain.Explained], full: float, kept: bool, scorer: Scorer
 ) -> Segment:
@@ -165,7 +172,7 @@ def _segment(
         person=found.person,
         start=float(found.seen[0].time),
         end=float(found.seen[-1].time),
-        confidence=scorer.probability(float(np.mean([s.logit for s in found.seen if s.logit is not None]))),
+        confidence=scorer.segment_probability(found.level),
         frames=len(found.seen),
         peaks=tuple(peaks),
     )

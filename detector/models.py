@@ -8,20 +8,30 @@ not fit their card are refused.
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, ValidationError
 
-from detector.analysis import Model, Sha256, Value
+from detector.analysis import Model, Platt, Sha256, Value
 from detector.errors import ModelError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from detector.networks import Network
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 DEFAULT = "reelproof-lite0"
+
+# A name is also a file's, and part of an address: nothing in it can lead elsewhere.
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+_PICKLED = frozenset({".pt", ".pth", ".bin", ".pkl", ".pickle", ".ckpt"})
+
+Positive = Annotated[float, Field(gt=0)]
 
 
 class Input(Value):
@@ -29,7 +39,7 @@ class Input(Value):
 
     size: int = Field(ge=32, le=1024)
     mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    std: tuple[Positive, Positive, Positive]
 
 
 class Card(Value):
@@ -41,6 +51,8 @@ class Card(Value):
     sha256: Sha256
     input: Input
     temperature: float = Field(gt=0, description="logits are divided by this before the sigmoid")
+    segment: Platt | None = Field(default=None, description="calibration of a segment's mean logit")
+    exhibit: Platt | None = Field(default=None, description="calibration of an exhibit's")
     data: tuple[str, ...]
     terms: str
     recipe: tuple[str, ...]
@@ -62,25 +74,66 @@ class LoadedModel:
     network: Network
 
 
+def is_name(text: str) -> bool:
+    """Whether ``text`` may name a model: small letters, digits and hyphens, at most 60 in all."""
+    return _NAME.fullmatch(text) is not None
+
+
 def load_card(model: str | Path | None = None) -> tuple[Card, Path]:
     """The card named or pointed at by ``model`` (default: the shipped one), and its weights' path.
 
     ``model`` is a name in ``models/`` or the path of a ``.json`` card or a ``.safetensors``
     file. Raises :class:`ModelError` when either is missing or the card is malformed.
     """
-    given = Path(model) if model is not None else Path(DEFAULT)
-    path = given if given.suffix in {".json", ".safetensors"} else MODELS / f"{given}.json"
+    model = DEFAULT if model is None else model
+    given = Path(model)
+    if is_pickled_name(given.name):
+        raise pickled(given.name)
+    by_path = given.suffix in {".json", ".safetensors"}
+    if not by_path and not is_name(str(model)):
+        raise ModelError(
+            f"{str(model)!r} names no model: a name is made of small letters, digits and hyphens. "
+            f"{_models_here()} A model elsewhere is named by the path of its .json or .safetensors file."
+        )
+    path = given if by_path else MODELS / f"{given}.json"
     card_path, weights = path.with_suffix(".json"), path.with_suffix(".safetensors")
     for needed in (card_path, weights):
         if not needed.is_file():
-            known = ", ".join(sorted(card.stem for card in MODELS.glob("*.json")))
-            raise ModelError(f"Model file {needed.name} not found. Models here: {known or 'none'}.")
+            beside = f" It belongs beside {given.name}." if by_path and needed.name != given.name else ""
+            raise ModelError(f"Model file {needed.name} not found.{beside} {_models_here()}")
+    return read_card(card_path.read_bytes(), card_path.name), weights
+
+
+def _models_here() -> str:
+    return f"Models here: {', '.join(sorted(card.stem for card in MODELS.glob('*.json'))) or 'none'}."
+
+
+def read_card(data: bytes, name: str) -> Card:
+    """The card in ``data``, called ``name`` in the :class:`ModelError` raised when it is malformed."""
     try:
-        return Card.model_validate_json(card_path.read_bytes()), weights
+        return Card.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "its top level"
-        raise ModelError(f"Model card {card_path.name} is malformed at {place}: {first['msg']}.") from None
+        place = ".".join(map(str, first["loc"]))[:80] or "its top level"
+        raise ModelError(f"Model card {name} is malformed at {place}: {first['msg']}.") from None
+
+
+def known_models(folders: Iterable[Path] = (MODELS,)) -> list[tuple[Card, Path]]:
+    """Cards and weights' paths of the whole pairs in ``folders``, each folder's in order of their names.
+
+    Nothing is loaded or hashed. Left out are cards without weights, cards that are malformed
+    or under another name than their own, and names that an earlier folder has already.
+    """
+    found: dict[str, tuple[Card, Path]] = {}
+    for folder in folders:
+        for path in sorted(folder.glob("*.json")):
+            try:
+                card, weights = load_card(path)
+            except (ModelError, OSError):
+                continue
+            if card.name == path.stem and is_name(card.name):
+                found.setdefault(card.name, (card, weights))
+    return list(found.values())
 
 
 def load_model(model: str | Path | None = None) -> LoadedModel:
@@ -89,31 +142,92 @@ def load_model(model: str | Path | None = None) -> LoadedModel:
     Raises :class:`ModelError` when the weights' SHA-256 is not the card's, or when
     tensors do not fit the architecture.
     """
+    card, weights = load_card(model)
+    return load_pair(card, weights)
+
+
+def load_pair(card: Card, weights: Path) -> LoadedModel:
+    """The network of ``card`` with the weights in the file ``weights``.
+
+    Raises :class:`ModelError` as :func:`load_model` does.
+    """
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load
 
     from detector.networks import create
 
-    card, weights = load_card(model)
     data = weights.read_bytes()
+    if looks_pickled(data[:16], len(data)):
+        raise pickled(weights.name)
     if hashlib.sha256(data).hexdigest() != card.sha256:
-        raise ModelError(
-            f"{weights.name} is not the file its card describes (SHA-256 differs). Fetch both files again."
-        )
+        raise of_another_card(weights.name)
     network = create(card.architecture)
     try:
-        state = {
-            name: tensor.float() if tensor.is_floating_point() else tensor
-            for name, tensor in load(data).items()
-        }
-        network.load_state_dict(state)
-    except (SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        state = load(data)
+    except (SafetensorError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise ModelError(
+            f"{weights.name} is no whole safetensors file ({reason}). Fetch or publish the model again."
+        ) from None
+    if reason := _misfit(network.state_dict(), state):
         raise ModelError(
             f"{weights.name} does not fit architecture {card.architecture}: {reason}. "
-            "Only safetensors files are read; fetch or publish the model again."
-        ) from None
+            "Correct the card's architecture, or publish the model again."
+        )
+    network.load_state_dict(
+        {n: value.float() if value.is_floating_point() else value for n, value in state.items()}
+    )
     network.eval()
     network.requires_grad_(False)
     return LoadedModel(card, network.to(memory_format=torch.channels_last))
+
+
+def _misfit(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
+    """Why tensors ``given`` cannot be those ``wanted``, by name, shape and kind; empty when they can."""
+    for names, words in (
+        (wanted.keys() - given.keys(), "is missing"),
+        (given.keys() - wanted.keys(), "is unknown"),
+    ):
+        if names:
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            return f"tensor {min(names)[:80]!r}{more} {words}"
+    for name, tensor in wanted.items():
+        if given[name].shape != tensor.shape:
+            return f"tensor {name!r} is {_shape(given[name])}, where {_shape(tensor)} is wanted"
+        if given[name].is_floating_point() != tensor.is_floating_point():
+            return f"tensor {name!r} holds {given[name].dtype}, where {tensor.dtype} is wanted"
+    return ""
+
+
+def _shape(tensor: Tensor) -> str:
+    return "×".join(map(str, tensor.shape)) or "one number"
+
+
+def looks_pickled(head: bytes, size: int) -> bool:
+    """Whether a file of ``size`` bytes that starts with ``head`` (16 bytes) is a zip or a pickle.
+
+    ``torch.save`` writes zips with a pickle inside; before 2020 it wrote bare pickles.
+    """
+    # Safetensors starts with its header's length, eight bytes that may look like anything.
+    if int.from_bytes(head[:8], "little") <= size - 8 and head[8:9] == b"{":
+        return False
+    return head.startswith(b"PK") or (head[:1] == b"\x80" and head[1:2] in b"\x01\x02\x03\x04\x05")
+
+
+def is_pickled_name(name: str) -> bool:
+    """Whether a file of this name is a pickled checkpoint by its ending."""
+    return Path(name).suffix.lower() in _PICKLED
+
+
+def pickled(name: str) -> ModelError:
+    """What to say of a pickled checkpoint."""
+    return ModelError(
+        f"{name} is a pickled checkpoint, and opening one can run any program hidden in it: Reelproof never "
+        "does. Convert it to safetensors on the machine that trained it, and give it a card."
+    )
+
+
+def of_another_card(name: str) -> ModelError:
+    """What to say of weights whose SHA-256 is not their card's."""
+    return ModelError(f"{name} is not the file its card describes (SHA-256 differs). Fetch both files again.")

@@ -8,8 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from detector.analysis import Platt
 from detector.faces import Image
 from detector.models import LoadedModel
+from detector.networks import SequenceNetwork
+
+_WINDOWS = 256  # judged at once
 
 
 def choose_device() -> torch.device:
@@ -45,12 +49,63 @@ class Scorer:
         return normalised(stacked, self.card.input.mean, self.card.input.std)
 
     def logits(self, crops: Sequence[Image]) -> NDArray[np.float64]:
-        """One logit a crop; an empty sequence gives an empty array."""
+        """One logit a crop, each on its own; an empty sequence gives an empty array."""
         if not crops:
             return np.empty(0)
         with torch.inference_mode():
             return self.network(self.tensor(crops)).double().cpu().numpy()
 
+    def features(self, crops: Sequence[Image]) -> list[NDArray[np.float32]]:
+        """What :meth:`track_logits` needs of each crop: the network's features (d,), or the logit (1,)."""
+        if not crops:
+            return []
+        with torch.inference_mode():
+            images = self.tensor(crops)
+            if isinstance(self.network, SequenceNetwork):
+                return list(self.network.features(images).float().cpu().numpy())
+            return list(self.network(images).float().cpu().numpy()[:, None])
+
+    def track_logits(self, features: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+        """One logit a frame of one track, from the features of its usable frames in order of time.
+
+        A sequence network judges each frame by the window of frames around it, shorter
+        at the track's ends; other networks judge it alone. Windows go through the
+        network some hundreds at a time, so memory does not grow with the track.
+        """
+        if not len(features):
+            return np.empty(0)
+        network = self.network
+        if not isinstance(network, SequenceNetwork):
+            return np.concatenate(features).astype(np.float64)
+        sequence = torch.from_numpy(np.stack(features)).to(self.device)
+        span, count = min(network.window, len(sequence)), len(sequence)
+        starts = (torch.arange(count, device=self.device) - span // 2).clamp(0, count - span)
+        steps = torch.arange(span, device=self.device)
+        logits = []
+        with torch.inference_mode():
+            for some in starts.split(_WINDOWS):
+                windows = sequence[some[:, None] + steps]
+                present = torch.ones(windows.shape[:2], dtype=torch.bool, device=self.device)
+                logits.append(network.judge(windows, present).double().cpu())
+        return torch.cat(logits).numpy()
+
     def probability(self, logit: float) -> float:
-        """Calibrated probability of manipulation (temperature scaling, Guo et al., 2017)."""
-        return float(1 / (1 + np.exp(-np.clip(logit / self.card.temperature, -60, 60))))
+        """Calibrated probability that one frame was manipulated (temperature scaling, Guo et al., 2017)."""
+        return _sigmoid(logit / self.card.temperature)
+
+    def segment_probability(self, mean_logit: float) -> float:
+        """The same of a segment, from the mean logit of its frames."""
+        return self._of_mean(mean_logit, self.card.segment)
+
+    def exhibit_probability(self, mean_logit: float) -> float:
+        """The same of a person or exhibit, from that of its strongest segment or of all its frames."""
+        return self._of_mean(mean_logit, self.card.exhibit)
+
+    def _of_mean(self, mean_logit: float, platt: Platt | None) -> float:
+        if platt is None:
+            return self.probability(mean_logit)
+        return _sigmoid(platt.scale * mean_logit + platt.offset)
+
+
+def _sigmoid(value: float) -> float:
+    return float(1 / (1 + np.exp(-np.clip(value, -60, 60))))

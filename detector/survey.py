@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from detector import tracks
 from detector.analysis import MediaKind, Parameters
 from detector.faces import Face, FaceDetector, Image, Square, cut, framing
 from detector.media import Frame, MediaReader
+from detector.quality import NEVER_SURE, flaw_of_crop, flaw_of_face
 from detector.scoring import Scorer
 
 _BATCH = 32
@@ -23,9 +29,27 @@ class Seen:
     track: int
     face: Face
     square: Square
-    usable: bool
+    flaw: str | None  # why it is not judged
+    features: NDArray[np.float32] | None = None  # of the crop, until its track is judged
     logit: float | None = None
     smoothed: float | None = None  # probability, after the median along the track
+
+    @property
+    def usable(self) -> bool:
+        return self.flaw is None
+
+
+class Surveyed(Protocol):
+    """What a first pass leaves: sightings in order of time, and what it saw on the way."""
+
+    seen: list[Seen]
+    times: list[Fraction]
+    cuts: list[float]
+    discarded: int
+
+    @property
+    def tracks(self) -> list[tracks.Track]:
+        """The tracks that have a sighting left."""
 
 
 class Survey:
@@ -36,8 +60,7 @@ class Survey:
         self._tracker = tracks.Tracker(parameters.bridge_gap)
         self._cuts = tracks.CutDetector(parameters.sample_rate)
         self._scorer = scorer
-        self._least_width = parameters.minimum_face
-        self._least_confidence = parameters.minimum_confidence
+        self._parameters = parameters
         self._waiting: list[tuple[Seen, Image]] = []
         self._video = reader.kind is MediaKind.VIDEO
         self.seen: list[Seen] = []
@@ -61,29 +84,42 @@ class Survey:
         numbers = self._tracker.process_frame(float(frame.time), frame.image, faces, is_cut)
         for number, face in zip(numbers, faces, strict=True):
             square = framing(face)
-            usable = face.width >= self._least_width and face.confidence >= self._least_confidence
-            seen = Seen(frame.pts, frame.time, number, face, square, usable)
+            seen = Seen(frame.pts, frame.time, number, face, square, flaw_of_face(face, self._parameters))
             self.seen.append(seen)
             if seen.usable:
-                self._waiting.append((seen, cut(frame.image, square, self._scorer.card.input.size)))
+                crop = cut(frame.image, square, self._scorer.card.input.size)
+                seen.flaw = flaw_of_crop(crop, self._parameters)
+                if seen.usable:
+                    self._waiting.append((seen, crop))
         if len(self._waiting) >= _BATCH:
             self._score()
 
     def post_process(self) -> None:
-        """Score what still waits, and forget what turned out to be no face.
+        """Score what still waits, forget what turned out to be no face, and judge the tracks.
 
         A toy or a pattern can pass for a face, but never surely. A track wide enough to
         judge in which the detector was never sure is dropped; small ones are kept,
         because of a small face it seldom is.
         """
         self._score()
-        kept = {s.track for s in self.seen if s.usable or s.face.width < self._least_width}
+        kept = {s.track for s in self.seen if s.flaw != NEVER_SURE}
         found = len(self.seen)
         self.seen = [s for s in self.seen if s.track in kept]
         self.discarded = found - len(self.seen)
+        self._judge()
 
     def _score(self) -> None:
-        logits = self._scorer.logits([crop for _, crop in self._waiting])
-        for (seen, _), logit in zip(self._waiting, logits, strict=True):
-            seen.logit = float(logit)
+        features = self._scorer.features([crop for _, crop in self._waiting])
+        for (seen, _), values in zip(self._waiting, features, strict=True):
+            seen.features = values
         self._waiting.clear()
+
+    def _judge(self) -> None:
+        by_track: dict[int, list[Seen]] = defaultdict(list)
+        for seen in self.seen:
+            if seen.features is not None:
+                by_track[seen.track].append(seen)
+        for track in by_track.values():
+            logits = self._scorer.track_logits([s.features for s in track if s.features is not None])
+            for seen, logit in zip(track, logits, strict=True):
+                seen.logit, seen.features = float(logit), None

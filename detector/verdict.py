@@ -26,8 +26,8 @@ def decide(
     if not usable:
         return (
             Verdict.INCONCLUSIVE,
-            f"Faces were found, but none is large and clear enough to judge "
-            f"(at least {parameters.minimum_face:.0f} pixels wide).",
+            f"Faces were found, but none is large (at least {parameters.minimum_face:.0f} pixels wide), clear "
+            f"and certain enough to judge.",
         )
     if segments:
         flagged = sorted({segment.person for segment in segments})
@@ -48,7 +48,7 @@ def decide(
         return (
             Verdict.INCONCLUSIVE,
             f"Nothing was flagged, but most faces seen ({seen_in_all - usable} of {seen_in_all}) "
-            f"are too small or too unsure to judge.",
+            f"are too small, too unclear or too unsure to judge.",
         )
     what = "face was" if usable == 1 else "faces were"
     outcome = "it did not reach" if image and usable == 1 else "none reached"

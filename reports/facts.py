@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector.analysis import Analysis, Media, MediaKind, Model, Parameters
+from detector.analysis import Analysis, Media, MediaKind, Model, Parameters, Platt
 from reports import words
 from reports.words import timecode
 
@@ -118,6 +118,13 @@ def settings(parameters: Parameters) -> tuple[Setting, ...]:
     return tuple(found)
 
 
+def _platt(value: Platt | None) -> str:
+    if value is None:
+        return "as of frames"
+    sign = "−" if value.offset < 0 else "+"
+    return f"mean logit × {words.number(value.scale)} {sign} {words.number(abs(value.offset))}"
+
+
 def model(value: Model) -> ModelView:
     """The model's card, as it was when the analysis was made."""
     return ModelView(
@@ -126,7 +133,9 @@ def model(value: Model) -> ModelView:
             Fact("Name", value.name),
             Fact("Architecture", value.architecture),
             Fact("SHA-256 of the weights", value.sha256, exact=True),
-            Fact("Calibration temperature", words.number(value.temperature)),
+            Fact("Calibration of frames", f"logit ÷ {words.number(value.temperature)}"),
+            Fact("Calibration of segments", _platt(value.segment)),
+            Fact("Calibration of the whole exhibit", _platt(value.exhibit)),
         ),
         figures=tuple(
             Fact(name.replace("_", " "), words.number(figure)) for name, figure in value.figures.items()

@@ -148,7 +148,7 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
     )
     lines.append(
         f"Unusable faces: {coverage.faces_unusable:,} of {plural(coverage.faces_found, 'face')} found were "
-        "too small or too unsure to judge."
+        "too small, too unclear or too unsure to judge."
         if coverage.faces_unusable
         else f"Unusable faces: none of {plural(coverage.faces_found, 'face')} found."
     )
@@ -174,7 +174,8 @@ def procedure(analysis: Analysis) -> str:
             f"A segment opens where the smoothed score reaches {given.enter_threshold:g} and closes where it "
             f"falls below {given.exit_threshold:g}; segments nearer than {given.merge_gap:g} s become one, "
             f"those shorter than {given.minimum_duration:g} s are dropped. The confidence of those that "
-            "remain is that of the mean raw score of their own frames, not the smoothed one. "
+            "remain is made of the mean raw score of their own frames, not the smoothed one, by a "
+            "calibration of its own, as is that of the whole exhibit. "
         )
         seen = (
             f"Frames were sampled at {given.sample_rate:g} a second; faces were found with CenterFace and "

@@ -7,7 +7,7 @@ import logging
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from webapp.intake import IntakeError, too_large
+from webapp.intake import IntakeError, this_request
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +53,9 @@ def install(app: Flask) -> None:
     @app.errorhandler(413)
     def request_too_large(_problem: HTTPException) -> Response:
         # Werkzeug says 413 of too many parts and of a text field too large as well.
-        if (request.content_length or 0) <= app.config["MAX_CONTENT_LENGTH"]:
+        if (request.content_length or 0) <= (request.max_content_length or 0):
             return answer(400, "The form holds too many parts or too long a text.", "Hand in one file alone.")
-        words = too_large(app.extensions["settings"].upload_limit)
+        words = this_request().allowed().too_large()
         return answer(words.status, words.error, words.remedy)
 
     @app.errorhandler(HTTPException)

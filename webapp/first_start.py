@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from webapp import jobs
+from webapp import jobs, models
 from webapp.database import Database
 from webapp.folders import Folders
 from webapp.intake import take_in_file
@@ -38,5 +38,5 @@ def add_sample(settings: Settings, database: Database, send: Callable[[str], Non
             session.add(Milestone(name=SAMPLE_ADDED, reached=now()))
             session.flush()
             exhibit = take_in_file(session, folders, clip, SAMPLE_FILE, settings.spare)
-            row = jobs.create(session, exhibit, SAMPLE_FILE)
+            row = jobs.create(session, exhibit, SAMPLE_FILE, models.default(session, folders))
     send(row.id)

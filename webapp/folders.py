@@ -9,7 +9,8 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Folders:
-    """Paths under the data folder. Nothing here is ever built from a name a user chose."""
+    """Paths under the data folder. Nothing here is ever built from a name a user chose, but for names of
+    models, which are checked to be letters, digits and hyphens."""
 
     data: Path
 
@@ -38,6 +39,11 @@ class Folders:
         """Messages of the embedded broker; they carry ids only and may be lost."""
         return self.data / "broker"
 
+    @property
+    def models(self) -> Path:
+        """Added models, one folder each by name; folders starting with a dot are on their way in or out."""
+        return self.data / "models"
+
     def result(self, analysis_id: str) -> Path:
         """The finished result of one analysis."""
         return self.analyses / analysis_id
@@ -52,12 +58,13 @@ class Folders:
 
     def create(self) -> None:
         """Make the folders, for this user alone."""
-        for folder in (self.data, self.incoming, self.exhibits, self.analyses, self.thumbnails, self.broker):
+        inner = (self.incoming, self.exhibits, self.analyses, self.thumbnails, self.broker, self.models)
+        for folder in (self.data, *inner):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def remove_leftovers(self) -> None:
         """Remove what an app that was killed left half-written. Only while no other app uses the folder."""
         for path in self.incoming.iterdir():
             path.unlink(missing_ok=True)
-        for path in self.analyses.glob(".*"):
+        for path in (*self.analyses.glob(".*"), *self.models.glob(".*")):
             shutil.rmtree(path, ignore_errors=True)

@@ -16,10 +16,11 @@ import secrets
 import shutil
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, cast
 
-from flask import Request, current_app
+from flask import Request, current_app, request
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -41,19 +42,41 @@ class IntakeError(Exception):
         self.status, self.error, self.remedy = status, error, remedy
 
 
+@dataclass(frozen=True)
+class Allowance:
+    """What one form may bring: how many files, how many bytes in each, and what to do when it is more."""
+
+    files: int
+    bytes: int
+    fewer: str = "Hand in one file at a time."
+    smaller: str = "Cut out the part in question without re-encoding it, or raise REELPROOF_UPLOAD_LIMIT_MB."
+
+    def too_many(self) -> IntakeError:
+        """What to say of one file too many."""
+        count = "one file" if self.files == 1 else f"{self.files} files"
+        return IntakeError(400, f"More than {count} came in one upload.", self.fewer)
+
+    def too_large(self) -> IntakeError:
+        """What to say of a file above the size limit."""
+        limit = f"{self.bytes / 1e6:,.10g} MB"
+        return IntakeError(
+            413, f"The file is larger than {limit}, the most this Reelproof accepts.", self.smaller
+        )
+
+
 class Incoming:
     """A file on its way in: every byte written is hashed, counted and checked against the limits.
 
-    Has what Werkzeug's form parser asks of a stream. :meth:`keep` makes it an exhibit;
-    :meth:`close` without that removes it.
+    Has what Werkzeug's form parser asks of a stream. :meth:`keep` makes it an exhibit, :meth:`move`
+    gives it another place; :meth:`close` without either removes it.
     """
 
-    def __init__(self, folders: Folders, limit: int, spare: int, announced: int | None) -> None:
+    def __init__(self, folders: Folders, allowance: Allowance, spare: int, announced: int | None) -> None:
         if announced is not None:
             room = shutil.disk_usage(folders.incoming).free - spare
             if announced > room:
                 raise no_space()
-        self._limit = limit
+        self._allowance = allowance
         self._folders = folders
         self._hash = hashlib.sha256()
         self.bytes = 0
@@ -63,8 +86,8 @@ class Incoming:
     def write(self, data: bytes) -> int:
         """Add ``data``; raises :class:`IntakeError` beyond the size limit or a full disk."""
         self.bytes += len(data)
-        if self.bytes > self._limit:
-            raise too_large(self._limit)
+        if self.bytes > self._allowance.bytes:
+            raise self._allowance.too_large()
         self._hash.update(data)
         with _disk_full_in_words():
             return self._file.write(data)
@@ -86,10 +109,8 @@ class Incoming:
 
         Returns a row not yet in a session.
         """
-        with _disk_full_in_words():
-            self._file.close()
-            flush_file(self.path)
-        sha256 = self._hash.hexdigest()
+        self.complete()
+        sha256 = self.sha256
         place = self._folders.exhibits / sha256[:2] / sha256
         place.parent.mkdir(mode=0o700, exist_ok=True)
         if not (place.exists() and place.stat().st_size == self.bytes):
@@ -100,6 +121,27 @@ class Incoming:
         path = place.relative_to(self._folders.data).as_posix()
         return Exhibit(sha256=sha256, name="", bytes=self.bytes, path=path, created=now())
 
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of what was written so far."""
+        return self._hash.hexdigest()
+
+    def content(self) -> bytes:
+        """All of a file known to be small."""
+        self.complete()
+        return self.path.read_bytes()
+
+    def move(self, place: Path) -> None:
+        """Give the file another place below the data folder; flushing that folder is left to the caller."""
+        self.complete()
+        os.rename(self.path, place)
+
+    def complete(self) -> None:
+        """Put every byte on the disk; nothing can be written afterwards."""
+        with _disk_full_in_words():
+            self._file.close()
+            flush_file(self.path)
+
     def close(self) -> None:
         """Close the file and remove it unless it was kept."""
         with contextlib.suppress(OSError):  # a full disk refuses the last flush as well
@@ -108,7 +150,12 @@ class Incoming:
 
 
 class UploadRequest(Request):
-    """A request whose uploaded file is hashed into ``incoming/``, and kept nowhere if it breaks off."""
+    """A request whose uploaded files are hashed into ``incoming/``, and kept nowhere if it breaks off.
+
+    A view that takes other files than an exhibit sets :attr:`allowance` before it looks at them.
+    """
+
+    allowance: Allowance | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -122,18 +169,28 @@ class UploadRequest(Request):
         content_length: int | None = None,
     ) -> IO[bytes]:
         settings: Settings = current_app.extensions["settings"]
-        # A second file in one request is a mistake or an attack; it gets no room on the disk.
-        if self._incoming:
-            raise IntakeError(400, "More than one file came in one upload.", "Hand in one file at a time.")
-        stream = Incoming(Folders(settings.data), settings.upload_limit, settings.spare, total_content_length)
+        allowance = self.allowed()
+        # A file too many in one request is a mistake or an attack; it gets no room on the disk.
+        if len(self._incoming) >= allowance.files:
+            raise allowance.too_many()
+        stream = Incoming(Folders(settings.data), allowance, settings.spare, total_content_length)
         self._incoming.append(stream)
         return stream  # type: ignore[return-value]
+
+    def allowed(self) -> Allowance:
+        """What this request may bring: one exhibit, unless its view says otherwise."""
+        return self.allowance or Allowance(1, current_app.extensions["settings"].upload_limit)
 
     def close(self) -> None:
         """Remove what was not kept. Werkzeug forgets streams of a form that broke off; this does not."""
         for stream in self._incoming:
             stream.close()
         super().close()
+
+
+def this_request() -> UploadRequest:
+    """The request that is being answered, as the class the app makes them."""
+    return cast(UploadRequest, request)
 
 
 def take_in(session: Session, stream: Incoming, file: str) -> Exhibit:
@@ -150,7 +207,7 @@ def take_in(session: Session, stream: Incoming, file: str) -> Exhibit:
 def take_in_file(session: Session, folders: Folders, source: Path, file: str, spare: int) -> Exhibit:
     """The same for a file on this machine's disk, which is left where it is."""
     size = source.stat().st_size
-    stream = Incoming(folders, limit=size, spare=spare, announced=size)
+    stream = Incoming(folders, Allowance(1, size), spare=spare, announced=size)
     try:
         with source.open("rb") as reader:
             while chunk := reader.read(_CHUNK):
@@ -184,15 +241,6 @@ def clean_name(name: str | None) -> str:
         keep = suffix if dot and len(suffix) <= 10 else ""
         text = f"{(stem if keep else text)[: _LONGEST_NAME - len(keep) - 2]}…{dot if keep else ''}{keep}"
     return text if text.strip(". ") else "unnamed file"
-
-
-def too_large(limit: int) -> IntakeError:
-    """What to say of a file above the size limit."""
-    return IntakeError(
-        413,
-        f"The file is larger than {limit / 1e6:,.10g} MB, the most this Reelproof accepts.",
-        "Cut out the part in question without re-encoding it, or raise REELPROOF_UPLOAD_LIMIT_MB.",
-    )
 
 
 def no_space() -> IntakeError:

@@ -40,15 +40,17 @@ class Claim:
     attempt: int
     file: str
     exhibit: str  # path relative to the data folder
+    model: str | None  # its name; none for an analysis queued before there was a choice
 
 
-def create(session: Session, exhibit: Exhibit, file: str) -> AnalysisRow:
-    """Queue a new analysis of an exhibit."""
+def create(session: Session, exhibit: Exhibit, file: str, model: str | None = None) -> AnalysisRow:
+    """Queue a new analysis of an exhibit with the model of this name (none: the default when it starts)."""
     moment = now()
     row = AnalysisRow(
         id=secrets.token_hex(16),
         exhibit=exhibit,
         file=file,
+        model=model,
         state=State.QUEUED,
         stage="",
         progress=0.0,
@@ -82,7 +84,7 @@ def claim(database: Database, analysis_id: str) -> Claim | None:
         if not changed(taken):
             return None
         row = session.get_one(AnalysisRow, analysis_id)
-        return Claim(row.id, row.attempt, row.file, row.exhibit.path)
+        return Claim(row.id, row.attempt, row.file, row.exhibit.path, row.model)
 
 
 def beat(database: Database, held: Claim, stage: str | None = None, progress: float = 0.0) -> None:

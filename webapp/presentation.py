@@ -26,6 +26,7 @@ def install(app: Flask) -> None:
         file_name=words.file_name,
         shortened=words.shortened,
         probability=words.probability,
+        figure=words.number,
         verdict_class=verdict_class,
         standing=standing,
     )

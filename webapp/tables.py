@@ -1,4 +1,4 @@
-"""The rows: exhibits, analyses, and what happened once. Alembic's migrations make them."""
+"""The rows: exhibits, analyses, what happened once, what was chosen. Alembic's migrations make them."""
 
 from __future__ import annotations
 
@@ -79,6 +79,7 @@ class AnalysisRow(Base):
     worker: Mapped[str | None] = mapped_column(String(120))  # host:process of the last attempt
     verdict: Mapped[str | None] = mapped_column(String(40))
     probability: Mapped[float | None]
+    model: Mapped[str | None] = mapped_column(String(60))  # its name; none: the default when it starts
 
     exhibit: Mapped[Exhibit] = relationship(lazy="joined", innerjoin=True)
 
@@ -90,6 +91,16 @@ class Milestone(Base):
 
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     reached: Mapped[datetime]
+
+
+class Choice(Base):
+    """Something a person chose for the whole data folder, where nothing chosen means the shipped default."""
+
+    __tablename__ = "choices"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[str] = mapped_column(String(200))
+    made: Mapped[datetime]
 
 
 def now() -> datetime:

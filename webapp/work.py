@@ -18,7 +18,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import OperationalError
 
 from detector.analysis import Analysis
-from webapp import jobs
+from webapp import jobs, models
 from webapp.database import Database, opened
 from webapp.durable import publish
 from webapp.failures import OUT_OF_TIME, explain
@@ -34,8 +34,11 @@ _WRITE_EVERY = 0.4  # seconds between two writes of progress to the row
 _ENGINE_SHARE = 0.95  # of the progress bar; the rest is the report
 
 
-def analyse_and_report(path: Path, file: str, folder: Path, progress: Progress) -> Analysis:
-    """Run the engine over an exhibit and write everything the result consists of into ``folder``."""
+def analyse_and_report(path: Path, file: str, model: Path, folder: Path, progress: Progress) -> Analysis:
+    """Run the engine over an exhibit and write everything the result consists of into ``folder``.
+
+    ``model`` is the path of the model's card.
+    """
     # Here and nowhere else: these bring torch and WeasyPrint into the process.
     from detector import analyze
     from reports import write_report
@@ -43,6 +46,7 @@ def analyse_and_report(path: Path, file: str, folder: Path, progress: Progress) 
     analysis = analyze(
         path,
         name=file,
+        model=model,
         images=folder,
         progress=lambda stage, fraction: progress(stage, fraction * _ENGINE_SHARE),
     )
@@ -105,7 +109,10 @@ def _result(database: Database, held: jobs.Claim, folders: Folders) -> Analysis:
     if not place.exists():
         unfinished = folders.unfinished(held.analysis_id, held.attempt)
         unfinished.mkdir(mode=0o700, parents=True)
-        analyse_and_report(folders.data / held.exhibit, held.file, unfinished, reporter(database, held))
+        with database.begin() as session:
+            model = models.card_path(folders, held.model or models.default(session, folders))
+        exhibit = folders.data / held.exhibit
+        analyse_and_report(exhibit, held.file, model, unfinished, reporter(database, held))
         jobs.beat(database, held)  # a lost claim ends here, not with somebody else's place taken
         publish(unfinished, place)
     analysis = Analysis.from_json((place / "analysis.json").read_bytes())

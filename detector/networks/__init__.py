@@ -1,7 +1,8 @@
 """Architectures, one file each, registered by name.
 
 A network takes crops (n, 3, size, size), normalised as its model card says, and gives
-logits (n,), positive for manipulated. ``cam_layer`` is where Grad-CAM looks.
+logits (n,), positive for manipulated. ``cam_layer`` is where Grad-CAM looks. A
+:class:`SequenceNetwork` judges a face by the frames around it as well.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 
+import torch
 from torch import Tensor, nn
 
 from detector.errors import ModelError
@@ -26,6 +28,76 @@ class Network(nn.Module):
         """Crops (n, 3, size, size) to logits (n,)."""
         raise AttributeError(f"{type(self).__name__} has no forward pass")
 
+    def forward_local(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (n,), and the share (n, h, w) each place of the last map has in them."""
+        raise AttributeError(f"{type(self).__name__} does not tell places apart")
+
+    def load_imagenet(self) -> None:
+        """Start from ImageNet weights, where a package carries them."""
+        raise AttributeError(f"there are no ImageNet weights here for {type(self).__name__}")
+
+    def start_from(self, other: Network) -> None:
+        """Take over what ``other`` has learned; by default only from the same architecture."""
+        if type(other) is not type(self):
+            raise AttributeError(f"{type(self).__name__} cannot start from a {type(other).__name__}")
+        self.load_state_dict(other.state_dict())
+
+    def freeze_stages(self, count: int) -> None:
+        """Keep the first ``count`` stages as they are; call again after each ``train()``."""
+        if count:
+            raise AttributeError(f"{type(self).__name__} has no stages to freeze")
+
+
+class FeatureNetwork(Network):
+    """Base of architectures with a backbone that stays as it is, and a small head that learns."""
+
+    width: int
+    """Length of the features."""
+
+    def features(self, crops: Tensor) -> Tensor:
+        """Crops (n, 3, size, size) to features (n, width)."""
+        raise AttributeError(f"{type(self).__name__} gives no features")
+
+    def judge(self, features: Tensor) -> Tensor:
+        """Features (n, width) to logits (n,)."""
+        raise AttributeError(f"{type(self).__name__} judges no features")
+
+    def forward(self, crops: Tensor) -> Tensor:
+        return self.judge(self.features(crops))
+
+
+class SequenceNetwork(Network):
+    """Base of architectures that look at a face over several frames.
+
+    Crops become features one by one, so that a frame seen through many windows is
+    computed once; the head then judges windows of them. A face alone is a sequence of one.
+    """
+
+    window: int
+    """Frames around a frame, itself included, by which it is judged; never more at once."""
+
+    def features(self, crops: Tensor) -> Tensor:
+        """Crops (n, 3, size, size) to features (n, d)."""
+        raise AttributeError(f"{type(self).__name__} gives no features")
+
+    def judge(self, features: Tensor, present: Tensor) -> Tensor:
+        """Sequences (b, t, d), padded where ``present`` (b, t) is False, to logits (b,).
+
+        What stands at padded places changes nothing. Each sequence has at least one frame.
+        """
+        raise AttributeError(f"{type(self).__name__} judges no sequences")
+
+    def forward(self, crops: Tensor) -> Tensor:
+        features = self.features(crops)[:, None]
+        return self.judge(features, torch.ones(features.shape[:2], dtype=torch.bool, device=crops.device))
+
+
+def freeze_backbone(backbone: nn.Module, count: int) -> None:
+    """:meth:`Network.freeze_stages` where the whole backbone is the one stage that can be frozen."""
+    if count:
+        backbone.requires_grad_(False)
+        backbone.eval()
+
 
 _ARCHITECTURES: dict[str, type[Network]] = {}
 
@@ -40,15 +112,33 @@ def register(name: str) -> Callable[[type[Network]], type[Network]]:
     return add
 
 
+def architectures() -> list[str]:
+    """Names that :func:`create` knows."""
+    return sorted(_ARCHITECTURES)
+
+
+def is_sequence(name: str) -> bool:
+    """Whether architecture ``name`` reads several frames at once; False for unknown names."""
+    return issubclass(_ARCHITECTURES.get(name, Network), SequenceNetwork)
+
+
 def create(name: str) -> Network:
     """A new network of architecture ``name``, with random weights.
 
     Raises :class:`ModelError` for a name nobody registered.
     """
     if name not in _ARCHITECTURES:
-        known = ", ".join(sorted(_ARCHITECTURES))
+        known = ", ".join(architectures())
         raise ModelError(f"Unknown architecture {name!r}; this version of Reelproof has: {known}.")
     return _ARCHITECTURES[name]()
 
 
-import_module("detector.networks.efficientnet_lite0")
+for _file in (
+    "efficientnet_lite0",
+    "resnet18",
+    "efficientnet_lstm",
+    "efficientnet_b1",
+    "efficientnet_b3_transformer",
+    "resnet18_features_mlp",
+):
+    import_module(f"detector.networks.{_file}")

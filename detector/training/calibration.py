@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
+
+from detector.analysis import Platt
 
 
 def sigmoid(logits: ArrayLike) -> NDArray[np.float64]:
@@ -21,6 +23,25 @@ def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
         return float(np.logaddexp(0, -signs * values / np.exp(log_temperature)).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+
+
+def fit_platt(labels: ArrayLike, means: ArrayLike) -> Platt:
+    """Scale and offset of mean logits with the least negative log-likelihood on ``labels``.
+
+    Targets are Platt's own, drawn in from 0 and 1 by the number of examples, so that a few
+    examples which happen to separate do not give certainty.
+    """
+    labels, means = np.asarray(labels, np.float64), np.asarray(means, np.float64)
+    fakes = labels.sum()
+    high, low = (fakes + 1) / (fakes + 2), 1 / (len(labels) - fakes + 2)
+    targets = np.where(labels == 1, high, low)
+
+    def loss(values: NDArray[np.float64]) -> float:
+        logits = np.exp(values[0]) * means + values[1]
+        return float((np.logaddexp(0, logits) - targets * logits).mean())
+
+    fitted = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-9}).x
+    return Platt(scale=round(float(np.exp(fitted[0])), 4), offset=round(float(fitted[1]), 4))
 
 
 def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:

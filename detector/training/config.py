@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import tomllib
+from enum import StrEnum
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from detector.analysis import Value
 from detector.errors import ParameterError
 
-SHIPPED = Path(__file__).parent / "configs" / "reelproof-lite0.toml"
+CONFIGS = Path(__file__).parent / "configs"
+SHIPPED = CONFIGS / "reelproof-lite0.toml"
+
+
+class Schedule(StrEnum):
+    """How the learning rate moves after warm-up."""
+
+    LINEAR = "linear"  # down to a hundredth at the last example
+    PLATEAU = "plateau"  # halved at each check that brings nothing better
+
+
+class Metric(StrEnum):
+    """What the best weights are chosen by, on the validation split."""
+
+    AUC = "auc"
+    F1 = "f1"
 
 
 class MixConfig(Value):
-    """Shares of each kind of example, see ``dataset.Mix``."""
+    """Shares of each kind of example, see ``dataset.Examples``."""
 
     dfdc_real: float = Field(ge=0)
     dfdc_fake: float = Field(ge=0)
@@ -22,26 +38,70 @@ class MixConfig(Value):
     other_real: float = Field(ge=0)
     other_self_blend: float = Field(ge=0)
     other_swap: float = Field(ge=0)
+    other_reenacted: float = Field(ge=0)
+
+
+class SequencesConfig(Value):
+    """Sequences of one face, see ``sequences.Sequences``."""
+
+    shortest: int = Field(ge=1, description="frames")
+    longest: int = Field(ge=1, description="frames")
+
+
+class SetConfig(Value):
+    """A data set of one's own, see ``sets.read_set`` and ``streaming.StreamedVideos``."""
+
+    frames: int = Field(gt=0, description="evenly spaced frames taken of a video")
+    streamed: bool = Field(description="decode videos anew each epoch, one by one, keeping nothing")
+    fake_share: float = Field(gt=0, lt=1, description="of the examples drawn, whatever the set holds")
+
+
+class FeaturesConfig(Value):
+    """The examples as features of a frozen backbone, kept once, see ``features``."""
+
+    examples: int = Field(gt=0, description="kept; the recipe's samples go over them again and again")
 
 
 class Config(Value):
-    """One recipe; each key is explained in the shipped file."""
+    """One recipe; each key is explained in the shipped files."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    title: str
     architecture: str
+    start: str
+    frozen_stages: int = Field(ge=0)
+    teacher: str
     size: int = Field(ge=32, le=512)
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     samples: int = Field(gt=0)
     batch: int = Field(gt=0)
     learning_rate: float = Field(gt=0)
+    schedule: Schedule
     warm_up: int = Field(ge=0)
     weight_decay: float = Field(ge=0)
     average_decay: float = Field(ge=0, lt=1)
     label_smoothing: float = Field(ge=0, lt=1)
+    fake_weight: float = Field(gt=0)
+    local_weight: float = Field(ge=0)
+    hidden: float = Field(ge=0, le=1)
+    clip_norm: float = Field(gt=0)
+    mixed_precision: bool
     seed: int
     check_every: int = Field(gt=0)
-    mix: MixConfig
+    choose_by: Metric
+    patience: int = Field(ge=0)
+    mix: MixConfig | None = None
+    sequences: SequencesConfig | None = None
+    set: SetConfig | None = None
+    features: FeaturesConfig | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Config:
+        given = [name for name in ("mix", "sequences", "set") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"exactly one of [mix], [sequences] and [set] is needed, not {given or 'none'}")
+        return self
 
 
 def read_config(path: Path) -> Config:
@@ -51,5 +111,5 @@ def read_config(path: Path) -> Config:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ParameterError(f"{path}: cannot be read as TOML: {error}") from None
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors())
         raise ParameterError(f"{path}: {wrong}") from None

@@ -6,6 +6,8 @@ what it would have seen.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import cv2
 import numpy as np
 import torch
@@ -13,23 +15,44 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from detector.faces import SIDE_PER_BOX, Image, Square, cut
-from detector.training.blending import self_blend, swap_blend
+from detector.hiding import hide
+from detector.training.blending import Mask, self_blend, swap_blend
 from detector.training.config import MixConfig
 from detector.training.degrade import degrade
 from detector.training.harvest import MARGIN, Sample, decode
+
+UNKNOWN = -1.0  # in a map of where an example was manipulated
+CELL = 32  # px of the crop to one place of that map, which is the network's own last stride
+# A group of so many faces is a clip of one person, and not a photo of several.
+_CLIP = 8
 
 # The DFDC crops' side in the units of `faces.SIDE_PER_BOX`; see there.
 _DFDC_SIDE = 1.01
 
 
-class Examples(Dataset[tuple[torch.Tensor, float]]):
-    """Degraded crops, uint8 (3, size, size), and labels: 1.0 is manipulated."""
+class Examples(Dataset[tuple[torch.Tensor, float, torch.Tensor]]):
+    """Degraded crops, uint8 (3, size, size); labels, 1.0 is manipulated; and where, if known.
+
+    Where is a map of ``size / CELL`` places a side: the share of each that was blended,
+    or ``UNKNOWN``. The share ``hidden`` of all examples has a part blurred away.
+    """
 
     def __init__(
-        self, samples: list[Sample], mix: MixConfig, size: int, seed: int, first: int, last: int
+        self,
+        samples: list[Sample],
+        mix: MixConfig,
+        size: int,
+        seed: int,
+        first: int,
+        last: int,
+        hidden: float = 0.0,
     ) -> None:
         dfdc_real = [s for s in samples if s.framed and not s.label]
         outside = [s for s in samples if not s.framed]
+        faces = Counter(s.group for s in outside)
+        self._clips: dict[str, list[Sample]] = {}
+        for s in outside:
+            self._clips.setdefault(s.group, []).append(s)
         self._pools = {
             "dfdc_real": dfdc_real,
             "dfdc_fake": [s for s in samples if s.framed and s.label],
@@ -37,45 +60,77 @@ class Examples(Dataset[tuple[torch.Tensor, float]]):
             "other_real": outside,
             "other_self_blend": outside,
             "other_swap": outside,
+            "other_reenacted": [s for s in outside if faces[s.group] >= _CLIP],
         }
         shares = np.array([getattr(mix, kind) for kind in self._pools])
         if not np.isclose(shares.sum(), 1):
             raise ValueError(f"the shares of the mix add up to {shares.sum():.3f}, not 1")
         self._shares, self._size, self._seed = shares, size, seed
-        self._first, self._last = first, last
+        self._first, self._last, self._hidden = first, last, hidden
 
     def __len__(self) -> int:
         return self._last - self._first
 
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, float]:
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, float, torch.Tensor]:
         cv2.setNumThreads(0)
         rng = np.random.default_rng((self._seed, self._first + index))
         kind = str(rng.choice(list(self._pools), p=self._shares))
-        crop, label = self._draw(kind, rng)
+        crop, label, where = self._draw(kind, rng)
+        if rng.random() < self._hidden:
+            crop = _partly_hidden(crop, where, rng)
         if rng.random() < 0.5:
-            crop = crop[:, ::-1]
-        return torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))), label
+            crop, where = crop[:, ::-1], where[:, ::-1]
+        return (
+            torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))),
+            label,
+            torch.from_numpy(np.ascontiguousarray(where)),
+        )
 
-    def _draw(self, kind: str, rng: np.random.Generator) -> tuple[Image, float]:
+    def _draw(self, kind: str, rng: np.random.Generator) -> tuple[Image, float, Mask]:
         pool = self._pools[kind]
         sample = pool[rng.integers(len(pool))]
-        image, label = decode(sample.data), float(sample.label)
+        image, label, blend = decode(sample.data), float(sample.label), None
         if kind.endswith("self_blend") and sample.landmarks is not None:
-            image, label = self_blend(image, sample.landmarks, rng).image, 1.0
-        elif kind == "other_swap" and sample.landmarks is not None:
-            other = pool[rng.integers(len(pool))]
+            blend = self_blend(image, sample.landmarks, rng)
+        elif kind in {"other_swap", "other_reenacted"} and sample.landmarks is not None:
+            # Reenactment blends another moment of the same person, a swap another person.
+            others = pool if kind == "other_swap" else self._clips[sample.group]
+            other = others[rng.integers(len(others))]
             assert other.landmarks is not None
-            image = swap_blend(image, sample.landmarks, decode(other.data), other.landmarks, rng).image
-            label = 1.0
+            blend = swap_blend(image, sample.landmarks, decode(other.data), other.landmarks, rng)
+        if blend is not None:
+            image, label = blend.image, 1.0
         # Half of the examples keep the resolution they have; the rest pass through that
         # of a smaller face and through degradation at that size, as in a video.
         square = _jittered(image, sample.framed, rng)
+        where = np.full((self._size // CELL,) * 2, UNKNOWN if label else 0.0, np.float32)
+        if blend is not None:
+            where = _reduced(blend.mask / max(1e-6, float(blend.mask.max())), square, len(where))
         if rng.random() < 0.5:
-            return cut(image, square, self._size), label
+            return cut(image, square, self._size), label, where
         small = int(np.exp(rng.uniform(np.log(48), np.log(200)))) // 2 * 2
         crop = degrade(cut(image, square, small), rng)
         how = cv2.INTER_AREA if small > self._size else int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
-        return cv2.resize(crop, (self._size, self._size), interpolation=how), label
+        return cv2.resize(crop, (self._size, self._size), interpolation=how), label, where
+
+
+def _reduced(mask: Mask, square: Square, places: int) -> Mask:
+    """``mask`` framed as the crop is, averaged over ``places`` by ``places``."""
+    pixels = (mask * 255).astype(np.uint8)
+    framed = cut(np.repeat(pixels[..., None], 3, axis=2), square, 8 * places)[..., 0]
+    return cv2.resize(framed.astype(np.float32) / 255, (places, places), interpolation=cv2.INTER_AREA)
+
+
+def _partly_hidden(crop: Image, where: Mask, rng: np.random.Generator) -> Image:
+    """Blur away a blob of 5 to 25 % of ``crop``, unless that takes most of what was blended."""
+    size = crop.shape[0]
+    coarse = rng.normal(size=(4, 4)).astype(np.float32)
+    hills = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+    mask = (hills > np.quantile(hills, 1 - rng.uniform(0.05, 0.25))).astype(np.float32)
+    covered = cv2.resize(mask, where.shape[::-1], interpolation=cv2.INTER_AREA)
+    if where.max() > 0 and (where * covered).sum() > 0.5 * where.sum():
+        return crop
+    return hide(crop, mask)
 
 
 def _jittered(image: Image, framed: bool, rng: np.random.Generator) -> Square:

@@ -15,6 +15,8 @@ import numpy as np
 
 from detector.faces import Image
 
+_VIDEO = 0.55  # share of compressions that are a video codec's; most exhibits are video
+
 
 def degrade(crop: Image, rng: np.random.Generator) -> Image:
     """Colour, blur, noise and up to two rounds of compression, each only sometimes."""
@@ -26,7 +28,7 @@ def degrade(crop: Image, rng: np.random.Generator) -> Image:
         crop = _noise(crop, rng)
     for chance in (0.7, 0.2):
         if rng.random() < chance:
-            crop = _h264(crop, rng) if rng.random() < 0.3 else _jpeg(crop, rng)
+            crop = _h264(crop, rng) if rng.random() < _VIDEO else _jpeg(crop, rng)
     return crop
 
 
@@ -72,7 +74,7 @@ def _h264(crop: Image, rng: np.random.Generator) -> Image:
     encoder.pix_fmt = "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, 25), Fraction(25)
     encoder.thread_count = 1
-    encoder.options = {"preset": "veryfast", "crf": str(int(rng.integers(18, 41))), "tune": "zerolatency"}
+    encoder.options = {"preset": "veryfast", "crf": str(int(rng.integers(18, 43))), "tune": "zerolatency"}
     frame = av.VideoFrame.from_ndarray(crop, format="rgb24")
     packets = []
     for pts in range(int(rng.integers(1, 4))):

@@ -1,177 +1,262 @@
-"""Measure a published model as it ships: crops, whole clips, and when within a clip.
+"""Measure a model as it ships: crops, whole clips, when within a clip, distortions, and its heatmaps.
 
-Everything goes through the engine's own public entry points, half-precision weights and
-all. Thresholds are the shipped defaults, chosen on ``dfdc-val`` and on the clips whose
-role is ``develop``; ``dfdc-test`` chose nothing.
+Everything goes through the engine's own functions, half-precision weights and all; only
+finding faces is done once and kept for the next model. Thresholds are the shipped
+defaults, chosen on ``dfdc-val`` and on the clips whose role is ``develop``; ``dfdc-test``
+chose nothing.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
-from detector.analysis import Analysis, Parameters, Verdict
-from detector.batch import framed_crop
-from detector.engine import analyze
-from detector.models import LoadedModel, load_model
+from detector.analysis import Parameters
+from detector.errors import ParameterError
+from detector.models import Card, load_card, load_model
 from detector.scoring import Scorer
-from detector.training.calibration import equal_error_rate, expected_calibration_error, sigmoid
-from detector.training.harvest import decode, dfdc_samples, read_csv
+from detector.training import clips as clips_
+from detector.training import crops as crops_
+from detector.training import metrics, temporal
+from detector.training.clips import Clip
+from detector.training.failures import Failure, clip_failures, crop_failures, write_failures
+from detector.training.given import given_clips, given_crops
+from detector.training.metrics import Figure, Scored, measure
 from detector.training.publish import write_card
 
-_WIDTHS = (16, 24, 32, 40, 48, 64, 96)  # px at which the smallest face worth judging is looked for
+Report = Callable[[str], None]
 
-Span = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One analysed clip and what is known of it."""
-
-    file: str
-    fake: bool
-    generator: str
-    truth: tuple[Span, ...]
-    analysis: Analysis
+# What of each level goes into the card; the rest is in metrics.json.
+_CARD_CROPS = (
+    "AUC",
+    "equal error rate",
+    "accuracy at 0.5",
+    "expected calibration error",
+    "Brier score",
+)
 
 
-def evaluate(model: str | Path | None, data: Path, out: Path, update_card: bool) -> dict[str, float]:
-    """Print every figure, write ``metrics.json`` and the analyses below ``out``; returns the figures."""
-    loaded = load_model(model)
-    scorer = Scorer(loaded)
-    figures = {
-        **_crops(scorer, data / "dfdc-val.zip", "dfdc-val"),
-        **_crops(scorer, data / "dfdc-test.zip", "dfdc-test"),
-    }
-    figures |= _small_faces(scorer, data / "dfdc-val.zip")
-    clips = analysed_clips(loaded, data / "videos", out)
-    figures |= clip_figures(clips)
-    figures = {name: round(value, 4) for name, value in figures.items()}
+@dataclass
+class Measured:
+    """Everything one evaluation found: ``figures`` for the card, the rest for the page and the file."""
+
+    card: Card
+    parameters: Parameters
+    figures: dict[str, float] = field(default_factory=dict)
+    levels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    curves: dict[str, Scored] = field(default_factory=dict)
+    temporal: dict[str, Any] = field(default_factory=dict)
+    robustness: list[dict[str, Any]] = field(default_factory=list)
+    explanation: list[dict[str, Any]] = field(default_factory=list)
+    left_out: dict[str, float] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "model": {
+                "name": self.card.name,
+                "title": self.card.title,
+                "architecture": self.card.architecture,
+                "sha256": self.card.sha256,
+                "temperature": self.card.temperature,
+            },
+            "parameters": self.parameters.model_dump(),
+            "figures": self.figures,
+            "levels": self.levels,
+            "left out": self.left_out,
+            "temporal": self.temporal,
+            "robustness": self.robustness,
+            "explanation": self.explanation,
+            "notes": self.notes,
+        }
+
+
+def evaluate(
+    model: str | Path | None,
+    data: Path,
+    out: Path,
+    update_card: bool = False,
+    quick: bool = False,
+    crops: bool = False,
+    report: Report = lambda text: None,
+) -> Measured:
+    """Measure ``model`` on ``data`` and write ``metrics.json``, a page, pictures and failures to ``out``.
+
+    ``data`` is the research folder (see its README), a folder with ``real`` and ``fake``
+    in it, or a CSV ``path,label[,group]``; of the latter two, only what applies is
+    measured, and ``crops`` says that each picture is itself a crop of one face. ``quick``
+    leaves out distortions and heatmaps. Faces found are kept in ``faces`` beside ``out``.
+
+    Raises :class:`~detector.errors.ModelError` for a model that cannot be used,
+    :class:`~detector.errors.ParameterError` for data of neither form, and ``OSError``
+    for data that cannot be read.
+    """
+    from detector.training.page import write_page
+
+    scorer = Scorer(load_model(model))
+    measured = Measured(scorer.card, Parameters())
     out.mkdir(parents=True, exist_ok=True)
-    (out / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n")
-    for name, value in figures.items():
-        print(f"{name:55} {value:.4f}")
-    for clip in clips:
-        if clip.truth:
-            flagged = [(s.person, round(s.start, 2), round(s.end, 2)) for s in clip.analysis.segments]
-            share = overlap(clip.truth, found(clip.analysis))
-            print(f"{clip.file:45} tIoU {share:.2f}  truth {list(clip.truth)}  found {flagged}")
+    faces = out.parent / "faces"
+    if (data / "dfdc-test.csv").is_file():
+        _research(measured, scorer, data, out, faces, quick, report)
+    elif data.suffix in {".csv", ".zip"} or data.is_dir():
+        _given(measured, scorer, data, out, faces, crops, report)
+    else:
+        raise ParameterError(f"{data}: there is no such folder or CSV file.")
+    measured.figures = {name: round(value, 4) for name, value in measured.figures.items()}
+    (out / "metrics.json").write_text(json.dumps(measured.as_json(), indent=2) + "\n", encoding="utf-8")
+    write_failures(measured.failures, out)
+    report("drawing")
+    write_page(measured, out)
     if update_card:
-        write_card(loaded.card.model_copy(update={"figures": figures}))
+        _, weights = load_card(model)
+        write_card(scorer.card.model_copy(update={"figures": measured.figures}), weights.parent)
+    return measured
+
+
+def _research(
+    measured: Measured, scorer: Scorer, data: Path, out: Path, faces: Path, quick: bool, report: Report
+) -> None:
+    for name in ("dfdc-val", "dfdc-test"):
+        report(f"{name} crops")
+        crops = crops_.archived(data / f"{name}.zip")
+        _crop_level(measured, scorer, f"{name} crops", crops, out)
+        if name == "dfdc-val" and not quick:
+            measured.figures |= crops_.small_faces(scorer, crops)
+    listed = clips_.listed_clips(data / "videos")
+    clips = clips_.analysed(listed, scorer, faces, report, thumbnails=out / "gallery")
+    measured.figures |= clips_.clip_figures(clips)
+    whole = [c for c in clips if c.whole]
+    _clip_level(measured, whole, "develop clips")
+    measured.left_out = _rounded(clips_.left_out_figures(whole))
+    measured.figures |= measured.left_out
+    measured.failures += clip_failures(clips, measured.parameters, "develop")
+    _temporal(measured, clips)
+    if quick:
+        measured.notes.append("Distortions and heatmaps were not measured (--quick).")
+        return
+    from detector.training.explanation import explanation
+    from detector.training.robustness import robustness, subset
+
+    report("heatmaps")
+    measured.explanation = explanation(data / "photos-real.zip", scorer, report)
+    engine, *_, chance, _, perfect = measured.explanation
+    for row, name in ((engine, "heatmaps"), (chance, "random maps"), (perfect, "perfect maps")):
+        energy = f"self-blended faces, energy of {name} inside the mask against an even map"
+        measured.figures[energy] = float(row["energy"] or 0)
+    measured.figures["self-blended faces, pointing-game hits of heatmaps"] = float(engine["pointing"] or 0)
+    measured.robustness = robustness(subset(listed), scorer, faces, report)
+
+
+def _given(
+    measured: Measured, scorer: Scorer, data: Path, out: Path, faces: Path, crops: bool, report: Report
+) -> None:
+    if crops:
+        _crop_level(measured, scorer, "crops", given_crops(data), out)
+        return
+    clips = clips_.analysed(given_clips(data), scorer, faces, report, thumbnails=out / "gallery")
+    _clip_level(measured, clips, "clips")
+    measured.failures += clip_failures(clips, measured.parameters, "given")
+    judged = clips_.scored_clips(clips)
+    measured.figures["clips, inconclusive"] = 1 - len(judged.labels) / len(clips)
+
+
+def _crop_level(
+    measured: Measured, scorer: Scorer, name: str, crops: Sequence[crops_.Crop], out: Path
+) -> None:
+    logits = crops_.scores(scorer, crops)
+    scored = crops_.scored_crops(crops, logits, scorer.card.temperature)
+    figures = _level(measured, name, scored)
+    measured.figures |= {f"{name}, {f}": figures[f].value for f in _CARD_CROPS if f in figures}
+    measured.failures += crop_failures(crops, scored, measured.parameters, name.split()[0], out)
+
+
+def _clip_level(measured: Measured, clips: Sequence[Clip], name: str) -> None:
+    """Clips and their frames, and each generator's against all unmanipulated ones."""
+    figures = _level(measured, name, clips_.scored_clips(clips))
+    frames = _level(measured, f"frames of {name}", clips_.scored_frames(clips))
+    _level(measured, f"smoothed frames of {name}", clips_.scored_frames(clips, smoothed=True))
+    for generator in sorted({c.generator for c in clips if c.fake and c.generator}):
+        some = [c for c in clips if not c.fake or c.generator == generator]
+        _level(measured, f"{name}: {generator}", clips_.scored_clips(some))
+        _level(measured, f"frames of {name}: {generator}", clips_.scored_frames(some))
+    for level, found, wanted in (
+        (name, figures, ("AUC", "expected calibration error")),
+        (f"frames of {name}", frames, ("AUC", "expected calibration error")),
+    ):
+        for figure in wanted:
+            if figure in found:
+                measured.figures.setdefault(f"{level}, {figure}", found[figure].value)
+
+
+def _level(measured: Measured, name: str, scored: Scored) -> dict[str, Figure]:
+    threshold = measured.parameters.enter_threshold
+    figures = measure(scored, threshold)
+    measured.levels[name] = {
+        "items": len(scored.labels),
+        "manipulated": int(scored.labels.sum()),
+        "groups": len(np.unique(scored.groups)),
+        "figures": {figure: value.as_json() for figure, value in figures.items()},
+        "threshold": threshold,
+        "confusion": metrics.confusion(scored, threshold),
+    }
+    if figures:
+        measured.curves[name] = scored
     return figures
 
 
-def clip_figures(clips: Sequence[Clip]) -> dict[str, float]:
-    """Figures over whole clips and over the segments within them."""
-    whole = [c for c in clips if c.generator and not c.truth]
-    c40 = [c for c in whole if c.file.startswith("ffpp-c40")]
-    spliced = [c for c in clips if c.truth]
+def _temporal(measured: Measured, clips: Sequence[Clip]) -> None:
+    spliced = [c for c in clips if c.truth and c.split_x is None]
+    partly = [c for c in clips if c.truth]
     controls = [c for c in clips if not c.generator]
-    fakes, reals = [c for c in whole if c.fake], [c for c in whole if not c.fake]
-    return {
-        "develop clips, AUC": _clip_auc(whole),
-        "develop clips of FaceForensics++ c40, AUC": _clip_auc(c40),
-        "develop clips, manipulated ones flagged": _flagged(fakes),
-        "develop clips, unmanipulated ones flagged": _flagged(reals),
-        "develop clips, inconclusive": float(
-            np.mean([c.analysis.verdict is Verdict.INCONCLUSIVE for c in whole])
-        ),
-        "partly manipulated clips, mean temporal IoU": float(
-            np.mean([overlap(c.truth, found(c.analysis)) for c in spliced])
-        ),
-        "partly manipulated clips, flagged": _flagged(spliced),
-        "control clips (a cut or a stretch compressed again), flagged": _flagged(controls),
+    whole = [c for c in clips if c.whole]
+    raw, smoothed = clips_.inner_auc(partly, False), clips_.inner_auc(partly, True)
+    timed = clips_.timed(spliced)
+    delay = temporal.detection_delay(clips_.timed(partly))
+    figures = {
+        **{f"splices, {name}": value for name, value in temporal.figures(timed).items()},
+        **{
+            f"splices, two people and controls, {name}": value
+            for name, value in temporal.figures(clips_.timed([*partly, *controls])).items()
+        },
+        "frames within partly manipulated clips, AUC": float(np.mean(list(raw.values()))),
+        "smoothed frames within partly manipulated clips, AUC": float(np.mean(list(smoothed.values()))),
+        "crossings of the threshold a second, whole clips": clips_.flicker(whole),
+        "crossings of the threshold a second, partly manipulated clips": clips_.flicker(partly),
+        "true segments met": delay.met / (delay.met + delay.missed),
     }
-
-
-def found(analysis: Analysis) -> list[Span]:
-    return [(s.start, s.end) for s in analysis.segments]
-
-
-def overlap(truth: Sequence[Span], found: Sequence[Span]) -> float:
-    """Intersection over union of two sets of intervals on one time line; 0 when both are empty."""
-    marks = sorted({t for span in (*truth, *found) for t in span})
-    both = either = 0.0
-    for start, end in zip(marks, marks[1:], strict=False):
-        middle = (start + end) / 2
-        inside = [any(a <= middle < b for a, b in spans) for spans in (truth, found)]
-        both += (end - start) * all(inside)
-        either += (end - start) * any(inside)
-    return both / either if either else 0.0
-
-
-def analysed_clips(loaded: LoadedModel, folder: Path, out: Path) -> list[Clip]:
-    """Every clip of ``folder`` that is not for training, analysed with the defaults.
-
-    Analyses are kept below ``out`` by weights and parameters, so that a second look is quick.
-    """
-    listed: list[tuple[str, bool, str, tuple[Span, ...]]] = [
-        (row["file"], row["label"] == "fake", row["generator"], ())
-        for row in read_csv(folder / "labels.csv")
-        if row["role"] == "develop"
-    ]
-    for name in ("splices", "two-people", "controls"):
-        for entry in json.loads((folder / f"{name}.json").read_text()):
-            truth = tuple((s["start"], s["end"]) for s in entry["segments"])
-            listed.append((entry["file"], bool(truth), entry.get("generator", ""), truth))
-    clips = []
-    for file, fake, generator, truth in listed:
-        kept = out / loaded.card.sha256[:12] / f"{file}.json"
-        analysis = Analysis.from_json(kept.read_bytes()) if kept.exists() else None
-        if analysis is None or analysis.parameters != Parameters():
-            analysis = analyze(folder / file, model=loaded)
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_text(analysis.to_json())
-        clips.append(Clip(file, fake, generator, truth, analysis))
-    return clips
-
-
-def _crops(scorer: Scorer, archive: Path, name: str) -> dict[str, float]:
-    labels, logits = _scores(scorer, archive)
-    probabilities = sigmoid(logits / scorer.card.temperature)
-    return {
-        f"{name} crops, AUC": float(roc_auc_score(labels, logits)),
-        f"{name} crops, equal error rate": equal_error_rate(labels, logits),
-        f"{name} crops, accuracy at 0.5": float(np.mean((probabilities >= 0.5) == labels)),
-        f"{name} crops, expected calibration error": expected_calibration_error(labels, probabilities),
-        f"{name} crops, Brier score": float(np.mean((probabilities - labels) ** 2)),
+    if delay.mean is not None and delay.median is not None:
+        figures |= {"detection delay, mean s": delay.mean, "detection delay, median s": delay.median}
+    measured.temporal = {
+        "figures": _rounded(figures),
+        "clips": [
+            {
+                "clip": video.name,
+                "truth": [list(span) for span in video.truth],
+                "found": [[round(v, 3) for v in proposal] for proposal in video.proposals],
+                "temporal IoU": round(temporal.overlap(video.truth, [p[:2] for p in video.proposals]), 4),
+                "frame AUC": raw.get(clip.file) and round(raw[clip.file], 4),
+            }
+            for clip in [*partly, *controls]
+            for video in clips_.timed([clip])
+        ],
     }
+    for name in ("AP at tIoU 0.5", "AP at tIoU 0.75", "AR at 10"):
+        measured.figures[f"splices, {name}"] = figures[f"splices, {name}"]
+    for name in ("frames within partly manipulated clips, AUC",):
+        measured.figures[name] = figures[name]
 
 
-def _small_faces(scorer: Scorer, archive: Path) -> dict[str, float]:
-    """AUC when faces are first reduced to so many pixels, which says from where on they can be judged."""
-    out = {}
-    for width in _WIDTHS:
-        labels, logits = _scores(scorer, archive, width)
-        out[f"dfdc-val crops reduced to {width} px, AUC"] = float(roc_auc_score(labels, logits))
-    return out
+def _rounded(figures: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in figures.items()}
 
 
-def _scores(
-    scorer: Scorer, archive: Path, width: int | None = None
-) -> tuple[NDArray[np.int_], NDArray[np.float64]]:
-    samples = dfdc_samples(archive)
-    logits: list[float] = []
-    for start in range(0, len(samples), 50):
-        images = [decode(sample.data) for sample in samples[start : start + 50]]
-        if width is not None:
-            images = [cv2.resize(i, (width, width), interpolation=cv2.INTER_AREA) for i in images]
-        logits += scorer.logits([framed_crop(image, scorer.card.input.size) for image in images]).tolist()
-    return np.array([sample.label for sample in samples]), np.array(logits)
-
-
-def _clip_auc(clips: Sequence[Clip]) -> float:
-    """Over clips that were given a probability."""
-    judged = [c for c in clips if c.analysis.probability is not None]
-    return float(roc_auc_score([c.fake for c in judged], [c.analysis.probability for c in judged]))
-
-
-def _flagged(clips: Sequence[Clip]) -> float:
-    return float(np.mean([c.analysis.verdict is Verdict.MANIPULATED for c in clips]))
+def printed(measured: Measured) -> str:
+    """The card's figures, one a line."""
+    return "\n".join(f"{name:75} {value:.4f}" for name, value in measured.figures.items())

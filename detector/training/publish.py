@@ -12,8 +12,8 @@ from detector.models import MODELS, Card, Input
 from detector.networks import create
 from detector.training.calibration import fit_temperature
 from detector.training.config import Config
-from detector.training.harvest import dfdc_samples
-from detector.training.train import scored
+from detector.training.sources import open_source
+from detector.training.train import predicted
 
 DATA = (
     "Deepfake Detection Challenge training set: face crops of one frame a video, 12,360 unmanipulated and "
@@ -43,30 +43,30 @@ LIMITS = (
 
 
 def publish(config: Config, checkpoint: Path, data: Path, folder: Path = MODELS) -> Card:
-    """Write ``folder/NAME.safetensors`` and its card; the temperature is fitted on ``dfdc-val``.
+    """Write ``folder/NAME.safetensors`` and its card; the temperature is fitted on the validation split.
 
     Figures are left to ``detector.training.evaluate``, which measures what was published.
     """
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     halves = {
         name: (value.half() if value.is_floating_point() else value).contiguous()
-        for name, value in state["average"].items()
+        for name, value in state["best"].items()
     }
     network = create(config.architecture)
     network.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in halves.items()})
-    network.eval()
-    labels, logits = scored(network, dfdc_samples(data / "dfdc-val.zip"), config, torch.device("cpu"))
+    source = open_source(config, data, checkpoint.parent, config.samples)
+    labels, logits = predicted(network, source.validation(), torch.device("cpu"))
     weights = save(halves)
     card = Card(
         name=config.name,
-        title="Reelproof Lite0, first generation",
+        title=config.title,
         architecture=config.architecture,
         sha256=hashlib.sha256(weights).hexdigest(),
         input=Input(size=config.size, mean=config.mean, std=config.std),
         temperature=round(fit_temperature(labels, logits), 4),
-        data=DATA,
-        terms=TERMS,
-        recipe=_recipe(config, state["seen"]),
+        data=DATA if config.set is None else (f"A data set of the trainer's own: {data.name}",),
+        terms=TERMS if config.set is None else "Not stated by the trainer.",
+        recipe=_recipe(config, state["history"]),
         figures={},
         domain=DOMAIN,
         limits=LIMITS,
@@ -79,21 +79,49 @@ def publish(config: Config, checkpoint: Path, data: Path, folder: Path = MODELS)
 
 def write_card(card: Card, folder: Path = MODELS) -> None:
     """Write the card as JSON and, generated from it, as Markdown."""
-    (folder / f"{card.name}.json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / f"{card.name}.json").write_text(
+        card.model_dump_json(indent=2, exclude_none=True) + "\n", encoding="utf-8"
+    )
     (folder / f"{card.name}.md").write_text(_markdown(card), encoding="utf-8")
 
 
-def _recipe(config: Config, seen: int) -> tuple[str, ...]:
-    mix = ", ".join(f"{name.replace('_', ' ')} {share:.0%}" for name, share in config.mix)
+def _recipe(config: Config, history: list[dict[str, float]]) -> tuple[str, ...]:
+    start = {"imagenet": "ImageNet weights", "random": "random weights"}.get(
+        config.start, f"the weights of {config.start}"
+    )
+    frozen = f", its first {config.frozen_stages} stages kept as they were" if config.frozen_stages else ""
+    best = max(history, key=lambda check: check[f"validation_{config.choose_by}"])
+    lines = [
+        f"{config.architecture} from {start}{frozen}; square crops of {config.size} px",
+        f"{history[-1]['seen']:,} examples in batches of {config.batch}, of which the weights after "
+        f"{best['seen']:,} were best on the validation split by {config.choose_by.upper()}; AdamW at "
+        f"{config.learning_rate:g} ({config.schedule} schedule), weight decay {config.weight_decay:g}, label "
+        f"smoothing {config.label_smoothing:g}, moving average of the weights ({config.average_decay:g}), "
+        f"{'bfloat16 autocast' if config.mixed_precision else 'float32'}, seed {config.seed}",
+    ]
+    if config.teacher:
+        lines.append(f"Half of the loss is agreement with {config.teacher} (distillation)")
+    if config.local_weight:
+        lines.append(
+            f"A loss of weight {config.local_weight:g} asks blended places to score above an example's mean"
+        )
+    if config.hidden:
+        lines.append(f"{config.hidden:.0%} of the examples of both classes have a part hidden")
+    if config.mix is not None:
+        mix = ", ".join(f"{name.replace('_', ' ')} {share:.0%}" for name, share in config.mix if share)
+        lines.append(
+            f"Mix: {mix}. Blends after the idea of Shiohara and Yamasaki (CVPR 2022) and, for swaps and "
+            "reenactment, Li et al. (CVPR 2020), with a face outline fitted to five landmarks"
+        )
+    if config.sequences is not None:
+        lines.append(
+            f"Sequences of {config.sequences.shortest} to {config.sequences.longest} frames: clips with one "
+            "blend carried through, and animated photographs and crops"
+        )
     return (
-        f"{config.architecture} from ImageNet weights, square crops of {config.size} px, one logit",
-        f"{seen:,} examples in batches of {config.batch}; AdamW at {config.learning_rate:g} with warm-up and "
-        f"linear decay, weight decay {config.weight_decay:g}, label smoothing {config.label_smoothing:g}, "
-        f"moving average of the weights ({config.average_decay:g}), bfloat16 autocast, seed {config.seed}",
-        f"Mix: {mix}. Blends after the idea of Shiohara and Yamasaki (CVPR 2022) and, for swaps, "
-        "Li et al. (CVPR 2020), with a face outline fitted to five landmarks",
+        *lines,
         "Framing jitter, scaling, colour, blur, noise, JPEG and H.264 compression alike on both classes",
-        "Temperature fitted on the validation crops; weights stored in half precision",
+        "Temperature fitted on the validation split; weights stored in half precision",
     )
 
 

@@ -18,6 +18,7 @@ from clips import numbered, write_clip, write_sound
 from detector import Analysis
 from detector.analysis import schema_text
 from detector.cli import main, summary
+from detector.models import DEFAULT
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,7 +53,19 @@ BAD = ("truncated.mp4", "empty.mp4", "text.mp4", "list.m3u8", "folder.mp4", "voi
 
 class TestHelp:
     @pytest.mark.parametrize(
-        "command", [[], ["analyze"], ["score"], ["sample"], ["schema"], ["train"], ["evaluate"]]
+        "command",
+        [
+            [],
+            ["analyze"],
+            ["score"],
+            ["sample"],
+            ["schema"],
+            ["setup-check"],
+            ["train"],
+            ["calibrate"],
+            ["evaluate"],
+            ["leaderboard"],
+        ],
     )
     def test_help(self, capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
         with pytest.raises(SystemExit) as left:
@@ -264,7 +277,9 @@ def test_no_data_where_it_should_be(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str
 ) -> None:  # fmt: skip
     """One line naming the missing file, no traceback."""
-    arguments = [command, "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]
+    nowhere = str(tmp_path / "nowhere")
+    given = [DEFAULT, nowhere] if command == "evaluate" else ["--data", nowhere]
+    arguments = [command, *given, "--out", str(tmp_path / "out")]
     assert main(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "nowhere" in line

@@ -82,9 +82,48 @@ class TestNothingToJudge:
             assert not score.usable
             assert (score.logit, score.probability, score.smoothed) == (None, None, None)
         assert analysis.coverage.faces_unusable == analysis.coverage.faces_found == len(person.scores)
-        assert {span.reason for span in analysis.coverage.not_examined} >= {
-            "faces too small or too unsure to judge"
-        }
+        assert "faces too small to judge" in {span.reason for span in analysis.coverage.not_examined}
+
+    @pytest.mark.parametrize(
+        ("wear", "reason"),
+        [
+            (lambda picture: (picture * 0.06).astype(np.uint8), "too dark or too flat"),
+            (lambda picture: cv2.GaussianBlur(picture, (0, 0), 5), "too blurred or too strongly compressed"),
+        ],
+        ids=["dark", "blurred"],
+    )
+    def test_a_face_that_shows_too_little(
+        self,
+        tmp_path: Path,
+        model: LoadedModel,
+        portrait: np.ndarray,
+        wear: Callable[[np.ndarray], np.ndarray],
+        reason: str,
+    ) -> None:
+        """Found and followed, but not judged, whatever the network would have said."""
+        path = write_clip(tmp_path / "worn.mp4", [wear(room(portrait, side=200, x=60))] * 50)
+        analysis = analyze(path, model=model, parameters=Parameters(**ALL_FLAGGED))
+        assert analysis.verdict is Verdict.INCONCLUSIVE
+        assert analysis.probability is None and analysis.segments == ()
+        (person,) = analysis.persons
+        assert person.usable_frames == 0 and len(person.scores) == 16
+        assert all(score.logit is None and not score.usable for score in person.scores)
+        (span,) = analysis.coverage.not_examined
+        assert (span.start, span.end, span.reason) == (0.0, 2.0, f"faces {reason} to judge")
+
+    def test_the_dark_half_of_a_clip_is_not_examined(
+        self, tmp_path: Path, model: LoadedModel, portrait: np.ndarray
+    ) -> None:
+        """The rest is judged as ever."""
+        light = room(portrait, side=200, x=60)
+        dark = (light * 0.06).astype(np.uint8)
+        path = write_clip(tmp_path / "half.mp4", [light] * 40 + [dark] * 40)
+        analysis = analyze(path, model=model, parameters=Parameters(**NONE_FLAGGED))
+        (span,) = analysis.coverage.not_examined
+        assert span.reason == "faces too dark or too flat to judge"
+        assert (span.start, span.end) == pytest.approx((1.6, 3.2), abs=0.13)
+        for score in (score for person in analysis.persons for score in person.scores):
+            assert score.usable == (score.time < span.start) == (score.logit is not None)
 
     def test_the_same_face_is_judged_when_smaller_ones_are_asked_for(
         self, tmp_path: Path, model: LoadedModel, portrait: np.ndarray

@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file, save
 
 from detector.errors import ModelError
-from detector.models import DEFAULT, MODELS, Card, LoadedModel, load_card, load_model
+from detector.model_check import CARD_LIMIT, check_card, check_pair, check_weights
+from detector.models import DEFAULT, MODELS, Card, LoadedModel, is_name, known_models, load_card, load_model
 from detector.networks import Network, create
 
 
@@ -87,6 +88,19 @@ class TestCard:
         message = refusal("nosuch")
         assert "nosuch.json" in message and DEFAULT in message
 
+    @pytest.mark.parametrize(
+        "name", ["../secret", "a/b", "Capital", "under_score", "-x", "", "x" * 61, "x\n"]
+    )
+    def test_what_is_no_name_is_never_looked_for(self, name: str) -> None:
+        assert not is_name(name)
+        message = refusal(name)
+        assert "names no model" in message and DEFAULT in message and ".safetensors" in message
+
+    @pytest.mark.parametrize("suffix", [".pt", ".pth", ".bin", ".pkl", ".PT"])
+    def test_a_pickled_checkpoint_by_name(self, tmp_path: Path, suffix: str) -> None:
+        message = refusal(tmp_path / f"weights{suffix}")
+        assert "pickled checkpoint" in message and "Convert it to safetensors" in message
+
     @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
     def test_either_file_missing(self, copied: Path, suffix: str) -> None:
         copied.with_suffix(suffix).unlink()
@@ -103,6 +117,7 @@ class TestCard:
             ("temperature", {"temperature": 0}),
             ("temperature", {"temperature": "warm"}),
             ("input.size", {"input": {"size": 8, "mean": [0, 0, 0], "std": [1, 1, 1]}}),
+            ("input.std.1", {"input": {"size": 128, "mean": [0, 0, 0], "std": [1, 0, 1]}}),
             ("sha256", {"sha256": "ABC"}),
             ("surprise", {"surprise": 1}),
         ],
@@ -141,19 +156,30 @@ class TestWeights:
 
     def test_tensors_of_another_architecture(self, copied: Path) -> None:
         put_weights(copied, save({"layer.weight": torch.zeros(3, 3)}))
-        assert "does not fit architecture efficientnet_lite0" in refusal(copied)
+        assert f"does not fit architecture {load_card(copied)[0].architecture}" in refusal(copied)
 
     def test_a_tensor_of_another_shape(self, copied: Path) -> None:
         tensors = load_file(weights_of(copied))
         name = next(n for n, value in tensors.items() if value.ndim == 4)
         put_weights(copied, save({**tensors, name: tensors[name][:, :, :1].contiguous()}))
-        assert "does not fit" in refusal(copied)
+        message = refusal(copied)
+        assert "does not fit" in message and f"tensor {name!r} is " in message and "is wanted" in message
+
+    def test_numbers_of_another_kind(self, copied: Path) -> None:
+        tensors = load_file(weights_of(copied))
+        name = next(n for n, value in tensors.items() if value.ndim == 4)
+        put_weights(copied, save({**tensors, name: tensors[name].to(torch.int8)}))
+        assert "int8" in refusal(copied)
+
+    def test_a_tensor_whose_name_is_an_attack(self, copied: Path) -> None:
+        put_weights(copied, save({"\x1b[2J\n" + "x" * 5000: torch.zeros(1)}))
+        assert "\x1b" not in refusal(copied)
 
     @pytest.mark.parametrize("missing", [True, False])
     def test_a_tensor_too_few_or_too_many(self, copied: Path, missing: bool) -> None:
         tensors = load_file(weights_of(copied))
         if missing:
-            tensors.pop("backbone.conv_stem.weight")
+            tensors.pop(next(n for n, value in tensors.items() if value.ndim == 4))
         else:
             tensors["extra"] = torch.zeros(1)
         put_weights(copied, save(tensors))
@@ -190,11 +216,91 @@ class TestPickles:
         assert not mark.exists()
         # What happened, and what to do next.
         assert weights_of(copied).name in message
-        assert any(step in message.lower() for step in ("fetch", "convert", "publish", "train")), message
+        assert "pickled checkpoint" in message and "Convert it to safetensors" in message
 
     def test_the_trap_works(self, tmp_path: Path) -> None:
         pickle.loads(pickle.dumps(_Trap(tmp_path / "code-ran")))
         assert (tmp_path / "code-ran").exists()
+
+
+class TestKnown:
+    def test_the_shipped_ones(self) -> None:
+        found = {card.name: weights for card, weights in known_models()}
+        assert found[DEFAULT] == MODELS / f"{DEFAULT}.safetensors"
+        assert all(weights.is_file() for weights in found.values())
+
+    def test_only_whole_pairs_under_their_own_name_and_the_first_of_each(
+        self, copied: Path, tmp_path: Path
+    ) -> None:
+        for name, card_name in (("other", "other"), ("renamed", "other"), ("Bad", "Bad"), ("alone", "alone")):
+            rewritten = {**json.loads(copied.read_text()), "name": card_name}
+            (tmp_path / f"{name}.json").write_text(json.dumps(rewritten))
+            if name != "alone":
+                shutil.copy(weights_of(copied), tmp_path / f"{name}.safetensors")
+        (tmp_path / "broken.json").write_text("{")
+        (tmp_path / "broken.safetensors").touch()
+        assert [card.name for card, _ in known_models([tmp_path])] == sorted([DEFAULT, "other"])
+        both = dict((card.name, weights) for card, weights in known_models([MODELS, tmp_path]))
+        assert both[DEFAULT].parent == MODELS and both["other"].parent == tmp_path
+
+
+class TestPairs:
+    """What somebody else's files must be."""
+
+    def test_a_pair_that_fits(self, copied: Path) -> None:
+        assert check_pair(copied.read_bytes(), weights_of(copied)).card == load_card(copied)[0]
+
+    @pytest.mark.parametrize(
+        ("changes", "reason"),
+        [
+            ({"name": "../../etc"}, "name cannot be used"),
+            ({"name": "Reelproof"}, "name cannot be used"),
+            ({"name": "x\n"}, "name cannot be used"),
+            ({"title": "safe\u202e.exe"}, "direction characters"),
+            ({"limits": ["bell\x07"]}, "control"),
+            ({"figures": {"AUC\x1b[2J": 1.0}}, "control"),
+            ({"figures": {"AUC": "perfect"}}, "figures.AUC"),
+            ({"title": "x" * CARD_LIMIT}, "at most"),
+        ],
+    )
+    def test_cards_that_are_not_taken_in(self, copied: Path, changes: dict[str, object], reason: str) -> None:
+        rewrite(copied, **changes)
+        with pytest.raises(ModelError, match=reason):
+            check_card(copied.read_bytes())
+
+    @pytest.mark.parametrize("text", [b"", b"\xff\xfe", b"[" * 50_000, b'{"title": "\\ud800"}'])
+    def test_what_is_no_card(self, text: bytes) -> None:
+        with pytest.raises(ModelError, match="malformed"):
+            check_card(text)
+
+    def test_markup_is_text(self, copied: Path) -> None:
+        rewrite(copied, title="<script>alert(1)</script>")
+        assert check_card(copied.read_bytes()).title == "<script>alert(1)</script>"
+
+    def test_weights_too_large(self, copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("detector.model_check.WEIGHTS_LIMIT", 1000)
+        with pytest.raises(ModelError, match="at most 1,000"):
+            check_weights(load_card(copied)[0], weights_of(copied), "x.safetensors")
+
+    def test_weights_that_give_no_score(self, copied: Path) -> None:
+        tensors = load_file(weights_of(copied))
+        name = next(n for n, value in tensors.items() if value.ndim == 4)
+        put_weights(copied, save({**tensors, name: torch.full_like(tensors[name], torch.nan)}))
+        with pytest.raises(ModelError, match="no score"):
+            check_pair(copied.read_bytes(), weights_of(copied))
+
+    @pytest.mark.parametrize("header", [640, 896, 1152, 1408])
+    def test_a_header_as_long_as_a_pickles_first_bytes_is_no_pickle(
+        self, tmp_path: Path, header: int
+    ) -> None:
+        """640 is 0x0280: the eight bytes of such a length start as a pickle of protocol 2 does."""
+        for padding in range(header):
+            data = save({"x": torch.zeros(1)}, metadata={"pad": "x" * padding})
+            if int.from_bytes(data[:8], "little") == header:
+                break
+        (tmp_path / "x.safetensors").write_bytes(data)
+        card = load_card()[0].model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
+        check_weights(card, tmp_path / "x.safetensors", "x.safetensors")
 
 
 class TestArchitectures:

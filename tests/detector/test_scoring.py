@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
+from detector import scoring
 from detector.faces import FaceDetector, cut, framing
 from detector.models import LoadedModel
+from detector.networks import SequenceNetwork
 from detector.scoring import Scorer, choose_device
 
 
@@ -65,3 +68,94 @@ def test_device(scorer: Scorer) -> None:
 
 def scorer_model(scorer: Scorer) -> LoadedModel:
     return LoadedModel(scorer.card, scorer.network)
+
+
+class Listening(SequenceNetwork):
+    """Features are a crop's mean colour; a window's logit is the sum of its red, place by place times ten.
+
+    So with reds of 1 to 9 a logit shows in its digits which frames the window held.
+    """
+
+    window = 5
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nothing = nn.Parameter(torch.zeros(1))
+        self.heard: list[tuple[int, ...]] = []
+
+    def features(self, crops: Tensor) -> Tensor:
+        return crops.mean(dim=(2, 3))
+
+    def judge(self, features: Tensor, present: Tensor) -> Tensor:
+        assert present.dtype == torch.bool and present.all() and present.shape == features.shape[:2]
+        self.heard.append(tuple(features.shape[:2]))
+        digits = 10.0 ** torch.arange(features.shape[1] - 1, -1, -1, dtype=torch.float64)
+        return features[..., 0].double() @ digits
+
+
+@pytest.fixture
+def listening(model: LoadedModel) -> Scorer:
+    return Scorer(LoadedModel(model.card, Listening()), torch.device("cpu"))
+
+
+def told(*frames: int) -> list[np.ndarray]:
+    return [np.array([number, 0.0, 0.0], np.float32) for number in frames]
+
+
+class TestTracks:
+    def test_other_networks_judge_each_frame_alone(self, scorer: Scorer, crops: list[np.ndarray]) -> None:
+        features = scorer.features(crops)
+        assert [f.shape for f in features] == [(1,)] * 4 and features[0].dtype == np.float32
+        logits = scorer.track_logits(features)
+        assert logits.dtype == np.float64
+        assert logits.tolist() == pytest.approx(scorer.logits(crops).tolist(), abs=1e-5)
+        assert scorer.track_logits(features[::-1]).tolist() == logits[::-1].tolist()
+
+    def test_features_of_a_sequence_network(self, listening: Scorer) -> None:
+        """One crop after the other, by the card's preprocessing."""
+        crops = [np.full((128, 128, 3), level, np.uint8) for level in (0, 51, 255)]
+        features = listening.features(crops)
+        assert [f.shape for f in features] == [(3,)] * 3 and features[0].dtype == np.float32
+        means = listening.tensor(crops).mean(dim=(2, 3))
+        assert np.stack(features) == pytest.approx(means.numpy(), abs=1e-5)
+
+    def test_each_frame_is_judged_by_those_around_it(self, listening: Scorer) -> None:
+        """Windows of five, the frame in the middle; at the ends they stop moving."""
+        assert listening.track_logits(told(1, 2, 3, 4, 5, 6, 7, 8)).tolist() == [
+            *[12345, 12345, 12345],
+            *[23456, 34567],
+            *[45678, 45678, 45678],
+        ]
+
+    @pytest.mark.parametrize(
+        ("frames", "logits"), [((7,), [7]), ((4, 2, 9), [429] * 3), (range(1, 6), [12345] * 5)]
+    )
+    def test_a_short_track_is_one_window(
+        self, listening: Scorer, frames: tuple[int, ...], logits: list[float]
+    ) -> None:
+        assert listening.track_logits(told(*frames)).tolist() == logits
+
+    def test_an_even_window(self, listening: Scorer) -> None:
+        """There is no middle: one frame more lies before."""
+        listening.network.window = 4
+        assert listening.track_logits(told(1, 2, 3, 4, 5, 6)).tolist() == [1234, 1234, 1234, 2345, 3456, 3456]
+
+    def test_a_long_track_goes_through_in_parts_and_comes_out_the_same(
+        self, listening: Scorer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        frames = told(*np.random.default_rng(0).integers(1, 10, 600).tolist())
+        logits = listening.track_logits(frames)
+        heard = listening.network.heard
+        assert sum(windows for windows, _ in heard) == 600 and len(heard) == 3
+        assert max(windows for windows, _ in heard) == 256, "memory does not grow with the track"
+        monkeypatch.setattr(scoring, "_WINDOWS", 1)
+        assert listening.track_logits(frames).tolist() == logits.tolist()
+        # Far from the ends, a frame's window alone gives its logit.
+        assert [listening.track_logits(frames[i - 2 : i + 3])[2] for i in (2, 255, 256, 597)] == [
+            logits[i] for i in (2, 255, 256, 597)
+        ]
+
+    def test_nothing(self, scorer: Scorer, listening: Scorer) -> None:
+        for one in (scorer, listening):
+            assert one.features([]) == []
+            assert one.track_logits([]).shape == (0,)

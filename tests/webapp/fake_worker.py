@@ -15,7 +15,7 @@ from detector.errors import MediaError
 from webapp import broker, work, worker
 
 
-def engine(path: Path, file: str, folder: Path, progress: work.Progress) -> Analysis:
+def engine(path: Path, file: str, model: Path, folder: Path, progress: work.Progress) -> Analysis:
     """Stand-in for :func:`webapp.work.analyse_and_report`."""
     progress("reading", 0.1)
     match Path(file).stem:

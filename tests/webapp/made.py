@@ -10,6 +10,7 @@ from analyses import build
 from flask import Flask
 
 from detector.analysis import Analysis
+from detector.models import DEFAULT, MODELS
 from webapp import intake, jobs
 from webapp.folders import Folders
 from webapp.tables import AnalysisRow, State, now
@@ -23,7 +24,9 @@ def write_result(analysis: Analysis, folder: Path) -> None:
     (folder / "manifest.json").write_text(json.dumps({"files": {}}))
 
 
-def hand_in(app: Flask, content: bytes = b"exhibit", file: str = "clip.mp4") -> AnalysisRow:
+def hand_in(
+    app: Flask, content: bytes = b"exhibit", file: str = "clip.mp4", model: str | None = None
+) -> AnalysisRow:
     """A queued analysis of an exhibit with these bytes."""
     settings, database = app.extensions["settings"], app.extensions["database"]
     folders = Folders(settings.data)
@@ -31,7 +34,7 @@ def hand_in(app: Flask, content: bytes = b"exhibit", file: str = "clip.mp4") -> 
     source.write_bytes(content)
     with database.begin() as session:
         exhibit = intake.take_in_file(session, folders, source, file, spare=0)
-        return jobs.create(session, exhibit, file)
+        return jobs.create(session, exhibit, file, model)
 
 
 def finished(app: Flask, **changes: object) -> AnalysisRow:
@@ -53,6 +56,22 @@ def finished(app: Flask, **changes: object) -> AnalysisRow:
 
         make_thumbnail(analysis, folder, folders.thumbnail(row.id))
     return stored
+
+
+def pair(name: str, /, **changes: object) -> tuple[bytes, bytes]:
+    """The shipped default model under another name: its card, changed, and its weights."""
+    card = json.loads((MODELS / f"{DEFAULT}.json").read_bytes())
+    weights = (MODELS / f"{DEFAULT}.safetensors").read_bytes()
+    return json.dumps(card | {"name": name, "title": f"Model {name}"} | changes).encode(), weights
+
+
+def put_model(app: Flask, name: str, /, **changes: object) -> None:
+    """An added model in its place, unchecked."""
+    place = Folders(app.extensions["settings"].data).models / name
+    place.mkdir()
+    card, weights = pair(name, **changes)
+    (place / f"{name}.json").write_bytes(card)
+    (place / f"{name}.safetensors").write_bytes(weights)
 
 
 def digest(content: bytes) -> str:

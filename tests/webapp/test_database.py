@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from webapp.database import _MIGRATIONS, REVISION, Database
-from webapp.tables import AnalysisRow, Base, Exhibit, Milestone
+from webapp.tables import AnalysisRow, Base, Choice, Exhibit, Milestone
 
 
 @pytest.fixture
@@ -42,6 +44,28 @@ def test_migrating_again_changes_nothing(database):
     database.migrate()
     with database.begin() as session:
         assert session.get_one(Milestone, "x").reached == moment
+
+
+def test_rows_of_the_first_release_stay_as_they_were(tmp_path):
+    database = Database(URL.create("sqlite", database=str(tmp_path / "old.sqlite3")))
+    config = Config()
+    config.set_main_option("script_location", _MIGRATIONS)
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO exhibits VALUES (1, 'aa', 'x.mp4', 1, 'p', '2026-11-20')"))
+        connection.execute(
+            text(
+                "INSERT INTO analyses (id, exhibit_id, file, state, stage, progress, created, attempt) "
+                "VALUES ('a', 1, 'x.mp4', 'queued', '', 0, '2026-11-20 10:00:00', 0)"
+            )
+        )
+    database.migrate()
+    with database.begin() as session:
+        row = session.get_one(AnalysisRow, "a")
+        assert (row.file, row.model) == ("x.mp4", None)
+        assert session.query(Choice).count() == 0
+    database.close()
 
 
 def test_pragmas(database):

@@ -38,9 +38,9 @@ def test_ids_cannot_be_guessed(app):
 
 
 def test_a_claim_carries_what_the_work_needs(app, database):
-    queued = hand_in(app, b"bytes", "clip.mp4")
+    queued = hand_in(app, b"bytes", "clip.mp4", "some-model")
     held = jobs.claim(database, queued.id)
-    assert held == jobs.Claim(queued.id, 1, "clip.mp4", queued.exhibit.path)
+    assert held == jobs.Claim(queued.id, 1, "clip.mp4", queued.exhibit.path, "some-model")
     running = row(database, queued.id)
     assert (running.state, running.attempt, running.worker) == ("running", 1, jobs.worker_name())
     assert running.started == running.heartbeat

@@ -79,6 +79,7 @@ def test_headers_on_every_kind_of_answer(app, client):
         "/analyses",
         f"/analyses/{row.id}",
         f"/analyses/{row.id}.json",
+        "/models",
         "/none",
         "/static/js/upload.js",
     ):
@@ -111,7 +112,7 @@ def test_the_html_report_is_shown_with_its_style_and_without_scripts(app, client
 
 def test_pages_hold_no_inline_script_or_style(app, client):
     row = finished(app)
-    for path in ("/", "/analyses", "/help", f"/analyses/{row.id}", "/none"):
+    for path in ("/", "/analyses", "/models", "/help", f"/analyses/{row.id}", "/none"):
         text = client.get(path).text
         assert "<style" not in text and " style=" not in text
         assert "javascript:" not in text and " on" + "click" not in text

@@ -56,6 +56,7 @@ def _standing(row: AnalysisRow) -> dict[str, Any]:
         "stage": row.stage,
         "progress": row.progress,
         "file": row.file,
+        "model": row.model,
         "sha256": row.exhibit.sha256,
         "created": _iso(row.created),
         "started": _iso(row.started),

@@ -8,7 +8,7 @@ import shutil
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp import jobs
+from webapp import jobs, models
 from webapp.folders import Folders
 from webapp.intake import Incoming, IntakeError, clean_name, take_in
 from webapp.rows import database, page
@@ -25,7 +25,11 @@ def form() -> str:
     # The server writes an upload twice at worst: once as it arrives, once as the exhibit.
     room = max(0, (shutil.disk_usage(Folders(settings.data).data).free - settings.spare) // 2)
     return render_template(
-        "pages/upload.html", limit=settings.upload_limit, room=room, latest=page(1).rows[:5]
+        "pages/upload.html",
+        limit=settings.upload_limit,
+        room=room,
+        latest=page(1).rows[:5],
+        models=models.listed(),
     )
 
 
@@ -40,9 +44,13 @@ def create() -> Response:
     if not stream.bytes and not part.filename:
         raise IntakeError(400, "No file was chosen.", "Choose a video or a photo, then start the analysis.")
     file = clean_name(part.filename)
+    chosen = request.form.get("model")
+    if chosen is not None and chosen not in {model.name for model in models.listed()}:
+        raise IntakeError(400, "There is no model of this name.", "Choose one that the models page lists.")
     with database().begin() as session:
         exhibit = take_in(session, stream, file)
-        row = jobs.create(session, exhibit, file)
+        folders = Folders(current_app.extensions["settings"].data)
+        row = jobs.create(session, exhibit, file, chosen or models.default(session, folders))
     try:
         current_app.extensions["send"](row.id)
     except Exception as problem:

@@ -29,7 +29,7 @@ def encoded(picture: np.ndarray, suffix: str = ".png") -> bytes:
 
 
 def samples(count: int = 8) -> list[Sample]:
-    """``count`` framed real and as many fake crops, and ``count`` real faces with a margin around."""
+    """``count`` framed real and as many fake crops, and ``count`` real ones of a clip, with a margin."""
     inner = (TEMPLATE * 0.8 + 0.1).astype(np.float32)
     out = []
     for i in range(count):
@@ -38,7 +38,7 @@ def samples(count: int = 8) -> list[Sample]:
         wide = round(64 * MARGIN)
         middle = (wide - 64) / 2
         landmarks = (inner * 64 + middle).astype(np.float32)
-        out.append(Sample(encoded(crop(200 + i, False, wide)), 0, f"o{i}", landmarks, framed=False))
+        out.append(Sample(encoded(crop(200 + i, False, wide)), 0, "clip", landmarks, framed=False))
     return out
 
 

@@ -10,6 +10,7 @@ from sklearn.metrics import roc_curve
 from detector.training.calibration import (
     equal_error_rate,
     expected_calibration_error,
+    fit_platt,
     fit_temperature,
     sigmoid,
 )
@@ -93,3 +94,22 @@ class TestEqualErrorRate:
         assert 0.2 < rate < 0.45
         assert false_negative == pytest.approx(rate, abs=0.02)
         assert equal_error_rate(1 - labels.astype(int), -scores) == pytest.approx(rate, abs=0.01)
+
+
+class TestPlatt:
+    def test_it_finds_what_made_the_labels(self) -> None:
+        rng = np.random.default_rng(0)
+        means = rng.normal(0, 2, 20_000)
+        labels = rng.random(20_000) < sigmoid(0.6 * means - 0.8)
+        fitted = fit_platt(labels, means)
+        assert fitted.scale == pytest.approx(0.6, abs=0.05)
+        assert fitted.offset == pytest.approx(-0.8, abs=0.06)
+
+    def test_few_that_separate_give_no_certainty(self) -> None:
+        fitted = fit_platt([0, 0, 1, 1], [-2.0, -1.0, 1.0, 2.0])
+        surest = sigmoid(fitted.scale * 2.0 + fitted.offset)
+        assert 0.6 < surest < 0.8, "Platt's targets for two of each are 1/4 and 3/4"
+
+    def test_more_of_a_kind_gives_more(self) -> None:
+        few, many = (fit_platt([0] * n + [1] * n, [-1.0] * n + [1.0] * n) for n in (2, 50))
+        assert sigmoid(many.scale + many.offset) > sigmoid(few.scale + few.offset)

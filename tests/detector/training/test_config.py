@@ -9,7 +9,9 @@ from pydantic import ValidationError
 
 from detector.errors import ParameterError
 from detector.models import DEFAULT
-from detector.training.config import SHIPPED, Config, read_config
+from detector.training.config import CONFIGS, SHIPPED, Config, read_config
+
+OPTIONAL = ("mix", "sequences", "set", "features")
 
 
 def refusal(path: Path, text: str) -> str:
@@ -24,7 +26,6 @@ def refusal(path: Path, text: str) -> str:
 def test_the_shipped_recipe() -> None:
     config = read_config(SHIPPED)
     assert config.name == DEFAULT
-    assert sum(share for _, share in config.mix) == pytest.approx(1)
     with pytest.raises(ValidationError, match="frozen"):
         config.batch = 1  # type: ignore[misc]
 
@@ -38,14 +39,27 @@ def test_the_published_model_is_of_that_recipes_input(model: object) -> None:
     assert (model.card.input.std, model.card.architecture) == (config.std, config.architecture)
 
 
-@pytest.mark.parametrize("key", list(Config.model_fields))
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
+def test_each_recipe_reads_and_is_named_as_its_file(path: Path) -> None:
+    config = read_config(path)
+    assert config.name == path.stem
+    if config.mix:
+        assert sum(share for _, share in config.mix) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("key", [key for key in Config.model_fields if key not in OPTIONAL])
 def test_every_key_is_needed(tmp_path: Path, key: str) -> None:
     lines = SHIPPED.read_text().splitlines()
     kept = [line for line in lines if not line.startswith(f"{key} =")]
-    if key == "mix":
-        kept = kept[: kept.index(next(line for line in kept if line.startswith("[mix]")))]
     assert kept != lines
     assert key in refusal(tmp_path / "recipe.toml", "\n".join(kept))
+
+
+def test_one_source_of_examples(tmp_path: Path) -> None:
+    text = SHIPPED.read_text()
+    assert "exactly one of" in refusal(tmp_path / "none.toml", text[: text.index("[mix]")])
+    two = text + "\n[sequences]\nshortest = 10\nlongest = 30\n"
+    assert "exactly one of" in refusal(tmp_path / "two.toml", two)
 
 
 def test_an_unknown_key_is_named(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ from made_faces import encoded, samples
 from detector.faces import Square, cut
 from detector.scoring import normalised
 from detector.training.config import MixConfig
-from detector.training.dataset import Examples, stacked
+from detector.training.dataset import CELL, UNKNOWN, Examples, stacked
 from detector.training.harvest import Sample
 
 KINDS = tuple(MixConfig.model_fields)
-EVEN = MixConfig(**dict.fromkeys(KINDS, 1 / 6))
+EVEN = MixConfig(**dict.fromkeys(KINDS, 1 / 7))
 SIZE = 64
 
 
@@ -30,8 +30,9 @@ def test_shape_and_kind() -> None:
     made = examples()
     assert len(made) == 40
     for index in range(40):
-        crop, label = made[index]
+        crop, label, where = made[index]
         assert crop.shape == (3, SIZE, SIZE) and crop.dtype == torch.uint8
+        assert where.shape == (SIZE // CELL, SIZE // CELL) and where.dtype == torch.float32
         assert label in {0.0, 1.0}
 
 
@@ -46,7 +47,7 @@ def test_by_number_alone() -> None:
     for i in range(15):
         assert torch.equal(resumed[i][0], forward[25 + i][0])
     assert not torch.equal(examples(seed=2)[0][0], forward[0][0])
-    assert len({crop.numpy().tobytes() for crop, _ in forward}) == 40
+    assert len({crop.numpy().tobytes() for crop, _, _ in forward}) == 40
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,7 @@ def test_by_number_alone() -> None:
         ("other_real", 0.0),
         ("other_self_blend", 1.0),
         ("other_swap", 1.0),
+        ("other_reenacted", 1.0),
     ],
 )
 def test_labels_by_kind(kind: str, label: float) -> None:
@@ -65,10 +67,63 @@ def test_labels_by_kind(kind: str, label: float) -> None:
     assert {made[i][1] for i in range(12)} == {label}
 
 
+@pytest.mark.parametrize(
+    ("kind", "least", "most"),
+    [
+        ("dfdc_real", 0.0, 0.0),
+        ("other_real", 0.0, 0.0),
+        ("dfdc_fake", UNKNOWN, UNKNOWN),
+        ("other_self_blend", 0.0, 1.0),
+        ("dfdc_self_blend", 0.0, 1.0),
+    ],
+)
+def test_where_it_was_blended(kind: str, least: float, most: float) -> None:
+    """Nowhere, unknown, or a map of shares that has some of it and not all."""
+    made = examples(only(kind), last=12)
+    maps = torch.stack([made[i][2] for i in range(12)])
+    assert maps.min() >= least and maps.max() <= most
+    if least < most:
+        assert (maps.amax(dim=(1, 2)) > 0).all() and maps.mean() < 0.9
+
+
+def test_where_is_mirrored_with_the_crop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A blend of the left half of the face lies left in the crop or, in a mirrored crop, right in both."""
+    from detector.training import dataset
+    from detector.training.blending import Blend
+
+    def left(image: np.ndarray, *_: object) -> Blend:
+        mask = np.zeros(image.shape[:2], np.float32)
+        mask[:, : image.shape[1] // 2] = 1
+        out = np.zeros_like(image)
+        out[mask > 0] = 255
+        return Blend(out, mask)
+
+    monkeypatch.setattr(dataset, "self_blend", left)
+    made = examples(only("other_self_blend"), last=30)
+    sides = set()
+    for i in range(30):
+        crop, _, where = made[i]
+        lit = crop.float().mean(dim=0).mean(dim=0)
+        white_left = bool(lit[: SIZE // 4].mean() > lit[-SIZE // 4 :].mean())
+        assert white_left == bool(where[:, 0].mean() > where[:, -1].mean())
+        sides.add(white_left)
+    assert sides == {True, False}
+
+
+def test_hidden_parts_are_alike_in_both_classes() -> None:
+    """The share asked for is hidden in each class, and nothing else about an example changes."""
+    for kind in ("dfdc_real", "dfdc_fake"):
+        plain, hidden = (Examples(samples(), only(kind), SIZE, 1, 0, 60, share) for share in (0.0, 1.0))
+        changed = [(plain[i][0].float() - hidden[i][0].float()).abs().mean() > 0.5 for i in range(60)]
+        same_flip = [torch.equal(plain[i][2], hidden[i][2]) for i in range(60)]
+        assert np.mean(changed) > 0.8
+        assert all(same_flip)
+    none = Examples(samples(), only("dfdc_real"), SIZE, 1, 0, 5, 0.0)
+    assert torch.equal(none[3][0], Examples(samples(), only("dfdc_real"), SIZE, 1, 0, 5)[3][0])
+
+
 def test_the_mix_is_kept() -> None:
-    mix = MixConfig(
-        dfdc_real=0.5, dfdc_fake=0.5, dfdc_self_blend=0, other_real=0, other_self_blend=0, other_swap=0
-    )
+    mix = MixConfig(**{**dict.fromkeys(KINDS, 0.0), "dfdc_real": 0.5, "dfdc_fake": 0.5})
     made = examples(mix, last=200)
     assert np.mean([made[i][1] for i in range(200)]) == pytest.approx(0.5, abs=0.12)
 
@@ -92,9 +147,9 @@ def test_framing_stays_near_the_middle() -> None:
     wide[19:83, 19:83] = (10, 250, 10)
     sample = Sample(encoded(wide), 0, "g", None, framed=False)
     made = Examples([sample], only("other_real"), SIZE, 3, 0, 40)
-    green = [float((c[1].float() > c[0].float()).float().mean()) for c, _ in (made[i] for i in range(40))]
+    green = [float((c[1].float() > c[0].float()).float().mean()) for c, _, _ in (made[i] for i in range(40))]
     assert np.median(green) > 0.9
-    middle = [c[:, 16:48, 16:48] for c, _ in (made[i] for i in range(40))]
+    middle = [c[:, 16:48, 16:48] for c, _, _ in (made[i] for i in range(40))]
     assert all((m[1].float() >= m[0].float() - 3).float().mean() > 0.97 for m in middle)
 
 
@@ -104,7 +159,7 @@ def test_half_are_mirrored() -> None:
     made = Examples([Sample(encoded(left), 0, "g", None, True)], only("dfdc_real"), SIZE, 3, 0, 60)
     lit = [
         bool(c[:, :, :20].float().mean() > c[:, :, 44:].float().mean())
-        for c, _ in (made[i] for i in range(60))
+        for c, _, _ in (made[i] for i in range(60))
     ]
     assert 15 <= sum(lit) <= 45
 

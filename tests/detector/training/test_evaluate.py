@@ -1,75 +1,61 @@
-"""Figures against small worked examples."""
+"""Evaluation from end to end on small made data, and the figures over clips."""
 
 from __future__ import annotations
 
+import csv
+import json
+import shutil
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
 from clips import Analysed
-from hypothesis import given
-from hypothesis import strategies as st
+from made_faces import crop, encoded
 
-from detector.analysis import Analysis, Verdict
-from detector.training.evaluate import Clip, clip_figures, found, overlap
-
-
-@pytest.mark.parametrize(
-    ("truth", "said", "expected"),
-    [
-        ([], [], 0.0),
-        ([(0, 1)], [], 0.0),
-        ([], [(0, 1)], 0.0),
-        ([(0, 1)], [(0, 1)], 1.0),
-        ([(0, 2)], [(1, 3)], 1 / 3),
-        ([(0, 4)], [(1, 2)], 1 / 4),
-        ([(0, 1)], [(1, 2)], 0.0),
-        ([(0, 1)], [(5, 6)], 0.0),
-        ([(0, 2), (4, 6)], [(1, 5)], 2 / 6),
-        ([(0, 2), (4, 6)], [(0, 2), (4, 6)], 1.0),
-        # Two persons flagged at once are one stretch of time, not two.
-        ([(0, 2)], [(0, 2), (1, 3)], 2 / 3),
-        ([(0, 2)], [(1, 1)], 0.0),
-    ],
+from detector.analysis import Analysis, Parameters, Verdict
+from detector.cli import main
+from detector.errors import ParameterError
+from detector.models import MODELS, LoadedModel, load_card
+from detector.scoring import Scorer
+from detector.training.clips import (
+    Clip,
+    clip_figures,
+    found,
+    identity_pairs,
+    inner_auc,
+    left_out_figures,
+    listed_clips,
+    scored_frames,
+    timed,
 )
-def test_overlap(truth: list[Any], said: list[Any], expected: float) -> None:
-    assert overlap(truth, said) == pytest.approx(expected)
-    assert overlap(said, truth) == pytest.approx(expected)
+from detector.training.evaluate import evaluate
+from detector.training.given import given_clips, given_crops
+from detector.training.recorded import record, replay, strongest_crop
 
 
-spans = st.lists(
-    st.tuples(st.integers(0, 60), st.integers(1, 20)).map(lambda s: (s[0] / 4, (s[0] + s[1]) / 4)), max_size=5
-)
+def judged(
+    base: Analysis, verdict: Verdict, probability: float | None, *flagged: tuple[float, float]
+) -> Analysis:
+    template = base.segments[0]
+    parts = tuple(template.model_copy(update={"start": a, "end": b}) for a, b in flagged)
+    return base.model_copy(update={"verdict": verdict, "probability": probability, "segments": parts})
 
 
-@given(spans, spans)
-def test_overlap_by_counting(truth: list[Any], said: list[Any]) -> None:
-    """Quarter seconds are counted one by one."""
-    ticks = [i / 4 + 0.125 for i in range(90)]
-    a, b = ([any(start <= t < end for start, end in these) for t in ticks] for these in (truth, said))
-    both, either = sum(map(all, zip(a, b, strict=True))), sum(map(any, zip(a, b, strict=True)))
-    assert overlap(truth, said) == pytest.approx(both / either if either else 0.0)
+YES, NO, UNSURE = Verdict.MANIPULATED, Verdict.NOT_FOUND, Verdict.INCONCLUSIVE
 
 
 def test_figures_over_clips(analysed_sample: Analysed) -> None:
     """Four whole clips, two spliced, one control, whose verdicts are given."""
     base = analysed_sample.analysis
-
-    def judged(verdict: Verdict, probability: float | None, *flagged: tuple[float, float]) -> Analysis:
-        template = base.segments[0]
-        parts = tuple(template.model_copy(update={"start": a, "end": b}) for a, b in flagged)
-        return base.model_copy(update={"verdict": verdict, "probability": probability, "segments": parts})
-
-    yes, no, unsure = Verdict.MANIPULATED, Verdict.NOT_FOUND, Verdict.INCONCLUSIVE
     clips = [
-        Clip("ffpp-c40-1.mp4", True, "face2face", (), judged(yes, 0.9)),
-        Clip("ffpp-c40-2.mp4", False, "none", (), judged(no, 0.2)),
-        Clip("dfdc-1.mp4", True, "dfdc", (), judged(no, 0.3)),
-        Clip("dfdc-2.mp4", False, "dfdc", (), judged(unsure, None)),
-        Clip("dfdc-3.mp4", False, "dfdc", (), judged(yes, 0.8)),
-        Clip("splice-1.mp4", True, "x", ((0, 2),), judged(yes, 0.9, (0, 2))),
-        Clip("splice-2.mp4", True, "x", ((0, 2),), judged(no, 0.4)),
-        Clip("control.mp4", False, "", (), judged(yes, 0.9, (1, 2))),
+        Clip("ffpp-c40-1.mp4", True, "face2face", (), judged(base, YES, 0.9)),
+        Clip("ffpp-c40-2.mp4", False, "none", (), judged(base, NO, 0.2)),
+        Clip("dfdc-1.mp4", True, "dfdc", (), judged(base, NO, 0.3)),
+        Clip("dfdc-2.mp4", False, "dfdc", (), judged(base, UNSURE, None)),
+        Clip("dfdc-3.mp4", False, "dfdc", (), judged(base, YES, 0.8)),
+        Clip("splice-1.mp4", True, "x", ((0, 2),), judged(base, YES, 0.9, (0, 2))),
+        Clip("splice-2.mp4", True, "x", ((0, 2),), judged(base, NO, 0.4)),
+        Clip("control.mp4", False, "", (), judged(base, YES, 0.9, (1, 2))),
     ]
     figures = clip_figures(clips)
     assert figures == pytest.approx(
@@ -87,10 +73,136 @@ def test_figures_over_clips(analysed_sample: Analysed) -> None:
     assert found(clips[5].analysis) == [(0, 2)]
 
 
+def test_left_out_thresholds(analysed_sample: Analysed) -> None:
+    base = analysed_sample.analysis
+    clips = [
+        Clip(f"{i}.mp4", fake, "x", (), judged(base, NO, p), group=group)
+        for i, (fake, p, group) in enumerate(
+            [(True, 0.9, "a"), (False, 0.1, "a"), (True, 0.8, "b"), (False, 0.2, "b"), (False, None, "c")]
+        )
+    ]
+    assert list(left_out_figures(clips).values()) == [1.0, 1.0, 0.0]
+
+
+def test_two_people_are_two_videos(analysed_sample: Analysed) -> None:
+    """What is flagged on the wrong side is a false alarm there."""
+    base = analysed_sample.analysis
+    flagged = base.segments[0].person
+    (who,) = (p for p in base.persons if p.id == flagged)
+    centre = (who.median_box[0] + who.median_box[2]) / 2
+    for split, side in ((centre + 1, " left"), (centre - 1, " right")):
+        left, right = timed([Clip("duo", True, "x", ((1, 2),), base, split_x=split)])
+        assert (left.truth, right.truth) == ((), ((1, 2),))
+        assert {v.name.removeprefix("duo"): bool(v.proposals) for v in (left, right)}[side]
+
+
+def test_frames_inside_a_clip(analysed_sample: Analysed) -> None:
+    base = analysed_sample.analysis
+    start, end = base.segments[0].start, base.segments[0].end
+    clip = Clip("a", True, "x", ((start, end),), base)
+    assert inner_auc([clip], smoothed=True)["a"] > 0.6
+    assert inner_auc([Clip("b", True, "x", ((-2, -1),), base)], smoothed=False) == {}
+    frames = scored_frames([clip])
+    assert len(frames.labels) == sum(p.usable_frames for p in base.persons)
+
+
+def test_identity_pairs() -> None:
+    files = ["ffpp-c40-deepfakes-183_253.mp4", "x-253_183.mp4", "ffpp-c40-original-253.mp4", "dfdc-a.mp4"]
+    assert set(list(identity_pairs(files).values())[:3]) == {"183-253"}
+    assert identity_pairs(files)["dfdc-a.mp4"] == "dfdc-a.mp4"
+
+
 def test_real_develop_clips_are_counted(data: Path) -> None:
     """`labels.csv` names a generator for every clip, or clip_figures would take real ones for controls."""
-    from detector.training.harvest import read_csv
+    listed = listed_clips(data / "videos")
+    whole = [c for c in listed if c.generator and not c.truth]
+    assert sum(c.fake for c in whole) == 11 and len(whole) == 24
+    assert len({c.group for c in whole if c.file.startswith("ffpp")}) == 2
+    assert sum(bool(c.truth) for c in listed) == 8 and sum(not c.generator for c in listed) == 2
 
-    develop = [row for row in read_csv(data / "videos" / "labels.csv") if row["role"] == "develop"]
-    assert {row["label"] for row in develop} == {"real", "fake"}
-    assert all(row["generator"] for row in develop)
+
+def test_a_replay_says_what_the_engine_says(
+    analysed_sample: Analysed, model: LoadedModel, tmp_path: Path
+) -> None:  # fmt: skip
+    """Verdict, segments and scores alike; a second model's size is cut without looking for faces again."""
+    parameters, straight = Parameters(), analysed_sample.analysis
+    recording, crops = record(analysed_sample.path, 128, tmp_path, parameters)
+    told = replay(recording, crops, Scorer(model), parameters)
+    assert (told.verdict, told.reason, told.coverage) == (
+        straight.verdict,
+        straight.reason,
+        straight.coverage,
+    )
+    assert told.media == straight.media and told.probability == pytest.approx(straight.probability, abs=1e-3)
+    assert [(s.id, s.start, s.end) for s in told.segments] == [
+        (s.id, s.start, s.end) for s in straight.segments
+    ]
+    for mine, theirs in zip(told.persons, straight.persons, strict=True):
+        assert [s.logit for s in mine.scores] == pytest.approx([s.logit for s in theirs.scores], abs=1e-2)
+    shown = strongest_crop(recording, told, crops)
+    assert shown is not None and shown.shape == (128, 128, 3)
+
+    again, kept = record(analysed_sample.path, 128, tmp_path, parameters)
+    assert np.array_equal(crops, kept) and again.times == recording.times
+    _, small = record(analysed_sample.path, 64, tmp_path, parameters)
+    assert small.shape == (len(crops), 64, 64, 3)
+    gap = small.astype(float).mean(axis=(1, 2)) - crops.astype(float).mean(axis=(1, 2))
+    assert np.abs(gap).max() < 6
+
+
+@pytest.fixture
+def folder(tmp_path: Path, astronaut: np.ndarray) -> Path:
+    """Two photos a class, at different depths; one has no face."""
+    for place in ("real/a.png", "real/deep/b.png", "fake/x/c.png", "fake/d.png"):
+        path = tmp_path / "data" / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture = crop(1, True) if "c.png" in place else astronaut[:300, 60:360]
+        path.write_bytes(encoded(picture))
+    return tmp_path / "data"
+
+
+def test_a_folder_of_photos(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out" / "evaluation"
+    for suffix in (".json", ".safetensors"):
+        shutil.copy(MODELS / f"reelproof-lite0{suffix}", tmp_path)
+    card = tmp_path / "reelproof-lite0.json"
+    assert main(["evaluate", str(card), str(folder), "--out", str(out), "--update-card"]) == 0
+    assert "clips, inconclusive" in capsys.readouterr().out
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["figures"]["clips, inconclusive"] == 0.25
+    assert metrics["levels"]["clips"]["items"] == 3 and not metrics["temporal"]
+    failures = json.loads((out / "failures.json").read_text())
+    assert {"path", "label", "probability", "group", "kind"} <= set(failures[0])
+    assert {f["path"] for f in failures} >= {"fake/x/c.png"}
+    assert all((out / f["thumbnail"]).is_file() for f in failures if f["thumbnail"])
+    page = (out / "index.html").read_text()
+    assert "http" not in page and (out / "pictures" / "roc.png").is_file()
+    assert "no usable face" in (out / "gallery.html").read_text()
+    assert list((tmp_path / "out" / "faces").glob("*.npy"))
+    # The card lies beside the weights that were measured.
+    assert load_card(card)[0].figures == metrics["figures"]
+    assert "clips, inconclusive" in (tmp_path / "reelproof-lite0.md").read_text()
+
+
+def test_crops_from_a_table(model: LoadedModel, tmp_path: Path) -> None:
+    with (tmp_path / "table.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["path", "label", "group"])
+        for i in range(6):
+            (tmp_path / f"{i}.jpg").write_bytes(encoded(crop(i, bool(i % 2)), ".jpg"))
+            rows.writerow([f"{i}.jpg", i % 2, f"g{i // 2}"])
+    found_ = given_crops(tmp_path / "table.csv")
+    assert [c.label for c in found_] == [0, 1] * 3 and found_[3].group == "g1"
+    measured = evaluate(None, tmp_path / "table.csv", tmp_path / "out", crops=True)
+    assert measured.levels["crops"]["items"] == 6 and measured.levels["crops"]["groups"] == 3
+    assert 0 <= measured.figures["crops, AUC"] <= 1
+
+
+def test_data_of_neither_form(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="no such"):
+        evaluate(None, tmp_path / "gone", tmp_path / "out")
+    with pytest.raises(ParameterError, match="empty"):
+        given_clips(tmp_path)
+    (tmp_path / "t.csv").write_text("path,label\na.jpg,maybe\n")
+    with pytest.raises(ParameterError, match="line 2"):
+        given_clips(tmp_path / "t.csv")

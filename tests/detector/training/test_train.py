@@ -19,9 +19,11 @@ from detector.networks import create
 from detector.scoring import normalised
 from detector.training.config import SHIPPED as RECIPE
 from detector.training.config import Config, read_config
-from detector.training.dataset import stacked
+from detector.training.dataset import UNKNOWN, stacked
+from detector.training.losses import Batch, local_contrast
 from detector.training.publish import publish
-from detector.training.train import scored
+from detector.training.sources import framed_batches
+from detector.training.train import predicted
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -80,6 +82,10 @@ def recipe(samples: int) -> Config:
     return shipped.model_copy(
         update={
             "name": "tiny",
+            "start": "imagenet",
+            "frozen_stages": 0,
+            "local_weight": 0.0,
+            "hidden": 0.0,
             "size": 64,
             "samples": samples,
             "batch": 8,
@@ -108,12 +114,13 @@ def test_train_resume_and_publish(archives: Path, tmp_path: Path) -> None:
     """End to end: it learns, a second call resumes, and what is published loads and scores the same."""
     out = tmp_path / "out"
     trained(recipe(48), archives, out)
-    history = json.loads((out / "history.json").read_text())
+    history = json.loads((out / "tiny-history.json").read_text())
     assert [entry["seen"] for entry in history] == [16, 32, 48]
     assert "resuming after 48 examples" in trained(recipe(320), archives, out)
-    history = json.loads((out / "history.json").read_text())
+    history = json.loads((out / "tiny-history.json").read_text())
     assert [entry["seen"] for entry in history] == list(range(16, 321, 16))
     assert history[-1]["validation_auc"] > 0.9
+    assert (out / "tiny-curves.png").read_bytes().startswith(b"\x89PNG")
 
     checkpoint = out / "tiny.pt"
     card = publish(recipe(320), checkpoint, archives, tmp_path / "models")
@@ -124,22 +131,72 @@ def test_train_resume_and_publish(archives: Path, tmp_path: Path) -> None:
     crops = normalised(torch.from_numpy(stacked(pictures)), card.input.mean, card.input.std)
     state = torch.load(checkpoint, weights_only=True)
     network = create(card.architecture).eval()
-    halved = {name: value.half().float() for name, value in state["average"].items() if value.dim()}
-    network.load_state_dict({**state["average"], **halved})
+    halved = {name: value.half().float() for name, value in state["best"].items() if value.dim()}
+    network.load_state_dict({**state["best"], **halved})
     with torch.inference_mode():
         kept, shipped = network(crops), loaded.network(crops)
     assert torch.allclose(kept, shipped, atol=1e-3), "half precision is all that was lost"
     assert (shipped[1::2] > shipped[::2].max()).all()
 
 
-def test_scored_is_in_order_and_in_the_networks_own_range(archives: Path) -> None:
+def test_predictions_are_in_order(archives: Path) -> None:
     from detector.training.harvest import dfdc_samples
 
     samples = dfdc_samples(archives / "dfdc-val.zip")
-    network = create("efficientnet_lite0").eval()
-    config = recipe(8)
-    labels, logits = scored(network, samples, config, torch.device("cpu"))
+    network, config, cpu = create("efficientnet_lite0"), recipe(8), torch.device("cpu")
+    labels, logits = predicted(network, list(framed_batches(samples, config)), cpu)
     assert labels == [0, 1] * 12
-    _, backwards = scored(network, samples[::-1], config, torch.device("cpu"))
+    _, backwards = predicted(network, list(framed_batches(samples[::-1], config)), cpu)
     assert backwards[::-1] == pytest.approx(logits, abs=1e-3)
     assert np.isfinite(logits).all()
+
+
+class TestLocalContrast:
+    where = torch.tensor([[[1.0, 0.0], [0.0, 0.0]]])
+
+    def test_blended_places_above_the_others(self) -> None:
+        right = torch.tensor([[[3.0, 0.0], [0.0, 0.0]]])
+        assert local_contrast(right, self.where) < local_contrast(-right, self.where)
+
+    def test_by_hand(self) -> None:
+        """Mean 1; inside 3 above it, outside 1 below it: two softplus terms."""
+        loss = local_contrast(torch.tensor([[[4.0, 0.0], [0.0, 0.0]]]), self.where)
+        assert float(loss) == pytest.approx(np.log1p(np.exp(-3)) + np.log1p(np.exp(-1)), rel=1e-5)
+
+    def test_the_level_is_left_alone(self) -> None:
+        local = torch.randn(1, 2, 2, generator=torch.manual_seed(0), requires_grad=True)
+        local_contrast(local, self.where).backward()
+        assert local.grad is not None and local.grad.any()
+        assert float(local.grad.sum()) == pytest.approx(0, abs=1e-6)
+
+    @pytest.mark.parametrize("value", [0.0, 1.0, UNKNOWN])
+    def test_nowhere_everywhere_and_unknown_do_not_count(self, value: float) -> None:
+        local = torch.randn(2, 2, 2, requires_grad=True)
+        loss = local_contrast(local, torch.full((2, 2, 2), value))
+        loss.backward()
+        assert loss.item() == 0 and local.grad is not None and not local.grad.any()
+
+
+def test_places_share_the_logit_between_them() -> None:
+    """The mean over places is the logit itself, so a map of them explains all of it."""
+    network = create("efficientnet_lite0").eval()
+    crops = torch.randn(3, 3, 64, 64, generator=torch.manual_seed(0))
+    with torch.inference_mode():
+        logits, local = network.forward_local(crops)
+        assert torch.allclose(local.mean(dim=(1, 2)), logits, atol=1e-4)
+        assert torch.allclose(network(crops), logits, atol=1e-4)
+
+
+def test_frozen_stages_stay() -> None:
+    network = create("efficientnet_lite0")
+    network.train()
+    network.freeze_stages(2)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    crops, labels = eight_crops()
+    optimizer = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], 1e-2)
+    Batch(crops, labels).forward(network).sum().backward()
+    optimizer.step()
+    changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+    frozen = {"conv_stem", "bn1", "blocks.0", "blocks.1"}
+    assert changed and not any(name.startswith(tuple(f"backbone.{f}." for f in frozen)) for name in changed)
+    assert any(name.startswith("backbone.blocks.2.") for name in changed)

@@ -1,0 +1,113 @@
+"""Whether a card and weights from somebody else are fit to be used, and if not, why.
+
+:func:`check_card` and :func:`check_weights` take no time and need no torch; :func:`check_pair`
+does everything, and takes seconds. Nothing in either file is ever run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from detector.errors import ModelError
+from detector.models import (
+    Card,
+    LoadedModel,
+    is_name,
+    is_pickled_name,
+    load_pair,
+    looks_pickled,
+    of_another_card,
+    pickled,
+    read_card,
+)
+
+CARD_LIMIT = 64_000
+"""Bytes of the longest card accepted; the shipped ones have a few thousand."""
+WEIGHTS_LIMIT = 100_000_000
+"""Bytes of the largest weights accepted: twice the largest architecture in single precision."""
+
+
+def check_card(data: bytes) -> Card:
+    """The card in ``data``, if a stranger's card may be taken in; :class:`ModelError` if not."""
+    if len(data) > CARD_LIMIT:
+        raise ModelError(
+            f"The model card has {len(data):,} bytes, and at most {CARD_LIMIT:,} are accepted. "
+            "Choose the card (JSON), not the weights, or shorten it."
+        )
+    card = read_card(data, "handed in")
+    if not is_name(card.name):
+        raise ModelError(
+            "The model card's name cannot be used. A name has at most 60 small letters, digits and hyphens "
+            "and starts with a letter or digit; change it in the card."
+        )
+    for text in _texts(card.model_dump()):
+        if any(unicodedata.category(char)[0] == "C" for char in text):
+            raise ModelError(
+                "The model card holds control or direction characters, which can make text look like what "
+                "it is not. Remove them from the card."
+            )
+    return card
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every string in nested dicts and sequences, keys included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            yield from _texts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def check_weights(card: Card, weights: Path, name: str, sha256: str | None = None) -> None:
+    """Refuse weights that cannot be the card's, before anything looks inside them.
+
+    ``name`` is the file's own name, ``sha256`` its hash if known already. Raises :class:`ModelError`.
+    """
+    size = weights.stat().st_size
+    with weights.open("rb") as file:
+        head = file.read(16)
+        if is_pickled_name(name) or looks_pickled(head, size):
+            raise pickled(name)
+        if not 0 < size <= WEIGHTS_LIMIT:
+            raise ModelError(
+                f"{name} has {size:,} bytes; weights have at most {WEIGHTS_LIMIT:,}, and more than none. "
+                "Store them in half precision."
+            )
+        file.seek(0)
+        if (sha256 or hashlib.file_digest(file, "sha256").hexdigest()) != card.sha256:
+            raise of_another_card(name)
+
+
+def check_pair(card: bytes, weights: Path) -> LoadedModel:
+    """Everything: the card, the weights' hash, every tensor's shape, and that a face gets a score.
+
+    Raises :class:`ModelError` with the reason of the first refusal.
+    """
+    import torch
+
+    checked = check_card(card)
+    check_weights(checked, weights, weights.name)
+    model = load_pair(checked, weights)
+    size = checked.input.size
+    try:
+        with torch.inference_mode():
+            logit = model.network(torch.zeros(1, 3, size, size))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:120]
+        raise ModelError(
+            f"The network takes no crops of {size} px: {reason}. Correct the card's size."
+        ) from None
+    if logit.shape != (1,) or not logit.isfinite().all():
+        raise ModelError(
+            f"{weights.name} gives no score for a plain grey crop, so its weights are damaged. "
+            "Publish the model again."
+        )
+    return model

@@ -1,0 +1,55 @@
+"""Whether a crop shows enough to be judged: contrast and sharpness.
+
+Both are of the grey crop at the network's size. Contrast is the standard deviation, in
+grey levels of 255. Sharpness is the mean absolute difference from the crop blurred by
+1.5 pixels, divided by the contrast: blur and strong video compression lower it, noise and the block
+edges of JPEG raise it, brightness does not change it. The thresholds in :class:`~detector.analysis.Parameters`
+stand where the measured AUC falls to about 0.7 (docs/ARCHITECTURE.md has the table).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from detector.analysis import Parameters
+from detector.faces import Face, Image
+
+_FINE = 1.5  # px
+NEVER_SURE = "too unsure"
+
+
+class Quality(NamedTuple):
+    contrast: float
+    sharpness: float
+
+
+def quality(crop: Image) -> Quality:
+    """Contrast and sharpness of an RGB crop; a crop of one colour has none of either."""
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    contrast = float(grey.std())
+    detail = float(np.abs(grey - cv2.GaussianBlur(grey, (0, 0), _FINE)).mean())
+    return Quality(contrast, detail / contrast if contrast > 0 else 0.0)
+
+
+def flaw_of_face(face: Face, parameters: Parameters) -> str | None:
+    """Why a face found is not worth cutting out, in words that follow "faces"; None if it is."""
+    if face.width < parameters.minimum_face:
+        return "too small"
+    if face.confidence < parameters.minimum_confidence:
+        return NEVER_SURE
+    return None
+
+
+def flaw_of_crop(crop: Image, parameters: Parameters) -> str | None:
+    """Why ``crop`` cannot be judged, likewise."""
+    seen = quality(crop)
+    if seen.contrast < parameters.minimum_contrast:
+        return "too dark or too flat"
+    if seen.sharpness < parameters.minimum_sharpness:
+        return "too blurred or too strongly compressed"
+    if seen.sharpness > parameters.maximum_sharpness:
+        return "too noisy"
+    return None

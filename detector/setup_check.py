@@ -1,0 +1,245 @@
+"""What a newcomer lacks: packages, decoders, fonts, disk, models; and what to do about each.
+
+Nothing beyond Python's own library is imported before it is looked for, so that the check
+works, and says what is missing, where next to nothing is installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+State = Literal["ok", "missing", "optional"]
+
+ROOT = Path(__file__).resolve().parent.parent
+SETUP = "Run: make setup"
+
+# Names FFmpeg gives its decoders, any one of which will do. Its own `av1` only passes work to hardware.
+DECODERS = {
+    "H.264": ("h264",),
+    "HEVC (H.265)": ("hevc",),
+    "VP9": ("vp9", "libvpx-vp9"),
+    "AV1": ("libdav1d", "libaom-av1"),
+    "MPEG-4": ("mpeg4",),
+    "MJPEG": ("mjpeg",),
+}
+# Families the reports ask for, as setup.sh installs them.
+FONTS = ("DejaVu Sans", "Liberation", "Droid")
+# What stands below this line of requirements.txt is needed by developers only.
+DEVELOPERS_PART = "# Tests and checks"
+
+_GB = 10**9
+# An exhibit is held twice while it arrives, and its overlays beside it.
+_DATA_NEEDED = 2 * _GB
+_MODELS_NEEDED = 100 * 10**6  # all shipped models together stay below
+
+
+class Finding(NamedTuple):
+    """One thing looked at. ``optional`` is missing too, but an analysis and its report do without."""
+
+    name: str
+    state: State
+    words: str
+    remedy: str
+
+
+def check_setup(root: Path = ROOT) -> list[Finding]:
+    """Look at everything Reelproof needs on this machine; ``root`` is the folder of requirements.txt.
+
+    Takes some seconds, because torch and WeasyPrint are imported to see whether they can be.
+    """
+    return [
+        *_packages(root / "requirements.txt"),
+        _torch_pair(),
+        *_decoders(),
+        _report_libraries(),
+        *_fonts(),
+        _disk("disk, data", Path(os.environ.get("REELPROOF_DATA", "instance")), _DATA_NEEDED),
+        _disk("disk, models", root / "models", _MODELS_NEEDED),
+        *_models(root / "models"),
+        _gpu(),
+        _chromium(),
+    ]
+
+
+def table(findings: list[Finding]) -> str:
+    """The findings in columns, then one sentence that sums them up."""
+    words = {"ok": "ok", "missing": "MISSING", "optional": "optional"}
+    widest = max(len(finding.name) for finding in findings)
+    lines = []
+    for finding in findings:
+        lines.append(f"{finding.name:{widest}}  {words[finding.state]:8}  {finding.words}")
+        if finding.remedy:
+            lines.append(f"{'':{widest}}  {'':8}  → {finding.remedy}")
+    missing = [finding.name for finding in findings if finding.state == "missing"]
+    total = f"Missing: {', '.join(missing)}." if missing else "Nothing that is needed is missing."
+    return "\n".join([*lines, "", total])
+
+
+def _packages(requirements: Path) -> Iterator[Finding]:
+    """One finding for each pinned package that is not as it should be, and one for all others."""
+    try:
+        lines = requirements.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        yield Finding(
+            "packages", "missing", f"{requirements} cannot be read", "Fetch the whole of Reelproof again."
+        )
+        return
+    state: State = "missing"
+    fitting = pins = 0
+    for line in lines:
+        if line == DEVELOPERS_PART:
+            state = "optional"
+        pin = re.match(r"([A-Za-z0-9._-]+)==([^\s;#]+)", line)
+        if pin is None:
+            continue
+        name, pinned = pin.groups()
+        pins += 1
+        try:
+            # A build's own mark, as in 2.14.1+cpu, is not part of the version that is pinned.
+            found = importlib.metadata.version(name).split("+")[0]
+        except importlib.metadata.PackageNotFoundError:
+            found = ""
+        if found == pinned:
+            fitting += 1
+            continue
+        words = (
+            f"{found} is installed, {pinned} is what was tested" if found else f"{pinned} is not installed"
+        )
+        yield Finding(f"package {name}", state, words, SETUP)
+    yield Finding("packages", "ok", f"{fitting} of {pins} are installed as pinned", "")
+
+
+def _torch_pair() -> Finding:
+    name = "torch and torchvision"
+    remedy = "Install both from the same index, in the versions of requirements.txt."
+    try:
+        import torch
+        import torchvision
+    except Exception as error:  # a wrong pair fails in many ways, not only with ImportError
+        return Finding(name, "missing", f"cannot be imported: {_first_line(error)}", remedy)
+    return Finding(name, "ok", f"{torch.__version__} and {torchvision.__version__} fit", "")
+
+
+def _decoders() -> Iterator[Finding]:
+    try:
+        from av.codec import Codec
+    except Exception as error:  # a broken shared library raises OSError
+        yield Finding("decoders", "missing", f"PyAV cannot be imported: {_first_line(error)}", SETUP)
+        return
+    for name, choices in DECODERS.items():
+        found = next((choice for choice in choices if _has_decoder(Codec, choice)), None)
+        if found:
+            yield Finding(f"decoder {name}", "ok", found, "")
+        else:
+            yield Finding(
+                f"decoder {name}",
+                "missing",
+                "this build of FFmpeg lacks it; such videos cannot be read",
+                "Install PyAV's own wheel, which has all of them: pip install --force-reinstall av",
+            )
+
+
+def _has_decoder(codec: type, name: str) -> bool:
+    try:
+        codec(name, "r")
+    except ValueError:
+        return False
+    return True
+
+
+def _report_libraries() -> Finding:
+    try:
+        import weasyprint
+    except Exception as error:  # OSError when Pango's libraries are not there
+        remedy = "Run: make setup (it installs Pango and HarfBuzz as well)"
+        return Finding("PDF reports", "missing", f"WeasyPrint: {_first_line(error)}", remedy)
+    return Finding("PDF reports", "ok", f"WeasyPrint {weasyprint.__version__} and Pango", "")
+
+
+def _fonts() -> Iterator[Finding]:
+    try:
+        listed = subprocess.run(
+            ["fc-list", ":", "family"], capture_output=True, text=True, timeout=30, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        yield Finding("fonts", "missing", "fc-list, of fontconfig, cannot be run", SETUP)
+        return
+    lacking = [family for family in FONTS if family not in listed]
+    if lacking:
+        words = f"not installed: {', '.join(lacking)}; reports would show boxes for some letters"
+        yield Finding("fonts", "missing", words, SETUP)
+    else:
+        yield Finding("fonts", "ok", ", ".join(FONTS), "")
+
+
+def _disk(name: str, folder: Path, needed: int) -> Finding:
+    existing = folder.absolute()
+    while not existing.exists():
+        existing = existing.parent
+    free = shutil.disk_usage(existing).free
+    words = f"{free / _GB:.1f} GB free for {folder}"
+    if free < needed:
+        remedy = f"Free some space: {needed / _GB:g} GB at least."
+        if name == "disk, data":
+            remedy += " Or set REELPROOF_DATA to a folder on another disk."
+        return Finding(name, "missing", words, remedy)
+    if not os.access(existing, os.W_OK):
+        return Finding(name, "missing", f"{existing} cannot be written to", "Give yourself write access.")
+    return Finding(name, "ok", words, "")
+
+
+def _models(folder: Path) -> Iterator[Finding]:
+    """Each weights file against its card; the weights are hashed, not loaded."""
+    try:
+        from detector.errors import ModelError
+        from detector.models import DEFAULT, load_card
+    except ImportError as error:
+        yield Finding("models", "missing", f"cannot be checked: {_first_line(error)}", SETUP)
+        return
+    paths = {path.stem: path.with_suffix("") for path in folder.glob("*.safetensors")}
+    paths.setdefault(DEFAULT, folder / DEFAULT)
+    for stem, path in sorted(paths.items()):
+        name = f"model {stem}"
+        remedy = "Fetch its .safetensors and .json again, both from the same place."
+        try:
+            card, weights = load_card(path.with_name(f"{stem}.safetensors"))
+            with weights.open("rb") as file:
+                fits = hashlib.file_digest(file, "sha256").hexdigest() == card.sha256
+        except (ModelError, OSError) as error:
+            yield Finding(name, "missing", _first_line(error), remedy)
+            continue
+        if fits:
+            yield Finding(name, "ok", f"{card.title}, {weights.stat().st_size / 10**6:.1f} MB", "")
+        else:
+            yield Finding(name, "missing", "is not the file its card describes (SHA-256 differs)", remedy)
+
+
+def _gpu() -> Finding:
+    without = "none; analyses run on the CPU, training large models would take days"
+    try:
+        import torch
+
+        if torch.cuda.is_available():
+            return Finding("GPU", "ok", torch.cuda.get_device_name(0), "")
+    except Exception as error:  # whatever the driver has to say, a CPU is enough
+        without = f"cannot be looked for: {_first_line(error)}"
+    return Finding("GPU", "optional", without, "")
+
+
+def _chromium() -> Finding:
+    found = shutil.which("chromium")
+    if found:
+        return Finding("Chromium", "ok", found, "")
+    return Finding("Chromium", "optional", "not installed; only the browser tests need it", "Run: make test")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

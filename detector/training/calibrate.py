@@ -1,0 +1,128 @@
+"""Fit how sure a segment and a whole exhibit are, on clips the weights never learned from.
+
+The frames of a clip err together, so that a mean over many of them is less sure than
+temperature scaling of one frame would have it; and clips are not the crops that was fitted
+on. Both levels get Platt scaling of a mean logit. Each is checked leaving one identity
+pair out: fitted on all the others, measured on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from detector.analysis import Analysis, Person, Platt
+from detector.models import Card, load_card, load_model
+from detector.scoring import Scorer
+from detector.training import clips as clips_
+from detector.training.calibration import expected_calibration_error, fit_platt, sigmoid
+from detector.training.clips import Clip
+from detector.training.publish import write_card
+
+WINDOW = 2.0  # seconds of a person's time that stand for a segment
+_LEAST_FRAMES = 6
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Mean logits (n,), their labels, and the identity pairs they belong to."""
+
+    means: list[float]
+    labels: list[int]
+    groups: list[str]
+
+    def fit(self) -> Platt:
+        return fit_platt(self.labels, self.means)
+
+    def left_out(self) -> np.ndarray:
+        """For each mean, the probability by a fit that has seen nothing of its group."""
+        means, labels, groups = np.array(self.means), np.array(self.labels), np.array(self.groups)
+        out = np.empty(len(means))
+        for group in np.unique(groups):
+            held = groups == group
+            platt = fit_platt(labels[~held], means[~held])
+            out[held] = sigmoid(platt.scale * means[held] + platt.offset)
+        return out
+
+
+def calibrate(model: str | Path | None, data: Path, out: Path) -> dict[str, float]:
+    """Fit both levels on the research clips of role ``develop`` and write them into the model's card.
+
+    Returns errors by name. ``out`` is where evaluations lie; faces found are kept in
+    ``faces`` beside it.
+    """
+    loaded = load_model(model)
+    card, weights = load_card(model)
+    # From frames alone: an earlier calibration must not leak into what is fitted here.
+    scorer = Scorer(loaded)
+    listed = [clip for clip in clips_.listed_clips(data / "videos") if clip.generator]
+    analysed = clips_.analysed(listed, scorer, out / "faces", lambda text: None)
+    exhibits, segments = exhibit_levels(analysed), window_levels(analysed)
+    fitted = card.model_copy(update={"segment": segments.fit(), "exhibit": exhibits.fit()})
+    write_card(Card.model_validate(fitted.model_dump()), weights.parent)
+    figures = {}
+    for name, levels in (("windows of 2 s", segments), ("exhibits", exhibits)):
+        for how, probabilities in (
+            ("one pair left out", levels.left_out()),
+            ("as single frames", sigmoid(np.array(levels.means) / card.temperature)),
+        ):
+            labels = np.array(levels.labels)
+            figures[f"{name}, {how}, ECE"] = expected_calibration_error(labels, probabilities)
+            figures[f"{name}, {how}, Brier score"] = float(np.mean((probabilities - labels) ** 2))
+    return figures
+
+
+def exhibit_levels(clips: Sequence[Clip]) -> Levels:
+    """Of each whole clip, what its probability is made of: see :func:`strongest`."""
+    judged = [
+        (clip, level) for clip in clips if clip.whole and (level := strongest(clip.analysis)) is not None
+    ]
+    return Levels(
+        [level for _, level in judged],
+        [int(clip.fake) for clip, _ in judged],
+        [clip.group or clip.file for clip, _ in judged],
+    )
+
+
+def strongest(analysis: Analysis) -> float | None:
+    """The highest mean logit of any segment or, of persons without one, of all their usable frames."""
+    levels = []
+    for person in analysis.persons:
+        spans = [(s.start, s.end) for s in analysis.segments if s.person == person.id]
+        means = [_mean(person, *span) for span in spans or [(0.0, float("inf"))]]
+        levels += [mean for mean in means if mean is not None]
+    return max(levels, default=None)
+
+
+def window_levels(clips: Sequence[Clip]) -> Levels:
+    """Windows of :data:`WINDOW` of each person; those that are manipulated in part are left out."""
+    levels = Levels([], [], [])
+    for clip in clips:
+        for person in clip.analysis.persons:
+            end = max(score.time for score in person.scores)
+            for start in np.arange(0, max(end - WINDOW / 2, 0.1), WINDOW):
+                share = _manipulated(clip, person, float(start))
+                mean = _mean(person, float(start), float(start) + WINDOW)
+                if mean is not None and share in {0.0, 1.0}:
+                    levels.means.append(mean)
+                    levels.labels.append(int(share))
+                    levels.groups.append(clip.group or clip.file)
+    return levels
+
+
+def _manipulated(clip: Clip, person: Person, start: float) -> float:
+    """The share of the window that is manipulated, to a tenth of its length."""
+    if not clip.truth:
+        return float(clip.fake)
+    if clip.split_x is not None and (person.median_box[0] + person.median_box[2]) / 2 < clip.split_x:
+        return 0.0
+    moments = start + WINDOW * (np.arange(10) + 0.5) / 10
+    return float(np.mean([any(a <= t < b for a, b in clip.truth) for t in moments]))
+
+
+def _mean(person: Person, start: float, end: float) -> float | None:
+    logits = [s.logit for s in person.scores if s.logit is not None and start <= s.time <= end]
+    return float(np.mean(logits)) if len(logits) >= min(_LEAST_FRAMES, person.usable_frames or 1) else None

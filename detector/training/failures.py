@@ -1,0 +1,105 @@
+"""What a model got wrong, worst first: for a person to look through, and for fine-tuning on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+
+from detector.analysis import Parameters, Verdict
+from detector.training.clips import Clip, write_thumbnail
+from detector.training.crops import Crop
+from detector.training.harvest import decode
+from detector.training.metrics import Scored
+
+# Thumbnails of so many wrongly judged crops a set are written.
+_SHOWN = 60
+_SIDE = 128
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One wrong judgement. ``data`` says which set it comes from: never fine-tune on test or develop."""
+
+    path: str
+    label: str
+    probability: float | None
+    group: str
+    kind: str
+    data: str
+    generator: str = ""
+    verdict: str = ""
+    thumbnail: str | None = None
+
+    @property
+    def error(self) -> float:
+        """Distance of the probability from the truth; of an inconclusive one, a half."""
+        if self.probability is None:
+            return 0.5
+        return abs(self.probability - (self.label == "fake"))
+
+
+def crop_failures(
+    crops: Sequence[Crop], scored: Scored, parameters: Parameters, data: str, out: Path
+) -> list[Failure]:
+    """Crops on the wrong side of the entry threshold, worst first; the worst are written as thumbnails."""
+    said = scored.probabilities >= parameters.enter_threshold
+    wrong = [i for i in range(len(crops)) if said[i] != bool(crops[i].label)]
+    wrong.sort(key=lambda i: -abs(scored.probabilities[i] - crops[i].label))
+    failures = []
+    for rank, i in enumerate(wrong):
+        crop = crops[i]
+        thumbnail = None
+        if rank < _SHOWN:
+            thumbnail = f"gallery/{data}-{rank:03}.jpg"
+            image = cv2.resize(decode(crop.data), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+            write_thumbnail(out / thumbnail, image)
+        failures.append(
+            Failure(
+                path=crop.path,
+                label="fake" if crop.label else "real",
+                probability=round(float(scored.probabilities[i]), 4),
+                group=crop.group,
+                kind="crop",
+                data=data,
+                thumbnail=thumbnail,
+            )
+        )
+    return failures
+
+
+def clip_failures(clips: Sequence[Clip], parameters: Parameters, data: str) -> list[Failure]:
+    """Clips with a wrong verdict or none; thumbnails are where ``clips.analysed`` put them."""
+    failures = []
+    for clip in clips:
+        verdict = clip.analysis.verdict
+        right = Verdict.MANIPULATED if clip.fake else Verdict.NOT_FOUND
+        if verdict is right:
+            continue
+        judged = clip.analysis.probability is not None
+        failures.append(
+            Failure(
+                path=clip.file,
+                label="fake" if clip.fake else "real",
+                probability=clip.analysis.probability,
+                group=clip.group or clip.file,
+                kind=str(clip.analysis.media.kind),
+                data=data,
+                generator=clip.generator if clip.fake else "",
+                verdict=str(verdict),
+                thumbnail=f"gallery/{clip.file.replace('/', '_')}.jpg" if judged else None,
+            )
+        )
+    return failures
+
+
+def write_failures(failures: Sequence[Failure], out: Path) -> list[Failure]:
+    """``failures.json`` below ``out``, worst first; returns them in that order."""
+    ordered = sorted(failures, key=lambda failure: (-failure.error, failure.path))
+    (out / "failures.json").write_text(
+        json.dumps([asdict(failure) for failure in ordered], indent=1) + "\n", encoding="utf-8"
+    )
+    return ordered

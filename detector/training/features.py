@@ -1,0 +1,93 @@
+"""Features computed once and kept as ``.npy``, for networks whose backbone stays as it is.
+
+Two files a recipe lie in the output folder, ``NAME-…-features.npy`` (n, d) float16 and
+``NAME-…-labels.npy`` (n,) float32, in the order of the examples; training goes over them
+as often as the recipe's number of examples asks for. The middle of their names changes
+with the recipe, so that features of another are never taken for its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from detector.errors import ParameterError
+from detector.networks import FeatureNetwork, Network
+from detector.training.config import Config
+from detector.training.losses import Batch
+from detector.training.sources import Source
+
+
+def featured(source: Source, network: Network, config: Config, out: Path, seen: int) -> Source:
+    """``source`` as features of ``network``, made unless ``out`` has them already.
+
+    Raises :class:`ParameterError` for an architecture whose features cannot be kept.
+    """
+    assert config.features is not None
+    if not isinstance(network, FeatureNetwork):
+        raise ParameterError(f"{config.architecture} has no features to keep: leave [features] out.")
+    features, labels = _kept(source.batches, network, config, out)
+    tested = [_of(batch, network) for batch in source.validation()]
+    return Source(_Drawn(features, labels, config, seen), lambda: tested)
+
+
+def _kept(
+    batches: Iterable[Batch], network: FeatureNetwork, config: Config, out: Path
+) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
+    assert config.features is not None
+    recipe = config.model_dump_json(exclude={"samples"}).encode()
+    digest = hashlib.sha256(recipe).hexdigest()[:8]
+    paths = [out / f"{config.name}-{digest}-{what}.npy" for what in ("features", "labels")]
+    if not all(path.exists() for path in paths):
+        count, done = config.features.examples, 0
+        # Beside their places until whole: a run that stops here must not be taken for done.
+        temporary = [path.with_suffix(".tmp") for path in paths]
+        features = open_memmap(temporary[0], "w+", np.float16, (count, network.width))
+        labels = open_memmap(temporary[1], "w+", np.float32, (count,))
+        for batch in batches:
+            some = slice(done, min(count, done + len(batch.labels)))
+            features[some] = _of(batch, network).crops[: some.stop - done].numpy()
+            labels[some] = batch.labels[: some.stop - done].numpy()
+            done = some.stop
+            if done == count:
+                break
+        if done < count:
+            raise ParameterError(f"There are only {done} examples, not the {count} of [features].")
+        features.flush()
+        labels.flush()
+        for path, made in zip(paths, temporary, strict=True):
+            made.replace(path)
+    return np.load(paths[0], mmap_mode="r"), np.load(paths[1])
+
+
+@torch.inference_mode()
+def _of(batch: Batch, network: FeatureNetwork) -> Batch:
+    network.eval()
+    device = next(network.parameters()).device
+    return Batch(network.features(batch.crops.to(device)).float().cpu(), batch.labels, featured=True)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Shuffled passes over the features, as many as it takes."""
+
+    features: NDArray[np.float16]
+    labels: NDArray[np.float32]
+    config: Config
+    seen: int
+
+    def __iter__(self) -> Iterator[Batch]:
+        batch, count = self.config.batch, len(self.labels)
+        for start in range(self.seen, self.config.samples - batch + 1, batch):
+            places = [(start + i) % count for i in range(batch)]
+            order = np.random.default_rng((self.config.seed, start // count)).permutation(count)
+            chosen = np.sort(order[places])
+            values = torch.from_numpy(np.asarray(self.features[chosen], np.float32))
+            yield Batch(values, torch.from_numpy(self.labels[chosen]), featured=True)

@@ -1,0 +1,213 @@
+"""Train on a data set of one's own: its videos and pictures as examples for any network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import Dataset, IterableDataset
+
+from detector.batch import framed_crop
+from detector.errors import ParameterError
+from detector.faces import FaceDetector, Image, Square, cut
+from detector.networks import is_sequence
+from detector.training.config import Config, MixConfig
+from detector.training.dataset import Examples, stacked
+from detector.training.finetune import read_failures
+from detector.training.footage import largest_crop, video_crops
+from detector.training.harvest import Sample, decode
+from detector.training.sequences import worn_alike
+from detector.training.sets import DataSetError, Item, check_leakage, contents, read_set
+from detector.training.streaming import StreamedVideos
+
+_KEPT_SIDE = 224  # px at which crops are held in memory, as JPEG
+_KEPT_QUALITY = 98
+
+Example = tuple[torch.Tensor, float]
+
+
+class Shown(NamedTuple):
+    """The face crops of one item, in order of time; one of a picture."""
+
+    crops: tuple[bytes, ...]
+    label: int
+    group: str
+
+
+class Own(NamedTuple):
+    """Examples still to be seen, and those to validate on."""
+
+    examples: Dataset[Any]
+    validation: Dataset[Any]
+
+
+def open_own(config: Config, data: Path, seen: int, failures: Path | None) -> Own:
+    """Examples of the set at ``data``, see :func:`~detector.training.sets.read_set`.
+
+    ``failures`` names what an evaluation got wrong: about half of the examples then are
+    those, the worse the oftener. Raises :class:`~detector.training.sets.DataSetError`.
+    """
+    assert config.set is not None
+    items = read_set(data)
+    train = [item for item in items if item.split == "train"]
+    held_out = [item for item in items if item.split == "val"]
+    if failures is not None:
+        hard = read_failures(failures, items)
+        groups = {one.item.group for one in hard}
+        held_out = [item for item in held_out if item.group not in groups]
+        times = max(1, len(train)) / len(hard)
+        train = train + [one.item for one in hard for _ in range(max(1, round(times * one.weight)))]
+        check_leakage(train + held_out)
+    _insist_on_both(data, "training", train)
+    _insist_on_both(data, "validation", held_out)
+    reads_sequences = is_sequence(config.architecture)
+    if config.set.streamed and reads_sequences:
+        raise ParameterError("Streamed videos give single faces, and this architecture reads sequences.")
+    if reads_sequences and config.size % 2:
+        raise ParameterError(f"size: {config.size} must be even, because sequences pass through H.264.")
+    tested = shown(held_out, config.set.frames)
+    # Once more: videos that show no face are gone.
+    _insist_on_both(data, "validation", tested)
+    if config.set.streamed:
+        return Own(_Streamed(train, config, seen), _Faces(tested, config.size))
+    learned = shown(train, config.set.frames)
+    _insist_on_both(data, "training", learned)
+    if reads_sequences:
+        return Own(_Sequences(learned, config, seen), _Undegraded(tested, config.size))
+    return Own(_crops(learned, config, seen), _Faces(tested, config.size))
+
+
+def _insist_on_both(data: Path, split: str, some: Sequence[Item] | Sequence[Shown]) -> None:
+    if {one.label for one in some} != {0, 1}:
+        raise DataSetError(
+            f"{data}: the {split} split needs both real and manipulated examples, with a face to see."
+        )
+
+
+def shown(items: Sequence[Item], frames: int) -> list[Shown]:
+    """The largest face of each item: ``frames`` evenly spaced ones of a video, one of a picture.
+
+    A picture in a zip is itself a crop, as is one in which no face is found. Items that
+    stand in the list again are read once; videos that show no face are left out.
+    """
+    detect = FaceDetector()
+    known: dict[Item, Shown] = {}
+    for item, data in contents([i for i in dict.fromkeys(items) if not i.is_video]):
+        try:
+            image = decode(data)
+        except cv2.error:
+            raise DataSetError(f"{item.name} is not a picture that can be read. Remove it.") from None
+        face = None if item.member else largest_crop(image, detect, _KEPT_SIDE)
+        known[item] = _kept(item, [framed_crop(image, _KEPT_SIDE) if face is None else face])
+    for item in dict.fromkeys(items):
+        if item.is_video:
+            crops = video_crops(item.path, _KEPT_SIDE, frames, detect)
+            if len(crops):
+                known[item] = _kept(item, list(crops))
+    return [known[item] for item in items if item in known]
+
+
+def _kept(item: Item, crops: list[Image]) -> Shown:
+    quality = [cv2.IMWRITE_JPEG_QUALITY, _KEPT_QUALITY]
+    encoded = (cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), quality)[1] for crop in crops)
+    return Shown(tuple(data.tobytes() for data in encoded), item.label, item.group)
+
+
+def _at_size(crop: Image, size: int) -> Image:
+    """A kept crop, which is framed already, as the network takes it."""
+    side = crop.shape[0]
+    return cut(crop, Square(side / 2, side / 2, side, 0.0), size)
+
+
+def _crops(items: Sequence[Shown], config: Config, seen: int) -> Examples:
+    assert config.set is not None
+    samples = [Sample(data, i.label, i.group, None, framed=True) for i in items for data in i.crops]
+    share = config.set.fake_share
+    none = dict.fromkeys(MixConfig.model_fields, 0.0)
+    mix = MixConfig(**none | {"dfdc_real": 1 - share, "dfdc_fake": share})
+    return Examples(samples, mix, config.size, config.seed, seen, config.samples, config.hidden)
+
+
+class _Faces(Dataset[Example]):
+    """Crops undegraded, uint8 (3, size, size), and their labels."""
+
+    def __init__(self, items: Sequence[Shown], size: int) -> None:
+        self._crops = [(data, float(item.label)) for item in items for data in item.crops]
+        self._size = size
+
+    def __len__(self) -> int:
+        return len(self._crops)
+
+    def __getitem__(self, index: int) -> Example:
+        data, label = self._crops[index]
+        crop = _at_size(decode(data), self._size)
+        return torch.from_numpy(stacked([crop])[0]), label
+
+
+class _Undegraded(Dataset[Example]):
+    """Whole sequences as they are, uint8 (t, 3, size, size), and their labels."""
+
+    def __init__(self, items: Sequence[Shown], size: int) -> None:
+        self._items, self._size = items, size
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: int) -> Example:
+        item = self._items[index]
+        crops = [_at_size(decode(data), self._size) for data in item.crops]
+        return torch.from_numpy(stacked(crops)), float(item.label)
+
+
+class _Sequences(Dataset[Example]):
+    """Sequences drawn at the recipe's share of manipulated ones, mirrored and degraded as a whole."""
+
+    def __init__(self, items: Sequence[Shown], config: Config, seen: int) -> None:
+        assert config.set is not None
+        self._by_label = [[item for item in items if item.label == label] for label in (0, 1)]
+        self._share, self._size, self._seed = config.set.fake_share, config.size, config.seed
+        self._first, self._last = seen, config.samples
+
+    def __len__(self) -> int:
+        return self._last - self._first
+
+    def __getitem__(self, index: int) -> Example:
+        cv2.setNumThreads(0)
+        rng = np.random.default_rng((self._seed, self._first + index))
+        items = self._by_label[int(rng.random() < self._share)]
+        item = items[rng.integers(len(items))]
+        crops = [_at_size(decode(data), self._size) for data in item.crops]
+        if rng.random() < 0.5:
+            crops = worn_alike(crops, rng)
+        if rng.random() < 0.5:
+            crops = [crop[:, ::-1] for crop in crops]
+        return torch.from_numpy(np.ascontiguousarray(stacked(crops))), float(item.label)
+
+
+class _Streamed(IterableDataset[Example]):
+    """Epoch after epoch of :class:`StreamedVideos`, until the recipe's number of examples is reached.
+
+    A run that resumes begins its videos anew, in another order.
+    """
+
+    def __init__(self, items: Sequence[Item], config: Config, seen: int) -> None:
+        self._videos = StreamedVideos(items, config.size, config.seed + seen)
+        self._left = config.samples - seen
+
+    def __iter__(self) -> Iterator[Example]:
+        return islice(self._all(), self._left)
+
+    def _all(self) -> Iterator[Example]:
+        for epoch in range(self._left):
+            self._videos.set_epoch(epoch)
+            empty = True
+            for example in self._videos:
+                empty = False
+                yield example
+            if empty:
+                raise DataSetError("None of the videos shows a face that could be learned from.")

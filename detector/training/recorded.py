@@ -1,0 +1,262 @@
+"""Clips whose faces were found once, so that scoring another model costs network time alone.
+
+Finding faces takes nine tenths of an analysis, and does not depend on the model. A
+recording keeps what the first pass over a file saw; :func:`replay` scores it with any
+model and concludes through the engine's own functions, without explanations. Recordings
+and crops are kept below a folder by what they depend on: the file's SHA-256, its
+distortion, the parameters of the first pass, framing, and the size of the crops.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector import faces, findings
+from detector.analysis import Analysis, Media, Parameters
+from detector.engine import conclude, hashed, media_facts
+from detector.faces import Face, Image, Square, cut
+from detector.media import Frame, MediaReader, open_media
+from detector.quality import flaw_of_crop, flaw_of_face
+from detector.scoring import Scorer
+from detector.survey import Seen, Survey
+from detector.tracks import Track
+
+_VERSION = 1  # of the recording; raise it when face finding or tracking changes
+_BATCH = 64
+# Parameters that the first pass depends on.
+_FIRST_PASS = (
+    "sample_rate", "detection_threshold", "detection_width", "bridge_gap", "minimum_face",
+    "minimum_confidence", "minimum_contrast", "minimum_sharpness", "maximum_sharpness",
+)  # fmt: skip
+
+
+_ANY_CROP = {"minimum_contrast": 0.0, "minimum_sharpness": 0.0, "maximum_sharpness": float("inf")}
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One face in one sampled frame; ``crop`` is its crop's number, None for one not worth cutting out."""
+
+    pts: int
+    time: Fraction
+    track: int
+    face: Face
+    square: Square
+    crop: int | None
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What the first pass saw of one file, before any network looked at it."""
+
+    sightings: list[Sighting]
+    tracks: list[Track]
+    times: list[Fraction]
+    cuts: list[float]
+    discarded: int
+    media: Media
+    missing: float
+    key: str
+
+
+class Distortion:
+    """What is done to a file before faces are looked for; this one does nothing.
+
+    ``name`` goes into the key of the recording, so it has to say all there is to say.
+    """
+
+    name = ""
+
+    def frames(self, reader: MediaReader, rate: float) -> Iterator[Frame]:
+        """Sampled frames of the distorted file."""
+        return reader.frames(rate)
+
+
+class _Counter:
+    """Stands in for a scorer: the "logit" of a crop is how many came before it."""
+
+    def __init__(self) -> None:
+        self.card = SimpleNamespace(input=SimpleNamespace(size=8))
+        self._next = 0
+
+    def features(self, crops: Sequence[Image]) -> list[NDArray[np.float32]]:
+        numbers = range(self._next, self._next + len(crops))
+        self._next += len(crops)
+        return [np.array([n], np.float32) for n in numbers]
+
+    def track_logits(self, features: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+        return np.concatenate(features).astype(np.float64) if len(features) else np.empty(0)
+
+
+def record(
+    path: Path, size: int, folder: Path, parameters: Parameters, distortion: Distortion | None = None
+) -> tuple[Recording, NDArray[np.uint8]]:
+    """The recording of ``path`` and its usable crops (n, size, size, 3), made or read from ``folder``.
+
+    Raises :class:`~detector.errors.MediaError` for a file that cannot be examined.
+    """
+    distortion = distortion or Distortion()
+    key = _key(path, parameters, distortion.name)
+    kept, crops_kept = folder / f"{key}.pickle", folder / f"{key}-{size}.npy"
+    folder.mkdir(parents=True, exist_ok=True)
+    if kept.exists():
+        with kept.open("rb") as file:  # this program's own, never a download
+            recording: Recording = pickle.load(file)
+        if not crops_kept.exists():
+            _write(crops_kept, _crops_again(path, recording, size, parameters, distortion))
+        return recording, np.load(crops_kept)
+    recording, crops = _first_pass(path, key, size, parameters, distortion)
+    _write(crops_kept, crops)
+    temporary = kept.with_suffix(".tmp")
+    with temporary.open("wb") as out:
+        pickle.dump(recording, out)
+    temporary.replace(kept)
+    return recording, crops
+
+
+def replay(
+    recording: Recording, crops: NDArray[np.uint8], scorer: Scorer, parameters: Parameters
+) -> Analysis:
+    """The analysis that ``scorer`` gives of a recording: what the engine says, without peak frames."""
+    seen = [_judgeable(sighting, crops, parameters) for sighting in recording.sightings]
+    _score(seen, recording, crops, scorer)
+    survey = _Replayed(seen, recording.tracks, recording.times, recording.cuts, recording.discarded)
+    return conclude(
+        survey,
+        recording.media,
+        recording.missing,
+        scorer,
+        parameters,
+        lambda found: findings.unexplained(found, scorer),
+    )
+
+
+@dataclass
+class _Replayed:
+    """A recording with scores, as the engine concludes from it."""
+
+    seen: list[Seen]
+    tracks: list[Track]
+    times: list[Fraction]
+    cuts: list[float]
+    discarded: int
+
+
+def _judgeable(sighting: Sighting, crops: NDArray[np.uint8], parameters: Parameters) -> Seen:
+    flaw = flaw_of_face(sighting.face, parameters)
+    if flaw is None and sighting.crop is not None:
+        flaw = flaw_of_crop(crops[sighting.crop], parameters)
+    return Seen(sighting.pts, sighting.time, sighting.track, sighting.face, sighting.square, flaw)
+
+
+def _score(seen: list[Seen], recording: Recording, crops: NDArray[np.uint8], scorer: Scorer) -> None:
+    """Fill in ``logit`` of what is usable, track by track as :class:`~detector.survey.Survey` does."""
+    usable = [
+        (one, sighting.crop)
+        for one, sighting in zip(seen, recording.sightings, strict=True)
+        if one.usable and sighting.crop is not None
+    ]
+    by_track: dict[int, list[tuple[Seen, NDArray[np.float32]]]] = {}
+    for start in range(0, len(usable), _BATCH):
+        some = usable[start : start + _BATCH]
+        features = scorer.features([crops[number] for _, number in some])
+        for (one, _), values in zip(some, features, strict=True):
+            by_track.setdefault(one.track, []).append((one, values))
+    for track in by_track.values():
+        logits = scorer.track_logits([values for _, values in track])
+        for (one, _), logit in zip(track, logits, strict=True):
+            one.logit = float(logit)
+
+
+def strongest_crop(recording: Recording, analysis: Analysis, crops: NDArray[np.uint8]) -> Image | None:
+    """The crop of the frame with the highest logit, or None where no face was usable."""
+    numbers = {(s.pts, s.track): s.crop for s in recording.sightings if s.crop is not None}
+    scores = [s for p in analysis.persons for s in p.scores if s.logit is not None]
+    if not scores:
+        return None
+    best = max(scores, key=lambda s: cast(float, s.logit))
+    image: Image = crops[numbers[best.pts, best.track]]
+    return image
+
+
+def _first_pass(
+    path: Path, key: str, size: int, parameters: Parameters, distortion: Distortion
+) -> tuple[Recording, NDArray[np.uint8]]:
+    # What a crop shows is looked at in the replay, at the network's own size.
+    any_crop = parameters.model_copy(update=_ANY_CROP)
+    with open_media(path) as reader:
+        length, digest = hashed(path)
+        survey = Survey(reader, any_crop, cast(Scorer, _Counter()))
+        crops: list[Image] = []
+        for frame in distortion.frames(reader, parameters.sample_rate):
+            before = len(survey.seen)
+            survey.process_frame(frame)
+            crops += [cut(frame.image, s.square, size) for s in survey.seen[before:] if s.usable]
+        survey.post_process()
+        recording = Recording(
+            sightings=[
+                Sighting(s.pts, s.time, s.track, s.face, s.square, None if s.logit is None else int(s.logit))
+                for s in survey.seen
+            ],
+            tracks=survey.tracks,
+            times=survey.times,
+            cuts=survey.cuts,
+            discarded=survey.discarded,
+            media=media_facts(reader, path.name, length, digest),
+            missing=reader.missing,
+            key=key,
+        )
+    return recording, _stacked(crops, size)
+
+
+def _crops_again(
+    path: Path, recording: Recording, size: int, parameters: Parameters, distortion: Distortion
+) -> NDArray[np.uint8]:
+    """Crops of another size: the file is decoded again, and no faces are looked for."""
+    at: dict[int, list[tuple[Square, int]]] = {}
+    for s in recording.sightings:
+        if s.crop is not None:
+            at.setdefault(s.pts, []).append((s.square, s.crop))
+    # Crops of tracks that were dropped keep their numbers, and stay black.
+    count = max((number + 1 for some in at.values() for _, number in some), default=0)
+    crops = np.zeros((count, size, size, 3), np.uint8)
+    with open_media(path) as reader:
+        for frame in distortion.frames(reader, parameters.sample_rate):
+            for square, number in at.get(frame.pts, ()):
+                crops[number] = cut(frame.image, square, size)
+    return crops
+
+
+def _stacked(crops: list[Image], size: int) -> NDArray[np.uint8]:
+    return np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8)
+
+
+def _key(path: Path, parameters: Parameters, distortion: str) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    depends = {
+        "version": _VERSION,
+        "file": digest,
+        "distortion": distortion,
+        "framing": [faces.SIDE_PER_BOX, faces.CENTRE_BELOW_BOX, faces.LEAN_KEPT],
+        **{name: getattr(parameters, name) for name in _FIRST_PASS},
+    }
+    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _write(path: Path, crops: NDArray[np.uint8]) -> None:
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        np.save(file, crops)
+    temporary.replace(path)

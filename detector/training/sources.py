@@ -1,0 +1,125 @@
+"""Where a recipe's examples come from, and what it is validated on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from detector.faces import Square, cut
+from detector.scoring import normalised
+from detector.training.config import Config
+from detector.training.dataset import Examples, stacked
+from detector.training.harvest import Sample, decode, dfdc_samples, harvest
+from detector.training.losses import Batch
+from detector.training.moving_faces import gather
+from detector.training.own import open_own
+from detector.training.sequences import Sequences, Shares, padded
+
+_VALIDATED_AT_ONCE = 50
+_VALIDATION_SEQUENCES = 240
+_VALIDATION_SEED = 1_000_003
+_VALIDATED_SHARES = Shares(**dict.fromkeys(Shares.model_fields, 0.0) | {"still_real": 0.5, "still_fake": 0.5})
+
+
+@dataclass(frozen=True)
+class Source:
+    """Training batches, once through; and validation batches, as often as asked for."""
+
+    batches: Iterable[Batch]
+    validation: Callable[[], list[Batch]]
+
+
+def open_source(config: Config, data: Path, out: Path, seen: int, failures: Path | None = None) -> Source:
+    """The examples from number ``seen`` on; ``out`` keeps what is slow to gather.
+
+    ``failures`` is an evaluation's ``failures.json``, for a pass of fine-tuning on them;
+    only a data set of one's own can be gone over like that.
+    """
+    if config.set is not None:
+        own = open_own(config, data, seen, failures)
+        validation = _Loaded(own.validation, config, drop_last=False)
+        return Source(_Loaded(own.examples, config), lambda: list(validation))
+    if config.sequences is not None:
+        return _sequences(config, data, out, seen)
+    return _mixed(config, data, out, seen)
+
+
+def _mixed(config: Config, data: Path, out: Path, seen: int) -> Source:
+    assert config.mix is not None
+    samples = harvest(data, out / "harvest")
+    examples = Examples(samples, config.mix, config.size, config.seed, seen, config.samples, config.hidden)
+    validation = dfdc_samples(data / "dfdc-val.zip")
+    return Source(_Loaded(examples, config), lambda: list(framed_batches(validation, config)))
+
+
+def _sequences(config: Config, data: Path, out: Path, seen: int) -> Source:
+    """Validation is of animated validation crops: of the clips, ``develop`` must not choose weights."""
+    assert config.sequences is not None
+    clips, photos = gather(data, out / "harvest"), harvest(data, out / "harvest")
+    lengths = (config.sequences.shortest, config.sequences.longest)
+    examples = Sequences(clips, photos, config.size, config.seed, seen, config.samples, *lengths)
+    held_out = Sequences(
+        [],
+        dfdc_samples(data / "dfdc-val.zip"),
+        config.size,
+        _VALIDATION_SEED,
+        0,
+        _VALIDATION_SEQUENCES,
+        *lengths,
+        _VALIDATED_SHARES,
+    )
+    return Source(_Loaded(examples, config), lambda: list(_Loaded(held_out, config, drop_last=False)))
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """Batches of a data set, made in another process while the network works."""
+
+    examples: Dataset[Any]
+    config: Config
+    drop_last: bool = True
+
+    def __iter__(self) -> Iterator[Batch]:
+        loader: DataLoader[tuple[torch.Tensor, ...]] = DataLoader(
+            self.examples,
+            self.config.batch,
+            num_workers=1,
+            prefetch_factor=8,
+            drop_last=self.drop_last,
+            collate_fn=_collated,
+        )
+        for images, labels, *rest in loader:
+            if images.dim() == 5:  # sequences, padded
+                (present,) = rest
+                yield Batch(_normalised(images[present], self.config), labels, present=present)
+            else:
+                yield Batch(_normalised(images, self.config), labels, *rest)
+
+
+def _collated(examples: list[Any]) -> tuple[torch.Tensor, ...]:
+    """Examples of one kind to a batch: sequences (t, 3, h, w) are padded, all else is stacked."""
+    if examples[0][0].dim() == 4:
+        frames, present, labels = padded(examples)
+        return frames, labels, present
+    images, labels, *rest = default_collate(examples)
+    return images, labels.float(), *rest
+
+
+def _normalised(images: torch.Tensor, config: Config) -> torch.Tensor:
+    return normalised(images, config.mean, config.std)
+
+
+def framed_batches(samples: list[Sample], config: Config) -> Iterator[Batch]:
+    """Framed crops, undegraded, in the order given."""
+    for start in range(0, len(samples), _VALIDATED_AT_ONCE):
+        some = samples[start : start + _VALIDATED_AT_ONCE]
+        images = [decode(sample.data) for sample in some]
+        squares = [Square(i.shape[1] / 2, i.shape[0] / 2, i.shape[0], 0.0) for i in images]
+        crops = [cut(image, square, config.size) for image, square in zip(images, squares, strict=True)]
+        labels = torch.tensor([float(sample.label) for sample in some])
+        yield Batch(_normalised(torch.from_numpy(stacked(crops)), config), labels)

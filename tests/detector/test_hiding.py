@@ -1,0 +1,72 @@
+"""A part of a crop hidden: gone where the mask is, untouched far from it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from detector.hiding import hide
+
+SIZE = 96
+
+
+@pytest.fixture(scope="module")
+def crop() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
+
+
+def half() -> np.ndarray:
+    mask = np.zeros((SIZE, SIZE), np.float32)
+    mask[:, SIZE // 2 :] = 1
+    return mask
+
+
+def test_nothing_masked_changes_nothing(crop: np.ndarray) -> None:
+    assert np.array_equal(hide(crop, np.zeros((SIZE, SIZE), np.float32)), crop)
+
+
+def test_what_is_masked_is_beyond_recognition_and_the_rest_as_it_was(crop: np.ndarray) -> None:
+    before = crop.copy()
+    out = hide(crop, half())
+    assert out.shape == crop.shape and out.dtype == np.uint8
+    far = 8  # px from the edge of the mask, which is soft
+    assert np.array_equal(out[:, : SIZE // 2 - far], crop[:, : SIZE // 2 - far])
+    hidden, shown = out[:, SIZE // 2 + far :].astype(float), crop[:, SIZE // 2 + far :].astype(float)
+    assert hidden.std() < 0.1 * shown.std()
+    assert abs(np.corrcoef(hidden.ravel(), shown.ravel())[0, 1]) < 0.2
+    assert hidden.mean() == pytest.approx(shown.mean(), abs=5), "blurred, not blackened"
+    assert np.array_equal(crop, before)
+
+
+def test_its_edge_is_soft() -> None:
+    """No step that was not in the crop: black above white, hidden on the right."""
+    crop = np.zeros((SIZE, SIZE, 3), np.uint8)
+    crop[SIZE // 2 :] = 255
+    row = hide(crop, half())[SIZE // 2 + 1, :, 0].astype(int)
+    assert row[0] == 255 and row[-1] < 200
+    assert np.abs(np.diff(row)).max() < 0.5 * (row[0] - row[-1])
+
+
+def test_half_a_mask_hides_half() -> None:
+    crop = np.zeros((SIZE, SIZE, 3), np.uint8)
+    crop[SIZE // 2 :] = 200
+    place = (SIZE // 2 + 3, SIZE // 2)
+    whole, some = (hide(crop, np.full((SIZE, SIZE), share, np.float32))[place][0] for share in (1.0, 0.5))
+    assert some == pytest.approx((200 + int(whole)) / 2, abs=1)
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_one_colour_stays_itself(level: int) -> None:
+    crop = np.full((SIZE, SIZE, 3), level, np.uint8)
+    assert np.array_equal(hide(crop, half()), crop)
+
+
+def test_larger_crops_are_blurred_as_much() -> None:
+    """The blur goes with the crop's size, so that a face is as unrecognisable in any."""
+    left = []
+    for size in (64, 256):
+        stripes = ((np.arange(size) * 8 // size) % 2 * 255).astype(np.uint8)
+        crop = np.repeat(np.tile(stripes, (size, 1))[..., None], 3, axis=2)
+        out = hide(crop, np.ones((size, size), np.float32))
+        left.append(float(out[:, size // 4 : -size // 4].std()))
+    assert left[0] == pytest.approx(left[1], rel=0.15) and left[1] < 60

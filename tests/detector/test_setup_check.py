@@ -1,0 +1,165 @@
+"""What the setup check finds missing, and that it runs where next to nothing is installed."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import shutil
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from detector import setup_check
+from detector.cli import main
+from detector.models import DEFAULT, MODELS
+from detector.setup_check import ROOT, Finding, check_setup, table
+
+
+@pytest.fixture
+def requirements(tmp_path: Path) -> Path:
+    path = tmp_path / "requirements.txt"
+    pydantic = importlib.metadata.version("pydantic")
+    path.write_text(
+        f"# words\npydantic=={pydantic}\nno-such-package==1.2  # why\nnumpy==0.1\n\n"
+        f"# Tests and checks\npytest==0.1\n"
+    )
+    return path
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for suffix in (".json", ".safetensors"):
+        shutil.copy(MODELS / f"{DEFAULT}{suffix}", folder)
+    return folder
+
+
+def states(findings: list[Finding]) -> dict[str, str]:
+    return {finding.name: finding.state for finding in findings}
+
+
+def test_this_machine_has_what_it_needs() -> None:
+    """The tests could not run otherwise; a busy disk or a fresh pin is said here in words."""
+    findings = check_setup()
+    missing = [f for f in findings if f.state == "missing" and not f.name.startswith(("disk", "package "))]
+    assert not missing
+    assert all(f.remedy for f in findings if f.state == "missing")
+    assert {f"decoder {name}" for name in setup_check.DECODERS} < states(findings).keys()
+    assert f"model {DEFAULT}" in states(findings) and "GPU" in states(findings)
+
+
+def test_requirements_have_a_part_for_developers() -> None:
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    at = lines.index(setup_check.DEVELOPERS_PART)
+    assert any(line.startswith("pytest==") for line in lines[at:])
+    assert any(line.startswith("torch==") for line in lines[:at])
+
+
+def test_packages(requirements: Path) -> None:
+    found = {f.name: f for f in setup_check._packages(requirements)}
+    assert found["package no-such-package"].state == "missing"
+    assert found["package no-such-package"].words == "1.2 is not installed"
+    assert (
+        found["package numpy"].state == "missing" and "0.1 is what was tested" in found["package numpy"].words
+    )
+    assert found["package pytest"].state == "optional"
+    assert found["packages"].words == "1 of 4 are installed as pinned"
+    assert {f.state for f in setup_check._packages(requirements.with_name("gone.txt"))} == {"missing"}
+
+
+def test_a_builds_own_mark_is_no_other_version(requirements: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "1.2+cpu")
+    assert "package no-such-package" not in {f.name for f in setup_check._packages(requirements)}
+
+
+@pytest.mark.parametrize("package", ["torch", "torchvision"])
+def test_torch_missing_or_not_a_pair(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    finding = setup_check._torch_pair()
+    assert finding.state == "missing" and package in finding.words and "same index" in finding.remedy
+    assert setup_check._gpu().state in {"optional", "ok"}
+
+
+def test_decoders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup_check, "DECODERS", {"VP9": ("no-such", "vp9"), "AV2": ("av2",)})
+    assert states(list(setup_check._decoders())) == {"decoder VP9": "ok", "decoder AV2": "missing"}
+    monkeypatch.setitem(sys.modules, "av.codec", None)
+    assert states(list(setup_check._decoders())) == {"decoders": "missing"}
+
+
+def test_report_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    assert setup_check._report_libraries().state == "missing"
+
+
+def test_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup_check, "FONTS", ("DejaVu Sans", "No Such Family"))
+    (finding,) = setup_check._fonts()
+    assert finding.state == "missing" and "No Such Family" in finding.words
+    monkeypatch.setenv("PATH", "")
+    (finding,) = setup_check._fonts()
+    assert finding.state == "missing" and "fc-list" in finding.words
+    assert setup_check._chromium().state == "optional"
+
+
+def test_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "not" / "yet" / "there"
+    assert setup_check._disk("disk, data", folder, 1).state == "ok"
+    usage = namedtuple("usage", "total used free")(10**9, 10**9, 5 * 10**8)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    finding = setup_check._disk("disk, data", folder, 2 * 10**9)
+    assert finding.state == "missing"
+    assert "0.5 GB free" in finding.words and "REELPROOF_DATA" in finding.remedy
+
+
+def test_models(models: Path) -> None:
+    assert states(list(setup_check._models(models))) == {f"model {DEFAULT}": "ok"}
+    (models / "stray.safetensors").write_bytes(b"weights")
+    weights = models / f"{DEFAULT}.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    found = {f.name: f for f in setup_check._models(models)}
+    assert "SHA-256 differs" in found[f"model {DEFAULT}"].words
+    assert "stray.json not found" in found["model stray"].words
+    assert {f.state for f in found.values()} == {"missing"}
+    assert hashlib.sha256(data).hexdigest() not in (models / f"{DEFAULT}.json").read_text()
+
+
+def test_no_default_model(tmp_path: Path) -> None:
+    assert states(list(setup_check._models(tmp_path))) == {f"model {DEFAULT}": "missing"}
+
+
+def test_the_command_says_so_and_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fine, wanting = Finding("a", "ok", "is there", ""), Finding("GPU", "optional", "none", "")
+    monkeypatch.setattr(setup_check, "check_setup", lambda: [fine, wanting])
+    assert main(["setup-check"]) == 0
+    assert "Nothing that is needed is missing." in capsys.readouterr().out
+    gone = Finding("long name", "missing", "is not there", "Run: make setup")
+    monkeypatch.setattr(setup_check, "check_setup", lambda: [fine, gone])
+    assert main(["setup-check"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "a          ok        is there"
+    assert lines[1] == "long name  MISSING   is not there"
+    assert lines[2].strip() == "→ Run: make setup"
+    assert lines[-1] == "Missing: long name." == table([gone]).splitlines()[-1]
+
+
+def test_runs_without_the_heavy_packages() -> None:
+    """A fresh process in which none of them can be imported."""
+    heavy = ("torch", "torchvision", "av", "cv2", "numpy", "timm", "weasyprint", "matplotlib", "safetensors")
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({heavy!r}))\n"
+        "from detector.cli import main\nsys.exit(main(['setup-check']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and not done.stderr
+    assert "torch and torchvision  MISSING" in done.stdout
+    assert f"model {DEFAULT}  ok" in done.stdout
+    assert "decoders               MISSING" in done.stdout and "PDF reports            MISSING" in done.stdout

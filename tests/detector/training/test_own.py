@@ -1,0 +1,378 @@
+"""A data set of one's own: what is shown of its files, what is drawn of that, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from clips import write_clip
+from made_faces import crop, encoded
+
+from detector.batch import framed_crop
+from detector.errors import MediaError, ParameterError
+from detector.faces import Face, FaceDetector, Image, cut, framing
+from detector.training import own
+from detector.training.config import SHIPPED, Config, SetConfig, read_config
+from detector.training.harvest import Sample, decode
+from detector.training.own import open_own, shown
+from detector.training.sets import DataSetError, Item
+
+SIZE = 64
+POINTS = np.array([[60, 30], [100, 30], [80, 50], [65, 70], [95, 70]], np.float32)
+LEVELS = {"real": (40, 60, 80), "fake": (140, 160)}  # of the clips in `videos`
+
+
+def recipe(frames: int = 10, streamed: bool = False, fake_share: float = 0.5, **changes: object) -> Config:
+    own_set = SetConfig(frames=frames, streamed=streamed, fake_share=fake_share)
+    tiny = {"mix": None, "set": own_set, "size": SIZE, "samples": 60, "batch": 4, "seed": 1, "hidden": 0.0}
+    return read_config(SHIPPED).model_copy(update=tiny | changes)
+
+
+@pytest.fixture
+def every_frame_a_face(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To this detector every frame that is not dark is one face; pictures of 64 px hold none."""
+
+    def detect(image: Image) -> list[Face]:
+        face = Face((30.0, 0.0, 130.0, 96.0), 0.9, POINTS)
+        return [face] if image.mean() > 15 and image.shape[1] > 64 else []
+
+    monkeypatch.setattr(own, "FaceDetector", lambda: detect)
+    monkeypatch.setattr("detector.training.streaming.FaceDetector", lambda: detect)
+
+
+def put(path: Path, seed: int, fake: bool = False) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encoded(crop(seed, fake)))
+
+
+def clip(path: Path, level: int, frames: int = 6) -> None:
+    """Its frames brighten by two levels each."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_clip(path, [np.full((96, 160, 3), level + 2 * i, np.uint8) for i in range(frames)])
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Eight real and two fake pictures to learn from, one of each to validate on."""
+    folder = tmp_path / "pictures"
+    for seed in range(8):
+        put(folder / "train" / "real" / f"r{seed}.png", seed)
+    for seed in range(2):
+        put(folder / "train" / "fake" / f"f{seed}.png", 100 + seed, True)
+    put(folder / "val" / "real" / "vr.png", 50)
+    put(folder / "val" / "fake" / "vf.png", 150, True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Clips of 6 frames to learn from, one of 4 and one of 5 to validate on."""
+    folder = tmp_path_factory.mktemp("videos")
+    for label, levels in LEVELS.items():
+        for level in levels:
+            clip(folder / "train" / label / f"{level}.mp4", level)
+    clip(folder / "val" / "real" / "vr.mp4", 100, 4)
+    clip(folder / "val" / "fake" / "vf.mp4", 200, 5)
+    return folder
+
+
+def level(frames: torch.Tensor) -> float:
+    return float(frames.float().mean())
+
+
+def drawn(examples: Iterable[object], count: int) -> list[tuple[torch.Tensor, float]]:
+    return [(examples[i][0], examples[i][1]) for i in range(count)]  # type: ignore[index]
+
+
+class TestShown:
+    def test_with_centerface_itself(self, tmp_path: Path, astronaut: np.ndarray) -> None:
+        """Ten frames of a video in order, the face of a picture, a picture without one, a ready crop."""
+        portrait = np.ascontiguousarray(astronaut[20:220, 125:325])
+        lit = [(portrait * (0.4 + 0.03 * i)).astype(np.uint8) for i in range(20)]
+        write_clip(tmp_path / "clip.mp4", lit)
+        (tmp_path / "face.png").write_bytes(encoded(portrait))
+        put(tmp_path / "pattern.png", 1)
+        with zipfile.ZipFile(tmp_path / "crops.zip", "w") as archive:
+            archive.writestr("face.png", encoded(portrait))
+        items = [
+            Item(tmp_path / "clip.mp4", None, 1, "clip", "train"),
+            Item(tmp_path / "face.png", None, 0, "face", "train"),
+            Item(tmp_path / "pattern.png", None, 0, "pattern", "train"),
+            Item(tmp_path / "crops.zip", "face.png", 0, "zipped", "train"),
+        ]
+        video, face, pattern, zipped = shown(items, 10)
+        assert (video.label, video.group, face.label, zipped.group) == (1, "clip", 0, "zipped")
+        assert len(video.crops) == 10
+        means = [decode(data).mean() for data in video.crops]
+        assert means == sorted(means) and means[-1] > 1.7 * means[0]
+        (found,) = FaceDetector()(portrait)
+        for one, expected in [
+            (face, cut(portrait, framing(found), 224)),
+            (pattern, framed_crop(crop(1, False), 224)),
+            (zipped, framed_crop(portrait, 224)),
+        ]:
+            (data,) = one.crops
+            assert decode(data).shape == (224, 224, 3)
+            assert np.abs(decode(data).astype(float) - expected).mean() < 2, "red is red, and framed so"
+
+    @pytest.mark.usefixtures("every_frame_a_face")
+    def test_repeated_items_are_read_once(self, videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        read = []
+        real = own.video_crops
+        monkeypatch.setattr(own, "video_crops", lambda path, *rest: read.append(path) or real(path, *rest))
+        a, b = (Item(videos / "train" / "real" / f"{n}.mp4", None, 0, f"{n}", "train") for n in (40, 60))
+        out = shown([a, b, a, a], 3)
+        assert [one.group for one in out] == ["40", "60", "40", "40"]
+        assert read == [a.path, b.path] and out[0] is out[2]
+        assert [len(one.crops) for one in out] == [3, 3, 3, 3]
+
+    @pytest.mark.usefixtures("every_frame_a_face")
+    def test_videos_without_a_face_are_left_out(self, videos: Path, tmp_path: Path) -> None:
+        clip(tmp_path / "dark.mp4", 0, 3)
+        items = [
+            Item(tmp_path / "dark.mp4", None, 1, "dark", "train"),
+            Item(videos / "train" / "real" / "40.mp4", None, 0, "40", "train"),
+        ]
+        assert [one.group for one in shown(items, 4)] == ["40"]
+
+    @pytest.mark.usefixtures("every_frame_a_face")
+    @pytest.mark.parametrize("data", [b"no picture", b""])
+    def test_a_broken_picture_is_named(self, tmp_path: Path, data: bytes) -> None:
+        (tmp_path / "broken.png").write_bytes(data)
+        with pytest.raises(DataSetError, match=r"broken\.png is not a picture"):
+            shown([Item(tmp_path / "broken.png", None, 1, "a", "train")], 1)
+        with zipfile.ZipFile(tmp_path / "crops.zip", "w") as archive:
+            archive.writestr("in/broken.png", data)
+        with pytest.raises(DataSetError, match=r"crops\.zip:in/broken\.png is not a picture"):
+            shown([Item(tmp_path / "crops.zip", "in/broken.png", 1, "a", "train")], 1)
+
+    @pytest.mark.usefixtures("every_frame_a_face")
+    def test_a_broken_video_is_an_error(self, tmp_path: Path) -> None:
+        (tmp_path / "broken.mp4").write_bytes(b"no video")
+        with pytest.raises(MediaError):
+            shown([Item(tmp_path / "broken.mp4", None, 1, "a", "train")], 1)
+
+
+@pytest.mark.usefixtures("every_frame_a_face")
+class TestCrops:
+    def test_examples_and_validation(self, pictures: Path) -> None:
+        examples, validation = open_own(recipe(), pictures, 0, None)
+        assert len(examples) == 60  # type: ignore[arg-type]
+        for image, label, where in (examples[i] for i in range(8)):
+            assert image.shape == (3, SIZE, SIZE) and image.dtype == torch.uint8
+            assert label in {0.0, 1.0} and where.shape == (2, 2)
+        assert sorted(label for _, label in drawn(validation, 2)) == [0.0, 1.0]
+        assert len(validation) == 2  # type: ignore[arg-type]
+
+    def test_validation_is_framed_once_and_undegraded(self, pictures: Path) -> None:
+        """A ramp from black to white loses two hundredths at either end."""
+        ramp = np.tile(np.linspace(0, 255, 64).astype(np.uint8)[None, :, None], (64, 1, 3))
+        for path in (pictures / "val").rglob("*.png"):
+            path.write_bytes(encoded(np.ascontiguousarray(ramp if path.stem == "vr" else ramp[:, ::-1])))
+        images = {label: image for image, label in drawn(open_own(recipe(), pictures, 0, None).validation, 2)}
+        plain = framed_crop(ramp, SIZE).transpose(2, 0, 1).astype(float)
+        assert plain[:, :, 0].mean() == pytest.approx(0.02 * 255, abs=2)
+        assert np.abs(images[0.0].numpy() - plain).max() < 4
+        assert np.abs(images[1.0].numpy() - plain[:, :, ::-1]).max() < 4
+
+    @pytest.mark.parametrize("share", [0.2, 0.8])
+    def test_the_share_of_fakes_is_the_recipes(self, pictures: Path, share: float) -> None:
+        """Whatever the set holds, here one in five."""
+        examples = open_own(recipe(fake_share=share), pictures, 0, None).examples
+        labels = [label for _, label in drawn(examples, 60)]
+        assert np.mean(labels) == pytest.approx(share, abs=0.15)
+
+    def test_a_resumed_run_sees_what_it_would_have_seen(self, pictures: Path) -> None:
+        whole = open_own(recipe(), pictures, 0, None).examples
+        rest = open_own(recipe(), pictures, 50, None).examples
+        assert len(rest) == 10  # type: ignore[arg-type]
+        for i in (0, 9):
+            assert torch.equal(rest[i][0], whole[50 + i][0]) and rest[i][1] == whole[50 + i][1]
+
+    def test_frames_of_videos(self, videos: Path) -> None:
+        """Validation holds each of the frames asked for, where a clip has so many."""
+        _, validation = open_own(recipe(frames=5), videos, 0, None)
+        seen = drawn(validation, len(validation))  # type: ignore[arg-type]
+        assert [label for _, label in seen].count(1.0) == 5 and len(seen) == 9
+        assert all((level(image) > 150) == bool(label) for image, label in seen)
+
+
+@pytest.mark.usefixtures("every_frame_a_face")
+class TestSequences:
+    def test_examples_are_whole_clips_in_order(self, videos: Path) -> None:
+        config = recipe(architecture="efficientnet_lstm", samples=24)
+        examples, validation = open_own(config, videos, 4, None)
+        assert len(examples) == 20  # type: ignore[arg-type]
+        for frames, label in drawn(examples, 6):
+            assert frames.shape == (6, 3, SIZE, SIZE) and frames.dtype == torch.uint8
+            assert label in {0.0, 1.0}
+        tested = drawn(validation, len(validation))  # type: ignore[arg-type]
+        assert sorted((len(frames), label) for frames, label in tested) == [(4, 0.0), (5, 1.0)]
+        for frames, _ in tested:
+            levels = [level(frame) for frame in frames]
+            assert np.diff(levels) == pytest.approx(2, abs=1.2), "in the order of time, undegraded"
+
+    def test_an_odd_size_is_refused(self, videos: Path) -> None:
+        with pytest.raises(ParameterError, match="63 must be even"):
+            open_own(recipe(architecture="efficientnet_lstm", size=63), videos, 0, None)
+
+    def test_share_and_resumption(self, videos: Path) -> None:
+        config = recipe(architecture="efficientnet_lstm", fake_share=0.25, frames=2)
+        whole, rest = (open_own(config, videos, seen, None).examples for seen in (0, 28))
+        assert np.mean([label for _, label in drawn(whole, 40)]) == pytest.approx(0.25, abs=0.15)
+        for i in (0, 11):
+            assert torch.equal(rest[i][0], whole[28 + i][0]) and rest[i][1] == whole[28 + i][1]
+
+    def test_mirrored_and_worn_as_a_whole(self, tmp_path: Path) -> None:
+        """A clip that holds still is mirrored all over or not at all."""
+        picture = np.full((96, 160, 3), 60, np.uint8)
+        picture[:, 80:] = 200
+        for split in ("train", "val"):
+            for label in ("real", "fake"):
+                (tmp_path / split / label).mkdir(parents=True)
+                shade = picture + np.uint8(10 * (label == "fake") + 3 * (split == "val"))
+                write_clip(tmp_path / split / label / f"{split}-{label}.mp4", [shade] * 6)
+        config = recipe(architecture="efficientnet_lstm", frames=4)
+        sides = []
+        for frames, _ in drawn(open_own(config, tmp_path, 0, None).examples, 24):
+            right = [level(f[:, :, -16:]) > level(f[:, :, :16]) for f in frames]
+            assert len(set(right)) == 1
+            sides += right[:1]
+        assert 4 < sum(sides) < 20
+
+    def test_a_picture_is_a_sequence_of_one(self, pictures: Path) -> None:
+        examples, _ = open_own(recipe(architecture="efficientnet_lstm"), pictures, 0, None)
+        assert all(frames.shape == (1, 3, SIZE, SIZE) for frames, _ in drawn(examples, 12))
+
+
+@pytest.mark.usefixtures("every_frame_a_face")
+class TestStreamed:
+    def test_as_many_as_the_recipe_asks_for(self, videos: Path) -> None:
+        """Epoch after epoch; an epoch is six clips here, of one frame a half second."""
+        examples, validation = open_own(recipe(streamed=True, samples=20), videos, 3, None)
+        seen = list(examples)  # type: ignore[call-overload]
+        assert len(seen) == 17
+        assert all(image.shape == (3, SIZE, SIZE) and image.dtype == torch.uint8 for image, _ in seen)
+        labels = [label for _, label in seen]
+        assert 7 <= sum(labels) <= 10
+        assert len(validation) == 9  # type: ignore[arg-type]
+
+    def test_epochs_differ_and_runs_repeat(self, videos: Path) -> None:
+        def run(seen: int) -> list[bytes]:
+            examples = open_own(recipe(streamed=True, samples=12), videos, seen, None).examples
+            return [image.numpy().tobytes() for image, _ in examples]  # type: ignore[attr-defined]
+
+        first = run(0)
+        assert run(0) == first and first[:6] != first[6:]
+        assert run(6) != first[:6]
+
+    def test_pictures_and_sequence_networks_are_refused(self, videos: Path, pictures: Path) -> None:
+        with pytest.raises(ParameterError, match="reads sequences"):
+            open_own(recipe(streamed=True, architecture="efficientnet_lstm"), videos, 0, None)
+        with pytest.raises(DataSetError, match="only those can be streamed"):
+            open_own(recipe(streamed=True), pictures, 0, None)
+
+
+@pytest.mark.usefixtures("every_frame_a_face")
+class TestFailures:
+    def listed(self, folder: Path, **probabilities: float) -> Path:
+        """An evaluation's list: pictures by name, and the probability each got."""
+        entries = []
+        for name, probability in probabilities.items():
+            (path,) = folder.rglob(f"{name}.png")
+            label = path.parent.name
+            group = {"path": str(path), "label": label, "group": name, "data": "mine"}
+            entries.append({**group, "probability": probability})
+        out = folder.parent / "failures.json"
+        out.write_text(json.dumps(entries))
+        return out
+
+    def pools(self, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+        """How often each group stands in what examples are drawn from."""
+        groups: Counter[str] = Counter()
+
+        class Spied(own.Examples):
+            def __init__(self, samples: list[Sample], *rest: object) -> None:
+                groups.update(sample.group for sample in samples)
+                super().__init__(samples, *rest)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(own, "Examples", Spied)
+        return groups
+
+    def test_half_are_failures_and_the_worse_come_oftener(
+        self, pictures: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Ten to learn from; two failures add ten more, shared out as 0.8 to 0.2."""
+        groups = self.pools(monkeypatch)
+        open_own(recipe(), pictures, 0, self.listed(pictures, r3=0.8, f1=0.8))
+        assert groups.total() == 20
+        assert groups["r3"] == 1 + 8 and groups["f1"] == 1 + 2
+        assert {count for group, count in groups.items() if group not in {"r3", "f1"}} == {1}
+
+    def test_one_out_of_validation_leaves_it(self, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        put(pictures / "val" / "real" / "kept.png", 51)
+        groups = self.pools(monkeypatch)
+        own_set = open_own(recipe(), pictures, 0, self.listed(pictures, vr=0.9))
+        assert groups["vr"] == 10 and groups["kept"] == groups["vf"] == 0
+        assert len(own_set.validation) == 2  # type: ignore[arg-type]
+
+    def test_validation_must_not_run_out(self, pictures: Path) -> None:
+        with pytest.raises(DataSetError, match="the validation split needs both"):
+            open_own(recipe(), pictures, 0, self.listed(pictures, vr=0.9))
+
+    def test_nothing_of_a_test_split(self, pictures: Path) -> None:
+        put(pictures / "test" / "real" / "tr.png", 70)
+        put(pictures / "test" / "fake" / "tf.png", 170, True)
+        with pytest.raises(DataSetError, match="there to measure on"):
+            open_own(recipe(), pictures, 0, self.listed(pictures, tr=0.9))
+
+
+@pytest.mark.usefixtures("every_frame_a_face")
+class TestRefusals:
+    def test_no_validation(self, pictures: Path) -> None:
+        for path in (pictures / "val").rglob("*.png"):
+            path.unlink()
+        with pytest.raises(DataSetError, match="the validation split needs both"):
+            open_own(recipe(), pictures, 0, None)
+
+    @pytest.mark.parametrize("split", ["train", "val"])
+    def test_a_split_of_one_class(self, pictures: Path, split: str) -> None:
+        """By the time the table is read, or here."""
+        for path in (pictures / split / "fake").glob("*.png"):
+            path.unlink()
+        with pytest.raises(DataSetError, match=f"{split}.*(fake|both)|validation"):
+            open_own(recipe(), pictures, 0, None)
+
+    @pytest.mark.parametrize(
+        ("split", "name"), [("train", "the training split"), ("val", "the validation split")]
+    )
+    @pytest.mark.parametrize("architecture", ["efficientnet_lite0", "efficientnet_lstm"])
+    def test_a_class_of_which_no_video_shows_a_face(
+        self, tmp_path: Path, split: str, name: str, architecture: str
+    ) -> None:
+        """Known once they have been looked through, and said before training starts."""
+        for number, one in enumerate(("train", "val")):
+            for label, shade in (("real", 60), ("fake", 120)):
+                dark = one == split and label == "fake"
+                clip(tmp_path / one / label / f"{one}-{label}.mp4", 0 if dark else shade + number, 3)
+        with pytest.raises(DataSetError, match=f"{name} needs both"):
+            open_own(recipe(frames=2, architecture=architecture), tmp_path, 0, None)
+
+    def test_the_same_picture_in_two_splits(self, pictures: Path) -> None:
+        copied = (pictures / "train" / "real" / "r0.png").read_bytes()
+        (pictures / "val" / "real" / "copy.png").write_bytes(copied)
+        with pytest.raises(DataSetError, match="same bytes"):
+            open_own(recipe(), pictures, 0, None)
+
+
+def test_kept_pictures_lose_next_to_nothing() -> None:
+    picture = cv2.resize(crop(3, True), (224, 224), interpolation=cv2.INTER_CUBIC)
+    kept = own._kept(Item(Path("a"), None, 1, "g", "train"), [picture])
+    assert np.abs(decode(kept.crops[0]).astype(float) - picture).mean() < 1.5

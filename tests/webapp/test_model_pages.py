@@ -1,0 +1,393 @@
+"""The models page: what is listed, what is refused and why, and analyses with a chosen model."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import pickle
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from made import digest, hand_in, pair, put_model
+from safetensors.torch import load, save
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
+
+from detector.model_check import CARD_LIMIT, check_pair
+from detector.models import DEFAULT, MODELS
+from detector.networks import architectures
+from webapp import create_app, first_start, jobs, models, work
+from webapp.folders import Folders
+from webapp.results import load as load_result
+from webapp.routes.models import _PAIR
+from webapp.tables import AnalysisRow, Choice
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x>"
+
+
+@pytest.fixture
+def database(app):
+    return app.extensions["database"]
+
+
+@pytest.fixture
+def folders(app):
+    return Folders(app.extensions["settings"].data)
+
+
+@pytest.fixture(autouse=True)
+def one_shipped(tmp_path, monkeypatch):
+    """Whatever else ships, here the default ships alone."""
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
+    for suffix in (".json", ".safetensors"):
+        shutil.copy(MODELS / f"{DEFAULT}{suffix}", shipped)
+    monkeypatch.setattr(models, "MODELS", shipped)
+
+
+@pytest.fixture
+def checked_here(monkeypatch):
+    """The last check in this process, where torch is loaded already: a process of its own takes seconds."""
+    monkeypatch.setattr(
+        models,
+        "refuse_unfit",
+        lambda card: check_pair(card.read_bytes(), card.with_suffix(".safetensors")),
+    )
+
+
+def add(client, card: bytes, weights: bytes, file: str = "weights.safetensors", **headers: str):
+    # Encoded here: the test client would spool a large form to a file it forgets to close.
+    boundary, body = encode_multipart(
+        {
+            "card": FileStorage(io.BytesIO(card), "card.json", "card"),
+            "weights": FileStorage(io.BytesIO(weights), file, "weights"),
+        }
+    )
+    form = f"multipart/form-data; boundary={boundary}"
+    return client.post("/models", data=body, content_type=form, headers=headers)
+
+
+def kept(folders: Folders) -> list[str]:
+    """Everything of added models on the disk, and what is left in the way in."""
+    return [path.name for path in (*folders.models.rglob("*"), *folders.incoming.iterdir())]
+
+
+def upload(client, **fields: str):
+    return client.post("/analyses", data={"file": (io.BytesIO(b"x"), "x.mp4"), **fields})
+
+
+class TestPage:
+    def test_lists_the_shipped_model_with_its_figures_and_no_way_to_remove_it(self, client):
+        text = client.get("/models").text
+        card, weights = pair(DEFAULT)
+        assert f'id="model-{DEFAULT}"' in text and digest(weights)[:12] in text
+        for words in ("Default", "Shipped", "Limits, all figures", "Calibration error", "AUC, crops"):
+            assert words in text, words
+        assert "/remove" not in text and "/default" not in text
+        assert ">not measured<" not in text, "the default's card lacks a figure of webapp.models.HEADLINES"
+
+    def test_an_added_model_can_be_chosen_and_removed(self, app, client):
+        put_model(app, "other", figures={})
+        text = client.get("/models").text
+        assert "Added here" in text and ">not measured<" in text
+        assert 'action="/models/other/default"' in text and 'action="/models/other/remove"' in text
+        assert f"/models/{DEFAULT}/remove" not in text
+
+    def test_a_strangers_text_is_shown_as_text(self, app, client):
+        put_model(
+            app,
+            "odd",
+            title=HOSTILE,
+            domain=HOSTILE,
+            terms=HOSTILE,
+            limits=[HOSTILE],
+            data=[HOSTILE],
+            recipe=[HOSTILE],
+            figures={HOSTILE: 0.5},
+            architecture=HOSTILE,
+        )
+        for path in ("/models", "/"):
+            text = client.get(path).text
+            assert "<script>alert" not in text and "<img src=x" not in text
+            assert "&lt;script&gt;alert(1)" in text
+
+    def test_what_is_broken_in_the_folder_breaks_nothing(self, app, client, folders):
+        put_model(app, "other")
+        (folders.models / "other" / "other.json").write_text("{")
+        (folders.models / "stray file").write_text("x")
+        (folders.models / ".added-1").mkdir()
+        assert client.get("/models").text.count("<article") == 1
+        folders.remove_leftovers()
+        assert not list(folders.models.glob(".*"))
+
+    def test_no_other_site_may_change_anything(self, app, client, folders):
+        put_model(app, "other")
+        for path in ("/models", "/models/other/default", "/models/other/remove"):
+            assert client.post(path, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+            assert client.post(path, headers={"Origin": "https://evil.example"}).status_code == 403
+        assert (folders.models / "other" / "other.json").is_file()
+
+
+class TestAdding:
+    def test_a_pair_that_fits_is_kept_whole_and_listed(self, client, folders, checked_here):
+        card, weights = pair("my-model")
+        answer = add(client, card, weights)
+        assert answer.status_code == 303, answer.text
+        assert answer.location == "/models?added=my-model#model-my-model"
+        place = folders.models / "my-model"
+        assert (place / "my-model.json").read_bytes() == card
+        assert (place / "my-model.safetensors").read_bytes() == weights
+        assert sorted(kept(folders)) == ["my-model", "my-model.json", "my-model.safetensors"]
+        text = client.get(answer.location).text
+        assert "Model my-model" in text and "The card and the weights fit together" in text
+
+    def test_weights_of_another_architecture(self, client, folders):
+        """By the process that really checks."""
+        card, weights = pair("bad")
+        other = next(name for name in architectures() if name != json.loads(card)["architecture"])
+        answer = add(client, pair("bad", architecture=other)[0], weights)
+        assert answer.status_code == 400
+        assert f"bad.safetensors does not fit architecture {other}" in answer.text
+        assert kept(folders) == []
+
+    @pytest.mark.parametrize(
+        ("case", "reason"),
+        [
+            ("another shape", "is wanted"),
+            ("cut short", "no whole safetensors file"),
+            ("no architecture", "Unknown architecture"),
+        ],
+    )
+    def test_weights_that_do_not_fit_their_card(self, client, folders, checked_here, case, reason):
+        card, weights = pair("bad")
+        changes = {}
+        if case == "another shape":
+            tensors = load(weights)
+            wide = next(n for n, value in tensors.items() if value.ndim == 4)
+            weights = save({**tensors, wide: tensors[wide][:1].contiguous()})
+        elif case == "cut short":
+            weights = weights[:100_000]
+        else:
+            changes = {"architecture": HOSTILE}
+        answer = add(client, pair("bad", sha256=digest(weights), **changes)[0], weights)
+        assert answer.status_code == 400
+        assert reason in answer.text and "<script>alert" not in answer.text
+        assert kept(folders) == []
+
+    @pytest.mark.parametrize(
+        ("changes", "reason"),
+        [
+            ({"sha256": "0" * 64}, "SHA-256 differs"),
+            ({"name": DEFAULT}, "There is a model called"),
+            ({"name": "taken"}, "There is a model called taken already"),
+            ({"name": "../../escape"}, "name cannot be used"),
+            ({"name": "Capital"}, "name cannot be used"),
+            ({"temperature": 0}, "malformed at temperature"),
+            ({HOSTILE: 1}, "malformed at &lt;script&gt;"),
+            ({"title": "right\u202eleft"}, "direction characters"),
+            ({"title": "x" * CARD_LIMIT}, "at most 64,000"),
+        ],
+    )
+    def test_cards_that_are_refused(self, app, client, folders, monkeypatch, changes, reason):
+        monkeypatch.setattr(models, "refuse_unfit", lambda _card: pytest.fail("this takes seconds"))
+        put_model(app, "taken")
+        before = kept(folders)
+        answer = add(client, *pair("new", **changes))
+        assert answer.status_code in (400, 409)
+        assert reason in answer.text and "<script>alert" not in answer.text
+        assert kept(folders) == before
+
+    @pytest.mark.parametrize("kind", ["pickle", "torch.save", "zip", "name"])
+    def test_pickled_checkpoints_are_refused_and_never_opened(
+        self, client, folders, monkeypatch, tmp_path, kind
+    ):
+        monkeypatch.setattr(models, "refuse_unfit", lambda _card: pytest.fail("it was to be opened"))
+        weights, file = io.BytesIO(), "weights.safetensors"
+        if kind == "pickle":
+            weights.write(pickle.dumps({"x": 1}))
+        elif kind == "torch.save":
+            torch.save({"x": torch.zeros(1)}, weights)
+        elif kind == "zip":
+            with zipfile.ZipFile(weights, "w") as archive:
+                archive.writestr("data.pkl", b"x")
+        else:
+            weights.write(pair("new")[1])
+            file = "weights.pt"
+        answer = add(client, pair("new", sha256=digest(weights.getvalue()))[0], weights.getvalue(), file)
+        assert answer.status_code == 400
+        assert "is a pickled checkpoint" in answer.text and "run any program hidden in it" in answer.text
+        assert kept(folders) == []
+
+    def test_too_large_is_said_with_the_limit(self, client, folders, monkeypatch):
+        monkeypatch.setattr("webapp.routes.models._PAIR", models_allowance(200_000))
+        card, weights = pair("new")
+        answer = add(client, card, weights, Accept="application/json")
+        assert answer.status_code == 413 and "larger than 0.2 MB" in answer.json["error"]
+        assert kept(folders) == []
+
+    def test_a_request_too_large_altogether(self, client, folders, monkeypatch):
+        monkeypatch.setattr("webapp.routes.models.WEIGHTS_LIMIT", 1000)
+        answer = add(client, *pair("new"))
+        assert answer.status_code == 413 and "larger than 100 MB" in answer.text
+        assert kept(folders) == []
+
+    def test_files_missing_or_too_many(self, client, folders):
+        for data, words in (
+            ({}, "No file came"),
+            ({"card": (io.BytesIO(b"{}"), "c.json")}, "only one came"),
+            ({"card": "text", "weights": "text"}, "No file came"),
+            ({n: (io.BytesIO(b"x"), n) for n in ("card", "weights", "third")}, "More than 2 files"),
+        ):
+            answer = client.post("/models", data=data, content_type="multipart/form-data")
+            assert answer.status_code == 400 and words in answer.text
+        assert kept(folders) == []
+
+    def test_one_check_at_a_time(self, client, folders):
+        with models._CHECKING:
+            answer = add(client, *pair("new"))
+        assert answer.status_code == 409 and "being checked" in answer.text
+        assert kept(folders) == []
+
+    def test_a_check_that_dies_adds_nothing(self, client, folders, monkeypatch):
+        monkeypatch.setattr("webapp.checking.sys.executable", shutil.which("false"))
+        answer = add(client, *pair("new"))
+        assert answer.status_code == 400 and "was not added" in answer.text
+        assert kept(folders) == []
+
+
+class TestChoosing:
+    def test_the_default_lasts(self, app, client, sent, database):
+        put_model(app, "other")
+        assert client.post("/models/other/default").status_code == 303
+        upload(client)
+        again = create_app({"REELPROOF_DATA": app.extensions["settings"].data, "SEND": sent.append})
+        upload(again.test_client())
+        again.extensions["database"].close()
+        with database.begin() as session:
+            assert [session.get_one(AnalysisRow, each).model for each in sent] == ["other", "other"]
+        assert client.get(f"/analyses/{sent[0]}.json").json["model"] == "other"
+        assert client.post(f"/models/{DEFAULT}/default").status_code == 303
+        with database.begin() as session:
+            assert session.query(Choice).one().value == DEFAULT
+
+    def test_a_default_that_is_gone_gives_way_to_the_shipped_one(self, app, client, sent, database, folders):
+        put_model(app, "other")
+        client.post("/models/other/default")
+        shutil.rmtree(folders.models / "other")
+        upload(client)
+        with database.begin() as session:
+            assert session.get_one(AnalysisRow, sent[0]).model == DEFAULT
+
+    @pytest.mark.parametrize("name", ["nosuch", "..", ".added-1", "%2e%2e", "Capital", HOSTILE])
+    def test_names_that_are_none(self, client, folders, name):
+        (folders.models / ".added-1").mkdir()
+        for action in ("default", "remove"):
+            answer = client.post(f"/models/{name}/{action}")
+            assert answer.status_code in (404, 405) and "<script>alert" not in answer.text
+        assert (folders.models / ".added-1").is_dir()
+
+    def test_the_form_offers_a_choice_only_when_there_is_one(self, app, client):
+        assert "<select" not in client.get("/").text
+        put_model(app, "other")
+        text = client.get("/").text
+        assert '<option value="other">' in text and f'<option value="{DEFAULT}" selected>' in text
+        client.post("/models/other/default")
+        assert '<option value="other" selected>' in client.get("/").text
+
+    def test_a_model_nobody_has_is_refused(self, client, sent, folders):
+        answer = upload(client, model="nosuch")
+        assert answer.status_code == 400 and "no model of this name" in answer.text
+        assert (sent, kept(folders)) == ([], [])
+
+    def test_the_chosen_model_is_shown_while_it_runs(self, app, client, sent):
+        put_model(app, "other")
+        upload(client, model="other")
+        assert 'model <span class="exact">other</span>' in client.get(f"/analyses/{sent[0]}").text
+
+    def test_the_sample_uses_the_default(self, app, client, database, monkeypatch):
+        put_model(app, "other")
+        client.post("/models/other/default")
+        ids: list[str] = []
+        monkeypatch.setattr("detector.sample.make_sample", lambda path: path.write_bytes(b"sample"))
+        first_start.add_sample(app.extensions["settings"], database, ids.append)
+        with database.begin() as session:
+            assert session.get_one(AnalysisRow, ids[0]).model == "other"
+
+
+class TestRemoving:
+    def test_an_added_one_is_gone(self, app, client, folders):
+        put_model(app, "other")
+        assert client.post("/models/other/remove").status_code == 303
+        assert kept(folders) == []
+        assert client.post("/models/other/remove").status_code == 404
+
+    def test_a_shipped_one_stays(self, client):
+        answer = client.post(f"/models/{DEFAULT}/remove")
+        assert answer.status_code == 409 and "came with Reelproof" in answer.text
+        assert (models.MODELS / f"{DEFAULT}.safetensors").is_file()
+
+    def test_the_default_stays(self, app, client, folders):
+        put_model(app, "other")
+        client.post("/models/other/default")
+        answer = client.post("/models/other/remove")
+        assert answer.status_code == 409 and "is the default model" in answer.text
+        assert (folders.models / "other").is_dir()
+
+    def test_one_that_is_needed_stays_until_it_is_not(self, app, client, database):
+        put_model(app, "other")
+        row = hand_in(app, model="other")
+        answer = client.post("/models/other/remove")
+        assert answer.status_code == 409 and "not finished" in answer.text
+        jobs.finish(database, jobs.claim(database, row.id), "manipulated", 0.9)
+        assert client.post("/models/other/remove").status_code == 303
+
+    def test_an_analysis_whose_model_is_gone_says_so(self, app, database):
+        row = hand_in(app, model="gone")
+        work.work(app.extensions["settings"], row.id)
+        with database.begin() as session:
+            failed = session.get_one(AnalysisRow, row.id)
+        assert failed.state == "failed" and "The model gone is not here any more" in failed.error
+
+
+def test_from_two_files_to_a_result_made_with_them(app, client, sent, database, folders, tmp_path):
+    """Added, chosen when a photo is handed in, used by the worker, shown and written down."""
+    import skimage.data
+    from PIL import Image
+
+    card, weights = pair("second-opinion", temperature=3.0)
+    assert add(client, card, weights).status_code == 303
+    photo = tmp_path / "portrait.png"
+    Image.fromarray(skimage.data.astronaut()).save(photo)
+    answer = client.post(
+        "/analyses", data={"model": "second-opinion", "file": (photo.open("rb"), "portrait.png")}
+    )
+    assert answer.status_code == 303
+    work.work(app.extensions["settings"], sent[0])
+    with database.begin() as session:
+        row = session.get_one(AnalysisRow, sent[0])
+    assert (row.state, row.model, row.error) == ("done", "second-opinion", None)
+    model = client.get(f"/analyses/{row.id}.json").json["analysis"]["model"]
+    assert (model["name"], model["sha256"], model["temperature"]) == ("second-opinion", digest(weights), 3.0)
+    assert "Model second-opinion" in client.get(f"/analyses/{row.id}").text
+    assert load_result(folders.result(row.id)).view.model.title == "Model second-opinion"
+
+
+def test_an_analysis_from_before_there_was_a_choice_uses_the_default(app, database, monkeypatch):
+    used: list[Path] = []
+
+    def noted(_path, _file, model, _folder, _progress):
+        used.append(model)
+        raise MemoryError
+
+    monkeypatch.setattr(work, "analyse_and_report", noted)
+    work.work(app.extensions["settings"], hand_in(app).id)
+    assert used == [models.MODELS / f"{DEFAULT}.json"]
+
+
+def models_allowance(limit: int):
+    """The allowance of the models form with another limit."""
+    return dataclasses.replace(_PAIR, bytes=limit)

@@ -1,0 +1,59 @@
+"""The last check of an added model, in a process of its own.
+
+It loads the network, which takes seconds and brings torch; the web process never imports
+torch, and a file made to break the loader breaks nothing but the check.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from detector.errors import ModelError
+
+_TIME_LIMIT = 240  # seconds; on an idle machine it takes four
+_REFUSED = 3  # exit status that comes with a reason; others are accidents
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def refuse_unfit(card: Path) -> None:
+    """Raise :class:`ModelError` unless the card and the weights beside it make a working model."""
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", __name__, str(card)],
+            cwd=_ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            timeout=_TIME_LIMIT,
+        )
+    except subprocess.TimeoutExpired:
+        raise ModelError(
+            "Checking the model took longer than four minutes and was stopped. Try again when the machine "
+            "is less busy, or with a smaller input size."
+        ) from None
+    if ended.returncode == _REFUSED:
+        raise ModelError(ended.stdout.decode("utf-8", "replace").strip())
+    if ended.returncode:
+        raise ModelError(
+            "Loading the model ended the process that tried it, so it was not added. The terminal Reelproof "
+            "runs in may say why; publish the model again."
+        )
+
+
+def main(card: Path) -> int:
+    """Check one pair; prints the reason of a refusal."""
+    from detector.model_check import check_pair
+
+    os.nice(5)
+    try:
+        check_pair(card.read_bytes(), card.with_suffix(".safetensors"))
+    except ModelError as refusal:
+        sys.stdout.buffer.write(str(refusal).encode("utf-8", "replace"))
+        return _REFUSED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,148 @@
+"""The models an analysis can use: the shipped ones, and those people added to the data folder."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import current_app
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from detector.errors import ModelError
+from detector.model_check import check_card, check_weights
+from detector.models import DEFAULT, MODELS, Card, is_name, known_models
+from webapp.checking import refuse_unfit
+from webapp.durable import publish
+from webapp.errors import PageError
+from webapp.folders import Folders
+from webapp.intake import Incoming
+from webapp.rows import database
+from webapp.tables import AnalysisRow, Choice, State, now
+
+# Of a card's figures, those that tell models apart at a glance, and their short names.
+HEADLINES = (
+    ("dfdc-test crops, AUC", "AUC, crops"),
+    ("develop clips, AUC", "AUC, clips"),
+    ("dfdc-test crops, expected calibration error", "Calibration error"),
+)
+
+_DEFAULT_CHOICE = "default model"
+_CHECKING = threading.Lock()  # a check takes a core and half a gigabyte: one at a time
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A model as the pages show it; ``bytes`` is the size of its weights."""
+
+    card: Card
+    bytes: int
+    shipped: bool
+    default: bool
+
+    @property
+    def name(self) -> str:
+        """Its name, which no other model has."""
+        return self.card.name
+
+    @property
+    def headlines(self) -> list[tuple[str, float | None]]:
+        """Short names and values of the figures to compare; None where nothing was measured."""
+        return [(short, self.card.figures.get(figure)) for figure, short in HEADLINES]
+
+
+def listed() -> list[Listed]:
+    """All models, shipped ones first, each group by name."""
+    folders = Folders(current_app.extensions["settings"].data)
+    with database().begin() as session:
+        chosen = default(session, folders)
+    added = (place for place in sorted(folders.models.iterdir()) if not place.name.startswith("."))
+    return [
+        Listed(card, weights.stat().st_size, weights.parent == MODELS, card.name == chosen)
+        for card, weights in known_models((MODELS, *added))
+    ]
+
+
+def default(session: Session, folders: Folders) -> str:
+    """Name of the model used where nobody names one: the chosen one, or the shipped default."""
+    chosen = session.get(Choice, _DEFAULT_CHOICE)
+    return chosen.value if chosen and _card_path(folders, chosen.value) else DEFAULT
+
+
+def card_path(folders: Folders, name: str) -> Path:
+    """Path of a model's card, for the engine. Raises :class:`ModelError` when it is no longer there."""
+    path = _card_path(folders, name)
+    if path is None:
+        raise ModelError(f"The model {name} is not here any more. Add it again, or choose another one.")
+    return path
+
+
+def _card_path(folders: Folders, name: str) -> Path | None:
+    if not is_name(name):
+        return None
+    places = (MODELS / f"{name}.json", folders.models / name / f"{name}.json")
+    return next((place for place in places if place.is_file()), None)
+
+
+def choose_default(session: Session, folders: Folders, name: str) -> None:
+    """Make this model the default from the next analysis on."""
+    _find(folders, name)
+    session.merge(Choice(name=_DEFAULT_CHOICE, value=name, made=now()))
+
+
+def remove(session: Session, folders: Folders, name: str) -> None:
+    """Remove an added model that nothing needs. Results made with it stay as they are."""
+    if _find(folders, name).parent == MODELS:
+        raise PageError(409, f"{name} came with Reelproof and cannot be removed.", "Only added models can.")
+    if default(session, folders) == name:
+        raise PageError(409, f"{name} is the default model.", "Make another model the default first.")
+    waiting = select(func.count()).where(
+        AnalysisRow.model == name, AnalysisRow.state.in_((State.QUEUED, State.RUNNING))
+    )
+    if session.scalar(waiting):
+        raise PageError(409, f"Analyses that are not finished use {name}.", "Remove it when they are done.")
+    # Out of sight in one step; what a crash leaves of it goes at the next start.
+    out = folders.models / f".removed-{secrets.token_hex(8)}"
+    (folders.models / name).rename(out)
+    shutil.rmtree(out, ignore_errors=True)
+
+
+def _find(folders: Folders, name: str) -> Path:
+    path = _card_path(folders, name)
+    if path is None:
+        raise PageError(404, "There is no model of this name.", "Choose one of the models listed.")
+    return path
+
+
+def add(folders: Folders, text: bytes, weights: Incoming, file: str) -> Card:
+    """Take in a card and the weights it describes; ``file`` is what the weights' file was called.
+
+    Both appear in their place together, after everything was checked. Raises
+    :class:`ModelError` or :class:`PageError` with the reason, and then nothing is kept.
+    """
+    card = check_card(text)
+    weights.complete()
+    check_weights(card, weights.path, file, weights.sha256)
+    if not _CHECKING.acquire(blocking=False):
+        raise PageError(409, "Another model is being checked at the moment.", "Add this one in a minute.")
+    aside = folders.models / f".added-{secrets.token_hex(8)}"
+    try:
+        # Inside, so that of two with one name the second is told.
+        if _card_path(folders, card.name):
+            raise PageError(
+                409,
+                f"There is a model called {card.name} already.",
+                "Change the name in the card, or remove the other one first if it was added here.",
+            )
+        aside.mkdir(mode=0o700)
+        (aside / f"{card.name}.json").write_bytes(text)
+        weights.move(aside / f"{card.name}.safetensors")
+        refuse_unfit(aside / f"{card.name}.json")
+        publish(aside, folders.models / card.name)
+    finally:
+        _CHECKING.release()
+        shutil.rmtree(aside, ignore_errors=True)
+    return card

@@ -1,0 +1,92 @@
+"""The models: what there is, which is the default, adding one, removing one."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as Answer
+
+from detector.errors import ModelError
+from detector.model_check import CARD_LIMIT, WEIGHTS_LIMIT
+from webapp import FORM_OVERHEAD, models
+from webapp.errors import PageError, answer, wants_json
+from webapp.folders import Folders
+from webapp.intake import Allowance, Incoming, IntakeError, clean_name, this_request
+from webapp.rows import database
+
+blueprint = Blueprint("models", __name__, url_prefix="/models")
+
+_PAIR = Allowance(
+    files=2,
+    bytes=WEIGHTS_LIMIT,
+    fewer="Hand in one card and its weights.",
+    smaller="Store the weights in half precision.",
+)
+
+
+@blueprint.get("")
+def listing() -> str:
+    """All models with their figures, and the form to add one."""
+    return _page(added=request.args.get("added"))
+
+
+@blueprint.post("")
+def add() -> Answer:
+    """Take in a card and its weights; answers with a redirect to the list once they were checked."""
+    asked = this_request()
+    asked.allowance = _PAIR
+    asked.max_content_length = WEIGHTS_LIMIT + CARD_LIMIT + FORM_OVERHEAD
+    parts = {field: asked.files.get(field) for field in ("card", "weights")}
+    streams = {field: part.stream for field, part in parts.items() if part is not None and part.filename}
+    card, weights = streams.get("card"), streams.get("weights")
+    if not isinstance(card, Incoming) or not isinstance(weights, Incoming):
+        raise IntakeError(
+            400,
+            "A model is two files, and only one came." if streams else "No file came with the form.",
+            "Choose the card (JSON) and the weights (safetensors).",
+        )
+    file = clean_name(parts["weights"].filename if parts["weights"] else None)
+    text = card.content() if card.bytes <= CARD_LIMIT else bytes(CARD_LIMIT + 1)
+    name = models.add(_folders(), text, weights, file).name
+    return redirect(url_for("models.listing", added=name, _anchor=f"model-{name}"), 303)
+
+
+@blueprint.post("/<name>/default")
+def choose(name: str) -> Answer:
+    """Make a model the default."""
+    with database().begin() as session:
+        models.choose_default(session, _folders(), name)
+    return redirect(url_for("models.listing", _anchor=f"model-{name}"), 303)
+
+
+@blueprint.post("/<name>/remove")
+def remove(name: str) -> Answer:
+    """Remove an added model."""
+    with database().begin() as session:
+        models.remove(session, _folders(), name)
+    return redirect(url_for("models.listing"), 303)
+
+
+@blueprint.errorhandler(ModelError)
+@blueprint.errorhandler(PageError)
+@blueprint.errorhandler(IntakeError)
+def refused(problem: ModelError | PageError | IntakeError) -> Response:
+    """Say why on the page itself, beside what can be done about it."""
+    status, remedy = (400, "") if isinstance(problem, ModelError) else (problem.status, problem.remedy)
+    if wants_json():
+        return answer(status, str(problem), remedy)
+    return make_response(_page(problem=str(problem), remedy=remedy), status)
+
+
+def _page(*, added: str | None = None, problem: str = "", remedy: str = "") -> str:
+    return render_template(
+        "pages/models.html",
+        models=models.listed(),
+        added=added,
+        problem=problem,
+        remedy=remedy,
+        weights_limit=WEIGHTS_LIMIT,
+    )
+
+
+def _folders() -> Folders:
+    return Folders(current_app.extensions["settings"].data)
