@@ -81,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--failures", type=Path, metavar="FILE", help="an evaluation's failures.json, to fine-tune on"
     )
+    train.add_argument(
+        "--checkpoint-only", action="store_true", help="publish nothing: another recipe goes on from it"
+    )
     train.set_defaults(run=_train)
 
     calibrate = commands.add_parser("calibrate", help="fit how sure segments and exhibits are")
@@ -267,8 +270,14 @@ def _train(options: argparse.Namespace) -> int:
     from detector.training.train import train
 
     config = read_config(options.config or SHIPPED)
-    card = publish(config, train(config, options.data, options.out, options.failures), options.data)
-    print(f"models/{card.name}: temperature {card.temperature}. Now measure it: make evaluate")
+    checkpoint = train(config, options.data, options.out, options.failures)
+    if options.checkpoint_only:
+        print(checkpoint)
+        return 0
+    card = publish(config, checkpoint, options.data)
+    print(
+        f"models/{card.name}: temperature {card.temperature}. Now measure it: make evaluate MODEL={card.name}"
+    )
     return 0
 
 

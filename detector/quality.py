@@ -2,9 +2,10 @@
 
 Both are of the grey crop at the network's size. Contrast is the standard deviation, in
 grey levels of 255. Sharpness is the mean absolute difference from the crop blurred by
-1.5 pixels, divided by the contrast: blur and strong video compression lower it, noise and the block
-edges of JPEG raise it, brightness does not change it. The thresholds in :class:`~detector.analysis.Parameters`
-stand where the measured AUC falls to about 0.7 (docs/ARCHITECTURE.md has the table).
+1.5 pixels, divided by the contrast: blur and strong video compression lower it, noise and
+the block edges of JPEG raise it, brightness does not change it. The thresholds in
+:class:`~detector.analysis.Parameters` stand where the measured AUC falls to about 0.7
+(docs/ARCHITECTURE.md has the table).
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ def decide(
     if not usable:
         return (
             Verdict.INCONCLUSIVE,
-            f"Faces were found, but none is large (at least {parameters.minimum_face:.0f} pixels wide), clear "
-            f"and certain enough to judge.",
+            f"Faces were found, but none is large (at least {parameters.minimum_face:.0f} pixels wide), "
+            "clear and certain enough to judge.",
         )
     if segments:
         flagged = sorted({segment.person for segment in segments})

@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
 from clips import Analysed, packets, write_clip
 
 import detector
@@ -20,7 +21,9 @@ from detector.analysis import MediaKind
 from detector.errors import MediaError, ModelError
 from detector.media import open_media
 from detector.models import LoadedModel
+from detector.networks import create
 from detector.sample import MANIPULATED
+from detector.scoring import Scorer
 
 # Everything is flagged: what is tested is the machinery, whatever the weights say.
 ALL_FLAGGED: dict[str, Any] = {"enter_threshold": 1e-12, "exit_threshold": 1e-13}
@@ -47,6 +50,15 @@ def still(tmp_path_factory: pytest.TempPathFactory, astronaut: np.ndarray) -> Pa
     path = tmp_path_factory.mktemp("still") / "astronaut.png"
     assert cv2.imwrite(str(path), astronaut[:, :, ::-1])
     return path
+
+
+@pytest.fixture(scope="module")
+def reading(model: LoadedModel) -> LoadedModel:
+    """A network that judges a face by the frames around it; its weights are random."""
+    torch.manual_seed(0)
+    network = create("efficientnet_lstm").eval().requires_grad_(False)
+    card = model.card.model_copy(update={"architecture": "efficientnet_lstm"})
+    return LoadedModel(card, network)
 
 
 @pytest.fixture(scope="module")
@@ -228,12 +240,14 @@ class TestOneTalkingFace:
         assert (segment.id, segment.person) == ("A1", "A")
         assert (segment.start, segment.end, segment.frames) == (0.0, 47 / 25, 16)
 
-    def test_confidence_is_of_the_segments_own_frames(self, flagged: tuple[Analysis, Path]) -> None:
+    def test_confidence_is_of_the_segments_own_frames(
+        self, flagged: tuple[Analysis, Path], model: LoadedModel
+    ) -> None:
         analysis, _ = flagged
-        logits = [score.logit for score in analysis.persons[0].scores]
-        expected = 1 / (1 + np.exp(-np.mean(logits) / analysis.model.temperature))
-        assert analysis.segments[0].confidence == pytest.approx(expected)
-        assert analysis.probability == pytest.approx(expected)
+        mean = float(np.mean([score.logit for score in analysis.persons[0].scores]))
+        scorer = Scorer(model)
+        assert analysis.segments[0].confidence == pytest.approx(scorer.segment_probability(mean))
+        assert analysis.probability == pytest.approx(scorer.exhibit_probability(mean))
 
     def test_peaks(self, flagged: tuple[Analysis, Path]) -> None:
         analysis, folder = flagged
@@ -471,3 +485,34 @@ class TestTheSample:
     def test_progress(self, analysed_sample: Analysed) -> None:
         fractions = [done for _, done in analysed_sample.progress]
         assert fractions == sorted(fractions) and fractions[-1] == 1.0
+
+
+def test_twice_the_same(talking: Path, model: LoadedModel, tmp_path: Path) -> None:
+    """All but the time of day, heatmaps and their checks included."""
+    first, second = (
+        analyze(talking, model=model, parameters=Parameters(**ALL_FLAGGED), images=tmp_path / str(i))
+        for i in range(2)
+    )
+    assert first.model_copy(update={"software": second.software}) == second
+    overlays = [sorted((tmp_path / str(i) / "overlays").iterdir()) for i in range(2)]
+    assert len(overlays[0]) > 1
+    for a, b in zip(*overlays, strict=True):
+        assert a.name == b.name and a.read_bytes() == b.read_bytes()
+
+
+class TestSequences:
+    def test_each_frame_is_judged_by_those_around_it(self, talking: Path, reading: LoadedModel) -> None:
+        analysis = analyze(talking, model=reading, parameters=Parameters(**ALL_FLAGGED))
+        (person,) = analysis.persons
+        assert person.usable_frames == analysis.coverage.frames_sampled == 16
+        # The window is as long as the track: every frame is judged by the same sixteen.
+        assert np.ptp([s.logit for s in person.scores if s.logit is not None]) < 1e-5
+        half = analyze(talking, model=reading, parameters=Parameters(sample_rate=16.0, **ALL_FLAGGED))
+        logits = [s.logit for s in half.persons[0].scores if s.logit is not None]
+        assert len(logits) == 32 and np.ptp(logits) > 1e-5
+        assert analysis.segments[0].peaks, "peak frames are explained one by one"
+
+    def test_a_photo_is_a_sequence_of_one(self, still: Path, reading: LoadedModel) -> None:
+        analysis = analyze(still, model=reading, parameters=Parameters(**ALL_FLAGGED))
+        (segment,) = analysis.segments
+        assert segment.frames == 1 and segment.peaks[0].check.area == pytest.approx(0.15, abs=0.01)

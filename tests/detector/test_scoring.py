@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from detector import scoring
+from detector.analysis import Platt
 from detector.faces import FaceDetector, cut, framing
 from detector.models import LoadedModel
 from detector.networks import SequenceNetwork
@@ -159,3 +160,12 @@ class TestTracks:
         for one in (scorer, listening):
             assert one.features([]) == []
             assert one.track_logits([]).shape == (0,)
+
+
+def test_each_level_has_its_own_calibration(model: LoadedModel) -> None:
+    """Without one of its own a level is calibrated as single frames are."""
+    changes = {"temperature": 2.0, "segment": Platt(scale=0.5, offset=-1.0), "exhibit": None}
+    scorer = Scorer(LoadedModel(model.card.model_copy(update=changes), model.network))
+    assert scorer.probability(4.0) == pytest.approx(1 / (1 + np.exp(-2.0)))
+    assert scorer.segment_probability(4.0) == pytest.approx(1 / (1 + np.exp(-1.0)))
+    assert scorer.exhibit_probability(4.0) == scorer.probability(4.0)
