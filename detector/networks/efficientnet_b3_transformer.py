@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 
-import timm
 import torch
 from torch import Tensor, nn
 
-from detector.networks import Network, SequenceNetwork, freeze_backbone, register
-from detector.networks.efficientnet_lite0 import EfficientNetLite0
-from detector.networks.growing import grown
+from detector.networks import register
+from detector.networks.efficientnet_sequence import EfficientNetSequence
 
 _WIDTH = 256
 
 
 @register("efficientnet_b3_transformer")
-class EfficientNetB3Transformer(SequenceNetwork):
+class EfficientNetB3Transformer(EfficientNetSequence):
     """B3 features (1536), projected to 256; two encoder layers; 12.2 million parameters.
 
     Sequences of 10 to 30 frames of 112 px are what it is meant for; padding is masked.
@@ -25,9 +23,7 @@ class EfficientNetB3Transformer(SequenceNetwork):
     window = 30
 
     def __init__(self) -> None:
-        super().__init__()
-        self.backbone = timm.create_model("tf_efficientnet_b3", num_classes=0, drop_path_rate=0.1)
-        self.project = nn.Sequential(nn.LayerNorm(1536), nn.Linear(1536, _WIDTH))
+        super().__init__("tf_efficientnet_b3", _WIDTH)
         layer = nn.TransformerEncoderLayer(
             _WIDTH, 4, 512, dropout=0.2, activation="gelu", batch_first=True, norm_first=True
         )
@@ -35,23 +31,6 @@ class EfficientNetB3Transformer(SequenceNetwork):
         self.head = nn.Sequential(
             nn.LayerNorm(_WIDTH), nn.Linear(_WIDTH, 128), nn.GELU(), nn.Dropout(0.3), nn.Linear(128, 1)
         )
-
-    @property
-    def cam_layer(self) -> nn.Module:
-        layer: nn.Module = self.backbone.blocks[5]
-        return layer
-
-    def start_from(self, other: Network) -> None:
-        if not isinstance(other, EfficientNetLite0):
-            return super().start_from(other)
-        self.backbone.load_state_dict(grown(self.backbone.state_dict(), other.features_state()))
-
-    def freeze_stages(self, count: int) -> None:
-        freeze_backbone(self.backbone, count)
-
-    def features(self, crops: Tensor) -> Tensor:
-        features: Tensor = self.project(self.backbone(crops))
-        return features
 
     def judge(self, features: Tensor, present: Tensor) -> Tensor:
         # Places count the frames there are, so that padding in front moves nothing.

@@ -144,7 +144,7 @@ def _markdown(card: Card) -> str:
         "",
         "## Measured figures",
         "",
-        "From `make evaluate` (`python -m detector evaluate --data DATA --update-card`).",
+        "From `make evaluate MODEL=NAME`, which also writes intervals and figures by generator.",
         "",
         "| figure | value |",
         "|---|---|",

@@ -1,0 +1,37 @@
+"""What sequence networks over EfficientNet features have in common."""
+
+from __future__ import annotations
+
+import timm
+from torch import Tensor, nn
+
+from detector.networks import Network, SequenceNetwork, freeze_backbone
+from detector.networks.efficientnet_lite0 import EfficientNetLite0
+from detector.networks.growing import grown
+
+
+class EfficientNetSequence(SequenceNetwork):
+    """A timm EfficientNet without its head, and its features projected to ``width``."""
+
+    def __init__(self, name: str, width: int) -> None:
+        super().__init__()
+        self.backbone = timm.create_model(name, num_classes=0, drop_path_rate=0.1)
+        found: int = self.backbone.num_features
+        self.project = nn.Sequential(nn.LayerNorm(found), nn.Linear(found, width))
+
+    @property
+    def cam_layer(self) -> nn.Module:
+        layer: nn.Module = self.backbone.blocks[5]
+        return layer
+
+    def start_from(self, other: Network) -> None:
+        if not isinstance(other, EfficientNetLite0):
+            return super().start_from(other)
+        self.backbone.load_state_dict(grown(self.backbone.state_dict(), other.features_state()))
+
+    def freeze_stages(self, count: int) -> None:
+        freeze_backbone(self.backbone, count)
+
+    def features(self, crops: Tensor) -> Tensor:
+        features: Tensor = self.project(self.backbone(crops))
+        return features
