@@ -62,7 +62,7 @@ def score_files(files: Sequence[Path], model: str | Path | None, parameters: Par
 
 def score_crops(files: Sequence[Path], model: str | Path | None, parameters: Parameters) -> Iterator[Line]:
     """Score images that are themselves crops of one face, framed as the DFDC crops are."""
-    scorer = Scorer(load_model(model))
+    scorer = Scorer(load_model(model), still=True)
     with tempfile.TemporaryDirectory() as folder:
         waiting = _expanded(files, Path(folder))
         while batch := list(islice(waiting, _BATCH)):

@@ -57,9 +57,10 @@ def analyze(
     path = Path(path)
     parameters = parameters or Parameters()
     report = progress or (lambda stage, fraction: None)
-    scorer = Scorer(model if isinstance(model, LoadedModel) else load_model(model))
+    loaded = model if isinstance(model, LoadedModel) else load_model(model)
     report("reading", 0.0)
     with open_media(path) as reader:
+        scorer = Scorer(loaded, still=reader.kind is MediaKind.IMAGE)
         size, digest = hashed(path)
         survey = Survey(reader, parameters, scorer)
         for frame in reader.frames(parameters.sample_rate):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from detector.networks import Network
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
-DEFAULT = "reelproof-lite0"
+DEFAULT = "reelproof"
 
 # A name is also a file's, and part of an address: nothing in it can lead elsewhere.
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from detector.analysis import Platt
 from detector.faces import Image
 from detector.models import LoadedModel
 from detector.networks import SequenceNetwork
+from detector.networks.fusing import fused
 
 _WINDOWS = 256  # judged at once
 
@@ -30,12 +32,23 @@ def normalised(batch: torch.Tensor, mean: tuple[float, ...], std: tuple[float, .
 
 
 class Scorer:
-    """A loaded model on the fastest device present; preprocessing comes from its card."""
+    """A loaded model on the fastest device present; preprocessing comes from its card.
 
-    def __init__(self, model: LoadedModel, device: torch.device | None = None) -> None:
+    With ``still`` a crop and its mirror image are scored and averaged: a photo has no
+    other frames that would even out chance. Sequence networks do without.
+    """
+
+    def __init__(self, model: LoadedModel, device: torch.device | None = None, still: bool = False) -> None:
         self.device = device or choose_device()
         self.card = model.card
         self.network = model.network.to(self.device)
+        self._fast = fused(self.network).to(memory_format=torch.channels_last)
+        self._mirrored = still and not isinstance(self.network, SequenceNetwork)
+
+    @cached_property
+    def stills(self) -> Scorer:
+        """The same model, for photos and single crops."""
+        return Scorer(LoadedModel(self.card, self.network), self.device, still=True)
 
     @property
     def device_name(self) -> str:
@@ -53,7 +66,7 @@ class Scorer:
         if not crops:
             return np.empty(0)
         with torch.inference_mode():
-            return self.network(self.tensor(crops)).double().cpu().numpy()
+            return self._logits(self.tensor(crops)).double().cpu().numpy()
 
     def features(self, crops: Sequence[Image]) -> list[NDArray[np.float32]]:
         """What :meth:`track_logits` needs of each crop: the network's features (d,), or the logit (1,)."""
@@ -61,9 +74,9 @@ class Scorer:
             return []
         with torch.inference_mode():
             images = self.tensor(crops)
-            if isinstance(self.network, SequenceNetwork):
-                return list(self.network.features(images).float().cpu().numpy())
-            return list(self.network(images).float().cpu().numpy()[:, None])
+            if isinstance(self._fast, SequenceNetwork):
+                return list(self._fast.features(images).float().cpu().numpy())
+            return list(self._logits(images).float().cpu().numpy()[:, None])
 
     def track_logits(self, features: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """One logit a frame of one track, from the features of its usable frames in order of time.
@@ -88,6 +101,10 @@ class Scorer:
                 present = torch.ones(windows.shape[:2], dtype=torch.bool, device=self.device)
                 logits.append(network.judge(windows, present).double().cpu())
         return torch.cat(logits).numpy()
+
+    def _logits(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self._fast(images)
+        return (logits + self._fast(images.flip(3))) / 2 if self._mirrored else logits
 
     def probability(self, logit: float) -> float:
         """Calibrated probability that one frame was manipulated (temperature scaling, Guo et al., 2017)."""

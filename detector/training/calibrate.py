@@ -2,8 +2,9 @@
 
 The frames of a clip err together, so that a mean over many of them is less sure than
 temperature scaling of one frame would have it; and clips are not the crops that was fitted
-on. Both levels get Platt scaling of a mean logit. Each is checked leaving one identity
-pair out: fitted on all the others, measured on it.
+on. Both levels are offered Platt scaling of a mean logit. Each fit is checked leaving one
+identity pair out: fitted on all the others, measured on it. Where that does not beat
+treating the mean as a single frame's logit by Brier score, the card goes without it.
 """
 
 from __future__ import annotations
@@ -49,29 +50,31 @@ class Levels:
 
 
 def calibrate(model: str | Path | None, data: Path, out: Path) -> dict[str, float]:
-    """Fit both levels on the research clips of role ``develop`` and write them into the model's card.
+    """Fit both levels on the research clips of role ``develop``; what helps goes into the model's card.
 
     Returns errors by name. ``out`` is where evaluations lie; faces found are kept in
     ``faces`` beside it.
     """
-    loaded = load_model(model)
     card, weights = load_card(model)
-    # From frames alone: an earlier calibration must not leak into what is fitted here.
-    scorer = Scorer(loaded)
+    scorer = Scorer(load_model(model))
     listed = [clip for clip in clips_.listed_clips(data / "videos") if clip.generator]
     analysed = clips_.analysed(listed, scorer, out / "faces", lambda text: None)
-    exhibits, segments = exhibit_levels(analysed), window_levels(analysed)
-    fitted = card.model_copy(update={"segment": segments.fit(), "exhibit": exhibits.fit()})
-    write_card(Card.model_validate(fitted.model_dump()), weights.parent)
+    chosen: dict[str, Platt | None] = {}
     figures = {}
-    for name, levels in (("windows of 2 s", segments), ("exhibits", exhibits)):
+    for field, levels in (("segment", window_levels(analysed)), ("exhibit", exhibit_levels(analysed))):
+        labels = np.array(levels.labels)
+        errors = {}
         for how, probabilities in (
-            ("one pair left out", levels.left_out()),
+            ("fitted, one pair left out", levels.left_out()),
             ("as single frames", sigmoid(np.array(levels.means) / card.temperature)),
         ):
-            labels = np.array(levels.labels)
-            figures[f"{name}, {how}, ECE"] = expected_calibration_error(labels, probabilities)
-            figures[f"{name}, {how}, Brier score"] = float(np.mean((probabilities - labels) ** 2))
+            errors[how] = float(np.mean((probabilities - labels) ** 2))
+            figures[f"{field}, {how}, Brier score"] = errors[how]
+            figures[f"{field}, {how}, ECE"] = expected_calibration_error(labels, probabilities)
+        better = errors["fitted, one pair left out"] < errors["as single frames"]
+        chosen[field] = levels.fit() if better else None
+        figures[f"{field}, fitted calibration kept"] = float(better)
+    write_card(Card.model_validate((card.model_copy(update=chosen)).model_dump()), weights.parent)
     return figures
 
 

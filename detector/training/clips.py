@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from detector.analysis import Analysis, Parameters, Person, Verdict
+from detector.analysis import Analysis, MediaKind, Parameters, Person, Verdict
 from detector.scoring import Scorer
 from detector.training import temporal
 from detector.training.harvest import read_csv
@@ -109,7 +109,8 @@ def analysed(
     for number, clip in enumerate(clips, start=1):
         report(f"{clip.file} ({number} of {len(clips)})")
         recording, crops = record(clip.path, scorer.card.input.size, faces, parameters, distortion)
-        analysis = replay(recording, crops, scorer, parameters)
+        judge = scorer.stills if recording.media.kind is MediaKind.IMAGE else scorer
+        analysis = replay(recording, crops, judge, parameters)
         if thumbnails:
             shown = strongest_crop(recording, analysis, crops)
             if shown is not None:

@@ -12,7 +12,7 @@ from detector.analysis import Value
 from detector.errors import ParameterError
 
 CONFIGS = Path(__file__).parent / "configs"
-SHIPPED = CONFIGS / "reelproof-lite0.toml"
+SHIPPED = CONFIGS / "reelproof.toml"
 
 
 class Schedule(StrEnum):
@@ -81,12 +81,14 @@ class Config(Value):
     warm_up: int = Field(ge=0)
     weight_decay: float = Field(ge=0)
     average_decay: float = Field(ge=0, lt=1)
+    interpolation: float = Field(gt=0, le=1)
     label_smoothing: float = Field(ge=0, lt=1)
     fake_weight: float = Field(gt=0)
     local_weight: float = Field(ge=0)
     hidden: float = Field(ge=0, le=1)
     clip_norm: float = Field(gt=0)
     mixed_precision: bool
+    notes: tuple[str, ...] = ()
     seed: int
     check_every: int = Field(gt=0)
     choose_by: Metric

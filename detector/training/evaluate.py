@@ -126,9 +126,9 @@ def _research(
     for name in ("dfdc-val", "dfdc-test"):
         report(f"{name} crops")
         crops = crops_.archived(data / f"{name}.zip")
-        _crop_level(measured, scorer, f"{name} crops", crops, out)
+        _crop_level(measured, scorer.stills, f"{name} crops", crops, out)
         if name == "dfdc-val" and not quick:
-            measured.figures |= crops_.small_faces(scorer, crops)
+            measured.figures |= crops_.small_faces(scorer.stills, crops)
     listed = clips_.listed_clips(data / "videos")
     clips = clips_.analysed(listed, scorer, faces, report, thumbnails=out / "gallery")
     measured.figures |= clips_.clip_figures(clips)
@@ -158,7 +158,7 @@ def _given(
     measured: Measured, scorer: Scorer, data: Path, out: Path, faces: Path, crops: bool, report: Report
 ) -> None:
     if crops:
-        _crop_level(measured, scorer, "crops", given_crops(data), out)
+        _crop_level(measured, scorer.stills, "crops", given_crops(data), out)
         return
     clips = clips_.analysed(given_clips(data), scorer, faces, report, thumbnails=out / "gallery")
     _clip_level(measured, clips, "clips")

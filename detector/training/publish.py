@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save
+from torch import Tensor
 
-from detector.models import MODELS, Card, Input
+from detector.models import MODELS, Card, Input, load_model
 from detector.networks import create
 from detector.training.calibration import fit_temperature
 from detector.training.config import Config
@@ -32,8 +33,8 @@ DOMAIN = (
 )
 LIMITS = (
     "Methods unlike those it was trained and measured on may go unseen.",
-    "Reenactment that keeps the identity (Face2Face) is seen far less surely than face swaps, and where it "
-    "fills only part of a clip it was missed in every clip measured.",
+    "Reenactment that keeps the identity (Face2Face) is seen far less surely than face swaps, and mostly "
+    "missed where it fills only part of a strongly compressed clip.",
     "Wholly synthetic faces (generated photographs of people who do not exist) were not measured.",
     "Sound, lip-sync to altered sound, and anything outside the face are not examined.",
     "Actors recur across the data set's videos, so its test figures flatter the model a little.",
@@ -50,7 +51,7 @@ def publish(config: Config, checkpoint: Path, data: Path, folder: Path = MODELS)
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     halves = {
         name: (value.half() if value.is_floating_point() else value).contiguous()
-        for name, value in state["best"].items()
+        for name, value in _interpolated(state["best"], config).items()
     }
     network = create(config.architecture)
     network.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in halves.items()})
@@ -77,6 +78,20 @@ def publish(config: Config, checkpoint: Path, data: Path, folder: Path = MODELS)
     return card
 
 
+def _interpolated(last: dict[str, Tensor], config: Config) -> dict[str, Tensor]:
+    """Weights part of the way from those the recipe starts with (WiSE-FT, Wortsman et al., CVPR 2022).
+
+    What fine-tuning gains on its own data it loses in part elsewhere; in between is the better of both.
+    """
+    if config.interpolation == 1:
+        return last
+    first = load_model(config.start).network.state_dict()
+    return {
+        name: value.lerp(last[name], config.interpolation) if value.is_floating_point() else last[name]
+        for name, value in first.items()
+    }
+
+
 def write_card(card: Card, folder: Path = MODELS) -> None:
     """Write the card as JSON and, generated from it, as Markdown."""
     (folder / f"{card.name}.json").write_text(
@@ -99,6 +114,9 @@ def _recipe(config: Config, history: list[dict[str, float]]) -> tuple[str, ...]:
         f"smoothing {config.label_smoothing:g}, moving average of the weights ({config.average_decay:g}), "
         f"{'bfloat16 autocast' if config.mixed_precision else 'float32'}, seed {config.seed}",
     ]
+    if config.interpolation < 1:
+        share = f"{config.interpolation:.0%}"
+        lines.append(f"Published are weights {share} of the way from the first to the last (WiSE-FT)")
     if config.teacher:
         lines.append(f"Half of the loss is agreement with {config.teacher} (distillation)")
     if config.local_weight:
@@ -122,6 +140,7 @@ def _recipe(config: Config, history: list[dict[str, float]]) -> tuple[str, ...]:
         *lines,
         "Framing jitter, scaling, colour, blur, noise, JPEG and H.264 compression alike on both classes",
         "Temperature fitted on the validation split; weights stored in half precision",
+        *config.notes,
     )
 
 

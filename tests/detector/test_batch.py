@@ -55,7 +55,7 @@ class TestCrops:
         assert [line["file"] for line in lines] == [str(path) for path in files]
         assert all(tuple(line) == KEYS for line in lines)
         assert all((line["faces"], line["duration"]) == (1, 0.0) for line in lines)
-        expected = scorer.probability(float(scorer.logits([framed_crop(looks[0], 128)])[0]))
+        expected = scorer.probability(float(scorer.stills.logits([framed_crop(looks[0], 128)])[0]))
         assert lines[0]["probability"] == pytest.approx(expected, abs=1e-3)
         assert len({round(float(str(line["probability"])), 4) for line in lines}) == 4
 

@@ -18,6 +18,7 @@ from detector.networks import (
     is_sequence,
 )
 from detector.networks.efficientnet_b1 import EfficientNetB1
+from detector.networks.fusing import fused
 from detector.networks.growing import grown
 
 SIZE = 64
@@ -408,3 +409,21 @@ class TestGrown:
         large = {f"blocks.1.1.bn{n}.weight": torch.ones(2) for n in (1, 2, 3)}
         out = grown(large, {})
         assert [out[f"blocks.1.1.bn{n}.weight"].sum().item() for n in (1, 2, 3)] == [2, 2, 0]
+
+
+@pytest.mark.parametrize("name", architectures())
+def test_fused_says_the_same(name: str) -> None:
+    """Normalisations that have seen something, so that folding them in is more than a formality."""
+    torch.manual_seed(0)
+    network = create(name)
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.running_mean.normal_(0, 0.2)
+                module.running_var.uniform_(0.5, 2.0)
+    network.eval()
+    fast = fused(network)
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in fast.modules()), "all are folded"
+    crops = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.allclose(fast(crops), network(crops), rtol=1e-3, atol=1e-4)

@@ -80,14 +80,24 @@ def test_a_group_is_judged_by_a_fit_that_has_not_seen_it() -> None:
     assert high > 0.8 and low < 0.2
 
 
-def test_the_card_gets_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("shift", "kept"), [(0.0, False), (6.0, True)])
+def test_the_card_gets_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shift: float, kept: bool
+) -> None:
+    """Where means are right as they are nothing is kept; where all are too high, a fit is."""
     for suffix in (".json", ".safetensors"):
         shutil.copy(MODELS / f"{DEFAULT}{suffix}", tmp_path)
-    clips = [clip(made(tmp_path, i % 2), bool(i % 2), group=f"g{i}") for i in range(6)]
-    monkeypatch.setattr(calibrate.clips_, "listed_clips", lambda folder: clips)
+    labels = [i % 2 for i in range(12)]
+    groups = [f"g{i // 2}" for i in range(12)]
+    means = [shift + 3.0 * (2 * label - 1) for label in labels]
+    levels = Levels(means, labels, groups)
+    monkeypatch.setattr(calibrate.clips_, "listed_clips", lambda folder: [])
     monkeypatch.setattr(calibrate.clips_, "analysed", lambda listed, *rest: listed)
+    monkeypatch.setattr(calibrate, "window_levels", lambda clips: levels)
+    monkeypatch.setattr(calibrate, "exhibit_levels", lambda clips: levels)
     figures = calibrate.calibrate(tmp_path / f"{DEFAULT}.json", tmp_path, tmp_path / "out")
     card, _ = load_card(tmp_path / f"{DEFAULT}.json")
-    assert card.segment == window_levels(clips).fit() and card.exhibit == exhibit_levels(clips).fit()
-    assert all(0 <= value <= 1 for value in figures.values()) and len(figures) == 8
+    expected = levels.fit() if kept else None
+    assert card.segment == expected and card.exhibit == expected
+    assert figures["segment, fitted calibration kept"] == float(kept)
     assert (tmp_path / f"{DEFAULT}.md").is_file()

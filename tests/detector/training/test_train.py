@@ -76,6 +76,7 @@ def recipe(samples: int) -> Config:
             "name": "tiny",
             "start": "imagenet",
             "frozen_stages": 0,
+            "interpolation": 1.0,
             "local_weight": 0.0,
             "hidden": 0.0,
             "size": 64,
