@@ -211,9 +211,9 @@ class Parameters(Value):
     maximum_sharpness: float = Field(
         default=0.25, ge=0, description="most fine detail of a judged crop, likewise; above it is noise"
     )
-    median_window: float = Field(default=0.9, ge=0, description="sliding median, seconds")
+    median_window: float = Field(default=1.2, ge=0, description="sliding median, seconds")
     enter_threshold: float = Field(
-        default=0.7, gt=0, lt=1, description="smoothed probability that opens a segment"
+        default=0.65, gt=0, lt=1, description="smoothed probability that opens a segment"
     )
     exit_threshold: float = Field(default=0.5, gt=0, lt=1, description="smoothed probability that closes it")
     merge_gap: float = Field(default=0.5, ge=0, description="segments nearer than this become one, seconds")

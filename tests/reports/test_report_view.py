@@ -59,7 +59,7 @@ def test_every_parameter_is_shown_with_its_meaning_and_marked_when_changed(tmp_p
     view = report_view(build(tmp_path), tmp_path)
     assert [row.name for row in view.settings] == [name.replace("_", " ") for name in Parameters.model_fields]
     enter = next(row for row in view.settings if row.name == "enter threshold")
-    assert (enter.value, enter.default, enter.changed) == ("0.75", "0.7", True)
+    assert (enter.value, enter.default, enter.changed) == ("0.75", "0.65", True)
     assert enter.meaning == Parameters.model_fields["enter_threshold"].description
     assert sum(row.changed for row in view.settings) == 1
 
