@@ -39,7 +39,13 @@ def train(config: Config, data: Path, out: Path, failures: Path | None = None) -
     optimizer = torch.optim.AdamW(learned, config.learning_rate, weight_decay=config.weight_decay, fused=True)
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / f"{config.name}.pt"
-    state: dict[str, Any] = {"seen": 0, "history": [], "factor": 1.0, "best": average.state_dict()}
+    state: dict[str, Any] = {
+        "architecture": config.architecture,
+        "seen": 0,
+        "history": [],
+        "factor": 1.0,
+        "best": average.state_dict(),
+    }
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
         network.load_state_dict(state["network"])
@@ -83,14 +89,16 @@ def train(config: Config, data: Path, out: Path, failures: Path | None = None) -
 def _started(config: Config, out: Path) -> Network:
     """A network with its first weights: ImageNet's, random ones, or those of another recipe.
 
-    That is a published model or, of the same architecture, a checkpoint in ``out``.
+    That is a published model or, if there is none of that name, a checkpoint in ``out``.
     """
     network = create(config.architecture)
     if config.start == "imagenet":
         network.load_imagenet()
     elif (out / f"{config.start}.pt").exists() and not (MODELS / f"{config.start}.json").exists():
         state = torch.load(out / f"{config.start}.pt", map_location="cpu", weights_only=True)
-        network.load_state_dict(state["best"])
+        other = create(state["architecture"])
+        other.load_state_dict(state["best"])
+        network.start_from(other)
     elif config.start != "random":
         network.start_from(load_model(config.start).network)
     network.freeze_stages(config.frozen_stages)
