@@ -11,7 +11,7 @@ import torch
 
 from detector.analysis import Parameters
 from detector.errors import ParameterError
-from detector.models import MODELS, LoadedModel, load_card
+from detector.models import DEFAULT, MODELS, LoadedModel, load_card
 from detector.scoring import Scorer
 from detector.training import leaderboard as board
 from detector.training.leaderboard import Row, Speed, leaderboard, markdown, measure_speed, read_record
@@ -80,11 +80,11 @@ def test_figures_known_already_are_not_measured_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     models, out = tmp_path / "models", tmp_path / "out"
-    kept = out / "evaluation-reelproof-lite0"
+    kept = out / f"evaluation-{DEFAULT}"
     models.mkdir()
     kept.mkdir(parents=True)
     for suffix in (".json", ".safetensors"):
-        shutil.copy(MODELS / f"reelproof-lite0{suffix}", models)
+        shutil.copy(MODELS / f"{DEFAULT}{suffix}", models)
     card, _ = load_card()
     figures = {name: 0.5 for _, name, _ in board.COLUMNS}
     model = {"sha256": card.sha256, "temperature": card.temperature}
@@ -97,6 +97,4 @@ def test_figures_known_already_are_not_measured_again(
     (made,) = read_record(models)
     assert made.figures == figures and made.speed == FAST
     assert made.parameters == pytest.approx(3.4e6, rel=0.05)
-    assert made.megabytes == pytest.approx(
-        (MODELS / "reelproof-lite0.safetensors").stat().st_size / 1e6, 0.01
-    )
+    assert made.megabytes == pytest.approx((MODELS / f"{DEFAULT}.safetensors").stat().st_size / 1e6, 0.01)

@@ -135,6 +135,8 @@ class Levels(Dataset[tuple[Tensor, float]]):
 class Reading(SequenceNetwork):
     """A sequence's logit is its levels read as digits of a number to the base of a hundred."""
 
+    window = 9
+
     def features(self, crops: Tensor) -> Tensor:
         return (crops.mean(dim=(2, 3))[:, :1] * 255).round()
 
