@@ -122,7 +122,7 @@ def _platt(value: Platt | None) -> str:
     if value is None:
         return "as of frames"
     sign = "−" if value.offset < 0 else "+"
-    return f"mean logit × {words.number(value.scale)} {sign} {words.number(abs(value.offset))}"
+    return f"mean raw score × {words.number(value.scale)} {sign} {words.number(abs(value.offset))}"
 
 
 def model(value: Model) -> ModelView:
@@ -133,7 +133,7 @@ def model(value: Model) -> ModelView:
             Fact("Name", value.name),
             Fact("Architecture", value.architecture),
             Fact("SHA-256 of the weights", value.sha256, exact=True),
-            Fact("Calibration of frames", f"logit ÷ {words.number(value.temperature)}"),
+            Fact("Calibration of frames", f"raw score ÷ {words.number(value.temperature)}"),
             Fact("Calibration of segments", _platt(value.segment)),
             Fact("Calibration of the whole exhibit", _platt(value.exhibit)),
         ),
