@@ -174,8 +174,7 @@ def procedure(analysis: Analysis) -> str:
             f"A segment opens where the smoothed score reaches {given.enter_threshold:g} and closes where it "
             f"falls below {given.exit_threshold:g}; segments nearer than {given.merge_gap:g} s become one, "
             f"those shorter than {given.minimum_duration:g} s are dropped. The confidence of those that "
-            "remain is made of the mean raw score of their own frames, not the smoothed one, by a "
-            "calibration of its own, as is that of the whole exhibit. "
+            "remain is that of the mean raw score of their own frames, not the smoothed one. "
         )
         seen = (
             f"Frames were sampled at {given.sample_rate:g} a second; faces were found with CenterFace and "
