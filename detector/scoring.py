@@ -13,7 +13,6 @@ from detector.analysis import Platt
 from detector.faces import Image
 from detector.models import LoadedModel
 from detector.networks import SequenceNetwork
-from detector.networks.fusing import fused
 
 _WINDOWS = 256  # judged at once
 
@@ -42,13 +41,14 @@ class Scorer:
         self.device = device or choose_device()
         self.card = model.card
         self.network = model.network.to(self.device)
-        self._fast = fused(self.network).to(memory_format=torch.channels_last)
+        self._fast = model.fused.to(self.device)
+        self._model = model
         self._mirrored = still and not isinstance(self.network, SequenceNetwork)
 
     @cached_property
     def stills(self) -> Scorer:
         """The same model, for photos and single crops."""
-        return Scorer(LoadedModel(self.card, self.network), self.device, still=True)
+        return Scorer(self._model, self.device, still=True)
 
     @property
     def device_name(self) -> str:

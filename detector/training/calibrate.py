@@ -120,10 +120,9 @@ def _manipulated(clip: Clip, person: Person, start: float) -> float:
     """The share of the window that is manipulated, to a tenth of its length."""
     if not clip.truth:
         return float(clip.fake)
-    if clip.split_x is not None and (person.median_box[0] + person.median_box[2]) / 2 < clip.split_x:
-        return 0.0
+    truth = clips_.truth_of(clip, person)
     moments = start + WINDOW * (np.arange(10) + 0.5) / 10
-    return float(np.mean([any(a <= t < b for a, b in clip.truth) for t in moments]))
+    return float(np.mean([any(a <= t < b for a, b in truth) for t in moments]))
 
 
 def _mean(person: Person, start: float, end: float) -> float | None:

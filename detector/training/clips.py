@@ -246,6 +246,11 @@ def flicker(clips: Sequence[Clip]) -> float:
     return temporal.flicker(lines, Parameters().enter_threshold)
 
 
+def truth_of(clip: Clip, person: Person) -> tuple[Span, ...]:
+    """When ``person`` of a partly manipulated clip is; of two people, never the left one."""
+    return next(truth for side, truth in _sides(clip) if _belongs(person, side, clip.split_x))
+
+
 def _sides(clip: Clip) -> list[tuple[str, tuple[Span, ...]]]:
     return [("", clip.truth)] if clip.split_x is None else [(" left", ()), (" right", clip.truth)]
 

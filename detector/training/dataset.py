@@ -6,8 +6,6 @@ what it would have seen.
 
 from __future__ import annotations
 
-from collections import Counter
-
 import cv2
 import numpy as np
 import torch
@@ -49,7 +47,6 @@ class Examples(Dataset[tuple[torch.Tensor, float, torch.Tensor]]):
     ) -> None:
         dfdc_real = [s for s in samples if s.framed and not s.label]
         outside = [s for s in samples if not s.framed]
-        faces = Counter(s.group for s in outside)
         self._clips: dict[str, list[Sample]] = {}
         for s in outside:
             self._clips.setdefault(s.group, []).append(s)
@@ -60,7 +57,7 @@ class Examples(Dataset[tuple[torch.Tensor, float, torch.Tensor]]):
             "other_real": outside,
             "other_self_blend": outside,
             "other_swap": outside,
-            "other_reenacted": [s for s in outside if faces[s.group] >= _CLIP],
+            "other_reenacted": [s for s in outside if len(self._clips[s.group]) >= _CLIP],
         }
         shares = np.array([getattr(mix, kind) for kind in self._pools])
         if not np.isclose(shares.sum(), 1):

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from detector.analysis import MediaKind, Parameters
 from detector.faces import Face, FaceDetector, Image, cut, framing
 from detector.media import open_media
+from detector.quality import flaw_of_face
 
 Detect = Callable[[Image], list[Face]]
 
 # What an analysis would not judge teaches nothing either.
-_LEAST_WIDTH = Parameters().minimum_face  # px
-_LEAST_CONFIDENCE = Parameters().minimum_confidence
+_JUDGED = Parameters()
 
 
 def largest_crop(image: Image, detect: Detect, size: int) -> Image | None:
@@ -26,7 +26,7 @@ def largest_crop(image: Image, detect: Detect, size: int) -> Image | None:
     The largest alone, because a label speaks of the video: whoever passes in the background
     of a manipulated one is likely not manipulated.
     """
-    faces = [f for f in detect(image) if f.width >= _LEAST_WIDTH and f.confidence >= _LEAST_CONFIDENCE]
+    faces = [face for face in detect(image) if flaw_of_face(face, _JUDGED) is None]
     if not faces:
         return None
     return cut(image, framing(max(faces, key=lambda face: face.width)), size)

@@ -20,6 +20,7 @@ from detector.networks import (
 from detector.networks.efficientnet_b1 import EfficientNetB1
 from detector.networks.fusing import fused
 from detector.networks.growing import grown
+from tests.learning import overfit
 
 SIZE = 64
 SEQUENCES = ["efficientnet_b3_transformer", "efficientnet_lstm"]
@@ -223,16 +224,8 @@ def test_kept_features_are_judged_as_crops_are(networks: dict[str, Network], cro
 
 def test_resnet18_overfits_eight_tiny_crops() -> None:
     torch.manual_seed(0)
-    network = create("resnet18").train()
-    crops, labels = torch.randn(8, 3, 32, 32), torch.tensor([0.0, 1.0] * 4)
-    optimizer = torch.optim.AdamW(network.parameters(), 1e-3, fused=True)
-    losses = []
-    for _ in range(8):
-        loss = nn.functional.binary_cross_entropy_with_logits(network(crops), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
+    network = create("resnet18")
+    losses = overfit(network, torch.randn(8, 3, 32, 32), torch.tensor([0.0, 1.0] * 4), 8)
     assert losses[0] > 0.4 and losses[-1] < 0.1
 
 

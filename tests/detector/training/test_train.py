@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 from made_faces import crop, write_archive
-from torch import nn
 
 from detector.models import load_model
 from detector.networks import create
@@ -24,6 +23,7 @@ from detector.training.losses import Batch, local_contrast
 from detector.training.publish import publish
 from detector.training.sources import framed_batches
 from detector.training.train import predicted
+from tests.learning import overfit
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -41,16 +41,7 @@ class TestNetwork:
         torch.manual_seed(0)
         network = create("efficientnet_lite0")
         network.load_imagenet()
-        network.train()
-        crops, labels = eight_crops()
-        optimizer = torch.optim.AdamW(network.parameters(), 1e-3)
-        losses = []
-        for _ in range(20):
-            loss = nn.functional.binary_cross_entropy_with_logits(network(crops), labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
+        losses = overfit(network, *eight_crops(), 20)
         assert losses[0] > 0.4
         assert min(losses[-3:]) < 0.1
 
