@@ -222,6 +222,12 @@ class Parameters(Value):
     minimum_usable_frames: int = Field(
         default=8, ge=1, description="fewer usable frames in a video: inconclusive"
     )
+    doubt_threshold: float = Field(
+        default=0.4,
+        gt=0,
+        lt=1,
+        description="nothing flagged, but the probability over a person's frames this high: inconclusive",
+    )
     seed: int = Field(default=0, description="of the random areas that heatmaps are compared with")
 
 

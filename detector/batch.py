@@ -99,7 +99,8 @@ def framed_crop(image: Image, size: int) -> Image:
 def _crop_verdict(image: Image, probability: float, parameters: Parameters) -> Verdict:
     if probability >= parameters.enter_threshold:
         return Verdict.MANIPULATED
-    return Verdict.INCONCLUSIVE if image.shape[1] < parameters.minimum_face else Verdict.NOT_FOUND
+    unsure = image.shape[1] < parameters.minimum_face or probability >= parameters.doubt_threshold
+    return Verdict.INCONCLUSIVE if unsure else Verdict.NOT_FOUND
 
 
 def _read(path: Path) -> tuple[Image | None, str]:

@@ -2,7 +2,9 @@
 
 Grad-CAM is that of Selvaraju et al. (2017), by the package ``grad-cam``. Its own scaling
 stretches every map from 0 to 1, so that a weak frame looks as hot as a strong one; here
-maps keep their values, and all maps of one analysis share one scale.
+maps keep their values, and all maps of one analysis share one scale. What is no hotter than
+the crop's average is left out, because the rest then agrees better with masks that are known
+(docs/models.md).
 
 The check is a deletion test: blur the hottest area covering 15 % of the face, score
 again, and compare with blurring areas of the same size and shape elsewhere.
@@ -62,13 +64,17 @@ class _UnscaledGradCAM(GradCAM):
 
 
 def heatmaps(scorer: Scorer, crops: list[Image]) -> list[Heat]:
-    """Grad-CAM of the logit for each crop, at the crop's size, in units of the logit's gradient."""
+    """Grad-CAM of the logit above its mean over the crop, at the crop's size.
+
+    In units of the logit's gradient.
+    """
     images = scorer.tensor(crops).requires_grad_(True)
     with _UnscaledGradCAM(scorer.network, [scorer.network.cam_layer]) as cam:
         maps = cam(images, targets=[lambda logit: logit] * len(crops))
     size = crops[0].shape[0]
     # Cubic interpolation of a 4×4 map overshoots below zero.
-    return [np.maximum(cv2.resize(m, (size, size), interpolation=cv2.INTER_CUBIC), 0) for m in maps]
+    large = [np.maximum(cv2.resize(m, (size, size), interpolation=cv2.INTER_CUBIC), 0) for m in maps]
+    return [np.maximum(m - m.mean(), 0) for m in large]
 
 
 def hide_and_rescore(scorer: Scorer, crop: Image, heat: Heat, seed: int) -> HideAndRescore:

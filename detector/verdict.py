@@ -50,6 +50,15 @@ def decide(
             f"Nothing was flagged, but most faces seen ({seen_in_all - usable} of {seen_in_all}) "
             f"are too small, too unclear or too unsure to judge.",
         )
+    doubtful = [
+        person.id
+        for person in persons
+        if person.probability is not None
+        and person.probability >= parameters.doubt_threshold
+        and (image or person.usable_frames >= parameters.minimum_usable_frames)
+    ]
+    if doubtful:
+        return Verdict.INCONCLUSIVE, _doubt(image, doubtful)
     what = "face was" if usable == 1 else "faces were"
     outcome = "it did not reach" if image and usable == 1 else "none reached"
     seen = (
@@ -61,6 +70,16 @@ def decide(
         )
     )
     return Verdict.NOT_FOUND, f"{seen}; {outcome} the threshold for a finding."
+
+
+def _doubt(image: bool, names: Sequence[str]) -> str:
+    who = ("Person " if len(names) == 1 else "Persons ") + ", ".join(names)
+    if image:
+        return f"{who}: the score is below the threshold for a finding, yet is too high to rule one out."
+    return (
+        f"{who}: no stretch reaches the threshold for a finding, but the score over all frames is too high "
+        "to rule one out."
+    )
 
 
 def _count(number: int, noun: str) -> str:

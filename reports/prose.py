@@ -165,7 +165,10 @@ def procedure(analysis: Analysis) -> str:
     """How the finding came about, in the order of the work."""
     given = analysis.parameters
     if analysis.media.kind is MediaKind.IMAGE:
-        flagged = f"A face whose score reaches {given.enter_threshold:g} is flagged. "
+        flagged = (
+            f"A face whose score reaches {given.enter_threshold:g} is flagged; where none does, one of "
+            f"{given.doubt_threshold:g} or more leaves the verdict inconclusive. "
+        )
         seen = "Faces were found with CenterFace. Each usable face was "
         pictured = "For each flagged face"
     else:
@@ -174,7 +177,9 @@ def procedure(analysis: Analysis) -> str:
             f"A segment opens where the smoothed score reaches {given.enter_threshold:g} and closes where it "
             f"falls below {given.exit_threshold:g}; segments nearer than {given.merge_gap:g} s become one, "
             f"those shorter than {given.minimum_duration:g} s are dropped. The confidence of those that "
-            "remain is that of the mean raw score of their own frames, not the smoothed one. "
+            "remain is that of the mean raw score of their own frames, not the smoothed one. Where none "
+            f"remains, a person whose mean raw score over all frames amounts to {given.doubt_threshold:g} or "
+            "more leaves the verdict inconclusive. "
         )
         seen = (
             f"Frames were sampled at {given.sample_rate:g} a second; faces were found with CenterFace and "

@@ -62,11 +62,11 @@ class TestCrops:
     def test_the_verdict_goes_with_the_probability(self, tmp_path: Path, looks: list[np.ndarray]) -> None:
         path = tmp_path / "face.png"
         path.write_bytes(encoded(looks[0], ".png"))
-        low, high = (
-            next(score_crops([path], None, Parameters(enter_threshold=t, exit_threshold=t)))["verdict"]
-            for t in (1e-9, 1 - 1e-9)
-        )
-        assert (low, high) == ("manipulated", "no manipulation found")
+        verdicts = [
+            next(score_crops([path], None, Parameters(enter_threshold=t, doubt_threshold=d)))["verdict"]
+            for t, d in ((1e-9, 1e-9), (1 - 1e-9, 1e-9), (1 - 1e-9, 1 - 1e-9))
+        ]
+        assert verdicts == ["manipulated", "inconclusive", "no manipulation found"]
 
     def test_a_small_crop_is_inconclusive_and_keeps_its_probability(
         self, tmp_path: Path, looks: list[np.ndarray]

@@ -25,14 +25,14 @@ def coverage(**changed: Any) -> Coverage:
     return Coverage(**{**seen, **changed})
 
 
-def person(name: str = "A", usable: int = 80) -> Person:
+def person(name: str = "A", usable: int = 80, probability: float = 0.1) -> Person:
     return Person(
         id=name,
         median_box=(0, 0, 90, 90),
         screen_time=10,
         tracks=(0,),
         usable_frames=usable,
-        probability=0.1 if usable else None,
+        probability=probability if usable else None,
         scores=(),
     )
 
@@ -116,3 +116,19 @@ def test_a_finding_stands_even_among_unusable_faces() -> None:
 
 def test_no_verdict_ever_says_real() -> None:
     assert {str(v) for v in Verdict} == {"manipulated", "no manipulation found", "inconclusive"}
+
+
+def test_doubt_is_no_silence() -> None:
+    least = DEFAULT.doubt_threshold
+    high, low = person("B", probability=least), person("A", probability=least - 0.01)
+    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [low, high], [])
+    assert verdict is Verdict.INCONCLUSIVE
+    assert reason.startswith("Person B: ") and "threshold" in reason
+    assert decide(VIDEO, DEFAULT, coverage(), [low], [])[0] is Verdict.NOT_FOUND
+    one = coverage(frames_sampled=1, frames_with_face=1, frames_with_usable_face=1, faces_found=1)
+    assert decide(IMAGE, DEFAULT, one, [person(usable=1, probability=least)], [])[0] is Verdict.INCONCLUSIVE
+
+
+def test_a_passer_by_seen_too_briefly_raises_no_doubt() -> None:
+    brief = person("B", usable=DEFAULT.minimum_usable_frames - 1, probability=0.6)
+    assert decide(VIDEO, DEFAULT, coverage(), [person(), brief], [])[0] is Verdict.NOT_FOUND
