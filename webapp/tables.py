@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, DateTime, Dialect, ForeignKey, Index, String, TypeDecorator
+from sqlalchemy import BigInteger, DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
@@ -16,6 +16,7 @@ class State(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -80,8 +81,28 @@ class AnalysisRow(Base):
     verdict: Mapped[str | None] = mapped_column(String(40))
     probability: Mapped[float | None]
     model: Mapped[str | None] = mapped_column(String(60))  # its name; none: the default when it starts
+    settings: Mapped[str | None] = mapped_column(Text)  # changed parameters as JSON; none: the defaults
+    duration: Mapped[float | None]  # of the exhibit, seconds
 
     exhibit: Mapped[Exhibit] = relationship(lazy="joined", innerjoin=True)
+
+
+class AnnotationRow(Base):
+    """What somebody said of an analysis; :mod:`reports.annotations` gives ``body`` its meaning.
+
+    Rows are added and never changed. The other columns repeat what searches need.
+    """
+
+    __tablename__ = "annotations"
+    __table_args__ = (Index("annotations_author", "author"),)
+
+    analysis_id: Mapped[str] = mapped_column(ForeignKey("analyses.id"), primary_key=True)
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    author: Mapped[str] = mapped_column(String(80))
+    verdict: Mapped[str | None] = mapped_column(String(16))
+    made: Mapped[datetime]
+    body: Mapped[str] = mapped_column(Text)
 
 
 class Milestone(Base):

@@ -1,0 +1,206 @@
+"""What people say of an analysis: judgements, marked spans, and who is who.
+
+An annotation is never changed. A newer judgement by the same author of the same thing
+stands in place of the older one, which stays in the history; a withdrawal takes one
+annotation out of what stands. The machine's findings are never touched by any of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter, model_validator
+
+from detector.analysis import Analysis, Value
+from detector.tracks import name_of
+
+LONGEST_NOTE = 4000
+LONGEST_NAME = 80
+
+Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Letters = Annotated[str, Field(pattern=r"^[A-Z]{1,4}$")]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME)]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_NOTE)]
+Opinion = Literal["agree", "disagree", "unsure"]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class _Said(Value):
+    """Who said it, and when (UTC)."""
+
+    id: Id
+    author: Name
+    made: AwareDatetime
+
+
+class OfSegment(_Said):
+    """Whether a person agrees that a segment shows manipulation."""
+
+    kind: Literal["segment"]
+    segment: Annotated[str, Field(pattern=r"^[A-Z]{1,4}[0-9]{1,6}$")]
+    verdict: Opinion
+    note: Note = ""
+
+
+class OfExhibit(_Said):
+    """Whether a person agrees with the verdict on the whole exhibit."""
+
+    kind: Literal["exhibit"]
+    verdict: Opinion
+    note: Note = ""
+
+
+class OfSpan(_Said):
+    """A stretch that the machine did not flag and a person did; seconds from the first frame."""
+
+    kind: Literal["span"]
+    person: Letters | None = None
+    start: Seconds
+    end: Seconds
+    verdict: Literal["manipulated", "unsure"]
+    note: Note = ""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> OfSpan:
+        if self.end < self.start:
+            raise ValueError("a span ends before it starts")
+        return self
+
+
+class Renaming(_Said):
+    """A name for one of the machine's persons."""
+
+    kind: Literal["rename"]
+    person: Letters
+    name: Name
+
+
+class Merging(_Said):
+    """Two of the machine's persons are the same face."""
+
+    kind: Literal["merge"]
+    person: Letters
+    into: Letters
+
+    @model_validator(mode="after")
+    def _two(self) -> Merging:
+        if self.person == self.into:
+            raise ValueError("a person cannot be merged with itself")
+        return self
+
+
+class Splitting(_Said):
+    """Some tracks of a person are another face."""
+
+    kind: Literal["split"]
+    person: Letters
+    tracks: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, max_length=10_000)]
+
+
+class Withdrawal(_Said):
+    """An annotation that no longer stands; only its own author withdraws it."""
+
+    kind: Literal["withdrawal"]
+    about: Id
+
+
+Annotation = Annotated[
+    OfSegment | OfExhibit | OfSpan | Renaming | Merging | Splitting | Withdrawal, Field(discriminator="kind")
+]
+ANNOTATION: TypeAdapter[Annotation] = TypeAdapter(Annotation)
+
+
+@dataclass(frozen=True)
+class Face:
+    """A person as the reviewers see it: which of the machine's tracks it consists of.
+
+    ``id`` is the machine's letter, or one after the machine's last for a face split off.
+    """
+
+    id: str
+    name: str
+    tracks: tuple[int, ...]
+
+
+def order(annotation: Annotation) -> tuple[datetime, str]:
+    """Sorts annotations by when they were made, equal moments by id."""
+    return annotation.made, annotation.id
+
+
+def standing(annotations: Iterable[Annotation]) -> tuple[Annotation, ...]:
+    """What stands, in order of time: nothing withdrawn, and each author's newest word on each thing."""
+    said = sorted(annotations, key=order)
+    authors = {a.id: a.author for a in said}
+    gone = {a.about for a in said if isinstance(a, Withdrawal) and authors.get(a.about) == a.author}
+    newest: dict[tuple[str, ...], Annotation] = {}
+    for a in said:
+        if a.id not in gone and not isinstance(a, Withdrawal):
+            newest.pop(_thing(a), None)
+            newest[_thing(a)] = a
+    return tuple(newest.values())
+
+
+def _thing(annotation: Annotation) -> tuple[str, ...]:
+    """What is spoken of and by whom; a name is the same whoever gives it."""
+    match annotation:
+        case OfSegment():
+            return ("segment", annotation.segment, annotation.author)
+        case OfExhibit():
+            return ("exhibit", annotation.author)
+        case Renaming():
+            return ("rename", annotation.person)
+        case Merging():
+            return ("merge", annotation.person)
+    return (annotation.kind, annotation.id)
+
+
+def faces(analysis: Analysis, annotations: Iterable[Annotation]) -> tuple[Face, ...]:
+    """The persons after what reviewers renamed, merged and split, in the machine's order."""
+    tracks = {person.id: set(person.tracks) for person in analysis.persons}
+    names = {person.id: f"Person {person.id}" for person in analysis.persons}
+    stands = standing(annotations)
+    count = len(tracks)
+    for act in stands:
+        if isinstance(act, Splitting) and act.person in tracks:
+            off = tracks[act.person] & set(act.tracks)
+            if off and off != tracks[act.person]:
+                tracks[act.person] -= off
+                new = name_of(count)
+                tracks[new], names[new] = off, f"Person {new}"
+                count += 1
+        elif isinstance(act, Merging) and act.person in tracks and act.into in tracks:
+            tracks[act.into] |= tracks.pop(act.person)
+    for act in stands:
+        if isinstance(act, Renaming) and act.person in tracks:
+            names[act.person] = act.name
+    return tuple(Face(who, names[who], tuple(sorted(own))) for who, own in tracks.items())
+
+
+def unfit(analysis: Analysis, annotation: Annotation, known: Iterable[Annotation] = ()) -> str | None:
+    """Why an annotation speaks of nothing in this analysis; None where it does.
+
+    ``known`` are the annotations it may refer to.
+    """
+    known = tuple(known)
+    present = {face.id: set(face.tracks) for face in faces(analysis, known)}
+    match annotation:
+        case OfSegment() if annotation.segment not in {s.id for s in analysis.segments}:
+            return f"There is no segment {annotation.segment} in this analysis."
+        case OfSpan() if annotation.end > analysis.media.duration + 1:
+            return "The span ends after the exhibit does."
+        case OfSpan() if annotation.person is not None and annotation.person not in present:
+            return f"There is no person {annotation.person} in this analysis."
+        case Renaming() if annotation.person not in present:
+            return f"There is no person {annotation.person} in this analysis."
+        case Merging() if not {annotation.person, annotation.into} <= set(present):
+            return f"There are no two persons {annotation.person} and {annotation.into} in this analysis."
+        case Splitting() if not set(annotation.tracks) < present.get(annotation.person, set()):
+            return f"Person {annotation.person} has no such tracks, or no others that would stay."
+        case Withdrawal() if annotation.about not in {a.id for a in known}:
+            return "What is to be withdrawn is not there."
+        case Withdrawal() if annotation.author not in {a.author for a in known if a.id == annotation.about}:
+            return "Only its own author can withdraw a judgement."
+    return None
