@@ -17,7 +17,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(ge=0.0)]
@@ -123,6 +123,10 @@ class Peak(Value):
     box: Box
     frame: str | None = Field(description="PNG of the frame, relative to analysis.json; null if not kept")
     overlay: str | None = Field(description="PNG of the frame with the heatmap, likewise")
+    map: str | None = Field(
+        default=None,
+        description="PNG of the heatmap alone, as large as the frame and clear where it is cold, likewise",
+    )
     heat: Probability = Field(description="hottest value of this map on the analysis's shared scale")
     check: HideAndRescore
 

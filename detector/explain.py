@@ -113,8 +113,9 @@ def hottest(explained: Iterable[Explained]) -> float:
 
 
 def write_png(path: Path, image: Image) -> None:
-    """Write an RGB image, whole or not at all."""
-    ok, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 4])
+    """Write an RGB or RGBA image, whole or not at all."""
+    order = cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
+    ok, data = cv2.imencode(".png", cv2.cvtColor(image, order), [cv2.IMWRITE_PNG_COMPRESSION, 4])
     if not ok:
         raise OSError(f"could not encode {path.name}")
     temporary = path.with_suffix(".tmp")
@@ -131,23 +132,29 @@ def shown(image: Image) -> Image:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
-def overlay(frame: Image, explained: Explained, full: float, scale: float) -> Image:
-    """The heatmap laid over ``frame`` with the face's box; ``full`` is the shared scale's top.
+def heat_layer(explained: Explained, full: float, scale: float, size: tuple[int, int]) -> Image:
+    """The heatmap alone as RGBA, where it lies in a frame of ``size`` (width, height); clear where cold.
 
-    ``scale`` is kept pixels a frame pixel. Cold areas show the frame itself.
+    ``full`` is the shared scale's top, ``scale`` kept pixels a frame pixel.
     """
     square = explained.square
     placed = Square(square.x * scale, square.y * scale, square.side * scale, square.angle)
-    size = explained.heat.shape[0]
-    inverse = cv2.invertAffineTransform(placed.matrix(size))
-    height, width = frame.shape[:2]
-    heat = np.clip(explained.heat / full, 0, 1)
-    heat = cv2.warpAffine(heat, inverse, (width, height), flags=cv2.INTER_LINEAR)
+    inverse = cv2.invertAffineTransform(placed.matrix(explained.heat.shape[0]))
+    heat = cv2.warpAffine(np.clip(explained.heat / full, 0, 1), inverse, size, flags=cv2.INTER_LINEAR)
     colours = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    weight = (_OPACITY * np.sqrt(heat))[..., None]
-    out = frame * (1 - weight) + cv2.cvtColor(colours, cv2.COLOR_BGR2RGB) * weight
-    out = np.clip(out + 0.5, 0, 255).astype(np.uint8)
-    x0, y0, x1, y1 = (round(v * scale) for v in explained.box)
+    alpha = (255 * np.sqrt(heat) + 0.5).astype(np.uint8)
+    return np.dstack([cv2.cvtColor(colours, cv2.COLOR_BGR2RGB), alpha])
+
+
+def overlay(frame: Image, layer: Image, box: Box, scale: float) -> Image:
+    """``layer`` (:func:`heat_layer`) laid over ``frame``, with the face's box in frame pixels.
+
+    ``scale`` is kept pixels a frame pixel. Cold areas show the frame itself.
+    """
+    width = frame.shape[1]
+    weight = _OPACITY / 255 * layer[..., 3:].astype(np.float32)
+    out = np.clip(frame * (1 - weight) + layer[..., :3] * weight + 0.5, 0, 255).astype(np.uint8)
+    x0, y0, x1, y1 = (round(v * scale) for v in box)
     line = max(1, round(width / 640))
     for colour, thickness in (((0, 0, 0), 3 * line), ((255, 255, 255), line)):
         cv2.rectangle(out, (x0, y0), (x1, y1), colour, thickness, cv2.LINE_AA)
@@ -155,8 +162,14 @@ def overlay(frame: Image, explained: Explained, full: float, scale: float) -> Im
 
 
 def write_overlays(folder: Path, explained: Sequence[Explained], full: float, width: int) -> None:
-    """Beside each ``NAME-frame.png`` in ``folder`` its ``NAME.png``; ``width`` is the exhibit's, in px."""
+    """Beside each ``NAME-frame.png`` in ``folder`` its ``NAME.png`` and, alone, its ``NAME-map.png``.
+
+    ``width`` is the exhibit's, in px.
+    """
     for one in explained:
         kept = cv2.imread(str(folder / f"{one.name}-frame.png"), cv2.IMREAD_COLOR)
         frame = cv2.cvtColor(kept, cv2.COLOR_BGR2RGB)
-        write_png(folder / f"{one.name}.png", overlay(frame, one, full, frame.shape[1] / width))
+        scale = frame.shape[1] / width
+        layer = heat_layer(one, full, scale, (frame.shape[1], frame.shape[0]))
+        write_png(folder / f"{one.name}.png", overlay(frame, layer, one.box, scale))
+        write_png(folder / f"{one.name}-map.png", layer)

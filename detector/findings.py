@@ -163,6 +163,7 @@ def _segment(
                     box=box(seen.face.box),
                     frame=f"overlays/{name}-frame.png" if kept else None,
                     overlay=f"overlays/{name}.png" if kept else None,
+                    map=f"overlays/{name}-map.png" if kept else None,
                     heat=min(1.0, float(maps[name].heat.max()) / full),
                     check=maps[name].check,
                 )

@@ -37,7 +37,7 @@ class PersonView:
 
 @dataclass(frozen=True)
 class PeakView:
-    """One peak frame: its two pictures and the check of its heatmap."""
+    """One peak frame: its pictures and the check of its heatmap."""
 
     number: int
     time: str
@@ -47,6 +47,7 @@ class PeakView:
     position: str
     frame: Picture
     overlay: Picture
+    map: Picture
     confirmed: bool
     effect: str
     check: tuple[tuple[str, str, str], ...]
@@ -116,10 +117,18 @@ class ReportView:
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
-        """Every picture there is to show, in reading order."""
-        peaks = [peak for segment in self.segments for peak in segment.peaks]
-        both = [picture for peak in peaks for picture in (peak.frame, peak.overlay)]
+        """Every picture a report shows, in reading order."""
+        both = [picture for peak in self._peaks() for picture in (peak.frame, peak.overlay)]
         return tuple(picture for picture in both if picture.path)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Paths of all pictures that belong to the analysis."""
+        every = [picture for peak in self._peaks() for picture in (peak.frame, peak.overlay, peak.map)]
+        return tuple(picture.path for picture in every if picture.path)
+
+    def _peaks(self) -> list[PeakView]:
+        return [peak for segment in self.segments for peak in segment.peaks]
 
 
 def report_view(analysis: Analysis, folder: Path) -> ReportView:
@@ -233,6 +242,7 @@ def _peak(segment: Segment, peak: Peak, index: int, folder: Path) -> PeakView:
         position=words.box(peak.box),
         frame=find_picture(folder, peak.frame, f"Frame, {what}"),
         overlay=find_picture(folder, peak.overlay, f"Frame with heatmap, {what}"),
+        map=find_picture(folder, peak.map, f"Heatmap alone, {what}"),
         confirmed=words.is_confirmed(check),
         effect=words.hide_and_rescore(check),
         check=(

@@ -36,10 +36,10 @@ def write_files(analysis: Analysis, text: bytes, folder: Path, out: Path) -> Non
     document = render_pdf(view, pictures, digest)
     out.mkdir(parents=True, exist_ok=True)
     if out.resolve() != folder.resolve():
-        for path in pictures:
+        for path in view.kept:
             (out / path).parent.mkdir(parents=True, exist_ok=True)
             write_atomically(out / path, (folder / path).read_bytes())
     write_atomically(out / "analysis.json", text)
     write_atomically(out / "report.html", page)
     write_atomically(out / "report.pdf", document)
-    write_atomically(out / NAME, manifest_json(analysis, out, pictures))
+    write_atomically(out / NAME, manifest_json(analysis, out, view.kept))

@@ -110,6 +110,7 @@ def peak(segment: str, number: int, time: float, kept: bool, confirmed: bool = T
         box=(412, 120, 596, 340),
         frame=f"overlays/{segment}-{number}-frame.png" if kept else None,
         overlay=f"overlays/{segment}-{number}.png" if kept else None,
+        map=f"overlays/{segment}-{number}-map.png" if kept else None,
         heat=0.83,
         check=check(confirmed),
     )
@@ -194,7 +195,9 @@ def build(
         for each in chosen if kept else ():
             picture_ = scene(index * 3 + len(label), *picture)
             write_png(folder / str(each.frame), picture_)
-            write_png(folder / str(each.overlay), cv2.applyColorMap(picture_[..., 0], cv2.COLORMAP_INFERNO))
+            warm = cv2.applyColorMap(picture_[..., 0], cv2.COLORMAP_INFERNO)
+            write_png(folder / str(each.overlay), warm)
+            write_png(folder / str(each.map), np.dstack([warm, picture_[..., 0]]))
         found.append(
             Segment(
                 id=label,

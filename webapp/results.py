@@ -53,7 +53,7 @@ def _around(box: Box) -> str:
 def picture_names(folder: Path) -> frozenset[str]:
     """Paths of the pictures the analysis names, relative to its folder; nothing else may be served."""
     peaks = [peak for segment in _read(folder).segments for peak in segment.peaks]
-    return frozenset(path for peak in peaks for path in (peak.frame, peak.overlay) if path)
+    return frozenset(path for peak in peaks for path in (peak.frame, peak.overlay, peak.map) if path)
 
 
 def _read(folder: Path) -> Analysis:

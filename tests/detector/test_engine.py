@@ -275,7 +275,8 @@ class TestOneTalkingFace:
             assert np.array_equal(kept, frames[peak.pts])
             drawn = cv2.imread(str(folder / peak.overlay))[:, :, ::-1]
             assert drawn.shape == kept.shape and (drawn != kept).any()
-        listed = {folder / name for peak in analysis.segments[0].peaks for name in (peak.frame, peak.overlay)}
+        peaks = analysis.segments[0].peaks
+        listed = {folder / name for peak in peaks for name in (peak.frame, peak.overlay, peak.map)}
         assert set((folder / "overlays").iterdir()) == listed, "and nothing else is left there"
 
     def test_pictures_are_not_kept_unasked(
@@ -284,9 +285,9 @@ class TestOneTalkingFace:
         analysis = analyze(talking, name="exhibit.mp4", model=model, parameters=Parameters(**ALL_FLAGGED))
         assert analysis.media.file == "exhibit.mp4"
         for segment in analysis.segments:
-            assert all(peak.frame is None and peak.overlay is None for peak in segment.peaks)
+            assert all(peak.frame is peak.overlay is peak.map is None for peak in segment.peaks)
         # Otherwise the same, to the last digit: an analysis can be repeated.
-        blank = {"frame": None, "overlay": None}
+        blank = {"frame": None, "overlay": None, "map": None}
         with_pictures = [
             segment.model_copy(update={"peaks": tuple(p.model_copy(update=blank) for p in segment.peaks)})
             for segment in flagged[0].segments

@@ -13,6 +13,7 @@ from detector.explain import (
     HIDDEN_AREA,
     Explained,
     explain,
+    heat_layer,
     heatmaps,
     hide_and_rescore,
     hottest,
@@ -140,6 +141,12 @@ class TestHideAndRescore:
         assert abs(check.drop_highlight) < 1e-3 and abs(check.drop_random) < 1e-3
 
 
+def drawn(frame: np.ndarray, explained: Explained, full: float, scale: float) -> np.ndarray:
+    layer = heat_layer(explained, full, scale, (frame.shape[1], frame.shape[0]))
+    assert layer.shape == (*frame.shape[:2], 4) and layer.dtype == np.uint8
+    return overlay(frame, layer, explained.box, scale)
+
+
 class TestOverlay:
     def near_the_box(self, shape: tuple[int, ...], box: tuple[float, ...], reach: int) -> np.ndarray:
         near = np.zeros(shape[:2], np.uint8)
@@ -151,7 +158,7 @@ class TestOverlay:
         self, astronaut: np.ndarray, explained: Explained
     ) -> None:
         hot = with_heat(explained, np.ones_like(explained.heat))
-        out = overlay(astronaut, hot, 1.0, 1.0)
+        out = drawn(astronaut, hot, 1.0, 1.0)
         changed = (out != astronaut).any(axis=2)
         square = explained.square
         rows, columns = np.mgrid[0:512, 0:512]
@@ -164,7 +171,7 @@ class TestOverlay:
     def test_a_turned_square_too(self, astronaut: np.ndarray, explained: Explained) -> None:
         turned = Square(explained.square.x, explained.square.y, explained.square.side, 30.0)
         hot = with_heat(explained, np.ones_like(explained.heat), square=turned)
-        changed = (overlay(astronaut, hot, 1.0, 1.0) != astronaut).any(axis=2)
+        changed = (drawn(astronaut, hot, 1.0, 1.0) != astronaut).any(axis=2)
         rows, columns = np.mgrid[0:512, 0:512]
         back = np.stack([columns, rows, np.ones_like(rows)], axis=-1) @ turned.matrix(100).T
         inside = ((back > -2) & (back < 102)).all(axis=-1)
@@ -178,7 +185,7 @@ class TestOverlay:
         heat = np.zeros_like(explained.heat)
         heat[: size // 2, size // 2 :] = 1
         frame = np.full((512, 512, 3), 90, np.uint8)
-        out = overlay(frame, with_heat(explained, heat, box=(4, 4, 20, 20)), 1.0, 1.0)
+        out = drawn(frame, with_heat(explained, heat, box=(4, 4, 20, 20)), 1.0, 1.0)
         out[:30, :30] = 90
         rows, columns = np.nonzero((out != frame).any(axis=2))
         square = explained.square
@@ -186,7 +193,7 @@ class TestOverlay:
         assert rows.mean() == pytest.approx(square.y - square.side / 4, abs=1.5)
 
     def test_cold_shows_the_frame_itself(self, astronaut: np.ndarray, explained: Explained) -> None:
-        out = overlay(astronaut, with_heat(explained, np.zeros_like(explained.heat)), 1.0, 1.0)
+        out = drawn(astronaut, with_heat(explained, np.zeros_like(explained.heat)), 1.0, 1.0)
         changed = (out != astronaut).any(axis=2)
         assert changed.any(), "the box is drawn"
         assert not changed[~self.near_the_box(out.shape, explained.box, 3)].any()
@@ -195,14 +202,14 @@ class TestOverlay:
         hot = with_heat(explained, np.ones_like(explained.heat))
         black = np.zeros((512, 512, 3), np.uint8)
         spot = (round(explained.square.y), round(explained.square.x))
-        lit = [int(overlay(black, hot, full, 1.0)[spot].sum()) for full in (1.0, 2.0, 5.0, 1000.0)]
+        lit = [int(drawn(black, hot, full, 1.0)[spot].sum()) for full in (1.0, 2.0, 5.0, 1000.0)]
         assert lit == sorted(set(lit), reverse=True)
         assert lit[0] > 400 and lit[-1] < 10
 
     def test_on_a_frame_kept_smaller(self, explained: Explained) -> None:
         small = np.full((256, 256, 3), 90, np.uint8)
         hot = with_heat(explained, np.ones_like(explained.heat), box=(220, 120, 230, 130))
-        rows, columns = np.nonzero((overlay(small, hot, 1.0, 0.5) != small).any(axis=2))
+        rows, columns = np.nonzero((drawn(small, hot, 1.0, 0.5) != small).any(axis=2))
         square = explained.square
         assert (columns.min() + columns.max()) / 2 == pytest.approx(square.x / 2, abs=1.5)
         assert columns.max() - columns.min() == pytest.approx(square.side / 2, abs=3)
@@ -212,7 +219,7 @@ class TestOverlay:
         hot = with_heat(
             explained, np.ones_like(explained.heat), square=Square(0, 500, 90, 0), box=(-40, 460, 30, 540)
         )
-        assert overlay(astronaut, hot, 1.0, 1.0).shape == astronaut.shape
+        assert drawn(astronaut, hot, 1.0, 1.0).shape == astronaut.shape
 
 
 class TestKeptPictures:
@@ -244,7 +251,12 @@ class TestKeptPictures:
             box=tuple(v * 5 for v in explained.box),
         )
         write_overlays(tmp_path, [on_wide], 1.0, wide.shape[1])
-        frame, drawn = (cv2.imread(str(tmp_path / f"A1-1{end}.png")) for end in ("-frame", ""))
-        assert drawn.shape == frame.shape == (1280, 1280, 3)
-        rows, columns = np.nonzero((drawn != frame).any(axis=2))
+        frame, over = (cv2.imread(str(tmp_path / f"A1-1{end}.png")) for end in ("-frame", ""))
+        assert over.shape == frame.shape == (1280, 1280, 3)
+        rows, columns = np.nonzero((over != frame).any(axis=2))
+        alone = cv2.imread(str(tmp_path / "A1-1-map.png"), cv2.IMREAD_UNCHANGED)
+        assert alone.shape == (1280, 1280, 4)
+        lit = np.nonzero(alone[..., 3])[1]
+        assert (lit.min() + lit.max()) / 2 == pytest.approx(square.x * 2.5, abs=3)
+        assert lit.max() - lit.min() == pytest.approx(square.side * 2.5, abs=6)
         assert (columns.min() + columns.max()) / 2 == pytest.approx(square.x * 2.5, abs=8)
