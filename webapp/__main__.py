@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import create_app, jobs
+from webapp import create_app, deletion, jobs
 from webapp.first_start import sample_missing
 from webapp.folders import Folders
 from webapp.server import listen
@@ -52,7 +52,9 @@ def main() -> int:
 
     database, send = app.extensions["database"], app.extensions["send"]
     worker = Worker(settings)
-    Folders(settings.data).remove_leftovers()
+    folders = Folders(settings.data)
+    folders.remove_leftovers()
+    deletion.finish_deletions(database, folders)
     jobs.recover(database, count_attempt=True)
     threading.Thread(target=server.run, name="pages", daemon=True).start()
     # The address is for scripts too: it must appear at once even where output is a pipe.

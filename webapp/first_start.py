@@ -1,20 +1,34 @@
-"""The sample: on the first start of a data folder the library gets one exhibit by itself."""
+"""The sample: on the first start of a data folder the library gets one exhibit by itself.
+
+Later it is a click away, made again where it was deleted.
+"""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlalchemy import case, select
+from sqlalchemy.orm import Session
+
 from webapp import jobs, models
 from webapp.database import Database
+from webapp.errors import PageError
 from webapp.folders import Folders
 from webapp.intake import take_in_file
 from webapp.settings import Settings
-from webapp.tables import Milestone, now
+from webapp.tables import AnalysisRow, Exhibit, Milestone, State, now
 
 SAMPLE_ADDED = "sample added"
 SAMPLE_FILE = "Reelproof sample.mp4"
+
+_TIME_LIMIT = 120  # seconds; on an idle machine it takes three
+_MAKING = threading.Lock()  # two clicks are one wish
+_ROOT = Path(__file__).resolve().parent.parent
 
 
 def sample_missing(database: Database) -> bool:
@@ -33,10 +47,77 @@ def add_sample(settings: Settings, database: Database, send: Callable[[str], Non
     with tempfile.TemporaryDirectory(dir=folders.analyses, prefix=".sample.") as place:
         clip = Path(place, "sample.mp4")
         make_sample(clip)
-        with database.begin() as session:
-            # The milestone comes first: of two processes here, the second fails on it and adds nothing.
-            session.add(Milestone(name=SAMPLE_ADDED, reached=now()))
-            session.flush()
-            exhibit = take_in_file(session, folders, clip, SAMPLE_FILE, settings.spare)
-            row = jobs.create(session, exhibit, SAMPLE_FILE, models.default(session, folders))
+        with database.alone() as session:
+            if session.get(Milestone, SAMPLE_ADDED) is not None:  # somebody asked for it meanwhile
+                return
+            row = _queue(session, settings, clip)
     send(row.id)
+
+
+def sample(settings: Settings, database: Database, send: Callable[[str], None]) -> str:
+    """Id of an analysis of the sample: one there is, or a new one, of a clip made anew if need be.
+
+    Takes seconds when the clip has to be made, in a process of its own: the web process loads no OpenCV.
+    Raises :class:`PageError` if it cannot be made.
+    """
+    with _MAKING:
+        with database.alone() as session:
+            if (known := _known(session)) is not None:
+                return known.id
+            row = _again(session, settings)
+        if row is None:
+            with tempfile.TemporaryDirectory(dir=Folders(settings.data).analyses, prefix=".sample.") as place:
+                clip = Path(place, "sample.mp4")
+                _make(clip)
+                with database.alone() as session:
+                    row = _queue(session, settings, clip)
+    send(row.id)
+    return row.id
+
+
+def _known(session: Session) -> AnalysisRow | None:
+    """The analysis of the sample to show: a finished one before one on its way."""
+    query = (
+        select(AnalysisRow)
+        .where(
+            AnalysisRow.file == SAMPLE_FILE,
+            AnalysisRow.state.in_((State.DONE, State.RUNNING, State.QUEUED)),
+        )
+        .order_by(case((AnalysisRow.state == State.DONE, 0), else_=1), AnalysisRow.created.desc())
+        .limit(1)
+    )
+    return session.scalar(query)
+
+
+def _again(session: Session, settings: Settings) -> AnalysisRow | None:
+    """A new analysis of the sample's exhibit, where that is still here."""
+    exhibit = session.scalar(select(Exhibit).where(Exhibit.name == SAMPLE_FILE).limit(1))
+    if exhibit is None:
+        return None
+    return jobs.create(session, exhibit, SAMPLE_FILE, models.default(session, Folders(settings.data)))
+
+
+def _queue(session: Session, settings: Settings, clip: Path) -> AnalysisRow:
+    folders = Folders(settings.data)
+    session.merge(Milestone(name=SAMPLE_ADDED, reached=now()))
+    exhibit = take_in_file(session, folders, clip, SAMPLE_FILE, settings.spare)
+    return jobs.create(session, exhibit, SAMPLE_FILE, models.default(session, folders))
+
+
+def _make(clip: Path) -> None:
+    failed = PageError(
+        500,
+        "The sample could not be made.",
+        "The messages in the terminal Reelproof runs in say why. Files of your own can be handed in as ever.",
+    )
+    try:
+        subprocess.run(
+            [sys.executable, "-m", "detector", "sample", str(clip)],
+            cwd=_ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            timeout=_TIME_LIMIT,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError) as problem:
+        raise failed from problem

@@ -44,11 +44,26 @@ class Folders:
         """Added models, one folder each by name; folders starting with a dot are on their way in or out."""
         return self.data / "models"
 
+    @property
+    def deletions(self) -> Path:
+        """One small file for each deletion that has begun, by analysis id; see :mod:`webapp.deletion`."""
+        return self.data / "deletions"
+
+    @property
+    def previews(self) -> Path:
+        """What plays of each exhibit, by SHA-256: a small JSON file and, where needed, a preview."""
+        return self.data / "previews"
+
+    @property
+    def reviews(self) -> Path:
+        """Reports with judgements, one folder an analysis; made again whenever they are missing."""
+        return self.data / "reviews"
+
     def result(self, analysis_id: str) -> Path:
         """The finished result of one analysis."""
         return self.analyses / analysis_id
 
-    def unfinished(self, analysis_id: str, attempt: int) -> Path:
+    def unfinished(self, analysis_id: str, attempt: str) -> Path:
         """Where one attempt writes its result until it is whole."""
         return self.analyses / f".{analysis_id}.{attempt}"
 
@@ -56,15 +71,27 @@ class Folders:
         """The small picture of one analysis."""
         return self.thumbnails / f"{analysis_id}.jpg"
 
+    def playback(self, sha256: str) -> Path:
+        """What plays of one exhibit."""
+        return self.previews / f"{sha256}.json"
+
+    def preview(self, sha256: str) -> Path:
+        """The preview of one exhibit: H.264 in mp4 or, of an animated picture, PNG."""
+        return self.previews / sha256
+
+    def reviewed(self, analysis_id: str) -> Path:
+        """Reports of one analysis with judgements, a folder for each state of them."""
+        return self.reviews / analysis_id
+
     def create(self) -> None:
         """Make the folders, for this user alone."""
-        inner = (self.incoming, self.exhibits, self.analyses, self.thumbnails, self.broker, self.models)
-        for folder in (self.data, *inner):
+        kept = (self.exhibits, self.analyses, self.thumbnails, self.models, self.previews, self.reviews)
+        for folder in (self.data, self.incoming, self.broker, self.deletions, *kept):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def remove_leftovers(self) -> None:
         """Remove what an app that was killed left half-written. Only while no other app uses the folder."""
-        for path in self.incoming.iterdir():
+        for path in (*self.incoming.iterdir(), *self.previews.glob(".*")):
             path.unlink(missing_ok=True)
-        for path in (*self.analyses.glob(".*"), *self.models.glob(".*")):
+        for path in (*self.analyses.glob(".*"), *self.models.glob(".*"), *self.reviews.glob("*/.*")):
             shutil.rmtree(path, ignore_errors=True)

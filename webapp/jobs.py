@@ -1,8 +1,8 @@
-"""An analysis from queued to done or failed. Each change is one statement on its row.
+"""An analysis from queued to done, failed or cancelled. Each change is one statement on its row.
 
 The broker only carries ids. Whoever works on an id first claims the row; every later
-change says whose it is (the attempt's number), so that a worker that was given up for
-lost cannot touch what its successor does.
+change says whose it is (the attempt's number and start), so that a worker that was given
+up for lost, or told to stop, cannot touch what its successor does.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, select, update
 from sqlalchemy.orm import Session
 
+from detector.analysis import Parameters
+from webapp import parameters
 from webapp.database import Database
 from webapp.failures import WORKER_LOST, Failure
 from webapp.tables import AnalysisRow, Exhibit, State, now
@@ -29,7 +32,7 @@ UNHEARD_AFTER = timedelta(seconds=15)
 
 
 class LostClaim(Exception):
-    """The row is no longer this attempt's: it was given to another one."""
+    """The row is no longer this attempt's: it was cancelled, or given to another one."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,30 @@ class Claim:
 
     analysis_id: str
     attempt: int
+    started: datetime  # tells this attempt from one of the same number before a retry
     file: str
     exhibit: str  # path relative to the data folder
     model: str | None  # its name; none for an analysis queued before there was a choice
+    parameters: Parameters
+
+    @property
+    def name(self) -> str:
+        """What no other attempt at this analysis is called."""
+        return attempt_name(self.attempt, self.started)
 
 
-def create(session: Session, exhibit: Exhibit, file: str, model: str | None = None) -> AnalysisRow:
-    """Queue a new analysis of an exhibit with the model of this name (none: the default when it starts)."""
+def create(
+    session: Session,
+    exhibit: Exhibit,
+    file: str,
+    model: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> AnalysisRow:
+    """Queue a new analysis of an exhibit with the model of this name (none: the default when it starts).
+
+    ``changes`` are parameters that are not to have their defaults; raises
+    ``pydantic.ValidationError`` when the engine could not use them.
+    """
     moment = now()
     row = AnalysisRow(
         id=secrets.token_hex(16),
@@ -57,6 +77,7 @@ def create(session: Session, exhibit: Exhibit, file: str, model: str | None = No
         attempt=0,
         created=moment,
         sent=moment,
+        settings=parameters.keep(changes or {}),
     )
     session.add(row)
     return row
@@ -84,7 +105,8 @@ def claim(database: Database, analysis_id: str) -> Claim | None:
         if not changed(taken):
             return None
         row = session.get_one(AnalysisRow, analysis_id)
-        return Claim(row.id, row.attempt, row.file, row.exhibit.path, row.model)
+        settings = parameters.read(row.settings)
+        return Claim(row.id, row.attempt, moment, row.file, row.exhibit.path, row.model, settings)
 
 
 def beat(database: Database, held: Claim, stage: str | None = None, progress: float = 0.0) -> None:
@@ -97,8 +119,42 @@ def beat(database: Database, held: Claim, stage: str | None = None, progress: fl
             raise LostClaim(held.analysis_id)
 
 
-def finish(database: Database, held: Claim, verdict: str, probability: float | None) -> None:
-    """Mark the analysis done; its result must be in place already. Raises :class:`LostClaim`."""
+def holds(database: Database, held: Claim) -> bool:
+    """Whether the row is still this attempt's; writes nothing."""
+    with database.begin() as session:
+        return session.scalar(select(AnalysisRow.id).where(*_held(held))) is not None
+
+
+def cancel(database: Database, analysis_id: str) -> bool:
+    """Take an analysis out of the queue, or away from whoever works on it; False if it had ended."""
+    waits_or_runs = AnalysisRow.state.in_((State.QUEUED, State.RUNNING))
+    with database.begin() as session:
+        stopped = session.execute(
+            update(AnalysisRow)
+            .where(AnalysisRow.id == analysis_id, waits_or_runs)
+            .values(state=State.CANCELLED, stage="", finished=now())
+        )
+        return changed(stopped)
+
+
+def retry(database: Database, analysis_id: str) -> bool:
+    """Queue an analysis that failed or was cancelled, as if never tried; False if it is neither."""
+    stopped = AnalysisRow.state.in_((State.FAILED, State.CANCELLED))
+    fresh = {"attempt": 0, "sent": now(), "finished": None, "error": None, "remedy": None}
+    with database.begin() as session:
+        queued = session.execute(
+            update(AnalysisRow).where(AnalysisRow.id == analysis_id, stopped).values(_queued() | fresh)
+        )
+        return changed(queued)
+
+
+def finish(
+    database: Database, held: Claim, verdict: str, probability: float | None, duration: float | None = None
+) -> None:
+    """Mark the analysis done; its result must be in place already. Raises :class:`LostClaim`.
+
+    ``duration`` is the exhibit's length in seconds.
+    """
     with database.begin() as session:
         done = session.execute(
             update(AnalysisRow)
@@ -110,6 +166,7 @@ def finish(database: Database, held: Claim, verdict: str, probability: float | N
                 finished=now(),
                 verdict=verdict,
                 probability=probability,
+                duration=duration,
             )
         )
         if not changed(done):
@@ -128,10 +185,14 @@ def fail_of_worker(database: Database, analysis_id: str, worker: str, failure: F
         session.execute(update(AnalysisRow).where(*_held_by(analysis_id, worker)).values(_failed(failure)))
 
 
-def attempt_of_worker(database: Database, analysis_id: str, worker: str) -> int | None:
-    """Which attempt a worker process holds on this analysis; None if it holds none."""
+def attempt_of_worker(database: Database, analysis_id: str, worker: str) -> str | None:
+    """Name of the attempt a worker process makes at this analysis; None if it makes none."""
+    query = select(AnalysisRow.attempt, AnalysisRow.started).where(*_held_by(analysis_id, worker))
     with database.begin() as session:
-        return session.scalar(select(AnalysisRow.attempt).where(*_held_by(analysis_id, worker)))
+        found = session.execute(query).one_or_none()
+        if found is None or found.started is None:
+            return None
+        return attempt_name(found.attempt, found.started)
 
 
 def requeue_of_worker(database: Database, analysis_id: str, worker: str) -> bool:
@@ -187,6 +248,11 @@ def worker_name(process: int | None = None) -> str:
     return f"{socket.gethostname()}:{process or os.getpid()}"
 
 
+def attempt_name(attempt: int, started: datetime) -> str:
+    """An attempt's number with its start: after a retry, numbers come again."""
+    return f"{attempt}.{started:%Y%m%d%H%M%S%f}"
+
+
 def changed(result: Any) -> bool:
     """Whether an UPDATE found its row."""
     return bool(result.rowcount == 1)
@@ -197,6 +263,7 @@ def _held(held: Claim) -> tuple[ColumnElement[bool], ...]:
         AnalysisRow.id == held.analysis_id,
         AnalysisRow.state == State.RUNNING,
         AnalysisRow.attempt == held.attempt,
+        AnalysisRow.started == held.started,
     )
 
 

@@ -9,7 +9,7 @@ from flask import Flask, url_for
 from markupsafe import Markup
 
 from reports import words
-from webapp import jobs
+from webapp import jobs, parameters
 from webapp.tables import AnalysisRow, State, now
 
 _ICONS = Path(__file__).resolve().parent.parent / "static" / "icons"
@@ -29,6 +29,8 @@ def install(app: Flask) -> None:
         figure=words.number,
         verdict_class=verdict_class,
         standing=standing,
+        timecode=words.timecode,
+        changed_settings=parameters.in_words,
     )
     versions: dict[str, int] = {}
 
@@ -73,4 +75,4 @@ def standing(row: AnalysisRow) -> str:
     """Where an analysis stands, for the list."""
     if row.state == State.RUNNING:
         return f"Running, {row.progress:.0%}"
-    return {State.QUEUED: "Queued", State.DONE: "Done", State.FAILED: "Failed"}[State(row.state)]
+    return row.state.capitalize()

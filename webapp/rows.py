@@ -1,28 +1,20 @@
-"""Reading rows for pages: one analysis, a page of the list, the place in the queue."""
+"""Reading rows for pages: one analysis, the latest ones, the place in the queue, what belongs together."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 
 from flask import current_app
 from sqlalchemy import func, select, tuple_
 
+from reports.annotations import ANNOTATION, Annotation, OfExhibit, OfSegment, OfSpan, standing
 from webapp.database import Database
 from webapp.errors import PageError
-from webapp.tables import AnalysisRow, State
+from webapp.tables import AnalysisRow, AnnotationRow, State
 
-PAGE_SIZE = 25
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of the list, newest first."""
-
-    rows: tuple[AnalysisRow, ...]
-    number: int
-    pages: int
-    total: int
+MOST_COMPARABLE = 5
+JUDGEMENTS = (OfSegment, OfExhibit, OfSpan)
 
 
 def database() -> Database:
@@ -44,15 +36,11 @@ def find(analysis_id: str) -> AnalysisRow:
     return row
 
 
-def page(number: int) -> Page:
-    """Page ``number`` of all analyses; numbers past the end give the last page."""
+def latest(count: int) -> tuple[AnalysisRow, ...]:
+    """The analyses handed in last, newest first."""
+    newest = select(AnalysisRow).order_by(AnalysisRow.created.desc(), AnalysisRow.id.desc())
     with database().begin() as session:
-        total = session.scalar(select(func.count()).select_from(AnalysisRow)) or 0
-        pages = max(1, math.ceil(total / PAGE_SIZE))
-        number = min(max(number, 1), pages)
-        newest = select(AnalysisRow).order_by(AnalysisRow.created.desc(), AnalysisRow.id.desc())
-        rows = session.scalars(newest.limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)).all()
-    return Page(tuple(rows), number, pages, total)
+        return tuple(session.scalars(newest.limit(count)).all())
 
 
 def ahead(row: AnalysisRow) -> int:
@@ -74,3 +62,36 @@ def others(row: AnalysisRow) -> tuple[AnalysisRow, ...]:
     )
     with database().begin() as session:
         return tuple(session.scalars(query).all())
+
+
+def comparable(shown: Sequence[AnalysisRow]) -> dict[str, list[AnalysisRow]]:
+    """By id, the latest other finished analyses of the same exhibit."""
+    exhibits = {row.exhibit_id for row in shown if row.state == State.DONE}
+    query = (
+        select(AnalysisRow)
+        .where(AnalysisRow.exhibit_id.in_(exhibits), AnalysisRow.state == State.DONE)
+        .order_by(AnalysisRow.created.desc())
+    )
+    finished: dict[int, list[AnalysisRow]] = defaultdict(list)
+    with database().begin() as session:
+        for row in session.scalars(query) if exhibits else ():
+            finished[row.exhibit_id].append(row)
+    return {
+        row.id: [other for other in finished[row.exhibit_id] if other.id != row.id][:MOST_COMPARABLE]
+        for row in shown
+        if row.state == State.DONE
+    }
+
+
+def judgements(shown: Sequence[AnalysisRow]) -> Counter[str]:
+    """By id, how many judgements of reviewers stand."""
+    ids = [row.id for row in shown]
+    query = select(AnnotationRow.analysis_id, AnnotationRow.body).where(AnnotationRow.analysis_id.in_(ids))
+    said: dict[str, list[Annotation]] = defaultdict(list)
+    with database().begin() as session:
+        for analysis_id, body in session.execute(query):
+            said[analysis_id].append(ANNOTATION.validate_json(body))
+    counts: Counter[str] = Counter()
+    for analysis_id, all_said in said.items():
+        counts[analysis_id] = sum(isinstance(a, JUDGEMENTS) for a in standing(all_said))
+    return counts

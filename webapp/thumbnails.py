@@ -1,23 +1,51 @@
-"""The small picture of an analysis in the list: the first peak frame with its heatmap."""
+"""The small picture of an analysis in the list. Made by the worker: the web process decodes nothing."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from PIL import Image
 
 from detector.analysis import Analysis
+from detector.errors import MediaError
+
+log = logging.getLogger(__name__)
 
 _SIZE = (320, 180)
+# A face that shows up later than this is not worth decoding so much again for.
+_LATEST = 10.0  # seconds
 
 
-def make_thumbnail(analysis: Analysis, folder: Path, to: Path) -> None:
-    """Write the thumbnail, a JPEG of at most 320 by 180, if the analysis has a picture at all."""
+def make_thumbnail(analysis: Analysis, folder: Path, exhibit: Path, to: Path) -> None:
+    """Write the thumbnail, a JPEG of at most 320 by 180: the first peak frame with its heatmap.
+
+    Where nothing was flagged it is a frame of the exhibit, one with a face if there is one early on.
+    """
     overlays = [peak.overlay for segment in analysis.segments for peak in segment.peaks if peak.overlay]
-    if not overlays:
+    if overlays:
+        with Image.open(folder / overlays[0]) as picture:
+            small = picture.convert("RGB")
+    elif (frame := _frame(analysis, exhibit)) is not None:
+        small = frame
+    else:
         return
-    with Image.open(folder / overlays[0]) as picture:
-        small = picture.convert("RGB")
     small.thumbnail(_SIZE)
     to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     small.save(to, quality=82)
+
+
+def _frame(analysis: Analysis, exhibit: Path) -> Image.Image | None:
+    """A frame of the exhibit, or none where that cannot be had: the list does well without."""
+    from detector.media import open_media  # brings FFmpeg
+
+    faces = [score.time for person in analysis.persons for score in person.scores[:1]]
+    wanted = min((time for time in faces if time <= _LATEST), default=0.0)
+    try:
+        with open_media(exhibit) as reader:
+            for frame in reader.frames(analysis.parameters.sample_rate):
+                if float(frame.time) >= wanted - 1e-6:
+                    return Image.fromarray(frame.image)
+    except (MediaError, OSError, ValueError) as problem:
+        log.warning("no thumbnail of %s: %s", exhibit.name, problem)
+    return None

@@ -17,8 +17,8 @@ from pathlib import Path
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import OperationalError
 
-from detector.analysis import Analysis
-from webapp import jobs, models
+from detector.analysis import Analysis, Parameters
+from webapp import deletion, jobs, models
 from webapp.database import Database, opened
 from webapp.durable import publish
 from webapp.failures import OUT_OF_TIME, explain
@@ -32,9 +32,15 @@ Progress = Callable[[str, float], None]
 
 _WRITE_EVERY = 0.4  # seconds between two writes of progress to the row
 _ENGINE_SHARE = 0.95  # of the progress bar; the rest is the report
+# Seconds between two looks whether the attempt is still wanted, and how long one that is not may take to
+# notice. Together they stay below two seconds, in which a cancelled analysis is to stop.
+_LOOK_EVERY = 0.3
+_PATIENCE = 0.8
 
 
-def analyse_and_report(path: Path, file: str, model: Path, folder: Path, progress: Progress) -> Analysis:
+def analyse_and_report(
+    path: Path, file: str, model: Path, parameters: Parameters, folder: Path, progress: Progress
+) -> Analysis:
     """Run the engine over an exhibit and write everything the result consists of into ``folder``.
 
     ``model`` is the path of the model's card.
@@ -47,6 +53,7 @@ def analyse_and_report(path: Path, file: str, model: Path, folder: Path, progres
         path,
         name=file,
         model=model,
+        parameters=parameters,
         images=folder,
         progress=lambda stage, fraction: progress(stage, fraction * _ENGINE_SHARE),
     )
@@ -55,77 +62,110 @@ def analyse_and_report(path: Path, file: str, model: Path, folder: Path, progres
     return analysis
 
 
-def work(settings: Settings, analysis_id: str) -> None:
+def work(settings: Settings, analysis_id: str, end: Callable[[], None] | None = None) -> None:
     """Claim an analysis and see it through; returns silently if there is nothing to claim.
 
-    Never raises for anything a file can do: that ends as a failed row with words.
+    Never raises for anything a file can do: that ends as a failed row with words. ``end`` ends this
+    process; it is called when the analysis was cancelled and the engine does not notice.
     """
     with opened(settings) as database:
         held = jobs.claim(database, analysis_id)
         if held is None:
             return
         folders = Folders(settings.data)
+        unfinished = folders.unfinished(held.analysis_id, held.name)
+
+        def give_up() -> None:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            if end is not None:
+                end()
+
         try:
-            with alive(database, held):
-                analysis = _result(database, held, folders)
-            jobs.finish(database, held, analysis.verdict, analysis.probability)
+            with alive(database, held, give_up) as lost:
+                analysis = _result(database, held, folders, reporter(database, held, lost))
+            length = analysis.media.duration
+            jobs.finish(database, held, analysis.verdict, analysis.probability, length)
         except jobs.LostClaim:
-            log.warning("analysis %s was given to another worker; this attempt ends", analysis_id)
+            log.warning(
+                "analysis %s was cancelled or given to another worker; this attempt ends", analysis_id
+            )
+            deletion.remove_if_deleted(database, folders, analysis_id)
         except SoftTimeLimitExceeded:
             jobs.fail(database, held, OUT_OF_TIME)
         except Exception as problem:
             log.warning("analysis %s failed: %s", analysis_id, problem, exc_info=problem)
             jobs.fail(database, held, explain(problem))
         finally:
-            shutil.rmtree(folders.unfinished(held.analysis_id, held.attempt), ignore_errors=True)
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def alive(database: Database, held: jobs.Claim) -> Iterator[None]:
-    """Keep the row's heartbeat going while the block runs, whatever the engine is busy with."""
-    stop = threading.Event()
+def alive(database: Database, held: jobs.Claim, give_up: Callable[[], None]) -> Iterator[threading.Event]:
+    """Keep the row's heartbeat going while the block runs, whatever the engine is busy with.
 
-    def beat() -> None:
-        while not stop.wait(jobs.HEARTBEAT_EVERY.total_seconds()):
+    The event is set as soon as the attempt has lost its claim; ``give_up`` is called when the block
+    has not ended soon after.
+    """
+    stop, lost = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        last = time.monotonic()
+        while not stop.wait(_LOOK_EVERY):
             try:
-                jobs.beat(database, held)
+                if time.monotonic() - last >= jobs.HEARTBEAT_EVERY.total_seconds():
+                    last = time.monotonic()
+                    jobs.beat(database, held)
+                elif not jobs.holds(database, held):
+                    raise jobs.LostClaim(held.analysis_id)
             except jobs.LostClaim:
-                return  # the next report of progress meets the same and ends the attempt
+                lost.set()  # the next report of progress ends the attempt
+                if not stop.wait(_PATIENCE):
+                    give_up()
+                return
             except OperationalError as problem:
                 log.warning("heartbeat of analysis %s not written: %s", held.analysis_id, problem)
 
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread = threading.Thread(target=watch, name="heartbeat", daemon=True)
     thread.start()
     try:
-        yield
+        yield lost
     finally:
         stop.set()
         thread.join()
 
 
-def _result(database: Database, held: jobs.Claim, folders: Folders) -> Analysis:
+def _result(database: Database, held: jobs.Claim, folders: Folders, progress: Progress) -> Analysis:
     """The finished result in its place, made now or found whole from an attempt that was lost after it."""
-    place = folders.result(held.analysis_id)
+    place, exhibit = folders.result(held.analysis_id), folders.data / held.exhibit
     if not place.exists():
-        unfinished = folders.unfinished(held.analysis_id, held.attempt)
+        unfinished = folders.unfinished(held.analysis_id, held.name)
         unfinished.mkdir(mode=0o700, parents=True)
         with database.begin() as session:
             model = models.card_path(folders, held.model or models.default(session, folders))
-        exhibit = folders.data / held.exhibit
-        analyse_and_report(exhibit, held.file, model, unfinished, reporter(database, held))
+        analyse_and_report(exhibit, held.file, model, held.parameters, unfinished, progress)
         jobs.beat(database, held)  # a lost claim ends here, not with somebody else's place taken
         publish(unfinished, place)
     analysis = Analysis.from_json((place / "analysis.json").read_bytes())
-    make_thumbnail(analysis, place, folders.thumbnail(held.analysis_id))
+    make_thumbnail(analysis, place, exhibit, folders.thumbnail(held.analysis_id))
     return analysis
 
 
-def reporter(database: Database, held: jobs.Claim, clock: Callable[[], float] = time.monotonic) -> Progress:
-    """A progress callback that writes the row a few times a second, and at each new stage."""
+def reporter(
+    database: Database,
+    held: jobs.Claim,
+    lost: threading.Event,
+    clock: Callable[[], float] = time.monotonic,
+) -> Progress:
+    """A progress callback that writes the row a few times a second, and at each new stage.
+
+    Raises :class:`~webapp.jobs.LostClaim` once the claim is gone, at once when ``lost`` says so.
+    """
     last, shown = float("-inf"), ""
 
     def progress(stage: str, fraction: float) -> None:
         nonlocal last, shown
+        if lost.is_set():
+            raise jobs.LostClaim(held.analysis_id)
         moment = clock()
         if stage == shown and moment - last < _WRITE_EVERY:
             return

@@ -1,20 +1,30 @@
 // Asks for the state of an analysis until it has ended.
-
 const QUICK = 600;
 const SLOW = 5000;
+const ENDS = new Set(["done", "failed", "cancelled"]);
 
 /**
  * @param {string} address of the analysis's state as JSON
- * @param {{onStatus: Function, onEnd: Function, onSilence?: Function}} tell
+ * @param {{onStatus: Function, onEnd: Function, onSilence?: Function, onGone?: Function}} tell
+ *   onGone is called once when the analysis is there no longer; without it that counts as silence.
+ * @returns {Function} stops asking
  */
 export function follow(address, tell) {
   let pause = QUICK;
+  let stopped = false;
   async function ask() {
+    if (stopped) return;
     try {
       const answer = await fetch(address, { headers: { Accept: "application/json" }, cache: "no-store" });
+      if (stopped) return;
+      if (answer.status === 404 && tell.onGone) {
+        tell.onGone();
+        return;
+      }
       if (!answer.ok) throw new Error(String(answer.status));
       const status = await answer.json();
-      if (status.state === "done" || status.state === "failed") {
+      if (stopped) return;
+      if (ENDS.has(status.state)) {
         tell.onEnd(status);
         return;
       }
@@ -28,4 +38,5 @@ export function follow(address, tell) {
     setTimeout(ask, document.hidden ? SLOW : pause);
   }
   ask();
+  return () => { stopped = true; };
 }

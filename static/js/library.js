@@ -1,8 +1,22 @@
-// Keeps rows of unfinished analyses up to date; a finished one brings its verdict with a reload.
-
+// Keeps rows of unfinished analyses up to date, closes menus, and gathers two analyses to compare.
+// Without this module the page works as it stands: links and forms do the rest.
 import { follow } from "./follow.js";
 
 const LOOK_AGAIN = 3000;
+const byId = (id) => document.getElementById(id);
+document.documentElement.classList.add("scripted");
+
+/** A row as the server would show it now, put in place of the one on the page. */
+async function renew(row) {
+  const answer = await fetch(window.location.href, { cache: "no-store" }).catch(() => null);
+  if (!answer?.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = page.querySelector(`tr[data-id="${row.dataset.id}"]`);
+  if (!fresh) return; // it no longer fits what is asked for; it stays in sight until the next search
+  const focused = row.contains(document.activeElement);
+  row.replaceWith(fresh);
+  if (focused) fresh.querySelector(".library-file a").focus();
+}
 
 for (const row of document.querySelectorAll("tr[data-analysis]")) {
   if (row.dataset.state !== "queued" && row.dataset.state !== "running") continue;
@@ -13,8 +27,60 @@ for (const row of document.querySelectorAll("tr[data-analysis]")) {
         ? `Running, ${Math.floor(status.progress * 100)}%`
         : "Queued";
     },
-    onEnd: () => window.location.reload(),
+    onEnd: (status) => {
+      words.textContent = status.state.charAt(0).toUpperCase() + status.state.slice(1);
+      renew(row);
+    },
+    onGone: () => { words.textContent = "Deleted"; },
   });
+}
+
+// Menus close like menus: by Escape, and by a click anywhere else.
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll(".menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector(".menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+
+// On a small screen the filters are out of the way unless one is set.
+const filters = document.querySelector(".filters-more");
+if (filters && window.matchMedia("(max-width: 640px)").matches) {
+  filters.open = [...filters.querySelectorAll("select, input")].some((field) => field.value);
+}
+
+// Two analyses of one exhibit can be compared.
+const bar = byId("comparing");
+const boxes = () => [...document.querySelectorAll(".library-pick input")];
+
+function gather() {
+  const picked = boxes().filter((box) => box.checked);
+  for (const box of boxes()) box.closest("tr").classList.toggle("picked", box.checked);
+  const exhibits = new Set(picked.map((box) => box.closest("tr").dataset.exhibit));
+  const fit = picked.length === 2 && exhibits.size === 1;
+  bar.hidden = picked.length === 0;
+  const link = byId("comparing-link");
+  link.hidden = !fit;
+  if (fit) link.href = `${bar.dataset.compare}?a=${picked[0].value}&b=${picked[1].value}`;
+  byId("comparing-words").textContent = exhibits.size > 1
+    ? "These are different exhibits. Only two analyses of the same one can be compared."
+    : picked.length > 2
+      ? "Two can be compared at a time."
+      : fit ? "Two analyses of the same exhibit." : "One chosen. Choose another analysis of the same exhibit.";
+}
+
+if (bar) {
+  document.querySelector(".library").addEventListener("change", gather);
+  byId("comparing-none").addEventListener("click", () => {
+    for (const box of boxes()) box.checked = false;
+    gather();
+  });
+  gather(); // a page that comes back may have boxes checked
 }
 
 // On the first start the list is empty until the sample has been made, or is promised no longer.
@@ -23,4 +89,5 @@ async function lookForSample() {
   if (answer?.ok && !(await answer.text()).includes("data-expects-sample")) window.location.reload();
   else setTimeout(lookForSample, LOOK_AGAIN);
 }
+
 if (document.querySelector("[data-expects-sample]")) setTimeout(lookForSample, LOOK_AGAIN);

@@ -1,8 +1,9 @@
-// Follows an analysis until it is done or failed, then shows its page.
+// Follows an analysis until it has ended, then shows its page.
 // Asks often at first and while it runs, less often the longer it waits or does not answer.
 
 import { follow } from "./follow.js";
 
+const ENDED = { done: "The analysis is done", failed: "The analysis failed", cancelled: "The analysis was cancelled" };
 const byId = (id) => document.getElementById(id);
 const address = byId("progress").dataset.status;
 let started = null;
@@ -48,7 +49,7 @@ follow(address, {
   onStatus: show,
   onSilence: () => { byId("unreachable").hidden = false; },
   onEnd: (status) => {
-    byId("announce").textContent = status.state === "done" ? "The analysis is done" : "The analysis failed";
+    byId("announce").textContent = ENDED[status.state];
     window.location.reload();
   },
 });

@@ -10,12 +10,14 @@ from pathlib import Path
 from analyses import build
 from made import write_result
 
-from detector.analysis import Analysis
+from detector.analysis import Analysis, Parameters
 from detector.errors import MediaError
 from webapp import broker, work, worker
 
 
-def engine(path: Path, file: str, model: Path, folder: Path, progress: work.Progress) -> Analysis:
+def engine(
+    path: Path, file: str, model: Path, parameters: Parameters, folder: Path, progress: work.Progress
+) -> Analysis:
     """Stand-in for :func:`webapp.work.analyse_and_report`."""
     progress("reading", 0.1)
     match Path(file).stem:

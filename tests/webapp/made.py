@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from analyses import build
 from flask import Flask
@@ -25,7 +26,11 @@ def write_result(analysis: Analysis, folder: Path) -> None:
 
 
 def hand_in(
-    app: Flask, content: bytes = b"exhibit", file: str = "clip.mp4", model: str | None = None
+    app: Flask,
+    content: bytes = b"exhibit",
+    file: str = "clip.mp4",
+    model: str | None = None,
+    settings_changed: dict[str, Any] | None = None,
 ) -> AnalysisRow:
     """A queued analysis of an exhibit with these bytes."""
     settings, database = app.extensions["settings"], app.extensions["database"]
@@ -34,7 +39,7 @@ def hand_in(
     source.write_bytes(content)
     with database.begin() as session:
         exhibit = intake.take_in_file(session, folders, source, file, spare=0)
-        return jobs.create(session, exhibit, file, model)
+        return jobs.create(session, exhibit, file, model, settings_changed)
 
 
 def finished(app: Flask, **changes: object) -> AnalysisRow:
@@ -51,10 +56,11 @@ def finished(app: Flask, **changes: object) -> AnalysisRow:
         stored.state, stored.progress, stored.attempt = State.DONE, 1.0, 1
         stored.started = stored.finished = now()
         stored.verdict, stored.probability = analysis.verdict.value, analysis.probability
+        stored.duration = analysis.media.duration
     if analysis.segments:
         from webapp.thumbnails import make_thumbnail
 
-        make_thumbnail(analysis, folder, folders.thumbnail(row.id))
+        make_thumbnail(analysis, folder, folders.data / row.exhibit.path, folders.thumbnail(row.id))
     return stored
 
 

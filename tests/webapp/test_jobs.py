@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from made import hand_in
 
+from detector.analysis import Parameters
 from webapp import failures, jobs, supervisor
 from webapp.settings import read_settings
 from webapp.supervisor import sweep
@@ -40,8 +41,10 @@ def test_ids_cannot_be_guessed(app):
 def test_a_claim_carries_what_the_work_needs(app, database):
     queued = hand_in(app, b"bytes", "clip.mp4", "some-model")
     held = jobs.claim(database, queued.id)
-    assert held == jobs.Claim(queued.id, 1, "clip.mp4", queued.exhibit.path, "some-model")
     running = row(database, queued.id)
+    assert held == jobs.Claim(
+        queued.id, 1, running.started, "clip.mp4", queued.exhibit.path, "some-model", Parameters()
+    )
     assert (running.state, running.attempt, running.worker) == ("running", 1, jobs.worker_name())
     assert running.started == running.heartbeat
 
@@ -66,7 +69,7 @@ def test_one_of_many_claims_wins(app, database):
 def test_what_is_not_queued_cannot_be_claimed(app, database):
     assert jobs.claim(database, "nothing") is None
     queued = hand_in(app)
-    for state in (State.RUNNING, State.DONE, State.FAILED):
+    for state in (State.RUNNING, State.DONE, State.FAILED, State.CANCELLED):
         change(database, queued.id, state=state)
         assert jobs.claim(database, queued.id) is None
 

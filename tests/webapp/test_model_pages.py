@@ -379,7 +379,7 @@ def test_from_two_files_to_a_result_made_with_them(app, client, sent, database, 
 def test_an_analysis_from_before_there_was_a_choice_uses_the_default(app, database, monkeypatch):
     used: list[Path] = []
 
-    def noted(_path, _file, model, _folder, _progress):
+    def noted(_path, _file, model, *_rest):
         used.append(model)
         raise MemoryError
 

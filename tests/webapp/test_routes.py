@@ -11,7 +11,7 @@ from made import finished, hand_in
 from detector.analysis import Analysis, MediaKind, Verdict
 from webapp import failures, jobs
 from webapp.folders import Folders
-from webapp.rows import PAGE_SIZE
+from webapp.search import PAGE_SIZE
 from webapp.tables import AnalysisRow, Milestone, now
 
 NAME = "<script>alert(1)</script>\u202e4.mp4"
@@ -230,7 +230,7 @@ def test_errors_have_words_in_both_forms(client):
 
 def test_a_bug_becomes_a_page_in_words(app, client, monkeypatch, caplog):
     app.testing = False
-    monkeypatch.setattr("webapp.routes.library.rows.page", lambda _number: 1 / 0)
+    monkeypatch.setattr("webapp.routes.library.search.find", lambda *_: 1 / 0)
     answer = client.get("/analyses")
     assert answer.status_code == 500
     assert "did not expect" in answer.text and "ZeroDivision" not in answer.text

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import threading
+import time
 
 import pytest
 from analyses import build
@@ -36,7 +38,7 @@ def row(database, analysis_id: str) -> AnalysisRow:
         return session.get_one(AnalysisRow, analysis_id)
 
 
-def engine(path, file, model, folder, progress):
+def engine(path, file, model, parameters, folder, progress):
     progress("scoring", 0.5)
     analysis = build(folder, segments=1, file=file)
     write_result(analysis, folder)
@@ -46,14 +48,16 @@ def engine(path, file, model, folder, progress):
 def test_a_result_is_published_whole_and_then_marked(app, settings, database, folders, monkeypatch):
     seen = []
 
-    def watched(path, file, model, folder, progress):
+    def watched(path, file, model, parameters, folder, progress):
         seen.append((path.read_bytes(), file, folder.name, folders.result(analysis_id).exists()))
-        return engine(path, file, model, folder, progress)
+        return engine(path, file, model, parameters, folder, progress)
 
     monkeypatch.setattr(work, "analyse_and_report", watched)
     analysis_id = hand_in(app, b"the bytes", "clip.mp4").id
     work.work(settings, analysis_id)
-    assert seen == [(b"the bytes", "clip.mp4", f".{analysis_id}.1", False)]
+    ((content, name, folder, there),) = seen
+    assert (content, name, there) == (b"the bytes", "clip.mp4", False)
+    assert folder.startswith(f".{analysis_id}.1.")
     done = row(database, analysis_id)
     assert (done.state, done.verdict, done.probability, done.progress) == ("done", "manipulated", 0.97, 1.0)
     names = {path.name for path in folders.result(analysis_id).iterdir()}
@@ -73,7 +77,7 @@ def test_a_result_is_published_whole_and_then_marked(app, settings, database, fo
     ],
 )
 def test_failures_have_words(app, settings, database, folders, monkeypatch, problem, failure):
-    def broken(path, file, model, folder, progress):
+    def broken(path, file, model, parameters, folder, progress):
         (folder / "half").write_text("half")
         raise problem
 
@@ -112,7 +116,7 @@ def test_a_whole_result_of_a_lost_attempt_is_kept(app, settings, database, folde
 
 
 def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database, folders, monkeypatch):
-    def slow(path, file, model, folder, progress):
+    def slow(path, file, model, parameters, folder, progress):
         jobs.recover(database, count_attempt=True)
         return engine(path, file, model, folder, lambda *_: None)
 
@@ -125,16 +129,16 @@ def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database,
 
 def test_progress_is_written_a_few_times_a_second(app, database):
     held = jobs.claim(database, hand_in(app).id)
-    time = 0.0
-    report = work.reporter(database, held, clock=lambda: time)
+    clock = 0.0
+    report = work.reporter(database, held, threading.Event(), clock=lambda: clock)
     written = []
     for step in range(100):
-        time = step / 50
+        clock = step / 50
         report("scoring", step / 100)
         written.append(row(database, held.analysis_id).progress)
     assert len(set(written)) == 5
     jobs.recover(database, count_attempt=True)
-    time += 1
+    clock += 1
     with pytest.raises(jobs.LostClaim):
         report("scoring", 1.0)
 
@@ -143,9 +147,8 @@ def test_the_heartbeat_goes_on_while_the_engine_is_silent(app, database, monkeyp
     monkeypatch.setattr(jobs, "HEARTBEAT_EVERY", jobs.HEARTBEAT_EVERY / 100)
     held = jobs.claim(database, hand_in(app).id)
     before = row(database, held.analysis_id).heartbeat
-    with work.alive(database, held):
-        import time
-
+    monkeypatch.setattr(work, "_LOOK_EVERY", 0.02)
+    with work.alive(database, held, lambda: None):
         time.sleep(0.3)
     assert row(database, held.analysis_id).heartbeat > before
 

@@ -127,14 +127,14 @@ def test_a_lost_attempt_takes_only_its_own_folder_along(app):
     celery, row_id = broker.make_celery(settings), hand_in(app).id
     folders = Folders(settings.data)
     held = jobs.claim(database, row_id)
-    folders.unfinished(row_id, held.attempt).mkdir()
+    folders.unfinished(row_id, held.name).mkdir()
     worker._child_gone(celery, settings, row_id, os.getpid(), WorkerLostError("signal 9 (SIGKILL)"))
     assert list(folders.analyses.iterdir()) == [] and row(app, row_id).state == "queued"
 
     held = jobs.claim(database, row_id)
-    folders.unfinished(row_id, held.attempt).mkdir()
+    folders.unfinished(row_id, held.name).mkdir()
     worker._child_gone(celery, settings, row_id, os.getpid() + 1, WorkerLostError("signal 11 (SIGSEGV)"))
-    assert [path.name for path in folders.analyses.iterdir()] == [f".{row_id}.2"]
+    assert [path.name for path in folders.analyses.iterdir()] == [f".{row_id}.{held.name}"]
     assert row(app, row_id).state == "running"
 
 
@@ -158,6 +158,27 @@ def test_the_time_limit(app, start, file):
     assert (failed.error, failed.remedy) == failures.OUT_OF_TIME
     after = queue(app, "after.mp4")
     assert wait(app, after, "done", "failed").state == "done"
+
+
+@pytest.mark.parametrize("file", ["slow.mp4", "stuck.mp4"])
+def test_a_cancelled_analysis_stops_within_two_seconds(app, start, file):
+    """Whether or not the engine ever looks up; the worker goes on with the next one."""
+    start()
+    analysis_id = queue(app, file)
+    process = int(wait(app, analysis_id, "running").worker.partition(":")[2])
+    after = queue(app, "after.mp4")
+    assert jobs.cancel(app.extensions["database"], analysis_id)
+    cancelled = time.monotonic()
+    while Path(f"/proc/{process}").exists():
+        assert time.monotonic() - cancelled < 2.0, "it still runs"
+        time.sleep(0.02)
+    assert wait(app, after, "done", "failed").state == "done"
+    assert row(app, analysis_id).state == "cancelled"
+    assert [path.name for path in Folders(app.extensions["settings"].data).analyses.iterdir()] == [after]
+
+    assert jobs.retry(app.extensions["database"], analysis_id)
+    app.extensions["send"](analysis_id)
+    assert wait(app, analysis_id, "running").attempt == 1
 
 
 def test_messages_appear_whole_and_in_order(app):

@@ -63,8 +63,9 @@ def _download(analysis_id: str, file: str, mimetype: str) -> Response:
 
 def _finished(analysis_id: str) -> tuple[AnalysisRow, Path]:
     row = rows.find(analysis_id)
-    if row.state == State.FAILED:
-        raise PageError(404, "This analysis failed, so it has no report.", "Its page says what to do.")
+    if row.state in (State.FAILED, State.CANCELLED):
+        ended = "failed" if row.state == State.FAILED else "was cancelled"
+        raise PageError(404, f"This analysis {ended}, so it has no report.", "Its page says what to do.")
     if row.state != State.DONE:
         raise PageError(409, "This analysis is not finished.", "Its page shows how far it is.")
     return row, Folders(current_app.extensions["settings"].data).result(row.id)

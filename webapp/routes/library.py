@@ -1,17 +1,19 @@
-"""The list of all analyses."""
+"""The library: all analyses, searched, filtered and sorted."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import urlencode
 
 from flask import Blueprint, current_app, render_template, request, send_file
 from werkzeug.wrappers import Response
 
-from webapp import rows
+from detector.analysis import Verdict
+from webapp import rows, search
 from webapp.errors import PageError
 from webapp.first_start import sample_missing
 from webapp.folders import Folders
-from webapp.tables import now
+from webapp.tables import State, now
 
 blueprint = Blueprint("library", __name__)
 
@@ -21,19 +23,34 @@ _SAMPLE_PROMISED = timedelta(minutes=3)
 
 @blueprint.get("/analyses")
 def listing() -> str:
-    """All analyses, newest first, a page at a time."""
-    page = rows.page(request.args.get("page", 1, type=int))
+    """What fits the search in the address, a page at a time."""
+    asked = search.read(request.args)
+    with rows.database().begin() as session:
+        page = search.find(session, asked, request.args.get("page", 1, type=int))
+        known_models, reviewers = search.models_used(session), search.reviewers(session)
     recent = now() - current_app.extensions["started"] < _SAMPLE_PROMISED
+    folders = Folders(current_app.extensions["settings"].data)
     return render_template(
         "pages/library.html",
         page=page,
-        sample_on_its_way=not page.total and sample_missing(rows.database()) and recent,
+        asked=asked,
+        back=urlencode(asked.query(page=page.number if page.number > 1 else None)),
+        pictured={row.id for row in page.rows if folders.thumbnail(row.id).is_file()},
+        comparable=rows.comparable(page.rows),
+        judgements=rows.judgements(page.rows),
+        verdicts=[str(verdict) for verdict in Verdict],
+        states=[str(state) for state in State],
+        models=known_models,
+        reviewers=reviewers,
+        sorts=search.SORTS,
+        deleted="deleted" in request.args,
+        sample_on_its_way=not page.everything and sample_missing(rows.database()) and recent,
     )
 
 
 @blueprint.get("/analyses/<analysis_id>/thumbnail")
 def thumbnail(analysis_id: str) -> Response:
-    """The small picture of an analysis: its first peak frame with the heatmap."""
+    """The small picture of an analysis: its first peak frame with the heatmap, or a frame with a face."""
     row = rows.find(analysis_id)
     path = Folders(current_app.extensions["settings"].data).thumbnail(row.id)
     if not path.is_file():

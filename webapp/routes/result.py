@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, render_template
 
 from webapp import rows
 from webapp.folders import Folders
 from webapp.results import load
+from webapp.standing import standing
 from webapp.tables import AnalysisRow, State
 
 blueprint = Blueprint("result", __name__)
@@ -26,22 +25,22 @@ def show(analysis_id: str) -> str:
         return render_template(
             "pages/result.html", row=row, result=result, view=result.view, others=rows.others(row)
         )
-    if row.state == State.FAILED:
-        return render_template("pages/failed.html", row=row)
+    if row.state in (State.FAILED, State.CANCELLED):
+        return render_template("pages/stopped.html", row=row)
     return render_template("pages/progress.html", row=row, ahead=rows.ahead(row))
 
 
 @blueprint.get("/analyses/<analysis_id>/state.json")
 def state(analysis_id: str) -> Response:
     """Where the analysis stands, for pages that wait for it."""
-    return jsonify(_standing(rows.find(analysis_id)))
+    return jsonify(standing(rows.find(analysis_id)))
 
 
 @blueprint.get("/analyses/<analysis_id>.json")
 def as_json(analysis_id: str) -> Response:
     """Where the analysis stands and, when it is done, the whole of it."""
     row = rows.find(analysis_id)
-    text = json.dumps(_standing(row), ensure_ascii=False)
+    text = json.dumps(standing(row), ensure_ascii=False)
     if row.state == State.DONE:
         # The stored bytes are put in as they are: one truth, and no re-encoding of thousands of scores.
         stored = (_folder(row) / "analysis.json").read_text(encoding="utf-8").strip()
@@ -49,30 +48,5 @@ def as_json(analysis_id: str) -> Response:
     return Response(text + "\n", mimetype="application/json")
 
 
-def _standing(row: AnalysisRow) -> dict[str, Any]:
-    known: dict[str, Any] = {
-        "id": row.id,
-        "state": row.state,
-        "stage": row.stage,
-        "progress": row.progress,
-        "file": row.file,
-        "model": row.model,
-        "sha256": row.exhibit.sha256,
-        "created": _iso(row.created),
-        "started": _iso(row.started),
-        "finished": _iso(row.finished),
-        "attempt": row.attempt,
-    }
-    if row.state == State.QUEUED:
-        known["ahead"] = rows.ahead(row)
-    if row.state == State.FAILED:
-        known |= {"error": row.error, "remedy": row.remedy}
-    return known
-
-
 def _folder(row: AnalysisRow) -> Path:
     return Folders(current_app.extensions["settings"].data).result(row.id)
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
@@ -11,10 +10,10 @@ from werkzeug.wrappers import Response
 from webapp import jobs, models
 from webapp.folders import Folders
 from webapp.intake import Incoming, IntakeError, clean_name, take_in
-from webapp.rows import database, page
+from webapp.rows import database, latest
+from webapp.sending import tell_workers
 from webapp.settings import Settings
 
-log = logging.getLogger(__name__)
 blueprint = Blueprint("upload", __name__)
 
 
@@ -28,7 +27,7 @@ def form() -> str:
         "pages/upload.html",
         limit=settings.upload_limit,
         room=room,
-        latest=page(1).rows[:5],
+        latest=latest(5),
         models=models.listed(),
     )
 
@@ -47,13 +46,10 @@ def create() -> Response:
     chosen = request.form.get("model")
     if chosen is not None and chosen not in {model.name for model in models.listed()}:
         raise IntakeError(400, "There is no model of this name.", "Choose one that the models page lists.")
-    with database().begin() as session:
+    stream.complete()  # flushing a large file takes a while, in which others want to write
+    with database().alone() as session:
         exhibit = take_in(session, stream, file)
         folders = Folders(current_app.extensions["settings"].data)
         row = jobs.create(session, exhibit, file, chosen or models.default(session, folders))
-    try:
-        current_app.extensions["send"](row.id)
-    except Exception as problem:
-        # The row is queued; the sweep sends it again.
-        log.warning("analysis %s is queued, but the broker was not told: %s", row.id, problem)
+    tell_workers(row.id)
     return redirect(url_for("result.show", analysis_id=row.id), 303)

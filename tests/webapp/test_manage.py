@@ -1,0 +1,414 @@
+"""Cancel, retry, analyse again, delete: rows, files and words."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from analyses import build
+from made import finished, hand_in, put_model, write_result
+from sqlalchemy import func, select
+
+from detector.analysis import Parameters
+from detector.models import DEFAULT
+from webapp import deletion, failures, jobs, work
+from webapp.folders import Folders
+from webapp.tables import AnalysisRow, AnnotationRow, Exhibit, State, now
+
+
+@pytest.fixture
+def database(app):
+    return app.extensions["database"]
+
+
+@pytest.fixture
+def folders(app):
+    return Folders(app.extensions["settings"].data)
+
+
+def row(database, analysis_id: str) -> AnalysisRow | None:
+    with database.begin() as session:
+        return session.get(AnalysisRow, analysis_id)
+
+
+def count(database, table) -> int:
+    with database.begin() as session:
+        return session.scalar(select(func.count()).select_from(table))
+
+
+def exhibits(folders: Folders) -> list[Path]:
+    return [path for path in folders.exhibits.rglob("*") if path.is_file()]
+
+
+def say(database, analysis_id: str, **changes: str) -> None:
+    annotation = {"kind": "exhibit", "author": "Ada", "verdict": "agree", "note": ""} | changes
+    annotation |= {"id": f"{count(database, AnnotationRow):032x}", "made": "2026-11-20T10:00:00Z"}
+    with database.begin() as session:
+        session.add(
+            AnnotationRow(
+                analysis_id=analysis_id,
+                id=annotation["id"],
+                kind=annotation["kind"],
+                author=annotation["author"],
+                verdict=annotation["verdict"],
+                made=now(),
+                body=json.dumps(annotation),
+            )
+        )
+
+
+class TestCancel:
+    def test_a_waiting_one_is_never_started(self, app, client, database):
+        queued = hand_in(app)
+        answer = client.post(f"/analyses/{queued.id}/cancel")
+        assert answer.status_code == 303 and answer.location == f"/analyses/{queued.id}"
+        assert row(database, queued.id).state == "cancelled"
+        assert jobs.claim(database, queued.id) is None
+        text = client.get(f"/analyses/{queued.id}").text
+        assert "The analysis was cancelled" in text and "Retry" in text
+
+    def test_a_running_one_is_taken_away_and_never_done(self, app, client, database):
+        held = jobs.claim(database, hand_in(app).id)
+        jobs.beat(database, held, "scoring", 0.4)
+        state = client.post(
+            f"/analyses/{held.analysis_id}/cancel", headers={"Accept": "application/json"}
+        ).json
+        assert (state["state"], state["progress"]) == ("cancelled", 0.4)
+        assert not jobs.holds(database, held)
+        for act in (
+            lambda: jobs.beat(database, held, "scoring", 0.5),
+            lambda: jobs.finish(database, held, "manipulated", 0.9, 60.0),
+        ):
+            with pytest.raises(jobs.LostClaim):
+                act()
+        jobs.fail(database, held, failures.UNEXPECTED)
+        stopped = row(database, held.analysis_id)
+        assert (stopped.state, stopped.verdict, stopped.error) == ("cancelled", None, None)
+
+    def test_what_has_ended_cannot_be(self, app, client, database):
+        done, failed = finished(app), hand_in(app)
+        jobs.fail(database, jobs.claim(database, failed.id), failures.CRASHED)
+        for ended in (done, failed):
+            before = row(database, ended.id).state
+            answer = client.post(f"/analyses/{ended.id}/cancel")
+            assert answer.status_code == 409 and "ended already" in answer.text
+            assert row(database, ended.id).state == before
+
+    def test_twice_is_once(self, app, client, database):
+        queued = hand_in(app)
+        assert [client.post(f"/analyses/{queued.id}/cancel").status_code for _ in range(2)] == [303, 303]
+
+    def test_the_engine_hears_of_it_within_a_second(self, app, database, folders, monkeypatch):
+        """Though progress is only written now and then, and the heartbeat comes every five seconds."""
+        started, ended = threading.Event(), []
+
+        def engine(_path, _file, _model, _parameters, folder, progress):
+            (folder / "half").write_text("half")
+            started.set()
+            for _ in range(1000):
+                progress("scoring", 0.5)
+                time.sleep(0.01)
+            pytest.fail("nobody stopped it")
+
+        monkeypatch.setattr(work, "analyse_and_report", engine)
+        monkeypatch.setattr(work, "_WRITE_EVERY", 60.0)
+        analysis_id = hand_in(app).id
+        canceller = threading.Thread(target=lambda: (started.wait(10), jobs.cancel(database, analysis_id)))
+        canceller.start()
+        work.work(app.extensions["settings"], analysis_id, end=lambda: ended.append("forced"))
+        canceller.join()
+        stopped = row(database, analysis_id)
+        assert stopped.state == "cancelled" and ended == []
+        assert (now() - stopped.finished).total_seconds() < 1.0
+        assert list(folders.analyses.iterdir()) == []
+
+    def test_an_engine_that_is_silent_is_ended(self, app, database, folders, monkeypatch):
+        cancelled: list[float] = []
+        ended: list[float] = []
+
+        def silent(_path, _file, _model, _parameters, folder, _progress):
+            (folder / "half").write_text("half")
+            jobs.cancel(database, analysis_id)
+            cancelled.append(time.monotonic())
+            while not ended:
+                time.sleep(0.01)
+            raise MemoryError  # in a worker the process is gone by now
+
+        monkeypatch.setattr(work, "analyse_and_report", silent)
+        analysis_id = hand_in(app).id
+        end = lambda: ended.append(time.monotonic())  # noqa: E731
+        work.work(app.extensions["settings"], analysis_id, end=end)
+        assert len(ended) == 1 and ended[0] - cancelled[0] < 2.0
+        assert row(database, analysis_id).state == "cancelled"
+        assert list(folders.analyses.iterdir()) == []
+
+    def test_no_report_of_a_cancelled_one(self, app, client, database):
+        queued = hand_in(app)
+        jobs.cancel(database, queued.id)
+        answer = client.get(f"/analyses/{queued.id}/report.pdf")
+        assert answer.status_code == 404 and "was cancelled" in answer.text
+        assert "Cancelled" in client.get("/analyses").text
+
+
+class TestRetry:
+    def test_failed_and_cancelled_ones_are_queued_afresh(self, app, client, database, sent):
+        failed, cancelled = hand_in(app, b"1"), hand_in(app, b"2")
+        jobs.fail(database, jobs.claim(database, failed.id), failures.CRASHED)
+        jobs.claim(database, cancelled.id)
+        jobs.cancel(database, cancelled.id)
+        for stopped in (failed, cancelled):
+            assert client.post(f"/analyses/{stopped.id}/retry").location == f"/analyses/{stopped.id}"
+            again = row(database, stopped.id)
+            assert (again.state, again.attempt, again.progress) == ("queued", 0, 0.0)
+            assert (again.error, again.remedy, again.finished, again.started) == (None,) * 4
+            assert jobs.claim(database, stopped.id).attempt == 1
+        assert sent == [failed.id, cancelled.id]
+
+    def test_done_ones_are_not_and_waiting_ones_need_not(self, app, client, database, sent):
+        done, queued = finished(app), hand_in(app, b"q")
+        answer = client.post(f"/analyses/{done.id}/retry")
+        assert answer.status_code == 409 and "analyse the exhibit again" in answer.text
+        assert row(database, done.id).state == "done"
+        assert client.post(f"/analyses/{queued.id}/retry").status_code == 303
+        assert sent == []
+
+    def test_the_cancelled_attempt_cannot_touch_the_one_after_the_retry(self, app, database):
+        """Both are number one; the cancelled one may take two seconds to notice."""
+        queued = hand_in(app)
+        first = jobs.claim(database, queued.id)
+        jobs.cancel(database, queued.id)
+        jobs.retry(database, queued.id)
+        second = jobs.claim(database, queued.id)
+        assert first.attempt == second.attempt == 1 and first.name != second.name
+        with pytest.raises(jobs.LostClaim):
+            jobs.beat(database, first, "scoring", 0.9)
+        with pytest.raises(jobs.LostClaim):
+            jobs.finish(database, first, "manipulated", 0.9)
+        jobs.fail(database, first, failures.UNEXPECTED)
+        assert row(database, queued.id).state == "running"
+        jobs.beat(database, second, "scoring", 0.1)
+
+
+class TestSettings:
+    def test_only_what_differs_is_kept(self, app, database):
+        changed = {"sample_rate": 4, "enter_threshold": Parameters().enter_threshold}
+        queued = hand_in(app, settings_changed=changed)
+        assert json.loads(queued.settings) == {"sample_rate": 4.0}
+        assert jobs.claim(database, queued.id).parameters == Parameters(sample_rate=4.0)
+        assert hand_in(app, b"other").settings is None
+
+    @pytest.mark.parametrize("changes", [{"sample_rate": 0}, {"sample_rate": "x"}, {"nonsense": 1}])
+    def test_what_the_engine_cannot_use_is_refused(self, app, changes):
+        with pytest.raises(ValueError):
+            hand_in(app, settings_changed=changes)
+
+    def test_the_engine_gets_them_and_the_length_is_kept(self, app, database, monkeypatch):
+        got = []
+
+        def engine(_path, file, _model, parameters, folder, _progress):
+            got.append(parameters)
+            analysis = build(folder, segments=1, file=file, duration=12.5)
+            write_result(analysis, folder)
+            return analysis
+
+        monkeypatch.setattr(work, "analyse_and_report", engine)
+        queued = hand_in(app, settings_changed={"minimum_face": 32})
+        work.work(app.extensions["settings"], queued.id)
+        assert got == [Parameters(minimum_face=32.0)]
+        assert row(database, queued.id).duration == 12.5
+
+
+class TestAgain:
+    def test_the_form_shows_what_is_and_what_is_the_default(self, app, client):
+        earlier = hand_in(app, settings_changed={"sample_rate": 12.5})
+        text = client.get(f"/analyses/{earlier.id}/again").text
+        assert 'name="sample_rate" value="12.5"' in text and "Default 8." in text
+        assert 'name="minimum_face" value="48"' in text
+        assert f'<option value="{DEFAULT}" selected>' in text
+
+    def test_another_model_and_other_settings(self, app, client, database, sent):
+        put_model(app, "other")
+        earlier = finished(app)
+        form = {"model": "other", "sample_rate": "4", "enter_threshold": "0,7", "minimum_face": "48"}
+        answer = client.post(f"/analyses/{earlier.id}/again", data=form)
+        assert answer.status_code == 303 and answer.location == f"/analyses/{sent[0]}"
+        new = row(database, sent[0])
+        assert (new.file, new.exhibit_id, new.model) == (earlier.file, earlier.exhibit_id, "other")
+        assert json.loads(new.settings) == {"sample_rate": 4.0, "enter_threshold": 0.7}
+        assert row(database, earlier.id).state == "done"
+        assert count(database, Exhibit) == 1
+
+    @pytest.mark.parametrize(
+        ("field", "text", "words"),
+        [
+            ("sample_rate", "0", "above 0"),
+            ("sample_rate", "121", "120 or less"),
+            ("sample_rate", "many", "must be a number"),
+            ("sample_rate", "nan", "must be a number"),
+            ("enter_threshold", "1", "below 1"),
+            ("exit_threshold", "0.9", "not be above the score that opens a segment, 0.65"),
+            ("minimum_duration", "-1", "0 or more"),
+        ],
+    )
+    def test_what_cannot_be_used_is_said_beside_it(self, app, client, database, field, text, words):
+        earlier = hand_in(app)
+        address, form = f"/analyses/{earlier.id}/again", {"model": DEFAULT, field: text}
+        answer = client.post(address, data=form)
+        assert answer.status_code == 400 and words in answer.text
+        assert f'name="{field}" value="{text}"' in answer.text and 'aria-invalid="true"' in answer.text
+        said = client.post(address, data=form, headers={"Accept": "application/json"})
+        assert said.status_code == 400 and words in said.json["error"]
+        assert count(database, AnalysisRow) == 1
+
+    def test_an_unknown_model_is_refused(self, app, client, database):
+        earlier = hand_in(app)
+        assert client.post(f"/analyses/{earlier.id}/again", data={"model": "nope"}).status_code == 400
+        assert count(database, AnalysisRow) == 1
+
+
+class TestDelete:
+    def test_everything_of_it_goes(self, app, client, database, folders):
+        done = finished(app)
+        say(database, done.id)
+        for derived in (folders.preview(done.exhibit.sha256), folders.playback(done.exhibit.sha256)):
+            derived.write_bytes(b"made of it")
+        (folders.reviewed(done.id) / "state").mkdir(parents=True)
+        asked = client.get(f"/analyses/{done.id}/delete").text
+        for words in ("cannot be undone", "The exhibit,", "1 entry", "Delete the analysis and the exhibit"):
+            assert words in asked, words
+        assert row(database, done.id) is not None
+        answer = client.post(f"/analyses/{done.id}/delete", data={"back": "sort=name&page=2"})
+        assert answer.location == "/analyses?sort=name&page=2&deleted=1"
+        assert "The analysis was deleted." in client.get(answer.location).text
+        assert [count(database, table) for table in (AnalysisRow, AnnotationRow, Exhibit)] == [0, 0, 0]
+        assert exhibits(folders) == [] and not folders.thumbnail(done.id).exists()
+        assert list(folders.previews.iterdir()) == list(folders.reviews.iterdir()) == []
+        assert list(folders.analyses.iterdir()) == [] and list(folders.deletions.iterdir()) == []
+        assert client.get(f"/analyses/{done.id}").status_code == 404
+
+    def test_an_exhibit_others_use_stays(self, app, client, database, folders):
+        done = finished(app)
+        again = client.post(f"/analyses/{done.id}/again", data={"model": DEFAULT}).location.rpartition("/")[2]
+        asked = client.get(f"/analyses/{done.id}/delete").text
+        assert "1 other analysis uses it" in asked and "and the exhibit" not in asked
+        said = client.post(f"/analyses/{done.id}/delete", headers={"Accept": "application/json"})
+        assert said.json == {"deleted": done.id}
+        assert len(exhibits(folders)) == 1 and row(database, again).exhibit.sha256 == done.exhibit.sha256
+
+    def test_what_waits_or_runs_stays(self, app, client, database, folders):
+        queued = hand_in(app)
+        for words in ("in the queue", "running"):
+            for ask in (client.get, client.post):
+                answer = ask(f"/analyses/{queued.id}/delete")
+                assert answer.status_code == 409 and words in answer.text and "Cancel it first" in answer.text
+            jobs.claim(database, queued.id)
+        assert row(database, queued.id).state == "running" and len(exhibits(folders)) == 1
+
+    @pytest.mark.parametrize("lost", ["_remove_result", "_remove_exhibit"])
+    def test_a_crash_midway_leaves_nothing_that_looks_whole(
+        self, app, client, database, folders, monkeypatch, lost
+    ):
+        done, other = finished(app), finished(app, segments=2)
+        with monkeypatch.context() as patched:
+            patched.setattr(deletion, lost, lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                deletion.delete(database, folders, done.id)
+        assert client.get(f"/analyses/{done.id}").status_code == 404
+        assert client.get(f"/analyses/{done.id}/report.pdf").status_code == 404
+        folders.remove_leftovers()
+        deletion.finish_deletions(database, folders)
+        assert [path.name for path in folders.analyses.iterdir()] == [other.id]
+        assert [path.name for path in exhibits(folders)] == [other.exhibit.sha256]
+        assert [path.stem for path in folders.thumbnails.iterdir()] == [other.id]
+        assert list(folders.deletions.iterdir()) == []
+
+    def test_a_crash_before_the_rows_went_deletes_nothing(self, app, database, folders):
+        done = finished(app)
+        for text in (done.exhibit.sha256, ""):
+            (folders.deletions / done.id).write_text(text)
+            deletion.finish_deletions(database, folders)
+            assert list(folders.deletions.iterdir()) == []
+            assert folders.result(done.id).is_dir() and len(exhibits(folders)) == 1
+
+    def test_files_that_no_note_names_are_left_alone(self, app, database, folders):
+        """As after somebody put back an older copy of the database."""
+        done = finished(app)
+        with database.begin() as session:
+            session.delete(session.get_one(AnalysisRow, done.id))
+        deletion.finish_deletions(database, folders)
+        assert folders.result(done.id).is_dir() and len(exhibits(folders)) == 1
+
+    def test_the_same_bytes_handed_in_meanwhile_keep_theirs(self, app, database, folders, monkeypatch):
+        done = hand_in(app, b"same")
+        jobs.cancel(database, done.id)
+        really = deletion._remove_result
+
+        def handed_in_between(place, analysis_id):
+            hand_in(app, b"same")
+            really(place, analysis_id)
+
+        monkeypatch.setattr(deletion, "_remove_result", handed_in_between)
+        deletion.delete(database, folders, done.id)
+        assert len(exhibits(folders)) == count(database, Exhibit) == count(database, AnalysisRow) == 1
+
+    def test_what_an_attempt_finished_too_late_goes_too(self, app, database, folders, monkeypatch):
+        def engine(_path, file, _model, _parameters, folder, _progress):
+            analysis = build(folder, segments=1, file=file)
+            write_result(analysis, folder)
+            return analysis
+
+        def late(unfinished, place):
+            jobs.cancel(database, analysis_id)
+            deletion.delete(database, folders, analysis_id)
+            unfinished.rename(place)
+
+        monkeypatch.setattr(work, "analyse_and_report", engine)
+        monkeypatch.setattr(work, "publish", late)
+        analysis_id = hand_in(app).id
+        work.work(app.extensions["settings"], analysis_id)
+        assert list(folders.analyses.iterdir()) == [] and list(folders.thumbnails.iterdir()) == []
+
+    def test_deleting_all_at_once(self, app, database, folders):
+        """Two analyses of one exhibit deleted in the same moment take the exhibit along, once."""
+        first = hand_in(app, b"same")
+        second = hand_in(app, b"same")
+        for each in (first, second):
+            jobs.cancel(database, each.id)
+        threads = [
+            threading.Thread(target=deletion.delete, args=(database, folders, each.id))
+            for each in (first, second)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert exhibits(folders) == [] and count(database, Exhibit) == 0
+
+
+@pytest.mark.parametrize("act", ["cancel", "retry", "delete", "again"])
+def test_unknown_ids_and_other_sites(app, client, act):
+    assert client.post(f"/analyses/{'0' * 32}/{act}").status_code == 404
+    queued = hand_in(app)
+    refused = client.post(f"/analyses/{queued.id}/{act}", headers={"Origin": "http://elsewhere.example"})
+    assert refused.status_code == 403
+
+
+def test_forms_in_the_library_lead_back_to_it_and_nowhere_else(app, client):
+    queued = hand_in(app)
+    answer = client.post(
+        f"/analyses/{queued.id}/cancel", data={"back": "//elsewhere.example/?q=a%20b\r\nX: y"}
+    )
+    assert answer.location.startswith("/analyses") and "\r" not in answer.location
+    assert client.post(f"/analyses/{queued.id}/retry", data={"back": ""}).location == "/analyses"
+
+
+def test_states_that_are_listed_know_cancelled(app, client, database):
+    queued = hand_in(app)
+    jobs.cancel(database, queued.id)
+    assert client.get(f"/analyses/{queued.id}/state.json").json["state"] == State.CANCELLED
+    jobs.recover(database, count_attempt=True)
+    assert jobs.unheard(database, 1, at_start=True) == []
+    assert row(database, queued.id).state == "cancelled"

@@ -1,0 +1,128 @@
+"""Deleting an analysis: its rows, its result and, if nothing else needs it, the exhibit.
+
+Before any row goes, a note of what is to go is put on the disk; rows go first, then files,
+then the note. Whatever moment a crash comes at, the next start finds the note: where the
+row is still there nothing was deleted, and where it is not the files go too. Files that no
+note names are never touched, so putting back an older copy of the database loses nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import delete as delete_from
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from webapp.database import Database
+from webapp.durable import flush_file, flush_folder
+from webapp.errors import PageError
+from webapp.folders import Folders
+from webapp.tables import AnalysisRow, AnnotationRow, Exhibit, State
+
+
+@dataclass(frozen=True)
+class Consequences:
+    """What deleting an analysis takes along: for the page that asks."""
+
+    judgements: int
+    others: int  # analyses of the same exhibit, which stay and keep it
+
+
+def consequences(session: Session, row: AnalysisRow) -> Consequences:
+    """What would go, and what would stay."""
+    judgements = select(func.count()).where(AnnotationRow.analysis_id == row.id)
+    return Consequences(session.scalar(judgements) or 0, _others(session, row))
+
+
+def refuse_unfinished(row: AnalysisRow) -> None:
+    """Raise :class:`PageError` for an analysis that waits or runs."""
+    if row.state in (State.QUEUED, State.RUNNING):
+        raise PageError(
+            409,
+            f"This analysis is {'running' if row.state == State.RUNNING else 'in the queue'}, "
+            "so it cannot be deleted.",
+            "Cancel it first.",
+        )
+
+
+def delete(database: Database, folders: Folders, analysis_id: str) -> None:
+    """Delete an analysis that has ended, for good. Raises :class:`PageError` if there is none such."""
+    note = folders.deletions / analysis_id
+    with database.alone() as session:
+        row = session.get(AnalysisRow, analysis_id)
+        if row is None:
+            raise PageError(404, "There is no analysis at this address.", "It may have been deleted already.")
+        refuse_unfinished(row)
+        exhibit = row.exhibit
+        _write(note, exhibit.sha256)
+        alone = not _others(session, row)
+        session.execute(delete_from(AnnotationRow).where(AnnotationRow.analysis_id == analysis_id))
+        session.delete(row)
+        session.flush()
+        if alone:
+            session.delete(exhibit)
+    _finish(database, folders, note)
+
+
+def finish_deletions(database: Database, folders: Folders) -> None:
+    """Finish what a crash interrupted. Only while no other app uses the folder."""
+    for note in sorted(folders.deletions.iterdir()):
+        with database.begin() as session:
+            begun = session.get(AnalysisRow, note.name) is None
+        if begun:
+            _finish(database, folders, note)
+        else:
+            note.unlink()
+
+
+def remove_if_deleted(database: Database, folders: Folders, analysis_id: str) -> None:
+    """Remove what an attempt put in place after its analysis had been cancelled and deleted."""
+    with database.begin() as session:
+        if session.get(AnalysisRow, analysis_id) is not None:
+            return
+    _remove_result(folders, analysis_id)
+
+
+def _others(session: Session, row: AnalysisRow) -> int:
+    same = (AnalysisRow.exhibit_id == row.exhibit_id) & (AnalysisRow.id != row.id)
+    return session.scalar(select(func.count()).where(same)) or 0
+
+
+def _write(note: Path, sha256: str) -> None:
+    note.write_text(sha256)
+    flush_file(note)
+    flush_folder(note.parent)
+
+
+def _finish(database: Database, folders: Folders, note: Path) -> None:
+    """Remove the files a note speaks of, then the note."""
+    sha256 = note.read_text()
+    _remove_result(folders, note.name)
+    # Under the lock that taking in a file holds too: the same bytes may just be coming in again.
+    with database.alone() as session:
+        if session.scalar(select(Exhibit.id).where(Exhibit.sha256 == sha256)) is None:
+            _remove_exhibit(folders, sha256)
+    note.unlink(missing_ok=True)
+
+
+def _remove_result(folders: Folders, analysis_id: str) -> None:
+    place, out = folders.result(analysis_id), folders.unfinished(analysis_id, "deleted")
+    if place.exists():
+        place.rename(out)  # out of sight in one step
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.rmtree(folders.reviewed(analysis_id), ignore_errors=True)
+    folders.thumbnail(analysis_id).unlink(missing_ok=True)
+
+
+def _remove_exhibit(folders: Folders, sha256: str) -> None:
+    if len(sha256) != 64:  # the power went before the note was whole, and so before any row did
+        return
+    for file in (
+        folders.exhibits / sha256[:2] / sha256,
+        folders.preview(sha256),
+        folders.playback(sha256),
+    ):
+        file.unlink(missing_ok=True)

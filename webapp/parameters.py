@@ -1,0 +1,158 @@
+"""Settings of an analysis that differ from the shipped ones: how they are kept, and the form for them.
+
+A row keeps only what differs, as JSON, so that a later default does not look like a choice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import ValidationError
+
+from detector.analysis import Parameters
+from reports import words
+from webapp.errors import PageError
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting the form offers: a parameter's name, what it is called, its unit, what changing it does."""
+
+    name: str
+    label: str
+    unit: str
+    effect: str
+    step: str
+
+    @property
+    def default(self) -> float:
+        """The shipped value."""
+        return float(Parameters.model_fields[self.name].default)
+
+    @property
+    def limits(self) -> tuple[float, float | None]:
+        """Least and greatest value that make sense; the engine's own, which may leave out the ends."""
+        least, most = 0.0, None
+        for limit in Parameters.model_fields[self.name].metadata:
+            if isinstance(limit, Gt | Ge):
+                least = float(limit.gt if isinstance(limit, Gt) else limit.ge)  # type: ignore[arg-type]
+            elif isinstance(limit, Lt | Le):
+                most = float(limit.lt if isinstance(limit, Lt) else limit.le)  # type: ignore[arg-type]
+        return least, most
+
+
+# Those a person can say something sensible about; the others were measured and belong together.
+FIELDS = (
+    Field(
+        "sample_rate",
+        "Frames looked at",
+        "a second",
+        "More finds shorter manipulations and takes longer, in proportion.",
+        "any",
+    ),
+    Field(
+        "enter_threshold",
+        "A segment opens at a score of",
+        "of 1",
+        "Lower flags more, and more of it wrongly.",
+        "0.01",
+    ),
+    Field(
+        "exit_threshold",
+        "A segment closes below a score of",
+        "of 1",
+        "Lower makes segments longer. Not above the score that opens one.",
+        "0.01",
+    ),
+    Field(
+        "minimum_duration",
+        "Shortest segment",
+        "seconds",
+        "Shorter ones are dropped. Longer keeps brief false alarms out, and brief manipulations too.",
+        "any",
+    ),
+    Field(
+        "minimum_face",
+        "Smallest face judged",
+        "pixels wide",
+        "Smaller takes in more faces, of which the model was not measured to judge well.",
+        "any",
+    ),
+)
+
+
+def keep(changes: Mapping[str, Any]) -> str | None:
+    """``changes`` as a row keeps them: what differs from the default, checked; none if nothing does.
+
+    Raises ``pydantic.ValidationError`` for a setting that does not exist or cannot have that value.
+    """
+    differing = Parameters.model_validate(dict(changes)).model_dump(exclude_defaults=True)
+    return json.dumps(differing, sort_keys=True) if differing else None
+
+
+def read(text: str | None) -> Parameters:
+    """The settings of a row."""
+    return Parameters.model_validate_json(text or "{}")
+
+
+def from_form(form: Mapping[str, str]) -> tuple[dict[str, float], dict[str, str]]:
+    """What a form changed, and by field what is wrong with it. An empty field means the default."""
+    changes: dict[str, float] = {}
+    problems: dict[str, str] = {}
+    for field in FIELDS:
+        text = form.get(field.name, "").strip().replace(",", ".")
+        if not text:
+            continue
+        try:
+            changes[field.name] = float(text)
+            Parameters.model_validate({field.name: changes[field.name]})
+        except ValidationError as problem:
+            problems[field.name] = _in_words(problem)
+        except ValueError:
+            problems[field.name] = "This must be a number."
+    if not problems:
+        chosen = Parameters.model_validate(changes)
+        if chosen.exit_threshold > chosen.enter_threshold:
+            problems["exit_threshold"] = (
+                "This must not be above the score that opens a segment, "
+                f"{words.number(chosen.enter_threshold)}."
+            )
+    return changes, problems
+
+
+def in_words(text: str | None) -> list[tuple[str, str]]:
+    """The changed settings of a row, as names and values to show."""
+    changed = read(text).model_dump(exclude_defaults=True)
+    known = {field.name: field for field in FIELDS}
+    return [
+        (known[name].label, f"{words.number(value)} {known[name].unit}")
+        if name in known
+        else (name.replace("_", " ").capitalize(), words.number(value))
+        for name, value in changed.items()
+    ]
+
+
+def refuse(problems: Mapping[str, str]) -> PageError:
+    """The answer to a program that sent settings which cannot be used."""
+    labels = {field.name: field.label for field in FIELDS}
+    lines = (f"{labels[name]}: {problem}" for name, problem in problems.items())
+    return PageError(400, " ".join(lines), "Put that right, then start the analysis again.")
+
+
+def _in_words(problem: ValidationError) -> str:
+    kind = problem.errors()[0]
+    limits = kind.get("ctx", {})
+    match kind["type"]:
+        case "greater_than":
+            return f"This must be above {words.number(limits['gt'])}."
+        case "greater_than_equal":
+            return f"This must be {words.number(limits['ge'])} or more."
+        case "less_than":
+            return f"This must be below {words.number(limits['lt'])}."
+        case "less_than_equal":
+            return f"This must be {words.number(limits['le'])} or less."
+    return "This must be a number."

@@ -1,0 +1,19 @@
+"""The sample, one click away."""
+
+from __future__ import annotations
+
+from flask import Blueprint, current_app, redirect, url_for
+from werkzeug.wrappers import Response
+
+from webapp.first_start import sample
+from webapp.rows import database
+from webapp.sending import tell_workers
+
+blueprint = Blueprint("sample", __name__)
+
+
+@blueprint.post("/sample")
+def show() -> Response:
+    """Go to an analysis of the sample, which is made and queued if there is none."""
+    analysis_id = sample(current_app.extensions["settings"], database(), tell_workers)
+    return redirect(url_for("result.show", analysis_id=analysis_id), 303)

@@ -1,0 +1,165 @@
+"""Searching the library: what is asked for, in an address; what fits, a page at a time."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.orm import Session
+
+from detector.analysis import Verdict
+from webapp.tables import AnalysisRow, AnnotationRow, Exhibit, State
+
+PAGE_SIZE = 25
+
+SORTS: dict[str, tuple[str, tuple[ColumnElement[Any], ...]]] = {
+    "newest": ("Newest first", ()),
+    "oldest": ("Oldest first", (AnalysisRow.created.asc(), AnalysisRow.id.asc())),
+    "name": ("File name", (func.lower(AnalysisRow.file),)),
+    "probability": ("Probability, highest first", (AnalysisRow.probability.desc().nulls_last(),)),
+    "length": ("Length, longest first", (AnalysisRow.duration.desc().nulls_last(),)),
+}
+_NEWEST = (AnalysisRow.created.desc(), AnalysisRow.id.desc())
+_ADDRESS = re.compile(r"\S*/analyses/([0-9a-f]{32})\S*")
+_HEX = re.compile(r"[0-9a-fA-F]{6,64}")
+
+
+@dataclass(frozen=True)
+class Search:
+    """What the library is asked for; empty fields ask for nothing. Days are whole ones, in UTC."""
+
+    text: str = ""
+    verdict: str = ""
+    state: str = ""
+    model: str = ""
+    reviewer: str = ""
+    since: date | None = None
+    until: date | None = None
+    sort: str = "newest"
+
+    @property
+    def filters(self) -> bool:
+        """Whether anything is left out."""
+        return any(getattr(self, field.name) for field in fields(self) if field.name != "sort")
+
+    def query(self, **changes: object) -> dict[str, str]:
+        """The parameters of an address that asks for the same, but for ``changes``; none that say nothing."""
+        asked: dict[str, object] = {
+            "q": self.text,
+            "verdict": self.verdict,
+            "state": self.state,
+            "model": self.model,
+            "reviewer": self.reviewer,
+            "from": self.since,
+            "to": self.until,
+            "sort": "" if self.sort == "newest" else self.sort,
+        }
+        return {name: str(value) for name, value in (asked | changes).items() if value}
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of what fits; ``total`` is how many fit, ``everything`` how many there are."""
+
+    rows: tuple[AnalysisRow, ...]
+    number: int
+    pages: int
+    total: int
+    everything: int
+
+    @property
+    def first(self) -> int:
+        """Place of the page's first row among those that fit, from 1."""
+        return (self.number - 1) * PAGE_SIZE + 1
+
+
+def read(args: Mapping[str, str]) -> Search:
+    """The search an address asks for. What cannot be is taken for not asked."""
+    sort = args.get("sort", "")
+    return Search(
+        text=unicodedata.normalize("NFC", args.get("q", "")).strip()[:200],
+        verdict=_one_of(args.get("verdict", ""), Verdict),
+        state=_one_of(args.get("state", ""), State),
+        model=args.get("model", "")[:60],
+        reviewer=args.get("reviewer", "")[:80],
+        since=_day(args.get("from", "")),
+        until=_day(args.get("to", "")),
+        sort=sort if sort in SORTS else "newest",
+    )
+
+
+def find(session: Session, search: Search, number: int) -> Page:
+    """Page ``number`` of what fits; numbers past the end give the last page."""
+    everything = session.scalar(select(func.count()).select_from(AnalysisRow)) or 0
+    total = everything
+    if search.filters:
+        total = session.scalar(_fitting(select(func.count()).select_from(AnalysisRow), search)) or 0
+    pages = max(1, math.ceil(total / PAGE_SIZE))
+    number = min(max(number, 1), pages)
+    # Ids alone are sorted; a row with its exhibit is only read for those shown.
+    ids = _fitting(select(AnalysisRow.id), search).order_by(*SORTS[search.sort][1], *_NEWEST)
+    shown = session.scalars(ids.limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)).all()
+    found = {row.id: row for row in session.scalars(select(AnalysisRow).where(AnalysisRow.id.in_(shown)))}
+    return Page(tuple(found[each] for each in shown), number, pages, total, everything)
+
+
+def models_used(session: Session) -> list[str]:
+    """Names of the models that analyses were made with."""
+    names = session.scalars(select(AnalysisRow.model).distinct().where(AnalysisRow.model.is_not(None)))
+    return sorted(name for name in names if name)
+
+
+def reviewers(session: Session) -> list[str]:
+    """Names of those who said anything of an analysis."""
+    return sorted(session.scalars(select(AnnotationRow.author).distinct()), key=str.casefold)
+
+
+def _fitting(query: Select[Any], search: Search) -> Select[Any]:
+    conditions = [_word(word) for word in _ADDRESS.sub(r"\1", search.text).split()]
+    if search.verdict:
+        conditions.append(AnalysisRow.verdict == search.verdict)
+    if search.state:
+        conditions.append(AnalysisRow.state == search.state)
+    if search.model:
+        conditions.append(AnalysisRow.model == search.model)
+    if search.reviewer:
+        said = select(AnnotationRow.analysis_id).where(AnnotationRow.author == search.reviewer)
+        conditions.append(AnalysisRow.id.in_(said))
+    if search.since:
+        conditions.append(AnalysisRow.created >= _midnight(search.since))
+    if search.until:
+        conditions.append(AnalysisRow.created < _midnight(search.until) + timedelta(days=1))
+    return query.where(*conditions)
+
+
+def _word(word: str) -> ColumnElement[bool]:
+    """A word is part of the file's name, or how a SHA-256 or an analysis's id begins."""
+    of_name = AnalysisRow.file.icontains(word, autoescape=True)
+    if not _HEX.fullmatch(word):
+        return of_name
+    start, end = word.lower(), word.lower() + "g"  # just past every hexadecimal number that begins so
+    exhibits = select(Exhibit.id).where(Exhibit.sha256 >= start, Exhibit.sha256 < end)
+    of_id = (AnalysisRow.id >= start) & (AnalysisRow.id < end)
+    return or_(of_name, of_id, AnalysisRow.exhibit_id.in_(exhibits))
+
+
+def _one_of(text: str, kinds: type[Verdict] | type[State]) -> str:
+    return text if text in {str(kind) for kind in kinds} else ""
+
+
+def _day(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day.year < 9999 else None  # the day after must exist as well
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

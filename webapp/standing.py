@@ -1,0 +1,40 @@
+"""Where an analysis stands, as JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from webapp import rows
+from webapp.tables import AnalysisRow, State
+
+
+def standing(row: AnalysisRow) -> dict[str, Any]:
+    """The row of an analysis as programs and pages that wait for it are told of it."""
+    known: dict[str, Any] = {
+        "id": row.id,
+        "state": row.state,
+        "stage": row.stage,
+        "progress": row.progress,
+        "file": row.file,
+        "model": row.model,
+        "sha256": row.exhibit.sha256,
+        "created": _iso(row.created),
+        "started": _iso(row.started),
+        "finished": _iso(row.finished),
+        "attempt": row.attempt,
+        "settings": json.loads(row.settings or "{}"),
+        "duration": row.duration,
+        "verdict": row.verdict,
+        "probability": row.probability,
+    }
+    if row.state == State.QUEUED:
+        known["ahead"] = rows.ahead(row)
+    if row.state == State.FAILED:
+        known |= {"error": row.error, "remedy": row.remedy}
+    return known
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None
