@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from flask import current_app
 from sqlalchemy import func, select, tuple_
+from sqlalchemy.orm import Session
 
 from reports.annotations import ANNOTATION, Annotation, OfExhibit, OfSegment, OfSpan, standing
 from webapp.database import Database
@@ -64,33 +67,40 @@ def others(row: AnalysisRow) -> tuple[AnalysisRow, ...]:
         return tuple(session.scalars(query).all())
 
 
-def comparable(shown: Sequence[AnalysisRow]) -> dict[str, list[AnalysisRow]]:
+class Other(NamedTuple):
+    """Another finished analysis of the same exhibit, as far as a link to it says."""
+
+    id: str
+    model: str | None
+    created: datetime
+
+
+def comparable(session: Session, shown: Sequence[AnalysisRow]) -> dict[str, list[Other]]:
     """By id, the latest other finished analyses of the same exhibit."""
-    exhibits = {row.exhibit_id for row in shown if row.state == State.DONE}
-    query = (
-        select(AnalysisRow)
-        .where(AnalysisRow.exhibit_id.in_(exhibits), AnalysisRow.state == State.DONE)
-        .order_by(AnalysisRow.created.desc())
-    )
-    finished: dict[int, list[AnalysisRow]] = defaultdict(list)
-    with database().begin() as session:
-        for row in session.scalars(query) if exhibits else ():
-            finished[row.exhibit_id].append(row)
+    done = [row for row in shown if row.state == State.DONE]
+    # The state is looked at here: SQLite would go through all that are done instead of these few exhibits.
+    query = select(
+        AnalysisRow.exhibit_id, AnalysisRow.state, AnalysisRow.id, AnalysisRow.model, AnalysisRow.created
+    ).where(AnalysisRow.exhibit_id.in_({row.exhibit_id for row in done}))
+    finished: dict[int, list[Other]] = defaultdict(list)
+    for exhibit, state, analysis_id, model, created in session.execute(query):
+        if state == State.DONE:
+            finished[exhibit].append(Other(analysis_id, model, created))
+    for found in finished.values():
+        found.sort(key=lambda other: other.created, reverse=True)
     return {
         row.id: [other for other in finished[row.exhibit_id] if other.id != row.id][:MOST_COMPARABLE]
-        for row in shown
-        if row.state == State.DONE
+        for row in done
     }
 
 
-def judgements(shown: Sequence[AnalysisRow]) -> Counter[str]:
+def judgements(session: Session, shown: Sequence[AnalysisRow]) -> Counter[str]:
     """By id, how many judgements of reviewers stand."""
     ids = [row.id for row in shown]
     query = select(AnnotationRow.analysis_id, AnnotationRow.body).where(AnnotationRow.analysis_id.in_(ids))
     said: dict[str, list[Annotation]] = defaultdict(list)
-    with database().begin() as session:
-        for analysis_id, body in session.execute(query):
-            said[analysis_id].append(ANNOTATION.validate_json(body))
+    for analysis_id, body in session.execute(query):
+        said[analysis_id].append(ANNOTATION.validate_json(body))
     counts: Counter[str] = Counter()
     for analysis_id, all_said in said.items():
         counts[analysis_id] = sum(isinstance(a, JUDGEMENTS) for a in standing(all_said))

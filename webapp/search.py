@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeVarTuple
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from detector.analysis import Verdict
@@ -26,6 +26,7 @@ SORTS: dict[str, tuple[str, tuple[ColumnElement[Any], ...]]] = {
     "length": ("Length, longest first", (AnalysisRow.duration.desc().nulls_last(),)),
 }
 _NEWEST = (AnalysisRow.created.desc(), AnalysisRow.id.desc())
+_Columns = TypeVarTuple("_Columns")
 _ADDRESS = re.compile(r"\S*/analyses/([0-9a-f]{32})\S*")
 _HEX = re.compile(r"[0-9a-fA-F]{6,64}")
 
@@ -97,16 +98,26 @@ def read(args: Mapping[str, str]) -> Search:
 def find(session: Session, search: Search, number: int) -> Page:
     """Page ``number`` of what fits; numbers past the end give the last page."""
     everything = session.scalar(select(func.count()).select_from(AnalysisRow)) or 0
-    total = everything
-    if search.filters:
+    # Ids alone are sorted; a row with its exhibit is only read for those shown. What is left out has to be
+    # gone through anyway, and is counted on the way.
+    counted = func.count().over() if search.filters else literal(everything)
+    ids = _fitting(select(AnalysisRow.id, counted), search).order_by(*SORTS[search.sort][1], *_NEWEST)
+
+    def cut(number: int) -> Sequence[Row[str, int]]:
+        return session.execute(ids.limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)).all()
+
+    # Only somebody who wrote the address asks for a page far past the end, and only then there is no count.
+    number = min(max(number, 1), max(1, math.ceil(everything / PAGE_SIZE)))
+    shown = cut(number)
+    if not shown and number > 1:
         total = session.scalar(_fitting(select(func.count()).select_from(AnalysisRow), search)) or 0
+        number = max(1, math.ceil(total / PAGE_SIZE))
+        shown = cut(number)
+    total = shown[0][1] if shown else 0
+    wanted = [each.id for each in shown]
+    found = {row.id: row for row in session.scalars(select(AnalysisRow).where(AnalysisRow.id.in_(wanted)))}
     pages = max(1, math.ceil(total / PAGE_SIZE))
-    number = min(max(number, 1), pages)
-    # Ids alone are sorted; a row with its exhibit is only read for those shown.
-    ids = _fitting(select(AnalysisRow.id), search).order_by(*SORTS[search.sort][1], *_NEWEST)
-    shown = session.scalars(ids.limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)).all()
-    found = {row.id: row for row in session.scalars(select(AnalysisRow).where(AnalysisRow.id.in_(shown)))}
-    return Page(tuple(found[each] for each in shown), number, pages, total, everything)
+    return Page(tuple(found[each] for each in wanted), number, pages, total, everything)
 
 
 def models_used(session: Session) -> list[str]:
@@ -120,7 +131,7 @@ def reviewers(session: Session) -> list[str]:
     return sorted(session.scalars(select(AnnotationRow.author).distinct()), key=str.casefold)
 
 
-def _fitting(query: Select[Any], search: Search) -> Select[Any]:
+def _fitting(query: Select[*_Columns], search: Search) -> Select[*_Columns]:
     conditions = [_word(word) for word in _ADDRESS.sub(r"\1", search.text).split()]
     if search.verdict:
         conditions.append(AnalysisRow.verdict == search.verdict)

@@ -61,7 +61,11 @@ class AnalysisRow(Base):
     """One analysis and where it stands. This row, not the broker, is the truth."""
 
     __tablename__ = "analyses"
-    __table_args__ = (Index("analyses_newest", "created", "id"), Index("analyses_state", "state"))
+    __table_args__ = (
+        Index("analyses_newest", "created", "id"),
+        Index("analyses_state", "state"),
+        Index("analyses_model", "model"),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)  # unguessable
     exhibit_id: Mapped[int] = mapped_column(ForeignKey("exhibits.id"), index=True)
@@ -94,7 +98,7 @@ class AnnotationRow(Base):
     """
 
     __tablename__ = "annotations"
-    __table_args__ = (Index("annotations_author", "author"),)
+    __table_args__ = (Index("annotations_author", "author", "analysis_id"),)
 
     analysis_id: Mapped[str] = mapped_column(ForeignKey("analyses.id"), primary_key=True)
     id: Mapped[str] = mapped_column(String(32), primary_key=True)

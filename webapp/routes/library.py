@@ -28,6 +28,7 @@ def listing() -> str:
     with rows.database().begin() as session:
         page = search.find(session, asked, request.args.get("page", 1, type=int))
         known_models, reviewers = search.models_used(session), search.reviewers(session)
+        comparable, judgements = rows.comparable(session, page.rows), rows.judgements(session, page.rows)
     recent = now() - current_app.extensions["started"] < _SAMPLE_PROMISED
     folders = Folders(current_app.extensions["settings"].data)
     return render_template(
@@ -36,8 +37,8 @@ def listing() -> str:
         asked=asked,
         back=urlencode(asked.query(page=page.number if page.number > 1 else None)),
         pictured={row.id for row in page.rows if folders.thumbnail(row.id).is_file()},
-        comparable=rows.comparable(page.rows),
-        judgements=rows.judgements(page.rows),
+        comparable=comparable,
+        judgements=judgements,
         verdicts=[str(verdict) for verdict in Verdict],
         states=[str(state) for state in State],
         models=known_models,

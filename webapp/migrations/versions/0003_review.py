@@ -15,6 +15,7 @@ def upgrade() -> None:
     """Analyses made before keep no length here; their results hold it."""
     op.add_column("analyses", sa.Column("settings", sa.Text, nullable=True))
     op.add_column("analyses", sa.Column("duration", sa.Float, nullable=True))
+    op.create_index("analyses_model", "analyses", ["model"])
     op.create_table(
         "annotations",
         sa.Column("analysis_id", sa.String(32), sa.ForeignKey("analyses.id"), primary_key=True),
@@ -25,12 +26,13 @@ def upgrade() -> None:
         sa.Column("made", sa.DateTime(timezone=True), nullable=False),
         sa.Column("body", sa.Text, nullable=False),
     )
-    op.create_index("annotations_author", "annotations", ["author"])
+    op.create_index("annotations_author", "annotations", ["author", "analysis_id"])
 
 
 def downgrade() -> None:
     """Forget them."""
     op.drop_table("annotations")
+    op.drop_index("analyses_model")
     with op.batch_alter_table("analyses") as analyses:
         analyses.drop_column("duration")
         analyses.drop_column("settings")
