@@ -149,6 +149,14 @@ class MediaReader:
                 "Play it in a video player; if it plays, convert it to H.264 mp4 and try again."
             )
 
+    def every_frame(self) -> Iterator[tuple[av.VideoFrame, int]]:
+        """All frames as the decoder gives them, neither upright nor RGB, each with its PTS."""
+        return self._decoded()
+
+    def orientation(self, frame: av.VideoFrame) -> Orientation:
+        """How a frame is turned upright."""
+        return self._photo if self.kind is MediaKind.IMAGE else _display_orientation(frame)
+
     def at(self, wanted: set[int]) -> Iterator[Frame]:
         """The frames whose PTS are in ``wanted``, in order, by seeking to each."""
         for pts in sorted(wanted):
@@ -226,8 +234,7 @@ class MediaReader:
                 f"The picture is {frame.width}×{frame.height} pixels, more than can be "
                 "examined here. Scale it down and try again."
             )
-        photo = self.kind is MediaKind.IMAGE
-        quarter_turns, mirrored = self._photo if photo else _display_orientation(frame)
+        quarter_turns, mirrored = self.orientation(frame)
         image = frame.to_ndarray(format="rgb24")
         if mirrored:
             image = image[:, ::-1]
@@ -264,16 +271,23 @@ def open_media(path: Path) -> Iterator[MediaReader]:
         file.seek(0)
         photo = _photo_orientation(file)
         file.seek(0)
-        try:
-            # `enable_drefs` stays off (FFmpeg's default): a mov may not point at other files.
-            container = av.open(_Nameless(file), mode="r", options={"format_whitelist": ",".join(FORMATS)})
-        except (av.FFmpegError, ValueError):
-            raise MediaError(
-                "The file cannot be read: it is not a video or photo, or it is damaged or was copied "
-                f"only in part. {ACCEPTED}"
-            ) from None
-        with container:
+        with open_container(file) as container:
             yield MediaReader(container, photo)
+
+
+def open_container(file: BinaryIO) -> av.container.InputContainer:
+    """An open file as a container, which knows no name and only the demuxers on :data:`FORMATS`.
+
+    Raises :class:`MediaError` when none of them can read it.
+    """
+    try:
+        # `enable_drefs` stays off (FFmpeg's default): a mov may not point at other files.
+        return av.open(_Nameless(file), mode="r", options={"format_whitelist": ",".join(FORMATS)})
+    except (av.FFmpegError, ValueError):
+        raise MediaError(
+            "The file cannot be read: it is not a video or photo, or it is damaged or was copied "
+            f"only in part. {ACCEPTED}"
+        ) from None
 
 
 def _photo_orientation(file: BinaryIO) -> Orientation:

@@ -76,8 +76,8 @@ class Folders:
         return self.previews / f"{sha256}.json"
 
     def preview(self, sha256: str) -> Path:
-        """The preview of one exhibit: H.264 in mp4 or, of an animated picture, PNG."""
-        return self.previews / sha256
+        """The preview of one exhibit, H.264 in mp4."""
+        return self.previews / f"{sha256}.mp4"
 
     def reviewed(self, analysis_id: str) -> Path:
         """Reports of one analysis with judgements, a folder for each state of them."""

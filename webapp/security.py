@@ -19,6 +19,8 @@ REPORT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 )
+# An exhibit may be made to look like a page to a browser; as one it could do nothing.
+MEDIA_POLICY = "default-src 'none'; sandbox"
 # Not "no-referrer": with it browsers send the app's own form with the origin "null".
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",

@@ -18,7 +18,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import OperationalError
 
 from detector.analysis import Analysis, Parameters
-from webapp import deletion, jobs, models
+from webapp import deletion, jobs, models, previewing
 from webapp.database import Database, opened
 from webapp.durable import publish
 from webapp.failures import OUT_OF_TIME, explain
@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 Progress = Callable[[str, float], None]
 
 _WRITE_EVERY = 0.4  # seconds between two writes of progress to the row
-_ENGINE_SHARE = 0.95  # of the progress bar; the rest is the report
+# Where on the progress bar the engine ends and a preview, if one is needed, begins; between is the report.
+_ENGINE_SHARE, _PREVIEW_FROM = 0.85, 0.88
 # Seconds between two looks whether the attempt is still wanted, and how long one that is not may take to
 # notice. Together they stay below two seconds, in which a cancelled analysis is to stop.
 _LOOK_EVERY = 0.3
@@ -82,7 +83,7 @@ def work(settings: Settings, analysis_id: str, end: Callable[[], None] | None = 
 
         try:
             with alive(database, held, give_up) as lost:
-                analysis = _result(database, held, folders, reporter(database, held, lost))
+                analysis = _result(settings, database, held, reporter(database, held, lost))
             length = analysis.media.duration
             jobs.finish(database, held, analysis.verdict, analysis.probability, length)
         except jobs.LostClaim:
@@ -134,8 +135,9 @@ def alive(database: Database, held: jobs.Claim, give_up: Callable[[], None]) -> 
         thread.join()
 
 
-def _result(database: Database, held: jobs.Claim, folders: Folders, progress: Progress) -> Analysis:
+def _result(settings: Settings, database: Database, held: jobs.Claim, progress: Progress) -> Analysis:
     """The finished result in its place, made now or found whole from an attempt that was lost after it."""
+    folders = Folders(settings.data)
     place, exhibit = folders.result(held.analysis_id), folders.data / held.exhibit
     if not place.exists():
         unfinished = folders.unfinished(held.analysis_id, held.name)
@@ -147,6 +149,12 @@ def _result(database: Database, held: jobs.Claim, folders: Folders, progress: Pr
         publish(unfinished, place)
     analysis = Analysis.from_json((place / "analysis.json").read_bytes())
     make_thumbnail(analysis, place, exhibit, folders.thumbnail(held.analysis_id))
+
+    def encoding(share: float) -> None:
+        words = "making a preview the browser can play"
+        progress(words, _PREVIEW_FROM + share * (1 - _PREVIEW_FROM))
+
+    previewing.prepare(folders, exhibit, analysis.media, settings.spare, encoding)
     return analysis
 
 

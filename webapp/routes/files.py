@@ -8,11 +8,12 @@ from pathlib import Path
 from flask import Blueprint, current_app, send_file
 from werkzeug.wrappers import Response
 
-from webapp import rows
+from webapp import previews, rows
 from webapp.errors import PageError
 from webapp.folders import Folders
+from webapp.ranges import send_part
 from webapp.results import picture_names
-from webapp.security import REPORT_POLICY
+from webapp.security import MEDIA_POLICY, REPORT_POLICY
 from webapp.tables import AnalysisRow, State
 
 blueprint = Blueprint("files", __name__, url_prefix="/analyses/<analysis_id>")
@@ -27,7 +28,7 @@ def report_pdf(analysis_id: str) -> Response:
 @blueprint.get("/report.html")
 def report_html(analysis_id: str) -> Response:
     """The evidence report as one HTML page: its own style sheet works, and nothing in it can run."""
-    row, folder = _finished(analysis_id)
+    row, folder = finished(analysis_id)
     response = send_file(
         folder / "report.html", mimetype="text/html", download_name=_name(row, "report.html")
     )
@@ -50,18 +51,32 @@ def manifest_json(analysis_id: str) -> Response:
 @blueprint.get("/overlays/<name>")
 def overlay(analysis_id: str, name: str) -> Response:
     """A picture the analysis names, and no other file."""
-    _row, folder = _finished(analysis_id)
+    _row, folder = finished(analysis_id)
     if f"overlays/{name}" not in picture_names(folder):
         raise PageError(404, "This analysis has no such picture.", "Go back to the analysis.")
     return send_file(folder / "overlays" / name, mimetype="image/png")
 
 
+@blueprint.get("/media")
+def media(analysis_id: str) -> Response:
+    """What a browser plays of the exhibit: itself as it was handed in, or its preview."""
+    row, _folder = finished(analysis_id)
+    found = previews.media(Folders(current_app.extensions["settings"].data), row)
+    if found is None:
+        raise PageError(404, "There is nothing of this exhibit to play.", "Its kept frames are on its page.")
+    path, plays = found
+    response = send_part(path, plays.mimetype, f"{row.exhibit.sha256}-{plays.source}")
+    response.headers["Content-Security-Policy"] = MEDIA_POLICY
+    return response
+
+
 def _download(analysis_id: str, file: str, mimetype: str) -> Response:
-    row, folder = _finished(analysis_id)
+    row, folder = finished(analysis_id)
     return send_file(folder / file, mimetype=mimetype, as_attachment=True, download_name=_name(row, file))
 
 
-def _finished(analysis_id: str) -> tuple[AnalysisRow, Path]:
+def finished(analysis_id: str) -> tuple[AnalysisRow, Path]:
+    """The row of a finished analysis and the folder of its result, or an answer that says why not."""
     row = rows.find(analysis_id)
     if row.state in (State.FAILED, State.CANCELLED):
         ended = "failed" if row.state == State.FAILED else "was cancelled"

@@ -1,0 +1,202 @@
+"""What plays, in a real Chromium: each frame of the analysis is found at its own time.
+
+The clips' frames say their own number, which is read off the video element's picture.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from analyses import media as facts_of
+from clips import numbered, write_clip
+from flask import Flask
+from playwright.sync_api import Page
+
+from detector.analysis import Media, MediaKind
+from detector.media import open_media
+from webapp import create_app, intake, jobs, previewing
+from webapp.folders import Folders
+from webapp.previews import Playback
+from webapp.server import listen
+from webapp.tables import AnalysisRow, State
+
+pytestmark = pytest.mark.browser
+
+NTSC = Fraction(1001, 30000)
+UNEVEN = [int(t) for t in np.cumsum([0] + [40 + int(30 * np.sin(n)) for n in range(29)])]
+VP9 = {"deadline": "realtime", "cpu-used": "8"}
+LATE = range(13, 43)
+
+SEEK = """async ([address, times]) => {
+    const video = document.createElement("video");
+    video.muted = true;
+    video.src = address;
+    document.body.append(video);
+    await new Promise((done, fail) => {
+        video.onloadeddata = done;
+        video.onerror = () => fail(new Error(video.error.message));
+    });
+    const canvas = document.createElement("canvas");
+    const brush = canvas.getContext("2d", { willReadFrequently: true });
+    const number = () => {
+        [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
+        brush.drawImage(video, 0, 0);
+        let found = 0;
+        for (let bit = 0; bit < 10; bit++) {
+            const x = Math.round((bit + 0.5) * canvas.width / 10), y = Math.round(canvas.height / 4);
+            if (brush.getImageData(x, y, 1, 1).data[0] > 128) found += 1 << bit;
+        }
+        return found;
+    };
+    const seen = [];
+    let shown = null;
+    const watch = (_now, frame) => {
+        shown = [number(), frame.mediaTime];
+        video.requestVideoFrameCallback(watch);
+    };
+    video.requestVideoFrameCallback(watch);
+    for (const time of times) {
+        const there = new Promise((done) => { video.onseeked = done; });
+        shown = null;
+        video.currentTime = time;
+        await there;
+        while (!shown) await new Promise((done) => setTimeout(done, 5));
+        seen.push(shown);
+    }
+    const size = [video.videoWidth, video.videoHeight];
+    video.remove();
+    return { seen, size };
+}"""
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    data = tmp_path_factory.mktemp("media") / "data"
+    app = create_app({"TESTING": True, "REELPROOF_DATA": data, "PORT": 0, "SEND": lambda _id: None})
+    before = tempfile.tempdir
+    server = listen(app, app.extensions["settings"])
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    app.config["ADDRESS"] = f"http://127.0.0.1:{server.effective_port}"
+    yield app
+    server.close()
+    tempfile.tempdir = before
+    app.extensions["database"].close()
+
+
+def hand_in(app: Flask, clip: Path) -> AnalysisRow:
+    """A row that says its analysis is done; nothing here asks for the result."""
+    with app.extensions["database"].begin() as session:
+        folders = Folders(app.extensions["settings"].data)
+        exhibit = intake.take_in_file(session, folders, clip, clip.name, spare=0)
+        row = jobs.create(session, exhibit, clip.name)
+        row.state = State.DONE
+    return row
+
+
+def prepared(app: Flask, clip: Path) -> tuple[AnalysisRow, Playback, list[Fraction]]:
+    """The row of a clip, what plays of it, and the times of its frames as the engine counts them."""
+    row = hand_in(app, clip)
+    with open_media(clip) as reader:
+        found = [(pts, frame.width, frame.height) for frame, pts in reader.every_frame()]
+        media: Media = facts_of(
+            MediaKind.VIDEO,
+            float(reader.duration),
+            container=reader.container_format,
+            width=found[0][1],
+            height=found[0][2],
+            frames_decoded=len(found),
+            frames_undecodable=reader.tally.undecodable,
+            frame_rate=str(reader.frame_rate),
+            sha256=row.exhibit.sha256,
+        )
+        times = [(pts - found[0][0]) * reader.time_base for pts, _, _ in found]
+    folders = Folders(app.extensions["settings"].data)
+    plays = previewing.prepare(folders, folders.data / row.exhibit.path, media, 0, lambda _share: None)
+    return row, plays, times
+
+
+@pytest.mark.parametrize(
+    ("name", "choices", "source", "offset"),
+    [
+        ("film rate.mp4", {"time_base": NTSC, "rate": 1 / NTSC}, "exhibit", 0.0),
+        ("uneven.mp4", {"pts": UNEVEN, "time_base": Fraction(1, 1000)}, "exhibit", 0.0),
+        ("picture after sound.mp4", {"pts": LATE, "sound": True}, "exhibit", 0.52),
+        ("late.mov", {"pts": LATE}, "preview", 0.0),
+        ("no edit list.mp4", {"container_options": {"use_editlist": "0"}}, "preview", 0.0),
+        (
+            "in parts.mp4",
+            {"container_options": {"movflags": "frag_keyframe+empty_moov+delay_moov"}},
+            "exhibit",
+            0.0,
+        ),
+        ("late.webm", {"pts": LATE, "codec": "libvpx", "options": VP9}, "exhibit", 0.52),
+        (
+            "film rate.webm",
+            {"time_base": NTSC, "rate": 1 / NTSC, "codec": "libvpx-vp9", "options": VP9},
+            "exhibit",
+            0.0,
+        ),
+        ("cut by an edit list.mp4", {"pts": range(-5, 25)}, "preview", 0.0),
+        (
+            "late and uneven.mkv",
+            {"pts": [9000 + t for t in UNEVEN], "time_base": Fraction(1, 1000)},
+            "preview",
+            0,
+        ),
+        ("old.avi", {"codec": "mpeg4", "sound": True}, "preview", 0.0),
+        (
+            "overlapping.webm",
+            {"pts": UNEVEN, "time_base": Fraction(1, 1000), "codec": "libvpx", "options": VP9},
+            "preview",
+            0.0,
+        ),
+    ],
+)
+def test_every_frame_is_found_at_its_time(app, page: Page, seen, tmp_path, name, choices, source, offset):
+    clip = write_clip(tmp_path / name, [numbered(number) for number in range(30)], **choices)
+    row, plays, times = prepared(app, clip)
+    assert plays.source == source and plays.offset == pytest.approx(offset, abs=1e-3)
+    page.goto(f"{app.config['ADDRESS']}/help")
+    # Backwards, so that no frame is shown because it came next anyway.
+    wanted = list(reversed(list(enumerate(times))))
+    moments = [plays.offset + float(time) + 0.0005 for _, time in wanted]
+    found = page.evaluate(SEEK, [f"/analyses/{row.id}/media", moments])
+    first = 5 if name.startswith("cut") else 0
+    assert [number for number, _ in found["seen"]] == [first + index for index, _ in wanted]
+    for (_, time), (_, shown) in zip(wanted, found["seen"], strict=True):
+        assert shown - plays.offset == pytest.approx(float(time), abs=1e-4)
+    assert found["size"] == [plays.width, plays.height]
+    assert seen.console == []
+
+
+def test_a_photo_is_shown_upright_and_nothing_of_it_runs(app, page: Page, seen, tmp_path):
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), numbered(1))
+    row = hand_in(app, path)
+    folders = Folders(app.extensions["settings"].data)
+    media = facts_of(
+        MediaKind.IMAGE, 0.0, container="png_pipe", width=160, height=96, sha256=row.exhibit.sha256
+    )
+    previewing.prepare(folders, folders.data / row.exhibit.path, media, 0, lambda _share: None)
+    page.goto(f"{app.config['ADDRESS']}/help")
+    size = page.evaluate(
+        """async (address) => {
+            const picture = new Image();
+            picture.src = address;
+            await picture.decode();
+            return [picture.naturalWidth, picture.naturalHeight];
+        }""",
+        f"/analyses/{row.id}/media",
+    )
+    assert size == [160, 96] and seen.console == []
+    answer = page.goto(f"{app.config['ADDRESS']}/analyses/{row.id}/media")
+    assert answer is not None and answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
+    assert page.evaluate("window.origin") == "null"  # a page of no site: it reaches nothing of the app

@@ -1,0 +1,162 @@
+"""Whether a browser plays an exhibit as it is, showing the frames that were analysed at their times.
+
+Only what every common browser plays, and only where Chromium was seen to give each frame
+the time FFmpeg gives it; whatever is in doubt gets a preview. Runs beside the worker.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import av
+
+from detector.analysis import Media, MediaKind
+from detector.errors import MediaError
+from detector.media import open_container, open_media
+from webapp.previews import Playback
+
+_MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
+_MATROSKA = "matroska,webm"
+_PHOTOS = {
+    "jpeg_pipe": "image/jpeg",
+    "png_pipe": "image/png",
+    "webp_pipe": "image/webp",
+    "webp": "image/webp",
+}
+_CONTAINERS = {"avi": "AVI", _MATROSKA: "Matroska", _MP4: "MP4"}
+# FFmpeg's names. The profiles of H.264 that hold 8-bit 4:2:0 and nothing exotic.
+_H264_PROFILES = {"Baseline", "Constrained Baseline", "Main", "High", "Constrained High"}
+_PICTURE = {"video/mp4": {"h264"}, "video/webm": {"vp8", "vp9", "av1"}}
+_SOUND = {"video/mp4": {"aac", "mp3", "opus"}, "video/webm": {"opus", "vorbis"}}
+_PIXELS = {"yuv420p", "yuvj420p"}
+_NAMES = {
+    "h264": "H.264",
+    "hevc": "HEVC",
+    "mpeg4": "MPEG-4 part 2",
+    "prores": "ProRes",
+    "mjpeg": "motion JPEG",
+}
+_LARGEST = 4096 * 2304
+# Every frame back to the last key frame is decoded for one step backwards.
+_LONGEST_RUN = 600
+_INSIDE = 0.001  # seconds: a seek goes this far into a frame
+
+
+class NotPlayable(Exception):
+    """A browser does not play the exhibit as it is; the message says why, to follow "because"."""
+
+
+def judge(path: Path, media: Media) -> Playback:
+    """How a browser plays the exhibit itself. Raises :class:`NotPlayable`."""
+    try:
+        return _judge(path, media)
+    except (MediaError, av.FFmpegError, OSError, ValueError):
+        raise NotPlayable("it could not be checked whether browsers play it") from None
+
+
+def _judge(path: Path, media: Media) -> Playback:
+    if media.kind is MediaKind.IMAGE:
+        if (mimetype := _PHOTOS.get(media.container)) is None:
+            raise NotPlayable(f"not every browser shows {media.container}")
+        return Playback("exhibit", mimetype, 0.0, media.width, media.height, "")
+    with path.open("rb") as file, open_container(file) as container:
+        mimetype = _mimetype(path, media, container)
+        _check_streams(container, media, mimetype)
+        _check_key_frames(container, mimetype)
+        if mimetype == "video/webm":
+            _check_lengths(container)
+        _check_end(container)
+    offset = _first_frame(path)
+    if offset < 0:
+        raise NotPlayable("its clock starts before zero, where browsers play nothing")
+    return Playback("exhibit", mimetype, offset, media.width, media.height, "")
+
+
+def _mimetype(path: Path, media: Media, container: av.container.InputContainer) -> str:
+    if media.container == _MP4:
+        return "video/mp4"
+    if media.container == _MATROSKA:
+        with path.open("rb") as file:
+            # The document type stands in the first element of the file.
+            if b"webm" in file.read(64):
+                return "video/webm"
+    raise NotPlayable(f"not every browser plays {_CONTAINERS.get(media.container, media.container)} files")
+
+
+def _check_streams(container: av.container.InputContainer, media: Media, mimetype: str) -> None:
+    """Raise :class:`NotPlayable` unless codecs and layout are what browsers take."""
+    cover = av.stream.Disposition.attached_pic
+    pictures = [stream for stream in container.streams.video if not stream.disposition & cover]
+    if len(pictures) != 1 or pictures[0].index != container.streams.video[0].index:
+        raise NotPlayable("it holds more than one picture track")
+    stream = pictures[0]
+    codec, profile = stream.codec_context.codec.canonical_name, stream.profile
+    if codec not in _PICTURE[mimetype]:
+        raise NotPlayable(f"not every browser plays {_NAMES.get(codec, codec)}")
+    if stream.codec_context.pix_fmt not in _PIXELS or (codec == "h264" and profile not in _H264_PROFILES):
+        raise NotPlayable("its colours are stored in a way not every browser reads")
+    for sound in container.streams.audio:
+        name = sound.codec_context.codec.canonical_name if sound.codec_context else "of no known kind"
+        if name not in _SOUND[mimetype]:
+            raise NotPlayable(f"not every browser plays its sound ({name})")
+    if stream.codec_context.width * stream.codec_context.height > _LARGEST:
+        raise NotPlayable("its frames are too large to be played without stutter")
+    if (stream.sample_aspect_ratio or 1) != 1:
+        raise NotPlayable("its pixels are not square")
+    if media.frames_undecodable:
+        raise NotPlayable("some of its frames cannot be decoded")
+    if stream.frames and stream.frames != media.frames_decoded:
+        # Cut by an edit list, which not all browsers follow, or by the end of the file.
+        raise NotPlayable("not all frames it announces are shown")
+
+
+def _check_key_frames(container: av.container.InputContainer, mimetype: str) -> None:
+    """Raise :class:`NotPlayable` where stepping back would take a browser long."""
+    stream = container.streams.video[0]
+    # WebM says where its key frames are, and not how many frames are between them.
+    packets = stream.index_entries if mimetype == "video/mp4" else container.demux(stream)
+    run = 0
+    for packet in packets:
+        run = 0 if packet.is_keyframe else run + 1
+        if run > _LONGEST_RUN:
+            raise NotPlayable("its key frames are too far apart to step through it")
+
+
+def _check_lengths(container: av.container.InputContainer) -> None:
+    """Raise :class:`NotPlayable` where frames claim to last beyond the next one's start.
+
+    Chromium believes the lengths that WebM files state, and shows the earlier of two frames
+    that claim the same moment.
+    """
+    container.seek(0)
+    spans = [
+        (packet.pts, packet.pts + (packet.duration or 0))
+        for packet in container.demux(container.streams.video[0])
+        if packet.pts is not None
+    ]
+    if any(end > start for (_, end), (start, _) in pairwise(sorted(spans))):
+        raise NotPlayable("its frames overlap in time")
+
+
+def _check_end(container: av.container.InputContainer) -> None:
+    """Raise :class:`NotPlayable` where the last frame starts after the end that the file states.
+
+    A picture that starts late, with nothing earlier beside it, has its length taken for its end
+    by Chromium, which then seeks no further.
+    """
+    if container.duration is None:
+        raise NotPlayable("it does not say how long it is")
+    stream = container.streams.video[0]
+    container.seek((container.start_time or 0) + container.duration)
+    last = max((packet.pts for packet in container.demux(stream) if packet.pts is not None), default=0)
+    if float(last * stream.time_base) + _INSIDE >= container.duration / av.time_base:
+        raise NotPlayable("its last frames start after the end it states")
+
+
+def _first_frame(path: Path) -> float:
+    """Where the first frame stands on the file's own clock, in seconds."""
+    with open_media(path) as reader:
+        for _, pts in reader.every_frame():
+            return float(pts * reader.time_base)
+    raise NotPlayable("no frame can be decoded")

@@ -1,0 +1,197 @@
+"""Decides what plays of an exhibit and makes a preview where one is needed. A process of its own.
+
+``python -m webapp.preview_process EXHIBIT PREVIEW SPARE``, with the facts of the exhibit on
+standard input, writes one JSON object a line: ``{"done": share}`` while it encodes and at
+the end what a page plays, without its ``reason`` where it is the exhibit itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
+
+from detector.analysis import Media, MediaKind
+from detector.errors import MediaError
+from detector.media import MediaReader, Orientation, open_media
+from webapp.playable import NotPlayable, judge
+from webapp.previews import Playback
+from webapp.worker_process import end_with
+
+_LONGEST_SIDE = 1280
+_KEY_FRAME_EVERY = 2  # seconds: a seek decodes no more than this
+_REPORT_EVERY = 0.3  # seconds
+# Constant quality 23 at 1280 px wide measured 1 to 2 Mbit/s of talking heads.
+_X264 = {"preset": "veryfast", "crf": "23", "bf": "0", "g": "600", "forced-idr": "1"}
+# Without frames out of order and without an edit list the first frame is at 0 in every browser.
+_MP4 = {"movflags": "+faststart", "use_editlist": "0"}
+_FINEST_CLOCK = 1_000_000
+_MOST_RATE = 240
+_HIGH_DEFINITION = 720  # rows from which colours that say nothing of themselves are taken for BT.709
+_BT709, _BT601 = 1, 6  # in the tables of ITU-T H.273
+
+
+class NoPreview(Exception):
+    """A preview cannot be made; the message says why."""
+
+
+def make_preview(
+    source: Path, to: Path, media: Media, room: int, report: Callable[[float], None]
+) -> Playback:
+    """Write a preview of ``source`` to ``to``; raises :class:`NoPreview` or what decoding raises.
+
+    ``room`` is how many bytes of the disk must stay free.
+    """
+    with open_media(source) as reader:
+        if media.kind is MediaKind.IMAGE:
+            raise NoPreview("Previews are made of video only.")
+        width, height = _video(reader, to, media, room, report)
+        return Playback("preview", "video/mp4", 0.0, width, height, "")
+
+
+def _video(
+    reader: MediaReader, to: Path, media: Media, room: int, report: Callable[[float], None]
+) -> tuple[int, int]:
+    clock = Fraction(1, min(reader.time_base.denominator, _FINEST_CLOCK))
+    first: int | None = None
+    next_key = Fraction(0)
+    with _writer(to) as container:
+        for frame, pts in reader.every_frame():
+            if first is None:
+                first, turn = pts, reader.orientation(frame)
+                size = _fitting(frame.width, frame.height, turn)
+                stream = _stream(container, frame, size, clock, media)
+            moment = (pts - first) * reader.time_base
+            picture = _upright(frame, size, turn)
+            picture.time_base, picture.pts = clock, round(moment / clock)
+            if moment >= next_key:
+                picture.pict_type = av.video.frame.PictureType.I
+                next_key = moment + _KEY_FRAME_EVERY
+            else:
+                picture.pict_type = av.video.frame.PictureType.NONE
+            container.mux(stream.encode(picture))
+            if shutil.disk_usage(to.parent).free < room:
+                raise NoPreview("The disk is too full for one.")
+            report(float(moment) / media.duration if media.duration else 0.0)
+        if first is None:
+            raise NoPreview("No frame can be decoded.")
+        container.mux(stream.encode())
+    return size
+
+
+@contextmanager
+def _writer(to: Path) -> Iterator[av.container.OutputContainer]:
+    with av.open(str(to), "w", format="mp4", options=_MP4) as container:
+        yield container
+
+
+def _stream(
+    container: av.container.OutputContainer,
+    frame: av.VideoFrame,
+    size: tuple[int, int],
+    clock: Fraction,
+    media: Media,
+) -> av.VideoStream:
+    rate = Fraction(media.frame_rate) if media.frame_rate else Fraction(25)
+    stream = container.add_stream("libx264", rate=min(max(rate, Fraction(1)), Fraction(_MOST_RATE)))
+    stream.width, stream.height = size
+    stream.pix_fmt = "yuv420p"
+    stream.options = _X264
+    context = stream.codec_context
+    stream.time_base = context.time_base = clock
+    # What the numbers mean is said outright: a browser would guess by the size, which changed.
+    guess = _BT709 if frame.height >= _HIGH_DEFINITION or _is_rgb(frame) else _BT601
+    context.color_range = ColorRange.MPEG
+    context.colorspace = _known(frame.colorspace, guess)
+    context.color_primaries = _known(frame.color_primaries, guess)
+    context.color_trc = _known(frame.color_trc, guess)
+    return stream
+
+
+def _known(value: int, guess: int) -> int:
+    """A code of ITU-T H.273, or a guess where the frame says nothing (2) or holds RGB (0)."""
+    return guess if value in (0, 2) else value
+
+
+def _is_rgb(frame: av.VideoFrame) -> bool:
+    return frame.format.is_rgb
+
+
+def _fitting(width: int, height: int, turn: Orientation) -> tuple[int, int]:
+    """Even width and height of the upright picture, its longer side at most 1280."""
+    if turn[0] % 2:
+        width, height = height, width
+    scale = min(1.0, _LONGEST_SIDE / max(width, height))
+    return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
+
+
+def _upright(frame: av.VideoFrame, size: tuple[int, int], turn: Orientation) -> av.VideoFrame:
+    """The frame at its final size in 8-bit 4:2:0, turned; ``size`` is that of the turned one."""
+    quarter_turns, mirrored = turn
+    width, height = size[::-1] if quarter_turns % 2 else size
+    rgb = _is_rgb(frame)
+    small = frame.reformat(
+        width=width,
+        height=height,
+        format="yuv420p",
+        dst_colorspace=Colorspace.ITU709 if rgb else None,
+        dst_color_range=ColorRange.MPEG,
+    )
+    if not quarter_turns and not mirrored:
+        return small
+    planes = small.to_ndarray()
+    chroma = height * width // 4
+    luma, rest = planes[:height], planes[height:].reshape(-1)
+    parts = (
+        luma,
+        rest[:chroma].reshape(height // 2, width // 2),
+        rest[chroma:].reshape(height // 2, width // 2),
+    )
+    turned = [np.rot90(part[:, ::-1] if mirrored else part, -quarter_turns) for part in parts]
+    joined = np.concatenate([part.reshape(-1) for part in turned]).reshape(size[1] * 3 // 2, size[0])
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(joined), format="yuv420p")
+
+
+def decide(source: Path, to: Path, media: Media, room: int, report: Callable[[float], None]) -> Playback:
+    """What plays of the exhibit at ``source``; a preview, where one is needed, is written to ``to``."""
+    try:
+        return judge(source, media)
+    except NotPlayable as problem:
+        reason = str(problem)
+    why = f"Shown is a preview, not the exhibit itself, because {reason}."
+    try:
+        made = make_preview(source, to, media, room, report)
+    except (NoPreview, MediaError, av.FFmpegError, OSError, ValueError, MemoryError) as problem:
+        words = str(problem) if isinstance(problem, NoPreview | MediaError) else "Making one failed."
+        return Playback("none", "", 0.0, 0, 0, f"There is no preview of the exhibit. {words}")
+    return Playback(**(asdict(made) | {"reason": why}))
+
+
+def main(source: Path, to: Path, room: int) -> None:
+    """Decide, and say so on standard output."""
+    end_with(os.getppid())
+    media = Media.model_validate_json(sys.stdin.buffer.read())
+    last = time.monotonic()
+
+    def report(share: float) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _REPORT_EVERY:
+            last = time.monotonic()
+            print(json.dumps({"done": round(min(max(share, 0.0), 1.0), 4)}), flush=True)
+
+    print(json.dumps(asdict(decide(source, to, media, room, report))), flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

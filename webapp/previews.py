@@ -1,0 +1,83 @@
+"""What of an exhibit a browser plays: the exhibit itself, or a preview made of it once.
+
+The worker decides and makes (:mod:`webapp.previewing`); the web process only reads what was
+decided, a small file beside the preview.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from webapp.durable import flush_file, flush_folder
+from webapp.folders import Folders
+from webapp.tables import AnalysisRow
+
+# How files are served and named. A browser is told what it gets and may not guess.
+SUFFIXES = {
+    "video/mp4": "mp4",
+    "video/webm": "webm",
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/webp": "webp",
+}
+
+
+@dataclass(frozen=True)
+class Playback:
+    """What a page shows of an exhibit.
+
+    ``offset``, in seconds, makes a time of the analysis (from the first frame) one of the media
+    element: its ``currentTime``, and the ``mediaTime`` of ``requestVideoFrameCallback``. To see
+    the frame of time *t*, seek to ``offset + t + 0.0005``: Chromium cuts times down to whole
+    microseconds, and without the half millisecond a third of all seeks show the frame before.
+
+    ``width`` and ``height`` are those of what plays. Its pixels are square, so its shape is that of
+    the analysed frames but for rounding to even sizes. ``reason`` says why it is not the exhibit.
+    """
+
+    source: Literal["exhibit", "preview", "none"]
+    mimetype: str
+    offset: float
+    width: int
+    height: int
+    reason: str
+
+
+def playback(folders: Folders, row: AnalysisRow) -> Playback | None:
+    """What plays of an analysis's exhibit; None where nothing was decided, as for older analyses."""
+    return recorded(folders, row.exhibit.sha256)
+
+
+def media(folders: Folders, row: AnalysisRow) -> tuple[Path, Playback] | None:
+    """The file that plays and what it is; None where there is none."""
+    found = playback(folders, row)
+    if found is None or found.source == "none":
+        return None
+    if found.source == "exhibit":
+        return folders.data / row.exhibit.path, found
+    return folders.preview(row.exhibit.sha256), found
+
+
+def recorded(folders: Folders, sha256: str) -> Playback | None:
+    """What was decided for the exhibit of this SHA-256."""
+    try:
+        found = Playback(**json.loads(folders.playback(sha256).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+    if found.source == "preview" and not folders.preview(sha256).is_file():
+        return None
+    return found
+
+
+def record(folders: Folders, sha256: str, decided: Playback) -> None:
+    """Write down what was decided, whole or not at all. A preview has to be in its place before."""
+    place = folders.playback(sha256)
+    aside = place.with_name(f".{place.name}.{os.getpid()}")
+    aside.write_text(json.dumps(asdict(decided)) + "\n")
+    flush_file(aside)
+    os.replace(aside, place)
+    flush_folder(place.parent)
