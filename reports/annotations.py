@@ -137,13 +137,13 @@ def standing(annotations: Iterable[Annotation]) -> tuple[Annotation, ...]:
     newest: dict[tuple[str, ...], Annotation] = {}
     for a in said:
         if a.id not in gone and not isinstance(a, Withdrawal):
-            newest.pop(_thing(a), None)
-            newest[_thing(a)] = a
+            newest.pop(thing(a), None)
+            newest[thing(a)] = a
     return tuple(newest.values())
 
 
-def _thing(annotation: Annotation) -> tuple[str, ...]:
-    """What is spoken of and by whom; a name is the same whoever gives it."""
+def thing(annotation: Annotation) -> tuple[str, ...]:
+    """What is spoken of and by whom, of which only the newest stands; a name is the same whoever gives it."""
     match annotation:
         case OfSegment():
             return ("segment", annotation.segment, annotation.author)

@@ -64,20 +64,21 @@ def fill_template(
         source=source,
         style=Markup(style),  # our own files, never input
         policy=f"{POLICY}; style-src 'sha256-{digest}'",
-        created=document_date(view),
+        created=document_date(view.created_iso),
+        modified=document_date(view.judgements.until_iso or view.created_iso),
         analysis_sha256=analysis_sha256,
         picture_width=width_for(len({picture.path for picture in view.pictures})),
     )
 
 
-def document_date(view: ReportView) -> str:
-    """The date in the documents' metadata: the analysis's own, or ``SOURCE_DATE_EPOCH`` where set.
+def document_date(own: str) -> str:
+    """A date in the documents' metadata: their own, or ``SOURCE_DATE_EPOCH`` where set.
 
     Never the clock, so that the same analysis always makes the same bytes.
     """
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     if not epoch:
-        return view.created_iso
+        return own
     try:
         return f"{datetime.fromtimestamp(int(epoch), UTC):%Y-%m-%dT%H:%M:%SZ}"
     except (ValueError, OverflowError, OSError) as error:

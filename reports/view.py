@@ -7,13 +7,16 @@ disagree. Templates hold no numbers' formatting and no judgement.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from detector.analysis import Analysis, MediaKind, Peak, Person, Segment, Verdict
 from reports import facts, prose, words
+from reports.annotations import Annotation
 from reports.facts import Fact, ModelView, Setting
+from reports.judged import Judgements, judged
 from reports.pictures import Picture, find_picture, heat_scale
 from reports.timeline import Timeline, draw
 from reports.words import timecode
@@ -114,6 +117,7 @@ class ReportView:
     means: tuple[str, ...]
     means_not: tuple[str, ...]
     glossary: tuple[tuple[str, str], ...]
+    judgements: Judgements
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -131,8 +135,8 @@ class ReportView:
         return [peak for segment in self.segments for peak in segment.peaks]
 
 
-def report_view(analysis: Analysis, folder: Path) -> ReportView:
-    """Put an analysis into words.
+def report_view(analysis: Analysis, folder: Path, annotations: Iterable[Annotation] = ()) -> ReportView:
+    """Put an analysis, and what reviewers say of it, into words.
 
     ``folder`` is where its ``analysis.json`` lies; pictures are looked up in it. Raises
     :class:`~reports.errors.PictureError` when the analysis names a picture outside it.
@@ -181,6 +185,7 @@ def report_view(analysis: Analysis, folder: Path) -> ReportView:
         means=prose.means(analysis.verdict),
         means_not=prose.means_not(analysis.verdict),
         glossary=prose.GLOSSARY,
+        judgements=judged(analysis, annotations),
     )
 
 

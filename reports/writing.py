@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from detector.analysis import Analysis
+from reports.annotations import Annotation
 from reports.files import write_atomically
 from reports.html import render_html
 from reports.manifest import NAME, manifest_json
 from reports.pdf import render_pdf
 from reports.pictures import embed
-from reports.view import report_view
+from reports.view import ReportView, report_view
 
 
 def write_report(analysis: Analysis, folder: Path) -> None:
@@ -30,10 +32,7 @@ def write_files(analysis: Analysis, text: bytes, folder: Path, out: Path) -> Non
     The pictures are copied there, so that ``out`` is complete by itself.
     """
     view = report_view(analysis, folder)
-    pictures = embed(folder, [picture.path for picture in view.pictures if picture.path])
-    digest = hashlib.sha256(text).hexdigest()
-    page = render_html(view, pictures, digest).encode()
-    document = render_pdf(view, pictures, digest)
+    page, document = _rendered(view, text, folder)
     out.mkdir(parents=True, exist_ok=True)
     if out.resolve() != folder.resolve():
         for path in view.kept:
@@ -43,3 +42,22 @@ def write_files(analysis: Analysis, text: bytes, folder: Path, out: Path) -> Non
     write_atomically(out / "report.html", page)
     write_atomically(out / "report.pdf", document)
     write_atomically(out / NAME, manifest_json(analysis, out, view.kept))
+
+
+def write_judged(
+    analysis: Analysis, text: bytes, folder: Path, out: Path, annotations: Iterable[Annotation]
+) -> None:
+    """Write ``report.html`` and ``report.pdf`` with what reviewers say into ``out``, and nothing else.
+
+    The result in ``folder``, whose manifest covers its own reports, stays as it is.
+    """
+    page, document = _rendered(report_view(analysis, folder, annotations), text, folder)
+    write_atomically(out / "report.html", page)
+    write_atomically(out / "report.pdf", document)
+
+
+def _rendered(view: ReportView, text: bytes, folder: Path) -> tuple[bytes, bytes]:
+    """The report as HTML and as PDF."""
+    pictures = embed(folder, [picture.path for picture in view.pictures if picture.path])
+    digest = hashlib.sha256(text).hexdigest()
+    return render_html(view, pictures, digest).encode(), render_pdf(view, pictures, digest)

@@ -1,0 +1,222 @@
+"""What reviewers say of an analysis, in words: for the report, apart from what the machine found."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from detector.analysis import Analysis, MediaKind
+from reports.annotations import (
+    Annotation,
+    Merging,
+    OfExhibit,
+    OfSegment,
+    OfSpan,
+    Renaming,
+    Splitting,
+    Withdrawal,
+    order,
+    standing,
+    thing,
+)
+from reports.judgements import checksum, plain
+from reports.words import plural, timecode
+
+_OPINION = {"agree": "Agrees with the machine", "disagree": "Disagrees with the machine", "unsure": "Unsure"}
+_SPAN = {"manipulated": "Manipulated; the machine did not flag it", "unsure": "Unsure"}
+_RIGHT_TO_LEFT = {"R", "AL"}
+# Writing from right to left needs neither; they make "exe.4pm" of "mp4.exe".
+_OVERRIDES = {"\u202d": "\\u202d", "\u202e": "\\u202e"}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One annotation in words.
+
+    ``mark`` is ``agree``, ``disagree``, ``unsure`` or ``none``; ``direction`` is that of the note;
+    ``fate`` says what became of one that no longer stands.
+    """
+
+    about: str
+    when: str
+    verdict: str
+    mark: str
+    note: str
+    direction: str
+    author: str
+    made: str
+    fate: str = ""
+
+
+@dataclass(frozen=True)
+class Judgements:
+    """All annotations of an analysis: what stands of them, who is who after them, and what stood before.
+
+    ``until`` is when the newest was made, ``sha256`` that of their canonical text; both are empty
+    where there are none.
+    """
+
+    summary: tuple[str, ...]
+    judgements: tuple[Judged, ...]
+    persons: tuple[Judged, ...]
+    history: tuple[Judged, ...]
+    until: str
+    until_iso: str
+    sha256: str
+
+
+def judged(analysis: Analysis, annotations: Iterable[Annotation]) -> Judgements:
+    """Put annotations of an analysis into words."""
+    said = sorted(annotations, key=order)
+    stands = standing(said)
+    opinions = [each for each in stands if isinstance(each, OfSegment | OfExhibit | OfSpan)]
+    acts = [each for each in stands if isinstance(each, Renaming | Merging | Splitting)]
+    starts = {segment.id: segment.start for segment in analysis.segments}
+
+    def place(each: Annotation) -> tuple[bool, float]:
+        """The exhibit first, then in order of the video; the order of time for each thing is kept."""
+        start = starts.get(each.segment, 0.0) if isinstance(each, OfSegment) else getattr(each, "start", 0.0)
+        return not isinstance(each, OfExhibit), start
+
+    fates = _fates(said)
+    return Judgements(
+        summary=_summary(analysis, opinions),
+        judgements=tuple(_in_words(analysis, each) for each in sorted(opinions, key=place)),
+        persons=tuple(_in_words(analysis, each) for each in acts),
+        history=tuple(_in_words(analysis, each, fates[each.id]) for each in said if each.id in fates),
+        until=_moment(said[-1]) if said else "",
+        until_iso=f"{said[-1].made:%Y-%m-%dT%H:%M:%SZ}" if said else "",
+        sha256=checksum([plain(each) for each in said]) if said else "",
+    )
+
+
+def _in_words(analysis: Analysis, said: Annotation, fate: str = "") -> Judged:
+    about, when, verdict, mark = _what(analysis, said)
+    note = readable(getattr(said, "note", ""))
+    return Judged(about, when, verdict, mark, note, direction(note), _line(said.author), _moment(said), fate)
+
+
+def _what(analysis: Analysis, said: Annotation) -> tuple[str, str, str, str]:
+    """What an annotation is about, its place in time, what it says, and its mark."""
+    still = analysis.media.kind is MediaKind.IMAGE
+    match said:
+        case OfSegment():
+            segment = next((each for each in analysis.segments if each.id == said.segment), None)
+            name = f"{'Flagged face' if still else 'Segment'} {said.segment}"
+            if segment is None:
+                return name, "", _OPINION[said.verdict], said.verdict
+            when = "" if still else _interval(segment.start, segment.end)
+            return f"{name}, person {segment.person}", when, _OPINION[said.verdict], said.verdict
+        case OfExhibit():
+            return "The whole exhibit", "", _OPINION[said.verdict], said.verdict
+        case OfSpan():
+            who = f", person {said.person}" if said.person else ""
+            mark = "disagree" if said.verdict == "manipulated" else "unsure"
+            return f"Marked stretch{who}", _interval(said.start, said.end), _SPAN[said.verdict], mark
+        case Renaming():
+            return f"Person {said.person}", "", f"Is called “{_line(said.name)}”", "none"
+        case Merging():
+            return (
+                f"Persons {said.person} and {said.into}",
+                "",
+                f"Are the same face, counted as {said.into}",
+                "none",
+            )
+        case Splitting():
+            tracks = plural(len(said.tracks), "track")
+            return (
+                f"Person {said.person}",
+                "",
+                f"Is more than one: {tracks} of another face split off",
+                "none",
+            )
+    return "An earlier judgement", "", "Withdrawn", "none"
+
+
+def _fates(said: Sequence[Annotation]) -> dict[str, str]:
+    """By id, why annotations do not stand any more."""
+    authors = {each.id: each.author for each in said}
+    withdrawn = {
+        each.about: each
+        for each in reversed(said)
+        if isinstance(each, Withdrawal) and authors.get(each.about) == each.author
+    }
+    fates = {}
+    newer: dict[tuple[str, ...], Annotation] = {}
+    for each in reversed(said):
+        if (back := withdrawn.get(each.id)) is not None:
+            fates[each.id] = f"Withdrawn {_moment(back)}"
+        elif not isinstance(each, Withdrawal):
+            if (next_one := newer.get(thing(each))) is not None:
+                who = "" if next_one.author == each.author else f" by {_line(next_one.author)}"
+                fates[each.id] = f"Replaced{who} {_moment(next_one)}"
+            newer[thing(each)] = each
+    return fates
+
+
+def _summary(analysis: Analysis, opinions: Sequence[Annotation]) -> tuple[str, ...]:
+    if not opinions:
+        return ("No reviewer has judged this analysis.",)
+    reviewers = len({each.author for each in opinions})
+    lines = [f"{plural(reviewers, 'reviewer')} judged this analysis."]
+    exhibit = [each.verdict for each in opinions if isinstance(each, OfExhibit)]
+    if exhibit:
+        lines.append(f"The verdict “{analysis.verdict.value}”: {_counts(exhibit)}.")
+    segments = [each for each in opinions if isinstance(each, OfSegment)]
+    if segments:
+        noun = "flagged face" if analysis.media.kind is MediaKind.IMAGE else "segment"
+        lines.append(
+            f"Of {plural(len(analysis.segments), noun)}, {len({each.segment for each in segments})} judged: "
+            f"{_counts(each.verdict for each in segments)}."
+        )
+    missed = sum(isinstance(each, OfSpan) and each.verdict == "manipulated" for each in opinions)
+    if missed:
+        lines.append(
+            f"Marked as manipulated and not flagged by the machine: {plural(missed, 'stretch', 'stretches')}."
+        )
+    return tuple(lines)
+
+
+def _counts(verdicts: Iterable[str]) -> str:
+    given = Counter(verdicts)
+    words = {
+        "agree": ("agrees", "agree"),
+        "disagree": ("disagrees", "disagree"),
+        "unsure": ("is unsure", "are unsure"),
+    }
+    found = [(given[name], one, many) for name, (one, many) in words.items() if given[name]]
+    return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in found)
+
+
+def _interval(start: float, end: float) -> str:
+    return f"{timecode(start)} to {timecode(end)}"
+
+
+def _moment(said: Annotation) -> str:
+    return f"{said.made:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _line(text: str) -> str:
+    """A name as one line."""
+    return " ".join(readable(text).split())
+
+
+def readable(text: str) -> str:
+    """A text without characters that steer terminals, or that make others read backwards; lines stay."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(_OVERRIDES.get(char) or ("\ufffd" if _steers(char) else char) for char in lines)
+
+
+def _steers(char: str) -> bool:
+    return unicodedata.category(char) == "Cc" and char not in "\n\t"
+
+
+def direction(text: str) -> str:
+    """``rtl`` or ``ltr``, by the first letter that has a direction (Unicode Annex 9, P2 and P3)."""
+    for char in text:
+        kind = unicodedata.bidirectional(char)
+        if kind == "L" or kind in _RIGHT_TO_LEFT:
+            return "rtl" if kind in _RIGHT_TO_LEFT else "ltr"
+    return "ltr"

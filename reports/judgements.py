@@ -1,0 +1,181 @@
+"""Judgements as JSON, and the file they travel in: written here or by the page of a bundle.
+
+The file's checksum is over one text that Python and JavaScript both make of the same
+annotations, so a file that was changed afterwards, by hand or in transit, is found out. It
+is no signature: who computes it anew is not. ``docs/bundle.md`` defines the format.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from reports.annotations import ANNOTATION, Annotation, order
+from reports.errors import ReportError
+
+VERSION = "1.0"
+_MARK = "reelproof_judgements"
+_FIELDS = {
+    "author": "The name of the reviewer",
+    "name": "The name",
+    "note": "The note",
+    "verdict": "The verdict",
+    "start": "The start",
+    "end": "The end",
+}
+
+
+class JudgementsError(ReportError):
+    """A file of judgements cannot be used, or an annotation says nothing that can be kept."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a file of judgements says, checked in itself; ``annotations`` in order of time."""
+
+    analysis: str
+    analysis_sha256: str
+    exhibit_sha256: str
+    annotations: tuple[Annotation, ...]
+
+
+def plain(annotation: Annotation) -> dict[str, Any]:
+    """An annotation as JSON values: moments and seconds to the millisecond, nothing that is not said."""
+    values = annotation.model_dump(mode="json", exclude_none=True)
+    values["made"] = moment_text(annotation.made)
+    return {name: _number(value) if isinstance(value, float) else value for name, value in values.items()}
+
+
+def moment_text(moment: datetime) -> str:
+    """A moment in UTC as JavaScript writes it."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def understood(values: object) -> Annotation:
+    """An annotation out of JSON values, its times to the millisecond.
+
+    Raises :class:`JudgementsError` that says in words what is wrong with it.
+    """
+    try:
+        return ANNOTATION.validate_python(plain(ANNOTATION.validate_python(values)))
+    except ValidationError as error:
+        raise JudgementsError(_in_words(error)) from None
+    except OverflowError:  # a zone that leads beyond the calendar
+        raise JudgementsError("Its moment is none of the calendar.") from None
+
+
+def canonical(value: object) -> str:
+    """JSON with sorted keys and no spaces, character by character what the bundle's page makes of it.
+
+    The two print numbers alike from 0.0001 up to 10 ** 21, once whole ones lose their ``.0``.
+    """
+    return json.dumps(_numbers(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def checksum(annotations: list[dict[str, Any]]) -> str:
+    """SHA-256 over the canonical text of annotations given as JSON values."""
+    return hashlib.sha256(canonical(annotations).encode()).hexdigest()
+
+
+def file_text(
+    annotations: Iterable[Annotation],
+    *,
+    analysis: str,
+    analysis_sha256: str,
+    exhibit_sha256: str,
+    saved: datetime,
+) -> str:
+    """The text of a file of judgements."""
+    values = [plain(annotation) for annotation in sorted(annotations, key=order)]
+    document = {
+        _MARK: VERSION,
+        "analysis": analysis,
+        "analysis_sha256": analysis_sha256,
+        "exhibit_sha256": exhibit_sha256,
+        "saved": moment_text(saved),
+        "annotations": values,
+        "sha256": checksum(values),
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def read_file(data: bytes) -> Saved:
+    """Understand a file of judgements; raises :class:`JudgementsError` with the reason why not."""
+    try:
+        document = json.loads(data.decode("utf-8-sig"), parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or _MARK not in document:
+        raise JudgementsError("This is no file of judgements that the page of a bundle saved.")
+    if str(document[_MARK]).partition(".")[0] != VERSION.partition(".")[0]:
+        raise JudgementsError("A newer Reelproof saved this file. Update this one, then import it again.")
+    given = document.get("annotations")
+    about: dict[str, Any] = {
+        name: document.get(name) for name in ("analysis", "analysis_sha256", "exhibit_sha256")
+    }
+    if not isinstance(given, list) or not all(isinstance(text, str) for text in about.values()):
+        raise JudgementsError("The file of judgements is not complete. Save it again from the bundle's page.")
+    try:
+        sum_now = checksum(given)
+    except (ValueError, RecursionError):  # characters that stand for nothing
+        sum_now = ""
+    if sum_now != document.get("sha256"):
+        raise JudgementsError("The file was changed after it was saved, so nothing of it is taken in.")
+    return Saved(**about, annotations=_all(given))
+
+
+def _all(given: list[Any]) -> tuple[Annotation, ...]:
+    found: dict[str, Annotation] = {}
+    for number, values in enumerate(given, 1):
+        try:
+            annotation = understood(values)
+        except JudgementsError as problem:
+            raise JudgementsError(f"Judgement {number} of the file: {problem}") from None
+        if annotation.id in found:
+            raise JudgementsError(f"Judgement {number} of the file stands in it twice.")
+        found[annotation.id] = annotation
+    return tuple(sorted(found.values(), key=order))
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _numbers(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_numbers(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _number(value: float) -> float:
+    value = round(value, 3)
+    return int(value) if value.is_integer() else value
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _in_words(error: ValidationError) -> str:
+    first = error.errors()[0]
+    field = next((str(part) for part in reversed(first["loc"]) if isinstance(part, str)), "")
+    what = _FIELDS.get(field, f"“{field}”" if field else "The judgement")
+    limits = first.get("ctx", {})
+    match first["type"]:
+        case "missing" | "string_too_short" | "too_short":
+            return f"{what} is missing."
+        case "string_too_long":
+            return f"{what} is longer than {limits['max_length']} characters."
+        case "union_tag_invalid" | "union_tag_not_found":
+            return "It says no kind of judgement that is known here."
+        case "literal_error":
+            return f"{what} is none of {limits['expected']}."
+        case "extra_forbidden":
+            return f"{what} is not part of such a judgement."
+        case "value_error":
+            return f"{str(limits['error']).capitalize()}."
+    return f"{what} cannot be used: {first['msg'][:1].lower()}{first['msg'][1:]}."

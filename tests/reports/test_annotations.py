@@ -1,0 +1,260 @@
+"""What stands of what reviewers said, who is who after it, and what speaks of nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from analyses import build
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from detector.analysis import Analysis
+from reports.annotations import (
+    ANNOTATION,
+    Annotation,
+    Face,
+    Merging,
+    OfExhibit,
+    OfSegment,
+    Renaming,
+    Splitting,
+    Withdrawal,
+    faces,
+    order,
+    standing,
+    unfit,
+)
+
+START = datetime(2026, 11, 20, 9, tzinfo=UTC)
+
+
+def say(number: int, kind: str, author: str = "Ann", **more: Any) -> Annotation:
+    """An annotation made ``number`` seconds after the first."""
+    made = START + timedelta(seconds=number)
+    return ANNOTATION.validate_python(
+        {"id": f"{number:032x}", "author": author, "made": made, "kind": kind, **more}
+    )
+
+
+@pytest.fixture(scope="module")
+def analysis(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
+    """Persons A, B and C of tracks 0 and 1, 2 and 3, 4 and 5; segments A1, B1, C1, A2."""
+    return build(tmp_path_factory.mktemp("a"), persons=3, segments=4, kept=False)
+
+
+def ids(annotations: tuple[Annotation, ...]) -> list[int]:
+    return [int(each.id, 16) for each in annotations]
+
+
+def test_the_newest_word_of_each_author_on_each_thing_stands() -> None:
+    said = [
+        say(1, "segment", segment="A1", verdict="agree"),
+        say(2, "segment", segment="A1", verdict="disagree", author="Ben"),
+        say(3, "segment", segment="A2", verdict="unsure"),
+        say(4, "segment", segment="A1", verdict="disagree"),
+        say(5, "exhibit", verdict="agree"),
+        say(6, "exhibit", verdict="unsure", author="Ben"),
+    ]
+    assert ids(standing(said)) == [2, 3, 4, 5, 6]
+    assert ids(standing(reversed(said))) == [2, 3, 4, 5, 6]
+
+
+def test_spans_do_not_replace_each_other() -> None:
+    said = [say(n, "span", start=1, end=2, verdict="manipulated") for n in (1, 2)]
+    assert ids(standing(said)) == [1, 2]
+
+
+def test_a_name_is_the_same_whoever_gives_it() -> None:
+    said = [say(1, "rename", person="A", name="Eve"), say(2, "rename", "Ben", person="A", name="Eva")]
+    assert ids(standing(said)) == [2]
+
+
+def test_a_withdrawal_takes_back_ones_own_and_brings_the_one_before_to_stand() -> None:
+    said = [
+        say(1, "exhibit", verdict="agree"),
+        say(2, "exhibit", verdict="disagree"),
+        say(3, "withdrawal", about=f"{2:032x}"),
+    ]
+    assert ids(standing(said)) == [1]
+    assert ids(standing([*said[:2], say(3, "withdrawal", "Ben", about=f"{2:032x}")])) == [2]
+
+
+def test_equal_moments_are_ordered_by_id() -> None:
+    one, other = say(1, "exhibit", verdict="agree"), say(2, "exhibit", verdict="unsure")
+    other = other.model_copy(update={"made": one.made})
+    assert standing([other, one]) == (other,)
+
+
+def test_persons_are_renamed_merged_and_split(analysis: Analysis) -> None:
+    assert faces(analysis, []) == (
+        Face("A", "Person A", (0, 1)),
+        Face("B", "Person B", (2, 3)),
+        Face("C", "Person C", (4, 5)),
+    )
+    said = [
+        say(1, "merge", person="B", into="A"),
+        say(2, "split", person="A", tracks=[1, 2]),
+        say(3, "rename", person="D", name="Eve"),
+        say(4, "rename", person="B", name="nobody any more"),
+    ]
+    assert faces(analysis, said) == (
+        Face("A", "Person A", (0, 3)),
+        Face("C", "Person C", (4, 5)),
+        Face("D", "Eve", (1, 2)),
+    )
+
+
+def test_what_cannot_be_done_to_persons_is_passed_over(analysis: Analysis) -> None:
+    said = [
+        say(1, "merge", person="A", into="B"),
+        say(2, "merge", person="B", into="A"),  # there is no A any more
+        say(3, "split", person="B", tracks=[0, 1, 2, 3]),  # nothing would stay
+        say(4, "split", person="C", tracks=[0]),  # not hers
+    ]
+    assert [face.tracks for face in faces(analysis, said)] == [(0, 1, 2, 3), (4, 5)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "reason"),
+    [
+        ("segment", {"segment": "A1", "verdict": "agree"}, None),
+        ("segment", {"segment": "A9", "verdict": "agree"}, "no segment A9"),
+        ("exhibit", {"verdict": "unsure"}, None),
+        ("span", {"start": 10, "end": 61, "verdict": "manipulated"}, None),  # containers round
+        ("span", {"start": 10, "end": 62, "verdict": "manipulated"}, "after the exhibit"),
+        ("span", {"start": 1, "end": 2, "person": "D", "verdict": "manipulated"}, "no person D"),
+        ("rename", {"person": "C", "name": "Eve"}, None),
+        ("rename", {"person": "D", "name": "Eve"}, "no person D"),
+        ("merge", {"person": "A", "into": "C"}, None),
+        ("merge", {"person": "A", "into": "D"}, "no two persons A and D"),
+        ("split", {"person": "A", "tracks": [0]}, None),
+        ("split", {"person": "A", "tracks": [0, 1]}, "no others that would stay"),
+        ("split", {"person": "A", "tracks": [2]}, "no such tracks"),
+        ("withdrawal", {"about": "9" * 32}, "is not there"),
+    ],
+)
+def test_what_speaks_of_nothing_is_unfit(
+    analysis: Analysis, kind: str, more: dict[str, Any], reason: str | None
+) -> None:
+    found = unfit(analysis, say(9, kind, **more))
+    assert found is None if reason is None else reason in (found or "")
+
+
+def test_what_fits_depends_on_what_was_said_before(analysis: Analysis) -> None:
+    split, own = say(1, "split", person="A", tracks=[1]), say(2, "exhibit", verdict="agree")
+    assert unfit(analysis, say(3, "rename", person="D", name="Eve"), [split]) is None
+    assert unfit(analysis, say(3, "withdrawal", about=own.id), [own]) is None
+    assert "own author" in (unfit(analysis, say(3, "withdrawal", "Ben", about=own.id), [own]) or "")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"kind": "segment", "segment": "A1"},
+        {"kind": "segment", "segment": "a1", "verdict": "agree"},
+        {"kind": "segment", "segment": "A1", "verdict": "manipulated"},
+        {"kind": "segment", "segment": "A1", "verdict": "agree", "note": "x" * 4001},
+        {"kind": "exhibit", "verdict": "agree", "author": "  "},
+        {"kind": "exhibit", "verdict": "agree", "author": "x" * 81},
+        {"kind": "exhibit", "verdict": "agree", "made": "2026-11-20T09:00:00"},
+        {"kind": "exhibit", "verdict": "agree", "id": "../x"},
+        {"kind": "exhibit", "verdict": "agree", "score": 1},
+        {"kind": "span", "start": 2, "end": 1, "verdict": "manipulated"},
+        {"kind": "span", "start": -1, "end": 1, "verdict": "manipulated"},
+        {"kind": "span", "start": 0, "end": float("inf"), "verdict": "manipulated"},
+        {"kind": "merge", "person": "A", "into": "A"},
+        {"kind": "split", "person": "A", "tracks": []},
+        {"kind": "praise", "verdict": "agree"},
+    ],
+)
+def test_what_is_no_annotation_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        ANNOTATION.validate_python({"id": "0" * 32, "author": "Ann", "made": START, **values})
+
+
+PERSON = st.sampled_from("ABCDEFG")
+WHO = st.sampled_from(["Ann", "Ben"])
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Annotation]:
+    """Any order of acts, sensible or not, with withdrawals of any of them."""
+    said: list[Annotation] = []
+    for number in range(draw(st.integers(0, 14))):
+        kind = draw(st.sampled_from(["segment", "exhibit", "span", "rename", "merge", "split", "withdrawal"]))
+        more: dict[str, Any] = {}
+        match kind:
+            case "segment":
+                more = {"segment": draw(st.sampled_from(["A1", "B1", "Z9"])), "verdict": "agree"}
+            case "exhibit":
+                more = {"verdict": draw(st.sampled_from(["agree", "disagree", "unsure"]))}
+            case "span":
+                more = {"start": 1, "end": 2, "verdict": "unsure", "person": draw(PERSON)}
+            case "rename":
+                more = {"person": draw(PERSON), "name": draw(st.sampled_from(["Eve", "Bob"]))}
+            case "merge":
+                one, other = draw(st.lists(PERSON, min_size=2, max_size=2, unique=True))
+                more = {"person": one, "into": other}
+            case "split":
+                more = {"person": draw(PERSON), "tracks": draw(st.sets(st.integers(0, 6), min_size=1))}
+            case "withdrawal":
+                about = draw(st.integers(0, max(0, number - 1)))
+                more = {"about": f"{about:032x}"}
+        said.append(say(number, kind, draw(WHO), **more))
+    return said
+
+
+@given(histories(), st.randoms())
+def test_what_stands_follows_from_what_was_said_and_not_from_its_order(said: Any, chance: Any) -> None:
+    stands = standing(said)
+    mixed = list(said)
+    chance.shuffle(mixed)
+    assert standing(mixed) == stands
+    assert list(stands) == sorted(stands, key=order)
+    assert set(ids(stands)) <= {int(each.id, 16) for each in said}
+    assert not any(isinstance(each, Withdrawal) for each in stands)
+    once = [
+        (type(each), getattr(each, "segment", None), each.author)
+        for each in stands
+        if isinstance(each, OfSegment | OfExhibit)
+    ]
+    assert len(once) == len(set(once))
+    assert standing(stands) == stands
+
+
+@given(histories())
+def test_no_track_is_lost_or_shared_by_whatever_is_said(said: Any) -> None:
+    analysis = _ANALYSIS
+    found = faces(analysis, said)
+    tracks = [track for face in found for track in face.tracks]
+    assert sorted(tracks) == sorted(track for person in analysis.persons for track in person.tracks)
+    assert len({face.id for face in found}) == len(found) and all(face.tracks for face in found)
+
+
+@given(histories())
+def test_what_fits_changes_what_it_is_about(said: Any) -> None:
+    """An act that is not refused is never passed over."""
+    known: list[Annotation] = []
+    for each in said:
+        if unfit(_ANALYSIS, each, known) is None:
+            before = faces(_ANALYSIS, known)
+            known.append(each)
+            after = faces(_ANALYSIS, known)
+            match each:
+                case Renaming():
+                    assert next(face.name for face in after if face.id == each.person) == each.name
+                case Merging():
+                    assert len(after) == len(before) - 1
+                case Splitting():
+                    assert len(after) == len(before) + 1
+                case Withdrawal():
+                    assert each.about not in {stands.id for stands in standing(known)}
+                case _:
+                    assert after == before and each in standing(known)
+
+
+_ANALYSIS = build(Path(), persons=3, segments=4, kept=False)

@@ -1,0 +1,222 @@
+"""Bundles as zips: written the same each time, and refused with a reason when they are not as made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+import subprocess
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from reports.bundle import BundleError, is_zip, judgements_of, write
+from reports.judgements import JudgementsError, file_text
+
+ANALYSIS = b'{"analysis": 1}' * 50
+
+
+def judgements(analysis: bytes = ANALYSIS) -> bytes:
+    return file_text(
+        [],
+        analysis="a" * 32,
+        analysis_sha256=hashlib.sha256(analysis).hexdigest(),
+        exhibit_sha256="c" * 64,
+        saved=datetime(2026, 11, 20, tzinfo=UTC),
+    ).encode()
+
+
+def files(tmp_path: Path) -> dict[str, bytes | Path]:
+    picture = tmp_path / "picture"
+    picture.write_bytes(bytes(range(256)) * 9000)
+    return {
+        "index.html": b"<!doctype html>" * 30,
+        "overlays/A1-1.png": picture,
+        "annotations.json": judgements(),
+        "analysis.json": ANALYSIS,
+    }
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    path = tmp_path / "bundle.zip"
+    write(path, files(tmp_path), {"made": "2026-11-20T15:00:00Z"})
+    return path
+
+
+def test_what_is_written(bundle: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(bundle) as archive:
+        names = archive.namelist()
+        assert names == [
+            "analysis.json",
+            "annotations.json",
+            "index.html",
+            "overlays/A1-1.png",
+            "sha256sums.txt",
+            "manifest.json",
+        ]
+        assert archive.testzip() is None
+        kinds = {entry.filename: entry.compress_type for entry in archive.infolist()}
+        assert kinds["overlays/A1-1.png"] == zipfile.ZIP_STORED
+        assert kinds["analysis.json"] == zipfile.ZIP_DEFLATED
+        manifest = json.loads(archive.read("manifest.json"))
+        assert manifest["bundle_version"] == "1.0" and manifest["made"] == "2026-11-20T15:00:00Z"
+        assert [entry["path"] for entry in manifest["files"]] == names[:-1]
+        archive.extractall(tmp_path / "unpacked")
+        for entry in manifest["files"]:
+            data = archive.read(entry["path"])
+            assert (entry["bytes"], entry["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+    checked = subprocess.run(
+        ["sha256sum", "--check", "--strict", "sha256sums.txt"],
+        cwd=tmp_path / "unpacked",
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0 and checked.stdout.count(": OK") == 4
+
+
+def test_the_same_files_make_the_same_bytes(bundle: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again.zip"
+    write(again, dict(reversed(files(tmp_path).items())), {"made": "2026-11-20T15:00:00Z"})
+    assert again.read_bytes() == bundle.read_bytes()
+
+
+def test_a_bundle_as_it_was_made_gives_its_judgements(bundle: Path) -> None:
+    assert is_zip(bundle) and judgements_of(bundle) == judgements()
+
+
+def remade(bundle: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
+    """The bundle with its files changed and packed again, the manifest as it was unless changed too."""
+    with zipfile.ZipFile(bundle) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    change(content)
+    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+    return bundle
+
+
+def refusal(bundle: Path) -> str:
+    with pytest.raises((BundleError, JudgementsError)) as problem:
+        judgements_of(bundle)
+    return str(problem.value)
+
+
+def test_unpacked_and_packed_again_it_is_the_same(bundle: Path) -> None:
+    def with_folder(content: dict[str, bytes]) -> None:
+        content["overlays/"] = b""
+
+    assert judgements_of(remade(bundle, with_folder)) == judgements()
+
+
+def test_every_file_that_is_not_as_it_was_is_named(bundle: Path) -> None:
+    def change(content: dict[str, bytes]) -> None:
+        content["index.html"] = content["index.html"].replace(b"html", b"lmth", 1)
+        content["analysis.json"] += b" "
+        del content["overlays/A1-1.png"]
+        content["extra.txt"] = b"x"
+
+    assert refusal(remade(bundle, change)) == (
+        "The bundle is not as it was made: overlays/A1-1.png is missing, extra.txt is not in the manifest, "
+        "analysis.json was changed, index.html was changed."
+    )
+
+
+def test_many_of_them_are_counted(bundle: Path) -> None:
+    assert "and 28 more" in refusal(
+        remade(bundle, lambda content: content.update({f"{n:02}.txt": b"" for n in range(40)}))
+    )
+
+
+def test_without_manifest_or_judgements_it_is_none(bundle: Path, tmp_path: Path) -> None:
+    assert "no manifest.json" in refusal(
+        remade(bundle, lambda content: content.pop("manifest.json") and None)
+    )
+    given = files(tmp_path)
+    del given["annotations.json"]
+    write(bundle, given, {})
+    assert "no annotations.json" in refusal(bundle)
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b"{}", b'{"bundle_version": "1.0", "files": [{}]}', b"[" * 99_999]
+)
+def test_a_manifest_that_is_none(bundle: Path, text: bytes) -> None:
+    assert "no manifest.json of a Reelproof bundle" in refusal(
+        remade(bundle, lambda content: content.update({"manifest.json": text}))
+    )
+
+
+def test_a_newer_bundle_is_left_to_a_newer_reelproof(bundle: Path) -> None:
+    newer = json.dumps({"bundle_version": "2.0", "files": []}).encode()
+    assert "Update this one" in refusal(
+        remade(bundle, lambda content: content.update({"manifest.json": newer}))
+    )
+
+
+def test_judgements_of_another_analysis_inside_a_consistent_bundle(bundle: Path, tmp_path: Path) -> None:
+    write(bundle, files(tmp_path) | {"annotations.json": judgements(b"other")}, {})
+    assert "put together by hand" in refusal(bundle)
+
+
+def test_judgements_changed_inside_a_consistent_bundle(bundle: Path, tmp_path: Path) -> None:
+    text = json.loads(judgements()) | {"sha256": "0" * 64}
+    write(bundle, files(tmp_path) | {"annotations.json": json.dumps(text).encode()}, {})
+    assert "changed after it was saved" in refusal(bundle)
+
+
+@pytest.mark.parametrize(
+    "name", ["../out.txt", "/etc/passwd", "a/../../b", "..\\out.txt", "C:out.txt", "over\\lays"]
+)
+def test_names_that_lead_out_are_refused(bundle: Path, name: str) -> None:
+    assert "outside itself" in refusal(remade(bundle, lambda content: content.update({name: b"x"})))
+
+
+def test_two_files_of_one_name_are_refused(bundle: Path) -> None:
+    with zipfile.ZipFile(bundle, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("index.html", b"other")
+    assert "index.html twice" in refusal(bundle)
+
+
+def test_what_swells_beyond_measure_is_refused_unread(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bomb = remade(bundle, lambda content: content.update({"bomb.txt": bytes(30_000_000)}))
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("it was read"))
+    with zipfile.ZipFile(bomb, "a") as archive:
+        sizes = [entry.file_size for entry in archive.infolist()]
+    assert sum(sizes) > 250 * bomb.stat().st_size
+    assert "far more than fits" in refusal(bomb)
+
+
+def test_lies_about_sizes_are_found_out(bundle: Path) -> None:
+    """The central directory says less than there is: no more than it says is read."""
+    data = bytearray(remade(bundle, lambda content: None).read_bytes())
+    at = data.rindex(b"PK\x01\x02", 0, data.rindex(b"index.html"))
+    data[at + 24 : at + 28] = struct.pack("<L", 5)
+    bundle.write_bytes(data)
+    assert "index.html was changed" in refusal(bundle)
+
+
+def test_too_many_files_and_passwords_are_refused(bundle: Path) -> None:
+    data = bytearray(bundle.read_bytes())
+    at = data.index(b"PK\x01\x02")
+    data[at + 8] |= 1
+    locked = bundle.with_name("locked.zip")
+    locked.write_bytes(data)
+    assert "password" in refusal(locked)
+    assert "more than 20,000 files" in refusal(
+        remade(bundle, lambda content: content.update({f"{n}.txt": b"" for n in range(20_001)}))
+    )
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.99])
+def test_half_a_zip_is_said_to_be_damaged(bundle: Path, share: float) -> None:
+    data = bundle.read_bytes()
+    bundle.write_bytes(data[: int(len(data) * share)])
+    assert "damaged" in refusal(bundle)
+
+
+def test_what_is_no_zip() -> None:
+    assert not is_zip(Path(__file__))

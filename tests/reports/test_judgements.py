@@ -1,0 +1,155 @@
+"""Judgements as JSON and as a file: what is written, what is read, what is refused and why."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.annotations import ANNOTATION, Annotation
+from reports.judgements import (
+    JudgementsError,
+    canonical,
+    checksum,
+    file_text,
+    moment_text,
+    plain,
+    read_file,
+    understood,
+)
+
+ABOUT = {"analysis": "a" * 32, "analysis_sha256": "b" * 64, "exhibit_sha256": "c" * 64}
+MADE = datetime(2026, 11, 20, 15, 4, 5, 678_901, UTC)
+
+
+def values(**more: Any) -> dict[str, Any]:
+    return {
+        "id": "1" * 32,
+        "author": "Ann",
+        "made": "2026-11-20T15:04:05.678Z",
+        "kind": "exhibit",
+        "verdict": "agree",
+        **more,
+    }
+
+
+def one(**more: Any) -> Annotation:
+    return ANNOTATION.validate_python(values(**more))
+
+
+SPAN: dict[str, Any] = {"kind": "span", "verdict": "manipulated", "start": 1.0, "end": 2.0004999}
+
+
+def test_plain_values_are_to_the_millisecond_and_say_nothing_that_was_not_said() -> None:
+    span = one(**SPAN, made=MADE)
+    assert plain(span) == values(kind="span", verdict="manipulated", start=1, end=2, note="")
+    assert json.dumps(plain(span)["start"]) == "1"  # as JavaScript writes it
+    elsewhere = MADE.astimezone(timezone(timedelta(hours=9)))
+    assert moment_text(elsewhere) == "2026-11-20T15:04:05.678Z"
+    assert "person" not in plain(span)
+
+
+def test_what_is_understood_keeps_no_more_than_it_says() -> None:
+    annotation = understood(values(made="2026-11-20T16:04:05.678999+01:00"))
+    assert annotation.made == MADE.replace(microsecond=678_000)
+    assert understood(plain(annotation)) == annotation
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"author": "   "}, "The name of the reviewer is missing."),
+        ({"author": None}, "The name of the reviewer cannot be used"),
+        ({"note": "x" * 4001}, "The note is longer than 4000 characters."),
+        ({"verdict": "real"}, "The verdict is none of 'agree', 'disagree' or 'unsure'."),
+        ({"kind": "praise"}, "no kind of judgement that is known"),
+        ({"kind": None}, "no kind of judgement that is known"),
+        ({"score": 1}, "“score” is not part of such a judgement."),
+        (SPAN | {"end": 0}, "A span ends before it starts."),
+        (SPAN | {"start": "soon"}, "The start cannot be used: input should be a valid number"),
+        ({"made": "0001-01-01T00:00:00+14:00"}, "Its moment is none of the calendar."),
+        ({"made": "yesterday"}, "“made” cannot be used"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(JudgementsError) as problem:
+        understood(values(**changes))
+    assert words in str(problem.value)
+
+
+@pytest.mark.parametrize("nothing", [None, [], "text", 5, {}])
+def test_what_is_no_object_is_refused(nothing: object) -> None:
+    with pytest.raises(JudgementsError):
+        understood(nothing)
+
+
+def test_the_canonical_text_is_sorted_dense_and_unescaped() -> None:
+    given = {"b": [1.0, 2.5, -0.0, 0.125, True, None], "a": 'ü "\\\n\u2028\x1f€'}
+    assert canonical(given) == '{"a":"ü \\"\\\\\\n\u2028\\u001f€","b":[1,2.5,0,0.125,true,null]}'
+
+
+@given(st.lists(st.floats(1e-3, 1e7).map(lambda x: round(x, 3))))
+def test_numbers_are_written_without_exponents(numbers: list[float]) -> None:
+    text = canonical(numbers)
+    assert "e" not in text and ".0]" not in text and ".0," not in text
+    assert json.loads(text) == numbers
+
+
+def test_a_file_is_read_back_in_order_of_time() -> None:
+    said = [one(id="2" * 32, made=MADE + timedelta(seconds=1)), one(), one(id="3" * 32, **SPAN)]
+    text = file_text(said, **ABOUT, saved=MADE)
+    saved = read_file(text.encode())
+    assert {name: getattr(saved, name) for name in ABOUT} == ABOUT
+    assert [each.id[0] for each in saved.annotations] == ["1", "3", "2"]
+    assert [plain(each) for each in saved.annotations] == json.loads(text)["annotations"]
+    assert json.loads(text)["sha256"] == checksum(json.loads(text)["annotations"])
+
+
+def test_a_file_another_program_set_differently_is_the_same() -> None:
+    text = file_text([one(**SPAN)], **ABOUT, saved=MADE)
+    dense = json.dumps(json.loads(text), sort_keys=True).encode()
+    assert read_file(dense) == read_file(b"\xef\xbb\xbf" + text.encode()) == read_file(text.encode())
+
+
+def changed(text: str, **changes: Any) -> bytes:
+    return json.dumps(json.loads(text) | changes).encode()
+
+
+def test_files_that_cannot_be_used_say_why() -> None:
+    text = file_text([one(), one(id="2" * 32, **SPAN)], **ABOUT, saved=MADE)
+    for data, words in (
+        (b"", "no file of judgements"),
+        (b"\xff\xfe\x00", "no file of judgements"),
+        (b"[" * 200_000, "no file of judgements"),
+        (b'{"annotations": []}', "no file of judgements"),
+        (text[:-40].encode(), "no file of judgements"),
+        (text.replace("}\n", "NaN}\n").encode(), "no file of judgements"),
+        (changed(text, reelproof_judgements="2.0"), "A newer Reelproof"),
+        (changed(text, analysis=None), "not complete"),
+        (changed(text, annotations={}), "not complete"),
+        (text.replace('"agree"', '"disagree"').encode(), "changed after it was saved"),
+        (changed(text, annotations=[]), "changed after it was saved"),
+        (changed(text, sha256=""), "changed after it was saved"),
+        (text.replace('"Ann"', '"\\ud800"').encode(), "changed after it was saved"),
+    ):
+        with pytest.raises(JudgementsError) as problem:
+            read_file(data)
+        assert words in str(problem.value), data[:60]
+
+
+def test_what_is_wrong_inside_is_said_with_its_place() -> None:
+    for said, words in (
+        ([values(), values(id="2" * 32, verdict="real")], "Judgement 2 of the file: The verdict is none of"),
+        ([values(), values()], "Judgement 2 of the file stands in it twice."),
+        ([7], "Judgement 1 of the file: "),
+    ):
+        document = {"reelproof_judgements": "1.0", **ABOUT, "annotations": said}
+        document["sha256"] = hashlib.sha256(canonical(said).encode()).hexdigest()
+        with pytest.raises(JudgementsError) as problem:
+            read_file(json.dumps(document).encode())
+        assert words in str(problem.value)

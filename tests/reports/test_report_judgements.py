@@ -1,0 +1,239 @@
+"""Judgements in the report: in words, apart from the machine's findings, whatever people write."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from pathlib import Path
+
+import pikepdf
+import pypdfium2
+import pytest
+from analyses import build
+from pypdf import PdfReader
+from test_annotations import say
+from test_report_html import Page
+
+from detector.analysis import MediaKind, Verdict
+from reports.annotations import Annotation
+from reports.html import render_html
+from reports.judged import direction, judged, readable
+from reports.judgements import checksum, plain
+from reports.pdf import render_pdf
+from reports.view import report_view
+from reports.writing import write_judged, write_report
+
+ARABIC = "هذا الوجه يبدو متلاعبا به: حافة الفك"
+CHINESE = "这张脸看起来被篡改过。"
+SAID = [
+    say(1, "segment", segment="A1", verdict="agree", note="Seams at the jaw,\nand the light."),
+    say(2, "segment", "Ben", segment="A1", verdict="disagree"),
+    say(3, "segment", segment="B1", verdict="unsure", note=ARABIC),
+    say(4, "exhibit", verdict="agree"),
+    say(5, "exhibit", verdict="disagree", note=CHINESE),
+    say(6, "span", "Ben", start=50.123, end=53.5, verdict="manipulated", person="B"),
+    say(7, "span", start=55, end=56, verdict="unsure"),
+    say(8, "rename", person="B", name="Eve"),
+    say(9, "rename", "Ben", person="B", name="Eva"),
+    say(10, "merge", person="B", into="A"),
+    say(11, "split", person="A", tracks=[1]),
+    say(12, "withdrawal", about=f"{7:032x}"),
+]
+
+
+def rendered(folder: Path, said: list[Annotation], **choices: object) -> Page:
+    analysis = build(folder, **{"kept": False, **choices})  # type: ignore[arg-type]
+    return Page(render_html(report_view(analysis, folder, said), {}, "0" * 64))
+
+
+def document(folder: Path, said: list[Annotation]) -> bytes:
+    return render_pdf(report_view(build(folder, kept=False), folder, said), {}, "0" * 64)
+
+
+def test_what_stands_who_is_who_and_what_stood_before(tmp_path: Path) -> None:
+    found = judged(build(tmp_path, kept=False), reversed(SAID))
+    assert [(each.about, each.when, each.verdict, each.author) for each in found.judgements] == [
+        ("The whole exhibit", "", "Disagrees with the machine", "Ann"),
+        ("Segment A1, person A", "00:00:06.000 to 00:00:18.000", "Agrees with the machine", "Ann"),
+        ("Segment A1, person A", "00:00:06.000 to 00:00:18.000", "Disagrees with the machine", "Ben"),
+        ("Segment B1, person B", "00:00:06.000 to 00:00:18.000", "Unsure", "Ann"),
+        (
+            "Marked stretch, person B",
+            "00:00:50.123 to 00:00:53.500",
+            "Manipulated; the machine did not flag it",
+            "Ben",
+        ),
+    ]
+    assert [(each.about, each.verdict) for each in found.persons] == [
+        ("Person B", "Is called “Eva”"),
+        ("Persons B and A", "Are the same face, counted as A"),
+        ("Person A", "Is more than one: 1 track of another face split off"),
+    ]
+    assert [(each.about, each.verdict, each.fate) for each in found.history] == [
+        ("The whole exhibit", "Agrees with the machine", "Replaced 2026-11-20 09:00:05 UTC"),
+        ("Marked stretch", "Unsure", "Withdrawn 2026-11-20 09:00:12 UTC"),
+        ("Person B", "Is called “Eve”", "Replaced by Ben 2026-11-20 09:00:09 UTC"),
+    ]
+    assert found.summary == (
+        "2 reviewers judged this analysis.",
+        "The verdict “manipulated”: 1 disagrees.",
+        "Of 3 segments, 2 judged: 1 agrees, 1 disagrees, 1 is unsure.",
+        "Marked as manipulated and not flagged by the machine: 1 stretch.",
+    )
+    assert found.judgements[1].made == "2026-11-20 09:00:01 UTC"
+    assert found.until == "2026-11-20 09:00:12 UTC"
+    assert found.sha256 == checksum([plain(each) for each in SAID])
+
+
+def test_a_judgement_given_back_its_place_has_no_fate(tmp_path: Path) -> None:
+    """The newer one was withdrawn, so the one before stands again and only the newer is history."""
+    said = [*SAID[3:5], say(20, "withdrawal", about=f"{5:032x}")]
+    found = judged(build(tmp_path, kept=False), said)
+    assert [each.verdict for each in found.judgements] == ["Agrees with the machine"]
+    assert [each.fate for each in found.history] == ["Withdrawn 2026-11-20 09:00:20 UTC"]
+
+
+def test_nobody_has_judged(tmp_path: Path) -> None:
+    text = rendered(tmp_path, []).text
+    assert "10 Reviewers' judgements No reviewer has judged this analysis. 11 Integrity" in text
+    assert "Judgements, SHA-256" not in text and "judgements until" not in text
+    renamed = rendered(tmp_path, [SAID[7]]).text
+    assert "No reviewer has judged this analysis." in renamed and "Is called “Eve”" in renamed
+
+
+def test_the_machines_findings_are_not_touched(tmp_path: Path) -> None:
+    before, after = rendered(tmp_path, []).text, rendered(tmp_path, SAID).text
+    machines = slice(before.index("2 Exhibit"), before.index("10 Reviewers"))
+    assert before[machines] in after
+    assert "section 10 holds what reviewers said of it" in after
+
+
+def test_the_page_holds_every_word_and_the_direction_of_notes(tmp_path: Path) -> None:
+    page = rendered(tmp_path, SAID)
+    for words in (
+        "Seams at the jaw, and the light.",
+        ARABIC,
+        CHINESE,
+        "Judgements that stand",
+        "Earlier judgements",
+    ):
+        assert words in page.text, words
+    directions = [
+        attributes["dir"] for tag, attributes in page.elements if tag == "td" and "dir" in attributes
+    ]
+    assert directions == ["ltr", "ltr", "rtl"]
+    assert page.balanced and not page.open
+
+
+def test_what_people_write_cannot_leave_its_place(tmp_path: Path) -> None:
+    note = "<script>alert(1)</script>\x00\x1b[31m\r\nnext \u202egnp.exe"
+    page = rendered(tmp_path, [say(1, "exhibit", "<b>Ann</b>\n\n2026", verdict="agree", note=note)])
+    assert "<script>alert(1)</script>\ufffd\ufffd[31m next \\u202egnp.exe" in page.text
+    assert "<b>Ann</b> 2026" in page.text
+    assert not any(tag in ("script", "b") for tag, _ in page.elements)
+
+
+def test_photos_have_faces_and_no_times(tmp_path: Path) -> None:
+    said = [say(1, "segment", segment="A1", verdict="agree")]
+    found = judged(build(tmp_path, kind=MediaKind.IMAGE, segments=1, kept=False), said)
+    assert (found.judgements[0].about, found.judgements[0].when) == ("Flagged face A1, person A", "")
+    assert "Of 1 flagged face, 1 judged: 1 agrees." in found.summary
+
+
+def test_a_judgement_of_the_verdict_names_it(tmp_path: Path) -> None:
+    analysis = build(tmp_path, segments=0, verdict=Verdict.INCONCLUSIVE, kept=False)
+    said = [say(1, "exhibit", verdict="unsure"), say(2, "exhibit", "Ben", verdict="unsure")]
+    assert judged(analysis, said).summary[1] == "The verdict “inconclusive”: 2 are unsure."
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "ltr"),
+        ("123 – ", "ltr"),
+        ("A ب", "ltr"),
+        ("12: ب A", "rtl"),
+        ("«שלום» hello", "rtl"),
+        (CHINESE, "ltr"),
+    ],
+)
+def test_directions(text: str, expected: str) -> None:
+    assert direction(text) == expected
+
+
+def test_readable_keeps_lines_and_joiners() -> None:
+    assert readable("a\r\nb\rc\td\u200d\u200f") == "a\nb\nc\td\u200d\u200f"
+
+
+def text_of(data: bytes) -> str:
+    with pypdfium2.PdfDocument(data) as pages:
+        return " ".join(" ".join(page.get_textpage().get_text_bounded() for page in pages).split())
+
+
+def test_the_pdf_says_the_same(tmp_path: Path) -> None:
+    data = document(tmp_path, SAID)
+    text = text_of(data)
+    for words in (
+        "10 Reviewers' judgements",
+        "Disagrees with the machine",
+        "00:00:50.123 to 00:00:53.500",
+        "Replaced by Ben 2026-11-20 09:00:09 UTC",
+        CHINESE,
+        "judgements until 2026-11-20 09:00:12 UTC",
+        checksum([plain(each) for each in SAID]),
+    ):
+        assert words in text, words
+    with pikepdf.open(io.BytesIO(data)) as pdf:
+        assert str(pdf.docinfo["/CreationDate"]).startswith("D:20251120084102")
+        assert str(pdf.docinfo["/ModDate"]).startswith("D:20261120090012")
+    assert data == document(tmp_path, SAID)
+
+
+def test_notes_of_any_length_and_number_are_set_whole(tmp_path: Path) -> None:
+    long = " ".join(f"word{number}" for number in range(500))
+    said = [
+        say(1, "exhibit", verdict="agree", note=long),
+        say(2, "exhibit", "Ben", verdict="agree", note="字" * 4000),
+        say(3, "exhibit", "W" * 80, verdict="unsure", note="x" * 4000),
+        *(
+            say(10 + n, "segment", f"R{n}", segment="A1", verdict="agree", note=f"Note number {n}.")
+            for n in range(197)
+        ),
+    ]
+    data = document(tmp_path, said)
+    reader = PdfReader(io.BytesIO(data))
+    text = text_of(data)
+    assert all(f"word{number} " in text for number in range(499))
+    assert all(f"Note number {n}." in text for n in range(197))
+    assert text.count("字") == 4000 and len(re.findall("x", re.sub(r"[^x]", "", text))) >= 4000
+    count = len(reader.pages)
+    for number, page in enumerate(reader.pages, 1):
+        assert f"Page {number} of {count}" in page.extract_text()
+
+
+def test_nothing_reaches_beyond_the_paper(tmp_path: Path) -> None:
+    """Read off the picture: the margins of every page are white."""
+    said = [
+        say(1, "exhibit", "W" * 80, verdict="agree", note="x" * 3000),
+        say(2, "exhibit", "字" * 80, verdict="unsure", note=ARABIC * 50),
+    ]
+    with pypdfium2.PdfDocument(document(tmp_path, said)) as pages:
+        for page in pages:
+            picture = page.render(scale=1).to_numpy()
+            margin = round(16 / 25.4 * 72)  # of 18 mm
+            assert picture[:, :margin].min() > 250 and picture[:, -margin:].min() > 250
+
+
+def test_only_the_reports_are_written_and_the_result_stays(tmp_path: Path) -> None:
+    result, out = tmp_path / "result", tmp_path / "out"
+    analysis = build(result, segments=1, peaks=1)
+    write_report(analysis, result)
+    before = {path: path.read_bytes() for path in result.rglob("*") if path.is_file()}
+    out.mkdir()
+    write_judged(analysis, (result / "analysis.json").read_bytes(), result, out, SAID[:1])
+    assert {path: path.read_bytes() for path in result.rglob("*") if path.is_file()} == before
+    assert sorted(path.name for path in out.iterdir()) == ["report.html", "report.pdf"]
+    page = (out / "report.html").read_text()
+    assert "Seams at the jaw" in page and page.count("data:image/jpeg") == 2
+    assert hashlib.sha256(before[result / "analysis.json"]).hexdigest() in page
