@@ -26,7 +26,18 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     (:data:`webapp.settings.SETTINGS`); other keys go to Flask's own configuration.
     ``SEND``, a callable taking an analysis id, replaces Celery.
     """
-    from webapp.routes import files, health, help, library, manage, models, result, sample, upload
+    from webapp.routes import (
+        files,
+        health,
+        help,
+        library,
+        manage,
+        models,
+        result,
+        sample,
+        statistics,
+        upload,
+    )
 
     settings = read_settings(config)
     app = Flask("webapp", template_folder=str(_ROOT / "templates"), static_folder=str(_ROOT / "static"))
@@ -51,7 +62,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     security.install(app, settings)
     errors.install(app)
     presentation.install(app)
-    for area in (upload, library, manage, result, files, models, sample, help, health):
+    for area in (upload, library, manage, result, files, statistics, models, sample, help, health):
         app.register_blueprint(area.blueprint)
     return app
 

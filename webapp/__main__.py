@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import create_app, deletion, jobs
+from webapp import create_app, deletion, jobs, lengths
 from webapp.first_start import sample_missing
 from webapp.folders import Folders
 from webapp.server import listen
@@ -57,6 +57,7 @@ def main() -> int:
     deletion.finish_deletions(database, folders)
     jobs.recover(database, count_attempt=True)
     threading.Thread(target=server.run, name="pages", daemon=True).start()
+    threading.Thread(target=lengths.fill, args=(database, folders), name="lengths", daemon=True).start()
     # The address is for scripts too: it must appear at once even where output is a pipe.
     print(f"Reelproof is at http://{settings.host}:{server.effective_port}  (Ctrl-C stops it)", flush=True)
     try:

@@ -78,12 +78,12 @@ def finish_deletions(database: Database, folders: Folders) -> None:
             note.unlink()
 
 
-def remove_if_deleted(database: Database, folders: Folders, analysis_id: str) -> None:
-    """Remove what an attempt put in place after its analysis had been cancelled and deleted."""
-    with database.begin() as session:
-        if session.get(AnalysisRow, analysis_id) is not None:
-            return
-    _remove_result(folders, analysis_id)
+def remove_unwanted(database: Database, folders: Folders, analysis_id: str) -> None:
+    """Remove what an attempt put in place after its analysis had been cancelled, or deleted even."""
+    with database.alone() as session:  # nobody retries it meanwhile
+        row = session.get(AnalysisRow, analysis_id)
+        if row is None or row.state == State.CANCELLED:
+            _remove_result(folders, analysis_id)
 
 
 def _others(session: Session, row: AnalysisRow) -> int:

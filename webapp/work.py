@@ -90,7 +90,7 @@ def work(settings: Settings, analysis_id: str, end: Callable[[], None] | None = 
             log.warning(
                 "analysis %s was cancelled or given to another worker; this attempt ends", analysis_id
             )
-            deletion.remove_if_deleted(database, folders, analysis_id)
+            deletion.remove_unwanted(database, folders, analysis_id)
         except SoftTimeLimitExceeded:
             jobs.fail(database, held, OUT_OF_TIME)
         except Exception as problem:

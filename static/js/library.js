@@ -1,5 +1,6 @@
 // Keeps rows of unfinished analyses up to date, closes menus, and gathers two analyses to compare.
 // Without this module the page works as it stands: links and forms do the rest.
+import { askToDelete } from "./deleting.js";
 import { follow } from "./follow.js";
 
 const LOOK_AGAIN = 3000;
@@ -48,6 +49,18 @@ document.addEventListener("keydown", (event) => {
   menu.querySelector("summary").focus();
 });
 
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest("a[data-delete]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const menu = link.closest(".menu");
+  menu.open = false;
+  if (!await askToDelete(link.closest("tr").dataset.analysis, menu.querySelector("summary"))) return;
+  const here = new URL(window.location.href);
+  here.searchParams.set("deleted", "1");
+  window.location.assign(here);
+});
+
 // On a small screen the filters are out of the way unless one is set.
 const filters = document.querySelector(".filters-more");
 if (filters && window.matchMedia("(max-width: 640px)").matches) {
@@ -82,6 +95,18 @@ if (bar) {
   });
   gather(); // a page that comes back may have boxes checked
 }
+
+// Making the sample takes a while, in which the page should not look dead.
+const sample = byId("sample");
+sample?.addEventListener("submit", () => {
+  sample.querySelector("button").disabled = true;
+  byId("sample-made").hidden = false;
+});
+window.addEventListener("pageshow", () => {
+  if (!sample) return; // a page that comes back out of the browser's memory must be usable again
+  sample.querySelector("button").disabled = false;
+  byId("sample-made").hidden = true;
+});
 
 // On the first start the list is empty until the sample has been made, or is promised no longer.
 async function lookForSample() {

@@ -1,122 +1,69 @@
-// Drag and drop, checks before sending, and a bar while a file is on its way.
-// Without this module the form works as it stands.
+// Choosing and dropping files, and the queue they go through. Without this module the form sends one file.
+import { Batch } from "./batch.js";
 
 const form = document.getElementById("upload");
 const input = document.getElementById("file");
 const byId = (id) => document.getElementById(id);
-const show = (id, visible) => { byId(id).hidden = !visible; };
+const title = document.title;
 
 document.documentElement.classList.add("scripted");
+input.multiple = true; // only here: a form takes one file at a time
+input.required = false;
 
-function megabytes(bytes) {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
+const batch = new Batch({
+  form,
+  list: byId("queue"),
+  limits: { limit: Number(form.dataset.limit), room: Number(form.dataset.room) },
+  onChange: show,
+  onAlone: (address) => window.location.assign(address),
+  announce: (words) => { byId("upload-status").textContent = words; },
+});
+
+function show() {
+  const { items, waiting, sending } = batch;
+  byId("queue").hidden = items.length === 0;
+  byId("none-chosen").hidden = true;
+  const start = byId("start");
+  start.disabled = items.length > 0 && waiting.length === 0;
+  start.hidden = items.length > 0 && (sending || (waiting.length === 0 && items.some((item) => item.address)));
+  start.textContent = items.length > 1 && waiting.length !== 1
+    ? `Start ${waiting.length} analyses`
+    : "Start the analysis";
+  const ended = items.filter((item) => item.ended).length;
+  byId("queue-summary").hidden = items.length < 2;
+  byId("queue-summary").textContent = ended
+    ? `${ended} of ${items.length} files are done: ${batch.outcomes()}`
+    : `${items.length} files`;
+  const taken = items.some((item) => item.address);
+  byId("queue-library").hidden = !taken;
+  byId("latest-analyses")?.toggleAttribute("hidden", taken); // from now on the queue knows better
+  document.title = batch.unsent && sending
+    ? `${items.length - waiting.length} of ${items.length} · Reelproof`
+    : title;
 }
 
-function complain(error, remedy) {
-  byId("problem-error").textContent = error;
-  byId("problem-remedy").textContent = remedy;
-  show("problem", true);
-}
+input.addEventListener("change", () => {
+  if (input.files.length) batch.add(input.files);
+  input.value = ""; // or the same file could not be chosen again
+});
 
-function unfit(file) {
-  if (file.size === 0) {
-    return ["The file is empty: it holds no bytes.", "Check the file on your disk, then hand it in again."];
-  }
-  if (file.size > Number(form.dataset.limit)) {
-    return [`The file has ${megabytes(file.size)}; at most ${megabytes(Number(form.dataset.limit))} are accepted.`,
-      "Cut out the part in question without re-encoding it, or raise REELPROOF_UPLOAD_LIMIT_MB."];
-  }
-  if (file.size > Number(form.dataset.room)) {
-    return ["There is not enough free disk space to take in this file.",
-      "Free some space on the disk that holds Reelproof's data, then reload this page."];
-  }
-  return null;
-}
-
-function choose() {
-  const file = input.files[0];
-  show("problem", false);
-  show("chosen", Boolean(file));
-  if (!file) return false;
-  byId("chosen").textContent = `${file.name}, ${megabytes(file.size)}`;
-  const problem = unfit(file);
-  if (problem) complain(...problem);
-  byId("start").disabled = Boolean(problem);
-  return !problem;
-}
-
-function send() {
-  const request = new XMLHttpRequest();
-  let sent = false;
-  const finish = () => {
-    show("sending", false);
-    show("cancel", false);
-    byId("start").disabled = false;
-    input.disabled = false;
-  };
-  request.open("POST", form.action);
-  request.setRequestHeader("Accept", "application/json");
-  request.upload.addEventListener("progress", (event) => {
-    if (!event.lengthComputable) return;
-    const share = event.loaded / event.total;
-    byId("sent").value = share;
-    byId("sending-words").textContent = `Uploading, ${Math.floor(share * 100)} % of ${megabytes(event.total)}`;
-  });
-  request.upload.addEventListener("load", () => {
-    sent = true; // the server may have it all, and cancelling would no longer stop it
-    show("cancel", false);
-    byId("sent").value = 1;
-    byId("sending-words").textContent = "Checking and storing the file";
-    byId("upload-status").textContent = "Checking and storing the file";
-  });
-  request.addEventListener("load", () => {
-    if (request.status === 200) {
-      window.location.assign(request.responseURL); // the redirect was followed: this is the analysis
-      return;
-    }
-    finish();
-    try {
-      const answer = JSON.parse(request.responseText);
-      complain(answer.error, answer.remedy);
-    } catch {
-      complain("Reelproof refused the file.", "Reload this page and try again.");
-    }
-  });
-  request.addEventListener("error", () => {
-    finish();
-    if (sent) {
-      complain("The connection broke after the whole file was sent.",
-        "See that Reelproof still runs and whether the library lists the file, before you hand it in again.");
-    } else {
-      complain("The connection broke before the whole file was sent.",
-        "See that Reelproof still runs and that its disk is not full, then start again.");
-    }
-  });
-  request.addEventListener("abort", () => {
-    finish();
-    byId("upload-status").textContent = "Upload cancelled";
-  });
-  byId("cancel").onclick = () => request.abort();
-  const body = new FormData(form);
-  byId("sent").value = 0;
-  byId("upload-status").textContent = "Uploading";
-  show("problem", false);
-  show("sending", true);
-  show("cancel", true);
-  byId("start").disabled = true;
-  input.disabled = true;
-  request.send(body);
-}
-
-input.addEventListener("change", choose);
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (choose()) send();
+  if (batch.items.length) batch.start();
+  else {
+    byId("none-chosen").hidden = false;
+    input.focus();
+  }
+});
+
+window.addEventListener("beforeunload", (event) => {
+  if (batch.unsent) event.preventDefault();
 });
 
 // The whole page takes a drop: a file dropped beside the target must not replace the page.
 let depth = 0;
 const carriesFiles = (event) => event.dataTransfer && [...event.dataTransfer.types].includes("Files");
+
 document.addEventListener("dragenter", (event) => {
   if (!carriesFiles(event)) return;
   depth += 1;
@@ -135,11 +82,5 @@ document.addEventListener("drop", (event) => {
   event.preventDefault();
   depth = 0;
   form.classList.remove("over");
-  if (input.disabled) return;
-  if (event.dataTransfer.files.length > 1) {
-    complain("More than one file was dropped.", "Hand in one file at a time.");
-    return;
-  }
-  input.files = event.dataTransfer.files;
-  choose();
+  batch.add(event.dataTransfer.files);
 });

@@ -118,8 +118,9 @@ def test_checks_before_sending_and_a_dropped_file(without_sample, page: Page, se
     empty.touch()
     page.goto(without_sample.address)
     page.set_input_files("#file", empty)
-    expect(page.get_by_role("alert")).to_contain_text("The file is empty")
+    expect(page.locator(".queue-item")).to_contain_text("The file is empty")
     expect(page.get_by_role("button", name="Start the analysis")).to_be_disabled()
+    page.get_by_role("button", name="Remove empty.mp4").click()
 
     page.evaluate(
         """() => {
@@ -131,8 +132,7 @@ def test_checks_before_sending_and_a_dropped_file(without_sample, page: Page, se
             }
         }"""
     )
-    expect(page.get_by_text("dropped.mp4")).to_be_visible()
-    expect(page.get_by_role("alert")).to_be_hidden()
+    expect(page.locator(".queue-item")).to_contain_text("dropped.mp4")
     page.get_by_role("button", name="Start the analysis").click()
     page.wait_for_url(re.compile(r"/analyses/[0-9a-f]{32}$"))
     assert seen.console == []
@@ -146,8 +146,8 @@ def test_what_is_sent_cannot_be_cancelled(without_sample, page: Page, tmp_path: 
     without_sample.process.send_signal(signal.SIGSTOP)  # the system takes the bytes; nobody answers yet
     try:
         page.get_by_role("button", name="Start the analysis").click()
-        expect(page.locator("#sending-words")).to_have_text("Checking and storing the file")
-        expect(page.get_by_role("button", name="Cancel the upload")).to_be_hidden()
+        expect(page.locator(".queue-item")).to_contain_text("Checking and storing the file")
+        expect(page.get_by_role("button", name="Cancel small.mp4")).to_be_hidden()
     finally:
         without_sample.process.send_signal(signal.SIGCONT)
     page.wait_for_url(re.compile(r"/analyses/[0-9a-f]{32}$"))

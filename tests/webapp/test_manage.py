@@ -43,7 +43,7 @@ def exhibits(folders: Folders) -> list[Path]:
     return [path for path in folders.exhibits.rglob("*") if path.is_file()]
 
 
-def say(database, analysis_id: str, **changes: str) -> None:
+def say(database, analysis_id: str, **changes: object) -> None:
     annotation = {"kind": "exhibit", "author": "Ada", "verdict": "agree", "note": ""} | changes
     annotation |= {"id": f"{count(database, AnnotationRow):032x}", "made": "2026-11-20T10:00:00Z"}
     with database.begin() as session:
@@ -354,7 +354,8 @@ class TestDelete:
         deletion.delete(database, folders, done.id)
         assert len(exhibits(folders)) == count(database, Exhibit) == count(database, AnalysisRow) == 1
 
-    def test_what_an_attempt_finished_too_late_goes_too(self, app, database, folders, monkeypatch):
+    @pytest.mark.parametrize("deleted", [True, False])
+    def test_what_an_attempt_finished_too_late_goes_too(self, app, database, folders, monkeypatch, deleted):
         def engine(_path, file, _model, _parameters, folder, _progress):
             analysis = build(folder, segments=1, file=file)
             write_result(analysis, folder)
@@ -362,7 +363,8 @@ class TestDelete:
 
         def late(unfinished, place):
             jobs.cancel(database, analysis_id)
-            deletion.delete(database, folders, analysis_id)
+            if deleted:
+                deletion.delete(database, folders, analysis_id)
             unfinished.rename(place)
 
         monkeypatch.setattr(work, "analyse_and_report", engine)

@@ -1,0 +1,185 @@
+// Many files in a queue: sent one after the other, each analysis followed to its end. A file that cannot be
+// taken in holds up no other; only a broken connection stops the sending, since it would break the next as well.
+import { askToDelete, post } from "./deleting.js";
+import { follow } from "./follow.js";
+import { Item } from "./queue_item.js";
+import { send, unfit } from "./sending.js";
+
+const UNREADABLE = ["This is a folder, or a file that cannot be read.", "Choose the files inside it, or look where it is."];
+const FOLLOWED = 3; // at a time; analyses are worked off in order, so the others have no news
+
+export class Batch {
+  /**
+   * @param {{list: HTMLElement, limits: {limit: number, room: number}, form: HTMLFormElement,
+   *   onChange: Function, onAlone: Function, announce: Function}} around
+   *   onChange is called after every change; onAlone with the analysis's address when the only file was taken in;
+   *   announce with words for screen readers
+   */
+  constructor(around) {
+    this.around = around;
+    this.items = [];
+    this.sending = false;
+    this.followed = new Map(); // item to what stops following it
+    this.stop = null;
+  }
+
+  get waiting() {
+    return this.items.filter((item) => item.state === "waiting");
+  }
+
+  get unsent() {
+    return this.items.some((item) => item.unsent);
+  }
+
+  add(files) {
+    const { limit, room } = this.around.limits;
+    const wants = (item, act, button) => this.act(item, act, button);
+    const added = [...files].map((file) => {
+      const item = new Item(file, wants);
+      const problem = unfit(file, limit, room);
+      item.set(problem ? { state: "unfit", problem } : {});
+      this.around.list.append(item.row);
+      return item;
+    });
+    this.items.push(...added);
+    const bad = added.filter((item) => item.problem);
+    const count = this.items.length;
+    this.around.announce([
+      `${count} ${count === 1 ? "file" : "files"} chosen.`,
+      ...bad.slice(0, 3).map((item) => `${item.file.name}: ${item.problem[0]}`),
+    ].join(" "));
+    this.around.onChange();
+  }
+
+  /** Send what waits, one file at a time. */
+  async start() {
+    if (this.sending) return;
+    const [item] = this.waiting;
+    if (!item) {
+      if (this.items.length > 1) this.around.announce("All files have been sent.");
+      return;
+    }
+    this.sending = true;
+    item.set({ state: "sending", share: 0, problem: null });
+    this.around.onChange();
+    const unreadable = await item.file.slice(0, 1).arrayBuffer().then(() => null, () => UNREADABLE);
+    const body = new FormData();
+    const model = this.around.form.elements.namedItem("model");
+    if (model) body.append("model", model.value);
+    body.append("file", item.file, item.file.name);
+    const then = (changes, onwards = true) => {
+      this.sending = false;
+      this.stop = null;
+      this.change(item, changes);
+      if (onwards) this.start();
+    };
+    if (unreadable) {
+      then({ state: "refused", problem: unreadable });
+      return;
+    }
+    this.stop = send(this.around.form.action, body, {
+      onShare: (share) => item.set({ share }),
+      onSent: () => item.set({ state: "storing" }), // the server may have it all: cancelling would not stop it
+      onTaken: (address) => {
+        then({ state: "queued", address, status: null });
+        if (this.items.length === 1) this.around.onAlone(address);
+        else this.watch();
+      },
+      onRefused: (...problem) => {
+        this.around.announce(`${item.file.name}: ${problem[0]}`);
+        then({ state: "refused", problem });
+      },
+      onBroken: (...problem) => {
+        this.around.announce(`${item.file.name}: ${problem[0]}`);
+        then({ state: "refused", problem }, false);
+      },
+      onStopped: () => then({ state: "stopped" }),
+    });
+  }
+
+  change(item, changes) {
+    item.set(changes);
+    this.around.onChange();
+  }
+
+  /** Follow the first few analyses that have not ended. */
+  watch() {
+    const busy = this.items.filter((item) => item.address && !item.ended);
+    for (const item of busy.filter((each) => !this.followed.has(each)).slice(0, FOLLOWED - this.followed.size)) {
+      this.followed.set(item, follow(`${item.address}/state.json`, {
+        onStatus: (status) => item.set({ state: status.state, status }),
+        onEnd: (status) => this.end(item, status),
+        onGone: () => this.drop(item),
+      }));
+    }
+  }
+
+  /** Follow it no longer, but the next ones. */
+  leave(item) {
+    this.followed.get(item)?.();
+    this.followed.delete(item);
+    this.watch();
+  }
+
+  end(item, status) {
+    const problem = status.state === "failed" ? [status.error, status.remedy] : null;
+    this.change(item, { state: status.state, status, problem });
+    this.leave(item);
+    if (this.items.length > 1 && this.items.every((each) => each.ended)) {
+      this.around.announce(`All files are done: ${this.outcomes()}.`);
+    }
+  }
+
+  /** How many files came to what, in words. */
+  outcomes() {
+    const names = { refused: "not taken in", unfit: "not taken in", stopped: "not sent" };
+    const counts = new Map();
+    for (const item of this.items.filter((each) => each.ended)) {
+      const name = names[item.outcome] ?? item.outcome;
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+    return [...counts].map(([name, count]) => `${count} ${name}`).join(", ");
+  }
+
+  async act(item, act, button) {
+    try {
+      if (act === "stop") this.stop?.();
+      else if (act === "remove") this.drop(item);
+      else if (act === "cancel") await this.cancel(item);
+      else if (act === "delete") await this.erase(item, button);
+      else if (item.address) await this.again(item);
+      else {
+        this.change(item, { state: "waiting", problem: null });
+        this.start();
+      }
+    } catch (problem) {
+      this.change(item, { problem: [problem.message, ""] });
+    }
+  }
+
+  async cancel(item) {
+    this.end(item, await post(`${item.address}/cancel`));
+  }
+
+  async again(item) {
+    const status = await post(`${item.address}/retry`);
+    this.change(item, { state: status.state, status, problem: null });
+    this.watch();
+  }
+
+  async erase(item, button) {
+    if (await askToDelete(item.address, button)) this.drop(item);
+  }
+
+  /** Take a row out of the list; the focus goes to its neighbour. */
+  drop(item) {
+    const place = this.items.indexOf(item);
+    this.items.splice(place, 1);
+    const neighbour = this.items[Math.min(place, this.items.length - 1)];
+    const focused = item.row.contains(document.activeElement) || document.activeElement === document.body;
+    item.row.remove();
+    this.leave(item);
+    if (focused) (neighbour?.row.querySelector("button, a:not([hidden])") ?? document.getElementById("file")).focus();
+    this.around.onChange();
+  }
+}

@@ -1,0 +1,128 @@
+// One file of a batch: its row, from waiting to be sent to its verdict. The row is drawn from what the item
+// knows; buttons say what is wanted and leave it to the batch.
+import { megabytes } from "./sending.js";
+
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+const percent = (share) => `${Math.floor(share * 100)} %`;
+
+/** A probability with two decimals; never rounded to a certainty it does not claim. */
+function printed(value) {
+  if (value > 0.99) return "> 0.99";
+  return value < 0.01 ? "< 0.01" : value.toFixed(2);
+}
+
+// What each state reads like, whether its bar moves (null: no bar), and what can be done in it.
+const STATES = {
+  unfit: { words: () => "Cannot be taken in", bar: null, acts: ["remove"] },
+  waiting: { words: () => "Not sent yet", bar: null, acts: ["remove"] },
+  sending: { words: (item) => `Uploading, ${percent(item.share)}`, bar: (item) => item.share, acts: ["stop"] },
+  storing: { words: () => "Checking and storing the file", bar: () => undefined, acts: [] },
+  stopped: { words: () => "Upload cancelled", bar: null, acts: ["retry", "remove"] },
+  refused: { words: () => "Not taken in", bar: null, acts: ["retry", "remove"] },
+  queued: {
+    words: ({ status }) => (status?.ahead ? `Queued, ${status.ahead} ahead` : "Queued"),
+    bar: null,
+    acts: ["cancel"],
+  },
+  running: {
+    words: ({ status }) => `${capital(status.stage)}, ${percent(status.progress)}`,
+    bar: ({ status }) => status.progress,
+    acts: ["cancel"],
+  },
+  done: { words: null, bar: null, acts: ["delete"] },
+  failed: { words: () => "Failed", bar: null, acts: ["retry", "delete"] },
+  cancelled: { words: () => "Cancelled", bar: null, acts: ["retry", "delete"] },
+};
+const NAMES = {
+  stop: "Cancel", cancel: "Cancel", retry: "Retry", remove: "Remove", delete: "Delete…",
+};
+
+export class Item {
+  /**
+   * @param {File} file
+   * @param {Function} wants called with this item and the name of an act, when its button is pressed
+   */
+  constructor(file, wants) {
+    this.file = file;
+    this.state = "waiting";
+    this.share = 0;
+    this.problem = null; // error and remedy
+    this.address = null; // of its analysis
+    this.status = null; // what the server last said of that
+    this.row = document.getElementById("queue-item").content.firstElementChild.cloneNode(true);
+    this.row.addEventListener("click", (event) => {
+      const button = event.target.closest("button[data-act]");
+      if (button) wants(this, button.dataset.act, button);
+    });
+    this.part("name").textContent = file.name;
+    this.part("name").title = file.name;
+    this.part("size").textContent = megabytes(file.size);
+  }
+
+  part(name) {
+    return this.row.querySelector(`[data-part="${name}"]`);
+  }
+
+  /** Not on the server yet: lost when the page is left. */
+  get unsent() {
+    return ["waiting", "sending", "storing"].includes(this.state);
+  }
+
+  /** Nothing more will happen to it by itself. */
+  get ended() {
+    return !this.unsent && this.state !== "queued" && this.state !== "running";
+  }
+
+  /** What became of it, for the summary and for screen readers. */
+  get outcome() {
+    return this.state === "done" ? this.status.verdict : this.state;
+  }
+
+  /** Change something and draw the row anew. */
+  set(changes) {
+    Object.assign(this, changes);
+    this.draw();
+  }
+
+  draw() {
+    const look = STATES[this.state];
+    this.row.dataset.state = this.state;
+    const words = this.part("words");
+    const icon = document.querySelector(`template[data-outcome="${this.outcome}"]`);
+    words.className = icon ? icon.dataset.class : "";
+    const text = look.words ? look.words(this) : capital(this.status.verdict);
+    words.replaceChildren(...(icon ? [icon.content.cloneNode(true)] : []), text);
+    const figure = this.part("figure");
+    figure.hidden = typeof this.status?.probability !== "number" || this.state !== "done";
+    if (!figure.hidden) figure.textContent = `probability ${printed(this.status.probability)}`;
+    const bar = this.part("bar");
+    bar.hidden = look.bar === null;
+    const value = look.bar?.(this);
+    if (value === undefined) bar.removeAttribute("value");
+    else bar.value = value;
+    const [error, remedy] = this.problem ?? ["", ""];
+    this.part("problem").hidden = !error;
+    this.part("problem").textContent = `${error} ${remedy}`.trim();
+    const open = this.part("open");
+    open.hidden = !this.address;
+    if (this.address) open.href = this.address;
+    open.setAttribute("aria-label", `Open ${this.file.name}`);
+    this.drawActs(look.acts);
+  }
+
+  drawActs(acts) {
+    const place = this.part("acts");
+    const shown = [...place.children].map((button) => button.dataset.act);
+    if (shown.join() === acts.join()) return; // a button keeps its focus while figures change
+    const focused = place.contains(document.activeElement);
+    place.replaceChildren(...acts.map((act) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.dataset.act = act;
+      button.textContent = NAMES[act];
+      button.setAttribute("aria-label", `${NAMES[act].replace("…", "")} ${this.file.name}`);
+      return button;
+    }));
+    if (focused) (place.firstElementChild ?? this.part("open")).focus();
+  }
+}

@@ -1,0 +1,70 @@
+// Hands one file in: checked before, with its progress, and with words for what goes wrong.
+
+/** A size as people read it. */
+export function megabytes(bytes) {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;
+  return bytes >= 1e5 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(bytes / 1e3)} kB`;
+}
+
+/** What is the matter with a file that need not be sent to be refused, and what to do; null if nothing. */
+export function unfit(file, limit, room) {
+  if (file.size === 0) {
+    return ["The file is empty: it holds no bytes.", "Check the file on your disk, then hand it in again."];
+  }
+  if (file.size > limit) {
+    return [`The file has ${megabytes(file.size)}; at most ${megabytes(limit)} are accepted.`,
+      "Cut out the part in question without re-encoding it, or raise REELPROOF_UPLOAD_LIMIT_MB."];
+  }
+  if (file.size > room) {
+    return ["There is not enough free disk space to take in this file.",
+      "Free some space on the disk that holds Reelproof's data, then reload this page."];
+  }
+  return null;
+}
+
+const BROKE_BEFORE = ["The connection broke before the whole file was sent.",
+  "See that Reelproof still runs and that its disk is not full, then retry."];
+const BROKE_AFTER = ["The connection broke after the whole file was sent.",
+  "See that Reelproof still runs and whether the library lists the file, before you hand it in again."];
+
+function refusal(request) {
+  try {
+    const { error, remedy } = JSON.parse(request.responseText);
+    if (error) return [error, remedy ?? ""];
+  } catch {
+    // not said in JSON
+  }
+  return ["Reelproof refused the file.", "Reload this page and try again."];
+}
+
+/**
+ * Send one form.
+ *
+ * @param {string} action its address
+ * @param {FormData} body
+ * @param {{onShare: Function, onSent: Function, onTaken: Function, onRefused: Function, onBroken: Function,
+ *   onStopped: Function}} tell one of the last four is called in the end: with the analysis's address; with
+ *   error and remedy; likewise; with nothing
+ * @returns {Function} stops it; once everything was sent that would no longer help, and does nothing
+ */
+export function send(action, body, tell) {
+  const request = new XMLHttpRequest();
+  let sent = false;
+  request.open("POST", action);
+  request.setRequestHeader("Accept", "application/json");
+  request.upload.addEventListener("progress", (event) => {
+    if (event.lengthComputable) tell.onShare(event.loaded / event.total);
+  });
+  request.upload.addEventListener("load", () => {
+    sent = true;
+    tell.onSent();
+  });
+  request.addEventListener("load", () => {
+    if (request.status === 200) tell.onTaken(request.responseURL); // the redirect to the analysis was followed
+    else tell.onRefused(...refusal(request));
+  });
+  request.addEventListener("error", () => tell.onBroken(...(sent ? BROKE_AFTER : BROKE_BEFORE)));
+  request.addEventListener("abort", () => tell.onStopped());
+  request.send(body);
+  return () => { if (!sent) request.abort(); };
+}

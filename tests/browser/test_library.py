@@ -1,0 +1,289 @@
+"""The library in a real browser: a batch through its queue, and what can be done with analyses afterwards."""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from pathlib import Path
+
+import pytest
+import skimage.data
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+from sqlalchemy import URL
+
+from detector.sample import make_sample
+from webapp import jobs
+from webapp.database import Database
+
+pytestmark = pytest.mark.browser
+
+_RESULT = 240_000  # milliseconds
+_SHOWN = re.compile(r"analyses?$|shown$|fits?$")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    """Three photos that differ: one has a face."""
+    made = []
+    for name, picture in (("astronaut", skimage.data.astronaut()), ("coffee", skimage.data.coffee())):
+        made.append(tmp_path / f"{name}.png")
+        Image.fromarray(picture).resize((480, 480)).save(made[-1])
+    made.append(tmp_path / "cat.jpg")
+    Image.fromarray(skimage.data.chelsea()).save(made[-1])
+    return made
+
+
+@pytest.fixture
+def five(tmp_path: Path, photos: list[Path]) -> list[Path]:
+    """Three photos, a file that is no picture, and one that is empty."""
+    text, empty = tmp_path / "notes.mp4", tmp_path / "empty.mp4"
+    text.write_text("no video at all\n" * 100)
+    empty.touch()
+    return [photos[0], empty, text, photos[1], photos[2]]
+
+
+def drop(page: Page, files: list[Path]) -> None:
+    """Let go of files over the page's heading."""
+    page.evaluate(
+        """(files) => {
+            const transfer = new DataTransfer();
+            for (const [name, data] of files) {
+                const bytes = Uint8Array.from(atob(data), (char) => char.charCodeAt(0));
+                transfer.items.add(new File([bytes], name));
+            }
+            for (const type of ["dragenter", "dragover", "drop"]) {
+                document.querySelector("h1").dispatchEvent(
+                    new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer: transfer }));
+            }
+        }""",
+        [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in files],
+    )
+
+
+def item(page: Page, name: str) -> Locator:
+    return page.locator(".queue-item").filter(has_text=name)
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.locator("tr[data-analysis]").filter(has_text=name)
+
+
+def menu(page: Page, name: str, act: str) -> None:
+    """Choose something from the menu of a row."""
+    row(page, name).locator(".menu summary").click()
+    row(page, name).locator(".menu li").filter(has_text=act).locator("a, button").click()
+
+
+def hand_in(page: Page, address: str, files: list[Path]) -> None:
+    page.goto(address)
+    page.set_input_files("#file", files)
+    page.get_by_role("button", name=re.compile("^Start")).click()
+
+
+def long_clip(place: Path) -> Path:
+    """Half a minute of video, which takes long enough to be caught in the act."""
+    import av
+
+    short, long = place / "short.mp4", place / "long clip.mp4"
+    make_sample(short)
+    frames = []
+    with av.open(str(short)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)][::5]
+    with av.open(str(long), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        for _ in range(30):
+            for frame in frames:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    return long
+
+
+@pytest.mark.parametrize("way", ["form", "drop"])
+def test_a_batch_of_five(without_sample, page: Page, seen, five, way):
+    page.goto(without_sample.address)
+    if way == "form":
+        page.set_input_files("#file", five)
+    else:
+        drop(page, five)
+    expect(page.locator(".queue-item")).to_have_count(5)
+    expect(item(page, "empty.mp4")).to_contain_text("Cannot be taken in")
+    expect(page.locator("#upload-status")).to_contain_text("5 files chosen. empty.mp4: The file is empty")
+    page.get_by_role("button", name="Start 4 analyses").click()
+
+    expect(item(page, "astronaut.png").locator(".verdict")).to_have_text(
+        re.compile("Manipulated|No manipulation found|Inconclusive"), timeout=_RESULT
+    )
+    expect(item(page, "notes.mp4")).to_contain_text("Failed", timeout=_RESULT)
+    expect(item(page, "notes.mp4")).to_contain_text("The file cannot be read")
+    for photo in ("coffee.png", "cat.jpg"):  # the bad ones held up no other
+        expect(item(page, photo)).to_contain_text("Inconclusive", timeout=_RESULT)
+    expect(page.locator("#queue-summary")).to_contain_text("5 of 5 files are done")
+    expect(page.locator("#queue-summary")).to_contain_text("1 not taken in")
+    expect(page.locator("#upload-status")).to_contain_text("All files are done")
+    assert seen.console == []
+
+    page.get_by_role("link", name="Open coffee.png").click()
+    page.wait_for_url(re.compile(r"/analyses/[0-9a-f]{32}$"))
+    page.goto(f"{without_sample.address}/analyses")
+    expect(page.locator("#shown")).to_have_text("4 analyses")
+    picture = row(page, "astronaut.png").locator("img")
+    expect(picture).to_have_js_property("complete", True)
+    assert picture.evaluate("picture => picture.naturalWidth") > 0
+
+
+def test_uploads_can_be_cancelled_retried_and_removed(without_sample, page: Page, photos, tmp_path: Path):
+    large = tmp_path / "large.mp4"
+    with large.open("wb") as file:
+        file.truncate(400_000_000)
+    page.goto(without_sample.address)
+    # A slow line, so that the upload can be met on its way.
+    network = page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 2_000_000}
+    network.send("Network.enable")
+    network.send("Network.emulateNetworkConditions", slow)
+    page.set_input_files("#file", [large, photos[1]])
+    page.get_by_role("button", name="Start 2 analyses").click()
+    expect(item(page, "large.mp4")).to_contain_text(re.compile(r"Uploading, [1-9]\d? %"), timeout=30_000)
+    expect(item(page, "coffee.png")).to_contain_text("Not sent yet")
+
+    asked = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.close(run_before_unload=True)  # leaving now would lose the queue
+    page.wait_for_timeout(1000)
+    assert asked == ["beforeunload"] and not page.is_closed()
+
+    network.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
+    page.get_by_role("button", name="Cancel large.mp4").click()
+    expect(item(page, "large.mp4")).to_contain_text("Upload cancelled")
+    expect(item(page, "coffee.png")).to_contain_text("Inconclusive", timeout=_RESULT)
+    page.get_by_role("button", name="Retry large.mp4").click()
+    expect(item(page, "large.mp4")).to_contain_text("Failed", timeout=_RESULT)
+    page.get_by_role("button", name="Delete large.mp4").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("This cannot be undone")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_role("button", name="Delete large.mp4")).to_be_focused()
+    page.get_by_role("button", name="Delete large.mp4").click()
+    dialog.get_by_role("button", name="Delete the analysis and the exhibit").click()
+    expect(page.locator(".queue-item")).to_have_count(1)
+    kept = [path.stat().st_size for path in (without_sample.data / "exhibits").rglob("*") if path.is_file()]
+    assert kept == [photos[1].stat().st_size]
+
+
+def test_cancel_and_retry_a_running_analysis(without_sample, page: Page, tmp_path: Path):
+    hand_in(page, without_sample.address, [long_clip(tmp_path)])
+    page.wait_for_url(re.compile(r"/analyses/[0-9a-f]{32}$"))
+    expect(page.locator("#stage")).to_contain_text("Finding and scoring faces", timeout=_RESULT)
+    address = page.url
+    database = Database(URL.create("sqlite", database=str(without_sample.data / "reelproof.sqlite3")))
+    with database.begin() as session:
+        worker = session.get(jobs.AnalysisRow, address.rpartition("/")[2]).worker
+    page.get_by_role("button", name="Cancel the analysis").click()
+    expect(page.get_by_text("The analysis was cancelled")).to_be_visible()
+    end = time.monotonic() + 2
+    while Path(f"/proc/{worker.partition(':')[2]}").exists():
+        assert time.monotonic() < end, "it still runs"
+        time.sleep(0.05)
+
+    page.get_by_role("button", name="Retry").click()
+    expect(page.locator("#stage")).to_contain_text("Finding and scoring faces", timeout=_RESULT)
+    page.goto(f"{without_sample.address}/analyses")
+    expect(row(page, "long clip.mp4")).to_contain_text(re.compile(r"Running, \d+%"))
+    menu(page, "long clip.mp4", "Cancel the analysis")
+    expect(row(page, "long clip.mp4")).to_contain_text("Cancelled")
+    menu(page, "long clip.mp4", "Delete")
+    page.get_by_role("dialog").get_by_role("button", name="Delete the analysis").click()
+    expect(page.get_by_text("Nothing here yet")).to_be_visible()
+    database.close()
+
+
+def test_search_filter_and_another_analysis(without_sample, page: Page, seen, photos):
+    hand_in(page, without_sample.address, photos)
+    expect(page.locator("#queue-summary")).to_contain_text("3 of 3 files are done", timeout=_RESULT)
+    page.goto(f"{without_sample.address}/analyses")
+    expect(page.locator("#shown")).to_have_text("3 analyses")
+
+    page.get_by_label("Search by file name").fill("COFFEE")
+    page.keyboard.press("Enter")
+    expect(page.locator("#shown")).to_have_text("1 of 3 analysis fits")
+    expect(row(page, "coffee.png")).to_have_count(1)
+    page.get_by_role("link", name="Clear filters").click()
+    page.get_by_label("Verdict", exact=True).select_option("inconclusive")
+    page.get_by_label("Sort").select_option("name")
+    page.get_by_role("button", name="Search").click()
+    expect(row(page, "astronaut.png")).to_have_count(0)
+    names = page.locator(".library-file a").all_inner_texts()
+    assert names == ["cat.jpg", "coffee.png"]
+    page.get_by_label("Search by file name").fill("nowhere")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Nothing fits")).to_be_visible()
+    page.get_by_role("link", name="Clear filters").click()
+
+    menu(page, "coffee.png", "Analyse again")
+    page.get_by_label("Frames looked at").fill("0")
+    page.get_by_role("button", name="Start the analysis").click()
+    expect(page.get_by_text("This must be above 0.")).to_be_visible()
+    page.get_by_label("Frames looked at").fill("4")
+    page.get_by_role("button", name="Start the analysis").click()
+    page.wait_for_url(re.compile(r"/analyses/[0-9a-f]{32}$"))
+    expect(page.locator("#verdict")).to_be_visible(timeout=_RESULT)
+
+    page.goto(f"{without_sample.address}/analyses?q=coffee")
+    boxes = page.locator(".library-pick input")
+    expect(boxes).to_have_count(2)
+    boxes.nth(0).check()
+    expect(page.locator("#comparing")).to_contain_text("One chosen")
+    boxes.nth(1).check()
+    ids = boxes.evaluate_all("boxes => boxes.map((box) => box.value)")
+    expect(page.locator("#comparing-link")).to_have_attribute("href", f"/compare?a={ids[0]}&b={ids[1]}")
+    page.goto(f"{without_sample.address}/analyses")
+    page.locator(".library-pick input").nth(0).check()
+    page.locator(".library-pick input").nth(1).check()
+    expect(page.locator("#comparing")).to_contain_text("different exhibits")
+    expect(page.locator("#comparing-link")).to_be_hidden()
+    assert [line for line in seen.console if "400" not in line] == []  # the browser notes the refusal
+
+
+def test_menus_by_keyboard(without_sample, page: Page, photos):
+    hand_in(page, without_sample.address, photos[1:])
+    expect(page.locator(".queue-item [data-part=open]:visible")).to_have_count(2)
+    page.goto(f"{without_sample.address}/analyses")
+    opener = row(page, "coffee.png").locator(".menu summary")
+    opener.focus()
+    page.keyboard.press("Enter")
+    expect(row(page, "coffee.png").get_by_role("link", name="Open")).to_be_visible()
+    row(page, "cat.jpg").locator(".menu summary").click()
+    expect(page.locator(".menu[open]")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.locator(".menu[open]")).to_have_count(0)
+    expect(row(page, "cat.jpg").locator(".menu summary")).to_be_focused()
+
+
+def test_without_scripts_everything_but_comparing_works(without_sample, browser, photos):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(without_sample.address)
+    page.set_input_files("#file", photos[1])
+    page.get_by_role("button", name="Start the analysis").click()
+    expect(page.locator("#verdict")).to_be_visible(timeout=_RESULT)
+    page.goto(f"{without_sample.address}/analyses")
+    menu(page, "coffee.png", "Delete")
+    expect(page.get_by_text("This cannot be undone")).to_be_visible()
+    page.get_by_role("button", name="Delete the analysis and the exhibit").click()
+    expect(page.get_by_text("The analysis was deleted.")).to_be_visible()
+    expect(page.get_by_text("Nothing here yet")).to_be_visible()
+    context.close()
+
+
+def test_the_sample_is_one_click_away(without_sample, page: Page, seen):
+    page.set_default_timeout(_RESULT)  # the clip is made first, and the click waits for the page after it
+    page.goto(f"{without_sample.address}/analyses")
+    page.get_by_role("button", name="Analyse the sample").click()
+    page.wait_for_url(re.compile(r"/analyses/[0-9a-f]{32}$"))
+    expect(page.get_by_role("heading", name="Reelproof sample.mp4")).to_be_visible()
+    expect(page.locator("#verdict")).to_have_text("Manipulated", timeout=_RESULT)
+    assert seen.console == []

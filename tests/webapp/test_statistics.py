@@ -1,0 +1,224 @@
+"""The library in figures: counted right, drawn to scale, and quick."""
+
+from __future__ import annotations
+
+import re
+import statistics as figures
+import time
+from collections import Counter
+from datetime import date, datetime, timedelta
+
+import pytest
+from made import finished, hand_in
+from many import NEWEST, fill
+from test_manage import say
+
+from detector.analysis import MediaKind, Verdict
+from webapp import charts, jobs, lengths, statistics
+from webapp.folders import Folders
+from webapp.statistics import Count
+from webapp.tables import AnalysisRow
+
+
+@pytest.fixture
+def database(app):
+    return app.extensions["database"]
+
+
+@pytest.fixture
+def change(database):
+    def change(analysis_id: str, **values) -> None:
+        with database.begin() as session:
+            row = session.get_one(AnalysisRow, analysis_id)
+            for name, value in values.items():
+                setattr(row, name, value)
+
+    return change
+
+
+@pytest.fixture
+def overview(database):
+    def overview() -> statistics.Overview:
+        with database.begin() as session:
+            return statistics.overview(session)
+
+    return overview
+
+
+def test_an_empty_library_has_nothing_to_count(client):
+    text = client.get("/statistics").text
+    assert "Nothing to count yet" in text and '<svg class="chart' not in text
+    assert 'aria-current="page">Statistics' in text
+
+
+def test_verdicts_states_and_hours(app, client, database, overview):
+    first = finished(app, segments=1, duration=3600.0)
+    finished(app, segments=0, duration=1800.0)
+    finished(app, segments=0, persons=0, verdict=Verdict.INCONCLUSIVE, kind=MediaKind.IMAGE, file="p.png")
+    client.post(f"/analyses/{first.id}/again", data={})
+    again = hand_in(app, b"other")
+    jobs.cancel(database, again.id)
+    seen = overview()
+    assert (seen.analyses, seen.exhibits) == (5, 4)
+    assert seen.verdicts.parts == Counter({"manipulated": 1, "no manipulation found": 1, "inconclusive": 1})
+    assert +seen.states.parts == Counter(done=3, queued=1, cancelled=1)
+    # An exhibit that was analysed twice was examined once.
+    with database.begin() as session:
+        queued = session.query(AnalysisRow).filter_by(state="queued").one().id
+    jobs.finish(database, jobs.claim(database, queued), "manipulated", 0.9, 3600.0)
+    seen = overview()
+    assert (seen.videos, seen.seconds, seen.photos, seen.unmeasured) == (2, 5400.0, 1, 0)
+    text = client.get("/statistics").text
+    assert "1.5 h" in text and "01:30:00.000 in 2 videos" in text
+
+
+def test_lengths_of_analyses_from_before_they_were_kept(app, client, database, overview, change):
+    row, lost = finished(app, duration=90.0), finished(app, duration=30.0)
+    for each in (row, lost):
+        change(each.id, duration=None)
+    assert overview().unmeasured == 2
+    assert "2 analyses were made before" in client.get("/statistics").text
+    folders = Folders(app.extensions["settings"].data)
+    (folders.result(lost.id) / "analysis.json").write_text("{}")
+    lengths.fill(database, folders)
+    assert (overview().unmeasured, overview().seconds) == (1, 90.0)
+
+
+def test_over_time(app, database, change):
+    today = date(2026, 11, 20)  # a Friday
+    for days, verdict in (
+        (0, "manipulated"),
+        (0, None),
+        (1, "inconclusive"),
+        (5, "manipulated"),
+        (200, None),
+    ):
+        row = hand_in(app, b"x")
+        moment = datetime.fromisoformat("2026-11-20T23:59:59.5Z") - timedelta(days=days)
+        change(row.id, created=moment, verdict=verdict)
+    with database.begin() as session:
+        daily = statistics.over_time(session, False, today)
+        weekly = statistics.over_time(session, True, today)
+    assert len(daily) == 31 and daily[-1].label == "2026-11-20" and daily[0].label == "2026-10-21"
+    assert daily[-1].parts == Counter({"manipulated": 1, "no result": 1})
+    assert [day.total for day in daily[-6:]] == [1, 0, 0, 0, 1, 2]
+    assert weekly[-1].label == "2026-11-16" and [week.total for week in weekly[-2:]] == [1, 3]
+    assert sum(week.total for week in weekly) == 4
+    assert all(date.fromisoformat(week.label).weekday() == 0 for week in weekly)
+
+
+def test_models_and_their_verdicts(app, overview, change):
+    for model, verdict in (("a", "manipulated"), ("a", "inconclusive"), ("b", "manipulated"), (None, None)):
+        row = hand_in(app, b"x", "clip.mp4", model)
+        if verdict:
+            change(row.id, state="done", verdict=verdict)
+    assert [(count.label, dict(count.parts)) for count in overview().models] == [
+        ("a", {"manipulated": 1, "inconclusive": 1}),
+        ("b", {"manipulated": 1}),
+    ]
+
+
+def test_agreement_counts_what_stands(app, client, database, overview):
+    flagged, clear = finished(app, segments=2), finished(app, segments=0)
+    say(database, flagged.id, author="Ada", verdict="disagree")
+    say(database, flagged.id, author="Ada", verdict="agree")  # in place of the first
+    say(database, flagged.id, author="Grace", verdict="disagree")
+    say(database, flagged.id, author="Ada", kind="segment", segment="A1", verdict="agree")
+    say(database, flagged.id, author="Ada", kind="segment", segment="B1", verdict="unsure")
+    say(database, clear.id, author="Grace", verdict="disagree")
+    say(database, clear.id, author="Grace", kind="span", start=1.0, end=2.0, verdict="manipulated")
+    say(database, clear.id, author="Grace", kind="span", start=1.0, end=2.0, verdict="unsure")
+    seen = overview().agreement
+    assert {row.label: dict(row.parts) for row in seen.exhibits if row.total} == {
+        "manipulated": {"agree": 1, "disagree": 1},
+        "no manipulation found": {"disagree": 1},
+    }
+    assert dict(seen.segments.parts) == {"agree": 1, "unsure": 1}
+    assert {row.label: dict(row.parts) for row in seen.reviewers} == {
+        "Ada": {"agree": 2, "unsure": 1},
+        "Grace": {"disagree": 2},
+    }
+    assert (seen.missed, seen.judged, seen.total) == (1, 2, 5)
+    assert "Reviewers marked <strong>1</strong> stretch" in client.get("/statistics").text
+
+
+def test_hostile_names_of_reviewers_are_shown_as_text(app, client, database):
+    say(database, finished(app).id, author="<script>alert(1)</script>")
+    text = client.get("/statistics").text
+    assert "<script>alert" not in text and "&lt;script&gt;" in text
+
+
+def test_how_long_analyses_take(app, overview, change):
+    for length, taken in ((20.0, 10.0), (30.0, 30.0), (40.0, 80.0), (5000.0, 2500.0), (0.0, 3.0)):
+        row = hand_in(app, repr(length).encode())
+        moment = datetime.fromisoformat("2026-11-20T10:00:00Z")
+        change(
+            row.id,
+            state="done",
+            duration=length,
+            started=moment,
+            finished=moment + timedelta(seconds=taken),
+        )
+    assert [(s.label, s.count, s.taken, s.ratio) for s in overview().speeds] == [
+        ("10 s to 1 min", 3, 30.0, 1.0),
+        ("1 h and longer", 1, 2500.0, 0.5),
+    ]
+
+
+@pytest.mark.parametrize("most", [0, 1, 4, 5, 6, 11, 99, 100, 101, 4818, 10_000])
+def test_axes_end_at_round_numbers_that_hold_everything(most):
+    chart = charts.stack([Count("x", Counter(agree=most))], ("agree",), 100.0)
+    ends = [int(tick.label.replace(",", "")) for tick in chart.ticks]
+    assert ends[0] == 0 and ends[-1] >= max(most, 1) and 2 <= len(ends) <= 6
+    assert chart.ticks[-1].at == pytest.approx(100.0)
+    assert len({b - a for a, b in zip(ends, ends[1:], strict=False)}) == 1
+
+
+def test_bars_are_to_scale():
+    counts = [Count("x", Counter(agree=30, unsure=10)), Count("y", Counter(disagree=20))]
+    chart = charts.stack(counts, ("agree", "disagree", "unsure"), 200.0)
+    assert [(p.kind, p.start, p.length) for p in chart.bars[0].pieces] == [
+        ("agree", 0.0, 150.0),
+        ("unsure", 150.0, 50.0),
+    ]
+    assert [(p.kind, p.start, p.length) for p in chart.bars[1].pieces] == [("disagree", 0.0, 100.0)]
+
+
+def test_points_lie_where_both_axes_say():
+    chart = charts.cloud([(1.0, 100.0), (100.0, 1.0), (60.0, 60.0)], 200.0)
+    (left, upper), (right, lower), (x, y) = chart.points
+    assert left == 0.0 and lower == 200.0 and right == pytest.approx(200.0 - upper)
+    assert x == pytest.approx(200.0 - y)  # on the diagonal
+    assert chart.ticks[0].label == "1 s" and chart.ticks[-1].label == "10 min"
+    assert charts.cloud([], 200.0).points == ()
+    assert charts.cloud([(0.0001, 1e9)], 200.0).points == ((0.0, 0.0),)
+
+
+def test_each_figure_has_its_numbers_in_a_table(app, client, database, change):
+    row = finished(app, segments=1)
+    change(row.id, started=row.finished - timedelta(seconds=20))
+    say(database, row.id)
+    text = client.get("/statistics?per=week").text
+    assert len(re.findall(r"<svg class=\"chart[ \"]", text)) == 7
+    assert text.count("<table") == 7
+    assert " style=" not in text
+    used = set(re.findall(r"url\(#(fill-[a-z-]+)\)", text))
+    assert used <= set(re.findall(r'<pattern id="(fill-[a-z-]+)"', text))
+
+
+@pytest.mark.slow
+def test_ten_thousand_analyses_are_counted_in_half_a_second(client, database, overview):
+    fill(database, 10_000)
+    client.get("/statistics")
+    seconds = []
+    for _ in range(5):
+        began = time.thread_time()  # of this thread alone: other tests may keep the machine busy
+        assert client.get("/statistics").status_code == 200
+        seconds.append(time.thread_time() - began)
+    assert figures.median(seconds) < 0.5
+    seen = overview()
+    assert seen.analyses == seen.states.total == 10_000 and seen.exhibits == 7_500
+    assert seen.verdicts.total == seen.states.parts["done"] == sum(m.total for m in seen.models)
+    with database.begin() as session:
+        over_time = statistics.over_time(session, False, NEWEST.date())
+    assert over_time[-2].total == 24 * 60 // 17 or over_time[-2].total == 24 * 60 // 17 + 1

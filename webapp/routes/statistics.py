@@ -1,0 +1,37 @@
+"""The library in figures."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, request
+
+from webapp import charts, statistics
+from webapp.rows import database
+from webapp.tables import State, now
+
+blueprint = Blueprint("statistics", __name__)
+
+_BAR, _COLUMN, _CLOUD = 300.0, 150.0, 220.0  # lengths of axes, in units of the figures
+_STATES = {str(state): str(state) for state in State}
+
+
+@blueprint.get("/statistics")
+def show() -> str:
+    """Counts, speed and agreement, each as a picture and a table; ``per`` is ``day`` or ``week``."""
+    weekly = request.args.get("per") == "week"
+    with database().begin() as session:
+        seen = statistics.overview(session)
+        over_time = statistics.over_time(session, weekly, now().date())
+    kinds = (*statistics.VERDICTS, statistics.UNFINISHED)
+    opinions = (*seen.agreement.exhibits, seen.agreement.segments)
+    return render_template(
+        "pages/statistics.html",
+        seen=seen,
+        weekly=weekly,
+        verdicts=charts.split(seen.verdicts, statistics.VERDICTS, _BAR, {}),
+        states=charts.split(seen.states, tuple(_STATES), _BAR, {}),
+        over_time=charts.stack(over_time, kinds, _COLUMN),
+        models=charts.stack(seen.models, statistics.VERDICTS, _BAR),
+        opinions=charts.stack(opinions, statistics.OPINIONS, _BAR),
+        reviewers=charts.stack(seen.agreement.reviewers, statistics.OPINIONS, _BAR),
+        cloud=charts.cloud(seen.points, _CLOUD),
+    )

@@ -1,0 +1,237 @@
+"""What a laboratory wants to know of its library as a whole, counted from the rows."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import groupby
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from detector.analysis import Verdict
+from reports.annotations import ANNOTATION, OfExhibit, OfSegment, OfSpan, standing
+from webapp.tables import AnalysisRow, AnnotationRow, Exhibit, State
+
+VERDICTS = tuple(str(verdict) for verdict in Verdict)
+UNFINISHED = "no result"  # failed, cancelled, or not there yet
+OPINIONS = ("agree", "disagree", "unsure")
+# How long analyses take is read off the latest ones: an older machine or model says little of today's.
+_LATEST = 1000
+_DAYS, _WEEKS = 31, 27
+_LENGTHS = (("under 10 s", 10.0), ("10 s to 1 min", 60.0), ("1 to 10 min", 600.0), ("10 min to 1 h", 3600.0))
+_LONGEST = "1 h and longer"
+
+
+@dataclass(frozen=True)
+class Count:
+    """One row of a figure: a label, and how many of each kind; ``note`` says more of the label."""
+
+    label: str
+    parts: Counter[str]
+    note: str = ""
+
+    @property
+    def total(self) -> int:
+        """Of all kinds."""
+        return self.parts.total()
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How long analyses of exhibits of about one length took; seconds, medians."""
+
+    label: str
+    count: int
+    taken: float
+    ratio: float  # seconds of analysis for one of the exhibit
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What reviewers say of the machine's findings, by their standing judgements.
+
+    ``exhibits`` has one row a verdict of the machine, ``reviewers`` one a person, exhibits and segments
+    together; ``missed`` counts spans the machine did not flag and a reviewer did.
+    """
+
+    exhibits: tuple[Count, ...]
+    segments: Count
+    reviewers: tuple[Count, ...]
+    missed: int
+    judged: int  # analyses with any judgement
+
+    @property
+    def total(self) -> int:
+        """Judgements of exhibits and segments."""
+        return self.segments.total + sum(row.total for row in self.exhibits)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Everything the page shows."""
+
+    analyses: int
+    exhibits: int
+    photos: int  # exhibits examined, each once
+    videos: int
+    seconds: float  # of those videos
+    unmeasured: int  # analyses made before lengths were kept
+    verdicts: Count
+    states: Count
+    models: tuple[Count, ...]
+    agreement: Agreement
+    points: tuple[tuple[float, float], ...]  # seconds of the exhibit, seconds its analysis took
+    speeds: tuple[Speed, ...]
+
+
+def overview(session: Session) -> Overview:
+    """Count everything there is."""
+    by_state = Counter(_pairs(session, AnalysisRow.state))
+    by_verdict = Counter(_pairs(session, AnalysisRow.verdict))
+    photos, videos, seconds, unmeasured = _examined(session)
+    points = _points(session)
+    return Overview(
+        analyses=by_state.total(),
+        exhibits=session.scalar(select(func.count()).select_from(Exhibit)) or 0,
+        photos=photos,
+        videos=videos,
+        seconds=seconds,
+        unmeasured=unmeasured,
+        verdicts=Count("Analyses", Counter({verdict: by_verdict[verdict] for verdict in VERDICTS})),
+        states=Count("Analyses", Counter({str(state): by_state[state] for state in State})),
+        models=_models(session),
+        agreement=agreement(session),
+        points=points,
+        speeds=speeds(points),
+    )
+
+
+def over_time(session: Session, weekly: bool, today: date) -> tuple[Count, ...]:
+    """Analyses handed in, a day or a week, by what came of them; the last month or half year."""
+    days = _WEEKS * 7 if weekly else _DAYS
+    first = today - timedelta(days=days - 1)
+    if weekly:
+        first -= timedelta(days=first.weekday())  # weeks start on Mondays
+    day = func.date(AnalysisRow.created)
+    query = select(day, AnalysisRow.verdict, func.count()).where(day >= first.isoformat())
+    counts: dict[date, Counter[str]] = defaultdict(Counter)
+    for text, verdict, count in session.execute(query.group_by(day, AnalysisRow.verdict)):
+        moment = date.fromisoformat(str(text))
+        counts[moment - timedelta(days=moment.weekday() if weekly else 0)][verdict or UNFINISHED] += count
+    step = timedelta(days=7 if weekly else 1)
+    found = []
+    while first <= today:
+        note = f"week of {first}" if weekly else ""
+        found.append(Count(first.isoformat(), counts[first], note))
+        first += step
+    return tuple(found)
+
+
+def agreement(session: Session) -> Agreement:
+    """What reviewers say, each once on each thing, where it was not withdrawn."""
+    query = select(AnnotationRow.analysis_id, AnnotationRow.body).order_by(AnnotationRow.analysis_id)
+    judged_ones = select(AnalysisRow.id, AnalysisRow.verdict).where(
+        AnalysisRow.id.in_(select(AnnotationRow.analysis_id))
+    )
+    verdicts = {analysis_id: verdict for analysis_id, verdict in session.execute(judged_ones)}
+    exhibits: dict[str, Counter[str]] = defaultdict(Counter)
+    people: dict[str, Counter[str]] = defaultdict(Counter)
+    segments: Counter[str] = Counter()
+    missed = judged = 0
+    for analysis_id, said in groupby(session.execute(query), key=lambda row: row[0]):
+        any_here = False
+        for each in standing(ANNOTATION.validate_json(body) for _, body in said):
+            if isinstance(each, OfExhibit):
+                exhibits[verdicts[analysis_id] or UNFINISHED][each.verdict] += 1
+            elif isinstance(each, OfSegment):
+                segments[each.verdict] += 1
+            elif isinstance(each, OfSpan):
+                missed += each.verdict == "manipulated"
+            else:
+                continue
+            any_here = True
+            if not isinstance(each, OfSpan):
+                people[each.author][each.verdict] += 1
+        judged += any_here
+    return Agreement(
+        exhibits=tuple(Count(verdict, exhibits[verdict]) for verdict in VERDICTS),
+        segments=Count("flagged segments", segments),
+        reviewers=_most(Count(name, parts) for name, parts in people.items()),
+        missed=missed,
+        judged=judged,
+    )
+
+
+def speeds(points: Iterable[tuple[float, float]]) -> tuple[Speed, ...]:
+    """Medians over exhibits of about one length; lengths nothing has are left out."""
+    names = (*(name for name, _ in _LENGTHS), _LONGEST)
+    groups: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+    for length, taken in points:
+        name = next((name for name, most in _LENGTHS if length < most), _LONGEST)
+        groups[name].append((length, taken))
+    return tuple(
+        Speed(
+            name,
+            len(group),
+            statistics.median(taken for _, taken in group),
+            statistics.median(taken / length for length, taken in group),
+        )
+        for name, group in groups.items()
+        if group
+    )
+
+
+def _pairs(session: Session, column: object) -> dict[str, int]:
+    query = select(column, func.count()).group_by(column)  # type: ignore[call-overload]
+    return {str(name): count for name, count in session.execute(query)}
+
+
+def _examined(session: Session) -> tuple[int, int, float, int]:
+    """Photos, videos and their seconds, each exhibit once; and finished analyses of unknown length."""
+    done = AnalysisRow.state == State.DONE
+    lengths = (
+        select(func.max(AnalysisRow.duration).label("length"))
+        .where(done, AnalysisRow.duration.is_not(None))
+        .group_by(AnalysisRow.exhibit_id)
+        .subquery()
+    )
+    photos = session.scalar(select(func.count()).select_from(lengths).where(lengths.c.length == 0)) or 0
+    videos, seconds = session.execute(
+        select(func.count(), func.sum(lengths.c.length)).where(lengths.c.length > 0)
+    ).one()
+    unknown = select(func.count()).select_from(AnalysisRow).where(done, AnalysisRow.duration.is_(None))
+    return photos, videos, float(seconds or 0.0), session.scalar(unknown) or 0
+
+
+def _models(session: Session) -> tuple[Count, ...]:
+    query = select(AnalysisRow.model, AnalysisRow.verdict, func.count()).where(
+        AnalysisRow.state == State.DONE
+    )
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for model, verdict, count in session.execute(query.group_by(AnalysisRow.model, AnalysisRow.verdict)):
+        counts[model or "not kept"][verdict or UNFINISHED] += count
+    return _most(Count(name, parts) for name, parts in counts.items())
+
+
+def _most(counts: Iterable[Count]) -> tuple[Count, ...]:
+    """The largest first, equal ones by name."""
+    return tuple(sorted(counts, key=lambda count: (-count.total, count.label.casefold())))
+
+
+def _points(session: Session) -> tuple[tuple[float, float], ...]:
+    query = (
+        select(AnalysisRow.duration, AnalysisRow.started, AnalysisRow.finished)
+        .where(AnalysisRow.state == State.DONE, AnalysisRow.duration > 0)
+        .order_by(AnalysisRow.created.desc())
+        .limit(_LATEST)
+    )
+    rows = [
+        (length, (finished - started).total_seconds())
+        for length, started, finished in session.execute(query)
+        if length and started and finished
+    ]
+    return tuple((length, taken) for length, taken in rows if taken > 0)
