@@ -78,12 +78,17 @@ def finish_deletions(database: Database, folders: Folders) -> None:
             note.unlink()
 
 
-def remove_unwanted(database: Database, folders: Folders, analysis_id: str) -> None:
-    """Remove what an attempt put in place after its analysis had been cancelled, or deleted even."""
+def remove_unwanted(database: Database, folders: Folders, analysis_id: str, sha256: str) -> None:
+    """Remove what an attempt put in place after its analysis had been cancelled, or deleted even.
+
+    ``sha256`` is that of the exhibit.
+    """
     with database.alone() as session:  # nobody retries it meanwhile
         row = session.get(AnalysisRow, analysis_id)
         if row is None or row.state == State.CANCELLED:
             _remove_result(folders, analysis_id)
+        if row is None:
+            _remove_unless_known(session, folders, sha256)
 
 
 def _others(session: Session, row: AnalysisRow) -> int:
@@ -103,8 +108,7 @@ def _finish(database: Database, folders: Folders, note: Path) -> None:
     _remove_result(folders, note.name)
     # Under the lock that taking in a file holds too: the same bytes may just be coming in again.
     with database.alone() as session:
-        if session.scalar(select(Exhibit.id).where(Exhibit.sha256 == sha256)) is None:
-            _remove_exhibit(folders, sha256)
+        _remove_unless_known(session, folders, sha256)
     note.unlink(missing_ok=True)
 
 
@@ -115,6 +119,11 @@ def _remove_result(folders: Folders, analysis_id: str) -> None:
     shutil.rmtree(out, ignore_errors=True)
     shutil.rmtree(folders.reviewed(analysis_id), ignore_errors=True)
     folders.thumbnail(analysis_id).unlink(missing_ok=True)
+
+
+def _remove_unless_known(session: Session, folders: Folders, sha256: str) -> None:
+    if session.scalar(select(Exhibit.id).where(Exhibit.sha256 == sha256)) is None:
+        _remove_exhibit(folders, sha256)
 
 
 def _remove_exhibit(folders: Folders, sha256: str) -> None:

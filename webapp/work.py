@@ -76,8 +76,12 @@ def work(settings: Settings, analysis_id: str, end: Callable[[], None] | None = 
         folders = Folders(settings.data)
         unfinished = folders.unfinished(held.analysis_id, held.name)
 
-        def give_up() -> None:
+        def leave_nothing() -> None:
             shutil.rmtree(unfinished, ignore_errors=True)
+            deletion.remove_unwanted(database, folders, analysis_id, Path(held.exhibit).name)
+
+        def give_up() -> None:
+            leave_nothing()
             if end is not None:
                 end()
 
@@ -90,7 +94,7 @@ def work(settings: Settings, analysis_id: str, end: Callable[[], None] | None = 
             log.warning(
                 "analysis %s was cancelled or given to another worker; this attempt ends", analysis_id
             )
-            deletion.remove_unwanted(database, folders, analysis_id)
+            leave_nothing()
         except SoftTimeLimitExceeded:
             jobs.fail(database, held, OUT_OF_TIME)
         except Exception as problem:

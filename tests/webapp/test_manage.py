@@ -366,12 +366,18 @@ class TestDelete:
             if deleted:
                 deletion.delete(database, folders, analysis_id)
             unfinished.rename(place)
+            sha256 = handed_in.exhibit.sha256
+            for derived in (folders.preview(sha256), folders.playback(sha256)):
+                derived.write_bytes(b"made of it")
 
         monkeypatch.setattr(work, "analyse_and_report", engine)
         monkeypatch.setattr(work, "publish", late)
-        analysis_id = hand_in(app).id
+        monkeypatch.setattr(work.previewing, "prepare", lambda *_: None)
+        handed_in = hand_in(app)
+        analysis_id = handed_in.id
         work.work(app.extensions["settings"], analysis_id)
         assert list(folders.analyses.iterdir()) == [] and list(folders.thumbnails.iterdir()) == []
+        assert (exhibits(folders) == []) == (list(folders.previews.iterdir()) == []) == deleted
 
     def test_deleting_all_at_once(self, app, database, folders):
         """Two analyses of one exhibit deleted in the same moment take the exhibit along, once."""
