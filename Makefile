@@ -45,8 +45,9 @@ evaluate: $(READY)
 leaderboard: $(READY)
 	$(BIN)/python -m detector leaderboard --data $(DATA)
 
-bench: $(READY)
+bench: $(BROWSER)
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench_review
 
 schema: $(READY)
 	$(BIN)/python -m detector schema > docs/analysis.schema.json

@@ -27,6 +27,9 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     ``SEND``, a callable taking an analysis id, replaces Celery.
     """
     from webapp.routes import (
+        annotations,
+        bundles,
+        compare,
         files,
         health,
         help,
@@ -34,6 +37,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         manage,
         models,
         result,
+        review,
         sample,
         statistics,
         upload,
@@ -62,7 +66,22 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     security.install(app, settings)
     errors.install(app)
     presentation.install(app)
-    for area in (upload, library, manage, result, files, statistics, models, sample, help, health):
+    for area in (
+        upload,
+        library,
+        manage,
+        result,
+        review,
+        files,
+        annotations,
+        bundles,
+        compare,
+        statistics,
+        models,
+        sample,
+        help,
+        health,
+    ):
         app.register_blueprint(area.blueprint)
     return app
 

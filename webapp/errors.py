@@ -19,6 +19,7 @@ _TITLES = {
     409: "Not ready yet",
     413: "The file is too large",
     500: "Something went wrong inside Reelproof",
+    503: "Busy at the moment",
     507: "The disk is full",
 }
 _WORDS = {

@@ -8,6 +8,7 @@ for as long: eight paused videos, and the app answers nobody.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -28,18 +29,29 @@ def send_part(path: Path, mimetype: str, tag: str) -> Response:
     """
     size = path.stat().st_size
     start, stop = _asked(size, tag)
+    response = _sent(path.open("rb"), start, stop, mimetype)
+    response.accept_ranges = "bytes"
+    response.set_etag(tag)
+    if (start, stop) != (0, size):
+        response.status_code = 206
+        response.content_range.set(start, stop, size)
+    return response
+
+
+def send_and_forget(path: Path, mimetype: str) -> Response:
+    """The whole of a file that nobody needs afterwards: its name goes at once, its bytes once sent."""
     file = path.open("rb")
+    path.unlink()
+    return _sent(file, 0, os.fstat(file.fileno()).st_size, mimetype)
+
+
+def _sent(file: IO[bytes], start: int, stop: int, mimetype: str) -> Response:
     file.seek(start)
     wrapper = request.environ.get("wsgi.file_wrapper")
     # Waitress sends, from where the file stands, as much as Content-Length says.
     body = wrapper(file, _CHUNK) if wrapper else _Part(file, stop - start)
-    whole = (start, stop) == (0, size)
-    response = Response(body, 200 if whole else 206, mimetype=mimetype, direct_passthrough=True)
+    response = Response(body, mimetype=mimetype, direct_passthrough=True)
     response.content_length = stop - start
-    response.accept_ranges = "bytes"
-    response.set_etag(tag)
-    if not whole:
-        response.content_range.set(start, stop, size)
     return response
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import desk
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -77,6 +78,14 @@ def without_sample(tmp_path: Path) -> Iterator[Running]:
         session.add(Milestone(name=SAMPLE_ADDED, reached=now()))
     app.extensions["database"].close()
     yield from serve(tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[desk.Workbench]:
+    """Analyses the real engine made, shared by all tests that look at them."""
+    folder = tmp_path_factory.mktemp("workbench")
+    with desk.served(folder / "data") as app:
+        yield desk.workbench(folder, app)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -159,11 +160,11 @@ def test_states_people_meet(app, client, changes):
     assert f'<h2 id="verdict">{row.verdict.capitalize()}</h2>' in text
     if changes["segments"] == 40:
         assert text.count('<details class="segment"') == 40
-        assert text.count(" open>") == 1  # folded ones load no pictures
-        assert 'href="#segment-A40"' in text
+        opened = re.findall(r'<details class="segment"[^>]* open>', text)
+        assert len(opened) == 1  # folded ones load no pictures
     if not changes["segments"]:
         assert "Nothing was flagged." in text
-        banner = text[text.index('class="banner-figure"') : text.index('class="workbench"')]
+        banner = text[text.index('class="banner-figure"') : text.index('id="desk"')]
         assert "indication" not in banner
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from flask import Blueprint, current_app, send_file
 from werkzeug.wrappers import Response
 
-from webapp import previews, rows
+from webapp import judgements, previews, rows
 from webapp.errors import PageError
 from webapp.folders import Folders
 from webapp.ranges import send_part
 from webapp.results import picture_names
+from webapp.reviewed import report_folder
 from webapp.security import MEDIA_POLICY, REPORT_POLICY
 from webapp.tables import AnalysisRow, State
 
@@ -21,16 +22,20 @@ blueprint = Blueprint("files", __name__, url_prefix="/analyses/<analysis_id>")
 
 @blueprint.get("/report.pdf")
 def report_pdf(analysis_id: str) -> Response:
-    """The evidence report as PDF."""
-    return _download(analysis_id, "report.pdf", "application/pdf")
+    """The evidence report as PDF, with what reviewers said until now."""
+    row, folder = _reports(analysis_id)
+    name = download_name(row, "report.pdf")
+    return send_file(
+        folder / "report.pdf", mimetype="application/pdf", as_attachment=True, download_name=name
+    )
 
 
 @blueprint.get("/report.html")
 def report_html(analysis_id: str) -> Response:
-    """The evidence report as one HTML page: its own style sheet works, and nothing in it can run."""
-    row, folder = finished(analysis_id)
+    """The same as one HTML page: its own style sheet works, and nothing in it can run."""
+    row, folder = _reports(analysis_id)
     response = send_file(
-        folder / "report.html", mimetype="text/html", download_name=_name(row, "report.html")
+        folder / "report.html", mimetype="text/html", download_name=download_name(row, "report.html")
     )
     response.headers["Content-Security-Policy"] = REPORT_POLICY
     return response
@@ -70,9 +75,19 @@ def media(analysis_id: str) -> Response:
     return response
 
 
+def _reports(analysis_id: str) -> tuple[AnalysisRow, Path]:
+    """The row of a finished analysis and the folder of its reports."""
+    row, _ = finished(analysis_id)
+    with rows.database().begin() as session:
+        said = judgements.listed(session, row.id)
+    return row, report_folder(Folders(current_app.extensions["settings"].data), row.id, said)
+
+
 def _download(analysis_id: str, file: str, mimetype: str) -> Response:
     row, folder = finished(analysis_id)
-    return send_file(folder / file, mimetype=mimetype, as_attachment=True, download_name=_name(row, file))
+    return send_file(
+        folder / file, mimetype=mimetype, as_attachment=True, download_name=download_name(row, file)
+    )
 
 
 def finished(analysis_id: str) -> tuple[AnalysisRow, Path]:
@@ -86,7 +101,7 @@ def finished(analysis_id: str) -> tuple[AnalysisRow, Path]:
     return row, Folders(current_app.extensions["settings"].data).result(row.id)
 
 
-def _name(row: AnalysisRow, file: str) -> str:
+def download_name(row: AnalysisRow, file: str) -> str:
     """A name to save under that says what it belongs to, in plain ASCII."""
     stem = re.sub(r"[^A-Za-z0-9]+", "-", row.file.rsplit(".", 1)[0]).strip("-")[:60] or "exhibit"
     kind, dot, suffix = file.partition(".")

@@ -1,0 +1,83 @@
+// Two analyses of one exhibit: one picture, one timeline, two lanes a person.
+
+import { faces, prepare } from "./data.js";
+import { byId, el, icon, timecode } from "./dom.js";
+import { listen } from "./keys.js";
+import { Player } from "./player.js";
+import { Timeline } from "./timeline.js";
+
+const SIDES = ["first", "second"];
+
+async function read(address) {
+  const answer = await fetch(`${address}/review.json`, { headers: { Accept: "application/json" } });
+  if (!answer.ok) throw new Error(String(answer.status));
+  return prepare(await answer.json());
+}
+
+function lanesOf(both, pairs) {
+  const people = both.map((data) => faces(data, []));
+  const lane = (face, side) => ({
+    ...face,
+    name: `${face.name}, ${SIDES[side]}`,
+    rules: both[side].raw.rules,
+    segments: both[side].raw.segments.filter((segment) => segment.person === face.id),
+  });
+  const lanes = [];
+  for (const face of people[0]) {
+    lanes.push(lane(face, 0));
+    const other = people[1].find((one) => one.id === pairs[face.id]);
+    if (other) lanes.push(lane(other, 1));
+  }
+  const paired = new Set(Object.values(pairs));
+  for (const face of people[1]) if (!paired.has(face.id)) lanes.push(lane(face, 1));
+  return { lanes, people };
+}
+
+async function start() {
+  const desk = byId("desk");
+  const both = await Promise.all([read(desk.dataset.first), read(desk.dataset.second)]);
+  const { lanes, people } = lanesOf(both, JSON.parse(desk.dataset.pairs));
+  const { raw, still } = both[0];
+  byId("review").hidden = false;
+  byId("play").replaceChildren(icon("play"), icon("pause"));
+  for (const part of document.querySelectorAll("[data-video-only]")) part.hidden = still;
+  let side = 0;
+  const view = { faces: () => people[side], peaks: () => [], get rules() { return both[side].raw.rules; } };
+  let timeline = null;
+  const player = new Player(both[0], view, (time) => {
+    byId("now").textContent = timecode(time);
+    timeline?.setTime(time);
+  });
+  byId("lane-names").classList.toggle("low", lanes.length > 6);
+  byId("lane-names").replaceChildren(...lanes.map((lane) => el("li", {}, lane.name)));
+  if (!still) {
+    timeline = new Timeline({
+      lanes: () => lanes, cuts: raw.cuts, gaps: raw.gaps, rules: raw.rules, duration: raw.media.duration,
+      onSeek: (time) => player.seek(time), onSelect: () => {},
+    });
+    timeline.fit();
+    for (const details of document.querySelectorAll(".both-figures")) details.open = false;
+  }
+  const press = (id, act) => byId(id).addEventListener("click", act);
+  press("play", () => player.toggle());
+  press("frame-back", () => player.step(-1));
+  press("frame-on", () => player.step(1));
+  press("zoom-in", () => timeline.zoom(0.5));
+  press("zoom-out", () => timeline.zoom(2));
+  press("zoom-fit", () => timeline.fit());
+  byId("rate").addEventListener("change", (event) => { player.video.playbackRate = Number(event.target.value); });
+  byId("shown-side").addEventListener("change", (event) => { side = Number(event.target.value); player.draw(); });
+  listen({
+    space: () => player.toggle(), ArrowLeft: () => player.step(-1), ArrowRight: () => player.step(1),
+    j: () => player.backwards(), k: () => player.pause(), l: () => player.faster(),
+    "+": () => timeline?.zoom(0.5), "-": () => timeline?.zoom(2), 0: () => timeline?.fit(),
+  });
+  player.seek(raw.segments[0]?.start ?? both[0].frames[0] ?? 0);
+}
+
+try {
+  await start();
+} catch (problem) {
+  byId("desk-problem").hidden = false;
+  console.error(problem);
+}

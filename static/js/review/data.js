@@ -1,0 +1,141 @@
+// The analysis as arrays: what the machine recorded, and the persons as the reviewers see them.
+
+import { lowerBound } from "./dom.js";
+import { standing } from "./said.js";
+
+const STALE = 0.3; // seconds; a box is not carried over a longer gap
+
+/** The scores of one face in order of time. A score is NaN where the face could not be judged. */
+function lane(time, track, box, score, smooth) {
+  return { time, track, box, score, smooth, low: null, high: null };
+}
+
+function arrays(person) {
+  const numbers = (values) => Float64Array.from(values, (value) => (value === null ? NaN : value));
+  return lane(numbers(person.time), Int32Array.from(person.track), Float32Array.from(person.box),
+    numbers(person.score), numbers(person.smooth));
+}
+
+/** What `review.json` holds, ready to be looked up by time. */
+export function prepare(raw) {
+  const lanes = new Map(raw.persons.map((person) => [person.id, arrays(person)]));
+  const moments = new Set();
+  for (const one of lanes.values()) for (const time of one.time) moments.add(time);
+  for (const one of lanes.values()) spread(one, raw.rules.median_window);
+  return { raw, lanes, frames: Float64Array.from(moments).sort(), still: raw.media.kind === "image" };
+}
+
+/** The middle half of the scores around each one, as wide as the median looks: how unsure the line is. */
+function spread(one, window) {
+  const count = one.time.length;
+  one.low = new Float64Array(count).fill(NaN);
+  one.high = new Float64Array(count).fill(NaN);
+  for (const indices of usableByTrack(one).values()) {
+    const near = [];
+    let first = 0;
+    let last = 0;
+    for (let i = 0; i < indices.length; i += 1) {
+      const middle = one.time[indices[i]];
+      while (last < indices.length && one.time[indices[last]] <= middle + window / 2 + 1e-9) last += 1;
+      while (one.time[indices[first]] < middle - window / 2 - 1e-9) first += 1;
+      near.length = 0;
+      for (let j = first; j < last; j += 1) near.push(one.score[indices[j]]);
+      near.sort((a, b) => a - b);
+      one.low[indices[i]] = near[Math.floor((near.length - 1) / 4)];
+      one.high[indices[i]] = near[Math.ceil(3 * (near.length - 1) / 4)];
+    }
+  }
+}
+
+/** Indices of judged scores, in order, by the machine's track. */
+export function usableByTrack(one) {
+  const tracks = new Map();
+  for (let i = 0; i < one.time.length; i += 1) {
+    if (Number.isNaN(one.smooth[i])) continue;
+    if (!tracks.has(one.track[i])) tracks.set(one.track[i], []);
+    tracks.get(one.track[i]).push(i);
+  }
+  return tracks;
+}
+
+/** Letters after the machine's: 0 is A, 26 is AA. */
+export function letters(rank) {
+  let text = "";
+  for (let left = rank + 1; left > 0; left = Math.floor((left - 1) / 26)) text = String.fromCharCode(65 + ((left - 1) % 26)) + text;
+  return text;
+}
+
+/**
+ * The persons after what reviewers renamed, merged and split; `reports.annotations.faces` does the same.
+ * Each has an id, a name, the tracks it consists of, and its lane.
+ */
+export function faces(data, annotations) {
+  const tracks = new Map(data.raw.persons.map((person) => [person.id, new Set(person.tracks)]));
+  const names = new Map(data.raw.persons.map((person) => [person.id, `Person ${person.id}`]));
+  const acts = standing(annotations);
+  let count = tracks.size;
+  for (const act of acts) {
+    const own = tracks.get(act.person);
+    if (act.kind === "split" && own) {
+      const off = act.tracks.filter((track) => own.has(track));
+      if (!off.length || off.length === own.size) continue;
+      off.forEach((track) => own.delete(track));
+      const fresh = letters(count);
+      count += 1;
+      tracks.set(fresh, new Set(off));
+      names.set(fresh, `Person ${fresh}`);
+    } else if (act.kind === "merge" && own && tracks.has(act.into)) {
+      own.forEach((track) => tracks.get(act.into).add(track));
+      tracks.delete(act.person);
+    }
+  }
+  for (const act of acts) if (act.kind === "rename" && tracks.has(act.person)) names.set(act.person, act.name);
+  return [...tracks].map(([id, own]) => ({ id, name: names.get(id), tracks: own, lane: laneOf(data, id, own) }));
+}
+
+function laneOf(data, id, tracks) {
+  const machine = data.raw.persons.find((person) => person.id === id);
+  if (machine && machine.tracks.length === tracks.size && machine.tracks.every((track) => tracks.has(track))) {
+    return data.lanes.get(id);
+  }
+  const picked = [];
+  for (const one of data.lanes.values()) {
+    for (let i = 0; i < one.time.length; i += 1) if (tracks.has(one.track[i])) picked.push([one, i]);
+  }
+  picked.sort(([a, i], [b, j]) => a.time[i] - b.time[j]);
+  const built = lane(...["time", "track", "box", "score", "smooth"].map((name) => {
+    if (name === "box") return Float32Array.from(picked.flatMap(([one, i]) => [...one.box.subarray(4 * i, 4 * i + 4)]));
+    return (name === "track" ? Int32Array : Float64Array).from(picked, ([one, i]) => one[name][i]);
+  }));
+  built.low = Float64Array.from(picked, ([one, i]) => one.low[i]);
+  built.high = Float64Array.from(picked, ([one, i]) => one.high[i]);
+  return built;
+}
+
+/** Where a face is at a time, between two sampled frames in a straight line; null where it is not seen. */
+export function boxAt(one, time) {
+  const after = lowerBound(one.time, time - 1e-6);
+  const at = (i) => one.box.subarray(4 * i, 4 * i + 4);
+  if (after < one.time.length && one.time[after] - time < 1e-3) return { index: after, box: at(after) };
+  const before = after - 1;
+  if (before < 0) return null;
+  if (after >= one.time.length || one.track[before] !== one.track[after] || one.time[after] - one.time[before] > STALE) {
+    return time - one.time[before] < STALE / 2 ? { index: before, box: at(before) } : null;
+  }
+  const share = (time - one.time[before]) / (one.time[after] - one.time[before]);
+  const from = at(before);
+  const to = at(after);
+  return { index: share < 0.5 ? before : after, box: from.map((value, k) => value + share * (to[k] - value)) };
+}
+
+/** The sample nearest to a time, or -1 beyond `reach` seconds. */
+export function nearest(one, time, reach) {
+  const after = lowerBound(one.time, time);
+  let best = -1;
+  for (const i of [after - 1, after]) {
+    if (i < 0 || i >= one.time.length) continue;
+    const away = Math.abs(one.time[i] - time);
+    if (away <= reach && (best < 0 || away < Math.abs(one.time[best] - time))) best = i;
+  }
+  return best;
+}

@@ -1,0 +1,63 @@
+// Small helpers: elements, icons and times.
+
+/** An element with attributes, listeners (`onclick`) and children; null and false children are left out. */
+export function el(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== false && child !== undefined));
+  return element;
+}
+
+export const byId = (id) => document.getElementById(id);
+
+/** A copy of an icon that the page brought along. */
+export function icon(name) {
+  const found = byId("icons").querySelector(`[data-icon="${name}"] svg`);
+  return found ? found.cloneNode(true) : "";
+}
+
+/** Seconds as HH:MM:SS.mmm. */
+export function timecode(seconds) {
+  const total = Math.max(0, Math.round(seconds * 1000));
+  const pad = (value, width = 2) => String(value).padStart(width, "0");
+  const whole = Math.floor(total / 1000);
+  return `${pad(Math.floor(whole / 3600))}:${pad(Math.floor(whole / 60) % 60)}:${pad(whole % 60)}.${pad(total % 1000, 3)}`;
+}
+
+/** A moment in UTC as reports write it. */
+export function moment(iso) {
+  return `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
+}
+
+export const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+
+export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
+/** First index whose value is not below `wanted`, in a sorted array. */
+export function lowerBound(sorted, wanted) {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle] < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+let clearing = null;
+
+/** Says something in a corner for a while, and to screen readers. */
+export function say(text, action = null) {
+  const place = byId("toast");
+  place.replaceChildren(el("span", {}, text));
+  if (action) {
+    place.append(el("button", { type: "button", onclick: () => { place.replaceChildren(); action.run(); } }, action.label));
+  }
+  clearTimeout(clearing);
+  clearing = setTimeout(() => place.replaceChildren(), 8000);
+}

@@ -1,0 +1,108 @@
+// What reviewers say of the whole exhibit and of stretches they mark, and the history of all of it.
+
+import { byId, el, icon, moment, timecode } from "./dom.js";
+import { inWords } from "./said.js";
+
+/** HH:MM:SS.mmm, MM:SS or seconds, as a number; NaN where it is none of these. */
+export function seconds(text) {
+  const parts = text.trim().split(":").map((part) => (part === "" ? NaN : Number(part)));
+  if (!parts.length || parts.length > 3 || parts.some((part) => !Number.isFinite(part) || part < 0)) return NaN;
+  return Math.round(1000 * parts.reduce((sum, part) => 60 * sum + part, 0)) / 1000;
+}
+
+export class Judgements {
+  constructor(desk) {
+    this.desk = desk;
+    this.mark = { start: null, end: null };
+    this.#exhibit();
+    if (!desk.data.still) this.#span();
+    byId("span-form").hidden = desk.data.still;
+  }
+
+  draw() {
+    this.#persons();
+    const { annotations, standing } = this.desk;
+    const stands = new Set(standing.map((one) => one.id));
+    const gone = new Map(annotations.filter((one) => one.kind === "withdrawal").map((one) => [one.about, one]));
+    const rows = [...annotations].reverse().filter((one) => one.kind !== "withdrawal");
+    byId("history").replaceChildren(...rows.map((one) => this.#entry(one, stands.has(one.id), gone.get(one.id))));
+    byId("history-none").hidden = rows.length > 0;
+    byId("judgement-count").textContent = String(standing.length);
+    const mine = standing.find((one) => one.kind === "exhibit" && one.author === this.desk.author());
+    for (const button of byId("exhibit-buttons").querySelectorAll("button")) {
+      button.setAttribute("aria-pressed", String(mine?.verdict === button.dataset.verdict));
+    }
+  }
+
+  #entry(said, stands, withdrawn) {
+    const { about, verdict, mark } = inWords(said, timecode);
+    const { desk } = this;
+    const state = stands ? null : el("span", { class: "tag" }, withdrawn ? `withdrawn ${moment(withdrawn.made)}` : "replaced by a later one");
+    return el("li", { class: stands ? "" : "past", "data-annotation": said.id },
+      el("p", {}, el("span", { class: `mark mark-${mark}` }, icon(mark), el("strong", {}, verdict)), " ",
+        said.kind === "span" ? el("button", { type: "button", class: "quiet time", onclick: () => desk.player.seek(said.start) }, about)
+          : said.kind === "segment" ? el("button", { type: "button", class: "quiet", onclick: () => desk.choose(said.segment, true) }, about) : el("span", {}, about), " ", state),
+      said.note ? el("p", { class: "said-note" }, said.note) : null,
+      el("p", { class: "muted" }, `${said.author}, ${moment(said.made)} `,
+        stands && said.author === desk.author() ? el("button", { type: "button", class: "quiet", onclick: () => desk.withdraw(said) }, "Withdraw") : null));
+  }
+
+  #exhibit() {
+    for (const button of byId("exhibit-buttons").querySelectorAll("button")) {
+      button.addEventListener("click", async () => {
+        const note = byId("exhibit-note");
+        const done = await this.desk.record({ kind: "exhibit", verdict: button.dataset.verdict, note: note.value.trim() }, "Recorded for the whole exhibit");
+        if (done) note.value = "";
+      });
+    }
+  }
+
+  #persons() {
+    const choice = byId("span-person");
+    const before = choice.value;
+    choice.replaceChildren(el("option", { value: "" }, "Nobody in particular"),
+      ...this.desk.faces.map((face) => el("option", { value: face.id }, face.name)));
+    choice.value = this.desk.faces.some((face) => face.id === before) ? before : "";
+  }
+
+  #span() {
+    byId("span-in").addEventListener("click", () => this.markAt("start"));
+    byId("span-out").addEventListener("click", () => this.markAt("end"));
+    byId("span-form").addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const start = seconds(byId("span-start").value);
+      const end = seconds(byId("span-end").value);
+      if (Number.isNaN(start) || Number.isNaN(end)) {
+        this.desk.complain("Write times as HH:MM:SS.mmm, or press I and O while the video shows the start and the end.");
+        return;
+      }
+      if (end < start) {
+        this.desk.complain("The stretch ends before it starts.");
+        return;
+      }
+      const verdict = new FormData(byId("span-form")).get("span-verdict");
+      const said = { kind: "span", start, end, verdict, note: byId("span-note").value.trim() };
+      if (byId("span-person").value) said.person = byId("span-person").value;
+      if (await this.desk.record(said, "The stretch is marked")) {
+        byId("span-form").reset();
+        this.mark = { start: null, end: null };
+        this.desk.drawLanes();
+      }
+    });
+  }
+
+  /** I and O: the moment on show becomes the start or the end of the stretch being marked. */
+  markAt(edge) {
+    if (this.desk.data.still) return;
+    const time = Math.round(this.desk.player.time * 1000) / 1000;
+    this.mark[edge] = time;
+    byId(`span-${edge}`).value = timecode(time);
+    if (edge === "start" && this.mark.end !== null && this.mark.end < time) {
+      this.mark.end = null;
+      byId("span-end").value = "";
+    }
+    this.desk.say(`${edge === "start" ? "Start" : "End"} of your stretch: ${timecode(time)}`);
+    this.desk.tab("judgements");
+    this.desk.drawLanes();
+  }
+}

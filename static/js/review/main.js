@@ -1,0 +1,285 @@
+// The review desk: wires player, timeline, lists and judgements to one analysis.
+
+import { faces, prepare } from "./data.js";
+import { byId, clamp, el, icon, plural, say, timecode } from "./dom.js";
+import { wouldFlag } from "./explore.js";
+import { Judgements } from "./judgements.js";
+import { KEYS, listen } from "./keys.js";
+import { Persons } from "./persons.js";
+import { lightbox } from "./pictures.js";
+import { Player } from "./player.js";
+import { standing } from "./said.js";
+import { Inspector, SegmentList } from "./segments.js";
+import { reviewer } from "./store.js";
+import { Timeline } from "./timeline.js";
+
+class Desk {
+  constructor(raw, store, annotations) {
+    this.store = store;
+    this.data = prepare(raw);
+    this.segments = raw.segments;
+    this.peaks = raw.segments.flatMap((segment) => segment.peaks);
+    this.drafts = new Map();
+    this.chosen = null;
+    this.explored = null;
+    this.say = say;
+    this.#take(annotations);
+    this.player = new Player(this.data, { faces: () => this.faces, peaks: () => this.peaks, rules: raw.rules }, (time) => this.#moved(time));
+    this.list = new SegmentList(this);
+    this.inspector = new Inspector(this);
+    this.persons = new Persons(this);
+    this.judgements = new Judgements(this);
+    if (!this.data.still) {
+      this.timeline = new Timeline({
+        lanes: () => this.lanes, cuts: raw.cuts, gaps: raw.gaps, rules: raw.rules, duration: raw.media.duration,
+        onSeek: (time) => this.player.seek(time), onSelect: (id) => this.choose(id, false),
+      });
+    }
+    this.#wire();
+    this.drawAll();
+    this.timeline?.fit();
+    const named = decodeURIComponent(window.location.hash).match(/^#segment-([A-Z]+\d+)$/);
+    if (named && this.segments.some((one) => one.id === named[1])) this.choose(named[1], true);
+    else if (this.segments.length) this.choose(this.segments[0].id, true, false);
+    else this.player.seek(this.data.frames[0] ?? 0);
+  }
+
+  #take(annotations) {
+    this.annotations = annotations;
+    this.standing = standing(annotations);
+    this.faces = faces(this.data, annotations);
+    this.owners = new Map(this.segments.map((segment) => [segment.id, this.#owner(segment)]));
+  }
+
+  /** The face most of a segment's scores belong to, now that persons may have been merged or split. */
+  #owner(segment) {
+    const machine = this.data.lanes.get(segment.person);
+    const counts = new Map();
+    for (let i = 0; i < machine.time.length; i += 1) {
+      if (machine.time[i] < segment.start || machine.time[i] > segment.end) continue;
+      const face = this.faces.find((one) => one.tracks.has(machine.track[i]));
+      if (face) counts.set(face, (counts.get(face) ?? 0) + 1);
+    }
+    return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? null;
+  }
+
+  faceOf(segment) { return this.owners.get(segment.id); }
+  nameOf(segment) { return this.faceOf(segment)?.name ?? `Person ${segment.person}`; }
+  saidOf(id) { return this.standing.filter((one) => one.kind === "segment" && one.segment === id); }
+  author() { return reviewer.get(); }
+
+  // Drawing
+
+  drawAll() {
+    this.list.draw();
+    this.inspector.draw();
+    this.persons.draw();
+    this.judgements.draw();
+    this.drawLanes();
+    byId("reviewer-name").textContent = this.author() || "not given yet";
+    if (this.store.offline) byId("save-judgements").disabled = !this.store.unsaved;
+    this.player.draw();
+  }
+
+  drawLanes() {
+    const spans = this.standing.filter((one) => one.kind === "span");
+    const { start, end } = this.judgements.mark;
+    if (start !== null || end !== null) spans.push({ start: start ?? end, end: end ?? start, person: null });
+    this.lanes = this.faces.map((face) => ({
+      ...face,
+      selected: this.chosen,
+      segments: this.segments.filter((segment) => this.faceOf(segment)?.id === face.id),
+      spans: spans.filter((span) => span.person === face.id || !span.person),
+      explored: this.explored === null ? [] : wouldFlag(face.lane, this.data.raw.rules, this.explored),
+    }));
+    if (!this.timeline) return;
+    this.#labels();
+    this.timeline.redraw();
+    this.#exploredWords();
+  }
+
+  #labels() {
+    const key = this.faces.map((face) => `${face.id} ${face.name}`).join("\n");
+    if (key === this.labelled) return;
+    this.labelled = key;
+    const low = this.faces.length > 6;
+    byId("lane-names").classList.toggle("low", low);
+    byId("lane-names").replaceChildren(...this.faces.map((face) => {
+      const thumb = this.persons.thumb(face, 20);
+      thumb.dataset.face = face.id;
+      return el("li", {}, low ? null : thumb, el("span", {}, face.name));
+    }));
+    if (!this.faces.length) byId("lane-names").append(el("li", {}, "No face found"));
+  }
+
+  #exploredWords() {
+    const found = this.lanes.reduce((sum, lane) => sum + lane.explored.length, 0);
+    byId("explore-words").textContent = this.explored === null
+      ? "Move it to see what another threshold would flag."
+      : `At ${this.explored.toFixed(2)} it would flag ${plural(found, "stretch").replace("stretchs", "stretches")}; recorded: ${this.segments.length} at ${this.data.raw.rules.enter}. Exploration only, the recorded result does not change.`;
+    byId("explore-value").textContent = (this.explored ?? this.data.raw.rules.enter).toFixed(2);
+    byId("explore-reset").hidden = this.explored === null;
+  }
+
+  #moved(time) {
+    byId("now").textContent = timecode(time);
+    this.timeline?.setTime(time, !this.player.paused || !this.holding);
+  }
+
+  // Acting
+
+  choose(id, seek, scroll = true) {
+    this.chosen = id;
+    const segment = this.segments.find((one) => one.id === id);
+    this.list.mark();
+    this.inspector.draw();
+    this.drawLanes();
+    if (seek && !this.data.still) this.player.seek(segment.peaks[0]?.time ?? segment.start);
+    if (scroll) this.tab("segments");
+  }
+
+  neighbour(direction) {
+    if (!this.segments.length) return;
+    const order = [...this.segments].sort((a, b) => a.start - b.start || (a.id < b.id ? -1 : 1));
+    const now = order.findIndex((one) => one.id === this.chosen);
+    this.choose(order[clamp(now + direction, 0, order.length - 1)].id, true);
+  }
+
+  async judgeSegment(verdict) {
+    if (!this.chosen) {
+      this.complain("Choose a segment first: N takes the next one.");
+      return;
+    }
+    const segment = this.chosen;
+    const note = (this.drafts.get(segment) ?? "").trim();
+    const words = { agree: "You agree with", disagree: "You disagree with", unsure: "You are unsure about" }[verdict];
+    if (await this.record({ kind: "segment", segment, verdict, note }, `${words} ${segment}`)) {
+      this.drafts.delete(segment);
+      this.inspector.draw();
+    }
+  }
+
+  withdraw(said) { return this.record({ kind: "withdrawal", about: said.id }, "Withdrawn; it stays in the history"); }
+
+  /** Adds one annotation; asks for a name where there is none yet. Whether it was recorded. */
+  async record(said, words) {
+    const author = this.author() || await this.askName();
+    if (!author) return false;
+    try {
+      const before = new Set(this.annotations.map((one) => one.id));
+      this.#take(await this.store.add({ author, ...said }));
+      const made = this.annotations.find((one) => !before.has(one.id));
+      this.drawAll();
+      say(`${words}.`, made && said.kind !== "withdrawal" ? { label: "Undo", run: () => this.withdraw(made) } : null);
+      return true;
+    } catch (problem) {
+      this.complain(problem.message);
+      return false;
+    }
+  }
+
+  complain(text) {
+    byId("complaint-words").textContent = text;
+    byId("complaint").showModal();
+  }
+
+  askName() {
+    const dialog = byId("who");
+    byId("who-name").value = this.author();
+    dialog.returnValue = "";
+    dialog.showModal();
+    return new Promise((settle) => {
+      dialog.addEventListener("close", () => {
+        const name = byId("who-name").value.trim();
+        if (dialog.returnValue === "ok" && name) reviewer.set(name);
+        this.drawAll();
+        settle(dialog.returnValue === "ok" ? name : "");
+      }, { once: true });
+    });
+  }
+
+  tab(name) {
+    for (const button of document.querySelectorAll("[role=tab]")) {
+      const chosen = button.id === `tab-${name}`;
+      button.setAttribute("aria-selected", String(chosen));
+      button.tabIndex = chosen ? 0 : -1;
+      byId(button.getAttribute("aria-controls")).hidden = !chosen;
+    }
+  }
+
+  // Wiring
+
+  #wire() {
+    const { player } = this;
+    const press = (id, act) => byId(id)?.addEventListener("click", act);
+    press("play", () => player.toggle());
+    press("frame-back", () => player.step(-1));
+    press("frame-on", () => player.step(1));
+    press("segment-back", () => this.neighbour(-1));
+    press("segment-on", () => this.neighbour(1));
+    press("zoom-in", () => this.timeline.zoom(0.5));
+    press("zoom-out", () => this.timeline.zoom(2));
+    press("zoom-fit", () => this.timeline.fit());
+    press("rename-reviewer", () => this.askName());
+    press("show-keys", () => byId("keys").showModal());
+    press("explore-reset", () => this.#explore(null));
+    press("save-judgements", () => this.store.save().then(() => { this.drawAll(); say("Saved. Import the file into Reelproof to keep the judgements there."); }));
+    byId("rate").addEventListener("change", (event) => { player.video.playbackRate = Number(event.target.value); });
+    byId("show-boxes").addEventListener("change", (event) => { player.shown.boxes = event.target.checked; player.draw(); });
+    byId("heat").addEventListener("input", (event) => { player.shown.heat = Number(event.target.value); player.draw(); });
+    byId("explore").addEventListener("input", (event) => this.#explore(Number(event.target.value)));
+    byId("keys-table").replaceChildren(...KEYS.map(([keys, words]) => el("tr", {}, el("th", { scope: "row" }, keys.split(" ").map((key) => (key === "+" || key === "−" || key.length > 1 || key !== "" ? el("kbd", {}, key) : key))), el("td", {}, words))));
+    for (const dialog of document.querySelectorAll("dialog")) {
+      dialog.querySelectorAll("[data-close]").forEach((button) => button.addEventListener("click", () => dialog.close()));
+    }
+    lightbox();
+    this.#tabs();
+    const second = (direction) => { player.pause(); player.seek(player.time + direction); };
+    listen({
+      space: () => player.toggle(), ArrowLeft: () => player.step(-1), ArrowRight: () => player.step(1),
+      "Shift+ArrowLeft": () => second(-1), "Shift+ArrowRight": () => second(1),
+      j: () => player.backwards(), k: () => player.pause(), l: () => player.faster(),
+      n: () => this.neighbour(1), p: () => this.neighbour(-1),
+      a: () => this.judgeSegment("agree"), d: () => this.judgeSegment("disagree"), u: () => this.judgeSegment("unsure"),
+      i: () => this.judgements.markAt("start"), o: () => this.judgements.markAt("end"),
+      "+": () => this.timeline?.zoom(0.5), "=": () => this.timeline?.zoom(0.5), "-": () => this.timeline?.zoom(2), 0: () => this.timeline?.fit(),
+      "?": () => byId("keys").showModal(),
+    });
+  }
+
+  #explore(value) {
+    this.explored = value;
+    byId("explore").value = value ?? this.data.raw.rules.enter;
+    this.drawLanes();
+  }
+
+  #tabs() {
+    const tabs = [...document.querySelectorAll("[role=tab]")];
+    for (const [index, button] of tabs.entries()) {
+      const name = button.id.slice("tab-".length);
+      button.addEventListener("click", () => this.tab(name));
+      button.addEventListener("keydown", (event) => {
+        const way = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+        if (!way) return;
+        event.preventDefault();
+        const next = tabs[(index + way + tabs.length) % tabs.length];
+        this.tab(next.id.slice("tab-".length));
+        next.focus();
+      });
+    }
+  }
+}
+
+/** Brings the page to life. `raw` is `review.json`. */
+export async function open(raw, store) {
+  const root = byId("review");
+  const annotations = await store.load();
+  root.hidden = false;
+  document.documentElement.classList.add("reviewing");
+  for (const name of ["segment-back", "segment-on"]) byId(name).disabled = !raw.segments.length;
+  byId("play").replaceChildren(icon("play"), icon("pause"));
+  byId("explore").value = raw.rules.enter;
+  for (const part of document.querySelectorAll("[data-video-only]")) part.hidden = raw.media.kind === "image";
+  root.desk = new Desk(raw, store, annotations); // where tests and curious people find it
+  return root.desk;
+}

@@ -1,0 +1,168 @@
+// Who is who: thumbnails, names, two persons that are one face, and one that is two.
+
+import { byId, el, icon, plural, timecode } from "./dom.js";
+import { judged } from "./timeline.js";
+
+const SIDE = 56; // px of a thumbnail
+
+export class Persons {
+  constructor(desk) {
+    this.desk = desk;
+    this.thumbs = new Map();
+    this.queue = [];
+    this.reader = null;
+  }
+
+  draw() {
+    const { desk } = this;
+    byId("persons").replaceChildren(...desk.faces.map((face) => this.#card(face)));
+    if (!desk.faces.length) {
+      byId("persons").append(el("p", { class: "nothing" }, "No face was found, so there is nobody to list."));
+    }
+  }
+
+  /** A picture of the face, drawn once there is one. */
+  thumb(face, side = SIDE) {
+    const canvas = el("canvas", { class: "face-thumb", width: 2 * side, height: 2 * side, "aria-hidden": "true" });
+    const known = this.thumbs.get(this.#key(face));
+    if (known) canvas.getContext("2d").drawImage(known, 0, 0, 2 * side, 2 * side);
+    else this.#wanted(face, canvas);
+    return canvas;
+  }
+
+  #key(face) { return [...face.tracks].sort((a, b) => a - b).join(" "); }
+
+  #wanted(face, canvas) {
+    const { lane } = face;
+    let best = -1;
+    for (let i = 0; i < lane.time.length; i += 1) {
+      const size = (j) => lane.box[4 * j + 2] - lane.box[4 * j];
+      if (!Number.isNaN(lane.smooth[i]) && (best < 0 || size(i) > 1.05 * size(best))) best = i;
+    }
+    if (best < 0) best = lane.time.length >> 1;
+    if (!lane.time.length) return;
+    this.queue.push({ face, canvas, time: lane.time[best], box: [...lane.box.subarray(4 * best, 4 * best + 4)] });
+    this.#next();
+  }
+
+  /** One frame after the other from a second, silent player, so that the first is not moved about. */
+  #next() {
+    const { desk } = this;
+    const { media } = desk.data.raw;
+    if (this.busy || !this.queue.length) return;
+    this.busy = true;
+    const { face, canvas, time, box } = this.queue.shift();
+    const done = (picture) => {
+      if (picture) this.#paint(picture, face, canvas, box);
+      this.busy = false;
+      this.#next();
+    };
+    if (desk.data.still || !media.source) {
+      // Without what plays, only flagged persons have pictures: their peak frames.
+      const peak = desk.segments.find((segment) => desk.faceOf(segment)?.id === face.id)?.peaks.find((one) => one.frame);
+      const address = media.source ?? peak?.frame;
+      if (!address) {
+        done(null);
+        return;
+      }
+      if (!media.source) {
+        const [left, top, side] = peak.close_up.split(" ").map(Number);
+        box.splice(0, 4, left, top, left + side, top + side);
+      }
+      const image = new Image();
+      image.addEventListener("load", () => done(image));
+      image.addEventListener("error", () => done(null));
+      image.src = address;
+      return;
+    }
+    if (!this.reader) {
+      this.reader = document.createElement("video");
+      this.reader.muted = true;
+      this.reader.preload = "auto";
+      this.reader.src = media.source;
+    }
+    const { reader } = this;
+    const stop = new AbortController();
+    const finish = (picture) => { stop.abort(); done(picture); };
+    reader.addEventListener("seeked", () => finish(reader), { signal: stop.signal });
+    reader.addEventListener("error", () => finish(null), { signal: stop.signal });
+    reader.currentTime = time + desk.data.raw.media.offset + 5e-4;
+  }
+
+  #paint(picture, face, canvas, [left, top, right, bottom]) {
+    const { width } = this.desk.data.raw.media;
+    const scale = (picture.videoWidth || picture.naturalWidth) / width;
+    const side = 1.35 * Math.max(right - left, bottom - top);
+    canvas.getContext("2d").drawImage(picture, scale * ((left + right - side) / 2), scale * ((top + bottom - side) / 2),
+      scale * side, scale * side, 0, 0, canvas.width, canvas.height);
+    const kept = document.createElement("canvas");
+    kept.width = canvas.width;
+    kept.height = canvas.height;
+    kept.getContext("2d").drawImage(canvas, 0, 0);
+    this.thumbs.set(this.#key(face), kept);
+    // Others of the same face, drawn before this one was there.
+    for (const other of document.querySelectorAll(`canvas[data-face="${CSS.escape(face.id)}"]`)) {
+      other.getContext("2d").drawImage(kept, 0, 0, other.width, other.height);
+    }
+  }
+
+  #card(face) {
+    const { desk } = this;
+    const name = el("input", { id: `name-${face.id}`, maxlength: 80, value: face.name, autocomplete: "off", spellcheck: "false" });
+    const rename = el("form", { class: "inline", onsubmit: (event) => {
+      event.preventDefault();
+      const text = name.value.trim();
+      if (text && text !== face.name) desk.record({ kind: "rename", person: face.id, name: text }, `${text} it is`);
+    } }, el("label", { for: `name-${face.id}`, class: "visually-hidden" }, `Name of person ${face.id}`), name, el("button", { type: "submit" }, "Rename"));
+    const others = desk.faces.filter((other) => other.id !== face.id);
+    const thumb = this.thumb(face);
+    thumb.dataset.face = face.id;
+    const flagged = desk.segments.filter((segment) => desk.faceOf(segment)?.id === face.id).length;
+    return el("article", { class: "person", "data-person": face.id },
+      el("div", { class: "person-top" }, thumb,
+        el("div", { class: "person-words" }, el("h3", {}, face.name, face.name === `Person ${face.id}` ? null : el("span", { class: "muted" }, ` (person ${face.id})`)),
+          el("p", {}, `${plural(judged(face.lane), "judged frame")}, ${plural(flagged, desk.data.still ? "flag" : "segment")}`),
+          this.#merged(face))),
+      el("details", { class: "person-more" }, el("summary", {}, "Rename, merge or split"),
+        rename,
+        others.length ? this.#merge(face, others) : null,
+        face.tracks.size > 1 ? this.#split(face) : el("p", { class: "muted" }, "One unbroken track: nothing to split.")));
+  }
+
+  #merged(face) {
+    const { desk } = this;
+    const acts = desk.standing.filter((one) => one.kind === "merge" && one.into === face.id);
+    return acts.length ? el("p", {}, acts.map((act) => el("span", { class: "tag" }, `with person ${act.person} `,
+      act.author === desk.author() ? el("button", { type: "button", class: "quiet", onclick: () => desk.withdraw(act) }, "undo") : null))) : null;
+  }
+
+  #merge(face, others) {
+    const { desk } = this;
+    const choice = el("select", { id: `same-${face.id}` }, ...others.map((other) => el("option", { value: other.id }, other.name)));
+    return el("form", { class: "inline", onsubmit: (event) => {
+      event.preventDefault();
+      desk.record({ kind: "merge", person: face.id, into: choice.value }, `${face.name} is now shown with ${desk.faces.find((one) => one.id === choice.value).name}`);
+    } }, el("label", { for: `same-${face.id}` }, "Same face as"), choice, el("button", { type: "submit" }, "Merge"));
+  }
+
+  #split(face) {
+    const { desk } = this;
+    const { lane } = face;
+    const tracks = new Map();
+    lane.track.forEach((track, i) => {
+      if (!tracks.has(track)) tracks.set(track, [lane.time[i], lane.time[i]]);
+      tracks.get(track)[1] = lane.time[i];
+    });
+    const boxes = [...tracks].map(([track, [start, end]]) => {
+      const check = el("input", { type: "checkbox", value: track, id: `track-${face.id}-${track}` });
+      return el("li", {}, check, el("label", { for: check.id, class: "time" }, `${timecode(start)} – ${timecode(end)}`),
+        el("button", { type: "button", class: "quiet", "aria-label": `Go to ${timecode(start)}`, onclick: () => desk.player.seek(start) }, icon("play")));
+    });
+    return el("form", { onsubmit: (event) => {
+      event.preventDefault();
+      const chosen = boxes.map((row) => row.querySelector("input")).filter((check) => check.checked).map((check) => Number(check.value));
+      if (!chosen.length || chosen.length === boxes.length) desk.complain("Tick the stretches that show somebody else, but not all of them.");
+      else desk.record({ kind: "split", person: face.id, tracks: chosen }, `Split off from ${face.name}`);
+    } }, el("p", {}, "Tick the stretches that show somebody else:"), el("ul", { class: "tracks" }, ...boxes), el("button", { type: "submit" }, "Split off"));
+  }
+}

@@ -1,0 +1,132 @@
+// The list of segments, and one of them looked into: its peak frames, what hiding showed, what to say of it.
+
+import { byId, el, icon } from "./dom.js";
+import { closeUp, enlarge } from "./pictures.js";
+import { inWords } from "./said.js";
+
+function opinions(said) {
+  const marks = said.map((one) => inWords(one, String));
+  return marks.map((mark, i) => el("span", { class: `mark mark-${mark.mark}`, title: `${said[i].author}: ${mark.verdict}` },
+    icon(mark.mark), el("span", {}, `${mark.verdict} `, el("small", {}, said[i].author))));
+}
+
+export class SegmentList {
+  constructor(desk) {
+    this.desk = desk;
+    this.rows = new Map();
+  }
+
+  draw() {
+    const { desk } = this;
+    const list = byId("segment-list");
+    if (!desk.segments.length) {
+      list.replaceChildren(el("li", { class: "nothing" }, el("p", {}, el("strong", {}, "Nothing was flagged.")),
+        el("p", {}, desk.data.raw.words.meaning)));
+      return;
+    }
+    list.replaceChildren(...desk.segments.map((segment) => this.#row(segment)));
+    this.mark();
+  }
+
+  #row(segment) {
+    const peak = segment.peaks[0];
+    const button = el("button", { type: "button", class: "segment-row", "data-segment": segment.id, onclick: () => this.desk.choose(segment.id, true) },
+      el("span", { class: "segment-thumb" }, peak ? closeUp(peak, peak.overlay, this.desk.data.raw.media, "") : icon("none")),
+      el("span", { class: "segment-words" },
+        el("span", { class: "segment-top" }, el("strong", {}, segment.id), ` ${this.desk.nameOf(segment)}`),
+        this.desk.data.still ? null : el("span", { class: "time" }, `${segment.from} – ${segment.to}`),
+        el("span", {}, `Confidence ${segment.confidence_words}, ${segment.strength}`),
+        el("span", { class: "marks" }, ...opinions(this.desk.saidOf(segment.id)))));
+    this.rows.set(segment.id, button);
+    return el("li", {}, button);
+  }
+
+  mark() {
+    for (const [id, row] of this.rows) {
+      const chosen = id === this.desk.chosen;
+      row.toggleAttribute("data-chosen", chosen);
+      if (chosen) row.setAttribute("aria-current", "true");
+      else row.removeAttribute("aria-current");
+    }
+    // Only the list scrolls, not the page.
+    const row = this.rows.get(this.desk.chosen);
+    const list = byId("segment-list");
+    if (row && (row.offsetTop < list.scrollTop || row.offsetTop + row.offsetHeight > list.scrollTop + list.clientHeight)) {
+      list.scrollTop = row.offsetTop - list.clientHeight / 3;
+    }
+  }
+}
+
+export class Inspector {
+  constructor(desk) {
+    this.desk = desk;
+    this.near = true;
+    this.place = byId("inspector");
+  }
+
+  draw() {
+    const { desk, place } = this;
+    const segment = desk.segments.find((one) => one.id === desk.chosen);
+    place.hidden = !segment;
+    if (!segment) return;
+    const whole = el("button", { type: "button", "aria-pressed": String(!this.near), onclick: () => { this.near = !this.near; this.draw(); byId("whole-frames").focus(); }, id: "whole-frames" }, "Whole frames");
+    place.replaceChildren(
+      el("div", { class: "heading-row" },
+        el("h2", { id: "inspector-title" }, `${desk.data.still ? "Flagged face" : "Segment"} ${segment.id}, ${desk.nameOf(segment)}`),
+        el("div", { class: "inspector-tools" }, byId("heat-legend").content.cloneNode(true), whole)),
+      el("p", { class: "muted" }, desk.data.still ? "One face in a still image. " : `${segment.from} to ${segment.to}, ${segment.length} long, ${segment.frames} sampled frames. `,
+        `Confidence ${segment.confidence_words}: ${segment.strength}. `, el("span", {}, segment.meaning)),
+      this.#judge(segment),
+      el("div", { class: "peaks" }, ...segment.peaks.map((peak) => this.#peak(segment, peak))),
+    );
+    if (!segment.peaks.length) place.append(el("p", { class: "muted" }, "No peak frame of this segment could be read again."));
+  }
+
+  #judge(segment) {
+    const { desk } = this;
+    const note = el("textarea", { rows: 2, maxlength: 4000, id: "segment-note", placeholder: "What you saw, for the report (optional)" });
+    note.value = desk.drafts.get(segment.id) ?? "";
+    note.addEventListener("input", () => desk.drafts.set(segment.id, note.value));
+    const press = (verdict, words, key) => el("button", { type: "button", class: `judge judge-${verdict}`, "data-verdict": verdict, "aria-keyshortcuts": key, onclick: () => desk.judgeSegment(verdict) },
+      icon(verdict), words, el("kbd", {}, key));
+    return el("div", { class: "judging", role: "group", "aria-label": `Your judgement of segment ${segment.id}` },
+      el("div", { class: "judge-buttons" }, press("agree", "Agree", "A"), press("disagree", "Disagree", "D"), press("unsure", "Unsure", "U")),
+      el("label", { for: "segment-note" }, "Note"), note,
+      el("div", { class: "marks" }, ...opinions(desk.saidOf(segment.id))));
+  }
+
+  #peak(segment, peak) {
+    const { desk } = this;
+    const { media } = desk.data.raw;
+    const words = `peak ${peak.number} of ${segment.id}${desk.data.still ? "" : ` at ${peak.at}`}`;
+    const figure = (address, caption, alt) => {
+      if (!address) return el("figure", {}, el("p", { class: "no-picture" }, "This picture was not kept."), el("figcaption", {}, caption));
+      const picture = this.near ? closeUp(peak, address, media, alt) : el("img", { src: address, alt, loading: "lazy" });
+      const open = (event) => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+        event.preventDefault();
+        enlarge(segment.peaks, peak, media, event.currentTarget);
+      };
+      return el("figure", {}, el("a", { class: "enlarge", href: address, target: "_blank", rel: "noopener", title: "Enlarge", "aria-label": `Enlarge: ${alt}`, onclick: open }, picture), el("figcaption", {}, caption));
+    };
+    return el("article", { class: "peak" },
+      el("div", { class: "peak-head" },
+        el("h3", {}, desk.data.still ? "This face" : `Peak frame ${peak.number}`),
+        desk.data.still ? null : el("button", { type: "button", class: "time quiet", title: "Go to this frame", onclick: () => desk.player.seek(peak.time) }, peak.at),
+        el("span", {}, "Score ", el("strong", { class: "number" }, peak.score)),
+        el("span", { class: `check ${peak.confirmed ? "check-confirmed" : "check-unconfirmed"}` }, icon(peak.confirmed ? "confirmed" : "unconfirmed"), peak.confirmed ? "Heatmap confirmed" : "Heatmap not confirmed")),
+      el("div", { class: `peak-three${this.near ? " near" : ""}` },
+        figure(peak.frame, "Original", `Original, ${words}`),
+        figure(peak.overlay, `With heatmap, hottest ${peak.heat} of 1`, `With heatmap, ${words}`),
+        figure(peak.map, "Heatmap alone", `Heatmap alone, ${words}`)),
+      el("p", { class: "peak-effect" }, peak.effect),
+      this.#hidden(peak));
+  }
+
+  #hidden(peak) {
+    return el("table", { class: "plain compact hide-table" },
+      el("caption", {}, "Hide and score again"),
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Hidden"), el("th", { scope: "col", class: "number" }, "Score then"), el("th", { scope: "col", class: "number" }, "Change of the raw score"))),
+      el("tbody", {}, ...peak.check.map(([what, score, change]) => el("tr", {}, el("th", { scope: "row" }, what), el("td", { class: "number" }, score), el("td", { class: "number" }, change)))));
+  }
+}

@@ -1,0 +1,82 @@
+// Where judgements are kept: with the app, or, in a page opened from disk, in a file of one's own.
+
+import { canonical, fingerprint } from "./checksum.js";
+import { inOrder } from "./said.js";
+
+const NAME_KEY = "reelproof-reviewer";
+
+/** The reviewer's name, kept in this browser alone. */
+export const reviewer = {
+  get() { try { return localStorage.getItem(NAME_KEY) ?? ""; } catch { return ""; } },
+  set(name) { try { localStorage.setItem(NAME_KEY, name); } catch { /* asked again next time */ } },
+};
+
+/** Judgements kept by the app. `add` raises an Error whose message can be shown. */
+export class AppStore {
+  constructor(address) {
+    this.address = address;
+    this.offline = false;
+  }
+
+  async load() {
+    const answer = await fetch(`${this.address}/annotations.json`, { headers: { Accept: "application/json" }, cache: "no-store" });
+    if (!answer.ok) throw new Error("The judgements could not be read. Reload the page.");
+    return inOrder((await answer.json()).annotations);
+  }
+
+  async add(said) {
+    let answer;
+    try {
+      answer = await fetch(`${this.address}/annotations`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", Accept: "application/json" },
+        body: JSON.stringify(said),
+      });
+    } catch {
+      throw new Error("Reelproof does not answer, so nothing was recorded. See that it still runs, then try again.");
+    }
+    const words = await answer.json().catch(() => ({}));
+    if (!answer.ok) throw new Error([words.error, words.remedy].filter(Boolean).join(" ") || "Nothing was recorded. Try again.");
+    return inOrder(words.annotations);
+  }
+}
+
+/** Judgements made in a page opened from disk; `save` gives the file that the app takes back in. */
+export class FileStore {
+  constructor(facts, annotations) {
+    this.facts = facts;
+    this.annotations = annotations;
+    this.unsaved = 0;
+    this.offline = true;
+    window.addEventListener("beforeunload", (event) => { if (this.unsaved) event.preventDefault(); });
+  }
+
+  async load() { return inOrder(this.annotations); }
+
+  async add(said) {
+    const id = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    this.annotations = inOrder([...this.annotations, { ...said, id, made: new Date().toISOString() }]);
+    this.unsaved += 1;
+    return this.annotations;
+  }
+
+  async save() {
+    const text = JSON.stringify({
+      reelproof_judgements: "1.0",
+      analysis: this.facts.id,
+      analysis_sha256: this.facts.sha256,
+      exhibit_sha256: this.facts.exhibit_sha256,
+      saved: new Date().toISOString(),
+      annotations: this.annotations,
+      sha256: await fingerprint(canonical(this.annotations)),
+    }, null, 2);
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([`${text}\n`], { type: "application/json" }));
+    link.download = `judgements-${this.facts.exhibit_sha256.slice(0, 8)}-${new Date().toISOString().slice(0, 16).replace(/[-:T]/g, "")}.json`;
+    document.body.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    this.unsaved = 0;
+  }
+}

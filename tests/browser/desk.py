@@ -1,0 +1,86 @@
+"""The app in a thread of the tests, with analyses that the real engine made of the sample."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from waitress.server import create_server
+
+from detector.sample import make_sample
+from webapp import create_app, intake, jobs, work
+from webapp.folders import Folders
+
+
+@dataclass
+class Served:
+    """An app that answers at an address."""
+
+    app: Flask
+    address: str
+
+    @property
+    def folders(self) -> Folders:
+        return Folders(self.app.extensions["settings"].data)
+
+    def handed_in(self, file: Path, **given: Any) -> str:
+        """The id of a queued analysis of a file; ``given`` goes to :func:`webapp.jobs.create`."""
+        with self.app.extensions["database"].begin() as session:
+            exhibit = intake.take_in_file(session, self.folders, file, file.name, spare=0)
+            return jobs.create(session, exhibit, file.name, **given).id
+
+    def analysed(self, file: Path, **given: Any) -> str:
+        """The id of a finished analysis of a file."""
+        analysis = self.handed_in(file, **given)
+        work.work(self.app.extensions["settings"], analysis)
+        return analysis
+
+
+@contextlib.contextmanager
+def served(data: Path) -> Iterator[Served]:
+    app = create_app({"TESTING": True, "REELPROOF_DATA": data, "SEND": lambda _id: None})
+    server = create_server(app, host="127.0.0.1", port=0, threads=6)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    yield Served(app, f"http://127.0.0.1:{server.effective_port}")
+    server.close()
+    app.extensions["database"].close()
+
+
+@dataclass
+class Workbench:
+    """The app with an analysis in each state, made once for all tests; ids by what they are."""
+
+    app: Served
+    clip: Path
+    first: str
+    second: str  # of the same clip, with a higher threshold
+    still: str
+    waiting: str
+    failed: str
+
+
+def workbench(folder: Path, app: Served) -> Workbench:
+    """Analyse the sample twice and a portrait, and hand in two files that are none."""
+    import skimage.data
+    from PIL import Image
+
+    clip, photo = folder / "two people.mp4", folder / "portrait.png"
+    make_sample(clip)
+    Image.fromarray(skimage.data.astronaut()).save(photo)
+    for name in ("waiting.mp4", "failed.mp4"):
+        (folder / name).write_text(f"{name}\n" * 100)
+    return Workbench(
+        app,
+        clip,
+        app.analysed(clip),
+        app.analysed(clip, changes={"enter_threshold": 0.97, "minimum_duration": 1.0}),
+        app.analysed(photo),
+        app.handed_in(folder / "waiting.mp4"),
+        app.analysed(folder / "failed.mp4"),
+    )

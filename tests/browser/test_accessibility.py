@@ -1,0 +1,92 @@
+"""axe-core finds nothing to complain of on any page, in both themes (WCAG 2.2 AA and its best practices)."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import pytest
+from desk import Served, Workbench
+from playwright.sync_api import Browser, Page, expect
+
+pytestmark = pytest.mark.browser
+
+_AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def pages(workbench: Workbench) -> tuple[Served, dict[str, str]]:
+    """The app, and the addresses of all its pages by name."""
+    return (
+        workbench.app,
+        {
+            "new analysis": "/",
+            "library": "/analyses",
+            "nothing fits": "/analyses?q=nothing-has-this-name",
+            "statistics": "/statistics",
+            "models": "/models",
+            "help": "/help",
+            "missing": "/no-such-page",
+            "waiting": f"/analyses/{workbench.waiting}",
+            "failed": f"/analyses/{workbench.failed}",
+            "video": f"/analyses/{workbench.first}",
+            "photo": f"/analyses/{workbench.still}",
+            "again": f"/analyses/{workbench.first}/again",
+            "delete": f"/analyses/{workbench.first}/delete",
+            "compare": f"/compare?a={workbench.first}&b={workbench.second}",
+        },
+    )
+
+
+def complaints(page: Page) -> list[str]:
+    found = page.evaluate(f"async () => {{ {_AXE}; return (await axe.run(document)).violations; }}")
+    return [
+        f"{one['id']}: {one['help']}\n  {node['html'][:200]}\n  {node['failureSummary']}"
+        for one in found
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_violations(pages: tuple[Served, dict[str, str]], browser: Browser, theme: str) -> None:
+    app, addresses = pages
+    # The pages forbid scripts from elsewhere; axe is one.
+    context = browser.new_context(
+        color_scheme=theme, viewport={"width": 1280, "height": 720}, bypass_csp=True
+    )
+    page = context.new_page()
+    found: dict[str, list[str]] = {}
+    for name, path in addresses.items():
+        page.goto(app.address + path)
+        if name in {"video", "photo", "compare"}:
+            expect(page.locator("#review")).to_be_visible()
+            page.wait_for_timeout(500)
+        found[name] = complaints(page)
+        for tab in page.locator("[role=tab]").all():
+            tab.click()
+            found[f"{name}, {tab.get_attribute('id')}"] = complaints(page)
+        if name == "video":
+            page.keyboard.press("?")
+            found["keys"] = complaints(page)
+            page.keyboard.press("Escape")
+    context.close()
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (390, 844)])
+def test_nothing_sticks_out_sideways(
+    pages: tuple[Served, dict[str, str]], browser: Browser, size: tuple[int, int]
+) -> None:
+    app, addresses = pages
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+    page = context.new_page()
+    wide = {}
+    for name, path in addresses.items():
+        page.goto(app.address + path)
+        page.wait_for_timeout(300)
+        over = page.evaluate(
+            "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        if over > 0:
+            wide[name] = over
+    context.close()
+    assert wide == {}

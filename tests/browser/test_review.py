@@ -1,0 +1,321 @@
+"""The review desk in a real browser, on an analysis the real engine made of the sample."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk import Served, Workbench
+from playwright.sync_api import Browser, Page, expect
+
+from detector.sample import MANIPULATED
+from webapp.folders import Folders
+
+pytestmark = pytest.mark.browser
+
+_WORK = 60_000  # milliseconds
+
+
+@pytest.fixture
+def reviewed(workbench: Workbench) -> tuple[Served, str]:
+    """The app, and the id of its analysis of the sample."""
+    return workbench.app, workbench.first
+
+
+@pytest.fixture
+def desk(reviewed: tuple[Served, str], page: Page) -> Page:
+    app, analysis = reviewed
+    page.set_default_timeout(_WORK)
+    page.goto(f"{app.address}/analyses/{analysis}")
+    expect(page.locator("#review")).to_be_visible()
+    ready(page)
+    return page
+
+
+def ready(page: Page) -> None:
+    """Once the video shows a frame."""
+    page.wait_for_function("() => document.getElementById('video').readyState >= 2")
+
+
+def of_desk(page: Page, code: str) -> Any:
+    return page.evaluate(f"() => {{ const desk = document.getElementById('review').desk; return {code}; }}")
+
+
+def now(page: Page) -> float:
+    hours, minutes, seconds = page.locator("#now").inner_text().split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+
+def go_to(page: Page, time: float) -> None:
+    """Click the timeline where a time is."""
+    page.locator("#lanes").scroll_into_view_if_needed()
+    box = page.locator("#lanes").bounding_box()
+    x = of_desk(page, f"desk.timeline.x({time})")
+    assert box is not None
+    page.mouse.click(box["x"] + x, box["y"] + box["height"] - 6)
+    page.wait_for_function("() => !document.getElementById('video').seeking")
+
+
+def sign(page: Page, name: str) -> None:
+    expect(page.locator("#who")).to_be_visible()
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_role("button", name="Continue").click()
+
+
+def pixel(page: Page, x: float, y: float) -> list[int]:
+    """Colour on the canvas above the video, at CSS pixels of the stage."""
+    return page.evaluate(
+        """([x, y]) => {
+            const canvas = document.getElementById("boxes");
+            const dense = canvas.width / canvas.clientWidth;
+            return [...canvas.getContext("2d").getImageData(x * dense, y * dense, 1, 1).data];
+        }""",
+        [x, y],
+    )
+
+
+def test_boxes_are_on_the_right_faces_at_the_right_time(desk: Page) -> None:
+    inside = sum(MANIPULATED) / 2
+    for time, state in ((1.0, "low"), (inside, "high"), (7.5, "low")):
+        go_to(desk, time)
+        assert now(desk) == pytest.approx(time, abs=0.1)
+        drawn = {one["face"]: one for one in of_desk(desk, "desk.player.drawn") if "face" in one}
+        assert drawn["A"]["state"] == state
+        assert drawn["A"]["at"] == pytest.approx(time, abs=0.1)
+        # Person A is the one on the left of the sample, B the one on the right.
+        assert drawn["A"]["box"][2] < 640 < drawn["B"]["box"][0]
+        left, top, _right, bottom = drawn["A"]["screen"]
+        red, green, blue, alpha = pixel(desk, left, (top + bottom) / 2)
+        assert alpha > 150
+        assert (red > blue) == (state == "high"), "red only where the score is at flag level"
+
+
+def test_keys_move_by_analysed_frames_seconds_and_segments(desk: Page) -> None:
+    go_to(desk, 1.0)
+    frames = of_desk(desk, "[...desk.data.frames]")
+    before = now(desk)
+    desk.keyboard.press("ArrowRight")
+    following = min(f for f in frames if f > before + 0.002)
+    assert now(desk) == pytest.approx(following, abs=0.002)
+    desk.keyboard.press("ArrowLeft")
+    desk.keyboard.press("ArrowLeft")
+    assert now(desk) < before + 0.001
+    here = now(desk)
+    desk.keyboard.press("Shift+ArrowRight")
+    desk.wait_for_function("() => !document.getElementById('video').seeking")
+    assert now(desk) == pytest.approx(here + 1, abs=0.05)
+    desk.keyboard.press("n")
+    desk.wait_for_function("() => !document.getElementById('video').seeking")
+    assert MANIPULATED[0] - 0.5 <= now(desk) <= MANIPULATED[1] + 0.5
+    expect(desk.locator("#inspector-title")).to_contain_text("A1")
+    desk.keyboard.press("Space")
+    desk.wait_for_function("() => !document.getElementById('video').paused")
+    desk.keyboard.press("k")
+    desk.wait_for_function("() => document.getElementById('video').paused")
+    desk.keyboard.press("?")
+    expect(desk.locator("#keys")).to_be_visible()
+    desk.keyboard.press("Escape")
+
+
+def test_a_heatmap_lies_over_peak_frames_and_can_be_faded(desk: Page) -> None:
+    desk.keyboard.press("n")
+    desk.wait_for_function(
+        "() => document.getElementById('review').desk.player.drawn.some((one) => one.map)", timeout=_WORK
+    )
+    box = next(d for d in of_desk(desk, "desk.player.drawn") if d.get("face") == "A")["screen"]
+    middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    assert max(pixel(desk, *middle)[3] for _ in range(1)) > 60
+    desk.locator("#heat").fill("0")
+    assert pixel(desk, *middle)[3] == 0
+    desk.locator("#heat").fill("0.75")
+    pictures = desk.locator("#inspector .peak").first.locator("figure")
+    expect(pictures).to_have_count(3)
+    pictures.nth(2).locator("a").click()
+    expect(desk.locator("#lightbox img")).to_have_count(3)
+    desk.keyboard.press("Escape")
+
+
+def test_another_threshold_is_only_explored(desk: Page) -> None:
+    recorded = desk.locator(".segment-row").count()
+    desk.locator("#explore").fill("0.99")
+    expect(desk.locator("#explore-words")).to_contain_text("Exploration only")
+    none = of_desk(desk, "desk.lanes.map((lane) => lane.explored.length)")
+    desk.locator("#explore").fill("0.05")
+    everything = of_desk(desk, "desk.lanes.flatMap((lane) => lane.explored)")
+    assert sum(none) < len(everything) or sum(b - a for a, b in everything) > 8
+    desk.locator("#explore").fill("0.65")
+    same = of_desk(desk, "desk.lanes.flatMap((lane) => lane.explored)")
+    segments = of_desk(desk, "desk.segments.map((one) => [one.start, one.end])")
+    assert len(same) == len(segments) == recorded
+    assert same[0] == pytest.approx(segments[0], abs=1e-3)
+    desk.get_by_role("button", name="Back to the recorded").click()
+    assert of_desk(desk, "desk.explored") is None
+
+
+def test_judgements_are_kept(reviewed: tuple[Served, str], desk: Page, seen) -> None:
+    app, analysis = reviewed
+    desk.get_by_placeholder("What you saw").fill("a mad add: seams at the jaw")  # a and d while typing
+    expect(desk.locator("#who")).to_be_hidden()
+    desk.locator("#inspector h2").click()
+    desk.keyboard.press("d")
+    sign(desk, "Ann Example")
+    row = desk.locator(".segment-row")
+    expect(row).to_contain_text("Disagrees")
+    desk.reload()
+    expect(desk.locator(".segment-row")).to_contain_text("Disagrees")
+    desk.keyboard.press("a")
+    expect(desk.locator(".segment-row")).to_contain_text("Agrees")
+
+    go_to(desk, 7.0)
+    desk.keyboard.press("i")
+    go_to(desk, 8.0)
+    desk.keyboard.press("o")
+    desk.locator("#span-note").fill("The mouth lags")
+    desk.get_by_role("button", name="Mark the stretch").click()
+    expect(desk.locator("#history")).to_contain_text("missed by the machine")
+    desk.get_by_role("tabpanel", name="Judgements").get_by_role("button", name="Unsure", exact=True).click()
+    expect(desk.locator("#history")).to_contain_text("Whole exhibit")
+
+    desk.get_by_role("tab", name="Persons").click()
+    person = desk.locator("article[data-person=B]")
+    person.get_by_text("Rename, merge or split").click()
+    person.get_by_label("Name of person B").fill("Rear Admiral")
+    person.get_by_role("button", name="Rename").click()
+    expect(desk.locator("#lane-names")).to_contain_text("Rear Admiral")
+
+    said = desk.request.get(f"{app.address}/analyses/{analysis}/annotations.json").json()["annotations"]
+    assert [(one["kind"], one["author"]) for one in said] == [
+        (kind, "Ann Example") for kind in ("segment", "segment", "span", "exhibit", "rename")
+    ]
+    assert said[0]["note"] == "a mad add: seams at the jaw"
+    assert said[2]["start"] == pytest.approx(7.0, abs=0.1) and said[2]["end"] == pytest.approx(8.0, abs=0.1)
+    desk.get_by_role("tab", name="Judgements").click()
+    desk.locator(f"[data-annotation='{said[2]['id']}']").get_by_role("button", name="Withdraw").click()
+    expect(desk.locator(f"[data-annotation='{said[2]['id']}']")).to_contain_text("withdrawn")
+    expect(desk.locator("[data-annotation]")).to_have_count(5)
+    assert seen.console == []
+
+
+def test_two_persons_merged_and_apart_again(desk: Page) -> None:
+    desk.evaluate("localStorage.setItem('reelproof-reviewer', 'Ben')")
+    desk.get_by_role("tab", name="Persons").click()
+    person = desk.locator("article[data-person=A]")
+    person.get_by_text("Rename, merge or split").click()
+    person.get_by_role("button", name="Merge").click()
+    expect(desk.locator("article[data-person=A]")).to_have_count(0)
+    expect(desk.locator("#lane-names li")).to_have_count(1)
+    desk.locator("article[data-person=B]").get_by_role("button", name="undo").click()
+    expect(desk.locator("#lane-names li")).to_have_count(2)
+
+
+def test_bundle_offline_and_back(
+    reviewed: tuple[Served, str], desk: Page, browser: Browser, tmp_path: Path
+) -> None:
+    app, analysis = reviewed
+    with desk.expect_download() as download:
+        desk.get_by_role("link", name="Bundle", exact=True).click()
+    bundle = tmp_path / "bundle.zip"
+    download.value.save_as(bundle)
+    with zipfile.ZipFile(bundle) as packed:
+        packed.extractall(tmp_path / "bundle")
+    context = browser.new_context(
+        offline=True, accept_downloads=True, viewport={"width": 1280, "height": 720}
+    )
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("pageerror", lambda problem: problems.append(str(problem)))
+    page.goto((tmp_path / "bundle" / "index.html").as_uri())
+    expect(page.locator("#review")).to_be_visible()
+    ready(page)
+    page.keyboard.press("n")
+    page.wait_for_function("() => document.getElementById('review').desk.player.drawn.some((one) => one.map)")
+    go_to(page, 1.0)
+    assert now(page) == pytest.approx(1.0, abs=0.1)
+    page.keyboard.press("u")
+    sign(page, "Carla, offline")
+    expect(page.locator(".segment-row")).to_contain_text("Unsure")
+    page.get_by_role("tab", name="Judgements").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save judgements to a file").click()
+    judgements = tmp_path / "judgements.json"
+    saved.value.save_as(judgements)
+    assert problems == []
+    context.close()
+
+    changed = tmp_path / "changed.json"
+    changed.write_text(judgements.read_text().replace('"unsure"', '"agree"', 1))
+    bring_in(desk, changed)
+    expect(desk.locator("main")).to_contain_text("changed after")
+    desk.goto(f"{app.address}/analyses/{analysis}")
+    bring_in(desk, judgements)
+    expect(desk.locator(".segment-row")).to_contain_text("Carla, offline")
+
+    torn = tmp_path / "torn.zip"
+    shutil.copy(bundle, torn)
+    with zipfile.ZipFile(torn, "a") as packed:
+        packed.writestr("overlays/extra.png", b"x")
+    bring_in(desk, torn)
+    expect(desk.locator("main")).to_contain_text("extra.png")
+
+
+def bring_in(page: Page, file: Path) -> None:
+    page.get_by_role("tab", name="Judgements").click()
+    page.set_input_files("#import-file", file)
+    page.get_by_role("button", name="Import").click()
+
+
+def test_two_analyses_compared(workbench: Workbench, page: Page, seen) -> None:
+    app, first, second = workbench.app, workbench.first, workbench.second
+    page.goto(f"{app.address}/analyses/{first}")
+    page.get_by_role("link", name="Compare").first.click()
+    expect(page).to_have_url(re.compile(rf"a={first}&b={second}"))
+    expect(page.locator("#review")).to_be_visible()
+    expect(page.locator("#lane-names li")).to_have_text(
+        ["Person A, first", "Person A, second", "Person B, first", "Person B, second"]
+    )
+    expect(page.get_by_role("row", name=re.compile("Enter threshold|opens", re.IGNORECASE))).to_contain_text(
+        "0.97"
+    )
+    ready(page)
+    page.keyboard.press("ArrowRight")
+    assert seen.console == []
+
+
+def test_without_scripts_everything_is_there_to_read(reviewed: tuple[Served, str], browser: Browser) -> None:
+    app, analysis = reviewed
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{app.address}/analyses/{analysis}")
+    expect(page.locator("#review")).to_be_hidden()
+    expect(page.locator(".timeline-band")).to_have_count(1)
+    expect(page.locator(".segment .peak-three img").first).to_be_visible()
+    context.close()
+
+
+def test_a_broken_video_leaves_the_kept_frames(reviewed: tuple[Served, str], page: Page) -> None:
+    app, analysis = reviewed
+    page.route("**/media", lambda route: route.fulfill(body=b"no video", content_type="video/mp4"))
+    page.goto(f"{app.address}/analyses/{analysis}")
+    expect(page.locator("#review")).to_be_visible()
+    page.keyboard.press("n")
+    expect(page.locator("#still")).to_be_visible()
+    expect(page.locator("#still")).to_have_attribute("src", re.compile("A1-.*frame.png"))
+    page.keyboard.press("Shift+ArrowLeft")
+    page.keyboard.press("Shift+ArrowLeft")
+    expect(page.locator("#stage-note")).to_contain_text("No frame was kept")
+
+
+def test_the_data_holds_no_more_than_the_page_needs(reviewed: tuple[Served, str], page: Page) -> None:
+    app, analysis = reviewed
+    data = page.request.get(f"{app.address}/analyses/{analysis}/review.json").json()
+    stored = json.loads((Folders(app.folders.data).result(analysis) / "analysis.json").read_text())
+    for mine, theirs in zip(data["persons"], stored["persons"], strict=True):
+        assert mine["time"] == pytest.approx([s["time"] for s in theirs["scores"]], abs=1e-4)
+        assert len(mine["box"]) == 4 * len(theirs["scores"])
+    assert len(json.dumps(data)) < 0.6 * len(json.dumps(stored))

@@ -1,0 +1,189 @@
+"""What the review page works out by itself agrees with what Python says of the same thing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from analyses import build
+from playwright.sync_api import Browser, Page
+
+from detector.analysis import Analysis, Parameters, Person, Score
+from detector.segments import find_intervals
+from reports.annotations import ANNOTATION, faces, standing
+from reports.words import timecode
+from webapp import create_app, review
+from webapp.results import load
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def modules(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A page that can import the app's modules."""
+    import threading
+
+    from waitress.server import create_server
+
+    data = tmp_path_factory.mktemp("logic")
+    app = create_app({"TESTING": True, "REELPROOF_DATA": data, "SEND": lambda _id: None})
+    server = create_server(app, host="127.0.0.1", port=0)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{server.effective_port}/help")
+    yield page
+    page.close()
+    server.close()
+    app.extensions["database"].close()
+
+
+def call(page: Page, module: str, code: str, given: object) -> Any:
+    """Run ``code`` with ``m`` the module and ``given`` the argument."""
+    return page.evaluate(
+        f"async (given) => {{ const m = await import('/static/js/review/{module}'); {code} }}", given
+    )
+
+
+def document(analysis: Analysis, folder: Path) -> dict[str, Any]:
+    (folder / "analysis.json").write_text(analysis.to_json())
+    view = load(folder).view
+    return review.document(
+        analysis, view, analysis_id="a" * 32, sha256="b" * 64, playback=None, media=None, pictures=""
+    )
+
+
+def said(rng: random.Random, analysis: Analysis, count: int) -> list[dict[str, Any]]:
+    """Annotations at random, some of which mean nothing."""
+    moment = datetime(2026, 11, 20, 10, tzinfo=UTC)
+    names = [person.id for person in analysis.persons] + ["C", "D"]
+    out: list[dict[str, Any]] = []
+    for _ in range(count):
+        moment += timedelta(milliseconds=rng.choice([0, 1, 250, 90_000]))
+        one: dict[str, Any] = {
+            "id": f"{rng.getrandbits(128):032x}",
+            "author": rng.choice(["Ann", "Ben"]),
+            "made": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "kind": rng.choice(["segment", "exhibit", "span", "rename", "merge", "split", "withdrawal"]),
+        }
+        who = rng.choice(names)
+        one |= {
+            "segment": {"segment": rng.choice(["A1", "B1"]), "verdict": "agree", "note": "ü"},
+            "exhibit": {"verdict": rng.choice(["agree", "unsure"])},
+            "span": {"start": rng.randrange(5000) / 1000, "end": 9.5, "verdict": "manipulated"},
+            "rename": {"person": who, "name": f"Name {rng.randrange(9)}"},
+            "merge": {"person": who, "into": rng.choice([n for n in names if n != who])},
+            "split": {"person": who, "tracks": rng.sample(range(6), rng.randrange(1, 3))},
+            "withdrawal": {"about": rng.choice(out)["id"] if out else "0" * 32},
+        }[one["kind"]]
+        out.append(one)
+    return out
+
+
+def test_what_stands_and_who_is_who(modules: Page, tmp_path: Path) -> None:
+    analysis = build(tmp_path, persons=3, segments=3, duration=20.0)
+    data = document(analysis, tmp_path)
+    assert any(len(person.tracks) > 1 for person in analysis.persons), "or nothing could be split"
+    rng = random.Random(5)
+    changed = 0
+    for _ in range(60):
+        annotations = said(rng, analysis, rng.randrange(1, 14))
+        parsed = [ANNOTATION.validate_python(a) for a in annotations]
+        rng.shuffle(annotations)
+        got = call(
+            modules,
+            "data.js",
+            "const s = await import('/static/js/review/said.js');"
+            "const d = m.prepare(given.data);"
+            "return [s.standing(given.said).map((a) => a.id), m.faces(d, given.said)"
+            ".map((f) => [f.id, f.name, [...f.tracks].sort((a, b) => a - b), f.lane.time.length])];",
+            {"data": data, "said": annotations},
+        )
+        expected = faces(analysis, parsed)
+        assert got[0] == [a.id for a in standing(parsed)]
+        assert [row[:3] for row in got[1]] == [[f.id, f.name, list(f.tracks)] for f in expected]
+        for face, row in zip(expected, got[1], strict=True):
+            assert row[3] == sum(s.track in face.tracks for p in analysis.persons for s in p.scores)
+        changed += {f.id for f in expected} != {p.id for p in analysis.persons}
+    assert changed > 10, "merges and splits must have happened"
+
+
+def scored(values: np.ndarray, times: np.ndarray, tracks: np.ndarray) -> Person:
+    return Person(
+        id="A",
+        median_box=(0, 0, 90, 90),
+        screen_time=1.0,
+        tracks=tuple(sorted(set(tracks.tolist()))),
+        usable_frames=len(values),
+        probability=0.5,
+        scores=tuple(
+            Score(
+                time=t, pts=i, track=k, box=(0, 0, 90, 90), usable=True, logit=0.0, probability=v, smoothed=v
+            )
+            for i, (t, v, k) in enumerate(zip(times.tolist(), values.tolist(), tracks.tolist(), strict=True))
+        ),
+    )
+
+
+def test_exploring_follows_the_engines_rules(modules: Page, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    base = build(tmp_path, persons=1, segments=0, duration=20.0)
+    found = 0
+    for _ in range(25):
+        steps = rng.choice([0.125, 0.125, 0.125, 0.4, 1.1], 140)
+        times = np.round(np.cumsum(steps), 4)
+        walk = np.clip(0.5 + np.cumsum(rng.normal(0, 0.12, 140)) % 1 - 0.5, 0.01, 0.99).round(4)
+        tracks = np.repeat([0, 1], 70)
+        enter = float(np.round(rng.uniform(0.3, 0.95), 2))
+        parameters = Parameters(enter_threshold=enter, exit_threshold=min(0.5, enter))
+        analysis = base.model_copy(update={"persons": (scored(walk, times, tracks),)})
+        got = call(
+            modules,
+            "explore.js",
+            "const d = await import('/static/js/review/data.js'); const p = d.prepare(given.data);"
+            "return m.wouldFlag(p.lanes.get('A'), given.data.rules, given.enter);",
+            {"data": document(analysis, tmp_path), "enter": enter},
+        )
+        load.cache_clear()
+        expected: list[list[float]] = []
+        for track in (0, 1):
+            own = tracks == track
+            for interval in find_intervals(times[own], walk[own], parameters):
+                start, end = times[own][interval.first], times[own][interval.last]
+                if expected and start - expected[-1][1] < parameters.merge_gap:
+                    expected[-1][1] = end
+                else:
+                    expected.append([start, end])
+        assert len(got) == len(expected), enter
+        assert np.array(got).ravel() == pytest.approx(np.array(expected).ravel()), enter
+        found += len(expected)
+    assert found > 40
+
+
+def test_checksums_of_judgements(modules: Page, tmp_path: Path) -> None:
+    analysis = build(tmp_path, persons=2, segments=2, duration=20.0)
+    annotations = said(random.Random(8), analysis, 40)
+    annotations[0] |= {"note": 'Quotes " \\ and\nlines, ümläute, 漢字, 🎞, \u2028 and <tags>'}
+    text = json.dumps(annotations, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    got = call(
+        modules,
+        "checksum.js",
+        "const text = m.canonical(given); return [text, await m.fingerprint(text)];",
+        annotations,
+    )
+    assert got == [text, hashlib.sha256(text.encode()).hexdigest()]
+
+
+def test_times(modules: Page) -> None:
+    values = [0, 0.0004, 0.9996, 3.76, 59.9995, 61.5, 3599.9999, 7325.25, 86400.001]
+    assert call(modules, "dom.js", "return given.map(m.timecode);", values) == [timecode(v) for v in values]
+    texts = ["00:00:03.760", "1:02", "12.5", " 01:00:00 ", "", "a", "1:-2", "1:2:3:4"]
+    seconds = call(modules, "judgements.js", "return given.map(m.seconds).map(String);", texts)
+    assert seconds == ["3.76", "62", "12.5", "3600", "NaN", "NaN", "NaN", "NaN"]

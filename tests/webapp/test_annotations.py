@@ -1,0 +1,313 @@
+"""Judgements over HTTP: added, listed, merged from files, refused with a reason."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from made import finished, hand_in
+from sqlalchemy import select
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
+
+from reports import bundle
+from reports.annotations import ANNOTATION
+from reports.judgements import file_text, plain
+from webapp import jobs, judgements
+from webapp.failures import CRASHED
+from webapp.folders import Folders
+from webapp.results import load
+from webapp.tables import AnalysisRow, AnnotationRow, now
+
+AGREE = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams"}
+LATER = datetime.now(UTC) + timedelta(seconds=1)
+
+
+@pytest.fixture
+def row(app: Flask) -> AnalysisRow:
+    return finished(app, segments=3, persons=2, kept=False)
+
+
+@pytest.fixture
+def address(row: AnalysisRow) -> str:
+    return f"/analyses/{row.id}/annotations"
+
+
+def stored(app: Flask) -> list[AnnotationRow]:
+    with app.extensions["database"].begin() as session:
+        return list(session.scalars(select(AnnotationRow).order_by(AnnotationRow.made)))
+
+
+def test_what_is_said_is_kept_with_its_moment(app, client, row, address):
+    before = now() - timedelta(milliseconds=1)
+    answer = client.post(address, json=AGREE)
+    assert answer.status_code == 201
+    made = answer.json["annotation"]
+    assert {name: made[name] for name in AGREE} == AGREE
+    assert len(made["id"]) == 32 and made["made"].endswith("Z") and len(made["made"]) == 24
+    assert before <= datetime.fromisoformat(made["made"]) <= now()
+    assert answer.json["annotations"] == [made] and answer.json["analysis"] == row.id
+    kept = stored(app)[0]
+    assert (kept.analysis_id, kept.id, kept.kind, kept.author, kept.verdict) == (
+        row.id,
+        made["id"],
+        "segment",
+        "Ann",
+        "agree",
+    )
+    assert kept.made == datetime.fromisoformat(made["made"]) and json.loads(kept.body) == made
+
+
+def test_every_kind_can_be_said_and_is_listed_in_order(client, row, address):
+    said: list[dict[str, Any]] = [
+        AGREE,
+        {"kind": "exhibit", "verdict": "unsure"},
+        {"kind": "span", "start": 1.23456, "end": 2, "verdict": "manipulated", "person": "B"},
+        {"kind": "split", "person": "A", "tracks": [1]},
+        {"kind": "rename", "person": "C", "name": " Eve "},
+        {"kind": "merge", "person": "C", "into": "B"},
+    ]
+    for each in said:
+        answer = client.post(address, json={"author": "Ann", **each})
+        assert answer.status_code == 201, answer.json
+    about = answer.json["annotation"]["id"]
+    assert (
+        client.post(address, json={"kind": "withdrawal", "about": about, "author": "Ann"}).status_code == 201
+    )
+    listed = client.get(f"{address}.json").json
+    assert listed["analysis"] == row.id
+    kinds = ["segment", "exhibit", "span", "split", "rename", "merge", "withdrawal"]
+    assert [each["kind"] for each in listed["annotations"]] == kinds
+    moments = [each["made"] for each in listed["annotations"]]
+    assert moments == sorted(set(moments))  # never two in one millisecond
+    assert (listed["annotations"][2]["start"], listed["annotations"][2]["end"]) == (1.235, 2)
+    assert listed["annotations"][4]["name"] == "Eve"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"segment": "Z1"}, "There is no segment Z1 in this analysis."),
+        ({"author": ""}, "The name of the reviewer is missing."),
+        ({"note": "x" * 4001}, "The note is longer than 4000 characters."),
+        ({"verdict": "real"}, "The verdict is none of"),
+        ({"id": "0" * 32}, "brings no “id”"),
+        ({"made": "2026-11-20T00:00:00Z"}, "brings no “id”"),
+        ({"kind": "withdrawal"}, "is missing"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_in_words(app, client, address, changes, words):
+    answer = client.post(address, json=AGREE | changes)
+    assert answer.status_code == 400 and words in answer.json["error"] and answer.json["remedy"]
+    assert stored(app) == []
+
+
+def test_nobody_withdraws_what_another_said(client, address):
+    said = client.post(address, json=AGREE).json["annotation"]["id"]
+    answer = client.post(address, json={"kind": "withdrawal", "about": said, "author": "Ben"})
+    assert answer.status_code == 400 and "own author" in answer.json["error"]
+
+
+def test_requests_that_are_no_judgement(app, client, address):
+    for data, kind, status in (
+        (b"{", "application/json", 400),
+        (b"[1]", "application/json", 400),
+        (b"\xff", "application/json", 400),
+        (b"[" * 100_000, "application/json", 400),
+        (json.dumps(AGREE).encode(), "text/plain", 400),  # what a form of another site could send
+        (b'{"note": "' + b"x" * 300_000 + b'"}', "application/json", 413),
+    ):
+        answer = client.post(address, data=data, content_type=kind)
+        assert answer.status_code == status and answer.json["error"], data[:20]
+    other = client.post(address, json=AGREE, headers={"Sec-Fetch-Site": "cross-site"})
+    assert other.status_code == 403
+    assert stored(app) == []
+
+
+def test_only_what_is_finished_can_be_judged(app, client):
+    waiting = hand_in(app, b"waiting")
+    failed = hand_in(app, b"failed")
+    database = app.extensions["database"]
+    jobs.fail(database, jobs.claim(database, failed.id), CRASHED)
+    for row in (waiting, failed):
+        for answer in (
+            client.get(f"/analyses/{row.id}/annotations.json"),
+            client.post(f"/analyses/{row.id}/annotations", json=AGREE),
+            client.post(f"/analyses/{row.id}/annotations/import", data={"file": (io.BytesIO(b"x"), "x")}),
+        ):
+            assert answer.status_code == 409
+    assert client.post(f"/analyses/{'0' * 32}/annotations", json=AGREE).status_code == 404
+    assert client.get(f"/analyses/{'0' * 32}/annotations.json").status_code == 404
+
+
+def test_there_is_an_end_to_it(app, client, address, monkeypatch):
+    monkeypatch.setattr(judgements, "MOST", 2)
+    assert [client.post(address, json=AGREE).status_code for _ in range(3)] == [201, 201, 409]
+
+
+def test_a_clock_that_went_back_does_not_reorder_what_is_said(app, client, address, monkeypatch):
+    client.post(address, json=AGREE)
+    monkeypatch.setattr(judgements, "now", lambda: now() - timedelta(days=1))
+    client.post(address, json=AGREE | {"verdict": "disagree"})
+    assert [each["verdict"] for each in client.get(f"{address}.json").json["annotations"]] == [
+        "agree",
+        "disagree",
+    ]
+
+
+# Files
+
+
+def said(number: int, **more: Any) -> dict[str, Any]:
+    made = (LATER - timedelta(hours=2) + timedelta(seconds=number)).isoformat(timespec="milliseconds")
+    return {**AGREE, "id": f"{number:032x}", "made": made.replace("+00:00", "Z"), **more}
+
+
+def saved(app: Flask, row: AnalysisRow, *values: dict[str, Any], **about: str) -> bytes:
+    """A file of judgements on an analysis."""
+    result = load(Folders(app.extensions["settings"].data).result(row.id))
+    facts = {
+        "analysis": row.id,
+        "analysis_sha256": result.sha256,
+        "exhibit_sha256": row.exhibit.sha256,
+    } | about
+    annotations = [ANNOTATION.validate_python(each) for each in values]
+    return file_text(annotations, **facts, saved=now()).encode()
+
+
+def bring_in(client: FlaskClient, address: str, data: bytes, **headers: str) -> Any:
+    headers = headers or {"Accept": "application/json"}
+    # Encoded here: the client itself keeps a large form in a file that it leaves open.
+    boundary, form = encode_multipart({"file": FileStorage(io.BytesIO(data), "x.json")})
+    kind = f"multipart/form-data; boundary={boundary}"
+    return client.post(f"{address}/import", data=form, content_type=kind, headers=headers)
+
+
+def test_a_file_is_merged_once(app, client, row, address):
+    here = client.post(address, json=AGREE).json["annotation"]
+    data = saved(
+        app, row, here, said(1, author="Ben"), saying(2, kind="withdrawal", about=f"{1:032x}", author="Ben")
+    )
+    answer = bring_in(client, address, data)
+    assert answer.status_code == 200 and (answer.json["new"], answer.json["known"]) == (2, 1)
+    assert [each["id"] for each in answer.json["annotations"]] == [f"{1:032x}", f"{2:032x}", here["id"]]
+    assert answer.json["annotations"] == client.get(f"{address}.json").json["annotations"]
+    again = bring_in(client, address, data)
+    assert (again.json["new"], again.json["known"], len(stored(app))) == (0, 3, 3)
+
+
+def saying(number: int, **more: Any) -> dict[str, Any]:
+    """:func:`said` without what only judgements of segments have."""
+    values = {
+        name: value for name, value in said(number).items() if name not in ("segment", "verdict", "note")
+    }
+    return values | more
+
+
+def test_a_file_is_merged_by_author_and_moment_as_well(app, client, row, address):
+    """Another machine may have given the same judgement another id; a withdrawal still finds it."""
+    bring_in(client, address, saved(app, row, said(1)))
+    same = said(1, id="f" * 32, note="worded anew")
+    back = saying(2, kind="withdrawal", about="f" * 32)
+    answer = bring_in(client, address, saved(app, row, same, back))
+    assert (answer.json["new"], answer.json["known"]) == (1, 1)
+    assert [each["id"] for each in answer.json["annotations"]] == [f"{1:032x}", f"{2:032x}"]
+    assert answer.json["annotations"][1]["about"] == f"{1:032x}"
+    other = said(1, id="e" * 32, segment="B1")
+    assert bring_in(client, address, saved(app, row, other)).json["new"] == 1
+
+
+def test_a_person_gets_a_page(client, app, row, address):
+    answer = bring_in(client, address, saved(app, row, said(1)), Accept="text/html")
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == f"/analyses/{row.id}?imported=1&known=0"
+    wrong = bring_in(client, address, b"{}", Accept="text/html")
+    assert wrong.status_code == 400 and "<h1>" in wrong.text and "no file of judgements" in wrong.text
+
+
+def test_judgements_of_persons_made_apart_from_each_other_are_both_taken_in(app, client, row, address):
+    """Here A and B were merged; offline, where nobody knew of it, B was given a name."""
+    client.post(address, json={"kind": "merge", "person": "B", "into": "A", "author": "Ann"})
+    offline = saved(app, row, saying(5, kind="rename", person="B", name="Eve"))
+    assert bring_in(client, address, offline).json["new"] == 1
+
+
+def test_files_are_refused_with_the_reason(app, client, row, address):
+    other = finished(app, segments=1, kept=False)
+    ahead = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    known = client.post(address, json=AGREE).json["annotation"]
+    for data, words in (
+        (saved(app, row, said(1), exhibit_sha256="0" * 64), "about another exhibit"),
+        (saved(app, other, said(1)), "about another exhibit"),
+        (saved(app, row, said(1), analysis=other.id), "another analysis of this exhibit"),
+        (saved(app, row, said(1), analysis_sha256="0" * 64), "one of them was changed"),
+        (saved(app, row, said(1)).replace(b"agree", b"unsure"), "changed after it was saved"),
+        (saved(app, row, said(1), said(2, made=ahead)), "made in the future"),
+        (saved(app, row, said(1), said(2, segment="Z9")), "There is no segment Z9"),
+        (saved(app, row, saying(2, kind="withdrawal", about="f" * 32)), "is not there"),
+        (saved(app, row, known | {"verdict": "disagree"}), "recorded here with other words"),
+        (b"no judgements", "no file of judgements"),
+        (b"", "No file came"),
+    ):
+        answer = bring_in(client, address, data)
+        assert answer.status_code == 400 and words in answer.json["error"], (words, answer.json)
+        assert answer.json["remedy"]
+    assert len(stored(app)) == 1  # all of a file or nothing
+    assert client.post(f"{address}/import", data={}).status_code == 400
+    two = {"file": [(io.BytesIO(b"1"), "1"), (io.BytesIO(b"2"), "2")]}
+    assert client.post(f"{address}/import", data=two).status_code == 400
+    assert list(Folders(app.extensions["settings"].data).incoming.iterdir()) == []
+
+
+def test_clocks_may_differ_a_little(app, client, row, address):
+    ahead = (datetime.now(UTC) + timedelta(minutes=2)).isoformat(timespec="milliseconds")
+    assert bring_in(client, address, saved(app, row, said(1, made=ahead))).json["new"] == 1
+    # What is said next is still the newest.
+    client.post(address, json=AGREE | {"verdict": "unsure"})
+    assert client.get(f"{address}.json").json["annotations"][-1]["verdict"] == "unsure"
+
+
+def test_a_file_of_thousands_is_quick(app, client, row, address):
+    names = [saying(n, kind="rename", person="AB"[n % 2], name=f"Name {n}") for n in range(40)]
+    data = saved(app, row, *(said(n) for n in range(100, 4000)), *names)
+    began = time.process_time()
+    assert bring_in(client, address, data).json["new"] == 3940
+    assert time.process_time() - began < 10
+
+
+def test_too_large_a_file_of_judgements(app, client, address, monkeypatch):
+    monkeypatch.setattr("webapp.routes.annotations._LARGEST_FILE", 100)
+    assert bring_in(client, address, b"{" + b" " * 200 + b"}").status_code == 413
+
+
+def bundled(app: Flask, row: AnalysisRow, place: Path, *values: dict[str, Any]) -> Path:
+    path = place / "bundle.zip"
+    analysis = (Folders(app.extensions["settings"].data).result(row.id) / "analysis.json").read_bytes()
+    bundle.write(path, {"annotations.json": saved(app, row, *values), "analysis.json": analysis}, {})
+    return path
+
+
+def test_judgements_come_in_with_a_bundle(app, client, row, address, tmp_path):
+    path = bundled(app, row, tmp_path, said(1))
+    answer = bring_in(client, address, path.read_bytes())
+    assert (answer.json["new"], answer.json["known"]) == (1, 0)
+    assert plain(ANNOTATION.validate_python(said(1))) in answer.json["annotations"]
+
+
+def test_a_bundle_changed_by_hand_is_refused(app, client, row, address, tmp_path):
+    path = bundled(app, row, tmp_path, said(1))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("overlays/extra.png", b"x")
+    answer = bring_in(client, address, path.read_bytes())
+    assert answer.status_code == 400 and "overlays/extra.png is not in the manifest" in answer.json["error"]
+    half = bring_in(client, address, path.read_bytes()[:-30])
+    assert half.status_code == 400 and "damaged" in half.json["error"]
+    assert stored(app) == []

@@ -1,0 +1,203 @@
+"""Bundles over HTTP: what is in them, that they check, and that they come back."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+import re
+import shutil
+import zipfile
+from collections import namedtuple
+from datetime import UTC, datetime
+
+import pytest
+from made import finished, hand_in
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
+
+from detector.analysis import MediaKind
+from webapp import bundles, previews
+from webapp.folders import Folders
+from webapp.previews import Playback
+
+AGREE = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams at the jaw"}
+VIDEO = Playback("exhibit", "video/mp4", 0.25, 160, 96, "")
+Disk = namedtuple("Disk", "total used free")
+
+
+@pytest.fixture
+def folders(app) -> Folders:
+    return Folders(app.extensions["settings"].data)
+
+
+@pytest.fixture
+def row(app, folders):
+    row = finished(app, segments=1, peaks=1, file="Interview – <Teil> 2.mp4")
+    previews.record(folders, row.exhibit.sha256, VIDEO)
+    return row
+
+
+def unpacked(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def desk_data(index: bytes) -> dict:
+    found = re.search(r'<script[^>]*id="review-data"[^>]*>(.*?)</script>', index.decode(), re.DOTALL)
+    assert found
+    return json.loads(found[1])
+
+
+def test_a_bundle_holds_all_it_takes(client, row, folders):
+    answer = client.get(f"/analyses/{row.id}/bundle.zip")
+    assert answer.status_code == 200 and answer.mimetype == "application/zip"
+    name = f"reelproof-Interview-Teil-2-{row.exhibit.sha256[:8]}-bundle.zip"
+    assert answer.headers["Content-Disposition"] == f"attachment; filename={name}"
+    assert answer.content_length == len(answer.data)
+    files = unpacked(answer.data)
+    assert set(files) == {
+        "README.txt",
+        "analysis.json",
+        "annotations.json",
+        "index.html",
+        "manifest.json",
+        "media/exhibit.mp4",
+        "overlays/A1-1-frame.png",
+        "overlays/A1-1-map.png",
+        "overlays/A1-1.png",
+        "report.html",
+        "report.pdf",
+        "sha256sums.txt",
+    }
+    folder = folders.result(row.id)
+    for same in ("analysis.json", "report.pdf", "report.html", "overlays/A1-1.png"):
+        assert files[same] == (folder / same).read_bytes()
+    assert hashlib.sha256(files["media/exhibit.mp4"]).hexdigest() == row.exhibit.sha256
+    manifest = json.loads(files["manifest.json"])
+    listed = {entry["path"]: entry for entry in manifest["files"]}
+    assert set(listed) == set(files) - {"manifest.json"}
+    for path, entry in listed.items():
+        assert (entry["bytes"], entry["sha256"]) == (
+            len(files[path]),
+            hashlib.sha256(files[path]).hexdigest(),
+        )
+    assert manifest["analysis"] == row.id and manifest["exhibit"]["sha256"] == row.exhibit.sha256
+    assert manifest["model"] == {"name": "efficientnet_lite0_faces", "sha256": "a7" * 32}
+    assert manifest["software_version"] and manifest["made"].endswith("Z")
+    assert list(folders.incoming.iterdir()) == []
+
+
+def test_its_page_finds_everything_beside_it(client, row):
+    files = unpacked(client.get(f"/analyses/{row.id}/bundle.zip").data)
+    data = desk_data(files["index.html"])
+    assert data["media"]["source"] == "media/exhibit.mp4" and data["media"]["offset"] == 0.25
+    peak = data["segments"][0]["peaks"][0]
+    assert {peak["frame"], peak["overlay"], peak["map"]} <= set(files)
+    assert data["analysis"]["sha256"] == hashlib.sha256(files["analysis.json"]).hexdigest()
+    index = files["index.html"].decode()
+    for target in re.findall(r'(?:href|src)="([^"#][^"]*)"', index):
+        assert target.startswith(("data:", "#")) or target in files, target
+
+
+def test_the_readme_says_how_to_check_it(client, row):
+    text = unpacked(client.get(f"/analyses/{row.id}/bundle.zip").data)["README.txt"].decode()
+    assert "sha256sum --check sha256sums.txt" in text and row.exhibit.sha256 in text
+    assert "media/exhibit.mp4 is the exhibit as it was handed in" in text
+
+
+@pytest.mark.parametrize("kind", ["asked", "never made", "none"])
+def test_without_the_video(client, row, folders, kind):
+    if kind == "never made":
+        folders.playback(row.exhibit.sha256).unlink()
+    elif kind == "none":
+        nothing = dataclasses.replace(VIDEO, source="none", reason="There is no preview.")
+        previews.record(folders, row.exhibit.sha256, nothing)
+    files = unpacked(
+        client.get(
+            f"/analyses/{row.id}/bundle.zip", query_string={"video": "no"} if kind == "asked" else {}
+        ).data
+    )
+    assert not any(name.startswith("media/") for name in files)
+    data = desk_data(files["index.html"])
+    assert data["media"]["source"] is None
+    assert ("without the video" in data["media"]["reason"]) == (kind == "asked")
+    assert b"The video is not in this bundle." in files["README.txt"]
+
+
+def test_a_preview_goes_in_the_exhibits_place(client, row, folders):
+    folders.preview(row.exhibit.sha256).write_bytes(b"a preview")
+    previews.record(folders, row.exhibit.sha256, dataclasses.replace(VIDEO, source="preview", offset=0.0))
+    files = unpacked(client.get(f"/analyses/{row.id}/bundle.zip?video=yes").data)
+    assert files["media/preview.mp4"] == b"a preview" and "media/exhibit.mp4" not in files
+    assert b"It is not evidence" in files["README.txt"]
+
+
+def test_a_photo_comes_as_itself(app, client, folders):
+    row = finished(app, kind=MediaKind.IMAGE, segments=1, peaks=1, file="photo.jpg")
+    previews.record(folders, row.exhibit.sha256, Playback("exhibit", "image/jpeg", 0.0, 4, 4, ""))
+    assert "media/exhibit.jpg" in unpacked(client.get(f"/analyses/{row.id}/bundle.zip").data)
+
+
+def test_judgements_are_in_it_and_come_back(app, client, row):
+    made = client.post(f"/analyses/{row.id}/annotations", json=AGREE).json["annotation"]
+    data = client.get(f"/analyses/{row.id}/bundle.zip").data
+    files = unpacked(data)
+    said = json.loads(files["annotations.json"])
+    assert said["annotations"] == [made] and said["analysis"] == row.id
+    assert b"seams at the jaw" in files["report.html"] and b"seams at the jaw" in files["index.html"]
+    manifest = json.loads((app_result(app, row) / "manifest.json").read_bytes())
+    assert manifest == {"files": {}}  # the stored result's own is another one, and untouched
+
+    def bring(content: bytes):
+        boundary, form = encode_multipart({"file": FileStorage(io.BytesIO(content), "bundle.zip")})
+        kind = f"multipart/form-data; boundary={boundary}"
+        return client.post(
+            f"/analyses/{row.id}/annotations/import",
+            data=form,
+            content_type=kind,
+            headers={"Accept": "application/json"},
+        )
+
+    back = bring(data).json
+    assert (back["new"], back["known"]) == (0, 1)
+    torn = io.BytesIO(data)
+    with zipfile.ZipFile(torn, "a") as archive:
+        archive.writestr("overlays/extra.png", b"x")
+    assert "overlays/extra.png is not in the manifest" in bring(torn.getvalue()).json["error"]
+
+
+def app_result(app, row):
+    return Folders(app.extensions["settings"].data).result(row.id)
+
+
+def test_the_same_state_makes_the_same_bytes(client, row, monkeypatch):
+    monkeypatch.setattr("webapp.routes.bundles.now", lambda: datetime(2026, 11, 20, 12, tzinfo=UTC))
+    first = client.get(f"/analyses/{row.id}/bundle.zip").data
+    assert client.get(f"/analyses/{row.id}/bundle.zip").data == first
+
+
+def test_no_room_is_said_before_anything_is_written(client, row, folders, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Disk(10**12, 10**12, 1000))
+    answer = client.get(f"/analyses/{row.id}/bundle.zip")
+    assert answer.status_code == 507 and "to make the bundle" in answer.text
+    assert list(folders.incoming.iterdir()) == []
+
+
+def test_nothing_is_left_of_a_bundle_that_broke_off(client, row, folders, monkeypatch):
+    def broken(*_arguments):
+        (folders.incoming / "kept?").touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(bundles.bundle, "_put", broken)
+    answer = client.get(f"/analyses/{row.id}/bundle.zip")
+    assert answer.status_code == 507 and "to make the bundle" in answer.text
+    assert [path.name for path in folders.incoming.iterdir()] == ["kept?"]
+
+
+def test_only_of_what_is_finished_and_only_as_asked(app, client, row):
+    assert client.get(f"/analyses/{hand_in(app, b'waits').id}/bundle.zip").status_code == 409
+    assert client.get(f"/analyses/{'0' * 32}/bundle.zip").status_code == 404
+    assert client.get(f"/analyses/{row.id}/bundle.zip?video=maybe").status_code == 400

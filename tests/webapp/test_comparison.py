@@ -1,0 +1,82 @@
+"""Two analyses of one exhibit held against each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from analyses import build
+from flask.testing import FlaskClient
+from made import finished
+
+from detector.analysis import Analysis, Parameters
+from webapp import comparison
+
+
+def placed(analysis: Analysis, boxes: dict[str, tuple[float, float, float, float]]) -> Analysis:
+    persons = [p.model_copy(update={"median_box": boxes[p.id]}) for p in analysis.persons]
+    return analysis.model_copy(update={"persons": tuple(persons)})
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Analysis, Analysis]:
+    left, right = (100.0, 100.0, 200.0, 220.0), (600.0, 100.0, 700.0, 220.0)
+    first = placed(build(tmp_path, persons=2, segments=3, duration=40.0), {"A": left, "B": right})
+    return first, placed(first, {"A": right, "B": left})
+
+
+def test_the_same_face_under_another_letter(pair: tuple[Analysis, Analysis]) -> None:
+    first, second = pair
+    assert comparison.persons(first, first) == {"A": "A", "B": "B"}
+    assert comparison.persons(first, second) == {"A": "B", "B": "A"}
+    apart = placed(second, {"A": (0, 0, 9, 9), "B": (20, 0, 29, 9)})
+    assert comparison.persons(first, apart) == {}
+
+
+def test_segments_side_by_side(pair: tuple[Analysis, Analysis]) -> None:
+    first, second = pair
+    rows = comparison.segments(first, first)
+    assert [row.first for row in rows] == [row.second for row in rows]
+    assert {row.overlap for row in rows} == {"100%"}
+    (a1, b1, a2) = first.segments
+    shorter = a1.model_copy(update={"end": (a1.start + a1.end) / 2})
+    fewer = first.model_copy(update={"segments": (shorter, a2)})
+    rows = comparison.segments(first, fewer)
+    assert [(bool(row.first), bool(row.second)) for row in rows] == [
+        (True, True),
+        (True, False),
+        (True, True),
+    ]
+    assert rows[0].overlap == "50%" and rows[1].overlap == ""
+    back = comparison.segments(fewer, first)
+    assert [(bool(row.first), bool(row.second)) for row in back] == [
+        (True, True),
+        (False, True),
+        (True, True),
+    ]
+    assert back[1].person == "Person B"
+    swapped = comparison.segments(first, second)
+    assert len(swapped) == 6 or any(row.overlap for row in swapped)
+    for row in swapped:
+        assert not (row.first and row.second) or row.first[0] != row.second[0], "A is the other's B"
+
+
+def test_settings_that_differ(pair: tuple[Analysis, Analysis]) -> None:
+    first, _ = pair
+    other = first.model_copy(
+        update={"parameters": first.parameters.model_copy(update={"enter_threshold": 0.9})}
+    )
+    assert comparison.differences(first, first) == ()
+    (one,) = comparison.differences(first, other)
+    assert (one.first, one.second) == (f"{first.parameters.enter_threshold:g}", "0.9")
+    assert Parameters.model_fields["enter_threshold"].description
+
+
+def test_the_page_refuses_what_cannot_be_compared(app, client: FlaskClient) -> None:
+    one, other = finished(app, segments=1), finished(app, segments=2)
+    assert client.get("/compare").status_code == 400
+    assert client.get(f"/compare?a={one.id}&b={one.id}").status_code == 400
+    assert client.get(f"/compare?a={one.id}&b={'0' * 32}").status_code == 404
+    answer = client.get(f"/compare?a={one.id}&b={other.id}")
+    assert answer.status_code == 400
+    assert "two different exhibits" in answer.text

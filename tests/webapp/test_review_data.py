@@ -1,0 +1,81 @@
+"""What the review desk is given to draw."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from made import finished, hand_in
+
+from detector.analysis import Analysis, MediaKind
+from webapp import review
+from webapp.folders import Folders
+from webapp.previews import Playback
+from webapp.results import load
+
+
+def test_every_score_and_segment_is_in_it(app: Flask, client: FlaskClient) -> None:
+    row = finished(app, segments=3, persons=2)
+    folder = Folders(app.extensions["settings"].data).result(row.id)
+    analysis = Analysis.from_json((folder / "analysis.json").read_bytes())
+    data = client.get(f"/analyses/{row.id}/review.json").json
+    assert data is not None
+    assert data["analysis"] == {
+        "id": row.id,
+        "sha256": hashlib.sha256((folder / "analysis.json").read_bytes()).hexdigest(),
+        "exhibit_sha256": analysis.media.sha256,
+    }
+    for person, given in zip(analysis.persons, data["persons"], strict=True):
+        count = len(person.scores)
+        assert [len(given[name]) for name in ("time", "track", "score", "smooth")] == [count] * 4
+        assert len(given["box"]) == 4 * count
+        assert [value is None for value in given["score"]] == [not s.usable for s in person.scores]
+    assert [s["id"] for s in data["segments"]] == [s.id for s in analysis.segments]
+    peak = data["segments"][0]["peaks"][0]
+    for name in ("frame", "overlay", "map"):
+        assert client.get(peak[name]).mimetype == "image/png"
+    assert data["rules"]["enter"] == analysis.parameters.enter_threshold
+
+
+def test_what_plays_is_named_only_where_something_does(app: Flask) -> None:
+    row = finished(app)
+    result = load(Folders(app.extensions["settings"].data).result(row.id))
+
+    def media(playback: Playback | None) -> dict[str, object]:
+        document = review.document(
+            result.analysis,
+            result.view,
+            analysis_id=row.id,
+            sha256=result.sha256,
+            playback=playback,
+            media="/media",
+            pictures="",
+        )
+        return document["media"]
+
+    preview = Playback("preview", "video/mp4", 0.25, 640, 360, "Converted from AVI.")
+    assert (media(preview)["source"], media(preview)["offset"]) == ("/media", 0.25)
+    assert media(None)["source"] is None
+    nothing = media(Playback("none", "", 0.0, 0, 0, "The preview could not be made."))
+    assert nothing["source"] is None and nothing["reason"] == "The preview could not be made."
+
+
+def test_an_unfinished_analysis_has_none(app: Flask, client: FlaskClient) -> None:
+    assert client.get(f"/analyses/{hand_in(app).id}/review.json").status_code == 409
+    assert client.get(f"/analyses/{'0' * 32}/review.json").status_code == 404
+
+
+@pytest.mark.parametrize("persons", [0, 1, 20])
+def test_pages_of_crowds_and_of_nobody(app: Flask, client: FlaskClient, persons: int) -> None:
+    row = finished(app, persons=persons, segments=min(persons, 3))
+    assert len(client.get(f"/analyses/{row.id}/review.json").json["persons"]) == persons  # type: ignore[index]
+    assert client.get(f"/analyses/{row.id}").status_code == 200
+
+
+def test_a_photo_has_flags_without_times(app: Flask, client: FlaskClient) -> None:
+    row = finished(app, kind=MediaKind.IMAGE, segments=1, file="portrait.png")
+    data = client.get(f"/analyses/{row.id}/review.json").json
+    assert data is not None and data["media"]["kind"] == "image"
+    assert ", 00:00" not in data["segments"][0]["peaks"][0]["caption"]

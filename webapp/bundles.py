@@ -1,0 +1,164 @@
+"""The review bundle of an analysis: which files it holds, and the zip that is sent.
+
+``docs/bundle.md`` defines it; :mod:`reports.bundle` writes the zip and checks one that comes back.
+"""
+
+from __future__ import annotations
+
+import errno
+import secrets
+import shutil
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import detector
+from reports import bundle
+from reports.annotations import Annotation
+from reports.judgements import file_text, moment_text
+from webapp import offline, previews, review
+from webapp.errors import PageError
+from webapp.folders import Folders
+from webapp.previews import SUFFIXES, Playback
+from webapp.results import Result
+from webapp.reviewed import report_folder
+from webapp.settings import Settings
+from webapp.tables import AnalysisRow
+
+_WITHOUT = Playback(
+    "none", "", 0.0, 0, 0, "This bundle was made without the video; its kept frames are shown."
+)
+# What index.html leads to, and the words for it.
+_FILES = {
+    "report.pdf": "PDF report",
+    "report.html": "HTML report",
+    "analysis.json": "analysis.json",
+    bundle.JUDGEMENTS: "annotations.json",
+    bundle.MANIFEST: "Manifest",
+    "README.txt": "Read me",
+}
+
+
+def contents(
+    folders: Folders,
+    row: AnalysisRow,
+    result: Result,
+    said: Sequence[Annotation],
+    *,
+    video: bool,
+    made: datetime,
+) -> dict[str, bytes | Path]:
+    """The files of a bundle by name, small ones as bytes, large ones as where they lie.
+
+    ``video``: whether what plays of the exhibit comes along. Needs an application context.
+    """
+    folder = folders.result(row.id)
+    reports = report_folder(folders, row.id, said)
+    files: dict[str, bytes | Path] = {path: folder / path for path in result.view.kept}
+    files |= {name: reports / name for name in ("report.pdf", "report.html")}
+    files["analysis.json"] = folder / "analysis.json"
+    files[bundle.JUDGEMENTS] = file_text(
+        said,
+        analysis=row.id,
+        analysis_sha256=result.sha256,
+        exhibit_sha256=row.exhibit.sha256,
+        saved=made,
+    ).encode()
+    plays = previews.playback(folders, row) if video else _WITHOUT
+    media = None
+    if video and (found := previews.media(folders, row)) is not None:
+        path, plays = found
+        media = f"media/{plays.source}.{SUFFIXES[plays.mimetype]}"
+        files[media] = path
+    data = review.document(
+        result.analysis,
+        result.view,
+        analysis_id=row.id,
+        sha256=result.sha256,
+        playback=plays,
+        media=media,
+        pictures="",
+    )
+    files["index.html"] = offline.page(result.view, data, said, _FILES).encode()
+    files["README.txt"] = _readme(row, result, made, media).encode()
+    return files
+
+
+def packed(
+    settings: Settings, row: AnalysisRow, result: Result, files: dict[str, bytes | Path], made: datetime
+) -> Path:
+    """Where the zip of a bundle lies, among what is on its way; raises :class:`PageError` without room."""
+    incoming = Folders(settings.data).incoming
+    size = sum(len(each) if isinstance(each, bytes) else each.stat().st_size for each in files.values())
+    if size > shutil.disk_usage(incoming).free - settings.spare:
+        raise _no_room()
+    analysis = result.analysis
+    about = {
+        "software_version": detector.__version__,
+        "made": moment_text(made),
+        "analysis": row.id,
+        "exhibit": {"file": analysis.media.file, "bytes": analysis.media.bytes, "sha256": row.exhibit.sha256},
+        "model": {"name": analysis.model.name, "sha256": analysis.model.sha256},
+    }
+    place = incoming / f"{secrets.token_hex(16)}.zip"
+    try:
+        bundle.write(place, files, about)
+    except BaseException as problem:
+        place.unlink(missing_ok=True)
+        if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _no_room() from problem
+        raise
+    return place
+
+
+def _no_room() -> PageError:
+    return PageError(
+        507,
+        "There is not enough free disk space to make the bundle.",
+        "Free some space on the disk that holds Reelproof's data, or take the bundle without the video.",
+    )
+
+
+def _readme(row: AnalysisRow, result: Result, made: datetime, media: str | None) -> str:
+    if media is None:
+        plays = "The video is not in this bundle."
+    elif media.startswith("media/exhibit"):
+        plays = f"{media} is the exhibit as it was handed in, bit for bit."
+    else:
+        plays = f"{media} is a preview, made because not every browser plays the exhibit. It is not evidence."
+    return f"""Reelproof review bundle
+=======================
+
+Exhibit           {result.view.file}
+SHA-256           {row.exhibit.sha256}
+Verdict           {result.view.verdict} (a machine's finding, in need of a person's judgement)
+Bundle made       {moment_text(made)} by Reelproof {detector.__version__}
+
+To open it
+----------
+Unpack the whole zip into a folder, then open index.html in a browser. It needs no network,
+no server and no Reelproof. Judgements you make there stay in that page until you save them
+to a file with its button; whoever runs Reelproof imports that file on the analysis's page.
+
+What is in it
+-------------
+index.html        the review page, all in one file
+report.pdf        the evidence report with the judgements made until now; report.html is the same
+analysis.json     every figure, as data
+annotations.json  what reviewers said until now, as data
+overlays/         the kept frames and their heatmaps
+manifest.json     all files with size and SHA-256, and what they are about
+sha256sums.txt    the same sums for the program sha256sum
+
+{plays}
+
+To check it
+-----------
+In the folder, run
+
+    sha256sum --check sha256sums.txt
+
+(on macOS: shasum -a 256 --check sha256sums.txt; on Windows compare with certutil -hashfile NAME SHA256).
+Each file must be OK. That shows that nothing was damaged or changed since the sums were made. It does
+not show who made them: compare the SHA-256 of manifest.json with one you got another way.
+"""

@@ -1,0 +1,94 @@
+"""Two analyses of one exhibit held against each other: persons, segments, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from detector.analysis import Analysis, Box, Segment
+from reports.facts import Setting, settings
+from reports.words import probability, timecode
+
+_SAME_FACE = 0.3  # least overlap (intersection over union) of two persons' median boxes
+
+
+@dataclass(frozen=True)
+class Row:
+    """A segment of the first analysis, of the second, or one that both found; each in words or empty."""
+
+    person: str
+    first: str
+    second: str
+    overlap: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A setting in which the two differ."""
+
+    name: str
+    first: str
+    second: str
+
+
+def persons(first: Analysis, second: Analysis) -> dict[str, str]:
+    """Whom of the second analysis each person of the first one is, by where their faces are."""
+    pairs = [
+        (_overlap(a.median_box, b.median_box), a.id, b.id) for a in first.persons for b in second.persons
+    ]
+    found: dict[str, str] = {}
+    for overlap, a, b in sorted(pairs, key=lambda pair: (-pair[0], pair[1] != pair[2], pair)):
+        if overlap >= _SAME_FACE and a not in found and b not in found.values():
+            found[a] = b
+    return found
+
+
+def segments(first: Analysis, second: Analysis) -> tuple[Row, ...]:
+    """Every segment of either in order of time, those that overlap side by side."""
+    known = persons(first, second)
+    left = {segment.id: segment for segment in second.segments}
+    rows: list[tuple[float, Row]] = []
+    for one in first.segments:
+        same = [s for s in left.values() if s.person == known.get(one.person) and _shared(one, s) > 0]
+        other = max(same, key=lambda s: _shared(one, s), default=None)
+        if other is not None:
+            del left[other.id]
+        share = f"{_shared(one, other):.0%}" if other else ""
+        row = Row(f"Person {one.person}", _words(one), _words(other) if other else "", share)
+        rows.append((one.start, row))
+    back = {b: a for a, b in known.items()}
+    for other in left.values():
+        who = back.get(other.person)
+        name = f"Person {who}" if who else f"Person {other.person} of the second"
+        rows.append((other.start, Row(name, "", _words(other), "")))
+    return tuple(row for _, row in sorted(rows, key=lambda pair: pair[0]))
+
+
+def differences(first: Analysis, second: Analysis) -> tuple[Difference, ...]:
+    """The settings in which they differ."""
+    other: dict[str, Setting] = {setting.name: setting for setting in settings(second.parameters)}
+    return tuple(
+        Difference(setting.name, setting.value, other[setting.name].value)
+        for setting in settings(first.parameters)
+        if setting.value != other[setting.name].value
+    )
+
+
+def _words(segment: Segment) -> str:
+    when = "" if segment.start == segment.end else f"{timecode(segment.start)} – {timecode(segment.end)}, "
+    return f"{segment.id}: {when}{probability(segment.confidence)}"
+
+
+def _shared(one: Segment, other: Segment) -> float:
+    """Their temporal intersection over union; two flags of a still image share all."""
+    union = max(one.end, other.end) - min(one.start, other.start)
+    if union <= 0:
+        return 1.0
+    return max(0.0, min(one.end, other.end) - max(one.start, other.start)) / union
+
+
+def _overlap(a: Box | Sequence[float], b: Box | Sequence[float]) -> float:
+    wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    if wide <= 0 or high <= 0:
+        return 0.0
+    return wide * high / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - wide * high)

@@ -1,0 +1,179 @@
+"""What reviewers said of an analysis, as rows: listed, added, merged from a file. Never changed."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from detector.analysis import Analysis
+from reports.annotations import (
+    ANNOTATION,
+    Annotation,
+    Merging,
+    OfExhibit,
+    OfSegment,
+    Renaming,
+    Splitting,
+    Withdrawal,
+    order,
+    unfit,
+)
+from reports.judgements import JudgementsError, Saved, plain, understood
+from webapp.errors import PageError
+from webapp.tables import AnnotationRow, now
+
+MOST = 10_000  # of one analysis: far beyond what people say, and still quick
+# How far the clock of the machine that judgements come from may be ahead.
+_AHEAD = timedelta(minutes=5)
+_TICK = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True)
+class Merged:
+    """How many annotations of a file were new, and how many were there already."""
+
+    new: int
+    known: int
+
+
+def listed(session: Session, analysis_id: str) -> tuple[Annotation, ...]:
+    """All annotations of an analysis, in order of time."""
+    query = select(AnnotationRow.body).where(AnnotationRow.analysis_id == analysis_id)
+    return tuple(sorted((ANNOTATION.validate_json(body) for body in session.scalars(query)), key=order))
+
+
+def add(session: Session, analysis_id: str, analysis: Analysis, said: Mapping[str, object]) -> Annotation:
+    """Record what somebody says now; ``said`` is an annotation without ``id`` and ``made``.
+
+    The session must be alone (:meth:`webapp.database.Database.alone`). Raises :class:`PageError`
+    where it is no annotation or speaks of nothing in the analysis.
+    """
+    if {"id", "made"} & set(said):
+        raise PageError(
+            400, "A new judgement brings no “id” and no “made”.", "Reelproof gives both. Leave them out."
+        )
+    known = listed(session, analysis_id)
+    if len(known) >= MOST:
+        raise PageError(
+            409, f"This analysis has {MOST:,} judgements, the most it can.", "Analyse the exhibit again."
+        )
+    # Later than all there is: what was said last stands, even within one millisecond.
+    moment = max([now(), *(annotation.made + _TICK for annotation in known[-1:])])
+    try:
+        annotation = understood({**said, "id": secrets.token_hex(16), "made": moment})
+    except JudgementsError as problem:
+        raise PageError(400, str(problem), "Nothing was recorded.") from None
+    if reason := unfit(analysis, annotation, known):
+        raise PageError(
+            400, reason, "Nothing was recorded. Reload the page: others may have changed it meanwhile."
+        )
+    session.add(_row(analysis_id, annotation))
+    return annotation
+
+
+def merge(
+    session: Session, analysis_id: str, analysis: Analysis, analysis_sha256: str, saved: Saved
+) -> Merged:
+    """Take in a file of judgements, all of it or, with the reason as a :class:`PageError`, nothing.
+
+    An annotation is there already if its id is, or one by the same author of the same moment about
+    the same thing. The session must be alone.
+    """
+    _refuse_others(analysis_id, analysis, analysis_sha256, saved)
+    stored = listed(session, analysis_id)
+    by_id = {annotation.id: annotation for annotation in stored}
+    by_content = {_content(annotation): annotation for annotation in stored}
+    ids: dict[str, str] = {}  # what the file calls an annotation that has another id here
+    own: list[Annotation] = []  # the file's so far: what its page showed when the next one was made
+    fresh: list[Annotation] = []
+    for annotation in saved.annotations:
+        if annotation.made > now() + _AHEAD:
+            raise _refused(
+                f"A judgement by {annotation.author} was made in the future: {_when(annotation)}.",
+                "Set the clocks of both machines right, then judge and save again.",
+            )
+        here = by_id.get(annotation.id)
+        if here is not None and plain(here) != plain(annotation):
+            raise _refused(
+                f"A judgement by {here.author} of {_when(here)} is recorded here with other words.",
+                "Judgements are never changed. Save the file again from the bundle's page.",
+            )
+        here = here or by_content.get(_content(annotation))
+        if here is not None:
+            ids[annotation.id] = here.id
+        else:
+            if reason := unfit(analysis, annotation, _concerning(annotation, own)):
+                raise _refused(
+                    reason, "The file does not belong to this analysis, or was not saved by a bundle's page."
+                )
+            fresh.append(annotation)
+        own.append(annotation)
+    if len(stored) + len(fresh) > MOST:
+        raise _refused(f"This would make more than {MOST:,} judgements of one analysis.", "Check the file.")
+    for annotation in fresh:
+        if isinstance(annotation, Withdrawal):
+            annotation = annotation.model_copy(update={"about": ids.get(annotation.about, annotation.about)})
+        session.add(_row(analysis_id, annotation))
+    return Merged(len(fresh), len(saved.annotations) - len(fresh))
+
+
+def _refuse_others(analysis_id: str, analysis: Analysis, analysis_sha256: str, saved: Saved) -> None:
+    if saved.exhibit_sha256 != analysis.media.sha256:
+        raise _refused(
+            "These judgements are about another exhibit.", "Import them on the page of its analysis."
+        )
+    if saved.analysis != analysis_id:
+        raise _refused(
+            "These judgements are about another analysis of this exhibit.",
+            "Import them on its own page: another model or other settings may have flagged other segments.",
+        )
+    if saved.analysis_sha256 != analysis_sha256:
+        raise _refused(
+            "These judgements are about an analysis.json unlike the one kept here: one of them was changed.",
+            "Compare its SHA-256 in the manifest of the bundle with the one in the manifest of this page.",
+        )
+
+
+def _when(annotation: Annotation) -> str:
+    return f"{annotation.made:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _refused(error: str, remedy: str) -> PageError:
+    return PageError(400, error, f"Nothing was imported. {remedy}")
+
+
+def _concerning(annotation: Annotation, known: Iterable[Annotation]) -> tuple[Annotation, ...]:
+    """Those of ``known`` on which it depends whether ``annotation`` fits: few, even of thousands."""
+    match annotation:
+        case OfSegment() | OfExhibit():
+            return ()
+        case Withdrawal():
+            return tuple(each for each in known if each.id == annotation.about)
+    acts = (Renaming, Merging, Splitting, Withdrawal)
+    return tuple(each for each in known if isinstance(each, acts))
+
+
+def _content(annotation: Annotation) -> str:
+    """Author, moment and what is spoken of, as one text."""
+    values = plain(annotation)
+    return json.dumps(
+        [[name, values[name]] for name in sorted(values) if name not in ("id", "note", "verdict")]
+    )
+
+
+def _row(analysis_id: str, annotation: Annotation) -> AnnotationRow:
+    return AnnotationRow(
+        analysis_id=analysis_id,
+        id=annotation.id,
+        kind=annotation.kind,
+        author=annotation.author,
+        verdict=getattr(annotation, "verdict", None),
+        made=annotation.made,
+        body=json.dumps(plain(annotation), ensure_ascii=False),
+    )

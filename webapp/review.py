@@ -1,0 +1,128 @@
+"""What the review page works with: one analysis as JSON, its words from the report's view.
+
+Scores go as one list a person and a field, which is a quarter of the size of a list of
+objects. Times are seconds from the first frame to a ten-thousandth, boxes whole pixels.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from detector.analysis import Analysis, MediaKind, Peak, Person, Segment
+from reports import words
+from webapp.results import close_up
+
+if TYPE_CHECKING:
+    from reports.pictures import Picture
+    from reports.view import PeakView, ReportView, SegmentView
+    from webapp.previews import Playback
+
+VERSION = "1.0"
+
+
+def document(
+    analysis: Analysis,
+    view: ReportView,
+    *,
+    analysis_id: str,
+    sha256: str,
+    playback: Playback | None,
+    media: str | None,
+    pictures: str,
+) -> dict[str, Any]:
+    """The page's data.
+
+    ``sha256`` is that of the stored ``analysis.json``; ``media`` where the page finds what
+    plays, ``pictures`` what comes before a picture's own path: an address of the app or,
+    in a bundle, nothing.
+    """
+    given = analysis.parameters
+    plays = playback is not None and playback.source != "none"
+    shown = {segment.id: segment for segment in view.segments}
+    return {
+        "review": VERSION,
+        "analysis": {"id": analysis_id, "sha256": sha256, "exhibit_sha256": analysis.media.sha256},
+        "media": {
+            "kind": analysis.media.kind.value,
+            "file": view.file,
+            "width": analysis.media.width,
+            "height": analysis.media.height,
+            "duration": round(analysis.media.duration, 4),
+            "source": media if plays else None,
+            "offset": playback.offset if plays and playback else 0.0,
+            "reason": playback.reason if playback else "",
+        },
+        "rules": {
+            "enter": given.enter_threshold,
+            "exit": given.exit_threshold,
+            "median_window": given.median_window,
+            "merge_gap": given.merge_gap,
+            "minimum_duration": given.minimum_duration,
+            "bridge_gap": given.bridge_gap,
+        },
+        "cuts": [round(cut, 4) for cut in analysis.coverage.cuts],
+        "gaps": [
+            {"start": round(gap.start, 4), "end": round(gap.end, 4), "reason": gap.reason}
+            for gap in analysis.coverage.not_examined
+        ],
+        "persons": [_person(person) for person in analysis.persons],
+        "segments": [_segment(analysis, s, shown[s.id], pictures) for s in analysis.segments],
+        "words": {"meaning": view.means[0] if view.means else ""},
+    }
+
+
+def _person(person: Person) -> dict[str, Any]:
+    scores = person.scores
+    return {
+        "id": person.id,
+        "tracks": list(person.tracks),
+        "time": [round(s.time, 4) for s in scores],
+        "track": [s.track for s in scores],
+        "box": [round(v) for s in scores for v in s.box],
+        "score": [None if s.probability is None else round(s.probability, 4) for s in scores],
+        "smooth": [None if s.smoothed is None else round(s.smoothed, 4) for s in scores],
+    }
+
+
+def _segment(analysis: Analysis, segment: Segment, shown: SegmentView, pictures: str) -> dict[str, Any]:
+    still = analysis.media.kind is MediaKind.IMAGE
+    return {
+        "id": segment.id,
+        "person": segment.person,
+        "start": round(segment.start, 4),
+        "end": round(segment.end, 4),
+        "from": shown.start,
+        "to": shown.end,
+        "length": shown.duration,
+        "frames": shown.frames,
+        "confidence": segment.confidence,
+        "confidence_words": shown.confidence,
+        "strength": shown.strength,
+        "meaning": words.strength(segment.confidence).definition,
+        "peaks": [
+            _peak(segment, peak, view, pictures, "" if still else f", {view.time}")
+            for peak, view in zip(segment.peaks, shown.peaks, strict=True)
+        ],
+    }
+
+
+def _peak(segment: Segment, peak: Peak, view: PeakView, pictures: str, when: str) -> dict[str, Any]:
+    def address(picture: Picture) -> str | None:
+        return pictures + picture.path if picture.path else None
+
+    return {
+        "id": f"{segment.id}-{view.number}",
+        "number": view.number,
+        "time": round(peak.time, 4),
+        "at": view.time,
+        "score": view.score,
+        "heat": view.heat,
+        "frame": address(view.frame),
+        "overlay": address(view.overlay),
+        "map": address(view.map),
+        "close_up": close_up(peak.box),
+        "confirmed": view.confirmed,
+        "effect": view.effect,
+        "check": [list(row) for row in view.check],
+        "caption": f"Segment {segment.id}, person {segment.person}{when}, score {view.score}",
+    }

@@ -1,0 +1,130 @@
+"""What reviewers say of an analysis: read, added, taken in from a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from flask import Blueprint, current_app, jsonify, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from reports.annotations import Annotation
+from reports.bundle import is_zip, judgements_of
+from reports.errors import ReportError
+from reports.judgements import plain, read_file
+from webapp import errors, judgements, rows
+from webapp.errors import PageError, wants_json
+from webapp.folders import Folders
+from webapp.intake import Allowance, Incoming, this_request
+from webapp.results import Result, load
+from webapp.rows import database
+from webapp.tables import AnalysisRow, State
+
+blueprint = Blueprint("annotations", __name__, url_prefix="/analyses/<analysis_id>")
+
+_LONGEST = 256 * 1024  # bytes of one annotation: the longest note and ten thousand tracks fit well
+_LARGEST_FILE = 10_000_000  # of judgements; a bundle may be as large as an exhibit
+
+
+@blueprint.get("/annotations.json")
+def listing(analysis_id: str) -> Response:
+    """All annotations, in order of time."""
+    row = _done(analysis_id)
+    with database().begin() as session:
+        return jsonify(_list(row.id, judgements.listed(session, row.id)))
+
+
+@blueprint.post("/annotations")
+def add(analysis_id: str) -> Response:
+    """Record one annotation; the answer holds it and, with it, all there are."""
+    row = _done(analysis_id)
+    said = _said()
+    result = _result(row)
+    with database().alone() as session:
+        made = judgements.add(session, row.id, result.analysis, said)
+        everything = judgements.listed(session, row.id)
+    response = jsonify(annotation=plain(made), **_list(row.id, everything))
+    response.status_code = 201
+    return response
+
+
+@blueprint.post("/annotations/import")
+def take_in(analysis_id: str) -> Response:
+    """Merge the judgements of a file: one that a bundle's page saved, or a bundle itself."""
+    row = _done(analysis_id)
+    asked = this_request()
+    asked.allowance = Allowance(
+        files=1,
+        bytes=current_app.extensions["settings"].upload_limit,
+        fewer="Import one file at a time.",
+        smaller="Import the file of judgements alone.",
+    )
+    part = asked.files.get("file")
+    stream = part.stream if part is not None else None
+    if not isinstance(stream, Incoming) or not stream.bytes:
+        raise PageError(400, "No file came with the form.", "Choose the file that the bundle's page saved.")
+    stream.complete()
+    try:
+        saved = read_file(_judgements(stream))
+    except ReportError as problem:
+        raise PageError(400, str(problem), "Nothing was imported.") from None
+    result = _result(row)
+    with database().alone() as session:
+        merged = judgements.merge(session, row.id, result.analysis, result.sha256, saved)
+        everything = judgements.listed(session, row.id)
+    if wants_json():
+        return jsonify(new=merged.new, known=merged.known, **_list(row.id, everything))
+    place = url_for("result.show", analysis_id=row.id, imported=merged.new, known=merged.known)
+    return redirect(place, 303)
+
+
+@blueprint.errorhandler(PageError)
+def refused(problem: PageError) -> Response:
+    """Programs send and read annotations as JSON; only the form to import is a person's."""
+    if request.endpoint == "annotations.take_in":
+        return errors.answer(problem.status, problem.error, problem.remedy)
+    response = jsonify(error=problem.error, remedy=problem.remedy)
+    response.status_code = problem.status
+    return response
+
+
+def _done(analysis_id: str) -> AnalysisRow:
+    row = rows.find(analysis_id)
+    if row.state != State.DONE:
+        raise PageError(
+            409, "This analysis has no result that could be judged.", "Its page says where it stands."
+        )
+    return row
+
+
+def _said() -> dict[str, object]:
+    """The one annotation a request brings."""
+    if not request.is_json:  # no form of another site can send this type
+        raise PageError(400, "A judgement is sent as JSON.", "Set Content-Type to application/json.")
+    if (request.content_length or 0) > _LONGEST:
+        raise PageError(413, "This is too long for one judgement.", "Shorten the note.")
+    try:
+        said = json.loads(request.get_data())
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        raise PageError(400, "This is no judgement: one JSON object is expected.", "Nothing was recorded.")
+    return said
+
+
+def _judgements(stream: Incoming) -> bytes:
+    """The file of judgements that was handed in, on its own or in a bundle."""
+    if is_zip(stream.path):
+        return judgements_of(stream.path)
+    if stream.bytes > _LARGEST_FILE:
+        raise PageError(413, "This is too large for a file of judgements.", "Nothing was imported.")
+    return stream.path.read_bytes()
+
+
+def _result(row: AnalysisRow) -> Result:
+    folder: Path = Folders(current_app.extensions["settings"].data).result(row.id)
+    return load(folder)
+
+
+def _list(analysis_id: str, everything: tuple[Annotation, ...]) -> dict[str, object]:
+    return {"analysis": analysis_id, "annotations": [plain(annotation) for annotation in everything]}

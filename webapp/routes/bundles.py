@@ -1,0 +1,35 @@
+"""The review bundle of a finished analysis, as one zip."""
+
+from __future__ import annotations
+
+from flask import Blueprint, current_app, request
+from werkzeug.wrappers import Response
+
+from webapp import bundles, judgements
+from webapp.errors import PageError
+from webapp.folders import Folders
+from webapp.ranges import send_and_forget
+from webapp.results import load
+from webapp.routes.files import download_name, finished
+from webapp.rows import database
+from webapp.settings import Settings
+from webapp.tables import now
+
+blueprint = Blueprint("bundles", __name__, url_prefix="/analyses/<analysis_id>")
+
+
+@blueprint.get("/bundle.zip")
+def bundle(analysis_id: str) -> Response:
+    """Everything needed to review offline and to check it; ``video=no`` leaves the video out."""
+    row, folder = finished(analysis_id)
+    video = request.args.get("video", "yes")
+    if video not in ("yes", "no"):
+        raise PageError(400, "A bundle comes with the video or without it.", "Ask for video=yes or video=no.")
+    settings: Settings = current_app.extensions["settings"]
+    result, made = load(folder), now()
+    with database().begin() as session:
+        said = judgements.listed(session, row.id)
+    files = bundles.contents(Folders(settings.data), row, result, said, video=video == "yes", made=made)
+    response = send_and_forget(bundles.packed(settings, row, result, files, made), "application/zip")
+    response.headers.set("Content-Disposition", "attachment", filename=download_name(row, "bundle.zip"))
+    return response

@@ -1,0 +1,37 @@
+"""Two analyses of one exhibit on one timeline."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, request
+
+from webapp import comparison
+from webapp.errors import PageError
+from webapp.results import load
+from webapp.routes.files import finished
+
+blueprint = Blueprint("compare", __name__)
+
+
+@blueprint.get("/compare")
+def show() -> str:
+    """Analyses ``a`` and ``b``, which must be of the same exhibit."""
+    ids = [request.args.get("a", ""), request.args.get("b", "")]
+    if not all(ids) or ids[0] == ids[1]:
+        raise PageError(
+            400, "A comparison needs two analyses.", "Choose two analyses of one exhibit in the library."
+        )
+    (row_a, folder_a), (row_b, folder_b) = (finished(one) for one in ids)
+    if row_a.exhibit_id != row_b.exhibit_id:
+        raise PageError(
+            400,
+            "These are analyses of two different exhibits, so their times and faces have nothing in common.",
+            "Choose two analyses of the same exhibit; its page lists them.",
+        )
+    first, second = load(folder_a), load(folder_b)
+    return render_template(
+        "pages/compare.html",
+        sides=((row_a, first.view), (row_b, second.view)),
+        pairs=comparison.persons(first.analysis, second.analysis),
+        segments=comparison.segments(first.analysis, second.analysis),
+        differences=comparison.differences(first.analysis, second.analysis),
+    )
