@@ -1,4 +1,4 @@
-"""``python -m reports render ANALYSIS_JSON [--out DIR]``: make the report again."""
+"""Reports from a shell: ``render`` makes them again, ``export`` writes what other programs read."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from detector.analysis import Analysis
 from reports.errors import ReportError
+from reports.exports import command
+from reports.reading import parsed
 from reports.writing import write_files
 
 
@@ -25,20 +24,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     render.add_argument(
         "--out", type=Path, metavar="DIR", help="folder to write everything to, with copies of the pictures"
     )
+    render.set_defaults(run=_render)
+    export = commands.add_parser("export", help="write segments, scores or pictures for other programs")
+    command.add_options(export)
+    export.set_defaults(run=command.export)
     options = parser.parse_args(arguments)
     try:
-        text = options.analysis.read_bytes()
-        folder = options.analysis.parent
-        write_files(Analysis.from_json(text), text, folder, options.out or folder)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        return _refuse(f"{options.analysis} is not an analysis of Reelproof: {where}: {first['msg']}")
+        options.run(options)
     except ReportError as error:
         return _refuse(str(error))
     except OSError as error:
         return _refuse(f"{error.filename or options.analysis}: {error.strerror}")
     return 0
+
+
+def _render(options: argparse.Namespace) -> None:
+    text = options.analysis.read_bytes()
+    folder = options.analysis.parent
+    write_files(parsed(text, options.analysis), text, folder, options.out or folder)
 
 
 def _refuse(message: str) -> int:

@@ -9,3 +9,7 @@ class ReportError(ReelproofError):
 
 class PictureError(ReportError):
     """A picture named by the analysis lies outside its folder or cannot be read."""
+
+
+class ExportError(ReportError):
+    """An analysis cannot be put into the form asked for."""

@@ -1,0 +1,42 @@
+"""``python -m reports export ANALYSIS_JSON --format FORMAT --out FILE``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from reports.errors import ExportError
+from reports.exports.formats import FORMATS
+from reports.files import appearing
+from reports.reading import parsed
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What the command understands."""
+    parser.add_argument(
+        "analysis", type=Path, metavar="ANALYSIS_JSON", help="pictures are read from its folder"
+    )
+    parser.add_argument(
+        "--format",
+        choices=list(FORMATS),
+        required=True,
+        help="; ".join(f"{each.name}: {each.what}" for each in FORMATS.values()),
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write")
+
+
+def export(options: argparse.Namespace) -> None:
+    """Write one export, whole or not at all.
+
+    Raises :class:`~reports.errors.ReportError` or ``OSError``.
+    """
+    out: Path = options.out
+    analysis = parsed(options.analysis.read_bytes(), options.analysis)
+    if out.is_dir():
+        raise ExportError(f"{out} is a folder. Name a file.")
+    if not out.parent.is_dir():
+        raise ExportError(f"{out}: there is no such folder. Make it first.")
+    if out.exists() and out.samefile(options.analysis):
+        raise ExportError(f"{out} is the analysis itself. Name another file.")
+    with appearing(out) as stream:
+        FORMATS[options.format].write(analysis, options.analysis.parent, stream)

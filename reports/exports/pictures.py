@@ -1,0 +1,151 @@
+"""The kept pictures: as a zip with sensible names and an index, and the heatmaps for the annotated video."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from detector.analysis import Analysis, Peak, Segment
+from reports.errors import ExportError, PictureError
+from reports.exports.segments import in_order
+from reports.exports.tables import Cell, csv_table
+from reports.pictures import PNG_SIGNATURE, Picture, find_picture
+from reports.words import timecode
+
+INDEX = "index.csv"
+COLUMNS = (
+    "picture",
+    "shows",
+    "segment",
+    "person",
+    "peak",
+    "time_s",
+    "time",
+    "pts",
+    "probability",
+    "left_px",
+    "top_px",
+    "right_px",
+    "bottom_px",
+    "sha256",
+    "absent",
+)
+_SHOWS = {"frame": "frame", "overlay": "frame with heatmap and box", "map": "heatmap alone"}
+_Moment = tuple[int, int, int, int, int, int]
+_EARLIEST: _Moment = (1980, 1, 1, 0, 0, 0)  # that a zip can hold
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """One picture an analysis names, whether its file is there or not."""
+
+    segment: Segment
+    number: int
+    peak: Peak
+    kind: str
+    picture: Picture
+
+
+def overlays_zip(analysis: Analysis, folder: Path, out: BinaryIO) -> None:
+    """Write a zip of the pictures in ``folder``, as they are, and of ``index.csv`` to ``out``.
+
+    ``out`` need not be seekable. The same analysis gives the same bytes. Raises
+    :class:`PictureError` for a picture outside ``folder`` or one that cannot be read, and
+    :class:`ExportError` where none was kept.
+    """
+    kept = list(_pictures(analysis, folder))
+    if not any(each.picture.path for each in kept):
+        raise ExportError(
+            "There are no pictures: nothing was flagged, or none were kept. "
+            "Analyse the exhibit again with --out to keep them."
+        )
+    moment = _moment(analysis.software.created)
+    rows: list[tuple[Cell, ...]] = []
+    with zipfile.ZipFile(out, "w") as archive:
+        for count, each in enumerate(kept, 1):
+            name = digest = None
+            if each.picture.path:
+                name = _name(count, each)
+                digest = _put(archive, name, folder / each.picture.path, moment)
+            rows.append(_row(each, name, digest))
+        archive.writestr(_entry(INDEX, moment, zipfile.ZIP_DEFLATED), csv_table(COLUMNS, rows))
+
+
+def kept_maps(analysis: Analysis, folder: Path) -> dict[str, Path]:
+    """Files of the heatmaps that were kept, by the name the analysis gives them.
+
+    Raises :class:`PictureError` for one outside ``folder``.
+    """
+    return {
+        str(each.peak.map): folder / each.picture.path
+        for each in _pictures(analysis, folder)
+        if each.kind == "map" and each.picture.path
+    }
+
+
+def _pictures(analysis: Analysis, folder: Path) -> Iterator[_Kept]:
+    for segment in in_order(analysis):
+        for number, peak in enumerate(segment.peaks, 1):
+            for kind, path in (("frame", peak.frame), ("overlay", peak.overlay), ("map", peak.map)):
+                yield _Kept(segment, number, peak, kind, find_picture(folder, path, kind))
+
+
+def _name(count: int, each: _Kept) -> str:
+    """Such as ``001-A1-peak1-00h00m03.250s-overlay.png``: no colon, which Windows refuses."""
+    hour, minute, second = timecode(each.peak.time).split(":")
+    segment = re.sub(r"[^A-Za-z0-9]+", "_", each.segment.id)[:20]
+    return f"{count:03d}-{segment}-peak{each.number}-{hour}h{minute}m{second}s-{each.kind}.png"
+
+
+def _put(archive: zipfile.ZipFile, name: str, path: Path, moment: _Moment) -> str:
+    """Copy one PNG into the zip; returns its SHA-256."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise PictureError(f"The picture {path.name} cannot be read: {error.strerror}.") from error
+    if not data.startswith(PNG_SIGNATURE):
+        raise PictureError(f"The picture {path.name} is not a PNG; run the analysis again.")
+    archive.writestr(_entry(name, moment, zipfile.ZIP_STORED), data)  # a PNG is compressed already
+    return hashlib.sha256(data).hexdigest()
+
+
+def _entry(name: str, moment: _Moment, compression: int) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, moment)
+    entry.create_system, entry.external_attr = 3, 0o100644 << 16
+    entry.compress_type = compression
+    return entry
+
+
+def _row(each: _Kept, name: str | None, digest: str | None) -> tuple[Cell, ...]:
+    peak = each.peak
+    return (
+        name,
+        _SHOWS[each.kind],
+        each.segment.id,
+        each.segment.person,
+        each.number,
+        peak.time,
+        timecode(peak.time),
+        peak.pts,
+        peak.probability,
+        *peak.box,
+        digest,
+        each.picture.absent or None,
+    )
+
+
+def _moment(created: str) -> _Moment:
+    """When the analysis was made, in UTC, as a zip says it."""
+    try:
+        moment = datetime.fromisoformat(created)
+    except ValueError:
+        return _EARLIEST
+    moment = moment.astimezone(UTC) if moment.tzinfo else moment
+    parts = (moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second)
+    return parts if 1980 <= moment.year <= 2107 else _EARLIEST

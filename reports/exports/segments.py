@@ -1,0 +1,156 @@
+"""Flagged segments as CSV, JSON and WebVTT."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from detector.analysis import Analysis, MediaKind, Segment
+from reports.errors import ExportError
+from reports.exports.tables import csv_table
+from reports.words import file_name, probability, strength, timecode
+
+JSON_FORMAT = "reelproof-segments"
+JSON_VERSION = "1.0"
+COLUMNS = (
+    "segment",
+    "person",
+    "start_s",
+    "end_s",
+    "start",
+    "end",
+    "confidence",
+    "strength",
+    "frames",
+    "peak_s",
+    "peak",
+    "peak_probability",
+    "exhibit",
+    "exhibit_sha256",
+    "model",
+    "model_sha256",
+)
+
+
+def in_order(analysis: Analysis) -> list[Segment]:
+    """Segments by start, those that start together by person."""
+    return sorted(analysis.segments, key=lambda each: (each.start, each.end, each.person, each.id))
+
+
+def refuse_still(analysis: Analysis, kind: str) -> None:
+    """Raise :class:`ExportError` for a photo, which has no times."""
+    if analysis.media.kind is MediaKind.IMAGE:
+        raise ExportError(
+            f"The exhibit is a photo, and {kind} lists times. Export its flagged faces as CSV or JSON."
+        )
+
+
+def segments_csv(analysis: Analysis) -> bytes:
+    """One row a segment, with the exhibit and the model in each, so that rows can be pooled."""
+    rows = []
+    for segment in in_order(analysis):
+        peak = max(segment.peaks, key=lambda each: each.probability, default=None)
+        rows.append(
+            (
+                segment.id,
+                segment.person,
+                segment.start,
+                segment.end,
+                timecode(segment.start),
+                timecode(segment.end),
+                segment.confidence,
+                strength(segment.confidence).phrase,
+                segment.frames,
+                None if peak is None else peak.time,
+                None if peak is None else timecode(peak.time),
+                None if peak is None else peak.probability,
+                analysis.media.file,
+                analysis.media.sha256,
+                analysis.model.name,
+                analysis.model.sha256,
+            )
+        )
+    return csv_table(COLUMNS, rows)
+
+
+def segments_json(analysis: Analysis) -> bytes:
+    """Segments and what they are about; UTF-8, two-space indent."""
+    media, model = analysis.media, analysis.model
+    document: dict[str, Any] = {
+        "format": JSON_FORMAT,
+        "version": JSON_VERSION,
+        "exhibit": {
+            "file": media.file,
+            "bytes": media.bytes,
+            "sha256": media.sha256,
+            "kind": media.kind.value,
+            "duration": media.duration,
+        },
+        "model": {"name": model.name, "sha256": model.sha256},
+        "software_version": analysis.software.reelproof,
+        "created": analysis.software.created,
+        "verdict": analysis.verdict.value,
+        "probability": analysis.probability,
+        "segments": [_object(segment) for segment in in_order(analysis)],
+    }
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _object(segment: Segment) -> dict[str, Any]:
+    return {
+        "id": segment.id,
+        "person": segment.person,
+        "start": segment.start,
+        "end": segment.end,
+        "start_timecode": timecode(segment.start),
+        "end_timecode": timecode(segment.end),
+        "confidence": segment.confidence,
+        "strength": strength(segment.confidence).phrase,
+        "frames": segment.frames,
+        "peaks": [
+            {
+                "time": peak.time,
+                "timecode": timecode(peak.time),
+                "pts": peak.pts,
+                "probability": peak.probability,
+                "box": list(peak.box),
+            }
+            for peak in segment.peaks
+        ],
+    }
+
+
+def segments_webvtt(analysis: Analysis) -> bytes:
+    """One cue a segment (W3C WebVTT), for players that show subtitles or chapters.
+
+    Raises :class:`ExportError` for a photo.
+    """
+    refuse_still(analysis, "WebVTT")
+    blocks = [
+        "WEBVTT",
+        "NOTE\n"
+        f"Segments that Reelproof {_line(analysis.software.reelproof)} flagged as manipulated.\n"
+        f"Exhibit: {_line(analysis.media.file)}\n"
+        f"SHA-256: {analysis.media.sha256}\n"
+        f"Model: {_line(analysis.model.name)}\n"
+        "Times count from the first frame.",
+    ]
+    for segment in in_order(analysis):
+        start = _milliseconds(segment.start)
+        end = max(_milliseconds(segment.end), start + 1)  # a cue must end after it starts
+        blocks.append(
+            f"{_line(segment.id)}\n"
+            f"{timecode(start / 1000)} --> {timecode(end / 1000)}\n"
+            f"Person {_line(segment.person)}: {strength(segment.confidence).phrase} of manipulation, "
+            f"{_line(probability(segment.confidence))}"
+        )
+    return ("\n\n".join(blocks) + "\n").encode()
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _line(text: str) -> str:
+    """Text that stays on its line and is neither markup nor an arrow."""
+    return file_name(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,163 @@
+"""Flagged segments for editing software: an EDL of clips, and an OpenTimelineIO timeline of markers.
+
+The EDL (CMX 3600) has one event a segment, whose source times are the segment's; the record side
+puts the events one behind the other, because it has one picture track and segments of two persons
+may overlap. The OTIO timeline holds the whole exhibit with one marker a segment. In both the last
+frame is inside, as it is in a segment: an out point, which is the first frame after, is one later.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from detector.analysis import Analysis, Segment
+from reports.errors import ExportError
+from reports.exports.rates import Grid, named, own_grid, timecode_grid
+from reports.exports.segments import in_order, refuse_still
+from reports.words import file_name, probability, shortened, strength, timecode
+
+_MOST_EVENTS = 999  # an event's number has three digits
+_TITLE_ROOM = 50
+_HOURS = 24
+_FIRST_HOUR = 3600  # where the record side starts, in seconds of timecode, as is usual
+
+
+def segments_edl(analysis: Analysis) -> bytes:
+    """A CMX 3600 edit decision list; UTF-8, CRLF.
+
+    Raises :class:`ExportError` for a photo, more than 999 segments, or times past 24 hours.
+    """
+    refuse_still(analysis, "an EDL")
+    segments = in_order(analysis)
+    if len(segments) > _MOST_EVENTS:
+        raise ExportError(
+            f"An EDL holds at most {_MOST_EVENTS} events, and {len(segments):,} segments are flagged. "
+            "Export OTIO or CSV."
+        )
+    grid = timecode_grid(analysis.media)
+    name = file_name(analysis.media.file)
+    lines = [
+        f"TITLE: REELPROOF {shortened(name, _TITLE_ROOM)}",
+        f"FCM: {'DROP FRAME' if grid.drop_frame else 'NON-DROP FRAME'}",
+        "",
+    ]
+    record = _FIRST_HOUR * round(grid.rate)
+    if grid.drop_frame:
+        record -= 108 * round(grid.rate) // 30  # the numbers an hour leaves out
+    for event, segment in enumerate(segments, 1):
+        first, after = _span(segment, grid)
+        # The adapters of some programs cut after a field too many: no spaces but between fields.
+        times = [grid.timecode(at) for at in (first, after, record, record + after - first)]
+        if any(int(time[:2]) >= _HOURS for time in times):
+            raise ExportError(
+                "The segments reach past 24 hours, where timecode starts again. Export OTIO or CSV."
+            )
+        record += after - first
+        lines.append(f"{event:03d}  AX       V     C        {' '.join(times)}")
+        lines.append(f"* FROM CLIP NAME: {name}")
+        lines.append(f"* COMMENT: {_described(segment)}")
+        if event == 1:
+            lines += [f"* COMMENT: {text}" for text in _about(analysis, grid)]
+        lines.append("")
+    return "\r\n".join(lines).encode()
+
+
+def segments_otio(analysis: Analysis) -> bytes:
+    """An OpenTimelineIO timeline (JSON) of the exhibit with a marker a segment.
+
+    Raises :class:`ExportError` for a photo.
+    """
+    refuse_still(analysis, "OTIO")
+    # A quarter of a second to import, and only this export needs it.
+    import opentimelineio as otio
+
+    grid = own_grid(analysis.media)
+    rate = float(grid.rate)
+
+    def time_range(first: int, after: int) -> otio.opentime.TimeRange:
+        return otio.opentime.TimeRange(
+            otio.opentime.RationalTime(first, rate), otio.opentime.RationalTime(after - first, rate)
+        )
+
+    spans = [(segment, *_span(segment, grid)) for segment in in_order(analysis)]
+    length = max([grid.frame(analysis.media.duration), 1, *(after for _, _, after in spans)])
+    name = file_name(analysis.media.file)
+    timeline = otio.schema.Timeline(
+        name=f"Reelproof {shortened(name, _TITLE_ROOM)}",
+        global_start_time=otio.opentime.RationalTime(0, rate),
+        metadata={"reelproof": _facts(analysis, grid)},
+    )
+    kinds = [otio.schema.TrackKind.Video]
+    if analysis.media.has_sound:
+        kinds.append(otio.schema.TrackKind.Audio)
+    for kind in kinds:
+        clip = otio.schema.Clip(
+            name=name,
+            source_range=time_range(0, length),
+            # The exhibit's own name, beside the timeline: no path of the machine that examined it.
+            media_reference=otio.schema.ExternalReference(
+                target_url=quote(analysis.media.file, safe=""), available_range=time_range(0, length)
+            ),
+        )
+        if kind == otio.schema.TrackKind.Video:
+            for segment, first, after in spans:
+                clip.markers.append(
+                    otio.schema.Marker(
+                        name=f"{file_name(segment.id)} person {file_name(segment.person)} "
+                        f"{probability(segment.confidence)}",
+                        marked_range=time_range(first, after),
+                        color=otio.schema.MarkerColor.RED,
+                        comment=_described(segment),
+                        metadata={"reelproof": _exact(segment)},
+                    )
+                )
+        timeline.tracks.append(otio.schema.Track(name=str(kind), kind=kind, children=[clip]))
+    return (timeline.to_json_string(indent=2) + "\n").encode()
+
+
+def _span(segment: Segment, grid: Grid) -> tuple[int, int]:
+    """First frame of a segment and the first one after it."""
+    first = grid.frame(segment.start)
+    return first, max(grid.frame(segment.end), first) + 1
+
+
+def _described(segment: Segment) -> str:
+    return file_name(
+        f"Segment {segment.id}, person {segment.person}, {timecode(segment.start)} to "
+        f"{timecode(segment.end)} from the first frame, probability {probability(segment.confidence)} "
+        f"({strength(segment.confidence).phrase}), {segment.frames} frames scored"
+    )
+
+
+def _about(analysis: Analysis, grid: Grid) -> list[str]:
+    return [
+        f"Exhibit SHA-256 {analysis.media.sha256}",
+        f"Flagged by Reelproof {file_name(analysis.software.reelproof)}, "
+        f"model {file_name(analysis.model.name)}",
+        f"Source timecode counts {named(grid.rate)} from 0 at the first frame",
+        *([grid.note] if grid.note else []),
+    ]
+
+
+def _facts(analysis: Analysis, grid: Grid) -> dict[str, object]:
+    return {
+        "exhibit": analysis.media.file,
+        "exhibit_sha256": analysis.media.sha256,
+        "model": analysis.model.name,
+        "model_sha256": analysis.model.sha256,
+        "software_version": analysis.software.reelproof,
+        "verdict": analysis.verdict.value,
+        "frame_rate": f"{grid.rate.numerator}/{grid.rate.denominator}",
+        "frame_rate_note": grid.note,
+    }
+
+
+def _exact(segment: Segment) -> dict[str, object]:
+    return {
+        "segment": segment.id,
+        "person": segment.person,
+        "start_s": segment.start,
+        "end_s": segment.end,
+        "confidence": segment.confidence,
+        "frames": segment.frames,
+    }

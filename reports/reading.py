@@ -1,0 +1,23 @@
+"""Reading an ``analysis.json`` that may come from anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from detector.analysis import Analysis
+from reports.errors import ReportError
+
+
+def parsed(text: bytes, path: Path) -> Analysis:
+    """The analysis that ``text``, read from ``path``, holds.
+
+    Raises :class:`ReportError` that names what does not fit.
+    """
+    try:
+        return Analysis.from_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ReportError(f"{path} is not an analysis of Reelproof: {where}: {first['msg']}") from None
