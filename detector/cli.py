@@ -66,6 +66,14 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("file", type=Path, metavar="FILE")
     sample.set_defaults(run=_sample)
 
+    annotate = commands.add_parser("annotate", help="draw the findings into a copy of the exhibit")
+    annotate.add_argument("file", type=Path, metavar="EXHIBIT", help="the very file that was analysed")
+    annotate.add_argument(
+        "analysis", type=Path, metavar="ANALYSIS_JSON", help="heatmaps are read from its folder"
+    )
+    annotate.add_argument("--out", type=Path, required=True, metavar="FILE.mp4", help="video to write")
+    annotate.set_defaults(run=_annotate)
+
     schema = commands.add_parser("schema", help="print the JSON schema of analysis.json")
     schema.set_defaults(run=_schema)
 
@@ -246,6 +254,28 @@ def _sample(options: argparse.Namespace) -> int:
     if not options.file.parent.is_dir():
         raise ParameterError(f"{options.file}: there is no such folder.")
     make_sample(options.file)
+    return 0
+
+
+def _annotate(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from detector.annotated import annotate
+    from reports.exports.pictures import kept_maps
+    from reports.reading import parsed
+
+    out: Path = options.out
+    if out.suffix.lower() != ".mp4" or out.is_dir():
+        raise ParameterError(f"{out}: the video is an MP4 file. Give a name that ends in .mp4.")
+    if not out.parent.is_dir():
+        raise ParameterError(f"{out}: there is no such folder. Make it first.")
+    analysis = parsed(options.analysis.read_bytes(), options.analysis)
+    maps = kept_maps(analysis, options.analysis.parent)
+    with tqdm(total=1.0, bar_format="drawing {percentage:3.0f} % |{bar}| {elapsed}", disable=None) as bar:
+        made = annotate(options.file, analysis, out, maps, lambda done: bar.update(max(0.0, done - bar.n)))
+    print(f"{out}: {made.frames:,} frames, {made.heatmaps} with a heatmap. Sound: {made.sound}.")
+    if made.heatmaps_missing:
+        print(f"Heatmaps that were not kept or cannot be read: {made.heatmaps_missing}.")
     return 0
 
 

@@ -59,6 +59,7 @@ class TestHelp:
             ["analyze"],
             ["score"],
             ["sample"],
+            ["annotate"],
             ["schema"],
             ["setup-check"],
             ["train"],

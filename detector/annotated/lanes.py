@@ -1,0 +1,113 @@
+"""Where each person's face is at any time, and what was found of it.
+
+The rules are those of the review desk (``static/js/review/data.js``, ``boxAt``); a test holds
+the two together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.analysis import Analysis, Box, Person, Segment
+
+STALE = 0.3  # seconds; a box is not carried over a longer gap
+_EXACT = 1e-3  # seconds; nearer than this to a sampled frame its own box is taken
+_ROUNDING = 1e-6
+
+
+class State(Enum):
+    """What is said of a face at one moment; each is drawn with a line of its own kind."""
+
+    FLAGGED = "flagged"
+    RAISED = "raised"  # at or above the score that closes a segment, and in none
+    LOW = "low"
+    NOT_JUDGED = "not judged"
+
+
+@dataclass(frozen=True)
+class Face:
+    """One person's face at one moment."""
+
+    person: str
+    box: Box
+    score: float | None  # smoothed, of the nearest sampled frame; None where it could not be judged
+    segment: str | None
+    state: State
+
+    @property
+    def words(self) -> str:
+        """The label beside the box, which says all that its colour does."""
+        score = "not judged" if self.score is None else printed(self.score)
+        flagged = "" if self.segment is None else f", flagged {self.segment}"
+        return f"Person {self.person}: {score}{flagged}"
+
+
+def printed(score: float) -> str:
+    """A score with two decimals; never rounded to a certainty it does not claim."""
+    if score > 0.99:
+        return "> 0.99"
+    return "< 0.01" if score < 0.01 else f"{score:.2f}"
+
+
+class Lane:
+    """One person through time, as arrays over that person's sampled frames."""
+
+    def __init__(self, person: Person, segments: tuple[Segment, ...], exit_threshold: float) -> None:
+        self.person = person.id
+        self.segments = tuple(segment for segment in segments if segment.person == person.id)
+        self.times: NDArray[np.float64] = np.array([s.time for s in person.scores], np.float64)
+        self.tracks = np.array([s.track for s in person.scores], np.int64)
+        self.boxes = np.array([s.box for s in person.scores], np.float64).reshape(-1, 4)
+        self.smoothed = np.array(
+            [np.nan if s.smoothed is None else s.smoothed for s in person.scores], np.float64
+        )
+        self._exit = exit_threshold
+
+    def at(self, time: float) -> Face | None:
+        """The face at ``time``, in seconds from the first frame; None where it is not seen."""
+        found = self.box_at(time)
+        if found is None:
+            return None
+        index, box = found
+        score = None if np.isnan(self.smoothed[index]) else float(self.smoothed[index])
+        segment = next((s.id for s in self.segments if s.start <= time <= s.end), None)
+        if segment is not None:
+            state = State.FLAGGED
+        elif score is None:
+            state = State.NOT_JUDGED
+        else:
+            state = State.RAISED if score >= self._exit else State.LOW
+        return Face(self.person, box, score, segment, state)
+
+    def box_at(self, time: float) -> tuple[int, Box] | None:
+        """The nearest sampled frame and the box, between two sampled frames in a straight line."""
+        times, count = self.times, len(self.times)
+        after = int(np.searchsorted(times, time - _ROUNDING, side="left"))
+        if after < count and times[after] - time < _EXACT:
+            return after, self._box(after)
+        before = after - 1
+        if before < 0:
+            return None
+        if (
+            after >= count
+            or self.tracks[before] != self.tracks[after]
+            or times[after] - times[before] > STALE
+        ):
+            return (before, self._box(before)) if time - times[before] < STALE / 2 else None
+        share = (time - times[before]) / (times[after] - times[before])
+        left, top, right, bottom = self.boxes[before] + share * (self.boxes[after] - self.boxes[before])
+        return before if share < 0.5 else after, (float(left), float(top), float(right), float(bottom))
+
+    def _box(self, index: int) -> Box:
+        left, top, right, bottom = map(float, self.boxes[index])
+        return left, top, right, bottom
+
+
+def lanes(analysis: Analysis) -> tuple[Lane, ...]:
+    """A lane for each person, in the analysis's order."""
+    leave = analysis.parameters.exit_threshold
+    return tuple(Lane(person, analysis.segments, leave) for person in analysis.persons)

@@ -1,0 +1,203 @@
+"""Header and panel of annotated frames: what they are, what time it is, and all scores over time.
+
+What is the same on all frames is drawn once; a frame adds the time, the playhead and, for a
+moment after a peak frame, that frame's heatmap as a picture of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from detector.analysis import Analysis
+from detector.annotated.drawing import (
+    BLACK,
+    COLOURS,
+    WHITE,
+    Colour,
+    bold_width,
+    fitted,
+    hatch,
+    width_of,
+    write,
+    write_bold,
+)
+from detector.annotated.lanes import Lane, State
+from detector.annotated.layout import INSET, MARGIN, Layout, Rect
+from detector.faces import Image
+
+INSET_SECONDS = 2.0
+_GAP_STEPS = 2.5  # samples further apart than this are not joined by a line
+_BACK: Colour = (24, 27, 32)
+_PLOT: Colour = (38, 43, 50)
+_QUIET: Colour = (170, 178, 189)
+_NOTE_BACK: Colour = (250, 214, 90)
+_NOTE = "DERIVED PICTURE, NOT THE EXHIBIT"
+
+
+@dataclass(frozen=True)
+class Inset:
+    """A heatmap that was drawn into an earlier frame."""
+
+    picture: Image
+    caption: str
+    time: float
+
+
+def timecode(seconds: float) -> str:
+    """``HH:MM:SS.mmm``, as everywhere in Reelproof."""
+    whole, thousandths = divmod(round(seconds * 1000), 1000)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}.{thousandths:03d}"
+
+
+def shown_lanes(lanes: tuple[Lane, ...], most: int) -> tuple[Lane, ...]:
+    """Persons with a row of scores: those flagged first, then in the analysis's order."""
+    flagged = [lane for lane in lanes if lane.segments]
+    return (*flagged, *(lane for lane in lanes if not lane.segments))[:most]
+
+
+class Panel:
+    """Draws header and panel of every frame of one video."""
+
+    def __init__(self, analysis: Analysis, lanes: tuple[Lane, ...], layout: Layout, sound: str) -> None:
+        self._layout = layout
+        self._duration = analysis.media.duration
+        self._enter = analysis.parameters.enter_threshold
+        self._step = 1 / analysis.parameters.sample_rate
+        self._base: Image = np.full((layout.height, layout.width, 3), 0, np.uint8)
+        self._base[layout.clock.y :] = _BACK
+        shown = shown_lanes(lanes, layout.lanes)
+        self._header(analysis)
+        for row, lane in enumerate(shown):
+            self._lane(lane, row)
+        if not shown:
+            write(self._base, "No face was found.", MARGIN, layout.strip.y + 22, 15, _QUIET)
+        self._foot(len(lanes) - len(shown))
+        self._sound = sound
+
+    def frame(self, time: float, number: int, pts: int) -> Image:
+        """A frame without its picture and inset. ``number`` counts decoded frames from 0."""
+        image = self._base.copy()
+        layout = self._layout
+        baseline = layout.clock.y + 24
+        write_bold(image, timecode(time), MARGIN, baseline, 21, WHITE)
+        text = f"frame {number:,}   PTS {pts}"
+        left = MARGIN + 166
+        write(image, text, left, baseline, 15, _QUIET)
+        room = layout.width - MARGIN - left - width_of(text, 15) - 20
+        sound = fitted(f"Sound: {self._sound}", room, 15)
+        write(image, sound, layout.width - MARGIN - width_of(sound, 15), baseline, 15, _QUIET)
+        if layout.lanes:
+            self._playhead(image, layout.across(time, self._duration))
+        return image
+
+    def add_inset(self, image: Image, inset: Inset | None, time: float) -> None:
+        """Beside the scores, the last peak frame's heatmap with the time it belongs to."""
+        place = self._layout.inset
+        if place is None:
+            return
+        if inset is None or time - inset.time > INSET_SECONDS:
+            image[place.y : place.bottom, place.x : place.right] = _PLOT
+            for row, words in enumerate(("Heatmaps show", "here after their", "peak frame")):
+                write(image, words, place.x + 10, place.y + 54 + 18 * row, 13, _QUIET)
+            return
+        image[place.y : place.bottom, place.x : place.right] = inset.picture
+        cv2.rectangle(
+            image, (place.x, place.y), (place.right - 1, place.bottom - 1), COLOURS[State.FLAGGED], 2
+        )
+        caption = fitted(inset.caption, INSET + MARGIN, 12)
+        write(image, caption, place.right - width_of(caption, 12), place.bottom + 13, 12, WHITE)
+
+    def _header(self, analysis: Analysis) -> None:
+        base, header = self._base, self._layout.header
+        base[header.y : header.bottom] = _NOTE_BACK
+        write_bold(base, _NOTE, MARGIN, 23, 19, BLACK)
+        after = MARGIN + bold_width(_NOTE, 19) + 16
+        name = "".join(c if c.isprintable() else "?" for c in analysis.media.file)
+        write(base, fitted(name, header.width - MARGIN - after, 15), after, 23, 15, BLACK)
+        text = (
+            f"Exhibit SHA-256 {analysis.media.sha256[:16]}…   Model {analysis.model.name}   "
+            f"Reelproof {analysis.software.reelproof}"
+        )
+        write(base, fitted(text, header.width - 2 * MARGIN, 15), MARGIN, 44, 15, BLACK)
+
+    def _lane(self, lane: Lane, row: int) -> None:
+        base, area = self._base, self._layout.lane(row)
+        base[area.y : area.bottom, area.x : area.right] = _PLOT
+        name = fitted(f"Person {lane.person}", area.x - MARGIN - 4, 14)
+        write(base, name, MARGIN, area.y + area.height // 2 + 5, 14)
+        for segment in lane.segments:
+            left = self._layout.across(segment.start, self._duration)
+            right = self._layout.across(segment.end, self._duration)
+            left = min(left, area.right - 4)
+            hatch(base, Rect(left, area.y, max(right - left + 1, 4), area.height), COLOURS[State.FLAGGED])
+        enter = self._height(area, self._enter)
+        for x in range(area.x, area.right, 10):
+            cv2.line(base, (x, enter), (min(x + 4, area.right - 1), enter), _QUIET, 1)
+        self._curve(lane, area)
+        for segment in lane.segments:
+            left = min(
+                self._layout.across(segment.start, self._duration) + 4,
+                area.right - width_of(segment.id, 13) - 6,
+            )
+            wide = width_of(segment.id, 13)
+            cv2.rectangle(base, (left - 2, area.y + 1), (left + wide + 3, area.y + 15), BLACK, cv2.FILLED)
+            write(base, segment.id, left, area.y + 13, 13, COLOURS[State.FLAGGED])
+
+    def _height(self, area: Rect, score: float) -> int:
+        return area.bottom - 2 - round(score * (area.height - 4))
+
+    def _curve(self, lane: Lane, area: Rect) -> None:
+        """The smoothed scores as a line, broken where the track changes or the face is lost."""
+        points: list[tuple[int, int]] = []
+        last: tuple[float, int] | None = None
+
+        def stroke() -> None:
+            if len(points) == 1:
+                cv2.circle(self._base, points[0], 2, WHITE, cv2.FILLED, cv2.LINE_AA)
+            elif points:
+                line = [np.array(points, np.int32)]
+                cv2.polylines(self._base, line, False, BLACK, 4, cv2.LINE_AA)
+                cv2.polylines(self._base, line, False, WHITE, 2, cv2.LINE_AA)
+            points.clear()
+
+        for time, track, score in zip(lane.times, lane.tracks, lane.smoothed, strict=True):
+            if np.isnan(score):
+                continue
+            if last is not None and (track != last[1] or time - last[0] > _GAP_STEPS * self._step):
+                stroke()
+            points.append((self._layout.across(time, self._duration), self._height(area, score)))
+            last = (time, int(track))
+        stroke()
+
+    def _foot(self, more: int) -> None:
+        base, layout = self._base, self._layout
+        strip, foot = layout.strip, layout.foot
+        start, end = timecode(0), timecode(self._duration)
+        write(base, start, strip.x, strip.bottom + 13, 12, _QUIET)
+        write(base, end, strip.right - width_of(end, 12), strip.bottom + 13, 12, _QUIET)
+        words = ["Line: score, 0 to 1", f"dashed: {self._enter:g}, opens a segment", "hatched: flagged"]
+        if more:
+            words.append(f"{more} more person{'s' if more > 1 else ''}")
+        text = fitted("   ".join(words), layout.width - 2 * MARGIN, 13)
+        write(base, text, MARGIN, foot.bottom - 10, 13, _QUIET)
+
+    def _playhead(self, image: Image, x: int) -> None:
+        strip = self._layout.strip
+        cv2.line(image, (x, strip.y - 3), (x, strip.bottom), BLACK, 4)
+        cv2.line(image, (x, strip.y - 3), (x, strip.bottom), WHITE, 2)
+        marker = np.array([(x - 6, strip.y - 8), (x + 7, strip.y - 8), (x, strip.y)], np.int32)
+        cv2.fillPoly(image, [marker], WHITE)
+
+
+def cropped(image: Image, box: tuple[int, int, int, int], picture: Rect) -> Image:
+    """The square around a face in an annotated frame, as large as the inset."""
+    left, top, right, bottom = box
+    side = min(max(right - left, bottom - top, 16) * 1.5, picture.width, picture.height)
+    x = min(max((left + right - side) / 2, picture.x), picture.right - side)
+    y = min(max((top + bottom - side) / 2, picture.y), picture.bottom - side)
+    part = image[round(y) : round(y + side), round(x) : round(x + side)]
+    smaller = side > INSET
+    return cv2.resize(part, (INSET, INSET), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)

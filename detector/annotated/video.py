@@ -1,0 +1,265 @@
+"""The annotated video: every frame of the exhibit, at its own time, with the findings drawn in.
+
+Decoded by :mod:`detector.media` as for an analysis, drawn with OpenCV, encoded as H.264. One
+frame is in memory at a time, whatever the exhibit's length. Times are those of the analysis,
+from the first frame; a frame is matched with a finding by them and by nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
+from numpy.typing import NDArray
+
+from detector.analysis import Analysis, MediaKind, Peak, Segment
+from detector.annotated.drawing import draw_faces, draw_heat, placed
+from detector.annotated.lanes import Lane, lanes
+from detector.annotated.layout import Layout, arrange
+from detector.annotated.panel import Inset, Panel, cropped, timecode
+from detector.annotated.sound import Sound, SoundRefused
+from detector.errors import MediaError
+from detector.faces import Image
+from detector.media import MediaReader, open_container, open_media
+
+_X264 = {"preset": "veryfast", "crf": "20", "bf": "0", "g": "60"}
+_FINEST_CLOCK = 1_000_000  # ticks a second; an MP4 file's clock has 32 bits
+_MOST_RATE = 240
+_HIGH_DEFINITION = 720  # rows from which colours that say nothing of themselves are taken for BT.709
+_MOST_MAP_PIXELS = 1280 * 16_384
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """What was made."""
+
+    frames: int
+    heatmaps: int
+    heatmaps_missing: int
+    sound: str
+
+
+def annotate(
+    exhibit: Path,
+    analysis: Analysis,
+    out: Path,
+    maps: Mapping[str, Path],
+    progress: Callable[[float], None] | None = None,
+) -> Annotated:
+    """Draw ``analysis`` into a copy of ``exhibit``, an MP4 at ``out``.
+
+    ``maps`` are the files of the heatmaps that were kept, by the name the analysis gives them
+    (:func:`reports.exports.pictures.kept_maps`). ``out`` appears whole or not at all. Raises
+    :class:`MediaError` when the file is not the exhibit of the analysis, or is a photo.
+    """
+    if analysis.media.kind is MediaKind.IMAGE:
+        raise MediaError("The exhibit is a photo. Its pictures with heatmaps are those of the analysis.")
+    _check(exhibit, analysis)
+    if out.exists() and out.samefile(exhibit):
+        raise MediaError("The annotated video would take the exhibit's place. Name another file.")
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        try:
+            made = _make(exhibit, analysis, temporary, maps, True, progress)
+        except SoundRefused:
+            made = _make(exhibit, analysis, temporary, maps, False, progress)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, out)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+    return made
+
+
+def _check(exhibit: Path, analysis: Analysis) -> None:
+    try:
+        with exhibit.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise MediaError(f"The file cannot be opened: {os.strerror(error.errno or 0)}.") from None
+    if found != analysis.media.sha256:
+        raise MediaError(
+            f"This is not the exhibit of the analysis: its SHA-256 starts with {found[:16]}, the "
+            f"exhibit's with {analysis.media.sha256[:16]}. Give the very file that was analysed."
+        )
+
+
+def _make(
+    exhibit: Path,
+    analysis: Analysis,
+    to: Path,
+    maps: Mapping[str, Path],
+    with_sound: bool,
+    progress: Callable[[float], None] | None,
+) -> Annotated:
+    with ExitStack() as stack:
+        reader = stack.enter_context(open_media(exhibit))
+        # A second look at the file: its sound is read beside the picture, each at its own pace.
+        beside = stack.enter_context(open_container(stack.enter_context(exhibit.open("rb"))))
+        sound = Sound(beside, with_sound)
+        container = stack.enter_context(
+            av.open(str(to), "w", format="mp4", options={"movflags": "+faststart"})
+        )
+        container.metadata.update(_about(analysis, sound.state))
+        try:
+            return _Making(reader, analysis, container, maps, sound, _pixel_aspect(beside)).run(progress)
+        except av.FFmpegError as error:
+            raise MediaError(f"The video cannot be written: {error.strerror}.") from None
+
+
+class _Making:
+    """One pass over an exhibit."""
+
+    def __init__(
+        self,
+        reader: MediaReader,
+        analysis: Analysis,
+        container: av.container.OutputContainer,
+        maps: Mapping[str, Path],
+        sound: Sound,
+        pixel_aspect: Fraction,
+    ) -> None:
+        self._reader, self._analysis, self._container = reader, analysis, container
+        self._maps, self._sound, self._pixel_aspect = maps, sound, pixel_aspect
+        self._lanes: tuple[Lane, ...] = lanes(analysis)
+        self._peaks: dict[int, list[tuple[Segment, Peak]]] = defaultdict(list)
+        for segment in analysis.segments:
+            for peak in segment.peaks:
+                self._peaks[peak.pts].append((segment, peak))
+        self._inset: Inset | None = None
+        self._drawn = 0
+
+    def run(self, progress: Callable[[float], None] | None) -> Annotated:
+        clock = Fraction(1, min(self._reader.time_base.denominator, _FINEST_CLOCK))
+        first: int | None = None
+        count = 0
+        for frame, pts in self._reader.every_frame():
+            if first is None:
+                first = pts
+                layout = self._layout(frame)
+                panel = Panel(self._analysis, self._lanes, layout, self._sound.state)
+                stream = self._stream(layout, clock)
+                self._sound.begin(self._container, first * self._reader.time_base)
+            moment = (pts - first) * self._reader.time_base
+            image = self._drawing(frame, pts, float(moment), count, layout, panel)
+            picture = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(
+                format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+            )
+            picture.time_base, picture.pts = clock, round(moment / clock)
+            self._container.mux(stream.encode(picture))
+            self._sound.until(self._container, moment)
+            count += 1
+            if progress is not None and self._analysis.media.duration:
+                progress(min(1.0, float(moment) / self._analysis.media.duration))
+        if first is None:
+            raise MediaError("Not one frame could be decoded: the file is damaged.")
+        self._container.mux(stream.encode())
+        self._sound.until(self._container, None)
+        kept = sum(len(peaks) for peaks in self._peaks.values())
+        return Annotated(count, self._drawn, kept - self._drawn, self._sound.state)
+
+    def _layout(self, frame: av.VideoFrame) -> Layout:
+        turned = self._reader.orientation(frame)[0] % 2
+        width, height = (frame.height, frame.width) if turned else (frame.width, frame.height)
+        aspect = 1 / self._pixel_aspect if turned else self._pixel_aspect
+        return arrange(width, height, aspect, len(self._lanes), bool(self._maps))
+
+    def _stream(self, layout: Layout, clock: Fraction) -> av.VideoStream:
+        rate = self._reader.frame_rate or Fraction(25)
+        stream = self._container.add_stream("libx264", rate=min(max(rate, Fraction(1)), Fraction(_MOST_RATE)))
+        stream.width, stream.height = layout.width, layout.height
+        stream.pix_fmt = "yuv420p"
+        stream.options = _X264
+        context = stream.codec_context
+        stream.time_base = context.time_base = clock
+        context.color_range = ColorRange.MPEG
+        context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709 (ITU-T H.273)
+        return stream
+
+    def _drawing(
+        self, frame: av.VideoFrame, pts: int, time: float, number: int, layout: Layout, panel: Panel
+    ) -> Image:
+        """The annotated frame. Only what belongs to this very frame is drawn over its picture."""
+        area = layout.picture
+        upright, size = self._upright(frame, layout)
+        image = panel.frame(time, number, pts)
+        image[area.y : area.bottom, area.x : area.right] = upright
+        peaks = self._peaks.get(pts, ())
+        for segment, peak in peaks:
+            layer = _map(self._maps.get(peak.map or ""))
+            if layer is None:
+                continue
+            draw_heat(image, layer, area)
+            self._drawn += 1
+            self._inset = Inset(
+                cropped(image, placed(peak.box, area, size), area),
+                f"Heatmap {segment.id} {timecode(peak.time)}",
+                time,
+            )
+        faces = (lane.at(time) for lane in self._lanes)
+        draw_faces(image, (face for face in faces if face is not None), area, size)
+        panel.add_inset(image, self._inset, time)
+        return image
+
+    def _upright(self, frame: av.VideoFrame, layout: Layout) -> tuple[Image, tuple[int, int]]:
+        """The frame upright, RGB and at its final size, and its own upright width and height."""
+        turns, mirrored = self._reader.orientation(frame)
+        width, height = layout.picture.width, layout.picture.height
+        if turns % 2:
+            width, height = height, width
+        guess = Colorspace.ITU709 if frame.height >= _HIGH_DEFINITION else Colorspace.ITU601
+        unknown = frame.colorspace in (0, 2) and not frame.format.is_rgb
+        small = frame.reformat(
+            width=width, height=height, format="rgb24", src_colorspace=guess if unknown else None
+        ).to_ndarray()
+        if mirrored:
+            small = small[:, ::-1]
+        size = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
+        return np.rot90(small, -turns), size
+
+
+def _pixel_aspect(container: av.container.InputContainer) -> Fraction:
+    """How much wider than high a stored pixel is; 1 where the file does not say or says nonsense."""
+    aspect = next((s.sample_aspect_ratio for s in container.streams.video), None)
+    return aspect if aspect and Fraction(1, 4) <= aspect <= 4 else Fraction(1)
+
+
+def _map(path: Path | None) -> NDArray[np.uint8] | None:
+    """A kept heatmap as RGBA; None where there is none that can be read."""
+    try:
+        data = path.read_bytes() if path else b""
+    except OSError:
+        return None
+    if not data.startswith(_PNG) or len(data) < 24:
+        return None
+    width, height = struct.unpack(">II", data[16:24])
+    if width * height > _MOST_MAP_PIXELS:
+        return None
+    layer = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if layer is None or layer.ndim != 3 or layer.shape[2] != 4 or layer.dtype != np.uint8:
+        return None
+    return cv2.cvtColor(layer, cv2.COLOR_BGRA2RGBA)
+
+
+def _about(analysis: Analysis, sound: str) -> dict[str, str]:
+    return {
+        "title": "Derived picture, not the exhibit",
+        "comment": (
+            f"Findings of Reelproof {analysis.software.reelproof} drawn into the exhibit with SHA-256 "
+            f"{analysis.media.sha256}. Model {analysis.model.name}, SHA-256 {analysis.model.sha256}. "
+            f"Sound: {sound}."
+        ),
+    }

@@ -1,0 +1,87 @@
+"""The annotated video and the review desk put a face's box in the same place at the same time."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from analyses import build
+from playwright.sync_api import Browser, Page, Route
+
+from detector.analysis import Score
+from detector.annotated.lanes import Lane
+
+pytestmark = pytest.mark.browser
+
+MODULES = Path(__file__).resolve().parents[2] / "static" / "js" / "review"
+
+
+@pytest.fixture
+def modules(browser: Browser) -> Iterator[Page]:
+    """An empty page of an address from which the desk's modules can be imported."""
+
+    def answer(route: Route) -> None:
+        name = route.request.url.rpartition("/")[2]
+        if name.endswith(".js"):
+            route.fulfill(body=(MODULES / name).read_text("utf-8"), content_type="text/javascript")
+        else:
+            route.fulfill(body="<!doctype html><title>empty</title>", content_type="text/html")
+
+    page = browser.new_page()
+    page.route("**/*", answer)
+    page.goto("http://reelproof.test/")
+    yield page
+    page.close()
+
+
+def scores(rng: random.Random) -> list[Score]:
+    """Samples at uneven distances, on several tracks, with losses of all lengths."""
+    found, time, track = [], 0.0, 0
+    for _ in range(60):
+        time += rng.choice([0.04, 0.12, 0.125, 0.28, 0.2999, 0.3001, 0.5, 2.0])
+        track += rng.random() < 0.15
+        left, top = rng.uniform(-20, 1800), rng.uniform(-20, 900)
+        box = (left, top, left + rng.uniform(20, 400), top + rng.uniform(20, 400))
+        found.append(Score(time=time, pts=round(time * 1e6), track=track, box=box, usable=False))
+    return found
+
+
+def test_boxes_are_where_the_review_desk_has_them(modules: Page, tmp_path: Path) -> None:
+    rng = random.Random(20261120)
+    person = build(tmp_path, segments=0, persons=1, kept=False, count=1).persons[0]
+    samples = scores(rng)
+    times = [each.time for each in samples]
+    asked = [rng.uniform(-0.2, times[-1] + 0.5) for _ in range(1500)]
+    # Just beside samples, and just beside where a box is given up.
+    asked += [time + away for time in times for away in (0, 1e-7, 5e-4, 2e-3, -5e-4, -2e-3, 0.149, 0.151)]
+    given: dict[str, Any] = {
+        "time": times,
+        "track": [each.track for each in samples],
+        "box": [value for each in samples for value in each.box],
+        "asked": asked,
+    }
+    theirs = modules.evaluate(
+        """async (given) => {
+            const { boxAt } = await import("/data.js");
+            const lane = { time: Float64Array.from(given.time), track: Int32Array.from(given.track),
+                           box: Float32Array.from(given.box) };
+            return given.asked.map((time) => {
+                const found = boxAt(lane, time);
+                return found && { index: found.index, box: [...found.box] };
+            });
+        }""",
+        given,
+    )
+    lane = Lane(person.model_copy(update={"scores": tuple(samples)}), (), 0.5)
+    seen = 0
+    for time, there in zip(asked, theirs, strict=True):
+        here = lane.box_at(time)
+        assert (here is None) == (there is None), time
+        if here is not None:
+            seen += 1
+            assert here[0] == there["index"], time
+            assert here[1] == pytest.approx(there["box"], abs=1e-3), time
+    assert 300 < seen < len(asked) - 300
