@@ -162,16 +162,17 @@ def faces(analysis: Analysis, annotations: Iterable[Annotation]) -> tuple[Face, 
 
     tracks = {person.id: set(person.tracks) for person in analysis.persons}
     names = {person.id: f"Person {person.id}" for person in analysis.persons}
+    annotations = tuple(annotations)
     stands = standing(annotations)
-    count = len(tracks)
+    # Each split has a letter of its own, withdrawn or not: a name given to one must not pass to another.
+    splits = [a.id for a in sorted(annotations, key=order) if isinstance(a, Splitting)]
     for act in stands:
         if isinstance(act, Splitting) and act.person in tracks:
             off = tracks[act.person] & set(act.tracks)
             if off and off != tracks[act.person]:
                 tracks[act.person] -= off
-                new = name_of(count)
+                new = name_of(len(analysis.persons) + splits.index(act.id))
                 tracks[new], names[new] = off, f"Person {new}"
-                count += 1
         elif isinstance(act, Merging) and act.person in tracks and act.into in tracks:
             tracks[act.into] |= tracks.pop(act.person)
     for act in stands:

@@ -89,6 +89,21 @@ def test_equal_moments_are_ordered_by_id() -> None:
     assert standing([other, one]) == (other,)
 
 
+def test_the_name_of_a_face_split_off_never_passes_to_another(analysis: Analysis) -> None:
+    said = [
+        say(1, "split", person="A", tracks=[1]),
+        say(2, "rename", person="D", name="Eve"),
+        say(3, "withdrawal", about=f"{1:032x}"),
+        say(4, "split", person="B", tracks=[3]),
+    ]
+    assert {face.id: face.name for face in faces(analysis, said)} == {
+        "A": "Person A",
+        "B": "Person B",
+        "C": "Person C",
+        "E": "Person E",
+    }
+
+
 def test_persons_are_renamed_merged_and_split(analysis: Analysis) -> None:
     assert faces(analysis, []) == (
         Face("A", "Person A", (0, 1)),

@@ -1,7 +1,7 @@
 // The analysis as arrays: what the machine recorded, and the persons as the reviewers see them.
 
 import { lowerBound } from "./dom.js";
-import { standing } from "./said.js";
+import { inOrder, standing } from "./said.js";
 
 const STALE = 0.3; // seconds; a box is not carried over a longer gap
 
@@ -73,15 +73,15 @@ export function faces(data, annotations) {
   const tracks = new Map(data.raw.persons.map((person) => [person.id, new Set(person.tracks)]));
   const names = new Map(data.raw.persons.map((person) => [person.id, `Person ${person.id}`]));
   const acts = standing(annotations);
-  let count = tracks.size;
+  // Each split has a letter of its own, withdrawn or not: a name given to one must not pass to another.
+  const splits = inOrder(annotations).filter((said) => said.kind === "split").map((said) => said.id);
   for (const act of acts) {
     const own = tracks.get(act.person);
     if (act.kind === "split" && own) {
       const off = act.tracks.filter((track) => own.has(track));
       if (!off.length || off.length === own.size) continue;
       off.forEach((track) => own.delete(track));
-      const fresh = letters(count);
-      count += 1;
+      const fresh = letters(data.raw.persons.length + splits.indexOf(act.id));
       tracks.set(fresh, new Set(off));
       names.set(fresh, `Person ${fresh}`);
     } else if (act.kind === "merge" && own && tracks.has(act.into)) {
