@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -33,6 +35,7 @@ from detector.cli import main
 from detector.errors import MediaError
 from detector.media import open_media
 
+ROOT = Path(__file__).resolve().parents[2]
 STEP = 3  # source px a box moves from one frame to the next
 LEFT, TOP, BOX_WIDTH, BOTTOM = 8, 66, 30, 88
 CONSTANT = list(range(30))
@@ -702,6 +705,38 @@ class TestRefusals:
         assert [each.name for each in tmp_path.iterdir()] == ["clip.mp4"]
 
 
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
+    """Twenty times the frames: what grows is the list of scores and the index of the file."""
+
+    def peak(count: int) -> int:
+        """Most memory, in bytes, that a process of its own needs for a clip of ``count`` frames."""
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        pictures = [picture(number) for number in range(32)]
+        made = case(write_clip(folder / "clip.mp4", (pictures[n % 32] for n in range(count)), sound=True))
+        (folder / "analysis.json").write_text(made.analysis.to_json(), "utf-8")
+        arguments = [
+            "annotate",
+            str(made.path),
+            str(folder / "analysis.json"),
+            "--out",
+            str(folder / "o.mp4"),
+        ]
+        code = (
+            "import resource, sys; from detector.cli import main; status = main(sys.argv[1:]); "
+            "print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        status, kilobytes = done.stdout.splitlines()[-1].split()
+        assert status == "0"
+        return int(kilobytes) * 1024
+
+    assert peak(3000) - peak(150) < 60_000_000
+
+
 class TestCommand:
     def written(self, tmp_path: Path) -> Case:
         made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT), sound=True))
@@ -754,6 +789,5 @@ class TestCommand:
         assert not out.exists()
 
     def test_is_documented(self) -> None:
-        root = Path(__file__).resolve().parents[2]
-        assert "detector annotate" in (root / "README.md").read_text("utf-8")
-        assert "detector annotate" in (root / "docs" / "exports.md").read_text("utf-8")
+        assert "detector annotate" in (ROOT / "README.md").read_text("utf-8")
+        assert "detector annotate" in (ROOT / "docs" / "exports.md").read_text("utf-8")
