@@ -1,0 +1,64 @@
+"""Exports over HTTP: the same bytes as from the shell, and words where there is nothing to send."""
+
+from __future__ import annotations
+
+import html
+import io
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from made import finished, hand_in
+
+from detector.analysis import MediaKind
+from reports.errors import ReportError
+from reports.exports.formats import FORMATS
+from webapp.folders import Folders
+from webapp.results import load
+
+
+def place(app: Flask, analysis_id: str) -> Path:
+    return Folders(app.extensions["settings"].data).result(analysis_id)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_each_format_is_sent_as_it_is_written(app: Flask, client: FlaskClient, name: str) -> None:
+    row = finished(app, segments=2, file="Interview – Teil 2.mp4")
+    folder = place(app, row.id)
+    expected = io.BytesIO()
+    FORMATS[name].write(load(folder).analysis, folder, expected)
+    answer = client.get(f"/analyses/{row.id}/exports/{name}")
+    assert answer.status_code == 200
+    assert answer.mimetype == FORMATS[name].mimetype.partition(";")[0]
+    assert answer.headers["Content-Disposition"].startswith(
+        "attachment; filename=reelproof-Interview-Teil-2-"
+    )
+    assert answer.headers["Content-Disposition"].endswith(FORMATS[name].ending)
+    assert int(answer.headers["Content-Length"]) == len(answer.data) == len(expected.getvalue())
+    if name not in {"otio", "scores-parquet"}:  # their libraries may write ids of their own
+        assert answer.data == expected.getvalue()
+
+
+def test_what_cannot_be_exported_is_said(app: Flask, client: FlaskClient) -> None:
+    photo = finished(app, kind=MediaKind.IMAGE, segments=1, file="portrait.png")
+    folder = place(app, photo.id)
+    refused = 0
+    for name, chosen in FORMATS.items():
+        answer = client.get(f"/analyses/{photo.id}/exports/{name}")
+        try:
+            chosen.write(load(folder).analysis, folder, io.BytesIO())
+        except ReportError as problem:
+            refused += 1
+            assert answer.status_code == 409
+            assert str(problem) in html.unescape(answer.text)
+        else:
+            assert answer.status_code == 200
+    assert refused, "a photo has no timeline to edit"
+
+
+def test_names_that_are_none_and_results_that_are_none_yet(app: Flask, client: FlaskClient) -> None:
+    row = finished(app)
+    assert client.get(f"/analyses/{row.id}/exports/exe").status_code == 404
+    assert client.get(f"/analyses/{hand_in(app).id}/exports/csv").status_code == 409
+    assert list(Folders(app.extensions["settings"].data).incoming.iterdir()) == []
