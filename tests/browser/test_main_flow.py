@@ -39,15 +39,16 @@ def test_upload_to_report(reelproof, page: Page, seen, tmp_path: Path):
     expect(page.get_by_role("heading", name="Manipulated")).to_be_visible(timeout=_RESULT)
     expect(page.get_by_text(sha256)).to_be_visible()
 
-    segments = page.locator("details.segment")
+    segments = page.locator(".segment-row")
     expect(segments).to_have_count(1)
     expect(segments.first).to_contain_text("Person A")
-    start, end = re.findall(r"\d\d:\d\d:\d\d\.\d{3}", segments.first.locator("summary").inner_text())
+    start, end = re.findall(r"\d\d:\d\d:\d\d\.\d{3}", segments.first.inner_text())
     assert abs(seconds(start) - MANIPULATED[0]) <= _TOLERANCE
     assert abs(seconds(end) - MANIPULATED[1]) <= _TOLERANCE
 
-    pictures = segments.first.locator(".peak-pictures img")
-    assert pictures.count() >= 2
+    page.get_by_role("button", name="Whole frames").click()
+    pictures = page.locator("#inspector .peak-three img")
+    assert pictures.count() >= 3
     for index in range(pictures.count()):
         picture = pictures.nth(index)
         picture.scroll_into_view_if_needed()
@@ -68,6 +69,7 @@ def test_upload_to_report(reelproof, page: Page, seen, tmp_path: Path):
     assert sha256 in text
     assert "manipulated" in text.lower()
 
+    page.get_by_text("More", exact=True).click()
     page.get_by_role("link", name="HTML report").click()
     expect(page.get_by_text(sha256).first).to_be_visible()
     page.goto(f"{reelproof.address}/analyses")
