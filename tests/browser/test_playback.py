@@ -37,12 +37,6 @@ LATE = range(13, 43)
 SEEK = """async ([address, times]) => {
     const video = document.createElement("video");
     video.muted = true;
-    video.src = address;
-    document.body.append(video);
-    await new Promise((done, fail) => {
-        video.onloadeddata = done;
-        video.onerror = () => fail(new Error(video.error.message));
-    });
     const canvas = document.createElement("canvas");
     const brush = canvas.getContext("2d", { willReadFrequently: true });
     const number = () => {
@@ -62,6 +56,14 @@ SEEK = """async ([address, times]) => {
         video.requestVideoFrameCallback(watch);
     };
     video.requestVideoFrameCallback(watch);
+    video.src = address;
+    document.body.append(video);
+    await new Promise((done, fail) => {
+        video.onloadeddata = done;
+        video.onerror = () => fail(new Error(video.error.message));
+    });
+    // The first frame is told of later than it is there: that must not pass for the frame of the first seek.
+    while (!shown) await new Promise((done) => setTimeout(done, 5));
     for (const time of times) {
         const there = new Promise((done) => { video.onseeked = done; });
         shown = null;
