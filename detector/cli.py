@@ -204,7 +204,7 @@ def _put(made: Path, folder: Path) -> None:
 
 
 def _print_words(analysis: Analysis, out: Path | None) -> None:
-    from reports.words import timecode
+    from detector.printed import timecode
 
     print(f"{analysis.media.file}: {analysis.verdict}")
     print(analysis.reason)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from detector import explain, segments, tracks
 from detector.analysis import Box, MediaKind, Parameters, Peak, Person, Score, Segment
 from detector.media import MediaReader
+from detector.printed import name_of
 from detector.scoring import Scorer
 from detector.survey import Seen, Surveyed
 
@@ -49,7 +50,7 @@ def people(survey: Surveyed, scorer: Scorer, parameters: Parameters) -> dict[str
         for group in tracks.persons(survey.tracks)
     ]
     groups.sort(key=lambda group: (-len(group), group[0].time, group[0].face.box))
-    return {tracks.name_of(rank): group for rank, group in enumerate(groups)}
+    return {name_of(rank): group for rank, group in enumerate(groups)}
 
 
 def person(name: str, group: list[Seen], found: Sequence[Found], scorer: Scorer, interval: float) -> Person:

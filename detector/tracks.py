@@ -19,6 +19,7 @@ from scenedetect.detectors import ContentDetector
 from scipy.optimize import linear_sum_assignment
 
 from detector.analysis import Box
+from detector.boxes import overlap
 from detector.faces import Face, Image, Square, cut, framing
 
 # At eight frames a second a turning head moves by a third of its width between frames:
@@ -85,9 +86,10 @@ class Tracker:
         self._previous = time
         matched: dict[int, Track] = {}
         if self._live and faces:
-            overlap = np.array([[_overlap(track.box, face.box) for track in self._live] for face in faces])
-            for row, column in zip(*linear_sum_assignment(-overlap), strict=True):
-                if overlap[row, column] >= _LEAST_OVERLAP:
+            live = [_grown(track.box) for track in self._live]
+            overlaps = np.array([[overlap(box, _grown(face.box)) for box in live] for face in faces])
+            for row, column in zip(*linear_sum_assignment(-overlaps), strict=True):
+                if overlaps[row, column] >= _LEAST_OVERLAP:
                     matched[int(row)] = self._live[column]
         numbers = []
         for index, face in enumerate(faces):
@@ -139,25 +141,6 @@ def _thumbnail(image: Image, face: Face) -> NDArray[np.float64]:
     return cut(image, wide, _THUMBNAIL).astype(np.float64)
 
 
-def _overlap(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes, each grown."""
-    ax0, ay0, ax1, ay1 = _grown(a)
-    bx0, by0, bx1, by1 = _grown(b)
-    shared = max(0.0, min(ax1, bx1) - max(ax0, bx0)) * max(0.0, min(ay1, by1) - max(ay0, by0))
-    union = (ax1 - ax0) * (ay1 - ay0) + (bx1 - bx0) * (by1 - by0) - shared
-    return shared / union if union > 0 else 0.0
-
-
 def _grown(box: Box) -> Box:
     dx, dy = (box[2] - box[0]) * _GROWTH, (box[3] - box[1]) * _GROWTH
     return box[0] - dx, box[1] - dy, box[2] + dx, box[3] + dy
-
-
-def name_of(rank: int) -> str:
-    """Person number ``rank`` from 0 as letters: A … Z, AA, AB …"""
-    letters = ""
-    rank += 1
-    while rank:
-        rank, rest = divmod(rank - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return letters

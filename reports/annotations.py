@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter, model_validator
 
 from detector.analysis import Analysis, Value
+from detector.printed import name_of
 
 LONGEST_NOTE = 4000
 LONGEST_NAME = 80
@@ -158,8 +159,6 @@ def thing(annotation: Annotation) -> tuple[str, ...]:
 
 def faces(analysis: Analysis, annotations: Iterable[Annotation]) -> tuple[Face, ...]:
     """The persons after what reviewers renamed, merged and split, in the machine's order."""
-    from detector.tracks import name_of  # brings OpenCV, which lists of judgements do without
-
     tracks = {person.id: set(person.tracks) for person in analysis.persons}
     names = {person.id: f"Person {person.id}" for person in analysis.persons}
     annotations = tuple(annotations)

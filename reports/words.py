@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from detector.analysis import Box, HideAndRescore
+from detector.printed import clock as clock
+from detector.printed import probability as probability
+from detector.printed import timecode as timecode
 
 # A map counts as confirmed when hiding its hottest area lowers the logit by at least this
 # much more than hiding random areas does, and at least this many times as far. Both are a
@@ -71,33 +74,9 @@ def strength(probability: float) -> Strength:
     return next(step for step in STRENGTHS if printed >= step.least)
 
 
-def timecode(seconds: float) -> str:
-    """Seconds from the first frame as ``HH:MM:SS.mmm``, rounded to the millisecond."""
-    whole, thousandths = divmod(round(seconds * 1000), 1000)
-    return f"{clock(whole)}.{thousandths:03d}"
-
-
-def clock(seconds: int) -> str:
-    """Whole seconds as ``HH:MM:SS``; hours grow past 99 rather than wrap."""
-    minutes, second = divmod(seconds, 60)
-    hour, minute = divmod(minutes, 60)
-    return f"{hour:02d}:{minute:02d}:{second:02d}"
-
-
 def number(value: float) -> str:
     """A setting or a measured figure: at most four significant digits, no trailing zeros."""
     return str(value) if isinstance(value, int) else f"{value:.4g}"
-
-
-def probability(value: float | None) -> str:
-    """A probability with two decimals; never rounded to a certainty it does not claim."""
-    if value is None:
-        return "not judged"
-    if value > 0.99:
-        return "> 0.99"
-    if value < 0.01:
-        return "< 0.01"
-    return f"{value:.2f}"
 
 
 def signed(value: float) -> str:

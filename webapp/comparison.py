@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from detector.analysis import Analysis, Box, Segment
+from detector import boxes
+from detector.analysis import Analysis, Segment
 from reports.facts import Setting, settings
 from reports.words import probability, timecode
 
@@ -34,7 +34,7 @@ class Difference:
 def persons(first: Analysis, second: Analysis) -> dict[str, str]:
     """Whom of the second analysis each person of the first one is, by where their faces are."""
     pairs = [
-        (_overlap(a.median_box, b.median_box), a.id, b.id) for a in first.persons for b in second.persons
+        (boxes.overlap(a.median_box, b.median_box), a.id, b.id) for a in first.persons for b in second.persons
     ]
     found: dict[str, str] = {}
     for overlap, a, b in sorted(pairs, key=lambda pair: (-pair[0], pair[1] != pair[2], pair)):
@@ -85,10 +85,3 @@ def _shared(one: Segment, other: Segment) -> float:
     if union <= 0:
         return 1.0
     return max(0.0, min(one.end, other.end) - max(one.start, other.start)) / union
-
-
-def _overlap(a: Box | Sequence[float], b: Box | Sequence[float]) -> float:
-    wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    if wide <= 0 or high <= 0:
-        return 0.0
-    return wide * high / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - wide * high)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.analysis import Analysis, Box, Person, Segment
+from detector.printed import probability
 
 STALE = 0.3  # seconds; a box is not carried over a longer gap
 _EXACT = 1e-3  # seconds; nearer than this to a sampled frame its own box is taken
@@ -41,16 +42,8 @@ class Face:
     @property
     def words(self) -> str:
         """The label beside the box, which says all that its colour does."""
-        score = "not judged" if self.score is None else printed(self.score)
         flagged = "" if self.segment is None else f", flagged {self.segment}"
-        return f"Person {self.person}: {score}{flagged}"
-
-
-def printed(score: float) -> str:
-    """A score with two decimals; never rounded to a certainty it does not claim."""
-    if score > 0.99:
-        return "> 0.99"
-    return "< 0.01" if score < 0.01 else f"{score:.2f}"
+        return f"Person {self.person}: {probability(self.score)}{flagged}"
 
 
 class Lane:

@@ -27,6 +27,7 @@ from detector.annotated.drawing import (
 from detector.annotated.lanes import Lane, State
 from detector.annotated.layout import INSET, MARGIN, Layout, Rect
 from detector.faces import Image
+from detector.printed import timecode
 
 INSET_SECONDS = 2.0
 _GAP_STEPS = 2.5  # samples further apart than this are not joined by a line
@@ -44,12 +45,6 @@ class Inset:
     picture: Image
     caption: str
     time: float
-
-
-def timecode(seconds: float) -> str:
-    """``HH:MM:SS.mmm``, as everywhere in Reelproof."""
-    whole, thousandths = divmod(round(seconds * 1000), 1000)
-    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}.{thousandths:03d}"
 
 
 def shown_lanes(lanes: tuple[Lane, ...], most: int) -> tuple[Lane, ...]:

@@ -27,11 +27,12 @@ from detector.analysis import Analysis, MediaKind, Peak, Segment
 from detector.annotated.drawing import draw_faces, draw_heat, placed
 from detector.annotated.lanes import Lane, lanes
 from detector.annotated.layout import Layout, arrange
-from detector.annotated.panel import Inset, Panel, cropped, timecode
+from detector.annotated.panel import Inset, Panel, cropped
 from detector.annotated.sound import Sound, SoundRefused
 from detector.errors import MediaError
 from detector.faces import Image
 from detector.media import MediaReader, open_container, open_media
+from detector.printed import timecode
 
 _X264 = {"preset": "veryfast", "crf": "20", "bf": "0", "g": "60"}
 _FINEST_CLOCK = 1_000_000  # ticks a second; an MP4 file's clock has 32 bits

@@ -101,6 +101,16 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def modules(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A page that can import the app's modules from ``/static/js``."""
+    with desk.served(tmp_path_factory.mktemp("modules") / "data") as app:
+        page = browser.new_page()
+        page.goto(f"{app.address}/help")
+        yield page
+        page.close()
+
+
 @dataclass
 class Seen:
     """What a page did that a person does not see."""

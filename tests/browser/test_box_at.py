@@ -3,38 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from analyses import build
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Page
 
 from detector.analysis import Score
 from detector.annotated.lanes import Lane
 
 pytestmark = pytest.mark.browser
-
-MODULES = Path(__file__).resolve().parents[2] / "static" / "js" / "review"
-
-
-@pytest.fixture
-def modules(browser: Browser) -> Iterator[Page]:
-    """An empty page of an address from which the desk's modules can be imported."""
-
-    def answer(route: Route) -> None:
-        name = route.request.url.rpartition("/")[2]
-        if name.endswith(".js"):
-            route.fulfill(body=(MODULES / name).read_text("utf-8"), content_type="text/javascript")
-        else:
-            route.fulfill(body="<!doctype html><title>empty</title>", content_type="text/html")
-
-    page = browser.new_page()
-    page.route("**/*", answer)
-    page.goto("http://reelproof.test/")
-    yield page
-    page.close()
 
 
 def scores(rng: random.Random) -> list[Score]:
@@ -65,7 +44,7 @@ def test_boxes_are_where_the_review_desk_has_them(modules: Page, tmp_path: Path)
     }
     theirs = modules.evaluate(
         """async (given) => {
-            const { boxAt } = await import("/data.js");
+            const { boxAt } = await import("/static/js/review/data.js");
             const lane = { time: Float64Array.from(given.time), track: Int32Array.from(given.track),
                            box: Float32Array.from(given.box) };
             return given.asked.map((time) => {

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 import random
-import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
-from waitress.server import create_server
+from playwright.sync_api import Page
 
 from reports.judgements import canonical, checksum, plain, read_file, understood
-from webapp import create_app
 
 pytestmark = pytest.mark.browser
 
@@ -23,20 +18,6 @@ CHARACTERS = [
     chr(code) for code in (*range(1, 0x180), 0x2028, 0x2029, 0x202E, 0xFEFF, 0xFFFD, 0x1F39E, 0x10FFFF)
 ]
 NUMBERS = [0, 0.0, -0.0, 1, 1.0, 0.001, 0.1, 59.999, 7200.0, 7199.123, 86_400.0, 1e7, 2**53 - 1, 123_456.789]
-
-
-@pytest.fixture(scope="module")
-def modules(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    data: Path = tmp_path_factory.mktemp("files") / "data"
-    app = create_app({"TESTING": True, "REELPROOF_DATA": data, "SEND": lambda _id: None})
-    server = create_server(app, host="127.0.0.1", port=0)
-    threading.Thread(target=server.run, daemon=True).start()
-    page = browser.new_page()
-    page.goto(f"http://127.0.0.1:{server.effective_port}/help")
-    yield page
-    page.close()
-    server.close()
-    app.extensions["database"].close()
 
 
 def in_javascript(page: Page, text: str) -> Any:

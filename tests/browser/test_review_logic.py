@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,36 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 from analyses import build
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from detector.analysis import Analysis, Parameters, Person, Score
 from detector.segments import find_intervals
 from reports.annotations import ANNOTATION, faces, standing
 from reports.words import timecode
-from webapp import create_app, review
+from webapp import review
 from webapp.results import load
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def modules(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """A page that can import the app's modules."""
-    import threading
-
-    from waitress.server import create_server
-
-    data = tmp_path_factory.mktemp("logic")
-    app = create_app({"TESTING": True, "REELPROOF_DATA": data, "SEND": lambda _id: None})
-    server = create_server(app, host="127.0.0.1", port=0)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    page = browser.new_page()
-    page.goto(f"http://127.0.0.1:{server.effective_port}/help")
-    yield page
-    page.close()
-    server.close()
-    app.extensions["database"].close()
 
 
 def call(page: Page, module: str, code: str, given: object) -> Any:

@@ -30,10 +30,10 @@ from detector.annotated import Annotated, annotate
 from detector.annotated.drawing import COLOURS
 from detector.annotated.lanes import State
 from detector.annotated.layout import Layout, arrange
-from detector.annotated.panel import timecode
 from detector.cli import main
 from detector.errors import MediaError
 from detector.media import open_media
+from detector.printed import timecode
 
 ROOT = Path(__file__).resolve().parents[2]
 STEP = 3  # source px a box moves from one frame to the next

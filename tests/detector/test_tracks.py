@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from detector.faces import Face
-from detector.tracks import CutDetector, Tracker, name_of, persons
+from detector.printed import name_of
+from detector.tracks import CutDetector, Tracker, persons
 
 WIDTH, HEIGHT = 640, 360
 EMPTY = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)

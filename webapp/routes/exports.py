@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
-from typing import BinaryIO, cast
+import secrets
 
-from flask import Blueprint, current_app, send_file
+from flask import Blueprint, current_app
 from werkzeug.wrappers import Response
 
 from reports.errors import ReportError
 from webapp.errors import PageError
 from webapp.folders import Folders
+from webapp.ranges import send_and_forget
 from webapp.results import load
 from webapp.routes.files import download_name, finished
 
 blueprint = Blueprint("exports", __name__, url_prefix="/analyses/<analysis_id>/exports")
-
-_IN_MEMORY = 4_000_000  # bytes; a longer export is put aside on the disk
 
 
 @blueprint.get("/<name>")
@@ -32,24 +30,18 @@ def export(analysis_id: str, name: str) -> Response:
             f"There are {', '.join(FORMATS)}; docs/exports.md says more.",
         )
     chosen = FORMATS[name]
-    incoming = Folders(current_app.extensions["settings"].data).incoming
-    out = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(incoming))  # noqa: SIM115  (closed once it is sent)
+    place = Folders(current_app.extensions["settings"].data).incoming / secrets.token_hex(16)
     try:
-        chosen.write(load(folder).analysis, folder, cast(BinaryIO, out))
+        with place.open("xb") as out:
+            chosen.write(load(folder).analysis, folder, out)
+        response = send_and_forget(place, chosen.mimetype)
     except ReportError as problem:
-        out.close()
         raise PageError(
             409,
             str(problem),
             "Choose another export: those of scores and of segments as a table always work.",
         ) from None
-    size = out.tell()
-    out.seek(0)
-    response = send_file(
-        out,
-        mimetype=chosen.mimetype,
-        as_attachment=True,
-        download_name=download_name(row, chosen.ending),
-    )
-    response.content_length = size
+    finally:
+        place.unlink(missing_ok=True)
+    response.headers.set("Content-Disposition", "attachment", filename=download_name(row, chosen.ending))
     return response

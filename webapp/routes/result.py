@@ -21,10 +21,8 @@ def show(analysis_id: str) -> str:
     """The page of an analysis, whatever its state."""
     row = rows.find(analysis_id)
     if row.state == State.DONE:
-        result = load(_folder(row))
-        return render_template(
-            "pages/result.html", row=row, result=result, view=result.view, others=rows.others(row)
-        )
+        view = load(_folder(row)).view
+        return render_template("pages/result.html", row=row, view=view, others=rows.others(row))
     if row.state in (State.FAILED, State.CANCELLED):
         return render_template("pages/stopped.html", row=row)
     return render_template("pages/progress.html", row=row, ahead=rows.ahead(row))

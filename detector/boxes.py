@@ -1,0 +1,12 @@
+"""Boxes of faces, ``[x0, y0, x1, y1]`` in pixels."""
+
+from __future__ import annotations
+
+from detector.analysis import Box
+
+
+def overlap(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes."""
+    shared = max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
+    return shared / union if union > 0 else 0.0

@@ -1,0 +1,40 @@
+"""Times, probabilities and persons' letters as they are printed, one way in pictures, pages and reports.
+
+Imports nothing heavy: lists of analyses need it too.
+"""
+
+from __future__ import annotations
+
+
+def timecode(seconds: float) -> str:
+    """Seconds from the first frame as ``HH:MM:SS.mmm``, rounded to the millisecond."""
+    whole, thousandths = divmod(round(seconds * 1000), 1000)
+    return f"{clock(whole)}.{thousandths:03d}"
+
+
+def clock(seconds: int) -> str:
+    """Whole seconds as ``HH:MM:SS``; hours grow past 99 rather than wrap."""
+    minutes, second = divmod(seconds, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour:02d}:{minute:02d}:{second:02d}"
+
+
+def probability(value: float | None) -> str:
+    """A probability with two decimals; never rounded to a certainty it does not claim."""
+    if value is None:
+        return "not judged"
+    if value > 0.99:
+        return "> 0.99"
+    if value < 0.01:
+        return "< 0.01"
+    return f"{value:.2f}"
+
+
+def name_of(rank: int) -> str:
+    """Person number ``rank`` from 0 as letters: A … Z, AA, AB …"""
+    letters = ""
+    rank += 1
+    while rank:
+        rank, rest = divmod(rank - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
