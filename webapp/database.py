@@ -10,9 +10,11 @@ from typing import Any
 from sqlalchemy import URL, NullPool, create_engine, event, inspect, text
 from sqlalchemy.orm import Session, sessionmaker
 
+from webapp import custody
+from webapp.custody_key import CustodyKey
 from webapp.settings import Settings
 
-REVISION = "0003"  # the newest migration; a test compares it with the files
+REVISION = "0004"  # the newest migration; a test compares it with the files
 _MIGRATIONS = str(Path(__file__).with_name("migrations"))
 
 
@@ -23,11 +25,14 @@ class Database:
     with an open :class:`Database` in hand.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, custody_key: Path) -> None:
+        """``custody_key`` is the file with the key of the custody log, read when something is recorded."""
         self.engine = create_engine(url, poolclass=NullPool)
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _prepare_sqlite)
-        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._sessions = sessionmaker(
+            self.engine, expire_on_commit=False, info={custody.KEY: CustodyKey(custody_key)}
+        )
 
     def begin(self) -> AbstractContextManager[Session]:
         """A session in a transaction that commits at the end of the ``with`` block."""
@@ -69,7 +74,7 @@ class Database:
 @contextmanager
 def opened(settings: Settings) -> Iterator[Database]:
     """A database for one piece of work in a worker."""
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, settings.custody_key)
     try:
         yield database
     finally:
