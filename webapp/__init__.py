@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask
 
-from webapp import access, errors, intake, presentation, security
+from webapp import access, custody_start, errors, intake, presentation, security
 from webapp.database import Database
 from webapp.folders import Folders
 from webapp.settings import Settings, read_settings
@@ -57,8 +57,9 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     Folders(settings.data).create()
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, settings.custody_key)
     database.migrate()
+    custody_start.begin(database, settings)
     app.extensions["started"] = now()
     app.extensions["settings"] = settings
     app.extensions["database"] = database

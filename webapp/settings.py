@@ -10,6 +10,7 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,6 +81,17 @@ SETTINGS = (
         "512",
         "Disk space uploads must leave free, in MB of 1,000,000 bytes.",
     ),
+    Setting(
+        "REELPROOF_CUSTODY_KEY",
+        "",
+        "File with the key of the custody log, 32 bytes, made once if missing. "
+        "Without this setting it is custody.key in the data folder.",
+    ),
+    Setting(
+        "REELPROOF_INTEGRITY_HOURS",
+        "24",
+        "Hours between two checks that kept exhibits still have the bytes that were handed in; 0: none.",
+    ),
 )
 
 QUEUES = ("cpu", "gpu")
@@ -108,6 +120,8 @@ class Settings:
     broker: str | None
     queues: tuple[str, ...]
     gpu_from: int | None
+    custody_key: Path
+    integrity_every: timedelta | None  # None: exhibits are not checked on a schedule
 
     @property
     def database_url(self) -> URL:
@@ -135,6 +149,7 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
     data = Path(text["REELPROOF_DATA"]).absolute()
     host = text["REELPROOF_HOST"].strip().lower().strip("[]")
     host = f"[{host}]" if ":" in host else host
+    hours = _number(text, "REELPROOF_INTEGRITY_HOURS", 0, 100_000)
     extra = (name.strip().lower() for name in text["REELPROOF_ALLOWED_HOSTS"].split(","))
     return Settings(
         port=int(_number(text, "PORT", 0, 65535)),
@@ -152,6 +167,8 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         gpu_from=int(_number(text, "REELPROOF_GPU_FROM_MB", 0, 10_000_000) * _MEGABYTE)
         if text["REELPROOF_GPU_FROM_MB"].strip()
         else None,
+        custody_key=Path(text["REELPROOF_CUSTODY_KEY"] or data / "custody.key").absolute(),
+        integrity_every=timedelta(hours=hours) if hours else None,
     )
 
 
