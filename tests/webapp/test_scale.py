@@ -88,7 +88,13 @@ def test_two_migrations_at_once(app, postgresql, tmp_path):
     with scaled.processes() as started:
         both = [
             scaled.run(
-                started, "-c", script, url, str(tmp_path / "key"), environment={}, log=tmp_path / "log"
+                started,
+                "-c",
+                script,
+                postgresql.url,
+                str(tmp_path / "key"),
+                environment={},
+                log=tmp_path / "log",
             )
             for _ in range(2)
         ]
