@@ -11,6 +11,7 @@ from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherRespons
 from reports.errors import ReportError
 from reports.html import fill_template
 from reports.pictures import Picture
+from reports.seal import PLACEHOLDER, sealed
 from reports.view import ReportView
 
 SCHEME = "picture:"
@@ -51,8 +52,8 @@ def render_pdf(view: ReportView, pictures: Mapping[str, bytes], analysis_sha256:
 
     markup = fill_template(view, "print", source, analysis_sha256)
     fetcher = SuppliedOnly({address[path]: data for path, data in pictures.items()})
-    options: dict[str, Any] = {"pdf_variant": "pdf/ua-1"}
+    options: dict[str, Any] = {"pdf_variant": "pdf/ua-1", "pdf_identifier": PLACEHOLDER}
     try:
-        return bytes(HTML(string=markup, url_fetcher=fetcher).write_pdf(**options))
+        return sealed(bytes(HTML(string=markup, url_fetcher=fetcher).write_pdf(**options)))
     except RefusedAddress as error:
         raise ReportError(f"{error} Its template must only show pictures of the analysis.") from error
