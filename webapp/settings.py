@@ -29,8 +29,9 @@ SETTINGS = (
     Setting(
         "REELPROOF_HOST",
         "127.0.0.1",
-        "Address the web app listens on. Only loopback addresses are accepted: there are no accounts yet.",
+        "Address the web app listens on. Beyond loopback only with REELPROOF_LOGIN=on and an administrator.",
     ),
+    Setting("REELPROOF_LOGIN", "off", "on: people sign in. off: one person on their own machine, no login."),
     Setting(
         "REELPROOF_DATA",
         "instance",
@@ -76,6 +77,7 @@ class Settings:
     time_limit: int
     upload_limit: int
     spare: int
+    login: bool
 
     @property
     def database_url(self) -> URL:
@@ -105,6 +107,7 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         time_limit=int(_number(text, "REELPROOF_TIME_LIMIT", 1, 10_000_000)),
         upload_limit=int(_number(text, "REELPROOF_UPLOAD_LIMIT_MB", 0, 10_000_000) * _MEGABYTE),
         spare=int(_number(text, "REELPROOF_SPARE_MB", 0, 1_000_000_000) * _MEGABYTE),
+        login=_switch(text, "REELPROOF_LOGIN"),
     )
 
 
@@ -122,6 +125,13 @@ def refuse_beyond_loopback(host: str) -> None:
             f"REELPROOF_HOST={host} would let other machines in, and Reelproof has no accounts yet: "
             "anyone could read every exhibit. Use 127.0.0.1, or an SSH tunnel to reach it from elsewhere."
         )
+
+
+def _switch(text: Mapping[str, str], name: str) -> bool:
+    value = text[name].strip().lower()
+    if value not in ("on", "off"):
+        raise SettingError(f"{name}={text[name]} is neither on nor off.")
+    return value == "on"
 
 
 def _number(text: Mapping[str, str], name: str, least: float, most: float) -> float:
