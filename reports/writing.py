@@ -58,8 +58,8 @@ def write_files(
     for name, data in (own | {"report.html": page, "report.pdf": document}).items():
         write_atomically(out / name, data)
     listed = listing(out, {*FILES, *own, *view.kept})
-    stated = about(analysis, "result", case=own[CASE], custody=custody)
-    beside = sealed(stated.model_copy(update={"files": listed}))
+    stated = about(analysis, "result").model_copy(update={"files": listed})
+    beside = sealed(stated, case=own[CASE], custody=custody)
     if SIGNATURE not in beside:  # an earlier result's says nothing of this one
         (out / SIGNATURE).unlink(missing_ok=True)
     for name, data in reversed(beside.items()):
