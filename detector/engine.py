@@ -9,9 +9,6 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
-import torch
-
-import detector
 from detector import findings
 from detector.analysis import (
     Analysis,
@@ -20,7 +17,6 @@ from detector.analysis import (
     MediaKind,
     Parameters,
     Segment,
-    Software,
     Span,
 )
 from detector.exhibit.anomalies import anomalies_of
@@ -29,7 +25,8 @@ from detector.exhibit.gather import details_of
 from detector.media import MediaReader, open_media
 from detector.models import LoadedModel, load_model
 from detector.scoring import Scorer
-from detector.survey import Survey, Surveyed
+from detector.software import software
+from detector.survey import BATCH, Survey, Surveyed
 from detector.verdict import decide
 
 Progress = Callable[[str, float], None]
@@ -114,11 +111,13 @@ def conclude(
         model=scorer.card.as_model(),
         parameters=parameters,
         coverage=coverage,
-        software=Software(
-            reelproof=detector.__version__,
-            torch=torch.__version__,
-            device=scorer.device_name,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        software=software(
+            scorer.device_name,
+            BATCH,
+            datetime.now(UTC).isoformat(timespec="seconds"),
+            media.file,
+            scorer.card.name,
+            parameters,
         ),
     )
 

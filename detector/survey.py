@@ -17,7 +17,7 @@ from detector.media import Frame, MediaReader
 from detector.quality import NEVER_SURE, flaw_of_crop, flaw_of_face
 from detector.scoring import Scorer
 
-_BATCH = 32
+BATCH = 32  # crops scored at once
 
 
 @dataclass
@@ -91,7 +91,7 @@ class Survey:
                 seen.flaw = flaw_of_crop(crop, self._parameters)
                 if seen.usable:
                     self._waiting.append((seen, crop))
-        if len(self._waiting) >= _BATCH:
+        if len(self._waiting) >= BATCH:
             self._score()
 
     def post_process(self) -> None:
