@@ -11,11 +11,12 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import create_app, deletion, jobs, lengths
+from webapp import accounts, commands, create_app, deletion, jobs, lengths
+from webapp.database import opened
 from webapp.first_start import sample_missing
 from webapp.folders import Folders
 from webapp.server import listen
-from webapp.settings import SettingError, Settings, read_settings, refuse_beyond_loopback
+from webapp.settings import SettingError, Settings, is_loopback, read_settings, refuse_open_door
 from webapp.supervisor import Worker, lock, watch
 
 
@@ -33,8 +34,8 @@ def main() -> int:
     signal.signal(signal.SIGINT, on_signal)
     try:
         settings = read_settings()
-        refuse_beyond_loopback(settings.host)
         Folders(settings.data).create()
+        refuse_open_door(settings, _administrators(settings))
         held = lock(settings.data)
         app = create_app()
         server = listen(app, settings)
@@ -58,6 +59,12 @@ def main() -> int:
     jobs.recover(database, count_attempt=True)
     threading.Thread(target=server.run, name="pages", daemon=True).start()
     threading.Thread(target=lengths.fill, args=(database, folders), name="lengths", daemon=True).start()
+    if not is_loopback(settings.host) and not settings.proxy:
+        print(
+            "reelproof: without https, passwords and exhibits can be read on the way. Put a proxy with a "
+            "certificate in front and set REELPROOF_PROXY: docs/security.md",
+            file=sys.stderr,
+        )
     # The address is for scripts too: it must appear at once even where output is a pipe.
     print(f"Reelproof is at http://{settings.host}:{server.effective_port}  (Ctrl-C stops it)", flush=True)
     try:
@@ -74,6 +81,13 @@ def main() -> int:
     return 0
 
 
+def _administrators(settings: Settings) -> int:
+    with opened(settings) as database:
+        database.migrate()
+        with database.begin() as session:
+            return accounts.administrators(session)
+
+
 def resend(settings: Settings, app: Any) -> None:
     """Give the broker, emptied, every queued analysis and, in a new data folder, the sample."""
     from webapp import broker
@@ -88,4 +102,4 @@ def resend(settings: Settings, app: Any) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(commands.run(sys.argv[1:]) if len(sys.argv) > 1 else main())
