@@ -126,7 +126,9 @@ def test_what_somebody_may_not_see_is_not_there(lab, role):
     assert client.get(f"/compare?a={row.id}&b={'0' * 32}").status_code == 404
     for path in ("/", "/analyses", "/analyses?q=interview", "/statistics", "/cases", f"/analyses?q={row.id}"):
         text = client.get(path).text
-        assert "interview.mp4" not in text and "Hidden" not in text and row.exhibit.sha256[:12] not in text, path
+        assert "interview.mp4" not in text and "Hidden" not in text and row.exhibit.sha256[:12] not in text, (
+            path
+        )
     assert sent == []
     with app.extensions["database"].begin() as session:
         assert session.merge(row).state == "done"
@@ -153,7 +155,9 @@ def test_the_document_has_the_table(lab):
     app, *_ = lab
     text = DOCUMENT.read_text(encoding="utf-8")
     found = text.split(_BEGIN)[1].split(_END)[0].strip()
-    assert found == printed(app), "put what `python tests/webapp/print_matrix.py` prints into docs/security.md"
+    assert found == printed(app), (
+        "put what `python tests/webapp/print_matrix.py` prints into docs/security.md"
+    )
 
 
 def test_the_document_has_the_permissions_of_each_role(lab):
