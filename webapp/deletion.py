@@ -21,7 +21,7 @@ from webapp.database import Database
 from webapp.durable import flush_file, flush_folder
 from webapp.errors import PageError
 from webapp.folders import Folders
-from webapp.tables import AnalysisRow, AnnotationRow, CaseRow, Exhibit, State
+from webapp.tables import AnalysisRow, AnnotationRow, CaseDetailsRow, Exhibit, State
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def delete(database: Database, folders: Folders, analysis_id: str) -> None:
         alone = not _others(session, row)
         judgements = consequences(session, row).judgements
         session.execute(delete_from(AnnotationRow).where(AnnotationRow.analysis_id == analysis_id))
-        session.execute(delete_from(CaseRow).where(CaseRow.analysis_id == analysis_id))
+        session.execute(delete_from(CaseDetailsRow).where(CaseDetailsRow.analysis_id == analysis_id))
         session.delete(row)
         session.flush()
         if alone:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import postgresql
 import pytest
+import servers
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import DatabaseError
 
 from reports.custody import check_log
@@ -31,9 +31,10 @@ for number in range(25):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with postgresql.running(tmp_path_factory.mktemp("postgresql")) as url:
-        yield url
+def server():
+    server = servers.PostgreSQL()
+    yield make_url(server.url.replace("postgresql:", "postgresql+psycopg:"))
+    server.close()
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from reports.bundle import is_zip, judgements_of
 from reports.errors import ReportError
 from reports.judgements import checksum, plain, read_file
 from webapp import custody, errors, judgements, rows
+from webapp.access import Permission, require
 from webapp.errors import PageError, wants_json
 from webapp.folders import Folders
 from webapp.intake import Allowance, Incoming, this_request
@@ -29,6 +30,7 @@ _LARGEST_FILE = 10_000_000  # of judgements; a bundle may be as large as an exhi
 
 
 @blueprint.get("/annotations.json")
+@require(Permission.READ)
 def listing(analysis_id: str) -> Response:
     """All annotations, in order of time."""
     row = _done(analysis_id)
@@ -37,6 +39,7 @@ def listing(analysis_id: str) -> Response:
 
 
 @blueprint.post("/annotations")
+@require(Permission.ANNOTATE)
 def add(analysis_id: str) -> Response:
     """Record one annotation; the answer holds it and, with it, all there are."""
     row = _done(analysis_id)
@@ -52,6 +55,7 @@ def add(analysis_id: str) -> Response:
 
 
 @blueprint.post("/annotations/import")
+@require(Permission.ANNOTATE, takes_files=True)
 def take_in(analysis_id: str) -> Response:
     """Merge the judgements of a file: one that a bundle's page saved, or a bundle itself."""
     row = _done(analysis_id)

@@ -8,6 +8,7 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app, jsonify, render_template
 
 from webapp import custody, rows
+from webapp.access import Permission, require
 from webapp.folders import Folders
 from webapp.results import load
 from webapp.standing import standing
@@ -17,6 +18,7 @@ blueprint = Blueprint("result", __name__)
 
 
 @blueprint.get("/analyses/<analysis_id>")
+@require(Permission.READ)
 def show(analysis_id: str) -> str:
     """The page of an analysis, whatever its state."""
     row = rows.find(analysis_id)
@@ -30,12 +32,14 @@ def show(analysis_id: str) -> str:
 
 
 @blueprint.get("/analyses/<analysis_id>/state.json")
+@require(Permission.READ)
 def state(analysis_id: str) -> Response:
     """Where the analysis stands, for pages that wait for it."""
     return jsonify(standing(rows.find(analysis_id)))
 
 
 @blueprint.get("/analyses/<analysis_id>.json")
+@require(Permission.READ)
 def as_json(analysis_id: str) -> Response:
     """Where the analysis stands and, when it is done, the whole of it."""
     row = rows.find(analysis_id)

@@ -60,7 +60,7 @@ def upgrade() -> None:
     op.create_index("custody_analysis", "custody", ["analysis", "action", "number"])
     op.create_index("custody_action", "custody", ["action", "number"])
     op.create_table(
-        "cases",
+        "case_details",
         sa.Column("analysis_id", sa.String(32), sa.ForeignKey("analyses.id"), primary_key=True),
         sa.Column("body", sa.Text, nullable=False),
         sa.Column("changed", sa.DateTime(timezone=True), nullable=False),
@@ -77,7 +77,7 @@ def downgrade() -> None:
     with op.batch_alter_table("exhibits") as exhibits:
         exhibits.drop_column("condition")
         exhibits.drop_column("checked")
-    op.drop_table("cases")
+    op.drop_table("case_details")
     op.drop_table("custody")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION custody_refuse()")
