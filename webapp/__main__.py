@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import create_app, deletion, jobs, lengths
+from webapp import create_app, custody_command, deletion, integrity, jobs, lengths
 from webapp.first_start import sample_missing
 from webapp.folders import Folders
 from webapp.server import listen
@@ -49,6 +49,8 @@ def main() -> int:
     if not settings.shared:  # elsewhere others may be at work; the sweep finds those that are not
         jobs.recover(database, count_attempt=True)
     threading.Thread(target=server.run, name="pages", daemon=True).start()
+    checking = (database, settings, threading.Event())
+    threading.Thread(target=integrity.keep_checking, args=checking, name="integrity", daemon=True).start()
     threading.Thread(target=lengths.fill, args=(database, folders), name="lengths", daemon=True).start()
     # The address is for scripts too: it must appear at once even where output is a pipe.
     print(f"Reelproof is at http://{settings.host}:{server.effective_port}  (Ctrl-C stops it)", flush=True)
@@ -82,4 +84,5 @@ def resend(settings: Settings, app: Any) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    asked = sys.argv[1:]
+    sys.exit(custody_command.main(asked) if asked else main())
