@@ -178,8 +178,9 @@ def check_log(
     chain, held = Chain(whole=True, key=key), [Held(export, name) for name, export in earlier]
     for entry in entries:
         yield from chain.problems(entry)
-        for each in held if isinstance(entry, Entry) else ():
-            yield from each.problems(entry)
+        if isinstance(entry, Entry):
+            for each in held:
+                yield from each.problems(entry)
     yield from chain.end()
     for each in held:
         yield from each.end(chain.number)

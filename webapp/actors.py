@@ -10,6 +10,8 @@ from flask import g, has_request_context
 
 NOBODY = "somebody not signed in"
 SOFTWARE = "reelproof"
+# Set by a supervisor for the workers it starts: its process and its start, so that no other has the same.
+STARTED_BY = "REELPROOF_STARTED_BY"
 
 
 class Actor(NamedTuple):
@@ -28,5 +30,10 @@ def current() -> Actor:
 
 
 def process_name(process: int | None = None) -> str:
-    """Which process on which machine: this one, or another one on this machine."""
-    return f"{socket.gethostname()}:{process or os.getpid()}"
+    """Which process on which machine: this one, or another one of the same instance."""
+    return f"{instance()}{process or os.getpid()}"
+
+
+def instance(started_by: str | None = None) -> str:
+    """How the names of all worker processes begin that one supervisor started: this one's, or another's."""
+    return f"{socket.gethostname()}/{started_by or os.environ.get(STARTED_BY, '')}:"

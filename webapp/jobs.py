@@ -7,9 +7,7 @@ up for lost, or told to stop, cannot touch what its successor does.
 
 from __future__ import annotations
 
-import os
 import secrets
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,13 +18,10 @@ from sqlalchemy.orm import Session
 
 from detector.analysis import Parameters
 from reports.custody import Action
-from webapp import custody, parameters
+from webapp import actors, custody, parameters
 from webapp.database import Database
 from webapp.failures import WORKER_LOST, Failure
 from webapp.tables import AnalysisRow, Exhibit, State, now
-
-# Set by a supervisor for the workers it starts: its process and its start, so that no other has the same.
-STARTED_BY = "REELPROOF_STARTED_BY"
 
 MOST_ATTEMPTS = 3
 HEARTBEAT_EVERY = timedelta(seconds=5)
@@ -100,7 +95,7 @@ def claim(database: Database, analysis_id: str) -> Claim | None:
                 stage="starting",
                 progress=0.0,
                 attempt=AnalysisRow.attempt + 1,
-                worker=worker_name(),
+                worker=actors.process_name(),
                 started=moment,
                 heartbeat=moment,
                 error=None,
@@ -227,7 +222,7 @@ def requeue_of_worker(database: Database, analysis_id: str, worker: str) -> bool
 def recover(database: Database, *, count_attempt: bool, workers: str | None = None) -> None:
     """Queue every running analysis again, or those of ``workers``. Only while none of them runs.
 
-    ``workers`` is how the names of one instance's worker processes begin, see :func:`instance`.
+    ``workers`` is how the names of one instance's worker processes begin, see :func:`webapp.actors.instance`.
     An orderly stop does not count as an attempt, or three of them would fail a long analysis.
     """
     values = _again() if count_attempt else _queued() | {"attempt": AnalysisRow.attempt - 1}
@@ -279,16 +274,6 @@ def unheard(
         for row in rows:
             row.sent = moment
         return [row.id for row in rows]
-
-
-def instance(started_by: int | str | None = None) -> str:
-    """How the names of all worker processes begin that one supervisor started: this one's, or another's."""
-    return f"{socket.gethostname()}/{started_by or os.environ.get(STARTED_BY, '')}:"
-
-
-def worker_name(process: int | None = None) -> str:
-    """Which process on which machine: this one, or another one of the same instance."""
-    return f"{instance()}{process or os.getpid()}"
 
 
 def attempt_name(attempt: int, started: datetime) -> str:

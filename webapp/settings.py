@@ -115,13 +115,13 @@ class Settings:
     time_limit: int
     upload_limit: int
     spare: int
-    custody_key: Path
-    integrity_every: timedelta | None  # None: exhibits are not checked on a schedule
     login: bool
     postgresql: URL | None
     broker: str | None
     queues: tuple[str, ...]
     gpu_from: int | None
+    custody_key: Path
+    integrity_every: timedelta | None  # None: exhibits are not checked on a schedule
 
     @property
     def database_url(self) -> URL:
@@ -160,8 +160,6 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         time_limit=int(_number(text, "REELPROOF_TIME_LIMIT", 1, 10_000_000)),
         upload_limit=int(_number(text, "REELPROOF_UPLOAD_LIMIT_MB", 0, 10_000_000) * _MEGABYTE),
         spare=int(_number(text, "REELPROOF_SPARE_MB", 0, 1_000_000_000) * _MEGABYTE),
-        custody_key=Path(text["REELPROOF_CUSTODY_KEY"] or data / "custody.key").absolute(),
-        integrity_every=timedelta(hours=hours) if hours else None,
         login=_switch(text, "REELPROOF_LOGIN"),
         postgresql=_postgresql(text["REELPROOF_DATABASE"].strip()),
         broker=_redis(text),
@@ -169,6 +167,8 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         gpu_from=int(_number(text, "REELPROOF_GPU_FROM_MB", 0, 10_000_000) * _MEGABYTE)
         if text["REELPROOF_GPU_FROM_MB"].strip()
         else None,
+        custody_key=Path(text["REELPROOF_CUSTODY_KEY"] or data / "custody.key").absolute(),
+        integrity_every=timedelta(hours=hours) if hours else None,
     )
 
 

@@ -122,42 +122,6 @@ class AnnotationRow(Base):
     body: Mapped[str] = mapped_column(Text)
 
 
-class CaseDetailsRow(Base):
-    """What an examiner says of the case of an analysis: :class:`reports.case.CaseDetails` as JSON."""
-
-    __tablename__ = "case_details"
-
-    analysis_id: Mapped[str] = mapped_column(ForeignKey("analyses.id"), primary_key=True)
-    body: Mapped[str] = mapped_column(Text)
-    changed: Mapped[datetime]
-
-
-class CustodyRow(Base):
-    """One entry of the custody log (:mod:`reports.custody`). Triggers refuse to change or remove it.
-
-    No foreign keys: an entry stays when what it is about is gone.
-    """
-
-    __tablename__ = "custody"
-    __table_args__ = (
-        Index("custody_exhibit", "exhibit", "number"),
-        Index("custody_analysis", "analysis", "action", "number"),
-        Index("custody_action", "action", "number"),
-    )
-
-    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    made: Mapped[str] = mapped_column(String(24))
-    actor: Mapped[str] = mapped_column(String(120))
-    action: Mapped[str] = mapped_column(String(40))
-    exhibit: Mapped[str | None] = mapped_column(String(64))
-    analysis: Mapped[str | None] = mapped_column(String(32))
-    details: Mapped[str] = mapped_column(Text)  # a JSON object
-    previous: Mapped[str] = mapped_column(String(64))
-    previous_of_exhibit: Mapped[str] = mapped_column(String(64))
-    sha256: Mapped[str] = mapped_column(String(64))
-    mac: Mapped[str] = mapped_column(String(64))
-
-
 class User(Base):
     """An account. It is never removed, only disabled: the custody log names it."""
 
@@ -219,6 +183,42 @@ class CaseMember(Base):
 
     case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
+
+
+class CaseDetailsRow(Base):
+    """What an examiner says of the case of an analysis: :class:`reports.case.CaseDetails` as JSON."""
+
+    __tablename__ = "case_details"
+
+    analysis_id: Mapped[str] = mapped_column(ForeignKey("analyses.id"), primary_key=True)
+    body: Mapped[str] = mapped_column(Text)
+    changed: Mapped[datetime]
+
+
+class CustodyRow(Base):
+    """One entry of the custody log (:mod:`reports.custody`). Triggers refuse to change or remove it.
+
+    No foreign keys: an entry stays when what it is about is gone.
+    """
+
+    __tablename__ = "custody"
+    __table_args__ = (
+        Index("custody_exhibit", "exhibit", "number"),
+        Index("custody_analysis", "analysis", "action", "number"),
+        Index("custody_action", "action", "number"),
+    )
+
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    made: Mapped[str] = mapped_column(String(24))
+    actor: Mapped[str] = mapped_column(String(120))
+    action: Mapped[str] = mapped_column(String(40))
+    exhibit: Mapped[str | None] = mapped_column(String(64))
+    analysis: Mapped[str | None] = mapped_column(String(32))
+    details: Mapped[str] = mapped_column(Text)  # a JSON object
+    previous: Mapped[str] = mapped_column(String(64))
+    previous_of_exhibit: Mapped[str] = mapped_column(String(64))
+    sha256: Mapped[str] = mapped_column(String(64))
+    mac: Mapped[str] = mapped_column(String(64))
 
 
 class Milestone(Base):

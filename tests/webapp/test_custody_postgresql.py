@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import pytest
-import servers
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import make_url, text
@@ -31,21 +30,15 @@ for number in range(25):
 
 
 @pytest.fixture(scope="module")
-def server():
-    server = servers.PostgreSQL()
-    yield make_url(server.url.replace("postgresql:", "postgresql+psycopg:"))
-    server.close()
-
-
-@pytest.fixture(scope="module")
-def database(server, tmp_path_factory):
+def database(postgresql, tmp_path_factory):
     key = tmp_path_factory.mktemp("key") / "custody.key"
     custody_key.create(key)
-    database = Database(server, key)
+    database = Database(make_url(postgresql.url), key)
     database.migrate()
     with database.begin() as session:
         custody.record(session, "log begun")
     yield database, key
+    postgresql.empty()
     database.close()
 
 
@@ -79,13 +72,11 @@ def test_the_database_refuses_to_change_the_log(database, statement):
     assert log(database[0]) == before
 
 
-def test_writers_in_several_processes_make_one_chain(database, server):
+def test_writers_in_several_processes_make_one_chain(database, postgresql):
     rows, key = database
     before = len(log(rows))
-    address = server.render_as_string(hide_password=False)
-    writers = [
-        subprocess.Popen([sys.executable, "-c", _WRITER, address, str(key), each]) for each in ("a", "a", "b")
-    ]
+    writer = [sys.executable, "-c", _WRITER, postgresql.url, str(key)]
+    writers = [subprocess.Popen([*writer, each]) for each in ("a", "a", "b")]
     assert [writer.wait(120) for writer in writers] == [0, 0, 0]
     entries = log(rows)
     assert len(entries) == before + 75
