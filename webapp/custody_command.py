@@ -1,6 +1,6 @@
 """``python -m webapp verify-log`` and ``export-log``: the custody log, checked and handed out from a shell.
 
-Both only read, beside a running app too; neither makes a key or brings tables up to date.
+Both may run beside the app; neither makes a key or brings tables up to date.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ import argparse
 import itertools
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,28 +27,11 @@ MOST = 50  # problems that are printed
 FITS, DAMAGED, UNUSABLE = 0, 1, 2
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Do what is asked; the exit status: 0 when the log fits, 1 when it does not, 2 when nobody can tell."""
-    asked = _parser().parse_args(arguments)
-    try:
-        settings = read_settings()
-        with opened(settings) as database:
-            _refuse_none(database, settings)
-            if asked.command == "verify-log":
-                return _verify(database, settings, asked.against)
-            return _export(database, asked.exhibit, asked.out)
-    except (CustodyError, SettingError, OSError) as problem:
-        print(f"reelproof: {problem}", file=sys.stderr)
-    except SQLAlchemyError as problem:
-        reason = " ".join(str(getattr(problem, "orig", problem)).split())
-        print(f"reelproof: The database cannot be read: {reason}.", file=sys.stderr)
-    return UNUSABLE
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m webapp", description="Without a command: run the web app.")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    verify = commands.add_parser("verify-log", help="check the custody log from its first entry to its last")
+def add_to(commands: Any) -> None:
+    """Add both commands to a parser's; they open the database themselves, as ``reading``."""
+    words = "check the custody log from its first entry to its last"
+    verify = commands.add_parser("verify-log", help=words, description=words)
+    verify.set_defaults(reading=lambda asked: _run(lambda d, s: _verify(d, s, asked.against)))
     verify.add_argument(
         "--against",
         action="append",
@@ -56,12 +40,28 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="a custody.json exported earlier, which the log must still fit; may be given several times",
     )
-    export = commands.add_parser("export-log", help="write the custody log to a file")
+    words = "write the custody log to a file"
+    export = commands.add_parser("export-log", help=words, description=words)
+    export.set_defaults(reading=lambda asked: _run(lambda d, _: _export(d, asked.exhibit, asked.out)))
     export.add_argument(
         "--exhibit", type=_sha256, metavar="SHA256", help="the entries about this exhibit; otherwise all"
     )
     export.add_argument("--out", type=Path, required=True, metavar="FILE")
-    return parser
+
+
+def _run(act: Callable[[Database, Settings], int]) -> int:
+    """The exit status: 0 when the log fits, 1 when it does not, 2 when nobody can tell."""
+    try:
+        settings = read_settings()
+        with opened(settings) as database:
+            _refuse_none(database, settings)
+            return act(database, settings)
+    except (CustodyError, SettingError, OSError) as problem:
+        print(f"reelproof: {problem}", file=sys.stderr)
+    except SQLAlchemyError as problem:
+        reason = " ".join(str(getattr(problem, "orig", problem)).split())
+        print(f"reelproof: The database cannot be read: {reason}.", file=sys.stderr)
+    return UNUSABLE
 
 
 def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> int:

@@ -10,7 +10,7 @@ import pytest
 from made import hand_in
 
 from detector.analysis import Parameters
-from webapp import failures, jobs, supervisor
+from webapp import actors, failures, jobs, supervisor
 from webapp.settings import read_settings
 from webapp.supervisor import sweep
 from webapp.tables import AnalysisRow, State, now
