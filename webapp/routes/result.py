@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, current_app, jsonify, render_template
 
-from webapp import rows
+from webapp import custody, rows
 from webapp.access import Permission, require
 from webapp.folders import Folders
 from webapp.results import load
@@ -22,6 +22,7 @@ blueprint = Blueprint("result", __name__)
 def show(analysis_id: str) -> str:
     """The page of an analysis, whatever its state."""
     row = rows.find(analysis_id)
+    viewed(row)
     if row.state == State.DONE:
         view = load(_folder(row)).view
         return render_template("pages/result.html", row=row, view=view, others=rows.others(row))
@@ -48,6 +49,12 @@ def as_json(analysis_id: str) -> Response:
         stored = (_folder(row) / "analysis.json").read_text(encoding="utf-8").strip()
         text = f'{text[:-1]}, "analysis": {stored}}}'
     return Response(text + "\n", mimetype="application/json")
+
+
+def viewed(row: AnalysisRow) -> None:
+    """Record that somebody looks at an analysis; once for a while."""
+    with rows.database().begin() as session:
+        custody.view(session, row.exhibit.sha256, row.id)
 
 
 def _folder(row: AnalysisRow) -> Path:
