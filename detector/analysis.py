@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 
@@ -25,6 +26,10 @@ from detector.value import Value as Value
 SCHEMA_VERSION = "1.2"
 
 Box = tuple[float, float, float, float]
+FrameIndex = Annotated[
+    int | None,
+    Field(ge=0, description="frames decoded before it, in order of presentation; null if not recorded"),
+]
 
 
 class Verdict(StrEnum):
@@ -118,6 +123,7 @@ class Peak(Value):
 
     time: Seconds
     pts: int
+    frame_index: FrameIndex = None
     probability: Probability
     box: Box
     frame: str | None = Field(description="PNG of the frame, relative to analysis.json; null if not kept")
@@ -137,6 +143,8 @@ class Segment(Value):
     person: str
     start: Seconds
     end: Seconds = Field(description="equal to start in a still image")
+    start_frame: FrameIndex = None
+    end_frame: FrameIndex = None
     confidence: Probability = Field(description="calibrated for segments, of the mean logit of its frames")
     frames: int = Field(gt=0, description="sampled frames scored inside")
     peaks: tuple[Peak, ...] = Field(max_length=3)

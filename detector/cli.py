@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.errors import MediaError, ParameterError, ReelproofError
+from reports.case_options import add_case_options, given_case
 
 if TYPE_CHECKING:
     from detector.analysis import Analysis, Parameters
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         help="what to print: words, the whole analysis, or the compact form older tools use",
     )
     _add_engine_options(analyze)
+    add_case_options(analyze)
     analyze.set_defaults(run=_analyze)
 
     score = commands.add_parser("score", help="print one line a file: verdict and probability")
@@ -168,6 +170,7 @@ def _analyze(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     parameters = _parameters(options)
+    case = given_case(options)
     if options.out:
         _refuse_others(options.out)
     from detector.engine import analyze
@@ -190,7 +193,7 @@ def _analyze(options: argparse.Namespace) -> int:
         if made:
             from reports import write_report
 
-            write_report(analysis, made)
+            write_report(analysis, made, case)
             _put(made, options.out)
     if options.format == "json":
         sys.stdout.write(analysis.to_json())

@@ -30,6 +30,7 @@ class Seen:
     face: Face
     square: Square
     flaw: str | None  # why it is not judged
+    index: int | None = None  # of the frame, from 0
     quality: Quality | None = None  # of the crop
     grey: bool = False
     features: NDArray[np.float32] | None = None  # of the crop, until its track is judged
@@ -86,7 +87,8 @@ class Survey:
         numbers = self._tracker.process_frame(float(frame.time), frame.image, faces, is_cut)
         for number, face in zip(numbers, faces, strict=True):
             square = framing(face)
-            seen = Seen(frame.pts, frame.time, number, face, square, flaw_of_face(face, self._parameters))
+            flaw = flaw_of_face(face, self._parameters)
+            seen = Seen(frame.pts, frame.time, number, face, square, flaw, frame.index)
             self.seen.append(seen)
             if seen.usable:
                 crop = cut(frame.image, square, self._scorer.card.input.size)

@@ -7,10 +7,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from reports.case_options import add_case_options, given_case
 from reports.errors import ReportError
 from reports.exports import command
 from reports.reading import parsed
-from reports.writing import write_files
+from reports.writing import kept_custody, write_files
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,6 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     render.add_argument(
         "--out", type=Path, metavar="DIR", help="folder to write everything to, with copies of the pictures"
     )
+    render.add_argument(
+        "--custody",
+        type=Path,
+        metavar="FILE",
+        help="a custody.json (default: the one in that folder, if any)",
+    )
+    add_case_options(render)
     render.set_defaults(run=_render)
     export = commands.add_parser("export", help="write segments, scores or pictures for other programs")
     command.add_options(export)
@@ -41,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _render(options: argparse.Namespace) -> None:
     text = options.analysis.read_bytes()
     folder = options.analysis.parent
-    write_files(parsed(text, options.analysis), text, folder, options.out or folder)
+    custody = options.custody.read_bytes() if options.custody else kept_custody(folder)
+    case = given_case(options, folder)
+    write_files(parsed(text, options.analysis), text, folder, options.out or folder, case, custody)
 
 
 def _refuse(message: str) -> int:
