@@ -10,6 +10,8 @@ from detector.errors import MediaError
 
 HEAD = 4096
 """How many bytes from the start are looked at."""
+PHOTOS = ("JPEG", "PNG", "WEBP")
+"""What Pillow may be asked to open: it knows many more kinds, and some of them run other programs."""
 
 # Kinds that are not accepted, and what to do; by their first bytes, after white space for text.
 _OTHERS = (

@@ -13,9 +13,9 @@ import math
 import os
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
@@ -28,8 +28,9 @@ from PIL import ExifTags
 from detector.analysis import MediaKind
 from detector.bounds import Bounds
 from detector.errors import MediaError
+from detector.exhibit.packets import Packets
 from detector.faces import Image
-from detector.first_bytes import HEAD, refuse_mismatch, refuse_others
+from detector.first_bytes import HEAD, PHOTOS, refuse_mismatch, refuse_others
 
 VIDEO_FORMATS = ("mov", "mp4", "matroska", "webm", "avi")
 IMAGE_FORMATS = ("jpeg_pipe", "png_pipe", "webp_pipe", "webp")
@@ -49,8 +50,6 @@ EXIF_ORIENTATIONS: dict[int, Orientation] = {
     7: (1, True),
     8: (3, False),
 }
-# Pillow knows many more, and some of them run other programs.
-_PHOTOS = ("JPEG", "PNG", "WEBP")
 # Containers round, and count the last frame's length in their own ways.
 _SLACK = 0.5
 
@@ -75,6 +74,7 @@ class Tally:
     shortest: int | None = None
     longest: int | None = None
     sound_end: float = 0.0  # seconds on the container's own clock
+    packets: Packets = field(default_factory=Packets)
 
 
 class MediaReader:
@@ -99,6 +99,38 @@ class MediaReader:
         self.has_sound: bool = bool(container.streams.audio)
         self.kind = MediaKind.IMAGE if self.container_format in IMAGE_FORMATS else MediaKind.VIDEO
         bounds.refuse_claims(self.expected_duration, self._stream.frames)
+
+    @property
+    def stream(self) -> av.VideoStream:
+        """The stream of pictures that is examined."""
+        return self._stream
+
+    @property
+    def stream_index(self) -> int:
+        """Its number in the file."""
+        return int(self._stream.index)
+
+    @property
+    def streams(self) -> Iterable[av.stream.Stream]:
+        """All streams of the file."""
+        return self._container.streams
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Tags of the whole file, as written."""
+        return dict(self._container.metadata)
+
+    @property
+    def container_duration(self) -> float | None:
+        """Seconds stated for the whole file."""
+        stated = self._container.duration
+        return stated / av.time_base if stated and stated > 0 else None
+
+    @property
+    def stream_duration(self) -> float | None:
+        """Seconds stated for the pictures."""
+        stated = self._stream.duration
+        return float(stated * self.time_base) if stated and stated > 0 else None
 
     @property
     def frame_rate(self) -> Fraction | None:
@@ -196,6 +228,7 @@ class MediaReader:
             self._bounds.refuse_count(tally.decoded + tally.undecodable)
             if frame.is_corrupt:
                 tally.undecodable += 1
+                tally.packets.failed(frame.pts, "a frame decoded with errors")
                 continue
             # AVI keeps no presentation times, and those FFmpeg guesses for reordered frames are wrong.
             pts = frame.dts if self.container_format == "avi" or frame.pts is None else frame.pts
@@ -203,8 +236,10 @@ class MediaReader:
                 pts = 0 if last is None else last + max(1, frame.duration or 1)
             if last is not None and pts <= last:  # a clock that runs backwards
                 tally.undecodable += 1
+                tally.packets.failed(pts, "a frame whose time is not after the one before")
                 continue
             tally.decoded += 1
+            tally.packets.shown(int(frame.pict_type), pts, None if last is None else pts - last)
             if last is not None:
                 gap = pts - last
                 tally.shortest = min(gap, tally.shortest or gap)
@@ -226,12 +261,14 @@ class MediaReader:
                 return
             except av.FFmpegError:  # the container breaks off
                 tally.undecodable += 1
+                tally.packets.failed(tally.end_pts, "the container breaks off")
                 return
             if packet.stream is not self._stream:
                 if packet.pts is not None and packet.time_base is not None:
                     end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                     tally.sound_end = max(tally.sound_end, end)
                 continue
+            tally.packets.add(packet, self.codec)
             try:
                 yield from packet.decode()
             except av.error.EOFError:
@@ -240,6 +277,7 @@ class MediaReader:
                 raise
             except av.FFmpegError:
                 tally.undecodable += 1
+                tally.packets.failed(packet.pts, "a packet the decoder refused")
                 self._bounds.refuse_count(tally.decoded + tally.undecodable)
 
     def _upright(self, frame: av.VideoFrame) -> Image:
@@ -307,7 +345,13 @@ def open_container(file: BinaryIO) -> av.container.InputContainer:
     """
     try:
         # `enable_drefs` stays off (FFmpeg's default): a mov may not point at other files.
-        return av.open(_Nameless(file), mode="r", options={"format_whitelist": ",".join(FORMATS)})
+        # Tags that are no UTF-8 must not keep a file from being examined.
+        return av.open(
+            _Nameless(file),
+            mode="r",
+            options={"format_whitelist": ",".join(FORMATS)},
+            metadata_errors="replace",
+        )
     except (av.FFmpegError, ValueError):
         raise MediaError(
             "The file cannot be read: it is not a video or photo, or it is damaged or was copied "
@@ -318,7 +362,7 @@ def open_container(file: BinaryIO) -> av.container.InputContainer:
 def _photo_orientation(file: BinaryIO) -> Orientation:
     """What a photo's EXIF says; PyAV cannot read it off frames that carry it."""
     try:
-        with warnings.catch_warnings(action="ignore"), PIL.Image.open(file, formats=_PHOTOS) as photo:
+        with warnings.catch_warnings(action="ignore"), PIL.Image.open(file, formats=PHOTOS) as photo:
             return EXIF_ORIENTATIONS.get(photo.getexif().get(ExifTags.Base.Orientation, 1), UPRIGHT)
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError):
         return UPRIGHT  # not a photo, or one whose EXIF is damaged: what matters is whether it decodes

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask
 
-from webapp import errors, intake, presentation, security
+from webapp import access, custody_start, errors, intake, presentation, security
 from webapp.database import Database
 from webapp.folders import Folders
 from webapp.settings import Settings, read_settings
@@ -57,14 +57,16 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     Folders(settings.data).create()
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, settings.custody_key)
     database.migrate()
+    custody_start.begin(database, settings)
     app.extensions["started"] = now()
     app.extensions["settings"] = settings
     app.extensions["database"] = database
-    app.extensions["send"] = app.config.get("SEND") or celery_sender(settings)
+    app.extensions["send"] = app.config.get("SEND") or celery_sender(settings, database)
 
     security.install(app, settings)
+    access.install(app)
     errors.install(app)
     presentation.install(app)
     for area in (
@@ -88,15 +90,15 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     return app
 
 
-def celery_sender(settings: Settings) -> Callable[[str], None]:
+def celery_sender(settings: Settings, database: Database) -> Callable[[str], None]:
     """Sends an analysis id to the workers. Celery is loaded by the first one, not by the start."""
-    celery: list[Any] = []
+    senders: list[Callable[[str], None]] = []
 
     def send(analysis_id: str) -> None:
         from webapp import broker
 
-        if not celery:
-            celery.append(broker.make_celery(settings))
-        celery[0].send_task(broker.ANALYSE, args=[analysis_id])
+        if not senders:
+            senders.append(broker.Sender(settings, database))
+        senders[0](analysis_id)
 
     return send

@@ -16,6 +16,7 @@ from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from webapp import jobs, models
+from webapp.access import SAMPLE_FILE
 from webapp.database import Database
 from webapp.errors import PageError
 from webapp.folders import Folders
@@ -24,7 +25,6 @@ from webapp.settings import Settings
 from webapp.tables import AnalysisRow, Exhibit, Milestone, State, now
 
 SAMPLE_ADDED = "sample added"
-SAMPLE_FILE = "Reelproof sample.mp4"
 
 _TIME_LIMIT = 120  # seconds; on an idle machine it takes three
 _MAKING = threading.Lock()  # two clicks are one wish

@@ -12,6 +12,7 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from reports.annotations import ANNOTATION, Annotation, OfExhibit, OfSegment, OfSpan, standing
+from webapp import custody
 from webapp.database import Database
 from webapp.errors import PageError
 from webapp.tables import AnalysisRow, AnnotationRow, State
@@ -27,16 +28,30 @@ def database() -> Database:
 
 
 def find(analysis_id: str) -> AnalysisRow:
-    """The row of an analysis, or a 404 page that says so."""
+    """The row of an analysis, or an answer that says why there is none."""
     with database().begin() as session:
         row = session.get(AnalysisRow, analysis_id)
-    if row is None:
-        raise PageError(
+        if row is None:
+            raise gone(session, analysis_id)
+    return row
+
+
+def gone(session: Session, analysis_id: str) -> PageError:
+    """What to say of an analysis that is not there: that it was deleted, and when, or never was."""
+    tombstone = custody.deleted(session, analysis_id)
+    if tombstone is None:
+        return PageError(
             404,
             "There is no analysis at this address.",
             "Check the address, or look for the analysis in the library.",
         )
-    return row
+    name, when = tombstone.details.get("name"), custody.moment(tombstone)
+    return PageError(
+        410,
+        f"This analysis of {name} was deleted on {when:%Y-%m-%d at %H:%M} UTC.",
+        f"Entry {tombstone.number} of the custody log says so. To analyse the exhibit "
+        f"(SHA-256 {tombstone.exhibit}) again, hand it in again.",
+    )
 
 
 def latest(count: int) -> tuple[AnalysisRow, ...]:

@@ -6,6 +6,7 @@ from flask import Blueprint, current_app, request
 from werkzeug.wrappers import Response
 
 from webapp import bundles, judgements
+from webapp.access import Permission, require
 from webapp.errors import PageError
 from webapp.folders import Folders
 from webapp.ranges import send_and_forget
@@ -19,6 +20,7 @@ blueprint = Blueprint("bundles", __name__, url_prefix="/analyses/<analysis_id>")
 
 
 @blueprint.get("/bundle.zip")
+@require(Permission.EXPORT)
 def bundle(analysis_id: str) -> Response:
     """Everything needed to review offline and to check it; ``video=no`` leaves the video out."""
     row, folder = finished(analysis_id)

@@ -9,6 +9,7 @@ from flask import Blueprint, current_app, send_file
 from werkzeug.wrappers import Response
 
 from webapp import judgements, previews, rows
+from webapp.access import Permission, require
 from webapp.errors import PageError
 from webapp.folders import Folders
 from webapp.ranges import send_part
@@ -21,6 +22,7 @@ blueprint = Blueprint("files", __name__, url_prefix="/analyses/<analysis_id>")
 
 
 @blueprint.get("/report.pdf")
+@require(Permission.EXPORT)
 def report_pdf(analysis_id: str) -> Response:
     """The evidence report as PDF, with what reviewers said until now."""
     row, folder = _reports(analysis_id)
@@ -31,6 +33,7 @@ def report_pdf(analysis_id: str) -> Response:
 
 
 @blueprint.get("/report.html")
+@require(Permission.EXPORT)
 def report_html(analysis_id: str) -> Response:
     """The same as one HTML page: its own style sheet works, and nothing in it can run."""
     row, folder = _reports(analysis_id)
@@ -42,18 +45,21 @@ def report_html(analysis_id: str) -> Response:
 
 
 @blueprint.get("/analysis.json")
+@require(Permission.EXPORT)
 def analysis_json(analysis_id: str) -> Response:
     """The analysis as data."""
     return _download(analysis_id, "analysis.json", "application/json")
 
 
 @blueprint.get("/manifest.json")
+@require(Permission.EXPORT)
 def manifest_json(analysis_id: str) -> Response:
     """SHA-256 of the exhibit and of each file of the result."""
     return _download(analysis_id, "manifest.json", "application/json")
 
 
 @blueprint.get("/overlays/<name>")
+@require(Permission.READ)
 def overlay(analysis_id: str, name: str) -> Response:
     """A picture the analysis names, and no other file."""
     _row, folder = finished(analysis_id)
@@ -63,6 +69,7 @@ def overlay(analysis_id: str, name: str) -> Response:
 
 
 @blueprint.get("/media")
+@require(Permission.READ)
 def media(analysis_id: str) -> Response:
     """What a browser plays of the exhibit: itself as it was handed in, or its preview."""
     row, _folder = finished(analysis_id)

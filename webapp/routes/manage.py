@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from reports.words import number
 from webapp import deletion, jobs, models, parameters, rows
+from webapp.access import Permission, require
 from webapp.errors import PageError, wants_json
 from webapp.folders import Folders
 from webapp.rows import database
@@ -21,6 +22,7 @@ blueprint = Blueprint("manage", __name__, url_prefix="/analyses/<analysis_id>")
 
 
 @blueprint.post("/cancel")
+@require(Permission.ANALYSE)
 def cancel(analysis_id: str) -> Response:
     """Take the analysis out of the queue, or stop it."""
     row = rows.find(analysis_id)
@@ -30,6 +32,7 @@ def cancel(analysis_id: str) -> Response:
 
 
 @blueprint.post("/retry")
+@require(Permission.ANALYSE)
 def retry(analysis_id: str) -> Response:
     """Queue an analysis that failed or was cancelled once more."""
     row = rows.find(analysis_id)
@@ -45,6 +48,7 @@ def retry(analysis_id: str) -> Response:
 
 
 @blueprint.get("/delete")
+@require(Permission.DELETE)
 def ask_to_delete(analysis_id: str) -> str:
     """Say what deleting means, and ask."""
     row = rows.find(analysis_id)
@@ -55,6 +59,7 @@ def ask_to_delete(analysis_id: str) -> str:
 
 
 @blueprint.post("/delete")
+@require(Permission.DELETE)
 def delete(analysis_id: str) -> Response:
     """Delete the analysis and, if no other needs it, the exhibit."""
     deletion.delete(database(), _folders(), analysis_id)
@@ -64,6 +69,7 @@ def delete(analysis_id: str) -> Response:
 
 
 @blueprint.get("/again")
+@require(Permission.ANALYSE)
 def ask_again(analysis_id: str) -> Response:
     """The form to analyse the exhibit with another model or other settings."""
     row = rows.find(analysis_id)
@@ -72,6 +78,7 @@ def ask_again(analysis_id: str) -> Response:
 
 
 @blueprint.post("/again")
+@require(Permission.ANALYSE)
 def again(analysis_id: str) -> Response:
     """Queue a new analysis of the same exhibit; the one there is stays as it is."""
     row = rows.find(analysis_id)

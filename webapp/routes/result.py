@@ -7,7 +7,8 @@ from pathlib import Path
 
 from flask import Blueprint, Response, current_app, jsonify, render_template
 
-from webapp import rows
+from webapp import custody, rows
+from webapp.access import Permission, require
 from webapp.folders import Folders
 from webapp.results import load
 from webapp.standing import standing
@@ -17,9 +18,11 @@ blueprint = Blueprint("result", __name__)
 
 
 @blueprint.get("/analyses/<analysis_id>")
+@require(Permission.READ)
 def show(analysis_id: str) -> str:
     """The page of an analysis, whatever its state."""
     row = rows.find(analysis_id)
+    viewed(row)
     if row.state == State.DONE:
         view = load(_folder(row)).view
         return render_template("pages/result.html", row=row, view=view, others=rows.others(row))
@@ -29,12 +32,14 @@ def show(analysis_id: str) -> str:
 
 
 @blueprint.get("/analyses/<analysis_id>/state.json")
+@require(Permission.READ)
 def state(analysis_id: str) -> Response:
     """Where the analysis stands, for pages that wait for it."""
     return jsonify(standing(rows.find(analysis_id)))
 
 
 @blueprint.get("/analyses/<analysis_id>.json")
+@require(Permission.READ)
 def as_json(analysis_id: str) -> Response:
     """Where the analysis stands and, when it is done, the whole of it."""
     row = rows.find(analysis_id)
@@ -44,6 +49,12 @@ def as_json(analysis_id: str) -> Response:
         stored = (_folder(row) / "analysis.json").read_text(encoding="utf-8").strip()
         text = f'{text[:-1]}, "analysis": {stored}}}'
     return Response(text + "\n", mimetype="application/json")
+
+
+def viewed(row: AnalysisRow) -> None:
+    """Record that somebody looks at an analysis; once for a while."""
+    with rows.database().begin() as session:
+        custody.view(session, row.exhibit.sha256, row.id)
 
 
 def _folder(row: AnalysisRow) -> Path:

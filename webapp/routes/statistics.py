@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template, request
 
 from webapp import charts, statistics
+from webapp.access import Permission, require
 from webapp.rows import database
 from webapp.tables import State, now
 
@@ -15,6 +16,7 @@ _STATES = {str(state): str(state) for state in State}
 
 
 @blueprint.get("/statistics")
+@require(Permission.READ)
 def show() -> str:
     """Counts, speed and agreement, each as a picture and a table; ``per`` is ``day`` or ``week``."""
     weekly = request.args.get("per") == "week"

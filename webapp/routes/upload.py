@@ -8,6 +8,7 @@ from flask import Blueprint, current_app, redirect, render_template, request, ur
 from werkzeug.wrappers import Response
 
 from webapp import jobs, models
+from webapp.access import Permission, require, signed_in
 from webapp.folders import Folders
 from webapp.intake import Incoming, IntakeError, clean_name, take_in
 from webapp.rows import database, latest
@@ -18,6 +19,7 @@ blueprint = Blueprint("upload", __name__)
 
 
 @blueprint.get("/")
+@signed_in()
 def form() -> str:
     """The form to hand in a file, and the latest analyses."""
     settings: Settings = current_app.extensions["settings"]
@@ -33,6 +35,7 @@ def form() -> str:
 
 
 @blueprint.post("/analyses")
+@require(Permission.ANALYSE, takes_files=True)
 def create() -> Response:
     """Take in one file and queue its analysis; answers with a redirect to its page."""
     part = request.files.get("file")
