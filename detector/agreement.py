@@ -32,7 +32,7 @@ class Tolerance:
         )
 
 
-TOLERANCE = Tolerance(probability=0.02, frames=1, unmatched=0.005)
+TOLERANCE = Tolerance(probability=0.01, frames=1, unmatched=0.005)
 _SAME_FACE = 0.5  # least overlap of two boxes (intersection over union) that are one face
 _EXACT = 1e-9  # seconds: times are fractions stored as the nearest float
 

@@ -11,6 +11,7 @@ from reports.case import NAME as CASE
 from reports.case import CaseDetails, read_case
 from reports.custody_format import NAME as CUSTODY
 from reports.enclosed import Enclosure, enclosures
+from reports.exhibit_check import ExhibitCheck
 from reports.files import write_atomically
 from reports.html import render_html
 from reports.manifest import FILES, SIGNATURE, about, listing, sealed
@@ -74,16 +75,18 @@ def write_judged(
     annotations: Iterable[Annotation],
     case: CaseDetails | None = None,
     custody: bytes | None = None,
+    check: ExhibitCheck | None = None,
 ) -> None:
     """Write ``report.html`` and ``report.pdf`` with what reviewers say into ``out``, and nothing else.
 
     The result in ``folder``, whose manifest covers its own reports, stays as it is. Case details
-    and custody log are those kept there unless given.
+    and custody log are those kept there unless given. ``check`` is what hashing the exhibit again,
+    just now, has shown.
     """
     said = list(annotations)
     case = read_case(folder) if case is None else case
     custody = kept_custody(folder) if custody is None else custody
-    view = report_view(analysis, folder, said, case.settled(), custody)
+    view = report_view(analysis, folder, said, case.settled(), custody, check)
     page, document = _rendered(view, folder, enclosures(analysis, text, said, custody))
     write_atomically(out / "report.html", page)
     write_atomically(out / "report.pdf", document)

@@ -33,6 +33,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         bundles,
         cases,
         compare,
+        custody,
         exports,
         files,
         health,
@@ -55,7 +56,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.config.from_mapping(
         # The exhibit's own limit is checked while it is written; this bounds the whole request.
         MAX_CONTENT_LENGTH=settings.upload_limit + FORM_OVERHEAD,
-        MAX_FORM_PARTS=8,
+        MAX_FORM_PARTS=16,
     )
     app.config.from_mapping(config or {})
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the schema's order
@@ -85,6 +86,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         annotations,
         bundles,
         exports,
+        custody,
         compare,
         statistics,
         models,

@@ -1,4 +1,4 @@
-"""``python -m webapp COMMAND``: accounts, by whoever has this machine. Without a command the app runs."""
+"""``python -m webapp COMMAND``: accounts, the custody log. Without a command the app runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from webapp import accounts, audit
+from webapp import accounts, audit, custody_command
 from webapp.access import Role
 from webapp.accounts import AccountError
 from webapp.database import Database, opened
@@ -25,6 +25,9 @@ Command = Callable[[Database, argparse.Namespace], None]
 def run(arguments: Sequence[str]) -> int:
     """Do what is asked. Returns the exit status: 2 when it could not be done."""
     asked = _parser().parse_args(arguments)
+    if "reading" in asked:
+        status: int = asked.reading(asked)
+        return status
     try:
         settings = read_settings()
         Folders(settings.data).create()
@@ -63,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     reset = add("reset-password", _reset, "give an account another password")
     reset.add_argument("name", metavar="NAME")
     _of_password(reset)
+    custody_command.add_to(commands)
     return parser
 
 

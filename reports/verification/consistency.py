@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from detector.analysis import Analysis, Verdict
 from reports.bundle import JUDGEMENTS, SUMS
+from reports.custody import check_export
 from reports.judgements import JudgementsError, read_file
 from reports.manifest import ANALYSIS, CASE, CUSTODY, CustodyHead, Manifest
 from reports.verification.findings import Findings
@@ -118,8 +119,6 @@ def check_judgements(file: str, data: bytes, analysis: bytes | None, findings: F
 
 def check_custody(file: str, data: bytes, analysis: Analysis | None, findings: Findings) -> None:
     """An exported custody log: its chain, and that it is about the exhibit."""
-    from reports.custody import check_export
-
     for problem in check_export(data):
         findings.add(file, "changed", problem)
     if analysis is not None and not findings.wrong(file):

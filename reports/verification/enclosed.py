@@ -22,11 +22,18 @@ _SPACE = re.compile(r"[\s\u200b\u00ad\ufeff]+")
 
 
 def check_pdf(
-    file: str, data: bytes, trust: Trust, findings: Findings, beside: Callable[[str], bytes | None]
+    file: str,
+    data: bytes,
+    trust: Trust,
+    findings: Findings,
+    beside: Callable[[str], bytes | None] = lambda name: None,
+    *,
+    alone: bool = False,
 ) -> Mapping[str, bytes]:
     """Check the report ``data``, called ``file``; returns its attachments by name.
 
-    ``beside`` gives a file of the same name that came along, to be compared, or None.
+    ``beside`` gives a file of the same name that came along, to be compared, or None. ``alone``: it came
+    alone, so that it must be signed itself where signers to trust are named.
     """
     whole = seal.whole_until(data)
     if whole is None:
@@ -35,7 +42,7 @@ def check_pdf(
             why = "it has no digest of itself: damaged, or no report of this version of Reelproof"
         findings.add(file, "changed", why)
     signed = check_embedded(file, data, whole, trust, findings)
-    if trust and not signed:
+    if trust and not signed and alone:
         findings.add(file, "does not fit", "it is not signed, where --trust asks for a signature")
     try:
         attached = _attachments(data)

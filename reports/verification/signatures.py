@@ -7,6 +7,7 @@ signer's clock said, and certificates are judged as of that time.
 from __future__ import annotations
 
 import io
+import logging
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -34,6 +35,9 @@ _USAGE = KeyUsageConstraints(
     match_all_key_usages=False,
     explicit_extd_key_usage_required=False,
 )
+# It reports what it makes of certificates as if in trouble; all of that is in the findings.
+logging.getLogger("pyhanko").setLevel(logging.CRITICAL + 1)
+
 _ODD = "it holds bytes that no signature of Reelproof has"
 
 
@@ -75,7 +79,7 @@ def check_detached(file: str, data: bytes, signature: bytes, trust: Trust, findi
     if not (status.intact and status.valid):
         findings.add(file, "does not fit", "it is no signature over these bytes: they or it were changed")
         return None
-    return _state(file, signed, status, trust, findings)
+    return _state(file, _claimed(signed), status, trust, findings)
 
 
 def check_embedded(file: str, data: bytes, covered: int | None, trust: Trust, findings: Findings) -> bool:
@@ -99,15 +103,14 @@ def _check_one(
     file: str, data: bytes, signature: EmbeddedPdfSignature, last: bool, trust: Trust, findings: Findings
 ) -> None:
     try:
-        signed = signature.signed_data
         if _is_own(signature):
-            signed = _signed_data(_hole(data, [int(value) for value in signature.byte_range]))
+            _signed_data(_hole(data, [int(value) for value in signature.byte_range]))
         else:
             findings.notes.append(f"{file}: signed by another program than Reelproof.")
         status = run(
             async_validate_pdf_signature(
                 signature,
-                signer_validation_context=_context(trust, _claimed(signed)),
+                signer_validation_context=_context(trust, _claimed_by(signature)),
                 key_usage_settings=_USAGE,
             )
         )
@@ -123,7 +126,7 @@ def _check_one(
     if not last and not status.docmdp_ok:
         findings.add(file, "changed", "it was changed after it was first signed")
         return
-    _state(file, signed, status, trust, findings)
+    _state(file, _claimed_by(signature), status, trust, findings)
 
 
 def _is_own(signature: EmbeddedPdfSignature) -> bool:
@@ -165,13 +168,19 @@ def _hole(data: bytes, spans: list[int]) -> bytes:
     """The signature in the gap of a PDF's byte range, which must be filled up with zeros."""
     start, length, second, rest = spans
     gap = data[length:second]
-    if start != 0 or gap[:1] != b"<" or gap[-1:] != b">" or not re.fullmatch(rb"[0-9a-f]*", gap[1:-1]):
+    if start != 0 or gap[:1] != b"<" or gap[-1:] != b">" or not re.fullmatch(rb"[0-9A-F]*", gap[1:-1]):
         raise ValueError(_ODD)
     whole = bytes.fromhex(gap[1:-1].decode())
     size = len(core.Asn1Value.load(whole).dump())
     if any(whole[size:]):
         raise ValueError(_ODD)
     return whole[:size]
+
+
+def _claimed_by(signature: EmbeddedPdfSignature) -> datetime | None:
+    """The same of a signature in a PDF, where PAdES has it in another place."""
+    when: datetime | None = signature.self_reported_timestamp
+    return when and when.astimezone(UTC)
 
 
 def _claimed(signed: cms.SignedData) -> datetime | None:
@@ -189,13 +198,16 @@ def _context(trust: Trust, moment: datetime | None) -> ValidationContext:
 
 
 def _state(
-    file: str, signed: cms.SignedData, status: StandardCMSSignatureStatus, trust: Trust, findings: Findings
+    file: str,
+    when: datetime | None,
+    status: StandardCMSSignatureStatus,
+    trust: Trust,
+    findings: Findings,
 ) -> str:
     """Say whose a signature is that holds; returns the SHA-256 of the certificate."""
     certificate = x509.load_der_x509_certificate(status.signing_cert.dump())
     own = certificate.issuer == certificate.subject
     vouched = "self-signed" if own else f"certificate issued by {name_in(certificate.issuer)}"
-    when = _claimed(signed)
     moment = f"{when:%Y-%m-%d %H:%M:%S} UTC" if when else "an unknown time"
     findings.facts[f"signature of {file}"] = (
         f"by {name_in(certificate.subject)} ({vouched}), by the signer's clock on {moment}, "
