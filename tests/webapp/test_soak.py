@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import random
 import time
-from pathlib import Path
 
 import pytest
 import scaled
 import servers
-from clips import write_clip
-from skimage import data as pictures
 from sqlalchemy import select
 
 from webapp import create_app, jobs
@@ -24,13 +21,6 @@ pytestmark = pytest.mark.slow
 _CLIPS = 200
 _SEED = 20261120
 _LIMIT = 3600  # seconds
-
-
-def clip(path: Path, number: int) -> Path:
-    """Ten frames of a public-domain portrait that moves; no two clips are the same bytes."""
-    face = pictures.astronaut()[:256, 96:352]
-    shifted = [face[number % 17 : 200 + number % 17, step + number // 17 :][:, :200] for step in range(10)]
-    return write_clip(path, shifted)
 
 
 def test_nothing_is_lost_and_nothing_comes_twice(tmp_path):
@@ -49,7 +39,7 @@ def test_nothing_is_lost_and_nothing_comes_twice(tmp_path):
     client, database, settings = app.test_client(), app.extensions["database"], app.extensions["settings"]
     send = app.extensions["send"]
     for number in range(_CLIPS):
-        with clip(tmp_path / f"{number}.mp4", number).open("rb") as file:
+        with scaled.clip(tmp_path / f"{number}.mp4", number).open("rb") as file:
             handed_in = client.post("/analyses", data={"file": (file, f"{number}.mp4")})
             assert handed_in.status_code in (201, 303), handed_in.text
 
