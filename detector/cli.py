@@ -154,6 +154,8 @@ def _analyze(options: argparse.Namespace) -> int:
     case = given_case(options)
     if options.out:
         _refuse_others(options.out)
+    elif case.model_fields_set:
+        raise ParameterError("Case details are printed in the report. Say where to write it: --out DIR.")
     from detector.engine import analyze
 
     with contextlib.ExitStack() as stack:
