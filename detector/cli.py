@@ -133,6 +133,13 @@ def _parser() -> argparse.ArgumentParser:
 def _add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME|FILE", help="a model in models/, or the path of one")
     parser.add_argument("--sample-rate", type=float, metavar="N", help="sampled frames a second (default 8)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another parameter of the analysis, as the report's list names it; may be given again",
+    )
 
 
 def _parameters(options: argparse.Namespace) -> Parameters:
@@ -140,11 +147,23 @@ def _parameters(options: argparse.Namespace) -> Parameters:
 
     from detector.analysis import Parameters
 
-    given = {} if options.sample_rate is None else {"sample_rate": options.sample_rate}
+    given: dict[str, object] = {} if options.sample_rate is None else {"sample_rate": options.sample_rate}
+    for setting in options.set:
+        name, equals, value = setting.partition("=")
+        if not equals or name not in Parameters.model_fields:
+            raise ParameterError(
+                f"--set {setting}: write NAME=VALUE. Names are {', '.join(Parameters.model_fields)}."
+            )
+        given[name] = value
     try:
         return Parameters.model_validate(given)
     except ValidationError as error:
-        raise ParameterError(f"--sample-rate: {error.errors()[0]['msg']}.") from None
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        option = (
+            "--sample-rate" if name == "sample_rate" and options.sample_rate is not None else f"--set {name}"
+        )
+        raise ParameterError(f"{option}: {first['msg']}.") from None
 
 
 def _analyze(options: argparse.Namespace) -> int:
@@ -204,6 +223,7 @@ def _put(made: Path, folder: Path) -> None:
     """Move a finished result into ``folder``; only the parts of an earlier one are replaced."""
     folder.mkdir(exist_ok=True)
     shutil.rmtree(folder / "overlays", ignore_errors=True)
+    (folder / "manifest.sig").unlink(missing_ok=True)  # it signs the earlier one
     for part in made.iterdir():
         part.replace(folder / part.name)
 

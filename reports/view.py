@@ -17,6 +17,7 @@ from reports.annotations import Annotation
 from reports.case import NOT_STATED, CaseDetails
 from reports.contents import Section, contents
 from reports.custody_view import CustodyView, custody_view
+from reports.exhibit_check import ExhibitCheck
 from reports.facts import Fact, ModelView, Setting
 from reports.judged import Judgements, judged
 from reports.pictures import Picture, heat_scale
@@ -120,12 +121,13 @@ def report_view(
     annotations: Iterable[Annotation] = (),
     case: CaseDetails | None = None,
     custody: bytes | None = None,
+    check: ExhibitCheck | None = None,
 ) -> ReportView:
     """Put an analysis, and what people say of it, into words.
 
     ``folder`` is where its ``analysis.json`` lies; pictures are looked up in it. ``custody`` is
-    the bytes of ``custody.json``. Raises :class:`~reports.errors.PictureError` when the analysis
-    names a picture outside the folder.
+    the bytes of ``custody.json``, ``check`` what hashing the exhibit again showed. Raises
+    :class:`~reports.errors.PictureError` when the analysis names a picture outside the folder.
     """
     media, case = analysis.media, case or CaseDetails()
     created, created_iso = moments.in_utc(analysis.software.created)
@@ -156,7 +158,7 @@ def report_view(
         strength=words.strength(figure) if figure is not None and manipulated else None,
         strengths=words.STRENGTHS,
         scale=prose.SCALE,
-        exhibit=facts.exhibit(media),
+        exhibit=facts.exhibit(media, check),
         recording=facts.recording(media),
         timeline=draw(analysis),
         persons=tuple(_person(analysis, person) for person in analysis.persons),

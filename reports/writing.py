@@ -11,9 +11,10 @@ from reports.case import NAME as CASE
 from reports.case import CaseDetails, read_case
 from reports.custody_format import NAME as CUSTODY
 from reports.enclosed import Enclosure, enclosures
+from reports.exhibit_check import ExhibitCheck
 from reports.files import write_atomically
 from reports.html import render_html
-from reports.manifest import NAME, manifest_json
+from reports.manifest import FILES, SIGNATURE, about, listing, sealed
 from reports.pdf import render_pdf
 from reports.pictures import embed
 from reports.view import ReportView, report_view
@@ -57,7 +58,13 @@ def write_files(
         own[CUSTODY] = custody
     for name, data in (own | {"report.html": page, "report.pdf": document}).items():
         write_atomically(out / name, data)
-    write_atomically(out / NAME, manifest_json(analysis, out, (*view.kept, *own)))
+    listed = listing(out, {*FILES, *own, *view.kept})
+    stated = about(analysis, "result").model_copy(update={"files": listed})
+    beside = sealed(stated, case=own[CASE], custody=custody)
+    if SIGNATURE not in beside:  # an earlier result's says nothing of this one
+        (out / SIGNATURE).unlink(missing_ok=True)
+    for name, data in reversed(beside.items()):
+        write_atomically(out / name, data)
 
 
 def write_judged(
@@ -68,16 +75,18 @@ def write_judged(
     annotations: Iterable[Annotation],
     case: CaseDetails | None = None,
     custody: bytes | None = None,
+    check: ExhibitCheck | None = None,
 ) -> None:
     """Write ``report.html`` and ``report.pdf`` with what reviewers say into ``out``, and nothing else.
 
     The result in ``folder``, whose manifest covers its own reports, stays as it is. Case details
-    and custody log are those kept there unless given.
+    and custody log are those kept there unless given. ``check`` is what hashing the exhibit again,
+    just now, has shown.
     """
     said = list(annotations)
     case = read_case(folder) if case is None else case
     custody = kept_custody(folder) if custody is None else custody
-    view = report_view(analysis, folder, said, case.settled(), custody)
+    view = report_view(analysis, folder, said, case.settled(), custody, check)
     page, document = _rendered(view, folder, enclosures(analysis, text, said, custody))
     write_atomically(out / "report.html", page)
     write_atomically(out / "report.pdf", document)

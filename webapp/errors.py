@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from webapp.intake import IntakeError, this_request
@@ -13,11 +14,14 @@ log = logging.getLogger(__name__)
 
 _TITLES = {
     400: "This request does not work",
+    401: "Not signed in",
     403: "Refused",
     404: "Nothing here",
     405: "This request does not work",
     409: "Not ready yet",
+    410: "Deleted",
     413: "The file is too large",
+    429: "Too often",
     500: "Something went wrong inside Reelproof",
     503: "Busy at the moment",
     507: "The disk is full",
@@ -31,6 +35,11 @@ _WORDS = {
     500: (
         "Reelproof met an error it did not expect. Exhibits and results are untouched.",
         "Try again. If it happens again, the messages in the terminal Reelproof runs in say what went wrong.",
+    ),
+    503: (
+        "The database cannot be reached, or is busy.",
+        "Try again in a minute. Exhibits and results are untouched. If it stays so, the messages in the "
+        "terminal Reelproof runs in say why.",
     ),
 }
 
@@ -49,7 +58,10 @@ def install(app: Flask) -> None:
     @app.errorhandler(PageError)
     @app.errorhandler(IntakeError)
     def in_words(problem: PageError | IntakeError) -> Response:
-        return answer(problem.status, problem.error, problem.remedy)
+        response = answer(problem.status, problem.error, problem.remedy)
+        if (seconds := getattr(problem, "seconds", None)) is not None:
+            response.headers["Retry-After"] = str(seconds)
+        return response
 
     @app.errorhandler(413)
     def request_too_large(_problem: HTTPException) -> Response:
@@ -68,6 +80,11 @@ def install(app: Flask) -> None:
             if name == "Allow":
                 response.headers[name] = value
         return response
+
+    @app.errorhandler(OperationalError)
+    def no_database(problem: OperationalError) -> Response:
+        log.error("%s %s failed: %s", request.method, request.path, problem.orig)
+        return answer(503, *_WORDS[503])
 
     @app.errorhandler(Exception)
     def unexpected(problem: Exception) -> Response:

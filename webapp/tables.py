@@ -1,4 +1,4 @@
-"""The rows: exhibits, analyses, what happened once, what was chosen. Alembic's migrations make them."""
+"""The rows: exhibits, analyses, what was said, done and chosen. Alembic's migrations make them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ class State(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class Condition(StrEnum):
+    """What hashing an exhibit's kept file again showed."""
+
+    FITS = "fits"
+    CHANGED = "changed"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -55,6 +64,8 @@ class Exhibit(Base):
     bytes: Mapped[int] = mapped_column(BigInteger)
     path: Mapped[str] = mapped_column(String(255))  # relative to the data folder
     created: Mapped[datetime]
+    checked: Mapped[datetime | None]  # when the kept file was last hashed again
+    condition: Mapped[str | None] = mapped_column(String(16))  # what that showed, a :class:`Condition`
 
 
 class AnalysisRow(Base):
@@ -87,6 +98,8 @@ class AnalysisRow(Base):
     model: Mapped[str | None] = mapped_column(String(60))  # its name; none: the default when it starts
     settings: Mapped[str | None] = mapped_column(Text)  # changed parameters as JSON; none: the defaults
     duration: Mapped[float | None]  # of the exhibit, seconds
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)  # who handed it in
+    case_id: Mapped[int | None] = mapped_column(ForeignKey("cases.id"), index=True)
 
     exhibit: Mapped[Exhibit] = relationship(lazy="joined", innerjoin=True)
 
@@ -107,6 +120,107 @@ class AnnotationRow(Base):
     verdict: Mapped[str | None] = mapped_column(String(16))
     made: Mapped[datetime]
     body: Mapped[str] = mapped_column(Text)
+
+
+class User(Base):
+    """An account. It is never removed, only disabled: the custody log names it."""
+
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40), unique=True)  # what they sign in as, in small letters
+    display: Mapped[str] = mapped_column(String(80))
+    role: Mapped[str] = mapped_column(String(16))
+    password: Mapped[str] = mapped_column(String(200))  # Argon2id, with its parameters
+    password_set: Mapped[datetime]
+    one_time: Mapped[bool]  # given out by somebody else; changed at the first sign-in
+    disabled: Mapped[datetime | None]
+    created: Mapped[datetime]
+
+
+class SessionRow(Base):
+    """Somebody signed in. The token itself is only in their cookie; here is its SHA-256."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    started: Mapped[datetime]
+    seen: Mapped[datetime]  # the last request, to the minute
+    confirmed: Mapped[datetime]  # when the password was last given
+    address: Mapped[str] = mapped_column(String(45))
+    agent: Mapped[str] = mapped_column(String(200))  # what the browser calls itself
+
+    user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
+
+
+class SignInFailure(Base):
+    """Wrong passwords in a row, for one account from one place (:mod:`webapp.throttle`)."""
+
+    __tablename__ = "sign_in_failures"
+
+    place: Mapped[str] = mapped_column(String(64), primary_key=True)  # a hash of account and place
+    count: Mapped[int]
+    last: Mapped[datetime]
+
+
+class CaseRow(Base):
+    """What belongs together, and who may see it."""
+
+    __tablename__ = "cases"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(
+        String(120)
+    )  # not unique: a refusal would tell of cases one may not see
+    description: Mapped[str] = mapped_column(Text, default="")
+    created: Mapped[datetime]
+    created_by: Mapped[str] = mapped_column(String(40))  # a principal's name
+
+
+class CaseMember(Base):
+    """Somebody who may see a case."""
+
+    __tablename__ = "case_members"
+
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
+
+
+class CaseDetailsRow(Base):
+    """What an examiner says of the case of an analysis: :class:`reports.case.CaseDetails` as JSON."""
+
+    __tablename__ = "case_details"
+
+    analysis_id: Mapped[str] = mapped_column(ForeignKey("analyses.id"), primary_key=True)
+    body: Mapped[str] = mapped_column(Text)
+    changed: Mapped[datetime]
+
+
+class CustodyRow(Base):
+    """One entry of the custody log (:mod:`reports.custody`). Triggers refuse to change or remove it.
+
+    No foreign keys: an entry stays when what it is about is gone.
+    """
+
+    __tablename__ = "custody"
+    __table_args__ = (
+        Index("custody_exhibit", "exhibit", "number"),
+        Index("custody_analysis", "analysis", "action", "number"),
+        Index("custody_action", "action", "number"),
+    )
+
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    made: Mapped[str] = mapped_column(String(24))
+    actor: Mapped[str] = mapped_column(String(120))
+    action: Mapped[str] = mapped_column(String(40))
+    exhibit: Mapped[str | None] = mapped_column(String(64))
+    analysis: Mapped[str | None] = mapped_column(String(32))
+    details: Mapped[str] = mapped_column(Text)  # a JSON object
+    previous: Mapped[str] = mapped_column(String(64))
+    previous_of_exhibit: Mapped[str] = mapped_column(String(64))
+    sha256: Mapped[str] = mapped_column(String(64))
+    mac: Mapped[str] = mapped_column(String(64))
 
 
 class Milestone(Base):

@@ -9,7 +9,8 @@ from flask import Blueprint, current_app, jsonify, make_response, redirect, rend
 from werkzeug.wrappers import Response
 
 from reports.words import number
-from webapp import deletion, jobs, models, parameters, rows
+from webapp import case_details, deletion, jobs, models, parameters, rows
+from webapp.access import Permission, current, require
 from webapp.errors import PageError, wants_json
 from webapp.folders import Folders
 from webapp.rows import database
@@ -21,6 +22,7 @@ blueprint = Blueprint("manage", __name__, url_prefix="/analyses/<analysis_id>")
 
 
 @blueprint.post("/cancel")
+@require(Permission.ANALYSE)
 def cancel(analysis_id: str) -> Response:
     """Take the analysis out of the queue, or stop it."""
     row = rows.find(analysis_id)
@@ -30,6 +32,7 @@ def cancel(analysis_id: str) -> Response:
 
 
 @blueprint.post("/retry")
+@require(Permission.ANALYSE)
 def retry(analysis_id: str) -> Response:
     """Queue an analysis that failed or was cancelled once more."""
     row = rows.find(analysis_id)
@@ -45,18 +48,21 @@ def retry(analysis_id: str) -> Response:
 
 
 @blueprint.get("/delete")
+@require(Permission.DELETE)
 def ask_to_delete(analysis_id: str) -> str:
     """Say what deleting means, and ask."""
     row = rows.find(analysis_id)
     deletion.refuse_unfinished(row)
-    with database().begin() as session:
+    with rows.reading() as session:
         means = deletion.consequences(session, row)
     return render_template("pages/delete.html", row=row, means=means, back=request.args.get("back"))
 
 
 @blueprint.post("/delete")
+@require(Permission.DELETE)
 def delete(analysis_id: str) -> Response:
     """Delete the analysis and, if no other needs it, the exhibit."""
+    rows.find(analysis_id)
     deletion.delete(database(), _folders(), analysis_id)
     if wants_json():
         return jsonify(deleted=analysis_id)
@@ -64,6 +70,7 @@ def delete(analysis_id: str) -> Response:
 
 
 @blueprint.get("/again")
+@require(Permission.ANALYSE)
 def ask_again(analysis_id: str) -> Response:
     """The form to analyse the exhibit with another model or other settings."""
     row = rows.find(analysis_id)
@@ -72,6 +79,7 @@ def ask_again(analysis_id: str) -> Response:
 
 
 @blueprint.post("/again")
+@require(Permission.ANALYSE)
 def again(analysis_id: str) -> Response:
     """Queue a new analysis of the same exhibit; the one there is stays as it is."""
     row = rows.find(analysis_id)
@@ -88,7 +96,10 @@ def again(analysis_id: str) -> Response:
         if earlier is None:
             raise PageError(404, "This analysis was deleted meanwhile.", "Hand the file in again.")
         model = chosen or models.default(session, _folders())
+        details = case_details.stored(session, analysis_id)
         new = jobs.create(session, earlier.exhibit, earlier.file, model, changes)
+        new.owner_id, new.case_id = current().user_id, earlier.case_id
+        case_details.keep(session, new, details)
     tell_workers(new.id)
     return redirect(url_for("result.show", analysis_id=new.id), 303)
 
