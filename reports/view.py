@@ -17,11 +17,14 @@ from reports.annotations import Annotation
 from reports.case import NOT_STATED, CaseDetails
 from reports.contents import Section, contents
 from reports.custody_view import CustodyView, custody_view
+from reports.exhibit_check import ExhibitCheck, agrees, compared
 from reports.facts import Fact, ModelView, Setting
 from reports.judged import Judgements, judged
 from reports.pictures import Picture, heat_scale
+from reports.recorded import RecordedView, recorded
 from reports.segment_view import PeakView, SegmentView, segment_view
 from reports.timeline import Timeline, draw
+from reports.validation import ValidationView, validation
 from reports.words import timecode
 
 __all__ = ["Fact", "PeakView", "PersonView", "ReportView", "SegmentView", "report_view", "timecode"]
@@ -79,6 +82,9 @@ class ReportView:
     scale: str
     exhibit: tuple[Fact, ...]
     recording: tuple[Fact, ...]
+    changed: bool
+    recorded: RecordedView
+    validation: ValidationView
     timeline: Timeline
     persons: tuple[PersonView, ...]
     segments: tuple[SegmentView, ...]
@@ -120,12 +126,13 @@ def report_view(
     annotations: Iterable[Annotation] = (),
     case: CaseDetails | None = None,
     custody: bytes | None = None,
+    exhibit_now: ExhibitCheck | None = None,
 ) -> ReportView:
     """Put an analysis, and what people say of it, into words.
 
     ``folder`` is where its ``analysis.json`` lies; pictures are looked up in it. ``custody`` is
-    the bytes of ``custody.json``. Raises :class:`~reports.errors.PictureError` when the analysis
-    names a picture outside the folder.
+    the bytes of ``custody.json``, ``exhibit_now`` the exhibit as measured for this report. Raises
+    :class:`~reports.errors.PictureError` when the analysis names a picture outside the folder.
     """
     media, case = analysis.media, case or CaseDetails()
     created, created_iso = moments.in_utc(analysis.software.created)
@@ -156,8 +163,11 @@ def report_view(
         strength=words.strength(figure) if figure is not None and manipulated else None,
         strengths=words.STRENGTHS,
         scale=prose.SCALE,
-        exhibit=facts.exhibit(media),
+        exhibit=(*facts.exhibit(media), *compared(media, exhibit_now)),
         recording=facts.recording(media),
+        changed=exhibit_now is not None and not agrees(media, exhibit_now),
+        recorded=recorded(media),
+        validation=validation(analysis),
         timeline=draw(analysis),
         persons=tuple(_person(analysis, person) for person in analysis.persons),
         segments=tuple(segment_view(analysis, segment, folder) for segment in analysis.segments),

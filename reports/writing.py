@@ -11,6 +11,7 @@ from reports.case import NAME as CASE
 from reports.case import CaseDetails, read_case
 from reports.custody_format import NAME as CUSTODY
 from reports.enclosed import Enclosure, enclosures
+from reports.exhibit_check import ExhibitCheck
 from reports.files import write_atomically
 from reports.html import render_html
 from reports.manifest import FILES, SIGNATURE, about, listing, sealed
@@ -20,16 +21,21 @@ from reports.view import ReportView, report_view
 
 
 def write_report(
-    analysis: Analysis, folder: Path, case: CaseDetails | None = None, custody: bytes | None = None
+    analysis: Analysis,
+    folder: Path,
+    case: CaseDetails | None = None,
+    custody: bytes | None = None,
+    exhibit_now: ExhibitCheck | None = None,
 ) -> None:
     """Write ``analysis.json``, ``case.json``, the report and the manifest into ``folder``.
 
     ``folder`` holds the pictures the analysis names. ``custody`` is the text of a
-    ``custody.json``, which is kept there as well. Each file appears whole or not at all, the
+    ``custody.json``, which is kept there as well; ``exhibit_now`` is the exhibit as measured
+    for this report. Each file appears whole or not at all, the
     manifest last. Raises :class:`~reports.errors.ReportError` when a picture lies outside the
     folder or cannot be read, before anything is written.
     """
-    write_files(analysis, analysis.to_json().encode(), folder, folder, case, custody)
+    write_files(analysis, analysis.to_json().encode(), folder, folder, case, custody, exhibit_now)
 
 
 def write_files(
@@ -39,13 +45,14 @@ def write_files(
     out: Path,
     case: CaseDetails | None = None,
     custody: bytes | None = None,
+    exhibit_now: ExhibitCheck | None = None,
 ) -> None:
     """As :func:`write_report`, with ``text`` the exact bytes of analysis.json and results in ``out``.
 
     The pictures are copied there, so that ``out`` is complete by itself.
     """
     case = (case or CaseDetails()).settled()
-    view = report_view(analysis, folder, case=case, custody=custody)
+    view = report_view(analysis, folder, case=case, custody=custody, exhibit_now=exhibit_now)
     page, document = _rendered(view, folder, enclosures(analysis, text, custody=custody))
     out.mkdir(parents=True, exist_ok=True)
     if out.resolve() != folder.resolve():
@@ -74,6 +81,7 @@ def write_judged(
     annotations: Iterable[Annotation],
     case: CaseDetails | None = None,
     custody: bytes | None = None,
+    exhibit_now: ExhibitCheck | None = None,
 ) -> None:
     """Write ``report.html`` and ``report.pdf`` with what reviewers say into ``out``, and nothing else.
 
@@ -83,7 +91,7 @@ def write_judged(
     said = list(annotations)
     case = read_case(folder) if case is None else case
     custody = kept_custody(folder) if custody is None else custody
-    view = report_view(analysis, folder, said, case.settled(), custody)
+    view = report_view(analysis, folder, said, case.settled(), custody, exhibit_now)
     page, document = _rendered(view, folder, enclosures(analysis, text, said, custody))
     write_atomically(out / "report.html", page)
     write_atomically(out / "report.pdf", document)
