@@ -194,7 +194,7 @@ def _analyze(options: argparse.Namespace) -> int:
             from reports import write_report
             from reports.exhibit_check import check_exhibit
 
-            write_report(analysis, made, case, exhibit_now=check_exhibit(options.file))
+            write_report(analysis, made, case, check=check_exhibit(options.file))
             _put(made, options.out)
     if options.format == "json":
         sys.stdout.write(analysis.to_json())

@@ -1,4 +1,4 @@
-"""Reports from a shell: ``render`` makes them again, ``export`` writes what other programs read."""
+"""Reports from a shell: make them again, export, sign, and verify what was handed out."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from detector.errors import ReelproofError
+from reports import signing_command
 from reports.case_options import add_case_options, given_case
-from reports.errors import ReportError
 from reports.exports import command
 from reports.reading import parsed
+from reports.verification import command as verification
 from reports.writing import kept_custody, write_files
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status, 2 for bad input."""
+    """Run the command; returns its exit status: 0 done, 1 something verified does not fit, 2 bad input."""
     parser = argparse.ArgumentParser(prog="python -m reports", description="Evidence reports of Reelproof.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     render = commands.add_parser("render", help="write report.html, report.pdf and manifest.json again")
@@ -36,14 +38,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     export = commands.add_parser("export", help="write segments, scores or pictures for other programs")
     command.add_options(export)
     export.set_defaults(run=command.export)
+    verify = commands.add_parser("verify", help="check a bundle, the folder of a result, or a PDF")
+    verification.add_options(verify)
+    verify.set_defaults(run=verification.run)
+    sign = commands.add_parser("sign", help="sign a report, or the folder of a result")
+    signing_command.add_options(sign)
+    sign.set_defaults(run=signing_command.run)
     options = parser.parse_args(arguments)
     try:
-        options.run(options)
-    except ReportError as error:
+        return int(options.run(options) or 0)
+    except ReelproofError as error:
         return _refuse(str(error))
     except OSError as error:
-        return _refuse(f"{error.filename or options.analysis}: {error.strerror}")
-    return 0
+        return _refuse(f"{error.filename or 'reading or writing'}: {error.strerror}")
 
 
 def _render(options: argparse.Namespace) -> None:

@@ -106,8 +106,13 @@ class Manifest(_Open):
 class Signer(Protocol):
     """Whoever signs manifests."""
 
-    name: str
-    certificate_sha256: str
+    @property
+    def name(self) -> str:
+        """As the certificate gives it."""
+
+    @property
+    def certificate_sha256(self) -> str:
+        """Fingerprint of the certificate."""
 
     def sign(self, data: bytes) -> bytes:
         """A detached CMS signature over ``data``, DER."""

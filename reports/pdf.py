@@ -15,6 +15,7 @@ from reports.enclosed import Enclosure
 from reports.errors import ReportError
 from reports.html import document_date, fill_template
 from reports.pictures import Picture
+from reports.seal import PLACEHOLDER, sealed
 from reports.view import ReportView
 
 SCHEME = "picture:"
@@ -81,11 +82,15 @@ def _set(markup: str, fetcher: URLFetcher, view: ReportView, enclosed: Sequence[
             raise _Unprintable(missing)
         finish(pdf, _places(view))
 
-    options: dict[str, Any] = {"pdf_variant": "pdf/a-3a", "attachments": _attachments(view, enclosed)}
+    options: dict[str, Any] = {
+        "pdf_variant": "pdf/a-3a",
+        "pdf_identifier": PLACEHOLDER,
+        "attachments": _attachments(view, enclosed),
+    }
     with warnings.catch_warnings():
         # WeasyPrint leaves the file of its colour profile for the garbage collector to close.
         warnings.simplefilter("ignore", ResourceWarning)
-        return bytes(HTML(string=markup, url_fetcher=fetcher).write_pdf(finisher=finisher, **options))
+        return sealed(bytes(HTML(string=markup, url_fetcher=fetcher).write_pdf(finisher=finisher, **options)))
 
 
 def _attachments(view: ReportView, enclosed: Sequence[Enclosure]) -> list[Attachment]:

@@ -17,7 +17,7 @@ from reports.annotations import Annotation
 from reports.case import NOT_STATED, CaseDetails
 from reports.contents import Section, contents
 from reports.custody_view import CustodyView, custody_view
-from reports.exhibit_check import ExhibitCheck, agrees, compared
+from reports.exhibit_check import ExhibitCheck
 from reports.facts import Fact, ModelView, Setting
 from reports.judged import Judgements, judged
 from reports.pictures import Picture, heat_scale
@@ -82,7 +82,6 @@ class ReportView:
     scale: str
     exhibit: tuple[Fact, ...]
     recording: tuple[Fact, ...]
-    changed: bool
     recorded: RecordedView
     validation: ValidationView
     timeline: Timeline
@@ -126,12 +125,12 @@ def report_view(
     annotations: Iterable[Annotation] = (),
     case: CaseDetails | None = None,
     custody: bytes | None = None,
-    exhibit_now: ExhibitCheck | None = None,
+    check: ExhibitCheck | None = None,
 ) -> ReportView:
     """Put an analysis, and what people say of it, into words.
 
     ``folder`` is where its ``analysis.json`` lies; pictures are looked up in it. ``custody`` is
-    the bytes of ``custody.json``, ``exhibit_now`` the exhibit as measured for this report. Raises
+    the bytes of ``custody.json``, ``check`` what hashing the exhibit again showed. Raises
     :class:`~reports.errors.PictureError` when the analysis names a picture outside the folder.
     """
     media, case = analysis.media, case or CaseDetails()
@@ -163,9 +162,8 @@ def report_view(
         strength=words.strength(figure) if figure is not None and manipulated else None,
         strengths=words.STRENGTHS,
         scale=prose.SCALE,
-        exhibit=(*facts.exhibit(media), *compared(media, exhibit_now)),
+        exhibit=facts.exhibit(media, check),
         recording=facts.recording(media),
-        changed=exhibit_now is not None and not agrees(media, exhibit_now),
         recorded=recorded(media),
         validation=validation(analysis),
         timeline=draw(analysis),

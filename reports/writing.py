@@ -25,17 +25,17 @@ def write_report(
     folder: Path,
     case: CaseDetails | None = None,
     custody: bytes | None = None,
-    exhibit_now: ExhibitCheck | None = None,
+    check: ExhibitCheck | None = None,
 ) -> None:
-    """Write ``analysis.json``, ``case.json``, the report and the manifest into ``folder``.
+    """Write ``analysis.json``, ``case.json``, the report and ``manifest.json`` into ``folder``.
 
     ``folder`` holds the pictures the analysis names. ``custody`` is the text of a
-    ``custody.json``, which is kept there as well; ``exhibit_now`` is the exhibit as measured
-    for this report. Each file appears whole or not at all, the
+    ``custody.json``, which is kept there as well; ``check`` is what hashing the exhibit again,
+    just now, has shown. Each file appears whole or not at all, the
     manifest last. Raises :class:`~reports.errors.ReportError` when a picture lies outside the
     folder or cannot be read, before anything is written.
     """
-    write_files(analysis, analysis.to_json().encode(), folder, folder, case, custody, exhibit_now)
+    write_files(analysis, analysis.to_json().encode(), folder, folder, case, custody, check)
 
 
 def write_files(
@@ -45,14 +45,14 @@ def write_files(
     out: Path,
     case: CaseDetails | None = None,
     custody: bytes | None = None,
-    exhibit_now: ExhibitCheck | None = None,
+    check: ExhibitCheck | None = None,
 ) -> None:
     """As :func:`write_report`, with ``text`` the exact bytes of analysis.json and results in ``out``.
 
     The pictures are copied there, so that ``out`` is complete by itself.
     """
     case = (case or CaseDetails()).settled()
-    view = report_view(analysis, folder, case=case, custody=custody, exhibit_now=exhibit_now)
+    view = report_view(analysis, folder, case=case, custody=custody, check=check)
     page, document = _rendered(view, folder, enclosures(analysis, text, custody=custody))
     out.mkdir(parents=True, exist_ok=True)
     if out.resolve() != folder.resolve():
@@ -64,9 +64,9 @@ def write_files(
         own[CUSTODY] = custody
     for name, data in (own | {"report.html": page, "report.pdf": document}).items():
         write_atomically(out / name, data)
-    files = listing(out, {*FILES, *view.kept, *own})
-    manifest = about(analysis, "result").model_copy(update={"files": files})
-    beside = sealed(manifest, case=own[CASE], custody=custody)
+    listed = listing(out, {*FILES, *own, *view.kept})
+    stated = about(analysis, "result").model_copy(update={"files": listed})
+    beside = sealed(stated, case=own[CASE], custody=custody)
     if SIGNATURE not in beside:  # an earlier result's says nothing of this one
         (out / SIGNATURE).unlink(missing_ok=True)
     for name, data in reversed(beside.items()):
@@ -81,17 +81,18 @@ def write_judged(
     annotations: Iterable[Annotation],
     case: CaseDetails | None = None,
     custody: bytes | None = None,
-    exhibit_now: ExhibitCheck | None = None,
+    check: ExhibitCheck | None = None,
 ) -> None:
     """Write ``report.html`` and ``report.pdf`` with what reviewers say into ``out``, and nothing else.
 
     The result in ``folder``, whose manifest covers its own reports, stays as it is. Case details
-    and custody log are those kept there unless given.
+    and custody log are those kept there unless given. ``check`` is what hashing the exhibit again,
+    just now, has shown.
     """
     said = list(annotations)
     case = read_case(folder) if case is None else case
     custody = kept_custody(folder) if custody is None else custody
-    view = report_view(analysis, folder, said, case.settled(), custody, exhibit_now)
+    view = report_view(analysis, folder, said, case.settled(), custody, check)
     page, document = _rendered(view, folder, enclosures(analysis, text, said, custody))
     write_atomically(out / "report.html", page)
     write_atomically(out / "report.pdf", document)

@@ -7,6 +7,7 @@ that no reader and no crash ever sees half of one.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import shutil
 import threading
@@ -23,6 +24,7 @@ from webapp.database import Database, opened
 from webapp.durable import publish
 from webapp.failures import OUT_OF_TIME, explain
 from webapp.folders import Folders
+from webapp.integrity import DamagedExhibit
 from webapp.settings import Settings
 from webapp.thumbnails import make_thumbnail
 
@@ -89,8 +91,10 @@ def work(settings: Settings, analysis_id: str, end: Callable[[], None] | None = 
         try:
             with alive(database, held, give_up) as lost:
                 analysis = _result(settings, database, held, reporter(database, held, lost))
-            length = analysis.media.duration
-            patiently(lambda: jobs.finish(database, held, analysis.verdict, analysis.probability, length))
+            length, made_of = analysis.media.duration, _made_of(folders, held, analysis)
+            patiently(
+                lambda: jobs.finish(database, held, analysis.verdict, analysis.probability, length, made_of)
+            )
         except jobs.LostClaim:
             log.warning(
                 "analysis %s was cancelled or given to another worker; this attempt ends", analysis_id
@@ -162,7 +166,9 @@ def _result(settings: Settings, database: Database, held: jobs.Claim, progress: 
         unfinished.mkdir(mode=0o700, parents=True)
         with database.begin() as session:
             model = models.card_path(folders, held.model or models.default(session, folders))
-        analyse_and_report(exhibit, held.file, model, held.parameters, unfinished, progress)
+        made = analyse_and_report(exhibit, held.file, model, held.parameters, unfinished, progress)
+        if made.media.sha256 != exhibit.name:
+            raise DamagedExhibit
         jobs.beat(database, held)  # a lost claim ends here, not with somebody else's place taken
         publish(unfinished, place)
     analysis = Analysis.from_json((place / "analysis.json").read_bytes())
@@ -174,6 +180,17 @@ def _result(settings: Settings, database: Database, held: jobs.Claim, progress: 
 
     previewing.prepare(folders, exhibit, analysis.media, settings.spare, encoding)
     return analysis
+
+
+def _made_of(folders: Folders, held: jobs.Claim, analysis: Analysis) -> dict[str, str | int]:
+    """What the custody log says of a finished analysis, so that its result can be told from any other."""
+    manifest = (folders.result(held.analysis_id) / "manifest.json").read_bytes()
+    return {
+        "model": analysis.model.name,
+        "model sha256": analysis.model.sha256,
+        "manifest sha256": hashlib.sha256(manifest).hexdigest(),
+        "reelproof": analysis.software.reelproof,
+    }
 
 
 def reporter(

@@ -22,7 +22,7 @@ from celery import Celery, signals
 from celery.exceptions import SecurityWarning, TimeLimitExceeded
 from celery.worker.request import Request
 
-from webapp import broker, jobs
+from webapp import actors, broker, jobs
 from webapp.database import opened
 from webapp.failures import CRASH_SIGNALS, CRASHED, OUT_OF_TIME
 from webapp.first_start import add_sample
@@ -71,7 +71,7 @@ def _child_gone(settings: Settings, analysis_id: str, process: int, problem: Bas
     """Fail the analysis if its file crashed the process or took too long; queue it again otherwise."""
     problem = getattr(problem, "exc", problem)  # billiard wraps it with a traceback of its own
     found = re.search(r"signal (\d+)", str(problem))
-    worker = jobs.worker_name(process)
+    worker = actors.process_name(process)
     log.warning("the process of analysis %s ended: %r", analysis_id, problem)
     with opened(settings) as database:
         # Only what is surely its own: a successor may be at work. Anything else goes at the next start.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -28,8 +27,6 @@ from reports.exhibit_check import ExhibitCheck, check_exhibit
 from reports.html import render_html
 from reports.recorded import short
 from reports.view import report_view
-
-NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC).isoformat()
 
 
 def detailed(folder: Path, **changes: object) -> Analysis:
@@ -87,7 +84,7 @@ def detailed(folder: Path, **changes: object) -> Analysis:
 
 
 def page(analysis: Analysis, folder: Path, now: ExhibitCheck | None = None) -> str:
-    return render_html(report_view(analysis, folder, exhibit_now=now), {}, ())
+    return render_html(report_view(analysis, folder, check=now), {}, ())
 
 
 def test_facts_are_told(tmp_path: Path) -> None:
@@ -158,38 +155,18 @@ def test_broken_credentials_are_told_in_full(tmp_path: Path) -> None:
     assert "assertion.dataHash.mismatch" in text and "Test Camera" in text and "c2pa.created" in text
 
 
-class TestComparison:
-    def test_unchanged(self, tmp_path: Path) -> None:
-        analysis = build(tmp_path, kept=False)
-        now = ExhibitCheck(EXHIBIT_SHA256, analysis.media.bytes, NOW)
-        view = report_view(analysis, tmp_path, exhibit_now=now)
-        assert not view.changed
-        assert "unchanged since it was taken in" in page(analysis, tmp_path, now)
-        assert "2026-11-20 12:00:00 UTC" in page(analysis, tmp_path, now)
-
-    def test_another_file(self, tmp_path: Path) -> None:
-        analysis = build(tmp_path, kept=False)
-        now = ExhibitCheck("0" * 64, 7, NOW)
-        assert report_view(analysis, tmp_path, exhibit_now=now).changed
-        text = page(analysis, tmp_path, now)
-        assert "NOT THE SAME" in text and "0" * 64 in text and "7 bytes now" in text
-
-    def test_gone(self, tmp_path: Path) -> None:
-        analysis = build(tmp_path, kept=False)
-        now = check_exhibit(tmp_path / "gone.mp4")
-        assert now.sha256 is None
-        assert report_view(analysis, tmp_path, exhibit_now=now).changed
-        assert "the exhibit was not there" in page(analysis, tmp_path, now)
-
-    def test_not_measured(self, tmp_path: Path) -> None:
-        view = report_view(build(tmp_path, kept=False), tmp_path)
-        assert not view.changed and "not measured again" in str(view.exhibit)
-
-    def test_measuring(self, tmp_path: Path) -> None:
-        (tmp_path / "a").write_bytes(b"abc")
-        now = check_exhibit(tmp_path / "a")
-        assert (now.sha256, now.bytes) == (hashlib.sha256(b"abc").hexdigest(), 3)
-        assert datetime.fromisoformat(now.moment).tzinfo is not None
+def test_the_exhibit_measured_again(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    now = check_exhibit(tmp_path / "a")
+    assert now.fits(hashlib.sha256(b"abc").hexdigest(), 3)
+    assert now.checked.tzinfo is not None
+    gone = check_exhibit(tmp_path / "gone.mp4")
+    assert (gone.sha256, gone.bytes) == ("", 0)
+    analysis = build(tmp_path, kept=False)
+    assert "NOT CONFIRMED" in page(analysis, tmp_path, gone)
+    assert "NOT THE SAME" in page(analysis, tmp_path, now)
+    same = ExhibitCheck(EXHIBIT_SHA256, analysis.media.bytes, now.checked)
+    assert "The same: the kept file" in page(analysis, tmp_path, same)
 
 
 def with_card(analysis: Analysis) -> Analysis:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -45,7 +45,7 @@ def upgrade() -> None:
     op.create_table(
         "cases",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("name", sa.String(120), nullable=False, unique=True),
+        sa.Column("name", sa.String(120), nullable=False),
         sa.Column("description", sa.Text, nullable=False),
         sa.Column("created", moment, nullable=False),
         sa.Column("created_by", sa.String(40), nullable=False),
