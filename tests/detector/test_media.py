@@ -466,7 +466,7 @@ class TestBrokenFiles:
 
     def test_gif_is_not_on_the_list(self, tmp_path: Path) -> None:
         Pillow.fromarray(cornered()).save(tmp_path / "clip.gif")
-        assert "not a video or photo" in refusal(tmp_path / "clip.gif")
+        assert "is a GIF animation" in refusal(tmp_path / "clip.gif")
 
 
 class TestPlaylists:

@@ -16,7 +16,13 @@ from webapp import broker, work, worker
 
 
 def engine(
-    path: Path, file: str, model: Path, parameters: Parameters, folder: Path, progress: work.Progress
+    path: Path,
+    file: str,
+    model: Path,
+    parameters: Parameters,
+    folder: Path,
+    progress: work.Progress,
+    limits: object,
 ) -> Analysis:
     """Stand-in for :func:`webapp.work.analyse_and_report`."""
     progress("reading", 0.1)
