@@ -194,8 +194,9 @@ def _analyze(options: argparse.Namespace) -> int:
         )
         if made:
             from reports import write_report
+            from reports.exhibit_check import check_exhibit
 
-            write_report(analysis, made, case)
+            write_report(analysis, made, case, check=check_exhibit(options.file))
             _put(made, options.out)
     if options.format == "json":
         sys.stdout.write(analysis.to_json())
