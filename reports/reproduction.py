@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+
+from detector.agreement import TOLERANCE
 from detector.analysis import Analysis
 from detector.software import command as command_of
 from reports.facts import Fact
@@ -41,3 +44,13 @@ def command(analysis: Analysis) -> str:
     if analysis.software.command:
         return analysis.software.command
     return command_of(analysis.media.file, analysis.model.name, analysis.parameters)
+
+
+def comparison(analysis: Analysis) -> str:
+    """The command that runs it again with all its settings and says whether the findings agree."""
+    return shlex.join(["python", "-m", "reports", "verify", "report.pdf", "--reanalyse", analysis.media.file])
+
+
+def tolerance() -> str:
+    """Within what two analyses of one exhibit count as the same."""
+    return str(TOLERANCE)

@@ -93,6 +93,8 @@ class ReportView:
     settings: tuple[Setting, ...]
     method: tuple[Fact, ...]
     command: str
+    comparison: str
+    tolerance: str
     model: ModelView
     gaps: tuple[Gap, ...]
     not_examined: tuple[str, ...]
@@ -175,6 +177,8 @@ def report_view(
         settings=facts.settings(analysis.parameters),
         method=reproduction.computed_with(analysis),
         command=reproduction.command(analysis),
+        comparison=reproduction.comparison(analysis),
+        tolerance=reproduction.tolerance(),
         model=facts.model(analysis.model),
         gaps=tuple(
             Gap(timecode(gap.start), timecode(gap.end), timecode(gap.end - gap.start), gap.reason)
