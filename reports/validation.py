@@ -95,8 +95,8 @@ def _sentence(found: tuple[Criterion, ...], outside: tuple[str, ...]) -> str:
     rest = f" Not known: {', '.join(unknown)}." if unknown else ""
     if outside:
         return (
-            f"This exhibit lies outside what the model was validated on: {', '.join(outside)}. The error "
-            f"rates above do not speak for it.{rest}"
+            f"This exhibit lies outside what the model was validated on: {', '.join(outside)}. The measured "
+            f"error rates do not speak for it.{rest}"
         )
     if len(unknown) == len(found):
         return f"It is not known whether this exhibit lies within what the model was validated on.{rest}"
