@@ -1,4 +1,4 @@
-"""A few broken files through intake and engine; `make fuzz` sends thousands. And all that once found a fault."""
+"""A few broken files through intake and engine; `make fuzz` sends thousands."""
 
 from __future__ import annotations
 
@@ -40,6 +40,6 @@ def test_recipes_are_the_same_every_time_and_change_something():
 @pytest.mark.parametrize("name", [name for name in bases() if not name.startswith("gif")])
 def test_parts_are_found_in_every_base(name):
     data, found = bases()[name], parts(name, bases()[name])
-    assert len(found) >= 3
+    assert len(found) >= 2
     assert all(0 <= part.start < part.end <= len(data) for part in found)
     assert all(part.start <= part.size_at < part.end for part in found)
