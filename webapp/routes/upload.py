@@ -7,7 +7,7 @@ import shutil
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp import cases, jobs, models
+from webapp import cases, jobs, kinds, models
 from webapp.access import Permission, current, require, signed_in
 from webapp.folders import Folders
 from webapp.intake import Incoming, IntakeError, clean_name, take_in, this_request
@@ -58,6 +58,7 @@ def create() -> Response:
     with database().begin() as session:
         case_id = cases.chosen(session, current(), request.form.get("case"))
     stream.complete()  # flushing a large file takes a while, in which others want to write
+    kinds.refuse_others(stream.path)
     with database().alone() as session:
         exhibit = take_in(session, stream, file)
         folders = Folders(settings.data)
