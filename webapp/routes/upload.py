@@ -9,7 +9,7 @@ from flask import Blueprint, current_app, redirect, render_template, request, ur
 from werkzeug.wrappers import Response
 
 from reports.case import CaseDetails
-from webapp import case_details, cases, jobs, models, rows
+from webapp import case_details, cases, jobs, kinds, models, rows
 from webapp.access import Permission, current, require, signed_in
 from webapp.folders import Folders
 from webapp.intake import Incoming, IntakeError, clean_name, take_in, this_request
@@ -62,6 +62,7 @@ def create() -> Response:
     with database().begin() as session:
         case_id = cases.chosen(session, current(), request.form.get("case"))
     stream.complete()  # flushing a large file takes a while, in which others want to write
+    kinds.refuse_others(stream.path)
     with database().alone() as session:
         exhibit = take_in(session, stream, file)
         folders = Folders(settings.data)
