@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask
 
-from webapp import access, errors, intake, presentation, security
+from webapp import access, api, errors, intake, presentation, security
 from webapp.database import Database
 from webapp.folders import Folders
 from webapp.settings import Settings, read_settings
@@ -65,6 +65,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.extensions["send"] = app.config.get("SEND") or celery_sender(settings)
 
     security.install(app, settings)
+    api.recognise(app)
     access.install(app)
     errors.install(app)
     presentation.install(app)
@@ -86,6 +87,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         health,
     ):
         app.register_blueprint(area.blueprint)
+    api.install(app)
     return app
 
 

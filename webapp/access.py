@@ -259,7 +259,7 @@ def install(app: Flask) -> None:
 
     @app.before_request
     def check() -> None:
-        g.principal = LOCAL
+        g.principal = g.get("bearer") or LOCAL
         if request.endpoint is None:
             return  # no such address: the answer is the same for everybody
         need = need_of(app, request.endpoint)

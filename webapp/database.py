@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from webapp.settings import Settings
 
-REVISION = "0005"  # the newest migration; a test compares it with the files
+REVISION = "0006"  # the newest migration; a test compares it with the files
 _MIGRATIONS = str(Path(__file__).with_name("migrations"))
 
 

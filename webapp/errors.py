@@ -7,6 +7,7 @@ import logging
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
+from webapp import problems
 from webapp.intake import IntakeError, this_request
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,11 @@ def install(app: Flask) -> None:
     def in_words(problem: PageError | IntakeError) -> Response:
         return answer(problem.status, problem.error, problem.remedy)
 
+    @app.errorhandler(problems.FieldsError)
+    def fields_at_fault(problem: problems.FieldsError) -> Response:
+        words = "Parts of this request cannot be used.", "Put right what “errors” names, then send it again."
+        return problems.response(422, *words, problem.errors)
+
     @app.errorhandler(413)
     def request_too_large(_problem: HTTPException) -> Response:
         # Werkzeug says 413 of too many parts and of a text field too large as well.
@@ -65,7 +71,7 @@ def install(app: Flask) -> None:
         error, remedy = _WORDS.get(status, (problem.description or "", "Go back to the page you came from."))
         response = answer(status, error, remedy)
         for name, value in problem.get_headers():
-            if name == "Allow":
+            if name in ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate"):
                 response.headers[name] = value
         return response
 
@@ -76,7 +82,9 @@ def install(app: Flask) -> None:
 
 
 def answer(status: int, error: str, remedy: str) -> Response:
-    """A page or, for addresses ending in .json and callers that ask for it, JSON."""
+    """A page or, for addresses ending in .json and callers that ask for it, JSON; for the API a problem."""
+    if problems.is_api():
+        return problems.response(status, error, remedy)
     if wants_json():
         response = jsonify(error=error, remedy=remedy)
     else:

@@ -15,7 +15,7 @@ import os
 import secrets
 import shutil
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
@@ -89,7 +89,7 @@ class Incoming:
         if self.bytes > self._allowance.bytes:
             raise self._allowance.too_large()
         self._hash.update(data)
-        with _disk_full_in_words():
+        with disk_full_in_words():
             return self._file.write(data)
 
     def read(self, _size: int = -1) -> bytes:
@@ -110,16 +110,7 @@ class Incoming:
         Returns a row not yet in a session.
         """
         self.complete()
-        sha256 = self.sha256
-        place = self._folders.exhibits / sha256[:2] / sha256
-        place.parent.mkdir(mode=0o700, exist_ok=True)
-        if not (place.exists() and place.stat().st_size == self.bytes):
-            self.path.chmod(0o440)
-            os.rename(self.path, place)
-            flush_folder(place.parent)
-            flush_folder(place.parent.parent)
-        path = place.relative_to(self._folders.data).as_posix()
-        return Exhibit(sha256=sha256, name="", bytes=self.bytes, path=path, created=now())
+        return _placed(self._folders, self.path, self.sha256, self.bytes, os.rename)
 
     @property
     def sha256(self) -> str:
@@ -138,7 +129,7 @@ class Incoming:
 
     def complete(self) -> None:
         """Put every byte on the disk; nothing can be written afterwards."""
-        with _disk_full_in_words():
+        with disk_full_in_words():
             self._file.close()
             flush_file(self.path)
 
@@ -147,6 +138,39 @@ class Incoming:
         with contextlib.suppress(OSError):  # a full disk refuses the last flush as well
             self._file.close()
         self.path.unlink(missing_ok=True)
+
+
+class Whole:
+    """A whole, flushed file below the data folder that came in parts; hashed here, which takes its time.
+
+    It stays where it is: an exhibit made of it is another name of the same bytes.
+    """
+
+    def __init__(self, folders: Folders, path: Path) -> None:
+        self._folders, self._path = folders, path
+        self.bytes = path.stat().st_size
+        with path.open("rb") as file:
+            self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+
+    def keep(self) -> Exhibit:
+        """Give it its place; returns a row not yet in a session."""
+        return _placed(self._folders, self._path, self.sha256, self.bytes, os.link)
+
+
+def _placed(
+    folders: Folders, path: Path, sha256: str, size: int, put: Callable[[Path, Path], None]
+) -> Exhibit:
+    """A file's exhibit in its place, or the one with the same bytes that is there."""
+    place = folders.exhibits / sha256[:2] / sha256
+    place.parent.mkdir(mode=0o700, exist_ok=True)
+    if not (place.exists() and place.stat().st_size == size):
+        place.unlink(missing_ok=True)
+        path.chmod(0o440)
+        put(path, place)
+        flush_folder(place.parent)
+        flush_folder(place.parent.parent)
+    known = place.relative_to(folders.data).as_posix()
+    return Exhibit(sha256=sha256, name="", bytes=size, path=known, created=now())
 
 
 class UploadRequest(Request):
@@ -193,7 +217,7 @@ def this_request() -> UploadRequest:
     return cast(UploadRequest, request)
 
 
-def take_in(session: Session, stream: Incoming, file: str) -> Exhibit:
+def take_in(session: Session, stream: Incoming | Whole, file: str) -> Exhibit:
     """Make an exhibit of a complete upload, or find the one that has the same bytes."""
     if not stream.bytes:
         raise IntakeError(
@@ -254,7 +278,8 @@ def no_space() -> IntakeError:
 
 
 @contextlib.contextmanager
-def _disk_full_in_words() -> Iterator[None]:
+def disk_full_in_words() -> Iterator[None]:
+    """Say so, in words, when the disk fills up in the block."""
     try:
         yield
     except OSError as problem:

@@ -43,6 +43,13 @@ SETTINGS = (
         "Further host names the app answers to, separated by commas; loopback names always work. "
         "A request under any other name is refused, which stops DNS rebinding.",
     ),
+    Setting(
+        "REELPROOF_WEBHOOKS",
+        "",
+        "Addresses that webhooks may lie below, separated by spaces, such as https://lab.example/hooks/. "
+        "None: nothing is sent anywhere.",
+    ),
+    Setting("REELPROOF_LOG", "text", "json: the log as one JSON object a line, requests included."),
     Setting("REELPROOF_WORKERS", "1", "Analyses that run at the same time."),
     Setting(
         "REELPROOF_TIME_LIMIT",
@@ -78,6 +85,8 @@ class Settings:
     upload_limit: int
     spare: int
     login: bool
+    webhooks: tuple[str, ...]
+    log_json: bool
 
     @property
     def database_url(self) -> URL:
@@ -108,6 +117,8 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         upload_limit=int(_number(text, "REELPROOF_UPLOAD_LIMIT_MB", 0, 10_000_000) * _MEGABYTE),
         spare=int(_number(text, "REELPROOF_SPARE_MB", 0, 1_000_000_000) * _MEGABYTE),
         login=_switch(text, "REELPROOF_LOGIN"),
+        webhooks=_addresses(text, "REELPROOF_WEBHOOKS"),
+        log_json=_log(text),
     )
 
 
@@ -125,6 +136,27 @@ def refuse_beyond_loopback(host: str) -> None:
             f"REELPROOF_HOST={host} would let other machines in, and Reelproof has no accounts yet: "
             "anyone could read every exhibit. Use 127.0.0.1, or an SSH tunnel to reach it from elsewhere."
         )
+
+
+def _addresses(text: Mapping[str, str], name: str) -> tuple[str, ...]:
+    from webapp.webhooks import place
+
+    for address in text[name].split():
+        try:
+            place(address)
+        except ValueError as problem:
+            raise SettingError(
+                f"{name} holds {address}, which is no address to send to: {problem}. "
+                "Write addresses such as https://lab.example/hooks/, separated by spaces."
+            ) from None
+    return tuple(text[name].split())
+
+
+def _log(text: Mapping[str, str]) -> bool:
+    value = text["REELPROOF_LOG"].strip().lower()
+    if value not in ("text", "json"):
+        raise SettingError(f"REELPROOF_LOG={text['REELPROOF_LOG']} is neither text nor json.")
+    return value == "json"
 
 
 def _switch(text: Mapping[str, str], name: str) -> bool:

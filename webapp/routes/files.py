@@ -25,7 +25,7 @@ blueprint = Blueprint("files", __name__, url_prefix="/analyses/<analysis_id>")
 @require(Permission.EXPORT)
 def report_pdf(analysis_id: str) -> Response:
     """The evidence report as PDF, with what reviewers said until now."""
-    row, folder = _reports(analysis_id)
+    row, folder = reports(analysis_id)
     name = download_name(row, "report.pdf")
     return send_file(
         folder / "report.pdf", mimetype="application/pdf", as_attachment=True, download_name=name
@@ -36,7 +36,7 @@ def report_pdf(analysis_id: str) -> Response:
 @require(Permission.EXPORT)
 def report_html(analysis_id: str) -> Response:
     """The same as one HTML page: its own style sheet works, and nothing in it can run."""
-    row, folder = _reports(analysis_id)
+    row, folder = reports(analysis_id)
     response = send_file(
         folder / "report.html", mimetype="text/html", download_name=download_name(row, "report.html")
     )
@@ -82,7 +82,7 @@ def media(analysis_id: str) -> Response:
     return response
 
 
-def _reports(analysis_id: str) -> tuple[AnalysisRow, Path]:
+def reports(analysis_id: str) -> tuple[AnalysisRow, Path]:
     """The row of a finished analysis and the folder of its reports."""
     row, _ = finished(analysis_id)
     with rows.database().begin() as session:

@@ -7,12 +7,11 @@ import shutil
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp import jobs, models
+from webapp import handling, models
 from webapp.access import Permission, require, signed_in
 from webapp.folders import Folders
-from webapp.intake import Incoming, IntakeError, clean_name, take_in
-from webapp.rows import database, latest
-from webapp.sending import tell_workers
+from webapp.intake import Incoming, IntakeError, clean_name
+from webapp.rows import latest
 from webapp.settings import Settings
 
 blueprint = Blueprint("upload", __name__)
@@ -47,12 +46,7 @@ def create() -> Response:
         raise IntakeError(400, "No file was chosen.", "Choose a video or a photo, then start the analysis.")
     file = clean_name(part.filename)
     chosen = request.form.get("model")
-    if chosen is not None and chosen not in {model.name for model in models.listed()}:
-        raise IntakeError(400, "There is no model of this name.", "Choose one that the models page lists.")
+    handling.refuse_unknown_model(chosen)
     stream.complete()  # flushing a large file takes a while, in which others want to write
-    with database().alone() as session:
-        exhibit = take_in(session, stream, file)
-        folders = Folders(current_app.extensions["settings"].data)
-        row = jobs.create(session, exhibit, file, chosen or models.default(session, folders))
-    tell_workers(row.id)
+    row = handling.hand_in(stream, file, chosen)
     return redirect(url_for("result.show", analysis_id=row.id), 303)

@@ -1,0 +1,96 @@
+"""What is asked of analyses: start one, start another, cancel, retry. Pages and the API ask alike.
+
+All need an application context, and raise :class:`~webapp.errors.PageError` or
+:class:`~webapp.intake.IntakeError` in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import current_app
+from sqlalchemy.orm import Session
+
+from webapp import jobs, models, rows
+from webapp.errors import PageError
+from webapp.folders import Folders
+from webapp.intake import Incoming, Whole, take_in
+from webapp.rows import database
+from webapp.sending import tell_workers
+from webapp.tables import AnalysisRow, Exhibit, State
+
+
+def refuse_unknown_model(name: str | None) -> None:
+    """Raise :class:`PageError` for a model that is not there; none means the default."""
+    if name is not None and name not in {model.name for model in models.listed()}:
+        raise PageError(400, "There is no model of this name.", "Choose one that the models page lists.")
+
+
+def hand_in(
+    stream: Incoming | Whole,
+    file: str,
+    model: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+    identity: str | None = None,
+) -> AnalysisRow:
+    """Make an exhibit of a complete upload, queue its analysis and tell the workers.
+
+    ``identity`` is the id the analysis is to have; where it is there already nothing is done again.
+    """
+    return start(lambda session: take_in(session, stream, file), file, model, changes, identity)
+
+
+def again(
+    earlier: AnalysisRow,
+    model: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+    identity: str | None = None,
+) -> AnalysisRow:
+    """Queue a new analysis of the same exhibit; the one there is stays as it is."""
+
+    def exhibit(session: Session) -> Exhibit:
+        row = session.get(AnalysisRow, earlier.id)
+        if row is None:
+            raise PageError(404, "This analysis was deleted meanwhile.", "Hand the file in again.")
+        return row.exhibit
+
+    return start(exhibit, earlier.file, model, changes, identity)
+
+
+def start(
+    exhibit: Callable[[Session], Exhibit],
+    file: str,
+    model: str | None,
+    changes: Mapping[str, Any] | None,
+    identity: str | None,
+) -> AnalysisRow:
+    """Queue an analysis of the exhibit that ``exhibit`` finds in a session no other writer is in."""
+    folders = Folders(current_app.extensions["settings"].data)
+    with database().alone() as session:
+        row = session.get(AnalysisRow, identity) if identity else None
+        if row is None:
+            chosen = model or models.default(session, folders)
+            row = jobs.create(session, exhibit(session), file, chosen, changes, identity)
+    tell_workers(row.id)
+    return row
+
+
+def cancel(analysis_id: str) -> None:
+    """Take the analysis out of the queue, or stop it; one that was cancelled already is as asked."""
+    row = rows.find(analysis_id)
+    if not jobs.cancel(database(), analysis_id) and rows.find(analysis_id).state != State.CANCELLED:
+        raise PageError(409, "This analysis has ended already.", f"{row.file} has nothing left to cancel.")
+
+
+def retry(analysis_id: str) -> None:
+    """Queue an analysis that failed or was cancelled once more; one that waits or runs is as asked."""
+    row = rows.find(analysis_id)
+    if jobs.retry(database(), analysis_id):
+        tell_workers(analysis_id)
+    elif row.state == State.DONE:
+        raise PageError(
+            409,
+            "This analysis is done, and a finished one is never changed.",
+            "To get another result, analyse the exhibit again.",
+        )
