@@ -13,22 +13,18 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-SCHEMA_VERSION = "1.1"
+from detector.exhibit.values import Anomaly, Credentials, Details
+from detector.value import Probability as Probability
+from detector.value import Seconds as Seconds
+from detector.value import Sha256 as Sha256
+from detector.value import Value as Value
 
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-Seconds = Annotated[float, Field(ge=0.0)]
+SCHEMA_VERSION = "1.2"
+
 Box = tuple[float, float, float, float]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Value(BaseModel):
-    """Base of all parts of an analysis: frozen, closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Verdict(StrEnum):
@@ -65,6 +61,9 @@ class Media(Value):
         ge=0, description="packets or frames the decoder refused, or without a place in time"
     )
     has_sound: bool = Field(description="sound is present; Reelproof does not examine it")
+    details: Details | None = Field(default=None, description="since 1.2; null in older analyses")
+    anomalies: tuple[Anomaly, ...] = Field(default=(), description="worth a person's look; never evidence")
+    credentials: Credentials | None = Field(default=None, description="Content Credentials; since 1.2")
 
 
 class Score(Value):

@@ -199,6 +199,7 @@ def _put(made: Path, folder: Path) -> None:
     """Move a finished result into ``folder``; only the parts of an earlier one are replaced."""
     folder.mkdir(exist_ok=True)
     shutil.rmtree(folder / "overlays", ignore_errors=True)
+    (folder / "manifest.sig").unlink(missing_ok=True)  # it signs the earlier one
     for part in made.iterdir():
         part.replace(folder / part.name)
 

@@ -23,6 +23,9 @@ from detector.analysis import (
     Software,
     Span,
 )
+from detector.exhibit.anomalies import anomalies_of
+from detector.exhibit.credentials import read_credentials
+from detector.exhibit.gather import details_of
 from detector.media import MediaReader, open_media
 from detector.models import LoadedModel, load_model
 from detector.scoring import Scorer
@@ -75,7 +78,7 @@ def analyze(
 
             return findings.explained(found, reader, scorer, images, parameters.seed, show)
 
-        media = media_facts(reader, _printable(name or path.name), size, digest)
+        media = _known(media_facts(reader, _printable(name or path.name), size, digest), reader, path)
         analysis = conclude(survey, media, reader.missing, scorer, parameters, explained)
         report("finishing", 1.0)
         return analysis
@@ -174,6 +177,15 @@ def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media
         frames_undecodable=reader.tally.undecodable,
         has_sound=reader.has_sound,
     )
+
+
+def _known(media: Media, reader: MediaReader, path: Path) -> Media:
+    """``media`` with everything else that is known of the file."""
+    details = details_of(reader, path)
+    with path.open("rb") as file:
+        credentials = read_credentials(file, reader.container_format)
+    anomalies = anomalies_of(media, details, datetime.now(UTC))
+    return media.model_copy(update={"details": details, "anomalies": anomalies, "credentials": credentials})
 
 
 def _printable(name: str) -> str:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
@@ -25,6 +25,7 @@ from PIL import ExifTags
 
 from detector.analysis import MediaKind
 from detector.errors import MediaError
+from detector.exhibit.packets import Packets
 from detector.faces import Image
 
 VIDEO_FORMATS = ("mov", "mp4", "matroska", "webm", "avi")
@@ -71,6 +72,7 @@ class Tally:
     shortest: int | None = None
     longest: int | None = None
     sound_end: float = 0.0  # seconds on the container's own clock
+    packets: Packets = field(default_factory=Packets)
 
 
 class MediaReader:
@@ -90,6 +92,38 @@ class MediaReader:
         self.codec: str = self._stream.codec_context.name
         self.has_sound: bool = bool(container.streams.audio)
         self.kind = MediaKind.IMAGE if self.container_format in IMAGE_FORMATS else MediaKind.VIDEO
+
+    @property
+    def stream(self) -> av.VideoStream:
+        """The stream of pictures that is examined."""
+        return self._stream
+
+    @property
+    def stream_index(self) -> int:
+        """Its number in the file."""
+        return int(self._stream.index)
+
+    @property
+    def streams(self) -> Iterable[av.stream.Stream]:
+        """All streams of the file."""
+        return self._container.streams
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Tags of the whole file, as written."""
+        return dict(self._container.metadata)
+
+    @property
+    def container_duration(self) -> float | None:
+        """Seconds stated for the whole file."""
+        stated = self._container.duration
+        return stated / av.time_base if stated and stated > 0 else None
+
+    @property
+    def stream_duration(self) -> float | None:
+        """Seconds stated for the pictures."""
+        stated = self._stream.duration
+        return float(stated * self.time_base) if stated and stated > 0 else None
 
     @property
     def frame_rate(self) -> Fraction | None:
@@ -186,6 +220,7 @@ class MediaReader:
         for frame in self._raw(tally):
             if frame.is_corrupt:
                 tally.undecodable += 1
+                tally.packets.failed(frame.pts, "a frame decoded with errors")
                 continue
             # AVI keeps no presentation times, and those FFmpeg guesses for reordered frames are wrong.
             pts = frame.dts if self.container_format == "avi" or frame.pts is None else frame.pts
@@ -193,8 +228,10 @@ class MediaReader:
                 pts = 0 if last is None else last + max(1, frame.duration or 1)
             if last is not None and pts <= last:  # a clock that runs backwards
                 tally.undecodable += 1
+                tally.packets.failed(pts, "a frame whose time is not after the one before")
                 continue
             tally.decoded += 1
+            tally.packets.shown(int(frame.pict_type), pts, None if last is None else pts - last)
             if last is not None:
                 gap = pts - last
                 tally.shortest = min(gap, tally.shortest or gap)
@@ -215,18 +252,21 @@ class MediaReader:
                 return
             except av.FFmpegError:  # the container breaks off
                 tally.undecodable += 1
+                tally.packets.failed(tally.end_pts, "the container breaks off")
                 return
             if packet.stream is not self._stream:
                 if packet.pts is not None and packet.time_base is not None:
                     end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                     tally.sound_end = max(tally.sound_end, end)
                 continue
+            tally.packets.add(packet, self.codec)
             try:
                 yield from packet.decode()
             except av.error.EOFError:
                 return
             except av.FFmpegError:
                 tally.undecodable += 1
+                tally.packets.failed(packet.pts, "a packet the decoder refused")
 
     def _upright(self, frame: av.VideoFrame) -> Image:
         if frame.width * frame.height > _MOST_PIXELS:
@@ -282,7 +322,13 @@ def open_container(file: BinaryIO) -> av.container.InputContainer:
     """
     try:
         # `enable_drefs` stays off (FFmpeg's default): a mov may not point at other files.
-        return av.open(_Nameless(file), mode="r", options={"format_whitelist": ",".join(FORMATS)})
+        # Tags that are no UTF-8 must not keep a file from being examined.
+        return av.open(
+            _Nameless(file),
+            mode="r",
+            options={"format_whitelist": ",".join(FORMATS)},
+            metadata_errors="replace",
+        )
     except (av.FFmpegError, ValueError):
         raise MediaError(
             "The file cannot be read: it is not a video or photo, or it is damaged or was copied "

@@ -10,14 +10,14 @@ from detector.analysis import Analysis
 from reports.annotations import Annotation
 from reports.files import write_atomically
 from reports.html import render_html
-from reports.manifest import NAME, manifest_json
+from reports.manifest import FILES, SIGNATURE, about, listing, sealed
 from reports.pdf import render_pdf
 from reports.pictures import embed
 from reports.view import ReportView, report_view
 
 
 def write_report(analysis: Analysis, folder: Path) -> None:
-    """Write ``analysis.json``, ``report.html``, ``report.pdf`` and ``manifest.json`` into ``folder``.
+    """Write ``analysis.json``, ``report.html``, ``report.pdf`` and the manifest into ``folder``.
 
     ``folder`` holds the pictures the analysis names. Each file appears whole or not at all,
     the manifest last. Raises :class:`~reports.errors.ReportError` when a picture lies outside
@@ -41,7 +41,12 @@ def write_files(analysis: Analysis, text: bytes, folder: Path, out: Path) -> Non
     write_atomically(out / "analysis.json", text)
     write_atomically(out / "report.html", page)
     write_atomically(out / "report.pdf", document)
-    write_atomically(out / NAME, manifest_json(analysis, out, view.kept))
+    manifest = about(analysis, "result").model_copy(update={"files": listing(out, {*FILES, *view.kept})})
+    beside = sealed(manifest)
+    if SIGNATURE not in beside:  # an earlier result's says nothing of this one
+        (out / SIGNATURE).unlink(missing_ok=True)
+    for name, data in reversed(beside.items()):
+        write_atomically(out / name, data)
 
 
 def write_judged(

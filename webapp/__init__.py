@@ -62,7 +62,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.extensions["started"] = now()
     app.extensions["settings"] = settings
     app.extensions["database"] = database
-    app.extensions["send"] = app.config.get("SEND") or celery_sender(settings)
+    app.extensions["send"] = app.config.get("SEND") or celery_sender(settings, database)
 
     security.install(app, settings)
     api.recognise(app)
@@ -91,15 +91,15 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     return app
 
 
-def celery_sender(settings: Settings) -> Callable[[str], None]:
+def celery_sender(settings: Settings, database: Database) -> Callable[[str], None]:
     """Sends an analysis id to the workers. Celery is loaded by the first one, not by the start."""
-    celery: list[Any] = []
+    senders: list[Callable[[str], None]] = []
 
     def send(analysis_id: str) -> None:
         from webapp import broker
 
-        if not celery:
-            celery.append(broker.make_celery(settings))
-        celery[0].send_task(broker.ANALYSE, args=[analysis_id])
+        if not senders:
+            senders.append(broker.Sender(settings, database))
+        senders[0](analysis_id)
 
     return send

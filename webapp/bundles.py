@@ -1,6 +1,6 @@
 """The review bundle of an analysis: which files it holds, and the zip that is sent.
 
-``docs/bundle.md`` defines it; :mod:`reports.bundle` writes the zip and checks one that comes back.
+``docs/evidence.md`` defines it; :mod:`reports.bundle` writes the zip and checks one that comes back.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 import detector
-from reports import bundle
+from reports import bundle, manifest
 from reports.annotations import Annotation
 from reports.judgements import file_text, moment_text
 from webapp import offline, previews, review
@@ -34,7 +34,7 @@ _FILES = {
     "report.html": "HTML report",
     "analysis.json": "analysis.json",
     bundle.JUDGEMENTS: "annotations.json",
-    bundle.MANIFEST: "Manifest",
+    manifest.NAME: "Manifest",
     "README.txt": "Read me",
 }
 
@@ -92,14 +92,7 @@ def packed(
     size = sum(len(each) if isinstance(each, bytes) else each.stat().st_size for each in files.values())
     if size > shutil.disk_usage(incoming).free - settings.spare:
         raise _no_room()
-    analysis = result.analysis
-    about = {
-        "software_version": detector.__version__,
-        "made": moment_text(made),
-        "analysis": row.id,
-        "exhibit": {"file": analysis.media.file, "bytes": analysis.media.bytes, "sha256": row.exhibit.sha256},
-        "model": {"name": analysis.model.name, "sha256": analysis.model.sha256},
-    }
+    about = manifest.about(result.analysis, "bundle", made=moment_text(made), analysis_id=row.id)
     place = incoming / f"{secrets.token_hex(16)}.zip"
     try:
         bundle.write(place, files, about)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from webapp import problems
@@ -32,6 +33,11 @@ _WORDS = {
     500: (
         "Reelproof met an error it did not expect. Exhibits and results are untouched.",
         "Try again. If it happens again, the messages in the terminal Reelproof runs in say what went wrong.",
+    ),
+    503: (
+        "The database cannot be reached, or is busy.",
+        "Try again in a minute. Exhibits and results are untouched. If it stays so, the messages in the "
+        "terminal Reelproof runs in say why.",
     ),
 }
 
@@ -74,6 +80,11 @@ def install(app: Flask) -> None:
             if name in ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate"):
                 response.headers[name] = value
         return response
+
+    @app.errorhandler(OperationalError)
+    def no_database(problem: OperationalError) -> Response:
+        log.error("%s %s failed: %s", request.method, request.path, problem.orig)
+        return answer(503, *_WORDS[503])
 
     @app.errorhandler(Exception)
     def unexpected(problem: Exception) -> Response:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, select, update
+from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.orm import Session
 
 from detector.analysis import Parameters
@@ -23,6 +23,9 @@ from webapp import parameters
 from webapp.database import Database
 from webapp.failures import WORKER_LOST, Failure
 from webapp.tables import AnalysisRow, Exhibit, State, now
+
+# Set by a supervisor for the workers it starts: its process and its start, so that no other has the same.
+STARTED_BY = "REELPROOF_STARTED_BY"
 
 MOST_ATTEMPTS = 3
 HEARTBEAT_EVERY = timedelta(seconds=5)
@@ -205,14 +208,26 @@ def requeue_of_worker(database: Database, analysis_id: str, worker: str) -> bool
         return row is not None and row.state == State.QUEUED
 
 
-def recover(database: Database, *, count_attempt: bool) -> None:
-    """Queue every running analysis again. Only while no worker runs.
+def recover(database: Database, *, count_attempt: bool, workers: str | None = None) -> None:
+    """Queue every running analysis again, or those of ``workers``. Only while none of them runs.
 
+    ``workers`` is how the names of one instance's worker processes begin, see :func:`instance`.
     An orderly stop does not count as an attempt, or three of them would fail a long analysis.
     """
     values = _again() if count_attempt else _queued() | {"attempt": AnalysisRow.attempt - 1}
+    lost = [AnalysisRow.state == State.RUNNING]
+    if workers is not None:
+        lost.append(AnalysisRow.worker.startswith(workers, autoescape=True))
     with database.begin() as session:
-        session.execute(update(AnalysisRow).where(AnalysisRow.state == State.RUNNING).values(values))
+        session.execute(update(AnalysisRow).where(*lost).values(values))
+
+
+def running(database: Database, workers: str) -> int:
+    """How many analyses the processes work on whose names begin with ``workers``."""
+    mine = AnalysisRow.worker.startswith(workers, autoescape=True)
+    query = select(func.count()).where(AnalysisRow.state == State.RUNNING, mine)
+    with database.begin() as session:
+        return session.scalar(query) or 0
 
 
 def requeue_stale(database: Database) -> None:
@@ -224,11 +239,15 @@ def requeue_stale(database: Database) -> None:
         )
 
 
-def unheard(database: Database, room: int, *, at_start: bool = False) -> list[str]:
+def unheard(
+    database: Database, room: int, *, at_start: bool = False, messages: int | None = None
+) -> list[str]:
     """Queued analyses whose message must be sent (again), oldest first; they are marked as sent.
 
     ``room`` is how many analyses run at a time: only those at the head of the queue for which
-    there is room should be running already; the others wait as they should.
+    there is room should be running already; the others wait as they should. Where nobody knows
+    that, ``messages`` says how many wait with the broker: as many as are fewer than queued
+    analyses were lost.
     At start the broker is empty and every queued analysis needs its message.
     """
     moment = now()
@@ -236,7 +255,10 @@ def unheard(database: Database, room: int, *, at_start: bool = False) -> list[st
         running = session.scalars(select(AnalysisRow.id).where(AnalysisRow.state == State.RUNNING)).all()
         queued = select(AnalysisRow).where(AnalysisRow.state == State.QUEUED)
         queued = queued.order_by(AnalysisRow.created, AnalysisRow.id)
-        if not at_start:
+        if messages is not None:
+            waiting = select(func.count()).where(AnalysisRow.state == State.QUEUED)
+            queued = queued.limit(max(0, (session.scalar(waiting) or 0) - messages))
+        elif not at_start:
             queued = queued.limit(max(0, room - len(running)))
         lost = moment - UNHEARD_AFTER
         rows = [row for row in session.scalars(queued) if at_start or row.sent is None or row.sent < lost]
@@ -245,9 +267,14 @@ def unheard(database: Database, room: int, *, at_start: bool = False) -> list[st
         return [row.id for row in rows]
 
 
+def instance(started_by: int | str | None = None) -> str:
+    """How the names of all worker processes begin that one supervisor started: this one's, or another's."""
+    return f"{socket.gethostname()}/{started_by or os.environ.get(STARTED_BY, '')}:"
+
+
 def worker_name(process: int | None = None) -> str:
-    """Which process on which machine: this one, or another one on this machine."""
-    return f"{socket.gethostname()}:{process or os.getpid()}"
+    """Which process on which machine: this one, or another one of the same instance."""
+    return f"{instance()}{process or os.getpid()}"
 
 
 def attempt_name(attempt: int, started: datetime) -> str:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import URL
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 
 class Setting(NamedTuple):
@@ -50,7 +51,31 @@ SETTINGS = (
         "None: nothing is sent anywhere.",
     ),
     Setting("REELPROOF_LOG", "text", "json: the log as one JSON object a line, requests included."),
-    Setting("REELPROOF_WORKERS", "1", "Analyses that run at the same time."),
+    Setting(
+        "REELPROOF_WORKERS", "1", "Analyses that run at the same time; 0: pages only, workers run elsewhere."
+    ),
+    Setting(
+        "REELPROOF_DATABASE",
+        "",
+        "URL of a PostgreSQL database, as postgresql://user@host/name; "
+        "without one, SQLite in the data folder.",
+    ),
+    Setting(
+        "REELPROOF_BROKER",
+        "",
+        "URL of a Redis server that carries ids to workers on several machines; "
+        "without one, a folder in the data folder.",
+    ),
+    Setting(
+        "REELPROOF_QUEUES",
+        "cpu,gpu",
+        "Queues this machine's workers take analyses from, separated by commas: cpu, gpu or both.",
+    ),
+    Setting(
+        "REELPROOF_GPU_FROM_MB",
+        "",
+        "Exhibits of at least this size, in MB of 1,000,000 bytes, go to the queue gpu; without it none do.",
+    ),
     Setting(
         "REELPROOF_TIME_LIMIT",
         "7200",
@@ -64,6 +89,7 @@ SETTINGS = (
     ),
 )
 
+QUEUES = ("cpu", "gpu")
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _MEGABYTE = 1_000_000
 
@@ -87,11 +113,23 @@ class Settings:
     login: bool
     webhooks: tuple[str, ...]
     log_json: bool
+    postgresql: URL | None
+    broker: str | None
+    queues: tuple[str, ...]
+    gpu_from: int | None
 
     @property
     def database_url(self) -> URL:
-        """SQLite in the data folder. Built from its parts: the folder's name may hold any character."""
-        return URL.create("sqlite", database=str(self.data / "reelproof.sqlite3"))
+        """PostgreSQL or, without it, SQLite in the data folder.
+
+        The latter is built from its parts: the folder's name may hold any character.
+        """
+        return self.postgresql or URL.create("sqlite", database=str(self.data / "reelproof.sqlite3"))
+
+    @property
+    def shared(self) -> bool:
+        """Whether workers of other processes and machines may share the queue."""
+        return self.broker is not None
 
 
 def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
@@ -112,14 +150,57 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         host=host,
         data=data,
         allowed_hosts=tuple(dict.fromkeys((*_LOOPBACK_NAMES, host, *filter(None, extra)))),
-        workers=int(_number(text, "REELPROOF_WORKERS", 1, 64)),
+        workers=int(_number(text, "REELPROOF_WORKERS", 0, 64)),
         time_limit=int(_number(text, "REELPROOF_TIME_LIMIT", 1, 10_000_000)),
         upload_limit=int(_number(text, "REELPROOF_UPLOAD_LIMIT_MB", 0, 10_000_000) * _MEGABYTE),
         spare=int(_number(text, "REELPROOF_SPARE_MB", 0, 1_000_000_000) * _MEGABYTE),
         login=_switch(text, "REELPROOF_LOGIN"),
         webhooks=_addresses(text, "REELPROOF_WEBHOOKS"),
         log_json=_log(text),
+        postgresql=_postgresql(text["REELPROOF_DATABASE"].strip()),
+        broker=_redis(text),
+        queues=_queues(text["REELPROOF_QUEUES"]),
+        gpu_from=int(_number(text, "REELPROOF_GPU_FROM_MB", 0, 10_000_000) * _MEGABYTE)
+        if text["REELPROOF_GPU_FROM_MB"].strip()
+        else None,
     )
+
+
+def _postgresql(text: str) -> URL | None:
+    if not text:
+        return None
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise SettingError("REELPROOF_DATABASE is no URL such as postgresql://user@host/name.") from None
+    if url.get_backend_name() != "postgresql" or not url.database:
+        raise SettingError(
+            "REELPROOF_DATABASE must be like postgresql://user@host/name; for SQLite, leave it out."
+        )
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _redis(text: Mapping[str, str]) -> str | None:
+    broker = text["REELPROOF_BROKER"].strip()
+    if not broker:
+        return None
+    if not broker.startswith(("redis://", "rediss://", "unix://")):
+        raise SettingError(
+            "REELPROOF_BROKER must be like redis://host:6379/0; for one machine, leave it out."
+        )
+    if not text["REELPROOF_DATABASE"].strip():
+        raise SettingError(
+            "REELPROOF_BROKER needs REELPROOF_DATABASE beside it: workers on several machines "
+            "cannot share a SQLite file."
+        )
+    return broker
+
+
+def _queues(text: str) -> tuple[str, ...]:
+    queues = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not queues or not set(queues) <= set(QUEUES):
+        raise SettingError(f"REELPROOF_QUEUES={text} must name one or more of {', '.join(QUEUES)}.")
+    return queues
 
 
 def refuse_beyond_loopback(host: str) -> None:

@@ -14,19 +14,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
 from webapp import jobs
 from webapp.database import Database
-from webapp.settings import SettingError, Settings
+from webapp.settings import QUEUES, SettingError, Settings
 from webapp.worker_process import PARENT
 
 log = logging.getLogger(__name__)
 
+WORKER = ["-m", "webapp.worker"]
 _LOOK_EVERY = 0.25  # seconds
 _SWEEP_EVERY = 5.0
+_DEAF_AFTER = 20.0
 _RESTART_AFTER = 2.0
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,12 +37,23 @@ class Worker:
     """The worker process, in a group of its own so that all of it can be ended at once."""
 
     def __init__(self, settings: Settings) -> None:
-        self._environment = os.environ | {"REELPROOF_DATA": str(settings.data), PARENT: str(os.getpid())}
+        self._settings = settings
+        started_by = f"{os.getpid()}-{time.time_ns():x}"
+        self._environment = os.environ | {
+            "REELPROOF_DATA": str(settings.data),
+            PARENT: str(os.getpid()),
+            jobs.STARTED_BY: started_by,
+        }
+        self._wanted = settings.workers > 0
+        # With a broker of its own this is the only instance: whatever runs, runs here.
+        self.names = jobs.instance(started_by) if settings.shared else None
         self._process: subprocess.Popen[bytes] | None = None
-        self._started = float("-inf")
+        self._started = self._heard = float("-inf")
 
     def keep_running(self) -> bool:
         """Start the worker if it does not run; True if that was a restart after it died."""
+        if not self._wanted:
+            return False
         died = self._process is not None and self._process.poll() is not None
         if self._process is not None and not died:
             return False
@@ -51,13 +64,27 @@ class Worker:
             self.stop()
         self._started = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "webapp.worker"],
+            [sys.executable, *WORKER],
             cwd=_ROOT,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # a Ctrl-C in the terminal is for the main process alone
         )
         return died
+
+    def replace_if_deaf(self, database: Database) -> None:
+        """End a worker that takes nothing although ids wait on the shared broker; it is started anew.
+
+        After Redis was started anew a Celery worker may be connected again and yet hear nothing.
+        """
+        if self.names is None or self._process is None or self._process.poll() is not None:
+            return
+        if jobs.running(database, self.names) or not messages_waiting(self._settings, self._settings.queues):
+            self._heard = time.monotonic()
+        elif time.monotonic() - max(self._heard, self._started) > _DEAF_AFTER:
+            log.warning("the worker takes nothing though analyses wait; starting another one")
+            self.stop()
+            self._process = None
 
     def stop(self) -> None:
         """End the worker and all its children, at once.
@@ -85,6 +112,37 @@ def lock(data: Path) -> TextIO:
     return file
 
 
+def prepare_logging() -> None:
+    """Messages of this process go to standard error."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def noted_signals() -> list[int]:
+    """A list that SIGTERM and SIGINT are added to.
+
+    Nothing else is done: a handler that takes a lock can meet the code it interrupted holding it.
+    """
+    noted: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _frame: noted.append(number))
+    return noted
+
+
+def watch_worker(worker: Worker, database: Database, stopping: Callable[[], bool]) -> None:
+    """Look after a worker whose queue somebody else looks after."""
+    last = time.monotonic()
+    while not stopping():
+        time.sleep(_LOOK_EVERY)
+        try:
+            if worker.keep_running():
+                jobs.recover(database, count_attempt=True, workers=worker.names)
+            if time.monotonic() - last >= _SWEEP_EVERY:
+                last = time.monotonic()
+                worker.replace_if_deaf(database)
+        except Exception as problem:  # what it worked on goes silent, and is found by that
+            log.warning("looking after the worker failed, trying again: %s", problem)
+
+
 def watch(
     worker: Worker,
     database: Database,
@@ -99,11 +157,12 @@ def watch(
         time.sleep(_LOOK_EVERY)
         try:
             if worker.keep_running():
-                jobs.recover(database, count_attempt=True)
+                jobs.recover(database, count_attempt=True, workers=worker.names)
             elapsed = time.time() - last_sweep
             if 0 <= elapsed < _SWEEP_EVERY:
                 continue
             last_sweep = time.time()
+            worker.replace_if_deaf(database)
             if not 0 <= elapsed < 2 * _SWEEP_EVERY:
                 woke = last_sweep  # or the clock was set: heartbeats look stale though every worker is well
             sweep(database, settings, send, silent_too=last_sweep - woke >= jobs.STALE_AFTER.total_seconds())
@@ -117,5 +176,13 @@ def sweep(
     """Queue analyses whose worker went silent, and send queued ones whose message was lost."""
     if silent_too:
         jobs.requeue_stale(database)
-    for analysis_id in jobs.unheard(database, settings.workers):
+    messages = messages_waiting(settings) if settings.shared else None
+    for analysis_id in jobs.unheard(database, settings.workers, messages=messages):
         send(analysis_id)
+
+
+def messages_waiting(settings: Settings, queues: Iterable[str] = QUEUES) -> int:
+    """How many ids wait on the shared broker for a worker of ``queues``."""
+    from webapp import broker  # brings Celery
+
+    return broker.waiting(broker.make_celery(settings), queues)

@@ -37,6 +37,7 @@ _ENGINE_SHARE, _PREVIEW_FROM = 0.85, 0.88
 # notice. Together they stay below two seconds, in which a cancelled analysis is to stop.
 _LOOK_EVERY = 0.3
 _PATIENCE = 0.8
+_DATABASE_BACK = 60.0  # seconds in which a database that is started anew should be there again
 
 
 def analyse_and_report(
@@ -89,7 +90,7 @@ def work(settings: Settings, analysis_id: str, end: Callable[[], None] | None = 
             with alive(database, held, give_up) as lost:
                 analysis = _result(settings, database, held, reporter(database, held, lost))
             length = analysis.media.duration
-            jobs.finish(database, held, analysis.verdict, analysis.probability, length)
+            patiently(lambda: jobs.finish(database, held, analysis.verdict, analysis.probability, length))
         except jobs.LostClaim:
             log.warning(
                 "analysis %s was cancelled or given to another worker; this attempt ends", analysis_id
@@ -137,6 +138,19 @@ def alive(database: Database, held: jobs.Claim, give_up: Callable[[], None]) -> 
     finally:
         stop.set()
         thread.join()
+
+
+def patiently(write: Callable[[], None], patience: float = _DATABASE_BACK) -> None:
+    """Write to the database, again and again for ``patience`` seconds where it cannot be reached."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return write()
+        except OperationalError as problem:
+            if time.monotonic() >= until:
+                raise
+            log.warning("the database cannot be reached, trying again: %s", problem.orig)
+            time.sleep(1)
 
 
 def _result(settings: Settings, database: Database, held: jobs.Claim, progress: Progress) -> Analysis:

@@ -45,7 +45,7 @@ def make_worker(settings: Settings) -> Celery:
 
         def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
             super().on_failure(exc_info, send_failed_event, return_ok)
-            _child_gone(app, settings, self.args[0], self.worker_pid, exc_info.exception)
+            _child_gone(settings, self.args[0], self.worker_pid, exc_info.exception)
 
     @app.task(name=broker.ANALYSE, Request=Watched)
     def analyse(analysis_id: str) -> None:
@@ -55,16 +55,11 @@ def make_worker(settings: Settings) -> Celery:
     def sample() -> None:
         try:
             with opened(settings) as database:
-                add_sample(settings, database, lambda analysis_id: send(app, analysis_id))
+                add_sample(settings, database, broker.Sender(settings, database))
         except Exception as problem:  # the app works without it; the next start tries again
             log.warning("the sample could not be made: %s", problem, exc_info=problem)
 
     return app
-
-
-def send(app: Celery, analysis_id: str) -> None:
-    """Tell the workers of a queued analysis."""
-    app.send_task(broker.ANALYSE, args=[analysis_id])
 
 
 def _end_this_process() -> None:
@@ -72,9 +67,7 @@ def _end_this_process() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _child_gone(
-    app: Celery, settings: Settings, analysis_id: str, process: int, problem: BaseException
-) -> None:
+def _child_gone(settings: Settings, analysis_id: str, process: int, problem: BaseException) -> None:
     """Fail the analysis if its file crashed the process or took too long; queue it again otherwise."""
     problem = getattr(problem, "exc", problem)  # billiard wraps it with a traceback of its own
     found = re.search(r"signal (\d+)", str(problem))
@@ -89,7 +82,7 @@ def _child_gone(
         elif found and int(found[1]) in CRASH_SIGNALS:
             jobs.fail_of_worker(database, analysis_id, worker, CRASHED)
         elif jobs.requeue_of_worker(database, analysis_id, worker):
-            send(app, analysis_id)
+            broker.Sender(settings, database)(analysis_id)
 
 
 def main() -> None:

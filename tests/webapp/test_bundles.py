@@ -64,6 +64,7 @@ def test_a_bundle_holds_all_it_takes(client, row, folders):
         "annotations.json",
         "index.html",
         "manifest.json",
+        "manifest.sha256",
         "media/exhibit.mp4",
         "overlays/A1-1-frame.png",
         "overlays/A1-1-map.png",
@@ -78,7 +79,7 @@ def test_a_bundle_holds_all_it_takes(client, row, folders):
     assert hashlib.sha256(files["media/exhibit.mp4"]).hexdigest() == row.exhibit.sha256
     manifest = json.loads(files["manifest.json"])
     listed = {entry["path"]: entry for entry in manifest["files"]}
-    assert set(listed) == set(files) - {"manifest.json"}
+    assert set(listed) == set(files) - {"manifest.json", "manifest.sha256"}
     for path, entry in listed.items():
         assert (entry["bytes"], entry["sha256"]) == (
             len(files[path]),
@@ -86,7 +87,7 @@ def test_a_bundle_holds_all_it_takes(client, row, folders):
         )
     assert manifest["analysis"] == row.id and manifest["exhibit"]["sha256"] == row.exhibit.sha256
     assert manifest["model"] == {"name": "efficientnet_lite0_faces", "sha256": "a7" * 32}
-    assert manifest["software_version"] and manifest["made"].endswith("Z")
+    assert manifest["software"]["reelproof"] and manifest["made"].endswith("Z")
     assert list(folders.incoming.iterdir()) == []
 
 

@@ -72,7 +72,7 @@ def test_pragmas(database):
     with database.engine.connect() as connection:
         assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
         assert connection.scalar(text("PRAGMA foreign_keys")) == 1
-        assert connection.scalar(text("PRAGMA busy_timeout")) == 10000
+        assert connection.scalar(text("PRAGMA busy_timeout")) == 30000
 
 
 def test_foreign_keys_hold(database):

@@ -48,7 +48,7 @@ def test_the_address_listened_on_is_answered_to(host, shown):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PORT", "80a"), ("PORT", "70000"), ("REELPROOF_WORKERS", "0"), ("REELPROOF_TIME_LIMIT", "-1")],
+    [("PORT", "80a"), ("PORT", "70000"), ("REELPROOF_WORKERS", "-1"), ("REELPROOF_TIME_LIMIT", "-1")],
 )
 def test_refuses_values_by_name(name, value):
     with pytest.raises(SettingError, match=name):
