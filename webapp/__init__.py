@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask
 
-from webapp import access, api, errors, intake, presentation, security
+from webapp import access, api, errors, intake, logs, metrics, presentation, security
 from webapp.database import Database
 from webapp.folders import Folders
 from webapp.settings import Settings, read_settings
@@ -64,6 +64,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.extensions["database"] = database
     app.extensions["send"] = app.config.get("SEND") or celery_sender(settings, database)
 
+    logs.install(app)
+    metrics.install(app)
     security.install(app, settings)
     api.recognise(app)
     access.install(app)
