@@ -8,9 +8,10 @@ from typing import Any
 
 from flask import Flask
 
-from webapp import access, api, errors, intake, logs, metrics, presentation, security
+from webapp import api, errors, gate, intake, logs, metrics, presentation, security
 from webapp.database import Database
 from webapp.folders import Folders
+from webapp.passwords import Passwords
 from webapp.settings import Settings, read_settings
 from webapp.tables import now
 
@@ -24,17 +25,20 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 
     ``config`` overrides settings of the environment by their names
     (:data:`webapp.settings.SETTINGS`); other keys go to Flask's own configuration.
-    ``SEND``, a callable taking an analysis id, replaces Celery.
+    ``SEND``, a callable taking an analysis id, replaces Celery; ``PASSWORDS`` the usual cost of hashing.
     """
     from webapp.routes import (
+        account,
         annotations,
         bundles,
+        cases,
         compare,
         exports,
         files,
         health,
         help,
         library,
+        login,
         manage,
         models,
         result,
@@ -42,6 +46,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         sample,
         statistics,
         upload,
+        users,
     )
 
     settings = read_settings(config)
@@ -62,13 +67,14 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.extensions["started"] = now()
     app.extensions["settings"] = settings
     app.extensions["database"] = database
+    app.extensions["passwords"] = app.config.get("PASSWORDS") or Passwords()
     app.extensions["send"] = app.config.get("SEND") or celery_sender(settings, database)
 
     logs.install(app)
     metrics.install(app)
     security.install(app, settings)
     api.recognise(app)
-    access.install(app)
+    gate.install(app)
     errors.install(app)
     presentation.install(app)
     for area in (
@@ -87,6 +93,10 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         sample,
         help,
         health,
+        login,
+        account,
+        users,
+        cases,
     ):
         app.register_blueprint(area.blueprint)
     api.install(app)

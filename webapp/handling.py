@@ -13,6 +13,7 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from webapp import jobs, models, rows
+from webapp.access import current
 from webapp.errors import PageError
 from webapp.folders import Folders
 from webapp.intake import Incoming, Whole, take_in
@@ -33,12 +34,13 @@ def hand_in(
     model: str | None = None,
     changes: Mapping[str, Any] | None = None,
     identity: str | None = None,
+    case_id: int | None = None,
 ) -> AnalysisRow:
     """Make an exhibit of a complete upload, queue its analysis and tell the workers.
 
     ``identity`` is the id the analysis is to have; where it is there already nothing is done again.
     """
-    return start(lambda session: take_in(session, stream, file), file, model, changes, identity)
+    return start(lambda session: take_in(session, stream, file), file, model, changes, identity, case_id)
 
 
 def again(
@@ -55,7 +57,7 @@ def again(
             raise PageError(404, "This analysis was deleted meanwhile.", "Hand the file in again.")
         return row.exhibit
 
-    return start(exhibit, earlier.file, model, changes, identity)
+    return start(exhibit, earlier.file, model, changes, identity, earlier.case_id)
 
 
 def start(
@@ -64,14 +66,19 @@ def start(
     model: str | None,
     changes: Mapping[str, Any] | None,
     identity: str | None,
+    case_id: int | None,
 ) -> AnalysisRow:
-    """Queue an analysis of the exhibit that ``exhibit`` finds in a session no other writer is in."""
+    """Queue an analysis of the exhibit that ``exhibit`` finds in a session no other writer is in.
+
+    It belongs to who asks.
+    """
     folders = Folders(current_app.extensions["settings"].data)
     with database().alone() as session:
         row = session.get(AnalysisRow, identity) if identity else None
         if row is None:
             chosen = model or models.default(session, folders)
             row = jobs.create(session, exhibit(session), file, chosen, changes, identity)
+            row.owner_id, row.case_id = current().user_id, case_id
     tell_workers(row.id)
     return row
 

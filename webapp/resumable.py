@@ -34,11 +34,18 @@ _CHUNK = 1 << 20
 
 
 def begin(
-    database: Database, settings: Settings, who: str, file: str, size: int, sha256: str | None, identity: str
+    database: Database,
+    settings: Settings,
+    allowed: Allowance,
+    who: str,
+    file: str,
+    size: int,
+    sha256: str | None,
+    identity: str,
 ) -> UploadRow:
     """Make room for a file of ``size`` bytes. Raises an answer where it is too large or there is no room."""
-    if size > settings.upload_limit:
-        raise Allowance(1, settings.upload_limit).too_large()
+    if size > allowed.bytes:
+        raise allowed.too_large()
     if not size:
         raise PageError(400, "The file is empty: it holds no bytes.", "Check the file on your disk.")
     folders = Folders(settings.data)

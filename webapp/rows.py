@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from reports.annotations import ANNOTATION, Annotation, OfExhibit, OfSegment, OfSpan, standing
+from webapp import access
 from webapp.database import Database
 from webapp.errors import PageError
 from webapp.tables import AnalysisRow, AnnotationRow, State
@@ -26,9 +28,14 @@ def database() -> Database:
     return found
 
 
+def reading() -> AbstractContextManager[Session]:
+    """A session for pages: what who asks may not see is not there."""
+    return access.reading(database())
+
+
 def find(analysis_id: str) -> AnalysisRow:
-    """The row of an analysis, or a 404 page that says so."""
-    with database().begin() as session:
+    """The row of an analysis, or a 404 page that says so; the same page where they may not see it."""
+    with reading() as session:
         row = session.get(AnalysisRow, analysis_id)
     if row is None:
         raise PageError(
@@ -42,7 +49,7 @@ def find(analysis_id: str) -> AnalysisRow:
 def latest(count: int) -> tuple[AnalysisRow, ...]:
     """The analyses handed in last, newest first."""
     newest = select(AnalysisRow).order_by(AnalysisRow.created.desc(), AnalysisRow.id.desc())
-    with database().begin() as session:
+    with reading() as session:
         return tuple(session.scalars(newest.limit(count)).all())
 
 
@@ -63,7 +70,7 @@ def others(row: AnalysisRow) -> tuple[AnalysisRow, ...]:
         .order_by(AnalysisRow.created.desc())
         .limit(5)
     )
-    with database().begin() as session:
+    with reading() as session:
         return tuple(session.scalars(query).all())
 
 

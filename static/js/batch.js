@@ -66,6 +66,8 @@ export class Batch {
     const body = new FormData();
     const model = this.around.form.elements.namedItem("model");
     if (model) body.append("model", model.value);
+    const chosen = this.around.form.elements.namedItem("case");
+    if (chosen) body.append("case", chosen.value);
     body.append("file", item.file, item.file.name);
     const then = (changes, onwards = true) => {
       this.sending = false;

@@ -1,32 +1,23 @@
 """The REST API, below ``/api/v1``: one small file an area, each a blueprint."""
 
-from flask import Flask, g, request
+from flask import Flask
 
 from webapp import tokens
-from webapp.errors import PageError
+from webapp.access import Principal
+from webapp.database import Database
+from webapp.settings import Settings
 
 
 def recognise(app: Flask) -> None:
-    """Look at the token of each request that brings one, before anything asks who that is."""
+    """Have the gate know whose token a request brings."""
 
-    @app.before_request
-    def bearer() -> None:
-        header = request.headers.get("Authorization")
-        if header is None:
-            return
-        kind, _, token = header.partition(" ")
-        with app.extensions["database"].begin() as session:
-            login = app.extensions["settings"].login
-            found = (
-                tokens.recognise(session, token.strip(), login=login) if kind.lower() == "bearer" else None
-            )
-        if found is None:
-            raise PageError(
-                401,
-                "This token does not work: it was never made here, has expired or was revoked.",
-                "Make another one on the account page, or with python -m webapp add-token.",
-            )
-        g.bearer = found
+    def read(token: str) -> Principal | None:
+        database: Database = app.extensions["database"]
+        settings: Settings = app.extensions["settings"]
+        with database.begin() as session:
+            return tokens.recognise(session, token, login=settings.login)
+
+    app.extensions["token reader"] = read
 
 
 def install(app: Flask) -> None:

@@ -6,14 +6,15 @@ from flask import Blueprint, current_app, url_for
 from sqlalchemy import select, tuple_
 from werkzeug.wrappers import Response
 
-from webapp import deletion, handling, rows, search
-from webapp.access import Permission
+from webapp import cases, deletion, handling, rows, search
+from webapp.access import Permission, current
 from webapp.api import paging
 from webapp.api.idempotency import identity
 from webapp.api.operations import Answer, Form, operation, uploaded
-from webapp.api.shapes import Again, Listing, NewAnalysis, Search, Standing
+from webapp.api.shapes import Again, Listing, NewAnalysis, OfUpload, Search, Standing
 from webapp.folders import Folders
 from webapp.intake import Allowance, clean_name
+from webapp.quota import allowance
 from webapp.rows import database
 from webapp.settings import Settings
 from webapp.standing import standing
@@ -24,8 +25,15 @@ blueprint = Blueprint("api_analyses", __name__)
 QUEUED = Answer("It waits to be analysed.", Standing, headers=("Location",))
 
 
-def _one_exhibit(settings: Settings) -> Allowance:
-    return Allowance(1, settings.upload_limit)
+def one_exhibit(settings: Settings) -> Allowance:
+    """What who asks may hand in at once."""
+    return allowance(settings, current())
+
+
+def case_of(asked: NewAnalysis | OfUpload) -> int | None:
+    """The case a request names, if they are in it."""
+    with database().begin() as session:
+        return cases.find(session, current(), asked.case).id if asked.case is not None else None
 
 
 def accepted(row: AnalysisRow) -> Response:
@@ -39,7 +47,7 @@ def accepted(row: AnalysisRow) -> Response:
 
 def told(row: AnalysisRow, *, ahead: bool = True) -> Standing:
     """A row as the API tells of it."""
-    return Standing.model_validate(standing(row, ahead=ahead))
+    return Standing.model_validate(standing(row, ahead=ahead) | {"case": row.case_id})
 
 
 def changes(asked: NewAnalysis | Again) -> dict[str, object]:
@@ -52,7 +60,7 @@ def changes(asked: NewAnalysis | Again) -> dict[str, object]:
     "POST",
     "/analyses",
     permission=Permission.ANALYSE,
-    body=Form(NewAnalysis, "file", _one_exhibit),
+    body=Form(NewAnalysis, "file", one_exhibit),
     answers={202: QUEUED},
     errors=(409, 413, 415, 422, 507),
     keyed=True,
@@ -65,7 +73,8 @@ def create(body: NewAnalysis) -> Response:
     """
     stream, name = uploaded("file")
     handling.refuse_unknown_model(body.model)
-    return accepted(handling.hand_in(stream, clean_name(name), body.model, changes(body), identity()))
+    file, case_id = clean_name(name), case_of(body)
+    return accepted(handling.hand_in(stream, file, body.model, changes(body), identity(), case_id))
 
 
 @operation(
@@ -93,7 +102,7 @@ def listing(query: Search) -> Response:
     if after is not None:
         fitting = fitting.where(tuple_(AnalysisRow.created, AnalysisRow.id) < tuple_(*after))
     newest = fitting.order_by(AnalysisRow.created.desc(), AnalysisRow.id.desc()).limit(query.limit + 1)
-    with rows.database().begin() as session:
+    with rows.reading() as session:
         found = session.scalars(newest).all()
     shown, more = found[: query.limit], len(found) > query.limit
     rest = paging.following(paging.written(shown[-1].created, shown[-1].id)) if more else None

@@ -18,7 +18,7 @@ from webapp.api.idempotency import identity
 from webapp.api.operations import Answer, operation
 from webapp.api.shapes import Again, Exhibits, ExhibitShape, Paged, moment
 from webapp.errors import PageError
-from webapp.rows import database
+from webapp.rows import reading
 from webapp.tables import AnalysisRow, Exhibit
 
 blueprint = Blueprint("api_exhibits", __name__)
@@ -42,7 +42,7 @@ def listing(query: Paged) -> Exhibits:
         newest = newest.where(
             tuple_(Exhibit.created, Exhibit.id) < tuple_(made, int(key) if key.isdigit() else 0)
         )
-    with database().begin() as session:
+    with reading() as session:
         found = session.scalars(newest).all()
         shown = _told(session, found[: query.limit])
     last = found[query.limit - 1] if len(found) > query.limit else None
@@ -60,7 +60,7 @@ def listing(query: Paged) -> Exhibits:
 )
 def get(sha256: str) -> ExhibitShape:
     """One exhibit and its analyses."""
-    with database().begin() as session:
+    with reading() as session:
         return _told(session, [_find(session, sha256)])[0]
 
 
@@ -76,7 +76,7 @@ def get(sha256: str) -> ExhibitShape:
 )
 def analyse(sha256: str, body: Again) -> Response:
     """Analyse an exhibit that is here already: its bytes need not be sent again."""
-    with database().begin() as session:
+    with reading() as session:
         found = _find(session, sha256)
         latest = select(AnalysisRow).where(AnalysisRow.exhibit_id == found.id)
         row = session.scalars(latest.order_by(AnalysisRow.created.desc()).limit(1)).one()

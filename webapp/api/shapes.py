@@ -45,6 +45,7 @@ class Standing(Value):
     started: Moment | None
     finished: Moment | None
     attempt: int
+    case: int | None = Field(description="id of the case it belongs to")
     settings: dict[str, Any] = Field(description="parameters that differ from their defaults")
     duration: float | None = Field(description="of the exhibit, in seconds; known once it is done")
     verdict: Verdict | None
@@ -88,13 +89,22 @@ class NewAnalysis(Asked):
     parameters: Json[Parameters] | None = Field(
         default=None, description="JSON: the parameters that are not to have their defaults"
     )
+    case: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(
+        default=None, description="id of a case you are in"
+    )
 
 
 class Again(Asked):
-    """With what an exhibit, or a file that came in parts, is to be analysed."""
+    """With what an exhibit is to be analysed."""
 
     model: Annotated[Text, Field(min_length=1, max_length=60)] | None = None
     parameters: Parameters | None = None
+
+
+class OfUpload(Again):
+    """With what a file that came in parts is to be analysed, and the case it belongs to."""
+
+    case: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
 
 
 class AnnotationFile(Asked):

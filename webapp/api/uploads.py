@@ -12,16 +12,17 @@ import base64
 import binascii
 import re
 from email.utils import format_datetime
+from pathlib import Path
 
 from flask import Blueprint, Response, current_app, request, url_for
 from werkzeug.wrappers import Response as Answered
 
 from webapp import handling, resumable
 from webapp.access import Permission, current
-from webapp.api.analyses import QUEUED, accepted, changes
+from webapp.api.analyses import QUEUED, accepted, case_of, changes, one_exhibit
 from webapp.api.idempotency import identity
 from webapp.api.operations import Answer, Bytes, operation
-from webapp.api.shapes import Again, UploadShape, moment
+from webapp.api.shapes import OfUpload, UploadShape, moment
 from webapp.errors import PageError
 from webapp.folders import Folders
 from webapp.intake import Whole, clean_name
@@ -72,6 +73,7 @@ def create() -> Response:
     row = resumable.begin(
         database(),
         _settings(),
+        one_exhibit(_settings()),
         current().name,
         clean_name(metadata.get("filename")),
         length,
@@ -162,21 +164,22 @@ def delete(upload_id: str) -> Response:
     "POST",
     "/uploads/<upload_id>/analysis",
     permission=Permission.ANALYSE,
-    body=Again,
+    body=OfUpload,
     answers={202: QUEUED},
     errors=(404, 409, 413, 415, 422, 423, 460, 507),
     keyed=True,
 )
-def analyse(upload_id: str, body: Again) -> Answered:
+def analyse(upload_id: str, body: OfUpload) -> Answered:
     """Make an exhibit of a file that is whole, and have it analysed.
 
     Asked again, it answers with the same analysis.
     """
     row = _find(upload_id)
     handling.refuse_unknown_model(body.model)
+    case_id = case_of(body)
 
-    def start(path: object, upload: UploadRow) -> str:
-        whole = Whole(Folders(_settings().data), Folders(_settings().data).upload(upload.id))
+    def start(path: Path, upload: UploadRow) -> str:
+        whole = Whole(Folders(_settings().data), path)
         if upload.sha256 is not None and whole.sha256 != upload.sha256:
             raise PageError(
                 460,
@@ -184,7 +187,7 @@ def analyse(upload_id: str, body: Again) -> Answered:
                 "Delete this upload and send the file again.",
             )
         # The upload's id becomes the analysis's: a crash in between makes no second one.
-        return handling.hand_in(whole, upload.file, body.model, changes(body), upload.id).id
+        return handling.hand_in(whole, upload.file, body.model, changes(body), upload.id, case_id).id
 
     analysis_id = resumable.finish(database(), _settings(), row, start)
     with database().begin() as session:

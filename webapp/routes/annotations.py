@@ -14,7 +14,7 @@ from reports.bundle import is_zip, judgements_of
 from reports.errors import ReportError
 from reports.judgements import plain, read_file
 from webapp import errors, judgements, rows
-from webapp.access import Permission, require
+from webapp.access import Permission, current, login_is_on, require
 from webapp.errors import PageError, wants_json
 from webapp.folders import Folders
 from webapp.intake import Allowance, Incoming, this_request
@@ -103,6 +103,8 @@ def merge(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annotation,
 
 def record(row: AnalysisRow, said: Mapping[str, object]) -> tuple[Annotation, tuple[Annotation, ...]]:
     """Record what somebody says now; the annotation that became of it, and all there are."""
+    if login_is_on():  # nobody judges under somebody else's name
+        said = {**said, "author": current().display}
     result = _result(row)
     with database().alone() as session:
         made = judgements.add(session, row.id, result.analysis, said)

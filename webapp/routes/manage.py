@@ -42,7 +42,7 @@ def ask_to_delete(analysis_id: str) -> str:
     """Say what deleting means, and ask."""
     row = rows.find(analysis_id)
     deletion.refuse_unfinished(row)
-    with database().begin() as session:
+    with rows.reading() as session:
         means = deletion.consequences(session, row)
     return render_template("pages/delete.html", row=row, means=means, back=request.args.get("back"))
 
@@ -51,6 +51,7 @@ def ask_to_delete(analysis_id: str) -> str:
 @require(Permission.DELETE)
 def delete(analysis_id: str) -> Response:
     """Delete the analysis and, if no other needs it, the exhibit."""
+    rows.find(analysis_id)
     deletion.delete(database(), _folders(), analysis_id)
     if wants_json():
         return jsonify(deleted=analysis_id)

@@ -7,11 +7,12 @@ import shutil
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp import handling, models
-from webapp.access import Permission, require, signed_in
+from webapp import cases, handling, models
+from webapp.access import Permission, current, require, signed_in
 from webapp.folders import Folders
-from webapp.intake import Incoming, IntakeError, clean_name
-from webapp.rows import latest
+from webapp.intake import Incoming, IntakeError, clean_name, this_request
+from webapp.quota import allowance
+from webapp.rows import database, latest
 from webapp.settings import Settings
 
 blueprint = Blueprint("upload", __name__)
@@ -24,12 +25,15 @@ def form() -> str:
     settings: Settings = current_app.extensions["settings"]
     # The server writes an upload twice at worst: once as it arrives, once as the exhibit.
     room = max(0, (shutil.disk_usage(Folders(settings.data).data).free - settings.spare) // 2)
+    with database().begin() as session:
+        known_cases = cases.listed(session, current())
     return render_template(
         "pages/upload.html",
         limit=settings.upload_limit,
         room=room,
         latest=latest(5),
         models=models.listed(),
+        cases=known_cases,
     )
 
 
@@ -37,6 +41,8 @@ def form() -> str:
 @require(Permission.ANALYSE, takes_files=True)
 def create() -> Response:
     """Take in one file and queue its analysis; answers with a redirect to its page."""
+    settings: Settings = current_app.extensions["settings"]
+    this_request().allowance = allowance(settings, current())
     part = request.files.get("file")
     if part is None or not isinstance(stream := part.stream, Incoming):
         raise IntakeError(
@@ -47,6 +53,8 @@ def create() -> Response:
     file = clean_name(part.filename)
     chosen = request.form.get("model")
     handling.refuse_unknown_model(chosen)
+    with database().begin() as session:
+        case_id = cases.chosen(session, current(), request.form.get("case"))
     stream.complete()  # flushing a large file takes a while, in which others want to write
-    row = handling.hand_in(stream, file, chosen)
+    row = handling.hand_in(stream, file, chosen, case_id=case_id)
     return redirect(url_for("result.show", analysis_id=row.id), 303)
