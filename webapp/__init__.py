@@ -45,6 +45,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         review,
         sample,
         statistics,
+        tokens,
         upload,
         users,
     )
@@ -95,6 +96,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         health,
         login,
         account,
+        tokens,
         users,
         cases,
     ):

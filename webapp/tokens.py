@@ -26,6 +26,20 @@ _TOKEN = re.compile(r"rp_[A-Za-z0-9_-]{43}")
 _USED_EVERY = timedelta(minutes=1)  # last use is kept to the minute, or each request would write
 
 
+# What each scope lets a program do, for the form.
+MEANINGS = {
+    Permission.READ: "see analyses, findings and models",
+    Permission.EXPORT: "fetch reports, bundles and exports",
+    Permission.ANNOTATE: "record and import judgements",
+    Permission.ANALYSE: "hand in files, analyse again, cancel, retry",
+    Permission.ARRANGE: "make cases and put analyses into them",
+    Permission.DELETE: "delete analyses",
+    Permission.CONFIGURE: "choose models, make webhooks",
+    Permission.AUDIT: "read the custody log and the metrics",
+    Permission.ADMINISTER: "change accounts",
+}
+
+
 class Made(NamedTuple):
     """A new token and its row; the text is nowhere else."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -274,7 +275,9 @@ def test_annotations(app, client):
     )
     bundle = client.get(f"{API}/analyses/{row.id}/bundle.zip?video=no")
     assert bundle.mimetype == "application/zip"
-    told = client.post(f"{path}/import", **form(bundle.data, "bundle.zip"))
+    with zipfile.ZipFile(io.BytesIO(bundle.data)) as packed:
+        saved = packed.read("annotations.json")
+    told = client.post(f"{path}/import", **form(saved, "annotations.json"))
     assert (told.status_code, told.json["new"], told.json["known"]) == (200, 0, 1)
     problem(client.post(f"{path}/import", **form(b"{}", "x.json")), 400)
 
