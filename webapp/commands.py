@@ -1,4 +1,4 @@
-"""``python -m webapp COMMAND``: accounts and API tokens, by whoever has this machine; else the app."""
+"""``python -m webapp COMMAND``: accounts, API tokens, the custody log. Without a command the app runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from webapp import accounts, audit, tokens
+from webapp import accounts, audit, custody_command, tokens
 from webapp.access import LOCAL, Permission, Principal, Role
 from webapp.accounts import AccountError
 from webapp.database import Database, opened
@@ -27,6 +27,9 @@ Command = Callable[[Database, argparse.Namespace], None]
 def run(arguments: Sequence[str]) -> int:
     """Do what is asked. Returns the exit status: 2 when it could not be done."""
     asked = _parser().parse_args(arguments)
+    if "reading" in asked:
+        status: int = asked.reading(asked)
+        return status
     try:
         settings = read_settings()
         Folders(settings.data).create()
@@ -75,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     ended = add("revoke-token", _revoke_token, "end an API token for good")
     ended.add_argument("id", metavar="ID")
     ended.add_argument("--user", help="whose; without login, leave it out")
+    custody_command.add_to(commands)
     return parser
 
 

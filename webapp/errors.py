@@ -20,6 +20,7 @@ _TITLES = {
     404: "Nothing here",
     405: "This request does not work",
     409: "Not ready yet",
+    410: "Deleted",
     413: "The file is too large",
     429: "Too often",
     500: "Something went wrong inside Reelproof",

@@ -12,7 +12,8 @@ from typing import Any
 from flask import current_app
 from sqlalchemy.orm import Session
 
-from webapp import jobs, models, rows
+from reports.case import CaseDetails
+from webapp import case_details, jobs, models, rows
 from webapp.access import current
 from webapp.errors import PageError
 from webapp.folders import Folders
@@ -20,6 +21,8 @@ from webapp.intake import Incoming, Whole, take_in
 from webapp.rows import database
 from webapp.sending import tell_workers
 from webapp.tables import AnalysisRow, Exhibit, State
+
+NOTHING_STATED = CaseDetails()
 
 
 def refuse_unknown_model(name: str | None) -> None:
@@ -35,12 +38,17 @@ def hand_in(
     changes: Mapping[str, Any] | None = None,
     identity: str | None = None,
     case_id: int | None = None,
+    details: CaseDetails = NOTHING_STATED,
 ) -> AnalysisRow:
     """Make an exhibit of a complete upload, queue its analysis and tell the workers.
 
     ``identity`` is the id the analysis is to have; where it is there already nothing is done again.
     """
-    return start(lambda session: take_in(session, stream, file), file, model, changes, identity, case_id)
+
+    def taken_in(session: Session) -> tuple[Exhibit, CaseDetails]:
+        return take_in(session, stream, file), details
+
+    return start(taken_in, file, model, changes, identity, case_id)
 
 
 def again(
@@ -51,24 +59,24 @@ def again(
 ) -> AnalysisRow:
     """Queue a new analysis of the same exhibit; the one there is stays as it is."""
 
-    def exhibit(session: Session) -> Exhibit:
+    def known(session: Session) -> tuple[Exhibit, CaseDetails]:
         row = session.get(AnalysisRow, earlier.id)
         if row is None:
             raise PageError(404, "This analysis was deleted meanwhile.", "Hand the file in again.")
-        return row.exhibit
+        return row.exhibit, case_details.stored(session, earlier.id)
 
-    return start(exhibit, earlier.file, model, changes, identity, earlier.case_id)
+    return start(known, earlier.file, model, changes, identity, earlier.case_id)
 
 
 def start(
-    exhibit: Callable[[Session], Exhibit],
+    find: Callable[[Session], tuple[Exhibit, CaseDetails]],
     file: str,
     model: str | None,
     changes: Mapping[str, Any] | None,
     identity: str | None,
     case_id: int | None,
 ) -> AnalysisRow:
-    """Queue an analysis of the exhibit that ``exhibit`` finds in a session no other writer is in.
+    """Queue an analysis of what ``find`` finds in a session no other writer is in: exhibit and case details.
 
     It belongs to who asks.
     """
@@ -77,8 +85,10 @@ def start(
         row = session.get(AnalysisRow, identity) if identity else None
         if row is None:
             chosen = model or models.default(session, folders)
-            row = jobs.create(session, exhibit(session), file, chosen, changes, identity)
+            exhibit, details = find(session)
+            row = jobs.create(session, exhibit, file, chosen, changes, identity)
             row.owner_id, row.case_id = current().user_id, case_id
+            case_details.keep(session, row, details)
     tell_workers(row.id)
     return row
 

@@ -18,17 +18,19 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from flask import Request, current_app, request
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from reports.judgements import moment_text
+from webapp import custody
 from webapp.durable import flush_file, flush_folder
 from webapp.folders import Folders
 from webapp.settings import Settings
-from webapp.tables import Exhibit, now
+from webapp.tables import Condition, Exhibit, now
 
 _CHUNK = 1 << 20
 _LONGEST_NAME = 200
@@ -104,13 +106,13 @@ class Incoming:
         """Do nothing: the form parser rewinds a stream once it is complete."""
         return 0
 
-    def keep(self) -> Exhibit:
+    def keep(self, damaged: bool = False) -> Kept:
         """Flush the file and give it its place; an exhibit with the same bytes is kept as it is.
 
-        Returns a row not yet in a session.
+        ``damaged``: the kept file is known to hold other bytes by now. Those stay, under another name.
         """
         self.complete()
-        return _placed(self._folders, self.path, self.sha256, self.bytes, os.rename)
+        return _placed(self._folders, self.path, self.sha256, self.bytes, damaged, os.rename)
 
     @property
     def sha256(self) -> str:
@@ -140,6 +142,15 @@ class Incoming:
         self.path.unlink(missing_ok=True)
 
 
+class Kept(NamedTuple):
+    """An exhibit's file in its place; ``put``: it was put there just now."""
+
+    sha256: str
+    bytes: int
+    path: str  # relative to the data folder
+    put: bool
+
+
 class Whole:
     """A whole, flushed file below the data folder that came in parts; hashed here, which takes its time.
 
@@ -152,25 +163,27 @@ class Whole:
         with path.open("rb") as file:
             self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
 
-    def keep(self) -> Exhibit:
-        """Give it its place; returns a row not yet in a session."""
-        return _placed(self._folders, self._path, self.sha256, self.bytes, os.link)
+    def keep(self, damaged: bool = False) -> Kept:
+        """Give it its place, as :meth:`Incoming.keep` does."""
+        return _placed(self._folders, self._path, self.sha256, self.bytes, damaged, os.link)
 
 
 def _placed(
-    folders: Folders, path: Path, sha256: str, size: int, put: Callable[[Path, Path], None]
-) -> Exhibit:
-    """A file's exhibit in its place, or the one with the same bytes that is there."""
+    folders: Folders, path: Path, sha256: str, size: int, damaged: bool, put: Callable[[Path, Path], None]
+) -> Kept:
+    """A file in its place, put there by ``put``, or the one with the same bytes that is there."""
     place = folders.exhibits / sha256[:2] / sha256
     place.parent.mkdir(mode=0o700, exist_ok=True)
-    if not (place.exists() and place.stat().st_size == size):
-        place.unlink(missing_ok=True)
+    there = place.exists()
+    if there and (damaged or place.stat().st_size != size):
+        os.rename(place, place.with_name(f"{sha256}.damaged.{now():%Y%m%d%H%M%S%f}"))
+        there = False
+    if not there:
         path.chmod(0o440)
         put(path, place)
         flush_folder(place.parent)
         flush_folder(place.parent.parent)
-    known = place.relative_to(folders.data).as_posix()
-    return Exhibit(sha256=sha256, name="", bytes=size, path=known, created=now())
+    return Kept(sha256, size, place.relative_to(folders.data).as_posix(), put=not there)
 
 
 class UploadRequest(Request):
@@ -232,7 +245,9 @@ def take_in(session: Session, stream: Incoming | Whole, file: str) -> Exhibit:
             "The file is empty: it holds no bytes.",
             "Check the file on your disk, then hand it in again.",
         )
-    return record(session, stream.keep(), file)
+    known = session.scalar(select(Exhibit).where(Exhibit.sha256 == stream.sha256))
+    damaged = known is not None and known.condition not in (None, Condition.FITS)
+    return record(session, stream.keep(damaged), file)
 
 
 def take_in_file(session: Session, folders: Folders, source: Path, file: str, spare: int) -> Exhibit:
@@ -248,18 +263,30 @@ def take_in_file(session: Session, folders: Folders, source: Path, file: str, sp
         stream.close()
 
 
-def record(session: Session, exhibit: Exhibit, file: str) -> Exhibit:
+def record(session: Session, kept: Kept, file: str) -> Exhibit:
     """The row of this exhibit: the one there is, or a new one. Safe against two at once."""
-    known = select(Exhibit).where(Exhibit.sha256 == exhibit.sha256)
-    if (row := session.scalar(known)) is not None:
-        return row
-    exhibit.name = file
-    try:
-        with session.begin_nested():
-            session.add(exhibit)
-    except IntegrityError:  # another upload of the same bytes was quicker
-        return session.scalars(known).one()
-    return exhibit
+    known = select(Exhibit).where(Exhibit.sha256 == kept.sha256)
+    if (row := session.scalar(known)) is None:
+        new = Exhibit(sha256=kept.sha256, name=file, bytes=kept.bytes, path=kept.path, created=now())
+        try:
+            with session.begin_nested():
+                session.add(new)
+        except IntegrityError:  # another upload of the same bytes was quicker
+            row = session.scalars(known).one()
+        else:
+            custody.record(session, "intake", {"name": file, "bytes": kept.bytes}, exhibit=kept.sha256)
+            return new
+    details: dict[str, str | int | None] = {
+        "name": file,
+        "bytes": kept.bytes,
+        "first name": row.name,
+        "first handed in": moment_text(row.created),
+    }
+    if kept.put:
+        row.checked, row.condition = now(), Condition.FITS
+        details["kept file"] = "was missing or damaged; put back from what was handed in now"
+    custody.record(session, "intake again", details, exhibit=kept.sha256)
+    return row
 
 
 def clean_name(name: str | None) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
-from webapp import jobs, presence, resumable
+from webapp import actors, jobs, presence, resumable
 from webapp.database import Database
 from webapp.folders import Folders
 from webapp.settings import QUEUES, SettingError, Settings
@@ -48,11 +48,11 @@ class Worker:
         self._environment = os.environ | {
             "REELPROOF_DATA": str(settings.data),
             PARENT: str(os.getpid()),
-            jobs.STARTED_BY: started_by,
+            actors.STARTED_BY: started_by,
         }
         self._wanted = bool(settings.webhooks) if sender else settings.workers > 0
         # With a broker of its own this is the only instance: whatever runs, runs here.
-        self.names = jobs.instance(started_by) if settings.shared else None
+        self.names = actors.instance(started_by) if settings.shared else None
         self._process: subprocess.Popen[bytes] | None = None
         self._started = self._heard = float("-inf")
 
@@ -81,7 +81,8 @@ class Worker:
     def note_presence(self, database: Database) -> None:
         """Say in the database that the worker runs, if it does."""
         if self._process is not None and self._process.poll() is None:
-            presence.note(database, jobs.worker_name(self._process.pid))
+            name = f"{actors.instance(self._environment[actors.STARTED_BY])}{self._process.pid}"
+            presence.note(database, name)
 
     def replace_if_deaf(self, database: Database) -> None:
         """End a worker that takes nothing although ids wait on the shared broker; it is started anew.

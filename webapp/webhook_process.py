@@ -194,7 +194,7 @@ def main() -> None:
     logs.prepare(as_json=settings.log_json)
     if parent := os.environ.pop(PARENT, None):
         end_with(int(parent))
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, settings.custody_key)
     since = now()
     while True:
         try:

@@ -24,7 +24,7 @@ def main() -> int:
     try:
         settings = _checked(read_settings())
         logs.prepare(as_json=settings.log_json)
-        database = Database(settings.database_url)
+        database = Database(settings.database_url, settings.custody_key)
         found = database.revision()
     except (SettingError, OSError, SQLAlchemyError) as problem:
         print(f"reelproof: {' '.join(str(getattr(problem, 'orig', problem)).split())}", file=sys.stderr)

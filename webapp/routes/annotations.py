@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from flask import Blueprint, current_app, jsonify, redirect, request, url_for
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from reports.annotations import Annotation
 from reports.bundle import is_zip, judgements_of
 from reports.errors import ReportError
-from reports.judgements import plain, read_file
-from webapp import errors, judgements, rows
+from reports.judgements import checksum, plain, read_file
+from webapp import custody, errors, judgements, rows
 from webapp.access import Permission, current, login_is_on, require
 from webapp.errors import PageError, wants_json
 from webapp.folders import Folders
@@ -92,13 +94,18 @@ def merge(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annotation,
     """Take in a file of judgements or a bundle; how many were new, and all there are now."""
     stream.complete()
     try:
-        saved = read_file(_judgements(stream))
+        text = _judgements(stream)
+        saved = read_file(text)
     except ReportError as problem:
         raise PageError(400, str(problem), "Nothing was imported.") from None
     result = _result(row)
     with database().alone() as session:
         merged = judgements.merge(session, row.id, result.analysis, result.sha256, saved)
-        return merged, judgements.listed(session, row.id)
+        everything = judgements.listed(session, row.id)
+        details: dict[str, str | int | None] = {"new": merged.new, "known": merged.known}
+        details["sha256"] = hashlib.sha256(text).hexdigest()
+        custody.record(session, "import", details, exhibit=row.exhibit.sha256, analysis=row.id)
+    return merged, everything
 
 
 def record(row: AnalysisRow, said: Mapping[str, object]) -> tuple[Annotation, tuple[Annotation, ...]]:
@@ -108,7 +115,9 @@ def record(row: AnalysisRow, said: Mapping[str, object]) -> tuple[Annotation, tu
     result = _result(row)
     with database().alone() as session:
         made = judgements.add(session, row.id, result.analysis, said)
-        return made, judgements.listed(session, row.id)
+        everything = judgements.listed(session, row.id)
+        _record(session, row, made)
+    return made, everything
 
 
 def judged(analysis_id: str) -> AnalysisRow:
@@ -148,6 +157,20 @@ def _judgements(stream: Incoming) -> bytes:
 def _result(row: AnalysisRow) -> Result:
     folder: Path = Folders(current_app.extensions["settings"].data).result(row.id)
     return load(folder)
+
+
+def _record(session: Session, row: AnalysisRow, made: Annotation) -> None:
+    said = plain(made)
+    details = {
+        "kind": made.kind,
+        "id": made.id,
+        "about": said.get("segment") or said.get("about"),
+        "verdict": said.get("verdict"),
+        "sha256": checksum([said]),
+    }
+    custody.record(
+        session, "annotation", details, exhibit=row.exhibit.sha256, analysis=row.id, actor=made.author
+    )
 
 
 def _list(analysis_id: str, everything: tuple[Annotation, ...]) -> dict[str, object]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from typing import Any
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp import cases, handling, models
+from reports.case import CaseDetails
+from webapp import case_details, cases, handling, models, rows
 from webapp.access import Permission, current, require, signed_in
 from webapp.folders import Folders
 from webapp.intake import Incoming, IntakeError, clean_name, this_request
@@ -34,6 +36,7 @@ def form() -> str:
         latest=latest(5),
         models=models.listed(),
         cases=known_cases,
+        no_case=CaseDetails(),
     )
 
 
@@ -53,8 +56,11 @@ def create() -> Response:
     file = clean_name(part.filename)
     chosen = request.form.get("model")
     handling.refuse_unknown_model(chosen)
+    details = case_details.from_form(request.form)
     with database().begin() as session:
         case_id = cases.chosen(session, current(), request.form.get("case"))
     stream.complete()  # flushing a large file takes a while, in which others want to write
-    row = handling.hand_in(stream, file, chosen, case_id=case_id)
-    return redirect(url_for("result.show", analysis_id=row.id), 303)
+    row = handling.hand_in(stream, file, chosen, case_id=case_id, details=details)
+    earlier = rows.earlier(row)
+    known: dict[str, Any] = {"known": earlier.count, "since": f"{earlier.first:%Y-%m-%d}"} if earlier else {}
+    return redirect(url_for("result.show", analysis_id=row.id, **known), 303)
