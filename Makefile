@@ -8,7 +8,7 @@ MODEL ?= reelproof
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup run test test-slow lint train evaluate leaderboard bench schema fuzz
+.PHONY: setup run test test-slow test-faults fuzz lint train evaluate leaderboard bench schema
 
 setup: $(READY)
 
@@ -30,6 +30,10 @@ test: $(BROWSER)
 
 test-slow: $(BROWSER)
 	$(BIN)/python -m pytest -m slow
+
+# SIGKILL at random points; two hundred clips over four workers with servers that go away
+test-faults: $(BROWSER)
+	$(BIN)/python -m pytest -m slow -s tests/webapp/test_faults.py tests/webapp/test_soak.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -56,11 +56,16 @@ _SLACK = 0.5
 
 @dataclass(frozen=True)
 class Frame:
-    """One decoded frame, upright. ``time`` is in seconds from the first frame."""
+    """One decoded frame, upright. ``time`` is in seconds from the first frame.
+
+    ``index`` counts the frames decoded before it, in order of presentation; None where it was
+    reached by seeking.
+    """
 
     pts: int
     time: Fraction
     image: Image
+    index: int | None = None
 
 
 @dataclass
@@ -183,7 +188,7 @@ class MediaReader:
             time = (pts - (self.tally.first_pts or 0)) * self.time_base
             if int(time * rate) > last_bin:
                 last_bin = int(time * rate)
-                yield Frame(pts, time, self._upright(frame))
+                yield Frame(pts, time, self._upright(frame), self.tally.decoded - 1)
         if not self.tally.decoded:
             raise MediaError(
                 "Not one frame could be decoded: the file is damaged or uses a codec unknown here. "

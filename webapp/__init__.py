@@ -8,9 +8,10 @@ from typing import Any
 
 from flask import Flask
 
-from webapp import access, custody_start, errors, intake, presentation, security
+from webapp import custody_start, errors, gate, intake, presentation, security
 from webapp.database import Database
 from webapp.folders import Folders
+from webapp.passwords import Passwords
 from webapp.settings import Settings, read_settings
 from webapp.tables import now
 
@@ -24,17 +25,21 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 
     ``config`` overrides settings of the environment by their names
     (:data:`webapp.settings.SETTINGS`); other keys go to Flask's own configuration.
-    ``SEND``, a callable taking an analysis id, replaces Celery.
+    ``SEND``, a callable taking an analysis id, replaces Celery; ``PASSWORDS`` the usual cost of hashing.
     """
     from webapp.routes import (
+        account,
         annotations,
         bundles,
+        cases,
         compare,
+        custody,
         exports,
         files,
         health,
         help,
         library,
+        login,
         manage,
         models,
         result,
@@ -42,6 +47,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         sample,
         statistics,
         upload,
+        users,
     )
 
     settings = read_settings(config)
@@ -50,7 +56,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.config.from_mapping(
         # The exhibit's own limit is checked while it is written; this bounds the whole request.
         MAX_CONTENT_LENGTH=settings.upload_limit + FORM_OVERHEAD,
-        MAX_FORM_PARTS=8,
+        MAX_FORM_PARTS=16,
     )
     app.config.from_mapping(config or {})
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the schema's order
@@ -63,10 +69,11 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.extensions["started"] = now()
     app.extensions["settings"] = settings
     app.extensions["database"] = database
+    app.extensions["passwords"] = app.config.get("PASSWORDS") or Passwords()
     app.extensions["send"] = app.config.get("SEND") or celery_sender(settings, database)
 
     security.install(app, settings)
-    access.install(app)
+    gate.install(app)
     errors.install(app)
     presentation.install(app)
     for area in (
@@ -79,12 +86,17 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         annotations,
         bundles,
         exports,
+        custody,
         compare,
         statistics,
         models,
         sample,
         help,
         health,
+        login,
+        account,
+        users,
+        cases,
     ):
         app.register_blueprint(area.blueprint)
     return app

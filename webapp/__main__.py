@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import create_app, deletion, jobs, lengths
+from webapp import accounts, commands, create_app, deletion, integrity, jobs, lengths
 from webapp.first_start import sample_missing
 from webapp.folders import Folders
 from webapp.server import listen
-from webapp.settings import SettingError, Settings, read_settings, refuse_beyond_loopback
+from webapp.settings import SettingError, Settings, is_loopback, read_settings, refuse_open_door
 from webapp.supervisor import Worker, lock, noted_signals, prepare_logging, watch
 
 
@@ -24,10 +24,10 @@ def main() -> int:
     stops = noted_signals()
     try:
         settings = read_settings()
-        refuse_beyond_loopback(settings.host)
         Folders(settings.data).create()
         held = lock(settings.data)
         app = create_app()
+        refuse_open_door(settings, _administrators(app))
         server = listen(app, settings)
     except (SettingError, OSError) as problem:
         print(f"reelproof: {problem}", file=sys.stderr)
@@ -49,7 +49,15 @@ def main() -> int:
     if not settings.shared:  # elsewhere others may be at work; the sweep finds those that are not
         jobs.recover(database, count_attempt=True)
     threading.Thread(target=server.run, name="pages", daemon=True).start()
+    checking = (database, settings, threading.Event())
+    threading.Thread(target=integrity.keep_checking, args=checking, name="integrity", daemon=True).start()
     threading.Thread(target=lengths.fill, args=(database, folders), name="lengths", daemon=True).start()
+    if not is_loopback(settings.host) and not settings.proxy:
+        print(
+            "reelproof: without https, passwords and exhibits can be read on the way. Put a proxy with a "
+            "certificate in front and set REELPROOF_PROXY: docs/security.md",
+            file=sys.stderr,
+        )
     # The address is for scripts too: it must appear at once even where output is a pipe.
     print(f"Reelproof is at http://{settings.host}:{server.effective_port}  (Ctrl-C stops it)", flush=True)
     try:
@@ -67,6 +75,11 @@ def main() -> int:
     return 0
 
 
+def _administrators(app: Any) -> int:
+    with app.extensions["database"].begin() as session:
+        return accounts.administrators(session)
+
+
 def resend(settings: Settings, app: Any) -> None:
     """Give the embedded broker, emptied, every queued analysis; have the sample made in a new data folder."""
     from webapp import broker
@@ -82,4 +95,4 @@ def resend(settings: Settings, app: Any) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(commands.run(sys.argv[1:]) if len(sys.argv) > 1 else main())

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from flask import Flask, current_app, g, has_request_context, request
+from flask import Flask, current_app, g, has_request_context
 from sqlalchemy import ColumnElement, Select, and_, event, or_, select
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
@@ -254,21 +254,6 @@ def _conditions(principal: Principal) -> dict[type[Any], ColumnElement[bool]]:
     }
 
 
-def install(app: Flask) -> None:
-    """Say of every request who asks, and refuse what they may not do."""
-
-    @app.before_request
-    def check() -> None:
-        g.principal = LOCAL
-        if request.endpoint is None:
-            return  # no such address: the answer is the same for everybody
-        need = need_of(app, request.endpoint)
-        if need is None:
-            raise PageError(403, "This address is open to nobody.", "It does not say whom it is for.")
-        if need.permission is not None and not current().may(need.permission):
-            raise refused(need.permission)
-
-
 def refused(permission: Permission) -> PageError:
     """What to say to somebody whose role or token does not allow it."""
     who = current()
@@ -292,8 +277,3 @@ def table(app: Flask) -> list[tuple[str, str, str, Need | None]]:
 def login_is_on() -> bool:
     """Whether people sign in to this app."""
     return bool(current_app.extensions["settings"].login)
-
-
-def this_need() -> Need | None:
-    """What the endpoint of this request needs."""
-    return need_of(current_app, request.endpoint) if request.endpoint else None

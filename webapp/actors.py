@@ -6,9 +6,9 @@ import os
 import socket
 from typing import NamedTuple
 
-from flask import has_request_context
+from flask import g, has_request_context
 
-LOCAL_USER = "local user"  # there are no accounts: whoever sits at this machine
+NOBODY = "somebody not signed in"
 SOFTWARE = "reelproof"
 # Set by a supervisor for the workers it starts: its process and its start, so that no other has the same.
 STARTED_BY = "REELPROOF_STARTED_BY"
@@ -24,7 +24,8 @@ class Actor(NamedTuple):
 def current() -> Actor:
     """Who acts now: whoever sent the request that is being answered, or the software by itself."""
     if has_request_context():
-        return Actor(LOCAL_USER, None)
+        principal = g.get("principal")  # webapp.access sets it; not imported, since it needs the database
+        return Actor(principal.name if principal else NOBODY, None)
     return Actor(SOFTWARE, process_name())
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import RowMapping, Select, insert, select, text
 from sqlalchemy.orm import Session
 
 from reports import custody
-from reports.custody import ZEROS, Action, Entry
+from reports.custody import ZEROS, Action, CustodyError, Entry, Unreadable
 from reports.judgements import moment_text
 from webapp import actors
 from webapp.custody_key import CustodyKey
@@ -83,18 +83,28 @@ def head(session: Session) -> Head:
 
 
 def entries(session: Session, exhibit: str | None = None, until: int | None = None) -> Iterator[Entry]:
-    """The entries about one exhibit, or all, in order and one at a time.
+    """The entries about one exhibit, or all, in order and one at a time; ``until`` is the last number.
 
-    ``until`` is the last number. Raises ``pydantic.ValidationError`` for a row that is none.
+    Raises :class:`~reports.custody.CustodyError` for a row that is none.
     """
+    for entry in rows(session, exhibit, until):
+        if isinstance(entry, Unreadable):
+            raise CustodyError(f"{entry.problem} Run python -m webapp verify-log.")
+        yield entry
+
+
+def rows(
+    session: Session, exhibit: str | None = None, until: int | None = None
+) -> Iterator[Entry | Unreadable]:
+    """The same for checking, whatever the rows hold."""
     query = select(CustodyRow.__table__)
     if exhibit is not None:
         query = query.where(CustodyRow.exhibit == exhibit)
     if until is not None:
         query = query.where(CustodyRow.number <= until)
-    rows = session.execute(query.order_by(CustodyRow.number), execution_options={"yield_per": 1000})
-    for row in rows.mappings():
-        yield _entry(row)
+    found = session.execute(query.order_by(CustodyRow.number), execution_options={"yield_per": 1000})
+    for place, row in enumerate(found.mappings(), 1):
+        yield custody.understood(_values(row), place)
 
 
 def export(session: Session, exhibit: str | None) -> bytes:
@@ -140,9 +150,20 @@ def latest_settings(session: Session) -> Entry | None:
     return _newest(session, select(CustodyRow.__table__).where(CustodyRow.action == "configuration", own))
 
 
-def file_details(name: str, content: bytes) -> dict[str, str | int]:
-    """What an entry says of a file that was handed out."""
-    return {"file": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+def export_details(log: bytes) -> dict[str, str | int | None]:
+    """What an entry says of a ``custody.json`` that was handed out."""
+    return {
+        "file": custody.NAME,
+        "bytes": len(log),
+        "sha256": hashlib.sha256(log).hexdigest(),
+        **standing_of(log),
+    }
+
+
+def standing_of(log: bytes) -> dict[str, str | int | None]:
+    """Where the log stood when this ``custody.json`` was exported, as an entry says it."""
+    told = custody.read_export(log)
+    return {"log count": told.count, "log head": told.head}
 
 
 def moment(entry: Entry) -> datetime:
@@ -150,13 +171,17 @@ def moment(entry: Entry) -> datetime:
     return datetime.fromisoformat(entry.made)
 
 
-def _entry(row: RowMapping) -> Entry:
-    return Entry(**dict(row) | {"details": json.loads(row["details"])})
+def _values(row: RowMapping) -> dict[str, Any]:
+    try:
+        details = json.loads(row["details"])
+    except (TypeError, ValueError):
+        details = None
+    return dict(row) | {"details": details}
 
 
 def _newest(session: Session, query: Select[Any]) -> Entry | None:
     row = session.execute(query.order_by(CustodyRow.number.desc()).limit(1)).mappings().one_or_none()
-    return _entry(row) if row else None
+    return Entry(**_values(row)) if row else None
 
 
 def _last_of(session: Session, exhibit: str | None) -> str:

@@ -14,12 +14,14 @@ log = logging.getLogger(__name__)
 
 _TITLES = {
     400: "This request does not work",
+    401: "Not signed in",
     403: "Refused",
     404: "Nothing here",
     405: "This request does not work",
     409: "Not ready yet",
     410: "Deleted",
     413: "The file is too large",
+    429: "Too often",
     500: "Something went wrong inside Reelproof",
     503: "Busy at the moment",
     507: "The disk is full",
@@ -56,7 +58,10 @@ def install(app: Flask) -> None:
     @app.errorhandler(PageError)
     @app.errorhandler(IntakeError)
     def in_words(problem: PageError | IntakeError) -> Response:
-        return answer(problem.status, problem.error, problem.remedy)
+        response = answer(problem.status, problem.error, problem.remedy)
+        if (seconds := getattr(problem, "seconds", None)) is not None:
+            response.headers["Retry-After"] = str(seconds)
+        return response
 
     @app.errorhandler(413)
     def request_too_large(_problem: HTTPException) -> Response:

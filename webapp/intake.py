@@ -15,7 +15,7 @@ import os
 import secrets
 import shutil
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple, cast
@@ -170,6 +170,8 @@ class UploadRequest(Request):
     """
 
     allowance: Allowance | None = None
+    # Called once the form was read, before anybody is given any of it.
+    on_form: Callable[[], None] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -190,6 +192,11 @@ class UploadRequest(Request):
         stream = Incoming(Folders(settings.data), allowance, settings.spare, total_content_length)
         self._incoming.append(stream)
         return stream  # type: ignore[return-value]
+
+    def _load_form_data(self) -> None:
+        super()._load_form_data()
+        if self.on_form is not None:
+            self.on_form()
 
     def allowed(self) -> Allowance:
         """What this request may bring: one exhibit, unless its view says otherwise."""

@@ -47,6 +47,14 @@ SETTINGS = (
         "Further host names the app answers to, separated by commas; loopback names always work. "
         "A request under any other name is refused, which stops DNS rebinding.",
     ),
+    Setting("REELPROOF_IDLE_MINUTES", "60", "Minutes without a request after which somebody is signed out."),
+    Setting("REELPROOF_SESSION_HOURS", "12", "Hours after which somebody has to sign in again in any case."),
+    Setting(
+        "REELPROOF_PROXY",
+        "",
+        "Address of a proxy before the app, such as 127.0.0.1. Its X-Forwarded-For, -Proto and -Host are "
+        "believed, nobody else's; needed for https.",
+    ),
     Setting(
         "REELPROOF_WORKERS", "1", "Analyses that run at the same time; 0: pages only, workers run elsewhere."
     ),
@@ -94,6 +102,12 @@ SETTINGS = (
     ),
     Setting("REELPROOF_UPLOAD_LIMIT_MB", "8192", "Largest exhibit accepted, in MB of 1,000,000 bytes."),
     Setting(
+        "REELPROOF_QUOTA_MB",
+        "0",
+        "With login on, what the exhibits one person handed in may take together, in MB; 0: no limit.",
+    ),
+    Setting("REELPROOF_UPLOADS_AT_ONCE", "4", "With login on, uploads one person may send at the same time."),
+    Setting(
         "REELPROOF_SPARE_MB",
         "512",
         "Disk space uploads must leave free, in MB of 1,000,000 bytes.",
@@ -136,6 +150,11 @@ class Settings:
     upload_limit: int
     spare: int
     login: bool
+    idle: timedelta
+    longest_session: timedelta
+    proxy: str  # its address; empty: there is none
+    quota: int | None
+    uploads_at_once: int
     postgresql: URL | None
     broker: str | None
     queues: tuple[str, ...]
@@ -191,6 +210,11 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         upload_limit=int(_number(text, "REELPROOF_UPLOAD_LIMIT_MB", 0, 10_000_000) * _MEGABYTE),
         spare=int(_number(text, "REELPROOF_SPARE_MB", 0, 1_000_000_000) * _MEGABYTE),
         login=_switch(text, "REELPROOF_LOGIN"),
+        idle=timedelta(minutes=_number(text, "REELPROOF_IDLE_MINUTES", 1, 10_000)),
+        longest_session=timedelta(hours=_number(text, "REELPROOF_SESSION_HOURS", 0.1, 1000)),
+        proxy=_address(text, "REELPROOF_PROXY"),
+        quota=int(_number(text, "REELPROOF_QUOTA_MB", 0, 1_000_000_000) * _MEGABYTE) or None,
+        uploads_at_once=int(_number(text, "REELPROOF_UPLOADS_AT_ONCE", 1, 1000)),
         postgresql=_postgresql(text["REELPROOF_DATABASE"].strip()),
         broker=_redis(text),
         queues=_queues(text["REELPROOF_QUEUES"]),
@@ -239,19 +263,25 @@ def _queues(text: str) -> tuple[str, ...]:
     return queues
 
 
-def refuse_beyond_loopback(host: str) -> None:
-    """Raise :class:`SettingError` unless ``host`` is this machine only.
-
-    There are no accounts: whoever reaches the port sees every exhibit.
-    """
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
     try:
-        loopback = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
-        loopback = False
-    if not loopback:
+        return False
+
+
+def refuse_open_door(settings: Settings, administrators: int) -> None:
+    """Raise :class:`SettingError` where strangers could come in, or nobody could manage who may."""
+    if not settings.login and not is_loopback(settings.host):
         raise SettingError(
-            f"REELPROOF_HOST={host} would let other machines in, and Reelproof has no accounts yet: "
-            "anyone could read every exhibit. Use 127.0.0.1, or an SSH tunnel to reach it from elsewhere."
+            f"REELPROOF_HOST={settings.host} would let other machines in, and anyone there could read every "
+            "exhibit. Set REELPROOF_LOGIN=on so that people sign in, or use 127.0.0.1."
+        )
+    if settings.login and not administrators:
+        raise SettingError(
+            "REELPROOF_LOGIN=on, but there is no administrator yet. Make one on this machine: "
+            "python -m webapp add-user NAME --role administrator"
         )
 
 
@@ -260,6 +290,14 @@ def _switch(text: Mapping[str, str], name: str) -> bool:
     if value not in ("on", "off"):
         raise SettingError(f"{name}={text[name]} is neither on nor off.")
     return value == "on"
+
+
+def _address(text: Mapping[str, str], name: str) -> str:
+    value = text[name].strip().strip("[]")
+    try:
+        return str(ipaddress.ip_address(value)) if value else ""
+    except ValueError:
+        raise SettingError(f"{name}={text[name]} is no network address, such as 127.0.0.1.") from None
 
 
 def _number(text: Mapping[str, str], name: str, least: float, most: float) -> float:

@@ -170,7 +170,9 @@ class CaseRow(Base):
     __tablename__ = "cases"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(120), unique=True)
+    name: Mapped[str] = mapped_column(
+        String(120)
+    )  # not unique: a refusal would tell of cases one may not see
     description: Mapped[str] = mapped_column(Text, default="")
     created: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(String(40))  # a principal's name

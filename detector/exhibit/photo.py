@@ -84,7 +84,7 @@ def read_photo(file: BinaryIO) -> Read:
                 format=clean(image.format or "unknown", 20),
                 mode=image.mode,
                 frames=max(1, int(getattr(image, "n_frames", 1) or 1)),
-                orientation=_whole(exif.get(ExifTags.Base.Orientation)) if exif else None,
+                orientation=_whole(exif.get(ExifTags.Base.Orientation)) if exif is not None else None,
                 progressive=bool(image.info.get("progressive")) if jpeg else None,
                 subsampling=_subsampling(jpeg) if jpeg else None,
                 tables=tuple(_tables(jpeg)) if jpeg else (),
@@ -96,10 +96,9 @@ def read_photo(file: BinaryIO) -> Read:
 
 def _exif(image: PIL.Image.Image) -> PIL.Image.Exif | None:
     try:
-        exif = image.getexif()
+        return image.getexif()
     except _DAMAGE:
         return None
-    return exif if len(exif) else None
 
 
 def _exif_tags(exif: PIL.Image.Exif | None) -> list[Tag]:

@@ -63,6 +63,7 @@ class TestConstantRate:
             frames = list(reader.frames(EVERY_FRAME))
             assert [number_of(frame.image) for frame in frames] == list(range(30))
             assert [frame.time for frame in frames] == [Fraction(i, 25) for i in range(30)]
+            assert [frame.index for frame in frames] == list(range(30))
             assert all(isinstance(frame.time, Fraction) for frame in frames)
             first = frames[0].pts
             assert all(frame.time == (frame.pts - first) * reader.time_base for frame in frames)

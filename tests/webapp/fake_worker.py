@@ -47,7 +47,7 @@ def engine(
             raise MediaError("The file is no video or photo: it holds plain text.")
         case "bug":
             raise ZeroDivisionError
-    analysis = build(folder, segments=1, file=file)
+    analysis = build(folder, segments=1, file=file, sha256=path.name)
     write_result(analysis, folder)
     return analysis
 

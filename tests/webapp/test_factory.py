@@ -27,7 +27,8 @@ def test_every_route_is_documented(app):
                 assert f"`{method} {rule.rule}`" in text, f"{method} {rule.rule} is not in ARCHITECTURE.md"
 
 
-def test_has_no_secret_because_it_keeps_no_session(app):
+def test_flask_signs_nothing(app):
+    """Sessions are rows on the server; what the app signs has keys of its own."""
     assert app.secret_key is None
 
 

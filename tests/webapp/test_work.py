@@ -40,7 +40,7 @@ def row(database, analysis_id: str) -> AnalysisRow:
 
 def engine(path, file, model, parameters, folder, progress, limits):
     progress("scoring", 0.5)
-    analysis = build(folder, segments=1, file=file)
+    analysis = build(folder, segments=1, file=file, sha256=path.name)
     write_result(analysis, folder)
     return analysis
 

@@ -15,7 +15,7 @@ from reports.bundle import is_zip, judgements_of
 from reports.errors import ReportError
 from reports.judgements import checksum, plain, read_file
 from webapp import custody, errors, judgements, rows
-from webapp.access import Permission, require
+from webapp.access import Permission, current, login_is_on, require
 from webapp.errors import PageError, wants_json
 from webapp.folders import Folders
 from webapp.intake import Allowance, Incoming, this_request
@@ -44,6 +44,8 @@ def add(analysis_id: str) -> Response:
     """Record one annotation; the answer holds it and, with it, all there are."""
     row = _done(analysis_id)
     said = _said()
+    if login_is_on():  # nobody judges under somebody else's name
+        said["author"] = current().display
     result = _result(row)
     with database().alone() as session:
         made = judgements.add(session, row.id, result.analysis, said)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, current_app, request
 from werkzeug.wrappers import Response
 
-from webapp import bundles, judgements
+from reports.custody import NAME as CUSTODY
+from webapp import bundles, handing_out, judgements
 from webapp.access import Permission, require
 from webapp.errors import PageError
 from webapp.folders import Folders
@@ -31,7 +32,16 @@ def bundle(analysis_id: str) -> Response:
     result, made = load(folder), now()
     with database().begin() as session:
         said = judgements.listed(session, row.id)
-    files = bundles.contents(Folders(settings.data), row, result, said, video=video == "yes", made=made)
-    response = send_and_forget(bundles.packed(settings, row, result, files, made), "application/zip")
+    files = bundles.contents(
+        database(), Folders(settings.data), row, result, said, video=video == "yes", made=made
+    )
+    place = bundles.packed(settings, row, result, files, made)
+    try:
+        log = files[CUSTODY]
+        assert isinstance(log, bytes)
+        handing_out.record(row, "bundle.zip", place, log=log)
+        response = send_and_forget(place, "application/zip")
+    finally:
+        place.unlink(missing_ok=True)
     response.headers.set("Content-Disposition", "attachment", filename=download_name(row, "bundle.zip"))
     return response

@@ -27,7 +27,7 @@ _SAMPLE_PROMISED = timedelta(minutes=3)
 def listing() -> str:
     """What fits the search in the address, a page at a time."""
     asked = search.read(request.args)
-    with rows.database().begin() as session:
+    with rows.reading() as session:
         page = search.find(session, asked, request.args.get("page", 1, type=int))
         known_models, reviewers = search.models_used(session), search.reviewers(session)
         comparable, judgements = rows.comparable(session, page.rows), rows.judgements(session, page.rows)

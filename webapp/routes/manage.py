@@ -9,8 +9,8 @@ from flask import Blueprint, current_app, jsonify, make_response, redirect, rend
 from werkzeug.wrappers import Response
 
 from reports.words import number
-from webapp import deletion, jobs, models, parameters, rows
-from webapp.access import Permission, require
+from webapp import case_details, deletion, jobs, models, parameters, rows
+from webapp.access import Permission, current, require
 from webapp.errors import PageError, wants_json
 from webapp.folders import Folders
 from webapp.rows import database
@@ -53,7 +53,7 @@ def ask_to_delete(analysis_id: str) -> str:
     """Say what deleting means, and ask."""
     row = rows.find(analysis_id)
     deletion.refuse_unfinished(row)
-    with database().begin() as session:
+    with rows.reading() as session:
         means = deletion.consequences(session, row)
     return render_template("pages/delete.html", row=row, means=means, back=request.args.get("back"))
 
@@ -62,6 +62,7 @@ def ask_to_delete(analysis_id: str) -> str:
 @require(Permission.DELETE)
 def delete(analysis_id: str) -> Response:
     """Delete the analysis and, if no other needs it, the exhibit."""
+    rows.find(analysis_id)
     deletion.delete(database(), _folders(), analysis_id)
     if wants_json():
         return jsonify(deleted=analysis_id)
@@ -95,7 +96,10 @@ def again(analysis_id: str) -> Response:
         if earlier is None:
             raise PageError(404, "This analysis was deleted meanwhile.", "Hand the file in again.")
         model = chosen or models.default(session, _folders())
+        details = case_details.stored(session, analysis_id)
         new = jobs.create(session, earlier.exhibit, earlier.file, model, changes)
+        new.owner_id, new.case_id = current().user_id, earlier.case_id
+        case_details.keep(session, new, details)
     tell_workers(new.id)
     return redirect(url_for("result.show", analysis_id=new.id), 303)
 

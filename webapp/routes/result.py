@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from flask import Blueprint, Response, current_app, jsonify, render_template
+from flask import Blueprint, Response, current_app, jsonify, render_template, request
 
-from webapp import custody, rows
+from webapp import case_details, custody, rows
 from webapp.access import Permission, require
 from webapp.folders import Folders
 from webapp.results import load
@@ -25,10 +25,14 @@ def show(analysis_id: str) -> str:
     viewed(row)
     if row.state == State.DONE:
         view = load(_folder(row)).view
-        return render_template("pages/result.html", row=row, view=view, others=rows.others(row))
+        with rows.database().begin() as session:
+            case = case_details.stored(session, row.id)
+        return render_template(
+            "pages/result.html", row=row, view=view, others=rows.others(row), case=case, earlier=_earlier(row)
+        )
     if row.state in (State.FAILED, State.CANCELLED):
-        return render_template("pages/stopped.html", row=row)
-    return render_template("pages/progress.html", row=row, ahead=rows.ahead(row))
+        return render_template("pages/stopped.html", row=row, earlier=_earlier(row))
+    return render_template("pages/progress.html", row=row, ahead=rows.ahead(row), earlier=_earlier(row))
 
 
 @blueprint.get("/analyses/<analysis_id>/state.json")
@@ -49,6 +53,11 @@ def as_json(analysis_id: str) -> Response:
         stored = (_folder(row) / "analysis.json").read_text(encoding="utf-8").strip()
         text = f'{text[:-1]}, "analysis": {stored}}}'
     return Response(text + "\n", mimetype="application/json")
+
+
+def _earlier(row: AnalysisRow) -> rows.Earlier | None:
+    """What to say of a file that was handed in before, on the page that its form leads to."""
+    return rows.earlier(row) if "known" in request.args else None
 
 
 def viewed(row: AnalysisRow) -> None:

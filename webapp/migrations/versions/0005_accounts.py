@@ -45,7 +45,7 @@ def upgrade() -> None:
     op.create_table(
         "cases",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("name", sa.String(120), nullable=False, unique=True),
+        sa.Column("name", sa.String(120), nullable=False),
         sa.Column("description", sa.Text, nullable=False),
         sa.Column("created", moment, nullable=False),
         sa.Column("created_by", sa.String(40), nullable=False),

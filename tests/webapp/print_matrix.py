@@ -1,0 +1,18 @@
+"""Prints the access matrix for docs/security.md: ``python tests/webapp/print_matrix.py`` from the root."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[1])]
+
+if __name__ == "__main__":
+    from people import with_login
+    from test_access_matrix import printed
+
+    with tempfile.TemporaryDirectory() as folder:
+        app = with_login(Path(folder), [])
+        print(printed(app))
+        app.extensions["database"].close()
