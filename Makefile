@@ -8,7 +8,7 @@ MODEL ?= reelproof
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup run test test-slow test-faults lint train evaluate leaderboard bench schema
+.PHONY: setup run test test-slow test-faults lint train evaluate leaderboard bench schema fuzz
 
 setup: $(READY)
 
@@ -56,3 +56,7 @@ bench: $(BROWSER)
 
 schema: $(READY)
 	$(BIN)/python -m detector schema > docs/analysis.schema.json
+
+# 2,000 broken files through intake and engine; figures at the end, outcomes in out/fuzz.
+fuzz: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --files 2000 --seed 7

@@ -173,6 +173,8 @@ def _analyze(options: argparse.Namespace) -> int:
     case = given_case(options)
     if options.out:
         _refuse_others(options.out)
+    elif case.model_fields_set:
+        raise ParameterError("Case details are printed in the report. Say where to write it: --out DIR.")
     from detector.engine import analyze
 
     with contextlib.ExitStack() as stack:
@@ -192,8 +194,9 @@ def _analyze(options: argparse.Namespace) -> int:
         )
         if made:
             from reports import write_report
+            from reports.exhibit_check import check_exhibit
 
-            write_report(analysis, made, case)
+            write_report(analysis, made, case, check=check_exhibit(options.file))
             _put(made, options.out)
     if options.format == "json":
         sys.stdout.write(analysis.to_json())

@@ -134,9 +134,9 @@ def public(view: View) -> View:
     return _marked(Need(Asker.ANYBODY, first=True))(view)
 
 
-def signed_in(*, first: bool = False) -> Callable[[View], View]:
+def signed_in(*, first: bool = False, confirmed: bool = False) -> Callable[[View], View]:
     """Mark a view as open to whoever is signed in, about nothing but themselves."""
-    return _marked(Need(Asker.SIGNED_IN, first=first))
+    return _marked(Need(Asker.SIGNED_IN, first=first, confirmed=confirmed))
 
 
 def _marked(need: Need) -> Callable[[View], View]:
@@ -208,17 +208,30 @@ def reading(database: Database, principal: Principal | None = None) -> Iterator[
     who = principal or current()
     with database.begin() as session:
         if not who.sees_all:
-            options = [
-                with_loader_criteria(entity, condition, include_aliases=True)
-                for entity, condition in _conditions(who).items()
-            ]
-
-            def narrow(state: ORMExecuteState) -> None:
-                if state.is_select:
-                    state.statement = state.statement.options(*options)
-
-            event.listen(session, "do_orm_execute", narrow)
+            event.listen(session, "do_orm_execute", _narrowing(_conditions(who)))
         yield session
+
+
+def _narrowing(conditions: dict[type[Any], ColumnElement[bool]]) -> Callable[[ORMExecuteState], None]:
+    options = [
+        with_loader_criteria(entity, what, include_aliases=True) for entity, what in conditions.items()
+    ]
+
+    def narrow(state: ORMExecuteState) -> None:
+        if not isinstance(state.statement, Select):
+            return
+        # The options reach what is selected, under any name and in any subquery. Of a select that only
+        # counts, or only names a table in its conditions, they know nothing.
+        known = {each.get("entity") for each in state.statement.column_descriptions}
+        tables = {table.name for source in state.statement.get_final_froms() for table in _tables(source)}
+        left = [
+            condition
+            for entity, condition in conditions.items()
+            if entity not in known and entity.__tablename__ in tables
+        ]
+        state.statement = state.statement.where(*left).options(*options)
+
+    return narrow
 
 
 def _tables(source: Any) -> Iterator[Any]:
@@ -267,11 +280,12 @@ def refused(permission: Permission) -> PageError:
 
 def table(app: Flask) -> list[tuple[str, str, str, Need | None]]:
     """Every route: method, address, endpoint, and what it needs; in order of addresses."""
-    return sorted(
+    rows = [
         (method, rule.rule, rule.endpoint, need_of(app, rule.endpoint))
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-    )
+    ]
+    return sorted(rows, key=lambda row: (row[1], row[0]))
 
 
 def login_is_on() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -15,6 +16,10 @@ from webapp.tables import User, now
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,39}")
 _LONGEST_DISPLAY = 80
+
+
+# A password given out works so long, unless it is changed at the first sign-in.
+ONE_TIME_FOR = timedelta(days=7)
 
 
 class AccountError(Exception):
@@ -109,6 +114,11 @@ def listed(session: Session) -> list[User]:
 def administrators(session: Session) -> int:
     """How many administrators can sign in."""
     return session.scalar(select(func.count()).where(*_ADMINISTERS)) or 0
+
+
+def usable(user: User, moment: datetime) -> bool:
+    """Whether somebody with the right password may sign in."""
+    return user.disabled is None and not (user.one_time and moment - user.password_set > ONE_TIME_FOR)
 
 
 def principal(user: User) -> Principal:

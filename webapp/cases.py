@@ -54,7 +54,7 @@ def counts(session: Session, shown: Sequence[CaseRow]) -> tuple[Counter[int], Co
     of_members = select(CaseMember.case_id, func.count()).where(CaseMember.case_id.in_(ids))
     return (
         Counter({case: n for case, n in session.execute(of_analyses.group_by(AnalysisRow.case_id)) if case}),
-        Counter(dict(session.execute(of_members.group_by(CaseMember.case_id)).tuples().all())),
+        Counter({case: n for case, n in session.execute(of_members.group_by(CaseMember.case_id))}),
     )
 
 

@@ -22,6 +22,7 @@ _TITLES = {
     409: "Not ready yet",
     410: "Deleted",
     413: "The file is too large",
+    415: "No video and no photo",
     429: "Too often",
     500: "Something went wrong inside Reelproof",
     503: "Busy at the moment",

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from werkzeug.http import parse_cookie
 from werkzeug.wrappers import Response as Answer
 
-from webapp import accounts, sessions
+from webapp import accounts, audit, sessions
 from webapp.access import LOCAL, Asker, Need, Principal, login_is_on, need_of, refused
 from webapp.errors import PageError, answer, wants_json
 from webapp.intake import this_request
@@ -83,6 +83,7 @@ def _turned_away(need: Need) -> Answer | None:
             "account.show", 403, "Your password was given to you by somebody else.", "Change it first."
         )
     if need.permission is not None and not who.may(need.permission):
+        audit.record("access refused", permission=need.permission, address=request.path[:200])
         raise refused(need.permission)
     if need.confirmed and row is not None and now() - row.confirmed > sessions.CONFIRMED_FOR:
         return _elsewhere(
@@ -105,7 +106,9 @@ def sign_in_first() -> Answer:
 def _elsewhere(endpoint: str, status: int, error: str, remedy: str) -> Answer:
     if wants_json() or is_api():
         return answer(status, error, remedy)
-    back = request.full_path.rstrip("?") if request.method in SAFE else None
+    # After a form, back to the page it was on; what was filled in has to be filled in again.
+    page = urlsplit(request.referrer or "").path or None
+    back = request.full_path.rstrip("?") if request.method in SAFE else page
     return redirect(url_for(endpoint, next=back), 303)
 
 
@@ -166,6 +169,7 @@ def check_csrf() -> None:
     this_request().on_form = None
     brought = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD, "")
     if not hmac.compare_digest(brought.encode(), csrf_token().encode()):
+        audit.record("form refused", address=request.path[:200])
         abort(
             403,
             "This form is not from a page of this session. Reload the page it came from and send it again.",

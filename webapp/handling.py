@@ -13,7 +13,7 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from reports.case import CaseDetails
-from webapp import case_details, jobs, models, rows
+from webapp import case_details, jobs, kinds, models, rows
 from webapp.access import current
 from webapp.errors import PageError
 from webapp.folders import Folders
@@ -44,6 +44,8 @@ def hand_in(
 
     ``identity`` is the id the analysis is to have; where it is there already nothing is done again.
     """
+
+    kinds.refuse_others(stream.path)
 
     def taken_in(session: Session) -> tuple[Exhibit, CaseDetails]:
         return take_in(session, stream, file), details

@@ -158,14 +158,14 @@ class Whole:
     """
 
     def __init__(self, folders: Folders, path: Path) -> None:
-        self._folders, self._path = folders, path
+        self._folders, self.path = folders, path
         self.bytes = path.stat().st_size
         with path.open("rb") as file:
             self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
 
     def keep(self, damaged: bool = False) -> Kept:
         """Give it its place, as :meth:`Incoming.keep` does."""
-        return _placed(self._folders, self._path, self.sha256, self.bytes, damaged, os.link)
+        return _placed(self._folders, self.path, self.sha256, self.bytes, damaged, os.link)
 
 
 def _placed(

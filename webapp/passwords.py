@@ -72,7 +72,7 @@ def unfit(password: str, about: Iterable[str] = ()) -> str | None:
         return f"The password is too long: at most {MOST} characters."
     from zxcvbn import zxcvbn  # its word lists take a while to load
 
-    known = [word for name in about for word in (name, *name.split())]
+    known = [word for name in about for word in (name, "".join(name.split()), *name.split())]
     found = zxcvbn(password[:_LOOKED_AT], user_inputs=[*known, "reelproof"])
     if found["score"] < _STRONG_ENOUGH:
         warning = found["feedback"]["warning"].rstrip(".")

@@ -10,7 +10,7 @@ import servers
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 
-from webapp import create_app, results
+from webapp import create_app, kinds, results
 
 
 class Client(FlaskClient):
@@ -18,6 +18,13 @@ class Client(FlaskClient):
 
     def open(self, *args, **kwargs):
         return super().open(*args, **({"buffered": True} | kwargs))
+
+
+@pytest.fixture(autouse=True)
+def made_up_exhibits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests hand in bytes they made up, which are no media; only ``test_kinds`` is about that."""
+    if request.path.stem != "test_kinds":
+        monkeypatch.setattr(kinds, "is_media", lambda _head: True)
 
 
 @pytest.fixture

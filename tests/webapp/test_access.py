@@ -78,6 +78,17 @@ def test_a_reading_session_finds_nothing_else(lab, name):
         assert set(session.scalars(select(AnalysisRow.id))) == ids
         assert {row.id for row in session.scalars(select(AnalysisRow))} == ids
         assert session.scalar(select(func.count()).select_from(Exhibit)) == len(ids)
+        assert session.scalar(select(func.count()).where(AnalysisRow.id != "")) == len(ids)
+        assert session.scalar(select(func.count(AnalysisRow.id))) == len(ids)
+        assert session.scalar(select(func.max(AnalysisRow.file)).where(AnalysisRow.file == "own.mp4")) == (
+            "own.mp4" if "own" in SEEN[name] else None
+        )
+        joined = select(func.count()).select_from(AnalysisRow).join(AnalysisRow.exhibit)
+        assert session.scalar(joined) == len(ids)
+        inner = select(AnalysisRow.id).subquery()
+        assert session.scalar(select(func.count()).select_from(inner)) == len(ids)
+        exists = select(Exhibit.id).where(Exhibit.id.in_(select(AnalysisRow.exhibit_id)))
+        assert len(session.scalars(exists).all()) == len(ids)
         other = aliased(AnalysisRow)
         assert set(session.scalars(select(other.id))) == ids
         for row in rows.values():

@@ -50,7 +50,7 @@ def password() -> Response:
 
 
 @blueprint.post("/sessions/end")
-@signed_in(first=True)
+@signed_in(first=True, confirmed=True)
 def end_all() -> Response:
     """Sign out everywhere: ``but`` keeps this session."""
     row = _session()
@@ -66,7 +66,7 @@ def end_all() -> Response:
 
 
 @blueprint.post("/sessions/<session_id>/end")
-@signed_in(first=True)
+@signed_in(first=True, confirmed=True)
 def end_one(session_id: str) -> Response:
     """End one session of one's own."""
     row = _session()
@@ -94,7 +94,7 @@ def _page(problem: str = "") -> Response:
     page = render_template(
         "pages/account.html",
         user=row.user,
-        here=row.id,
+        this_one=row.id,
         sessions=rows,
         permissions=sorted(PERMISSIONS[current().role]),
         problem=problem,

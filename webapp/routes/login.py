@@ -17,7 +17,7 @@ from webapp.tables import SessionRow, User, now
 blueprint = Blueprint("login", __name__)
 
 # The same for a wrong password, an unknown name and a disabled account.
-_WRONG = "Name and password do not belong together, or the account is disabled."
+_WRONG = "Name and password do not belong together, or the account is disabled or its first password too old."
 
 
 @blueprint.get("/login")
@@ -69,14 +69,14 @@ def sign_out() -> Response:
 
 
 @blueprint.get("/confirm")
-@signed_in()
+@signed_in(first=True)
 def confirm() -> Response:
     """The form to give one's password again before accounts are changed."""
     return _page(200, again=True)
 
 
 @blueprint.post("/confirm")
-@signed_in()
+@signed_in(first=True)
 def confirmed() -> Response:
     """Note that the password was given again; the session gets another token."""
     row: SessionRow | None = g.session
@@ -114,9 +114,8 @@ def _tried(name: str, password: str) -> tuple[User | None, timedelta]:
         if wait := throttle.try_now(session, counted, now()):
             return None, wait
         user = accounts.find(session, name)
-    usable = user is not None and user.disabled is None
     right = passwords.fits(user.password if user is not None else None, password)
-    if user is None or not usable or not right:
+    if user is None or not right or not accounts.usable(user, now()):
         return None, timedelta()
     with database().alone() as session:
         throttle.forget(session, counted)

@@ -1,4 +1,4 @@
-"""Prints the access matrix for docs/security.md: ``python tests/webapp/print_matrix.py`` from the root."""
+"""Writes the access matrix into docs/security.md: ``python tests/webapp/write_matrix.py`` from the root."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).res
 
 if __name__ == "__main__":
     from people import with_login
-    from test_access_matrix import printed
+    from test_access_matrix import DOCUMENT, framed, printed
 
     with tempfile.TemporaryDirectory() as folder:
         app = with_login(Path(folder), [])
-        print(printed(app))
+        text = DOCUMENT.read_text(encoding="utf-8")
+        DOCUMENT.write_text(framed(text, printed(app)), encoding="utf-8")
         app.extensions["database"].close()
