@@ -58,7 +58,7 @@ class NotAllowed(Problem):
 
 
 class NotFound(Problem):
-    """404: there is no such thing, or not for you."""
+    """404 or 410: there is no such thing, not for you, or not any more."""
 
 
 class Conflict(Problem):
@@ -87,6 +87,7 @@ _KINDS: dict[int, type[Problem]] = {
     401: NotAllowed,
     403: NotAllowed,
     404: NotFound,
+    410: NotFound,
     409: Conflict,
     413: Unusable,
     415: Unusable,

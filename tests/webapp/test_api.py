@@ -12,6 +12,7 @@ import pytest
 from made import digest, finished, hand_in
 
 from detector.analysis import Analysis
+from reports.custody import check_export
 from webapp import failures, jobs
 from webapp.api.openapi import document
 from webapp.folders import Folders
@@ -229,7 +230,7 @@ def test_cancel_retry_again_delete(app, client, sent):
     client.post(f"{path}/cancel")
     gone = client.delete(path)
     assert gone.status_code == 204 and not gone.data
-    problem(client.get(path), 404)
+    problem(client.get(path), 410)
 
 
 def test_findings(app, client):
@@ -308,6 +309,35 @@ def test_models_and_exhibits(app, client):
     assert new.status_code == 202
     assert client.get(f"{API}/exhibits/{sha256}").json["analyses"] == [new.json["id"], row.id]
     problem(client.get(f"{API}/exhibits/{'0' * 64}"), 404)
+
+
+def test_what_the_api_does_is_in_the_custody_log(app, client):
+    row = finished(app, segments=1)
+    path, sha256 = f"{API}/analyses/{row.id}", row.exhibit.sha256
+    client.get(f"{path}/segments")
+    client.get(f"{path}/report.pdf")
+    client.get(f"{path}/exports/csv")
+    client.post(f"{path}/annotations", json={"kind": "exhibit", "author": "Ada", "verdict": "agree"})
+    client.post(f"{path}/again", json={})
+    log = client.get(f"{API}/exhibits/{sha256}/custody.json")
+    assert check_export(log.data) == []
+    actions = [entry["action"] for entry in log.json["entries"]]
+    assert actions[0] == "intake" and {"view", "annotation"} < set(actions) and actions.count("export") == 2
+    everything, address = [], f"{API}/custody?limit=3"
+    while address:
+        page = client.get(address).json
+        everything += page["items"]
+        address = page["next"]
+    assert [entry["number"] for entry in everything] == list(range(1, page["count"] + 1))
+    assert everything[-1]["sha256"] == page["head"] and everything[-1]["action"] == "export"
+    problem(client.get(f"{API}/exhibits/{'0' * 64}/custody.json"), 404)
+
+
+def test_a_form_may_say_the_case(app, client):
+    case = client.post("/cases", data={"name": "K-1"})
+    case_id = int(case.location.rstrip("/").rsplit("/", 1)[1])
+    assert client.post(f"{API}/analyses", **form(case=str(case_id))).json["case"] == case_id
+    problem(client.post(f"{API}/analyses", **form(case=str(case_id + 1))), 404)
 
 
 def test_me_and_health(client):

@@ -24,7 +24,7 @@ from schemathesis.engine import events, from_schema  # noqa: E402
 
 # What fits the document may still not fit how things stand: a segment that is not there, an upload
 # that is not whole, a model nobody added, an address no administrator allowed.
-FITS_BUT = ["2xx", "304", "400", "401", "403", "404", "409", "412", "413", "422", "423", "429", "460"]
+FITS_BUT = ["2xx", "304", "400", "401", "403", "404", "409", "410", "412", "413", "422", "423", "429", "460"]
 UNFIT = ["400", "401", "403", "404", "405", "409", "412", "413", "415", "422", "429"]
 
 

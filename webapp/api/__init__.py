@@ -26,6 +26,7 @@ def install(app: Flask) -> None:
         about,
         analyses,
         annotations,
+        custody,
         exhibits,
         files,
         findings,
@@ -35,5 +36,5 @@ def install(app: Flask) -> None:
         webhooks,
     )
 
-    for area in (analyses, uploads, findings, annotations, files, exhibits, models, webhooks, about):
+    for area in (analyses, uploads, findings, annotations, files, exhibits, custody, models, webhooks, about):
         app.register_blueprint(area.blueprint, url_prefix=operations.PREFIX)

@@ -61,7 +61,7 @@ def listing(query: Paged) -> Exhibits:
 def get(sha256: str) -> ExhibitShape:
     """One exhibit and its analyses."""
     with reading() as session:
-        return _told(session, [_find(session, sha256)])[0]
+        return _told(session, [find(session, sha256)])[0]
 
 
 @operation(
@@ -77,14 +77,15 @@ def get(sha256: str) -> ExhibitShape:
 def analyse(sha256: str, body: Again) -> Response:
     """Analyse an exhibit that is here already: its bytes need not be sent again."""
     with reading() as session:
-        found = _find(session, sha256)
+        found = find(session, sha256)
         latest = select(AnalysisRow).where(AnalysisRow.exhibit_id == found.id)
         row = session.scalars(latest.order_by(AnalysisRow.created.desc()).limit(1)).one()
     handling.refuse_unknown_model(body.model)
     return accepted(handling.again(row, body.model, changes(body), identity()))
 
 
-def _find(session: Session, sha256: str) -> Exhibit:
+def find(session: Session, sha256: str) -> Exhibit:
+    """An exhibit that who asks may see; ``session`` is :func:`webapp.rows.reading`'s."""
     row = session.scalar(select(Exhibit).where(Exhibit.sha256 == sha256))
     if row is None:
         raise PageError(404, "There is no exhibit with this SHA-256.", "Hand the file in.")

@@ -13,6 +13,7 @@ from webapp.api.operations import Answer, operation
 from webapp.api.shapes import PersonScore, Scores, ScoreSearch, Segments
 from webapp.results import load
 from webapp.routes.files import finished
+from webapp.routes.result import viewed
 
 blueprint = Blueprint("api_findings", __name__)
 
@@ -30,7 +31,8 @@ def analysis(analysis_id: str) -> Response:
 
     Its ETag is the SHA-256 of these bytes, which is also what the manifest says of them.
     """
-    _row, folder = finished(analysis_id)
+    row, folder = finished(analysis_id)
+    viewed(row)
     response = Response((folder / "analysis.json").read_bytes(), content_type="application/json")
     response.set_etag(load(folder).sha256)
     return response
@@ -46,7 +48,8 @@ def analysis(analysis_id: str) -> Response:
 )
 def segments(analysis_id: str) -> Segments:
     """The segments an analysis flagged, in order of persons and time."""
-    _row, folder = finished(analysis_id)
+    row, folder = finished(analysis_id)
+    viewed(row)
     return Segments(segments=load(folder).analysis.segments)
 
 
@@ -64,7 +67,8 @@ def scores(analysis_id: str, query: ScoreSearch) -> Scores:
 
     All of them at once are better had as an export, ``scores-csv`` or ``scores-parquet``.
     """
-    _row, folder = finished(analysis_id)
+    row, folder = finished(analysis_id)
+    viewed(row)
     fitting = (
         (person.id, score)
         for person in load(folder).analysis.persons

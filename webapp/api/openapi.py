@@ -38,6 +38,7 @@ _ERRORS = {
     401: "No token came, or one that does not work.",
     403: "The token or role does not allow it, or the request came from another web site.",
     404: "There is no such thing, or not for you.",
+    410: "It was deleted; the problem says when.",
     409: "It does not fit how things stand.",
     412: "Another version of the protocol is asked for.",
     413: "It is too large.",
@@ -163,7 +164,9 @@ def _operation(each: Operation, refs: _Refs, login: bool) -> dict[str, Any]:
         if status == 200 and "ETag" in answer.headers:
             found["responses"]["304"] = {"description": "Nothing changed since the ETag that was sent."}
     always = (400,) if each.permission is None else (400, 401, 403, 429)
-    for status in sorted({*always, *each.errors, *((409, 422) if each.keyed else ())} | {422}):
+    # What was deleted leaves a tombstone in the custody log.
+    gone = (410,) if "<analysis_id>" in each.path else ()
+    for status in sorted({*always, *gone, *each.errors, *((409, 422) if each.keyed else ())} | {422}):
         found["responses"][str(status)] = {
             "description": f"{title(status)}. {_ERRORS[status]}",
             "content": {MEDIA_TYPE: {"schema": refs[Problem, "serialization"]}},

@@ -33,7 +33,7 @@ def read(cursor: str) -> tuple[datetime, str] | None:
     return moment, key
 
 
-def following(cursor: object) -> str:
+def following(cursor: object, name: str = "cursor") -> str:
     """Address of this listing from the cursor on, asking for the same."""
-    query = {**request.args.to_dict(), "cursor": str(cursor)}
+    query = {**request.args.to_dict(), name: str(cursor)}
     return f"{request.path}?{urlencode(query)}"
