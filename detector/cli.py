@@ -84,7 +84,11 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a recipe and publish the model")
     train.add_argument(
-        "config", type=Path, nargs="?", metavar="CONFIG", help="TOML recipe (default: the shipped)"
+        "configs",
+        type=Path,
+        nargs="*",
+        metavar="CONFIG",
+        help="TOML recipe (default: the shipped); several learn side by side from the same examples",
     )
     train.add_argument("--data", type=Path, required=True, metavar="DIR")
     train.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="checkpoints and caches")
@@ -323,17 +327,21 @@ def _setup_check(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from detector.training.config import SHIPPED, read_config
     from detector.training.publish import publish
-    from detector.training.train import train
+    from detector.training.train import train, train_together
 
-    config = read_config(options.config or SHIPPED)
-    checkpoint = train(config, options.data, options.out, options.failures)
-    if options.checkpoint_only:
-        print(checkpoint)
-        return 0
-    card = publish(config, checkpoint, options.data)
-    print(
-        f"models/{card.name}: temperature {card.temperature}. Now measure it: make evaluate MODEL={card.name}"
-    )
+    configs = [read_config(path) for path in options.configs or [SHIPPED]]
+    if len(configs) == 1:
+        checkpoints = [train(configs[0], options.data, options.out, options.failures)]
+    elif options.failures:
+        raise ParameterError("--failures goes with one recipe, not with several.")
+    else:
+        checkpoints = train_together(configs, options.data, options.out)
+    for config, checkpoint in zip(configs, checkpoints, strict=True):
+        if options.checkpoint_only:
+            print(checkpoint)
+            continue
+        name, temperature = config.name, publish(config, checkpoint, options.data).temperature
+        print(f"models/{name}: temperature {temperature}. Now measure it: make evaluate MODEL={name}")
     return 0
 
 
