@@ -38,7 +38,7 @@ def analyze_confined(
     """
     path, folder = path.absolute(), folder.absolute()
     card = Path(model).absolute().parent if model and Path(model).exists() else None
-    model = str(Path(model).absolute()) if card else model
+    model = str(Path(model).absolute()) if card and model else model
     places = Places(readable=(path, *([card] if card else [])), writable=(folder,))
     what = (_analyzed, path, folder, parameters, model, write)
     with Confined(*what, limits=limits or limits_of_environment(), places=places) as confined:
