@@ -7,20 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-<<<<<<< HEAD
 from detector.errors import ReelproofError
 from reports import signing_command
+from reports.case_options import add_case_options, given_case
 from reports.exports import command
 from reports.reading import parsed
 from reports.verification import command as verification
-from reports.writing import write_files
-=======
-from reports.case_options import add_case_options, given_case
-from reports.errors import ReportError
-from reports.exports import command
-from reports.reading import parsed
 from reports.writing import kept_custody, write_files
->>>>>>> main
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import accounts, commands, create_app, deletion, jobs, lengths
+from webapp import accounts, commands, create_app, deletion, jobs, lengths, signing
 from webapp.first_start import sample_missing
 from webapp.folders import Folders
 from webapp.server import listen
@@ -28,6 +28,7 @@ def main() -> int:
         held = lock(settings.data)
         app = create_app()
         refuse_open_door(settings, _administrators(app))
+        signing.check_key(settings)
         server = listen(app, settings)
     except (SettingError, OSError) as problem:
         print(f"reelproof: {problem}", file=sys.stderr)
