@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.errors import MediaError, ParameterError, ReelproofError
+from reports.case_options import add_case_options, given_case
 
 if TYPE_CHECKING:
     from detector.analysis import Analysis, Parameters
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         help="what to print: words, the whole analysis, or the compact form older tools use",
     )
     _add_engine_options(analyze)
+    add_case_options(analyze)
     analyze.set_defaults(run=_analyze)
 
     score = commands.add_parser("score", help="print one line a file: verdict and probability")
@@ -131,6 +133,13 @@ def _parser() -> argparse.ArgumentParser:
 def _add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME|FILE", help="a model in models/, or the path of one")
     parser.add_argument("--sample-rate", type=float, metavar="N", help="sampled frames a second (default 8)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another parameter of the analysis, as the report's list names it; may be given again",
+    )
 
 
 def _parameters(options: argparse.Namespace) -> Parameters:
@@ -138,17 +147,30 @@ def _parameters(options: argparse.Namespace) -> Parameters:
 
     from detector.analysis import Parameters
 
-    given = {} if options.sample_rate is None else {"sample_rate": options.sample_rate}
+    given: dict[str, object] = {} if options.sample_rate is None else {"sample_rate": options.sample_rate}
+    for setting in options.set:
+        name, equals, value = setting.partition("=")
+        if not equals or name not in Parameters.model_fields:
+            raise ParameterError(
+                f"--set {setting}: write NAME=VALUE. Names are {', '.join(Parameters.model_fields)}."
+            )
+        given[name] = value
     try:
         return Parameters.model_validate(given)
     except ValidationError as error:
-        raise ParameterError(f"--sample-rate: {error.errors()[0]['msg']}.") from None
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        option = (
+            "--sample-rate" if name == "sample_rate" and options.sample_rate is not None else f"--set {name}"
+        )
+        raise ParameterError(f"{option}: {first['msg']}.") from None
 
 
 def _analyze(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     parameters = _parameters(options)
+    case = given_case(options)
     if options.out:
         _refuse_others(options.out)
     from detector.engine import analyze
@@ -171,7 +193,7 @@ def _analyze(options: argparse.Namespace) -> int:
         if made:
             from reports import write_report
 
-            write_report(analysis, made)
+            write_report(analysis, made, case)
             _put(made, options.out)
     if options.format == "json":
         sys.stdout.write(analysis.to_json())

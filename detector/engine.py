@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
-import torch
+import numpy as np
 
-import detector
 from detector import findings
 from detector.analysis import (
     Analysis,
     Coverage,
+    FaceQuality,
     Media,
     MediaKind,
     Parameters,
     Segment,
-    Software,
     Span,
+    Spread,
 )
 from detector.exhibit.anomalies import anomalies_of
 from detector.exhibit.credentials import read_credentials
 from detector.exhibit.gather import details_of
+from detector.faces import roll
 from detector.media import MediaReader, open_media
 from detector.models import LoadedModel, load_model
 from detector.scoring import Scorer
-from detector.survey import Survey, Surveyed
+from detector.software import software
+from detector.survey import BATCH, Seen, Survey, Surveyed
 from detector.verdict import decide
 
 Progress = Callable[[str, float], None]
@@ -114,11 +116,13 @@ def conclude(
         model=scorer.card.as_model(),
         parameters=parameters,
         coverage=coverage,
-        software=Software(
-            reelproof=detector.__version__,
-            torch=torch.__version__,
-            device=scorer.device_name,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        software=software(
+            scorer.device_name,
+            BATCH,
+            datetime.now(UTC).isoformat(timespec="seconds"),
+            media.file,
+            scorer.card.name,
+            parameters,
         ),
     )
 
@@ -153,7 +157,26 @@ def _coverage(survey: Surveyed, media: Media, missing: float) -> Coverage:
         faces_discarded=survey.discarded,
         cuts=tuple(survey.cuts),
         not_examined=tuple(spans),
+        quality=_quality(survey.seen),
     )
+
+
+def _quality(seen: Sequence[Seen]) -> FaceQuality | None:
+    judged = [(s, s.quality) for s in seen if s.usable and s.quality is not None]
+    if not judged:
+        return None
+    return FaceQuality(
+        width=_spread(s.face.width for s, _ in judged),
+        contrast=_spread(q.contrast for _, q in judged),
+        sharpness=_spread(q.sharpness for _, q in judged),
+        tilt=_spread(abs(roll(s.face)) for s, _ in judged),
+        grey=sum(s.grey for s, _ in judged) / len(judged),
+    )
+
+
+def _spread(values: Iterable[float]) -> Spread:
+    tenth, median, ninetieth = np.percentile(list(values), [10, 50, 90]).tolist()
+    return Spread(tenth=round(tenth, 4), median=round(median, 4), ninetieth=round(ninetieth, 4))
 
 
 def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media:

@@ -14,10 +14,10 @@ from detector import tracks
 from detector.analysis import MediaKind, Parameters
 from detector.faces import Face, FaceDetector, Image, Square, cut, framing
 from detector.media import Frame, MediaReader
-from detector.quality import NEVER_SURE, flaw_of_crop, flaw_of_face
+from detector.quality import NEVER_SURE, Quality, flaw_of, flaw_of_face, is_grey, quality
 from detector.scoring import Scorer
 
-_BATCH = 32
+BATCH = 32  # crops scored at once
 
 
 @dataclass
@@ -30,6 +30,9 @@ class Seen:
     face: Face
     square: Square
     flaw: str | None  # why it is not judged
+    index: int | None = None  # of the frame, from 0
+    quality: Quality | None = None  # of the crop
+    grey: bool = False
     features: NDArray[np.float32] | None = None  # of the crop, until its track is judged
     logit: float | None = None
     smoothed: float | None = None  # probability, after the median along the track
@@ -84,14 +87,16 @@ class Survey:
         numbers = self._tracker.process_frame(float(frame.time), frame.image, faces, is_cut)
         for number, face in zip(numbers, faces, strict=True):
             square = framing(face)
-            seen = Seen(frame.pts, frame.time, number, face, square, flaw_of_face(face, self._parameters))
+            flaw = flaw_of_face(face, self._parameters)
+            seen = Seen(frame.pts, frame.time, number, face, square, flaw, frame.index)
             self.seen.append(seen)
             if seen.usable:
                 crop = cut(frame.image, square, self._scorer.card.input.size)
-                seen.flaw = flaw_of_crop(crop, self._parameters)
+                seen.quality, seen.grey = quality(crop), is_grey(crop)
+                seen.flaw = flaw_of(seen.quality, self._parameters)
                 if seen.usable:
                     self._waiting.append((seen, crop))
-        if len(self._waiting) >= _BATCH:
+        if len(self._waiting) >= BATCH:
             self._score()
 
     def post_process(self) -> None:

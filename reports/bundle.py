@@ -30,6 +30,8 @@ from reports.manifest import (
 __all__ = ["BundleError", "is_zip", "judgements_of", "write"]
 
 SUMS = "sha256sums.txt"
+VERIFIER = "verify.py"
+_VERIFIER = Path(__file__).resolve().parent.parent / "docs" / "verify_bundle.py"
 JUDGEMENTS = "annotations.json"
 _LARGEST_TEXT = 32_000_000  # of the files that are read into memory
 _NAMED = 12
@@ -40,8 +42,8 @@ def write(
 ) -> None:
     """Write a bundle of ``files``, contents or paths by name; ``manifest`` says what they are about.
 
-    What other programs check it by is added: the sums as ``sha256sum`` reads them, and the
-    manifest with its own. The same files make the same bytes, but for a signature's moment.
+    What others check it by is added: a program in sixty lines, the sums as ``sha256sum`` reads
+    them, and the manifest with its own. The same files make the same bytes, but for a signature's moment.
     """
     listed: list[Entry] = []
     with zipfile.ZipFile(to, "w") as archive:
@@ -49,8 +51,9 @@ def write(
         def add(name: str, content: bytes | Path) -> None:
             listed.append(_put(archive, name, content))
 
-        for name in sorted(files):
-            add(name, files[name])
+        everything = {**files, VERIFIER: _VERIFIER}
+        for name in sorted(everything):
+            add(name, everything[name])
         add(SUMS, "".join(f"{entry.sha256}  {entry.path}\n" for entry in listed).encode())
         case, custody = (_bytes(files[name]) if name in files else None for name in (CASE, CUSTODY))
         whole = manifest.model_copy(update={"files": tuple(listed)})

@@ -19,6 +19,7 @@ from reports.custody_format import (
     CustodyError,
     Entry,
     Export,
+    Unreadable,
     act,
     chained,
     export_text,
@@ -26,6 +27,7 @@ from reports.custody_format import (
     mac,
     plain,
     read_export,
+    understood,
 )
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "CustodyError",
     "Entry",
     "Export",
+    "Unreadable",
     "act",
     "chained",
     "check_export",
@@ -46,6 +49,7 @@ __all__ = [
     "mac",
     "plain",
     "read_export",
+    "understood",
 ]
 
 # How far from its number an entry that was moved is looked for.
@@ -59,15 +63,19 @@ class Chain:
     whole: bool
     key: bytes | None = None
     count: int = 0
-    head: str = ZEROS
+    head: str | None = ZEROS  # None: the last entry could not be read
     number: int = 0
     forged: int = 0  # entries whose MAC does not fit the key
 
     def __post_init__(self) -> None:
         self._last_of: dict[str, str] = {}
 
-    def problems(self, entry: Entry) -> Iterator[str]:
+    def problems(self, entry: Entry | Unreadable) -> Iterator[str]:
         """What is wrong with the next entry, in words that name it."""
+        if isinstance(entry, Unreadable):
+            yield entry.problem
+            self.number, self.head = max(self.number, entry.number), None
+            return
         name, expected = f"Entry {entry.number}", self.number + 1
         self.count += 1
         if entry.number < expected:
@@ -82,7 +90,7 @@ class Chain:
                 if moved
                 else f"{name} was changed: its content does not give its SHA-256."
             )
-        if entry.number == expected and entry.previous != self.head:
+        if entry.number == expected and entry.previous != (self.head or entry.previous):
             follows = f"follow entry {self.number}" if self.number else "begin the log"
             yield f"{name} does not {follows}: something was removed, put in or changed there."
         elif entry.number > 1 and entry.previous == ZEROS:
@@ -158,7 +166,9 @@ class Held:
 
 
 def check_log(
-    entries: Iterable[Entry], key: bytes | None = None, earlier: Sequence[tuple[str, Export]] = ()
+    entries: Iterable[Entry | Unreadable],
+    key: bytes | None = None,
+    earlier: Sequence[tuple[str, Export]] = (),
 ) -> Iterator[str]:
     """What is wrong with a whole log, in order of its entries; nothing when it fits.
 
@@ -168,8 +178,9 @@ def check_log(
     chain, held = Chain(whole=True, key=key), [Held(export, name) for name, export in earlier]
     for entry in entries:
         yield from chain.problems(entry)
-        for each in held:
-            yield from each.problems(entry)
+        if isinstance(entry, Entry):
+            for each in held:
+                yield from each.problems(entry)
     yield from chain.end()
     for each in held:
         yield from each.end(chain.number)

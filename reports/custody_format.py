@@ -45,6 +45,7 @@ Action = Literal[
     "case details",
     "deletion",
     "configuration",
+    "account",
     "integrity check",
 ]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z ]{0,39}$")]  # a newer log may know more actions
@@ -90,6 +91,14 @@ class Export:
     head_mac: str
     exported: str
     entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """What stands in an entry's place and is none; ``problem`` says why in words."""
+
+    number: int
+    problem: str
 
 
 _FIELDS = (
@@ -179,13 +188,22 @@ def read_export(data: bytes) -> Export:
         raise CustodyError("The custody log's count is no number of entries.")
     entries = []
     for place, values in enumerate(document["entries"], 1):
-        try:
-            entries.append(Entry.model_validate(values))
-        except ValidationError as error:
-            raise CustodyError(f"{_called(values, place)} cannot be read: {_wrong(error)}.") from None
+        entry = understood(values, place)
+        if isinstance(entry, Unreadable):
+            raise CustodyError(entry.problem)
+        entries.append(entry)
     return Export(
         exhibit, count, document["head"], document["head_mac"], document["exported"], tuple(entries)
     )
+
+
+def understood(values: Any, place: int) -> Entry | Unreadable:
+    """An entry out of its values; ``place`` is its number where it names none."""
+    try:
+        return Entry.model_validate(values)
+    except ValidationError as error:
+        problem = f"{_called(values, place)} cannot be read: {_wrong(error)}."
+        return Unreadable(_number(values, place), problem)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -196,8 +214,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _called(values: object, place: int) -> str:
+    number = _number(values, 0)
+    return f"Entry {number}" if number else f"The entry in place {place}"
+
+
+def _number(values: object, otherwise: int) -> int:
     number = values.get("number") if isinstance(values, dict) else None
-    return f"Entry {number}" if type(number) is int else f"The entry in place {place}"
+    return number if type(number) is int else otherwise
 
 
 def _wrong(error: ValidationError) -> str:

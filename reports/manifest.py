@@ -106,8 +106,13 @@ class Manifest(_Open):
 class Signer(Protocol):
     """Whoever signs manifests."""
 
-    name: str
-    certificate_sha256: str
+    @property
+    def name(self) -> str:
+        """As the certificate gives it."""
+
+    @property
+    def certificate_sha256(self) -> str:
+        """Fingerprint of the certificate."""
 
     def sign(self, data: bytes) -> bytes:
         """A detached CMS signature over ``data``, DER."""
@@ -128,7 +133,10 @@ def about(
         contents=contents,
         made=made or analysis.software.created,
         analysis=analysis_id,
-        software={"schema": analysis.schema_version, **{k: str(v) for k, v in software.items()}},
+        software={
+            "schema": analysis.schema_version,
+            **{k: str(v) for k, v in software.items() if isinstance(v, str | int)},
+        },
         exhibit=Exhibit(file=analysis.media.file, bytes=analysis.media.bytes, sha256=analysis.media.sha256),
         model=Weights(name=analysis.model.name, sha256=analysis.model.sha256),
         files=(),

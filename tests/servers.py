@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlalchemy import NullPool, create_engine
+
 _USER = "postgres"  # of Debian's package; the server refuses to run as root
 _BINARIES = Path("/usr/lib/postgresql")
 _PATIENCE = 60.0
@@ -30,12 +32,17 @@ class PostgreSQL:
         # Not among pytest's temporary folders: they are for root alone, which the server is not.
         self._place, self._port = Path(tempfile.mkdtemp(prefix="reelproof-postgresql-")), free_port()
         self._folder = self._place / "cluster"
-        self.url = f"postgresql://{_USER}@127.0.0.1:{self._port}/reelproof"
+        self.url = f"postgresql+psycopg://{_USER}@127.0.0.1:{self._port}/reelproof"
         if os.geteuid() == 0:
             shutil.chown(self._place, _USER)
         self._run("initdb", "-D", str(self._folder), "-U", _USER, "-A", "trust", "-E", "UTF8", "--no-sync")
         self.start()
         self._run("createdb", "-h", "127.0.0.1", "-p", str(self._port), "-U", _USER, "reelproof")
+
+    def empty(self) -> None:
+        """Remove all tables, whoever uses them."""
+        with create_engine(self.url, poolclass=NullPool).begin() as connection:
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
 
     def close(self) -> None:
         """Stop it and remove all it kept."""

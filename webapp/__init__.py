@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask
 
-from webapp import errors, gate, intake, presentation, security
+from webapp import custody_start, errors, gate, intake, presentation, security
 from webapp.database import Database
 from webapp.folders import Folders
 from webapp.passwords import Passwords
@@ -33,6 +33,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         bundles,
         cases,
         compare,
+        custody,
         exports,
         files,
         health,
@@ -55,15 +56,16 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.config.from_mapping(
         # The exhibit's own limit is checked while it is written; this bounds the whole request.
         MAX_CONTENT_LENGTH=settings.upload_limit + FORM_OVERHEAD,
-        MAX_FORM_PARTS=8,
+        MAX_FORM_PARTS=16,
     )
     app.config.from_mapping(config or {})
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the schema's order
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     Folders(settings.data).create()
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, settings.custody_key)
     database.migrate()
+    custody_start.begin(database, settings)
     app.extensions["started"] = now()
     app.extensions["settings"] = settings
     app.extensions["database"] = database
@@ -84,6 +86,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         annotations,
         bundles,
         exports,
+        custody,
         compare,
         statistics,
         models,

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import accounts, commands, create_app, deletion, jobs, lengths
+from webapp import accounts, commands, create_app, deletion, integrity, jobs, lengths
 from webapp.first_start import sample_missing
 from webapp.folders import Folders
 from webapp.server import listen
@@ -49,6 +49,8 @@ def main() -> int:
     if not settings.shared:  # elsewhere others may be at work; the sweep finds those that are not
         jobs.recover(database, count_attempt=True)
     threading.Thread(target=server.run, name="pages", daemon=True).start()
+    checking = (database, settings, threading.Event())
+    threading.Thread(target=integrity.keep_checking, args=checking, name="integrity", daemon=True).start()
     threading.Thread(target=lengths.fill, args=(database, folders), name="lengths", daemon=True).start()
     if not is_loopback(settings.host) and not settings.proxy:
         print(

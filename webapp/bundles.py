@@ -15,8 +15,11 @@ from pathlib import Path
 import detector
 from reports import bundle, manifest
 from reports.annotations import Annotation
+from reports.case import NAME as CASE
+from reports.custody import NAME as CUSTODY
 from reports.judgements import file_text, moment_text
-from webapp import offline, previews, review
+from webapp import case_details, custody, offline, previews, review
+from webapp.database import Database
 from webapp.errors import PageError
 from webapp.folders import Folders
 from webapp.previews import SUFFIXES, Playback
@@ -34,12 +37,14 @@ _FILES = {
     "report.html": "HTML report",
     "analysis.json": "analysis.json",
     bundle.JUDGEMENTS: "annotations.json",
+    CUSTODY: "Custody log",
     manifest.NAME: "Manifest",
     "README.txt": "Read me",
 }
 
 
 def contents(
+    database: Database,
     folders: Folders,
     row: AnalysisRow,
     result: Result,
@@ -47,16 +52,22 @@ def contents(
     *,
     video: bool,
     made: datetime,
+    with_log: bool = True,
 ) -> dict[str, bytes | Path]:
     """The files of a bundle by name, small ones as bytes, large ones as where they lie.
 
-    ``video``: whether what plays of the exhibit comes along. Needs an application context.
+    ``video``: whether what plays of the exhibit comes along; ``with_log``: its custody log. Needs
+    an application context.
     """
     folder = folders.result(row.id)
-    reports = report_folder(folders, row.id, said)
+    reports = report_folder(database, folders, row, with_log=with_log)
     files: dict[str, bytes | Path] = {path: folder / path for path in result.view.kept}
     files |= {name: reports / name for name in ("report.pdf", "report.html")}
     files["analysis.json"] = folder / "analysis.json"
+    with database.begin() as session:
+        if with_log:
+            files[CUSTODY] = custody.export(session, row.exhibit.sha256)
+        files[CASE] = case_details.stored(session, row.id).settled().to_json().encode()
     files[bundle.JUDGEMENTS] = file_text(
         said,
         analysis=row.id,
@@ -138,6 +149,8 @@ What is in it
 index.html        the review page, all in one file
 report.pdf        the evidence report with the judgements made until now; report.html is the same
 analysis.json     every figure, as data
+custody.json      who did what to the exhibit, and when: its custody log until this bundle was made
+case.json         case number and the like, where they were given
 annotations.json  what reviewers said until now, as data
 overlays/         the kept frames and their heatmaps
 manifest.json     all files with size and SHA-256, and what they are about

@@ -1,4 +1,4 @@
-"""``python -m webapp COMMAND``: accounts, by whoever has this machine. Without a command the app runs."""
+"""``python -m webapp COMMAND``: accounts, the custody log. Without a command the app runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from webapp import accounts, audit
+from webapp import accounts, audit, custody, custody_command, custody_start
 from webapp.access import Role
 from webapp.accounts import AccountError
 from webapp.database import Database, opened
@@ -25,11 +25,18 @@ Command = Callable[[Database, argparse.Namespace], None]
 def run(arguments: Sequence[str]) -> int:
     """Do what is asked. Returns the exit status: 2 when it could not be done."""
     asked = _parser().parse_args(arguments)
+    if "reading" in asked:
+        status: int = asked.reading(asked)
+        return status
     try:
         settings = read_settings()
         Folders(settings.data).create()
         with opened(settings) as database:
             database.migrate()
+            with database.begin() as session:
+                begun = custody.head(session).count > 0
+            if not begun:  # the first command comes before the first start
+                custody_start.begin(database, settings)
             command: Command = asked.command
             command(database, asked)
     except (AccountError, SettingError, OSError, UnicodeDecodeError) as problem:
@@ -63,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     reset = add("reset-password", _reset, "give an account another password")
     reset.add_argument("name", metavar="NAME")
     _of_password(reset)
+    custody_command.add_to(commands)
     return parser
 
 
@@ -86,7 +94,7 @@ def _add(database: Database, asked: argparse.Namespace) -> None:
         user = accounts.add(
             session, Passwords(), asked.name, asked.display, asked.role, password, one_time=asked.one_time
         )
-    audit.record("account made", account=user.name, role=user.role)
+        audit.record(session, "account made", account=user.name, role=user.role)
     print(f"{user.name} can sign in now, as {user.role}.")
 
 
@@ -104,7 +112,7 @@ def _set_role(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = _user(session, asked.name)
         accounts.set_role(session, user, asked.role)
-    audit.record("role changed", account=user.name, role=user.role)
+        audit.record(session, "role changed", account=user.name, role=user.role)
     print(f"{user.name} is {user.role} now.")
 
 
@@ -112,7 +120,7 @@ def _disable(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = _user(session, asked.name)
         accounts.disable(session, user)
-    audit.record("account disabled", account=user.name)
+        audit.record(session, "account disabled", account=user.name)
     print(f"{user.name} cannot sign in any more.")
 
 
@@ -120,7 +128,7 @@ def _enable(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = _user(session, asked.name)
         accounts.enable(user)
-    audit.record("account enabled", account=user.name)
+        audit.record(session, "account enabled", account=user.name)
     print(f"{user.name} can sign in again.")
 
 
@@ -129,7 +137,7 @@ def _reset(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = _user(session, asked.name)
         accounts.set_password(session, Passwords(), user, password, one_time=asked.one_time)
-    audit.record("password reset", account=user.name)
+        audit.record(session, "password reset", account=user.name)
     print(f"{user.name} has a new password, and is signed out everywhere.")
 
 

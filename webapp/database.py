@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import URL, Engine, NullPool, create_engine, event, inspect, text
 from sqlalchemy.orm import Session, sessionmaker
 
+from webapp import custody
+from webapp.custody_key import CustodyKey
 from webapp.settings import Settings
 
 REVISION = "0005"  # the newest migration; a test compares it with the files
@@ -24,14 +26,17 @@ class Database:
     with an open :class:`Database` in hand.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, custody_key: Path) -> None:
+        """``custody_key`` is the file with the key of the custody log, read when something is recorded."""
         self._sqlite = url.get_backend_name() == "sqlite"
         # Days are counted in UTC whatever the server thinks, and a server that is gone is noticed.
         options = {} if self._sqlite else {"options": "-c timezone=utc", "connect_timeout": 5}
         self.engine = create_engine(url, poolclass=NullPool, connect_args=options)
         if self._sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
-        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._sessions = sessionmaker(
+            self.engine, expire_on_commit=False, info={custody.KEY: CustodyKey(custody_key)}
+        )
 
     def begin(self) -> AbstractContextManager[Session]:
         """A session in a transaction that commits at the end of the ``with`` block."""
@@ -91,7 +96,7 @@ class Database:
 @contextmanager
 def opened(settings: Settings) -> Iterator[Database]:
     """A database for one piece of work in a worker."""
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, settings.custody_key)
     try:
         yield database
     finally:

@@ -19,6 +19,7 @@ _TITLES = {
     404: "Nothing here",
     405: "This request does not work",
     409: "Not ready yet",
+    410: "Deleted",
     413: "The file is too large",
     415: "No video and no photo",
     429: "Too often",

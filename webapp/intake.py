@@ -18,17 +18,19 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from flask import Request, current_app, request
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from reports.judgements import moment_text
+from webapp import custody
 from webapp.durable import flush_file, flush_folder
 from webapp.folders import Folders
 from webapp.settings import Settings
-from webapp.tables import Exhibit, now
+from webapp.tables import Condition, Exhibit, now
 
 _CHUNK = 1 << 20
 _LONGEST_NAME = 200
@@ -104,22 +106,25 @@ class Incoming:
         """Do nothing: the form parser rewinds a stream once it is complete."""
         return 0
 
-    def keep(self) -> Exhibit:
+    def keep(self, damaged: bool = False) -> Kept:
         """Flush the file and give it its place; an exhibit with the same bytes is kept as it is.
 
-        Returns a row not yet in a session.
+        ``damaged``: the kept file is known to hold other bytes by now. Those stay, under another name.
         """
         self.complete()
         sha256 = self.sha256
         place = self._folders.exhibits / sha256[:2] / sha256
         place.parent.mkdir(mode=0o700, exist_ok=True)
-        if not (place.exists() and place.stat().st_size == self.bytes):
+        there = place.exists()
+        if there and (damaged or place.stat().st_size != self.bytes):
+            os.rename(place, place.with_name(f"{sha256}.damaged.{now():%Y%m%d%H%M%S%f}"))
+            there = False
+        if not there:
             self.path.chmod(0o440)
             os.rename(self.path, place)
             flush_folder(place.parent)
             flush_folder(place.parent.parent)
-        path = place.relative_to(self._folders.data).as_posix()
-        return Exhibit(sha256=sha256, name="", bytes=self.bytes, path=path, created=now())
+        return Kept(sha256, self.bytes, place.relative_to(self._folders.data).as_posix(), put=not there)
 
     @property
     def sha256(self) -> str:
@@ -147,6 +152,15 @@ class Incoming:
         with contextlib.suppress(OSError):  # a full disk refuses the last flush as well
             self._file.close()
         self.path.unlink(missing_ok=True)
+
+
+class Kept(NamedTuple):
+    """An exhibit's file in its place; ``put``: it was put there just now."""
+
+    sha256: str
+    bytes: int
+    path: str  # relative to the data folder
+    put: bool
 
 
 class UploadRequest(Request):
@@ -208,7 +222,9 @@ def take_in(session: Session, stream: Incoming, file: str) -> Exhibit:
             "The file is empty: it holds no bytes.",
             "Check the file on your disk, then hand it in again.",
         )
-    return record(session, stream.keep(), file)
+    known = session.scalar(select(Exhibit).where(Exhibit.sha256 == stream.sha256))
+    damaged = known is not None and known.condition not in (None, Condition.FITS)
+    return record(session, stream.keep(damaged), file)
 
 
 def take_in_file(session: Session, folders: Folders, source: Path, file: str, spare: int) -> Exhibit:
@@ -224,18 +240,30 @@ def take_in_file(session: Session, folders: Folders, source: Path, file: str, sp
         stream.close()
 
 
-def record(session: Session, exhibit: Exhibit, file: str) -> Exhibit:
+def record(session: Session, kept: Kept, file: str) -> Exhibit:
     """The row of this exhibit: the one there is, or a new one. Safe against two at once."""
-    known = select(Exhibit).where(Exhibit.sha256 == exhibit.sha256)
-    if (row := session.scalar(known)) is not None:
-        return row
-    exhibit.name = file
-    try:
-        with session.begin_nested():
-            session.add(exhibit)
-    except IntegrityError:  # another upload of the same bytes was quicker
-        return session.scalars(known).one()
-    return exhibit
+    known = select(Exhibit).where(Exhibit.sha256 == kept.sha256)
+    if (row := session.scalar(known)) is None:
+        new = Exhibit(sha256=kept.sha256, name=file, bytes=kept.bytes, path=kept.path, created=now())
+        try:
+            with session.begin_nested():
+                session.add(new)
+        except IntegrityError:  # another upload of the same bytes was quicker
+            row = session.scalars(known).one()
+        else:
+            custody.record(session, "intake", {"name": file, "bytes": kept.bytes}, exhibit=kept.sha256)
+            return new
+    details: dict[str, str | int | None] = {
+        "name": file,
+        "bytes": kept.bytes,
+        "first name": row.name,
+        "first handed in": moment_text(row.created),
+    }
+    if kept.put:
+        row.checked, row.condition = now(), Condition.FITS
+        details["kept file"] = "was missing or damaged; put back from what was handed in now"
+    custody.record(session, "intake again", details, exhibit=kept.sha256)
+    return row
 
 
 def clean_name(name: str | None) -> str:

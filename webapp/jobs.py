@@ -7,9 +7,7 @@ up for lost, or told to stop, cannot touch what its successor does.
 
 from __future__ import annotations
 
-import os
 import secrets
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,13 +17,11 @@ from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.orm import Session
 
 from detector.analysis import Parameters
-from webapp import parameters
+from reports.custody import Action
+from webapp import actors, custody, parameters
 from webapp.database import Database
 from webapp.failures import WORKER_LOST, Failure
 from webapp.tables import AnalysisRow, Exhibit, State, now
-
-# Set by a supervisor for the workers it starts: its process and its start, so that no other has the same.
-STARTED_BY = "REELPROOF_STARTED_BY"
 
 MOST_ATTEMPTS = 3
 HEARTBEAT_EVERY = timedelta(seconds=5)
@@ -83,6 +79,7 @@ def create(
         settings=parameters.keep(changes or {}),
     )
     session.add(row)
+    _record(session, row, "analysis queued", {"model": model, "settings": row.settings})
     return row
 
 
@@ -98,7 +95,7 @@ def claim(database: Database, analysis_id: str) -> Claim | None:
                 stage="starting",
                 progress=0.0,
                 attempt=AnalysisRow.attempt + 1,
-                worker=worker_name(),
+                worker=actors.process_name(),
                 started=moment,
                 heartbeat=moment,
                 error=None,
@@ -109,6 +106,7 @@ def claim(database: Database, analysis_id: str) -> Claim | None:
             return None
         row = session.get_one(AnalysisRow, analysis_id)
         settings = parameters.read(row.settings)
+        _record(session, row, "analysis started", {"attempt": row.attempt, "model": row.model})
         return Claim(row.id, row.attempt, moment, row.file, row.exhibit.path, row.model, settings)
 
 
@@ -137,7 +135,11 @@ def cancel(database: Database, analysis_id: str) -> bool:
             .where(AnalysisRow.id == analysis_id, waits_or_runs)
             .values(state=State.CANCELLED, stage="", finished=now())
         )
-        return changed(stopped)
+        if not changed(stopped):
+            return False
+        row = session.get_one(AnalysisRow, analysis_id)
+        _record(session, row, "analysis cancelled", {"attempt": row.attempt})
+        return True
 
 
 def retry(database: Database, analysis_id: str) -> bool:
@@ -148,15 +150,23 @@ def retry(database: Database, analysis_id: str) -> bool:
         queued = session.execute(
             update(AnalysisRow).where(AnalysisRow.id == analysis_id, stopped).values(_queued() | fresh)
         )
-        return changed(queued)
+        if not changed(queued):
+            return False
+        _record(session, session.get_one(AnalysisRow, analysis_id), "analysis retried")
+        return True
 
 
 def finish(
-    database: Database, held: Claim, verdict: str, probability: float | None, duration: float | None = None
+    database: Database,
+    held: Claim,
+    verdict: str,
+    probability: float | None,
+    duration: float | None = None,
+    made_of: custody.Details | None = None,
 ) -> None:
     """Mark the analysis done; its result must be in place already. Raises :class:`LostClaim`.
 
-    ``duration`` is the exhibit's length in seconds.
+    ``duration`` is the exhibit's length in seconds; ``made_of`` is what else the custody log is to say.
     """
     with database.begin() as session:
         done = session.execute(
@@ -174,18 +184,21 @@ def finish(
         )
         if not changed(done):
             raise LostClaim(held.analysis_id)
+        row = session.get_one(AnalysisRow, held.analysis_id)
+        details = {"attempt": held.attempt, "verdict": str(verdict), **(made_of or {})}
+        _record(session, row, "analysis finished", details)
 
 
 def fail(database: Database, held: Claim, failure: Failure) -> None:
     """Mark the analysis failed, with words. Does nothing if it is no longer this attempt's."""
     with database.begin() as session:
-        session.execute(update(AnalysisRow).where(*_held(held)).values(_failed(failure)))
+        _change(session, _held(held), _failed(failure))
 
 
 def fail_of_worker(database: Database, analysis_id: str, worker: str, failure: Failure) -> None:
     """The same, said by the parent of a worker process that ended."""
     with database.begin() as session:
-        session.execute(update(AnalysisRow).where(*_held_by(analysis_id, worker)).values(_failed(failure)))
+        _change(session, _held_by(analysis_id, worker), _failed(failure))
 
 
 def attempt_of_worker(database: Database, analysis_id: str, worker: str) -> str | None:
@@ -201,7 +214,7 @@ def attempt_of_worker(database: Database, analysis_id: str, worker: str) -> str 
 def requeue_of_worker(database: Database, analysis_id: str, worker: str) -> bool:
     """Queue the analysis of a worker process that ended; False if it was not queued again."""
     with database.begin() as session:
-        session.execute(update(AnalysisRow).where(*_held_by(analysis_id, worker)).values(_again()))
+        _change(session, _held_by(analysis_id, worker), _again())
         row = session.get(AnalysisRow, analysis_id)
         return row is not None and row.state == State.QUEUED
 
@@ -209,7 +222,7 @@ def requeue_of_worker(database: Database, analysis_id: str, worker: str) -> bool
 def recover(database: Database, *, count_attempt: bool, workers: str | None = None) -> None:
     """Queue every running analysis again, or those of ``workers``. Only while none of them runs.
 
-    ``workers`` is how the names of one instance's worker processes begin, see :func:`instance`.
+    ``workers`` is how the names of one instance's worker processes begin, see :func:`webapp.actors.instance`.
     An orderly stop does not count as an attempt, or three of them would fail a long analysis.
     """
     values = _again() if count_attempt else _queued() | {"attempt": AnalysisRow.attempt - 1}
@@ -217,7 +230,7 @@ def recover(database: Database, *, count_attempt: bool, workers: str | None = No
     if workers is not None:
         lost.append(AnalysisRow.worker.startswith(workers, autoescape=True))
     with database.begin() as session:
-        session.execute(update(AnalysisRow).where(*lost).values(values))
+        _change(session, tuple(lost), values)
 
 
 def running(database: Database, workers: str) -> int:
@@ -232,9 +245,7 @@ def requeue_stale(database: Database) -> None:
     """Queue analyses whose worker has gone silent; after the third attempt they have failed."""
     silent = AnalysisRow.heartbeat < now() - STALE_AFTER
     with database.begin() as session:
-        session.execute(
-            update(AnalysisRow).where(AnalysisRow.state == State.RUNNING, silent).values(_again())
-        )
+        _change(session, (AnalysisRow.state == State.RUNNING, silent), _again())
 
 
 def unheard(
@@ -265,19 +276,28 @@ def unheard(
         return [row.id for row in rows]
 
 
-def instance(started_by: int | str | None = None) -> str:
-    """How the names of all worker processes begin that one supervisor started: this one's, or another's."""
-    return f"{socket.gethostname()}/{started_by or os.environ.get(STARTED_BY, '')}:"
-
-
-def worker_name(process: int | None = None) -> str:
-    """Which process on which machine: this one, or another one of the same instance."""
-    return f"{instance()}{process or os.getpid()}"
-
-
 def attempt_name(attempt: int, started: datetime) -> str:
     """An attempt's number with its start: after a retry, numbers come again."""
     return f"{attempt}.{started:%Y%m%d%H%M%S%f}"
+
+
+def _change(session: Session, which: tuple[ColumnElement[bool], ...], values: dict[str, Any]) -> None:
+    """Fail running analyses or queue them again, and record which became of each."""
+    query = update(AnalysisRow).where(*which).values(values).returning(AnalysisRow.id)
+    ids = session.scalars(query, execution_options={"synchronize_session": False}).all()
+    for analysis_id in ids:
+        row = session.get_one(AnalysisRow, analysis_id, populate_existing=True)
+        if row.state == State.FAILED:
+            details = {"attempt": row.attempt, "worker": row.worker, "error": row.error}
+            _record(session, row, "analysis failed", details)
+        else:
+            _record(session, row, "analysis queued", {"reason": "its worker ended", "worker": row.worker})
+
+
+def _record(
+    session: Session, row: AnalysisRow, action: Action, details: custody.Details | None = None
+) -> None:
+    custody.record(session, action, details, exhibit=row.exhibit.sha256, analysis=row.id)
 
 
 def changed(result: Any) -> bool:

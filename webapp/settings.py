@@ -17,6 +17,8 @@ from typing import NamedTuple
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from detector.confinement.limits import Limits
+
 
 class Setting(NamedTuple):
     """One setting: the environment variable, its default as text, and what it does."""
@@ -83,6 +85,21 @@ SETTINGS = (
         "7200",
         "Seconds one analysis may take before it is stopped and marked failed.",
     ),
+    Setting(
+        "REELPROOF_MEMORY_LIMIT_MB",
+        "4096",
+        "Memory one analysis may take, in MB of 1,000,000 bytes; the program itself takes some 1,000 of it.",
+    ),
+    Setting(
+        "REELPROOF_CPU_LIMIT",
+        "14400",
+        "Seconds of processor time one analysis may take, all cores together.",
+    ),
+    Setting(
+        "REELPROOF_TEMP_LIMIT_MB",
+        "4096",
+        "Disk space one analysis may fill with its result and temporary files, in MB of 1,000,000 bytes.",
+    ),
     Setting("REELPROOF_UPLOAD_LIMIT_MB", "8192", "Largest exhibit accepted, in MB of 1,000,000 bytes."),
     Setting(
         "REELPROOF_QUOTA_MB",
@@ -94,6 +111,17 @@ SETTINGS = (
         "REELPROOF_SPARE_MB",
         "512",
         "Disk space uploads must leave free, in MB of 1,000,000 bytes.",
+    ),
+    Setting(
+        "REELPROOF_CUSTODY_KEY",
+        "",
+        "File with the key of the custody log, 32 bytes, made once if missing. "
+        "Without this setting it is custody.key in the data folder.",
+    ),
+    Setting(
+        "REELPROOF_INTEGRITY_HOURS",
+        "24",
+        "Hours between two checks that kept exhibits still have the bytes that were handed in; 0: none.",
     ),
 )
 
@@ -116,6 +144,9 @@ class Settings:
     allowed_hosts: tuple[str, ...]
     workers: int
     time_limit: int
+    memory_limit: int
+    cpu_limit: int
+    temp_limit: int
     upload_limit: int
     spare: int
     login: bool
@@ -128,6 +159,15 @@ class Settings:
     broker: str | None
     queues: tuple[str, ...]
     gpu_from: int | None
+    custody_key: Path
+    integrity_every: timedelta | None  # None: exhibits are not checked on a schedule
+
+    @property
+    def limits(self) -> Limits:
+        """What one analysis may use."""
+        return Limits(
+            memory=self.memory_limit, cpu=self.cpu_limit, wall=self.time_limit, written=self.temp_limit
+        )
 
     @property
     def database_url(self) -> URL:
@@ -155,6 +195,7 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
     data = Path(text["REELPROOF_DATA"]).absolute()
     host = text["REELPROOF_HOST"].strip().lower().strip("[]")
     host = f"[{host}]" if ":" in host else host
+    hours = _number(text, "REELPROOF_INTEGRITY_HOURS", 0, 100_000)
     extra = (name.strip().lower() for name in text["REELPROOF_ALLOWED_HOSTS"].split(","))
     return Settings(
         port=int(_number(text, "PORT", 0, 65535)),
@@ -163,6 +204,9 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         allowed_hosts=tuple(dict.fromkeys((*_LOOPBACK_NAMES, host, *filter(None, extra)))),
         workers=int(_number(text, "REELPROOF_WORKERS", 0, 64)),
         time_limit=int(_number(text, "REELPROOF_TIME_LIMIT", 1, 10_000_000)),
+        memory_limit=int(_number(text, "REELPROOF_MEMORY_LIMIT_MB", 1500, 10_000_000) * _MEGABYTE),
+        cpu_limit=int(_number(text, "REELPROOF_CPU_LIMIT", 1, 100_000_000)),
+        temp_limit=int(_number(text, "REELPROOF_TEMP_LIMIT_MB", 1, 10_000_000) * _MEGABYTE),
         upload_limit=int(_number(text, "REELPROOF_UPLOAD_LIMIT_MB", 0, 10_000_000) * _MEGABYTE),
         spare=int(_number(text, "REELPROOF_SPARE_MB", 0, 1_000_000_000) * _MEGABYTE),
         login=_switch(text, "REELPROOF_LOGIN"),
@@ -177,6 +221,8 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         gpu_from=int(_number(text, "REELPROOF_GPU_FROM_MB", 0, 10_000_000) * _MEGABYTE)
         if text["REELPROOF_GPU_FROM_MB"].strip()
         else None,
+        custody_key=Path(text["REELPROOF_CUSTODY_KEY"] or data / "custody.key").absolute(),
+        integrity_every=timedelta(hours=hours) if hours else None,
     )
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
-from webapp import jobs
+from webapp import actors, jobs
 from webapp.database import Database
 from webapp.settings import QUEUES, SettingError, Settings
 from webapp.worker_process import PARENT
@@ -42,11 +42,11 @@ class Worker:
         self._environment = os.environ | {
             "REELPROOF_DATA": str(settings.data),
             PARENT: str(os.getpid()),
-            jobs.STARTED_BY: started_by,
+            actors.STARTED_BY: started_by,
         }
         self._wanted = settings.workers > 0
         # With a broker of its own this is the only instance: whatever runs, runs here.
-        self.names = jobs.instance(started_by) if settings.shared else None
+        self.names = actors.instance(started_by) if settings.shared else None
         self._process: subprocess.Popen[bytes] | None = None
         self._started = self._heard = float("-inf")
 

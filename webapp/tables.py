@@ -1,4 +1,4 @@
-"""The rows: exhibits, analyses, what happened once, what was chosen. Alembic's migrations make them."""
+"""The rows: exhibits, analyses, what was said, done and chosen. Alembic's migrations make them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ class State(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class Condition(StrEnum):
+    """What hashing an exhibit's kept file again showed."""
+
+    FITS = "fits"
+    CHANGED = "changed"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -55,6 +64,8 @@ class Exhibit(Base):
     bytes: Mapped[int] = mapped_column(BigInteger)
     path: Mapped[str] = mapped_column(String(255))  # relative to the data folder
     created: Mapped[datetime]
+    checked: Mapped[datetime | None]  # when the kept file was last hashed again
+    condition: Mapped[str | None] = mapped_column(String(16))  # what that showed, a :class:`Condition`
 
 
 class AnalysisRow(Base):
@@ -174,6 +185,42 @@ class CaseMember(Base):
 
     case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
+
+
+class CaseDetailsRow(Base):
+    """What an examiner says of the case of an analysis: :class:`reports.case.CaseDetails` as JSON."""
+
+    __tablename__ = "case_details"
+
+    analysis_id: Mapped[str] = mapped_column(ForeignKey("analyses.id"), primary_key=True)
+    body: Mapped[str] = mapped_column(Text)
+    changed: Mapped[datetime]
+
+
+class CustodyRow(Base):
+    """One entry of the custody log (:mod:`reports.custody`). Triggers refuse to change or remove it.
+
+    No foreign keys: an entry stays when what it is about is gone.
+    """
+
+    __tablename__ = "custody"
+    __table_args__ = (
+        Index("custody_exhibit", "exhibit", "number"),
+        Index("custody_analysis", "analysis", "action", "number"),
+        Index("custody_action", "action", "number"),
+    )
+
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    made: Mapped[str] = mapped_column(String(24))
+    actor: Mapped[str] = mapped_column(String(120))
+    action: Mapped[str] = mapped_column(String(40))
+    exhibit: Mapped[str | None] = mapped_column(String(64))
+    analysis: Mapped[str | None] = mapped_column(String(32))
+    details: Mapped[str] = mapped_column(Text)  # a JSON object
+    previous: Mapped[str] = mapped_column(String(64))
+    previous_of_exhibit: Mapped[str] = mapped_column(String(64))
+    sha256: Mapped[str] = mapped_column(String(64))
+    mac: Mapped[str] = mapped_column(String(64))
 
 
 class Milestone(Base):

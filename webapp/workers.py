@@ -23,7 +23,7 @@ def main() -> int:
     stops = noted_signals()
     try:
         settings = _checked(read_settings())
-        database = Database(settings.database_url)
+        database = Database(settings.database_url, settings.custody_key)
         found = database.revision()
     except (SettingError, OSError, SQLAlchemyError) as problem:
         print(f"reelproof: {' '.join(str(getattr(problem, 'orig', problem)).split())}", file=sys.stderr)

@@ -55,14 +55,16 @@ def read_credentials(file: BinaryIO, container: str) -> Credentials:
             return _told(json.loads(reader.json()), library)
     except c2pa.C2paError.ManifestNotFound:
         return Credentials(checked=True, library=library)
-    except c2pa.C2paError.RemoteManifest as error:
-        return Credentials(
-            checked=True,
-            library=library,
-            remote=clean(str(error).removeprefix("RemoteManifest: ")),
-            note="The file names a manifest elsewhere. It was not fetched.",
-        )
     except (c2pa.C2paError, ValueError, RecursionError) as error:
+        # The library has an exception for this and does not use it.
+        kind_of_error, _, said = str(error).partition(": ")
+        if kind_of_error.startswith("Remote"):
+            return Credentials(
+                checked=True,
+                library=library,
+                remote=clean(said.rpartition(" ")[2]),
+                note="The file names a manifest elsewhere. It was not fetched.",
+            )
         return Credentials(
             checked=True,
             found=True,

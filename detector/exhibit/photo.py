@@ -20,6 +20,7 @@ from PIL import ExifTags, ImageCms, JpegImagePlugin
 
 from detector.exhibit.text import clean, tags_of
 from detector.exhibit.values import Photo, Table, Tag, Thumbnail
+from detector.first_bytes import PHOTOS
 
 # What Pillow raises on damaged files, beside OSError.
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, KeyError, PIL.Image.DecompressionBombError)
@@ -71,7 +72,7 @@ def read_photo(file: BinaryIO) -> Read:
     """Facts of an open image file; what is damaged is left out."""
     with warnings.catch_warnings(action="ignore"):
         try:
-            image = PIL.Image.open(file)
+            image = PIL.Image.open(file, formats=PHOTOS)
         except _DAMAGE:
             return Read()
         with image:
@@ -83,7 +84,7 @@ def read_photo(file: BinaryIO) -> Read:
                 format=clean(image.format or "unknown", 20),
                 mode=image.mode,
                 frames=max(1, int(getattr(image, "n_frames", 1) or 1)),
-                orientation=_whole(exif.get(ExifTags.Base.Orientation)) if exif else None,
+                orientation=_whole(exif.get(ExifTags.Base.Orientation)) if exif is not None else None,
                 progressive=bool(image.info.get("progressive")) if jpeg else None,
                 subsampling=_subsampling(jpeg) if jpeg else None,
                 tables=tuple(_tables(jpeg)) if jpeg else (),
@@ -95,10 +96,9 @@ def read_photo(file: BinaryIO) -> Read:
 
 def _exif(image: PIL.Image.Image) -> PIL.Image.Exif | None:
     try:
-        exif = image.getexif()
+        return image.getexif()
     except _DAMAGE:
         return None
-    return exif if len(exif) else None
 
 
 def _exif_tags(exif: PIL.Image.Exif | None) -> list[Tag]:
@@ -200,7 +200,7 @@ def standard_tables() -> np.ndarray:
     for quality in range(1, 101):
         file = io.BytesIO()
         tiny.save(file, "JPEG", quality=quality)
-        with PIL.Image.open(file) as image:
+        with PIL.Image.open(file, formats=PHOTOS) as image:
             assert isinstance(image, JpegImagePlugin.JpegImageFile)
             out[quality - 1] = image.quantization[0], image.quantization[1]
     out.flags.writeable = False

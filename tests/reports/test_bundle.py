@@ -69,6 +69,7 @@ def test_what_is_written(bundle: Path, tmp_path: Path) -> None:
             "annotations.json",
             "index.html",
             "overlays/A1-1.png",
+            "verify.py",
             "sha256sums.txt",
             "manifest.json",
             "manifest.sha256",
@@ -88,7 +89,7 @@ def test_what_is_written(bundle: Path, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert checked.returncode == 0 and checked.stdout.count(": OK") == 4
+    assert checked.returncode == 0 and checked.stdout.count(": OK") == 5
     own = subprocess.run(["sha256sum", "--check", "manifest.sha256"], cwd=tmp_path / "unpacked")
     assert own.returncode == 0
 

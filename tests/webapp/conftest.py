@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import servers
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 
@@ -50,3 +51,13 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def runner(app: Flask) -> FlaskCliRunner:
     return app.test_cli_runner()
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[servers.PostgreSQL]:
+    """An empty database; a test that asks for it is skipped where Debian's server is not installed."""
+    if missing := servers.missing():
+        pytest.skip(f"not installed: {', '.join(missing)}; `make test` installs them")
+    server = servers.PostgreSQL()
+    yield server
+    server.close()

@@ -65,6 +65,7 @@ def test_a_bundle_holds_all_it_takes(client, row, folders):
         "index.html",
         "manifest.json",
         "manifest.sha256",
+        "verify.py",
         "media/exhibit.mp4",
         "overlays/A1-1-frame.png",
         "overlays/A1-1-map.png",

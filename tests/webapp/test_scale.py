@@ -22,16 +22,6 @@ from webapp.tables import AnalysisRow, State, now
 
 HERE = Path(__file__).resolve().parent
 
-if missing := servers.missing():
-    pytest.skip(f"not installed: {', '.join(missing)}; `make test` installs them", allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def postgresql():
-    server = servers.PostgreSQL()
-    yield server
-    server.close()
-
 
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory):
@@ -51,12 +41,11 @@ def shared(postgresql, redis, tmp_path) -> dict[str, str]:
 
 
 @pytest.fixture
-def app(shared):
+def app(shared, postgresql):
     app = create_app({"TESTING": True} | shared)
     database = app.extensions["database"]
     yield app
-    with database.engine.begin() as connection:
-        connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    postgresql.empty()
     database.close()
 
 
@@ -89,17 +78,25 @@ def test_pages_on_postgresql(app):
     assert client.get(f"/analyses/{done.id}").status_code in (404, 410)
 
 
-def test_two_migrations_at_once(app, postgresql):
-    with app.extensions["database"].engine.begin() as connection:
-        connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+def test_two_migrations_at_once(app, postgresql, tmp_path):
+    postgresql.empty()
     script = (
-        "import sys; from sqlalchemy import make_url; from webapp.database import Database; "
-        "Database(make_url(sys.argv[1])).migrate()"
+        "import sys; from pathlib import Path; from sqlalchemy import make_url; "
+        "from webapp.database import Database; "
+        "Database(make_url(sys.argv[1]), Path(sys.argv[2])).migrate()"
     )
     with scaled.processes() as started:
-        url = postgresql.url.replace("postgresql:", "postgresql+psycopg:")
         both = [
-            scaled.run(started, "-c", script, url, environment={}, log=Path(os.devnull)) for _ in range(2)
+            scaled.run(
+                started,
+                "-c",
+                script,
+                postgresql.url,
+                str(tmp_path / "key"),
+                environment={},
+                log=tmp_path / "log",
+            )
+            for _ in range(2)
         ]
         assert [process.wait(60) for process in both] == [0, 0]
 

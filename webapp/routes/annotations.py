@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
 from flask import Blueprint, current_app, jsonify, redirect, request, url_for
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from reports.annotations import Annotation
 from reports.bundle import is_zip, judgements_of
 from reports.errors import ReportError
-from reports.judgements import plain, read_file
-from webapp import errors, judgements, rows
+from reports.judgements import checksum, plain, read_file
+from webapp import custody, errors, judgements, rows
 from webapp.access import Permission, current, login_is_on, require
 from webapp.errors import PageError, wants_json
 from webapp.folders import Folders
@@ -48,6 +50,7 @@ def add(analysis_id: str) -> Response:
     with database().alone() as session:
         made = judgements.add(session, row.id, result.analysis, said)
         everything = judgements.listed(session, row.id)
+        _record(session, row, made)
     response = jsonify(annotation=plain(made), **_list(row.id, everything))
     response.status_code = 201
     return response
@@ -71,13 +74,16 @@ def take_in(analysis_id: str) -> Response:
         raise PageError(400, "No file came with the form.", "Choose the file that the bundle's page saved.")
     stream.complete()
     try:
-        saved = read_file(_judgements(stream))
+        text = _judgements(stream)
+        saved = read_file(text)
     except ReportError as problem:
         raise PageError(400, str(problem), "Nothing was imported.") from None
     result = _result(row)
     with database().alone() as session:
         merged = judgements.merge(session, row.id, result.analysis, result.sha256, saved)
         everything = judgements.listed(session, row.id)
+        details = {"new": merged.new, "known": merged.known, "sha256": hashlib.sha256(text).hexdigest()}
+        custody.record(session, "import", details, exhibit=row.exhibit.sha256, analysis=row.id)
     if wants_json():
         return jsonify(new=merged.new, known=merged.known, **_list(row.id, everything))
     place = url_for("result.show", analysis_id=row.id, imported=merged.new, known=merged.known)
@@ -130,6 +136,25 @@ def _judgements(stream: Incoming) -> bytes:
 def _result(row: AnalysisRow) -> Result:
     folder: Path = Folders(current_app.extensions["settings"].data).result(row.id)
     return load(folder)
+
+
+def _record(session: Session, row: AnalysisRow, made: Annotation) -> None:
+    said = plain(made)
+    details = {
+        "kind": made.kind,
+        "id": made.id,
+        "about": said.get("segment") or said.get("about"),
+        "verdict": said.get("verdict"),
+        "sha256": checksum([said]),
+    }
+    custody.record(
+        session,
+        "annotation",
+        details,
+        exhibit=row.exhibit.sha256,
+        analysis=row.id,
+        actor=None if login_is_on() else made.author,
+    )
 
 
 def _list(analysis_id: str, everything: tuple[Annotation, ...]) -> dict[str, object]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, current_app, request
 from werkzeug.wrappers import Response
 
-from webapp import bundles, judgements
-from webapp.access import Permission, require
+from reports.custody import NAME as CUSTODY
+from webapp import bundles, handing_out, judgements, log_seen
+from webapp.access import Permission, current, require
 from webapp.errors import PageError
 from webapp.folders import Folders
 from webapp.ranges import send_and_forget
@@ -31,7 +32,25 @@ def bundle(analysis_id: str) -> Response:
     result, made = load(folder), now()
     with database().begin() as session:
         said = judgements.listed(session, row.id)
-    files = bundles.contents(Folders(settings.data), row, result, said, video=video == "yes", made=made)
-    response = send_and_forget(bundles.packed(settings, row, result, files, made), "application/zip")
+    with database().begin() as session:
+        with_log = not log_seen.hidden(session, current(), row.exhibit.sha256)
+    files = bundles.contents(
+        database(),
+        Folders(settings.data),
+        row,
+        result,
+        said,
+        video=video == "yes",
+        made=made,
+        with_log=with_log,
+    )
+    place = bundles.packed(settings, row, result, files, made)
+    try:
+        log = files.get(CUSTODY)
+        assert log is None or isinstance(log, bytes)
+        handing_out.record(row, "bundle.zip", place, log=log)
+        response = send_and_forget(place, "application/zip")
+    finally:
+        place.unlink(missing_ok=True)
     response.headers.set("Content-Disposition", "attachment", filename=download_name(row, "bundle.zip"))
     return response

@@ -8,6 +8,7 @@ from flask import Blueprint, current_app
 from werkzeug.wrappers import Response
 
 from reports.errors import ReportError
+from webapp import handing_out
 from webapp.access import Permission, require
 from webapp.errors import PageError
 from webapp.folders import Folders
@@ -36,6 +37,7 @@ def export(analysis_id: str, name: str) -> Response:
     try:
         with place.open("xb") as out:
             chosen.write(load(folder).analysis, folder, out)
+        handing_out.record(row, chosen.ending, place)
         response = send_and_forget(place, chosen.mimetype)
     except ReportError as problem:
         raise PageError(

@@ -9,7 +9,7 @@ from flask import Blueprint, current_app, jsonify, make_response, redirect, rend
 from werkzeug.wrappers import Response
 
 from reports.words import number
-from webapp import deletion, jobs, models, parameters, rows
+from webapp import case_details, deletion, jobs, models, parameters, rows
 from webapp.access import Permission, current, require
 from webapp.errors import PageError, wants_json
 from webapp.folders import Folders
@@ -96,8 +96,10 @@ def again(analysis_id: str) -> Response:
         if earlier is None:
             raise PageError(404, "This analysis was deleted meanwhile.", "Hand the file in again.")
         model = chosen or models.default(session, _folders())
+        details = case_details.stored(session, analysis_id)
         new = jobs.create(session, earlier.exhibit, earlier.file, model, changes)
         new.owner_id, new.case_id = current().user_id, earlier.case_id
+        case_details.keep(session, new, details)
     tell_workers(new.id)
     return redirect(url_for("result.show", analysis_id=new.id), 303)
 

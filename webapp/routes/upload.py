@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from typing import Any
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp import cases, jobs, kinds, models
+from reports.case import CaseDetails
+from webapp import case_details, cases, jobs, kinds, models, rows
 from webapp.access import Permission, current, require, signed_in
 from webapp.folders import Folders
 from webapp.intake import Incoming, IntakeError, clean_name, take_in, this_request
@@ -35,6 +37,7 @@ def form() -> str:
         latest=latest(5),
         models=models.listed(),
         cases=known_cases,
+        no_case=CaseDetails(),
     )
 
 
@@ -55,6 +58,7 @@ def create() -> Response:
     chosen = request.form.get("model")
     if chosen is not None and chosen not in {model.name for model in models.listed()}:
         raise IntakeError(400, "There is no model of this name.", "Choose one that the models page lists.")
+    details = case_details.from_form(request.form)
     with database().begin() as session:
         case_id = cases.chosen(session, current(), request.form.get("case"))
     stream.complete()  # flushing a large file takes a while, in which others want to write
@@ -64,5 +68,8 @@ def create() -> Response:
         folders = Folders(settings.data)
         row = jobs.create(session, exhibit, file, chosen or models.default(session, folders))
         row.owner_id, row.case_id = current().user_id, case_id
+        case_details.keep(session, row, details)
     tell_workers(row.id)
-    return redirect(url_for("result.show", analysis_id=row.id), 303)
+    earlier = rows.earlier(row)
+    known: dict[str, Any] = {"known": earlier.count, "since": f"{earlier.first:%Y-%m-%d}"} if earlier else {}
+    return redirect(url_for("result.show", analysis_id=row.id, **known), 303)
