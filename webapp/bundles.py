@@ -52,18 +52,21 @@ def contents(
     *,
     video: bool,
     made: datetime,
+    with_log: bool = True,
 ) -> dict[str, bytes | Path]:
     """The files of a bundle by name, small ones as bytes, large ones as where they lie.
 
-    ``video``: whether what plays of the exhibit comes along. Needs an application context.
+    ``video``: whether what plays of the exhibit comes along; ``with_log``: its custody log. Needs
+    an application context.
     """
     folder = folders.result(row.id)
-    reports = report_folder(database, folders, row)
+    reports = report_folder(database, folders, row, with_log=with_log)
     files: dict[str, bytes | Path] = {path: folder / path for path in result.view.kept}
     files |= {name: reports / name for name in ("report.pdf", "report.html")}
     files["analysis.json"] = folder / "analysis.json"
     with database.begin() as session:
-        files[CUSTODY] = custody.export(session, row.exhibit.sha256)
+        if with_log:
+            files[CUSTODY] = custody.export(session, row.exhibit.sha256)
         files[CASE] = case_details.stored(session, row.id).settled().to_json().encode()
     files[bundle.JUDGEMENTS] = file_text(
         said,
