@@ -199,7 +199,7 @@ def test_a_deleted_analysis_is_gone_and_says_so(app, client):
 
 
 def test_models_and_the_default_are_configuration(app, client, database):
-    client.post("/models/efficientnet_b3_transformer/default")
+    client.post("/models/reelproof-lite0/default")
     last = log(database)[-1]
     assert (last.action, last.details["what"]) == ("configuration", "default model")
-    assert last.details["model"] == "efficientnet_b3_transformer"
+    assert last.details["model"] == "reelproof-lite0"
