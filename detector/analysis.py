@@ -214,7 +214,9 @@ class Rate(Value):
     unit: str = Field(description="what was counted: clips, crops or frames")
     events: int | None = Field(default=None, ge=0, description="how many of them, for a rate")
     groups: int | None = Field(default=None, description="independent sources among all items of the data")
-    threshold: float | None = Field(default=None, description="probability at which it was decided")
+    threshold: float | None = Field(
+        default=None, description="probability at which it was decided; null: by verdict"
+    )
     note: str | None = Field(default=None, description="what speaks against taking it at face value")
 
 

@@ -84,7 +84,11 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a recipe and publish the model")
     train.add_argument(
-        "config", type=Path, nargs="?", metavar="CONFIG", help="TOML recipe (default: the shipped)"
+        "configs",
+        type=Path,
+        nargs="*",
+        metavar="CONFIG",
+        help="TOML recipe (default: the shipped); several learn side by side from the same examples",
     )
     train.add_argument("--data", type=Path, required=True, metavar="DIR")
     train.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="checkpoints and caches")
@@ -173,6 +177,8 @@ def _analyze(options: argparse.Namespace) -> int:
     case = given_case(options)
     if options.out:
         _refuse_others(options.out)
+    elif case.model_fields_set:
+        raise ParameterError("Case details are printed in the report. Say where to write it: --out DIR.")
     from detector.engine import analyze
 
     with contextlib.ExitStack() as stack:
@@ -192,8 +198,9 @@ def _analyze(options: argparse.Namespace) -> int:
         )
         if made:
             from reports import write_report
+            from reports.exhibit_check import check_exhibit
 
-            write_report(analysis, made, case)
+            write_report(analysis, made, case, check=check_exhibit(options.file))
             _put(made, options.out)
     if options.format == "json":
         sys.stdout.write(analysis.to_json())
@@ -320,17 +327,21 @@ def _setup_check(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from detector.training.config import SHIPPED, read_config
     from detector.training.publish import publish
-    from detector.training.train import train
+    from detector.training.train import train, train_together
 
-    config = read_config(options.config or SHIPPED)
-    checkpoint = train(config, options.data, options.out, options.failures)
-    if options.checkpoint_only:
-        print(checkpoint)
-        return 0
-    card = publish(config, checkpoint, options.data)
-    print(
-        f"models/{card.name}: temperature {card.temperature}. Now measure it: make evaluate MODEL={card.name}"
-    )
+    configs = [read_config(path) for path in options.configs or [SHIPPED]]
+    if len(configs) == 1:
+        checkpoints = [train(configs[0], options.data, options.out, options.failures)]
+    elif options.failures:
+        raise ParameterError("--failures goes with one recipe, not with several.")
+    else:
+        checkpoints = train_together(configs, options.data, options.out)
+    for config, checkpoint in zip(configs, checkpoints, strict=True):
+        if options.checkpoint_only:
+            print(checkpoint)
+            continue
+        name, temperature = config.name, publish(config, checkpoint, options.data).temperature
+        print(f"models/{name}: temperature {temperature}. Now measure it: make evaluate MODEL={name}")
     return 0
 
 

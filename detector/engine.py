@@ -23,6 +23,7 @@ from detector.analysis import (
     Span,
     Spread,
 )
+from detector.bounds import Bounds
 from detector.exhibit.anomalies import anomalies_of
 from detector.exhibit.credentials import read_credentials
 from detector.exhibit.gather import details_of
@@ -48,6 +49,7 @@ def analyze(
     model: str | Path | LoadedModel | None = None,
     images: Path | None = None,
     progress: Progress | None = None,
+    bounds: Bounds | None = None,
 ) -> Analysis:
     """Analyse the video or photo at ``path``.
 
@@ -55,6 +57,7 @@ def analyze(
     ``models/``, a path, or one already loaded. Frames and overlays of peak frames are
     written below ``images`` if given, as ``overlays/*.png``. ``progress`` is called with
     a stage and the fraction of the whole done, 0 to 1; what it raises ends the analysis.
+    ``bounds`` are how much of what the file may hold.
 
     Raises :class:`~detector.errors.MediaError` for a file that cannot be examined and
     :class:`~detector.errors.ModelError` for a model that cannot be used.
@@ -62,9 +65,9 @@ def analyze(
     path = Path(path)
     parameters = parameters or Parameters()
     report = progress or (lambda stage, fraction: None)
-    loaded = model if isinstance(model, LoadedModel) else load_model(model)
     report("reading", 0.0)
-    with open_media(path) as reader:
+    with open_media(path, bounds) as reader:
+        loaded = model if isinstance(model, LoadedModel) else load_model(model)
         scorer = Scorer(loaded, still=reader.kind is MediaKind.IMAGE)
         size, digest = hashed(path)
         survey = Survey(reader, parameters, scorer)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -20,3 +22,14 @@ class ExhibitCheck:
     def fits(self, sha256: str, size: int) -> bool:
         """Whether these are still the bytes that were handed in."""
         return (self.sha256, self.bytes) == (sha256, size)
+
+
+def check_exhibit(path: Path) -> ExhibitCheck:
+    """Hash the file at ``path`` now; one that is missing or cannot be read is found to be so."""
+    moment = datetime.now(UTC)
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return ExhibitCheck(digest, file.tell(), moment)
+    except OSError:
+        return ExhibitCheck("", 0, moment)

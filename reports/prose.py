@@ -31,8 +31,8 @@ GLOSSARY = (
     ),
     (
         "interval",
-        "How far a segment's probability could be off, as section 5 explains. A longer one is a less certain "
-        "figure.",
+        "How far a segment's probability could be off, as section 5 explains. A wider one means a less "
+        "certain figure.",
     ),
     ("peak frame", "A frame of a segment where the smoothed score is a local maximum; at most three."),
     ("heatmap", "Grad-CAM: the areas of the face that raised the score most, as colour over the frame."),

@@ -21,8 +21,10 @@ from reports.exhibit_check import ExhibitCheck
 from reports.facts import Fact, ModelView, Setting
 from reports.judged import Judgements, judged
 from reports.pictures import Picture, heat_scale
+from reports.recorded import RecordedView, recorded
 from reports.segment_view import PeakView, SegmentView, segment_view
 from reports.timeline import Timeline, draw
+from reports.validation import ValidationView, validation
 from reports.words import timecode
 
 __all__ = ["Fact", "PeakView", "PersonView", "ReportView", "SegmentView", "report_view", "timecode"]
@@ -80,6 +82,8 @@ class ReportView:
     scale: str
     exhibit: tuple[Fact, ...]
     recording: tuple[Fact, ...]
+    recorded: RecordedView
+    validation: ValidationView
     timeline: Timeline
     persons: tuple[PersonView, ...]
     segments: tuple[SegmentView, ...]
@@ -89,6 +93,8 @@ class ReportView:
     settings: tuple[Setting, ...]
     method: tuple[Fact, ...]
     command: str
+    comparison: str
+    tolerance: str
     model: ModelView
     gaps: tuple[Gap, ...]
     not_examined: tuple[str, ...]
@@ -160,6 +166,8 @@ def report_view(
         scale=prose.SCALE,
         exhibit=facts.exhibit(media, check),
         recording=facts.recording(media),
+        recorded=recorded(media),
+        validation=validation(analysis),
         timeline=draw(analysis),
         persons=tuple(_person(analysis, person) for person in analysis.persons),
         segments=tuple(segment_view(analysis, segment, folder) for segment in analysis.segments),
@@ -169,6 +177,8 @@ def report_view(
         settings=facts.settings(analysis.parameters),
         method=reproduction.computed_with(analysis),
         command=reproduction.command(analysis),
+        comparison=reproduction.comparison(analysis),
+        tolerance=reproduction.tolerance(),
         model=facts.model(analysis.model),
         gaps=tuple(
             Gap(timecode(gap.start), timecode(gap.end), timecode(gap.end - gap.start), gap.reason)

@@ -21,16 +21,21 @@ from reports.view import ReportView, report_view
 
 
 def write_report(
-    analysis: Analysis, folder: Path, case: CaseDetails | None = None, custody: bytes | None = None
+    analysis: Analysis,
+    folder: Path,
+    case: CaseDetails | None = None,
+    custody: bytes | None = None,
+    check: ExhibitCheck | None = None,
 ) -> None:
     """Write ``analysis.json``, ``case.json``, the report and ``manifest.json`` into ``folder``.
 
     ``folder`` holds the pictures the analysis names. ``custody`` is the text of a
-    ``custody.json``, which is kept there as well. Each file appears whole or not at all, the
+    ``custody.json``, which is kept there as well; ``check`` is what hashing the exhibit again,
+    just now, has shown. Each file appears whole or not at all, the
     manifest last. Raises :class:`~reports.errors.ReportError` when a picture lies outside the
     folder or cannot be read, before anything is written.
     """
-    write_files(analysis, analysis.to_json().encode(), folder, folder, case, custody)
+    write_files(analysis, analysis.to_json().encode(), folder, folder, case, custody, check)
 
 
 def write_files(
@@ -40,13 +45,14 @@ def write_files(
     out: Path,
     case: CaseDetails | None = None,
     custody: bytes | None = None,
+    check: ExhibitCheck | None = None,
 ) -> None:
     """As :func:`write_report`, with ``text`` the exact bytes of analysis.json and results in ``out``.
 
     The pictures are copied there, so that ``out`` is complete by itself.
     """
     case = (case or CaseDetails()).settled()
-    view = report_view(analysis, folder, case=case, custody=custody)
+    view = report_view(analysis, folder, case=case, custody=custody, check=check)
     page, document = _rendered(view, folder, enclosures(analysis, text, custody=custody))
     out.mkdir(parents=True, exist_ok=True)
     if out.resolve() != folder.resolve():

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask
 
-from webapp import custody_start, errors, gate, intake, presentation, security
+from webapp import api, custody_start, errors, gate, intake, logs, metrics, presentation, security
 from webapp.database import Database
 from webapp.folders import Folders
 from webapp.passwords import Passwords
@@ -46,6 +46,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         review,
         sample,
         statistics,
+        tokens,
         upload,
         users,
     )
@@ -72,7 +73,10 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.extensions["passwords"] = app.config.get("PASSWORDS") or Passwords()
     app.extensions["send"] = app.config.get("SEND") or celery_sender(settings, database)
 
+    logs.install(app)
+    metrics.install(app)
     security.install(app, settings)
+    api.recognise(app)
     gate.install(app)
     errors.install(app)
     presentation.install(app)
@@ -95,10 +99,12 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         health,
         login,
         account,
+        tokens,
         users,
         cases,
     ):
         app.register_blueprint(area.blueprint)
+    api.install(app)
     return app
 
 

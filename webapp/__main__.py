@@ -9,21 +9,22 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import accounts, commands, create_app, deletion, integrity, jobs, lengths
+from webapp import accounts, commands, create_app, deletion, integrity, jobs, lengths, logs
 from webapp.first_start import sample_missing
 from webapp.folders import Folders
 from webapp.server import listen
 from webapp.settings import SettingError, Settings, is_loopback, read_settings, refuse_open_door
-from webapp.supervisor import Worker, lock, noted_signals, prepare_logging, watch
+from webapp.supervisor import Worker, lock, noted_signals, watch
 
 
 def main() -> int:
     """Run until told to stop. Returns the exit status: 2 when it could not start."""
-    prepare_logging()
+    logs.prepare(as_json=False)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue of requests is no news
     stops = noted_signals()
     try:
         settings = read_settings()
+        logs.prepare(as_json=settings.log_json)
         Folders(settings.data).create()
         held = lock(settings.data)
         app = create_app()
@@ -42,7 +43,7 @@ def main() -> int:
         return 2
 
     database, send = app.extensions["database"], app.extensions["send"]
-    worker = Worker(settings)
+    worker, sender = Worker(settings), Worker(settings, sender=True)
     folders = Folders(settings.data)
     folders.remove_leftovers(alone=not settings.shared)
     deletion.finish_deletions(database, folders)
@@ -64,11 +65,12 @@ def main() -> int:
         with database.hold():
             worker.keep_running()
             resend(settings, app)
-            watch(worker, database, settings, send, lambda: bool(stops))
+            watch(worker, sender, database, settings, send, lambda: bool(stops))
     finally:
         # Page threads are daemons and end with the process; closing the server under them only
         # makes those that are answering complain.
         print("Reelproof stops.", flush=True)
+        sender.stop()
         worker.stop()
         jobs.recover(database, count_attempt=False, workers=worker.names)
         held.close()

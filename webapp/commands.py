@@ -1,4 +1,4 @@
-"""``python -m webapp COMMAND``: accounts, the custody log. Without a command the app runs."""
+"""``python -m webapp COMMAND``: accounts, API tokens, the custody log. Without a command the app runs."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import argparse
 import getpass
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from webapp import accounts, audit, custody, custody_command, custody_start
-from webapp.access import Role
+from webapp import accounts, audit, custody, custody_command, custody_start, tokens
+from webapp.access import LOCAL, Permission, Principal, Role
 from webapp.accounts import AccountError
 from webapp.database import Database, opened
 from webapp.folders import Folders
 from webapp.passwords import Passwords
 from webapp.settings import SettingError, read_settings
-from webapp.tables import User
+from webapp.tables import User, now
+from webapp.tokens import TokenError
 
 Command = Callable[[Database, argparse.Namespace], None]
 
@@ -39,7 +41,7 @@ def run(arguments: Sequence[str]) -> int:
                 custody_start.begin(database, settings)
             command: Command = asked.command
             command(database, asked)
-    except (AccountError, SettingError, OSError, UnicodeDecodeError) as problem:
+    except (AccountError, TokenError, SettingError, OSError, UnicodeDecodeError) as problem:
         print(f"reelproof: {problem}", file=sys.stderr)
         return 2
     return 0
@@ -70,6 +72,16 @@ def _parser() -> argparse.ArgumentParser:
     reset = add("reset-password", _reset, "give an account another password")
     reset.add_argument("name", metavar="NAME")
     _of_password(reset)
+    token = add("add-token", _add_token, "make an API token, which is shown once")
+    token.add_argument("--name", required=True, help="what it is for")
+    token.add_argument("--scope", required=True, action="append", choices=list(Permission), type=Permission)
+    token.add_argument("--user", help="whose; without login, leave it out")
+    token.add_argument("--days", type=int, help="after which it works no longer; else until it is revoked")
+    listed = add("list-tokens", _list_tokens, "list API tokens")
+    listed.add_argument("--user", help="whose; without login, leave it out")
+    ended = add("revoke-token", _revoke_token, "end an API token for good")
+    ended.add_argument("id", metavar="ID")
+    ended.add_argument("--user", help="whose; without login, leave it out")
     custody_command.add_to(commands)
     return parser
 
@@ -139,6 +151,36 @@ def _reset(database: Database, asked: argparse.Namespace) -> None:
         accounts.set_password(session, Passwords(), user, password, one_time=asked.one_time)
         audit.record(session, "password reset", account=user.name)
     print(f"{user.name} has a new password, and is signed out everywhere.")
+
+
+def _add_token(database: Database, asked: argparse.Namespace) -> None:
+    expires = now() + timedelta(days=asked.days) if asked.days is not None else None
+    with database.alone() as session:
+        made = tokens.make(session, _owner(session, asked.user), asked.name, asked.scope, expires)
+        audit.record(session, "token made", token=made.row.id, name=made.row.name, scopes=made.row.scopes)
+    print("Copy it now, it cannot be shown again:", file=sys.stderr)
+    print(made.token)
+
+
+def _list_tokens(database: Database, asked: argparse.Namespace) -> None:
+    with database.begin() as session:
+        for row in tokens.listed(session, _owner(session, asked.user)):
+            state = "revoked" if row.revoked else f"until {row.expires:%Y-%m-%d}" if row.expires else "works"
+            used = f"used {row.used:%Y-%m-%d}" if row.used else "never used"
+            print(f"{row.id}  {row.name:<24}  {row.scopes}  ({state}, {used})")
+
+
+def _revoke_token(database: Database, asked: argparse.Namespace) -> None:
+    with database.begin() as session:
+        row = tokens.revoke(session, _owner(session, asked.user), asked.id)
+        if row is None:
+            raise TokenError("There is no such token. python -m webapp list-tokens shows those there are.")
+        audit.record(session, "token revoked", token=row.id, name=row.name)
+    print(f"{row.name} works no longer.")
+
+
+def _owner(session: Session, name: str | None) -> Principal:
+    return accounts.principal(_user(session, name)) if name else LOCAL
 
 
 def _user(session: Session, name: str) -> User:

@@ -82,28 +82,34 @@ def head(session: Session) -> Head:
     return Head(*found) if found else Head(0, ZEROS, ZEROS)
 
 
-def entries(session: Session, exhibit: str | None = None, until: int | None = None) -> Iterator[Entry]:
-    """The entries about one exhibit, or all, in order and one at a time; ``until`` is the last number.
+def entries(
+    session: Session, exhibit: str | None = None, until: int | None = None, after: int = 0
+) -> Iterator[Entry]:
+    """The entries about one exhibit, or all, in order and one at a time.
+
+    ``until`` is the last number, ``after`` the one before the first.
 
     Raises :class:`~reports.custody.CustodyError` for a row that is none.
     """
-    for entry in rows(session, exhibit, until):
+    for entry in rows(session, exhibit, until, after):
         if isinstance(entry, Unreadable):
             raise CustodyError(f"{entry.problem} Run python -m webapp verify-log.")
         yield entry
 
 
 def rows(
-    session: Session, exhibit: str | None = None, until: int | None = None
+    session: Session, exhibit: str | None = None, until: int | None = None, after: int = 0
 ) -> Iterator[Entry | Unreadable]:
     """The same for checking, whatever the rows hold."""
     query = select(CustodyRow.__table__)
     if exhibit is not None:
         query = query.where(CustodyRow.exhibit == exhibit)
+    if after:
+        query = query.where(CustodyRow.number > after)
     if until is not None:
         query = query.where(CustodyRow.number <= until)
     found = session.execute(query.order_by(CustodyRow.number), execution_options={"yield_per": 1000})
-    for place, row in enumerate(found.mappings(), 1):
+    for place, row in enumerate(found.mappings(), after + 1):
         yield custody.understood(_values(row), place)
 
 

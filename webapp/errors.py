@@ -8,6 +8,7 @@ from flask import Flask, Response, jsonify, make_response, render_template, requ
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
+from webapp import problems
 from webapp.intake import IntakeError, this_request
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,11 @@ def install(app: Flask) -> None:
             response.headers["Retry-After"] = str(seconds)
         return response
 
+    @app.errorhandler(problems.FieldsError)
+    def fields_at_fault(problem: problems.FieldsError) -> Response:
+        words = "Parts of this request cannot be used.", "Put right what “errors” names, then send it again."
+        return problems.response(422, *words, problem.errors)
+
     @app.errorhandler(413)
     def request_too_large(_problem: HTTPException) -> Response:
         # Werkzeug says 413 of too many parts and of a text field too large as well.
@@ -78,7 +84,7 @@ def install(app: Flask) -> None:
         error, remedy = _WORDS.get(status, (problem.description or "", "Go back to the page you came from."))
         response = answer(status, error, remedy)
         for name, value in problem.get_headers():
-            if name == "Allow":
+            if name in ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate"):
                 response.headers[name] = value
         return response
 
@@ -94,7 +100,9 @@ def install(app: Flask) -> None:
 
 
 def answer(status: int, error: str, remedy: str) -> Response:
-    """A page or, for addresses ending in .json and callers that ask for it, JSON."""
+    """A page or, for addresses ending in .json and callers that ask for it, JSON; for the API a problem."""
+    if problems.is_api():
+        return problems.response(status, error, remedy)
     if wants_json():
         response = jsonify(error=error, remedy=remedy)
     else:

@@ -55,6 +55,11 @@ class Folders:
         return self.data / "deletions"
 
     @property
+    def uploads(self) -> Path:
+        """Files that come in parts, by upload id, until they are whole; they outlive a restart."""
+        return self.data / "uploads"
+
+    @property
     def previews(self) -> Path:
         """What plays of each exhibit, by SHA-256: a small JSON file and, where needed, a preview."""
         return self.data / "previews"
@@ -71,6 +76,10 @@ class Folders:
     def unfinished(self, analysis_id: str, attempt: str) -> Path:
         """Where one attempt writes its result until it is whole."""
         return self.analyses / f".{analysis_id}.{attempt}"
+
+    def upload(self, upload_id: str) -> Path:
+        """What came so far of one file that comes in parts."""
+        return self.uploads / upload_id
 
     def thumbnail(self, analysis_id: str) -> Path:
         """The small picture of one analysis."""
@@ -91,7 +100,7 @@ class Folders:
     def create(self) -> None:
         """Make the folders, for this user alone."""
         kept = (self.exhibits, self.analyses, self.thumbnails, self.models, self.previews, self.reviews)
-        for folder in (self.data, self.incoming, self.broker, self.deletions, *kept):
+        for folder in (self.data, self.incoming, self.uploads, self.broker, self.deletions, *kept):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def remove_leftovers(self, *, alone: bool = True) -> None:

@@ -23,6 +23,7 @@ from webapp import accounts, audit, sessions
 from webapp.access import LOCAL, Asker, Need, Principal, login_is_on, need_of, refused
 from webapp.errors import PageError, answer, wants_json
 from webapp.intake import this_request
+from webapp.problems import is_api
 from webapp.rates import Rates
 from webapp.secret_key import mac, secret_key
 from webapp.tables import SessionRow, User, now
@@ -98,6 +99,9 @@ def _record(what: str, **details: str) -> None:
 
 def sign_in_first() -> Answer:
     """What somebody gets who is not signed in: the page to do so or, for a program, 401."""
+    if is_api():
+        words = "No token came with this request, or one that does not work (any more)."
+        return answer(401, words, "Send “Authorization: Bearer …” with a token of the account page.")
     response = _elsewhere("login.form", 401, "You are not signed in.", "Sign in, then try again.")
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="Reelproof"'
@@ -105,7 +109,7 @@ def sign_in_first() -> Answer:
 
 
 def _elsewhere(endpoint: str, status: int, error: str, remedy: str) -> Answer:
-    if wants_json() or request.path.startswith("/api/"):
+    if wants_json() or is_api():
         return answer(status, error, remedy)
     # After a form, back to the page it was on; what was filled in has to be filled in again.
     page = urlsplit(request.referrer or "").path or None

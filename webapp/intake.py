@@ -91,7 +91,7 @@ class Incoming:
         if self.bytes > self._allowance.bytes:
             raise self._allowance.too_large()
         self._hash.update(data)
-        with _disk_full_in_words():
+        with disk_full_in_words():
             return self._file.write(data)
 
     def read(self, _size: int = -1) -> bytes:
@@ -112,19 +112,7 @@ class Incoming:
         ``damaged``: the kept file is known to hold other bytes by now. Those stay, under another name.
         """
         self.complete()
-        sha256 = self.sha256
-        place = self._folders.exhibits / sha256[:2] / sha256
-        place.parent.mkdir(mode=0o700, exist_ok=True)
-        there = place.exists()
-        if there and (damaged or place.stat().st_size != self.bytes):
-            os.rename(place, place.with_name(f"{sha256}.damaged.{now():%Y%m%d%H%M%S%f}"))
-            there = False
-        if not there:
-            self.path.chmod(0o440)
-            os.rename(self.path, place)
-            flush_folder(place.parent)
-            flush_folder(place.parent.parent)
-        return Kept(sha256, self.bytes, place.relative_to(self._folders.data).as_posix(), put=not there)
+        return _placed(self._folders, self.path, self.sha256, self.bytes, damaged, os.rename)
 
     @property
     def sha256(self) -> str:
@@ -143,7 +131,7 @@ class Incoming:
 
     def complete(self) -> None:
         """Put every byte on the disk; nothing can be written afterwards."""
-        with _disk_full_in_words():
+        with disk_full_in_words():
             self._file.close()
             flush_file(self.path)
 
@@ -161,6 +149,41 @@ class Kept(NamedTuple):
     bytes: int
     path: str  # relative to the data folder
     put: bool
+
+
+class Whole:
+    """A whole, flushed file below the data folder that came in parts; hashed here, which takes its time.
+
+    It stays where it is: an exhibit made of it is another name of the same bytes.
+    """
+
+    def __init__(self, folders: Folders, path: Path) -> None:
+        self._folders, self.path = folders, path
+        self.bytes = path.stat().st_size
+        with path.open("rb") as file:
+            self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+
+    def keep(self, damaged: bool = False) -> Kept:
+        """Give it its place, as :meth:`Incoming.keep` does."""
+        return _placed(self._folders, self.path, self.sha256, self.bytes, damaged, os.link)
+
+
+def _placed(
+    folders: Folders, path: Path, sha256: str, size: int, damaged: bool, put: Callable[[Path, Path], None]
+) -> Kept:
+    """A file in its place, put there by ``put``, or the one with the same bytes that is there."""
+    place = folders.exhibits / sha256[:2] / sha256
+    place.parent.mkdir(mode=0o700, exist_ok=True)
+    there = place.exists()
+    if there and (damaged or place.stat().st_size != size):
+        os.rename(place, place.with_name(f"{sha256}.damaged.{now():%Y%m%d%H%M%S%f}"))
+        there = False
+    if not there:
+        path.chmod(0o440)
+        put(path, place)
+        flush_folder(place.parent)
+        flush_folder(place.parent.parent)
+    return Kept(sha256, size, place.relative_to(folders.data).as_posix(), put=not there)
 
 
 class UploadRequest(Request):
@@ -214,7 +237,7 @@ def this_request() -> UploadRequest:
     return cast(UploadRequest, request)
 
 
-def take_in(session: Session, stream: Incoming, file: str) -> Exhibit:
+def take_in(session: Session, stream: Incoming | Whole, file: str) -> Exhibit:
     """Make an exhibit of a complete upload, or find the one that has the same bytes."""
     if not stream.bytes:
         raise IntakeError(
@@ -289,7 +312,8 @@ def no_space() -> IntakeError:
 
 
 @contextlib.contextmanager
-def _disk_full_in_words() -> Iterator[None]:
+def disk_full_in_words() -> Iterator[None]:
+    """Say so, in words, when the disk fills up in the block."""
     try:
         yield
     except OSError as problem:

@@ -58,15 +58,17 @@ def create(
     file: str,
     model: str | None = None,
     changes: Mapping[str, Any] | None = None,
+    identity: str | None = None,
 ) -> AnalysisRow:
     """Queue a new analysis of an exhibit with the model of this name (none: the default when it starts).
 
     ``changes`` are parameters that are not to have their defaults; raises
-    ``pydantic.ValidationError`` when the engine could not use them.
+    ``pydantic.ValidationError`` when the engine could not use them. ``identity`` is the id it is to
+    have, 32 hexadecimal digits nobody can guess; none: a new one.
     """
     moment = now()
     row = AnalysisRow(
-        id=secrets.token_hex(16),
+        id=identity or secrets.token_hex(16),
         exhibit=exhibit,
         file=file,
         model=model,

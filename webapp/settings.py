@@ -56,6 +56,13 @@ SETTINGS = (
         "believed, nobody else's; needed for https.",
     ),
     Setting(
+        "REELPROOF_WEBHOOKS",
+        "",
+        "Addresses that webhooks may lie below, separated by spaces, such as https://lab.example/hooks/. "
+        "None: nothing is sent anywhere.",
+    ),
+    Setting("REELPROOF_LOG", "text", "json: the log as one JSON object a line, requests included."),
+    Setting(
         "REELPROOF_WORKERS", "1", "Analyses that run at the same time; 0: pages only, workers run elsewhere."
     ),
     Setting(
@@ -150,6 +157,8 @@ class Settings:
     upload_limit: int
     spare: int
     login: bool
+    webhooks: tuple[str, ...]
+    log_json: bool
     idle: timedelta
     longest_session: timedelta
     proxy: str  # its address; empty: there is none
@@ -210,6 +219,8 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         upload_limit=int(_number(text, "REELPROOF_UPLOAD_LIMIT_MB", 0, 10_000_000) * _MEGABYTE),
         spare=int(_number(text, "REELPROOF_SPARE_MB", 0, 1_000_000_000) * _MEGABYTE),
         login=_switch(text, "REELPROOF_LOGIN"),
+        webhooks=_addresses(text, "REELPROOF_WEBHOOKS"),
+        log_json=_log(text),
         idle=timedelta(minutes=_number(text, "REELPROOF_IDLE_MINUTES", 1, 10_000)),
         longest_session=timedelta(hours=_number(text, "REELPROOF_SESSION_HOURS", 0.1, 1000)),
         proxy=_address(text, "REELPROOF_PROXY"),
@@ -283,6 +294,27 @@ def refuse_open_door(settings: Settings, administrators: int) -> None:
             "REELPROOF_LOGIN=on, but there is no administrator yet. Make one on this machine: "
             "python -m webapp add-user NAME --role administrator"
         )
+
+
+def _addresses(text: Mapping[str, str], name: str) -> tuple[str, ...]:
+    from webapp.webhooks import place
+
+    for address in text[name].split():
+        try:
+            place(address)
+        except ValueError as problem:
+            raise SettingError(
+                f"{name} holds {address}, which is no address to send to: {problem}. "
+                "Write addresses such as https://lab.example/hooks/, separated by spaces."
+            ) from None
+    return tuple(text[name].split())
+
+
+def _log(text: Mapping[str, str]) -> bool:
+    value = text["REELPROOF_LOG"].strip().lower()
+    if value not in ("text", "json"):
+        raise SettingError(f"REELPROOF_LOG={text['REELPROOF_LOG']} is neither text nor json.")
+    return value == "json"
 
 
 def _switch(text: Mapping[str, str], name: str) -> bool:

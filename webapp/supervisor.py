@@ -18,14 +18,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
-from webapp import actors, jobs
+from webapp import actors, jobs, presence, resumable
 from webapp.database import Database
+from webapp.folders import Folders
 from webapp.settings import QUEUES, SettingError, Settings
 from webapp.worker_process import PARENT
 
 log = logging.getLogger(__name__)
 
 WORKER = ["-m", "webapp.worker"]
+SENDER = ["-m", "webapp.webhook_process"]
 _LOOK_EVERY = 0.25  # seconds
 _SWEEP_EVERY = 5.0
 _DEAF_AFTER = 20.0
@@ -34,9 +36,13 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 class Worker:
-    """The worker process, in a group of its own so that all of it can be ended at once."""
+    """The worker process, in a group of its own so that all of it can be ended at once.
 
-    def __init__(self, settings: Settings) -> None:
+    With ``sender`` it is the process that sends what webhooks are owed, run where any are allowed.
+    """
+
+    def __init__(self, settings: Settings, *, sender: bool = False) -> None:
+        self._what = SENDER if sender else WORKER
         self._settings = settings
         started_by = f"{os.getpid()}-{time.time_ns():x}"
         self._environment = os.environ | {
@@ -44,7 +50,7 @@ class Worker:
             PARENT: str(os.getpid()),
             actors.STARTED_BY: started_by,
         }
-        self._wanted = settings.workers > 0
+        self._wanted = bool(settings.webhooks) if sender else settings.workers > 0
         # With a broker of its own this is the only instance: whatever runs, runs here.
         self.names = actors.instance(started_by) if settings.shared else None
         self._process: subprocess.Popen[bytes] | None = None
@@ -60,17 +66,23 @@ class Worker:
         if time.monotonic() - self._started < _RESTART_AFTER:
             return False  # one that dies at once must not be started in a tight loop
         if died:
-            log.warning("the worker ended by itself; starting another one")
+            log.warning("%s ended by itself; starting another one", self._what[1])
             self.stop()
         self._started = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, *WORKER],
+            [sys.executable, *self._what],
             cwd=_ROOT,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # a Ctrl-C in the terminal is for the main process alone
         )
         return died
+
+    def note_presence(self, database: Database) -> None:
+        """Say in the database that the worker runs, if it does."""
+        if self._process is not None and self._process.poll() is None:
+            name = f"{actors.instance(self._environment[actors.STARTED_BY])}{self._process.pid}"
+            presence.note(database, name)
 
     def replace_if_deaf(self, database: Database) -> None:
         """End a worker that takes nothing although ids wait on the shared broker; it is started anew.
@@ -112,11 +124,6 @@ def lock(data: Path) -> TextIO:
     return file
 
 
-def prepare_logging() -> None:
-    """Messages of this process go to standard error."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-
-
 def noted_signals() -> list[int]:
     """A list that SIGTERM and SIGINT are added to.
 
@@ -138,6 +145,7 @@ def watch_worker(worker: Worker, database: Database, stopping: Callable[[], bool
                 jobs.recover(database, count_attempt=True, workers=worker.names)
             if time.monotonic() - last >= _SWEEP_EVERY:
                 last = time.monotonic()
+                worker.note_presence(database)
                 worker.replace_if_deaf(database)
         except Exception as problem:  # what it worked on goes silent, and is found by that
             log.warning("looking after the worker failed, trying again: %s", problem)
@@ -145,23 +153,26 @@ def watch_worker(worker: Worker, database: Database, stopping: Callable[[], bool
 
 def watch(
     worker: Worker,
+    sender: Worker,
     database: Database,
     settings: Settings,
     send: Callable[[str], None],
     stopping: Callable[[], bool],
 ) -> None:
-    """Look after the worker and the queue until ``stopping`` says so."""
+    """Look after the worker, the sender of webhooks and the queue until ``stopping`` says so."""
     # The wall clock, as in heartbeats: the monotonic one stands still while the machine sleeps.
     last_sweep, woke = time.time(), 0.0
     while not stopping():
         time.sleep(_LOOK_EVERY)
         try:
+            sender.keep_running()
             if worker.keep_running():
                 jobs.recover(database, count_attempt=True, workers=worker.names)
             elapsed = time.time() - last_sweep
             if 0 <= elapsed < _SWEEP_EVERY:
                 continue
             last_sweep = time.time()
+            worker.note_presence(database)
             worker.replace_if_deaf(database)
             if not 0 <= elapsed < 2 * _SWEEP_EVERY:
                 woke = last_sweep  # or the clock was set: heartbeats look stale though every worker is well
@@ -176,6 +187,7 @@ def sweep(
     """Queue analyses whose worker went silent, and send queued ones whose message was lost."""
     if silent_too:
         jobs.requeue_stale(database)
+    resumable.expire(database, Folders(settings.data))
     messages = messages_waiting(settings) if settings.shared else None
     for analysis_id in jobs.unheard(database, settings.workers, messages=messages):
         send(analysis_id)

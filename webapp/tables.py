@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
@@ -76,6 +86,7 @@ class AnalysisRow(Base):
         Index("analyses_newest", "created", "id"),
         Index("analyses_state", "state"),
         Index("analyses_model", "model"),
+        Index("analyses_finished", "finished"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)  # unguessable
@@ -240,6 +251,98 @@ class Choice(Base):
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     value: Mapped[str] = mapped_column(String(200))
     made: Mapped[datetime]
+
+
+class ApiToken(Base):
+    """A token of the API; only its SHA-256 is kept (:mod:`webapp.tokens`)."""
+
+    __tablename__ = "api_tokens"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(80))
+    scopes: Mapped[str] = mapped_column(String(255))  # separated by spaces
+    user_id: Mapped[int | None]  # whose; none: of the person on this machine
+    made: Mapped[datetime]
+    expires: Mapped[datetime | None]
+    used: Mapped[datetime | None]
+    revoked: Mapped[datetime | None]
+
+
+class KeyedRequest(Base):
+    """A request that came with an Idempotency-Key, and its answer once there is one."""
+
+    __tablename__ = "keyed_requests"
+
+    who: Mapped[str] = mapped_column(String(120), primary_key=True)
+    key: Mapped[str] = mapped_column(String(128), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    identity: Mapped[str] = mapped_column(String(32))  # id of what it creates
+    started: Mapped[datetime]
+    status: Mapped[int | None]
+    headers: Mapped[str | None] = mapped_column(Text)
+    body: Mapped[str | None] = mapped_column(Text)
+
+
+class UploadRow(Base):
+    """A file that comes in parts; its bytes lie in ``uploads/`` (:mod:`webapp.resumable`)."""
+
+    __tablename__ = "uploads"
+    __table_args__ = (Index("uploads_expires", "expires"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    who: Mapped[str] = mapped_column(String(120))
+    file: Mapped[str] = mapped_column(String(255))
+    size: Mapped[int] = mapped_column(BigInteger)
+    received: Mapped[int] = mapped_column(BigInteger)  # bytes that are flushed; more may lie in the file
+    sha256: Mapped[str | None] = mapped_column(String(64))  # as announced
+    created: Mapped[datetime]
+    expires: Mapped[datetime]
+    analysis_id: Mapped[str | None] = mapped_column(String(32))  # what became of it
+
+
+class WorkerRow(Base):
+    """A worker that is there, and when it last said so."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(String(120), primary_key=True)  # host:process
+    started: Mapped[datetime]
+    seen: Mapped[datetime]
+
+
+class WebhookRow(Base):
+    """Where to tell what became of analyses (:mod:`webapp.webhooks`)."""
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    url: Mapped[str] = mapped_column(String(2000))
+    events: Mapped[str] = mapped_column(String(255))  # separated by spaces
+    who: Mapped[str] = mapped_column(String(120))
+    made: Mapped[datetime]
+
+
+class Delivery(Base):
+    """One event on its way to one webhook: the same event is never queued twice."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("webhook_id", "analysis_id", "happened"),
+        Index("deliveries_due", "due"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id"), index=True)
+    analysis_id: Mapped[str] = mapped_column(String(32))
+    event: Mapped[str] = mapped_column(String(40))
+    happened: Mapped[datetime]
+    body: Mapped[str] = mapped_column(Text)
+    attempts: Mapped[int] = mapped_column(default=0)
+    due: Mapped[datetime | None]  # none: delivered, or given up
+    delivered: Mapped[datetime | None]
+    status: Mapped[int | None]  # of the last answer
+    problem: Mapped[str | None] = mapped_column(String(300))  # why the last attempt failed
 
 
 def now() -> datetime:

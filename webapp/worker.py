@@ -22,7 +22,7 @@ from celery import Celery, signals
 from celery.exceptions import SecurityWarning, TimeLimitExceeded
 from celery.worker.request import Request
 
-from webapp import actors, broker, jobs
+from webapp import actors, broker, jobs, logs
 from webapp.database import opened
 from webapp.failures import CRASH_SIGNALS, CRASHED, OUT_OF_TIME
 from webapp.first_start import add_sample
@@ -87,7 +87,6 @@ def _child_gone(settings: Settings, analysis_id: str, process: int, problem: Bas
 
 def main() -> None:
     """Run a worker with the settings of the environment until it is told to stop."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if parent := os.environ.pop(PARENT, None):
         end_with(int(parent))
     # Celery warns root of pickled messages; these are JSON.
@@ -95,6 +94,7 @@ def main() -> None:
     # The row and this module's own line say what happened; Celery's traceback shows only billiard.
     logging.getLogger("celery.worker.request").setLevel(logging.CRITICAL)
     settings = read_settings()
+    logs.prepare(as_json=settings.log_json)
     Folders(settings.data).create()
     os.nice(5)  # pages stay quick while an analysis takes every core
     app = make_worker(settings)

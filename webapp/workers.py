@@ -10,19 +10,20 @@ import sys
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import jobs
+from webapp import jobs, logs
 from webapp.database import REVISION, Database
 from webapp.folders import Folders
 from webapp.settings import SettingError, Settings, read_settings
-from webapp.supervisor import Worker, noted_signals, prepare_logging, watch_worker
+from webapp.supervisor import Worker, noted_signals, watch_worker
 
 
 def main() -> int:
     """Run until told to stop. Returns the exit status: 2 when it could not start."""
-    prepare_logging()
+    logs.prepare(as_json=False)
     stops = noted_signals()
     try:
         settings = _checked(read_settings())
+        logs.prepare(as_json=settings.log_json)
         database = Database(settings.database_url, settings.custody_key)
         found = database.revision()
     except (SettingError, OSError, SQLAlchemyError) as problem:

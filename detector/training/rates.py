@@ -112,7 +112,7 @@ def _decisions(data: str, unit: str, level: Mapping[str, Any]) -> list[Rate]:
                 unit=unit,
                 events=events,
                 groups=level["groups"],
-                threshold=level["threshold"],
+                threshold=level["threshold"] if unit != "clips" else None,
                 note=NOTES.get(data),
             )
         )

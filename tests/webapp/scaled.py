@@ -10,6 +10,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from clips import write_clip
+from skimage import data as pictures
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -40,6 +43,13 @@ def run(
         )
     started.append(process)
     return process
+
+
+def clip(path: Path, number: int) -> Path:
+    """Ten frames of a public-domain portrait that moves; no two below 300 are the same bytes."""
+    face = pictures.astronaut()[:256, 96:352]
+    shifted = [face[number % 17 : 200 + number % 17, step + number // 17 :][:, :200] for step in range(10)]
+    return write_clip(path, shifted)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

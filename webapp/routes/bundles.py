@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from flask import Blueprint, current_app, request
 from werkzeug.wrappers import Response
 
@@ -15,7 +17,7 @@ from webapp.results import load
 from webapp.routes.files import download_name, finished
 from webapp.rows import database
 from webapp.settings import Settings
-from webapp.tables import now
+from webapp.tables import AnalysisRow, now
 
 blueprint = Blueprint("bundles", __name__, url_prefix="/analyses/<analysis_id>")
 
@@ -28,6 +30,11 @@ def bundle(analysis_id: str) -> Response:
     video = request.args.get("video", "yes")
     if video not in ("yes", "no"):
         raise PageError(400, "A bundle comes with the video or without it.", "Ask for video=yes or video=no.")
+    return send(row, folder, video=video == "yes")
+
+
+def send(row: AnalysisRow, folder: Path, *, video: bool) -> Response:
+    """The bundle of a finished analysis, with what reviewers said until now."""
     settings: Settings = current_app.extensions["settings"]
     result, made = load(folder), now()
     with database().begin() as session:
@@ -40,7 +47,7 @@ def bundle(analysis_id: str) -> Response:
         row,
         result,
         said,
-        video=video == "yes",
+        video=video,
         made=made,
         with_log=with_log,
     )

@@ -9,14 +9,13 @@ from flask import Blueprint, current_app, jsonify, make_response, redirect, rend
 from werkzeug.wrappers import Response
 
 from reports.words import number
-from webapp import case_details, deletion, jobs, models, parameters, rows
-from webapp.access import Permission, current, require
-from webapp.errors import PageError, wants_json
+from webapp import deletion, handling, models, parameters, rows
+from webapp.access import Permission, require
+from webapp.errors import wants_json
 from webapp.folders import Folders
 from webapp.rows import database
-from webapp.sending import tell_workers
 from webapp.standing import standing
-from webapp.tables import AnalysisRow, State
+from webapp.tables import AnalysisRow
 
 blueprint = Blueprint("manage", __name__, url_prefix="/analyses/<analysis_id>")
 
@@ -25,9 +24,7 @@ blueprint = Blueprint("manage", __name__, url_prefix="/analyses/<analysis_id>")
 @require(Permission.ANALYSE)
 def cancel(analysis_id: str) -> Response:
     """Take the analysis out of the queue, or stop it."""
-    row = rows.find(analysis_id)
-    if not jobs.cancel(database(), analysis_id) and rows.find(analysis_id).state != State.CANCELLED:
-        raise PageError(409, "This analysis has ended already.", f"{row.file} has nothing left to cancel.")
+    handling.cancel(analysis_id)
     return _changed(analysis_id)
 
 
@@ -35,16 +32,8 @@ def cancel(analysis_id: str) -> Response:
 @require(Permission.ANALYSE)
 def retry(analysis_id: str) -> Response:
     """Queue an analysis that failed or was cancelled once more."""
-    row = rows.find(analysis_id)
-    if jobs.retry(database(), analysis_id):
-        tell_workers(analysis_id)
-    elif row.state == State.DONE:
-        raise PageError(
-            409,
-            "This analysis is done, and a finished one is never changed.",
-            "To get another result, analyse the exhibit again.",
-        )
-    return _changed(analysis_id)  # one that waits or runs is what was asked for
+    handling.retry(analysis_id)
+    return _changed(analysis_id)
 
 
 @blueprint.get("/delete")
@@ -85,22 +74,12 @@ def again(analysis_id: str) -> Response:
     row = rows.find(analysis_id)
     changes, problems = parameters.from_form(request.form)
     chosen = request.form.get("model")
-    if chosen is not None and chosen not in {model.name for model in models.listed()}:
-        raise PageError(400, "There is no model of this name.", "Choose one that the models page lists.")
+    handling.refuse_unknown_model(chosen)
     if problems:
         if wants_json():
             raise parameters.refuse(problems)
         return _form(row, request.form, problems)
-    with database().alone() as session:
-        earlier = session.get(AnalysisRow, analysis_id)
-        if earlier is None:
-            raise PageError(404, "This analysis was deleted meanwhile.", "Hand the file in again.")
-        model = chosen or models.default(session, _folders())
-        details = case_details.stored(session, analysis_id)
-        new = jobs.create(session, earlier.exhibit, earlier.file, model, changes)
-        new.owner_id, new.case_id = current().user_id, earlier.case_id
-        case_details.keep(session, new, details)
-    tell_workers(new.id)
+    new = handling.again(row, chosen, changes)
     return redirect(url_for("result.show", analysis_id=new.id), 303)
 
 

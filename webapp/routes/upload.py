@@ -9,13 +9,12 @@ from flask import Blueprint, current_app, redirect, render_template, request, ur
 from werkzeug.wrappers import Response
 
 from reports.case import CaseDetails
-from webapp import case_details, cases, jobs, kinds, models, rows
+from webapp import case_details, cases, handling, models, rows
 from webapp.access import Permission, current, require, signed_in
 from webapp.folders import Folders
-from webapp.intake import Incoming, IntakeError, clean_name, take_in, this_request
+from webapp.intake import Incoming, IntakeError, clean_name, this_request
 from webapp.quota import allowance
 from webapp.rows import database, latest
-from webapp.sending import tell_workers
 from webapp.settings import Settings
 
 blueprint = Blueprint("upload", __name__)
@@ -56,20 +55,12 @@ def create() -> Response:
         raise IntakeError(400, "No file was chosen.", "Choose a video or a photo, then start the analysis.")
     file = clean_name(part.filename)
     chosen = request.form.get("model")
-    if chosen is not None and chosen not in {model.name for model in models.listed()}:
-        raise IntakeError(400, "There is no model of this name.", "Choose one that the models page lists.")
+    handling.refuse_unknown_model(chosen)
     details = case_details.from_form(request.form)
     with database().begin() as session:
         case_id = cases.chosen(session, current(), request.form.get("case"))
     stream.complete()  # flushing a large file takes a while, in which others want to write
-    kinds.refuse_others(stream.path)
-    with database().alone() as session:
-        exhibit = take_in(session, stream, file)
-        folders = Folders(settings.data)
-        row = jobs.create(session, exhibit, file, chosen or models.default(session, folders))
-        row.owner_id, row.case_id = current().user_id, case_id
-        case_details.keep(session, row, details)
-    tell_workers(row.id)
+    row = handling.hand_in(stream, file, chosen, case_id=case_id, details=details)
     earlier = rows.earlier(row)
     known: dict[str, Any] = {"known": earlier.count, "since": f"{earlier.first:%Y-%m-%d}"} if earlier else {}
     return redirect(url_for("result.show", analysis_id=row.id, **known), 303)
