@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from reports.custody import Entry
 from webapp.access import Principal, visible
+from webapp.errors import PageError
 from webapp.tables import AnalysisRow, CustodyRow
 
 
@@ -26,6 +27,16 @@ def hidden(session: Session, who: Principal, sha256: str) -> frozenset[str]:
     own = set(session.scalars(select(CustodyRow.analysis).where(*spoken_of, *begun)))
     seen = set(session.scalars(visible(select(AnalysisRow.id).where(AnalysisRow.id.in_(known)), who)))
     return frozenset(analysis for analysis in known - own - seen if analysis)
+
+
+def refuse_cut(session: Session, who: Principal, sha256: str) -> None:
+    """Raise :class:`PageError` where the log speaks of analyses they may not see."""
+    if hidden(session, who, sha256):
+        raise PageError(
+            403,
+            "The custody log of these bytes speaks of analyses you may not see, and cannot be cut.",
+            "An administrator can export it.",
+        )
 
 
 def cut(entries: Sequence[Entry], analyses: frozenset[str]) -> tuple[Entry, ...]:

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from detector.analysis import Value
 from reports.custody import NAME, CustodyError, Entry
-from webapp import custody, handing_out
-from webapp.access import Permission
+from webapp import custody, handing_out, log_seen
+from webapp.access import Permission, current
 from webapp.api import paging
 from webapp.api.exhibits import find
 from webapp.api.operations import Answer, operation
@@ -72,6 +72,7 @@ def of_exhibit(sha256: str) -> Response:
         own = select(AnalysisRow).where(AnalysisRow.exhibit_id == exhibit.id)
         row = session.scalars(own.order_by(AnalysisRow.created.desc()).limit(1)).one()
     with database().begin() as session:
+        log_seen.refuse_cut(session, current(), sha256)
         text = custody.export(session, sha256)
     handing_out.record(row, NAME, text, log=text)
     return Response(text, content_type="application/json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 
 from flask import Blueprint
 from sqlalchemy import select, tuple_
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webapp import handling
-from webapp.access import Permission
+from webapp.access import Permission, current
 from webapp.api import paging
 from webapp.api.analyses import QUEUED, accepted, changes
 from webapp.api.idempotency import identity
@@ -93,18 +94,22 @@ def find(session: Session, sha256: str) -> Exhibit:
 
 
 def _told(session: Session, found: Sequence[Exhibit]) -> tuple[ExhibitShape, ...]:
-    of = select(AnalysisRow.exhibit_id, AnalysisRow.id).where(
+    of = select(AnalysisRow.exhibit_id, AnalysisRow.id, AnalysisRow.file, AnalysisRow.created).where(
         AnalysisRow.exhibit_id.in_([row.id for row in found])
     )
     analyses: dict[int, list[str]] = defaultdict(list)
-    for exhibit, analysis_id in session.execute(of.order_by(AnalysisRow.created.desc())):
+    first: dict[int, tuple[str, datetime]] = {}
+    for exhibit, analysis_id, file, created in session.execute(of.order_by(AnalysisRow.created.desc())):
         analyses[exhibit].append(analysis_id)
+        first[exhibit] = file, created
+    # What an exhibit was first called may be the word of somebody whose analysis is not to be seen.
+    told = {row.id: (row.name, row.created) if current().sees_all else first[row.id] for row in found}
     return tuple(
         ExhibitShape(
             sha256=row.sha256,
-            file=row.name,
+            file=told[row.id][0],
             bytes=row.bytes,
-            created=moment(row.created) or "",
+            created=moment(told[row.id][1]) or "",
             analyses=tuple(analyses[row.id]),
         )
         for row in found

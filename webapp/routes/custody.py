@@ -51,12 +51,7 @@ def as_json(analysis_id: str) -> Response:
     """The exhibit's entries with the count and head of the whole log, to be kept elsewhere."""
     row = rows.find(analysis_id)
     with database().begin() as session:
-        if log_seen.hidden(session, current(), row.exhibit.sha256):
-            raise PageError(
-                403,
-                "The custody log of these bytes speaks of analyses you may not see, and cannot be cut.",
-                "An administrator can export it.",
-            )
+        log_seen.refuse_cut(session, current(), row.exhibit.sha256)
         text = custody.export(session, row.exhibit.sha256)
     handing_out.record(row, NAME, text, log=text)
     response = Response(text, mimetype="application/json")
