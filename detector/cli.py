@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from detector import cli_sources
 from detector.errors import MediaError, ParameterError, ReelproofError
 from reports.case_options import add_case_options, given_case
 
@@ -64,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_engine_options(score)
     score.set_defaults(run=_score)
 
+    cli_sources.add_commands(commands, _add_engine_options, _parameters)
+
     sample = commands.add_parser("sample", help="make the demonstration clip")
     sample.add_argument("file", type=Path, metavar="FILE")
     sample.set_defaults(run=_sample)
@@ -84,7 +87,11 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a recipe and publish the model")
     train.add_argument(
-        "config", type=Path, nargs="?", metavar="CONFIG", help="TOML recipe (default: the shipped)"
+        "configs",
+        type=Path,
+        nargs="*",
+        metavar="CONFIG",
+        help="TOML recipe (default: the shipped); several learn side by side from the same examples",
     )
     train.add_argument("--data", type=Path, required=True, metavar="DIR")
     train.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="checkpoints and caches")
@@ -175,11 +182,13 @@ def _analyze(options: argparse.Namespace) -> int:
         _refuse_others(options.out)
     elif case.model_fields_set:
         raise ParameterError("Case details are printed in the report. Say where to write it: --out DIR.")
-    from detector.engine import analyze
+    from detector.confined import analyze_confined
 
     with contextlib.ExitStack() as stack:
         # The result is made beside its place: what fails leaves an earlier result as it was.
-        made = options.out and Path(stack.enter_context(_beside(options.out)))
+        beside = _beside(options.out) if options.out else tempfile.TemporaryDirectory()
+        made = Path(stack.enter_context(beside), "result").absolute()
+        made.mkdir()
         # The bar goes to standard error and only to a terminal: what is printed stays readable by programs.
         bar = stack.enter_context(
             tqdm(total=1.0, bar_format="{desc:28}{percentage:3.0f} % |{bar}| {elapsed}", disable=None)
@@ -189,14 +198,21 @@ def _analyze(options: argparse.Namespace) -> int:
             bar.set_description_str(stage, refresh=False)
             bar.update(max(0.0, fraction - bar.n))
 
-        analysis = analyze(
-            options.file, parameters=parameters, model=options.model, images=made, progress=show
-        )
-        if made:
+        def write(analysis: Analysis, folder: Path) -> None:
             from reports import write_report
             from reports.exhibit_check import check_exhibit
 
-            write_report(analysis, made, case, check=check_exhibit(options.file))
+            write_report(analysis, folder, case, check=check_exhibit(options.file.absolute()))
+
+        analysis = analyze_confined(
+            options.file,
+            made,
+            parameters=parameters,
+            model=options.model,
+            write=write if options.out else None,
+            progress=show,
+        )
+        if options.out:
             _put(made, options.out)
     if options.format == "json":
         sys.stdout.write(analysis.to_json())
@@ -323,17 +339,21 @@ def _setup_check(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from detector.training.config import SHIPPED, read_config
     from detector.training.publish import publish
-    from detector.training.train import train
+    from detector.training.train import train, train_together
 
-    config = read_config(options.config or SHIPPED)
-    checkpoint = train(config, options.data, options.out, options.failures)
-    if options.checkpoint_only:
-        print(checkpoint)
-        return 0
-    card = publish(config, checkpoint, options.data)
-    print(
-        f"models/{card.name}: temperature {card.temperature}. Now measure it: make evaluate MODEL={card.name}"
-    )
+    configs = [read_config(path) for path in options.configs or [SHIPPED]]
+    if len(configs) == 1:
+        checkpoints = [train(configs[0], options.data, options.out, options.failures)]
+    elif options.failures:
+        raise ParameterError("--failures goes with one recipe, not with several.")
+    else:
+        checkpoints = train_together(configs, options.data, options.out)
+    for config, checkpoint in zip(configs, checkpoints, strict=True):
+        if options.checkpoint_only:
+            print(checkpoint)
+            continue
+        name, temperature = config.name, publish(config, checkpoint, options.data).temperature
+        print(f"models/{name}: temperature {temperature}. Now measure it: make evaluate MODEL={name}")
     return 0
 
 

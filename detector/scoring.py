@@ -25,8 +25,9 @@ def choose_device() -> torch.device:
 def normalised(batch: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> torch.Tensor:
     """uint8 (n, 3, h, w) to float32 in the network's own range, channels last, on the same device."""
     shape = (1, 3, 1, 1)
-    centre = torch.tensor(mean, device=batch.device).view(shape)
-    spread = torch.tensor(std, device=batch.device).view(shape)
+    # Made on the CPU and copied without waiting, which `device=` would do for all work on a GPU.
+    centre = torch.tensor(mean).view(shape).to(batch.device, non_blocking=True)
+    spread = torch.tensor(std).view(shape).to(batch.device, non_blocking=True)
     return ((batch.float() / 255 - centre) / spread).contiguous(memory_format=torch.channels_last)
 
 

@@ -51,19 +51,28 @@ class CutDetector:
     """Scene cuts by change of hue, saturation and brightness (PySceneDetect's content detector)."""
 
     def __init__(self, sample_rate: float) -> None:
-        self._detector = ContentDetector(min_scene_len=1, filter_mode=FlashFilter.Mode.SUPPRESS)
+        self._detector = _content_detector()
         self._rate = float(sample_rate)
         self._number = 0
+        self._shape: tuple[int, ...] = ()
 
     def process_frame(self, image: Image) -> bool:
         """True when ``image`` (RGB) begins a new scene."""
         height = max(16, round(image.shape[0] * _CUT_WIDTH / image.shape[1]))
         small = cv2.resize(image, (_CUT_WIDTH, min(height, 4 * _CUT_WIDTH)), interpolation=cv2.INTER_AREA)
+        resized = bool(self._shape) and small.shape != self._shape
+        self._shape = small.shape
+        if resized:  # a picture of another shape is another scene, and cannot be compared
+            self._detector = _content_detector()
         found = self._detector.process_frame(
             FrameTimecode(self._number, fps=self._rate), cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
         )
         self._number += 1
-        return bool(found) and self._number > 1
+        return resized or (bool(found) and self._number > 1)
+
+
+def _content_detector() -> ContentDetector:
+    return ContentDetector(min_scene_len=1, filter_mode=FlashFilter.Mode.SUPPRESS)
 
 
 class Tracker:

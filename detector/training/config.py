@@ -35,6 +35,7 @@ class MixConfig(Value):
     dfdc_real: float = Field(ge=0)
     dfdc_fake: float = Field(ge=0)
     dfdc_self_blend: float = Field(ge=0)
+    dfdc_swap: float = Field(default=0.0, ge=0)
     other_real: float = Field(ge=0)
     other_self_blend: float = Field(ge=0)
     other_swap: float = Field(ge=0)
@@ -90,6 +91,7 @@ class Config(Value):
     mixed_precision: bool
     notes: tuple[str, ...] = ()
     seed: int
+    seen_again: bool = False
     check_every: int = Field(gt=0)
     choose_by: Metric
     patience: int = Field(ge=0)

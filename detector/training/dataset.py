@@ -28,11 +28,12 @@ _CLIP = 8
 _DFDC_SIDE = 1.01
 
 
-class Examples(Dataset[tuple[torch.Tensor, float, torch.Tensor]]):
+class Examples(Dataset[tuple[torch.Tensor | float, ...]]):
     """Degraded crops, uint8 (3, size, size); labels, 1.0 is manipulated; and where, if known.
 
     Where is a map of ``size / CELL`` places a side: the share of each that was blended,
-    or ``UNKNOWN``. The share ``hidden`` of all examples has a part blurred away.
+    or ``UNKNOWN``. The share ``hidden`` of all examples has a part blurred away. After these
+    come the same crops at the sides ``also``, for networks that learn beside the first.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Examples(Dataset[tuple[torch.Tensor, float, torch.Tensor]]):
         first: int,
         last: int,
         hidden: float = 0.0,
+        also: tuple[int, ...] = (),
     ) -> None:
         dfdc_real = [s for s in samples if s.framed and not s.label]
         outside = [s for s in samples if not s.framed]
@@ -54,6 +56,7 @@ class Examples(Dataset[tuple[torch.Tensor, float, torch.Tensor]]):
             "dfdc_real": dfdc_real,
             "dfdc_fake": [s for s in samples if s.framed and s.label],
             "dfdc_self_blend": [s for s in dfdc_real if s.landmarks is not None],
+            "dfdc_swap": [s for s in dfdc_real if s.landmarks is not None],
             "other_real": outside,
             "other_self_blend": outside,
             "other_swap": outside,
@@ -62,36 +65,33 @@ class Examples(Dataset[tuple[torch.Tensor, float, torch.Tensor]]):
         shares = np.array([getattr(mix, kind) for kind in self._pools])
         if not np.isclose(shares.sum(), 1):
             raise ValueError(f"the shares of the mix add up to {shares.sum():.3f}, not 1")
-        self._shares, self._size, self._seed = shares, size, seed
+        self._shares, self._sizes, self._seed = shares, (size, *also), seed
         self._first, self._last, self._hidden = first, last, hidden
 
     def __len__(self) -> int:
         return self._last - self._first
 
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, float, torch.Tensor]:
+    def __getitem__(self, index: int) -> tuple[torch.Tensor | float, ...]:
         cv2.setNumThreads(0)
         rng = np.random.default_rng((self._seed, self._first + index))
         kind = str(rng.choice(list(self._pools), p=self._shares))
-        crop, label, where = self._draw(kind, rng)
+        crops, label, where = self._draw(kind, rng)
         if rng.random() < self._hidden:
-            crop = _partly_hidden(crop, where, rng)
+            crops = _partly_hidden(crops, where, rng)
         if rng.random() < 0.5:
-            crop, where = crop[:, ::-1], where[:, ::-1]
-        return (
-            torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))),
-            label,
-            torch.from_numpy(np.ascontiguousarray(where)),
-        )
+            crops, where = [crop[:, ::-1] for crop in crops], where[:, ::-1]
+        first, *others = [torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))) for crop in crops]
+        return first, label, torch.from_numpy(np.ascontiguousarray(where)), *others
 
-    def _draw(self, kind: str, rng: np.random.Generator) -> tuple[Image, float, Mask]:
+    def _draw(self, kind: str, rng: np.random.Generator) -> tuple[list[Image], float, Mask]:
         pool = self._pools[kind]
         sample = pool[rng.integers(len(pool))]
         image, label, blend = decode(sample.data), float(sample.label), None
         if kind.endswith("self_blend") and sample.landmarks is not None:
             blend = self_blend(image, sample.landmarks, rng)
-        elif kind in {"other_swap", "other_reenacted"} and sample.landmarks is not None:
+        elif kind in {"dfdc_swap", "other_swap", "other_reenacted"} and sample.landmarks is not None:
             # Reenactment blends another moment of the same person, a swap another person.
-            others = pool if kind == "other_swap" else self._clips[sample.group]
+            others = self._clips[sample.group] if kind == "other_reenacted" else pool
             other = others[rng.integers(len(others))]
             assert other.landmarks is not None
             blend = swap_blend(image, sample.landmarks, decode(other.data), other.landmarks, rng)
@@ -100,15 +100,20 @@ class Examples(Dataset[tuple[torch.Tensor, float, torch.Tensor]]):
         # Half of the examples keep the resolution they have; the rest pass through that
         # of a smaller face and through degradation at that size, as in a video.
         square = _jittered(image, sample.framed, rng)
-        where = np.full((self._size // CELL,) * 2, UNKNOWN if label else 0.0, np.float32)
+        where = np.full((self._sizes[0] // CELL,) * 2, UNKNOWN if label else 0.0, np.float32)
         if blend is not None:
             where = _reduced(blend.mask / max(1e-6, float(blend.mask.max())), square, len(where))
         if rng.random() < 0.5:
-            return cut(image, square, self._size), label, where
+            return [cut(image, square, size) for size in self._sizes], label, where
         small = int(np.exp(rng.uniform(np.log(48), np.log(200)))) // 2 * 2
         crop = degrade(cut(image, square, small), rng)
-        how = cv2.INTER_AREA if small > self._size else int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
-        return cv2.resize(crop, (self._size, self._size), interpolation=how), label, where
+        enlarged = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC])) if small <= max(self._sizes) else None
+        return [_resized(crop, size, enlarged) for size in self._sizes], label, where
+
+
+def _resized(crop: Image, size: int, enlarged: int | None) -> Image:
+    how = cv2.INTER_AREA if crop.shape[0] > size or enlarged is None else enlarged
+    return cv2.resize(crop, (size, size), interpolation=how)
 
 
 def _reduced(mask: Mask, square: Square, places: int) -> Mask:
@@ -118,16 +123,19 @@ def _reduced(mask: Mask, square: Square, places: int) -> Mask:
     return cv2.resize(framed.astype(np.float32) / 255, (places, places), interpolation=cv2.INTER_AREA)
 
 
-def _partly_hidden(crop: Image, where: Mask, rng: np.random.Generator) -> Image:
-    """Blur away a blob of 5 to 25 % of ``crop``, unless that takes most of what was blended."""
-    size = crop.shape[0]
-    coarse = rng.normal(size=(4, 4)).astype(np.float32)
-    hills = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
-    mask = (hills > np.quantile(hills, 1 - rng.uniform(0.05, 0.25))).astype(np.float32)
-    covered = cv2.resize(mask, where.shape[::-1], interpolation=cv2.INTER_AREA)
+def _partly_hidden(crops: list[Image], where: Mask, rng: np.random.Generator) -> list[Image]:
+    """Blur away a blob of 5 to 25 % of each crop, unless that takes most of what was blended."""
+    coarse, share = rng.normal(size=(4, 4)).astype(np.float32), rng.uniform(0.05, 0.25)
+    masks = [_blob(coarse, share, crop.shape[0]) for crop in crops]
+    covered = cv2.resize(masks[0], where.shape[::-1], interpolation=cv2.INTER_AREA)
     if where.max() > 0 and (where * covered).sum() > 0.5 * where.sum():
-        return crop
-    return hide(crop, mask)
+        return crops
+    return [hide(crop, mask) for crop, mask in zip(crops, masks, strict=True)]
+
+
+def _blob(coarse: Mask, share: float, size: int) -> Mask:
+    hills = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+    return (hills > np.quantile(hills, 1 - share)).astype(np.float32)
 
 
 def _jittered(image: Image, framed: bool, rng: np.random.Generator) -> Square:

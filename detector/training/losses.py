@@ -57,8 +57,11 @@ class Batch:
         return network.judge(padded, self.present)
 
 
-def loss_of(network: Network, batch: Batch, config: Config, teacher: Network | None) -> Tensor:
-    """Weighted binary cross-entropy with smoothed labels, and what else the recipe asks for."""
+def loss_of(network: Network, batch: Batch, config: Config, opinion: Tensor | None = None) -> Tensor:
+    """Weighted binary cross-entropy with smoothed labels, and what else the recipe asks for.
+
+    ``opinion`` are a teacher's probabilities (n,). Nothing here waits for the device.
+    """
     if config.local_weight:
         logits, local = network.forward_local(batch.crops)
     else:
@@ -66,14 +69,12 @@ def loss_of(network: Network, batch: Batch, config: Config, teacher: Network | N
     logits = logits.float()
     targets = batch.labels * (1 - config.label_smoothing) + config.label_smoothing / 2
     loss = nn.functional.binary_cross_entropy_with_logits(
-        logits, targets, pos_weight=torch.tensor(config.fake_weight, device=logits.device)
+        logits, targets, pos_weight=torch.full((), config.fake_weight, device=logits.device)
     )
     if local is not None and batch.where is not None:
         loss = loss + config.local_weight * local_contrast(local.float(), batch.where)
-    if teacher is not None:
+    if opinion is not None:
         # Distillation (Hinton et al., 2015): half of the loss is the teacher's opinion.
-        with torch.no_grad():
-            opinion = torch.sigmoid(batch.forward(teacher).float())
         loss = (loss + nn.functional.binary_cross_entropy_with_logits(logits, opinion)) / 2
     return loss
 
@@ -86,9 +87,13 @@ def local_contrast(local: Tensor, where: Tensor) -> Tensor:
     everywhere or nobody knows where do not count.
     """
     inside, outside = where > 0.5, (where >= 0) & (where < 0.1)
-    partly = inside.any(dim=2).any(dim=1) & outside.any(dim=2).any(dim=1)
-    if not partly.any():
-        return local.sum() * 0
-    inside, outside = inside[partly], outside[partly]
-    above = local[partly] - local[partly].mean(dim=(1, 2), keepdim=True)
-    return nn.functional.softplus(-above)[inside].mean() + nn.functional.softplus(above)[outside].mean()
+    partly = (inside.any(dim=2).any(dim=1) & outside.any(dim=2).any(dim=1))[:, None, None]
+    above = local - local.mean(dim=(1, 2), keepdim=True)
+    return _mean_of(nn.functional.softplus(-above), inside & partly) + _mean_of(
+        nn.functional.softplus(above), outside & partly
+    )
+
+
+def _mean_of(values: Tensor, chosen: Tensor) -> Tensor:
+    """The mean of the ``chosen``, 0 of none; picking them out would wait for a GPU to count them."""
+    return (values * chosen).sum() / chosen.sum().clamp(min=1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from detector.training.own import open_own
 from detector.training.sequences import Sequences, Shares, padded
 
 _VALIDATED_AT_ONCE = 50
+_LATER = 12  # batches until one is seen again
 _VALIDATION_SEQUENCES = 240
 _VALIDATION_SEED = 1_000_003
 _VALIDATED_SHARES = Shares(**dict.fromkeys(Shares.model_fields, 0.0) | {"still_real": 0.5, "still_fake": 0.5})
@@ -74,6 +77,88 @@ def _sequences(config: Config, data: Path, out: Path, seen: int) -> Source:
         _VALIDATED_SHARES,
     )
     return Source(_Loaded(examples, config), lambda: list(_Loaded(held_out, config, drop_last=False)))
+
+
+@dataclass(frozen=True)
+class Shared:
+    """One stream of examples for several recipes: in each batch, what each of them learns from."""
+
+    examples: Examples
+    configs: Sequence[Config]
+    sizes: tuple[int, ...]
+
+    def __iter__(self) -> Iterator[list[Batch]]:
+        first = self.configs[0]
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        loader: DataLoader[Any] = DataLoader(
+            self.examples,
+            first.batch,
+            num_workers=_workers(),
+            prefetch_factor=4,
+            drop_last=True,
+            collate_fn=_collated,
+            pin_memory=device.type == "cuda",
+        )
+        waiting: deque[list[torch.Tensor]] = deque()
+        for tensors in loader:
+            moved = [value.to(device, non_blocking=True) for value in tensors]
+            yield self._batches(moved)
+            if first.seen_again:
+                waiting.append(moved)
+                if len(waiting) > _LATER:
+                    yield self._batches(_changed(waiting.popleft()))
+        for moved in waiting:
+            yield self._batches(_changed(moved))
+
+    def _batches(self, tensors: list[torch.Tensor]) -> list[Batch]:
+        images, labels, where, *others = tensors
+        # Normalised on the device: four times less to copy, and no work for the process that trains.
+        sized = dict(zip(self.sizes, (images, *others), strict=True))
+        return [
+            Batch(
+                _normalised(sized[config.size], config),
+                labels,
+                where if config.size == self.sizes[0] else None,
+            )
+            for config in self.configs
+        ]
+
+
+def _changed(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    """A batch to be seen again: mirrored, each example lit otherwise."""
+    images, labels, where, *others = tensors
+    gain = torch.empty(len(labels), 1, 1, 1, device=images.device).uniform_(0.88, 1.12)
+    lift = torch.empty_like(gain).uniform_(-10, 10)
+    lit = [(crops.flip(3) * gain + lift).clamp(0, 255).round().byte() for crops in (images, *others)]
+    return [lit[0], labels, where.flip(2), *lit[1:]]
+
+
+def open_shared(configs: Sequence[Config], data: Path, out: Path, seen: int) -> Shared:
+    """The examples from number ``seen`` on, at each side that ``configs`` want; all else is the first's.
+
+    Where an example was blended is told to recipes of the first's side only.
+    """
+    first = configs[0]
+    assert first.mix is not None
+    sizes = tuple(dict.fromkeys(config.size for config in configs))
+    samples = harvest(data, out / "harvest")
+    times = 2 if first.seen_again else 1
+    examples = Examples(
+        samples,
+        first.mix,
+        first.size,
+        first.seed,
+        seen // times,
+        first.samples // times,
+        first.hidden,
+        also=sizes[1:],
+    )
+    return Shared(examples, configs, sizes)
+
+
+def _workers() -> int:
+    """Processes that make examples: all cores but the one that trains."""
+    return max(1, len(os.sched_getaffinity(0)) - 1)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
-"""The training loop: one recipe in, a checkpoint of averaged weights out."""
+"""The training loop: one recipe in, a checkpoint of averaged weights out; or several side by side."""
 
 from __future__ import annotations
 
 import copy
 import json
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,18 @@ import torch
 from sklearn.metrics import f1_score, roc_auc_score
 from torch import Tensor, nn
 
+from detector.errors import ParameterError
 from detector.models import MODELS, load_model
 from detector.networks import Network, create
 from detector.training.config import Config, Metric, Schedule
 from detector.training.curves import draw
 from detector.training.features import featured
+from detector.training.harvest import dfdc_samples
 from detector.training.losses import Batch, loss_of
-from detector.training.sources import Source, open_source
+from detector.training.sources import framed_batches, open_shared, open_source
+
+# What recipes that learn from one stream of examples have in common.
+_SHARED = ("samples", "batch", "seed", "seen_again", "hidden", "mix")
 
 
 def train(config: Config, data: Path, out: Path, failures: Path | None = None) -> Path:
@@ -30,60 +36,185 @@ def train(config: Config, data: Path, out: Path, failures: Path | None = None) -
     (``NAME-curves.png``). A resumed run sees what it would have seen, streamed videos aside.
     ``failures`` is an evaluation's ``failures.json`` to go over again, see ``own.open_own``.
     """
-    torch.manual_seed(config.seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = _started(config, out).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = copy.deepcopy(network).eval().requires_grad_(False)
-    teacher = load_model(config.teacher).network.to(device) if config.teacher else None
-    learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(learned, config.learning_rate, weight_decay=config.weight_decay, fused=True)
-    out.mkdir(parents=True, exist_ok=True)
-    checkpoint = out / f"{config.name}.pt"
-    state: dict[str, Any] = {
-        "architecture": config.architecture,
-        "seen": 0,
-        "history": [],
-        "factor": 1.0,
-        "best": average.state_dict(),
-    }
-    if checkpoint.exists():
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
-        network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        print(f"resuming after {state['seen']} examples", flush=True)
-
-    source = open_source(config, data, out, state["seen"], failures)
+    if config.seen_again:
+        return train_together([config], data, out)[0]
+    run = _Run(config, out)
+    teacher = load_model(config.teacher).network.to(run.device) if config.teacher else None
+    source = open_source(config, data, out, run.seen, failures)
     if config.features is not None:
-        source = featured(source, network, config, out, state["seen"])
-    started, first, running = time.monotonic(), state["seen"], 0.0
+        source = featured(source, run.network, config, out, run.seen)
     for batch in source.batches:
-        for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * state["factor"] * _schedule(state["seen"], config)
-        network.train()
-        network.freeze_stages(config.frozen_stages)
-        with torch.autocast(device.type, torch.bfloat16, enabled=config.mixed_precision):
-            loss = loss_of(network, batch.to(device), config, teacher)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(learned, config.clip_norm)
-        optimizer.step()
-        before, state["seen"] = state["seen"], state["seen"] + len(batch.labels)
-        steps = state["seen"] / config.batch
-        _follow(average, network, min(config.average_decay, (steps + 1) / (steps + 10)))
-        running = 0.98 * running + 0.02 * loss.item() if running else loss.item()
-        last = state["seen"] + config.batch > config.samples
-        if last or before // config.check_every != state["seen"] // config.check_every:
-            better = _check(state, average, source, config, running)
-            rate = (state["seen"] - first) / (time.monotonic() - started)
-            _report(state["history"][-1], rate, (config.samples - state["seen"]) / rate)
-            if better:
-                state["best"] = copy.deepcopy(average.state_dict())
-            _save(checkpoint, state, network, average, optimizer)
-            if config.patience and _checks_since_best(state["history"], config) >= config.patience:
+        batch = batch.to(run.device)
+        run.learn(batch, run.opinion(teacher, batch))
+        if run.due():
+            run.check(source.validation())
+            if config.patience and _checks_since_best(run.history, config) >= config.patience:
                 print(f"nothing better in {config.patience} checks: stopped", flush=True)
                 break
-    return checkpoint
+    return run.checkpoint
+
+
+def train_together(configs: Sequence[Config], data: Path, out: Path) -> list[Path]:
+    """Train several recipes side by side on the same examples; checkpoints as :func:`train` gives them.
+
+    Making examples takes the processor longer than learning from them takes a GPU, so that
+    further networks cost little there. ``teacher`` may name another of the recipes: its
+    averaged weights, as they are by then, teach. Raises :class:`ParameterError` for recipes
+    that are not of one stream, or checkpoints that did not come equally far.
+    """
+    first = configs[0]
+    for config in configs:
+        if config.mix is None or config.features is not None:
+            raise ParameterError(f"{config.name}: only recipes with a [mix] can be trained side by side.")
+        for key in _SHARED:
+            if getattr(config, key) != getattr(first, key):
+                raise ParameterError(
+                    f"{config.name} and {first.name} differ in {key}: train them one after the other."
+                )
+    runs = {config.name: _Run(config, out) for config in configs}
+    if len({run.seen for run in runs.values()}) > 1:
+        far = ", ".join(f"{name} {run.seen:,}" for name, run in runs.items())
+        raise ParameterError(f"The checkpoints in {out} did not come equally far ({far}): remove them.")
+    taught_by = {
+        config.name: runs[config.teacher].average
+        if config.teacher in runs
+        else load_model(config.teacher).network.to(runs[config.name].device)
+        for config in configs
+        if config.teacher
+    }
+    held_out = dfdc_samples(data / "dfdc-val.zip")
+    validation = {config.size: list(framed_batches(held_out, config)) for config in configs}
+    for batches in open_shared(configs, data, out, runs[first.name].seen):
+        by_name = dict(zip(runs, batches, strict=True))
+        for name, run in runs.items():
+            shown = by_name.get(run.config.teacher, by_name[name])
+            run.learn(by_name[name], run.opinion(taught_by.get(name), shown))
+        for run in runs.values():
+            if run.due():
+                run.check(validation[run.config.size])
+    for run in runs.values():
+        if not run.history or run.history[-1]["seen"] != run.seen:
+            run.check(validation[run.config.size])
+    return [run.checkpoint for run in runs.values()]
+
+
+class _Run:
+    """A network that learns by one recipe, its averaged weights, and how far it came."""
+
+    def __init__(self, config: Config, out: Path) -> None:
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.network = _started(config, out).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self._learned = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        self._optimizer = torch.optim.AdamW(
+            self._learned, config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+        out.mkdir(parents=True, exist_ok=True)
+        self.checkpoint = out / f"{config.name}.pt"
+        self._state: dict[str, Any] = {
+            "architecture": config.architecture,
+            "seen": 0,
+            "history": [],
+            "factor": 1.0,
+            "best": copy.deepcopy(self.average.state_dict()),
+        }
+        if self.checkpoint.exists():
+            self._state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+            self.network.load_state_dict(self._state["network"])
+            self.average.load_state_dict(self._state["average"])
+            self._optimizer.load_state_dict(self._state["optimizer"])
+            print(f"{config.name}: resuming after {self.seen} examples", flush=True)
+        self._started, self._first, self._before = time.monotonic(), self.seen, self.seen
+        self._running: Tensor | None = None
+        self._follow = _following(self.average, self.network)
+
+    @property
+    def seen(self) -> int:
+        seen: int = self._state["seen"]
+        return seen
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        history: list[dict[str, float]] = self._state["history"]
+        return history
+
+    def opinion(self, teacher: Network | None, batch: Batch) -> Tensor | None:
+        """The teacher's probabilities of ``batch``."""
+        if teacher is None:
+            return None
+        with torch.no_grad(), self._autocast():
+            return torch.sigmoid(batch.forward(teacher).float())
+
+    def learn(self, batch: Batch, opinion: Tensor | None) -> None:
+        """One step."""
+        config = self.config
+        for group in self._optimizer.param_groups:
+            group["lr"] = config.learning_rate * self._state["factor"] * _schedule(self.seen, config)
+        self.network.train()
+        self.network.freeze_stages(config.frozen_stages)
+        with self._autocast():
+            loss = loss_of(self.network, batch, config, opinion)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._learned, config.clip_norm)
+        self._optimizer.step()
+        self._before, self._state["seen"] = self.seen, self.seen + len(batch.labels)
+        steps = self.seen / config.batch
+        self._follow(min(config.average_decay, (steps + 1) / (steps + 10)))
+        # Kept where it was made: reading it at each step would have a GPU wait for the next.
+        last = loss.detach().float()
+        self._running = last if self._running is None else self._running.lerp(last, 0.02)
+
+    def due(self) -> bool:
+        """Whether it is time for a check: every so many examples, and after the last."""
+        every = self.config.check_every
+        last = self.seen + self.config.batch > self.config.samples
+        return last or self._before // every != self.seen // every
+
+    def check(self, validation: list[Batch]) -> None:
+        """Measure the averaged weights, keep them if they are the best so far, save all."""
+        better = self._measured(validation)
+        rate = (self.seen - self._first) / (time.monotonic() - self._started)
+        _report(self.config.name, self.history[-1], rate, (self.config.samples - self.seen) / rate)
+        if better:
+            self._state["best"] = copy.deepcopy(self.average.state_dict())
+        self._save()
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed_precision)
+
+    def _measured(self, validation: list[Batch]) -> bool:
+        """Add a check to the history; whether the weights are the best so far."""
+        labels, logits = predicted(self.average, validation, self.device)
+        config, history = self.config, self.history
+        best = max((past[f"validation_{config.choose_by}"] for past in history), default=-1.0)
+        history.append(
+            {
+                "seen": self.seen,
+                "loss": round(float(self._running), 4) if self._running is not None else 0.0,
+                "learning_rate": config.learning_rate * self._state["factor"] * _schedule(self.seen, config),
+                f"validation_{Metric.AUC}": round(float(roc_auc_score(labels, logits)), 4),
+                f"validation_{Metric.F1}": round(float(f1_score(labels, [v > 0 for v in logits])), 4),
+            }
+        )
+        if config.schedule is Schedule.PLATEAU and _checks_since_best(history, config):
+            self._state["factor"] /= 2
+        return bool(history[-1][f"validation_{config.choose_by}"] > best)
+
+    def _save(self) -> None:
+        self._state |= {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+        }
+        path = self.checkpoint
+        temporary = path.with_suffix(".tmp")
+        torch.save(self._state, temporary)
+        temporary.replace(path)
+        path.with_name(f"{path.stem}-history.json").write_text(json.dumps(self.history, indent=1) + "\n")
+        draw(self.history, path.with_name(f"{path.stem}-curves.png"))
 
 
 def _started(config: Config, out: Path) -> Network:
@@ -117,34 +248,14 @@ def predicted(network: Network, batches: list[Batch], device: torch.device) -> t
     return labels, logits
 
 
-def _check(state: dict[str, Any], average: Network, source: Source, config: Config, loss: float) -> bool:
-    """Measure the averaged weights, add that to the history; whether they are the best so far."""
-    labels, logits = predicted(average, source.validation(), next(average.parameters()).device)
-    history = state["history"]
-    best = max((past[f"validation_{config.choose_by}"] for past in history), default=-1.0)
-    history.append(
-        {
-            "seen": state["seen"],
-            "loss": round(loss, 4),
-            "learning_rate": config.learning_rate * state["factor"] * _schedule(state["seen"], config),
-            f"validation_{Metric.AUC}": round(float(roc_auc_score(labels, logits)), 4),
-            f"validation_{Metric.F1}": round(float(f1_score(labels, [v > 0 for v in logits])), 4),
-        }
-    )
-    since = _checks_since_best(history, config)
-    if config.schedule is Schedule.PLATEAU and since:
-        state["factor"] /= 2
-    return bool(history[-1][f"validation_{config.choose_by}"] > best)
-
-
 def _checks_since_best(history: list[dict[str, float]], config: Config) -> int:
     values = [past[f"validation_{config.choose_by}"] for past in history]
     return len(values) - 1 - values.index(max(values))
 
 
-def _report(check: dict[str, float], rate: float, left: float) -> None:
+def _report(name: str, check: dict[str, float], rate: float, left: float) -> None:
     print(
-        f"{check['seen']:.0f} examples, loss {check['loss']:.3f}, "
+        f"{name}: {check['seen']:.0f} examples, loss {check['loss']:.3f}, "
         f"validation AUC {check['validation_auc']:.4f}, F1 {check['validation_f1']:.3f}, "
         f"{rate:.0f}/s, {left / 60:.0f} min left",
         flush=True,
@@ -161,32 +272,19 @@ def _schedule(seen: int, config: Config) -> float:
     return max(0.01, 1 - done)
 
 
-@torch.no_grad()
-def _follow(average: Network, network: Network, decay: float) -> None:
-    """Move the averaged weights a little towards the current ones; integers are copied."""
+def _following(average: Network, network: Network) -> Callable[[float], None]:
+    """A function of the decay that moves the averaged weights a little towards the current ones.
+
+    Integers are copied. The tensors are looked up once: that takes longer than moving them.
+    """
     pairs = list(zip(average.state_dict().values(), network.state_dict().values(), strict=True))
-    floats: list[tuple[Tensor, Tensor]] = [pair for pair in pairs if pair[0].is_floating_point()]
-    torch._foreach_lerp_([kept for kept, _ in floats], [new for _, new in floats], 1 - decay)
-    for kept, new in pairs:
-        if not kept.is_floating_point():
-            kept.copy_(new)
+    floats = [pair for pair in pairs if pair[0].is_floating_point()]
+    others = [pair for pair in pairs if not pair[0].is_floating_point()]
 
+    @torch.no_grad()
+    def follow(decay: float) -> None:
+        torch._foreach_lerp_([kept for kept, _ in floats], [new for _, new in floats], 1 - decay)
+        if others:
+            torch._foreach_copy_([kept for kept, _ in others], [new for _, new in others])
 
-def _save(
-    path: Path,
-    state: dict[str, Any],
-    network: Network,
-    average: Network,
-    optimizer: torch.optim.Optimizer,
-) -> None:
-    state |= {
-        "network": network.state_dict(),
-        "average": average.state_dict(),
-        "optimizer": optimizer.state_dict(),
-    }
-    temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
-    temporary.replace(path)
-    history = state["history"]
-    path.with_name(f"{path.stem}-history.json").write_text(json.dumps(history, indent=1) + "\n")
-    draw(history, path.with_name(f"{path.stem}-curves.png"))
+    return follow

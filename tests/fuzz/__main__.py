@@ -43,11 +43,14 @@ def main() -> int:
         child.start()
     found = []
     ended = 0
+    outcomes = (options.out / "outcomes.jsonl").open("w")
     while ended < len(children):
         if (said := queue.get()) is None:
             ended += 1
             continue
         found.append(said)
+        outcomes.write(json.dumps(said) + "\n")
+        outcomes.flush()
         if said["faults"]:
             print(json.dumps(said), flush=True)
         if len(found) % 100 == 0:
@@ -55,7 +58,7 @@ def main() -> int:
     for child in children:
         child.join()
     wall = time.perf_counter() - started
-    (options.out / "outcomes.jsonl").write_text("".join(json.dumps(one) + "\n" for one in found))
+    outcomes.close()
     return _summed(found, options, wall, any(child.exitcode for child in children))
 
 

@@ -14,7 +14,7 @@ from detector.training.dataset import CELL, UNKNOWN, Examples, stacked
 from detector.training.harvest import Sample
 
 KINDS = tuple(MixConfig.model_fields)
-EVEN = MixConfig(**dict.fromkeys(KINDS, 1 / 7))
+EVEN = MixConfig(**dict.fromkeys(KINDS, 1 / len(KINDS)))
 SIZE = 64
 
 
