@@ -45,6 +45,7 @@ Action = Literal[
     "case details",
     "deletion",
     "configuration",
+    "account",
     "integrity check",
 ]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z ]{0,39}$")]  # a newer log may know more actions

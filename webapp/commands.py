@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from webapp import accounts, audit, custody_command, tokens
+from webapp import accounts, audit, custody, custody_command, custody_start, tokens
 from webapp.access import LOCAL, Permission, Principal, Role
 from webapp.accounts import AccountError
 from webapp.database import Database, opened
@@ -35,6 +35,10 @@ def run(arguments: Sequence[str]) -> int:
         Folders(settings.data).create()
         with opened(settings) as database:
             database.migrate()
+            with database.begin() as session:
+                begun = custody.head(session).count > 0
+            if not begun:  # the first command comes before the first start
+                custody_start.begin(database, settings)
             command: Command = asked.command
             command(database, asked)
     except (AccountError, TokenError, SettingError, OSError, UnicodeDecodeError) as problem:
@@ -102,7 +106,7 @@ def _add(database: Database, asked: argparse.Namespace) -> None:
         user = accounts.add(
             session, Passwords(), asked.name, asked.display, asked.role, password, one_time=asked.one_time
         )
-    audit.record("account made", account=user.name, role=user.role)
+        audit.record(session, "account made", account=user.name, role=user.role)
     print(f"{user.name} can sign in now, as {user.role}.")
 
 
@@ -120,7 +124,7 @@ def _set_role(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = _user(session, asked.name)
         accounts.set_role(session, user, asked.role)
-    audit.record("role changed", account=user.name, role=user.role)
+        audit.record(session, "role changed", account=user.name, role=user.role)
     print(f"{user.name} is {user.role} now.")
 
 
@@ -128,7 +132,7 @@ def _disable(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = _user(session, asked.name)
         accounts.disable(session, user)
-    audit.record("account disabled", account=user.name)
+        audit.record(session, "account disabled", account=user.name)
     print(f"{user.name} cannot sign in any more.")
 
 
@@ -136,7 +140,7 @@ def _enable(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = _user(session, asked.name)
         accounts.enable(user)
-    audit.record("account enabled", account=user.name)
+        audit.record(session, "account enabled", account=user.name)
     print(f"{user.name} can sign in again.")
 
 
@@ -145,7 +149,7 @@ def _reset(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = _user(session, asked.name)
         accounts.set_password(session, Passwords(), user, password, one_time=asked.one_time)
-    audit.record("password reset", account=user.name)
+        audit.record(session, "password reset", account=user.name)
     print(f"{user.name} has a new password, and is signed out everywhere.")
 
 
@@ -153,7 +157,8 @@ def _add_token(database: Database, asked: argparse.Namespace) -> None:
     expires = now() + timedelta(days=asked.days) if asked.days is not None else None
     with database.alone() as session:
         made = tokens.make(session, _owner(session, asked.user), asked.name, asked.scope, expires)
-    audit.record("token made", token=made.row.id, name=made.row.name, scopes=made.row.scopes)
+        row = made.row
+        audit.record(session, "token made", token=row.id, name=row.name, scopes=row.scopes)
     print("Copy it now, it cannot be shown again:", file=sys.stderr)
     print(made.token)
 
@@ -171,7 +176,7 @@ def _revoke_token(database: Database, asked: argparse.Namespace) -> None:
         row = tokens.revoke(session, _owner(session, asked.user), asked.id)
         if row is None:
             raise TokenError("There is no such token. python -m webapp list-tokens shows those there are.")
-    audit.record("token revoked", token=row.id, name=row.name)
+        audit.record(session, "token revoked", token=row.id, name=row.name)
     print(f"{row.name} works no longer.")
 
 

@@ -83,13 +83,18 @@ def _turned_away(need: Need) -> Answer | None:
             "account.show", 403, "Your password was given to you by somebody else.", "Change it first."
         )
     if need.permission is not None and not who.may(need.permission):
-        audit.record("access refused", permission=need.permission, address=request.path[:200])
+        _record("access refused", permission=need.permission)
         raise refused(need.permission)
     if need.confirmed and row is not None and now() - row.confirmed > sessions.CONFIRMED_FOR:
         return _elsewhere(
             "login.confirm", 403, "This needs your password again.", "Confirm it on the account page."
         )
     return None
+
+
+def _record(what: str, **details: str) -> None:
+    with current_app.extensions["database"].begin() as session:
+        audit.record(session, what, **details, method=request.method, path=request.path[:200])
 
 
 def sign_in_first() -> Answer:
@@ -169,7 +174,7 @@ def check_csrf() -> None:
     this_request().on_form = None
     brought = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD, "")
     if not hmac.compare_digest(brought.encode(), csrf_token().encode()):
-        audit.record("form refused", address=request.path[:200])
+        _record("form refused")
         abort(
             403,
             "This form is not from a page of this session. Reload the page it came from and send it again.",

@@ -40,7 +40,7 @@ def main(analysis: Path, out: Path) -> None:
         out,
         [understood(values) for values in given["annotations"]],
         case_details(given["case"]),
-        (out / CUSTODY).read_bytes(),
+        (out / CUSTODY).read_bytes() if (out / CUSTODY).is_file() else None,
         ExhibitCheck(**check),
     )
 

@@ -40,13 +40,13 @@ _SETTING = threading.Lock()  # it takes a core and a quarter of a gigabyte: one 
 _PASSING = ("view", "export", "integrity check")
 
 
-def report_folder(database: Database, folders: Folders, row: AnalysisRow) -> Path:
+def report_folder(database: Database, folders: Folders, row: AnalysisRow, *, with_log: bool = True) -> Path:
     """The folder of ``report.html`` and ``report.pdf`` as they are to be handed out now.
 
-    With them lies the ``custody.json`` they hold. Raises :class:`PageError` where they cannot be
-    made, or not soon.
+    With them lies the ``custody.json`` they hold, unless they are to be without the log. Raises
+    :class:`PageError` where they cannot be made, or not soon.
     """
-    place = _place(database, folders, row)
+    place = _place(database, folders, row, with_log)
     if place.is_dir():
         return place
     if not _SETTING.acquire(timeout=_PATIENCE):
@@ -58,8 +58,8 @@ def report_folder(database: Database, folders: Folders, row: AnalysisRow) -> Pat
         with database.begin() as session:
             said = [plain(annotation) for annotation in judgements.listed(session, row.id)]
             case = case_details.stored(session, row.id)
-            known = custody.export(session, row.exhibit.sha256)
-            place = _place(database, folders, row)  # the check may have found something
+            known = custody.export(session, row.exhibit.sha256) if with_log else None
+            place = _place(database, folders, row, with_log)  # the check may have found something
         given: dict[str, object] = {
             "annotations": said,
             "case": case.model_dump(),
@@ -71,13 +71,13 @@ def report_folder(database: Database, folders: Folders, row: AnalysisRow) -> Pat
     return place
 
 
-def _place(database: Database, folders: Folders, row: AnalysisRow) -> Path:
+def _place(database: Database, folders: Folders, row: AnalysisRow, with_log: bool) -> Path:
     """Where the reports for what is said and done until now lie, or would."""
     with database.begin() as session:
         inputs = [
             [plain(annotation) for annotation in judgements.listed(session, row.id)],
             case_details.stored(session, row.id).model_dump(),
-            _last_act(session, row.exhibit.sha256),
+            _last_act(session, row.exhibit.sha256) if with_log else "without the log",
             session.scalar(select(Exhibit.condition).where(Exhibit.id == row.exhibit_id)) or "fits",
             detector.__version__,
         ]
@@ -89,11 +89,12 @@ def _last_act(session: Session, sha256: str) -> str | None:
     return session.scalar(query.order_by(CustodyRow.number.desc()).limit(1))
 
 
-def _set(analysis: Path, given: dict[str, object], known: bytes, place: Path) -> None:
+def _set(analysis: Path, given: dict[str, object], known: bytes | None, place: Path) -> None:
     aside = place.parent / f".{secrets.token_hex(8)}"
     aside.mkdir(mode=0o700, parents=True)
     try:
-        (aside / CUSTODY).write_bytes(known)
+        if known is not None:
+            (aside / CUSTODY).write_bytes(known)
         ended = subprocess.run(
             [sys.executable, "-m", "webapp.report_process", str(analysis), str(aside)],
             cwd=_ROOT,

@@ -103,6 +103,7 @@ def listen(app: Any, settings: Settings) -> Any:
         def handle_close(self) -> None:
             if self.request is not None:
                 self.request.leave()
+                self.request.close()  # what had arrived of it is on the disk
             super().handle_close()
 
     server.channel_class = Channel

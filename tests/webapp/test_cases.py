@@ -91,13 +91,13 @@ def test_an_analysis_is_put_into_a_case_later_and_taken_out(app, ada, bob, sent)
     hand_in(bob, b"one")
     page = f"/analyses/{sent[0]}"
     assert ada.get(page).status_code == 404
-    assert number in bob.get(f"{page}/case").text
-    assert bob.post(f"{page}/case", data={"case": number}).location == page
+    assert number in bob.get(f"{page}/assign").text
+    assert bob.post(f"{page}/assign", data={"case": number}).location == page
     assert ada.get(page).status_code == 200
     # A member may take it out: then it is the other one's again, and theirs no longer.
-    assert ada.post(f"{page}/case", data={"case": ""}).location == "/analyses"
+    assert ada.post(f"{page}/assign", data={"case": ""}).location == "/analyses"
     assert ada.get(page).status_code == 404 and bob.get(page).status_code == 200
-    assert ada.post(f"{page}/case", data={"case": number}).status_code == 404
+    assert ada.post(f"{page}/assign", data={"case": number}).status_code == 404
 
 
 def test_readers_see_their_cases_and_change_nothing(app, ada):

@@ -210,7 +210,7 @@ def test_every_form_of_every_page_brings_the_token(app):
     client.post("/cases", data={"name": "K"})
     paths = ["/", "/analyses", "/models", "/account", "/users", "/cases", "/cases/1", "/confirm"]
     paths += [f"/analyses/{waiting.id}", f"/analyses/{done.id}"]
-    paths += [f"/analyses/{done.id}/{name}" for name in ("again", "delete", "case")]
+    paths += [f"/analyses/{done.id}/{name}" for name in ("again", "delete", "assign")]
     for path in paths:
         text = client.get(path).text
         forms = [form.split("</form>")[0] for form in text.split("<form")[1:]]

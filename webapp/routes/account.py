@@ -41,9 +41,9 @@ def password() -> Response:
         with database().begin() as session:
             user = session.get_one(User, row.user_id)
             accounts.set_password(session, kept, user, new, one_time=False, but=row.id)
+            audit.record(session, "password changed", account=row.user.name)
     except AccountError as problem:
         return _page(problem.error)
-    audit.record("password changed", account=row.user.name)
     response = redirect(url_for("account.show", changed=1), 303)
     gate.welcome(response, row.user, renewed(row, confirmed=True))
     return response
@@ -57,7 +57,7 @@ def end_all() -> Response:
     keep = "but" in request.form
     with database().begin() as session:
         ended = sessions.end_of_user(session, row.user_id, row.id if keep else "")
-    audit.record("sign-out", account=row.user.name, sessions=ended)
+        audit.record(session, "sign-out", account=row.user.name, sessions=ended)
     if keep:
         return redirect(url_for("account.show"), 303)
     response = redirect(url_for("login.form"), 303)
@@ -74,7 +74,7 @@ def end_one(session_id: str) -> Response:
         mine = (SessionRow.user_id == row.user_id, SessionRow.id == session_id)
         if not sessions.end(session, *mine):
             raise PageError(404, "There is no such session.", "It may have ended meanwhile.")
-    audit.record("sign-out", account=row.user.name, sessions=1)
+        audit.record(session, "sign-out", account=row.user.name, sessions=1)
     return redirect(url_for("account.show"), 303)
 
 

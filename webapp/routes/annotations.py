@@ -169,7 +169,12 @@ def _record(session: Session, row: AnalysisRow, made: Annotation) -> None:
         "sha256": checksum([said]),
     }
     custody.record(
-        session, "annotation", details, exhibit=row.exhibit.sha256, analysis=row.id, actor=made.author
+        session,
+        "annotation",
+        details,
+        exhibit=row.exhibit.sha256,
+        analysis=row.id,
+        actor=None if login_is_on() else made.author,
     )
 
 

@@ -8,8 +8,8 @@ from flask import Blueprint, current_app, request
 from werkzeug.wrappers import Response
 
 from reports.custody import NAME as CUSTODY
-from webapp import bundles, handing_out, judgements
-from webapp.access import Permission, require
+from webapp import bundles, handing_out, judgements, log_seen
+from webapp.access import Permission, current, require
 from webapp.errors import PageError
 from webapp.folders import Folders
 from webapp.ranges import send_and_forget
@@ -39,11 +39,21 @@ def send(row: AnalysisRow, folder: Path, *, video: bool) -> Response:
     result, made = load(folder), now()
     with database().begin() as session:
         said = judgements.listed(session, row.id)
-    files = bundles.contents(database(), Folders(settings.data), row, result, said, video=video, made=made)
+        with_log = not log_seen.hidden(session, current(), row.exhibit.sha256)
+    files = bundles.contents(
+        database(),
+        Folders(settings.data),
+        row,
+        result,
+        said,
+        video=video,
+        made=made,
+        with_log=with_log,
+    )
     place = bundles.packed(settings, row, result, files, made)
     try:
-        log = files[CUSTODY]
-        assert isinstance(log, bytes)
+        log = files.get(CUSTODY)
+        assert log is None or isinstance(log, bytes)
         handing_out.record(row, "bundle.zip", place, log=log)
         response = send_and_forget(place, "application/zip")
     finally:

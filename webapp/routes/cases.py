@@ -32,7 +32,7 @@ def make() -> Response:
         case = cases.make(
             session, current(), request.form.get("name", ""), request.form.get("description", "")
         )
-    audit.record("case made", case=case.id, name=case.name)
+        audit.record(session, "case made", case=case.id, name=case.name)
     return _to(case.id)
 
 
@@ -59,7 +59,7 @@ def change(case_id: int) -> Response:
     with database().begin() as session:
         case = cases.find(session, current(), case_id)
         cases.change(session, case, request.form.get("name", ""), request.form.get("description", ""))
-    audit.record("case changed", case=case.id, name=case.name)
+        audit.record(session, "case changed", case=case.id, name=case.name)
     return _to(case_id)
 
 
@@ -73,7 +73,7 @@ def admit(case_id: int) -> Response:
     with database().begin() as session:
         case = cases.find(session, current(), case_id)
         user = cases.admit(session, case, int(chosen))
-    audit.record("case member added", case=case.id, account=user.name)
+        audit.record(session, "case member added", case=case.id, account=user.name)
     return _to(case_id)
 
 
@@ -84,13 +84,13 @@ def dismiss(case_id: int, user_id: int) -> Response:
     with database().begin() as session:
         case = cases.find(session, current(), case_id)
         user = cases.dismiss(session, case, user_id)
-    audit.record("case member removed", case=case.id, account=user.name)
+        audit.record(session, "case member removed", case=case.id, account=user.name)
     if user_id == current().user_id:
         return redirect(url_for("cases.listing"), 303)
     return _to(case_id)
 
 
-@blueprint.get("/analyses/<analysis_id>/case")
+@blueprint.get("/analyses/<analysis_id>/assign")
 @require(Permission.ARRANGE)
 def ask(analysis_id: str) -> str:
     """The form to put an analysis into a case, another one, or none."""
@@ -100,7 +100,7 @@ def ask(analysis_id: str) -> str:
     return render_template("pages/assign.html", row=row, cases=known)
 
 
-@blueprint.post("/analyses/<analysis_id>/case")
+@blueprint.post("/analyses/<analysis_id>/assign")
 @require(Permission.ARRANGE)
 def assign(analysis_id: str) -> Response:
     """Put an analysis into a case, or take it out: an empty ``case`` leaves it to who handed it in."""
@@ -109,7 +109,7 @@ def assign(analysis_id: str) -> Response:
         chosen = cases.chosen(session, current(), request.form.get("case"))
         row = session.get_one(AnalysisRow, analysis_id)
         before, row.case_id = row.case_id, chosen
-    audit.record("case assigned", analysis=analysis_id, case=chosen or 0, before=before or 0)
+        audit.record(session, "case assigned", analysis=analysis_id, case=chosen or 0, before=before or 0)
     still = chosen is not None or current().sees_all or row.owner_id == current().user_id
     return redirect(
         url_for("result.show", analysis_id=analysis_id) if still else url_for("library.listing"), 303

@@ -6,8 +6,8 @@ from flask import Blueprint, jsonify, redirect, render_template, request, url_fo
 from werkzeug.wrappers import Response
 
 from reports.custody import NAME, CustodyError, check_export, read_export
-from webapp import case_details, custody, handing_out, rows
-from webapp.access import Permission, require
+from webapp import case_details, custody, handing_out, log_seen, rows
+from webapp.access import Permission, current, require
 from webapp.errors import PageError, wants_json
 from webapp.routes.result import viewed
 from webapp.rows import database
@@ -27,17 +27,21 @@ def show(analysis_id: str) -> str:
     with database().begin() as session:
         text = custody.export(session, row.exhibit.sha256)
         head = custody.head(session)
+        hidden = log_seen.hidden(session, current(), row.exhibit.sha256)
     try:
         entries = read_export(text).entries
     except CustodyError:  # the list of problems says why
         entries = ()
+    if hidden:
+        entries = log_seen.cut(entries, hidden)
     return render_template(
         "pages/custody.html",
         row=row,
         entries=entries[: -_SHOWN - 1 : -1],
         count=len(entries),
         head=head,
-        problems=check_export(text),
+        problems=() if hidden else check_export(text),
+        whole=not hidden,
     )
 
 
@@ -47,6 +51,12 @@ def as_json(analysis_id: str) -> Response:
     """The exhibit's entries with the count and head of the whole log, to be kept elsewhere."""
     row = rows.find(analysis_id)
     with database().begin() as session:
+        if log_seen.hidden(session, current(), row.exhibit.sha256):
+            raise PageError(
+                403,
+                "The custody log of these bytes speaks of analyses you may not see, and cannot be cut.",
+                "An administrator can export it.",
+            )
         text = custody.export(session, row.exhibit.sha256)
     handing_out.record(row, NAME, text, log=text)
     response = Response(text, mimetype="application/json")
@@ -61,10 +71,10 @@ def case(analysis_id: str) -> Response:
     row = rows.find(analysis_id)
     details = case_details.from_form(request.form)
     with database().alone() as session:
-        current = session.get(AnalysisRow, row.id)
-        if current is None:
+        stored = session.get(AnalysisRow, row.id)
+        if stored is None:
             raise PageError(404, "This analysis was deleted meanwhile.", "Nothing was stored.")
-        changed = case_details.keep(session, current, details)
+        changed = case_details.keep(session, stored, details)
     if wants_json():
         return jsonify(changed=changed, **details.model_dump())
     return redirect(url_for("result.show", analysis_id=row.id, case="saved", _anchor="case"), 303)

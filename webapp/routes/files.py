@@ -9,8 +9,8 @@ from flask import Blueprint, current_app, send_file
 from werkzeug.wrappers import Response
 
 from reports.custody import NAME as CUSTODY
-from webapp import handing_out, previews, rows
-from webapp.access import Permission, require
+from webapp import handing_out, log_seen, previews, rows
+from webapp.access import Permission, current, require
 from webapp.errors import PageError
 from webapp.folders import Folders
 from webapp.ranges import send_part
@@ -86,8 +86,12 @@ def media(analysis_id: str) -> Response:
 def _reports(analysis_id: str, file: str) -> tuple[AnalysisRow, Path]:
     """The row of a finished analysis and the folder of its reports, one of which is handed out."""
     row, _ = finished(analysis_id)
-    folder = report_folder(rows.database(), Folders(current_app.extensions["settings"].data), row)
-    handing_out.record(row, file, folder / file, log=(folder / CUSTODY).read_bytes())
+    folders = Folders(current_app.extensions["settings"].data)
+    with rows.database().begin() as session:
+        with_log = not log_seen.hidden(session, current(), row.exhibit.sha256)
+    folder = report_folder(rows.database(), folders, row, with_log=with_log)
+    log = (folder / CUSTODY).read_bytes() if with_log else None
+    handing_out.record(row, file, folder / file, log=log)
     return row, folder
 
 

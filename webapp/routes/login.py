@@ -40,7 +40,8 @@ def sign_in() -> Response:
     if wait:
         return _too_early(wait, name)
     if user is None:
-        audit.record("sign-in refused", actor=name or "nobody", account=name)
+        with database().begin() as session:
+            audit.record(session, "sign-in refused", account=name)
         return _page(401, name=name, problem=_WRONG)
     moment = now()
     with database().begin() as session:
@@ -49,7 +50,7 @@ def sign_in() -> Response:
         sessions.forget_ended(session, current_app.extensions["settings"], moment)
         kept = session.get_one(User, user.id)
         token = sessions.start(session, kept, _address(), request.user_agent.string, moment)
-    audit.record("sign-in", actor=name, account=name)
+        audit.record(session, "sign-in", actor=name, account=name, address=_address())
     response = redirect(gate.own_address(request.form.get("next")), 303)
     gate.welcome(response, user, token)
     return response
@@ -62,7 +63,7 @@ def sign_out() -> Response:
     if g.session is not None:
         with database().begin() as session:
             sessions.end(session, SessionRow.id == g.session.id)
-        audit.record("sign-out", account=g.principal.name)
+            audit.record(session, "sign-out", account=g.principal.name)
     response = redirect(url_for("login.form"), 303)
     gate.farewell(response)
     return response
@@ -86,7 +87,8 @@ def confirmed() -> Response:
     if wait:
         return _too_early(wait, row.user.name, again=True)
     if user is None:
-        audit.record("sign-in refused", account=row.user.name)
+        with database().begin() as session:
+            audit.record(session, "sign-in refused", account=row.user.name)
         return _page(401, again=True, problem="This is not your password.")
     response = redirect(gate.own_address(request.form.get("next")), 303)
     gate.welcome(response, user, renewed(row, confirmed=True))

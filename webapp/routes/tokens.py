@@ -36,10 +36,10 @@ def create() -> Response:
             made = tokens.make(
                 session, current(), request.form.get("name", ""), request.form.getlist("scope"), expires
             )
-            told = {"token": made.row.id, "name": made.row.name, "scopes": made.row.scopes}
+            row = made.row
+            audit.record(session, "token made", token=row.id, name=row.name, scopes=row.scopes)
     except TokenError as problem:
         return _page(problem=str(problem))
-    audit.record("token made", **told)
     return _page(token=made.token)
 
 
@@ -50,9 +50,9 @@ def revoke(token_id: str) -> Response:
     _refuse_tokens()
     with database().begin() as session:
         row = tokens.revoke(session, current(), token_id)
-    if row is None:
-        raise PageError(404, "There is no such token of yours.", "Look at the list of your tokens.")
-    audit.record("token revoked", token=row.id, name=row.name)
+        if row is None:
+            raise PageError(404, "There is no such token of yours.", "Look at the list of your tokens.")
+        audit.record(session, "token revoked", token=row.id, name=row.name)
     return redirect(url_for("tokens.listing"), 303)
 
 

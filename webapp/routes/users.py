@@ -41,9 +41,9 @@ def add() -> Response:
                 given,
                 one_time=True,
             )
+            audit.record(session, "account made", account=user.name, role=user.role)
     except AccountError as problem:
         return _page(problem=problem, values=request.form)
-    audit.record("account made", account=user.name, role=user.role)
     return _page(handed=(user, given))
 
 
@@ -55,9 +55,9 @@ def role(user_id: int) -> Response:
         with database().alone() as session:
             user = _user(session.get(User, user_id))
             accounts.set_role(session, user, _role())
+            audit.record(session, "role changed", account=user.name, role=user.role)
     except AccountError as problem:
         return _page(problem=problem)
-    audit.record("role changed", account=user.name, role=user.role)
     return _page(done=f"{user.display} is {user.role} now, and has to sign in again.")
 
 
@@ -69,9 +69,9 @@ def disable(user_id: int) -> Response:
         with database().alone() as session:
             user = _user(session.get(User, user_id))
             accounts.disable(session, user)
+            audit.record(session, "account disabled", account=user.name)
     except AccountError as problem:
         return _page(problem=problem)
-    audit.record("account disabled", account=user.name)
     return _page(done=f"{user.display} cannot sign in any more.")
 
 
@@ -82,7 +82,7 @@ def enable(user_id: int) -> Response:
     with database().alone() as session:
         user = _user(session.get(User, user_id))
         accounts.enable(user)
-    audit.record("account enabled", account=user.name)
+        audit.record(session, "account enabled", account=user.name)
     return _page(done=f"{user.display} can sign in again.")
 
 
@@ -94,7 +94,7 @@ def password(user_id: int) -> Response:
     with database().alone() as session:
         user = _user(session.get(User, user_id))
         accounts.set_password(session, current_app.extensions["passwords"], user, given, one_time=True)
-    audit.record("password reset", account=user.name)
+        audit.record(session, "password reset", account=user.name)
     return _page(handed=(user, given))
 
 
