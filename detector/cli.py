@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except MediaError as error:
-        print(f"reelproof: {options.file}: {error}", file=sys.stderr)
+        file = getattr(options, "file", None) or options.source
+        print(f"reelproof: {file}: {error}", file=sys.stderr)
     except ReelproofError as error:
         print(f"reelproof: {error}", file=sys.stderr)
     except OSError as error:

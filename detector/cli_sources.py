@@ -33,6 +33,15 @@ def add_commands(
     add_engine_options(watch)
     watch.set_defaults(run=lambda options: _watch(options, parameters(options)))
 
+    live = commands.add_parser("live", help="score a camera, a stream or a file as it plays")
+    live.add_argument(
+        "source", metavar="SOURCE", help="camera (0, /dev/video0), rtsp:// or http:// address, or a file"
+    )
+    live.add_argument("--pace", action="store_true", help="play a file at its own speed")
+    live.add_argument("--out", type=Path, metavar="FILE", help="write segments here too, one JSON line each")
+    add_engine_options(live)
+    live.set_defaults(run=lambda options: _live(options, parameters(options)))
+
 
 def _watch(options: argparse.Namespace, parameters: Any) -> int:
     from detector.watch import Watch
@@ -55,6 +64,39 @@ def _watch(options: argparse.Namespace, parameters: Any) -> int:
         print("reelproof: stopped; what is not done will be when it is started again", file=sys.stderr)
         return 0
     return int(failed)
+
+
+def _live(options: argparse.Namespace, parameters: Any) -> int:
+    import contextlib
+    from dataclasses import asdict
+
+    from detector.live.sources import source_of
+
+    source = source_of(options.source)
+    from detector.live import LiveSegment, LiveSession, play
+    from detector.models import load_model
+    from detector.scoring import Scorer
+
+    stopping = _stopping()
+    session = LiveSession(Scorer(load_model(options.model)), parameters)
+    with contextlib.ExitStack() as stack:
+        out = stack.enter_context(options.out.open("a", encoding="utf-8")) if options.out else None
+
+        def say(line: dict[str, object]) -> None:
+            text = json.dumps(line)
+            print(text, flush=True)
+            if out:
+                out.write(text + "\n")
+                out.flush()
+
+        def closed(segment: LiveSegment) -> None:
+            say({"segment": asdict(segment)})
+
+        played = play(
+            source, session, parameters.sample_rate, pace=options.pace, stopping=stopping, closed=closed
+        )
+        say({"summary": asdict(played)})
+    return 0
 
 
 def _write(analysis: Analysis, folder: Path) -> None:

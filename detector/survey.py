@@ -56,16 +56,19 @@ class Surveyed(Protocol):
 
 
 class Survey:
-    """Give it the sampled frames in order, then :meth:`post_process`; ``seen`` holds the result."""
+    """Give it the sampled frames in order, then :meth:`post_process`; ``seen`` holds the result.
 
-    def __init__(self, reader: MediaReader, parameters: Parameters, scorer: Scorer) -> None:
+    Without a ``reader``, frames are those of a live video.
+    """
+
+    def __init__(self, reader: MediaReader | None, parameters: Parameters, scorer: Scorer) -> None:
         self._detect = FaceDetector(parameters.detection_threshold, parameters.detection_width)
         self._tracker = tracks.Tracker(parameters.bridge_gap)
         self._cuts = tracks.CutDetector(parameters.sample_rate)
         self._scorer = scorer
         self._parameters = parameters
         self._waiting: list[tuple[Seen, Image]] = []
-        self._video = reader.kind is MediaKind.VIDEO
+        self._video = reader is None or reader.kind is MediaKind.VIDEO
         self.seen: list[Seen] = []
         self.times: list[Fraction] = []
         self.cuts: list[float] = []
@@ -112,6 +115,19 @@ class Survey:
         self.seen = [s for s in self.seen if s.track in kept]
         self.discarded = found - len(self.seen)
         self._judge()
+
+    def take(self) -> tuple[list[Seen], set[int]]:
+        """The sightings since the last call, each judged by itself, and the tracks that may go on.
+
+        Nothing else is kept: for sources without an end, where :meth:`post_process` is never called.
+        """
+        self._score()
+        for seen in self.seen:
+            if seen.features is not None:
+                seen.logit, seen.features = float(self._scorer.track_logits([seen.features])[0]), None
+        taken = self.seen
+        self.seen, self.times = [], []
+        return taken, self._tracker.forget_ended()
 
     def _score(self) -> None:
         features = self._scorer.features([crop for _, crop in self._waiting])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 import cv2
 import numpy as np
@@ -85,6 +86,7 @@ class Tracker:
         self._bridge_gap = bridge_gap
         self._live: list[Track] = []
         self._previous = 0.0
+        self._numbers = count()
         self.tracks: list[Track] = []
 
     def process_frame(self, time: float, image: Image, faces: Sequence[Face], is_cut: bool) -> list[int]:
@@ -104,7 +106,7 @@ class Tracker:
         for index, face in enumerate(faces):
             track = matched.get(index)
             if track is None:
-                track = Track(len(self.tracks), face.box, time, time)
+                track = Track(next(self._numbers), face.box, time, time)
                 self.tracks.append(track)
                 self._live.append(track)
             track.box, track.last = face.box, time
@@ -112,6 +114,11 @@ class Tracker:
             track.thumbnail += _thumbnail(image, face)
             numbers.append(track.number)
         return numbers
+
+    def forget_ended(self) -> set[int]:
+        """Keep only the tracks that may go on; returns their numbers."""
+        self.tracks = list(self._live)
+        return {track.number for track in self.tracks}
 
 
 def persons(tracks: Sequence[Track]) -> list[list[int]]:
