@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from detector import cli_sources
 from detector.errors import MediaError, ParameterError, ReelproofError
 from reports.case_options import add_case_options, given_case
 
@@ -63,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--format", choices=["jsonl"], default="jsonl")
     _add_engine_options(score)
     score.set_defaults(run=_score)
+
+    cli_sources.add_commands(commands, _add_engine_options, _parameters)
 
     sample = commands.add_parser("sample", help="make the demonstration clip")
     sample.add_argument("file", type=Path, metavar="FILE")
@@ -179,11 +182,13 @@ def _analyze(options: argparse.Namespace) -> int:
         _refuse_others(options.out)
     elif case.model_fields_set:
         raise ParameterError("Case details are printed in the report. Say where to write it: --out DIR.")
-    from detector.engine import analyze
+    from detector.confined import analyze_confined
 
     with contextlib.ExitStack() as stack:
         # The result is made beside its place: what fails leaves an earlier result as it was.
-        made = options.out and Path(stack.enter_context(_beside(options.out)))
+        beside = _beside(options.out) if options.out else tempfile.TemporaryDirectory()
+        made = Path(stack.enter_context(beside), "result").absolute()
+        made.mkdir()
         # The bar goes to standard error and only to a terminal: what is printed stays readable by programs.
         bar = stack.enter_context(
             tqdm(total=1.0, bar_format="{desc:28}{percentage:3.0f} % |{bar}| {elapsed}", disable=None)
@@ -193,14 +198,21 @@ def _analyze(options: argparse.Namespace) -> int:
             bar.set_description_str(stage, refresh=False)
             bar.update(max(0.0, fraction - bar.n))
 
-        analysis = analyze(
-            options.file, parameters=parameters, model=options.model, images=made, progress=show
-        )
-        if made:
+        def write(analysis: Analysis, folder: Path) -> None:
             from reports import write_report
             from reports.exhibit_check import check_exhibit
 
-            write_report(analysis, made, case, check=check_exhibit(options.file))
+            write_report(analysis, folder, case, check=check_exhibit(options.file.absolute()))
+
+        analysis = analyze_confined(
+            options.file,
+            made,
+            parameters=parameters,
+            model=options.model,
+            write=write if options.out else None,
+            progress=show,
+        )
+        if options.out:
             _put(made, options.out)
     if options.format == "json":
         sys.stdout.write(analysis.to_json())

@@ -37,9 +37,11 @@ def analyze_confined(
     :mod:`detector.confinement`'s errors for a file that takes too much or breaks what reads it.
     """
     path, folder = path.absolute(), folder.absolute()
-    card = Path(model).absolute().parent if model and Path(model).exists() else None
-    model = str(Path(model).absolute()) if card and model else model
-    places = Places(readable=(path, *([card] if card else [])), writable=(folder,))
+    readable = [path]
+    if model and Path(model).exists():
+        model = str(Path(model).absolute())
+        readable.append(Path(model).parent)
+    places = Places(readable=tuple(readable), writable=(folder,))
     what = (_analyzed, path, folder, parameters, model, write)
     with Confined(*what, limits=limits or limits_of_environment(), places=places) as confined:
         confined.result(progress)

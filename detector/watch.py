@@ -37,6 +37,10 @@ _UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp", ".filepa
 Line = dict[str, object]
 
 
+class _Stopped(Exception):
+    """Somebody wants this to end."""
+
+
 @dataclass
 class _Waiting:
     size: int
@@ -53,6 +57,7 @@ class Watch:
     write: Write
     parameters: Parameters | None = None
     model: str | None = None
+    stopping: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     _waiting: dict[Path, _Waiting] = field(default_factory=dict)
@@ -68,12 +73,20 @@ class Watch:
         self._done = self._read_log()
 
     def lines(self, *, once: bool = False) -> Iterator[Line]:
-        """Deal with files as they come to rest; with ``once``, until all that are there have been."""
-        while True:
+        """Deal with files as they come to rest; with ``once``, until all that are there have been.
+
+        Ends soon after ``stopping`` says so; an analysis that is under way leaves nothing behind.
+        """
+        while not self.stopping():
             for path in self._whole():
-                line = self._deal_with(path)
+                try:
+                    line = self._deal_with(path)
+                except _Stopped:
+                    return
                 if line is not None:
                     yield line
+                if self.stopping():
+                    return
             if once and not self._waiting:
                 return
             self.sleep(LOOK_EVERY)
@@ -140,10 +153,19 @@ class Watch:
             made = Path(aside, "result")
             made.mkdir()
             analysis = analyze_confined(
-                path, made, parameters=self.parameters, model=self.model, write=self.write
+                path,
+                made,
+                parameters=self.parameters,
+                model=self.model,
+                write=self.write,
+                progress=self._look_up,
             )
             made.rename(place)
         return analysis, place
+
+    def _look_up(self, _stage: str, _fraction: float) -> None:
+        if self.stopping():
+            raise _Stopped
 
     def _note(self, line: Line) -> None:
         self._done.add(str(line["sha256"]))

@@ -171,7 +171,8 @@ def _tag(writer: Any, page_number: int, words: str) -> None:
     tree = root["/StructTreeRoot"]
     page_ref = writer.find_page_for_modification(page_number)[0]
     page = page_ref.get_object()
-    widget_ref = page.raw_get("/Annots").get_object()[-1]
+    annotations = page["/Annots"]
+    widget_ref = annotations.raw_get(len(annotations) - 1)
     widget = widget_ref.get_object()
     kids = tree["/K"]
     parent_ref = tree.raw_get("/K") if not isinstance(kids, generic.ArrayObject) else kids.raw_get(0)

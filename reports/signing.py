@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -42,7 +43,15 @@ class SigningKey:
 
     name: str
     certificate: Certificate
-    signer: SimpleSigner
+    _file: bytes = field(repr=False)
+    _password: bytes | None = field(repr=False)
+
+    @cached_property
+    def signer(self) -> SimpleSigner:
+        """The same for pyHanko, which takes a second to load."""
+        from pyhanko.sign.signers import SimpleSigner
+
+        return SimpleSigner.load_pkcs12_data(self._file, other_certs=[], passphrase=self._password)
 
     @property
     def certificate_sha256(self) -> str:
@@ -113,13 +122,7 @@ def read_key(path: Path, password_file: Path | None = None) -> SigningKey:
     if isinstance(key, rsa.RSAPrivateKey) and key.key_size < _LEAST_RSA:
         raise SigningError(f"{path}: an RSA key of {key.key_size} bits is too weak; {_LEAST_RSA} are needed.")
     _refuse_unfit(certificate, path)
-    return SigningKey(name_in(certificate.subject), certificate, _signer(data, password))
-
-
-def _signer(data: bytes, password: bytes | None) -> SimpleSigner:
-    from pyhanko.sign.signers import SimpleSigner
-
-    return SimpleSigner.load_pkcs12_data(data, other_certs=[], passphrase=password)
+    return SigningKey(name_in(certificate.subject), certificate, data, password)
 
 
 def _refuse_unfit(certificate: Certificate, path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import accounts, commands, create_app, deletion, integrity, jobs, lengths, logs
+from webapp import accounts, commands, create_app, deletion, integrity, jobs, lengths, logs, signing
 from webapp.first_start import sample_missing
 from webapp.folders import Folders
 from webapp.server import listen
@@ -29,6 +29,7 @@ def main() -> int:
         held = lock(settings.data)
         app = create_app()
         refuse_open_door(settings, _administrators(app))
+        signing.check_key(settings)
         server = listen(app, settings)
     except (SettingError, OSError) as problem:
         print(f"reelproof: {problem}", file=sys.stderr)

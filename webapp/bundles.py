@@ -18,7 +18,7 @@ from reports.annotations import Annotation
 from reports.case import NAME as CASE
 from reports.custody import NAME as CUSTODY
 from reports.judgements import file_text, moment_text
-from webapp import case_details, custody, offline, previews, review
+from webapp import case_details, custody, offline, previews, review, signing
 from webapp.database import Database
 from webapp.errors import PageError
 from webapp.folders import Folders
@@ -106,7 +106,8 @@ def packed(
     about = manifest.about(result.analysis, "bundle", made=moment_text(made), analysis_id=row.id)
     place = incoming / f"{secrets.token_hex(16)}.zip"
     try:
-        bundle.write(place, files, about)
+        with signing.signed(settings, files, place.with_suffix(".pdf")) as (whole, key):
+            bundle.write(place, whole, about, key)
     except BaseException as problem:
         place.unlink(missing_ok=True)
         if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -153,18 +154,23 @@ custody.json      who did what to the exhibit, and when: its custody log until t
 case.json         case number and the like, where they were given
 annotations.json  what reviewers said until now, as data
 overlays/         the kept frames and their heatmaps
-manifest.json     all files with size and SHA-256, and what they are about
+manifest.json     all files with size and SHA-256, and what they are about; manifest.sha256 is its own,
+                  manifest.sig a signature over it, if whoever made the bundle has a key
 sha256sums.txt    the same sums for the program sha256sum
+verify.py         checks all of it with nothing but Python: sixty lines that anybody can read
 
 {plays}
 
 To check it
 -----------
-In the folder, run
+Where Reelproof is installed: python -m reports verify BUNDLE.zip. It checks most: signatures, the PDF's
+attachments, the exhibit analysed again. Without Reelproof, in the folder, run one of
 
+    python3 verify.py .
     sha256sum --check sha256sums.txt
 
 (on macOS: shasum -a 256 --check sha256sums.txt; on Windows compare with certutil -hashfile NAME SHA256).
 Each file must be OK. That shows that nothing was damaged or changed since the sums were made. It does
-not show who made them: compare the SHA-256 of manifest.json with one you got another way.
+not show who made them: for that there must be a signature, checked with a certificate you trust, or you
+compare the SHA-256 of manifest.json (in manifest.sha256) with one you got another way.
 """

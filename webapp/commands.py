@@ -157,7 +157,8 @@ def _add_token(database: Database, asked: argparse.Namespace) -> None:
     expires = now() + timedelta(days=asked.days) if asked.days is not None else None
     with database.alone() as session:
         made = tokens.make(session, _owner(session, asked.user), asked.name, asked.scope, expires)
-        audit.record(session, "token made", token=made.row.id, name=made.row.name, scopes=made.row.scopes)
+        row = made.row
+        audit.record(session, "token made", token=row.id, name=row.name, scopes=row.scopes)
     print("Copy it now, it cannot be shown again:", file=sys.stderr)
     print(made.token)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from detector import first_bytes
+from detector.errors import MediaError
 from webapp.intake import IntakeError
 
 ACCEPTED = "mp4, mov, mkv, webm, avi, jpeg, png or webp"
@@ -19,7 +21,11 @@ def refuse_others(path: Path) -> None:
     Says nothing of what follows the first bytes: the engine opens the file confined, later.
     """
     with path.open("rb") as file:
-        head = file.read(12)
+        head = file.read(first_bytes.HEAD)
+    try:
+        first_bytes.refuse_others(head, f"Reelproof reads {ACCEPTED}.")
+    except MediaError as problem:
+        raise IntakeError(415, str(problem), "") from None
     if head and not is_media(head):
         raise IntakeError(
             415,
@@ -29,7 +35,7 @@ def refuse_others(path: Path) -> None:
 
 
 def is_media(head: bytes) -> bool:
-    """Whether a file with these first twelve bytes may be media."""
+    """Whether a file that begins so may be media."""
     if head[:4] == b"RIFF":
         return head[8:12] in _RIFF
     return head.startswith(_STARTS) or head[4:8] in _BOXES

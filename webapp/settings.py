@@ -126,6 +126,16 @@ SETTINGS = (
         "Without this setting it is custody.key in the data folder.",
     ),
     Setting(
+        "REELPROOF_SIGNING_KEY",
+        "",
+        "PKCS#12 file (.p12) that bundles are signed with: their report and their manifest. Empty: none are.",
+    ),
+    Setting(
+        "REELPROOF_SIGNING_PASSWORD_FILE",
+        "",
+        "File whose first line is the password of REELPROOF_SIGNING_KEY.",
+    ),
+    Setting(
         "REELPROOF_INTEGRITY_HOURS",
         "24",
         "Hours between two checks that kept exhibits still have the bytes that were handed in; 0: none.",
@@ -169,6 +179,8 @@ class Settings:
     queues: tuple[str, ...]
     gpu_from: int | None
     custody_key: Path
+    signing_key: Path | None
+    signing_password: Path | None  # a file
     integrity_every: timedelta | None  # None: exhibits are not checked on a schedule
 
     @property
@@ -233,8 +245,14 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         if text["REELPROOF_GPU_FROM_MB"].strip()
         else None,
         custody_key=Path(text["REELPROOF_CUSTODY_KEY"] or data / "custody.key").absolute(),
+        signing_key=_path(text["REELPROOF_SIGNING_KEY"]),
+        signing_password=_path(text["REELPROOF_SIGNING_PASSWORD_FILE"]),
         integrity_every=timedelta(hours=hours) if hours else None,
     )
+
+
+def _path(text: str) -> Path | None:
+    return Path(text).absolute() if text.strip() else None
 
 
 def _postgresql(text: str) -> URL | None:

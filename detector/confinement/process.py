@@ -96,7 +96,7 @@ class Confined:
         a limit, ``CrashError`` and ``KilledError`` when the process broke, ``OSError`` for a full
         disk, and :class:`UnexpectedError` for all else.
         """
-        at = ("", 0.0)
+        at = ("starting", 0.0)
         for line in lines(self._pipe, self._watch):
             said = json.loads(line) if line else {}
             if "result" in said:
@@ -105,7 +105,7 @@ class Confined:
                 raise self._raised(said)
             if "stage" in said:
                 at = (str(said["stage"]), float(said["fraction"]))
-            if report is not None and at[0]:
+            if report is not None:
                 report(*at)
         raise self._watch.ending(self._wait()) or UnexpectedError("it ended without a result")
 

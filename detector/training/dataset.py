@@ -107,12 +107,14 @@ class Examples(Dataset[tuple[torch.Tensor | float, ...]]):
             return [cut(image, square, size) for size in self._sizes], label, where
         small = int(np.exp(rng.uniform(np.log(48), np.log(200)))) // 2 * 2
         crop = degrade(cut(image, square, small), rng)
-        enlarged = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC])) if small <= max(self._sizes) else None
+        # Drawn for the first side alone: further ones must change nothing about it.
+        drawn = small <= self._sizes[0]
+        enlarged = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC])) if drawn else cv2.INTER_CUBIC
         return [_resized(crop, size, enlarged) for size in self._sizes], label, where
 
 
-def _resized(crop: Image, size: int, enlarged: int | None) -> Image:
-    how = cv2.INTER_AREA if crop.shape[0] > size or enlarged is None else enlarged
+def _resized(crop: Image, size: int, enlarged: int) -> Image:
+    how = cv2.INTER_AREA if crop.shape[0] > size else enlarged
     return cv2.resize(crop, (size, size), interpolation=how)
 
 

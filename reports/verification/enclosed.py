@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import re
 from collections.abc import Callable, Mapping
 
@@ -11,6 +12,7 @@ import pikepdf
 import pypdfium2
 
 from reports import seal
+from reports.custody import compare_exports
 from reports.verification.findings import Findings
 from reports.verification.signatures import Trust, check_embedded
 
@@ -59,11 +61,27 @@ def check_pdf(
         if digest not in _stated(text, name):
             findings.add(f"{file}/{name}", "changed", "its SHA-256 is not the one in the report's text")
         there = beside(name)
-        if there is not None and there != content:
-            findings.add(f"{file}/{name}", "does not fit", f"it is not the {name} beside the report")
-    if "analysis.json" not in attached:
+        if there is not None and (why := _differs(name, content, there)):
+            findings.add(f"{file}/{name}", "does not fit", f"it is not the {name} beside the report: {why}")
+    if not attached:
         findings.notes.append(f"{file} has no analysis.json attached: its text alone cannot be compared.")
     return attached
+
+
+def _differs(name: str, attached: bytes, beside: bytes) -> str:
+    """Why a file that came along cannot stand beside the one in the report; empty where it can.
+
+    A bundle's judgements and custody log may have been written later than its report.
+    """
+    try:
+        if name == "annotations.json":
+            same = json.loads(attached)["annotations"] == json.loads(beside)["annotations"]
+            return "" if same else "it holds other judgements"
+        if name == "custody.json":
+            return " ".join(compare_exports(attached, beside)[:1])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return "one of the two cannot be read"
+    return "" if attached == beside else "its bytes differ"
 
 
 def _attachments(data: bytes) -> dict[str, bytes]:

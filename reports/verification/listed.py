@@ -65,6 +65,7 @@ def _check_sum(own: dict[str, bytes], findings: Findings) -> None:
     for name, line in zip(covered, due, strict=False):
         if line not in lines:
             findings.add(name, "changed", f"its SHA-256 is not the one in {SUM}: one of the two was changed")
+            findings.add(SUM, "does not fit", f"it gives another SHA-256 for {name}")
     if len(lines) != len(due) or all(line in lines for line in due):
         findings.add(SUM, "changed", "it is not as Reelproof writes it")
 

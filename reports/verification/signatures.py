@@ -151,7 +151,14 @@ def _signed_data(data: bytes) -> cms.SignedData:
     for algorithm in (*signed["digest_algorithms"], signer["digest_algorithm"]):
         if not isinstance(algorithm["parameters"], (core.Void, core.Null)):
             raise ValueError(_ODD)
-    _check_chain([choice.chosen for choice in signed["certificates"]])
+    certificates = [choice.chosen for choice in signed["certificates"]]
+    named = {(each["tbs_certificate"]["issuer"].dump(), each.serial_number) for each in certificates}
+    sid = signer["sid"].chosen  # names are compared with no regard to case, bytes are not
+    if (sid["issuer"].dump(), sid["serial_number"].native) not in named:
+        raise ValueError(_ODD)
+    if (signed["version"].native, signer["version"].native) != ("v1", "v1"):
+        raise ValueError(_ODD)
+    _check_chain(certificates)
     return signed
 
 

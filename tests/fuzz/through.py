@@ -16,14 +16,14 @@ from webapp import create_app, failures, parameters, previewing, thumbnails, wor
 from webapp.tables import AnalysisRow
 
 MEMORY_MB = 2500
-TIME_LIMIT = 60  # seconds; a hang is anything beyond
+CPU_LIMIT = 60  # seconds of processor time
+TIME_LIMIT = 300  # seconds by the clock, on a machine that may have other things to do; a hang is beyond
 # Outcomes that are as they should be: the file was examined, or refused in words, or ended only itself.
 FINE = (
     "examined",
     "refused",
     "contained crash",
     "over the memory limit",
-    "over the processor limit",
     "not taken in",
 )
 
@@ -50,6 +50,7 @@ class House:
                 "REELPROOF_DATA": folder,
                 "REELPROOF_MEMORY_LIMIT_MB": MEMORY_MB,
                 "REELPROOF_TIME_LIMIT": TIME_LIMIT,
+                "REELPROOF_CPU_LIMIT": CPU_LIMIT,
                 "SEND": self._sent.append,
             }
         )
@@ -133,5 +134,5 @@ def _kind(row: AnalysisRow) -> tuple[str, str]:
     if "more memory than" in error:
         return "over the memory limit", error
     if "processor time than" in error:
-        return "over the processor limit", error
+        return "hang", error
     return ("refused", error) if row.state == "failed" and error else (str(row.state), error)

@@ -10,7 +10,7 @@ import servers
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 
-from webapp import create_app, kinds, results
+from webapp import create_app, kinds, results, reviewed
 
 
 class Client(FlaskClient):
@@ -61,3 +61,16 @@ def postgresql() -> Iterator[servers.PostgreSQL]:
     server = servers.PostgreSQL()
     yield server
     server.close()
+
+
+@pytest.fixture
+def quick_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports that are the stored ones, for tests of all else: setting one takes seconds."""
+
+    def stand_in(analysis: Path, _given: object, known: bytes, place: Path) -> None:
+        place.mkdir(parents=True)
+        (place / "custody.json").write_bytes(known)
+        for name in ("report.html", "report.pdf"):
+            (place / name).write_bytes((analysis.parent / name).read_bytes())
+
+    monkeypatch.setattr(reviewed, "_set", stand_in)

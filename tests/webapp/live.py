@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +18,17 @@ from webapp.server import listen
 def served(app: Flask) -> Iterator[str]:
     """Address of the app, answered by the server it has in earnest."""
     server = listen(app, app.extensions["settings"])
-    thread = threading.Thread(target=server.run, daemon=True)
+
+    def run() -> None:
+        with contextlib.suppress(OSError):  # its sockets are closed under it
+            server.run()
+
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.effective_port}"
     finally:
+        server.task_dispatcher.shutdown(timeout=10)  # first those who still answer
         server.close()
         thread.join(5)
 

@@ -92,6 +92,8 @@ def test_the_page_needs_nothing_from_elsewhere(client):
         ("POST", "/analyses", 415),
         ("GET", "/analyses?limit=0", 422),
         ("GET", "/analyses?odd=1", 422),
+        ("GET", "/analyses?to=0", 422),
+        ("GET", "/analyses?from=20260101", 422),
         ("GET", "/analyses?limit=1&limit=2", 422),
         ("GET", "/analyses?cursor=bm9uZQ", 422),
     ],

@@ -7,6 +7,11 @@ from collections import Counter
 import pytest
 from flask import Flask
 from made import finished, hand_in
+from people import account, with_login
+
+from webapp import tokens
+from webapp.access import Permission, Role
+from webapp.accounts import principal
 
 schemathesis = pytest.importorskip("schemathesis")
 
@@ -18,6 +23,7 @@ from schemathesis.config import (  # noqa: E402
     ProjectConfig,
     ProjectsConfig,
     SchemathesisConfig,
+    SimpleCheckConfig,
 )
 from schemathesis.config._checks import NegativeDataRejectionConfig  # noqa: E402
 from schemathesis.engine import events, from_schema  # noqa: E402
@@ -43,6 +49,9 @@ def attack(app: Flask, *, examples: int, seconds: int, token: str | None = None)
         continue_on_failure=True,
         checks=ChecksConfig(
             positive_data_acceptance=PositiveDataAcceptanceConfig(expected_statuses=FITS_BUT),
+            # It passes the WSGI client an argument that is for another one. Who may use what without a
+            # token is what test_access_matrix.py tries for each operation.
+            ignored_auth=SimpleCheckConfig(enabled=False),
             negative_data_rejection=NegativeDataRejectionConfig(expected_statuses=UNFIT),
         ),
         generation=GenerationConfig(max_examples=examples, deterministic=True, database="none"),
@@ -77,6 +86,20 @@ def attack(app: Flask, *, examples: int, seconds: int, token: str | None = None)
 def test_no_answer_but_documented_ones(app):
     sent = attack(app, examples=3, seconds=45)
     assert sent["coverage"] > 100 and sent["fuzzing"] > 50, sent
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", list(Role))
+def test_with_login_and_a_token(tmp_path, role):
+    """Scopes, other people's things, and that no operation forgets to ask for the token."""
+    app = with_login(tmp_path / "data", [])
+    who = principal(account(app, "somebody", role))
+    allowed = [each for each in Permission if who.may(each)]
+    with app.extensions["database"].alone() as session:
+        token = tokens.make(session, who, "attack", allowed).token
+    sent = attack(app, examples=10, seconds=120, token=token)
+    assert sent["fuzzing"] > 50, sent
+    app.extensions["database"].close()
 
 
 @pytest.mark.slow

@@ -86,6 +86,7 @@ def test_a_whole_file_unlike_the_announced_one_is_not_analysed(client, sent):
     ("headers", "status"),
     [
         ({"Tus-Resumable": "0.2.2"}, 412),
+        ({"Upload-Metadata": "no=pair"}, 422),
         ({"Upload-Length": "-1"}, 422),
         ({"Upload-Length": "0"}, 400),
         ({"Upload-Length": "9" * 16}, 413),

@@ -12,15 +12,16 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 import detector
 from webapp.access import Permission
+from webapp.api.headers import LONGEST_METADATA, METADATA
 from webapp.api.idempotency import HEADER, REPLAYED
 from webapp.api.operations import JSON, OPERATIONS, PREFIX, Answer, Bytes, Form, Operation
 from webapp.problems import MEDIA_TYPE, Problem, title
 from webapp.webhooks import EVENTS, SIGNATURE
 
 _REF = "#/components/schemas/{model}"
-_INTRODUCTION = """What the pages do, for programs: hand in files, follow their analyses, fetch what was \
-found, record judgements. docs/api.md has examples. Every error is a problem of RFC 9457 with a `remedy`. \
-A POST may carry an Idempotency-Key."""
+_INTRODUCTION = """What the pages do, for programs: hand in files, follow their analyses, fetch what \
+was found, record judgements. docs/api.md has examples. Every error is a problem of RFC 9457 that says what \
+to do. A POST may carry an Idempotency-Key."""
 _AREAS = {
     "analyses": "Hand in a file, follow its analysis, cancel, retry, delete.",
     "uploads": "Send a file in parts, by the tus 1.0 protocol.",
@@ -69,7 +70,7 @@ _ASKED_HEADERS: dict[str, tuple[str, dict[str, Any], bool]] = {
     "Upload-Offset": ("Where the part starts.", {"type": "string", "pattern": "^[0-9]{1,18}$"}, True),
     "Upload-Metadata": (
         "Names and values in base64.",
-        {"type": "string", "pattern": "^[a-z0-9]{1,20} ([A-Za-z0-9]{4}){1,20}$"},
+        {"type": "string", "pattern": METADATA, "maxLength": LONGEST_METADATA},
         False,
     ),
     "Upload-Checksum": (

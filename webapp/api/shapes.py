@@ -5,10 +5,11 @@ An analysis itself has the engine's own schema, :class:`detector.analysis.Analys
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Json, RootModel, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, RootModel, WithJsonSchema
 
 from detector.analysis import Parameters, Score, Segment, Value, Verdict
 from detector.models import Card
@@ -23,6 +24,16 @@ Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
 Moment = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 Event = Literal["analysis.done", "analysis.failed", "analysis.cancelled"]
 assert set(EVENTS) == set(Event.__args__)  # type: ignore[attr-defined]
+
+
+def _day(text: object) -> date:
+    """Nothing but YYYY-MM-DD: by itself pydantic takes seconds since 1970 as well."""
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise ValueError("a day is written as 2026-11-20")
+    return date.fromisoformat(text)
+
+
+Day = Annotated[date, BeforeValidator(_day)]
 
 
 class Asked(BaseModel):
@@ -72,8 +83,8 @@ class Search(Asked):
     state: State | None = None
     model: Annotated[Text, Field(max_length=60)] = ""
     reviewer: Annotated[Text, Field(max_length=80)] = ""
-    since: date | None = Field(default=None, alias="from", description="first day, UTC")
-    until: date | None = Field(default=None, alias="to", description="last day, UTC")
+    since: Day | None = Field(default=None, alias="from", description="first day, UTC")
+    until: Day | None = Field(default=None, alias="to", description="last day, UTC")
     limit: int = Field(default=25, ge=1, le=200)
     cursor: Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9_-]*$")] = Field(
         default="", description="from the address in “next”"

@@ -230,10 +230,11 @@ def _told(response: Response, row: UploadRow) -> Response:
 
 
 def _refuse_other_versions() -> None:
-    if request.headers.get("Tus-Resumable") != VERSION:
-        raise PageError(
-            412, f"This is tus {VERSION}, and the request does not say so.", f"Send Tus-Resumable: {VERSION}."
-        )
+    said = request.headers.get("Tus-Resumable")
+    if said != VERSION:
+        status = 400 if said is None else 412
+        words = f"This is tus {VERSION}, and the request does not say so."
+        raise PageError(status, words, f"Send Tus-Resumable: {VERSION}.")
 
 
 def _number(name: str) -> int:

@@ -39,7 +39,6 @@ def send(row: AnalysisRow, folder: Path, *, video: bool) -> Response:
     result, made = load(folder), now()
     with database().begin() as session:
         said = judgements.listed(session, row.id)
-    with database().begin() as session:
         with_log = not log_seen.hidden(session, current(), row.exhibit.sha256)
     files = bundles.contents(
         database(),

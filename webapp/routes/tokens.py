@@ -36,8 +36,8 @@ def create() -> Response:
             made = tokens.make(
                 session, current(), request.form.get("name", ""), request.form.getlist("scope"), expires
             )
-            told = {"token": made.row.id, "name": made.row.name, "scopes": made.row.scopes}
-            audit.record(session, "token made", **told)
+            row = made.row
+            audit.record(session, "token made", token=row.id, name=row.name, scopes=row.scopes)
     except TokenError as problem:
         return _page(problem=str(problem))
     return _page(token=made.token)

@@ -22,7 +22,7 @@ from detector.training.harvest import MARGIN, Sample
 from detector.training.losses import Batch
 from detector.training.moving_faces import MovingFace
 from detector.training.own import Own
-from detector.training.sources import Source, _Loaded, framed_batches, open_source
+from detector.training.sources import Source, _Loaded, framed_batches, open_shared, open_source
 
 SIZE = 64
 
@@ -90,6 +90,33 @@ class TestMixed:
             torch.from_numpy(stacked([crop(50, False), crop(50, True)])), (0.5,) * 3, (0.5,) * 3
         )
         assert (batch.crops[:2] - plain).abs().mean() < 0.06, "JPEG is all that lies between"
+
+
+class TestShared:
+    """One stream for several recipes."""
+
+    def test_each_gets_its_side(self, folder: Path, tmp_path: Path) -> None:
+        both = [recipe(), recipe(size=96)]
+        together = open_shared(both, folder, tmp_path, 0)
+        plain = open_source(both[0], folder, tmp_path, 0).batches
+        for (first, larger), alone in zip(together, plain, strict=True):
+            assert first.crops.shape == (4, 3, SIZE, SIZE) and larger.crops.shape == (4, 3, 96, 96)
+            assert torch.equal(first.labels, alone.labels) and torch.equal(larger.labels, alone.labels)
+            assert first.where is not None and alone.where is not None and larger.where is None
+            assert torch.equal(first.where, alone.where)
+
+    def test_each_batch_is_seen_again_mirrored(self, folder: Path, tmp_path: Path) -> None:
+        once = list(open_source(recipe(), folder, tmp_path, 0).batches)
+        again = recipe(seen_again=True, samples=28)
+        twice = [batch for (batch,) in open_shared([again], folder, tmp_path, 0)]
+        assert len(twice) == 2 * len(once) == 6
+        for plain, first, second in zip(once, twice[:3], twice[3:], strict=True):
+            assert torch.equal(plain.crops, first.crops)
+            assert torch.equal(plain.labels, second.labels)
+            assert plain.where is not None and second.where is not None
+            assert torch.equal(plain.where.flip(2), second.where)
+            gap = (plain.crops.flip(3) - second.crops).abs().mean(dim=(1, 2, 3))
+            assert (gap > 0).all() and (gap < 0.25).all(), "lit otherwise, and nothing else"
 
 
 class TestSequences:
