@@ -18,9 +18,16 @@ PASSWORD = "otter velvet ladder 93"
 TOKEN = re.compile(r'name="csrf-token" content="([0-9a-f]{64})"')
 
 
+class Client(FlaskClient):
+    """Reads each answer to its end at once, so that files it was sent from, or sent, are closed."""
+
+    def open(self, *args, **kwargs):
+        return super().open(*args, **({"buffered": True} | kwargs))
+
+
 def with_login(data: Path, sent: list[str], **settings: object) -> Flask:
     """The app with login on."""
-    return create_app(
+    app = create_app(
         {
             "TESTING": True,
             "REELPROOF_DATA": data,
@@ -30,6 +37,8 @@ def with_login(data: Path, sent: list[str], **settings: object) -> Flask:
             **settings,
         }
     )
+    app.test_client_class = Client
+    return app
 
 
 def account(app: Flask, name: str, role: Role, *, one_time: bool = False) -> User:

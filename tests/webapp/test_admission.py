@@ -13,6 +13,8 @@ from collections.abc import Iterator
 
 import pytest
 from people import account, sign_in, signed_in, with_login
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
 
 from webapp.access import Role
 from webapp.admission import SMALL, Admission
@@ -177,7 +179,8 @@ def test_quota(tmp_path, sent):
     client = signed_in(app, "ada")
 
     def hand_in(content: bytes):
-        return client.post("/analyses", data={"file": (io.BytesIO(content), "a.mp4")})
+        boundary, body = encode_multipart({"file": FileStorage(io.BytesIO(content), "a.mp4")})
+        return client.post("/analyses", data=body, content_type=f"multipart/form-data; boundary={boundary}")
 
     assert hand_in(b"a" * 600_000).status_code == 303
     answer = hand_in(b"b" * 600_000)
