@@ -264,6 +264,14 @@ def test_nothing_is_handed_out_of_an_unfinished_analysis(app, client, path):
     problem(client.get(f"{API}/analyses/{hand_in(app).id}/{path}"), 409)
 
 
+@pytest.mark.parametrize("path", ["analysis.json", "report.html", "manifest.json", "exports/csv"])
+def test_nor_of_one_that_was_cancelled(app, client, path):
+    row = hand_in(app)
+    client.post(f"{API}/analyses/{row.id}/cancel")
+    told = problem(client.get(f"{API}/analyses/{row.id}/{path}"), 409)
+    assert "cancelled" in told["detail"]
+
+
 def test_annotations(app, client):
     row = finished(app, segments=1)
     path = f"{API}/analyses/{row.id}/annotations"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from flask import Blueprint, current_app, url_for
 from sqlalchemy import select, tuple_
 from werkzeug.wrappers import Response
@@ -12,13 +14,15 @@ from webapp.api import paging
 from webapp.api.idempotency import identity
 from webapp.api.operations import Answer, Form, operation, uploaded
 from webapp.api.shapes import Again, Listing, NewAnalysis, OfUpload, Search, Standing
+from webapp.errors import PageError
 from webapp.folders import Folders
 from webapp.intake import Allowance, clean_name
 from webapp.quota import allowance
+from webapp.routes.files import finished
 from webapp.rows import database
 from webapp.settings import Settings
 from webapp.standing import standing
-from webapp.tables import AnalysisRow
+from webapp.tables import AnalysisRow, State
 
 blueprint = Blueprint("api_analyses", __name__)
 
@@ -48,6 +52,15 @@ def accepted(row: AnalysisRow) -> Response:
 def told(row: AnalysisRow, *, ahead: bool = True) -> Standing:
     """A row as the API tells of it."""
     return Standing.model_validate(standing(row, ahead=ahead) | {"case": row.case_id})
+
+
+def ready(analysis_id: str) -> tuple[AnalysisRow, Path]:
+    """The row of a finished analysis and the folder of its result; 409 where there is none (yet)."""
+    row = rows.find(analysis_id)
+    if row.state in (State.FAILED, State.CANCELLED):
+        ended = "failed" if row.state == State.FAILED else "was cancelled"
+        raise PageError(409, f"This analysis {ended}, so it has no result.", "Retry it.")
+    return finished(analysis_id)
 
 
 def changes(asked: NewAnalysis | Again) -> dict[str, object]:

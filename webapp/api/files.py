@@ -6,6 +6,7 @@ from flask import Blueprint, url_for
 from werkzeug.wrappers import Response
 
 from webapp.access import Permission
+from webapp.api.analyses import ready
 from webapp.api.operations import Answer, operation
 from webapp.api.shapes import BundleSearch, Export, Exports
 from webapp.routes import bundles, exports, files
@@ -25,6 +26,7 @@ _ERRORS = (404, 409, 503)
 )
 def report_pdf(analysis_id: str) -> Response:
     """The evidence report as PDF, with what reviewers said until now."""
+    ready(analysis_id)
     return files.report_pdf(analysis_id)
 
 
@@ -38,6 +40,7 @@ def report_pdf(analysis_id: str) -> Response:
 )
 def report_html(analysis_id: str) -> Response:
     """The same as one HTML page."""
+    ready(analysis_id)
     return files.report_html(analysis_id)
 
 
@@ -51,6 +54,7 @@ def report_html(analysis_id: str) -> Response:
 )
 def manifest(analysis_id: str) -> Response:
     """SHA-256 of the exhibit and of each file of the result."""
+    ready(analysis_id)
     return files.manifest_json(analysis_id)
 
 
@@ -65,7 +69,7 @@ def manifest(analysis_id: str) -> Response:
 )
 def bundle(analysis_id: str, query: BundleSearch) -> Response:
     """Everything needed to review offline and to check it, as one zip."""
-    return bundles.send(*files.finished(analysis_id), video=query.video == "yes")
+    return bundles.send(*ready(analysis_id), video=query.video == "yes")
 
 
 @operation(
@@ -80,7 +84,7 @@ def export_list(analysis_id: str) -> Exports:
     """The formats an analysis can be exported in."""
     from reports.exports.formats import FORMATS  # brings pyarrow and OpenTimelineIO
 
-    files.finished(analysis_id)
+    ready(analysis_id)
     found = (
         Export(
             name=each.name,
@@ -115,4 +119,4 @@ def export_list(analysis_id: str) -> Exports:
 )
 def export(analysis_id: str, export_name: str) -> Response:
     """An analysis in one of the formats of docs/exports.md."""
-    return exports.send(*files.finished(analysis_id), export_name)
+    return exports.send(*ready(analysis_id), export_name)

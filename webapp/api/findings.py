@@ -9,10 +9,10 @@ from flask import Blueprint, Response
 from detector.analysis import Analysis
 from webapp.access import Permission
 from webapp.api import paging
+from webapp.api.analyses import ready
 from webapp.api.operations import Answer, operation
 from webapp.api.shapes import PersonScore, Scores, ScoreSearch, Segments
 from webapp.results import load
-from webapp.routes.files import finished
 from webapp.routes.result import viewed
 
 blueprint = Blueprint("api_findings", __name__)
@@ -31,7 +31,7 @@ def analysis(analysis_id: str) -> Response:
 
     Its ETag is the SHA-256 of these bytes, which is also what the manifest says of them.
     """
-    row, folder = finished(analysis_id)
+    row, folder = ready(analysis_id)
     viewed(row)
     response = Response((folder / "analysis.json").read_bytes(), content_type="application/json")
     response.set_etag(load(folder).sha256)
@@ -48,7 +48,7 @@ def analysis(analysis_id: str) -> Response:
 )
 def segments(analysis_id: str) -> Segments:
     """The segments an analysis flagged, in order of persons and time."""
-    row, folder = finished(analysis_id)
+    row, folder = ready(analysis_id)
     viewed(row)
     return Segments(segments=load(folder).analysis.segments)
 
@@ -67,7 +67,7 @@ def scores(analysis_id: str, query: ScoreSearch) -> Scores:
 
     All of them at once are better had as an export, ``scores-csv`` or ``scores-parquet``.
     """
-    row, folder = finished(analysis_id)
+    row, folder = ready(analysis_id)
     viewed(row)
     fitting = (
         (person.id, score)

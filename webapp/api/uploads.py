@@ -20,6 +20,7 @@ from werkzeug.wrappers import Response as Answered
 from webapp import handling, resumable
 from webapp.access import Permission, current
 from webapp.api.analyses import QUEUED, accepted, case_of, changes, one_exhibit
+from webapp.api.headers import LONGEST_METADATA, METADATA
 from webapp.api.idempotency import identity
 from webapp.api.operations import Answer, Bytes, operation
 from webapp.api.shapes import OfUpload, UploadShape, moment
@@ -246,14 +247,17 @@ def _number(name: str) -> int:
 
 def _metadata() -> dict[str, str]:
     found: dict[str, str] = {}
-    for pair in filter(
-        None, (part.strip() for part in request.headers.get("Upload-Metadata", "").split(","))
-    ):
+    given = request.headers.get("Upload-Metadata")
+    if given is None:
+        return found
+    if len(given) > LONGEST_METADATA or not re.fullmatch(METADATA, given):
+        raise _header("Upload-Metadata", "It must be names, each with a space and base64, commas between.")
+    for pair in given.split(","):
         name, _, value = pair.partition(" ")
         try:
             found[name] = base64.b64decode(value, validate=True).decode()
         except (ValueError, binascii.Error):
-            raise _header("Upload-Metadata", f"The value of “{name[:40]}” is no text in base64.") from None
+            raise _header("Upload-Metadata", f"The value of “{name}” is no text in base64.") from None
     return found
 
 
