@@ -11,6 +11,7 @@ import time
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from clips import Analysed, numbered, write_clip
@@ -20,6 +21,7 @@ from detector.errors import MediaError, ParameterError
 from detector.live import LiveSession, Source, play, source_of
 from detector.live.sources import opened
 from detector.media import Frame
+from detector.networks import SequenceNetwork
 from detector.scoring import Scorer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -195,11 +197,11 @@ def test_a_stream_that_is_a_playlist_opens_nothing(served):
         play(source_of(f"{address}/list.m3u8"), Slow(0), 8.0)
 
 
-def test_a_model_that_looks_ahead_is_refused(scorer: Scorer):
-    from detector.models import load_model
-
-    with pytest.raises(ParameterError, match="frames after it"):
-        LiveSession(Scorer(load_model("efficientnet_b3_transformer")), DEFAULT)
+def test_a_model_that_looks_ahead_is_refused():
+    network = SequenceNetwork.__new__(SequenceNetwork)
+    ahead = SimpleNamespace(network=network, card=SimpleNamespace(name="ahead"))
+    with pytest.raises(ParameterError, match="ahead judges a face by the frames after it"):
+        LiveSession(ahead, DEFAULT)
 
 
 def test_the_command(analysed_sample: Analysed, tmp_path):
