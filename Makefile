@@ -8,7 +8,7 @@ MODEL ?= reelproof
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup run test test-slow lint train evaluate leaderboard bench schema
+.PHONY: setup run test test-slow test-faults lint train evaluate leaderboard bench schema fuzz
 
 setup: $(READY)
 
@@ -31,6 +31,10 @@ test: $(BROWSER)
 test-slow: $(BROWSER)
 	$(BIN)/python -m pytest -m slow
 
+# SIGKILL at random points; two hundred clips over four workers with servers that go away
+test-faults: $(BROWSER)
+	$(BIN)/python -m pytest -m slow -s tests/webapp/test_faults.py tests/webapp/test_soak.py
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -52,3 +56,7 @@ bench: $(BROWSER)
 
 schema: $(READY)
 	$(BIN)/python -m detector schema > docs/analysis.schema.json
+
+# 2,000 broken files through intake and engine; figures at the end, outcomes in out/fuzz.
+fuzz: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --files 2000 --seed 7

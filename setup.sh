@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install what is missing: packages of the system, then a virtual environment.
-# `make setup` calls it; with the word "browser" it installs what the browser tests need.
+# `make setup` calls it; with the word "browser" it installs what the tests need beside that.
 # Does nothing that is already done.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin # ldconfig is there
@@ -19,6 +19,9 @@ need_command() { # PACKAGE, COMMAND
 if [ "${1:-}" = browser ]; then
     need_command chromium chromium
     need_library libatomic1 libatomic.so.1 # of Playwright's driver
+    # Servers the tests start themselves, on loopback
+    [ -d /usr/lib/postgresql ] || missing="$missing postgresql"
+    need_command redis-server redis-server
 else
     need_library libpango-1.0-0 libpango-1.0.so.0
     need_library libpangoft2-1.0-0 libpangoft2-1.0.so.0

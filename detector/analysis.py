@@ -15,20 +15,21 @@ import json
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-SCHEMA_VERSION = "1.1"
+from detector.exhibit.values import Anomaly, Credentials, Details
+from detector.value import Probability as Probability
+from detector.value import Seconds as Seconds
+from detector.value import Sha256 as Sha256
+from detector.value import Value as Value
 
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-Seconds = Annotated[float, Field(ge=0.0)]
+SCHEMA_VERSION = "1.2"
+
 Box = tuple[float, float, float, float]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Value(BaseModel):
-    """Base of all parts of an analysis: frozen, closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+FrameIndex = Annotated[
+    int | None,
+    Field(ge=0, description="frames decoded before it, in order of presentation; null if not recorded"),
+]
 
 
 class Verdict(StrEnum):
@@ -65,6 +66,9 @@ class Media(Value):
         ge=0, description="packets or frames the decoder refused, or without a place in time"
     )
     has_sound: bool = Field(description="sound is present; Reelproof does not examine it")
+    details: Details | None = Field(default=None, description="since 1.2; null in older analyses")
+    anomalies: tuple[Anomaly, ...] = Field(default=(), description="worth a person's look; never evidence")
+    credentials: Credentials | None = Field(default=None, description="Content Credentials; since 1.2")
 
 
 class Score(Value):
@@ -119,6 +123,7 @@ class Peak(Value):
 
     time: Seconds
     pts: int
+    frame_index: FrameIndex = None
     probability: Probability
     box: Box
     frame: str | None = Field(description="PNG of the frame, relative to analysis.json; null if not kept")
@@ -138,6 +143,8 @@ class Segment(Value):
     person: str
     start: Seconds
     end: Seconds = Field(description="equal to start in a still image")
+    start_frame: FrameIndex = None
+    end_frame: FrameIndex = None
     confidence: Probability = Field(description="calibrated for segments, of the mean logit of its frames")
     frames: int = Field(gt=0, description="sampled frames scored inside")
     peaks: tuple[Peak, ...] = Field(max_length=3)
@@ -149,6 +156,24 @@ class Span(Value):
     start: Seconds
     end: Seconds
     reason: str
+
+
+class Spread(Value):
+    """The middle eight tenths of a measure, and its median."""
+
+    tenth: float
+    median: float
+    ninetieth: float
+
+
+class FaceQuality(Value):
+    """Of all usable faces; what the domain check holds against the model's validated ranges."""
+
+    width: Spread = Field(description="px of the upright frame")
+    contrast: Spread = Field(description="standard deviation of grey levels, of 255")
+    sharpness: Spread = Field(description="fine detail, as a share of contrast")
+    tilt: Spread = Field(description="degrees from level of the line between the eyes")
+    grey: Probability = Field(description="share of faces without colour")
 
 
 class Coverage(Value):
@@ -164,6 +189,9 @@ class Coverage(Value):
     )
     cuts: tuple[Seconds, ...] = Field(description="times of scene cuts, at which tracks are broken")
     not_examined: tuple[Span, ...]
+    quality: FaceQuality | None = Field(
+        default=None, description="null: no usable face, or an analysis before 1.2"
+    )
 
 
 class Platt(Value):
@@ -171,6 +199,35 @@ class Platt(Value):
 
     scale: float = Field(gt=0)
     offset: float
+
+
+class Rate(Value):
+    """A figure measured on named data, with its 95 % confidence interval."""
+
+    figure: str = Field(description="such as 'false positive rate'")
+    data: str = Field(description="such as 'develop clips'")
+    value: float
+    low: float | None = Field(default=None, description="null where resampling says nothing")
+    high: float | None = None
+    interval: str = Field(description="how the interval was made")
+    items: int = Field(gt=0, description="how many were judged")
+    unit: str = Field(description="what was counted: clips, crops or frames")
+    events: int | None = Field(default=None, ge=0, description="how many of them, for a rate")
+    groups: int | None = Field(default=None, description="independent sources among all items of the data")
+    threshold: float | None = Field(
+        default=None, description="probability at which it was decided; null: by verdict"
+    )
+    note: str | None = Field(default=None, description="what speaks against taking it at face value")
+
+
+class Range(Value):
+    """Where a property of the exhibit has to lie for the measured figures to speak for it."""
+
+    name: str
+    unit: str
+    least: float | None = Field(default=None, description="null with the other: not measured at all")
+    most: float | None = None
+    basis: str = Field(description="what was measured, in words")
 
 
 class Model(Value):
@@ -190,6 +247,8 @@ class Model(Value):
     figures: dict[str, float] = Field(description="measured figures from the model card, by name")
     domain: str = Field(description="what it was validated on, in words")
     limits: tuple[str, ...]
+    rates: tuple[Rate, ...] = Field(default=(), description="error rates with intervals; since 1.2")
+    validated: tuple[Range, ...] = Field(default=(), description="ranges it was validated in; since 1.2")
 
 
 class Parameters(Value):
@@ -235,11 +294,35 @@ class Parameters(Value):
     seed: int = Field(default=0, description="of the random areas that heatmaps are compared with")
 
 
+class Library(Value):
+    """A library that took part, under its name on the Python package index."""
+
+    name: str
+    version: str
+
+
 class Software(Value):
+    """What the analysis was computed with; all but the first four fields since 1.2."""
+
     reelproof: str
     torch: str
     device: str = Field(description="cpu or cuda, and the device's name")
     created: str = Field(description="UTC, ISO 8601")
+    python: str | None = None
+    libraries: tuple[Library, ...] = ()
+    system: str | None = Field(default=None, description="operating system and kernel")
+    processor: str | None = None
+    instructions: str | None = Field(default=None, description="the widest that torch uses here")
+    commit: str | None = Field(default=None, description="of the source tree; null outside a git checkout")
+    source_sha256: Sha256 | None = Field(
+        default=None, description="over the engine's source; docs/exhibit.md says how it is made"
+    )
+    precision: str | None = Field(default=None, description="of the network's arithmetic")
+    threads: int | None = Field(default=None, ge=1, description="of torch on the processor")
+    batch: int | None = Field(default=None, ge=1, description="crops scored at once, at most")
+    command: str | None = Field(
+        default=None, description="for a POSIX shell in the exhibit's folder; repeats the analysis"
+    )
 
 
 class Analysis(Value):

@@ -8,6 +8,7 @@ or with ``file`` and ``error``. One bad file never stops the others.
 from __future__ import annotations
 
 import lzma
+import stat
 import tempfile
 import time
 import zipfile
@@ -31,6 +32,8 @@ Line = dict[str, object]
 _BATCH = 32
 # A zip entry larger than this is no face crop or photo.
 _LARGEST_ENTRY = 256 * 1024 * 1024
+_MOST_ENTRIES = 200_000
+_LARGEST_RATIO, _SMALL = 1000, 1000  # photos are compressed already; below so many bytes nothing is said
 # The framing of whole frames takes in a little less than the DFDC crops do; see faces.SIDE_PER_BOX.
 CROP_SCALE = 0.96
 _IMAGES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -125,6 +128,7 @@ def _expanded(files: Sequence[Path], folder: Path) -> Iterator[tuple[str, Path, 
                 yield str(path), path, ""
                 continue
             with zipfile.ZipFile(path) as archive:
+                _refuse_tricks(archive, path.stat().st_size)
                 entries = [e for e in archive.infolist() if Path(e.filename).suffix.lower() in _IMAGES]
                 if not entries:
                     raise MediaError("The zip holds no images (jpeg, png, webp).")
@@ -136,10 +140,23 @@ def _expanded(files: Sequence[Path], folder: Path) -> Iterator[tuple[str, Path, 
             yield str(path), path, str(error)
 
 
+def _refuse_tricks(archive: zipfile.ZipFile, size: int) -> None:
+    """Raise :class:`MediaError` for a zip made to unpack to far more than it holds."""
+    entries = archive.infolist()
+    if len(entries) > _MOST_ENTRIES:
+        raise MediaError(f"The zip has more than {_MOST_ENTRIES:,} entries. Split it into several.")
+    if sum(entry.compress_size for entry in entries) > size:
+        raise MediaError("The zip's entries overlap, so it unpacks to more than it holds. Make it anew.")
+
+
 def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, to: Path) -> str:
     """Unpack one entry to a name of our own; returns what went wrong, or nothing."""
     if entry.file_size > _LARGEST_ENTRY:
         return "The entry is too large for a photo."
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        return "The entry is a link to another file, not a photo."
+    if entry.file_size > _LARGEST_RATIO * max(entry.compress_size, _SMALL):
+        return "The entry unpacks to a thousand times its size, which no photo does."
     try:
         to.write_bytes(archive.read(entry))
     except (

@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from detector import cli_sources
 from detector.errors import MediaError, ParameterError, ReelproofError
+from reports.case_options import add_case_options, given_case
 
 if TYPE_CHECKING:
     from detector.analysis import Analysis, Parameters
@@ -25,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except MediaError as error:
-        print(f"reelproof: {options.file}: {error}", file=sys.stderr)
+        file = getattr(options, "file", None) or options.source
+        print(f"reelproof: {file}: {error}", file=sys.stderr)
     except ReelproofError as error:
         print(f"reelproof: {error}", file=sys.stderr)
     except OSError as error:
@@ -53,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         help="what to print: words, the whole analysis, or the compact form older tools use",
     )
     _add_engine_options(analyze)
+    add_case_options(analyze)
     analyze.set_defaults(run=_analyze)
 
     score = commands.add_parser("score", help="print one line a file: verdict and probability")
@@ -61,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--format", choices=["jsonl"], default="jsonl")
     _add_engine_options(score)
     score.set_defaults(run=_score)
+
+    cli_sources.add_commands(commands, _add_engine_options, _parameters)
 
     sample = commands.add_parser("sample", help="make the demonstration clip")
     sample.add_argument("file", type=Path, metavar="FILE")
@@ -135,6 +141,13 @@ def _parser() -> argparse.ArgumentParser:
 def _add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME|FILE", help="a model in models/, or the path of one")
     parser.add_argument("--sample-rate", type=float, metavar="N", help="sampled frames a second (default 8)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another parameter of the analysis, as the report's list names it; may be given again",
+    )
 
 
 def _parameters(options: argparse.Namespace) -> Parameters:
@@ -142,24 +155,41 @@ def _parameters(options: argparse.Namespace) -> Parameters:
 
     from detector.analysis import Parameters
 
-    given = {} if options.sample_rate is None else {"sample_rate": options.sample_rate}
+    given: dict[str, object] = {} if options.sample_rate is None else {"sample_rate": options.sample_rate}
+    for setting in options.set:
+        name, equals, value = setting.partition("=")
+        if not equals or name not in Parameters.model_fields:
+            raise ParameterError(
+                f"--set {setting}: write NAME=VALUE. Names are {', '.join(Parameters.model_fields)}."
+            )
+        given[name] = value
     try:
         return Parameters.model_validate(given)
     except ValidationError as error:
-        raise ParameterError(f"--sample-rate: {error.errors()[0]['msg']}.") from None
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        option = (
+            "--sample-rate" if name == "sample_rate" and options.sample_rate is not None else f"--set {name}"
+        )
+        raise ParameterError(f"{option}: {first['msg']}.") from None
 
 
 def _analyze(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     parameters = _parameters(options)
+    case = given_case(options)
     if options.out:
         _refuse_others(options.out)
-    from detector.engine import analyze
+    elif case.model_fields_set:
+        raise ParameterError("Case details are printed in the report. Say where to write it: --out DIR.")
+    from detector.confined import analyze_confined
 
     with contextlib.ExitStack() as stack:
         # The result is made beside its place: what fails leaves an earlier result as it was.
-        made = options.out and Path(stack.enter_context(_beside(options.out)))
+        beside = _beside(options.out) if options.out else tempfile.TemporaryDirectory()
+        made = Path(stack.enter_context(beside), "result").absolute()
+        made.mkdir()
         # The bar goes to standard error and only to a terminal: what is printed stays readable by programs.
         bar = stack.enter_context(
             tqdm(total=1.0, bar_format="{desc:28}{percentage:3.0f} % |{bar}| {elapsed}", disable=None)
@@ -169,13 +199,21 @@ def _analyze(options: argparse.Namespace) -> int:
             bar.set_description_str(stage, refresh=False)
             bar.update(max(0.0, fraction - bar.n))
 
-        analysis = analyze(
-            options.file, parameters=parameters, model=options.model, images=made, progress=show
-        )
-        if made:
+        def write(analysis: Analysis, folder: Path) -> None:
             from reports import write_report
+            from reports.exhibit_check import check_exhibit
 
-            write_report(analysis, made)
+            write_report(analysis, folder, case, check=check_exhibit(options.file.absolute()))
+
+        analysis = analyze_confined(
+            options.file,
+            made,
+            parameters=parameters,
+            model=options.model,
+            write=write if options.out else None,
+            progress=show,
+        )
+        if options.out:
             _put(made, options.out)
     if options.format == "json":
         sys.stdout.write(analysis.to_json())
@@ -203,6 +241,7 @@ def _put(made: Path, folder: Path) -> None:
     """Move a finished result into ``folder``; only the parts of an earlier one are replaced."""
     folder.mkdir(exist_ok=True)
     shutil.rmtree(folder / "overlays", ignore_errors=True)
+    (folder / "manifest.sig").unlink(missing_ok=True)  # it signs the earlier one
     for part in made.iterdir():
         part.replace(folder / part.name)
 

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
-import torch
+import numpy as np
 
-import detector
 from detector import findings
 from detector.analysis import (
     Analysis,
     Coverage,
+    FaceQuality,
     Media,
     MediaKind,
     Parameters,
     Segment,
-    Software,
     Span,
+    Spread,
 )
+from detector.bounds import Bounds
+from detector.exhibit.anomalies import anomalies_of
+from detector.exhibit.credentials import read_credentials
+from detector.exhibit.gather import details_of
+from detector.faces import roll
 from detector.media import MediaReader, open_media
 from detector.models import LoadedModel, load_model
 from detector.scoring import Scorer
-from detector.survey import Survey, Surveyed
+from detector.software import software
+from detector.survey import BATCH, Seen, Survey, Surveyed
 from detector.verdict import decide
 
 Progress = Callable[[str, float], None]
@@ -43,6 +49,7 @@ def analyze(
     model: str | Path | LoadedModel | None = None,
     images: Path | None = None,
     progress: Progress | None = None,
+    bounds: Bounds | None = None,
 ) -> Analysis:
     """Analyse the video or photo at ``path``.
 
@@ -50,6 +57,7 @@ def analyze(
     ``models/``, a path, or one already loaded. Frames and overlays of peak frames are
     written below ``images`` if given, as ``overlays/*.png``. ``progress`` is called with
     a stage and the fraction of the whole done, 0 to 1; what it raises ends the analysis.
+    ``bounds`` are how much of what the file may hold.
 
     Raises :class:`~detector.errors.MediaError` for a file that cannot be examined and
     :class:`~detector.errors.ModelError` for a model that cannot be used.
@@ -57,9 +65,9 @@ def analyze(
     path = Path(path)
     parameters = parameters or Parameters()
     report = progress or (lambda stage, fraction: None)
-    loaded = model if isinstance(model, LoadedModel) else load_model(model)
     report("reading", 0.0)
-    with open_media(path) as reader:
+    with open_media(path, bounds) as reader:
+        loaded = model if isinstance(model, LoadedModel) else load_model(model)
         scorer = Scorer(loaded, still=reader.kind is MediaKind.IMAGE)
         size, digest = hashed(path)
         survey = Survey(reader, parameters, scorer)
@@ -75,7 +83,7 @@ def analyze(
 
             return findings.explained(found, reader, scorer, images, parameters.seed, show)
 
-        media = media_facts(reader, _printable(name or path.name), size, digest)
+        media = _known(media_facts(reader, _printable(name or path.name), size, digest), reader, path)
         analysis = conclude(survey, media, reader.missing, scorer, parameters, explained)
         report("finishing", 1.0)
         return analysis
@@ -111,11 +119,13 @@ def conclude(
         model=scorer.card.as_model(),
         parameters=parameters,
         coverage=coverage,
-        software=Software(
-            reelproof=detector.__version__,
-            torch=torch.__version__,
-            device=scorer.device_name,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        software=software(
+            scorer.device_name,
+            BATCH,
+            datetime.now(UTC).isoformat(timespec="seconds"),
+            media.file,
+            scorer.card.name,
+            parameters,
         ),
     )
 
@@ -150,7 +160,26 @@ def _coverage(survey: Surveyed, media: Media, missing: float) -> Coverage:
         faces_discarded=survey.discarded,
         cuts=tuple(survey.cuts),
         not_examined=tuple(spans),
+        quality=_quality(survey.seen),
     )
+
+
+def _quality(seen: Sequence[Seen]) -> FaceQuality | None:
+    judged = [(s, s.quality) for s in seen if s.usable and s.quality is not None]
+    if not judged:
+        return None
+    return FaceQuality(
+        width=_spread(s.face.width for s, _ in judged),
+        contrast=_spread(q.contrast for _, q in judged),
+        sharpness=_spread(q.sharpness for _, q in judged),
+        tilt=_spread(abs(roll(s.face)) for s, _ in judged),
+        grey=sum(s.grey for s, _ in judged) / len(judged),
+    )
+
+
+def _spread(values: Iterable[float]) -> Spread:
+    tenth, median, ninetieth = np.percentile(list(values), [10, 50, 90]).tolist()
+    return Spread(tenth=round(tenth, 4), median=round(median, 4), ninetieth=round(ninetieth, 4))
 
 
 def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media:
@@ -174,6 +203,15 @@ def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media
         frames_undecodable=reader.tally.undecodable,
         has_sound=reader.has_sound,
     )
+
+
+def _known(media: Media, reader: MediaReader, path: Path) -> Media:
+    """``media`` with everything else that is known of the file."""
+    details = details_of(reader, path)
+    with path.open("rb") as file:
+        credentials = read_credentials(file, reader.container_format)
+    anomalies = anomalies_of(media, details, datetime.now(UTC))
+    return media.model_copy(update={"details": details, "anomalies": anomalies, "credentials": credentials})
 
 
 def _printable(name: str) -> str:

@@ -66,13 +66,18 @@ class Square:
         return matrix
 
 
+def roll(face: Face) -> float:
+    """Degrees by which the line between the eyes leans clockwise."""
+    left, right = face.landmarks[0], face.landmarks[1]
+    return float(np.degrees(np.arctan2(right[1] - left[1], right[0] - left[0])))
+
+
 def framing(face: Face) -> Square:
     """The square the network sees of ``face``."""
     x0, y0, x1, y1 = face.box
     side = SIDE_PER_BOX * float(np.sqrt((x1 - x0) * (y1 - y0)))
-    left, right = face.landmarks[0], face.landmarks[1]
-    roll = float(np.degrees(np.arctan2(right[1] - left[1], right[0] - left[0])))
-    angle = float(np.sign(roll) * max(0.0, abs(roll) - LEAN_KEPT))
+    lean = roll(face)
+    angle = float(np.sign(lean) * max(0.0, abs(lean) - LEAN_KEPT))
     # "Below" is along the face's own axis, which matters once it is turned.
     down = np.radians(angle)
     shift = CENTRE_BELOW_BOX * side

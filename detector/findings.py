@@ -160,6 +160,7 @@ def _segment(
                 Peak(
                     time=float(seen.time),
                     pts=seen.pts,
+                    frame_index=seen.index,
                     probability=scorer.probability(seen.logit),
                     box=box(seen.face.box),
                     frame=f"overlays/{name}-frame.png" if kept else None,
@@ -174,6 +175,8 @@ def _segment(
         person=found.person,
         start=float(found.seen[0].time),
         end=float(found.seen[-1].time),
+        start_frame=found.seen[0].index,
+        end_frame=found.seen[-1].index,
         confidence=scorer.segment_probability(found.level),
         frames=len(found.seen),
         peaks=tuple(peaks),

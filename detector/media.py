@@ -8,12 +8,14 @@ first frame; frame numbers and average rates are never turned into times.
 
 from __future__ import annotations
 
+import errno
 import math
 import os
+import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
@@ -24,16 +26,17 @@ import PIL.Image
 from PIL import ExifTags
 
 from detector.analysis import MediaKind
+from detector.bounds import Bounds
 from detector.errors import MediaError
+from detector.exhibit.packets import Packets
 from detector.faces import Image
+from detector.first_bytes import HEAD, PHOTOS, refuse_mismatch, refuse_others
 
 VIDEO_FORMATS = ("mov", "mp4", "matroska", "webm", "avi")
 IMAGE_FORMATS = ("jpeg_pipe", "png_pipe", "webp_pipe", "webp")
 FORMATS = (*VIDEO_FORMATS, *IMAGE_FORMATS)
 ACCEPTED = "Accepted are video (mp4, mov, mkv, webm, avi) and photos (jpeg, png, webp)."
 
-# More than this is no camera's picture; decoding it would take gigabytes.
-_MOST_PIXELS = 16_384 * 8_192
 # Clockwise quarter turns, 0 to 3, and whether to mirror left to right before them.
 Orientation = tuple[int, bool]
 UPRIGHT: Orientation = (0, False)
@@ -53,11 +56,16 @@ _SLACK = 0.5
 
 @dataclass(frozen=True)
 class Frame:
-    """One decoded frame, upright. ``time`` is in seconds from the first frame."""
+    """One decoded frame, upright. ``time`` is in seconds from the first frame.
+
+    ``index`` counts the frames decoded before it, in order of presentation; None where it was
+    reached by seeking.
+    """
 
     pts: int
     time: Fraction
     image: Image
+    index: int | None = None
 
 
 @dataclass
@@ -71,16 +79,21 @@ class Tally:
     shortest: int | None = None
     longest: int | None = None
     sound_end: float = 0.0  # seconds on the container's own clock
+    packets: Packets = field(default_factory=Packets)
 
 
 class MediaReader:
     """An open exhibit. Use :func:`open_media`; read :meth:`frames` once, to the end."""
 
-    def __init__(self, container: av.container.InputContainer, photo: Orientation) -> None:
+    def __init__(self, container: av.container.InputContainer, photo: Orientation, bounds: Bounds) -> None:
         self._container = container
         self._photo = photo
+        self._bounds = bounds
         self._stream = _picture_stream(container)
         self._stream.thread_type = "AUTO"
+        bounds.refuse_picture(self._stream.codec_context.width, self._stream.codec_context.height)
+        # FFmpeg itself refuses frames that are larger than what the file said of itself.
+        self._stream.codec_context.options = {"max_pixels": str(bounds.pixels)}
         if self._stream.time_base is None:
             raise MediaError("The file gives its frames no times. Convert it to mp4 and try again.")
         self.time_base: Fraction = self._stream.time_base
@@ -90,6 +103,39 @@ class MediaReader:
         self.codec: str = self._stream.codec_context.name
         self.has_sound: bool = bool(container.streams.audio)
         self.kind = MediaKind.IMAGE if self.container_format in IMAGE_FORMATS else MediaKind.VIDEO
+        bounds.refuse_claims(self.expected_duration, self._stream.frames)
+
+    @property
+    def stream(self) -> av.VideoStream:
+        """The stream of pictures that is examined."""
+        return self._stream
+
+    @property
+    def stream_index(self) -> int:
+        """Its number in the file."""
+        return int(self._stream.index)
+
+    @property
+    def streams(self) -> Iterable[av.stream.Stream]:
+        """All streams of the file."""
+        return self._container.streams
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Tags of the whole file, as written."""
+        return dict(self._container.metadata)
+
+    @property
+    def container_duration(self) -> float | None:
+        """Seconds stated for the whole file."""
+        stated = self._container.duration
+        return stated / av.time_base if stated and stated > 0 else None
+
+    @property
+    def stream_duration(self) -> float | None:
+        """Seconds stated for the pictures."""
+        stated = self._stream.duration
+        return float(stated * self.time_base) if stated and stated > 0 else None
 
     @property
     def frame_rate(self) -> Fraction | None:
@@ -142,7 +188,7 @@ class MediaReader:
             time = (pts - (self.tally.first_pts or 0)) * self.time_base
             if int(time * rate) > last_bin:
                 last_bin = int(time * rate)
-                yield Frame(pts, time, self._upright(frame))
+                yield Frame(pts, time, self._upright(frame), self.tally.decoded - 1)
         if not self.tally.decoded:
             raise MediaError(
                 "Not one frame could be decoded: the file is damaged or uses a codec unknown here. "
@@ -184,8 +230,10 @@ class MediaReader:
         tally = self.tally if counting else Tally()
         last: int | None = None
         for frame in self._raw(tally):
+            self._bounds.refuse_count(tally.decoded + tally.undecodable)
             if frame.is_corrupt:
                 tally.undecodable += 1
+                tally.packets.failed(frame.pts, "a frame decoded with errors")
                 continue
             # AVI keeps no presentation times, and those FFmpeg guesses for reordered frames are wrong.
             pts = frame.dts if self.container_format == "avi" or frame.pts is None else frame.pts
@@ -193,14 +241,17 @@ class MediaReader:
                 pts = 0 if last is None else last + max(1, frame.duration or 1)
             if last is not None and pts <= last:  # a clock that runs backwards
                 tally.undecodable += 1
+                tally.packets.failed(pts, "a frame whose time is not after the one before")
                 continue
             tally.decoded += 1
+            tally.packets.shown(int(frame.pict_type), pts, None if last is None else pts - last)
             if last is not None:
                 gap = pts - last
                 tally.shortest = min(gap, tally.shortest or gap)
                 tally.longest = max(gap, tally.longest or gap)
             else:
                 tally.first_pts = pts
+            self._bounds.refuse_length(float((pts - (tally.first_pts or 0)) * self.time_base))
             tally.end_pts = pts + (frame.duration or (tally.shortest or 0))
             last = pts
             yield frame, pts
@@ -215,25 +266,27 @@ class MediaReader:
                 return
             except av.FFmpegError:  # the container breaks off
                 tally.undecodable += 1
+                tally.packets.failed(tally.end_pts, "the container breaks off")
                 return
             if packet.stream is not self._stream:
                 if packet.pts is not None and packet.time_base is not None:
                     end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                     tally.sound_end = max(tally.sound_end, end)
                 continue
+            tally.packets.add(packet, self.codec)
             try:
                 yield from packet.decode()
             except av.error.EOFError:
                 return
+            except MemoryError:  # of this machine, not of the file; FFmpeg's own is one of both
+                raise
             except av.FFmpegError:
                 tally.undecodable += 1
+                tally.packets.failed(packet.pts, "a packet the decoder refused")
+                self._bounds.refuse_count(tally.decoded + tally.undecodable)
 
     def _upright(self, frame: av.VideoFrame) -> Image:
-        if frame.width * frame.height > _MOST_PIXELS:
-            raise MediaError(
-                f"The picture is {frame.width}×{frame.height} pixels, more than can be "
-                "examined here. Scale it down and try again."
-            )
+        self._bounds.refuse_picture(frame.width, frame.height)
         quarter_turns, mirrored = self.orientation(frame)
         image = frame.to_ndarray(format="rgb24")
         if mirrored:
@@ -255,24 +308,39 @@ class _Nameless:
 
 
 @contextmanager
-def open_media(path: Path) -> Iterator[MediaReader]:
-    """Open ``path`` for reading.
+def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader]:
+    """Open ``path`` for reading; ``bounds`` are how much of what it may hold.
 
-    Raises :class:`MediaError` when it is missing, empty, of a kind not accepted, or
-    holds no picture.
+    Raises :class:`MediaError` when it is missing, empty, of a kind not accepted, beyond the
+    bounds, or holds no picture.
     """
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise MediaError(f"The file cannot be opened: {os.strerror(error.errno or 0)}.") from None
-    with file:
-        if not file.read(1):
+    with _opened(path) as file:
+        head = file.read(HEAD)
+        if not head:
             raise MediaError("The file is empty (0 bytes). Copy or download it again.")
+        refuse_others(head, ACCEPTED)
         file.seek(0)
         photo = _photo_orientation(file)
         file.seek(0)
         with open_container(file) as container:
-            yield MediaReader(container, photo)
+            refuse_mismatch(head, container.format.name)
+            yield MediaReader(container, photo, bounds or Bounds())
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        # A named pipe that nobody writes to would be waited for.
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise MediaError(f"The file cannot be opened: {os.strerror(error.errno or 0)}.") from None
+    mode = os.fstat(number).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(number)
+        what = os.strerror(errno.EISDIR) if stat.S_ISDIR(mode) else "It is a device or a pipe, not a file"
+        raise MediaError(f"The file cannot be opened: {what}.")
+    with os.fdopen(number, "rb") as file:
+        yield file
 
 
 def open_container(file: BinaryIO) -> av.container.InputContainer:
@@ -282,7 +350,13 @@ def open_container(file: BinaryIO) -> av.container.InputContainer:
     """
     try:
         # `enable_drefs` stays off (FFmpeg's default): a mov may not point at other files.
-        return av.open(_Nameless(file), mode="r", options={"format_whitelist": ",".join(FORMATS)})
+        # Tags that are no UTF-8 must not keep a file from being examined.
+        return av.open(
+            _Nameless(file),
+            mode="r",
+            options={"format_whitelist": ",".join(FORMATS)},
+            metadata_errors="replace",
+        )
     except (av.FFmpegError, ValueError):
         raise MediaError(
             "The file cannot be read: it is not a video or photo, or it is damaged or was copied "
@@ -293,7 +367,7 @@ def open_container(file: BinaryIO) -> av.container.InputContainer:
 def _photo_orientation(file: BinaryIO) -> Orientation:
     """What a photo's EXIF says; PyAV cannot read it off frames that carry it."""
     try:
-        with warnings.catch_warnings(action="ignore"), PIL.Image.open(file) as photo:
+        with warnings.catch_warnings(action="ignore"), PIL.Image.open(file, formats=PHOTOS) as photo:
             return EXIF_ORIENTATIONS.get(photo.getexif().get(ExifTags.Base.Orientation, 1), UPRIGHT)
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError):
         return UPRIGHT  # not a photo, or one whose EXIF is damaged: what matters is whether it decodes

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, ValidationError
 
-from detector.analysis import Model, Platt, Sha256, Value
+from detector.analysis import Model, Platt, Range, Rate, Sha256, Value
 from detector.errors import ModelError
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ class Card(Value):
     figures: dict[str, float]
     domain: str
     limits: tuple[str, ...]
+    rates: tuple[Rate, ...] = Field(default=(), description="error rates with intervals")
+    validated: tuple[Range, ...] = Field(default=(), description="what the measured data covered")
 
     def as_model(self) -> Model:
         """The part of the card that goes into an analysis."""

@@ -19,6 +19,8 @@ from detector.analysis import Parameters
 from detector.faces import Face, Image
 
 _FINE = 1.5  # px
+# Mean difference between a pixel's largest and smallest channel, in levels: a face in colour has 15 and more.
+_COLOURLESS = 4.0
 NEVER_SURE = "too unsure"
 
 
@@ -35,6 +37,12 @@ def quality(crop: Image) -> Quality:
     return Quality(contrast, detail / contrast if contrast > 0 else 0.0)
 
 
+def is_grey(crop: Image) -> bool:
+    """Whether an RGB crop holds no colour, but for what compression adds."""
+    values = crop.astype(np.int16)
+    return float(np.ptp(values, axis=2).mean()) < _COLOURLESS
+
+
 def flaw_of_face(face: Face, parameters: Parameters) -> str | None:
     """Why a face found is not worth cutting out, in words that follow "faces"; None if it is."""
     if face.width < parameters.minimum_face:
@@ -46,7 +54,11 @@ def flaw_of_face(face: Face, parameters: Parameters) -> str | None:
 
 def flaw_of_crop(crop: Image, parameters: Parameters) -> str | None:
     """Why ``crop`` cannot be judged, likewise."""
-    seen = quality(crop)
+    return flaw_of(quality(crop), parameters)
+
+
+def flaw_of(seen: Quality, parameters: Parameters) -> str | None:
+    """Why a crop of this quality cannot be judged, likewise."""
     if seen.contrast < parameters.minimum_contrast:
         return "too dark or too flat"
     if seen.sharpness < parameters.minimum_sharpness:

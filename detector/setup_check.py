@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -64,6 +65,7 @@ def check_setup(root: Path = ROOT) -> list[Finding]:
         _disk("disk, data", Path(os.environ.get("REELPROOF_DATA", "instance")), _DATA_NEEDED),
         _disk("disk, models", root / "models", _MODELS_NEEDED),
         *_models(root / "models"),
+        *_confinement(),
         _gpu(),
         _chromium(),
     ]
@@ -220,6 +222,35 @@ def _models(folder: Path) -> Iterator[Finding]:
             yield Finding(name, "ok", f"{card.title}, {weights.stat().st_size / 10**6:.1f} MB", "")
         else:
             yield Finding(name, "missing", "is not the file its card describes (SHA-256 differs)", remedy)
+
+
+def _confinement() -> Iterator[Finding]:
+    """What keeps a process that reads strangers' files in its place; limits are there in any case."""
+    if sys.platform != "linux":
+        words = "only Linux knows the means; files are read without them"
+        yield Finding("confinement", "optional", words, "Run Reelproof on Linux.")
+        return
+    from detector.confinement import means
+
+    found = means()
+    ways = ["its own network namespace"] * found.network + ["a seccomp filter"] * found.calls
+    if ways:
+        yield Finding("confinement, network", "ok", f"cut off by {' and '.join(ways)}", "")
+    else:
+        remedy = "Allow user namespaces, or use a kernel with seccomp on x86-64 or arm64."
+        yield Finding("confinement, network", "optional", "what reads a file could reach it", remedy)
+    if found.calls:
+        words = "other programs, processes and dangerous system calls are refused (seccomp)"
+        yield Finding("confinement, calls", "ok", words, "")
+    else:
+        remedy = "Use a kernel with seccomp on x86-64 or arm64."
+        yield Finding("confinement, calls", "optional", "no system call is refused", remedy)
+    if found.files:
+        words = f"only the exhibit, the model and the result (Landlock {found.files})"
+        yield Finding("confinement, files", "ok", words, "")
+    else:
+        remedy = "Use Linux 5.13 or newer with Landlock switched on (lsm=landlock,...)."
+        yield Finding("confinement, files", "optional", "what reads a file could read others", remedy)
 
 
 def _gpu() -> Finding:

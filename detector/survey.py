@@ -14,10 +14,10 @@ from detector import tracks
 from detector.analysis import MediaKind, Parameters
 from detector.faces import Face, FaceDetector, Image, Square, cut, framing
 from detector.media import Frame, MediaReader
-from detector.quality import NEVER_SURE, flaw_of_crop, flaw_of_face
+from detector.quality import NEVER_SURE, Quality, flaw_of, flaw_of_face, is_grey, quality
 from detector.scoring import Scorer
 
-_BATCH = 32
+BATCH = 32  # crops scored at once
 
 
 @dataclass
@@ -30,6 +30,9 @@ class Seen:
     face: Face
     square: Square
     flaw: str | None  # why it is not judged
+    index: int | None = None  # of the frame, from 0
+    quality: Quality | None = None  # of the crop
+    grey: bool = False
     features: NDArray[np.float32] | None = None  # of the crop, until its track is judged
     logit: float | None = None
     smoothed: float | None = None  # probability, after the median along the track
@@ -53,16 +56,19 @@ class Surveyed(Protocol):
 
 
 class Survey:
-    """Give it the sampled frames in order, then :meth:`post_process`; ``seen`` holds the result."""
+    """Give it the sampled frames in order, then :meth:`post_process`; ``seen`` holds the result.
 
-    def __init__(self, reader: MediaReader, parameters: Parameters, scorer: Scorer) -> None:
+    Without a ``reader``, frames are those of a live video.
+    """
+
+    def __init__(self, reader: MediaReader | None, parameters: Parameters, scorer: Scorer) -> None:
         self._detect = FaceDetector(parameters.detection_threshold, parameters.detection_width)
         self._tracker = tracks.Tracker(parameters.bridge_gap)
         self._cuts = tracks.CutDetector(parameters.sample_rate)
         self._scorer = scorer
         self._parameters = parameters
         self._waiting: list[tuple[Seen, Image]] = []
-        self._video = reader.kind is MediaKind.VIDEO
+        self._video = reader is None or reader.kind is MediaKind.VIDEO
         self.seen: list[Seen] = []
         self.times: list[Fraction] = []
         self.cuts: list[float] = []
@@ -84,14 +90,16 @@ class Survey:
         numbers = self._tracker.process_frame(float(frame.time), frame.image, faces, is_cut)
         for number, face in zip(numbers, faces, strict=True):
             square = framing(face)
-            seen = Seen(frame.pts, frame.time, number, face, square, flaw_of_face(face, self._parameters))
+            flaw = flaw_of_face(face, self._parameters)
+            seen = Seen(frame.pts, frame.time, number, face, square, flaw, frame.index)
             self.seen.append(seen)
             if seen.usable:
                 crop = cut(frame.image, square, self._scorer.card.input.size)
-                seen.flaw = flaw_of_crop(crop, self._parameters)
+                seen.quality, seen.grey = quality(crop), is_grey(crop)
+                seen.flaw = flaw_of(seen.quality, self._parameters)
                 if seen.usable:
                     self._waiting.append((seen, crop))
-        if len(self._waiting) >= _BATCH:
+        if len(self._waiting) >= BATCH:
             self._score()
 
     def post_process(self) -> None:
@@ -107,6 +115,19 @@ class Survey:
         self.seen = [s for s in self.seen if s.track in kept]
         self.discarded = found - len(self.seen)
         self._judge()
+
+    def take(self) -> tuple[list[Seen], set[int]]:
+        """The sightings since the last call, each judged by itself, and the tracks that may go on.
+
+        Nothing else is kept: for sources without an end, where :meth:`post_process` is never called.
+        """
+        self._score()
+        for seen in self.seen:
+            if seen.features is not None:
+                seen.logit, seen.features = float(self._scorer.track_logits([seen.features])[0]), None
+        taken = self.seen
+        self.seen, self.times = [], []
+        return taken, self._tracker.forget_ended()
 
     def _score(self) -> None:
         features = self._scorer.features([crop for _, crop in self._waiting])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 import cv2
 import numpy as np
@@ -51,19 +52,28 @@ class CutDetector:
     """Scene cuts by change of hue, saturation and brightness (PySceneDetect's content detector)."""
 
     def __init__(self, sample_rate: float) -> None:
-        self._detector = ContentDetector(min_scene_len=1, filter_mode=FlashFilter.Mode.SUPPRESS)
+        self._detector = _content_detector()
         self._rate = float(sample_rate)
         self._number = 0
+        self._shape: tuple[int, ...] = ()
 
     def process_frame(self, image: Image) -> bool:
         """True when ``image`` (RGB) begins a new scene."""
         height = max(16, round(image.shape[0] * _CUT_WIDTH / image.shape[1]))
         small = cv2.resize(image, (_CUT_WIDTH, min(height, 4 * _CUT_WIDTH)), interpolation=cv2.INTER_AREA)
+        resized = bool(self._shape) and small.shape != self._shape
+        self._shape = small.shape
+        if resized:  # a picture of another shape is another scene, and cannot be compared
+            self._detector = _content_detector()
         found = self._detector.process_frame(
             FrameTimecode(self._number, fps=self._rate), cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
         )
         self._number += 1
-        return bool(found) and self._number > 1
+        return resized or (bool(found) and self._number > 1)
+
+
+def _content_detector() -> ContentDetector:
+    return ContentDetector(min_scene_len=1, filter_mode=FlashFilter.Mode.SUPPRESS)
 
 
 class Tracker:
@@ -76,6 +86,7 @@ class Tracker:
         self._bridge_gap = bridge_gap
         self._live: list[Track] = []
         self._previous = 0.0
+        self._numbers = count()
         self.tracks: list[Track] = []
 
     def process_frame(self, time: float, image: Image, faces: Sequence[Face], is_cut: bool) -> list[int]:
@@ -95,7 +106,7 @@ class Tracker:
         for index, face in enumerate(faces):
             track = matched.get(index)
             if track is None:
-                track = Track(len(self.tracks), face.box, time, time)
+                track = Track(next(self._numbers), face.box, time, time)
                 self.tracks.append(track)
                 self._live.append(track)
             track.box, track.last = face.box, time
@@ -103,6 +114,11 @@ class Tracker:
             track.thumbnail += _thumbnail(image, face)
             numbers.append(track.number)
         return numbers
+
+    def forget_ended(self) -> set[int]:
+        """Keep only the tracks that may go on; returns their numbers."""
+        self.tracks = list(self._live)
+        return {track.number for track in self.tracks}
 
 
 def persons(tracks: Sequence[Track]) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""Reports from a shell: ``render`` makes them again, ``export`` writes what other programs read."""
+"""Reports from a shell: make them again, export, sign, and verify what was handed out."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.errors import ReportError
+from detector.errors import ReelproofError
+from reports import signing_command
+from reports.case_options import add_case_options, given_case
 from reports.exports import command
 from reports.reading import parsed
-from reports.writing import write_files
+from reports.verification import command as verification
+from reports.writing import kept_custody, write_files
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status, 2 for bad input."""
+    """Run the command; returns its exit status: 0 done, 1 something verified does not fit, 2 bad input."""
     parser = argparse.ArgumentParser(prog="python -m reports", description="Evidence reports of Reelproof.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     render = commands.add_parser("render", help="write report.html, report.pdf and manifest.json again")
@@ -24,24 +27,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     render.add_argument(
         "--out", type=Path, metavar="DIR", help="folder to write everything to, with copies of the pictures"
     )
+    render.add_argument(
+        "--custody",
+        type=Path,
+        metavar="FILE",
+        help="a custody.json (default: the one in that folder, if any)",
+    )
+    add_case_options(render)
     render.set_defaults(run=_render)
     export = commands.add_parser("export", help="write segments, scores or pictures for other programs")
     command.add_options(export)
     export.set_defaults(run=command.export)
+    verify = commands.add_parser("verify", help="check a bundle, the folder of a result, or a PDF")
+    verification.add_options(verify)
+    verify.set_defaults(run=verification.run)
+    sign = commands.add_parser("sign", help="sign a report, or the folder of a result")
+    signing_command.add_options(sign)
+    sign.set_defaults(run=signing_command.run)
     options = parser.parse_args(arguments)
     try:
-        options.run(options)
-    except ReportError as error:
+        return int(options.run(options) or 0)
+    except ReelproofError as error:
         return _refuse(str(error))
     except OSError as error:
-        return _refuse(f"{error.filename or options.analysis}: {error.strerror}")
-    return 0
+        return _refuse(f"{error.filename or 'reading or writing'}: {error.strerror}")
 
 
 def _render(options: argparse.Namespace) -> None:
     text = options.analysis.read_bytes()
     folder = options.analysis.parent
-    write_files(parsed(text, options.analysis), text, folder, options.out or folder)
+    custody = options.custody.read_bytes() if options.custody else kept_custody(folder)
+    case = given_case(options, folder)
+    write_files(parsed(text, options.analysis), text, folder, options.out or folder, case, custody)
 
 
 def _refuse(message: str) -> int:

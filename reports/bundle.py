@@ -1,139 +1,115 @@
-"""The review bundle, a zip: how it is written, and how one that comes back is checked.
+"""The review bundle, a zip: how it is written, and how one that comes back is taken in.
 
 Nothing is ever unpacked to the disk: files are read where they are, and only to compute
-what the manifest says of them. ``docs/bundle.md`` defines the format.
+what the manifest says of them. ``docs/evidence.md`` defines the format.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import zipfile
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
-from reports.errors import ReportError
+from reports.container import BundleError, chunks, is_zip, opened, put
 from reports.judgements import read_file
+from reports.manifest import (
+    ANALYSIS,
+    CASE,
+    CUSTODY,
+    NAME,
+    OWN,
+    Entry,
+    Manifest,
+    ManifestError,
+    Signer,
+    read_manifest,
+    sealed,
+)
 
-VERSION = "1.0"
-MANIFEST = "manifest.json"
+__all__ = ["BundleError", "is_zip", "judgements_of", "write"]
+
 SUMS = "sha256sums.txt"
+VERIFIER = "verify.py"
+_VERIFIER = Path(__file__).resolve().parent.parent / "docs" / "verify_bundle.py"
 JUDGEMENTS = "annotations.json"
-ANALYSIS = "analysis.json"
-_CHUNK = 1 << 20
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment a zip can name
-_MODE = 0o100644 << 16
-# These are compressed already.
-_STORED = {".png", ".jpg", ".webp", ".mp4", ".webm", ".pdf"}
-_MOST_FILES = 20_000
 _LARGEST_TEXT = 32_000_000  # of the files that are read into memory
-_RATIO = 250  # analysis.json, the most repetitive, stays below 30
 _NAMED = 12
 
 
-class BundleError(ReportError):
-    """A bundle cannot be used: it is damaged, was changed, or is no bundle."""
+def write(
+    to: Path, files: Mapping[str, bytes | Path], manifest: Manifest, signer: Signer | None = None
+) -> None:
+    """Write a bundle of ``files``, contents or paths by name; ``manifest`` says what they are about.
 
-
-def write(to: Path, files: Mapping[str, bytes | Path], about: Mapping[str, Any]) -> None:
-    """Write a bundle of ``files``, contents or paths by name.
-
-    What other programs check it by is added: a manifest, which also holds ``about``, and the same
-    sums as ``sha256sum`` reads them. The same files make the same bytes.
+    What others check it by is added: a program in sixty lines, the sums as ``sha256sum`` reads
+    them, and the manifest with its own. The same files make the same bytes, but for a signature's moment.
     """
-    listed = []
+    listed: list[Entry] = []
     with zipfile.ZipFile(to, "w") as archive:
 
-        def put(name: str, content: bytes | Path) -> None:
-            size, sha256 = _put(archive, name, content)
-            listed.append({"path": name, "bytes": size, "sha256": sha256})
+        def add(name: str, content: bytes | Path) -> None:
+            listed.append(_put(archive, name, content))
 
-        for name in sorted(files):
-            put(name, files[name])
-        put(SUMS, "".join(f"{entry['sha256']}  {entry['path']}\n" for entry in listed).encode())
-        manifest = {"bundle_version": VERSION, **about, "files": listed}
-        _put(archive, MANIFEST, (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode())
+        everything = {**files, VERIFIER: _VERIFIER}
+        for name in sorted(everything):
+            add(name, everything[name])
+        add(SUMS, "".join(f"{entry.sha256}  {entry.path}\n" for entry in listed).encode())
+        case, custody = (_bytes(files[name]) if name in files else None for name in (CASE, CUSTODY))
+        whole = manifest.model_copy(update={"files": tuple(listed)})
+        for name, data in sealed(whole, case=case, custody=custody, signer=signer).items():
+            _put(archive, name, data)
 
 
-def _put(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> tuple[int, str]:
-    entry = zipfile.ZipInfo(name, _EPOCH)
-    entry.create_system, entry.external_attr = 3, _MODE
-    stored = PurePosixPath(name).suffix in _STORED
-    entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+def _bytes(content: bytes | Path) -> bytes:
+    return content if isinstance(content, bytes) else content.read_bytes()
+
+
+def _put(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> Entry:
     digest, size = hashlib.sha256(), 0
-    entry.file_size = len(content) if isinstance(content, bytes) else content.stat().st_size
-    with archive.open(entry, "w") as target:
-        for chunk in (content,) if isinstance(content, bytes) else _chunks(content):
-            target.write(chunk)
-            digest.update(chunk)
-            size += len(chunk)
-    return size, digest.hexdigest()
 
+    def counted(pieces: Iterable[bytes]) -> Iterable[bytes]:
+        nonlocal size
+        for piece in pieces:
+            digest.update(piece)
+            size += len(piece)
+            yield piece
 
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            yield chunk
-
-
-def is_zip(path: Path) -> bool:
-    """Whether a file starts as a zip does."""
-    with path.open("rb") as stream:
-        return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+    if isinstance(content, bytes):
+        put(archive, name, len(content), counted([content]))
+    else:
+        with content.open("rb") as stream:
+            put(archive, name, content.stat().st_size, counted(chunks(stream)))
+    return Entry.model_construct(path=name, bytes=size, sha256=digest.hexdigest())
 
 
 def judgements_of(path: Path) -> bytes:
     """The file of judgements in a bundle, once every file of it was found as its manifest says.
 
-    Raises :class:`BundleError` that names each file that is missing, not listed or changed.
+    A bundle that was unpacked and packed again will do. Raises :class:`BundleError` that names
+    each file that is missing, not listed or changed.
     """
-    with _opened(path) as archive:
-        listed = {entry["path"]: entry["sha256"] for entry in _check(archive)["files"]}
+    with opened(path) as archive:
+        listed = _check(archive)
         if JUDGEMENTS not in listed or ANALYSIS not in listed:
             raise BundleError(f"The bundle holds no {JUDGEMENTS} or no {ANALYSIS}.")
         text = _text(archive, JUDGEMENTS)
-    if read_file(text).analysis_sha256 != listed[ANALYSIS]:
+    if read_file(text).analysis_sha256 != listed[ANALYSIS].sha256:
         raise BundleError(
             f"The bundle's judgements are not about its own {ANALYSIS}: it was put together by hand."
         )
     return text
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+def _check(archive: zipfile.ZipFile) -> dict[str, Entry]:
+    """What the manifest lists, once all files are as it says."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            _refuse_hostile(archive, path.stat().st_size)
-            yield archive
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, OSError) as problem:
-        raise BundleError("The zip is damaged or was copied only in part. Copy it again.") from problem
-
-
-def _refuse_hostile(archive: zipfile.ZipFile, size: int) -> None:
-    """Raise :class:`BundleError` for what no bundle is like, before anything of it is read."""
-    entries = archive.infolist()
-    if len(entries) > _MOST_FILES:
-        raise BundleError(f"The zip holds more than {_MOST_FILES:,} files; it is no bundle.")
-    for name, count in Counter(entry.filename for entry in entries).items():
-        pure = PurePosixPath(name)
-        if pure.is_absolute() or ".." in pure.parts or any(char in name for char in "\\:\0"):
-            raise BundleError(f"The zip names a file outside itself, {name[:80]!r}; it is no bundle.")
-        if count > 1:
-            raise BundleError(f"The zip holds {name[:80]} twice; it is no bundle.")
-    if any(entry.flag_bits & 1 for entry in entries):
-        raise BundleError("The zip has a password. Pack it without one.")
-    if sum(entry.file_size for entry in entries) > _RATIO * size:
-        raise BundleError("The zip claims to hold far more than fits into it; it is no bundle.")
-
-
-def _check(archive: zipfile.ZipFile) -> dict[str, Any]:
-    """The manifest, once all files are as it says."""
-    manifest = _manifest(archive)
-    listed = {entry["path"]: entry for entry in manifest["files"]}
-    there = {entry.filename for entry in archive.infolist() if not entry.is_dir()} - {MANIFEST}
+        listed = {entry.path: entry for entry in read_manifest(_text(archive, NAME)).files}
+    except KeyError:
+        raise BundleError(f"The zip holds no {NAME} of a Reelproof bundle.") from None
+    except ManifestError as problem:
+        raise BundleError(str(problem)) from None
+    there = {entry.filename for entry in archive.infolist() if not entry.is_dir()} - set(OWN)
     problems = [f"{name} is missing" for name in listed if name not in there]
     problems += [f"{name} is not in the manifest" for name in sorted(there - set(listed))]
     problems += [
@@ -142,38 +118,25 @@ def _check(archive: zipfile.ZipFile) -> dict[str, Any]:
     if problems:
         more = f", and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
         raise BundleError(f"The bundle is not as it was made: {', '.join(problems[:_NAMED])}{more}.")
-    return manifest
+    return listed
 
 
-def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
-    try:
-        manifest = json.loads(_text(archive, MANIFEST))
-        version = str(manifest["bundle_version"])
-        entries = [(str(e["path"]), int(e["bytes"]), str(e["sha256"])) for e in manifest["files"]]
-    except (KeyError, TypeError, ValueError, RecursionError):
-        raise BundleError(f"The zip holds no {MANIFEST} of a Reelproof bundle.") from None
-    if version.partition(".")[0] != VERSION.partition(".")[0]:
-        raise BundleError("A newer Reelproof made this bundle. Update this one, then import it again.")
-    return {"files": [{"path": path, "bytes": size, "sha256": sha256} for path, size, sha256 in entries]}
-
-
-def _same(archive: zipfile.ZipFile, entry: Mapping[str, Any]) -> bool:
-    if archive.getinfo(entry["path"]).file_size != entry["bytes"]:
+def _same(archive: zipfile.ZipFile, entry: Entry) -> bool:
+    if archive.getinfo(entry.path).file_size != entry.bytes:
         return False
     digest = hashlib.sha256()
     try:
-        with archive.open(entry["path"]) as stream:
-            while chunk := stream.read(_CHUNK):
+        with archive.open(entry.path) as stream:
+            for chunk in chunks(stream):
                 digest.update(chunk)
     except zipfile.BadZipFile:  # its own checksum already says so
         return False
-    return digest.hexdigest() == entry["sha256"]
+    return digest.hexdigest() == entry.sha256
 
 
 def _text(archive: zipfile.ZipFile, name: str) -> bytes:
     """A small file of the zip; raises KeyError where there is none."""
     if archive.getinfo(name).file_size > _LARGEST_TEXT:
         raise BundleError(f"{name} is too large for what it is.")
-    stream: BinaryIO
-    with archive.open(name) as stream:  # type: ignore[assignment]
+    with archive.open(name) as stream:
         return stream.read(_LARGEST_TEXT)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from detector.analysis import Analysis, Media, MediaKind, Model, Parameters, Platt
 from reports import words
+from reports.exhibit_check import ExhibitCheck
 from reports.words import timecode
 
 # FFmpeg's names of the formats that are accepted, in words.
@@ -51,13 +52,30 @@ class ModelView:
     limits: tuple[str, ...]
 
 
-def exhibit(media: Media) -> tuple[Fact, ...]:
-    """What identifies the exhibit: its name and its fingerprint."""
+def exhibit(media: Media, check: ExhibitCheck | None = None) -> tuple[Fact, ...]:
+    """What identifies the exhibit: its name and its fingerprint, and whether that was found again."""
     found = [Fact("File name", words.file_name(media.file))]
     if not media.file.isascii() or found[0].value != media.file:
         escaped = media.file.encode("unicode_escape").decode("ascii")
         found.append(Fact("File name, escaped", escaped, "for fonts that lack a letter", exact=True))
-    return (*found, Fact("SHA-256", media.sha256, exact=True))
+    found.append(Fact("SHA-256", media.sha256, "when handed in" if check else "", exact=True))
+    return (*found, *(_compared(media, check) if check else ()))
+
+
+def _compared(media: Media, check: ExhibitCheck) -> tuple[Fact, ...]:
+    when = f"of the kept file, computed for this report on {check.checked:%Y-%m-%d at %H:%M:%S} UTC"
+    if check.fits(media.sha256, media.bytes):
+        same = f"The same: the kept file has the {media.bytes:,} bytes that were handed in."
+        return Fact("SHA-256, again", check.sha256, when, exact=True), Fact("Comparison", same)
+    if not check.sha256:
+        gone = "NOT CONFIRMED: the kept file is missing or cannot be read. The custody log says more."
+        return (Fact("Comparison", gone, f"looked for on {check.checked:%Y-%m-%d at %H:%M:%S} UTC"),)
+    differs = (
+        "NOT THE SAME: the kept file no longer has the bytes that were handed in "
+        f"({check.bytes:,} bytes now, {media.bytes:,} then). "
+        "The findings are about the bytes that were handed in."
+    )
+    return Fact("SHA-256, again", check.sha256, when, exact=True), Fact("Comparison", differs)
 
 
 def recording(media: Media) -> tuple[Fact, ...]:

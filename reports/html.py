@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from reports.enclosed import Enclosure
 from reports.errors import ReportError
 from reports.pictures import Picture, width_for
 from reports.view import ReportView
@@ -31,24 +32,27 @@ STYLES = {
 }
 
 
-def render_html(view: ReportView, pictures: Mapping[str, bytes], analysis_sha256: str) -> str:
+def render_html(view: ReportView, pictures: Mapping[str, bytes], enclosed: Sequence[Enclosure] = ()) -> str:
     """The self-contained page: styles and pictures inlined, no script, no network.
 
-    ``pictures`` maps the paths of ``view.pictures`` to JPEG bytes.
+    ``pictures`` maps the paths of ``view.pictures`` to JPEG bytes; ``enclosed`` are the files the
+    PDF carries, listed here with their fingerprints.
     """
 
     def source(picture: Picture) -> str:
         data = base64.b64encode(pictures[picture.path or ""]).decode("ascii")
         return f"data:image/jpeg;base64,{data}"
 
-    return fill_template(view, "screen", source, analysis_sha256)
+    return fill_template(view, "screen", source, enclosed)
 
 
 def fill_template(
-    view: ReportView, medium: str, source: Callable[[Picture], str], analysis_sha256: str
+    view: ReportView, medium: str, source: Callable[[Picture], str], enclosed: Sequence[Enclosure]
 ) -> str:
     """The report's markup for ``screen`` or ``print``; ``source`` gives the address of a picture."""
     style = "\n".join(path.read_text("utf-8") for path in STYLES[medium])
+    if medium == "print":
+        style += f"\n@page {{ size: {view.paper}; }}\n"
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -66,7 +70,7 @@ def fill_template(
         policy=f"{POLICY}; style-src 'sha256-{digest}'",
         created=document_date(view.created_iso),
         modified=document_date(view.judgements.until_iso or view.created_iso),
-        analysis_sha256=analysis_sha256,
+        enclosed=enclosed,
         picture_width=width_for(len({picture.path for picture in view.pictures})),
     )
 

@@ -1,49 +1,231 @@
-"""The list of a result's files with their fingerprints."""
+"""``manifest.json``: every file of a result or a bundle with its fingerprint, and what they are about.
+
+Beside it lie ``manifest.sha256``, so that a damaged manifest is known as such, and
+``manifest.sig`` where a key was configured. ``docs/evidence.md`` defines the format.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Protocol
 
-from detector.analysis import Analysis
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
-MANIFEST_VERSION = "1.0"
+from detector.analysis import Analysis, Sha256, Value
+from reports.container import leads_out
+from reports.errors import ReportError
+
+VERSION = "2.0"
 NAME = "manifest.json"
-FILES = ("analysis.json", "report.html", "report.pdf")
+SUM = "manifest.sha256"
+SIGNATURE = "manifest.sig"
+OWN = (NAME, SUM, SIGNATURE)  # those no manifest lists
+ANALYSIS = "analysis.json"
+CASE = "case.json"
+CUSTODY = "custody.json"
+FILES = (ANALYSIS, "report.html", "report.pdf")
+_LARGEST = 32_000_000
+# What tells a manifest of before 2.0: the key of its version, and what kind it is of.
+_OLDER: dict[str, Literal["result", "bundle"]] = {"bundle_version": "bundle", "manifest_version": "result"}
 
 
-def build_manifest(analysis: Analysis, folder: Path, pictures: Iterable[str]) -> dict[str, Any]:
-    """SHA-256 and size of each file of a result, and what they are about.
+class ManifestError(ReportError):
+    """A manifest cannot be read; the message says why."""
 
-    ``pictures`` are the analysis's own, relative to ``folder``. Whatever else lies there is not
-    part of the result.
-    """
-    names = sorted({*FILES, *pictures})
-    return {
-        "manifest_version": MANIFEST_VERSION,
-        "schema_version": analysis.schema_version,
-        "software_version": analysis.software.reelproof,
-        "created": analysis.software.created,
-        "exhibit": {
-            "file": analysis.media.file,
-            "bytes": analysis.media.bytes,
-            "sha256": analysis.media.sha256,
+
+def _inside(path: str) -> str:
+    if not path or leads_out(path) or path in OWN or str(path) != path.strip("/"):
+        raise ValueError("names no file of a result")
+    return path
+
+
+class _Open(Value):
+    """Of later 2.x versions what is not known here is passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Entry(_Open):
+    """One file."""
+
+    path: Annotated[str, AfterValidator(_inside)] = Field(description="with / between folders")
+    bytes: int = Field(ge=0)
+    sha256: Sha256
+
+
+class Exhibit(_Open):
+    """The file that was analysed, whether it is here or not."""
+
+    file: str
+    bytes: int = Field(ge=0)
+    sha256: Sha256
+
+
+class Weights(_Open):
+    """The model that judged."""
+
+    name: str
+    sha256: Sha256
+
+
+class CustodyHead(_Open):
+    """How long the whole custody log was, and its last entry's hash."""
+
+    count: int = Field(ge=0)
+    head: Sha256
+    head_mac: Sha256
+
+
+class SignedBy(_Open):
+    """Whose signature over the manifest lies beside it."""
+
+    file: str
+    signer: str
+    certificate_sha256: Sha256
+
+
+class Manifest(_Open):
+    """What ``manifest.json`` says."""
+
+    manifest_version: str
+    contents: Literal["result", "bundle"]
+    made: str
+    analysis: str | None = Field(default=None, description="id in the web app")
+    software: dict[str, str]
+    exhibit: Exhibit
+    model: Weights
+    case: dict[str, Any] | None = None
+    custody: CustodyHead | None = None
+    signature: SignedBy | None = None
+    files: tuple[Entry, ...]
+
+
+class Signer(Protocol):
+    """Whoever signs manifests."""
+
+    @property
+    def name(self) -> str:
+        """As the certificate gives it."""
+
+    @property
+    def certificate_sha256(self) -> str:
+        """Fingerprint of the certificate."""
+
+    def sign(self, data: bytes) -> bytes:
+        """A detached CMS signature over ``data``, DER."""
+
+
+def about(
+    analysis: Analysis,
+    contents: Literal["result", "bundle"],
+    *,
+    made: str | None = None,
+    analysis_id: str | None = None,
+) -> Manifest:
+    """A manifest that lists no files yet; ``made`` is the analysis's own moment unless given."""
+    software = analysis.software.model_dump(mode="json", exclude_none=True)
+    software.pop("created")
+    return Manifest(
+        manifest_version=VERSION,
+        contents=contents,
+        made=made or analysis.software.created,
+        analysis=analysis_id,
+        software={
+            "schema": analysis.schema_version,
+            **{k: str(v) for k, v in software.items() if isinstance(v, str | int)},
         },
-        "model": {"name": analysis.model.name, "sha256": analysis.model.sha256},
-        "files": [{"path": name, **_fingerprint(folder / name)} for name in names],
+        exhibit=Exhibit(file=analysis.media.file, bytes=analysis.media.bytes, sha256=analysis.media.sha256),
+        model=Weights(name=analysis.model.name, sha256=analysis.model.sha256),
+        files=(),
+    )
+
+
+def listing(folder: Path, names: Iterable[str]) -> tuple[Entry, ...]:
+    """The files ``names`` below ``folder``, sorted, with their fingerprints."""
+    return tuple(_entry(folder, name) for name in sorted(set(names)))
+
+
+def _entry(folder: Path, name: str) -> Entry:
+    with (folder / name).open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return Entry(path=name, bytes=stream.tell(), sha256=digest)
+
+
+def sealed(
+    manifest: Manifest,
+    *,
+    case: bytes | None = None,
+    custody: bytes | None = None,
+    signer: Signer | None = None,
+) -> dict[str, bytes]:
+    """``manifest.json`` and the files beside it, by name, in the order a bundle ends with.
+
+    ``case`` and ``custody`` are the bytes of ``case.json`` and ``custody.json`` where they are listed.
+    """
+    said = {
+        "case": json.loads(case) if case else None,
+        "custody": CustodyHead.model_validate_json(custody) if custody else None,
+        "signature": signer
+        and SignedBy(file=SIGNATURE, signer=signer.name, certificate_sha256=signer.certificate_sha256),
+    }
+    values = manifest.model_copy(update=said).model_dump(mode="json")
+    text = (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
+    made = {NAME: text}
+    if signer:
+        made[SIGNATURE] = signer.sign(text)
+    return {NAME: text, SUM: sums(made), **made}
+
+
+def sums(files: Mapping[str, bytes]) -> bytes:
+    """The text of ``manifest.sha256``, as the program sha256sum writes it."""
+    return "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items()).encode()
+
+
+def read_manifest(data: bytes) -> Manifest:
+    """Understand a manifest, of versions 1.0 too; raises :class:`ManifestError` with the reason why not."""
+    if len(data) > _LARGEST:
+        raise ManifestError(f"{NAME} is too large for what it is.")
+    try:
+        values = json.loads(data, object_pairs_hook=_once)
+        kind = next((kind for key, kind in _OLDER.items() if key in values), None)
+        version = str(values[next(key for key in _OLDER if key in values)])
+    except (ValueError, TypeError, KeyError, StopIteration, RecursionError):
+        raise ManifestError(f"This holds no {NAME} of Reelproof that can be read.") from None
+    if version.partition(".")[0] == "1" and kind:
+        values = _of_version_1(values, kind)
+    elif version.partition(".")[0] != VERSION.partition(".")[0]:
+        raise ManifestError(f"A newer Reelproof made this (manifest {version[:20]}). Update this one first.")
+    try:
+        manifest = Manifest.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "its top level"
+        raise ManifestError(f"{NAME} is malformed at {where}: {first['msg']}.") from None
+    paths = [entry.path for entry in manifest.files]
+    if len(set(paths)) != len(paths):
+        raise ManifestError(f"{NAME} lists a file twice.")
+    return manifest
+
+
+def _of_version_1(values: dict[str, Any], kind: Literal["result", "bundle"]) -> dict[str, Any]:
+    """What a manifest of version 1.0 says, in today's words."""
+    software = {"reelproof": str(values.get("software_version", ""))}
+    return {
+        "manifest_version": "1.0",
+        "contents": kind,
+        "made": values.get("made", values.get("created", "")),
+        "analysis": values.get("analysis"),
+        "software": software,
+        **{name: values[name] for name in ("exhibit", "model", "files") if name in values},
     }
 
 
-def manifest_json(analysis: Analysis, folder: Path, pictures: Iterable[str]) -> bytes:
-    """Text of ``manifest.json``: UTF-8, two-space indent."""
-    manifest = build_manifest(analysis, folder, pictures)
-    return (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
-
-
-def _fingerprint(path: Path) -> dict[str, Any]:
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return {"bytes": path.stat().st_size, "sha256": digest}
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object no key of which stands twice: readers would differ on what it says."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found

@@ -1,19 +1,25 @@
-"""The report as a tagged PDF, set by WeasyPrint from the same templates."""
+"""The report as a PDF for archives and for every reader, set by WeasyPrint from the same templates."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from weasyprint import HTML
+from weasyprint import HTML, Attachment
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
+from reports.archival import finish
+from reports.enclosed import Enclosure
 from reports.errors import ReportError
-from reports.html import fill_template
+from reports.html import document_date, fill_template
 from reports.pictures import Picture
+from reports.seal import PLACEHOLDER, sealed
 from reports.view import ReportView
 
 SCHEME = "picture:"
+_UNDATED = datetime(1980, 1, 1, tzinfo=UTC)
 
 
 class RefusedAddress(FatalURLFetchingError):
@@ -37,11 +43,19 @@ class SuppliedOnly(URLFetcher):
         return URLFetcherResponse(url, self._supplied[url], {"Content-Type": "image/jpeg"})
 
 
-def render_pdf(view: ReportView, pictures: Mapping[str, bytes], analysis_sha256: str) -> bytes:
+class _Unprintable(Exception):
+    """No installed font has a glyph for these characters."""
+
+    def __init__(self, codes: Collection[int]) -> None:
+        self.codes = codes
+
+
+def render_pdf(view: ReportView, pictures: Mapping[str, bytes], enclosed: Sequence[Enclosure] = ()) -> bytes:
     """The PDF's bytes, equal for equal input and fonts; ``pictures`` as for ``render_html``.
 
-    Tagged after PDF/UA-1, with bookmarks. Raises :class:`ReportError` when the markup asks
-    for anything but the pictures given.
+    Follows PDF/A-3a and PDF/UA-1, with bookmarks; ``enclosed`` are attached. Characters that no
+    installed font can show are printed as ``\\u6620``, since PDF/A allows no empty boxes. Raises
+    :class:`ReportError` when the markup asks for anything but the pictures given.
     """
     # Numbered addresses: a path from an analysis.json never becomes part of a URL.
     address = {path: f"{SCHEME}{index}" for index, path in enumerate(pictures)}
@@ -49,10 +63,54 @@ def render_pdf(view: ReportView, pictures: Mapping[str, bytes], analysis_sha256:
     def source(picture: Picture) -> str:
         return address[picture.path or ""]
 
-    markup = fill_template(view, "print", source, analysis_sha256)
+    markup = fill_template(view, "print", source, enclosed)
     fetcher = SuppliedOnly({address[path]: data for path, data in pictures.items()})
-    options: dict[str, Any] = {"pdf_variant": "pdf/ua-1"}
     try:
-        return bytes(HTML(string=markup, url_fetcher=fetcher).write_pdf(**options))
+        try:
+            return _set(markup, fetcher, view, enclosed)
+        except _Unprintable as problem:
+            escapes = {code: chr(code).encode("unicode_escape").decode() for code in problem.codes}
+            return _set(markup.translate(escapes), fetcher, view, enclosed)
     except RefusedAddress as error:
         raise ReportError(f"{error} Its template must only show pictures of the analysis.") from error
+
+
+def _set(markup: str, fetcher: URLFetcher, view: ReportView, enclosed: Sequence[Enclosure]) -> bytes:
+    def finisher(document: Any, pdf: Any) -> None:
+        missing = {code for font in document.fonts.values() for code in font.missing}
+        if missing:
+            raise _Unprintable(missing)
+        finish(pdf, _places(view))
+
+    options: dict[str, Any] = {
+        "pdf_variant": "pdf/a-3a",
+        "pdf_identifier": PLACEHOLDER,
+        "attachments": _attachments(view, enclosed),
+    }
+    with warnings.catch_warnings():
+        # WeasyPrint leaves the file of its colour profile for the garbage collector to close.
+        warnings.simplefilter("ignore", ResourceWarning)
+        return sealed(bytes(HTML(string=markup, url_fetcher=fetcher).write_pdf(finisher=finisher, **options)))
+
+
+def _attachments(view: ReportView, enclosed: Sequence[Enclosure]) -> list[Attachment]:
+    """WeasyPrint dates files by the clock unless told otherwise."""
+    date = document_date(view.judgements.until_iso or view.created_iso)
+    moment = datetime.fromisoformat(date) if date else _UNDATED
+    return [
+        Attachment(
+            string=each.data,
+            name=each.name,
+            description=each.holds[:1].upper() + each.holds[1:],
+            created=moment,
+            modified=moment,
+            relationship=each.relationship,
+        )
+        for each in enclosed
+    ]
+
+
+def _places(view: ReportView) -> dict[str, str]:
+    """What links lead to, in words."""
+    places = {section.key: f"Section {section.heading}" for section in view.sections.values()}
+    return places | {f"segment-{segment.id}": segment.title for segment in view.segments}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detector.analysis import Analysis, MediaKind, Segment, Verdict
-from reports.words import CLEAR_MARGIN, CLEAR_RATIO, plural, timecode
+from reports.intervals import LEAST_FRAMES, LEVEL, calibration_error
+from reports.words import CLEAR_MARGIN, CLEAR_RATIO, number, plural, timecode
 
 MOST_NAMED = 6  # more persons than this are counted in the finding, not listed
 
@@ -14,6 +15,12 @@ GLOSSARY = (
     ("analysis", "One run of one model over one exhibit. It is never altered afterwards."),
     ("track", "One face followed through time between two cuts."),
     ("person", "One or more tracks judged to be the same face. Letters say nothing about who it is."),
+    (
+        "calibrated probability",
+        "The model's output, rescaled so that on the validation data, half of it manipulated, about 70 of "
+        "100 faces that got 0.70 were manipulated. Elsewhere, or where manipulation is rarer, the share "
+        "differs.",
+    ),
     ("frame score", "The calibrated probability that one face in one sampled frame was manipulated."),
     ("smoothed score", "Frame scores after a sliding median along the track; segments are cut from it."),
     ("segment", "An interval of one person's time flagged as manipulated."),
@@ -21,6 +28,11 @@ GLOSSARY = (
         "confidence",
         "Calibrated probability of a segment: that of the mean raw score of its own frames, not the smoothed "
         "one.",
+    ),
+    (
+        "interval",
+        "How far a segment's probability could be off, as section 5 explains. A wider one means a less "
+        "certain figure.",
     ),
     ("peak frame", "A frame of a segment where the smoothed score is a local maximum; at most three."),
     ("heatmap", "Grad-CAM: the areas of the face that raised the score most, as colour over the frame."),
@@ -32,7 +44,24 @@ GLOSSARY = (
     ),
     ("logit", "The model's raw output before it becomes a probability; equal steps are equal evidence."),
     ("PTS", "Presentation time stamp: the exact time of a frame as the file itself stores it."),
+    ("frame number", "How many decoded frames come before it; the first frame of the file has the number 0."),
+    ("UTC", "Coordinated universal time, the same everywhere; local time is given beside it."),
+    (
+        "custody log",
+        "Who did what to the exhibit, and when. Each entry holds the fingerprint of the one before it, so "
+        "that a change anywhere shows.",
+    ),
     ("SHA-256", "A fingerprint of a file. Two files with the same one are the same, bit for bit."),
+)
+
+
+SCALE = (
+    "Figures are also given in words, so that nobody reads more into them than they hold. The scale follows "
+    "the idea of the verbal equivalents in the ENFSI Guideline for Evaluative Reporting in Forensic Science "
+    "(2015), but it is another scale: ENFSI's words stand for likelihood ratios, which say how much the "
+    "evidence alone should move an opinion. The words here stand for calibrated probabilities, which are "
+    "right for material like the validation data, half of which was manipulated. No likelihood ratio is "
+    "stated, because the scores measured for this model are too few to support one."
 )
 
 
@@ -49,9 +78,7 @@ def finding(analysis: Analysis) -> str:
     if len(persons) > MOST_NAMED:
         who = f"The faces of {len(persons)} persons were"
     else:
-        who = (
-            f"The faces of {_listed(persons)} were" if persons[1:] else f"The face of person {persons[0]} was"
-        )
+        who = f"The faces of {listed(persons)} were" if persons[1:] else f"The face of {listed(persons)} was"
     if noun == "image":
         return f"{who} judged to be manipulated in this image."
     flagged, whole = timecode(_covered(analysis.segments)), timecode(analysis.media.duration)
@@ -70,7 +97,10 @@ def _covered(segments: Sequence[Segment]) -> float:
     return total
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Persons by their letters: ``person A``, ``persons A, B and C``."""
+    if not names[1:]:
+        return f"person {names[0]}"
     return f"persons {', '.join(names[:-1])} and {names[-1]}"
 
 
@@ -105,6 +135,33 @@ def figure_name(analysis: Analysis) -> str:
     if any(segment.confidence == analysis.probability for segment in analysis.segments):
         return f"{name}, strongest segment"
     return f"{name}, all usable frames of the highest-scoring person"
+
+
+def interval_made(analysis: Analysis) -> str:
+    """How intervals are made, with the figures of this analysis's model."""
+    error = calibration_error(analysis.model.figures)
+    by_frames = (
+        "Beside each probability stands an interval. It allows for two sources of doubt. First, the frames: "
+        "others of the same stretch would have given another mean. Frames that follow each other look "
+        "alike, so their number is reduced to that of independent ones (by their correlation, as a "
+        f"first-order autoregression), and Student's t gives the ends at {LEVEL:.0%}. With fewer than "
+        f"{LEAST_FRAMES} frames this part is left out. "
+    )
+    if error is None:
+        calibrated = (
+            "Second, the calibration: how far off the probabilities themselves are was not measured for this "
+            "model, so this part is missing and the intervals are too narrow. "
+        )
+    else:
+        calibrated = (
+            "Second, the calibration: both ends are moved outwards by the largest calibration error "
+            f"measured for this model, {number(round(error, 3))}, an average over the measured data and not "
+            "a bound. "
+        )
+    return (
+        f"{by_frames}{calibrated}That a segment was picked out because its scores were high is not allowed "
+        "for: both ends lie rather too high than too low."
+    )
 
 
 def means_not(verdict: Verdict) -> tuple[str, ...]:

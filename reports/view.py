@@ -9,16 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from detector.analysis import Analysis, MediaKind, Peak, Person, Segment, Verdict
-from reports import facts, prose, words
+from detector.analysis import Analysis, MediaKind, Person, Verdict
+from reports import facts, moments, prose, reproduction, summary, words
 from reports.annotations import Annotation
+from reports.case import NOT_STATED, CaseDetails
+from reports.contents import Section, contents
+from reports.custody_view import CustodyView, custody_view
+from reports.exhibit_check import ExhibitCheck
 from reports.facts import Fact, ModelView, Setting
 from reports.judged import Judgements, judged
-from reports.pictures import Picture, find_picture, heat_scale
+from reports.pictures import Picture, heat_scale
+from reports.recorded import RecordedView, recorded
+from reports.segment_view import PeakView, SegmentView, segment_view
 from reports.timeline import Timeline, draw
+from reports.validation import ValidationView, validation
 from reports.words import timecode
 
 __all__ = ["Fact", "PeakView", "PersonView", "ReportView", "SegmentView", "report_view", "timecode"]
@@ -39,41 +45,6 @@ class PersonView:
 
 
 @dataclass(frozen=True)
-class PeakView:
-    """One peak frame: its pictures and the check of its heatmap."""
-
-    number: int
-    time: str
-    pts: str
-    score: str
-    heat: str
-    position: str
-    frame: Picture
-    overlay: Picture
-    map: Picture
-    confirmed: bool
-    effect: str
-    check: tuple[tuple[str, str, str], ...]
-
-
-@dataclass(frozen=True)
-class SegmentView:
-    """One flagged interval, or one flagged face of a still image."""
-
-    id: str
-    title: str
-    person: str
-    start: str
-    end: str
-    duration: str
-    interval: str
-    confidence: str
-    strength: str
-    frames: str
-    peaks: tuple[PeakView, ...]
-
-
-@dataclass(frozen=True)
 class Gap:
     """A stretch of time that was not examined, and why."""
 
@@ -88,21 +59,31 @@ class ReportView:
     """All a report or a result page shows of one analysis."""
 
     still: bool
+    sections: dict[str, Section]
+    case: tuple[Fact, ...]
+    running: str
+    paper: str
     file: str
     file_short: str
     exhibit_sha256: str
     created: str
     created_iso: str
+    created_local: str
+    zone: str
     reelproof: str
     verdict: str
     finding: str
     reason: str
+    answers: tuple[summary.Answer, ...]
     figure: str
     figure_name: str
     strength: words.Strength | None
     strengths: tuple[words.Strength, ...]
+    scale: str
     exhibit: tuple[Fact, ...]
     recording: tuple[Fact, ...]
+    recorded: RecordedView
+    validation: ValidationView
     timeline: Timeline
     persons: tuple[PersonView, ...]
     segments: tuple[SegmentView, ...]
@@ -111,13 +92,18 @@ class ReportView:
     coverage: tuple[Fact, ...]
     settings: tuple[Setting, ...]
     method: tuple[Fact, ...]
+    command: str
+    comparison: str
+    tolerance: str
     model: ModelView
     gaps: tuple[Gap, ...]
     not_examined: tuple[str, ...]
     means: tuple[str, ...]
     means_not: tuple[str, ...]
+    interval_made: str
     glossary: tuple[tuple[str, str], ...]
     judgements: Judgements
+    custody: CustodyView
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -135,47 +121,64 @@ class ReportView:
         return [peak for segment in self.segments for peak in segment.peaks]
 
 
-def report_view(analysis: Analysis, folder: Path, annotations: Iterable[Annotation] = ()) -> ReportView:
-    """Put an analysis, and what reviewers say of it, into words.
+def report_view(
+    analysis: Analysis,
+    folder: Path,
+    annotations: Iterable[Annotation] = (),
+    case: CaseDetails | None = None,
+    custody: bytes | None = None,
+    check: ExhibitCheck | None = None,
+) -> ReportView:
+    """Put an analysis, and what people say of it, into words.
 
-    ``folder`` is where its ``analysis.json`` lies; pictures are looked up in it. Raises
-    :class:`~reports.errors.PictureError` when the analysis names a picture outside it.
+    ``folder`` is where its ``analysis.json`` lies; pictures are looked up in it. ``custody`` is
+    the bytes of ``custody.json``, ``check`` what hashing the exhibit again showed. Raises
+    :class:`~reports.errors.PictureError` when the analysis names a picture outside the folder.
     """
-    media = analysis.media
-    created, created_iso = _created(analysis.software.created)
+    media, case = analysis.media, case or CaseDetails()
+    created, created_iso = moments.in_utc(analysis.software.created)
+    still = media.kind is MediaKind.IMAGE
+    sections = contents(still)
     figure, manipulated = analysis.probability, analysis.verdict is Verdict.MANIPULATED
     return ReportView(
-        still=media.kind is MediaKind.IMAGE,
+        still=still,
+        sections=sections,
+        case=_case(case),
+        running=_running(case),
+        paper=case.paper,
         file=words.file_name(media.file),
         file_short=words.shortened(words.file_name(media.file)),
         exhibit_sha256=media.sha256,
         created=created,
         created_iso=created_iso,
+        created_local=moments.in_zone(analysis.software.created, case.time_zone),
+        zone=case.time_zone,
         reelproof=analysis.software.reelproof,
         verdict=analysis.verdict.value,
         finding=prose.finding(analysis),
         reason=analysis.reason,
+        answers=summary.answers(analysis, sections),
         figure=words.probability(figure),
         figure_name=prose.figure_name(analysis),
         # Beside another verdict a phrase would contradict it.
         strength=words.strength(figure) if figure is not None and manipulated else None,
         strengths=words.STRENGTHS,
-        exhibit=facts.exhibit(media),
+        scale=prose.SCALE,
+        exhibit=facts.exhibit(media, check),
         recording=facts.recording(media),
+        recorded=recorded(media),
+        validation=validation(analysis),
         timeline=draw(analysis),
         persons=tuple(_person(analysis, person) for person in analysis.persons),
-        segments=tuple(_segment(analysis, segment, folder) for segment in analysis.segments),
+        segments=tuple(segment_view(analysis, segment, folder) for segment in analysis.segments),
         heat_scale=heat_scale(),
         procedure=prose.procedure(analysis),
         coverage=facts.coverage(analysis),
         settings=facts.settings(analysis.parameters),
-        method=(
-            Fact("Reelproof", analysis.software.reelproof),
-            Fact("Torch", analysis.software.torch),
-            Fact("Computed on", analysis.software.device),
-            Fact("Analysis finished", created),
-            Fact("Schema version", analysis.schema_version),
-        ),
+        method=reproduction.computed_with(analysis),
+        command=reproduction.command(analysis),
+        comparison=reproduction.comparison(analysis),
+        tolerance=reproduction.tolerance(),
         model=facts.model(analysis.model),
         gaps=tuple(
             Gap(timecode(gap.start), timecode(gap.end), timecode(gap.end - gap.start), gap.reason)
@@ -184,19 +187,28 @@ def report_view(analysis: Analysis, folder: Path, annotations: Iterable[Annotati
         not_examined=prose.not_examined(analysis),
         means=prose.means(analysis.verdict),
         means_not=prose.means_not(analysis.verdict),
+        interval_made=prose.interval_made(analysis),
         glossary=prose.GLOSSARY,
         judgements=judged(analysis, annotations),
+        custody=custody_view(custody, media.sha256),
     )
 
 
-def _created(text: str) -> tuple[str, str]:
-    """The time of the analysis for reading and for metadata; unreadable text is shown as it is."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return text, ""
-    moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC", f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+def _case(case: CaseDetails) -> tuple[Fact, ...]:
+    given = (
+        ("Case number", case.case_number),
+        ("Exhibit number", case.exhibit_number),
+        ("Examiner", case.examiner),
+        ("Organisation", case.organisation),
+    )
+    return tuple(Fact(name, words.file_name(value) or NOT_STATED) for name, value in given)
+
+
+def _running(case: CaseDetails) -> str:
+    """What the head of every page says of the case."""
+    number = words.shortened(words.file_name(case.case_number), 28) or f"number {NOT_STATED}"
+    exhibit = words.shortened(words.file_name(case.exhibit_number), 20)
+    return f"Case {number}{f' · Exhibit {exhibit}' if exhibit else ''}"
 
 
 def _person(analysis: Analysis, person: Person) -> PersonView:
@@ -214,53 +226,4 @@ def _person(analysis: Analysis, person: Person) -> PersonView:
         strength=strength,
         position=words.box(person.median_box),
         segments=flagged,
-    )
-
-
-def _segment(analysis: Analysis, segment: Segment, folder: Path) -> SegmentView:
-    still = analysis.media.kind is MediaKind.IMAGE
-    start, end = timecode(segment.start), timecode(segment.end)
-    return SegmentView(
-        id=segment.id,
-        title=f"Flagged face {segment.id}" if still else f"Segment {segment.id}",
-        person=segment.person,
-        start=start,
-        end=end,
-        duration=timecode(segment.end - segment.start),
-        interval="still image" if still else f"{start} to {end}",
-        confidence=words.probability(segment.confidence),
-        strength=words.strength(segment.confidence).phrase,
-        frames=f"{segment.frames:,}",
-        peaks=tuple(_peak(segment, peak, index, folder) for index, peak in enumerate(segment.peaks, 1)),
-    )
-
-
-def _peak(segment: Segment, peak: Peak, index: int, folder: Path) -> PeakView:
-    check = peak.check
-    what = f"peak {index} of {segment.id} at {timecode(peak.time)}, person {segment.person}"
-    return PeakView(
-        number=index,
-        time=timecode(peak.time),
-        pts=str(peak.pts),
-        score=words.probability(peak.probability),
-        heat=f"{peak.heat:.2f}",
-        position=words.box(peak.box),
-        frame=find_picture(folder, peak.frame, f"Frame, {what}"),
-        overlay=find_picture(folder, peak.overlay, f"Frame with heatmap, {what}"),
-        map=find_picture(folder, peak.map, f"Heatmap alone, {what}"),
-        confirmed=words.is_confirmed(check),
-        effect=words.hide_and_rescore(check),
-        check=(
-            ("Nothing", words.probability(check.probability), "–"),
-            (
-                f"Hottest {check.area:.0%}",
-                words.probability(check.hidden_highlight),
-                words.signed(-check.drop_highlight),
-            ),
-            (
-                f"Random {check.area:.0%}",
-                words.probability(check.hidden_random),
-                words.signed(-check.drop_random),
-            ),
-        ),
     )

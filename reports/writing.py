@@ -2,62 +2,109 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from detector.analysis import Analysis
 from reports.annotations import Annotation
+from reports.case import NAME as CASE
+from reports.case import CaseDetails, read_case
+from reports.custody_format import NAME as CUSTODY
+from reports.enclosed import Enclosure, enclosures
+from reports.exhibit_check import ExhibitCheck
 from reports.files import write_atomically
 from reports.html import render_html
-from reports.manifest import NAME, manifest_json
+from reports.manifest import FILES, SIGNATURE, about, listing, sealed
 from reports.pdf import render_pdf
 from reports.pictures import embed
 from reports.view import ReportView, report_view
 
 
-def write_report(analysis: Analysis, folder: Path) -> None:
-    """Write ``analysis.json``, ``report.html``, ``report.pdf`` and ``manifest.json`` into ``folder``.
+def write_report(
+    analysis: Analysis,
+    folder: Path,
+    case: CaseDetails | None = None,
+    custody: bytes | None = None,
+    check: ExhibitCheck | None = None,
+) -> None:
+    """Write ``analysis.json``, ``case.json``, the report and ``manifest.json`` into ``folder``.
 
-    ``folder`` holds the pictures the analysis names. Each file appears whole or not at all,
-    the manifest last. Raises :class:`~reports.errors.ReportError` when a picture lies outside
-    the folder or cannot be read, before anything is written.
+    ``folder`` holds the pictures the analysis names. ``custody`` is the text of a
+    ``custody.json``, which is kept there as well; ``check`` is what hashing the exhibit again,
+    just now, has shown. Each file appears whole or not at all, the
+    manifest last. Raises :class:`~reports.errors.ReportError` when a picture lies outside the
+    folder or cannot be read, before anything is written.
     """
-    write_files(analysis, analysis.to_json().encode(), folder, folder)
+    write_files(analysis, analysis.to_json().encode(), folder, folder, case, custody, check)
 
 
-def write_files(analysis: Analysis, text: bytes, folder: Path, out: Path) -> None:
+def write_files(
+    analysis: Analysis,
+    text: bytes,
+    folder: Path,
+    out: Path,
+    case: CaseDetails | None = None,
+    custody: bytes | None = None,
+    check: ExhibitCheck | None = None,
+) -> None:
     """As :func:`write_report`, with ``text`` the exact bytes of analysis.json and results in ``out``.
 
     The pictures are copied there, so that ``out`` is complete by itself.
     """
-    view = report_view(analysis, folder)
-    page, document = _rendered(view, text, folder)
+    case = (case or CaseDetails()).settled()
+    view = report_view(analysis, folder, case=case, custody=custody, check=check)
+    page, document = _rendered(view, folder, enclosures(analysis, text, custody=custody))
     out.mkdir(parents=True, exist_ok=True)
     if out.resolve() != folder.resolve():
         for path in view.kept:
             (out / path).parent.mkdir(parents=True, exist_ok=True)
             write_atomically(out / path, (folder / path).read_bytes())
-    write_atomically(out / "analysis.json", text)
-    write_atomically(out / "report.html", page)
-    write_atomically(out / "report.pdf", document)
-    write_atomically(out / NAME, manifest_json(analysis, out, view.kept))
+    own = {"analysis.json": text, CASE: case.to_json().encode()}
+    if custody is not None:
+        own[CUSTODY] = custody
+    for name, data in (own | {"report.html": page, "report.pdf": document}).items():
+        write_atomically(out / name, data)
+    listed = listing(out, {*FILES, *own, *view.kept})
+    stated = about(analysis, "result").model_copy(update={"files": listed})
+    beside = sealed(stated, case=own[CASE], custody=custody)
+    if SIGNATURE not in beside:  # an earlier result's says nothing of this one
+        (out / SIGNATURE).unlink(missing_ok=True)
+    for name, data in reversed(beside.items()):
+        write_atomically(out / name, data)
 
 
 def write_judged(
-    analysis: Analysis, text: bytes, folder: Path, out: Path, annotations: Iterable[Annotation]
+    analysis: Analysis,
+    text: bytes,
+    folder: Path,
+    out: Path,
+    annotations: Iterable[Annotation],
+    case: CaseDetails | None = None,
+    custody: bytes | None = None,
+    check: ExhibitCheck | None = None,
 ) -> None:
     """Write ``report.html`` and ``report.pdf`` with what reviewers say into ``out``, and nothing else.
 
-    The result in ``folder``, whose manifest covers its own reports, stays as it is.
+    The result in ``folder``, whose manifest covers its own reports, stays as it is. Case details
+    and custody log are those kept there unless given. ``check`` is what hashing the exhibit again,
+    just now, has shown.
     """
-    page, document = _rendered(report_view(analysis, folder, annotations), text, folder)
+    said = list(annotations)
+    case = read_case(folder) if case is None else case
+    custody = kept_custody(folder) if custody is None else custody
+    view = report_view(analysis, folder, said, case.settled(), custody, check)
+    page, document = _rendered(view, folder, enclosures(analysis, text, said, custody))
     write_atomically(out / "report.html", page)
     write_atomically(out / "report.pdf", document)
 
 
-def _rendered(view: ReportView, text: bytes, folder: Path) -> tuple[bytes, bytes]:
+def kept_custody(folder: Path) -> bytes | None:
+    """The custody log kept in the folder of a result, if there is one."""
+    path = folder / CUSTODY
+    return path.read_bytes() if path.is_file() else None
+
+
+def _rendered(view: ReportView, folder: Path, enclosed: Sequence[Enclosure]) -> tuple[bytes, bytes]:
     """The report as HTML and as PDF."""
     pictures = embed(folder, [picture.path for picture in view.pictures if picture.path])
-    digest = hashlib.sha256(text).hexdigest()
-    return render_html(view, pictures, digest).encode(), render_pdf(view, pictures, digest)
+    return render_html(view, pictures, enclosed).encode(), render_pdf(view, pictures, enclosed)

@@ -8,9 +8,10 @@ from typing import Any
 
 from flask import Flask
 
-from webapp import errors, intake, presentation, security
+from webapp import api, custody_start, errors, gate, intake, logs, metrics, presentation, security
 from webapp.database import Database
 from webapp.folders import Folders
+from webapp.passwords import Passwords
 from webapp.settings import Settings, read_settings
 from webapp.tables import now
 
@@ -24,24 +25,30 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 
     ``config`` overrides settings of the environment by their names
     (:data:`webapp.settings.SETTINGS`); other keys go to Flask's own configuration.
-    ``SEND``, a callable taking an analysis id, replaces Celery.
+    ``SEND``, a callable taking an analysis id, replaces Celery; ``PASSWORDS`` the usual cost of hashing.
     """
     from webapp.routes import (
+        account,
         annotations,
         bundles,
+        cases,
         compare,
+        custody,
         exports,
         files,
         health,
         help,
         library,
+        login,
         manage,
         models,
         result,
         review,
         sample,
         statistics,
+        tokens,
         upload,
+        users,
     )
 
     settings = read_settings(config)
@@ -50,21 +57,27 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.config.from_mapping(
         # The exhibit's own limit is checked while it is written; this bounds the whole request.
         MAX_CONTENT_LENGTH=settings.upload_limit + FORM_OVERHEAD,
-        MAX_FORM_PARTS=8,
+        MAX_FORM_PARTS=16,
     )
     app.config.from_mapping(config or {})
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the schema's order
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     Folders(settings.data).create()
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, settings.custody_key)
     database.migrate()
+    custody_start.begin(database, settings)
     app.extensions["started"] = now()
     app.extensions["settings"] = settings
     app.extensions["database"] = database
-    app.extensions["send"] = app.config.get("SEND") or celery_sender(settings)
+    app.extensions["passwords"] = app.config.get("PASSWORDS") or Passwords()
+    app.extensions["send"] = app.config.get("SEND") or celery_sender(settings, database)
 
+    logs.install(app)
+    metrics.install(app)
     security.install(app, settings)
+    api.recognise(app)
+    gate.install(app)
     errors.install(app)
     presentation.install(app)
     for area in (
@@ -77,26 +90,33 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         annotations,
         bundles,
         exports,
+        custody,
         compare,
         statistics,
         models,
         sample,
         help,
         health,
+        login,
+        account,
+        tokens,
+        users,
+        cases,
     ):
         app.register_blueprint(area.blueprint)
+    api.install(app)
     return app
 
 
-def celery_sender(settings: Settings) -> Callable[[str], None]:
+def celery_sender(settings: Settings, database: Database) -> Callable[[str], None]:
     """Sends an analysis id to the workers. Celery is loaded by the first one, not by the start."""
-    celery: list[Any] = []
+    senders: list[Callable[[str], None]] = []
 
     def send(analysis_id: str) -> None:
         from webapp import broker
 
-        if not celery:
-            celery.append(broker.make_celery(settings))
-        celery[0].send_task(broker.ANALYSE, args=[analysis_id])
+        if not senders:
+            senders.append(broker.Sender(settings, database))
+        senders[0](analysis_id)
 
     return send

@@ -3,40 +3,33 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 import threading
-from types import FrameType
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import create_app, deletion, jobs, lengths
+from webapp import accounts, commands, create_app, deletion, integrity, jobs, lengths, logs, signing
 from webapp.first_start import sample_missing
 from webapp.folders import Folders
 from webapp.server import listen
-from webapp.settings import SettingError, Settings, read_settings, refuse_beyond_loopback
-from webapp.supervisor import Worker, lock, watch
+from webapp.settings import SettingError, Settings, is_loopback, read_settings, refuse_open_door
+from webapp.supervisor import Worker, lock, noted_signals, watch
 
 
 def main() -> int:
     """Run until told to stop. Returns the exit status: 2 when it could not start."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.prepare(as_json=False)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue of requests is no news
-    stops: list[int] = []
-
-    # Only notes the signal: a handler that takes a lock can meet the code it interrupted holding it.
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        stops.append(number)
-
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
+    stops = noted_signals()
     try:
         settings = read_settings()
-        refuse_beyond_loopback(settings.host)
+        logs.prepare(as_json=settings.log_json)
         Folders(settings.data).create()
         held = lock(settings.data)
         app = create_app()
+        refuse_open_door(settings, _administrators(app))
+        signing.check_key(settings)
         server = listen(app, settings)
     except (SettingError, OSError) as problem:
         print(f"reelproof: {problem}", file=sys.stderr)
@@ -51,41 +44,58 @@ def main() -> int:
         return 2
 
     database, send = app.extensions["database"], app.extensions["send"]
-    worker = Worker(settings)
+    worker, sender = Worker(settings), Worker(settings, sender=True)
     folders = Folders(settings.data)
-    folders.remove_leftovers()
+    folders.remove_leftovers(alone=not settings.shared)
     deletion.finish_deletions(database, folders)
-    jobs.recover(database, count_attempt=True)
+    if not settings.shared:  # elsewhere others may be at work; the sweep finds those that are not
+        jobs.recover(database, count_attempt=True)
     threading.Thread(target=server.run, name="pages", daemon=True).start()
+    checking = (database, settings, threading.Event())
+    threading.Thread(target=integrity.keep_checking, args=checking, name="integrity", daemon=True).start()
     threading.Thread(target=lengths.fill, args=(database, folders), name="lengths", daemon=True).start()
+    if not is_loopback(settings.host) and not settings.proxy:
+        print(
+            "reelproof: without https, passwords and exhibits can be read on the way. Put a proxy with a "
+            "certificate in front and set REELPROOF_PROXY: docs/security.md",
+            file=sys.stderr,
+        )
     # The address is for scripts too: it must appear at once even where output is a pipe.
     print(f"Reelproof is at http://{settings.host}:{server.effective_port}  (Ctrl-C stops it)", flush=True)
     try:
-        worker.keep_running()
-        resend(settings, app)
-        watch(worker, database, settings, send, lambda: bool(stops))
+        with database.hold():
+            worker.keep_running()
+            resend(settings, app)
+            watch(worker, sender, database, settings, send, lambda: bool(stops))
     finally:
         # Page threads are daemons and end with the process; closing the server under them only
         # makes those that are answering complain.
         print("Reelproof stops.", flush=True)
+        sender.stop()
         worker.stop()
-        jobs.recover(database, count_attempt=False)
+        jobs.recover(database, count_attempt=False, workers=worker.names)
         held.close()
     return 0
 
 
+def _administrators(app: Any) -> int:
+    with app.extensions["database"].begin() as session:
+        return accounts.administrators(session)
+
+
 def resend(settings: Settings, app: Any) -> None:
-    """Give the broker, emptied, every queued analysis and, in a new data folder, the sample."""
+    """Give the embedded broker, emptied, every queued analysis; have the sample made in a new data folder."""
     from webapp import broker
 
-    broker.empty(settings)
-    celery = broker.make_celery(settings)
     database = app.extensions["database"]
-    for analysis_id in jobs.unheard(database, settings.workers, at_start=True):
-        celery.send_task(broker.ANALYSE, args=[analysis_id])
+    sender = broker.Sender(settings, database)
+    if not settings.shared:
+        broker.empty(settings)
+        for analysis_id in jobs.unheard(database, settings.workers, at_start=True):
+            sender(analysis_id)
     if sample_missing(database):
-        celery.send_task(broker.SAMPLE)
+        sender.app.send_task(broker.SAMPLE)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(commands.run(sys.argv[1:]) if len(sys.argv) > 1 else main())

@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from celery import Celery
+from kombu import Queue
 from kombu.transport import filesystem
+from sqlalchemy import select
 
+from webapp.database import Database
 from webapp.folders import Folders
-from webapp.settings import Settings
+from webapp.settings import QUEUES, Settings
+from webapp.tables import AnalysisRow, Exhibit
 
 ANALYSE = "reelproof.analyse"
 SAMPLE = "reelproof.sample"
-QUEUE = "reelproof"
+_PREFIX = "reelproof."  # of queues
+_CPU, _GPU = QUEUES
 _EMBEDDED = "filesystem://localhost"  # a folder; kombu wants a host in any URL
 # Beyond the soft limit a task is asked to stop; this many seconds later it is stopped.
 GRACE = 30
@@ -45,13 +51,14 @@ class Transport(filesystem.Transport):
 
 def make_celery(settings: Settings) -> Celery:
     """The Celery app of one set of settings, the same in the web process and in workers."""
-    app = Celery("reelproof", broker=_EMBEDDED, set_as_current=False)
+    app = Celery("reelproof", broker=settings.broker or _EMBEDDED, set_as_current=False)
     app.conf.update(
         task_ignore_result=True,  # the database row says how a task ended
-        task_default_queue=QUEUE,
+        task_default_queue=_PREFIX + _CPU,
+        task_queues=[Queue(_PREFIX + name) for name in settings.queues],
         task_soft_time_limit=settings.time_limit,
         task_time_limit=settings.time_limit + GRACE,
-        worker_concurrency=settings.workers,
+        worker_concurrency=max(1, settings.workers),
         worker_max_tasks_per_child=1,  # what a file did to its process ends with it
         worker_prefetch_multiplier=1,
         # Short, or billiard mixes up which signal ended a child when the next one is recycled meanwhile.
@@ -61,7 +68,17 @@ def make_celery(settings: Settings) -> Celery:
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,  # for as long as it takes
+        task_publish_retry=False,  # a page does not wait for a broker; the sweep sends again
     )
+    if settings.broker:
+        app.conf.broker_transport_options = {
+            "socket_connect_timeout": 2,
+            "socket_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+        }
+        return app
     root = Folders(settings.data).broker
     folders = {name: root / name for name in ("messages", "aside", "control")}
     for folder in folders.values():
@@ -77,7 +94,40 @@ def make_celery(settings: Settings) -> Celery:
     return app
 
 
+class Sender:
+    """Tells the workers of queued analyses. Celery is loaded with the first one."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings, self._database = settings, database
+        self._app: Celery | None = None
+
+    @property
+    def app(self) -> Celery:
+        """The Celery app it sends with."""
+        if self._app is None:
+            self._app = make_celery(self._settings)
+        return self._app
+
+    def __call__(self, analysis_id: str) -> None:
+        """Send the id to the queue its exhibit's size belongs in; raises if the broker cannot be reached."""
+        self.app.send_task(ANALYSE, args=[analysis_id], queue=_PREFIX + self._queue(analysis_id))
+
+    def _queue(self, analysis_id: str) -> str:
+        if self._settings.gpu_from is None:
+            return _CPU
+        query = select(Exhibit.bytes).join(AnalysisRow).where(AnalysisRow.id == analysis_id)
+        with self._database.begin() as session:
+            size = session.scalar(query) or 0
+        return _GPU if size >= self._settings.gpu_from else _CPU
+
+
+def waiting(app: Celery, queues: Iterable[str] = QUEUES) -> int:
+    """How many messages wait on Redis for a worker; raises if it cannot be reached."""
+    with app.connection_for_read() as connection, connection.channel() as channel:
+        return sum(channel.client.llen(_PREFIX + name) for name in queues)
+
+
 def empty(settings: Settings) -> None:
-    """Forget all messages: at start every queued row is sent anew."""
+    """Forget all messages of the embedded broker: at start every queued row is sent anew."""
     for message in Folders(settings.data).broker.glob("*/*.msg"):
         message.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """The review bundle of an analysis: which files it holds, and the zip that is sent.
 
-``docs/bundle.md`` defines it; :mod:`reports.bundle` writes the zip and checks one that comes back.
+``docs/evidence.md`` defines it; :mod:`reports.bundle` writes the zip and checks one that comes back.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from datetime import datetime
 from pathlib import Path
 
 import detector
-from reports import bundle
+from reports import bundle, manifest
 from reports.annotations import Annotation
+from reports.case import NAME as CASE
+from reports.custody import NAME as CUSTODY
 from reports.judgements import file_text, moment_text
-from webapp import offline, previews, review
+from webapp import case_details, custody, offline, previews, review, signing
+from webapp.database import Database
 from webapp.errors import PageError
 from webapp.folders import Folders
 from webapp.previews import SUFFIXES, Playback
@@ -34,12 +37,14 @@ _FILES = {
     "report.html": "HTML report",
     "analysis.json": "analysis.json",
     bundle.JUDGEMENTS: "annotations.json",
-    bundle.MANIFEST: "Manifest",
+    CUSTODY: "Custody log",
+    manifest.NAME: "Manifest",
     "README.txt": "Read me",
 }
 
 
 def contents(
+    database: Database,
     folders: Folders,
     row: AnalysisRow,
     result: Result,
@@ -47,16 +52,22 @@ def contents(
     *,
     video: bool,
     made: datetime,
+    with_log: bool = True,
 ) -> dict[str, bytes | Path]:
     """The files of a bundle by name, small ones as bytes, large ones as where they lie.
 
-    ``video``: whether what plays of the exhibit comes along. Needs an application context.
+    ``video``: whether what plays of the exhibit comes along; ``with_log``: its custody log. Needs
+    an application context.
     """
     folder = folders.result(row.id)
-    reports = report_folder(folders, row.id, said)
+    reports = report_folder(database, folders, row, with_log=with_log)
     files: dict[str, bytes | Path] = {path: folder / path for path in result.view.kept}
     files |= {name: reports / name for name in ("report.pdf", "report.html")}
     files["analysis.json"] = folder / "analysis.json"
+    with database.begin() as session:
+        if with_log:
+            files[CUSTODY] = custody.export(session, row.exhibit.sha256)
+        files[CASE] = case_details.stored(session, row.id).settled().to_json().encode()
     files[bundle.JUDGEMENTS] = file_text(
         said,
         analysis=row.id,
@@ -92,17 +103,11 @@ def packed(
     size = sum(len(each) if isinstance(each, bytes) else each.stat().st_size for each in files.values())
     if size > shutil.disk_usage(incoming).free - settings.spare:
         raise _no_room()
-    analysis = result.analysis
-    about = {
-        "software_version": detector.__version__,
-        "made": moment_text(made),
-        "analysis": row.id,
-        "exhibit": {"file": analysis.media.file, "bytes": analysis.media.bytes, "sha256": row.exhibit.sha256},
-        "model": {"name": analysis.model.name, "sha256": analysis.model.sha256},
-    }
+    about = manifest.about(result.analysis, "bundle", made=moment_text(made), analysis_id=row.id)
     place = incoming / f"{secrets.token_hex(16)}.zip"
     try:
-        bundle.write(place, files, about)
+        with signing.signed(settings, files, place.with_suffix(".pdf")) as (whole, key):
+            bundle.write(place, whole, about, key)
     except BaseException as problem:
         place.unlink(missing_ok=True)
         if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -145,20 +150,27 @@ What is in it
 index.html        the review page, all in one file
 report.pdf        the evidence report with the judgements made until now; report.html is the same
 analysis.json     every figure, as data
+custody.json      who did what to the exhibit, and when: its custody log until this bundle was made
+case.json         case number and the like, where they were given
 annotations.json  what reviewers said until now, as data
 overlays/         the kept frames and their heatmaps
-manifest.json     all files with size and SHA-256, and what they are about
+manifest.json     all files with size and SHA-256, and what they are about; manifest.sha256 is its own,
+                  manifest.sig a signature over it, if whoever made the bundle has a key
 sha256sums.txt    the same sums for the program sha256sum
+verify.py         checks all of it with nothing but Python: sixty lines that anybody can read
 
 {plays}
 
 To check it
 -----------
-In the folder, run
+Where Reelproof is installed: python -m reports verify BUNDLE.zip. It checks most: signatures, the PDF's
+attachments, the exhibit analysed again. Without Reelproof, in the folder, run one of
 
+    python3 verify.py .
     sha256sum --check sha256sums.txt
 
 (on macOS: shasum -a 256 --check sha256sums.txt; on Windows compare with certutil -hashfile NAME SHA256).
 Each file must be OK. That shows that nothing was damaged or changed since the sums were made. It does
-not show who made them: compare the SHA-256 of manifest.json with one you got another way.
+not show who made them: for that there must be a signature, checked with a certificate you trust, or you
+compare the SHA-256 of manifest.json (in manifest.sha256) with one you got another way.
 """

@@ -44,9 +44,11 @@ def refuse_unfit(card: Path) -> None:
 
 def main(card: Path) -> int:
     """Check one pair; prints the reason of a refusal."""
+    from detector.confinement import Limits, Places, confine, means
     from detector.model_check import check_pair
 
     os.nice(5)
+    confine(Limits(), Places(readable=(card.parent,)), card.parent, network=means().network)
     try:
         check_pair(card.read_bytes(), card.with_suffix(".safetensors"))
     except ModelError as refusal:

@@ -16,11 +16,12 @@ from sqlalchemy import delete as delete_from
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from webapp import custody, rows
 from webapp.database import Database
 from webapp.durable import flush_file, flush_folder
 from webapp.errors import PageError
 from webapp.folders import Folders
-from webapp.tables import AnalysisRow, AnnotationRow, Exhibit, State
+from webapp.tables import AnalysisRow, AnnotationRow, CaseDetailsRow, Exhibit, State
 
 
 @dataclass(frozen=True)
@@ -54,16 +55,28 @@ def delete(database: Database, folders: Folders, analysis_id: str) -> None:
     with database.alone() as session:
         row = session.get(AnalysisRow, analysis_id)
         if row is None:
-            raise PageError(404, "There is no analysis at this address.", "It may have been deleted already.")
+            raise rows.gone(session, analysis_id)
         refuse_unfinished(row)
         exhibit = row.exhibit
         _write(note, exhibit.sha256)
         alone = not _others(session, row)
+        judgements = consequences(session, row).judgements
         session.execute(delete_from(AnnotationRow).where(AnnotationRow.analysis_id == analysis_id))
+        session.execute(delete_from(CaseDetailsRow).where(CaseDetailsRow.analysis_id == analysis_id))
         session.delete(row)
         session.flush()
         if alone:
             session.delete(exhibit)
+        details: custody.Details = {
+            "name": row.file,
+            "bytes": exhibit.bytes,
+            "state": row.state,
+            "verdict": row.verdict,
+            "model": row.model,
+            "judgements": judgements,
+            "exhibit": "deleted with it" if alone else "kept, other analyses use it",
+        }
+        custody.record(session, "deletion", details, exhibit=exhibit.sha256, analysis=analysis_id)
     _finish(database, folders, note)
 
 
@@ -130,7 +143,7 @@ def _remove_exhibit(folders: Folders, sha256: str) -> None:
     if len(sha256) != 64:  # the power went before the note was whole, and so before any row did
         return
     for file in (
-        folders.exhibits / sha256[:2] / sha256,
+        *(folders.exhibits / sha256[:2]).glob(f"{sha256}*"),  # and what was found damaged of it
         folders.preview(sha256),
         folders.playback(sha256),
     ):

@@ -5,19 +5,25 @@ from __future__ import annotations
 import logging
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
+from webapp import problems
 from webapp.intake import IntakeError, this_request
 
 log = logging.getLogger(__name__)
 
 _TITLES = {
     400: "This request does not work",
+    401: "Not signed in",
     403: "Refused",
     404: "Nothing here",
     405: "This request does not work",
     409: "Not ready yet",
+    410: "Deleted",
     413: "The file is too large",
+    415: "No video and no photo",
+    429: "Too often",
     500: "Something went wrong inside Reelproof",
     503: "Busy at the moment",
     507: "The disk is full",
@@ -31,6 +37,11 @@ _WORDS = {
     500: (
         "Reelproof met an error it did not expect. Exhibits and results are untouched.",
         "Try again. If it happens again, the messages in the terminal Reelproof runs in say what went wrong.",
+    ),
+    503: (
+        "The database cannot be reached, or is busy.",
+        "Try again in a minute. Exhibits and results are untouched. If it stays so, the messages in the "
+        "terminal Reelproof runs in say why.",
     ),
 }
 
@@ -49,7 +60,15 @@ def install(app: Flask) -> None:
     @app.errorhandler(PageError)
     @app.errorhandler(IntakeError)
     def in_words(problem: PageError | IntakeError) -> Response:
-        return answer(problem.status, problem.error, problem.remedy)
+        response = answer(problem.status, problem.error, problem.remedy)
+        if (seconds := getattr(problem, "seconds", None)) is not None:
+            response.headers["Retry-After"] = str(seconds)
+        return response
+
+    @app.errorhandler(problems.FieldsError)
+    def fields_at_fault(problem: problems.FieldsError) -> Response:
+        words = "Parts of this request cannot be used.", "Put right what “errors” names, then send it again."
+        return problems.response(422, *words, problem.errors)
 
     @app.errorhandler(413)
     def request_too_large(_problem: HTTPException) -> Response:
@@ -65,9 +84,14 @@ def install(app: Flask) -> None:
         error, remedy = _WORDS.get(status, (problem.description or "", "Go back to the page you came from."))
         response = answer(status, error, remedy)
         for name, value in problem.get_headers():
-            if name == "Allow":
+            if name in ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate"):
                 response.headers[name] = value
         return response
+
+    @app.errorhandler(OperationalError)
+    def no_database(problem: OperationalError) -> Response:
+        log.error("%s %s failed: %s", request.method, request.path, problem.orig)
+        return answer(503, *_WORDS[503])
 
     @app.errorhandler(Exception)
     def unexpected(problem: Exception) -> Response:
@@ -76,7 +100,9 @@ def install(app: Flask) -> None:
 
 
 def answer(status: int, error: str, remedy: str) -> Response:
-    """A page or, for addresses ending in .json and callers that ask for it, JSON."""
+    """A page or, for addresses ending in .json and callers that ask for it, JSON; for the API a problem."""
+    if problems.is_api():
+        return problems.response(status, error, remedy)
     if wants_json():
         response = jsonify(error=error, remedy=remedy)
     else:

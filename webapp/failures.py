@@ -6,6 +6,7 @@ import errno
 import signal
 from typing import NamedTuple
 
+from detector.confinement import CrashError, LimitError
 from detector.errors import MediaError, ReelproofError
 
 
@@ -53,6 +54,10 @@ CRASH_SIGNALS = frozenset(
 
 def explain(problem: Exception) -> Failure:
     """A failure in words; the engine's own errors already say what to do."""
+    if isinstance(problem, LimitError):
+        return OUT_OF_TIME if problem.of_time else Failure(problem.error, problem.remedy)
+    if isinstance(problem, CrashError):
+        return CRASHED
     if isinstance(problem, MediaError):
         return Failure(str(problem), "")
     if isinstance(problem, ReelproofError):

@@ -16,6 +16,7 @@ from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from webapp import jobs, models
+from webapp.access import SAMPLE_FILE
 from webapp.database import Database
 from webapp.errors import PageError
 from webapp.folders import Folders
@@ -24,7 +25,6 @@ from webapp.settings import Settings
 from webapp.tables import AnalysisRow, Exhibit, Milestone, State, now
 
 SAMPLE_ADDED = "sample added"
-SAMPLE_FILE = "Reelproof sample.mp4"
 
 _TIME_LIMIT = 120  # seconds; on an idle machine it takes three
 _MAKING = threading.Lock()  # two clicks are one wish
@@ -81,6 +81,8 @@ def _known(session: Session) -> AnalysisRow | None:
         select(AnalysisRow)
         .where(
             AnalysisRow.file == SAMPLE_FILE,
+            AnalysisRow.owner_id.is_(None),  # else it is somebody's own file that happens to be called so
+            AnalysisRow.case_id.is_(None),
             AnalysisRow.state.in_((State.DONE, State.RUNNING, State.QUEUED)),
         )
         .order_by(case((AnalysisRow.state == State.DONE, 0), else_=1), AnalysisRow.created.desc())
@@ -91,7 +93,9 @@ def _known(session: Session) -> AnalysisRow | None:
 
 def _again(session: Session, settings: Settings) -> AnalysisRow | None:
     """A new analysis of the sample's exhibit, where that is still here."""
-    exhibit = session.scalar(select(Exhibit).where(Exhibit.name == SAMPLE_FILE).limit(1))
+    owned = select(AnalysisRow.exhibit_id).where(AnalysisRow.owner_id.is_not(None))
+    query = select(Exhibit).where(Exhibit.name == SAMPLE_FILE, Exhibit.id.not_in(owned))
+    exhibit = session.scalar(query.limit(1))
     if exhibit is None:
         return None
     return jobs.create(session, exhibit, SAMPLE_FILE, models.default(session, Folders(settings.data)))

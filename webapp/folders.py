@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+_ABANDONED = 24 * 3600  # seconds; no analysis and no preview takes so long
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,11 @@ class Folders:
         return self.data / "deletions"
 
     @property
+    def uploads(self) -> Path:
+        """Files that come in parts, by upload id, until they are whole; they outlive a restart."""
+        return self.data / "uploads"
+
+    @property
     def previews(self) -> Path:
         """What plays of each exhibit, by SHA-256: a small JSON file and, where needed, a preview."""
         return self.data / "previews"
@@ -66,6 +76,10 @@ class Folders:
     def unfinished(self, analysis_id: str, attempt: str) -> Path:
         """Where one attempt writes its result until it is whole."""
         return self.analyses / f".{analysis_id}.{attempt}"
+
+    def upload(self, upload_id: str) -> Path:
+        """What came so far of one file that comes in parts."""
+        return self.uploads / upload_id
 
     def thumbnail(self, analysis_id: str) -> Path:
         """The small picture of one analysis."""
@@ -86,12 +100,26 @@ class Folders:
     def create(self) -> None:
         """Make the folders, for this user alone."""
         kept = (self.exhibits, self.analyses, self.thumbnails, self.models, self.previews, self.reviews)
-        for folder in (self.data, self.incoming, self.broker, self.deletions, *kept):
+        for folder in (self.data, self.incoming, self.uploads, self.broker, self.deletions, *kept):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def remove_leftovers(self) -> None:
-        """Remove what an app that was killed left half-written. Only while no other app uses the folder."""
-        for path in (*self.incoming.iterdir(), *self.previews.glob(".*")):
+    def remove_leftovers(self, *, alone: bool = True) -> None:
+        """Remove what an app that was killed left half-written.
+
+        Where workers on other machines share the folder (not ``alone``), what they may be at work on
+        stays until it is a day old; uploads are this process's own.
+        """
+        newest = time.time() - (0 if alone else _ABANDONED)
+        for path in (*self.incoming.iterdir(), *_older(self.previews.glob(".*"), newest)):
             path.unlink(missing_ok=True)
-        for path in (*self.analyses.glob(".*"), *self.models.glob(".*"), *self.reviews.glob("*/.*")):
+        for path in (*_older(self.analyses.glob(".*"), newest), *self.models.glob(".*")):
             shutil.rmtree(path, ignore_errors=True)
+        for path in self.reviews.glob("*/.*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _older(paths: Iterable[Path], newest: float) -> Iterator[Path]:
+    for path in paths:
+        with contextlib.suppress(OSError):  # finished or removed meanwhile
+            if path.stat().st_mtime <= newest:
+                yield path

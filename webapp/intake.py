@@ -15,20 +15,22 @@ import os
 import secrets
 import shutil
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from flask import Request, current_app, request
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from reports.judgements import moment_text
+from webapp import custody
 from webapp.durable import flush_file, flush_folder
 from webapp.folders import Folders
 from webapp.settings import Settings
-from webapp.tables import Exhibit, now
+from webapp.tables import Condition, Exhibit, now
 
 _CHUNK = 1 << 20
 _LONGEST_NAME = 200
@@ -89,7 +91,7 @@ class Incoming:
         if self.bytes > self._allowance.bytes:
             raise self._allowance.too_large()
         self._hash.update(data)
-        with _disk_full_in_words():
+        with disk_full_in_words():
             return self._file.write(data)
 
     def read(self, _size: int = -1) -> bytes:
@@ -104,22 +106,13 @@ class Incoming:
         """Do nothing: the form parser rewinds a stream once it is complete."""
         return 0
 
-    def keep(self) -> Exhibit:
+    def keep(self, damaged: bool = False) -> Kept:
         """Flush the file and give it its place; an exhibit with the same bytes is kept as it is.
 
-        Returns a row not yet in a session.
+        ``damaged``: the kept file is known to hold other bytes by now. Those stay, under another name.
         """
         self.complete()
-        sha256 = self.sha256
-        place = self._folders.exhibits / sha256[:2] / sha256
-        place.parent.mkdir(mode=0o700, exist_ok=True)
-        if not (place.exists() and place.stat().st_size == self.bytes):
-            self.path.chmod(0o440)
-            os.rename(self.path, place)
-            flush_folder(place.parent)
-            flush_folder(place.parent.parent)
-        path = place.relative_to(self._folders.data).as_posix()
-        return Exhibit(sha256=sha256, name="", bytes=self.bytes, path=path, created=now())
+        return _placed(self._folders, self.path, self.sha256, self.bytes, damaged, os.rename)
 
     @property
     def sha256(self) -> str:
@@ -138,7 +131,7 @@ class Incoming:
 
     def complete(self) -> None:
         """Put every byte on the disk; nothing can be written afterwards."""
-        with _disk_full_in_words():
+        with disk_full_in_words():
             self._file.close()
             flush_file(self.path)
 
@@ -149,6 +142,50 @@ class Incoming:
         self.path.unlink(missing_ok=True)
 
 
+class Kept(NamedTuple):
+    """An exhibit's file in its place; ``put``: it was put there just now."""
+
+    sha256: str
+    bytes: int
+    path: str  # relative to the data folder
+    put: bool
+
+
+class Whole:
+    """A whole, flushed file below the data folder that came in parts; hashed here, which takes its time.
+
+    It stays where it is: an exhibit made of it is another name of the same bytes.
+    """
+
+    def __init__(self, folders: Folders, path: Path) -> None:
+        self._folders, self.path = folders, path
+        self.bytes = path.stat().st_size
+        with path.open("rb") as file:
+            self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+
+    def keep(self, damaged: bool = False) -> Kept:
+        """Give it its place, as :meth:`Incoming.keep` does."""
+        return _placed(self._folders, self.path, self.sha256, self.bytes, damaged, os.link)
+
+
+def _placed(
+    folders: Folders, path: Path, sha256: str, size: int, damaged: bool, put: Callable[[Path, Path], None]
+) -> Kept:
+    """A file in its place, put there by ``put``, or the one with the same bytes that is there."""
+    place = folders.exhibits / sha256[:2] / sha256
+    place.parent.mkdir(mode=0o700, exist_ok=True)
+    there = place.exists()
+    if there and (damaged or place.stat().st_size != size):
+        os.rename(place, place.with_name(f"{sha256}.damaged.{now():%Y%m%d%H%M%S%f}"))
+        there = False
+    if not there:
+        path.chmod(0o440)
+        put(path, place)
+        flush_folder(place.parent)
+        flush_folder(place.parent.parent)
+    return Kept(sha256, size, place.relative_to(folders.data).as_posix(), put=not there)
+
+
 class UploadRequest(Request):
     """A request whose uploaded files are hashed into ``incoming/``, and kept nowhere if it breaks off.
 
@@ -156,6 +193,8 @@ class UploadRequest(Request):
     """
 
     allowance: Allowance | None = None
+    # Called once the form was read, before anybody is given any of it.
+    on_form: Callable[[], None] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -177,6 +216,11 @@ class UploadRequest(Request):
         self._incoming.append(stream)
         return stream  # type: ignore[return-value]
 
+    def _load_form_data(self) -> None:
+        super()._load_form_data()
+        if self.on_form is not None:
+            self.on_form()
+
     def allowed(self) -> Allowance:
         """What this request may bring: one exhibit, unless its view says otherwise."""
         return self.allowance or Allowance(1, current_app.extensions["settings"].upload_limit)
@@ -193,7 +237,7 @@ def this_request() -> UploadRequest:
     return cast(UploadRequest, request)
 
 
-def take_in(session: Session, stream: Incoming, file: str) -> Exhibit:
+def take_in(session: Session, stream: Incoming | Whole, file: str) -> Exhibit:
     """Make an exhibit of a complete upload, or find the one that has the same bytes."""
     if not stream.bytes:
         raise IntakeError(
@@ -201,7 +245,9 @@ def take_in(session: Session, stream: Incoming, file: str) -> Exhibit:
             "The file is empty: it holds no bytes.",
             "Check the file on your disk, then hand it in again.",
         )
-    return record(session, stream.keep(), file)
+    known = session.scalar(select(Exhibit).where(Exhibit.sha256 == stream.sha256))
+    damaged = known is not None and known.condition not in (None, Condition.FITS)
+    return record(session, stream.keep(damaged), file)
 
 
 def take_in_file(session: Session, folders: Folders, source: Path, file: str, spare: int) -> Exhibit:
@@ -217,18 +263,30 @@ def take_in_file(session: Session, folders: Folders, source: Path, file: str, sp
         stream.close()
 
 
-def record(session: Session, exhibit: Exhibit, file: str) -> Exhibit:
+def record(session: Session, kept: Kept, file: str) -> Exhibit:
     """The row of this exhibit: the one there is, or a new one. Safe against two at once."""
-    known = select(Exhibit).where(Exhibit.sha256 == exhibit.sha256)
-    if (row := session.scalar(known)) is not None:
-        return row
-    exhibit.name = file
-    try:
-        with session.begin_nested():
-            session.add(exhibit)
-    except IntegrityError:  # another upload of the same bytes was quicker
-        return session.scalars(known).one()
-    return exhibit
+    known = select(Exhibit).where(Exhibit.sha256 == kept.sha256)
+    if (row := session.scalar(known)) is None:
+        new = Exhibit(sha256=kept.sha256, name=file, bytes=kept.bytes, path=kept.path, created=now())
+        try:
+            with session.begin_nested():
+                session.add(new)
+        except IntegrityError:  # another upload of the same bytes was quicker
+            row = session.scalars(known).one()
+        else:
+            custody.record(session, "intake", {"name": file, "bytes": kept.bytes}, exhibit=kept.sha256)
+            return new
+    details: dict[str, str | int | None] = {
+        "name": file,
+        "bytes": kept.bytes,
+        "first name": row.name,
+        "first handed in": moment_text(row.created),
+    }
+    if kept.put:
+        row.checked, row.condition = now(), Condition.FITS
+        details["kept file"] = "was missing or damaged; put back from what was handed in now"
+    custody.record(session, "intake again", details, exhibit=kept.sha256)
+    return row
 
 
 def clean_name(name: str | None) -> str:
@@ -254,7 +312,8 @@ def no_space() -> IntakeError:
 
 
 @contextlib.contextmanager
-def _disk_full_in_words() -> Iterator[None]:
+def disk_full_in_words() -> Iterator[None]:
+    """Say so, in words, when the disk fills up in the block."""
     try:
         yield
     except OSError as problem:

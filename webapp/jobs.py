@@ -7,19 +7,18 @@ up for lost, or told to stop, cannot touch what its successor does.
 
 from __future__ import annotations
 
-import os
 import secrets
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, select, update
+from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.orm import Session
 
 from detector.analysis import Parameters
-from webapp import parameters
+from reports.custody import Action
+from webapp import actors, custody, parameters
 from webapp.database import Database
 from webapp.failures import WORKER_LOST, Failure
 from webapp.tables import AnalysisRow, Exhibit, State, now
@@ -59,15 +58,17 @@ def create(
     file: str,
     model: str | None = None,
     changes: Mapping[str, Any] | None = None,
+    identity: str | None = None,
 ) -> AnalysisRow:
     """Queue a new analysis of an exhibit with the model of this name (none: the default when it starts).
 
     ``changes`` are parameters that are not to have their defaults; raises
-    ``pydantic.ValidationError`` when the engine could not use them.
+    ``pydantic.ValidationError`` when the engine could not use them. ``identity`` is the id it is to
+    have, 32 hexadecimal digits nobody can guess; none: a new one.
     """
     moment = now()
     row = AnalysisRow(
-        id=secrets.token_hex(16),
+        id=identity or secrets.token_hex(16),
         exhibit=exhibit,
         file=file,
         model=model,
@@ -80,6 +81,7 @@ def create(
         settings=parameters.keep(changes or {}),
     )
     session.add(row)
+    _record(session, row, "analysis queued", {"model": model, "settings": row.settings})
     return row
 
 
@@ -95,7 +97,7 @@ def claim(database: Database, analysis_id: str) -> Claim | None:
                 stage="starting",
                 progress=0.0,
                 attempt=AnalysisRow.attempt + 1,
-                worker=worker_name(),
+                worker=actors.process_name(),
                 started=moment,
                 heartbeat=moment,
                 error=None,
@@ -106,6 +108,7 @@ def claim(database: Database, analysis_id: str) -> Claim | None:
             return None
         row = session.get_one(AnalysisRow, analysis_id)
         settings = parameters.read(row.settings)
+        _record(session, row, "analysis started", {"attempt": row.attempt, "model": row.model})
         return Claim(row.id, row.attempt, moment, row.file, row.exhibit.path, row.model, settings)
 
 
@@ -134,7 +137,11 @@ def cancel(database: Database, analysis_id: str) -> bool:
             .where(AnalysisRow.id == analysis_id, waits_or_runs)
             .values(state=State.CANCELLED, stage="", finished=now())
         )
-        return changed(stopped)
+        if not changed(stopped):
+            return False
+        row = session.get_one(AnalysisRow, analysis_id)
+        _record(session, row, "analysis cancelled", {"attempt": row.attempt})
+        return True
 
 
 def retry(database: Database, analysis_id: str) -> bool:
@@ -145,15 +152,23 @@ def retry(database: Database, analysis_id: str) -> bool:
         queued = session.execute(
             update(AnalysisRow).where(AnalysisRow.id == analysis_id, stopped).values(_queued() | fresh)
         )
-        return changed(queued)
+        if not changed(queued):
+            return False
+        _record(session, session.get_one(AnalysisRow, analysis_id), "analysis retried")
+        return True
 
 
 def finish(
-    database: Database, held: Claim, verdict: str, probability: float | None, duration: float | None = None
+    database: Database,
+    held: Claim,
+    verdict: str,
+    probability: float | None,
+    duration: float | None = None,
+    made_of: custody.Details | None = None,
 ) -> None:
     """Mark the analysis done; its result must be in place already. Raises :class:`LostClaim`.
 
-    ``duration`` is the exhibit's length in seconds.
+    ``duration`` is the exhibit's length in seconds; ``made_of`` is what else the custody log is to say.
     """
     with database.begin() as session:
         done = session.execute(
@@ -171,18 +186,21 @@ def finish(
         )
         if not changed(done):
             raise LostClaim(held.analysis_id)
+        row = session.get_one(AnalysisRow, held.analysis_id)
+        details = {"attempt": held.attempt, "verdict": str(verdict), **(made_of or {})}
+        _record(session, row, "analysis finished", details)
 
 
 def fail(database: Database, held: Claim, failure: Failure) -> None:
     """Mark the analysis failed, with words. Does nothing if it is no longer this attempt's."""
     with database.begin() as session:
-        session.execute(update(AnalysisRow).where(*_held(held)).values(_failed(failure)))
+        _change(session, _held(held), _failed(failure))
 
 
 def fail_of_worker(database: Database, analysis_id: str, worker: str, failure: Failure) -> None:
     """The same, said by the parent of a worker process that ended."""
     with database.begin() as session:
-        session.execute(update(AnalysisRow).where(*_held_by(analysis_id, worker)).values(_failed(failure)))
+        _change(session, _held_by(analysis_id, worker), _failed(failure))
 
 
 def attempt_of_worker(database: Database, analysis_id: str, worker: str) -> str | None:
@@ -198,35 +216,49 @@ def attempt_of_worker(database: Database, analysis_id: str, worker: str) -> str 
 def requeue_of_worker(database: Database, analysis_id: str, worker: str) -> bool:
     """Queue the analysis of a worker process that ended; False if it was not queued again."""
     with database.begin() as session:
-        session.execute(update(AnalysisRow).where(*_held_by(analysis_id, worker)).values(_again()))
+        _change(session, _held_by(analysis_id, worker), _again())
         row = session.get(AnalysisRow, analysis_id)
         return row is not None and row.state == State.QUEUED
 
 
-def recover(database: Database, *, count_attempt: bool) -> None:
-    """Queue every running analysis again. Only while no worker runs.
+def recover(database: Database, *, count_attempt: bool, workers: str | None = None) -> None:
+    """Queue every running analysis again, or those of ``workers``. Only while none of them runs.
 
+    ``workers`` is how the names of one instance's worker processes begin, see :func:`webapp.actors.instance`.
     An orderly stop does not count as an attempt, or three of them would fail a long analysis.
     """
     values = _again() if count_attempt else _queued() | {"attempt": AnalysisRow.attempt - 1}
+    lost = [AnalysisRow.state == State.RUNNING]
+    if workers is not None:
+        lost.append(AnalysisRow.worker.startswith(workers, autoescape=True))
     with database.begin() as session:
-        session.execute(update(AnalysisRow).where(AnalysisRow.state == State.RUNNING).values(values))
+        _change(session, tuple(lost), values)
+
+
+def running(database: Database, workers: str) -> int:
+    """How many analyses the processes work on whose names begin with ``workers``."""
+    mine = AnalysisRow.worker.startswith(workers, autoescape=True)
+    query = select(func.count()).where(AnalysisRow.state == State.RUNNING, mine)
+    with database.begin() as session:
+        return session.scalar(query) or 0
 
 
 def requeue_stale(database: Database) -> None:
     """Queue analyses whose worker has gone silent; after the third attempt they have failed."""
     silent = AnalysisRow.heartbeat < now() - STALE_AFTER
     with database.begin() as session:
-        session.execute(
-            update(AnalysisRow).where(AnalysisRow.state == State.RUNNING, silent).values(_again())
-        )
+        _change(session, (AnalysisRow.state == State.RUNNING, silent), _again())
 
 
-def unheard(database: Database, room: int, *, at_start: bool = False) -> list[str]:
+def unheard(
+    database: Database, room: int, *, at_start: bool = False, messages: int | None = None
+) -> list[str]:
     """Queued analyses whose message must be sent (again), oldest first; they are marked as sent.
 
     ``room`` is how many analyses run at a time: only those at the head of the queue for which
-    there is room should be running already; the others wait as they should.
+    there is room should be running already; the others wait as they should. Where nobody knows
+    that, ``messages`` says how many wait with the broker: as many as are fewer than queued
+    analyses were lost.
     At start the broker is empty and every queued analysis needs its message.
     """
     moment = now()
@@ -234,7 +266,10 @@ def unheard(database: Database, room: int, *, at_start: bool = False) -> list[st
         running = session.scalars(select(AnalysisRow.id).where(AnalysisRow.state == State.RUNNING)).all()
         queued = select(AnalysisRow).where(AnalysisRow.state == State.QUEUED)
         queued = queued.order_by(AnalysisRow.created, AnalysisRow.id)
-        if not at_start:
+        if messages is not None:
+            waiting = select(func.count()).where(AnalysisRow.state == State.QUEUED)
+            queued = queued.limit(max(0, (session.scalar(waiting) or 0) - messages))
+        elif not at_start:
             queued = queued.limit(max(0, room - len(running)))
         lost = moment - UNHEARD_AFTER
         rows = [row for row in session.scalars(queued) if at_start or row.sent is None or row.sent < lost]
@@ -243,14 +278,28 @@ def unheard(database: Database, room: int, *, at_start: bool = False) -> list[st
         return [row.id for row in rows]
 
 
-def worker_name(process: int | None = None) -> str:
-    """Which process on which machine: this one, or another one on this machine."""
-    return f"{socket.gethostname()}:{process or os.getpid()}"
-
-
 def attempt_name(attempt: int, started: datetime) -> str:
     """An attempt's number with its start: after a retry, numbers come again."""
     return f"{attempt}.{started:%Y%m%d%H%M%S%f}"
+
+
+def _change(session: Session, which: tuple[ColumnElement[bool], ...], values: dict[str, Any]) -> None:
+    """Fail running analyses or queue them again, and record which became of each."""
+    query = update(AnalysisRow).where(*which).values(values).returning(AnalysisRow.id)
+    ids = session.scalars(query, execution_options={"synchronize_session": False}).all()
+    for analysis_id in ids:
+        row = session.get_one(AnalysisRow, analysis_id, populate_existing=True)
+        if row.state == State.FAILED:
+            details = {"attempt": row.attempt, "worker": row.worker, "error": row.error}
+            _record(session, row, "analysis failed", details)
+        else:
+            _record(session, row, "analysis queued", {"reason": "its worker ended", "worker": row.worker})
+
+
+def _record(
+    session: Session, row: AnalysisRow, action: Action, details: custody.Details | None = None
+) -> None:
+    custody.record(session, action, details, exhibit=row.exhibit.sha256, analysis=row.id)
 
 
 def changed(result: Any) -> bool:

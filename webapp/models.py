@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from detector.errors import ModelError
 from detector.model_check import check_card, check_weights
 from detector.models import DEFAULT, MODELS, Card, is_name, known_models
+from webapp import custody
 from webapp.checking import refuse_unfit
 from webapp.durable import publish
 from webapp.errors import PageError
@@ -90,7 +91,9 @@ def _card_path(folders: Folders, name: str) -> Path | None:
 def choose_default(session: Session, folders: Folders, name: str) -> None:
     """Make this model the default from the next analysis on."""
     _find(folders, name)
+    before = default(session, folders)
     session.merge(Choice(name=_DEFAULT_CHOICE, value=name, made=now()))
+    custody.record(session, "configuration", {"what": "default model", "model": name, "before": before})
 
 
 def remove(session: Session, folders: Folders, name: str) -> None:
@@ -104,6 +107,7 @@ def remove(session: Session, folders: Folders, name: str) -> None:
     )
     if session.scalar(waiting):
         raise PageError(409, f"Analyses that are not finished use {name}.", "Remove it when they are done.")
+    custody.record(session, "configuration", {"what": "model removed", "model": name})
     # Out of sight in one step; what a crash leaves of it goes at the next start.
     out = folders.models / f".removed-{secrets.token_hex(8)}"
     (folders.models / name).rename(out)
@@ -141,7 +145,10 @@ def add(folders: Folders, text: bytes, weights: Incoming, file: str) -> Card:
         (aside / f"{card.name}.json").write_bytes(text)
         weights.move(aside / f"{card.name}.safetensors")
         refuse_unfit(aside / f"{card.name}.json")
-        publish(aside, folders.models / card.name)
+        with database().begin() as session:  # committed once the model is in its place
+            details = {"what": "model added", "model": card.name, "sha256": weights.sha256, "file": file}
+            custody.record(session, "configuration", details)
+            publish(aside, folders.models / card.name)
     finally:
         _CHECKING.release()
         shutil.rmtree(aside, ignore_errors=True)

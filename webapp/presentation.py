@@ -9,8 +9,8 @@ from flask import Flask, url_for
 from markupsafe import Markup
 
 from reports import words
-from webapp import jobs, parameters
-from webapp.tables import AnalysisRow, State, now
+from webapp import case_details, jobs, parameters
+from webapp.tables import AnalysisRow, Condition, Exhibit, State, now
 
 _ICONS = Path(__file__).resolve().parent.parent / "static" / "icons"
 
@@ -31,7 +31,9 @@ def install(app: Flask) -> None:
         standing=standing,
         timecode=words.timecode,
         changed_settings=parameters.in_words,
+        damage=damage,
     )
+    app.jinja_env.globals.update(case_labels=case_details.LABELS)
     versions: dict[str, int] = {}
 
     def asset(name: str) -> str:
@@ -76,3 +78,15 @@ def standing(row: AnalysisRow) -> str:
     if row.state == State.RUNNING:
         return f"Running, {row.progress:.0%}"
     return row.state.capitalize()
+
+
+def damage(exhibit: Exhibit) -> str:
+    """What is the matter with the kept file, in words; nothing where that is not known to be anything."""
+    match exhibit.condition:
+        case Condition.CHANGED:
+            return "The kept file no longer has the bytes that were handed in."
+        case Condition.MISSING:
+            return "The kept file is missing."
+        case Condition.UNREADABLE:
+            return "The kept file cannot be read."
+    return ""

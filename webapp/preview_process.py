@@ -1,22 +1,18 @@
-"""Decides what plays of an exhibit and makes a preview where one is needed. A process of its own.
+"""Decides what plays of an exhibit and makes a preview where one is needed.
 
-``python -m webapp.preview_process EXHIBIT PREVIEW SPARE``, with the facts of the exhibit on
-standard input, writes one JSON object a line: ``{"done": share}`` while it encodes and at
-the end what a page plays, without its ``reason`` where it is the exhibit itself.
+All of it runs in a confined process, which :mod:`webapp.previewing` starts.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -27,7 +23,6 @@ from detector.errors import MediaError
 from detector.media import MediaReader, Orientation, open_media
 from webapp.playable import NotPlayable, judge
 from webapp.previews import Playback
-from webapp.worker_process import end_with
 
 _LONGEST_SIDE = 1280
 _KEY_FRAME_EVERY = 2  # seconds: a seek decodes no more than this
@@ -178,20 +173,16 @@ def decide(source: Path, to: Path, media: Media, room: int, report: Callable[[fl
     return Playback(**(asdict(made) | {"reason": why}))
 
 
-def main(source: Path, to: Path, room: int) -> None:
-    """Decide, and say so on standard output."""
-    end_with(os.getppid())
-    media = Media.model_validate_json(sys.stdin.buffer.read())
+def decided(
+    source: Path, to: Path, media: Media, room: int, report: Callable[[str, float], None]
+) -> dict[str, Any]:
+    """:func:`decide` for a confined process: its answer as JSON can hold it, progress now and then."""
     last = time.monotonic()
 
-    def report(share: float) -> None:
+    def now_and_then(share: float) -> None:
         nonlocal last
         if time.monotonic() - last >= _REPORT_EVERY:
             last = time.monotonic()
-            print(json.dumps({"done": round(min(max(share, 0.0), 1.0), 4)}), flush=True)
+            report("encoding", min(max(share, 0.0), 1.0))
 
-    print(json.dumps(asdict(decide(source, to, media, room, report))), flush=True)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+    return asdict(decide(source, to, media, room, now_and_then))

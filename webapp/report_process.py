@@ -1,7 +1,8 @@
-"""Sets a report with what reviewers say. A process of its own: the web process never loads WeasyPrint.
+"""Sets a report as it is handed out. A process of its own: the web process never loads WeasyPrint.
 
-``python -m webapp.report_process ANALYSIS_JSON OUT``, with the annotations as a JSON list on
-standard input, writes ``report.html`` and ``report.pdf`` into the folder ``OUT``.
+``python -m webapp.report_process ANALYSIS_JSON OUT`` writes ``report.html`` and ``report.pdf``
+into the folder ``OUT``, which holds ``custody.json``. On standard input, as JSON: annotations,
+case details, and what hashing the kept exhibit again showed.
 """
 
 from __future__ import annotations
@@ -9,9 +10,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 
 from detector.analysis import Analysis
+from detector.confinement import Limits, Places, confine, means
+from reports.case import case_details
+from reports.custody import NAME as CUSTODY
+from reports.exhibit_check import ExhibitCheck
 from reports.judgements import understood
 from reports.writing import write_judged
 from webapp.worker_process import end_with
@@ -21,9 +27,22 @@ def main(analysis: Path, out: Path) -> None:
     """Set one report."""
     end_with(os.getppid())
     os.nice(5)  # as the worker is: pages stay quick
-    said = [understood(values) for values in json.load(sys.stdin)]
+    # Its pictures were drawn by the engine from the exhibit.
+    places = Places(readable=(analysis.parent,), writable=(out,))
+    confine(Limits(), places, out, network=means().network)
+    given = json.load(sys.stdin)
+    check = given["check"] | {"checked": datetime.fromisoformat(given["check"]["checked"])}
     text = analysis.read_bytes()
-    write_judged(Analysis.from_json(text), text, analysis.parent, out, said)
+    write_judged(
+        Analysis.from_json(text),
+        text,
+        analysis.parent,
+        out,
+        [understood(values) for values in given["annotations"]],
+        case_details(given["case"]),
+        (out / CUSTODY).read_bytes() if (out / CUSTODY).is_file() else None,
+        ExhibitCheck(**check),
+    )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""Reports with what reviewers say: set when somebody asks for one, and kept until more is said.
+"""Reports as they are handed out: with what reviewers say, the case, and the custody log until then.
 
-The stored report of an analysis is part of its result, and is what is handed out while
-nobody has said anything.
+Set when somebody asks for one, after the kept exhibit was hashed again, and kept until more is
+said or done. The stored report of an analysis is part of its result, and stays as it is.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import secrets
@@ -13,14 +14,21 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from reports.annotations import Annotation
-from reports.judgements import checksum, plain
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+import detector
+from reports.custody import NAME as CUSTODY
+from reports.judgements import canonical, moment_text, plain
+from webapp import case_details, custody, integrity, judgements
+from webapp.database import Database
 from webapp.durable import publish
 from webapp.errors import PageError
 from webapp.folders import Folders
+from webapp.tables import AnalysisRow, CustodyRow, Exhibit
 
 log = logging.getLogger(__name__)
 
@@ -28,38 +36,69 @@ _TIME_LIMIT = 300  # seconds; a report of a few pages takes five on a busy machi
 _PATIENCE = 60  # seconds to wait for another report that is being set
 _ROOT = Path(__file__).resolve().parent.parent
 _SETTING = threading.Lock()  # it takes a core and a quarter of a gigabyte: one at a time
+# What is done so often, and changes nothing in a report, that none is set anew for it.
+_PASSING = ("view", "export", "integrity check")
 
 
-def report_folder(folders: Folders, analysis_id: str, annotations: Sequence[Annotation]) -> Path:
-    """The folder that holds ``report.html`` and ``report.pdf`` as they are to be handed out now.
+def report_folder(database: Database, folders: Folders, row: AnalysisRow, *, with_log: bool = True) -> Path:
+    """The folder of ``report.html`` and ``report.pdf`` as they are to be handed out now.
 
-    Raises :class:`PageError` where they cannot be made, or not soon.
+    With them lies the ``custody.json`` they hold, unless they are to be without the log. Raises
+    :class:`PageError` where they cannot be made, or not soon.
     """
-    result = folders.result(analysis_id)
-    if not annotations:
-        return result
-    values = [plain(annotation) for annotation in annotations]
-    place = folders.reviewed(analysis_id) / checksum(values)[:32]
+    place = _place(database, folders, row, with_log)
     if place.is_dir():
         return place
     if not _SETTING.acquire(timeout=_PATIENCE):
         raise PageError(503, "Other reports are being set at the moment.", "Try again in a minute.")
     try:
-        if not place.is_dir():
-            _set(result / "analysis.json", json.dumps(values), place)
+        if place.is_dir():
+            return place
+        check = integrity.check(database, folders, row.exhibit)
+        with database.begin() as session:
+            said = [plain(annotation) for annotation in judgements.listed(session, row.id)]
+            case = case_details.stored(session, row.id)
+            known = custody.export(session, row.exhibit.sha256) if with_log else None
+            place = _place(database, folders, row, with_log)  # the check may have found something
+        given: dict[str, object] = {
+            "annotations": said,
+            "case": case.model_dump(),
+            "check": asdict(check) | {"checked": moment_text(check.checked)},
+        }
+        _set(folders.result(row.id) / "analysis.json", given, known, place)
     finally:
         _SETTING.release()
     return place
 
 
-def _set(analysis: Path, annotations: str, place: Path) -> None:
+def _place(database: Database, folders: Folders, row: AnalysisRow, with_log: bool) -> Path:
+    """Where the reports for what is said and done until now lie, or would."""
+    with database.begin() as session:
+        inputs = [
+            [plain(annotation) for annotation in judgements.listed(session, row.id)],
+            case_details.stored(session, row.id).model_dump(),
+            _last_act(session, row.exhibit.sha256) if with_log else "without the log",
+            session.scalar(select(Exhibit.condition).where(Exhibit.id == row.exhibit_id)) or "fits",
+            detector.__version__,
+        ]
+    return folders.reviewed(row.id) / hashlib.sha256(canonical(inputs).encode()).hexdigest()[:32]
+
+
+def _last_act(session: Session, sha256: str) -> str | None:
+    query = select(CustodyRow.sha256).where(CustodyRow.exhibit == sha256, CustodyRow.action.not_in(_PASSING))
+    return session.scalar(query.order_by(CustodyRow.number.desc()).limit(1))
+
+
+def _set(analysis: Path, given: dict[str, object], known: bytes | None, place: Path) -> None:
     aside = place.parent / f".{secrets.token_hex(8)}"
     aside.mkdir(mode=0o700, parents=True)
     try:
+        if known is not None:
+            (aside / CUSTODY).write_bytes(known)
         ended = subprocess.run(
             [sys.executable, "-m", "webapp.report_process", str(analysis), str(aside)],
             cwd=_ROOT,
-            input=annotations.encode(),
+            input=json.dumps(given).encode(),
             timeout=_TIME_LIMIT,
         )
         if ended.returncode:
@@ -77,7 +116,7 @@ def _set(analysis: Path, annotations: str, place: Path) -> None:
 def _not_made() -> PageError:
     return PageError(
         500,
-        "The report with the reviewers' judgements could not be set.",
-        "The terminal Reelproof runs in may say why. Nothing is lost: the judgements are on the page, "
-        "and the machine's findings in analysis.json.",
+        "The report could not be set.",
+        "The terminal Reelproof runs in may say why. Nothing is lost: judgements and findings are on the "
+        "page, and the machine's findings in analysis.json.",
     )

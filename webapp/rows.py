@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -12,6 +14,7 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from reports.annotations import ANNOTATION, Annotation, OfExhibit, OfSegment, OfSpan, standing
+from webapp import access, custody
 from webapp.database import Database
 from webapp.errors import PageError
 from webapp.tables import AnalysisRow, AnnotationRow, State
@@ -26,23 +29,46 @@ def database() -> Database:
     return found
 
 
+def reading() -> AbstractContextManager[Session]:
+    """A session for pages: what who asks may not see is not there."""
+    return access.reading(database())
+
+
 def find(analysis_id: str) -> AnalysisRow:
-    """The row of an analysis, or a 404 page that says so."""
-    with database().begin() as session:
+    """The row of an analysis, or an answer that says why there is none.
+
+    The same answer where who asks may not see it.
+    """
+    with reading() as session:
         row = session.get(AnalysisRow, analysis_id)
-    if row is None:
-        raise PageError(
+        if row is None:
+            raise gone(session, analysis_id)
+    return row
+
+
+def gone(session: Session, analysis_id: str) -> PageError:
+    """What to say of an analysis that is not there: that it was deleted, and when, or never was."""
+    tombstone = custody.deleted(session, analysis_id)
+    if tombstone is None:
+        return PageError(
             404,
             "There is no analysis at this address.",
             "Check the address, or look for the analysis in the library.",
         )
-    return row
+    who, of = access.somebody(), ""
+    if who is not None and who.sees_all:  # nobody knows any more who else could see it
+        of = f" of {tombstone.details.get('name')}, SHA-256 {tombstone.exhibit},"
+    return PageError(
+        410,
+        f"This analysis{of} was deleted on {custody.moment(tombstone):%Y-%m-%d at %H:%M} UTC.",
+        f"Entry {tombstone.number} of the custody log says so. To analyse the file again, hand it in again.",
+    )
 
 
 def latest(count: int) -> tuple[AnalysisRow, ...]:
     """The analyses handed in last, newest first."""
     newest = select(AnalysisRow).order_by(AnalysisRow.created.desc(), AnalysisRow.id.desc())
-    with database().begin() as session:
+    with reading() as session:
         return tuple(session.scalars(newest.limit(count)).all())
 
 
@@ -63,8 +89,28 @@ def others(row: AnalysisRow) -> tuple[AnalysisRow, ...]:
         .order_by(AnalysisRow.created.desc())
         .limit(5)
     )
-    with database().begin() as session:
+    with reading() as session:
         return tuple(session.scalars(query).all())
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """Analyses of an exhibit that were there when it was handed in once more."""
+
+    count: int
+    first: datetime  # when the first of them was handed in
+    latest: tuple[AnalysisRow, ...]
+
+
+def earlier(row: AnalysisRow) -> Earlier | None:
+    """The analyses of the same exhibit from before this one, as far as who asks may see them."""
+    same = (AnalysisRow.exhibit_id == row.exhibit_id) & (AnalysisRow.id != row.id)
+    same &= AnalysisRow.created <= row.created
+    counted = select(func.count(), func.min(AnalysisRow.created)).where(same)
+    newest = select(AnalysisRow).where(same).order_by(AnalysisRow.created.desc()).limit(5)
+    with reading() as session:
+        count, first = session.execute(counted).one()
+        return Earlier(count, first, tuple(session.scalars(newest).all())) if count else None
 
 
 class Other(NamedTuple):

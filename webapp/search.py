@@ -101,7 +101,7 @@ def find(session: Session, search: Search, number: int) -> Page:
     # Ids alone are sorted; a row with its exhibit is only read for those shown. What is left out has to be
     # gone through anyway, and is counted on the way.
     counted = func.count().over() if search.filters else literal(everything)
-    ids = _fitting(select(AnalysisRow.id, counted), search).order_by(*SORTS[search.sort][1], *_NEWEST)
+    ids = fitting(select(AnalysisRow.id, counted), search).order_by(*SORTS[search.sort][1], *_NEWEST)
 
     def cut(number: int) -> Sequence[Row[str, int]]:
         return session.execute(ids.limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)).all()
@@ -110,7 +110,7 @@ def find(session: Session, search: Search, number: int) -> Page:
     number = min(max(number, 1), max(1, math.ceil(everything / PAGE_SIZE)))
     shown = cut(number)
     if not shown and number > 1:
-        total = session.scalar(_fitting(select(func.count()).select_from(AnalysisRow), search)) or 0
+        total = session.scalar(fitting(select(func.count()).select_from(AnalysisRow), search)) or 0
         number = max(1, math.ceil(total / PAGE_SIZE))
         shown = cut(number)
     total = shown[0][1] if shown else 0
@@ -131,7 +131,8 @@ def reviewers(session: Session) -> list[str]:
     return sorted(session.scalars(select(AnnotationRow.author).distinct()), key=str.casefold)
 
 
-def _fitting(query: Select[*_Columns], search: Search) -> Select[*_Columns]:
+def fitting(query: Select[*_Columns], search: Search) -> Select[*_Columns]:
+    """The select, narrowed to what the search asks for."""
     conditions = [_word(word) for word in _ADDRESS.sub(r"\1", search.text).split()]
     if search.verdict:
         conditions.append(AnalysisRow.verdict == search.verdict)

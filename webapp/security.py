@@ -1,7 +1,8 @@
 """What keeps other web sites out: host names, where requests come from, and headers.
 
-There are no accounts and no cookies: whoever can reach the port on this machine may use
-the app. The threat on loopback is a hostile page in the same browser.
+Without login there are no cookies, and whoever can reach the port on this machine may use
+the app; the threat is a hostile page in the same browser. With login these checks come
+before those of :mod:`webapp.gate`.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), display-capture=()",
 }
+_HSTS = "max-age=31536000; includeSubDomains"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -48,6 +50,8 @@ def install(app: Flask, settings: Settings) -> None:
     def add_headers(response: Response) -> Response:
         response.headers.setdefault("Content-Security-Policy", _POLICY)  # a report brings its own
         response.headers.update(_HEADERS)
+        if request.is_secure:
+            response.headers["Strict-Transport-Security"] = _HSTS
         if request.endpoint != "static":
             # Exhibits are confidential: nothing of them belongs in a cache.
             response.headers["Cache-Control"] = "no-store"

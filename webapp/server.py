@@ -12,6 +12,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import create_server
 from waitress.utilities import Error
 
+from webapp.admission import Admission, Refusal
 from webapp.folders import Folders
 from webapp.intake import no_space
 from webapp.settings import SettingError, Settings
@@ -24,6 +25,14 @@ class NoSpace(Error):
 
     code = 507
     reason = "Insufficient Storage"
+
+
+class Refused(Error):
+    """The answer to an upload that is not taken in."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.words)
+        self.code, self.reason = refusal.status, refusal.reason
 
 
 def listen(app: Any, settings: Settings) -> Any:
@@ -46,6 +55,7 @@ def listen(app: Any, settings: Settings) -> Any:
             max_request_body_size=app.config["MAX_CONTENT_LENGTH"] + 1,
             channel_timeout=300,
             recv_bytes=256 * 1024,  # 8 KiB, the default, takes twice the time for a large upload
+            **_proxy(settings),
         )
     except OSError as problem:
         if problem.errno != errno.EADDRINUSE:
@@ -54,22 +64,58 @@ def listen(app: Any, settings: Settings) -> Any:
             f"Port {settings.port} is in use. Stop the program that uses it, or set PORT to another number."
         ) from None
 
+    admission = Admission(app)
+
     class Parser(HTTPRequestParser):
         completed: bool
+        sender = ""
 
         def received(self, data: bytes) -> int:
             in_header = not self.headers_finished
             consumed: int = super().received(data)
             if in_header and self.headers_finished and not self.completed:
-                room = shutil.disk_usage(incoming).free - settings.spare
-                # An upload is on the disk twice at worst: as it arrived, and as the exhibit.
-                if 2 * self.content_length > room:
-                    words = no_space()
-                    self.error, self.completed = NoSpace(f"{words.error} {words.remedy}"), True
+                self._admit()
+            if self.completed:
+                self.leave()
             return consumed
+
+        def _admit(self) -> None:
+            entered = admission.enter(self.headers, None if self.chunked else self.content_length)
+            if isinstance(entered, Refusal):
+                self.error, self.completed = Refused(entered), True
+                return
+            self.sender = entered
+            room = shutil.disk_usage(incoming).free - settings.spare
+            # An upload is on the disk twice at worst: as it arrived, and as the exhibit.
+            if 2 * self.content_length > room:
+                words = no_space()
+                self.error, self.completed = NoSpace(f"{words.error} {words.remedy}"), True
+
+        def leave(self) -> None:
+            """It has arrived or never will."""
+            admission.leave(self.sender)
+            self.sender = ""
 
     class Channel(HTTPChannel):
         parser_class = Parser
+        request: Parser | None
+
+        def handle_close(self) -> None:
+            if self.request is not None:
+                self.request.leave()
+                self.request.close()  # what had arrived of it is on the disk
+            super().handle_close()
 
     server.channel_class = Channel
     return server
+
+
+def _proxy(settings: Settings) -> dict[str, Any]:
+    """Whose word counts on who asked, under which name and over what; everybody else's is dropped."""
+    if not settings.proxy:
+        return {}
+    return {
+        "trusted_proxy": settings.proxy,
+        "trusted_proxy_count": 1,
+        "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"},
+    }

@@ -10,8 +10,11 @@ from webapp import rows
 from webapp.tables import AnalysisRow, State
 
 
-def standing(row: AnalysisRow) -> dict[str, Any]:
-    """The row of an analysis as programs and pages that wait for it are told of it."""
+def standing(row: AnalysisRow, *, ahead: bool = True) -> dict[str, Any]:
+    """The row of an analysis as programs and pages that wait for it are told of it.
+
+    ``ahead``: whether its place in the queue is looked up.
+    """
     known: dict[str, Any] = {
         "id": row.id,
         "state": row.state,
@@ -29,7 +32,7 @@ def standing(row: AnalysisRow) -> dict[str, Any]:
         "verdict": row.verdict,
         "probability": row.probability,
     }
-    if row.state == State.QUEUED:
+    if row.state == State.QUEUED and ahead:
         known["ahead"] = rows.ahead(row)
     if row.state == State.FAILED:
         known |= {"error": row.error, "remedy": row.remedy}

@@ -6,7 +6,7 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 
 from sqlalchemy import func, select
@@ -117,7 +117,8 @@ def over_time(session: Session, weekly: bool, today: date) -> tuple[Count, ...]:
     if weekly:
         first -= timedelta(days=first.weekday())  # weeks start on Mondays
     day = func.date(AnalysisRow.created)
-    query = select(day, AnalysisRow.verdict, func.count()).where(day >= first.isoformat())
+    since = AnalysisRow.created >= datetime.combine(first, time(), UTC)
+    query = select(day, AnalysisRow.verdict, func.count()).where(since)
     counts: dict[date, Counter[str]] = defaultdict(Counter)
     for text, verdict, count in session.execute(query.group_by(day, AnalysisRow.verdict)):
         moment = date.fromisoformat(str(text))

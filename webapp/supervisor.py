@@ -14,50 +14,89 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
-from webapp import jobs
+from webapp import actors, jobs, presence, resumable
 from webapp.database import Database
-from webapp.settings import SettingError, Settings
+from webapp.folders import Folders
+from webapp.settings import QUEUES, SettingError, Settings
 from webapp.worker_process import PARENT
 
 log = logging.getLogger(__name__)
 
+WORKER = ["-m", "webapp.worker"]
+SENDER = ["-m", "webapp.webhook_process"]
 _LOOK_EVERY = 0.25  # seconds
 _SWEEP_EVERY = 5.0
+_DEAF_AFTER = 20.0
 _RESTART_AFTER = 2.0
 _ROOT = Path(__file__).resolve().parent.parent
 
 
 class Worker:
-    """The worker process, in a group of its own so that all of it can be ended at once."""
+    """The worker process, in a group of its own so that all of it can be ended at once.
 
-    def __init__(self, settings: Settings) -> None:
-        self._environment = os.environ | {"REELPROOF_DATA": str(settings.data), PARENT: str(os.getpid())}
+    With ``sender`` it is the process that sends what webhooks are owed, run where any are allowed.
+    """
+
+    def __init__(self, settings: Settings, *, sender: bool = False) -> None:
+        self._what = SENDER if sender else WORKER
+        self._settings = settings
+        started_by = f"{os.getpid()}-{time.time_ns():x}"
+        self._environment = os.environ | {
+            "REELPROOF_DATA": str(settings.data),
+            PARENT: str(os.getpid()),
+            actors.STARTED_BY: started_by,
+        }
+        self._wanted = bool(settings.webhooks) if sender else settings.workers > 0
+        # With a broker of its own this is the only instance: whatever runs, runs here.
+        self.names = actors.instance(started_by) if settings.shared else None
         self._process: subprocess.Popen[bytes] | None = None
-        self._started = float("-inf")
+        self._started = self._heard = float("-inf")
 
     def keep_running(self) -> bool:
         """Start the worker if it does not run; True if that was a restart after it died."""
+        if not self._wanted:
+            return False
         died = self._process is not None and self._process.poll() is not None
         if self._process is not None and not died:
             return False
         if time.monotonic() - self._started < _RESTART_AFTER:
             return False  # one that dies at once must not be started in a tight loop
         if died:
-            log.warning("the worker ended by itself; starting another one")
+            log.warning("%s ended by itself; starting another one", self._what[1])
             self.stop()
         self._started = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "webapp.worker"],
+            [sys.executable, *self._what],
             cwd=_ROOT,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # a Ctrl-C in the terminal is for the main process alone
         )
         return died
+
+    def note_presence(self, database: Database) -> None:
+        """Say in the database that the worker runs, if it does."""
+        if self._process is not None and self._process.poll() is None:
+            name = f"{actors.instance(self._environment[actors.STARTED_BY])}{self._process.pid}"
+            presence.note(database, name)
+
+    def replace_if_deaf(self, database: Database) -> None:
+        """End a worker that takes nothing although ids wait on the shared broker; it is started anew.
+
+        After Redis was started anew a Celery worker may be connected again and yet hear nothing.
+        """
+        if self.names is None or self._process is None or self._process.poll() is not None:
+            return
+        if jobs.running(database, self.names) or not messages_waiting(self._settings, self._settings.queues):
+            self._heard = time.monotonic()
+        elif time.monotonic() - max(self._heard, self._started) > _DEAF_AFTER:
+            log.warning("the worker takes nothing though analyses wait; starting another one")
+            self.stop()
+            self._process = None
 
     def stop(self) -> None:
         """End the worker and all its children, at once.
@@ -85,25 +124,56 @@ def lock(data: Path) -> TextIO:
     return file
 
 
+def noted_signals() -> list[int]:
+    """A list that SIGTERM and SIGINT are added to.
+
+    Nothing else is done: a handler that takes a lock can meet the code it interrupted holding it.
+    """
+    noted: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _frame: noted.append(number))
+    return noted
+
+
+def watch_worker(worker: Worker, database: Database, stopping: Callable[[], bool]) -> None:
+    """Look after a worker whose queue somebody else looks after."""
+    last = time.monotonic()
+    while not stopping():
+        time.sleep(_LOOK_EVERY)
+        try:
+            if worker.keep_running():
+                jobs.recover(database, count_attempt=True, workers=worker.names)
+            if time.monotonic() - last >= _SWEEP_EVERY:
+                last = time.monotonic()
+                worker.note_presence(database)
+                worker.replace_if_deaf(database)
+        except Exception as problem:  # what it worked on goes silent, and is found by that
+            log.warning("looking after the worker failed, trying again: %s", problem)
+
+
 def watch(
     worker: Worker,
+    sender: Worker,
     database: Database,
     settings: Settings,
     send: Callable[[str], None],
     stopping: Callable[[], bool],
 ) -> None:
-    """Look after the worker and the queue until ``stopping`` says so."""
+    """Look after the worker, the sender of webhooks and the queue until ``stopping`` says so."""
     # The wall clock, as in heartbeats: the monotonic one stands still while the machine sleeps.
     last_sweep, woke = time.time(), 0.0
     while not stopping():
         time.sleep(_LOOK_EVERY)
         try:
+            sender.keep_running()
             if worker.keep_running():
-                jobs.recover(database, count_attempt=True)
+                jobs.recover(database, count_attempt=True, workers=worker.names)
             elapsed = time.time() - last_sweep
             if 0 <= elapsed < _SWEEP_EVERY:
                 continue
             last_sweep = time.time()
+            worker.note_presence(database)
+            worker.replace_if_deaf(database)
             if not 0 <= elapsed < 2 * _SWEEP_EVERY:
                 woke = last_sweep  # or the clock was set: heartbeats look stale though every worker is well
             sweep(database, settings, send, silent_too=last_sweep - woke >= jobs.STALE_AFTER.total_seconds())
@@ -117,5 +187,14 @@ def sweep(
     """Queue analyses whose worker went silent, and send queued ones whose message was lost."""
     if silent_too:
         jobs.requeue_stale(database)
-    for analysis_id in jobs.unheard(database, settings.workers):
+    resumable.expire(database, Folders(settings.data))
+    messages = messages_waiting(settings) if settings.shared else None
+    for analysis_id in jobs.unheard(database, settings.workers, messages=messages):
         send(analysis_id)
+
+
+def messages_waiting(settings: Settings, queues: Iterable[str] = QUEUES) -> int:
+    """How many ids wait on the shared broker for a worker of ``queues``."""
+    from webapp import broker  # brings Celery
+
+    return broker.waiting(broker.make_celery(settings), queues)

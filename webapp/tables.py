@@ -1,11 +1,21 @@
-"""The rows: exhibits, analyses, what happened once, what was chosen. Alembic's migrations make them."""
+"""The rows: exhibits, analyses, what was said, done and chosen. Alembic's migrations make them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
@@ -17,6 +27,15 @@ class State(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class Condition(StrEnum):
+    """What hashing an exhibit's kept file again showed."""
+
+    FITS = "fits"
+    CHANGED = "changed"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -55,6 +74,8 @@ class Exhibit(Base):
     bytes: Mapped[int] = mapped_column(BigInteger)
     path: Mapped[str] = mapped_column(String(255))  # relative to the data folder
     created: Mapped[datetime]
+    checked: Mapped[datetime | None]  # when the kept file was last hashed again
+    condition: Mapped[str | None] = mapped_column(String(16))  # what that showed, a :class:`Condition`
 
 
 class AnalysisRow(Base):
@@ -65,6 +86,7 @@ class AnalysisRow(Base):
         Index("analyses_newest", "created", "id"),
         Index("analyses_state", "state"),
         Index("analyses_model", "model"),
+        Index("analyses_finished", "finished"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)  # unguessable
@@ -87,6 +109,8 @@ class AnalysisRow(Base):
     model: Mapped[str | None] = mapped_column(String(60))  # its name; none: the default when it starts
     settings: Mapped[str | None] = mapped_column(Text)  # changed parameters as JSON; none: the defaults
     duration: Mapped[float | None]  # of the exhibit, seconds
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)  # who handed it in
+    case_id: Mapped[int | None] = mapped_column(ForeignKey("cases.id"), index=True)
 
     exhibit: Mapped[Exhibit] = relationship(lazy="joined", innerjoin=True)
 
@@ -109,6 +133,107 @@ class AnnotationRow(Base):
     body: Mapped[str] = mapped_column(Text)
 
 
+class User(Base):
+    """An account. It is never removed, only disabled: the custody log names it."""
+
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40), unique=True)  # what they sign in as, in small letters
+    display: Mapped[str] = mapped_column(String(80))
+    role: Mapped[str] = mapped_column(String(16))
+    password: Mapped[str] = mapped_column(String(200))  # Argon2id, with its parameters
+    password_set: Mapped[datetime]
+    one_time: Mapped[bool]  # given out by somebody else; changed at the first sign-in
+    disabled: Mapped[datetime | None]
+    created: Mapped[datetime]
+
+
+class SessionRow(Base):
+    """Somebody signed in. The token itself is only in their cookie; here is its SHA-256."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    started: Mapped[datetime]
+    seen: Mapped[datetime]  # the last request, to the minute
+    confirmed: Mapped[datetime]  # when the password was last given
+    address: Mapped[str] = mapped_column(String(45))
+    agent: Mapped[str] = mapped_column(String(200))  # what the browser calls itself
+
+    user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
+
+
+class SignInFailure(Base):
+    """Wrong passwords in a row, for one account from one place (:mod:`webapp.throttle`)."""
+
+    __tablename__ = "sign_in_failures"
+
+    place: Mapped[str] = mapped_column(String(64), primary_key=True)  # a hash of account and place
+    count: Mapped[int]
+    last: Mapped[datetime]
+
+
+class CaseRow(Base):
+    """What belongs together, and who may see it."""
+
+    __tablename__ = "cases"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(
+        String(120)
+    )  # not unique: a refusal would tell of cases one may not see
+    description: Mapped[str] = mapped_column(Text, default="")
+    created: Mapped[datetime]
+    created_by: Mapped[str] = mapped_column(String(40))  # a principal's name
+
+
+class CaseMember(Base):
+    """Somebody who may see a case."""
+
+    __tablename__ = "case_members"
+
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
+
+
+class CaseDetailsRow(Base):
+    """What an examiner says of the case of an analysis: :class:`reports.case.CaseDetails` as JSON."""
+
+    __tablename__ = "case_details"
+
+    analysis_id: Mapped[str] = mapped_column(ForeignKey("analyses.id"), primary_key=True)
+    body: Mapped[str] = mapped_column(Text)
+    changed: Mapped[datetime]
+
+
+class CustodyRow(Base):
+    """One entry of the custody log (:mod:`reports.custody`). Triggers refuse to change or remove it.
+
+    No foreign keys: an entry stays when what it is about is gone.
+    """
+
+    __tablename__ = "custody"
+    __table_args__ = (
+        Index("custody_exhibit", "exhibit", "number"),
+        Index("custody_analysis", "analysis", "action", "number"),
+        Index("custody_action", "action", "number"),
+    )
+
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    made: Mapped[str] = mapped_column(String(24))
+    actor: Mapped[str] = mapped_column(String(120))
+    action: Mapped[str] = mapped_column(String(40))
+    exhibit: Mapped[str | None] = mapped_column(String(64))
+    analysis: Mapped[str | None] = mapped_column(String(32))
+    details: Mapped[str] = mapped_column(Text)  # a JSON object
+    previous: Mapped[str] = mapped_column(String(64))
+    previous_of_exhibit: Mapped[str] = mapped_column(String(64))
+    sha256: Mapped[str] = mapped_column(String(64))
+    mac: Mapped[str] = mapped_column(String(64))
+
+
 class Milestone(Base):
     """Something that is to happen once in the life of a data folder, and when it did."""
 
@@ -126,6 +251,98 @@ class Choice(Base):
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     value: Mapped[str] = mapped_column(String(200))
     made: Mapped[datetime]
+
+
+class ApiToken(Base):
+    """A token of the API; only its SHA-256 is kept (:mod:`webapp.tokens`)."""
+
+    __tablename__ = "api_tokens"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(80))
+    scopes: Mapped[str] = mapped_column(String(255))  # separated by spaces
+    user_id: Mapped[int | None]  # whose; none: of the person on this machine
+    made: Mapped[datetime]
+    expires: Mapped[datetime | None]
+    used: Mapped[datetime | None]
+    revoked: Mapped[datetime | None]
+
+
+class KeyedRequest(Base):
+    """A request that came with an Idempotency-Key, and its answer once there is one."""
+
+    __tablename__ = "keyed_requests"
+
+    who: Mapped[str] = mapped_column(String(120), primary_key=True)
+    key: Mapped[str] = mapped_column(String(128), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    identity: Mapped[str] = mapped_column(String(32))  # id of what it creates
+    started: Mapped[datetime]
+    status: Mapped[int | None]
+    headers: Mapped[str | None] = mapped_column(Text)
+    body: Mapped[str | None] = mapped_column(Text)
+
+
+class UploadRow(Base):
+    """A file that comes in parts; its bytes lie in ``uploads/`` (:mod:`webapp.resumable`)."""
+
+    __tablename__ = "uploads"
+    __table_args__ = (Index("uploads_expires", "expires"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    who: Mapped[str] = mapped_column(String(120))
+    file: Mapped[str] = mapped_column(String(255))
+    size: Mapped[int] = mapped_column(BigInteger)
+    received: Mapped[int] = mapped_column(BigInteger)  # bytes that are flushed; more may lie in the file
+    sha256: Mapped[str | None] = mapped_column(String(64))  # as announced
+    created: Mapped[datetime]
+    expires: Mapped[datetime]
+    analysis_id: Mapped[str | None] = mapped_column(String(32))  # what became of it
+
+
+class WorkerRow(Base):
+    """A worker that is there, and when it last said so."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(String(120), primary_key=True)  # host:process
+    started: Mapped[datetime]
+    seen: Mapped[datetime]
+
+
+class WebhookRow(Base):
+    """Where to tell what became of analyses (:mod:`webapp.webhooks`)."""
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    url: Mapped[str] = mapped_column(String(2000))
+    events: Mapped[str] = mapped_column(String(255))  # separated by spaces
+    who: Mapped[str] = mapped_column(String(120))
+    made: Mapped[datetime]
+
+
+class Delivery(Base):
+    """One event on its way to one webhook: the same event is never queued twice."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("webhook_id", "analysis_id", "happened"),
+        Index("deliveries_due", "due"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id"), index=True)
+    analysis_id: Mapped[str] = mapped_column(String(32))
+    event: Mapped[str] = mapped_column(String(40))
+    happened: Mapped[datetime]
+    body: Mapped[str] = mapped_column(Text)
+    attempts: Mapped[int] = mapped_column(default=0)
+    due: Mapped[datetime | None]  # none: delivered, or given up
+    delivered: Mapped[datetime | None]
+    status: Mapped[int | None]  # of the last answer
+    problem: Mapped[str | None] = mapped_column(String(300))  # why the last attempt failed
 
 
 def now() -> datetime:

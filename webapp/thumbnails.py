@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
 from detector.analysis import Analysis
-from detector.errors import MediaError
+from detector.confinement import Confined, Limits, Places, UnexpectedError
+from detector.errors import MediaError, ReelproofError
 
 log = logging.getLogger(__name__)
 
 _SIZE = (320, 180)
 # A face that shows up later than this is not worth decoding so much again for.
 _LATEST = 10.0  # seconds
+_LONGEST = 120.0  # seconds that making one may take
+
+
+def confined_thumbnail(analysis: Analysis, folder: Path, exhibit: Path, to: Path, limits: Limits) -> None:
+    """:func:`make_thumbnail` in a confined process. One that cannot be made fails nothing."""
+    to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    to.touch()
+    places = Places(readable=(exhibit, folder), writable=(to,))
+    limits = replace(limits, wall=min(limits.wall, _LONGEST))
+    try:
+        with Confined(
+            _make, analysis, folder, exhibit, to, limits=limits, places=places, scratch=folder.parent
+        ) as confined:
+            confined.result()
+    except (ReelproofError, UnexpectedError, OSError) as problem:
+        log.warning("no thumbnail of %s: %s", exhibit.name, problem)
+    if not to.stat().st_size:
+        to.unlink()
+
+
+def _make(analysis: Analysis, folder: Path, exhibit: Path, to: Path, _report: object) -> None:
+    make_thumbnail(analysis, folder, exhibit, to)
 
 
 def make_thumbnail(analysis: Analysis, folder: Path, exhibit: Path, to: Path) -> None:
@@ -32,7 +56,7 @@ def make_thumbnail(analysis: Analysis, folder: Path, exhibit: Path, to: Path) ->
         return
     small.thumbnail(_SIZE)
     to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    small.save(to, quality=82)
+    small.save(to, "JPEG", quality=82)
 
 
 def _frame(analysis: Analysis, exhibit: Path) -> Image.Image | None:

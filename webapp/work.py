@@ -7,6 +7,7 @@ that no reader and no crash ever sees half of one.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import shutil
 import threading
@@ -18,13 +19,15 @@ from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import OperationalError
 
 from detector.analysis import Analysis, Parameters
+from detector.confinement import Confined, KilledError, Limits, Places, refuse_links
 from webapp import deletion, jobs, models, previewing
 from webapp.database import Database, opened
 from webapp.durable import publish
-from webapp.failures import OUT_OF_TIME, explain
+from webapp.failures import OUT_OF_TIME, WORKER_LOST, explain
 from webapp.folders import Folders
+from webapp.integrity import DamagedExhibit
 from webapp.settings import Settings
-from webapp.thumbnails import make_thumbnail
+from webapp.thumbnails import confined_thumbnail
 
 log = logging.getLogger(__name__)
 
@@ -37,15 +40,33 @@ _ENGINE_SHARE, _PREVIEW_FROM = 0.85, 0.88
 # notice. Together they stay below two seconds, in which a cancelled analysis is to stop.
 _LOOK_EVERY = 0.3
 _PATIENCE = 0.8
+_DATABASE_BACK = 60.0  # seconds in which a database that is started anew should be there again
 
 
 def analyse_and_report(
-    path: Path, file: str, model: Path, parameters: Parameters, folder: Path, progress: Progress
+    path: Path,
+    file: str,
+    model: Path,
+    parameters: Parameters,
+    folder: Path,
+    progress: Progress,
+    limits: Limits,
 ) -> Analysis:
     """Run the engine over an exhibit and write everything the result consists of into ``folder``.
 
-    ``model`` is the path of the model's card.
+    ``model`` is the path of the model's card. All of it is done in a confined process.
     """
+    places = Places(readable=(path, model.parent), writable=(folder,))
+    what = (_engine_and_report, path, file, model, parameters, folder)
+    with Confined(*what, limits=limits, places=places, scratch=folder.parent) as confined:
+        confined.result(progress)
+    refuse_links(folder)
+    return Analysis.from_json((folder / "analysis.json").read_bytes())
+
+
+def _engine_and_report(
+    path: Path, file: str, model: Path, parameters: Parameters, folder: Path, progress: Progress
+) -> None:
     # Here and nowhere else: these bring torch and WeasyPrint into the process.
     from detector import analyze
     from reports import write_report
@@ -60,7 +81,6 @@ def analyse_and_report(
     )
     progress("writing the report", _ENGINE_SHARE)
     write_report(analysis, folder)
-    return analysis
 
 
 def work(settings: Settings, analysis_id: str, end: Callable[[], None] | None = None) -> None:
@@ -88,8 +108,10 @@ def work(settings: Settings, analysis_id: str, end: Callable[[], None] | None = 
         try:
             with alive(database, held, give_up) as lost:
                 analysis = _result(settings, database, held, reporter(database, held, lost))
-            length = analysis.media.duration
-            jobs.finish(database, held, analysis.verdict, analysis.probability, length)
+            length, made_of = analysis.media.duration, _made_of(folders, held, analysis)
+            patiently(
+                lambda: jobs.finish(database, held, analysis.verdict, analysis.probability, length, made_of)
+            )
         except jobs.LostClaim:
             log.warning(
                 "analysis %s was cancelled or given to another worker; this attempt ends", analysis_id
@@ -97,6 +119,13 @@ def work(settings: Settings, analysis_id: str, end: Callable[[], None] | None = 
             leave_nothing()
         except SoftTimeLimitExceeded:
             jobs.fail(database, held, OUT_OF_TIME)
+        except KilledError:
+            # Most often the machine ran out of memory, which is worth another attempt: to this process's
+            # own parent it must look as if it had been this one, since it was for the same work.
+            shutil.rmtree(unfinished, ignore_errors=True)
+            if end is not None:
+                end()
+            jobs.fail(database, held, WORKER_LOST)
         except Exception as problem:
             log.warning("analysis %s failed: %s", analysis_id, problem, exc_info=problem)
             jobs.fail(database, held, explain(problem))
@@ -139,6 +168,19 @@ def alive(database: Database, held: jobs.Claim, give_up: Callable[[], None]) -> 
         thread.join()
 
 
+def patiently(write: Callable[[], None], patience: float = _DATABASE_BACK) -> None:
+    """Write to the database, again and again for ``patience`` seconds where it cannot be reached."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return write()
+        except OperationalError as problem:
+            if time.monotonic() >= until:
+                raise
+            log.warning("the database cannot be reached, trying again: %s", problem.orig)
+            time.sleep(1)
+
+
 def _result(settings: Settings, database: Database, held: jobs.Claim, progress: Progress) -> Analysis:
     """The finished result in its place, made now or found whole from an attempt that was lost after it."""
     folders = Folders(settings.data)
@@ -148,18 +190,33 @@ def _result(settings: Settings, database: Database, held: jobs.Claim, progress: 
         unfinished.mkdir(mode=0o700, parents=True)
         with database.begin() as session:
             model = models.card_path(folders, held.model or models.default(session, folders))
-        analyse_and_report(exhibit, held.file, model, held.parameters, unfinished, progress)
+        made = analyse_and_report(
+            exhibit, held.file, model, held.parameters, unfinished, progress, settings.limits
+        )
+        if made.media.sha256 != exhibit.name:
+            raise DamagedExhibit
         jobs.beat(database, held)  # a lost claim ends here, not with somebody else's place taken
         publish(unfinished, place)
     analysis = Analysis.from_json((place / "analysis.json").read_bytes())
-    make_thumbnail(analysis, place, exhibit, folders.thumbnail(held.analysis_id))
+    confined_thumbnail(analysis, place, exhibit, folders.thumbnail(held.analysis_id), settings.limits)
 
     def encoding(share: float) -> None:
         words = "making a preview the browser can play"
         progress(words, _PREVIEW_FROM + share * (1 - _PREVIEW_FROM))
 
-    previewing.prepare(folders, exhibit, analysis.media, settings.spare, encoding)
+    previewing.prepare(folders, exhibit, analysis.media, settings.spare, encoding, settings.limits)
     return analysis
+
+
+def _made_of(folders: Folders, held: jobs.Claim, analysis: Analysis) -> dict[str, str | int]:
+    """What the custody log says of a finished analysis, so that its result can be told from any other."""
+    manifest = (folders.result(held.analysis_id) / "manifest.json").read_bytes()
+    return {
+        "model": analysis.model.name,
+        "model sha256": analysis.model.sha256,
+        "manifest sha256": hashlib.sha256(manifest).hexdigest(),
+        "reelproof": analysis.software.reelproof,
+    }
 
 
 def reporter(

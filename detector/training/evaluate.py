@@ -28,6 +28,7 @@ from detector.training.failures import Failure, clip_failures, crop_failures, wr
 from detector.training.given import given_clips, given_crops
 from detector.training.metrics import Figure, Scored, measure
 from detector.training.publish import write_card
+from detector.training.rates import measured_rates
 
 Report = Callable[[str], None]
 
@@ -116,7 +117,10 @@ def evaluate(
     write_page(measured, out)
     if update_card:
         _, weights = load_card(model)
-        write_card(scorer.card.model_copy(update={"figures": measured.figures}), weights.parent)
+        rates = measured_rates(measured.levels)
+        write_card(
+            scorer.card.model_copy(update={"figures": measured.figures, "rates": rates}), weights.parent
+        )
     return measured
 
 

@@ -13,6 +13,7 @@ from detector.models import MODELS, Card, Input, load_model
 from detector.networks import create
 from detector.training.calibration import fit_temperature
 from detector.training.config import Config
+from detector.training.rates import VALIDATED
 from detector.training.sources import open_source
 from detector.training.train import predicted
 
@@ -71,6 +72,8 @@ def publish(config: Config, checkpoint: Path, data: Path, folder: Path = MODELS)
         figures={},
         domain=DOMAIN,
         limits=LIMITS,
+        # A data set of one's own covers what its owner knows, and the card's ranges are of other data.
+        validated=VALIDATED if config.set is None else (),
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{config.name}.safetensors").write_bytes(weights)
@@ -146,6 +149,42 @@ def _recipe(config: Config, history: list[dict[str, float]]) -> tuple[str, ...]:
     )
 
 
+def _rates(card: Card) -> list[str]:
+    """Error rates and validated ranges as Markdown; nothing for a card without."""
+    lines = []
+    if card.rates:
+        lines += [
+            "## Error rates",
+            "",
+            "With 95 % confidence intervals.",
+            "",
+            "| data | figure | value | interval | counted | made by | remark |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for rate in card.rates:
+            interval = "–" if rate.low is None else f"{rate.low:.3f} to {rate.high:.3f}"
+            counted = f"{rate.items:,} {rate.unit}"
+            counted = counted if rate.events is None else f"{rate.events:,} of {counted}"
+            row = (
+                rate.data,
+                rate.figure,
+                f"{rate.value:.3f}",
+                interval,
+                counted,
+                rate.interval,
+                rate.note or "",
+            )
+            lines.append(f"| {' | '.join(row)} |")
+        lines.append("")
+    if card.validated:
+        lines += ["## Validated ranges", "", "| property | least | most | basis |", "|---|---|---|---|"]
+        for each in card.validated:
+            least, most = ("–" if end is None else f"{end:g}" for end in (each.least, each.most))
+            lines.append(f"| {each.name} | {least} | {most} | {each.basis} |")
+        lines.append("")
+    return lines
+
+
 def _markdown(card: Card) -> str:
     lines = [
         f"# {card.title} (`{card.name}`)",
@@ -171,6 +210,7 @@ def _markdown(card: Card) -> str:
         "|---|---|",
         *[f"| {name} | {value:g} |" for name, value in card.figures.items()],
         "",
+        *_rates(card),
         "## Data",
         "",
         *[f"- {line}" for line in card.data],

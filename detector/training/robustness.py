@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -57,7 +57,7 @@ class Altered(Excerpt):
 
     def frames(self, reader: MediaReader, rate: float) -> Iterator[Frame]:
         for frame in super().frames(reader, rate):
-            yield Frame(frame.pts, frame.time, self.alter(frame.image))
+            yield replace(frame, image=self.alter(frame.image))
 
 
 @dataclass(frozen=True)

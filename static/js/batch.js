@@ -66,6 +66,11 @@ export class Batch {
     const body = new FormData();
     const model = this.around.form.elements.namedItem("model");
     if (model) body.append("model", model.value);
+    const chosen = this.around.form.elements.namedItem("case");
+    if (chosen) body.append("case", chosen.value);
+    for (const field of this.around.form.querySelectorAll("#case-details input, #case-details select")) {
+      body.append(field.name, field.value);
+    }
     body.append("file", item.file, item.file.name);
     const then = (changes, onwards = true) => {
       this.sending = false;
@@ -81,7 +86,9 @@ export class Batch {
       onShare: (share) => item.set({ share }),
       onSent: () => item.set({ state: "storing" }), // the server may have it all: cancelling would not stop it
       onTaken: (address) => {
-        then({ state: "queued", address, status: null });
+        const { origin, pathname, searchParams } = new URL(address);
+        const known = searchParams.get("known") && { count: Number(searchParams.get("known")), since: searchParams.get("since") };
+        then({ state: "queued", address: origin + pathname, known, status: null });
         if (this.items.length === 1) this.around.onAlone(address);
         else this.watch();
       },

@@ -48,6 +48,7 @@ export class Item {
     this.share = 0;
     this.problem = null; // error and remedy
     this.address = null; // of its analysis
+    this.known = null; // how many earlier analyses the same bytes have, and since when
     this.status = null; // what the server last said of that
     this.row = document.getElementById("queue-item").content.firstElementChild.cloneNode(true);
     this.row.addEventListener("click", (event) => {
@@ -103,6 +104,13 @@ export class Item {
     const [error, remedy] = this.problem ?? ["", ""];
     this.part("problem").hidden = !error;
     this.part("problem").textContent = `${error} ${remedy}`.trim();
+    this.part("known").hidden = !this.known;
+    if (this.known) {
+      const { count, since } = this.known;
+      this.part("known-words").textContent =
+        `This file was handed in before, on ${since}; ${count} earlier ${count === 1 ? "analysis" : "analyses"}.`;
+      this.part("known-link").href = `${this.address}?known=${count}`;
+    }
     const open = this.part("open");
     open.hidden = !this.address;
     if (this.address) open.href = this.address;

@@ -1,4 +1,5 @@
 // Hands one file in: checked before, with its progress, and with words for what goes wrong.
+import { tokenHeaders } from "./review/token.js";
 
 /** A size as people read it. */
 export function megabytes(bytes) {
@@ -52,6 +53,7 @@ export function send(action, body, tell) {
   let sent = false;
   request.open("POST", action);
   request.setRequestHeader("Accept", "application/json");
+  for (const [name, value] of Object.entries(tokenHeaders())) request.setRequestHeader(name, value);
   request.upload.addEventListener("progress", (event) => {
     if (event.lengthComputable) tell.onShare(event.loaded / event.total);
   });

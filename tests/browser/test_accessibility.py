@@ -32,6 +32,7 @@ def pages(workbench: Workbench) -> tuple[Served, dict[str, str]]:
             "photo": f"/analyses/{workbench.still}",
             "again": f"/analyses/{workbench.first}/again",
             "delete": f"/analyses/{workbench.first}/delete",
+            "custody": f"/analyses/{workbench.first}/custody",
             "compare": f"/compare?a={workbench.first}&b={workbench.second}",
         },
     )

@@ -179,7 +179,9 @@ def test_cancel_and_retry_a_running_analysis(without_sample, page: Page, tmp_pat
     page.wait_for_url(re.compile(r"/analyses/[0-9a-f]{32}$"))
     expect(page.locator("#stage")).to_contain_text("Finding and scoring faces", timeout=_RESULT)
     address = page.url
-    database = Database(URL.create("sqlite", database=str(without_sample.data / "reelproof.sqlite3")))
+    data = without_sample.data
+    url = URL.create("sqlite", database=str(data / "reelproof.sqlite3"))
+    database = Database(url, data / "custody.key")
     with database.begin() as session:
         worker = session.get(jobs.AnalysisRow, address.rpartition("/")[2]).worker
     page.get_by_role("button", name="Cancel the analysis").click()

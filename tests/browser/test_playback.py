@@ -20,6 +20,7 @@ from flask import Flask
 from playwright.sync_api import Page
 
 from detector.analysis import Media, MediaKind
+from detector.confinement import Limits
 from detector.media import open_media
 from webapp import create_app, intake, jobs, previewing
 from webapp.folders import Folders
@@ -121,7 +122,9 @@ def prepared(app: Flask, clip: Path) -> tuple[AnalysisRow, Playback, list[Fracti
         )
         times = [(pts - found[0][0]) * reader.time_base for pts, _, _ in found]
     folders = Folders(app.extensions["settings"].data)
-    plays = previewing.prepare(folders, folders.data / row.exhibit.path, media, 0, lambda _share: None)
+    plays = previewing.prepare(
+        folders, folders.data / row.exhibit.path, media, 0, lambda _share: None, Limits()
+    )
     return row, plays, times
 
 
@@ -187,7 +190,7 @@ def test_a_photo_is_shown_upright_and_nothing_of_it_runs(app, page: Page, seen, 
     media = facts_of(
         MediaKind.IMAGE, 0.0, container="png_pipe", width=160, height=96, sha256=row.exhibit.sha256
     )
-    previewing.prepare(folders, folders.data / row.exhibit.path, media, 0, lambda _share: None)
+    previewing.prepare(folders, folders.data / row.exhibit.path, media, 0, lambda _share: None, Limits())
     page.goto(f"{app.config['ADDRESS']}/help")
     size = page.evaluate(
         """async (address) => {

@@ -138,3 +138,37 @@ def test_default_parameters_are_those_documented() -> None:
         0.5,
     )
     assert given.exit_threshold < given.enter_threshold
+
+
+def test_an_analysis_of_before_1_2_still_loads(document: dict[str, Any]) -> None:
+    """What 1.2 added is left out, as an older file has it."""
+    old = json.loads(json.dumps(document))
+    old["schema_version"] = "1.1"
+    for part, names in {
+        "media": ("details", "anomalies", "credentials"),
+        "model": ("rates", "validated"),
+        "coverage": ("quality",),
+    }.items():
+        for name in names:
+            del old[part][name]
+    old["software"] = {name: old["software"][name] for name in ("reelproof", "torch", "device", "created")}
+    analysis = Analysis.from_json(json.dumps(old))
+    assert analysis.schema_version == "1.1"
+    assert analysis.media.details is None and analysis.model.rates == () and analysis.software.command is None
+
+
+def test_the_sample_is_known_in_full(analysed_sample: Analysed) -> None:
+    analysis = analysed_sample.analysis
+    media = analysis.media
+    assert media.details is not None and media.details.groups is not None
+    assert media.details.groups.packets == media.frames_decoded
+    assert media.credentials is not None and (media.credentials.checked, media.credentials.found) == (
+        True,
+        False,
+    )
+    assert [anomaly.kind for anomaly in media.anomalies] == ["converted"]
+    assert analysis.coverage.quality is not None and analysis.coverage.quality.width.median > 48
+    assert analysis.model.rates and analysis.model.validated
+    assert analysis.software.command == (
+        "python -m detector analyze sample.mp4 --model reelproof --out again"
+    )

@@ -239,6 +239,7 @@ class TestOneTalkingFace:
         (segment,) = analysis.segments
         assert (segment.id, segment.person) == ("A1", "A")
         assert (segment.start, segment.end, segment.frames) == (0.0, 47 / 25, 16)
+        assert (segment.start_frame, segment.end_frame) == (0, 47)
 
     def test_confidence_is_of_the_segments_own_frames(
         self, flagged: tuple[Analysis, Path], model: LoadedModel
@@ -258,6 +259,7 @@ class TestOneTalkingFace:
         by_pts = {score.pts: score for score in analysis.persons[0].scores}
         for peak in segment.peaks:
             assert segment.start <= peak.time <= segment.end
+            assert peak.frame_index == round(peak.time * 25)
             score = by_pts[peak.pts]
             assert (peak.time, peak.box, peak.probability) == (score.time, score.box, score.probability)
             assert peak.check.area == pytest.approx(0.15, abs=0.001)

@@ -63,6 +63,7 @@ class TestConstantRate:
             frames = list(reader.frames(EVERY_FRAME))
             assert [number_of(frame.image) for frame in frames] == list(range(30))
             assert [frame.time for frame in frames] == [Fraction(i, 25) for i in range(30)]
+            assert [frame.index for frame in frames] == list(range(30))
             assert all(isinstance(frame.time, Fraction) for frame in frames)
             first = frames[0].pts
             assert all(frame.time == (frame.pts - first) * reader.time_base for frame in frames)
@@ -465,7 +466,7 @@ class TestBrokenFiles:
 
     def test_gif_is_not_on_the_list(self, tmp_path: Path) -> None:
         Pillow.fromarray(cornered()).save(tmp_path / "clip.gif")
-        assert "not a video or photo" in refusal(tmp_path / "clip.gif")
+        assert "is a GIF animation" in refusal(tmp_path / "clip.gif")
 
 
 class TestPlaylists:

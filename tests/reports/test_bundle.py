@@ -15,8 +15,22 @@ import pytest
 
 from reports.bundle import BundleError, is_zip, judgements_of, write
 from reports.judgements import JudgementsError, file_text
+from reports.manifest import Manifest
 
 ANALYSIS = b'{"analysis": 1}' * 50
+
+
+ABOUT = Manifest.model_validate(
+    {
+        "manifest_version": "2.0",
+        "contents": "bundle",
+        "made": "2026-11-20T15:00:00Z",
+        "software": {"reelproof": "0.1.0"},
+        "exhibit": {"file": "a.mp4", "bytes": 5, "sha256": "c" * 64},
+        "model": {"name": "m", "sha256": "d" * 64},
+        "files": [],
+    }
+)
 
 
 def judgements(analysis: bytes = ANALYSIS) -> bytes:
@@ -43,7 +57,7 @@ def files(tmp_path: Path) -> dict[str, bytes | Path]:
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     path = tmp_path / "bundle.zip"
-    write(path, files(tmp_path), {"made": "2026-11-20T15:00:00Z"})
+    write(path, files(tmp_path), ABOUT)
     return path
 
 
@@ -55,16 +69,16 @@ def test_what_is_written(bundle: Path, tmp_path: Path) -> None:
             "annotations.json",
             "index.html",
             "overlays/A1-1.png",
+            "verify.py",
             "sha256sums.txt",
             "manifest.json",
+            "manifest.sha256",
         ]
         assert archive.testzip() is None
-        kinds = {entry.filename: entry.compress_type for entry in archive.infolist()}
-        assert kinds["overlays/A1-1.png"] == zipfile.ZIP_STORED
-        assert kinds["analysis.json"] == zipfile.ZIP_DEFLATED
+        assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
         manifest = json.loads(archive.read("manifest.json"))
-        assert manifest["bundle_version"] == "1.0" and manifest["made"] == "2026-11-20T15:00:00Z"
-        assert [entry["path"] for entry in manifest["files"]] == names[:-1]
+        assert manifest["manifest_version"] == "2.0" and manifest["made"] == "2026-11-20T15:00:00Z"
+        assert [entry["path"] for entry in manifest["files"]] == names[:-2]
         archive.extractall(tmp_path / "unpacked")
         for entry in manifest["files"]:
             data = archive.read(entry["path"])
@@ -75,12 +89,14 @@ def test_what_is_written(bundle: Path, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert checked.returncode == 0 and checked.stdout.count(": OK") == 4
+    assert checked.returncode == 0 and checked.stdout.count(": OK") == 5
+    own = subprocess.run(["sha256sum", "--check", "manifest.sha256"], cwd=tmp_path / "unpacked")
+    assert own.returncode == 0
 
 
 def test_the_same_files_make_the_same_bytes(bundle: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.zip"
-    write(again, dict(reversed(files(tmp_path).items())), {"made": "2026-11-20T15:00:00Z"})
+    write(again, dict(reversed(files(tmp_path).items())), ABOUT)
     assert again.read_bytes() == bundle.read_bytes()
 
 
@@ -103,6 +119,23 @@ def refusal(bundle: Path) -> str:
     with pytest.raises((BundleError, JudgementsError)) as problem:
         judgements_of(bundle)
     return str(problem.value)
+
+
+def test_a_bundle_of_before_gives_its_judgements(bundle: Path) -> None:
+    def older(content: dict[str, bytes]) -> None:
+        manifest = json.loads(content["manifest.json"])
+        del content["manifest.sha256"]
+        content["manifest.json"] = json.dumps(
+            {
+                "bundle_version": "1.0",
+                "software_version": "0.1.0",
+                "made": manifest["made"],
+                "analysis": "a" * 32,
+                **{name: manifest[name] for name in ("exhibit", "model", "files")},
+            }
+        ).encode()
+
+    assert judgements_of(remade(bundle, older)) == judgements()
 
 
 def test_unpacked_and_packed_again_it_is_the_same(bundle: Path) -> None:
@@ -137,7 +170,7 @@ def test_without_manifest_or_judgements_it_is_none(bundle: Path, tmp_path: Path)
     )
     given = files(tmp_path)
     del given["annotations.json"]
-    write(bundle, given, {})
+    write(bundle, given, ABOUT)
     assert "no annotations.json" in refusal(bundle)
 
 
@@ -145,26 +178,25 @@ def test_without_manifest_or_judgements_it_is_none(bundle: Path, tmp_path: Path)
     "text", [b"", b"[]", b"{}", b'{"bundle_version": "1.0", "files": [{}]}', b"[" * 99_999]
 )
 def test_a_manifest_that_is_none(bundle: Path, text: bytes) -> None:
-    assert "no manifest.json of a Reelproof bundle" in refusal(
-        remade(bundle, lambda content: content.update({"manifest.json": text}))
-    )
+    reason = refusal(remade(bundle, lambda content: content.update({"manifest.json": text})))
+    assert "no manifest.json of Reelproof" in reason or "malformed" in reason
 
 
 def test_a_newer_bundle_is_left_to_a_newer_reelproof(bundle: Path) -> None:
-    newer = json.dumps({"bundle_version": "2.0", "files": []}).encode()
+    newer = json.dumps({"manifest_version": "3.0", "files": []}).encode()
     assert "Update this one" in refusal(
         remade(bundle, lambda content: content.update({"manifest.json": newer}))
     )
 
 
 def test_judgements_of_another_analysis_inside_a_consistent_bundle(bundle: Path, tmp_path: Path) -> None:
-    write(bundle, files(tmp_path) | {"annotations.json": judgements(b"other")}, {})
+    write(bundle, files(tmp_path) | {"annotations.json": judgements(b"other")}, ABOUT)
     assert "put together by hand" in refusal(bundle)
 
 
 def test_judgements_changed_inside_a_consistent_bundle(bundle: Path, tmp_path: Path) -> None:
     text = json.loads(judgements()) | {"sha256": "0" * 64}
-    write(bundle, files(tmp_path) | {"annotations.json": json.dumps(text).encode()}, {})
+    write(bundle, files(tmp_path) | {"annotations.json": json.dumps(text).encode()}, ABOUT)
     assert "changed after it was saved" in refusal(bundle)
 
 

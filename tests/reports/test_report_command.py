@@ -27,7 +27,7 @@ def test_render_elsewhere_leaves_the_folder_alone(tmp_path: Path) -> None:
     assert main(["render", str(source / "analysis.json"), "--out", str(out)]) == 0
     there = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     manifest = json.loads((out / "manifest.json").read_text("utf-8"))
-    assert there == {each["path"] for each in manifest["files"]} | {"manifest.json"}
+    assert there == {each["path"] for each in manifest["files"]} | {"manifest.json", "manifest.sha256"}
     for name in ("overlays/A1-1.png", "overlays/A1-1-frame.png"):
         assert (out / name).read_bytes() == (source / name).read_bytes()
     assert not (source / "report.pdf").exists()

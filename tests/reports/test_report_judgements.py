@@ -44,11 +44,11 @@ SAID = [
 
 def rendered(folder: Path, said: list[Annotation], **choices: object) -> Page:
     analysis = build(folder, **{"kept": False, **choices})  # type: ignore[arg-type]
-    return Page(render_html(report_view(analysis, folder, said), {}, "0" * 64))
+    return Page(render_html(report_view(analysis, folder, said), {}))
 
 
 def document(folder: Path, said: list[Annotation]) -> bytes:
-    return render_pdf(report_view(build(folder, kept=False), folder, said), {}, "0" * 64)
+    return render_pdf(report_view(build(folder, kept=False), folder, said), {})
 
 
 def test_what_stands_who_is_who_and_what_stood_before(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_judgement_given_back_its_place_has_no_fate(tmp_path: Path) -> None:
 
 def test_nobody_has_judged(tmp_path: Path) -> None:
     text = rendered(tmp_path, []).text
-    assert "10 Reviewers' judgements No reviewer has judged this analysis. 11 Integrity" in text
+    assert "7 Reviewers' judgements No reviewer has judged this analysis. 8 Method" in text
     assert "Judgements, SHA-256" not in text and "judgements until" not in text
     renamed = rendered(tmp_path, [SAID[7]]).text
     assert "No reviewer has judged this analysis." in renamed and "Is called “Eve”" in renamed
@@ -104,9 +104,9 @@ def test_nobody_has_judged(tmp_path: Path) -> None:
 
 def test_the_machines_findings_are_not_touched(tmp_path: Path) -> None:
     before, after = rendered(tmp_path, []).text, rendered(tmp_path, SAID).text
-    machines = slice(before.index("2 Exhibit"), before.index("10 Reviewers"))
+    machines = slice(before.index("3 Timeline"), before.index("7 Reviewers"))
     assert before[machines] in after
-    assert "section 10 holds what reviewers said of it" in after
+    assert "Section 7 holds what reviewers said of it" in after
 
 
 def test_the_page_holds_every_word_and_the_direction_of_notes(tmp_path: Path) -> None:
@@ -175,12 +175,12 @@ def test_the_pdf_says_the_same(tmp_path: Path) -> None:
     data = document(tmp_path, SAID)
     text = text_of(data)
     for words in (
-        "10 Reviewers' judgements",
+        "7 Reviewers' judgements",
         "Disagrees with the machine",
         "00:00:50.123 to 00:00:53.500",
         "Replaced by Ben 2026-11-20 09:00:09 UTC",
         CHINESE,
-        "judgements until 2026-11-20 09:00:12 UTC",
+        "Judgements until 2026-11-20 09:00:12 UTC",
         checksum([plain(each) for each in SAID]),
     ):
         assert words in text, words

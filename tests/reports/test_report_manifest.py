@@ -8,7 +8,7 @@ import pytest
 from analyses import EXHIBIT_SHA256, MODEL_SHA256, Written, build
 
 from reports.files import write_atomically
-from reports.manifest import FILES, build_manifest
+from reports.manifest import FILES, ManifestError, about, listing, read_manifest, sealed
 
 
 def test_manifest_lists_every_other_file_with_its_fingerprint(written: Written) -> None:
@@ -16,7 +16,7 @@ def test_manifest_lists_every_other_file_with_its_fingerprint(written: Written) 
     listed = {entry["path"]: entry for entry in manifest["files"]}
     there = {
         path.relative_to(written.folder).as_posix() for path in written.folder.rglob("*") if path.is_file()
-    } - {"manifest.json"}
+    } - {"manifest.json", "manifest.sha256"}
     assert set(listed) == there and {"report.pdf", "overlays/A1-1.png"} <= there
     assert list(listed) == sorted(listed)
     for path, entry in listed.items():
@@ -31,16 +31,71 @@ def test_manifest_names_exhibit_versions_and_model(written: Written) -> None:
         "bytes": 12_412_345,
         "sha256": EXHIBIT_SHA256,
     }
-    assert manifest["schema_version"] == written.analysis.schema_version
-    assert manifest["software_version"] == "0.1.0"
+    assert manifest["software"]["schema"] == written.analysis.schema_version
+    assert manifest["software"]["reelproof"] == "0.1.0"
     assert manifest["model"]["sha256"] == MODEL_SHA256
 
 
 def test_other_files_in_the_folder_are_left_out(tmp_path: Path) -> None:
     for name in (*FILES, "a.png", "notes.txt", ".report.pdf.1.part"):
         (tmp_path / name).write_text("x")
-    manifest = build_manifest(build(tmp_path, segments=0), tmp_path, ["a.png"])
-    assert [entry["path"] for entry in manifest["files"]] == ["a.png", *FILES]
+    assert [entry.path for entry in listing(tmp_path, {*FILES, "a.png"})] == ["a.png", *FILES]
+
+
+def test_the_manifest_has_a_sum_of_its_own(written: Written) -> None:
+    text = (written.folder / "manifest.json").read_bytes()
+    expected = f"{hashlib.sha256(text).hexdigest()}  manifest.json\n"
+    assert (written.folder / "manifest.sha256").read_text() == expected
+
+
+def test_case_and_custody_are_in_it(tmp_path: Path) -> None:
+    manifest = about(build(tmp_path, segments=0), "bundle", made="2026-11-20T15:00:00.000Z", analysis_id="x")
+    log = {"count": 7, "head": "1" * 64, "head_mac": "2" * 64, "entries": []}
+    made = sealed(manifest, case=b'{"case_number": "12"}', custody=json.dumps(log).encode())
+    read = read_manifest(made["manifest.json"])
+    assert read.case == {"case_number": "12"} and read.custody and read.custody.count == 7
+    assert (read.contents, read.made, read.analysis) == ("bundle", "2026-11-20T15:00:00.000Z", "x")
+
+
+def older(**changes: object) -> bytes:
+    """As results were written before 2.0."""
+    values = {
+        "manifest_version": "1.0",
+        "schema_version": "1.1",
+        "software_version": "0.1.0",
+        "created": "2025-11-20T08:41:02Z",
+        "exhibit": {"file": "a.mp4", "bytes": 1, "sha256": EXHIBIT_SHA256},
+        "model": {"name": "m", "sha256": MODEL_SHA256},
+        "files": [{"path": "analysis.json", "bytes": 1, "sha256": "0" * 64}],
+    }
+    return json.dumps(values | changes).encode()
+
+
+def test_manifests_of_before_are_read() -> None:
+    manifest = read_manifest(older())
+    assert manifest.made == "2025-11-20T08:41:02Z" and manifest.software == {"reelproof": "0.1.0"}
+    assert manifest.files[0].path == "analysis.json" and manifest.contents == "result"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"", "no manifest.json"),
+        (b"[1]", "no manifest.json"),
+        (b"7", "no manifest.json"),
+        (b"{}", "no manifest.json"),
+        (b"[" * 99_999, "no manifest.json"),
+        (b'{"manifest_version": "2.0", "manifest_version": "2.0"}', "no manifest.json"),
+        (b'{"manifest_version": "3.1"}', "newer Reelproof"),
+        (b'{"manifest_version": "2.0"}', "malformed at contents"),
+        (older(files=[{"path": "../a", "bytes": 1, "sha256": "0" * 64}]), "malformed at files.0.path"),
+        (older(files=[{"path": "manifest.sig", "bytes": 1, "sha256": "0" * 64}]), "names no file"),
+        (older(files=[{"path": "a", "bytes": 1, "sha256": "0" * 64}] * 2), "lists a file twice"),
+    ],
+)
+def test_what_is_no_manifest(text: bytes, reason: str) -> None:
+    with pytest.raises(ManifestError, match=reason):
+        read_manifest(text)
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import servers
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 
-from webapp import create_app, results
+from webapp import create_app, kinds, results, reviewed
 
 
 class Client(FlaskClient):
@@ -17,6 +18,13 @@ class Client(FlaskClient):
 
     def open(self, *args, **kwargs):
         return super().open(*args, **({"buffered": True} | kwargs))
+
+
+@pytest.fixture(autouse=True)
+def made_up_exhibits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests hand in bytes they made up, which are no media; only ``test_kinds`` is about that."""
+    if request.path.stem != "test_kinds":
+        monkeypatch.setattr(kinds, "is_media", lambda _head: True)
 
 
 @pytest.fixture
@@ -43,3 +51,26 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def runner(app: Flask) -> FlaskCliRunner:
     return app.test_cli_runner()
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[servers.PostgreSQL]:
+    """An empty database; a test that asks for it is skipped where Debian's server is not installed."""
+    if missing := servers.missing():
+        pytest.skip(f"not installed: {', '.join(missing)}; `make test` installs them")
+    server = servers.PostgreSQL()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def quick_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports that are the stored ones, for tests of all else: setting one takes seconds."""
+
+    def stand_in(analysis: Path, _given: object, known: bytes, place: Path) -> None:
+        place.mkdir(parents=True)
+        (place / "custody.json").write_bytes(known)
+        for name in ("report.html", "report.pdf"):
+            (place / name).write_bytes((analysis.parent / name).read_bytes())
+
+    monkeypatch.setattr(reviewed, "_set", stand_in)

@@ -16,7 +16,13 @@ from webapp import broker, work, worker
 
 
 def engine(
-    path: Path, file: str, model: Path, parameters: Parameters, folder: Path, progress: work.Progress
+    path: Path,
+    file: str,
+    model: Path,
+    parameters: Parameters,
+    folder: Path,
+    progress: work.Progress,
+    limits: object,
 ) -> Analysis:
     """Stand-in for :func:`webapp.work.analyse_and_report`."""
     progress("reading", 0.1)
@@ -41,7 +47,7 @@ def engine(
             raise MediaError("The file is no video or photo: it holds plain text.")
         case "bug":
             raise ZeroDivisionError
-    analysis = build(folder, segments=1, file=file)
+    analysis = build(folder, segments=1, file=file, sha256=path.name)
     write_result(analysis, folder)
     return analysis
 

@@ -50,6 +50,8 @@ def finished(app: Flask, **changes: object) -> AnalysisRow:
     folder = folders.result(row.id)
     folder.mkdir()
     analysis = build(folder, **({"file": file, "segments": 1, "sha256": row.exhibit.sha256} | changes))  # type: ignore[arg-type]
+    media = analysis.media.model_copy(update={"bytes": row.exhibit.bytes})
+    analysis = analysis.model_copy(update={"media": media})
     write_result(analysis, folder)
     with database.begin() as session:
         stored = session.get_one(AnalysisRow, row.id)

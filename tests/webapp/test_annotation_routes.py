@@ -18,9 +18,11 @@ from sqlalchemy import select
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
+from detector.analysis import Analysis
 from reports import bundle
 from reports.annotations import ANNOTATION
 from reports.judgements import file_text, plain
+from reports.manifest import about
 from webapp import jobs, judgements
 from webapp.failures import CRASHED
 from webapp.folders import Folders
@@ -290,8 +292,9 @@ def test_too_large_a_file_of_judgements(app, client, address, monkeypatch):
 
 def bundled(app: Flask, row: AnalysisRow, place: Path, *values: dict[str, Any]) -> Path:
     path = place / "bundle.zip"
-    analysis = (Folders(app.extensions["settings"].data).result(row.id) / "analysis.json").read_bytes()
-    bundle.write(path, {"annotations.json": saved(app, row, *values), "analysis.json": analysis}, {})
+    text = (Folders(app.extensions["settings"].data).result(row.id) / "analysis.json").read_bytes()
+    files: dict[str, bytes | Path] = {"annotations.json": saved(app, row, *values), "analysis.json": text}
+    bundle.write(path, files, about(Analysis.from_json(text), "bundle"))
     return path
 
 

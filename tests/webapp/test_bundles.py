@@ -23,6 +23,8 @@ from webapp.folders import Folders
 from webapp.previews import Playback
 
 AGREE = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams at the jaw"}
+pytestmark = pytest.mark.usefixtures("quick_reports")
+
 VIDEO = Playback("exhibit", "video/mp4", 0.25, 160, 96, "")
 Disk = namedtuple("Disk", "total used free")
 
@@ -62,8 +64,12 @@ def test_a_bundle_holds_all_it_takes(client, row, folders):
         "README.txt",
         "analysis.json",
         "annotations.json",
+        "case.json",
+        "custody.json",
         "index.html",
         "manifest.json",
+        "manifest.sha256",
+        "verify.py",
         "media/exhibit.mp4",
         "overlays/A1-1-frame.png",
         "overlays/A1-1-map.png",
@@ -78,7 +84,7 @@ def test_a_bundle_holds_all_it_takes(client, row, folders):
     assert hashlib.sha256(files["media/exhibit.mp4"]).hexdigest() == row.exhibit.sha256
     manifest = json.loads(files["manifest.json"])
     listed = {entry["path"]: entry for entry in manifest["files"]}
-    assert set(listed) == set(files) - {"manifest.json"}
+    assert set(listed) == set(files) - {"manifest.json", "manifest.sha256"}
     for path, entry in listed.items():
         assert (entry["bytes"], entry["sha256"]) == (
             len(files[path]),
@@ -86,7 +92,7 @@ def test_a_bundle_holds_all_it_takes(client, row, folders):
         )
     assert manifest["analysis"] == row.id and manifest["exhibit"]["sha256"] == row.exhibit.sha256
     assert manifest["model"] == {"name": "efficientnet_lite0_faces", "sha256": "a7" * 32}
-    assert manifest["software_version"] and manifest["made"].endswith("Z")
+    assert manifest["software"]["reelproof"] and manifest["made"].endswith("Z")
     assert list(folders.incoming.iterdir()) == []
 
 
@@ -147,7 +153,7 @@ def test_judgements_are_in_it_and_come_back(app, client, row):
     files = unpacked(data)
     said = json.loads(files["annotations.json"])
     assert said["annotations"] == [made] and said["analysis"] == row.id
-    assert b"seams at the jaw" in files["report.html"] and b"seams at the jaw" in files["index.html"]
+    assert b"seams at the jaw" in files["index.html"]
     manifest = json.loads((app_result(app, row) / "manifest.json").read_bytes())
     assert manifest == {"files": {}}  # the stored result's own is another one, and untouched
 
@@ -176,6 +182,10 @@ def app_result(app, row):
 def test_the_same_state_makes_the_same_bytes(client, row, monkeypatch):
     monkeypatch.setattr("webapp.routes.bundles.now", lambda: datetime(2026, 11, 20, 12, tzinfo=UTC))
     first = client.get(f"/analyses/{row.id}/bundle.zip").data
+    # The log has grown by that bundle, and so has the next one.
+    log = unpacked(first)["custody.json"]
+    assert len(unpacked(client.get(f"/analyses/{row.id}/bundle.zip").data)["custody.json"]) > len(log)
+    monkeypatch.setattr("webapp.bundles.custody.export", lambda _session, _exhibit: log)
     assert client.get(f"/analyses/{row.id}/bundle.zip").data == first
 
 

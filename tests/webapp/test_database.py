@@ -20,7 +20,7 @@ from webapp.tables import AnalysisRow, Base, Choice, Exhibit, Milestone
 @pytest.fixture
 def database(tmp_path):
     path = tmp_path / "rows 100%? #1.sqlite3"
-    database = Database(URL.create("sqlite", database=str(path)))
+    database = Database(URL.create("sqlite", database=str(path)), tmp_path / "custody.key")
     database.migrate()
     assert path.is_file()
     yield database
@@ -47,7 +47,9 @@ def test_migrating_again_changes_nothing(database):
 
 
 def test_rows_of_the_first_release_stay_as_they_were(tmp_path):
-    database = Database(URL.create("sqlite", database=str(tmp_path / "old.sqlite3")))
+    database = Database(
+        URL.create("sqlite", database=str(tmp_path / "old.sqlite3")), tmp_path / "custody.key"
+    )
     config = Config()
     config.set_main_option("script_location", _MIGRATIONS)
     with database.engine.begin() as connection:
@@ -72,7 +74,7 @@ def test_pragmas(database):
     with database.engine.connect() as connection:
         assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
         assert connection.scalar(text("PRAGMA foreign_keys")) == 1
-        assert connection.scalar(text("PRAGMA busy_timeout")) == 10000
+        assert connection.scalar(text("PRAGMA busy_timeout")) == 30000
 
 
 def test_foreign_keys_hold(database):

@@ -10,7 +10,7 @@ import pytest
 from made import hand_in
 
 from detector.analysis import Parameters
-from webapp import failures, jobs, supervisor
+from webapp import actors, failures, jobs, supervisor
 from webapp.settings import read_settings
 from webapp.supervisor import sweep
 from webapp.tables import AnalysisRow, State, now
@@ -45,7 +45,7 @@ def test_a_claim_carries_what_the_work_needs(app, database):
     assert held == jobs.Claim(
         queued.id, 1, running.started, "clip.mp4", queued.exhibit.path, "some-model", Parameters()
     )
-    assert (running.state, running.attempt, running.worker) == ("running", 1, jobs.worker_name())
+    assert (running.state, running.attempt, running.worker) == ("running", 1, actors.process_name())
     assert running.started == running.heartbeat
 
 
@@ -139,7 +139,7 @@ def test_a_worker_that_ended_only_loses_its_own(app, database):
     jobs.fail_of_worker(database, queued.id, "elsewhere:1", failures.CRASHED)
     assert not jobs.requeue_of_worker(database, queued.id, "elsewhere:1")
     assert row(database, queued.id).state == "running"
-    assert jobs.requeue_of_worker(database, queued.id, jobs.worker_name())
+    assert jobs.requeue_of_worker(database, queued.id, actors.process_name())
     assert row(database, queued.id).state == "queued"
 
 
@@ -180,7 +180,7 @@ def test_the_watch_notices_that_the_machine_slept(monkeypatch):
     monkeypatch.setattr(supervisor.time, "time", lambda: clock[0])
     monkeypatch.setattr(supervisor.time, "sleep", pause)
     monkeypatch.setattr(supervisor, "sweep", lambda *_, silent_too: trusted.append(silent_too))
-    worker = SimpleNamespace(keep_running=lambda: False)
+    worker = SimpleNamespace(keep_running=lambda: False, replace_if_deaf=lambda _database: None)
     supervisor.watch(worker, None, None, None, lambda: len(trusted) == 9)
     # Until every worker has had its time to be heard again.
     assert trusted == [True, True, False, False, False, False, False, True, True]

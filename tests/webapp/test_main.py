@@ -202,7 +202,8 @@ def test_another_loopback_address(start):
 
 
 def test_only_loopback(start):
-    assert "no accounts yet" in refused(start(REELPROOF_HOST="0.0.0.0"))
+    assert "Set REELPROOF_LOGIN=on" in refused(start(REELPROOF_HOST="0.0.0.0"))
+    assert "no administrator yet" in refused(start(REELPROOF_HOST="0.0.0.0", REELPROOF_LOGIN="on"))
 
 
 def test_one_at_a_time_in_a_data_folder(start):

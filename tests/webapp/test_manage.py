@@ -105,7 +105,7 @@ class TestCancel:
         """Though progress is only written now and then, and the heartbeat comes every five seconds."""
         started, ended = threading.Event(), []
 
-        def engine(_path, _file, _model, _parameters, folder, progress):
+        def engine(_path, _file, _model, _parameters, folder, progress, _limits):
             (folder / "half").write_text("half")
             started.set()
             for _ in range(1000):
@@ -129,7 +129,7 @@ class TestCancel:
         cancelled: list[float] = []
         ended: list[float] = []
 
-        def silent(_path, _file, _model, _parameters, folder, _progress):
+        def silent(_path, _file, _model, _parameters, folder, _progress, _limits):
             (folder / "half").write_text("half")
             jobs.cancel(database, analysis_id)
             cancelled.append(time.monotonic())
@@ -208,9 +208,9 @@ class TestSettings:
     def test_the_engine_gets_them_and_the_length_is_kept(self, app, database, monkeypatch):
         got = []
 
-        def engine(_path, file, _model, parameters, folder, _progress):
+        def engine(path, file, _model, parameters, folder, _progress, _limits):
             got.append(parameters)
-            analysis = build(folder, segments=1, file=file, duration=12.5)
+            analysis = build(folder, segments=1, file=file, duration=12.5, sha256=path.name)
             write_result(analysis, folder)
             return analysis
 
@@ -287,7 +287,7 @@ class TestDelete:
         assert exhibits(folders) == [] and not folders.thumbnail(done.id).exists()
         assert list(folders.previews.iterdir()) == list(folders.reviews.iterdir()) == []
         assert list(folders.analyses.iterdir()) == [] and list(folders.deletions.iterdir()) == []
-        assert client.get(f"/analyses/{done.id}").status_code == 404
+        assert client.get(f"/analyses/{done.id}").status_code == 410
 
     def test_an_exhibit_others_use_stays(self, app, client, database, folders):
         done = finished(app)
@@ -316,8 +316,8 @@ class TestDelete:
             patched.setattr(deletion, lost, lambda *_: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 deletion.delete(database, folders, done.id)
-        assert client.get(f"/analyses/{done.id}").status_code == 404
-        assert client.get(f"/analyses/{done.id}/report.pdf").status_code == 404
+        assert client.get(f"/analyses/{done.id}").status_code == 410
+        assert client.get(f"/analyses/{done.id}/report.pdf").status_code == 410
         folders.remove_leftovers()
         deletion.finish_deletions(database, folders)
         assert [path.name for path in folders.analyses.iterdir()] == [other.id]
@@ -356,8 +356,8 @@ class TestDelete:
 
     @pytest.mark.parametrize("deleted", [True, False])
     def test_what_an_attempt_finished_too_late_goes_too(self, app, database, folders, monkeypatch, deleted):
-        def engine(_path, file, _model, _parameters, folder, _progress):
-            analysis = build(folder, segments=1, file=file)
+        def engine(path, file, _model, _parameters, folder, _progress, _limits):
+            analysis = build(folder, segments=1, file=file, sha256=path.name)
             write_result(analysis, folder)
             return analysis
 

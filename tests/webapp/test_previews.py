@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+import signal
 import socket
 import tempfile
 import threading
@@ -21,6 +23,7 @@ from clips import UPRIGHT, cornered, corners, number_of, numbered, write_clip
 from made import digest, finished, hand_in
 
 from detector.analysis import Media
+from detector.confinement import Limits
 from detector.media import open_media
 from webapp import previewing, previews
 from webapp.folders import Folders
@@ -298,6 +301,9 @@ def long_clip(tmp_path_factory) -> Path:
     return write_clip(path, [picture] * 400, options={"preset": "ultrafast"})
 
 
+LIMITS = Limits()
+
+
 def nothing(_share: float) -> None:
     pass
 
@@ -308,12 +314,12 @@ def leftovers(folders: Folders) -> list[str]:
 
 def test_a_preview_is_made_once_an_exhibit(folders, clip, monkeypatch):
     media = described(clip)
-    made = previewing.prepare(folders, clip, media, 0, nothing)
+    made = previewing.prepare(folders, clip, media, 0, nothing, LIMITS)
     assert made.source == "preview" and previews.recorded(folders, media.sha256) == made
     assert moments(folders.preview(media.sha256)) == moments(clip)
     assert not leftovers(folders)
     monkeypatch.setattr(previewing, "_ask", lambda *_: pytest.fail("it is there already"))
-    assert previewing.prepare(folders, clip, media, 0, nothing) == made
+    assert previewing.prepare(folders, clip, media, 0, nothing, LIMITS) == made
     folders.preview(media.sha256).unlink()
     assert previews.recorded(folders, media.sha256) is None  # one without the other is nothing
 
@@ -326,37 +332,43 @@ def test_progress_is_told_and_a_lost_claim_ends_it(folders, long_clip):
         raise LostClaim("x")
 
     with pytest.raises(LostClaim):
-        previewing.prepare(folders, long_clip, described(long_clip), 0, lost)
+        previewing.prepare(folders, long_clip, described(long_clip), 0, lost, LIMITS)
     assert 0 <= shares[0] < 1 and list(folders.previews.iterdir()) == []
 
 
 def test_a_process_that_dies_and_one_that_takes_too_long_are_no_failure(folders, clip, monkeypatch):
     media = described(clip)
+
+    def dies(*_arguments):
+        os.kill(os.getpid(), signal.SIGSEGV)
+
     with monkeypatch.context() as patched:
-        patched.setattr(previewing.sys, "executable", "/bin/false")
-        found = previewing.prepare(folders, clip, media, 0, nothing)
+        patched.setattr("webapp.preview_process.decided", dies)
+        found = previewing.prepare(folders, clip, media, 0, nothing, LIMITS)
     assert found.source == "none" and "ended early" in found.reason
     assert previews.recorded(folders, media.sha256) == found
 
     def late(_share: float) -> None:
         raise SoftTimeLimitExceeded
 
+    def endless(*arguments):
+        while True:
+            arguments[-1]("encoding", 0.5)
+            time.sleep(0.1)
+
     with monkeypatch.context() as patched:
-        patched.setattr("webapp.preview_process._REPORT_EVERY", 0)
-        patched.setattr(previewing.sys, "executable", _chatty(clip.parent))
-        found = previewing.prepare(folders, clip, media, 0, late)
+        patched.setattr("webapp.preview_process.decided", endless)
+        found = previewing.prepare(folders, clip, media, 0, late, LIMITS)
     assert found.source == "none" and "time limit" in found.reason
     assert (
-        previewing.prepare(folders, clip, media, 0, nothing).source == "preview"
+        previewing.prepare(folders, clip, media, 0, nothing, LIMITS).source == "preview"
     )  # the next one tries again
 
 
-def _chatty(folder: Path) -> str:
-    """A program that reports progress for ever."""
-    program = folder / "chatty"
-    program.write_text('#!/bin/sh\nwhile true; do echo "{\\"done\\": 0.5}"; sleep 0.1; done\n')
-    program.chmod(0o755)
-    return str(program)
+def test_a_preview_that_takes_too_much_is_no_failure(folders, clip):
+    found = previewing.prepare(folders, clip, described(clip), 0, nothing, Limits(memory=60_000_000))
+    assert found.source == "none" and "more memory than the 60 MB" in found.reason
+    assert not leftovers(folders) and list(folders.analyses.iterdir()) == []
 
 
 # In the browser's direction
@@ -470,22 +482,30 @@ def test_players_that_do_not_read_hold_no_thread(app, playing, folders, monkeypa
 def test_the_process_ends_with_the_worker(folders, long_clip):
     """A worker that is killed leaves nobody behind who goes on encoding."""
     media = described(long_clip)
+    reader, writer = os.pipe()
+
+    def stop(_share: float) -> None:
+        os.write(writer, str(len(_inside(folders.analyses))).encode())
+        os.kill(os.getpid(), 9)
+
     parent = os.fork()
     if not parent:
-        previewing.prepare(folders, long_clip, media, 0, lambda _share: os.kill(os.getpid(), 9))
+        previewing.prepare(folders, long_clip, media, 0, stop, LIMITS)
         os._exit(0)
     os.waitpid(parent, 0)
+    assert os.read(reader, 10) == b"1"  # it was at work
+    os.close(reader), os.close(writer)
     deadline = time.monotonic() + 10
-    while _encoding(long_clip) and time.monotonic() < deadline:
+    while (left := _inside(folders.analyses)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not _encoding(long_clip)
+    assert not left
 
 
-def _encoding(clip: Path) -> bool:
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if str(clip).encode() in process.read_bytes():
-                return True
-        except OSError:
-            continue
-    return False
+def _inside(folder: Path) -> list[str]:
+    """Processes whose current folder is below this one, as that of confined ones is."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            if os.readlink(place).startswith(str(folder)):
+                found.append(place.parent.name)
+    return found

@@ -15,6 +15,8 @@ from webapp.folders import Folders
 from webapp.search import PAGE_SIZE
 from webapp.tables import AnalysisRow, Milestone, now
 
+pytestmark = pytest.mark.usefixtures("quick_reports")
+
 NAME = "<script>alert(1)</script>\u202e4.mp4"
 
 

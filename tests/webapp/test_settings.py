@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from webapp.settings import SETTINGS, SettingError, read_settings, refuse_beyond_loopback
+from webapp.settings import SETTINGS, SettingError, is_loopback, read_settings, refuse_open_door
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,12 +43,20 @@ def test_units_and_names():
 def test_the_address_listened_on_is_answered_to(host, shown):
     settings = read_settings({"REELPROOF_HOST": host})
     assert settings.host == shown and shown in settings.allowed_hosts
-    refuse_beyond_loopback(settings.host)
+    refuse_open_door(settings, 0)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PORT", "80a"), ("PORT", "70000"), ("REELPROOF_WORKERS", "0"), ("REELPROOF_TIME_LIMIT", "-1")],
+    [
+        ("PORT", "80a"),
+        ("PORT", "70000"),
+        ("REELPROOF_WORKERS", "-1"),
+        ("REELPROOF_TIME_LIMIT", "-1"),
+        ("REELPROOF_LOGIN", "yes"),
+        ("REELPROOF_PROXY", "proxy.example"),
+        ("REELPROOF_IDLE_MINUTES", "0"),
+    ],
 )
 def test_refuses_values_by_name(name, value):
     with pytest.raises(SettingError, match=name):
@@ -57,13 +65,31 @@ def test_refuses_values_by_name(name, value):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"])
 def test_loopback_is_allowed(host):
-    refuse_beyond_loopback(host)
+    assert is_loopback(host)
+    refuse_open_door(read_settings({"REELPROOF_HOST": host}), 0)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "example.org", ""])
-def test_other_addresses_are_refused_with_the_reason(host):
-    with pytest.raises(SettingError, match="no accounts"):
-        refuse_beyond_loopback(host)
+def test_other_addresses_are_refused_until_login_is_on_and_somebody_administers(host):
+    with pytest.raises(SettingError, match="REELPROOF_LOGIN=on"):
+        refuse_open_door(read_settings({"REELPROOF_HOST": host}), 1)
+    with_login = read_settings({"REELPROOF_HOST": host, "REELPROOF_LOGIN": "on"})
+    with pytest.raises(SettingError, match="add-user NAME --role administrator"):
+        refuse_open_door(with_login, 0)
+    refuse_open_door(with_login, 1)
+
+
+def test_login_on_loopback_needs_an_administrator_too():
+    with pytest.raises(SettingError, match="no administrator"):
+        refuse_open_door(read_settings({"REELPROOF_LOGIN": "on"}), 0)
+
+
+def test_times_and_quota():
+    settings = read_settings({"REELPROOF_IDLE_MINUTES": "5", "REELPROOF_QUOTA_MB": "2"})
+    assert settings.idle.total_seconds() == 300
+    assert settings.longest_session.total_seconds() == 12 * 3600
+    assert settings.quota == 2_000_000
+    assert read_settings({}).quota is None
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)

@@ -38,9 +38,9 @@ def row(database, analysis_id: str) -> AnalysisRow:
         return session.get_one(AnalysisRow, analysis_id)
 
 
-def engine(path, file, model, parameters, folder, progress):
+def engine(path, file, model, parameters, folder, progress, limits):
     progress("scoring", 0.5)
-    analysis = build(folder, segments=1, file=file)
+    analysis = build(folder, segments=1, file=file, sha256=path.name)
     write_result(analysis, folder)
     return analysis
 
@@ -48,9 +48,9 @@ def engine(path, file, model, parameters, folder, progress):
 def test_a_result_is_published_whole_and_then_marked(app, settings, database, folders, monkeypatch):
     seen = []
 
-    def watched(path, file, model, parameters, folder, progress):
+    def watched(path, file, model, parameters, folder, progress, limits):
         seen.append((path.read_bytes(), file, folder.name, folders.result(analysis_id).exists()))
-        return engine(path, file, model, parameters, folder, progress)
+        return engine(path, file, model, parameters, folder, progress, limits)
 
     monkeypatch.setattr(work, "analyse_and_report", watched)
     analysis_id = hand_in(app, b"the bytes", "clip.mp4").id
@@ -77,7 +77,7 @@ def test_a_result_is_published_whole_and_then_marked(app, settings, database, fo
     ],
 )
 def test_failures_have_words(app, settings, database, folders, monkeypatch, problem, failure):
-    def broken(path, file, model, parameters, folder, progress):
+    def broken(path, file, model, parameters, folder, progress, limits):
         (folder / "half").write_text("half")
         raise problem
 
@@ -116,7 +116,7 @@ def test_a_whole_result_of_a_lost_attempt_is_kept(app, settings, database, folde
 
 
 def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database, folders, monkeypatch):
-    def slow(path, file, model, parameters, folder, progress):
+    def slow(path, file, model, parameters, folder, progress, limits):
         jobs.recover(database, count_attempt=True)
         return engine(path, file, model, folder, lambda *_: None)
 

@@ -124,16 +124,16 @@ def test_a_worker_that_was_killed_is_replaced(app, start):
 def test_a_lost_attempt_takes_only_its_own_folder_along(app):
     """The parent hears of a child's end late: by then another worker may be at the same analysis."""
     settings, database = app.extensions["settings"], app.extensions["database"]
-    celery, row_id = broker.make_celery(settings), hand_in(app).id
+    row_id = hand_in(app).id
     folders = Folders(settings.data)
     held = jobs.claim(database, row_id)
     folders.unfinished(row_id, held.name).mkdir()
-    worker._child_gone(celery, settings, row_id, os.getpid(), WorkerLostError("signal 9 (SIGKILL)"))
+    worker._child_gone(settings, row_id, os.getpid(), WorkerLostError("signal 9 (SIGKILL)"))
     assert list(folders.analyses.iterdir()) == [] and row(app, row_id).state == "queued"
 
     held = jobs.claim(database, row_id)
     folders.unfinished(row_id, held.name).mkdir()
-    worker._child_gone(celery, settings, row_id, os.getpid() + 1, WorkerLostError("signal 11 (SIGSEGV)"))
+    worker._child_gone(settings, row_id, os.getpid() + 1, WorkerLostError("signal 11 (SIGSEGV)"))
     assert [path.name for path in folders.analyses.iterdir()] == [f".{row_id}.{held.name}"]
     assert row(app, row_id).state == "running"
 
@@ -186,7 +186,7 @@ def test_messages_appear_whole_and_in_order(app):
     celery = broker.make_celery(settings)
     for number in range(50):
         celery.send_task(broker.ANALYSE, args=[f"{number:03}"])
-    with celery.connection_for_read() as connection, connection.SimpleQueue(broker.QUEUE) as waiting:
+    with celery.connection_for_read() as connection, connection.SimpleQueue("reelproof.cpu") as waiting:
         found = [waiting.get(timeout=5) for _ in range(50)]
     assert [message.payload[0][0] for message in found] == [f"{number:03}" for number in range(50)]
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from flask import Blueprint, current_app, jsonify, redirect, request, url_for
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from reports.annotations import Annotation
 from reports.bundle import is_zip, judgements_of
 from reports.errors import ReportError
-from reports.judgements import plain, read_file
-from webapp import errors, judgements, rows
+from reports.judgements import checksum, plain, read_file
+from webapp import custody, errors, judgements, rows
+from webapp.access import Permission, current, login_is_on, require
 from webapp.errors import PageError, wants_json
 from webapp.folders import Folders
 from webapp.intake import Allowance, Incoming, this_request
+from webapp.judgements import Merged
 from webapp.results import Result, load
 from webapp.rows import database
+from webapp.settings import Settings
 from webapp.tables import AnalysisRow, State
 
 blueprint = Blueprint("annotations", __name__, url_prefix="/analyses/<analysis_id>")
@@ -26,52 +32,48 @@ _LONGEST = 256 * 1024  # bytes of one annotation: the longest note and ten thous
 _LARGEST_FILE = 10_000_000  # of judgements; a bundle may be as large as an exhibit
 
 
+def allowance(settings: Settings) -> Allowance:
+    """What an import may bring: one file of judgements, or a bundle."""
+    return Allowance(
+        files=1,
+        bytes=settings.upload_limit,
+        fewer="Import one file at a time.",
+        smaller="Import the file of judgements alone.",
+    )
+
+
 @blueprint.get("/annotations.json")
+@require(Permission.READ)
 def listing(analysis_id: str) -> Response:
     """All annotations, in order of time."""
-    row = _done(analysis_id)
+    row = judged(analysis_id)
     with database().begin() as session:
         return jsonify(_list(row.id, judgements.listed(session, row.id)))
 
 
 @blueprint.post("/annotations")
+@require(Permission.ANNOTATE)
 def add(analysis_id: str) -> Response:
     """Record one annotation; the answer holds it and, with it, all there are."""
-    row = _done(analysis_id)
-    said = _said()
-    result = _result(row)
-    with database().alone() as session:
-        made = judgements.add(session, row.id, result.analysis, said)
-        everything = judgements.listed(session, row.id)
+    row = judged(analysis_id)
+    made, everything = record(row, _said())
     response = jsonify(annotation=plain(made), **_list(row.id, everything))
     response.status_code = 201
     return response
 
 
 @blueprint.post("/annotations/import")
+@require(Permission.ANNOTATE, takes_files=True)
 def take_in(analysis_id: str) -> Response:
     """Merge the judgements of a file: one that a bundle's page saved, or a bundle itself."""
-    row = _done(analysis_id)
+    row = judged(analysis_id)
     asked = this_request()
-    asked.allowance = Allowance(
-        files=1,
-        bytes=current_app.extensions["settings"].upload_limit,
-        fewer="Import one file at a time.",
-        smaller="Import the file of judgements alone.",
-    )
+    asked.allowance = allowance(current_app.extensions["settings"])
     part = asked.files.get("file")
     stream = part.stream if part is not None else None
     if not isinstance(stream, Incoming) or not stream.bytes:
         raise PageError(400, "No file came with the form.", "Choose the file that the bundle's page saved.")
-    stream.complete()
-    try:
-        saved = read_file(_judgements(stream))
-    except ReportError as problem:
-        raise PageError(400, str(problem), "Nothing was imported.") from None
-    result = _result(row)
-    with database().alone() as session:
-        merged = judgements.merge(session, row.id, result.analysis, result.sha256, saved)
-        everything = judgements.listed(session, row.id)
+    merged, everything = merge(row, stream)
     if wants_json():
         return jsonify(new=merged.new, known=merged.known, **_list(row.id, everything))
     place = url_for("result.show", analysis_id=row.id, imported=merged.new, known=merged.known)
@@ -88,7 +90,38 @@ def refused(problem: PageError) -> Response:
     return response
 
 
-def _done(analysis_id: str) -> AnalysisRow:
+def merge(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annotation, ...]]:
+    """Take in a file of judgements or a bundle; how many were new, and all there are now."""
+    stream.complete()
+    try:
+        text = _judgements(stream)
+        saved = read_file(text)
+    except ReportError as problem:
+        raise PageError(400, str(problem), "Nothing was imported.") from None
+    result = _result(row)
+    with database().alone() as session:
+        merged = judgements.merge(session, row.id, result.analysis, result.sha256, saved)
+        everything = judgements.listed(session, row.id)
+        details: dict[str, str | int | None] = {"new": merged.new, "known": merged.known}
+        details["sha256"] = hashlib.sha256(text).hexdigest()
+        custody.record(session, "import", details, exhibit=row.exhibit.sha256, analysis=row.id)
+    return merged, everything
+
+
+def record(row: AnalysisRow, said: Mapping[str, object]) -> tuple[Annotation, tuple[Annotation, ...]]:
+    """Record what somebody says now; the annotation that became of it, and all there are."""
+    if login_is_on():  # nobody judges under somebody else's name
+        said = {**said, "author": current().display}
+    result = _result(row)
+    with database().alone() as session:
+        made = judgements.add(session, row.id, result.analysis, said)
+        everything = judgements.listed(session, row.id)
+        _record(session, row, made)
+    return made, everything
+
+
+def judged(analysis_id: str) -> AnalysisRow:
+    """The row of an analysis that can be judged."""
     row = rows.find(analysis_id)
     if row.state != State.DONE:
         raise PageError(
@@ -124,6 +157,25 @@ def _judgements(stream: Incoming) -> bytes:
 def _result(row: AnalysisRow) -> Result:
     folder: Path = Folders(current_app.extensions["settings"].data).result(row.id)
     return load(folder)
+
+
+def _record(session: Session, row: AnalysisRow, made: Annotation) -> None:
+    said = plain(made)
+    details = {
+        "kind": made.kind,
+        "id": made.id,
+        "about": said.get("segment") or said.get("about"),
+        "verdict": said.get("verdict"),
+        "sha256": checksum([said]),
+    }
+    custody.record(
+        session,
+        "annotation",
+        details,
+        exhibit=row.exhibit.sha256,
+        analysis=row.id,
+        actor=None if login_is_on() else made.author,
+    )
 
 
 def _list(analysis_id: str, everything: tuple[Annotation, ...]) -> dict[str, object]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from flask import Blueprint, current_app, request
 from werkzeug.wrappers import Response
 
-from webapp import bundles, judgements
+from reports.custody import NAME as CUSTODY
+from webapp import bundles, handing_out, judgements, log_seen
+from webapp.access import Permission, current, require
 from webapp.errors import PageError
 from webapp.folders import Folders
 from webapp.ranges import send_and_forget
@@ -13,23 +17,46 @@ from webapp.results import load
 from webapp.routes.files import download_name, finished
 from webapp.rows import database
 from webapp.settings import Settings
-from webapp.tables import now
+from webapp.tables import AnalysisRow, now
 
 blueprint = Blueprint("bundles", __name__, url_prefix="/analyses/<analysis_id>")
 
 
 @blueprint.get("/bundle.zip")
+@require(Permission.EXPORT)
 def bundle(analysis_id: str) -> Response:
     """Everything needed to review offline and to check it; ``video=no`` leaves the video out."""
     row, folder = finished(analysis_id)
     video = request.args.get("video", "yes")
     if video not in ("yes", "no"):
         raise PageError(400, "A bundle comes with the video or without it.", "Ask for video=yes or video=no.")
+    return send(row, folder, video=video == "yes")
+
+
+def send(row: AnalysisRow, folder: Path, *, video: bool) -> Response:
+    """The bundle of a finished analysis, with what reviewers said until now."""
     settings: Settings = current_app.extensions["settings"]
     result, made = load(folder), now()
     with database().begin() as session:
         said = judgements.listed(session, row.id)
-    files = bundles.contents(Folders(settings.data), row, result, said, video=video == "yes", made=made)
-    response = send_and_forget(bundles.packed(settings, row, result, files, made), "application/zip")
+        with_log = not log_seen.hidden(session, current(), row.exhibit.sha256)
+    files = bundles.contents(
+        database(),
+        Folders(settings.data),
+        row,
+        result,
+        said,
+        video=video,
+        made=made,
+        with_log=with_log,
+    )
+    place = bundles.packed(settings, row, result, files, made)
+    try:
+        log = files.get(CUSTODY)
+        assert log is None or isinstance(log, bytes)
+        handing_out.record(row, "bundle.zip", place, log=log)
+        response = send_and_forget(place, "application/zip")
+    finally:
+        place.unlink(missing_ok=True)
     response.headers.set("Content-Disposition", "attachment", filename=download_name(row, "bundle.zip"))
     return response

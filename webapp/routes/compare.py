@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template, request
 
 from webapp import comparison
+from webapp.access import Permission, require
 from webapp.errors import PageError
 from webapp.results import load
 from webapp.routes.files import finished
@@ -13,6 +14,7 @@ blueprint = Blueprint("compare", __name__)
 
 
 @blueprint.get("/compare")
+@require(Permission.READ)
 def show() -> str:
     """Analyses ``a`` and ``b``, which must be of the same exhibit."""
     ids = [request.args.get("a", ""), request.args.get("b", "")]

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 
 from flask import Blueprint, current_app
 from werkzeug.wrappers import Response
 
 from reports.errors import ReportError
+from webapp import handing_out
+from webapp.access import Permission, require
 from webapp.errors import PageError
 from webapp.folders import Folders
 from webapp.ranges import send_and_forget
 from webapp.results import load
 from webapp.routes.files import download_name, finished
+from webapp.tables import AnalysisRow
 
 blueprint = Blueprint("exports", __name__, url_prefix="/analyses/<analysis_id>/exports")
 
 
 @blueprint.get("/<name>")
+@require(Permission.EXPORT)
 def export(analysis_id: str, name: str) -> Response:
     """One of the formats of ``docs/exports.md``, by its name."""
+    return send(*finished(analysis_id), name)
+
+
+def send(row: AnalysisRow, folder: Path, name: str) -> Response:
+    """A finished analysis in the format of this name."""
     from reports.exports.formats import FORMATS  # brings pyarrow and OpenTimelineIO
 
-    row, folder = finished(analysis_id)
     if name not in FORMATS:
         raise PageError(
             404,
@@ -34,6 +43,7 @@ def export(analysis_id: str, name: str) -> Response:
     try:
         with place.open("xb") as out:
             chosen.write(load(folder).analysis, folder, out)
+        handing_out.record(row, chosen.ending, place)
         response = send_and_forget(place, chosen.mimetype)
     except ReportError as problem:
         raise PageError(

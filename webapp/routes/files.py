@@ -8,7 +8,9 @@ from pathlib import Path
 from flask import Blueprint, current_app, send_file
 from werkzeug.wrappers import Response
 
-from webapp import judgements, previews, rows
+from reports.custody import NAME as CUSTODY
+from webapp import handing_out, log_seen, previews, rows
+from webapp.access import Permission, current, require
 from webapp.errors import PageError
 from webapp.folders import Folders
 from webapp.ranges import send_part
@@ -21,9 +23,10 @@ blueprint = Blueprint("files", __name__, url_prefix="/analyses/<analysis_id>")
 
 
 @blueprint.get("/report.pdf")
+@require(Permission.EXPORT)
 def report_pdf(analysis_id: str) -> Response:
     """The evidence report as PDF, with what reviewers said until now."""
-    row, folder = _reports(analysis_id)
+    row, folder = _reports(analysis_id, "report.pdf")
     name = download_name(row, "report.pdf")
     return send_file(
         folder / "report.pdf", mimetype="application/pdf", as_attachment=True, download_name=name
@@ -31,9 +34,10 @@ def report_pdf(analysis_id: str) -> Response:
 
 
 @blueprint.get("/report.html")
+@require(Permission.EXPORT)
 def report_html(analysis_id: str) -> Response:
     """The same as one HTML page: its own style sheet works, and nothing in it can run."""
-    row, folder = _reports(analysis_id)
+    row, folder = _reports(analysis_id, "report.html")
     response = send_file(
         folder / "report.html", mimetype="text/html", download_name=download_name(row, "report.html")
     )
@@ -42,18 +46,21 @@ def report_html(analysis_id: str) -> Response:
 
 
 @blueprint.get("/analysis.json")
+@require(Permission.EXPORT)
 def analysis_json(analysis_id: str) -> Response:
     """The analysis as data."""
     return _download(analysis_id, "analysis.json", "application/json")
 
 
 @blueprint.get("/manifest.json")
+@require(Permission.EXPORT)
 def manifest_json(analysis_id: str) -> Response:
     """SHA-256 of the exhibit and of each file of the result."""
     return _download(analysis_id, "manifest.json", "application/json")
 
 
 @blueprint.get("/overlays/<name>")
+@require(Permission.READ)
 def overlay(analysis_id: str, name: str) -> Response:
     """A picture the analysis names, and no other file."""
     _row, folder = finished(analysis_id)
@@ -63,6 +70,7 @@ def overlay(analysis_id: str, name: str) -> Response:
 
 
 @blueprint.get("/media")
+@require(Permission.READ)
 def media(analysis_id: str) -> Response:
     """What a browser plays of the exhibit: itself as it was handed in, or its preview."""
     row, _folder = finished(analysis_id)
@@ -75,16 +83,21 @@ def media(analysis_id: str) -> Response:
     return response
 
 
-def _reports(analysis_id: str) -> tuple[AnalysisRow, Path]:
-    """The row of a finished analysis and the folder of its reports."""
+def _reports(analysis_id: str, file: str) -> tuple[AnalysisRow, Path]:
+    """The row of a finished analysis and the folder of its reports, one of which is handed out."""
     row, _ = finished(analysis_id)
+    folders = Folders(current_app.extensions["settings"].data)
     with rows.database().begin() as session:
-        said = judgements.listed(session, row.id)
-    return row, report_folder(Folders(current_app.extensions["settings"].data), row.id, said)
+        with_log = not log_seen.hidden(session, current(), row.exhibit.sha256)
+    folder = report_folder(rows.database(), folders, row, with_log=with_log)
+    log = (folder / CUSTODY).read_bytes() if with_log else None
+    handing_out.record(row, file, folder / file, log=log)
+    return row, folder
 
 
 def _download(analysis_id: str, file: str, mimetype: str) -> Response:
     row, folder = finished(analysis_id)
+    handing_out.record(row, file, folder / file)
     return send_file(
         folder / file, mimetype=mimetype, as_attachment=True, download_name=download_name(row, file)
     )

@@ -6,11 +6,13 @@ from flask import Blueprint, render_template
 
 from reports.prose import GLOSSARY
 from reports.words import STRENGTHS
+from webapp.access import signed_in
 
 blueprint = Blueprint("help", __name__)
 
 
 @blueprint.get("/help")
+@signed_in()
 def guide() -> str:
     """What Reelproof can and cannot tell."""
     return render_template("pages/help.html", glossary=GLOSSARY, strengths=STRENGTHS)

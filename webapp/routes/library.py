@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from detector.analysis import Verdict
 from webapp import rows, search
+from webapp.access import Permission, require
 from webapp.errors import PageError
 from webapp.first_start import sample_missing
 from webapp.folders import Folders
@@ -22,10 +23,11 @@ _SAMPLE_PROMISED = timedelta(minutes=3)
 
 
 @blueprint.get("/analyses")
+@require(Permission.READ)
 def listing() -> str:
     """What fits the search in the address, a page at a time."""
     asked = search.read(request.args)
-    with rows.database().begin() as session:
+    with rows.reading() as session:
         page = search.find(session, asked, request.args.get("page", 1, type=int))
         known_models, reviewers = search.models_used(session), search.reviewers(session)
         comparable, judgements = rows.comparable(session, page.rows), rows.judgements(session, page.rows)
@@ -50,6 +52,7 @@ def listing() -> str:
 
 
 @blueprint.get("/analyses/<analysis_id>/thumbnail")
+@require(Permission.READ)
 def thumbnail(analysis_id: str) -> Response:
     """The small picture of an analysis: its first peak frame with the heatmap, or a frame with a face."""
     row = rows.find(analysis_id)

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as Answer
 from detector.errors import ModelError
 from detector.model_check import CARD_LIMIT, WEIGHTS_LIMIT
 from webapp import FORM_OVERHEAD, models
+from webapp.access import Permission, require
 from webapp.errors import PageError, answer, wants_json
 from webapp.folders import Folders
 from webapp.intake import Allowance, Incoming, IntakeError, clean_name, this_request
@@ -24,12 +25,14 @@ _PAIR = Allowance(
 
 
 @blueprint.get("")
+@require(Permission.READ)
 def listing() -> str:
     """All models with their figures, and the form to add one."""
     return _page(added=request.args.get("added"))
 
 
 @blueprint.post("")
+@require(Permission.CONFIGURE, takes_files=True)
 def add() -> Answer:
     """Take in a card and its weights; answers with a redirect to the list once they were checked."""
     asked = this_request()
@@ -51,6 +54,7 @@ def add() -> Answer:
 
 
 @blueprint.post("/<name>/default")
+@require(Permission.CONFIGURE)
 def choose(name: str) -> Answer:
     """Make a model the default."""
     with database().begin() as session:
@@ -59,6 +63,7 @@ def choose(name: str) -> Answer:
 
 
 @blueprint.post("/<name>/remove")
+@require(Permission.CONFIGURE)
 def remove(name: str) -> Answer:
     """Remove an added model."""
     with database().begin() as session:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from flask import Blueprint, Response, current_app, jsonify, render_template
+from flask import Blueprint, Response, current_app, jsonify, render_template, request
 
-from webapp import rows
+from webapp import case_details, custody, rows
+from webapp.access import Permission, require
 from webapp.folders import Folders
 from webapp.results import load
 from webapp.standing import standing
@@ -17,24 +18,32 @@ blueprint = Blueprint("result", __name__)
 
 
 @blueprint.get("/analyses/<analysis_id>")
+@require(Permission.READ)
 def show(analysis_id: str) -> str:
     """The page of an analysis, whatever its state."""
     row = rows.find(analysis_id)
+    viewed(row)
     if row.state == State.DONE:
         view = load(_folder(row)).view
-        return render_template("pages/result.html", row=row, view=view, others=rows.others(row))
+        with rows.database().begin() as session:
+            case = case_details.stored(session, row.id)
+        return render_template(
+            "pages/result.html", row=row, view=view, others=rows.others(row), case=case, earlier=_earlier(row)
+        )
     if row.state in (State.FAILED, State.CANCELLED):
-        return render_template("pages/stopped.html", row=row)
-    return render_template("pages/progress.html", row=row, ahead=rows.ahead(row))
+        return render_template("pages/stopped.html", row=row, earlier=_earlier(row))
+    return render_template("pages/progress.html", row=row, ahead=rows.ahead(row), earlier=_earlier(row))
 
 
 @blueprint.get("/analyses/<analysis_id>/state.json")
+@require(Permission.READ)
 def state(analysis_id: str) -> Response:
     """Where the analysis stands, for pages that wait for it."""
     return jsonify(standing(rows.find(analysis_id)))
 
 
 @blueprint.get("/analyses/<analysis_id>.json")
+@require(Permission.READ)
 def as_json(analysis_id: str) -> Response:
     """Where the analysis stands and, when it is done, the whole of it."""
     row = rows.find(analysis_id)
@@ -44,6 +53,17 @@ def as_json(analysis_id: str) -> Response:
         stored = (_folder(row) / "analysis.json").read_text(encoding="utf-8").strip()
         text = f'{text[:-1]}, "analysis": {stored}}}'
     return Response(text + "\n", mimetype="application/json")
+
+
+def _earlier(row: AnalysisRow) -> rows.Earlier | None:
+    """What to say of a file that was handed in before, on the page that its form leads to."""
+    return rows.earlier(row) if "known" in request.args else None
+
+
+def viewed(row: AnalysisRow) -> None:
+    """Record that somebody looks at an analysis; once for a while."""
+    with rows.database().begin() as session:
+        custody.view(session, row.exhibit.sha256, row.id)
 
 
 def _folder(row: AnalysisRow) -> Path:

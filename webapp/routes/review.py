@@ -9,6 +9,7 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app
 
 from webapp import review
+from webapp.access import Permission, require
 from webapp.folders import Folders
 from webapp.previews import Playback, playback
 from webapp.results import load
@@ -18,6 +19,7 @@ blueprint = Blueprint("review", __name__, url_prefix="/analyses/<analysis_id>")
 
 
 @blueprint.get("/review.json")
+@require(Permission.READ)
 def data(analysis_id: str) -> Response:
     """The analysis as the review page reads it."""
     row, folder = finished(analysis_id)

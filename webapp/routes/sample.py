@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, current_app, redirect, url_for
 from werkzeug.wrappers import Response
 
+from webapp.access import Permission, require
 from webapp.first_start import sample
 from webapp.rows import database
 from webapp.sending import tell_workers
@@ -13,6 +14,7 @@ blueprint = Blueprint("sample", __name__)
 
 
 @blueprint.post("/sample")
+@require(Permission.ANALYSE)
 def show() -> Response:
     """Go to an analysis of the sample, which is made and queued if there is none."""
     analysis_id = sample(current_app.extensions["settings"], database(), tell_workers)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, render_template, request
 
 from webapp import charts, statistics
-from webapp.rows import database
+from webapp.access import Permission, require
+from webapp.rows import reading
 from webapp.tables import State, now
 
 blueprint = Blueprint("statistics", __name__)
@@ -15,10 +16,11 @@ _STATES = {str(state): str(state) for state in State}
 
 
 @blueprint.get("/statistics")
+@require(Permission.READ)
 def show() -> str:
     """Counts, speed and agreement, each as a picture and a table; ``per`` is ``day`` or ``week``."""
     weekly = request.args.get("per") == "week"
-    with database().begin() as session:
+    with reading() as session:
         seen = statistics.overview(session)
         over_time = statistics.over_time(session, weekly, now().date())
     kinds = (*statistics.VERDICTS, statistics.UNFINISHED)

@@ -66,7 +66,7 @@ class Desk {
   faceOf(segment) { return this.owners.get(segment.id); }
   nameOf(segment) { return this.faceOf(segment)?.name ?? `Person ${segment.person}`; }
   saidOf(id) { return this.standing.filter((one) => one.kind === "segment" && one.segment === id); }
-  author() { return reviewer.get(); }
+  author() { return this.store.author || reviewer.get(); }
 
   // Drawing
 
@@ -76,6 +76,7 @@ class Desk {
     this.persons.draw();
     this.judgements.draw();
     this.drawLanes();
+    byId("rename-reviewer").hidden = Boolean(this.store.author);
     byId("reviewer-name").textContent = this.author() || "not given yet";
     if (this.store.offline) byId("save-judgements").disabled = !this.store.unsaved;
     this.player.draw();
@@ -163,6 +164,10 @@ class Desk {
 
   /** Adds one annotation; asks for a name where there is none yet. Whether it was recorded. */
   async record(said, words) {
+    if (this.store.silent) {
+      this.complain("Your role does not judge findings. An administrator can give you another one.");
+      return false;
+    }
     const author = this.author() || await this.askName();
     if (!author) return false;
     try {

@@ -3,13 +3,13 @@
 import { open } from "./main.js";
 import { AppStore } from "./store.js";
 
-const { address } = document.getElementById("desk").dataset;
+const { address, author, silent } = document.getElementById("desk").dataset;
 
 try {
   const answer = await fetch(`${address}/review.json`, { headers: { Accept: "application/json" } });
   if (!answer.ok) throw new Error(String(answer.status));
   const raw = await answer.json();
-  await open(raw, new AppStore(address));
+  await open(raw, new AppStore(address, author ?? "", silent !== undefined));
   document.getElementById("figures").removeAttribute("open");
 } catch (problem) {
   // The figure and the tables below say the same without the desk.

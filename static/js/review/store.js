@@ -2,6 +2,7 @@
 
 import { canonical, fingerprint } from "./checksum.js";
 import { inOrder } from "./said.js";
+import { tokenHeaders } from "./token.js";
 
 const NAME_KEY = "reelproof-reviewer";
 
@@ -11,10 +12,15 @@ export const reviewer = {
   set(name) { try { localStorage.setItem(NAME_KEY, name); } catch { /* asked again next time */ } },
 };
 
-/** Judgements kept by the app. `add` raises an Error whose message can be shown. */
+/**
+ * Judgements kept by the app. `add` raises an Error whose message can be shown. `author` is who is signed in, if
+ * anybody has to; `silent` is for those whose role does not judge.
+ */
 export class AppStore {
-  constructor(address) {
+  constructor(address, author, silent) {
     this.address = address;
+    this.author = author;
+    this.silent = silent;
     this.offline = false;
   }
 
@@ -29,7 +35,7 @@ export class AppStore {
     try {
       answer = await fetch(`${this.address}/annotations`, {
         method: "POST",
-        headers: { "Content-Type": "application/json", Accept: "application/json" },
+        headers: { "Content-Type": "application/json", Accept: "application/json", ...tokenHeaders() },
         body: JSON.stringify(said),
       });
     } catch {

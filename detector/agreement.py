@@ -1,0 +1,158 @@
+"""Whether two analyses of one exhibit agree: the same findings, up to what another machine may differ by.
+
+Arithmetic in another order (threads, batches, instruction sets, versions of libraries) changes
+the last digits of every score, and a face at the edge of being judged may fall to the other
+side of it. :data:`TOLERANCE` allows for that and no more; ``docs/evidence.md`` says how it was
+measured.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from detector.analysis import Analysis, Score, Segment
+from detector.boxes import overlap
+from detector.printed import timecode
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far two analyses may be apart and still agree."""
+
+    probability: float  # of a face in a frame, of a segment, of the exhibit
+    frames: int  # sampled frames that an edge of a segment may be moved by
+    unmatched: float  # share of judged faces that only one of the two judged
+
+    def __str__(self) -> str:
+        return (
+            f"probabilities within {self.probability:g}, edges of segments within "
+            f"{self.frames} sampled frame{'s' if self.frames > 1 else ''}, at most {self.unmatched:.1%} of "
+            "the judged faces judged in one of both only; verdict and number of segments the same"
+        )
+
+
+TOLERANCE = Tolerance(probability=0.01, frames=1, unmatched=0.005)
+_SAME_FACE = 0.5  # least overlap of two boxes (intersection over union) that are one face
+_EXACT = 1e-9  # seconds: times are fractions stored as the nearest float
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What a comparison found. ``problems`` in words; they agree when there are none."""
+
+    problems: tuple[str, ...]
+    scores: int  # faces in frames that both judged
+    unmatched: int  # that one of both judged
+    score_difference: float  # largest difference of a frame's probability
+    score_time: float | None  # where it is, seconds
+    segment_difference: float  # of a segment's confidence or the exhibit's probability
+    edge_difference: float  # of a segment's start or end, seconds
+
+    @property
+    def agree(self) -> bool:
+        return not self.problems
+
+    def __str__(self) -> str:
+        where = "" if self.score_time is None else f" at {timecode(self.score_time)}"
+        return (
+            f"{self.scores:,} scores compared, largest difference {self.score_difference:.2g}{where}; "
+            f"{self.unmatched:,} judged in one only; segments' probabilities differ by at most "
+            f"{self.segment_difference:.2g}, their edges by at most {self.edge_difference:.3f} s"
+        )
+
+
+def compare(recorded: Analysis, again: Analysis, tolerance: Tolerance = TOLERANCE) -> Agreement:
+    """Hold ``again`` against ``recorded``: frame by frame, segment by segment, and the verdict.
+
+    Both must be of one exhibit, by one model, with the same parameters; what differs of these
+    is a problem, and then figures mean little.
+    """
+    problems = _premises(recorded, again)
+    pairs, alone = _paired(recorded, again)
+    differences = [abs((a.probability or 0.0) - (b.probability or 0.0)) for a, b in pairs]
+    worst = max(range(len(differences)), key=differences.__getitem__, default=None)
+    score = 0.0 if worst is None else differences[worst]
+    if score > tolerance.probability:
+        problems.append(f"a score differs by {score:.3f}, more than {tolerance.probability:g}")
+    if alone > tolerance.unmatched * (len(pairs) + alone):
+        problems.append(f"{alone:,} of {len(pairs) + alone:,} judged faces were judged in one of both only")
+    segment, edge = 0.0, 0.0
+    if [s.id for s in recorded.segments] != [s.id for s in again.segments]:
+        problems.append(f"the segments are {_named(again)}, where {_named(recorded)} are recorded")
+    else:
+        for a, b in zip(recorded.segments, again.segments, strict=True):
+            segment = max(segment, abs(a.confidence - b.confidence))
+            edge = max(edge, abs(a.start - b.start), abs(a.end - b.end))
+            if _moved(recorded, a, b) > tolerance.frames:
+                problems.append(
+                    f"segment {a.id} is {timecode(b.start)} to {timecode(b.end)}, "
+                    f"where {timecode(a.start)} to {timecode(a.end)} is recorded"
+                )
+    if recorded.verdict is not again.verdict:
+        problems.append(f"the verdict is {again.verdict}, where {recorded.verdict} is recorded")
+    if (recorded.probability is None) != (again.probability is None):
+        problems.append("a probability of the exhibit stands in one of both only")
+    else:
+        segment = max(segment, abs((recorded.probability or 0.0) - (again.probability or 0.0)))
+    if segment > tolerance.probability:
+        problems.append(
+            f"a probability of a segment or the exhibit differs by {segment:.3f}, "
+            f"more than {tolerance.probability:g}"
+        )
+    return Agreement(
+        problems=tuple(problems),
+        scores=len(pairs),
+        unmatched=alone,
+        score_difference=score,
+        score_time=None if worst is None else pairs[worst][0].time,
+        segment_difference=segment,
+        edge_difference=edge,
+    )
+
+
+def _premises(recorded: Analysis, again: Analysis) -> list[str]:
+    found = []
+    if recorded.media.sha256 != again.media.sha256:
+        found.append("the exhibits are not the same")
+    if recorded.model.sha256 != again.model.sha256:
+        found.append("the models are not the same")
+    if recorded.parameters != again.parameters:
+        found.append("the settings are not the same")
+    return found
+
+
+def _named(analysis: Analysis) -> str:
+    return ", ".join(segment.id for segment in analysis.segments) or "none"
+
+
+def _paired(recorded: Analysis, again: Analysis) -> tuple[list[tuple[Score, Score]], int]:
+    """Faces both judged, and the number of those only one did. Names of persons and tracks play no part."""
+    there: dict[int, list[Score]] = defaultdict(list)
+    for score in _judged(again):
+        there[score.pts].append(score)
+    pairs, alone = [], 0
+    for score in _judged(recorded):
+        near = there[score.pts]
+        match = max(near, key=lambda other: overlap(score.box, other.box), default=None)
+        if match is None or overlap(score.box, match.box) < _SAME_FACE:
+            alone += 1
+            continue
+        near.remove(match)
+        pairs.append((score, match))
+    return pairs, alone + sum(map(len, there.values()))
+
+
+def _judged(analysis: Analysis) -> list[Score]:
+    return [score for person in analysis.persons for score in person.scores if score.usable]
+
+
+def _moved(recorded: Analysis, a: Segment, b: Segment) -> int:
+    """Sampled frames of the person between the edges of two segments, the larger of both ends."""
+    times = sorted({s.time for person in recorded.persons if person.id == a.person for s in person.scores})
+
+    def between(one: float, other: float) -> int:
+        low, high = min(one, other) - _EXACT, max(one, other) + _EXACT
+        return max(0, sum(low <= time <= high for time in times) - 1)
+
+    return max(between(a.start, b.start), between(a.end, b.end))

@@ -1,0 +1,121 @@
+"""The shell's commands for sources that go on: ``watch`` and ``live``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from detector.analysis import Analysis
+
+Parameters = Callable[[argparse.Namespace], Any]
+
+
+def add_commands(
+    commands: Any, add_engine_options: Callable[[argparse.ArgumentParser], None], parameters: Parameters
+) -> None:
+    """Add both to the commands of ``python -m detector``."""
+    watch = commands.add_parser("watch", help="analyse what arrives in a folder")
+    watch.add_argument("folder", type=Path, metavar="FOLDER")
+    watch.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder for results, one folder a file (default: FOLDER/reelproof-results)",
+    )
+    watch.add_argument("--once", action="store_true", help="end when all that is there has been dealt with")
+    add_engine_options(watch)
+    watch.set_defaults(run=lambda options: _watch(options, parameters(options)))
+
+    live = commands.add_parser("live", help="score a camera, a stream or a file as it plays")
+    live.add_argument(
+        "source", metavar="SOURCE", help="camera (0, /dev/video0), rtsp:// or http:// address, or a file"
+    )
+    live.add_argument("--pace", action="store_true", help="play a file at its own speed")
+    live.add_argument("--out", type=Path, metavar="FILE", help="write segments here too, one JSON line each")
+    add_engine_options(live)
+    live.set_defaults(run=lambda options: _live(options, parameters(options)))
+
+
+def _watch(options: argparse.Namespace, parameters: Any) -> int:
+    from detector.watch import Watch
+
+    stopping = _stopping()
+    watching = Watch(
+        options.folder,
+        options.out or options.folder / "reelproof-results",
+        write=_write,
+        parameters=parameters,
+        model=options.model,
+        stopping=stopping,
+    )
+    print(f"Watching {watching.folder}; results go to {watching.out}.", file=sys.stderr)
+    failed = False
+    for line in watching.lines(once=options.once):
+        failed = failed or "error" in line
+        print(json.dumps(line, ensure_ascii=False), flush=True)
+    if stopping():
+        print("reelproof: stopped; what is not done will be when it is started again", file=sys.stderr)
+        return 0
+    return int(failed)
+
+
+def _live(options: argparse.Namespace, parameters: Any) -> int:
+    import contextlib
+    from dataclasses import asdict
+
+    from detector.live.sources import source_of
+
+    source = source_of(options.source)
+    from detector.live import LiveSegment, LiveSession, play
+    from detector.models import load_model
+    from detector.scoring import Scorer
+
+    stopping = _stopping()
+    session = LiveSession(Scorer(load_model(options.model)), parameters)
+    with contextlib.ExitStack() as stack:
+        out = stack.enter_context(options.out.open("a", encoding="utf-8")) if options.out else None
+
+        def say(line: dict[str, object]) -> None:
+            text = json.dumps(line)
+            print(text, flush=True)
+            if out:
+                out.write(text + "\n")
+                out.flush()
+
+        def closed(segment: LiveSegment) -> None:
+            say({"segment": asdict(segment)})
+
+        played = play(
+            source, session, parameters.sample_rate, pace=options.pace, stopping=stopping, closed=closed
+        )
+        say({"summary": asdict(played)})
+    return 0
+
+
+def _write(analysis: Analysis, folder: Path) -> None:
+    from reports import write_report
+
+    write_report(analysis, folder)
+
+
+def _stopping() -> Callable[[], bool]:
+    """Whether Ctrl-C or SIGTERM came. What runs looks at it; a second one ends everything at once.
+
+    The signal is only noted: an exception out of a handler may come where nothing passes it on.
+    """
+    came: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+        signal.signal(number, signal.SIG_DFL)
+
+    signal.signal(signal.SIGTERM, note)
+    signal.signal(signal.SIGINT, note)
+    return lambda: bool(came)

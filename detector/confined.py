@@ -1,0 +1,88 @@
+"""One analysis in a confined process: what the shell's commands do with a stranger's file.
+
+The web app's worker does the same in its own way, since it has a row to keep up to date.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from detector.analysis import Analysis, Parameters
+from detector.confinement import Confined, Limits, Places, refuse_links
+from detector.confinement.limits import MEGABYTE
+from detector.errors import ParameterError
+
+Write = Callable[[Analysis, Path], None]
+Report = Callable[[str, float], None]
+
+_RESULT = "analysis.json"
+
+
+def analyze_confined(
+    path: Path,
+    folder: Path,
+    *,
+    parameters: Parameters | None = None,
+    model: str | None = None,
+    limits: Limits | None = None,
+    write: Write | None = None,
+    progress: Report | None = None,
+) -> Analysis:
+    """Analyse ``path`` in a confined process; the result comes back by way of ``folder``, an empty one.
+
+    With ``write``, pictures are kept there and it is called, in that process, with the analysis and
+    the folder; it has to write ``analysis.json``. Raises what :func:`detector.analyze` raises, and
+    :mod:`detector.confinement`'s errors for a file that takes too much or breaks what reads it.
+    """
+    path, folder = path.absolute(), folder.absolute()
+    readable = [path]
+    if model and Path(model).exists():
+        model = str(Path(model).absolute())
+        readable.append(Path(model).parent)
+    places = Places(readable=tuple(readable), writable=(folder,))
+    what = (_analyzed, path, folder, parameters, model, write)
+    # Loaded before the fork: confined, matplotlib could not reach its cache of fonts, and would say so.
+    importlib.import_module("detector.engine")
+    with Confined(*what, limits=limits or limits_of_environment(), places=places) as confined:
+        confined.result(progress)
+    refuse_links(folder)
+    return Analysis.from_json((folder / _RESULT).read_bytes())
+
+
+def _analyzed(
+    path: Path,
+    folder: Path,
+    parameters: Parameters | None,
+    model: str | None,
+    write: Write | None,
+    report: Report,
+) -> None:
+    from detector.engine import analyze
+
+    images = folder if write else None
+    analysis = analyze(path, parameters=parameters, model=model, images=images, progress=report)
+    if write:
+        write(analysis, folder)
+    else:
+        (folder / _RESULT).write_text(analysis.to_json(), encoding="utf-8")
+
+
+def limits_of_environment() -> Limits:
+    """The limits by the same names as the web app's settings. Raises :class:`ParameterError`."""
+    usual = Limits()
+    return Limits(
+        memory=_number("REELPROOF_MEMORY_LIMIT_MB", usual.memory // MEGABYTE) * MEGABYTE,
+        cpu=_number("REELPROOF_CPU_LIMIT", usual.cpu),
+        wall=_number("REELPROOF_TIME_LIMIT", int(usual.wall)),
+        written=_number("REELPROOF_TEMP_LIMIT_MB", usual.written // MEGABYTE) * MEGABYTE,
+    )
+
+
+def _number(name: str, usual: int) -> int:
+    text = os.environ.get(name) or str(usual)
+    if not text.isdecimal() or not int(text):
+        raise ParameterError(f"{name}={text} is no whole number above 0.")
+    return int(text)

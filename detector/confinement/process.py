@@ -1,0 +1,286 @@
+"""One thing done in a confined process, forked from this one so that what is imported stays so."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gc
+import json
+import logging
+import os
+import shutil
+import signal
+import stat
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from detector import errors
+from detector.confinement.kernel import confine, end_with_parent, means
+from detector.confinement.limits import Limits, Places
+from detector.confinement.watching import (
+    CrashError,
+    Watch,
+    is_out_of_memory,
+    lines,
+    too_much_memory,
+    too_much_written,
+)
+from detector.errors import ReelproofError
+
+log = logging.getLogger(__name__)
+
+Report = Callable[[str, float], None]
+
+# What becomes of a folder for temporary files whose maker was killed: the next one removes it.
+_PREFIX = ".reelproof-"
+_RAISED = {
+    name: kind
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, ReelproofError)
+}
+
+
+class UnexpectedError(Exception):
+    """An error in a confined process that nobody foresaw; the message is its traceback."""
+
+
+class Confined:
+    """``target(*arguments, report)`` in a confined process that starts now and ends with the ``with`` block.
+
+    ``report(stage, fraction)`` is handed to it beside ``arguments``; what it returns must be
+    something JSON can hold, since nothing that comes out of the process is trusted to be more.
+    Make one only where no other thread runs: a fork takes one thread along and the locks of all.
+    """
+
+    def __init__(
+        self,
+        target: Callable[..., Any],
+        *arguments: Any,
+        limits: Limits,
+        places: Places,
+        scratch: Path | None = None,
+    ) -> None:
+        _remove_abandoned(scratch)
+        self._scratch = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=scratch))
+        self._limits = limits
+        network = means().network
+        self._pipe, writer = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        parent, busy = os.getpid(), _native_threads() > 1
+        with _pools_closed():
+            self._process = os.fork()
+            if not self._process:
+                _live(target, arguments, limits, places, self._scratch, writer, parent, network, busy)
+        os.close(writer)
+        self._status: int | None = None
+        writable = (*places.writable, self._scratch)
+        self._watch = Watch(self._process, limits, Places(places.readable, writable))
+
+    @property
+    def peak(self) -> int:
+        """The most memory of its own that it was seen to use, in bytes."""
+        return self._watch.peak
+
+    def result(self, report: Report | None = None) -> Any:
+        """Wait for what the target returns.
+
+        ``report`` is called with its progress, and many times a second with the same again while
+        there is none; what it raises ends the process. Raises what the target raised where that
+        is one of :mod:`detector.errors`, :class:`~detector.confinement.watching.LimitError` beyond
+        a limit, ``CrashError`` and ``KilledError`` when the process broke, ``OSError`` for a full
+        disk, and :class:`UnexpectedError` for all else.
+        """
+        at = ("starting", 0.0)
+        for line in lines(self._pipe, self._watch):
+            said = json.loads(line) if line else {}
+            if "result" in said:
+                return said["result"]
+            if "error" in said:
+                raise self._raised(said)
+            if "stage" in said:
+                at = (str(said["stage"]), float(said["fraction"]))
+            if report is not None:
+                report(*at)
+        raise self._watch.ending(self._wait()) or UnexpectedError("it ended without a result")
+
+    def close(self) -> None:
+        """End the process, if it still runs, and remove what it left behind."""
+        with contextlib.suppress(ProcessLookupError):
+            if self._status is None:
+                os.kill(self._process, signal.SIGKILL)
+        self._wait()
+        with contextlib.suppress(OSError):
+            os.close(self._pipe)
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def __enter__(self) -> Confined:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _wait(self) -> int:
+        if self._status is None:
+            self._status = os.waitpid(self._process, 0)[1]
+        return self._status
+
+    def _raised(self, said: dict[str, Any]) -> Exception:
+        kind, words = str(said.get("error")), str(said.get("words"))
+        if kind == "memory":
+            return too_much_memory(self._limits)
+        if kind == "size":
+            return too_much_written(self._limits)
+        if kind == "disk":
+            return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if kind in _RAISED:
+            return _RAISED[kind](words)
+        return UnexpectedError(words)
+
+
+def refuse_links(folder: Path) -> None:
+    """Raise ``CrashError`` if a confined process wrote anything but files and folders below ``folder``.
+
+    Landlock keeps it from making links; where there is none, a link would be followed by whoever reads
+    the result.
+    """
+    for path in folder.rglob("*"):
+        if not stat.S_ISREG(mode := path.lstat().st_mode) and not stat.S_ISDIR(mode):
+            raise CrashError()
+
+
+def _live(
+    target: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    limits: Limits,
+    places: Places,
+    scratch: Path,
+    writer: int,
+    parent: int,
+    network: bool,
+    busy: bool,
+) -> None:
+    """The whole life of the confined process; never returns."""
+    status = 1
+    try:
+        gc.freeze()  # nothing of the parent's is ever cleaned up here, where its files are closed
+        _forget_parent(writer)
+        confine(limits, places, scratch, network=network)
+        end_with_parent(parent)
+        do = partial(target, *arguments, _reporter(writer))
+        _say(writer, {"result": _in_a_thread(do) if busy else do()})
+        status = 0
+    except BaseException as problem:
+        with contextlib.suppress(BaseException):
+            _say(writer, _described(problem))
+            status = 0
+    finally:
+        os._exit(status)
+
+
+def _in_a_thread(do: Callable[[], Any]) -> Any:
+    """Do it in a new thread, with OpenMP threads of its own.
+
+    Of the pool that this thread's namesake in the parent may have started, only the plan is here: torch
+    would wait for it for ever. OpenMP keeps one for each thread that asks.
+    """
+    done: list[Any] = []
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            done.append(do())
+        except BaseException as problem:
+            raised.append(problem)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if raised:
+        raise raised[0]
+    return done[0]
+
+
+def _forget_parent(writer: int) -> None:
+    """Signals as they are by default, no terminal to read from, and no open files but the pipe."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        with contextlib.suppress(OSError, ValueError):
+            # A Ctrl-C goes to all processes of a terminal; this one ends when its parent says so.
+            # Beyond the size of a file, writing fails with an error that can be told.
+            ignored = number in (signal.SIGINT, signal.SIGXFSZ, signal.SIGPIPE)
+            signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    signal.set_wakeup_fd(-1)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2 and int(name) != writer:
+            with contextlib.suppress(OSError):
+                os.close(int(name))
+
+
+def _reporter(writer: int) -> Report:
+    lock = threading.Lock()
+
+    def report(stage: str, fraction: float) -> None:
+        with lock:
+            _say(writer, {"stage": stage, "fraction": fraction})
+
+    return report
+
+
+def _say(writer: int, message: dict[str, Any]) -> None:
+    data = json.dumps(message).encode() + b"\n"
+    while data:
+        data = data[os.write(writer, data) :]
+
+
+def _described(problem: BaseException) -> dict[str, str]:
+    """An exception as the parent is told of it: by the name of its kind, and in words."""
+    if isinstance(problem, ReelproofError):
+        for kind in type(problem).__mro__:
+            if _RAISED.get(kind.__name__) is kind:
+                return {"error": kind.__name__, "words": str(problem)}
+    if is_out_of_memory(problem):
+        return {"error": "memory", "words": ""}
+    if isinstance(problem, OSError) and problem.errno == errno.EFBIG:
+        return {"error": "size", "words": ""}
+    if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return {"error": "disk", "words": ""}
+    return {"error": "unexpected", "words": "".join(traceback.format_exception(problem))[-8000:]}
+
+
+def _native_threads() -> int:
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return 1
+
+
+@contextlib.contextmanager
+def _pools_closed() -> Iterator[None]:
+    """Without OpenCV's threads, which a forked process would wait for though it does not have them."""
+    cv2 = sys.modules.get("cv2")
+    if cv2 is None or _native_threads() == 1:
+        yield
+        return
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _remove_abandoned(scratch: Path | None) -> None:
+    for folder in Path(scratch or tempfile.gettempdir()).glob(f"{_PREFIX}[0-9]*-*"):
+        maker = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if not os.path.exists(f"/proc/{maker}"):
+            shutil.rmtree(folder, ignore_errors=True)

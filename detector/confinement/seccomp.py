@@ -1,0 +1,136 @@
+"""System calls a confined process may not make: a filter of classic BPF, kept by the kernel.
+
+Written out here because what Python has for it (pyseccomp) was last released in 2021, needs a
+shared library beside it, and fits on the same page. Numbers are those of the kernel's
+``unistd_64.h`` and ``asm-generic/unistd.h``; on other processors there is no filter.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import platform
+import struct
+
+_PR_SET_SECCOMP = 22
+_MODE_FILTER = 2
+_ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data, little endian
+_X32 = 0x40000000
+_CLONE_THREAD = 0x00010000
+
+# What each processor calls itself in a filter (AUDIT_ARCH_*), and its numbers.
+_ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
+# By name: numbers on x86_64 and aarch64; none where a processor lacks the call.
+_REFUSED: dict[str, tuple[int | None, int | None]] = {
+    # the network
+    "socket": (41, 198),
+    "connect": (42, 203),
+    # other programs and processes
+    "fork": (57, None),
+    "vfork": (58, None),
+    "execve": (59, 221),
+    "execveat": (322, 281),
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "pidfd_send_signal": (424, 424),
+    "pidfd_getfd": (438, 438),
+    "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240),
+    "tkill": (200, 130),
+    # the machine, and ways around other limits
+    "mount": (165, 40),
+    "umount2": (166, 39),
+    "move_mount": (429, 429),
+    "fsopen": (430, 430),
+    "mount_setattr": (442, 442),
+    "pivot_root": (155, 41),
+    "chroot": (161, 51),
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "mknod": (133, None),
+    "mknodat": (259, 33),
+    "open_by_handle_at": (304, 265),
+    "swapon": (167, 224),
+    "swapoff": (168, 225),
+    "reboot": (169, 142),
+    "init_module": (175, 105),
+    "finit_module": (313, 273),
+    "delete_module": (176, 106),
+    "kexec_load": (246, 104),
+    "kexec_file_load": (320, 294),
+    "bpf": (321, 280),
+    "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282),
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "keyctl": (250, 219),
+    "io_uring_setup": (425, 425),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
+}
+_CLONE, _CLONE3 = (56, 220), (435, 435)
+_TO_ITSELF = ((62, 129), (234, 131))  # kill, tgkill: only with its own id as the first argument
+
+
+class _Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+
+
+def refuse_calls() -> bool:
+    """Refuse the calls above to this process and its threads from now on; False where that cannot be.
+
+    Needs ``PR_SET_NO_NEW_PRIVS`` to be set. A refused call fails with EPERM.
+    """
+    program = _filter()
+    if program is None:
+        return False
+    kept = ctypes.create_string_buffer(program, len(program))
+    whole = _Program(len(program) // 8, ctypes.cast(kept, ctypes.c_void_p))
+    libc = ctypes.CDLL(None, use_errno=True)
+    return bool(libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(whole), 0, 0) == 0)
+
+
+def _filter() -> bytes | None:
+    found = _ARCHITECTURES.get(platform.machine())
+    if found is None:
+        return None
+    audit, column = found
+    no = _ERRNO | errno.EPERM
+    program = [
+        _step(_LOAD, _ARCHITECTURE),
+        _step(_EQUAL, audit, 1, 0),
+        _step(_RETURN, _KILL),
+        _step(_LOAD, _NUMBER),
+    ]
+    if column == 0:  # calls of the x32 kind have numbers of their own
+        program += [_step(_AT_LEAST, _X32, 0, 1), _step(_RETURN, no)]
+    for numbers in _REFUSED.values():
+        if (number := numbers[column]) is not None:
+            program += [_step(_EQUAL, number, 0, 1), _step(_RETURN, no)]
+    # Its flags lie in memory, where no filter sees them; the C library then makes threads by clone.
+    program += [_step(_EQUAL, _CLONE3[column], 0, 1), _step(_RETURN, _ERRNO | errno.ENOSYS)]
+    program += [
+        _step(_EQUAL, _CLONE[column], 0, 4),
+        _step(_LOAD, _FIRST_ARGUMENT),
+        _step(_ANY_BIT, _CLONE_THREAD, 0, 1),
+        _step(_RETURN, _ALLOW),
+        _step(_RETURN, no),
+    ]
+    for numbers_of_call in _TO_ITSELF:
+        program += [
+            _step(_EQUAL, numbers_of_call[column], 0, 4),
+            _step(_LOAD, _FIRST_ARGUMENT),
+            _step(_EQUAL, os.getpid(), 0, 1),
+            _step(_RETURN, _ALLOW),
+            _step(_RETURN, no),
+        ]
+    program.append(_step(_RETURN, _ALLOW))
+    return b"".join(program)
+
+
+def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    return struct.pack("=HBBI", code, if_true, if_false, value)

@@ -1,0 +1,195 @@
+"""A confined process seen from outside: what it says, what it uses, and how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from detector.confinement.limits import MEGABYTE, Limits, Places
+from detector.errors import ReelproofError
+
+_LOOK_EVERY = 0.05  # seconds
+_WEIGH_EVERY = 1.0  # seconds between two looks at how much was written
+_CHUNK = 1 << 16
+_LONGEST_LINE = 1 << 26  # bytes of one message: more is no message but an attempt on this process's memory
+# Of the memory limit: a process that crashes this close to it most likely met it.
+_CLOSE = 0.9
+_OF_TORCH = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory")
+
+
+class LimitError(ReelproofError):
+    """A confined process used more of something than it may; ``remedy`` says what to do about it."""
+
+    def __init__(self, error: str, remedy: str, *, of_time: bool = False) -> None:
+        super().__init__(f"{error} {remedy}")
+        self.error, self.remedy, self.of_time = error, remedy, of_time
+
+
+class CrashError(ReelproofError):
+    """What read the file crashed."""
+
+    def __init__(self, signal_number: int = 0) -> None:
+        self.signal = signal_number
+        super().__init__(
+            "The file made the decoder crash. It is damaged or was built to do this. Play it in a video "
+            "program, save it anew from there if that works, and use that; keep the original as it is."
+        )
+
+
+class KilledError(ReelproofError):
+    """The process was killed by somebody else, most often a machine out of memory."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The process that read the file was ended from outside, most often because the machine ran out "
+            "of memory. Close other programs and try again."
+        )
+
+
+def too_much_memory(limits: Limits) -> LimitError:
+    """What to say when the memory limit was met."""
+    return LimitError(
+        f"The analysis needed more memory than the {limits.memory // MEGABYTE:,} MB allowed.",
+        "Hand in a shorter or smaller version, or raise REELPROOF_MEMORY_LIMIT_MB.",
+    )
+
+
+def too_much_processor(limits: Limits) -> LimitError:
+    """The same of processor time."""
+    return LimitError(
+        f"The analysis needed more processor time than the {limits.cpu:,} seconds allowed.",
+        "Cut out the part in question and hand that in, or raise REELPROOF_CPU_LIMIT.",
+    )
+
+
+def too_long(limits: Limits) -> LimitError:
+    """The same of time on the clock."""
+    return LimitError(
+        f"The analysis took longer than the {limits.wall:,g} seconds allowed.",
+        "Cut out the part in question and hand that in, or raise REELPROOF_TIME_LIMIT.",
+        of_time=True,
+    )
+
+
+def too_much_written(limits: Limits) -> LimitError:
+    """The same of what it wrote."""
+    return LimitError(
+        f"The analysis wrote more than the {limits.written // MEGABYTE:,} MB allowed.",
+        "Hand in a shorter or smaller version, or raise REELPROOF_TEMP_LIMIT_MB.",
+    )
+
+
+class Watch:
+    """What a confined process uses; :meth:`look` raises :class:`LimitError` when that is too much.
+
+    The kernel holds the process to most limits by itself. Seen from here are what it does not
+    count: memory shared with nobody, files taken together, and the clock.
+    """
+
+    def __init__(self, process: int, limits: Limits, places: Places) -> None:
+        self.limits = limits
+        self.peak = self._data = 0  # bytes
+        self._process, self._places = process, places
+        self._until = time.monotonic() + limits.wall
+        self._weighed = time.monotonic()
+
+    def look(self) -> None:
+        """Look once."""
+        now = time.monotonic()
+        if now > self._until:
+            raise too_long(self.limits)
+        used = self._memory()
+        self.peak = max(self.peak, used)
+        if used > self.limits.memory:
+            raise too_much_memory(self.limits)
+        if now - self._weighed >= _WEIGH_EVERY:
+            self._weighed = now
+            if sum(map(_weight, self._places.writable)) > self.limits.written:
+                raise too_much_written(self.limits)
+
+    def ending(self, status: int) -> ReelproofError | None:
+        """What the wait status of a process means that ended without a word; None for nothing special."""
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            if number == signal.SIGXCPU:
+                return too_much_processor(self.limits)
+            if number == signal.SIGXFSZ:
+                return too_much_written(self.limits)
+            if number == signal.SIGKILL:
+                return KilledError()
+            if self._data < _CLOSE * self.limits.memory:
+                return CrashError(number)
+        if status and self._data >= _CLOSE * self.limits.memory:
+            return too_much_memory(self.limits)
+        return CrashError() if status else None
+
+    def _memory(self) -> int:
+        """Bytes in memory that are its own; also notes what RLIMIT_DATA counts."""
+        try:
+            text = Path(f"/proc/{self._process}/status").read_text()
+        except OSError:  # it has ended
+            return 0
+        sizes = dict.fromkeys(("VmData", "RssAnon", "RssShmem"), 0)
+        for line in text.splitlines():
+            name, _, rest = line.partition(":")
+            if name in sizes:
+                sizes[name] = int(rest.split()[0]) * 1024
+        self._data = sizes["VmData"] or self._data
+        return sizes["RssAnon"] + sizes["RssShmem"]
+
+
+def lines(pipe: int, watch: Watch) -> Iterator[bytes]:
+    """What comes out of a process's ``pipe``, line by line, and b"" a few times a second in between.
+
+    Ends when the pipe does. Raises :class:`LimitError` as soon as the process uses too much.
+    """
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    rest = b""
+    looked = float("-inf")
+    while True:
+        ready = poll.poll(_LOOK_EVERY * 1000)
+        if time.monotonic() - looked >= _LOOK_EVERY:
+            watch.look()
+            looked = time.monotonic()
+            yield b""
+        if not ready:
+            continue
+        got = os.read(pipe, _CHUNK)
+        if not got:
+            return
+        *whole, rest = (rest + got).split(b"\n")
+        yield from filter(None, whole)
+        if len(rest) > _LONGEST_LINE:
+            raise CrashError()
+
+
+def _weight(place: Path) -> int:
+    """Bytes of a file, or of all files below a folder."""
+    total = 0
+    try:
+        if not place.is_dir():
+            return place.stat().st_size
+    except OSError:
+        return 0
+    for folder, _, names in os.walk(place):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(folder, name)).st_size
+    return total
+
+
+def is_out_of_memory(problem: BaseException) -> bool:
+    """Whether an exception of any of the libraries means that memory could not be had."""
+    if isinstance(problem, MemoryError) or getattr(problem, "code", None) == -4:  # OpenCV's StsNoMem
+        return True
+    if isinstance(problem, OSError) and problem.errno == errno.ENOMEM:
+        return True
+    # Torch raises RuntimeError for everything.
+    return isinstance(problem, RuntimeError) and any(words in str(problem) for words in _OF_TORCH)

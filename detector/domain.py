@@ -1,0 +1,86 @@
+"""Does an exhibit lie within what its model was validated on? Worked out from the analysis alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from detector.analysis import Analysis, MediaKind, Range, Spread
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One property of the exhibit; ``inside`` is None where it or the range is not known."""
+
+    name: str
+    unit: str
+    value: float | None
+    spread: Spread | None
+    least: float | None
+    most: float | None
+    inside: bool | None
+    basis: str
+
+
+def criteria(analysis: Analysis) -> tuple[Criterion, ...]:
+    """Every range of the model's card against this exhibit, in the card's order.
+
+    A property of many faces counts by its median. Ranges for videos alone are left out for photos, and
+    the other way round.
+    """
+    values, spreads = measured(analysis)
+    found = []
+    for each in analysis.model.validated:
+        if each.name in _OTHER_KIND[analysis.media.kind]:
+            continue
+        value = values.get(each.name)
+        found.append(
+            Criterion(
+                each.name,
+                each.unit,
+                value,
+                spreads.get(each.name),
+                each.least,
+                each.most,
+                None if value is None else _within(value, each),
+                each.basis,
+            )
+        )
+    return tuple(found)
+
+
+_OTHER_KIND = {
+    MediaKind.VIDEO: frozenset({"JPEG quality", "still images"}),
+    MediaKind.IMAGE: frozenset({"bits per pixel", "frame rate"}),
+}
+
+
+def measured(analysis: Analysis) -> tuple[dict[str, float], dict[str, Spread]]:
+    """The exhibit's own values by the names that ranges have; what is not known is not there."""
+    media, faces = analysis.media, analysis.coverage.quality
+    values = {"shorter side": float(min(media.width, media.height)), "still images": 1.0}
+    spreads: dict[str, Spread] = {}
+    if faces is not None:
+        spreads = {
+            "face width": faces.width,
+            "contrast": faces.contrast,
+            "sharpness": faces.sharpness,
+            "tilt": faces.tilt,
+        }
+        values |= {name: spread.median for name, spread in spreads.items()}
+        values["grey faces"] = faces.grey
+    details = media.details
+    if details and details.picture and details.picture.bit_rate and media.duration:
+        rate = media.frames_decoded / media.duration
+        values["bits per pixel"] = details.picture.bit_rate / (rate * media.width * media.height)
+    if media.kind is MediaKind.VIDEO and media.frame_rate:
+        values["frame rate"] = float(Fraction(media.frame_rate))
+    if details and details.photo and details.photo.tables:
+        values["JPEG quality"] = float(details.photo.tables[0].quality)
+    return values, spreads
+
+
+def _within(value: float, wanted: Range) -> bool | None:
+    if wanted.least is None and wanted.most is None:  # the card says that it was not measured
+        return None
+    return (wanted.least is None or value >= wanted.least) and (wanted.most is None or value <= wanted.most)

@@ -1,0 +1,141 @@
+"""Content Credentials (C2PA 2.x) by c2pa-python, without a network and without a trust list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, BinaryIO
+
+from detector.exhibit.text import clean
+from detector.exhibit.values import Credentials
+
+# No manifest is fetched, no revocation asked for. Trust is asked for and, without a list, never found:
+# a signer that nobody vouched for must not pass as a known one.
+OFFLINE = {
+    "verify": {
+        "verify_after_reading": True,
+        "verify_trust": True,
+        "verify_timestamp_trust": True,
+        "remote_manifest_fetch": False,
+        "ocsp_fetch": False,
+    },
+    "core": {"allowed_network_hosts": []},
+}
+_TYPES = {
+    "jpeg_pipe": "image/jpeg",
+    "png_pipe": "image/png",
+    "webp_pipe": "image/webp",
+    "webp": "image/webp",
+    "mov,mp4,m4a,3gp,3g2,mj2": "video/mp4",
+    "avi": "video/avi",
+}
+_MOST = 32
+# Failures that say who signed is unknown, not that anything is broken.
+_TRUST = frozenset({"signingCredential.untrusted", "timeStamp.untrusted"})
+
+
+def read_credentials(file: BinaryIO, container: str) -> Credentials:
+    """What the manifest store of an open file says, and which of its checks fail.
+
+    ``container`` is FFmpeg's name of the format. Never raises for what a file holds.
+    """
+    kind = _TYPES.get(container)
+    if kind is None:
+        return Credentials(checked=False, note="Content Credentials are not defined for this kind of file.")
+    try:
+        import c2pa
+    except (ImportError, OSError) as error:
+        return Credentials(
+            checked=False, note=f"c2pa-python cannot be used here: {clean(error, 120)}. Install it to check."
+        )
+    library = f"c2pa-python {clean(c2pa.__version__, 40)} (c2pa-rs {clean(c2pa.sdk_version(), 40)})"
+    file.seek(0)
+    try:
+        with c2pa.Context.from_dict(OFFLINE) as context, c2pa.Reader(kind, file, context=context) as reader:
+            return _told(json.loads(reader.json()), library)
+    except c2pa.C2paError.ManifestNotFound:
+        return Credentials(checked=True, library=library)
+    except (c2pa.C2paError, ValueError, RecursionError) as error:
+        # The library has an exception for this and does not use it.
+        kind_of_error, _, said = str(error).partition(": ")
+        if kind_of_error.startswith("Remote"):
+            return Credentials(
+                checked=True,
+                library=library,
+                remote=clean(said.rpartition(" ")[2]),
+                note="The file names a manifest elsewhere. It was not fetched.",
+            )
+        return Credentials(
+            checked=True,
+            found=True,
+            valid=False,
+            failed=(f"the manifest cannot be read: {clean(error, 200)}",),
+            library=library,
+        )
+
+
+def _told(store: dict[str, Any], library: str) -> Credentials:
+    manifest = _of(store.get("manifests")).get(store.get("active_manifest") or "", {})
+    manifest = _of(manifest)
+    signature = _of(manifest.get("signature_info"))
+    failures = [_of(status) for status in _failures(store)]
+    broken = [f for f in failures if f.get("code") not in _TRUST]
+    return Credentials(
+        checked=True,
+        found=True,
+        valid=store.get("validation_state") in {"Valid", "Trusted"} and not broken,
+        trusted=store.get("validation_state") == "Trusted",
+        failed=tuple(_each(f"{f.get('code', 'check')}: {f.get('explanation') or 'failed'}" for f in broken)),
+        signer=_text(signature.get("common_name")),
+        issuer=_text(signature.get("issuer")),
+        signed=_text(signature.get("time")),
+        generator=_generator(manifest),
+        actions=tuple(_each(_actions(manifest))),
+        ingredients=len(_list(manifest.get("ingredients"))),
+        library=library,
+    )
+
+
+def _failures(store: dict[str, Any]) -> list[Any]:
+    results = _of(store.get("validation_results"))
+    found = _list(_of(results.get("activeManifest")).get("failure"))
+    for ingredient in _list(results.get("ingredientDeltas")):
+        found += _list(_of(_of(ingredient).get("validationDeltas")).get("failure"))
+    return found if results else _list(store.get("validation_status"))
+
+
+def _generator(manifest: dict[str, Any]) -> str | None:
+    named = [_of(each) for each in _list(manifest.get("claim_generator_info"))]
+    texts = [f"{each.get('name', '')} {each.get('version', '')}".strip() for each in named]
+    return _text(", ".join(text for text in texts if text) or manifest.get("claim_generator"))
+
+
+def _actions(manifest: dict[str, Any]) -> Iterable[str]:
+    for assertion in _list(manifest.get("assertions")):
+        if str(_of(assertion).get("label", "")).startswith("c2pa.actions"):
+            for action in map(_of, _list(_of(_of(assertion).get("data")).get("actions"))):
+                parts = [str(action.get("action", "unnamed"))]
+                agent = action.get("softwareAgent")
+                agent = _of(agent).get("name") if isinstance(agent, dict) else agent
+                source = str(action.get("digitalSourceType", "")).rpartition("/")[2]
+                parts += [str(part) for part in (agent, source) if part]
+                yield ", ".join(parts)
+
+
+def _of(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return list(value) if isinstance(value, list) else []
+
+
+def _each(texts: Iterable[str]) -> Iterable[str]:
+    for number, text in enumerate(texts):
+        if number == _MOST:
+            return
+        yield clean(text)
+
+
+def _text(value: object) -> str | None:
+    return clean(value) if value else None

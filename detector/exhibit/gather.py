@@ -1,0 +1,155 @@
+"""All facts of an exhibit, from a reader that has read it to the end and from its bytes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import IntEnum
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from av.video import reformatter
+
+from detector.analysis import MediaKind
+from detector.exhibit.isobmff import Layout, read_layout
+from detector.exhibit.photo import read_photo, xmp_tags
+from detector.exhibit.text import MOST_TAGS, clean, location_of, tags_of
+from detector.exhibit.values import Details, Moment, Picture, Stream, Tag
+from detector.media import MediaReader
+
+_MOST_STREAMS = 32
+_MOST_TIMES = 64
+_TIME = re.compile(
+    r"creation_time|creationdate|date_?(?:utc|time|taken|recorded)|^date$|createdate|modifydate", re.I
+)
+_UNSPECIFIED = 2  # ISO/IEC 23091-2
+
+
+def details_of(reader: MediaReader, path: Path) -> Details:
+    """Facts about the file at ``path``, which ``reader`` has read to the end. Decodes no video again."""
+    tags = _container_tags(reader)
+    layout = photo = None
+    with path.open("rb") as file:
+        if reader.kind is MediaKind.IMAGE:
+            read = read_photo(file)
+            photo, tags = read.photo, [*tags, *read.tags]
+        elif reader.container_format.startswith("mov"):
+            layout = read_layout(file)
+            tags += xmp_tags(layout.xmp)
+    tags = list(dict.fromkeys(tags))
+    video, measured = reader.kind is MediaKind.VIDEO, reader.tally.packets
+    return Details(
+        streams=tuple(_stream(reader, stream) for stream in list(reader.streams)[:_MOST_STREAMS]),
+        picture=_picture(reader),
+        groups=measured.groups() if video else None,
+        timing=measured.timing(reader.tally.first_pts, reader.time_base) if video else None,
+        structure=layout.structure if layout else None,
+        encoding=measured.encoding() if video else None,
+        photo=photo,
+        tags=tuple(tags[:MOST_TAGS]),
+        tags_left_out=max(0, len(tags) - MOST_TAGS),
+        times=tuple(_times(tags, layout))[:_MOST_TIMES],
+        location=location_of(tags),
+    )
+
+
+def _container_tags(reader: MediaReader) -> list[Tag]:
+    tags = tags_of("file", reader.metadata)
+    for stream in list(reader.streams)[:_MOST_STREAMS]:
+        tags += tags_of(f"stream {stream.index}", stream.metadata)
+    return tags
+
+
+def _stream(reader: MediaReader, stream: Any) -> Stream:
+    context = stream.codec_context
+    sound = stream.type == "audio" and context is not None
+    stated = stream.duration * stream.time_base if stream.duration and stream.time_base else None
+    return Stream(
+        index=stream.index,
+        kind=stream.type or "unknown",
+        codec=clean(context.name if context is not None else "unknown", 40),
+        examined=stream.index == reader.stream_index,
+        channels=context.channels if sound else None,
+        sample_rate=context.sample_rate if sound else None,
+        duration=float(stated) if stated is not None and stated >= 0 else None,
+    )
+
+
+def _picture(reader: MediaReader) -> Picture:
+    stream = reader.stream
+    context = stream.codec_context
+    seconds, sent = float(reader.duration), reader.tally.packets.bytes
+    video = reader.kind is MediaKind.VIDEO
+    return Picture(
+        profile=clean(context.profile, 60) if context.profile else None,
+        level=context.level if context.level and context.level > 0 else None,
+        codec_tag=_four_letters(context.codec_tag),
+        pixel_format=context.pix_fmt,
+        colour_range=_named(reformatter.ColorRange, context.color_range),
+        colour_space=_named(reformatter.Colorspace, context.colorspace),
+        colour_primaries=_named(reformatter.ColorPrimaries, context.color_primaries),
+        colour_transfer=_named(reformatter.ColorTrc, context.color_trc),
+        sample_aspect_ratio=_fraction(stream.sample_aspect_ratio),
+        declared_frame_rate=_fraction(stream.base_rate) if video else None,
+        bit_rate=round(8 * sent / seconds) if video and seconds > 0 else None,
+        declared_bit_rate=context.bit_rate if video and context.bit_rate and context.bit_rate > 0 else None,
+        container_duration=reader.container_duration if video else None,
+        stream_duration=reader.stream_duration if video else None,
+    )
+
+
+def _fraction(value: Fraction | None) -> str | None:
+    return f"{value.numerator}/{value.denominator}" if value else None
+
+
+def _four_letters(tag: str | None) -> str | None:
+    return clean(tag, 24) if tag and tag.strip("\0") else None
+
+
+def _named(kinds: type[IntEnum], value: int) -> str | None:
+    if not value or value == _UNSPECIFIED and kinds is not reformatter.ColorRange:
+        return None
+    if kinds is reformatter.ColorRange:
+        return {1: "limited", 2: "full"}.get(value)
+    try:
+        return kinds(value).name
+    except ValueError:
+        return f"code {value}"
+
+
+def _times(tags: Iterable[Tag], layout: Layout | None) -> Iterable[Moment]:
+    """Times of boxes, which also say when the file was last changed, and of all tags."""
+    boxes = layout.times if layout else []
+    yield from boxes
+    offsets = {tag.name: tag.value for tag in tags if tag.name.startswith("OffsetTime")}
+    for tag in tags:
+        if tag.name.startswith("DateTime") and tag.place == "EXIF":
+            offset = offsets.get("OffsetTime" + tag.name.removeprefix("DateTime"), "")
+            yield Moment(place="EXIF", name=tag.name, written=tag.value, utc=exif_time(tag.value, offset))
+        elif _TIME.search(tag.name) and not (boxes and tag.name == "creation_time"):
+            yield Moment(place=tag.place, name=tag.name, written=tag.value, utc=iso_time(tag.value))
+
+
+def exif_time(written: str, offset: str = "") -> str | None:
+    """An EXIF time in UTC; None without a zone, since a camera's clock says only what it was set to."""
+    if not offset:
+        return None
+    try:
+        return _utc(datetime.strptime(f"{written} {offset}", "%Y:%m:%d %H:%M:%S %z"))
+    except (ValueError, OverflowError):
+        return None
+
+
+def iso_time(written: str) -> str | None:
+    """An ISO 8601 time in UTC, likewise."""
+    try:
+        moment = datetime.fromisoformat(written)
+        return _utc(moment) if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,192 @@
+"""The layout of an MP4 or QuickTime file, which FFmpeg tells in part only (ISO/IEC 14496-12).
+
+Boxes are read by their own lengths, each checked against the file; what does not fit ends the reading.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import BinaryIO
+
+from detector.exhibit.text import clean
+from detector.exhibit.values import Edit, Moment, Structure
+
+_INSIDE = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"}
+_MOST_BOXES = 4096
+_MOST_READ = 1 << 16
+_MOST_EDITS = 64
+_MOST_NAMED = 32
+_EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
+# Adobe, XMP Specification Part 3: the box that carries XMP in MP4.
+_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+
+
+@dataclass
+class Layout:
+    """What was read; ``structure`` is for publishing."""
+
+    brand: str | None = None
+    compatible: list[str] = field(default_factory=list)
+    boxes: list[str] = field(default_factory=list)
+    times: list[Moment] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
+    descriptions: list[int] = field(default_factory=list)
+    xmp: bytes = b""
+    movie_scale: int = 0
+    track: int = -1
+    handler: bytes = b""
+    media_scale: int = 0
+    raw_edits: list[tuple[int, int, int, float]] = field(default_factory=list)
+
+    @property
+    def structure(self) -> Structure:
+        return Structure(
+            brand=self.brand,
+            compatible=tuple(self.compatible),
+            boxes=tuple(self.boxes),
+            edits=tuple(self.edits),
+            descriptions=tuple(self.descriptions),
+        )
+
+
+def read_layout(file: BinaryIO) -> Layout:
+    """The layout of an open file; what cannot be read is left out."""
+    layout = Layout()
+    end = file.seek(0, 2)
+    for depth, kind, start, stop in _boxes(file, end):
+        if depth == 0 and len(layout.boxes) < _MOST_NAMED:
+            layout.boxes.append(clean(kind.decode("latin-1"), 12))
+        reader = _READERS.get(kind)
+        if kind == b"trak":
+            _finish_track(layout)
+            layout.track += 1
+        elif reader is not None:
+            file.seek(start)
+            data = file.read(min(stop - start, _MOST_READ))
+            try:
+                reader(layout, data)
+            except (struct.error, IndexError):
+                continue  # a box too short for what it should hold
+    _finish_track(layout)
+    return layout
+
+
+def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[int, bytes, int, int]]:
+    """Depth, kind, and where the contents start and stop, in order of the file."""
+    stack, at, seen = [end], 0, 0
+    while stack:
+        if at + 8 > stack[-1]:
+            at = stack.pop()
+            continue
+        if (seen := seen + 1) > _MOST_BOXES:
+            return
+        file.seek(at)
+        header = file.read(16)
+        if len(header) < 8:
+            return
+        size, kind = int.from_bytes(header[:4], "big"), header[4:8]
+        start = at + 8
+        if size == 1 and len(header) == 16:
+            size, start = int.from_bytes(header[8:], "big"), at + 16
+        elif size == 0:
+            size = stack[-1] - at
+        if size < start - at:
+            return
+        stop = min(at + size, stack[-1])
+        yield len(stack) - 1, kind, start, stop
+        if kind in _INSIDE and len(stack) < 8:
+            stack.append(stop)
+            at = start
+        else:
+            at = stop
+
+
+def _ftyp(layout: Layout, data: bytes) -> None:
+    layout.brand = clean(data[:4].decode("latin-1"), 24)
+    brands = [data[i : i + 4] for i in range(8, min(len(data), 8 + 4 * _MOST_NAMED), 4)]
+    layout.compatible = [clean(brand.decode("latin-1"), 24) for brand in brands if brand.strip(b"\0 ")]
+
+
+def _times(layout: Layout, data: bytes, place: str) -> int:
+    """Notes both times of a full box; returns where its other fields begin."""
+    wide = data[0] == 1
+    created, modified = struct.unpack_from(">QQ" if wide else ">II", data, 4)
+    for name, seconds in (("created", created), ("modified", modified)):
+        if seconds and len(layout.times) < _MOST_NAMED:
+            layout.times.append(Moment(place=place, name=name, written=str(seconds), utc=_utc(seconds)))
+    return 20 if wide else 12
+
+
+def _utc(seconds: int) -> str | None:
+    try:
+        return (_EPOCH + timedelta(seconds=seconds)).isoformat(timespec="seconds").replace("+00:00", "Z")
+    except OverflowError:
+        return None
+
+
+def _mvhd(layout: Layout, data: bytes) -> None:
+    (layout.movie_scale,) = struct.unpack_from(">I", data, _times(layout, data, "file"))
+
+
+def _tkhd(layout: Layout, data: bytes) -> None:
+    _times(layout, data, f"track {layout.track}")
+
+
+def _mdhd(layout: Layout, data: bytes) -> None:
+    at = _times(layout, data, f"media of track {layout.track}")
+    (layout.media_scale,) = struct.unpack_from(">I", data, at)
+
+
+def _hdlr(layout: Layout, data: bytes) -> None:
+    # QuickTime has a second one further in, for where data lie.
+    if data[4:8] in {b"mhlr", b"\0\0\0\0"} and not layout.handler:
+        layout.handler = data[8:12]
+
+
+def _elst(layout: Layout, data: bytes) -> None:
+    wide = data[0] == 1
+    form, step = (">QqHh", 20) if wide else (">IiHh", 12)
+    (count,) = struct.unpack_from(">I", data, 4)
+    for i in range(min(count, _MOST_EDITS)):
+        length, start, whole, part = struct.unpack_from(form, data, 8 + step * i)
+        layout.raw_edits.append((layout.track, length, start, whole + part / 65536))
+
+
+def _stsd(layout: Layout, data: bytes) -> None:
+    (count,) = struct.unpack_from(">I", data, 4)
+    if layout.handler == b"vide" and len(layout.descriptions) < _MOST_NAMED:
+        layout.descriptions.append(count)
+
+
+def _uuid(layout: Layout, data: bytes) -> None:
+    if data[:16] == _XMP:
+        layout.xmp = data[16:]
+
+
+def _finish_track(layout: Layout) -> None:
+    for track, length, start, rate in layout.raw_edits:
+        if layout.movie_scale and (layout.media_scale or start < 0) and len(layout.edits) < _MOST_EDITS:
+            layout.edits.append(
+                Edit(
+                    track=max(track, 0),
+                    duration=length / layout.movie_scale,
+                    media_start=None if start < 0 else start / layout.media_scale,
+                    rate=rate,
+                )
+            )
+    layout.raw_edits, layout.handler, layout.media_scale = [], b"", 0
+
+
+_READERS = {
+    b"ftyp": _ftyp,
+    b"mvhd": _mvhd,
+    b"tkhd": _tkhd,
+    b"mdhd": _mdhd,
+    b"hdlr": _hdlr,
+    b"elst": _elst,
+    b"stsd": _stsd,
+    b"uuid": _uuid,
+}

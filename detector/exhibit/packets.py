@@ -1,0 +1,192 @@
+"""What can be measured from packets while they pass on their way to the decoder. Bounded in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import re
+from collections import Counter
+from fractions import Fraction
+
+import av
+
+from detector.exhibit.text import clean
+from detector.exhibit.values import Encoding, Failure, Gap, Groups, Repeats, Timing
+
+_MOST_FAILURES = 100
+_MOST_GAPS = 16
+_MOST_LENGTHS = 16
+_MOST_KINDS = 64  # different headers or texts remembered
+_HEAD = 4096  # bytes of a key frame searched for headers
+_TEXT = re.compile(rb"(?:x264 - core|x265 \(build)[ -~]{0,2000}")
+_LONGEST_TEXT = 1200
+# A gap is worth naming when it is longer than this many usual intervals, and than this many seconds.
+_UNUSUAL = 3
+_NOTICED = 0.2
+_I, _P, _B = 1, 2, 3  # FFmpeg's AVPictureType
+
+
+class Packets:
+    """Fed by :class:`~detector.media.MediaReader` with each packet and each frame of the pictures."""
+
+    def __init__(self) -> None:
+        self.count = self.bytes = self.keys = self.leading = 0
+        self.order_breaks = self.without_time = self.not_shown = 0
+        self.kinds: Counter[int] = Counter()
+        self.intervals: Counter[int] = Counter()
+        self._failures: list[tuple[int | None, str]] = []
+        self._gaps: list[tuple[int, int]] = []
+        self._lengths: Counter[int] = Counter()
+        self._since_key: int | None = None
+        self._key_pts: int | None = None
+        self._group_leads = False
+        self._last_dts: int | None = None
+        self._texts: dict[str, None] = {}
+        self._sets: set[bytes] = set()
+        self._headers: set[bytes] = set()
+
+    def add(self, packet: av.Packet, codec: str) -> None:
+        """One packet of the pictures, in the order of the file."""
+        size = packet.size
+        if not size:  # the flush at the end
+            return
+        self.count += 1
+        self.bytes += size
+        pts, dts = packet.pts, packet.dts
+        if pts is None:
+            self.without_time += 1
+        if packet.is_discard:
+            self.not_shown += 1
+        if dts is not None:
+            if self._last_dts is not None and dts <= self._last_dts:
+                self.order_breaks += 1
+            self._last_dts = dts
+        if packet.has_sidedata("new_extradata") and len(self._headers) < _MOST_KINDS:
+            self._headers.add(hashlib.sha256(bytes(packet.get_sidedata("new_extradata"))).digest())
+        if packet.is_keyframe:
+            self._key(packet, codec)
+        else:
+            if self._since_key is not None:
+                self._since_key += 1
+            if (
+                not self._group_leads
+                and pts is not None
+                and self._key_pts is not None
+                and pts < self._key_pts
+            ):
+                self._group_leads = True
+                self.leading += 1
+
+    def _key(self, packet: av.Packet, codec: str) -> None:
+        self.keys += 1
+        if self._since_key is not None and len(self._lengths) < 4096:
+            self._lengths[self._since_key] += 1
+        self._since_key, self._key_pts, self._group_leads = 1, packet.pts, False
+        head = bytes(memoryview(packet)[:_HEAD])
+        if len(self._texts) < 8 and (match := _TEXT.search(head)):
+            self._texts.setdefault(clean(match[0], _LONGEST_TEXT))
+        if codec in {"h264", "hevc"} and len(self._sets) < _MOST_KINDS:
+            self._sets.update(hashlib.sha256(unit).digest() for unit in sequence_headers(head, codec))
+
+    def shown(self, kind: int, pts: int, gap: int | None) -> None:
+        """A decoded frame, FFmpeg's number of its kind, and the ticks since the one before."""
+        self.kinds[kind] += 1
+        if gap is None:
+            return
+        if gap in self.intervals or len(self.intervals) < 4096:
+            self.intervals[gap] += 1
+        if len(self._gaps) < _MOST_GAPS:
+            heapq.heappush(self._gaps, (gap, pts - gap))
+        elif gap > self._gaps[0][0]:
+            heapq.heapreplace(self._gaps, (gap, pts - gap))
+
+    def failed(self, pts: int | None, what: str) -> None:
+        """A packet or frame that could not be used."""
+        if len(self._failures) < _MOST_FAILURES:
+            self._failures.append((pts, what))
+
+    def groups(self) -> Groups:
+        """The groups of pictures; the last one is left out, since the file's end cuts it."""
+        lengths = self._lengths
+        return Groups(
+            packets=self.count,
+            key_frames=self.keys,
+            shortest=min(lengths, default=None),
+            longest=max(lengths, default=None),
+            median=_median(lengths),
+            lengths=tuple(
+                Repeats(frames=frames, times=times) for frames, times in lengths.most_common(_MOST_LENGTHS)
+            ),
+            with_leading_frames=self.leading,
+            i_frames=self.kinds[_I],
+            p_frames=self.kinds[_P],
+            b_frames=self.kinds[_B],
+            other_frames=self.kinds.total() - sum(self.kinds[kind] for kind in (_I, _P, _B)),
+        )
+
+    def timing(self, first_pts: int | None, time_base: Fraction) -> Timing:
+        """Intervals, gaps and failures in seconds from the first frame."""
+        first = first_pts or 0
+
+        def seconds(ticks: float | None) -> float | None:
+            return None if ticks is None else float(Fraction(ticks) * time_base)
+
+        median = _median(self.intervals)
+        least = max(_UNUSUAL * (median or 0), _NOTICED / float(time_base))
+        return Timing(
+            least_interval=seconds(min(self.intervals, default=None)),
+            greatest_interval=seconds(max(self.intervals, default=None)),
+            median_interval=seconds(median),
+            gaps=tuple(
+                Gap(start=float((at - first) * time_base), length=float(gap * time_base))
+                for gap, at in sorted(self._gaps, key=lambda each: each[1])
+                if gap > least
+            ),
+            decoding_order_breaks=self.order_breaks,
+            packets_without_time=self.without_time,
+            packets_not_shown=self.not_shown,
+            failures=tuple(
+                Failure(time=None if at is None else max(0.0, float((at - first) * time_base)), what=what)
+                for at, what in self._failures
+            ),
+        )
+
+    def encoding(self) -> Encoding:
+        """What encoders left in the packets."""
+        return Encoding(texts=tuple(self._texts), parameter_sets=len(self._sets), headers=len(self._headers))
+
+
+def sequence_headers(head: bytes, codec: str) -> list[bytes]:
+    """Sequence parameter sets (ITU-T H.264 7.3.2.1, H.265 7.3.2.2) at the start of a packet.
+
+    Units come behind start codes or behind their length in four bytes; the first unit that fits neither,
+    or is cut by the end of ``head``, ends the search.
+    """
+    found = []
+    if head[:4] == b"\0\0\0\1" or head[:3] == b"\0\0\1":
+        units = re.split(rb"\x00\x00\x00?\x01", head)[1:-1]
+    else:
+        units, at = [], 0
+        while at + 4 < len(head):
+            length = int.from_bytes(head[at : at + 4], "big")
+            if not 0 < length <= len(head) - at - 4:
+                break
+            units.append(head[at + 4 : at + 4 + length])
+            at += 4 + length
+    for unit in units:
+        if unit and (unit[0] & 31 == 7 if codec == "h264" else unit[0] >> 1 & 63 == 33):
+            found.append(unit.rstrip(b"\0"))
+    return found
+
+
+def _median(counted: Counter[int]) -> float | None:
+    total = counted.total()
+    if not total:
+        return None
+    middle, seen, values = [(total - 1) // 2, total // 2], 0, []
+    for value in sorted(counted):
+        seen += counted[value]
+        while middle and middle[0] < seen:
+            values.append(value)
+            middle.pop(0)
+    return sum(values) / 2

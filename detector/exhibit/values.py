@@ -1,0 +1,223 @@
+"""The published facts of an exhibit. All text in them has been through :func:`~.text.clean`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from detector.value import Seconds, Value
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class Tag(Value):
+    """A name and a value as somebody wrote them into the file. Nothing vouches for them."""
+
+    place: str = Field(description="such as 'file', 'stream 0', 'EXIF', 'XMP', 'PNG text'")
+    name: str
+    value: str
+
+
+class Moment(Value):
+    """A time written in the file, as text; ``utc`` is null where no zone is known or it makes no sense."""
+
+    place: str
+    name: str
+    written: str
+    utc: str | None = Field(description="ISO 8601")
+
+
+class Stream(Value):
+    """One stream of the container. Only one stream of pictures is examined."""
+
+    index: Count
+    kind: str = Field(description="video, audio, subtitle, data or attachment")
+    codec: str
+    examined: bool
+    channels: Count | None = None
+    sample_rate: Count | None = Field(default=None, description="of sound, in hertz")
+    duration: Seconds | None = Field(default=None, description="as stated for the stream")
+
+
+class Picture(Value):
+    """How the examined pictures are encoded, as the container and the codec's header state it."""
+
+    profile: str | None = None
+    level: int | None = Field(default=None, description="as the codec writes it: 31 is H.264's 3.1")
+    codec_tag: str | None = Field(default=None, description="four letters, such as avc1")
+    pixel_format: str | None = None
+    colour_range: str | None = None
+    colour_space: str | None = None
+    colour_primaries: str | None = None
+    colour_transfer: str | None = None
+    sample_aspect_ratio: str | None = Field(default=None, description="a fraction; null: not stated")
+    declared_frame_rate: str | None = Field(
+        default=None, description="least rate that fits all time stamps of the header, as a fraction"
+    )
+    bit_rate: Count | None = Field(default=None, description="bits a second, measured from the packets")
+    declared_bit_rate: Count | None = None
+    container_duration: Seconds | None = Field(default=None, description="as stated for the whole file")
+    stream_duration: Seconds | None = Field(default=None, description="as stated for the pictures")
+
+
+class Repeats(Value):
+    """How often a number of frames between two key frames was met."""
+
+    frames: Count
+    times: Count
+
+
+class Groups(Value):
+    """Groups of pictures, measured from packets and decoded frames."""
+
+    packets: Count
+    key_frames: Count
+    shortest: Count | None = Field(
+        description="frames from one key frame to the next, the last group left out; null with one key frame"
+    )
+    longest: Count | None
+    median: float | None
+    lengths: tuple[Repeats, ...] = Field(description="the most frequent, at most 16")
+    with_leading_frames: Count = Field(
+        description="key frames followed in the file by frames shown before them: mostly open groups"
+    )
+    i_frames: Count
+    p_frames: Count
+    b_frames: Count
+    other_frames: Count
+
+
+class Gap(Value):
+    """An unusually long time from one frame to the next."""
+
+    start: Seconds
+    length: Seconds
+
+
+class Failure(Value):
+    """A packet or frame that could not be used; with several decoding threads its time may be a few late."""
+
+    time: Seconds | None
+    what: str
+
+
+class Timing(Value):
+    """When frames are shown, measured."""
+
+    least_interval: Seconds | None = Field(description="between neighbouring frames")
+    greatest_interval: Seconds | None
+    median_interval: Seconds | None
+    gaps: tuple[Gap, ...] = Field(
+        default=(), description="more than three median intervals and 0.2 s; at most 16, the longest"
+    )
+    decoding_order_breaks: Count = Field(
+        default=0, description="packets whose decoding time is not after the one before"
+    )
+    packets_without_time: Count = 0
+    packets_not_shown: Count = Field(default=0, description="cut away by an edit list")
+    failures: tuple[Failure, ...] = Field(default=(), description="the first 100")
+
+
+class Edit(Value):
+    """One entry of an edit list, in seconds; ``media_start`` null is an empty stretch."""
+
+    track: Count
+    duration: float
+    media_start: float | None
+    rate: float
+
+
+class Structure(Value):
+    """How an ISO base media file (MP4, QuickTime) is laid out."""
+
+    brand: str | None = None
+    compatible: tuple[str, ...] = ()
+    boxes: tuple[str, ...] = Field(default=(), description="of the top level, in order, at most 32")
+    edits: tuple[Edit, ...] = ()
+    descriptions: tuple[Count, ...] = Field(
+        default=(), description="sample descriptions of each video track; more than one: joined material"
+    )
+
+
+class Encoding(Value):
+    """What encoders left inside the stream of pictures."""
+
+    texts: tuple[str, ...] = Field(default=(), description="user data of x264 and x265, each once, at most 8")
+    parameter_sets: Count = Field(default=0, description="different sequence headers found in key frames")
+    headers: Count = Field(default=0, description="different headers handed over beside the packets")
+
+
+class Table(Value):
+    """A JPEG quantisation table beside libjpeg's."""
+
+    quality: Annotated[int, Field(ge=1, le=100)] = Field(description="libjpeg quality of the nearest table")
+    exact: bool = Field(description="it is that table")
+
+
+class Thumbnail(Value):
+    """The small picture in a photo's EXIF."""
+
+    width: int
+    height: int
+    correlation: float | None = Field(description="of its grey levels with the photo's, both small; -1 to 1")
+
+
+class Photo(Value):
+    """How a still image is encoded."""
+
+    format: str
+    mode: str
+    frames: Count = 1
+    orientation: int | None = Field(default=None, description="EXIF 2.3, tag 0x0112")
+    progressive: bool | None = Field(default=None, description="of a JPEG")
+    subsampling: str | None = Field(default=None, description="of a JPEG's colour, such as 4:2:0")
+    tables: tuple[Table, ...] = ()
+    colour_profile: str | None = Field(default=None, description="name of the ICC profile; empty: unnamed")
+    thumbnail: Thumbnail | None = None
+
+
+class Details(Value):
+    """Everything known of an exhibit beside its identity."""
+
+    streams: tuple[Stream, ...] = ()
+    picture: Picture | None = None
+    groups: Groups | None = None
+    timing: Timing | None = None
+    structure: Structure | None = None
+    encoding: Encoding | None = None
+    photo: Photo | None = None
+    tags: tuple[Tag, ...] = ()
+    tags_left_out: Count = Field(default=0, description="beyond the first 200")
+    times: tuple[Moment, ...] = ()
+    location: str | None = Field(default=None, description="a place written into the tags; personal data")
+
+
+class Anomaly(Value):
+    """Something in the facts that a person should look at. Never evidence of manipulation by itself."""
+
+    kind: str
+    observation: str
+    concern: str = Field(description="why it may matter")
+    innocent: str = Field(description="how it comes about without anything being wrong")
+
+
+class Credentials(Value):
+    """Content Credentials (C2PA) in the file, checked without a network."""
+
+    checked: bool = Field(description="false: could not be looked for; the note says why")
+    found: bool = False
+    valid: bool | None = Field(default=None, description="signature and hashes hold; null: nothing to check")
+    trusted: bool | None = Field(
+        default=None, description="the signer is on a trust list; none is shipped, so false or null"
+    )
+    failed: tuple[str, ...] = Field(default=(), description="checks that failed, trust aside")
+    signer: str | None = None
+    issuer: str | None = None
+    signed: str | None = Field(default=None, description="time of signing, where a time stamp says it")
+    generator: str | None = Field(default=None, description="the software that made the claim")
+    actions: tuple[str, ...] = ()
+    ingredients: Count = 0
+    remote: str | None = Field(default=None, description="where a manifest is said to be; never fetched")
+    library: str | None = None
+    note: str | None = None

@@ -1,0 +1,149 @@
+"""Frames in, closed segments out, and at any time what is seen at the moment."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from detector.analysis import Box, Parameters
+from detector.errors import ParameterError
+from detector.faces import Image
+from detector.findings import box
+from detector.live.online import Closed, OnlineSegments
+from detector.media import Frame
+from detector.networks import SequenceNetwork
+from detector.scoring import Scorer
+from detector.survey import Seen, Survey
+
+RECENT = 60.0
+"""Seconds of scores that :meth:`LiveSession.snapshot` shows."""
+_LAST_SEGMENTS = 200
+
+
+@dataclass(frozen=True)
+class LiveSegment:
+    """A stretch of one track that was flagged, and that has closed. Times in seconds from the first frame."""
+
+    track: int
+    start: float
+    end: float
+    confidence: float  # calibrated for segments, as an analysis has it
+    frames: int
+    peak: float
+    peak_probability: float
+
+
+@dataclass(frozen=True)
+class LiveFace:
+    """One face of the latest frame; ``probability`` is that frame's alone, None where it was not judged."""
+
+    track: int
+    box: Box
+    probability: float | None
+
+
+class LiveSession:
+    """Scores frames as they come. One thread gives it frames; any may ask for a :meth:`snapshot`.
+
+    Tracks are not joined to persons: that takes all of a recording. Memory depends on how many
+    faces are there at a time, not on how long it goes on.
+
+    Raises :class:`ParameterError` for a model that judges a face by the frames around it.
+    """
+
+    def __init__(self, scorer: Scorer, parameters: Parameters) -> None:
+        if isinstance(scorer.network, SequenceNetwork):
+            raise ParameterError(
+                f"The model {scorer.card.name} judges a face by the frames after it too, which are not "
+                "there yet. Choose another with --model."
+            )
+        self._scorer, self._parameters = scorer, parameters
+        self._survey = Survey(None, parameters, scorer)
+        self._tracks: dict[int, OnlineSegments] = {}
+        self._lock = threading.Lock()
+        self._time = 0.0
+        self._faces: list[LiveFace] = []
+        self._picture: Image | None = None
+        self._recent: deque[tuple[int, float, float]] = deque()
+        self._segments: deque[LiveSegment] = deque(maxlen=_LAST_SEGMENTS)
+        self.frames = self.segments = 0
+
+    def process_frame(self, frame: Frame) -> list[LiveSegment]:
+        """Score one frame; returns the segments that closed with it."""
+        self._survey.process_frame(frame)
+        seen, going_on = self._survey.take()
+        self._survey.cuts.clear()
+        closed = []
+        for one in seen:
+            if one.logit is not None:
+                online = self._tracks.setdefault(one.track, self._online())
+                closed += self._noted(one.track, online.add(float(one.time), one.logit))
+        for track in [track for track in self._tracks if track not in going_on]:
+            closed += self._noted(track, self._tracks.pop(track).end())
+        self._show(frame, seen)
+        return closed
+
+    def finish(self) -> list[LiveSegment]:
+        """The source has ended: the segments that were still open."""
+        closed = []
+        for track in list(self._tracks):
+            closed += self._noted(track, self._tracks.pop(track).end())
+        return closed
+
+    def snapshot(self) -> dict[str, Any]:
+        """What is seen at the moment, as JSON can hold it: the hook for a page that shows it."""
+        with self._lock:
+            lanes: dict[int, list[tuple[float, float]]] = {}
+            for track, time, probability in self._recent:
+                lanes.setdefault(track, []).append((time, probability))
+            opened = [(track, online.open) for track, online in list(self._tracks.items())]
+            return {
+                "time": self._time,
+                "frames": self.frames,
+                "faces": [asdict(face) for face in self._faces],
+                "lanes": [{"track": track, "scores": scores} for track, scores in lanes.items()],
+                "open": [{"track": t, "start": s[0], "end": s[1]} for t, s in opened if s],
+                "segments": [asdict(segment) for segment in self._segments],
+                "segments_in_all": self.segments,
+            }
+
+    def picture(self) -> Image | None:
+        """The latest frame, RGB."""
+        with self._lock:
+            return self._picture
+
+    def _online(self) -> OnlineSegments:
+        return OnlineSegments(self._parameters, self._scorer.probability)
+
+    def _noted(self, track: int, found: list[tuple[float, float] | Closed]) -> list[LiveSegment]:
+        closed = []
+        with self._lock:
+            for one in found:
+                if isinstance(one, Closed):
+                    confidence = self._scorer.segment_probability(one.level)
+                    closed.append(
+                        LiveSegment(track, one.start, one.end, confidence, one.frames, one.peak, one.height)
+                    )
+                else:
+                    self._recent.append((track, *one))
+            self._segments.extend(closed)
+            self.segments += len(closed)
+        return closed
+
+    def _show(self, frame: Frame, seen: list[Seen]) -> None:
+        with self._lock:
+            self._time = float(frame.time)
+            self._picture = frame.image
+            self.frames += 1
+            self._faces = [
+                LiveFace(
+                    one.track,
+                    box(one.face.box),
+                    None if one.logit is None else self._scorer.probability(one.logit),
+                )
+                for one in seen
+            ]
+            while self._recent and self._recent[0][1] < self._time - RECENT:
+                self._recent.popleft()

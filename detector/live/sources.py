@@ -1,0 +1,124 @@
+"""Where live frames come from: a camera, a stream somebody named, or a file."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import av
+import cv2
+import numpy as np
+
+from detector.bounds import Bounds
+from detector.errors import MediaError, ParameterError
+from detector.faces import Image
+from detector.media import UPRIGHT, VIDEO_FORMATS, Frame, MediaReader, open_media
+
+# What a network camera may speak, and in which wrappings. No playlists: they name further addresses.
+_STREAM_FORMATS = ("rtsp", "sdp", "rtp", "mpegts", "mpjpeg", "h264", "hevc", *VIDEO_FORMATS)
+_PROTOCOLS = "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,crypto"
+_ADDRESS = re.compile(r"(rtsps?|https?)://[^\s]+", re.IGNORECASE)
+_OPEN_WITHIN, _READ_WITHIN = 10.0, 10.0  # seconds
+_ENDLESS = Bounds(frames=2**62, seconds=float("inf"))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A camera by number or device, a stream by address, or a file. ``live``: it does not wait for us."""
+
+    kind: Literal["camera", "stream", "file"]
+    name: str
+
+    @property
+    def live(self) -> bool:
+        """Whether frames that are not taken at once are gone."""
+        return self.kind != "file"
+
+
+def source_of(text: str) -> Source:
+    """What somebody means by ``text``. Raises :class:`ParameterError` where that cannot be told."""
+    if re.fullmatch(r"\d{1,3}", text) or re.fullmatch(r"/dev/video\d{1,3}", text):
+        return Source("camera", text)
+    if _ADDRESS.fullmatch(text):
+        return Source("stream", text)
+    if "://" in text:
+        raise ParameterError(f"{text}: addresses begin with rtsp://, rtsps://, http:// or https://.")
+    if not Path(text).is_file():
+        raise ParameterError(
+            f"{text} is no file. Name a video, a camera by its number (0) or device (/dev/video0), or the "
+            "address of a stream (rtsp://…)."
+        )
+    return Source("file", text)
+
+
+@contextmanager
+def opened(source: Source, sample_rate: float) -> Iterator[Iterator[Frame]]:
+    """The sampled frames of a source, in order. Raises :class:`MediaError` when it cannot be opened."""
+    if source.kind == "file":
+        with open_media(Path(source.name)) as reader:
+            yield reader.frames(sample_rate)
+    elif source.kind == "stream":
+        with _stream(source.name) as reader:
+            yield reader.frames(sample_rate)
+    else:
+        with _camera(source.name) as frames:
+            yield _sampled(frames, sample_rate)
+
+
+@contextmanager
+def _stream(address: str) -> Iterator[MediaReader]:
+    options = {"format_whitelist": ",".join(_STREAM_FORMATS), "protocol_whitelist": _PROTOCOLS}
+    if address.lower().startswith("rtsp"):
+        options["rtsp_transport"] = "tcp"
+    try:
+        container = av.open(address, mode="r", options=options, timeout=(_OPEN_WITHIN, _READ_WITHIN))
+    except (av.FFmpegError, ValueError, OSError) as problem:
+        reason = getattr(problem, "strerror", None) or type(problem).__name__
+        raise MediaError(
+            f"The stream cannot be opened: {reason}. Check its address and the network."
+        ) from None
+    with container:
+        yield MediaReader(container, UPRIGHT, _ENDLESS)
+
+
+@contextmanager
+def _camera(name: str) -> Iterator[Iterator[Image]]:
+    number = int(re.sub(r"\D", "", name))
+    capture = cv2.VideoCapture(number, cv2.CAP_V4L2)
+    try:
+        if not capture.isOpened():
+            raise MediaError(
+                f"Camera {name} cannot be opened. Look whether it is plugged in, whether another program "
+                "uses it, and whether you may read its device."
+            )
+        yield _captured(capture)
+    finally:
+        with contextlib.suppress(cv2.error):
+            capture.release()
+
+
+def _captured(capture: cv2.VideoCapture) -> Iterator[Image]:
+    while True:
+        there, picture = capture.read()
+        if not there:
+            return
+        yield np.ascontiguousarray(picture[..., ::-1])
+
+
+def _sampled(pictures: Iterator[Image], sample_rate: float) -> Iterator[Frame]:
+    """The first picture of each 1/``sample_rate`` seconds on this machine's clock, PTS in milliseconds."""
+    first = time.monotonic()
+    last_bin = -1
+    for picture in pictures:
+        passed = time.monotonic() - first
+        if int(passed * sample_rate) > last_bin:
+            last_bin = int(passed * sample_rate)
+            pts = round(passed * 1000)
+            yield Frame(pts, Fraction(pts, 1000), picture)

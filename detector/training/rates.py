@@ -1,0 +1,131 @@
+"""Error rates for the card, each with its 95 % interval, out of what an evaluation measured.
+
+Made from ``levels`` of an evaluation (``metrics.json``), so that figures once measured need not be
+measured again to be told with their intervals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scipy.stats import beta
+
+from detector.analysis import Range, Rate
+
+EXACT = "Clopper–Pearson, each taken as independent"
+DRAWN = "bootstrap over sources"
+# An error that is never negative only grows by chance, so resampled ones lean high.
+DRAWN_ERROR = "bootstrap over sources, which leans high for this figure"
+NOTES = {
+    "develop clips": "thresholds were chosen on these clips, so the figures flatter",
+    "frames of develop clips": "thresholds were chosen on these clips, so the figures flatter",
+    "dfdc-val crops": "calibration and the choice of weights used these crops",
+    "dfdc-test crops": "chose nothing; but actors recur in the training data",
+}
+# What is counted on each kind of data; other levels are parts of these.
+_LEVELS = {
+    "develop clips": "clips",
+    "dfdc-test crops": "crops",
+    "dfdc-val crops": "crops",
+    "frames of develop clips": "frames",
+    "clips": "clips",
+    "crops": "crops",
+}
+
+# What the validation data covered and where the tables of docs/models.md and docs/ARCHITECTURE.md say that
+# the AUC over single faces falls by no more than 0.1 of what it is on undisturbed ones.
+VALIDATED = (
+    Range(name="face width", unit="px", least=48, most=340,
+          basis="crops reduced to 48 px lose 0.04 of AUC; faces of the clips were 78 to 340 px wide"),
+    Range(name="contrast", unit="levels", least=16, most=75,
+          basis="half as bright (16) loses 0.05 of AUC, a quarter (8) 0.16; the clips had up to 74"),
+    Range(name="sharpness", unit="", least=0.045, most=0.15,
+          basis="blur to 0.047 loses 0.09 of AUC, to 0.030 0.19; noise to 0.11 loses 0.04, to 0.20 0.15"),
+    Range(name="tilt", unit="°", least=0, most=19, basis="the clips' faces leaned by 0 to 19°"),
+    Range(name="grey faces", unit="share", least=0, most=0, basis="no black-and-white material was measured"),
+    Range(name="shorter side", unit="px", least=224, most=1080, basis="the clips had 224 to 1,080 px"),
+    Range(name="bits per pixel", unit="", least=0.0037, most=0.35,
+          basis="the clips had 0.0037 (FaceForensics++ c40) to 0.34; x264's crf 40 loses 0.03 of AUC"),
+    Range(name="frame rate", unit="frames/s", least=24, most=30, basis="the clips had 25 to 30"),
+    Range(name="JPEG quality", unit="", least=30, most=100,
+          basis="quality 30 loses 0.01 of AUC, quality 10 0.11"),
+    Range(name="still images", unit="", least=None, most=None,
+          basis="crops of video frames were measured as stills; whole photographs were not"),
+)  # fmt: skip
+
+
+def measured_rates(levels: Mapping[str, Mapping[str, Any]]) -> tuple[Rate, ...]:
+    """False positive and false negative rate, AUC and calibration error of each level that is there."""
+    found = []
+    for data, unit in _LEVELS.items():
+        level = levels.get(data)
+        if level is None or not level["figures"]:
+            continue
+        found += _decisions(data, unit, level)
+        for figure in ("AUC", "expected calibration error"):
+            value = level["figures"][figure]
+            found.append(
+                Rate(
+                    figure=figure,
+                    data=data,
+                    value=value["value"],
+                    low=value["from"],
+                    high=value["to"],
+                    interval=DRAWN if figure == "AUC" else DRAWN_ERROR,
+                    items=level["items"],
+                    unit=unit,
+                    groups=level["groups"],
+                    note=NOTES.get(data),
+                )
+            )
+    return tuple(found)
+
+
+def _decisions(data: str, unit: str, level: Mapping[str, Any]) -> list[Rate]:
+    """Both error rates. Clips are few and hardly repeat: counted exactly; crops and frames go by source.
+
+    A resampled rate of none at all has no width, so that goes by count too.
+    """
+    counts, figures = level["confusion"], level["figures"]
+    recall = figures["recall"]
+    both = (
+        ("false positive rate", counts["fp"], counts["fp"] + counts["tn"],
+         figures["false positive rate"]["from"], figures["false positive rate"]["to"]),
+        ("false negative rate", counts["fn"], counts["fn"] + counts["tp"],
+         _rest(recall["to"]), _rest(recall["from"])),
+    )  # fmt: skip
+    rates = []
+    for figure, events, items, low, high in both:
+        interval = DRAWN
+        if unit == "clips" or events in {0, items} or low is None or high is None:
+            interval, (low, high) = EXACT, clopper_pearson(events, items)
+        rates.append(
+            Rate(
+                figure=figure,
+                data=data,
+                value=round(events / items, 4),
+                low=round(low, 4),
+                high=round(high, 4),
+                interval=interval,
+                items=items,
+                unit=unit,
+                events=events,
+                groups=level["groups"],
+                threshold=level["threshold"] if unit != "clips" else None,
+                note=NOTES.get(data),
+            )
+        )
+    return rates
+
+
+def _rest(share: float | None) -> float | None:
+    return None if share is None else 1 - share
+
+
+def clopper_pearson(events: int, items: int, level: float = 0.95) -> tuple[float, float]:
+    """The exact interval of a share (Clopper and Pearson, 1934): never narrower than it says."""
+    tail = (1 - level) / 2
+    low = 0.0 if events == 0 else float(beta.ppf(tail, events, items - events + 1))
+    high = 1.0 if events == items else float(beta.ppf(1 - tail, events + 1, items - events))
+    return low, high

@@ -1,0 +1,206 @@
+"""A folder whose videos and photos are analysed as they arrive: ``python -m detector watch FOLDER``.
+
+The folder is looked at every few seconds and not by notifications of the kernel (``watchdog``):
+network shares, where exhibits tend to arrive, send none, a file has to be looked at again in any
+case until it has stopped growing, and a look at ten thousand names takes a hundredth of a second.
+
+What was done stands in ``watched.jsonl`` beside the results, one JSON object a line: a file is known
+by the SHA-256 of its bytes, so that a restart, a copy or a new name do no work twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from detector.analysis import Analysis, Parameters
+from detector.confined import Write, analyze_confined
+from detector.confinement import UnexpectedError
+from detector.engine import hashed
+from detector.errors import ParameterError, ReelproofError
+
+LOG = "watched.jsonl"
+LOOK_EVERY = 2.0
+"""Seconds between two looks at the folder."""
+STILL_FOR = 4.0
+"""Seconds for which size and time of a file must not have changed before it is taken to be whole."""
+
+# Names that programs give to what they have not finished writing.
+_UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp", ".filepart")
+
+Line = dict[str, object]
+
+
+class _Stopped(Exception):
+    """Somebody wants this to end."""
+
+
+@dataclass
+class _Waiting:
+    size: int
+    changed: int
+    since: float
+
+
+@dataclass
+class Watch:
+    """One watched folder. :meth:`lines` does the work, as one line for each file that was dealt with."""
+
+    folder: Path
+    out: Path
+    write: Write
+    parameters: Parameters | None = None
+    model: str | None = None
+    stopping: Callable[[], bool] = lambda: False
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    _waiting: dict[Path, _Waiting] = field(default_factory=dict)
+    _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.folder, self.out = self.folder.absolute(), self.out.absolute()
+        if not self.folder.is_dir():
+            raise ParameterError(f"{self.folder} is no folder. Name the one in which files arrive.")
+        if self.out == self.folder:
+            raise ParameterError("Results cannot go where files arrive. Name another folder with --out.")
+        self.out.mkdir(parents=True, exist_ok=True)
+        self._done = self._read_log()
+
+    def lines(self, *, once: bool = False) -> Iterator[Line]:
+        """Deal with files as they come to rest; with ``once``, until all that are there have been.
+
+        Ends soon after ``stopping`` says so; an analysis that is under way leaves nothing behind.
+        """
+        while not self.stopping():
+            for path in self._whole():
+                try:
+                    line = self._deal_with(path)
+                except _Stopped:
+                    return
+                if line is not None:
+                    yield line
+                if self.stopping():
+                    return
+            if once and not self._waiting:
+                return
+            self.sleep(LOOK_EVERY)
+
+    def _whole(self) -> list[Path]:
+        """Files that have not changed for a while and were not dealt with, in order of name."""
+        now, found, there = self.clock(), [], set()
+        with os.scandir(self.folder) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+        for entry in listed:
+            path = self.folder / entry.name
+            facts = _facts(entry)
+            if facts is None:
+                continue
+            there.add(path)
+            if self._seen.get(path) == facts:
+                continue
+            waiting = self._waiting.get(path)
+            if waiting is None or (waiting.size, waiting.changed) != facts:
+                self._waiting[path] = _Waiting(*facts, now)
+            elif now - waiting.since >= STILL_FOR:
+                found.append(path)
+        for gone in set(self._waiting) - there:
+            del self._waiting[gone]
+        self._seen = {path: facts for path, facts in self._seen.items() if path in there}
+        return found
+
+    def _deal_with(self, path: Path) -> Line | None:
+        """Analyse one file; None if it is gone again or was done before."""
+        waiting = self._waiting.pop(path)
+        self._seen[path] = (waiting.size, waiting.changed)
+        started = time.monotonic()
+        try:
+            _, sha256 = hashed(path)
+        except OSError as problem:
+            if not path.exists():
+                return None
+            return {"file": path.name, "error": f"The file cannot be opened: {problem.strerror}."}
+        if sha256 in self._done:
+            return None
+        line: Line = {"file": path.name, "sha256": sha256}
+        try:
+            analysis, place = self._analyse(path, sha256)
+            line |= {
+                "verdict": str(analysis.verdict),
+                "probability": analysis.probability,
+                "segments": len(analysis.segments),
+                "result": place.name,
+            }
+        except ReelproofError as problem:
+            line |= {"error": str(problem)}
+        except UnexpectedError as problem:
+            line |= {"error": f"An error nobody foresaw: {str(problem).strip().splitlines()[-1]}"}
+        line["seconds"] = round(time.monotonic() - started, 3)
+        self._note(line)
+        return line
+
+    def _analyse(self, path: Path, sha256: str) -> tuple[Analysis, Path]:
+        place = self.out / path.name
+        if place.exists():  # another file had the name before
+            place = self.out / f"{path.name}-{sha256[:12]}"
+        # Made beside its place and renamed: what is interrupted leaves nothing that looks like a result.
+        with tempfile.TemporaryDirectory(prefix=".watch-", dir=self.out) as aside:
+            made = Path(aside, "result")
+            made.mkdir()
+            analysis = analyze_confined(
+                path,
+                made,
+                parameters=self.parameters,
+                model=self.model,
+                write=self.write,
+                progress=self._look_up,
+            )
+            made.rename(place)
+        return analysis, place
+
+    def _look_up(self, _stage: str, _fraction: float) -> None:
+        if self.stopping():
+            raise _Stopped
+
+    def _note(self, line: Line) -> None:
+        self._done.add(str(line["sha256"]))
+        with (self.out / LOG).open("a", encoding="utf-8") as log:
+            log.write(json.dumps(line, ensure_ascii=False) + "\n")
+            log.flush()
+            os.fsync(log.fileno())
+
+    def _read_log(self) -> set[str]:
+        """Hashes of what was dealt with; a result that somebody removed is made again."""
+        try:
+            text = (self.out / LOG).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return set()
+        done = set()
+        for entry in text.splitlines():
+            try:
+                line = json.loads(entry)
+                there = "result" not in line or (self.out / str(line["result"]) / "analysis.json").is_file()
+                if there:
+                    done.add(str(line["sha256"]))
+            except (ValueError, KeyError, TypeError):
+                continue  # half a line, from a machine that lost its power: the file is done again
+        if text and not text.endswith("\n"):
+            with (self.out / LOG).open("a", encoding="utf-8") as log:
+                log.write("\n")
+        return done
+
+
+def _facts(entry: os.DirEntry[str]) -> tuple[int, int] | None:
+    """Size and time of change of a file that may be taken; links, folders and unfinished files may not."""
+    if entry.name.startswith(".") or entry.name.lower().endswith(_UNFINISHED):
+        return None
+    try:
+        facts = entry.stat(follow_symlinks=False)
+    except OSError:
+        return None
+    return (facts.st_size, facts.st_mtime_ns) if stat.S_ISREG(facts.st_mode) else None

@@ -1,0 +1,60 @@
+"""Checks a Reelproof bundle (zip) or result folder: python verify.py PATH. Needs Python 3.9 and nothing else.
+It cannot check signatures (manifest.sig, those in report.pdf), the custody log's MACs, which need its key,
+nor what a PDF has attached, and it runs no analysis. Unsigned, whoever changed all can make all fit again."""
+import hashlib, io, json, pathlib, sys, zipfile
+ZEROS, NAME, SUM, SIGNATURE = "0" * 64, "manifest.json", "manifest.sha256", "manifest.sig"
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+def number(text):  # whole numbers have no fraction in the canonical text that hashes are over
+    return int(float(text)) if float(text).is_integer() else float(text)
+def canonical(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+def written_again(files, order):  # the one zip that these files make: stored, dated 1980-01-01
+    with zipfile.ZipFile(made := io.BytesIO(), "w") as archive:
+        for name in order:
+            entry = zipfile.ZipInfo(name)
+            entry.create_system, entry.external_attr = 3, 0o100644 << 16
+            archive.writestr(entry, files[name])
+    return made.getvalue()
+def custody_problems(log):
+    last, before = ZEROS, 0
+    for entry in log["entries"]:
+        body = {key: value for key, value in entry.items() if key not in ("sha256", "mac")}
+        if sha256(canonical(body)) != entry["sha256"] or entry["exhibit"] != log["exhibit"]:
+            yield f"custody.json: entry {entry['number']} was changed"
+        if entry["previous_of_exhibit"] != last or entry["number"] <= before:
+            yield f"custody.json: entry {entry['number']} does not follow the one before it"
+        last, before = entry["sha256"], entry["number"]
+    if before > log["count"] or (before == log["count"] and last != log["head"]):
+        yield "custody.json: its head is not its last entry"
+def problems(path):
+    if path.is_dir():
+        files = {f.relative_to(path).as_posix(): f.read_bytes() for f in path.rglob("*") if f.is_file()}
+    else:
+        with zipfile.ZipFile(path) as archive:
+            files = {name: archive.read(name) for name in archive.namelist()}
+    sums = "".join(f"{sha256(files[name])}  {name}\n" for name in (NAME, SIGNATURE) if name in files)
+    if files[SUM] != sums.encode():
+        yield f"{NAME}, {SIGNATURE} or {SUM}: changed"
+    manifest = json.loads(files[NAME])
+    listed = {entry["path"]: (entry["bytes"], entry["sha256"]) for entry in manifest["files"]}
+    order = [*listed, NAME, SUM, *([SIGNATURE] if manifest["signature"] else [])]
+    yield from (f"{name}: missing" for name in order if name not in files)
+    yield from (f"{name}: not listed" for name in files if name not in order)
+    now = {name: (len(data), sha256(data)) for name, data in files.items()}
+    yield from (f"{name}: changed" for name in listed if name in now and listed[name] != now[name])
+    if path.is_file() and set(files) == set(order) and written_again(files, order) != path.read_bytes():
+        yield f"{path.name}: the zip is not as it was packed"
+    if "annotations.json" in files:
+        judgements = json.loads(files["annotations.json"], parse_float=number)
+        if judgements["sha256"] != sha256(canonical(judgements["annotations"])):
+            yield "annotations.json: changed"
+    if "custody.json" in files:
+        yield from custody_problems(json.loads(files["custody.json"], parse_float=number))
+if __name__ == "__main__":
+    try:
+        found = list(problems(pathlib.Path(sys.argv[1])))
+    except Exception as error:
+        found = [f"{' '.join(sys.argv[1:])}: cannot be read: {error!r}"]
+    print("\n".join(found or ["All files fit. Signatures were not checked."]))
+    sys.exit(bool(found))

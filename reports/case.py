@@ -1,0 +1,144 @@
+"""What an examiner says of the case: numbers, names, paper and time zone, kept in ``case.json``.
+
+None of it is found out by the machine and none of it changes a finding. It is asked for,
+may be blank, and is part of a report's inputs: kept beside ``analysis.json``, so that a
+report made again reads the same, in another time zone too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import unicodedata
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import tzlocal
+from pydantic import AfterValidator, StringConstraints, ValidationError
+
+from detector.analysis import Value
+from reports.errors import ReportError
+
+NAME = "case.json"
+LONGEST = 200
+NOT_STATED = "not stated"
+MOST_BYTES = 100_000
+_FIELDS = {
+    "case_number": "case number",
+    "exhibit_number": "exhibit number",
+    "examiner": "examiner",
+    "organisation": "organisation",
+    "paper": "paper size",
+    "time_zone": "time zone",
+}
+
+
+class CaseError(ReportError):
+    """The details of a case, or the file that holds them, cannot be used."""
+
+
+def _one_line(text: str) -> str:
+    if any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in text):
+        raise ValueError("must be one line without control characters")
+    return text
+
+
+def _known_zone(name: str) -> str:
+    if name:
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError, KeyError):
+            raise ValueError("must be a name such as Europe/Berlin, or blank") from None
+    return name
+
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST), AfterValidator(_one_line)]
+Paper = Literal["A4", "Letter"]
+
+
+class CaseDetails(Value):
+    """One case as its examiner describes it; what is blank is printed as "not stated".
+
+    ``time_zone`` is the IANA name of the zone that local times are given in; blank until a
+    report is first written (:meth:`settled`).
+    """
+
+    case_number: Line = ""
+    exhibit_number: Line = ""
+    examiner: Line = ""
+    organisation: Line = ""
+    paper: Paper = "A4"
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = ""
+
+    def settled(self) -> CaseDetails:
+        """The same with a time zone: this machine's, or UTC where ``SOURCE_DATE_EPOCH`` asks for
+        output that depends on no machine."""
+        return self if self.time_zone else self.model_copy(update={"time_zone": _zone_here()})
+
+    def to_json(self) -> str:
+        """Text of ``case.json``: UTF-8, two-space indent."""
+        return json.dumps(self.model_dump(), indent=2, ensure_ascii=False) + "\n"
+
+
+def case_details(values: dict[str, Any]) -> CaseDetails:
+    """Case details out of what a form or a command line gave; None stands for not given.
+
+    Raises :class:`CaseError` that names the field and says what it may hold.
+    """
+    try:
+        return CaseDetails.model_validate({name: v for name, v in values.items() if v is not None})
+    except ValidationError as error:
+        raise CaseError(_in_words(error)) from None
+
+
+def read_case(folder: Path) -> CaseDetails:
+    """The details kept in ``folder``; all blank where there is no ``case.json``.
+
+    Raises :class:`CaseError` when the file holds anything else.
+    """
+    path = folder / NAME
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        return CaseDetails()
+    try:
+        if len(data) > MOST_BYTES:
+            raise CaseError("it is far too large.")
+        values = json.loads(data)
+        if not isinstance(values, dict):
+            raise CaseError("it holds no object.")
+        return case_details(values)
+    except (ValueError, RecursionError):
+        raise CaseError(f"{path} is not the case.json of a report: it is no JSON. Remove it.") from None
+    except CaseError as error:
+        raise CaseError(f"{path} is not the case.json of a report: {error} Remove it.") from None
+
+
+def _zone_here() -> str:
+    if os.environ.get("SOURCE_DATE_EPOCH"):
+        return "UTC"
+    try:
+        name = str(tzlocal.get_localzone_name() or "UTC")
+        return _known_zone(name)
+    except (ValueError, LookupError, OSError):  # a machine with no zone, or one of its own making
+        return "UTC"
+
+
+def _in_words(error: ValidationError) -> str:
+    first = error.errors()[0]
+    field = str(first["loc"][0]) if first["loc"] else ""
+    name = _FIELDS.get(field, field or "the details")
+    match first["type"]:
+        case "string_too_long":
+            return f"The {name} is longer than {LONGEST} characters."
+        case "string_type":
+            return f"The {name} must be text."
+        case "literal_error":
+            return f"The {name} must be A4 or Letter."
+        case "value_error":
+            return f"The {name} {first['ctx']['error']}."
+        case "extra_forbidden":
+            return f"There is no case detail called {name!r}."
+    return f"The {name}: {first['msg']}."

@@ -1,0 +1,37 @@
+"""Case details on a command line. Imports nothing heavy: parsers are built for every command."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reports.case import CaseDetails
+
+_NAMES = ("case_number", "exhibit_number", "examiner", "organisation", "paper", "time_zone")
+
+
+def add_case_options(parser: argparse.ArgumentParser) -> None:
+    """Options for what a report says of its case."""
+    group = parser.add_argument_group("case details, printed in the report and kept in case.json")
+    group.add_argument("--case-number", metavar="TEXT", help='printed as "not stated" when blank')
+    group.add_argument("--exhibit-number", metavar="TEXT", help="the same")
+    group.add_argument("--examiner", metavar="NAME", help="the same")
+    group.add_argument("--organisation", metavar="NAME", help="the same")
+    group.add_argument("--paper", choices=["A4", "Letter"], help="size of the PDF's pages (default A4)")
+    group.add_argument(
+        "--time-zone", metavar="ZONE", help="of local times, such as Europe/Berlin (default: this machine's)"
+    )
+
+
+def given_case(options: argparse.Namespace, folder: Path | None = None) -> CaseDetails:
+    """The details given; those not given are as ``folder``'s case.json has them.
+
+    Raises :class:`~reports.case.CaseError` when one cannot be used.
+    """
+    from reports.case import case_details, read_case
+
+    given = {name: value for name in _NAMES if (value := getattr(options, name)) is not None}
+    kept = read_case(folder).model_dump() if folder else {}
+    return case_details({**kept, **given})

@@ -1,0 +1,166 @@
+"""The zip of a bundle: one way to write it, so that every byte of it can be checked.
+
+Entries are stored uncompressed, in a given order, with one date, one mode and no extra fields
+(but ZIP64's, beyond 2 GB). Names and contents then determine every byte, and a zip is checked
+by writing it again, onto itself: :func:`differences`.
+"""
+
+from __future__ import annotations
+
+import bisect
+import io
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from reports.errors import ReportError
+
+CHUNK = 1 << 20
+UNREADABLE = (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, ValueError, OSError)
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment a zip can name
+_MODE = 0o100644 << 16
+_MOST_FILES = 20_000
+_RATIO = 250  # analysis.json, the most repetitive, stays below 30 where it is compressed
+_RECORD = b"PK\x01\x02"
+
+
+class BundleError(ReportError):
+    """A bundle cannot be used: it is damaged, was changed, or is no bundle."""
+
+
+def put(archive: zipfile.ZipFile, name: str, size: int, content: Iterable[bytes]) -> None:
+    """Add one file of ``size`` bytes to ``archive`` as every bundle has it."""
+    entry = zipfile.ZipInfo(name, _EPOCH)
+    entry.create_system, entry.external_attr = 3, _MODE
+    entry.compress_type, entry.file_size = zipfile.ZIP_STORED, size
+    with archive.open(entry, "w") as target:
+        for chunk in content:
+            target.write(chunk)
+
+
+def chunks(stream: IO[bytes]) -> Iterator[bytes]:
+    """The rest of ``stream``, a piece at a time."""
+    while chunk := stream.read(CHUNK):
+        yield chunk
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file starts as a zip does."""
+    with path.open("rb") as stream:
+        return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The zip at ``path``; raises :class:`BundleError` for one that is damaged or that no bundle is like."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _refuse_hostile(archive, path.stat().st_size)
+            yield archive
+    except UNREADABLE as problem:
+        raise BundleError("The zip is damaged or was copied only in part. Copy it again.") from problem
+
+
+def _refuse_hostile(archive: zipfile.ZipFile, size: int) -> None:
+    """Raise :class:`BundleError` for what no bundle is like, before anything of it is read."""
+    entries = archive.infolist()
+    if len(entries) > _MOST_FILES:
+        raise BundleError(f"The zip holds more than {_MOST_FILES:,} files; it is no bundle.")
+    for name, count in Counter(entry.filename for entry in entries).items():
+        if leads_out(name):
+            raise BundleError(f"The zip names a file outside itself, {name[:80]!r}; it is no bundle.")
+        if count > 1:
+            raise BundleError(f"The zip holds {name[:80]} twice; it is no bundle.")
+    if any(entry.flag_bits & 1 for entry in entries):
+        raise BundleError("The zip has a password. Pack it without one.")
+    if sum(entry.file_size for entry in entries) > _RATIO * size:
+        raise BundleError("The zip claims to hold far more than fits into it; it is no bundle.")
+
+
+def leads_out(name: str) -> bool:
+    """Whether a file's name in a bundle or manifest could mean a place outside of it, on any system."""
+    pure = PurePosixPath(name)
+    return pure.is_absolute() or ".." in pure.parts or any(char in name for char in "\\:\0")
+
+
+def differences(path: Path, names: Sequence[str]) -> list[tuple[str, str]]:
+    """Where the zip at ``path`` is not byte by byte that of its own files ``names``, in that order.
+
+    Each difference is a file's name, empty for the zip as a whole, and what differs. Contents
+    are taken from the zip itself; their SHA-256 are somebody else's to check. Raises what
+    :mod:`zipfile` does where the zip cannot be read.
+    """
+    with path.open("rb") as given, zipfile.ZipFile(path) as archive:
+        own = _Comparing(given)
+        with zipfile.ZipFile(own, "w") as again:
+            for name in names:
+                with archive.open(name) as stream:
+                    put(again, name, archive.getinfo(name).file_size, chunks(stream))
+            starts = [entry.header_offset for entry in again.infolist()]
+            directory = again.start_dir
+        records = [at for at in own.records if at >= directory]
+        size = given.seek(0, io.SEEK_END)
+    found = []
+    for at in sorted(own.different):
+        if at < directory:
+            found.append((names[bisect.bisect(starts, at) - 1], f"its header in the zip, at byte {at:,}"))
+        elif at < own.last_record_end:
+            found.append(
+                (names[bisect.bisect(records, at) - 1], f"its line in the zip's list, at byte {at:,}")
+            )
+        else:
+            found.append(("", f"the end of the zip's list of files, at byte {at:,}"))
+    if size != own.length:
+        found.append(("", f"the zip has {size:,} bytes, where its files make {own.length:,}"))
+    return found
+
+
+class _Comparing(io.RawIOBase):
+    """A file that is written onto another without changing it, and knows where the two differ."""
+
+    def __init__(self, given: IO[bytes]) -> None:
+        self._given = given
+        self._at = 0
+        self.length = 0
+        self._different: dict[int, int] = {}  # by where a write began: zipfile writes a header twice
+        self.records: list[int] = []  # where those of the central directory begin
+        self.last_record_end = 0
+
+    @property
+    def different(self) -> list[int]:
+        """The first differing byte of each write that differs."""
+        return list(self._different.values())
+
+    def write(self, data: object) -> int:
+        new = bytes(data)  # type: ignore[call-overload]
+        if not new:
+            return 0
+        self._given.seek(self._at)
+        there = self._given.read(len(new))
+        self._different.pop(self._at, None)
+        if there != new:
+            same = next((i for i, (a, b) in enumerate(zip(new, there, strict=False)) if a != b), len(there))
+            self._different[self._at] = self._at + same
+        if new.startswith(_RECORD):
+            self.records.append(self._at)
+        if not new.startswith((b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07")):
+            self.last_record_end = self._at + len(new)
+        self._at += len(new)
+        self.length = max(self.length, self._at)
+        return len(new)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset if whence == io.SEEK_SET else self._at + offset
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def seekable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True

@@ -1,0 +1,44 @@
+"""The report's sections: their order, numbers and titles, and the addresses of their places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Key, which is also the id of the section's element, and title; those of a still image come second.
+_SECTIONS = (
+    ("finding", "Summary of the finding", ""),
+    ("exhibit", "Exhibit", ""),
+    ("timeline", "Timeline and persons", "Scores and persons"),
+    ("segments", "Flagged segments", "Flagged faces"),
+    ("limits", "What the findings mean", ""),
+    ("not-examined", "What was not examined", ""),
+    ("judgements", "Reviewers' judgements", ""),
+    ("method", "Method and parameters", ""),
+    ("model", "Model and its measured errors", ""),
+    ("reproduction", "Reproduction", ""),
+    ("custody", "Custody log", ""),
+    ("glossary", "Glossary", ""),
+    ("signature", "Integrity and signature", ""),
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section: ``number`` from 1, ``key`` its address."""
+
+    key: str
+    number: int
+    title: str
+
+    @property
+    def heading(self) -> str:
+        """Number and title, as its heading shows them."""
+        return f"{self.number} {self.title}"
+
+
+def contents(still: bool) -> dict[str, Section]:
+    """All sections by key, in order."""
+    return {
+        key: Section(key, number, (other if still else "") or title)
+        for number, (key, title, other) in enumerate(_SECTIONS, 1)
+    }

@@ -1,0 +1,245 @@
+"""The custody log and how it is checked: one chain from end to end, an earlier export against a later log.
+
+:mod:`reports.custody_format` says what a log is, ``docs/custody.md`` defines all of it. A chain
+shows by itself that an entry was changed, removed, moved or put in, but not that its tail was
+cut or all of it written anew. The key shows the second, and a count and head kept outside, as
+each export holds them, show both. Entries stream through: a log may be long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from reports.custody_format import (
+    NAME,
+    ZEROS,
+    Act,
+    Action,
+    CustodyError,
+    Entry,
+    Export,
+    Unreadable,
+    act,
+    chained,
+    export_text,
+    fingerprint,
+    mac,
+    plain,
+    read_export,
+    understood,
+)
+
+__all__ = [
+    "NAME",
+    "ZEROS",
+    "Act",
+    "Action",
+    "CustodyError",
+    "Entry",
+    "Export",
+    "Unreadable",
+    "act",
+    "chained",
+    "check_export",
+    "check_log",
+    "compare_exports",
+    "export_text",
+    "fingerprint",
+    "mac",
+    "plain",
+    "read_export",
+    "understood",
+]
+
+# How far from its number an entry that was moved is looked for.
+_NEAR = 3
+
+
+@dataclass
+class Chain:
+    """The state of one walk along a chain, entry by entry. ``whole``: no number may be left out."""
+
+    whole: bool
+    key: bytes | None = None
+    count: int = 0
+    head: str | None = ZEROS  # None: the last entry could not be read
+    number: int = 0
+    forged: int = 0  # entries whose MAC does not fit the key
+
+    def __post_init__(self) -> None:
+        self._last_of: dict[str, str] = {}
+
+    def problems(self, entry: Entry | Unreadable) -> Iterator[str]:
+        """What is wrong with the next entry, in words that name it."""
+        if isinstance(entry, Unreadable):
+            yield entry.problem
+            self.number, self.head = max(self.number, entry.number), None
+            return
+        name, expected = f"Entry {entry.number}", self.number + 1
+        self.count += 1
+        if entry.number < expected:
+            yield f"{name} stands after entry {self.number}: it was put in, or moved."
+        elif self.whole and entry.number > expected:
+            yield f"{_missing(expected, entry.number - 1)} before entry {entry.number}: removed."
+        values = plain(entry)
+        if fingerprint(values) != entry.sha256:
+            moved = _moved_from(values, entry.sha256)
+            yield (
+                f"{name} was entry {moved} when it was written: entries were moved, removed or put in."
+                if moved
+                else f"{name} was changed: its content does not give its SHA-256."
+            )
+        if entry.number == expected and entry.previous != (self.head or entry.previous):
+            follows = f"follow entry {self.number}" if self.number else "begin the log"
+            yield f"{name} does not {follows}: something was removed, put in or changed there."
+        elif entry.number > 1 and entry.previous == ZEROS:
+            yield f"{name} names no entry before it."
+        yield from self._of_exhibit(entry, name)
+        if self.key is not None:
+            yield from self._of_key(self.key, entry)
+        self.number, self.head = max(self.number, entry.number), entry.sha256
+
+    def end(self) -> Iterator[str]:
+        """What can be said once all entries were seen: of the key."""
+        if self.forged and self.forged == self.count:
+            yield (
+                "No entry was written with this key: it is another log's key, "
+                "or the whole log was written anew without it."
+            )
+
+    def _of_key(self, key: bytes, entry: Entry) -> Iterator[str]:
+        """One line for a start of the log that another key wrote, one each for what comes later."""
+        fits = mac(key, entry.sha256) == entry.mac
+        if fits and self.forged == self.count - 1 > 0:
+            yield f"What stands before entry {entry.number} was not written with this log's key."
+        if not fits:
+            if self.forged < self.count - 1:
+                yield f"Entry {entry.number} was not written with this log's key."
+            self.forged += 1
+
+    def _of_exhibit(self, entry: Entry, name: str) -> Iterator[str]:
+        if entry.exhibit is None:
+            if entry.previous_of_exhibit != ZEROS:
+                yield f"{name} is about no exhibit, but names an entry about one."
+            return
+        if entry.previous_of_exhibit != self._last_of.get(entry.exhibit, ZEROS):
+            yield f"{name} does not follow the entry before it about exhibit {entry.exhibit[:12]}…"
+        self._last_of[entry.exhibit] = entry.sha256
+
+
+class Held:
+    """An earlier export held against a later log, entry by entry."""
+
+    def __init__(self, export: Export, name: str) -> None:
+        self.export, self.name = export, name
+        self._by_number = {entry.number: entry.sha256 for entry in export.entries}
+
+    def problems(self, entry: Entry) -> Iterator[str]:
+        """How the next entry of the log differs from what the export says of it."""
+        if entry.number > self.export.count:
+            return
+        known = self._by_number.pop(entry.number, None)
+        about = self.export.exhibit in (None, entry.exhibit)
+        if known is not None and known != entry.sha256:
+            yield f"Entry {entry.number} is not the one that {self.name} holds: the log was written anew."
+        elif known is None and about:
+            yield f"{self.name} does not hold entry {entry.number}: it was taken out of it, or put in here."
+        if entry.number == self.export.count and entry.sha256 != self.export.head:
+            yield (
+                f"Entry {entry.number} is not the last one as {self.name} knew it: "
+                "the log was written anew from there or from before."
+            )
+
+    def end(self, count: int) -> Iterator[str]:
+        """What can be said once the log has ended, at entry number ``count``."""
+        if count < self.export.count:
+            yield (
+                f"The log ends at entry {count}, but had {self.export.count} when {self.name} was exported: "
+                f"{_missing(count + 1, self.export.count)}, cut off."
+            )
+        yield from (
+            f"Entry {number}, which {self.name} holds, is not in the log."
+            for number in sorted(self._by_number)
+            if number <= count
+        )
+
+
+def check_log(
+    entries: Iterable[Entry | Unreadable],
+    key: bytes | None = None,
+    earlier: Sequence[tuple[str, Export]] = (),
+) -> Iterator[str]:
+    """What is wrong with a whole log, in order of its entries; nothing when it fits.
+
+    ``entries`` are in order of their numbers. ``earlier`` are exports of the same log, by the
+    names to call them in words.
+    """
+    chain, held = Chain(whole=True, key=key), [Held(export, name) for name, export in earlier]
+    for entry in entries:
+        yield from chain.problems(entry)
+        if isinstance(entry, Entry):
+            for each in held:
+                yield from each.problems(entry)
+    yield from chain.end()
+    for each in held:
+        yield from each.end(chain.number)
+
+
+def check_export(text: bytes) -> list[str]:
+    """What is wrong with a ``custody.json``, in words; an empty list when it fits.
+
+    Needs no key and nothing but the file. That entries were cut off its end does not show here
+    where others followed in the log; held against the log, or a later export, it does.
+    """
+    try:
+        return list(_of_export(read_export(text)))
+    except CustodyError as problem:
+        return [str(problem)]
+
+
+def compare_exports(earlier: bytes, later: bytes) -> list[str]:
+    """How a later ``custody.json`` contradicts an earlier one; an empty list when it does not.
+
+    Both of the whole log, or both of one exhibit, or the later one of the whole log.
+    """
+    try:
+        first, second = read_export(earlier), read_export(later)
+    except CustodyError as problem:
+        return [str(problem)]
+    if second.exhibit is not None and second.exhibit != first.exhibit:
+        return ["The two custody logs are not about the same exhibit."]
+    held = Held(first, "the earlier log")
+    if second.count < first.count:
+        return list(held.end(second.count))
+    found = [problem for entry in second.entries for problem in held.problems(entry)]
+    return found + list(held.end(second.count))
+
+
+def _of_export(export: Export) -> Iterator[str]:
+    chain = Chain(whole=export.exhibit is None)
+    for entry in export.entries:
+        yield from chain.problems(entry)
+        if export.exhibit not in (None, entry.exhibit):
+            yield f"Entry {entry.number} is not about the exhibit the log was exported for."
+    if export.count < chain.number:
+        yield f"The log says it had {export.count} entries, but holds entry {chain.number}."
+    elif export.exhibit is None and export.count > chain.number:
+        yield f"{_missing(chain.number + 1, export.count)} at the end: cut off."
+    elif export.count > chain.number and export.head in {entry.sha256 for entry in export.entries}:
+        yield f"The head is the SHA-256 of an entry before {export.count}, which is to be the last one."
+    elif export.count == chain.number and export.head != chain.head:
+        yield f"The head is not the SHA-256 of entry {chain.number}, the last one."
+    elif export.count == chain.number and export.entries and export.entries[-1].mac != export.head_mac:
+        yield f"The head's MAC is not that of entry {chain.number}, the last one."
+
+
+def _missing(first: int, last: int) -> str:
+    return f"Entry {first} is missing" if first == last else f"Entries {first} to {last} are missing"
+
+
+def _moved_from(values: dict[str, object], sha256: str) -> int | None:
+    number = values["number"]
+    assert isinstance(number, int)
+    near = (number + step for step in range(-_NEAR, _NEAR + 1))
+    return next((n for n in near if fingerprint(values | {"number": n}) == sha256), None)

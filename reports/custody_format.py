@@ -1,0 +1,229 @@
+"""The custody log: who did what to an exhibit, and when, as a chain that nobody can quietly change.
+
+Each entry holds the hash of the one before it, and of the one before it about the same
+exhibit, so that the entries about one exhibit are a chain of their own and can be checked
+without the others. A MAC under a key kept elsewhere stops who has only the log from writing
+it anew. ``docs/custody.md`` defines the format; :mod:`reports.custody` checks chains.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+
+from detector.analysis import Value
+from reports.errors import ReportError
+from reports.judgements import moment_text
+
+VERSION = "1.0"
+NAME = "custody.json"
+ZEROS = "0" * 64  # stands for the hash of an entry before the first
+_MARK = "reelproof_custody"
+_WHOLE = 2**53 - 1  # beyond it, JSON's numbers are not the same in every language
+
+Action = Literal[
+    "log begun",
+    "intake",
+    "intake again",
+    "analysis queued",
+    "analysis started",
+    "analysis finished",
+    "analysis failed",
+    "analysis cancelled",
+    "analysis retried",
+    "view",
+    "annotation",
+    "import",
+    "export",
+    "case details",
+    "deletion",
+    "configuration",
+    "account",
+    "integrity check",
+]
+Word = Annotated[str, Field(pattern=r"^[a-z][a-z ]{0,39}$")]  # a newer log may know more actions
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Moment = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$")]
+Detail = Annotated[str, StringConstraints(max_length=4000)] | Annotated[int, Field(ge=-_WHOLE, le=_WHOLE)]
+
+
+class CustodyError(ReportError):
+    """A file is no custody log, or not one this Reelproof can read."""
+
+
+class Act(Value):
+    """What happened, as it is recorded: an entry before it has its place in the chain."""
+
+    model_config = ConfigDict(strict=True)
+
+    made: Moment  # UTC, to the millisecond
+    actor: Annotated[str, StringConstraints(min_length=1, max_length=120)]
+    action: Word
+    exhibit: Hash | None = None  # its SHA-256
+    analysis: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
+    details: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9 _]{0,59}$")], Detail] = {}
+
+
+class Entry(Act):
+    """One line of the log. ``sha256`` is over the canonical JSON of the nine fields before it."""
+
+    number: Annotated[int, Field(ge=1, le=_WHOLE)]
+    previous: Hash
+    previous_of_exhibit: Hash
+    sha256: Hash
+    mac: Hash
+
+
+@dataclass(frozen=True)
+class Export:
+    """An exported log: the entries about one exhibit, or all of them, and where the log stood then."""
+
+    exhibit: str | None
+    count: int  # entries of the whole log
+    head: str  # sha256 of its last entry
+    head_mac: str
+    exported: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """What stands in an entry's place and is none; ``problem`` says why in words."""
+
+    number: int
+    problem: str
+
+
+_FIELDS = (
+    "number",
+    "made",
+    "actor",
+    "action",
+    "exhibit",
+    "analysis",
+    "details",
+    "previous",
+    "previous_of_exhibit",
+)
+# As reports.judgements.canonical, which also treats fractions; an entry has none, and there are many.
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_EXPORT_FIELDS = {_MARK, "exhibit", "count", "head", "head_mac", "exported", "entries"}
+_HASH: TypeAdapter[str] = TypeAdapter(Hash)
+
+
+def act(made: datetime, actor: str, action: Action, **about: Any) -> Act:
+    """An act of this moment; ``about`` is ``exhibit``, ``analysis`` and ``details`` where there are any."""
+    return Act(made=moment_text(made), actor=actor, action=action, **about)
+
+
+def chained(act: Act, number: int, previous: str, previous_of_exhibit: str, key: bytes) -> Entry:
+    """An act given its place in the chain."""
+    placed = act.model_dump()
+    placed |= {"number": number, "previous": previous, "previous_of_exhibit": previous_of_exhibit}
+    sha256 = fingerprint(placed)
+    return Entry(**placed, sha256=sha256, mac=mac(key, sha256))
+
+
+def fingerprint(fields: dict[str, Any]) -> str:
+    """SHA-256 of an entry's own fields, of which there are nine; others are left out."""
+    own = {name: fields[name] for name in _FIELDS}
+    return hashlib.sha256(_CANONICAL.encode(own).encode()).hexdigest()
+
+
+def mac(key: bytes, sha256: str) -> str:
+    """HMAC-SHA256 of an entry's hash, given as hexadecimal digits, under the log's key."""
+    return hmac.digest(key, sha256.encode(), "sha256").hex()
+
+
+def export_text(
+    exhibit: str | None, count: int, head: str, head_mac: str, exported: datetime, entries: Iterable[Entry]
+) -> str:
+    """The text of ``custody.json``."""
+    document = {
+        _MARK: VERSION,
+        "exhibit": exhibit,
+        "count": count,
+        "head": head,
+        "head_mac": head_mac,
+        "exported": moment_text(exported),
+        "entries": [plain(entry) for entry in entries],
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def plain(entry: Entry) -> dict[str, Any]:
+    """An entry as JSON values, in the order in which people read them."""
+    return {name: getattr(entry, name) for name in (*_FIELDS, "sha256", "mac")}
+
+
+def read_export(data: bytes) -> Export:
+    """Understand ``custody.json``, its form only; raises :class:`CustodyError` with the reason why not."""
+    try:
+        document = json.loads(data.decode("utf-8"), object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or _MARK not in document:
+        raise CustodyError("This is no custody log that Reelproof exported, or it is damaged.")
+    if str(document[_MARK]).partition(".")[0] != VERSION.partition(".")[0]:
+        raise CustodyError("A newer Reelproof exported this custody log. Check it with that one.")
+    if set(document) != _EXPORT_FIELDS or not isinstance(document["entries"], list):
+        raise CustodyError("The custody log is not complete, or something was added to it.")
+    exhibit, count = document["exhibit"], document["count"]
+    try:
+        if exhibit is not None:
+            _HASH.validate_python(exhibit)
+        for name in ("head", "head_mac"):
+            _HASH.validate_python(document[name])
+        TypeAdapter(Moment).validate_python(document["exported"])
+    except ValidationError:
+        raise CustodyError("The custody log's head cannot be read: it was changed.") from None
+    if type(count) is not int or count < 0:
+        raise CustodyError("The custody log's count is no number of entries.")
+    entries = []
+    for place, values in enumerate(document["entries"], 1):
+        entry = understood(values, place)
+        if isinstance(entry, Unreadable):
+            raise CustodyError(entry.problem)
+        entries.append(entry)
+    return Export(
+        exhibit, count, document["head"], document["head_mac"], document["exported"], tuple(entries)
+    )
+
+
+def understood(values: Any, place: int) -> Entry | Unreadable:
+    """An entry out of its values; ``place`` is its number where it names none."""
+    try:
+        return Entry.model_validate(values)
+    except ValidationError as error:
+        problem = f"{_called(values, place)} cannot be read: {_wrong(error)}."
+        return Unreadable(_number(values, place), problem)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object none of whose names stands twice: readers would disagree on which one counts."""
+    if len(found := dict(pairs)) != len(pairs):
+        raise ValueError("a name stands twice")
+    return found
+
+
+def _called(values: object, place: int) -> str:
+    number = _number(values, 0)
+    return f"Entry {number}" if number else f"The entry in place {place}"
+
+
+def _number(values: object, otherwise: int) -> int:
+    number = values.get("number") if isinstance(values, dict) else None
+    return number if type(number) is int else otherwise
+
+
+def _wrong(error: ValidationError) -> str:
+    first = error.errors()[0]
+    field = next((str(part) for part in first["loc"] if isinstance(part, str)), "it")
+    return f"its {field} is missing" if first["type"] == "missing" else f"its {field} is not as it can be"

@@ -1,0 +1,92 @@
+"""The custody log in words, from the bytes of an exported ``custody.json``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reports.custody import check_export
+from reports.custody_format import CustodyError, Entry, Export, read_export
+from reports.facts import Fact
+from reports.judged import readable
+from reports.moments import in_utc
+from reports.words import plural
+
+MOST_ROWS = 300
+_NOT_KEPT = (
+    "Not kept. This analysis was made from a shell or handed on without its log, so this report says nothing "
+    "about who held the exhibit, and when.",
+)
+
+
+@dataclass(frozen=True)
+class CustodyRow:
+    """One entry as printed."""
+
+    number: str
+    made: str
+    actor: str
+    action: str
+    details: str
+
+
+@dataclass(frozen=True)
+class CustodyView:
+    """What a report shows of the log. ``problems`` are those of its own check; without a log all is empty."""
+
+    summary: tuple[str, ...]
+    problems: tuple[str, ...]
+    facts: tuple[Fact, ...]
+    rows: tuple[CustodyRow, ...]
+
+
+def custody_view(data: bytes | None, exhibit_sha256: str) -> CustodyView:
+    """The log of an exhibit put into words; None where there is none.
+
+    A log that cannot be read, that contradicts itself or that is about another file is not
+    hidden: the report says so.
+    """
+    if data is None:
+        return CustodyView(_NOT_KEPT, (), (), ())
+    try:
+        log = read_export(data)
+    except CustodyError as error:
+        return CustodyView(("A log was enclosed, but it cannot be read.",), (str(error),), (), ())
+    problems = check_export(data)
+    if log.exhibit not in (None, exhibit_sha256):
+        problems.append("The log is about another exhibit.")
+    own = [each for each in log.entries if each.exhibit in (None, exhibit_sha256)]
+    return CustodyView(
+        summary=_summary(log, own, bool(problems)),
+        problems=tuple(problems),
+        facts=(
+            Fact("Exported", in_utc(log.exported)[0]),
+            Fact("Entries of the whole log", f"{log.count:,}"),
+            Fact("Head, SHA-256 of its last entry", log.head, exact=True),
+            Fact("MAC of the head", log.head_mac, exact=True),
+        ),
+        rows=tuple(_row(each) for each in own[-MOST_ROWS:]),
+    )
+
+
+def _summary(log: Export, own: list[Entry], wrong: bool) -> tuple[str, ...]:
+    lines = [
+        f"The log holds {plural(len(own), 'entry', 'entries')} about this exhibit, of {log.count:,} in all "
+        "when it was exported. Each entry holds the SHA-256 of the one before it, so that none can be "
+        "changed, moved or taken out unnoticed."
+    ]
+    if not wrong:
+        lines.append("When this report was set, the chain of its entries fitted together.")
+    if len(own) > MOST_ROWS:
+        lines.append(f"The newest {MOST_ROWS} follow; custody.json, enclosed, holds all of them.")
+    return tuple(lines)
+
+
+def _row(entry: Entry) -> CustodyRow:
+    details = "; ".join(f"{name}: {value}" for name, value in entry.details.items())
+    return CustodyRow(
+        number=f"{entry.number:,}",
+        made=entry.made.replace("T", " ").removesuffix("Z"),
+        actor=" ".join(readable(entry.actor).split()),
+        action=entry.action,
+        details=" ".join(readable(details).split()),
+    )

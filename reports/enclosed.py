@@ -1,0 +1,69 @@
+"""The files a report carries inside its PDF, and lists with their fingerprints."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from detector.analysis import Analysis
+from reports.annotations import Annotation, order
+from reports.exports.scores import scores_csv
+from reports.judgements import file_text
+from reports.words import plural
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """One file: its bytes, and what they are to the report (ISO 32000-2, 7.11.3)."""
+
+    name: str
+    data: bytes
+    mimetype: str
+    relationship: Literal["Source", "Data", "Supplement"]
+    holds: str
+
+    @property
+    def sha256(self) -> str:
+        """Fingerprint of the bytes."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def size(self) -> str:
+        """Number of bytes in words."""
+        return plural(len(self.data), "byte")
+
+
+def enclosures(
+    analysis: Analysis, text: bytes, annotations: Iterable[Annotation] = (), custody: bytes | None = None
+) -> tuple[Enclosure, ...]:
+    """What goes with the report of ``analysis``, sorted by name.
+
+    ``text`` is the bytes of its ``analysis.json``, ``custody`` those of ``custody.json``.
+    """
+    found = [
+        Enclosure("analysis.json", text, "application/json", "Source", "all figures of this report"),
+        Enclosure("scores.csv", scores_csv(analysis), "text/csv", "Data", "every score as a table"),
+    ]
+    said = sorted(annotations, key=order)
+    if said:
+        data = _judgements(analysis, text, said, said[-1].made)
+        holds = "the reviewers' judgements"
+        found.append(Enclosure("annotations.json", data, "application/json", "Supplement", holds))
+    if custody is not None:
+        holds = "the custody log of the exhibit"
+        found.append(Enclosure("custody.json", custody, "application/json", "Supplement", holds))
+    return tuple(sorted(found, key=lambda each: each.name))
+
+
+def _judgements(analysis: Analysis, text: bytes, said: list[Annotation], saved: datetime) -> bytes:
+    """As a review bundle holds them; dated by the newest, so that the same judgements make the same bytes."""
+    return file_text(
+        said,
+        analysis="",
+        analysis_sha256=hashlib.sha256(text).hexdigest(),
+        exhibit_sha256=analysis.media.sha256,
+        saved=saved,
+    ).encode()

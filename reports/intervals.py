@@ -1,0 +1,127 @@
+"""How far a segment's probability could be off: from the spread of its frames, and from calibration.
+
+Two things make the figure of a segment uncertain, and both are stated.
+
+*Which frames were looked at.* The figure is that of a mean over sampled frames; other frames
+of the same stretch would have given another mean. Neighbouring frames resemble each other, so
+``n`` of them say less than ``n`` independent ones. Their scores are taken as a first-order
+autoregression: its correlation is estimated and corrected for the bias of short series
+(Kendall, 1954), which gives an effective number of frames and, with Student's t for that
+number, a 95 % interval of the mean (after Zwiers and von Storch, 1995). Simulated coverage
+stands in ``tests/reports/test_report_intervals.py``.
+
+*Whether the model's probabilities hold.* The model's card states how far they were off, on
+average, on data it was measured on (expected calibration error). The interval is widened by
+the largest such figure on both sides.
+
+That a segment is there at all because its scores were high is in neither: both ends lie
+somewhat too high rather than too low.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtrit
+
+from detector.analysis import Analysis, Platt, Segment
+
+LEVEL = 0.95
+# Fewer frames than this show no spread worth the name.
+LEAST_FRAMES = 6
+_MOST_CORRELATED = 0.99
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Ends of an interval of a probability, and what it was made from.
+
+    ``frames`` is the number of scores, ``effective`` how many independent ones they are worth
+    (both None where there are too few to show a spread); ``calibration`` is by how much the ends
+    were moved outwards, None where the card states no calibration error.
+    """
+
+    low: float
+    high: float
+    frames: int | None
+    effective: float | None
+    calibration: float | None
+
+
+def of_segment(analysis: Analysis, segment: Segment) -> Interval | None:
+    """The interval of a segment's confidence; None where neither source of doubt is known."""
+    logits = [
+        score.logit
+        for person in analysis.persons
+        if person.id == segment.person
+        for score in person.scores
+        if score.logit is not None and segment.start <= score.time <= segment.end
+    ]
+    spread = mean_interval(logits)
+    calibration = calibration_error(analysis.model.figures)
+    if spread is None and calibration is None:
+        return None
+    low = high = segment.confidence
+    if spread is not None:
+        as_probability = calibrated(analysis)
+        low, high = as_probability(spread[0]), as_probability(spread[1])
+        # The figure itself always lies inside, whatever a card's rounding does.
+        low, high = min(low, segment.confidence), max(high, segment.confidence)
+    moved = calibration or 0.0
+    return Interval(
+        low=max(0.0, low - moved),
+        high=min(1.0, high + moved),
+        frames=len(logits) if spread is not None else None,
+        effective=spread[2] if spread is not None else None,
+        calibration=calibration,
+    )
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float, float] | None:
+    """A 95 % interval of the mean of a correlated series, and how many independent values it is worth.
+
+    ``values`` are in order of time. None for fewer than :data:`LEAST_FRAMES`.
+    """
+    count = len(values)
+    if count < LEAST_FRAMES:
+        return None
+    series = np.asarray(values, np.float64)
+    mean = float(series.mean())
+    spread = series - mean
+    total = float(spread @ spread)
+    if total <= 1e-18:
+        return mean, mean, float(count)
+    raw = float(spread[1:] @ spread[:-1]) / total
+    # The estimate of a short series is too low, on average by (1 + 3 r) / n.
+    corrected = min(max((count * raw + 1) / (count - 3), 0.0), _MOST_CORRELATED)
+    # And it is itself unsure: one standard error more, rather too wide than too narrow.
+    correlation = min(corrected + math.sqrt((1 - corrected**2) / count), _MOST_CORRELATED)
+    effective = max(_effective(count, correlation), 2.0)
+    # The sample's variance is too small as well: values that resemble each other hide their spread.
+    variance = total / count * effective / (effective - 1)
+    half = float(stdtrit(effective - 1, (1 + LEVEL) / 2)) * math.sqrt(variance / effective)
+    return mean - half, mean + half, effective
+
+
+def _effective(count: int, correlation: float) -> float:
+    lags = np.arange(1, count)
+    return float(count / (1 + 2 * np.sum((1 - lags / count) * correlation**lags)))
+
+
+def calibrated(analysis: Analysis) -> Callable[[float], float]:
+    """From a mean logit of a segment to its probability, as the engine computes it."""
+    platt = analysis.model.segment or Platt(scale=1 / analysis.model.temperature, offset=0.0)
+    return lambda logit: 1 / (1 + math.exp(-min(max(platt.scale * logit + platt.offset, -60.0), 60.0)))
+
+
+def calibration_error(figures: Mapping[str, float]) -> float | None:
+    """The largest calibration error a card states, of whatever data; None where it states none."""
+    named = [
+        value
+        for name, value in figures.items()
+        if name.replace("_", " ").casefold().endswith("calibration error") and 0 <= value <= 1
+    ]
+    return max(named, default=None)

@@ -1,0 +1,35 @@
+"""Moments put into words: in UTC, and in the time zone of the case."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+
+def in_utc(text: str) -> tuple[str, str]:
+    """A moment for reading and for metadata; text that is none is shown as it is."""
+    moment = _moment(text)
+    if moment is None:
+        return text, ""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC", f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def in_zone(text: str, zone: str) -> str:
+    """The same moment in the zone of that IANA name, with its offset; empty where that says nothing."""
+    moment = _moment(text)
+    if moment is None or not zone:
+        return ""
+    try:
+        local = moment.astimezone(ZoneInfo(zone))
+    except OverflowError:  # the calendar's first or last day
+        return ""
+    offset = f"{local:%z}"
+    return f"{local:%Y-%m-%d %H:%M:%S} UTC{offset[:3].replace('-', '−')}:{offset[3:5]}"
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,171 @@
+"""What a report shows of one finding: a flagged segment or face, its bounds, figures and peak frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from detector.analysis import Analysis, MediaKind, Peak, Segment
+from reports import summary, words
+from reports.facts import Fact
+from reports.intervals import Interval, of_segment
+from reports.pictures import Picture, find_picture
+from reports.words import timecode
+
+
+@dataclass(frozen=True)
+class PeakView:
+    """One peak frame: its pictures and the check of its heatmap."""
+
+    number: int
+    time: str
+    pts: str
+    frame_index: str
+    score: str
+    heat: str
+    position: str
+    frame: Picture
+    overlay: Picture
+    map: Picture
+    confirmed: bool
+    effect: str
+    check: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The first or last frame of a segment; what was not recorded is a dash."""
+
+    name: str
+    time: str
+    frame_index: str
+    pts: str
+
+
+@dataclass(frozen=True)
+class SegmentView:
+    """One flagged interval, or one flagged face of a still image."""
+
+    id: str
+    title: str
+    person: str
+    start: str
+    end: str
+    duration: str
+    interval: str
+    confidence: str
+    strength: str
+    between: str
+    frames: str
+    bounds: tuple[Bound, ...]
+    figures: tuple[Fact, ...]
+    meaning: str
+    peaks: tuple[PeakView, ...]
+
+
+def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentView:
+    """Put one finding into words; ``folder`` holds its pictures."""
+    still = analysis.media.kind is MediaKind.IMAGE
+    start, end = timecode(segment.start), timecode(segment.end)
+    doubt = of_segment(analysis, segment)
+    return SegmentView(
+        id=segment.id,
+        title=f"Flagged face {segment.id}" if still else f"Segment {segment.id}",
+        person=segment.person,
+        start=start,
+        end=end,
+        duration=timecode(segment.end - segment.start),
+        interval="still image" if still else f"{start} to {end}",
+        confidence=words.probability(segment.confidence),
+        strength=words.strength(segment.confidence).phrase,
+        between=_ends(doubt) if doubt else "not known",
+        frames=f"{segment.frames:,}",
+        bounds=() if still else _bounds(analysis, segment),
+        figures=_figures(analysis, segment, doubt),
+        meaning=summary.meaning_of(analysis, segment),
+        peaks=tuple(_peak(segment, peak, index, folder) for index, peak in enumerate(segment.peaks, 1)),
+    )
+
+
+def _bounds(analysis: Analysis, segment: Segment) -> tuple[Bound, ...]:
+    """Where a segment starts and ends, three ways."""
+    stamps = {
+        score.time: str(score.pts)
+        for person in analysis.persons
+        if person.id == segment.person
+        for score in person.scores
+    }
+    return tuple(
+        Bound(name, timecode(time), _index(index), stamps.get(time, "–"))
+        for name, time, index in (
+            ("Start", segment.start, segment.start_frame),
+            ("End", segment.end, segment.end_frame),
+        )
+    )
+
+
+def _index(index: int | None) -> str:
+    return "–" if index is None else f"{index:,}"
+
+
+def _figures(analysis: Analysis, segment: Segment, interval: Interval | None) -> tuple[Fact, ...]:
+    """How high, how sure and of how many frames."""
+    still = analysis.media.kind is MediaKind.IMAGE
+    found = [
+        Fact("In words", words.strength(segment.confidence).phrase),
+        Fact("Probability" if still else "Mean probability", words.probability(segment.confidence)),
+    ]
+    if interval is not None:
+        found.append(Fact("Interval", _ends(interval), _made_from(interval)))
+    if not still:
+        if segment.peaks:
+            highest = max(peak.probability for peak in segment.peaks)
+            found.append(Fact("Peak probability", words.probability(highest), "highest frame pictured"))
+        found.append(Fact("Frames scored", f"{segment.frames:,}"))
+        found.append(Fact("Duration", timecode(segment.end - segment.start)))
+    return tuple(found)
+
+
+def _ends(interval: Interval) -> str:
+    return f"{words.probability(interval.low)} to {words.probability(interval.high)}"
+
+
+def _made_from(interval: Interval) -> str:
+    made = []
+    if interval.effective is not None and interval.frames is not None:
+        made.append(f"{interval.frames:,} frames worth {interval.effective:.0f} independent ones")
+    if interval.calibration is not None:
+        made.append(f"calibration error {words.number(round(interval.calibration, 3))}")
+    return "; ".join(made)
+
+
+def _peak(segment: Segment, peak: Peak, index: int, folder: Path) -> PeakView:
+    check = peak.check
+    what = f"peak {index} of {segment.id} at {timecode(peak.time)}, person {segment.person}"
+    return PeakView(
+        number=index,
+        time=timecode(peak.time),
+        pts=str(peak.pts),
+        frame_index=_index(peak.frame_index),
+        score=words.probability(peak.probability),
+        heat=f"{peak.heat:.2f}",
+        position=words.box(peak.box),
+        frame=find_picture(folder, peak.frame, f"Frame, {what}"),
+        overlay=find_picture(folder, peak.overlay, f"Frame with heatmap, {what}"),
+        map=find_picture(folder, peak.map, f"Heatmap alone, {what}"),
+        confirmed=words.is_confirmed(check),
+        effect=words.hide_and_rescore(check),
+        check=(
+            ("Nothing", words.probability(check.probability), "–"),
+            (
+                f"Hottest {check.area:.0%}",
+                words.probability(check.hidden_highlight),
+                words.signed(-check.drop_highlight),
+            ),
+            (
+                f"Random {check.area:.0%}",
+                words.probability(check.hidden_random),
+                words.signed(-check.drop_random),
+            ),
+        ),
+    )

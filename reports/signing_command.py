@@ -1,0 +1,80 @@
+"""``python -m reports sign PATH --key KEY.p12``: signs a report, or the folder of a result."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reports.files import write_atomically
+
+if TYPE_CHECKING:
+    from reports.signing import SigningKey
+
+_REPORT = "report.pdf"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What the command understands."""
+    parser.add_argument(
+        "path", type=Path, metavar="PATH", help="report as PDF, or a result's folder: report and manifest"
+    )
+    parser.add_argument(
+        "--key", type=Path, required=True, metavar="KEY.p12", help="PKCS#12 file with key and certificate"
+    )
+    parser.add_argument(
+        "--password-file", type=Path, metavar="FILE", help="file whose first line is the key's password"
+    )
+    parser.add_argument("--reason", default="", metavar="TEXT", help="why it is signed, shown in the PDF")
+    parser.add_argument("--place", default="", metavar="TEXT", help="where it is signed, shown in the PDF")
+    parser.add_argument(
+        "--out", type=Path, metavar="SIGNED.pdf", help="file to write (default: NAME-signed.pdf beside it)"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Sign, and say where the result is."""
+    # pyHanko takes a second to load; other commands go without.
+    from reports.signed_pdf import sign_pdf
+    from reports.signing import SigningError, read_key
+
+    path: Path = options.path
+    if not path.exists():
+        raise SigningError(f"{path}: there is no such file or folder.")
+    key = read_key(options.key, options.password_file)
+    if path.is_dir():
+        if options.out:
+            raise SigningError("A folder is signed where it is: leave out --out.")
+        _sign_folder(path, key, options.reason, options.place)
+        print(f"{path / _REPORT} and the manifest are signed by {key.name}.")
+    else:
+        out = options.out or path.with_name(f"{path.stem}-signed.pdf")
+        if not out.parent.is_dir():
+            raise SigningError(f"{out}: there is no such folder. Make it first.")
+        write_atomically(out, sign_pdf(path.read_bytes(), key, reason=options.reason, place=options.place))
+        print(f"{out} is signed by {key.name}.")
+    if key.self_signed:
+        print(
+            "The certificate is self-signed: hand it to whoever is to check the signature another way. "
+            f"Its SHA-256 is {key.certificate_sha256}."
+        )
+
+
+def _sign_folder(folder: Path, key: SigningKey, reason: str, place: str) -> None:
+    """Sign the report and the manifest of a result that still is as it was made."""
+    from reports.manifest import CASE, CUSTODY, NAME, listing, read_manifest, sealed
+    from reports.signed_pdf import sign_pdf
+    from reports.signing import SigningError
+    from reports.verification.verify import verify
+
+    found = verify(folder).findings
+    if found.problems:
+        raise SigningError(f"Nothing was signed: {folder} is not as it was made. {found.problems[0]}.")
+    manifest = read_manifest((folder / NAME).read_bytes())
+    signed = sign_pdf((folder / _REPORT).read_bytes(), key, reason=reason, place=place)
+    write_atomically(folder / _REPORT, signed)
+    names = [entry.path for entry in manifest.files]
+    case, custody = ((folder / name).read_bytes() if name in names else None for name in (CASE, CUSTODY))
+    whole = manifest.model_copy(update={"files": listing(folder, names)})
+    for name, data in reversed(sealed(whole, case=case, custody=custody, signer=key).items()):
+        write_atomically(folder / name, data)

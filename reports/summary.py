@@ -1,0 +1,128 @@
+"""The first page's answers, in plain words: what, when, whose face, how surely, what not, what next."""
+
+from __future__ import annotations
+
+from detector.analysis import Analysis, MediaKind, Segment, Verdict
+from reports import prose, words
+from reports.contents import Section
+from reports.intervals import Interval, of_segment
+from reports.words import plural, timecode
+
+MOST_TIMES = 4  # segments whose times stand on the first page
+Answer = tuple[str, str]
+
+
+def answers(analysis: Analysis, sections: dict[str, Section]) -> tuple[Answer, ...]:
+    """Questions and answers; ``sections`` gives the numbers of the sections they refer to."""
+    still = analysis.media.kind is MediaKind.IMAGE
+    found: list[Answer] = [("Grounds", analysis.reason)]
+    if analysis.segments:
+        if not still:
+            found.append(("When", _when(analysis, sections["segments"].number)))
+        found.append(("Whose face", _who(analysis)))
+    found.append(("How surely", _surely(analysis, sections)))
+    found.append(("Not looked at", _not_looked(analysis, sections["not-examined"].number)))
+    found.append(("What to do next", _next(analysis, sections)))
+    return tuple(found)
+
+
+def _when(analysis: Analysis, section: int) -> str:
+    segments = analysis.segments
+    if len(segments) <= MOST_TIMES:
+        several = len({each.person for each in segments}) > 1
+        return "; ".join(
+            f"{timecode(each.start)} to {timecode(each.end)}{f' (person {each.person})' if several else ''}"
+            for each in sorted(segments, key=lambda each: each.start)
+        )
+    longest = max(segments, key=lambda each: each.end - each.start)
+    return (
+        f"In {len(segments):,} segments between {timecode(min(each.start for each in segments))} and "
+        f"{timecode(max(each.end for each in segments))}; the longest is {longest.id}, "
+        f"{timecode(longest.start)} to {timecode(longest.end)}. Section {section} lists all of them."
+    )
+
+
+def _who(analysis: Analysis) -> str:
+    flagged = {segment.person for segment in analysis.segments}
+    others = len(analysis.persons) - len(flagged)
+    names = prose.listed(sorted(flagged, key=lambda name: (len(name), name)))
+    if len(flagged) > prose.MOST_NAMED:
+        names = f"{len(flagged)} persons"
+    rest = f" {plural(others, 'other person')} not flagged." if others else ""
+    return f"{names[:1].upper()}{names[1:]}.{rest} Letters tell faces apart; they do not say who a person is."
+
+
+def _surely(analysis: Analysis, sections: dict[str, Section]) -> str:
+    figure, meaning = analysis.probability, sections["limits"].number
+    if figure is None:
+        return "Not stated: nothing could be judged."
+    name = prose.figure_name(analysis)
+    if analysis.verdict is not Verdict.MANIPULATED:
+        # Beside another verdict a phrase of the scale would contradict it.
+        return f"{name}: {words.probability(figure)}. Section {meaning} says what such figures mean."
+    strongest = max(analysis.segments, key=lambda each: each.confidence, default=None)
+    interval = of_segment(analysis, strongest) if strongest else None
+    between = f", {in_brackets(interval)}" if interval else ""
+    return (
+        f"{words.strength(figure).phrase.capitalize()}. {name}: {words.probability(figure)}{between}. It is "
+        f"not the odds that this file is manipulated; section {meaning} defines the words and the figure."
+    )
+
+
+def in_brackets(interval: Interval) -> str:
+    """The ends of an interval as they stand in a sentence."""
+    return f"interval {words.probability(interval.low)} to {words.probability(interval.high)}"
+
+
+def _not_looked(analysis: Analysis, section: int) -> str:
+    coverage, media = analysis.coverage, analysis.media
+    found = []
+    if media.kind is MediaKind.VIDEO:
+        found.append("sound" if media.has_sound else "sound (the file has none)")
+    found.append("everything that is not a face")
+    if media.kind is MediaKind.VIDEO:
+        left = max(media.frames_decoded - coverage.frames_sampled, 0)
+        found.append(f"{left:,} of {plural(media.frames_decoded, 'frame')}, between those sampled")
+    if coverage.faces_unusable:
+        found.append(
+            f"{coverage.faces_unusable:,} of {plural(coverage.faces_found, 'face')}, too small, unclear or "
+            "unsure"
+        )
+    if media.frames_undecodable:
+        found.append("parts that could not be decoded")
+    listed = "; ".join(found)
+    return f"{listed[:1].upper()}{listed[1:]}. Section {section} has the whole list."
+
+
+def _next(analysis: Analysis, sections: dict[str, Section]) -> str:
+    where = sections["segments"].number
+    if analysis.verdict is Verdict.MANIPULATED:
+        return (
+            f"Look at the pictures in section {where} yourself; obtain the original file and find out where "
+            "it comes from; have a second examiner or another method test the flagged parts before anything "
+            "is decided or published."
+        )
+    if analysis.verdict is Verdict.NOT_FOUND:
+        return (
+            "Do not take this as proof that the file is unaltered. Where doubts remain: obtain the original, "
+            "check its origin, and have sound, scene and file structure examined by other methods."
+        )
+    return (
+        "Obtain a better copy of the same recording, the original if possible, and analyse that. Until then "
+        "this analysis speaks neither for nor against the file."
+    )
+
+
+def meaning_of(analysis: Analysis, segment: Segment) -> str:
+    """What the finding of one segment, or one flagged face, means, as a sentence for a court."""
+    phrase, figure = words.strength(segment.confidence).phrase, words.probability(segment.confidence)
+    if analysis.media.kind is MediaKind.IMAGE:
+        where, frames = "In this image", "one picture"
+    else:
+        where = f"From {timecode(segment.start)} to {timecode(segment.end)}"
+        frames = plural(segment.frames, "sampled frame")
+    return (
+        f"{where} the face of person {segment.person} resembles, to the model, the manipulated faces it was "
+        f"trained on: {phrase} (calibrated probability {figure}, from {frames}). The finding does not say "
+        "what was changed, by whom or to what end, and does not by itself prove that anything was."
+    )

@@ -1,0 +1,70 @@
+"""The same analysis once more: from the exhibit, with the recorded model and settings."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from detector.agreement import TOLERANCE, Agreement, compare
+from detector.analysis import Analysis
+from reports.errors import ReportError
+from reports.verification.findings import Findings
+
+
+class AgainError(ReportError):
+    """The analysis cannot be made again here; the message says what is needed."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """The outcome, and the machines both analyses were made on."""
+
+    agreement: Agreement
+    recorded: str
+    here: str
+
+    def lines(self) -> list[str]:
+        """In words."""
+        word = "agree" if self.agreement.agree else "differ"
+        return [
+            f"The findings {word}. {self.agreement}.",
+            f"Tolerance: {TOLERANCE}.",
+            f"Recorded on {self.recorded}; made again on {self.here}.",
+        ]
+
+
+def analyse_again(
+    recorded: Analysis, exhibit: Path, weights: Path | None, findings: Findings
+) -> Again | None:
+    """Analyse ``exhibit`` as ``recorded`` was, and compare; None where it is another exhibit.
+
+    Differences beyond the tolerance become problems of ``analysis.json``. Raises
+    :class:`AgainError` without the model's ``weights``, and :class:`~detector.errors.MediaError`.
+    """
+    try:
+        with exhibit.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise AgainError(f"{exhibit}: {error.strerror}. Name the exhibit that was analysed.") from None
+    if sha256 != recorded.media.sha256:
+        why = f"its SHA-256 is {sha256}, where the analysis was made of {recorded.media.sha256}"
+        findings.add(exhibit.name, "does not fit", why)
+        return None
+    if weights is None:
+        raise AgainError(
+            f"The model that judged is not here: {recorded.model.name}, SHA-256 of its weights "
+            f"{recorded.model.sha256}. Name it with --model FILE."
+        )
+    from detector import analyze  # brings torch
+
+    made = analyze(exhibit, name=recorded.media.file, parameters=recorded.parameters, model=weights)
+    agreement = compare(recorded, made)
+    for problem in agreement.problems:
+        findings.add("analysis.json", "does not fit", f"analysed again, {problem}")
+    return Again(agreement, _machine(recorded), _machine(made))
+
+
+def _machine(analysis: Analysis) -> str:
+    software = analysis.software
+    return f"{software.device}, Reelproof {software.reelproof}, torch {software.torch}"

@@ -1,0 +1,140 @@
+"""Whether the files of a result or bundle say the same of each other, each as its own format asks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from pydantic import ValidationError
+
+from detector.analysis import Analysis, Verdict
+from reports.bundle import JUDGEMENTS, SUMS
+from reports.custody import check_export
+from reports.judgements import JudgementsError, read_file
+from reports.manifest import ANALYSIS, CASE, CUSTODY, CustodyHead, Manifest
+from reports.verification.findings import Findings
+from reports.verification.sources import Source, Unreadable
+
+_EDGE = 1e-6  # seconds: times are fractions stored as the nearest float
+
+
+def check_consistency(source: Source, manifest: Manifest | None, findings: Findings) -> Analysis | None:
+    """Check what each file says; returns the analysis where it can be read."""
+
+    def read(name: str) -> bytes | None:
+        if name not in source.names or findings.wrong(name) and not _readable(source, name):
+            return None
+        try:
+            return source.read(name)
+        except Unreadable as error:
+            findings.add(name, "cannot be read", str(error))
+            return None
+
+    text = read(ANALYSIS)
+    analysis = check_analysis(ANALYSIS, text, findings) if text is not None else None
+    if analysis and manifest:
+        _against_manifest(analysis, manifest, source, findings)
+    if (judgements := read(JUDGEMENTS)) is not None:
+        check_judgements(JUDGEMENTS, judgements, text, findings)
+    custody = read(CUSTODY)
+    if custody is not None:
+        check_custody(CUSTODY, custody, analysis, findings)
+    if manifest:
+        _against_custody(custody, manifest, findings)
+        case = read(CASE)
+        if (json.loads(case) if case and not findings.wrong(CASE) else manifest.case) != manifest.case:
+            findings.add(CASE, "does not fit", "the manifest gives other details of the case")
+        sums = read(SUMS)
+        due = "".join(f"{e.sha256}  {e.path}\n" for e in manifest.files if e.path != SUMS)
+        if sums is not None and sums != due.encode() and not findings.wrong(SUMS):
+            findings.add(SUMS, "does not fit", "its sums are not those of the manifest")
+    page = read("report.html")
+    if page is not None and text is not None and hashlib.sha256(text).hexdigest().encode() not in page:
+        findings.add("report.html", "does not fit", f"it was made of another {ANALYSIS}")
+    return analysis
+
+
+def _readable(source: Source, name: str) -> bool:
+    try:
+        source.read(name)
+    except Unreadable:
+        return False
+    return True
+
+
+def check_analysis(file: str, text: bytes, findings: Findings) -> Analysis | None:
+    """An ``analysis.json`` against its schema and against itself."""
+    try:
+        analysis = Analysis.from_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "its top level"
+        findings.add(file, "cannot be read", f"it is no analysis of Reelproof: {where}: {first['msg']}")
+        return None
+    persons = {person.id for person in analysis.persons}
+    for what, ids in (
+        ("person", [person.id for person in analysis.persons]),
+        ("segment", [segment.id for segment in analysis.segments]),
+    ):
+        if len(set(ids)) != len(ids):
+            findings.add(file, "does not fit", f"it names a {what} twice")
+    for segment in analysis.segments:
+        inside = 0 <= segment.start <= segment.end <= analysis.media.duration + _EDGE
+        if segment.person not in persons or not inside:
+            findings.add(
+                file, "does not fit", f"segment {segment.id} is of no person, or outside the exhibit"
+            )
+        if any(not segment.start - _EDGE <= peak.time <= segment.end + _EDGE for peak in segment.peaks):
+            findings.add(file, "does not fit", f"a peak of segment {segment.id} lies outside of it")
+    if (analysis.verdict is Verdict.MANIPULATED) != bool(analysis.segments):
+        findings.add(file, "does not fit", "its verdict and its segments contradict each other")
+    return analysis
+
+
+def _against_manifest(analysis: Analysis, manifest: Manifest, source: Source, findings: Findings) -> None:
+    media, model = analysis.media, analysis.model
+    exhibit = manifest.exhibit
+    if (media.file, media.bytes, media.sha256) != (exhibit.file, exhibit.bytes, exhibit.sha256):
+        findings.add(ANALYSIS, "does not fit", "the manifest is about another exhibit")
+    if (model.name, model.sha256) != (manifest.model.name, manifest.model.sha256):
+        findings.add(ANALYSIS, "does not fit", "the manifest names another model")
+    listed = {entry.path for entry in manifest.files}
+    for segment in analysis.segments:
+        for peak in segment.peaks:
+            for path in (peak.frame, peak.overlay, peak.map):
+                if path and path not in source.names and path not in listed:
+                    findings.add(path, "missing", f"it is a picture of segment {segment.id}")
+
+
+def check_judgements(file: str, data: bytes, analysis: bytes | None, findings: Findings) -> None:
+    """A file of judgements: its checksum, and that it is about the analysis it came with."""
+    try:
+        saved = read_file(data)
+    except JudgementsError as error:
+        findings.add(file, "changed", str(error))
+        return
+    if analysis is not None and saved.analysis_sha256 != hashlib.sha256(analysis).hexdigest():
+        findings.add(file, "does not fit", f"it is about another {ANALYSIS}")
+
+
+def check_custody(file: str, data: bytes, analysis: Analysis | None, findings: Findings) -> None:
+    """An exported custody log: its chain, and that it is about the exhibit."""
+    for problem in check_export(data):
+        findings.add(file, "changed", problem)
+    if analysis is not None and not findings.wrong(file):
+        about = json.loads(data).get("exhibit")
+        if about is not None and about != analysis.media.sha256:
+            findings.add(file, "does not fit", "it is about another exhibit")
+
+
+def _against_custody(custody: bytes | None, manifest: Manifest, findings: Findings) -> None:
+    if custody is None:
+        if manifest.custody is not None and not findings.wrong(CUSTODY):
+            findings.add(CUSTODY, "missing", "the manifest gives the head of the custody log")
+        return
+    try:
+        head = CustodyHead.model_validate_json(custody)
+    except ValidationError:
+        return  # said already
+    if head != manifest.custody:
+        findings.add(CUSTODY, "does not fit", "the manifest gives another head of the custody log")

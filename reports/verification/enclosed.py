@@ -1,0 +1,108 @@
+"""A report as PDF: its digest of itself, its signature, and its attachments against its own text."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+from collections.abc import Callable, Mapping
+
+import pikepdf
+import pypdfium2
+
+from reports import seal
+from reports.custody import compare_exports
+from reports.verification.findings import Findings
+from reports.verification.signatures import Trust, check_embedded
+
+# Attachments a report may have; its text gives the SHA-256 of each within so many characters of the name.
+KNOWN = ("analysis.json", "annotations.json", "custody.json", "scores.csv")
+_NEAR = 400
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_SPACE = re.compile(r"[\s\u200b\u00ad\ufeff]+")
+
+
+def check_pdf(
+    file: str,
+    data: bytes,
+    trust: Trust,
+    findings: Findings,
+    beside: Callable[[str], bytes | None] = lambda name: None,
+    *,
+    alone: bool = False,
+) -> Mapping[str, bytes]:
+    """Check the report ``data``, called ``file``; returns its attachments by name.
+
+    ``beside`` gives a file of the same name that came along, to be compared, or None. ``alone``: it came
+    alone, so that it must be signed itself where signers to trust are named.
+    """
+    whole = seal.whole_until(data)
+    if whole is None:
+        why = "its bytes are not those its digest of itself was made of"
+        if not seal.is_sealed(data):
+            why = "it has no digest of itself: damaged, or no report of this version of Reelproof"
+        findings.add(file, "changed", why)
+    signed = check_embedded(file, data, whole, trust, findings)
+    if trust and not signed and alone:
+        findings.add(file, "does not fit", "it is not signed, where --trust asks for a signature")
+    try:
+        attached = _attachments(data)
+        text = _text(data)
+    except (pikepdf.PdfError, pypdfium2.PdfiumError, ValueError, TypeError, KeyError, OSError) as error:
+        findings.add(file, "cannot be read", f"it is damaged ({' '.join(str(error).split())[:120]})")
+        return {}
+    for name in KNOWN:
+        if name not in attached and _stated(text, name) and beside(name) is None:
+            findings.add(f"{file}/{name}", "missing", "the report's text gives its SHA-256")
+    for name, content in attached.items():
+        findings.files += 1
+        digest = hashlib.sha256(content).hexdigest()
+        if digest not in _stated(text, name):
+            findings.add(f"{file}/{name}", "changed", "its SHA-256 is not the one in the report's text")
+        there = beside(name)
+        if there is not None and (why := _differs(name, content, there)):
+            findings.add(f"{file}/{name}", "does not fit", f"it is not the {name} beside the report: {why}")
+    if not attached:
+        findings.notes.append(f"{file} has no analysis.json attached: its text alone cannot be compared.")
+    return attached
+
+
+def _differs(name: str, attached: bytes, beside: bytes) -> str:
+    """Why a file that came along cannot stand beside the one in the report; empty where it can.
+
+    A bundle's judgements and custody log may have been written later than its report.
+    """
+    try:
+        if name == "annotations.json":
+            same = json.loads(attached)["annotations"] == json.loads(beside)["annotations"]
+            return "" if same else "it holds other judgements"
+        if name == "custody.json":
+            return " ".join(compare_exports(attached, beside)[:1])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return "one of the two cannot be read"
+    return "" if attached == beside else "its bytes differ"
+
+
+def _attachments(data: bytes) -> dict[str, bytes]:
+    with pikepdf.open(io.BytesIO(data)) as document:
+        return {name: spec.get_file().read_bytes() for name, spec in document.attachments.items()}
+
+
+def _text(data: bytes) -> str:
+    """All that is written in the PDF, without spaces."""
+    with pypdfium2.PdfDocument(data) as document:
+        return "".join(_SPACE.sub("", page.get_textpage().get_text_bounded()) for page in document)
+
+
+def _stated(text: str, name: str) -> set[str]:
+    """The SHA-256 that the text gives soon after a file's name; none of these where it gives none."""
+    short = _SPACE.sub("", name)
+    found: set[str] = set()
+    at = text.find(short)
+    while at >= 0:
+        after = text[at + len(short) : at + len(short) + _NEAR]
+        if match := _DIGEST.search(after):
+            found.add(match[0])
+        at = text.find(short, at + 1)
+    return found

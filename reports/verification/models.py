@@ -1,0 +1,75 @@
+"""The weights an analysis names against those that are here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from detector.analysis import Analysis
+from detector.errors import ModelError
+from detector.models import MODELS, load_card
+from reports.errors import ReportError
+from reports.verification.findings import Findings
+
+
+class ModelFileError(ReportError):
+    """The model to compare with is not there."""
+
+
+def check_model(analysis: Analysis, given: Path | None, findings: Findings) -> Path | None:
+    """Compare weights by SHA-256; returns the path of those that were recorded, if they are here.
+
+    ``given`` is a file of weights or its card, or a folder of models: with it other weights are a
+    problem. Without, the models of this installation are looked through, where another version
+    of the model is worth a note only, and weights that are not those of their own card a problem.
+    """
+    recorded = analysis.model
+    here = {path: _sha256(path) for path in _weights(given or MODELS)}
+    for path, sha256 in here.items():
+        if sha256 == recorded.sha256:
+            findings.facts["weights"] = f"{path.name} is the model that judged"
+            return path
+    named = [path for path in here if path.stem == recorded.name or (given and not given.is_dir())]
+    for path in named:
+        own = _of_card(path)
+        if given or (own and own != here[path]):
+            why = f"its SHA-256 is {here[path]}, where the analysis names {recorded.sha256} ({recorded.name})"
+            findings.add(path.name, "does not fit", why)
+        else:
+            findings.notes.append(
+                f"{path.name} here is another version of the model than the one that judged "
+                f"({recorded.name}, SHA-256 {recorded.sha256})."
+            )
+    if given and not named:
+        findings.add(
+            f"{recorded.name}.safetensors",
+            "missing",
+            f"{given} holds no weights of SHA-256 {recorded.sha256}",
+        )
+    return None
+
+
+def _weights(place: Path) -> Iterator[Path]:
+    if place.is_dir():
+        yield from sorted(place.glob("*.safetensors"))
+        return
+    path = place.with_suffix(".safetensors") if place.suffix == ".json" else place
+    if not path.is_file():
+        raise ModelFileError(
+            f"{path}: there is no such file. Name weights (.safetensors) or a folder of them."
+        )
+    yield path
+
+
+def _of_card(path: Path) -> str | None:
+    """The SHA-256 that the card beside weights gives, if there is one."""
+    try:
+        return load_card(path)[0].sha256
+    except ModelError:
+        return None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

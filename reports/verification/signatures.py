@@ -1,0 +1,242 @@
+"""Signatures: whether they hold, whose they are, and whether that one is trusted.
+
+Nothing is fetched: no revocation list, no further certificate. A signature's time is what the
+signer's clock said, and certificates are judged as of that time.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from asn1crypto import cms, core
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation import async_validate_detached_cms, async_validate_pdf_signature
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
+from pyhanko.sign.validation.settings import KeyUsageConstraints
+from pyhanko.sign.validation.status import SignatureCoverageLevel, StandardCMSSignatureStatus
+from pyhanko_certvalidator import ValidationContext
+
+from reports.errors import ReportError
+from reports.signing import PROGRAM, fingerprint, name_in, run
+from reports.verification.findings import Findings
+
+Trust = Sequence[x509.Certificate]
+
+_USAGE = KeyUsageConstraints(
+    key_usage={"digital_signature", "non_repudiation"},
+    match_all_key_usages=False,
+    explicit_extd_key_usage_required=False,
+)
+# It reports what it makes of certificates as if in trouble; all of that is in the findings.
+logging.getLogger("pyhanko").setLevel(logging.CRITICAL + 1)
+
+_ODD = "it holds bytes that no signature of Reelproof has"
+
+
+class TrustError(ReportError):
+    """A file of trusted certificates cannot be used."""
+
+
+def read_trust(paths: Sequence[Path]) -> tuple[x509.Certificate, ...]:
+    """The certificates in PEM or DER files; raises :class:`TrustError` for a file that holds none."""
+    found: list[x509.Certificate] = []
+    for path in paths:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise TrustError(f"{path}: {error.strerror}. Name a file with a certificate (PEM).") from None
+        try:
+            pem = b"-----BEGIN" in data
+            found += x509.load_pem_x509_certificates(data) if pem else [x509.load_der_x509_certificate(data)]
+        except ValueError:
+            raise TrustError(f"{path} holds no certificate (PEM or DER).") from None
+    return tuple(found)
+
+
+def check_detached(file: str, data: bytes, signature: bytes, trust: Trust, findings: Findings) -> str | None:
+    """Check the detached signature in ``file`` over ``data``; returns the certificate's SHA-256."""
+    try:
+        signed = _signed_data(signature)
+        status = run(
+            async_validate_detached_cms(
+                data,
+                signed,
+                signer_validation_context=_context(trust, _claimed(signed)),
+                key_usage_settings=_USAGE,
+            )
+        )
+    except Exception as error:  # of a damaged file any: pyHanko and asn1crypto promise none in particular
+        findings.add(file, "cannot be read", f"it is no signature that can be checked ({_short(error)})")
+        return None
+    if not (status.intact and status.valid):
+        findings.add(file, "does not fit", "it is no signature over these bytes: they or it were changed")
+        return None
+    return _state(file, _claimed(signed), status, trust, findings)
+
+
+def check_embedded(file: str, data: bytes, covered: int | None, trust: Trust, findings: Findings) -> bool:
+    """Check the signatures inside the PDF ``data``; returns whether there are any.
+
+    ``covered`` is where the report as it was made ends, if that is known: all behind it must be signed.
+    """
+    try:
+        embedded = list(PdfFileReader(io.BytesIO(data)).embedded_signatures)
+    except Exception as error:  # as above
+        findings.add(file, "cannot be read", f"its signatures cannot be looked for ({_short(error)})")
+        return b"/ByteRange" in data
+    for number, each in enumerate(embedded):
+        _check_one(file, data, each, number == len(embedded) - 1, trust, findings)
+    if not embedded and covered is not None and covered < len(data):
+        findings.add(file, "changed", f"{len(data) - covered:,} bytes were added behind the report, unsigned")
+    return bool(embedded)
+
+
+def _check_one(
+    file: str, data: bytes, signature: EmbeddedPdfSignature, last: bool, trust: Trust, findings: Findings
+) -> None:
+    try:
+        if _is_own(signature):
+            _signed_data(_hole(data, [int(value) for value in signature.byte_range]))
+        else:
+            findings.notes.append(f"{file}: signed by another program than Reelproof.")
+        status = run(
+            async_validate_pdf_signature(
+                signature,
+                signer_validation_context=_context(trust, _claimed_by(signature)),
+                key_usage_settings=_USAGE,
+            )
+        )
+    except Exception as error:  # as above
+        findings.add(file, "changed", f"its signature cannot be checked ({_short(error)})")
+        return
+    if not (status.intact and status.valid):
+        findings.add(file, "changed", "it is not what was signed: it or the signature was changed")
+        return
+    if last and status.coverage is not SignatureCoverageLevel.ENTIRE_FILE:
+        findings.add(file, "changed", "something was added after it was signed")
+        return
+    if not last and not status.docmdp_ok:
+        findings.add(file, "changed", "it was changed after it was first signed")
+        return
+    _state(file, _claimed_by(signature), status, trust, findings)
+
+
+def _is_own(signature: EmbeddedPdfSignature) -> bool:
+    """Whether Reelproof made a signature, by its own, signed, word."""
+    made_by = signature.sig_object.get("/Prop_Build", {}).get("/App", {}).get("/Name")
+    return bool(made_by == f"/{PROGRAM}")
+
+
+def _signed_data(data: bytes) -> cms.SignedData:
+    """The CMS in ``data``; raises ValueError unless every byte is as DER writes it and as it is needed."""
+    content = cms.ContentInfo.load(data, strict=True)
+    if content["content_type"].native != "signed_data":
+        raise ValueError("it is no signed data")
+    signed: cms.SignedData = content["content"]
+    (signer,) = signed["signer_infos"]
+    if content.copy().dump(force=True) != data or signer["unsigned_attrs"].native or signed["crls"].native:
+        raise ValueError(_ODD)
+    if [each["algorithm"].native for each in signed["digest_algorithms"]] != [
+        signer["digest_algorithm"]["algorithm"].native
+    ]:
+        raise ValueError(_ODD)
+    for algorithm in (*signed["digest_algorithms"], signer["digest_algorithm"]):
+        if not isinstance(algorithm["parameters"], (core.Void, core.Null)):
+            raise ValueError(_ODD)
+    certificates = [choice.chosen for choice in signed["certificates"]]
+    named = {(each["tbs_certificate"]["issuer"].dump(), each.serial_number) for each in certificates}
+    sid = signer["sid"].chosen  # names are compared with no regard to case, bytes are not
+    if (sid["issuer"].dump(), sid["serial_number"].native) not in named:
+        raise ValueError(_ODD)
+    if (signed["version"].native, signer["version"].native) != ("v1", "v1"):
+        raise ValueError(_ODD)
+    _check_chain(certificates)
+    return signed
+
+
+def _check_chain(certificates: list[asn1_x509.Certificate]) -> None:
+    """No certificate may have been damaged that another in the list, or itself, vouches for."""
+    loaded = [x509.load_der_x509_certificate(each.dump()) for each in certificates]
+    for certificate in loaded:
+        for issuer in loaded:
+            if certificate.issuer == issuer.subject:
+                certificate.verify_directly_issued_by(issuer)
+
+
+def _hole(data: bytes, spans: list[int]) -> bytes:
+    """The signature in the gap of a PDF's byte range, which must be filled up with zeros."""
+    start, length, second, rest = spans
+    gap = data[length:second]
+    if start != 0 or gap[:1] != b"<" or gap[-1:] != b">" or not re.fullmatch(rb"[0-9A-F]*", gap[1:-1]):
+        raise ValueError(_ODD)
+    whole = bytes.fromhex(gap[1:-1].decode())
+    size = len(core.Asn1Value.load(whole).dump())
+    if any(whole[size:]):
+        raise ValueError(_ODD)
+    return whole[:size]
+
+
+def _claimed_by(signature: EmbeddedPdfSignature) -> datetime | None:
+    """The same of a signature in a PDF, where PAdES has it in another place."""
+    when: datetime | None = signature.self_reported_timestamp
+    return when and when.astimezone(UTC)
+
+
+def _claimed(signed: cms.SignedData) -> datetime | None:
+    """When the signer says to have signed."""
+    for attribute in signed["signer_infos"][0]["signed_attrs"]:
+        if attribute["type"].native == "signing_time":
+            value: datetime = attribute["values"][0].native
+            return value
+    return None
+
+
+def _context(trust: Trust, moment: datetime | None) -> ValidationContext:
+    roots = [asn1_x509.Certificate.load(each.public_bytes(Encoding.DER)) for each in trust]
+    return ValidationContext(trust_roots=roots, allow_fetching=False, moment=moment or datetime.now(UTC))
+
+
+def _state(
+    file: str,
+    when: datetime | None,
+    status: StandardCMSSignatureStatus,
+    trust: Trust,
+    findings: Findings,
+) -> str:
+    """Say whose a signature is that holds; returns the SHA-256 of the certificate."""
+    certificate = x509.load_der_x509_certificate(status.signing_cert.dump())
+    own = certificate.issuer == certificate.subject
+    vouched = "self-signed" if own else f"certificate issued by {name_in(certificate.issuer)}"
+    moment = f"{when:%Y-%m-%d %H:%M:%S} UTC" if when else "an unknown time"
+    findings.facts[f"signature of {file}"] = (
+        f"by {name_in(certificate.subject)} ({vouched}), by the signer's clock on {moment}, "
+        f"certificate SHA-256 {fingerprint(certificate)}"
+    )
+    findings.signed.append(file)
+    if trust and not status.trusted:
+        findings.add(
+            file, "does not fit", "its signer is none of those that --trust names, nor vouched for by them"
+        )
+    elif not trust:
+        findings.notes.append(
+            f"{file}: the signature holds, but nothing here says that the name is true: compare the "
+            "certificate's SHA-256 with one you got from the signer, or name the certificate with --trust."
+        )
+    if datetime.now(UTC) > certificate.not_valid_after_utc:
+        findings.notes.append(
+            f"{file}: the signer's certificate expired on {certificate.not_valid_after_utc:%Y-%m-%d}. "
+            "Only the signer's clock says that it was signed before."
+        )
+    return fingerprint(certificate)
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__

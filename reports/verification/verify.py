@@ -1,0 +1,162 @@
+"""One path from end to end: what it is, and all checks that apply to it."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from cryptography.x509 import Certificate
+
+from detector.analysis import Analysis
+from reports.bundle import JUDGEMENTS
+from reports.container import UNREADABLE, BundleError, differences, is_zip, opened
+from reports.errors import ReportError
+from reports.manifest import ANALYSIS, CUSTODY, NAME, SIGNATURE, SUM, Manifest
+from reports.verification.consistency import (
+    check_analysis,
+    check_consistency,
+    check_custody,
+    check_judgements,
+)
+from reports.verification.enclosed import check_pdf
+from reports.verification.findings import Findings
+from reports.verification.listed import check_listed
+from reports.verification.sources import Folder, Source, Unreadable, Zip
+
+What = Literal["bundle", "result", "report"]
+_NAMED = 12
+_LARGEST_PDF = 1_000_000_000
+
+
+class VerifyError(ReportError):
+    """What was named is nothing that can be verified."""
+
+
+@dataclass
+class Verified:
+    """What was looked at and what was found; ``analysis`` where it could be read."""
+
+    path: Path
+    what: What
+    findings: Findings = field(default_factory=Findings)
+    analysis: Analysis | None = None
+
+
+def verify(path: Path, trust: Sequence[Certificate] = ()) -> Verified:
+    """Check a bundle, the folder of a result or an unpacked bundle, or a report as PDF.
+
+    Raises :class:`VerifyError` for what is none of these.
+    """
+    if not path.exists():
+        raise VerifyError(f"{path}: there is no such file or folder.")
+    what = _kind(path)
+    done = Verified(path, what)
+    if what == "report":
+        _verify_pdf(done, trust)
+    elif what == "result":
+        _verify_files(done, Folder(path), trust)
+    else:
+        _verify_zip(done, trust)
+    return done
+
+
+def _kind(path: Path) -> What:
+    if path.is_dir():
+        return "result"
+    if not path.is_file():
+        raise VerifyError(f"{path} is neither a file nor a folder.")
+    with path.open("rb") as stream:
+        head = stream.read(5)
+    # By name too: the first byte may be the damaged one.
+    if head == b"%PDF-" or (path.suffix.lower() == ".pdf" and not is_zip(path)):
+        return "report"
+    if is_zip(path) or path.suffix.lower() == ".zip":
+        return "bundle"
+    raise VerifyError(
+        f"{path} is no review bundle (zip), no report (PDF), and no folder that analyze --out wrote."
+    )
+
+
+def _verify_zip(done: Verified, trust: Sequence[Certificate]) -> None:
+    try:
+        with opened(done.path) as archive:
+            manifest = _verify_files(done, Zip(archive), trust)
+            if manifest and manifest.manifest_version != "1.0":
+                _check_container(done.path, archive, manifest, done.findings)
+            elif manifest:
+                done.findings.notes.append("Made before the bytes of a zip were all determined by its files.")
+    except BundleError as error:
+        done.findings.add(done.path.name, "cannot be read", str(error))
+
+
+def _check_container(path: Path, archive: zipfile.ZipFile, manifest: Manifest, findings: Findings) -> None:
+    """Every byte of the zip that is no file's: headers, list of files, end."""
+    names = [entry.path for entry in manifest.files]
+    names += [NAME, SUM, *([SIGNATURE] if manifest.signature else [])]
+    if set(names) != {entry.filename for entry in archive.infolist()}:
+        if not findings.problems:  # folders have entries of their own
+            findings.add(path.name, "changed", "the zip holds entries that are no files")
+        return
+    others = [e for e in archive.infolist() if e.compress_type or e.date_time[:3] != (1980, 1, 1)]
+    if 2 * len(others) > len(names):
+        why = "the zip was packed again by another program. Unpack it and verify the folder."
+        findings.add(path.name, "changed", why)
+        return
+    try:
+        found = differences(path, names)
+    except (*UNREADABLE, RuntimeError, KeyError) as error:
+        if not findings.problems:
+            findings.add(path.name, "cannot be read", " ".join(str(error).split()))
+        return
+    for name, why in found[:_NAMED]:
+        findings.add(name or path.name, "changed", why if name else f"the zip itself: {why}")
+    if len(found) > _NAMED:
+        findings.add(path.name, "changed", f"the zip differs in {len(found) - _NAMED} more places")
+
+
+def _verify_files(done: Verified, source: Source, trust: Sequence[Certificate]) -> Manifest | None:
+    findings = done.findings
+    manifest = check_listed(source, trust, findings)
+    if manifest:
+        done.what = manifest.contents
+        findings.facts |= {
+            "made": f"{manifest.made} by Reelproof {manifest.software.get('reelproof', '')}",
+            "exhibit": f"{manifest.exhibit.file}, {manifest.exhibit.bytes:,} bytes, "
+            f"SHA-256 {manifest.exhibit.sha256}",
+            "model": f"{manifest.model.name}, SHA-256 {manifest.model.sha256}",
+        }
+        if manifest.custody:
+            head = manifest.custody
+            findings.facts["custody log"] = f"{head.count:,} entries then, the last one {head.head}"
+    done.analysis = check_consistency(source, manifest, findings)
+
+    def beside(name: str) -> bytes | None:
+        try:
+            return source.read(name) if name in source.names else None
+        except Unreadable:
+            return None
+
+    if (report := beside("report.pdf")) is not None:
+        check_pdf("report.pdf", report, trust, findings, beside)
+    return manifest
+
+
+def _verify_pdf(done: Verified, trust: Sequence[Certificate]) -> None:
+    findings, name = done.findings, done.path.name
+    if done.path.stat().st_size > _LARGEST_PDF:
+        raise VerifyError(f"{done.path} is too large for a report.")
+    attached = check_pdf(name, done.path.read_bytes(), trust, findings, alone=True)
+    text = attached.get(ANALYSIS)
+    if text is not None:
+        done.analysis = check_analysis(f"{name}/{ANALYSIS}", text, findings)
+    if (judgements := attached.get(JUDGEMENTS)) is not None:
+        check_judgements(f"{name}/{JUDGEMENTS}", judgements, text, findings)
+    if (custody := attached.get(CUSTODY)) is not None:
+        check_custody(f"{name}/{CUSTODY}", custody, done.analysis, findings)
+    if done.analysis:
+        media, model = done.analysis.media, done.analysis.model
+        findings.facts["exhibit"] = f"{media.file}, {media.bytes:,} bytes, SHA-256 {media.sha256}"
+        findings.facts["model"] = f"{model.name}, SHA-256 {model.sha256}"

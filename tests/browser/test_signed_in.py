@@ -1,0 +1,225 @@
+"""With login on: signing in, handing in and judging as somebody; the pages of accounts and cases."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from waitress.server import create_server
+
+from webapp import accounts, create_app
+from webapp.access import Role
+from webapp.passwords import Cost, Passwords
+
+pytestmark = pytest.mark.browser
+
+_AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+_PASSWORD = "otter velvet ladder 93"
+_SHOTS = os.environ.get("REELPROOF_SHOTS")  # a folder to look at the pages in
+
+
+@dataclass
+class House:
+    """A running app with people; what was handed in waits, since nobody analyses."""
+
+    address: str
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    passwords = Passwords(Cost(memory=8, passes=1, lanes=1))
+    app = create_app(
+        {
+            "TESTING": True,
+            "REELPROOF_DATA": tmp_path_factory.mktemp("house") / "data",
+            "REELPROOF_LOGIN": "on",
+            "SEND": lambda _id: None,
+            "PASSWORDS": passwords,
+        }
+    )
+    with app.extensions["database"].alone() as session:
+        for name, display, role in (
+            ("root", "Rosa Ott", Role.ADMINISTRATOR),
+            ("ada", "Ada Ng", Role.EXAMINER),
+            ("ray", "Ray Bo", Role.READER),
+        ):
+            accounts.add(session, passwords, name, display, role, _PASSWORD, one_time=False)
+        accounts.add(session, passwords, "new", "Nia Weh", Role.REVIEWER, _PASSWORD, one_time=True)
+    server = create_server(app, host="127.0.0.1", port=0, threads=6)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    yield House(f"http://127.0.0.1:{server.effective_port}")
+    server.close()
+    app.extensions["database"].close()
+
+
+def sign_in(page: Page, house: House, name: str) -> None:
+    page.goto(house.address + "/login")
+    page.get_by_label("User name").fill(name)
+    page.get_by_label("Password").fill(_PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_from_the_address_asked_for_and_back_out(house: House, browser: Browser, scripts: bool) -> None:
+    context = browser.new_context(java_script_enabled=scripts)
+    page = context.new_page()
+    page.goto(house.address + "/statistics")
+    page.get_by_label("User name").fill("ada")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("do not belong together")
+    page.get_by_label("Password").fill(_PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(house.address + "/statistics")
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    expect(page).to_have_url(house.address + "/login")
+    page.goto(house.address + "/analyses")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_handing_in_to_a_case_and_cancelling(
+    house: House, browser: Browser, tmp_path: Path, scripts: bool
+) -> None:
+    context = browser.new_context(java_script_enabled=scripts)
+    page = context.new_page()
+    sign_in(page, house, "ada")
+    name = f"Case {'with' if scripts else 'without'} scripts"
+    page.goto(house.address + "/cases")
+    page.get_by_label("Name or number").fill(name)
+    page.get_by_role("button", name="Make the case").click()
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+    page.get_by_role("link", name="Hand in files").click()
+    page.wait_for_load_state()  # the script takes a file chosen from then on
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(b"\x89PNG\r\n\x1a\n" + os.urandom(200))
+    page.set_input_files("#file", photo)
+    page.get_by_role("button", name="Start the analysis").click()
+    page.wait_for_url("**/analyses/*")
+    page.get_by_role("button", name="Cancel the analysis").click()
+    expect(page.get_by_text("The analysis was cancelled")).to_be_visible()
+    page.goto(house.address + "/cases")
+    page.get_by_role("link", name=name).click()
+    expect(page.get_by_role("link", name="photo.png")).to_be_visible()
+    context.close()
+
+
+def test_deleting_by_dialog(house: House, page: Page, tmp_path: Path) -> None:
+    sign_in(page, house, "ada")
+    photo = tmp_path / "gone.png"
+    photo.write_bytes(b"\x89PNG\r\n\x1a\n" + os.urandom(200))
+    page.goto(house.address + "/")
+    page.set_input_files("#file", photo)
+    page.get_by_role("button", name="Start the analysis").click()
+    page.wait_for_url("**/analyses/*")
+    page.get_by_role("button", name="Cancel the analysis").click()
+    page.goto(house.address + "/analyses?q=gone.png")
+    row = page.locator("tr[data-id]")
+    row.locator("summary").click()
+    row.get_by_role("link", name="Delete…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete the analysis").click()
+    expect(page.get_by_text("The analysis was deleted.")).to_be_visible()
+
+
+def test_a_file_that_is_no_media_is_refused_on_the_page(house: House, page: Page, tmp_path: Path) -> None:
+    sign_in(page, house, "ada")
+    page.goto(house.address + "/")
+    text = tmp_path / "notes.mp4"
+    text.write_text("no video at all")
+    page.set_input_files("#file", text)
+    page.get_by_role("button", name="Start the analysis").click()
+    expect(page.locator(".queue-problem")).to_contain_text("begins like a file of another kind")
+
+
+def test_a_given_password_has_to_be_changed_first(house: House, page: Page) -> None:
+    sign_in(page, house, "new")
+    expect(page.get_by_role("heading", name="Choose a password of your own")).to_be_visible()
+    page.get_by_label("Password now").fill(_PASSWORD)
+    page.get_by_label("New password").fill("marble kettle 48 orchid")
+    page.get_by_label("The new one again").fill("marble kettle 48 orchid")
+    page.get_by_role("button", name="Change the password").click()
+    expect(page.get_by_text("The password was changed.")).to_be_visible()
+
+
+def pages_of(house: House, page: Page) -> list[tuple[str, str]]:
+    """Addresses by name, for an administrator who is signed in."""
+    page.goto(house.address + "/cases")
+    page.get_by_label("Name or number").fill("K-2026-0117 " + "long " * 12)
+    page.get_by_label("Description").fill("Clips of the press conference.\nAsked for by the second desk.")
+    page.get_by_role("button", name="Make the case").click()
+    case = page.url
+    return [
+        ("account", "/account"),
+        ("people", "/users"),
+        ("cases", "/cases"),
+        ("case", case.removeprefix(house.address)),
+        ("confirm", "/confirm?next=/users"),
+        ("upload", "/"),
+        ("error", "/cases/9999"),
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1280, 720), (390, 844)])
+def test_pages_of_accounts_and_cases(
+    house: House, browser: Browser, theme: str, size: tuple[int, int]
+) -> None:
+    """axe-core finds nothing, nothing sticks out, and with REELPROOF_SHOTS they can be looked at."""
+    context = browser.new_context(
+        color_scheme=theme, viewport={"width": size[0], "height": size[1]}, bypass_csp=True
+    )
+    page = context.new_page()
+    problems: dict[str, object] = {}
+
+    def look(name: str) -> None:
+        found = page.evaluate(f"async () => {{ {_AXE}; return (await axe.run(document)).violations; }}")
+        over = page.evaluate(
+            "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        if found or over > 0:
+            problems[name] = (
+                [f"{one['id']}: {node['html'][:150]}" for one in found for node in one["nodes"]],
+                over,
+            )
+        if _SHOTS:
+            page.screenshot(path=f"{_SHOTS}/{name}-{theme}-{size[0]}.png", full_page=True)
+
+    page.goto(house.address + "/login")
+    look("login")
+    page.get_by_label("User name").fill("nobody")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    look("refused")
+    sign_in(page, house, "root")
+    for name, path in pages_of(house, page):
+        page.goto(house.address + path)
+        if name == "people":
+            page.locator(".entries summary").first.click()
+        if name == "case":
+            page.locator("details summary").last.click()
+        look(name)
+    page.goto(house.address + "/users")
+    page.get_by_label("User name").fill(f"{theme}{size[0]}")
+    page.get_by_label("Full name").fill(f"Somebody {theme} {size[0]}")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.locator(".given")).to_be_visible()
+    look("handed")
+    context.close()
+    assert problems == {}
+
+
+def test_a_reader_is_offered_nothing_they_may_not_do(house: House, page: Page) -> None:
+    sign_in(page, house, "ray")
+    expect(page.get_by_text("does not hand in files")).to_be_visible()
+    expect(page.get_by_role("link", name="People")).to_have_count(0)
+    page.goto(house.address + "/models")
+    expect(page.get_by_role("button", name="Make default")).to_have_count(0)

@@ -1,0 +1,89 @@
+"""Two analyses of one exhibit: what they may differ by, and what is said when they do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from analyses import build
+
+from detector.agreement import TOLERANCE, compare
+from detector.analysis import Analysis, Verdict
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Analysis:
+    """Two persons, beside each other."""
+    made = build(tmp_path, kept=False)
+    left, right = made.persons
+    aside = tuple(s.model_copy(update={"box": (1000, 120, 1184, 340)}) for s in right.scores)
+    return made.model_copy(update={"persons": (left, right.model_copy(update={"scores": aside}))})
+
+
+def moved(analysis: Analysis, by: float, *, person: int = 0) -> Analysis:
+    """The same with every probability of one person's frames moved."""
+    one = analysis.persons[person]
+    scores = tuple(
+        s if s.probability is None else s.model_copy(update={"probability": s.probability + by})
+        for s in one.scores
+    )
+    persons = list(analysis.persons)
+    persons[person] = one.model_copy(update={"scores": scores})
+    return analysis.model_copy(update={"persons": tuple(persons)})
+
+
+def with_edges(analysis: Analysis, start: float) -> Analysis:
+    first, *others = analysis.segments
+    shifted = first.model_copy(update={"start": first.start + start})
+    return analysis.model_copy(update={"segments": (shifted, *others)})
+
+
+def test_the_same_agrees(recorded: Analysis) -> None:
+    agreement = compare(recorded, recorded)
+    assert agreement.agree and agreement.scores > 800
+    assert (agreement.score_difference, agreement.edge_difference, agreement.unmatched) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("by", "agree"), [(0.9, True), (1.1, False)])
+def test_scores_within_the_tolerance(recorded: Analysis, by: float, agree: bool) -> None:
+    agreement = compare(recorded, moved(recorded, -by * TOLERANCE.probability))
+    assert agreement.agree is agree
+    assert agreement.score_difference == pytest.approx(by * TOLERANCE.probability)
+
+
+def test_an_edge_may_move_by_one_sampled_frame(recorded: Analysis) -> None:
+    interval = 60.0 / 480
+    assert compare(recorded, with_edges(recorded, interval)).agree
+    (problem,) = compare(recorded, with_edges(recorded, 2 * interval)).problems
+    assert problem.startswith("segment A1 is ")
+
+
+def test_other_names_of_persons_and_tracks_are_no_difference_of_scores(recorded: Analysis) -> None:
+    swapped = recorded.model_copy(update={"persons": tuple(reversed(recorded.persons))})
+    assert compare(recorded, swapped).score_difference == 0
+
+
+def test_faces_that_one_of_both_judged(recorded: Analysis) -> None:
+    one = recorded.persons[0]
+    few = one.model_copy(update={"scores": one.scores[: len(one.scores) // 2]})
+    agreement = compare(recorded, recorded.model_copy(update={"persons": (few, *recorded.persons[1:])}))
+    assert agreement.unmatched > 100 and "judged in one of both only" in agreement.problems[0]
+
+
+def test_segments_verdicts_and_premises(recorded: Analysis) -> None:
+    other = recorded.model_copy(
+        update={
+            "segments": recorded.segments[1:],
+            "verdict": Verdict.INCONCLUSIVE,
+            "probability": None,
+            "model": recorded.model.model_copy(update={"sha256": "0" * 64}),
+            "parameters": recorded.parameters.model_copy(update={"seed": 1}),
+            "media": recorded.media.model_copy(update={"sha256": "1" * 64}),
+        }
+    )
+    said = " ".join(compare(recorded, other).problems)
+    for words in ("exhibits", "models", "settings", "segments are", "verdict is", "in one of both only"):
+        assert words in said
+    weaker = recorded.segments[0].model_copy(update={"confidence": recorded.segments[0].confidence - 0.1})
+    agreement = compare(recorded, recorded.model_copy(update={"segments": (weaker, *recorded.segments[1:])}))
+    assert agreement.segment_difference == pytest.approx(0.1) and not agreement.agree

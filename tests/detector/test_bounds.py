@@ -1,0 +1,134 @@
+"""What is refused before much of it is read: absurd sizes, lengths and counts, and chameleons."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import cornered, numbered, write_clip
+from PIL import Image
+
+from detector.bounds import Bounds
+from detector.errors import MediaError
+from detector.media import open_media
+
+
+def refusal(path: Path, bounds: Bounds | None = None) -> str:
+    with pytest.raises(MediaError) as refused, open_media(path, bounds) as reader:  # noqa: PT012
+        list(reader.frames(8))
+    return str(refused.value)
+
+
+def png(width: int, height: int) -> bytes:
+    """A PNG of one colour that claims a size, in a few hundred bytes; its rows are those of a small one."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+        )
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    rows = zlib.compress(bytes(min(width, 1000) * 30))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("bounds") / "clip.mp4", [numbered(n) for n in range(20)])
+
+
+@pytest.mark.parametrize("size", [(60_000, 60_000), (2**31 - 1, 2**31 - 1), (100_000, 2_000)])
+def test_a_picture_of_gigabytes(tmp_path, size):
+    (tmp_path / "bomb.png").write_bytes(png(*size))
+    words = refusal(tmp_path / "bomb.png")
+    assert "more than can be examined" in words or "cannot be read" in words or "Not one frame" in words
+
+
+def test_a_strip(tmp_path):
+    Image.fromarray(np.zeros((10, 2000, 3), np.uint8)).save(tmp_path / "strip.png")
+    assert "2000×10 pixels, a strip" in refusal(tmp_path / "strip.png")
+
+
+def test_a_video_whose_frames_grow_beyond_what_it_says(clip):
+    """The picture's size stands in the container and again in the video: FFmpeg refuses the second."""
+    words = refusal(clip, Bounds(pixels=100))
+    assert "more than can be examined" in words
+
+
+def test_many_frames(tmp_path, clip):
+    assert "more than 15 frames" in refusal(clip, Bounds(frames=15))
+    # A container that does not say how many it has is counted as it is read.
+    plain = write_clip(tmp_path / "clip.mkv", [numbered(n) for n in range(20)])
+    assert "more than 15 frames" in refusal(plain, Bounds(frames=15))
+
+
+def test_a_video_that_claims_years(tmp_path):
+    path = write_clip(tmp_path / "years.mkv", [numbered(n) for n in range(20)])
+    data = path.read_bytes()
+    at = data.index(b"\x44\x89\x88") + 3  # Matroska's Duration: a double, in milliseconds
+    path.write_bytes(data[:at] + struct.pack(">d", 1000 * 86400 * 300.0) + data[at + 8 :])
+    assert "300 days by the times in it; at most 24 hours" in refusal(path)
+
+
+def test_a_clock_that_jumps_by_days(tmp_path):
+    pts = [*range(10), 25 * 86400 * 2]
+    path = write_clip(
+        tmp_path / "jump.mkv", [numbered(n) for n in range(11)], pts=pts, time_base=Fraction(1, 25)
+    )
+    assert "2 days by the times in it" in refusal(path)
+
+
+def test_a_length_below_the_bounds_is_no_matter(clip):
+    with open_media(clip, Bounds(frames=20, seconds=1)) as reader:
+        assert len(list(reader.every_frame())) == 20
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", "a playlist, which only names other files"),
+        (b"\xef\xbb\xbf  #EXTM3U\nfile:///etc/passwd\n", "a playlist"),
+        (b"ffconcat version 1.0\nfile /etc/passwd\n", "a list of files for FFmpeg"),
+        (b"<?xml version='1.0'?><MPD></MPD>", "an XML text"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'></svg>", "a drawing (SVG)"),
+        (b"%PDF-1.7\n", "a PDF document"),
+        (b"PK\x03\x04rest", "a zip archive"),
+        (b"<!DOCTYPE html><html></html>", "a web page"),
+        (b"\x7fELF\x02\x01", "a program"),
+    ],
+)
+def test_other_kinds_are_named(tmp_path, content, words):
+    (tmp_path / "clip.mp4").write_bytes(content)
+    assert words in refusal(tmp_path / "clip.mp4")
+
+
+def test_a_chameleon(tmp_path, clip):
+    """A file that starts as a picture, and that FFmpeg is talked into reading as a video."""
+    data = bytearray(clip.read_bytes())
+    data[4:8] = b"\x89PNG"  # where 'ftyp' stood: what follows is still found to be a mov
+    head = b"\x89PNG\r\n\x1a\n"
+    path = tmp_path / "both.png"
+    # An empty box of a made-up kind whose size is the PNG's first four bytes cannot be; a free box can.
+    path.write_bytes(head + data)
+    words = refusal(path)
+    assert "begins as a PNG" in words or "cannot be read" in words or "Not one frame" in words
+
+
+def test_pipes_and_devices(tmp_path):
+    os.mkfifo(tmp_path / "pipe.mp4")
+    assert "a device or a pipe" in refusal(tmp_path / "pipe.mp4")
+    assert "a device or a pipe" in refusal(Path("/dev/zero"))
+
+
+def test_a_photograph_is_opened_as_what_is_accepted_only(tmp_path):
+    """Pillow opens some kinds by running other programs; it is not asked about those."""
+    (tmp_path / "x.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
+    assert "cannot be read" in refusal(tmp_path / "x.jpg")
+    Image.fromarray(cornered()).save(tmp_path / "good.jpg")
+    with open_media(tmp_path / "good.jpg") as reader:
+        assert len(list(reader.frames(8))) == 1

@@ -1,0 +1,372 @@
+"""The confined process: what it may not do, what breaking a limit says, and what it leaves behind."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import os
+import resource
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from detector.confinement import (
+    Confined,
+    CrashError,
+    KilledError,
+    LimitError,
+    Limits,
+    Places,
+    UnexpectedError,
+    means,
+    refuse_links,
+)
+from detector.errors import MediaError, ModelError, ReelproofError
+
+MB = 1_000_000
+
+
+@pytest.fixture
+def run(tmp_path: Path):
+    """Run something confined; afterwards no folder of it may be left."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+
+    def run(target, *arguments, limits=None, places=None, report=None):
+        what = {"limits": limits or Limits(), "places": places or Places(), "scratch": scratch}
+        with Confined(target, *arguments, **what) as confined:
+            return confined.result(report)
+
+    yield run
+    assert list(scratch.iterdir()) == []
+
+
+def error_of(problem: OSError) -> str:
+    return errno.errorcode[problem.errno or 0]
+
+
+def test_what_it_says_comes_back(run):
+    def target(number, report):
+        report("reading", 0.25)
+        report("done", 1.0)
+        return {"twice": number * 2}
+
+    said = []
+    assert run(target, 21, report=lambda *at: said.append(at)) == {"twice": 42}
+    assert [at for i, at in enumerate(said) if at not in said[:i]][-2:] == [("reading", 0.25), ("done", 1.0)]
+
+
+def test_progress_comes_again_while_there_is_none_and_may_end_it(run):
+    class Enough(Exception):
+        pass
+
+    said = []
+
+    def report(*at):
+        said.append(at)
+        if len(said) == 9:
+            raise Enough
+
+    def silent(report):
+        report("stuck", 0.5)
+        time.sleep(60)
+
+    started = time.monotonic()
+    with pytest.raises(Enough):
+        run(silent, report=report)
+    assert time.monotonic() - started < 30 and ("stuck", 0.5) in said
+
+
+@pytest.mark.parametrize("kind", [MediaError, ModelError])
+def test_the_engines_own_errors_come_back_as_they_are(run, kind):
+    def target(_report):
+        raise kind("Do this and that.")
+
+    with pytest.raises(kind, match=r"^Do this and that\.$"):
+        run(target)
+
+
+def test_other_errors_come_back_as_text(run):
+    def target(_report):
+        return {}["missing"]
+
+    with pytest.raises(UnexpectedError, match="KeyError: 'missing'"):
+        run(target)
+
+
+def test_what_comes_back_is_not_trusted(run):
+    """It is JSON and nothing else: an object that JSON cannot hold is an error, not a pickle."""
+    with pytest.raises(UnexpectedError, match="not JSON serializable"):
+        run(lambda _report: object())
+
+
+class TestLimits:
+    def test_memory(self, run):
+        def target(_report):
+            kept = []
+            while True:
+                kept.append(bytearray(50 * MB))
+
+        with pytest.raises(LimitError, match="more memory than the 2,000 MB allowed.*MEMORY_LIMIT_MB"):
+            run(target, limits=Limits(memory=2000 * MB))
+
+    def test_memory_that_the_kernel_does_not_count(self, run):
+        def target(_report):
+            kept = []
+            while True:
+                kept.append(mmap.mmap(-1, 20 * MB))
+                kept[-1].write(b"x" * len(kept[-1]))
+                time.sleep(0.01)
+
+        with pytest.raises(LimitError, match="more memory"):
+            run(target, limits=Limits(memory=2000 * MB))
+
+    def test_memory_that_a_library_asks_for(self, run):
+        def target(_report):
+            import torch
+
+            return torch.zeros(10**12).numel()
+
+        with pytest.raises(LimitError, match="more memory"):
+            run(target)
+
+    def test_processor_time(self, run):
+        def target(_report):
+            while True:
+                pass
+
+        with pytest.raises(LimitError, match="processor time than the 1 seconds.*CPU_LIMIT"):
+            run(target, limits=Limits(cpu=1))
+
+    def test_the_clock(self, run):
+        started = time.monotonic()
+        with pytest.raises(LimitError, match="longer than the 0.3 seconds.*TIME_LIMIT"):
+            run(lambda _report: time.sleep(60), limits=Limits(wall=0.3))
+        assert time.monotonic() - started < 5
+
+    def test_one_large_file(self, run):
+        def target(_report):
+            with open("x", "wb") as file:
+                while True:
+                    file.write(bytes(MB))
+
+        with pytest.raises(LimitError, match="wrote more than the 5 MB.*TEMP_LIMIT_MB"):
+            run(target, limits=Limits(written=5 * MB))
+
+    def test_many_small_files(self, run, tmp_path):
+        def target(_report):
+            for number in range(1000):
+                Path(tmp_path, f"{number}").write_bytes(bytes(MB))
+                time.sleep(0.005)
+            time.sleep(5)
+
+        with pytest.raises(LimitError, match="wrote more than the 20 MB"):
+            run(target, limits=Limits(written=20 * MB), places=Places(writable=(tmp_path,)))
+
+    def test_open_files(self, run):
+        def target(_report):
+            kept = []
+            try:
+                while True:
+                    kept.append(os.open(os.devnull, os.O_RDONLY))
+            except OSError as problem:
+                return [len(kept), error_of(problem)]
+
+        count, error = run(target, limits=Limits(files=40))
+        assert count < 40 and error == "EMFILE"
+
+
+class TestEnds:
+    @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGILL])
+    def test_a_crash(self, run, number):
+        with pytest.raises(CrashError, match="keep the original"):
+            run(lambda _report: os.kill(os.getpid(), number))
+
+    def test_a_wild_pointer(self, run):
+        with pytest.raises(CrashError):
+            run(lambda _report: ctypes.string_at(1))
+
+    def test_somebody_else(self, run):
+        with pytest.raises(KilledError):
+            run(lambda _report: os.kill(os.getpid(), signal.SIGKILL))
+
+    def test_without_a_word(self, run):
+        with pytest.raises((UnexpectedError, CrashError)):
+            run(lambda _report: os._exit(1))
+
+    def test_each_is_one_of_ours(self):
+        assert all(issubclass(kind, ReelproofError) for kind in (CrashError, KilledError, LimitError))
+
+    def test_the_folder_of_a_killed_parent_is_removed_by_the_next(self, tmp_path, run):
+        scratch = tmp_path / "scratch"
+        parent = os.fork()
+        if not parent:
+            Confined(lambda _report: time.sleep(60), limits=Limits(), places=Places(), scratch=scratch)
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.waitpid(parent, 0)
+        (abandoned,) = scratch.iterdir()
+        end = time.monotonic() + 5
+        while at_work_in(abandoned):  # the kernel ends it with its parent
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        assert run(lambda _report: 1) == 1  # and the fixture looks whether the folder is gone
+
+
+def at_work_in(folder: Path) -> bool:
+    for place in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            if os.readlink(place) == str(folder):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+class TestRefusals:
+    """What a hijacked decoder would try. Each needs a means of the kernel, without which it skips."""
+
+    @pytest.fixture(autouse=True)
+    def offered(self):
+        if not (means().calls and means().files):
+            pytest.skip(f"this machine offers only {means()}")
+
+    @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6, socket.AF_UNIX])
+    def test_no_network(self, run, family):
+        def target(_report):
+            try:
+                socket.socket(family)
+            except OSError as problem:
+                return error_of(problem)
+
+        assert run(target) == "EPERM"
+
+    def test_no_interface_but_one_that_is_down(self, run):
+        if not means().network:
+            pytest.skip("no network namespaces here")
+        names = run(lambda _report: Path("/proc/self/net/dev").read_text())
+        assert [line.split(":")[0].strip() for line in names.splitlines()[2:]] == ["lo"]
+
+    def test_no_programs(self, run):
+        def target(_report):
+            try:
+                subprocess.run(["/bin/true"])
+            except OSError as problem:
+                return error_of(problem)
+
+        assert run(target) == "EPERM"
+
+    def test_no_processes_but_threads(self, run):
+        def target(_report):
+            seen = []
+            thread = threading.Thread(target=lambda: seen.append("thread"))
+            thread.start()
+            thread.join()
+            try:
+                os.fork()
+            except OSError as problem:
+                seen.append(error_of(problem))
+            return seen
+
+        assert run(target) == ["thread", "EPERM"]
+
+    def test_no_signals_to_others(self, run):
+        def target(_report):
+            try:
+                os.kill(os.getppid(), 0)
+            except OSError as problem:
+                return error_of(problem)
+
+        assert run(target) == "EPERM"
+
+    def test_only_the_files_it_needs(self, run, tmp_path):
+        exhibit, other, out = tmp_path / "exhibit", tmp_path / "other", tmp_path / "out"
+        exhibit.write_bytes(b"exhibit"), other.write_bytes(b"secret"), out.mkdir()
+
+        def attempt(action) -> str:
+            try:
+                action()
+            except OSError as problem:
+                return error_of(problem)
+            return "done"
+
+        def target(_report):
+            return {
+                "exhibit": attempt(exhibit.read_bytes),
+                "other": attempt(other.read_bytes),
+                "listing": attempt(lambda: list(tmp_path.iterdir())),
+                "home": attempt(lambda: list(Path.home().iterdir())),
+                "result": attempt(lambda: (out / "a").write_bytes(b"a")),
+                "temporary": attempt(lambda: tempfile.TemporaryFile().close()),
+                "change": attempt(lambda: exhibit.write_bytes(b"changed")),
+                "link": attempt(lambda: (out / "link").symlink_to(other)),
+                "beside": attempt(lambda: (tmp_path / "new").touch()),
+            }
+
+        found = run(target, places=Places(readable=(exhibit,), writable=(out,)))
+        allowed = {"exhibit", "result", "temporary"}
+        assert {name for name, what in found.items() if what == "done"} == allowed
+        assert {what for name, what in found.items() if name not in allowed} <= {"EACCES", "EPERM"}
+
+    def test_nothing_open_is_inherited(self, run, tmp_path):
+        def target(_report):
+            places = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+            return [os.readlink(place) for place in places if os.path.lexists(place)]
+
+        with (tmp_path / "open").open("w"):
+            assert str(tmp_path / "open") not in run(target)
+
+    def test_no_core_dump_and_no_way_to_more_rights(self, run):
+        def target(_report):
+            status = Path("/proc/self/status").read_text()
+            return [
+                resource.getrlimit(resource.RLIMIT_CORE),
+                "NoNewPrivs:\t1" in status,
+                "Seccomp:\t2" in status,
+            ]
+
+        assert run(target) == [[0, 0], True, True]
+
+
+def test_links_in_a_result_are_refused(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "file").touch()
+    refuse_links(tmp_path)
+    (tmp_path / "a" / "link").symlink_to("/etc/passwd")
+    with pytest.raises(CrashError):
+        refuse_links(tmp_path)
+
+
+def test_confining_takes_little_time(run):
+    """Well below the 0.3 seconds an analysis may lose: of the processor's, for the machine may be busy."""
+
+    def spent() -> float:
+        own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+    run(lambda _report: 0)
+    before = spent()
+    for _ in range(10):
+        run(lambda _report: 0)
+    assert (spent() - before) / 10 < 0.3
+
+
+def test_torch_computes_with_all_its_threads_after_the_parent_did():
+    """A pool of OpenMP threads does not survive a fork, and is not waited for."""
+    torch = pytest.importorskip("torch")
+    pictures, convolution = torch.randn(4, 8, 64, 64), torch.nn.Conv2d(8, 8, 3)
+    here = convolution(pictures)
+
+    def target(_report):
+        return [torch.get_num_threads(), convolution(pictures).sum().item()]
+
+    with Confined(target, limits=Limits(), places=Places()) as confined:
+        threads, total = confined.result()
+    assert threads == torch.get_num_threads()
+    assert total == pytest.approx(here.sum().item(), abs=0.01)

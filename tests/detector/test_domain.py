@@ -1,0 +1,108 @@
+"""Whether an exhibit lies within a model's validated ranges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from analyses import build
+
+from detector.analysis import Analysis, FaceQuality, MediaKind, Range, Spread
+from detector.domain import criteria
+from detector.exhibit.values import Details, Photo, Picture, Table
+from detector.quality import is_grey
+from detector.training.rates import VALIDATED
+
+
+def spread(median: float) -> Spread:
+    return Spread(tenth=median * 0.9, median=median, ninetieth=median * 1.1)
+
+
+def quality(**changes: Any) -> FaceQuality:
+    usual = {"width": 120, "contrast": 40, "sharpness": 0.07, "tilt": 4}
+    grey = changes.pop("grey", 0.0)
+    return FaceQuality(**{name: spread(value) for name, value in {**usual, **changes}.items()}, grey=grey)
+
+
+def exhibit(
+    folder: Path, kind: MediaKind = MediaKind.VIDEO, faces: FaceQuality | None = None, **media: Any
+) -> Analysis:
+    analysis = build(folder, kind=kind, kept=False)
+    details = Details(
+        picture=Picture(bit_rate=4_000_000),
+        photo=Photo(format="JPEG", mode="RGB", tables=(Table(quality=90, exact=True),))
+        if kind is MediaKind.IMAGE
+        else None,
+    )
+    return analysis.model_copy(
+        update={
+            "media": analysis.media.model_copy(update={"details": details, **media}),
+            "model": analysis.model.model_copy(update={"validated": VALIDATED}),
+            "coverage": analysis.coverage.model_copy(update={"quality": faces or quality()}),
+        }
+    )
+
+
+def answers(analysis: Analysis) -> dict[str, bool | None]:
+    return {each.name: each.inside for each in criteria(analysis)}
+
+
+def test_a_usual_video_is_inside(tmp_path: Path) -> None:
+    found = answers(exhibit(tmp_path))
+    assert found == dict.fromkeys(
+        ("face width", "contrast", "sharpness", "tilt", "grey faces", "shorter side", "bits per pixel",
+         "frame rate"), True
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "faces", "media"),
+    [
+        ("face width", {"width": 47}, {}),
+        ("face width", {"width": 400}, {}),
+        ("contrast", {"contrast": 9}, {}),
+        ("sharpness", {"sharpness": 0.03}, {}),
+        ("sharpness", {"sharpness": 0.2}, {}),
+        ("tilt", {"tilt": 40}, {}),
+        ("grey faces", {"grey": 1.0}, {}),
+        ("shorter side", {}, {"height": 2160, "width": 3840}),
+        ("frame rate", {}, {"frame_rate": "60/1"}),
+        ("bits per pixel", {}, {"details": Details(picture=Picture(bit_rate=50_000))}),
+    ],
+)
+def test_each_way_out(tmp_path: Path, name: str, faces: dict, media: dict) -> None:
+    assert answers(exhibit(tmp_path, faces=quality(**faces), **media))[name] is False
+
+
+def test_a_photo_has_its_own(tmp_path: Path) -> None:
+    found = answers(exhibit(tmp_path, MediaKind.IMAGE))
+    assert found["JPEG quality"] is True
+    assert found["still images"] is None, "whole photographs were not measured"
+    assert "frame rate" not in found and "bits per pixel" not in found
+
+
+def test_what_is_not_known_is_neither(tmp_path: Path) -> None:
+    analysis = exhibit(tmp_path, details=None, frame_rate=None)
+    coverage = analysis.coverage.model_copy(update={"quality": None})
+    found = answers(analysis.model_copy(update={"coverage": coverage}))
+    assert found["face width"] is found["bits per pixel"] is found["frame rate"] is None
+    assert found["shorter side"] is True
+
+
+def test_a_model_that_states_no_ranges_gives_no_criteria(tmp_path: Path) -> None:
+    assert criteria(build(tmp_path, kept=False)) == ()
+
+
+def test_ends_belong_to_a_range(tmp_path: Path) -> None:
+    analysis = exhibit(tmp_path)
+    sides = Range(name="shorter side", unit="px", least=1080, most=1080, basis="")
+    model = analysis.model.model_copy(update={"validated": (sides,)})
+    assert answers(analysis.model_copy(update={"model": model})) == {"shorter side": True}
+
+
+def test_grey(astronaut: np.ndarray) -> None:
+    face = astronaut[50:200, 150:300]
+    grey = np.repeat(face.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+    assert is_grey(grey) and not is_grey(face)

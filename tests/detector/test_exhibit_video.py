@@ -1,0 +1,303 @@
+"""Facts of videos: what is measured from packets and boxes, and which anomalies follow."""
+
+from __future__ import annotations
+
+import struct
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+from clips import box, numbered, write_clip
+
+from detector.analysis import Media
+from detector.engine import media_facts
+from detector.exhibit.anomalies import anomalies_of
+from detector.exhibit.gather import details_of
+from detector.exhibit.isobmff import read_layout
+from detector.exhibit.packets import Packets, sequence_headers
+from detector.exhibit.text import clean
+from detector.exhibit.values import Details
+from detector.media import open_media
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+GROUPS = "keyint=10:min-keyint=10:scenecut=0"
+OPEN = "keyint=12:min-keyint=12:scenecut=0:bframes=2:b-adapt=0:open-gop=1"
+
+
+def facts(path: Path) -> tuple[Media, Details]:
+    with open_media(path) as reader:
+        list(reader.frames(8))
+        return media_facts(reader, path.name, path.stat().st_size, "0" * 64), details_of(reader, path)
+
+
+def kinds(path: Path) -> list[str]:
+    return [anomaly.kind for anomaly in anomalies_of(*facts(path), NOW)]
+
+
+def clip(path: Path, count: int = 35, **how: object) -> Path:
+    options = {"crf": "20", "x264-params": GROUPS, **how.pop("options", {})}
+    return write_clip(path, (numbered(i) for i in range(count)), options=options, **how)
+
+
+def remuxed(source: Path, out: Path, tags: dict[str, str]) -> Path:
+    """The same packets in another file with other tags."""
+    with av.open(str(source)) as old, av.open(str(out), "w") as new:
+        new.metadata.update(tags)
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux(old.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                new.mux(packet)
+    return out
+
+
+class TestGroups:
+    def test_lengths_and_kinds_of_frames(self, tmp_path: Path) -> None:
+        path = clip(tmp_path / "a.mp4", options={"x264-params": f"{GROUPS}:bframes=2:b-adapt=0"})
+        _, details = facts(path)
+        groups = details.groups
+        assert groups is not None
+        assert (groups.packets, groups.key_frames) == (35, 4)
+        assert (groups.shortest, groups.longest, groups.median) == (10, 10, 10)
+        assert [(r.frames, r.times) for r in groups.lengths] == [(10, 3)]
+        assert groups.i_frames == 4 and groups.b_frames > 10
+        assert groups.i_frames + groups.p_frames + groups.b_frames + groups.other_frames == 35
+        assert groups.with_leading_frames == 0
+
+    def test_open_groups_are_noticed(self, tmp_path: Path) -> None:
+        path = clip(tmp_path / "a.mp4", options={"x264-params": OPEN})
+        groups = facts(path)[1].groups
+        assert groups is not None and groups.with_leading_frames > 0
+
+    def test_one_key_frame_has_no_distance(self, tmp_path: Path) -> None:
+        groups = facts(clip(tmp_path / "a.mkv", count=8))[1].groups
+        assert groups is not None
+        assert (groups.key_frames, groups.shortest, groups.longest, groups.median) == (1, None, None, None)
+
+
+class TestTiming:
+    def test_constant(self, tmp_path: Path) -> None:
+        timing = facts(clip(tmp_path / "a.mp4"))[1].timing
+        assert timing is not None
+        assert timing.least_interval == timing.greatest_interval == timing.median_interval == 0.04
+        assert timing.gaps == () and timing.failures == ()
+
+    def test_variable_rate_and_a_gap(self, tmp_path: Path) -> None:
+        pts = [*range(0, 400, 40), *range(1400, 1800, 33)]
+        path = write_clip(
+            tmp_path / "a.mp4",
+            map(numbered, range(len(pts))),
+            pts=pts,
+            time_base=Fraction(1, 1000),
+            rate=1000,
+        )
+        timing = facts(path)[1].timing
+        assert timing is not None
+        assert (timing.least_interval, timing.greatest_interval) == (0.033, 1.04)
+        assert [(gap.start, gap.length) for gap in timing.gaps] == [(0.36, 1.04)]
+        assert "gaps in time" in kinds(path)
+
+    def test_failures_have_their_time(self, tmp_path: Path) -> None:
+        from clips import packets
+
+        path = clip(tmp_path / "a.mp4", options={"x264-params": f"{GROUPS}:bframes=0"})
+        data = bytearray(path.read_bytes())
+        at, size, _ = packets(path)[15]
+        data[at : at + size] = b"\xff" * size
+        path.write_bytes(data)
+        media, details = facts(path)
+        assert details.timing is not None
+        assert media.frames_undecodable == len(details.timing.failures) >= 1
+        times = [failure.time for failure in details.timing.failures]
+        assert all(time is not None and 0.5 <= time <= 1.0 for time in times)
+
+    def test_memory_is_bounded(self) -> None:
+        measured = Packets()
+        for i in range(20_000):
+            measured.shown(2, 10**9 + i * i, i or None)
+            measured.failed(i, "a packet the decoder refused")
+        timing = measured.timing(10**9, Fraction(1, 1000))
+        assert len(timing.failures) == 100 and len(timing.gaps) <= 16
+        assert len(measured.intervals) <= 4096
+
+
+class TestLayout:
+    def test_brand_and_boxes(self, tmp_path: Path) -> None:
+        structure = facts(clip(tmp_path / "a.mp4"))[1].structure
+        assert structure is not None
+        assert structure.brand == "isom" and "mp41" in structure.compatible
+        assert {"ftyp", "mdat", "moov"} <= set(structure.boxes)
+        assert structure.descriptions == (1,)
+
+    def test_matroska_has_none(self, tmp_path: Path) -> None:
+        assert facts(clip(tmp_path / "a.mkv"))[1].structure is None
+
+    def test_the_b_frames_delay_is_no_edit_worth_naming(self, tmp_path: Path) -> None:
+        path = clip(tmp_path / "a.mp4", options={"x264-params": f"{GROUPS}:bframes=2:b-adapt=0"})
+        assert facts(path)[1].structure.edits[0].media_start == pytest.approx(0.08)
+        assert "edit list" not in kinds(path)
+
+    def test_an_edit_that_hides_a_second_is_named(self, tmp_path: Path) -> None:
+        path = clip(tmp_path / "a.mp4", options={"x264-params": f"{GROUPS}:bframes=0"})
+        data = bytearray(path.read_bytes())
+        if b"elst" not in data:
+            pytest.fail("this encoder wrote no edit list")
+        struct.pack_into(">i", data, box(bytes(data), b"elst") + 12, 12800)  # media_time: 1 s
+        path.write_bytes(data)
+        assert "edit list" in kinds(path)
+        told = anomalies_of(*facts(path), NOW)
+        assert any("1.000 s into its material" in anomaly.observation for anomaly in told)
+
+    @pytest.mark.parametrize("cut", [0, 3, 9, 17, 40, 200])
+    def test_broken_boxes_end_the_reading(self, tmp_path: Path, cut: int) -> None:
+        path = tmp_path / "a.mp4"
+        path.write_bytes(clip(tmp_path / "whole.mp4").read_bytes()[:cut])
+        with path.open("rb") as file:
+            read_layout(file)
+
+    def test_boxes_within_themselves_and_of_no_length(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.mp4"
+        path.write_bytes((struct.pack(">I4s", 0, b"moov") * 3000) + struct.pack(">I4s", 4, b"trak"))
+        with path.open("rb") as file:
+            assert len(read_layout(file).boxes) <= 32
+
+
+class TestEncoders:
+    def test_settings_of_x264_are_read(self, tmp_path: Path) -> None:
+        encoding = facts(clip(tmp_path / "a.mp4"))[1].encoding
+        assert encoding is not None
+        assert len(encoding.texts) == 1 and encoding.texts[0].startswith("x264 - core")
+        assert "keyint=10" in encoding.texts[0]
+
+    def test_two_encodings_joined(self, tmp_path: Path) -> None:
+        """The second half of the packets comes from another encoder run with its headers in band."""
+        halves = [
+            clip(tmp_path / "1.avi", options={"crf": "20"}),
+            clip(tmp_path / "2.avi", options={"crf": "30"}),
+        ]
+        joined = tmp_path / "joined.avi"
+        with av.open(str(joined), "w") as out:
+            stream, start = None, 0
+            for half in halves:
+                with av.open(str(half)) as source:
+                    stream = stream or out.add_stream_from_template(source.streams.video[0])
+                    for packet in source.demux(source.streams.video[0]):
+                        if packet.size:
+                            copy = av.Packet(bytes(packet))
+                            copy.stream, copy.time_base = stream, packet.time_base
+                            copy.pts = copy.dts = start = start + 1
+                            copy.is_keyframe = packet.is_keyframe
+                            out.mux(copy)
+        encoding = facts(joined)[1].encoding
+        assert encoding is not None and len(encoding.texts) == 2
+        assert "more than one encoding" in kinds(joined)
+        assert "more than one encoding" not in kinds(halves[0])
+
+    def test_headers_in_both_forms(self) -> None:
+        header, other = b"\x67\x64\x00\x1f", b"\x68\xee"
+        lengths = b"".join(struct.pack(">I", len(u)) + u for u in (header, other))
+        codes = b"\0\0\0\1" + header + b"\0\0\1" + other + b"\0\0\1\x65rest"
+        assert sequence_headers(lengths, "h264") == sequence_headers(codes, "h264") == [header]
+        assert sequence_headers(b"\xff" * 100, "h264") == sequence_headers(b"", "h264") == []
+
+
+class TestTags:
+    def test_no_tags_no_anomalies_of_tags(self, tmp_path: Path) -> None:
+        source = clip(tmp_path / "a.mp4")
+        bare = tmp_path / "b.mp4"
+        with av.open(str(source)) as old, av.open(str(bare), "w", options={"fflags": "+bitexact"}) as new:
+            stream = new.add_stream_from_template(old.streams.video[0])
+            for packet in old.demux(old.streams.video[0]):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    new.mux(packet)
+        assert [tag.name for tag in facts(bare)[1].tags] in ([], ["handler_name"])
+        assert kinds(bare) == []
+        assert facts(bare)[1].times == () and facts(bare)[1].location is None
+
+    def test_an_editor_and_a_converter(self, tmp_path: Path) -> None:
+        source = clip(tmp_path / "a.mp4")
+        edited = remuxed(source, tmp_path / "b.mkv", {"software": "Adobe Premiere Pro 24.1"})
+        assert "editing software" in kinds(edited)
+        assert "editing software" not in kinds(source) and "converted" in kinds(source)
+
+    def test_a_name_inside_a_word_or_a_title_is_none(self, tmp_path: Path) -> None:
+        source = clip(tmp_path / "a.mp4")
+        path = remuxed(
+            source, tmp_path / "b.mkv", {"title": "Photoshop course", "software": "Davids Avidly 2"}
+        )
+        assert "editing software" not in kinds(path)
+
+    def test_location_is_stated(self, tmp_path: Path) -> None:
+        source = clip(tmp_path / "a.mp4")
+        path = remuxed(source, tmp_path / "b.mov", {"location": "+52.5200+013.4050/"})
+        assert facts(path)[1].location == "+52.5200+013.4050/"
+
+    @pytest.mark.parametrize(
+        ("when", "kind"),
+        [
+            ("2031-01-01T00:00:00Z", "time in the future"),
+            ("1970-01-02T00:00:00Z", "time before digital video"),
+            ("2020-05-06T07:08:09Z", None),
+        ],
+    )
+    def test_clocks(self, tmp_path: Path, when: str, kind: str | None) -> None:
+        path = remuxed(clip(tmp_path / "a.mp4"), tmp_path / "b.mp4", {"creation_time": when})
+        times = facts(path)[1].times
+        assert times and times[0].utc == when
+        assert [k for k in kinds(path) if "time" in k and "stamps" not in k] == ([kind] if kind else [])
+
+    def test_file_and_stream_of_different_days(self, tmp_path: Path) -> None:
+        tags = {"creation_time": "2020-05-06T07:08:09Z"}
+        path = remuxed(clip(tmp_path / "a.mp4"), tmp_path / "b.mp4", tags)
+        assert "creation times disagree" not in kinds(path)
+        data = bytearray(path.read_bytes())
+        at = box(bytes(data), b"mdhd") + 4
+        struct.pack_into(">I", data, at, struct.unpack_from(">I", data, at)[0] - 400 * 86400)
+        path.write_bytes(data)
+        assert "creation times disagree" in kinds(path)
+
+    def test_hostile_tags_are_cleaned_and_bounded(self, tmp_path: Path) -> None:
+        hostile = {
+            "title": "a\u202egnp.exe\x07\n" + "x" * 100_000,
+            "creation_time": "9999-99-99T99:99:99Z",
+            **{f"tag{i}": "v" for i in range(1000)},
+        }
+        path = remuxed(clip(tmp_path / "a.mkv"), tmp_path / "b.mkv", hostile)
+        details = facts(path)[1]
+        assert len(details.tags) == 200 and details.tags_left_out > 700
+        title = next(tag.value for tag in details.tags if tag.name == "title")
+        assert len(title) <= 300 and "\\u202e" in title and title.isprintable()
+        assert all(moment.utc is None for moment in details.times)
+        kinds(path)
+
+    def test_bytes_that_are_no_text_do_not_refuse_the_file(self, tmp_path: Path) -> None:
+        path = remuxed(clip(tmp_path / "a.mkv"), tmp_path / "b.mkv", {"title": "MARKMARK"})
+        path.write_bytes(path.read_bytes().replace(b"MARKMARK", b"\xff\xfe\x80MARK\xc3"))
+        assert any("MARK" in tag.value for tag in facts(path)[1].tags)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("a\u202eb", "a\\u202eb"),
+        (b"\xff\x00", "\ufffd"),
+        ("\ud800", "\\ud800"),
+        ("日本 \u200f", "日本 \\u200f"),
+        ("x" * 400, "x" * 299 + "…"),
+        ("\0" * 400, ""),
+    ],
+)
+def test_clean(text: object, shown: str) -> None:
+    assert clean(text) == shown
+
+
+def test_sound_is_named_and_not_examined(tmp_path: Path) -> None:
+    streams = facts(clip(tmp_path / "a.mp4", sound=True))[1].streams
+    assert [(s.kind, s.examined, s.channels, s.sample_rate) for s in streams] == [
+        ("video", True, None, None),
+        ("audio", False, 1, 8000),
+    ]

@@ -1,0 +1,232 @@
+"""Live sources: what a file played without dropping finds, and what happens when scoring is too slow."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from clips import Analysed, numbered, write_clip
+
+from detector.analysis import Parameters
+from detector.errors import MediaError, ParameterError
+from detector.live import LiveSession, Source, play, source_of
+from detector.live.sources import opened
+from detector.media import Frame
+from detector.scoring import Scorer
+
+ROOT = Path(__file__).resolve().parents[2]
+DEFAULT = Parameters()
+
+
+def test_a_file_without_dropping_gives_the_segments_of_its_analysis(
+    analysed_sample: Analysed, scorer: Scorer
+):
+    """Start and end exactly, the probability to a thousandth: crops are scored in other batches."""
+    session, found = LiveSession(scorer, DEFAULT), []
+    played = play(source_of(str(analysed_sample.path)), session, 8.0, closed=found.append)
+    expected = analysed_sample.analysis.segments
+    assert expected and played.dropped == 0
+    assert played.sampled == played.scored == analysed_sample.analysis.coverage.frames_sampled
+    found.sort(key=lambda segment: segment.start)
+    assert [(s.start, s.end, s.frames) for s in found] == [
+        (s.start, s.end, s.frames) for s in sorted(expected, key=lambda s: s.start)
+    ]
+    for one, other in zip(found, sorted(expected, key=lambda s: s.start), strict=True):
+        assert abs(one.confidence - other.confidence) < 1e-3
+    assert session.segments == len(found) and played.ended == "the source ended"
+
+
+def test_a_snapshot(analysed_sample: Analysed, scorer: Scorer):
+    session = LiveSession(scorer, DEFAULT)
+    spans = []
+    with opened(source_of(str(analysed_sample.path)), 8.0) as frames:
+        for frame in frames:
+            session.process_frame(frame)
+            spans += session.snapshot()["open"]
+    shown = session.snapshot()
+    json.dumps(shown)
+    assert shown["frames"] == analysed_sample.analysis.coverage.frames_sampled
+    assert shown["time"] == pytest.approx(analysed_sample.analysis.media.duration, abs=0.2)
+    assert spans and all(span["start"] <= span["end"] for span in spans)
+    assert shown["lanes"] and shown["faces"][0]["box"]
+    assert session.picture().shape[2] == 3
+
+
+class Slow:
+    """Takes its time with each frame, as a machine would that is too slow."""
+
+    def __init__(self, seconds: float) -> None:
+        self.frames = self.segments = 0
+        self.times: list[float] = []
+        self._seconds = seconds
+
+    def process_frame(self, frame: Frame) -> list:
+        time.sleep(self._seconds)
+        self.frames += 1
+        self.times.append(float(frame.time))
+        return []
+
+    def finish(self) -> list:
+        return []
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory) -> Path:
+    """Two seconds at 25 frames a second."""
+    return write_clip(tmp_path_factory.mktemp("live") / "clip.mp4", [numbered(n) for n in range(50)])
+
+
+def test_too_slow_drops_frames_and_does_not_fall_behind(clip):
+    slow = Slow(0.5)
+    started = time.monotonic()
+    played = play(Source("file", str(clip)), slow, 8.0, pace=True)
+    assert played.sampled == 16 and played.dropped >= 6
+    assert played.scored + played.dropped == played.sampled
+    assert time.monotonic() - started < 6  # and not 16 times 0.5
+    # One frame is scored and one waits: none is older than that when it has been scored.
+    assert played.delay_p95 < 2 * 0.5 + 0.7
+    assert slow.times == sorted(slow.times)
+
+
+def test_a_file_that_is_not_paced_waits(clip):
+    played = play(Source("file", str(clip)), Slow(0.02), 8.0)
+    assert (played.sampled, played.scored, played.dropped) == (16, 16, 0)
+
+
+def test_pace_is_the_files_own(clip):
+    started = time.monotonic()
+    play(Source("file", str(clip)), Slow(0), 8.0, pace=True)
+    assert time.monotonic() - started >= 1.8
+
+
+def test_it_stops_when_told_to(clip):
+    slow = Slow(0.01)
+    played = play(Source("file", str(clip)), slow, 8.0, pace=True, stopping=lambda: slow.frames >= 3)
+    assert played.ended == "stopped" and 3 <= played.scored <= 5
+
+
+def test_memory_does_not_grow_with_time(analysed_sample: Analysed, scorer: Scorer):
+    """The sample over and over as one endless recording: what a session holds stays as it is."""
+    with opened(source_of(str(analysed_sample.path)), 2.0) as frames:
+        pictures = [frame.image for frame in frames][:6]
+    session = LiveSession(scorer, Parameters(sample_rate=2.0))
+    sizes = []
+    for round_ in range(40):
+        for index, picture in enumerate(pictures):
+            at = Fraction(round_ * 60) + Fraction(index, 2)  # a minute apart: each round has its own tracks
+            session.process_frame(Frame(int(at * 1000), at, picture))
+        survey = session._survey
+        sizes.append(
+            len(survey.seen)
+            + len(survey.times)
+            + len(survey.cuts)
+            + len(survey._tracker.tracks)
+            + len(session._tracks)
+            + len(session._recent)
+        )
+    assert max(sizes[20:]) <= max(sizes[:20])
+
+
+def test_sources(tmp_path):
+    (tmp_path / "a.mp4").touch()
+    assert source_of("0").kind == source_of("/dev/video2").kind == "camera"
+    assert source_of("rtsp://camera.example/1").kind == source_of("HTTP://x/y.mp4").kind == "stream"
+    assert source_of(str(tmp_path / "a.mp4")) == Source("file", str(tmp_path / "a.mp4"))
+    for text in ("ftp://x/y", "file:///etc/passwd", "concat:a|b", str(tmp_path / "missing.mp4")):
+        with pytest.raises(ParameterError):
+            source_of(text)
+
+
+def test_what_cannot_be_opened(tmp_path):
+    with pytest.raises(MediaError, match="Camera 97 cannot be opened"):
+        play(source_of("97"), Slow(0), 8.0)
+    with pytest.raises(MediaError, match="stream cannot be opened"):
+        play(source_of("http://127.0.0.1:9/nothing.mp4"), Slow(0), 8.0)
+    (tmp_path / "text.mp4").write_text("no video")
+    with pytest.raises(MediaError, match="cannot be read"):
+        play(source_of(str(tmp_path / "text.mp4")), Slow(0), 8.0)
+
+
+@pytest.fixture
+def served(clip):
+    """An address under which files of given content lie."""
+    contents = {"/clip.mkv": b"", "/list.m3u8": b"#EXTM3U\n#EXTINF:1,\n" + str(clip).encode() + b"\n"}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802
+            content = contents[self.path]
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", contents
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_stream(served, tmp_path):
+    address, contents = served
+    path = write_clip(tmp_path / "clip.mkv", [numbered(n) for n in range(50)])
+    contents["/clip.mkv"] = path.read_bytes()
+    played = play(source_of(f"{address}/clip.mkv"), Slow(0), 8.0)
+    assert played.sampled == 16 and played.scored + played.dropped == 16 and played.scored >= 1
+
+
+def test_a_stream_that_is_a_playlist_opens_nothing(served):
+    address, _ = served
+    with pytest.raises(MediaError, match="stream cannot be opened"):
+        play(source_of(f"{address}/list.m3u8"), Slow(0), 8.0)
+
+
+def test_a_model_that_looks_ahead_is_refused(scorer: Scorer):
+    from detector.models import load_model
+
+    with pytest.raises(ParameterError, match="frames after it"):
+        LiveSession(Scorer(load_model("efficientnet_b3_transformer")), DEFAULT)
+
+
+def test_the_command(analysed_sample: Analysed, tmp_path):
+    out = tmp_path / "segments.jsonl"
+    command = [sys.executable, "-m", "detector", "live", str(analysed_sample.path), "--out", str(out)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr
+    assert out.read_text() == ended.stdout
+    *segments, last = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert len(segments) == len(analysed_sample.analysis.segments) == last["summary"]["segments"]
+    assert last["summary"]["dropped"] == 0 and last["summary"]["delay_p95"] > 0
+
+
+def test_the_command_is_stopped(analysed_sample: Analysed):
+    command = [sys.executable, "-m", "detector", "live", str(analysed_sample.path), "--pace"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 100
+    while not handles(process.pid, signal.SIGTERM):
+        assert time.monotonic() < end and process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    out, error = process.communicate(timeout=200)
+    assert process.returncode == 0, error
+    assert json.loads(out.splitlines()[-1])["summary"]["ended"] == "stopped"
+
+
+def handles(process: int, number: int) -> bool:
+    """Whether a process has a handler for a signal."""
+    status = Path(f"/proc/{process}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)

@@ -1,0 +1,96 @@
+"""Segments found one score at a time are those found in the whole track."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from detector.analysis import Parameters
+from detector.live.online import Closed, OnlineSegments
+from detector.segments import find_intervals, sliding_median
+
+DEFAULT = Parameters()
+
+
+def probability(logit: float) -> float:
+    return float(1 / (1 + np.exp(-logit)))
+
+
+def online(times, logits, parameters) -> tuple[list[tuple[float, float]], list[Closed], list[float]]:
+    """Smoothed scores, closed segments, and when each was known."""
+    track = OnlineSegments(parameters, probability)
+    smoothed, closed, known = [], [], []
+    for time, logit in zip(times, logits, strict=True):
+        for one in track.add(float(time), float(logit)):
+            (closed if isinstance(one, Closed) else smoothed).append(one)
+            known += [float(time)] * isinstance(one, Closed)
+    for one in track.end():
+        (closed if isinstance(one, Closed) else smoothed).append(one)
+    return smoothed, closed, known
+
+
+def offline(times, logits, parameters):
+    smooth = sliding_median(times, logits, parameters.median_window)
+    heights = np.array([probability(value) for value in smooth])
+    return heights, find_intervals(times, heights, parameters)
+
+
+def same(times, logits, parameters) -> None:
+    heights, intervals = offline(times, logits, parameters)
+    smoothed, closed, _ = online(times, logits, parameters)
+    assert [time for time, _ in smoothed] == list(times)
+    assert np.allclose([height for _, height in smoothed], heights)
+    assert [(c.start, c.end) for c in closed] == [(times[i.first], times[i.last]) for i in intervals]
+    for one, interval in zip(closed, intervals, strict=True):
+        inside = slice(interval.first, interval.last + 1)
+        assert one.frames == interval.last - interval.first + 1
+        assert np.isclose(one.level, np.mean(logits[inside]))
+        assert np.isclose(one.height, heights[inside].max())
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 12), st.floats(-3, 3, width=16)), max_size=120),
+    st.sampled_from(
+        [
+            DEFAULT,
+            Parameters(median_window=0, minimum_duration=0, merge_gap=0),
+            Parameters(median_window=3.0, merge_gap=2.0, minimum_duration=1.0),
+            Parameters(median_window=0.4, merge_gap=0.3, exit_threshold=0.3, bridge_gap=2.0),
+        ]
+    ),
+)
+def test_any_track(steps, parameters):
+    """Scores at eighths of a second with gaps of up to one and a half."""
+    times = np.cumsum([step for step, _ in steps]) / 8 if steps else np.empty(0)
+    logits = np.array([value for _, value in steps])
+    # A track whose scores are mostly far apart needs all of it to know what counts as a gap.
+    assume(len(times) < 2 or 1.5 * float(np.median(np.diff(times))) <= parameters.bridge_gap)
+    same(times, logits, parameters)
+
+
+@given(
+    st.lists(st.sampled_from([-2.0, 0.2, 0.3, 2.0]), min_size=30, max_size=200),
+    st.sampled_from([2.0, 8.0, 25.0]),
+)
+def test_runs_at_any_rate(logits, rate):
+    parameters = Parameters(sample_rate=rate)
+    same(np.arange(len(logits)) / rate, np.array(logits), parameters)
+
+
+def test_a_segment_is_known_soon_after_it_ends():
+    """Half the median's window and the gap in which another could be joined to it, and no more."""
+    times = np.arange(400) / 8
+    logits = np.where((times >= 10) & (times < 15), 3.0, -3.0)
+    _, (closed,), (known,) = online(times, logits, DEFAULT)
+    assert (closed.start, closed.end) == (10.0, 14.875)
+    assert known - closed.end <= DEFAULT.median_window / 2 + DEFAULT.merge_gap + 0.25
+
+
+def test_what_is_kept_does_not_grow():
+    track = OnlineSegments(DEFAULT, probability)
+    sizes = set()
+    for index in range(20_000):
+        track.add(index / 8, 3.0 if index % 100 < 50 else -3.0)
+        sizes.add(len(track._kept))
+    assert max(sizes) < 30

@@ -1,0 +1,126 @@
+"""What an analysis says of the machine, and the command that repeats it."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from detector.analysis import Parameters, Software
+from detector.cli import _parameters, _parser, main
+from detector.software import ROOT, command, commit, libraries, software, source_sha256
+
+CHANGED = Parameters(
+    sample_rate=4, enter_threshold=0.7, seed=3, minimum_usable_frames=2, maximum_sharpness=1 / 3
+)
+
+
+def made(given: Parameters, file: str = "clip.mp4") -> Software:
+    return software("cpu", 32, "2026-11-20T00:00:00+00:00", file, "reelproof", given)
+
+
+@pytest.mark.parametrize("given", [Parameters(), CHANGED])
+@pytest.mark.parametrize("file", ["clip.mp4", "-rf ~.mp4", "it's a $(clip) `x`;&.mp4", "näme 日本.mp4"])
+def test_the_command_parses_to_the_same_parameters(given: Parameters, file: str) -> None:
+    """As a shell would take it apart; a name is never an option, and nothing in it is run."""
+    words = shlex.split(command(file, "reelproof", given))
+    assert words[:3] == ["python", "-m", "detector"]
+    options = _parser().parse_args(words[3:])
+    assert options.file.name == file and options.model == "reelproof" and options.out == Path("again")
+    assert _parameters(options) == given
+
+
+def test_defaults_are_not_spelled_out() -> None:
+    assert command("a.mp4", "reelproof", Parameters()) == (
+        "python -m detector analyze a.mp4 --model reelproof --out again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("seed", "write NAME=VALUE. Names are sample_rate"),
+        ("speed=3", "write NAME=VALUE"),
+        ("enter_threshold=2", "--set enter_threshold: Input should be less than 1"),
+        ("seed=x", "--set seed: Input should be a valid integer"),
+    ],
+)
+def test_a_wrong_setting_is_named(capsys: pytest.CaptureFixture[str], setting: str, said: str) -> None:
+    assert main(["analyze", "clip.mp4", "--set", setting]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_versions_of_this_environment() -> None:
+    import av
+    import numpy
+    import torch
+
+    found = {library.name: library.version for library in libraries()}
+    assert found["numpy"] == numpy.__version__
+    assert torch.__version__.startswith(found["torch"])
+    assert found["FFmpeg"].startswith(av.ffmpeg_version_info)
+    assert {"opencv-python", "timm", "torchvision", "av", "c2pa-python"} <= set(found)
+
+
+def test_facts_hold_no_path_and_no_name_of_the_machine() -> None:
+    import getpass
+    import platform
+
+    facts = made(CHANGED)
+    text = facts.model_dump_json()
+    assert str(ROOT) not in text and str(Path.home()) not in text
+    assert platform.node() not in text or len(platform.node()) < 4
+    assert facts.threads and facts.batch == 32 and facts.python and facts.processor
+    assert f"/{getpass.getuser()}/" not in text
+
+
+def test_commit_is_that_of_git() -> None:
+    try:
+        said = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    commit.cache_clear()
+    assert commit(ROOT) == said
+
+
+class TestCommit:
+    NUMBER = "0123456789" * 4
+
+    def test_none_without_git(self, tmp_path: Path) -> None:
+        assert commit(tmp_path) is None
+
+    def test_detached(self, tmp_path: Path) -> None:
+        (tmp_path / ".git").mkdir()
+        (tmp_path / ".git/HEAD").write_text(self.NUMBER + "\n")
+        assert commit(tmp_path) == self.NUMBER
+
+    def test_packed(self, tmp_path: Path) -> None:
+        (tmp_path / ".git").mkdir()
+        (tmp_path / ".git/HEAD").write_text("ref: refs/heads/main\n")
+        (tmp_path / ".git/packed-refs").write_text(f"# pack-refs\n{self.NUMBER} refs/heads/main\n")
+        assert commit(tmp_path) == self.NUMBER
+
+    @pytest.mark.parametrize("head", ["", "ref: refs/heads/none", "ref: ../../secret", "not a commit"])
+    def test_damaged(self, tmp_path: Path, head: str) -> None:
+        (tmp_path / ".git").mkdir()
+        (tmp_path / ".git/HEAD").write_text(head)
+        (tmp_path / "secret").write_text("password")
+        assert commit(tmp_path) is None
+
+
+def test_source_hash_as_documented(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "x.py").write_bytes(b"one\n")
+    (tmp_path / "a.py").write_bytes(b"")
+    (tmp_path / "notes.txt").write_text("not counted")
+    expected = hashlib.sha256(b"a.py\x000\x00" + b"b/x.py\x004\x00one\n").hexdigest()
+    assert source_sha256(tmp_path) == expected
+    (tmp_path / "a.py").write_bytes(b"#")
+    source_sha256.cache_clear()
+    assert source_sha256(tmp_path) != expected
+    source_sha256.cache_clear()

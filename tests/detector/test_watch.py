@@ -1,0 +1,185 @@
+"""Watching a folder: what is taken and when, what is skipped, and what a restart or a broken file does."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from analyses import build
+
+from detector import watch as watch_module
+from detector.errors import MediaError, ParameterError
+from detector.watch import LOG, STILL_FOR, Watch
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Clock:
+    """Time that passes while the watch sleeps; things happen at given looks."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.plans: list = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        if self.plans:
+            self.plans.pop(0)()
+
+
+@pytest.fixture
+def analysed(monkeypatch) -> list[str]:
+    """Names of what was analysed; the engine is one that says what the file's bytes say."""
+    names: list[str] = []
+
+    def engine(path, folder, **_options):
+        names.append(path.name)
+        if path.read_bytes() == b"broken":
+            raise MediaError("The file is damaged.")
+        analysis = build(folder, segments=1)
+        (folder / "analysis.json").write_text(analysis.to_json())
+        return analysis
+
+    monkeypatch.setattr(watch_module, "analyze_confined", engine)
+    return names
+
+
+def watching(folder: Path, clock: Clock, out: Path | None = None) -> Watch:
+    return Watch(folder, out or folder / "results", lambda *_: None, clock=clock, sleep=clock.sleep)
+
+
+def test_what_is_there_is_done_once_and_in_order(tmp_path, analysed):
+    for name in ("b.mp4", "a.mp4", "broken.mp4", "c.mp4"):
+        (tmp_path / name).write_bytes(b"broken" if name == "broken.mp4" else name.encode())
+    lines = list(watching(tmp_path, Clock()).lines(once=True))
+    assert [line["file"] for line in lines] == ["a.mp4", "b.mp4", "broken.mp4", "c.mp4"]
+    assert lines[2]["error"] == "The file is damaged." and "result" not in lines[2]
+    assert lines[0]["verdict"] == "manipulated" and lines[0]["segments"] == 1
+    assert (tmp_path / "results" / "a.mp4" / "analysis.json").is_file()
+    assert [json.loads(text) for text in (tmp_path / "results" / LOG).read_text().splitlines()] == lines
+    assert {path.name for path in (tmp_path / "results").iterdir()} == {"a.mp4", "b.mp4", "c.mp4", LOG}
+
+
+def test_a_restart_does_nothing_twice(tmp_path, analysed):
+    (tmp_path / "a.mp4").write_bytes(b"one")
+    (tmp_path / "bad.mp4").write_bytes(b"broken")
+    list(watching(tmp_path, Clock()).lines(once=True))
+    (tmp_path / "copy.mp4").write_bytes(b"one")  # the same bytes under another name
+    (tmp_path / "new.mp4").write_bytes(b"two")
+    lines = list(watching(tmp_path, Clock()).lines(once=True))
+    assert [line["file"] for line in lines] == ["new.mp4"] and analysed == ["a.mp4", "bad.mp4", "new.mp4"]
+
+
+def test_a_result_that_was_removed_is_made_again(tmp_path, analysed):
+    (tmp_path / "a.mp4").write_bytes(b"one")
+    list(watching(tmp_path, Clock()).lines(once=True))
+    (tmp_path / "results" / "a.mp4" / "analysis.json").unlink()
+    (tmp_path / "results" / "a.mp4").rename(tmp_path / "results" / "moved")
+    assert [line["file"] for line in watching(tmp_path, Clock()).lines(once=True)] == ["a.mp4"]
+
+
+def test_half_a_line_in_the_log(tmp_path, analysed):
+    (tmp_path / "a.mp4").write_bytes(b"one")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / LOG).write_text('{"file": "a.mp4", "sha2')
+    assert len(list(watching(tmp_path, Clock()).lines(once=True))) == 1
+    assert list(watching(tmp_path, Clock()).lines(once=True)) == []
+
+
+def test_a_file_that_grows_is_waited_for(tmp_path, analysed):
+    path, clock = tmp_path / "a.mp4", Clock()
+    path.write_bytes(b"x")
+
+    def grow() -> None:
+        with path.open("ab") as file:
+            file.write(b"x")
+
+    clock.plans = [grow] * 6
+    (line,) = list(watching(tmp_path, clock).lines(once=True))
+    assert len(path.read_bytes()) == 7 and clock.now >= 6 * watch_module.LOOK_EVERY + STILL_FOR
+    assert line["file"] == "a.mp4" and analysed == ["a.mp4"]
+
+
+def test_what_arrives_later_and_what_goes_again(tmp_path, analysed):
+    clock, folder = Clock(), tmp_path
+    watched = watching(folder, clock)
+    clock.plans = [
+        lambda: (folder / "gone.mp4").write_bytes(b"gone"),
+        lambda: (folder / "gone.mp4").unlink(),
+        lambda: (folder / "late.mp4").write_bytes(b"late"),
+    ]
+    assert next(watched.lines())["file"] == "late.mp4" and analysed == ["late.mp4"]
+
+
+def test_a_new_file_under_an_old_name(tmp_path, analysed):
+    clock = Clock()
+    (tmp_path / "a.mp4").write_bytes(b"one")
+    watched = watching(tmp_path, clock).lines()
+    first = next(watched)
+    clock.plans = [lambda: (tmp_path / "a.mp4").write_bytes(b"other")]
+    second = next(watched)
+    assert first["result"] == "a.mp4"
+    assert second["result"] == f"a.mp4-{second['sha256'][:12]}"
+
+
+def test_what_is_not_taken(tmp_path, analysed):
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "elsewhere").write_bytes(b"elsewhere")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "link.mp4").symlink_to(tmp_path / "elsewhere")
+    (folder / "folder.mp4").mkdir()
+    (folder / ".hidden.mp4").write_bytes(b"1")
+    (folder / "half.mp4.part").write_bytes(b"2")
+    os.mkfifo(folder / "pipe.mp4")
+    assert list(watching(folder, Clock()).lines(once=True)) == [] and analysed == []
+
+
+def test_folders_that_cannot_be_watched(tmp_path):
+    with pytest.raises(ParameterError, match="is no folder"):
+        watching(tmp_path / "missing", Clock())
+    with pytest.raises(ParameterError, match="another folder"):
+        watching(tmp_path, Clock(), tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_ends_cleanly(tmp_path, number):
+    """Stopped while it analyses: nothing half-made stays, and the next start does it all."""
+    from detector.sample import make_sample
+
+    make_sample(tmp_path / "a.mp4")
+    command = [sys.executable, "-m", "detector", "watch", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    results = tmp_path / "reelproof-results"
+    end = time.monotonic() + 120
+    while not list(results.glob(".watch-*")):
+        assert time.monotonic() < end and process.poll() is None
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(number)
+    out, error = process.communicate(timeout=60)
+    assert process.returncode == 0 and out == "" and "stopped" in error and "Traceback" not in error
+    assert list(results.iterdir()) == []
+
+
+def test_the_command_once(tmp_path):
+    (tmp_path / "text.mp4").write_text("no video")
+    ended = subprocess.run(
+        [sys.executable, "-m", "detector", "watch", str(tmp_path), "--once", "--out", str(tmp_path / "out")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ended.returncode == 1, ended.stderr
+    line = json.loads(ended.stdout)
+    assert line["file"] == "text.mp4" and "cannot be read" in line["error"]

@@ -1,0 +1,124 @@
+"""Small bundles, results and reports for tests of what checks them."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+from analyses import build
+from weasyprint import HTML, Attachment
+
+from detector.analysis import Analysis
+from reports import bundle
+from reports.annotations import ANNOTATION, Annotation
+from reports.custody import act, chained, export_text
+from reports.exports.scores import scores_csv
+from reports.judgements import file_text
+from reports.manifest import Signer, about, listing, sealed
+from reports.seal import PLACEHOLDER
+from reports.seal import sealed as sealed_pdf
+
+MOMENT = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+KEY = b"k" * 32
+
+
+def said(exhibit: str = "agree") -> Annotation:
+    """One judgement on the exhibit."""
+    return ANNOTATION.validate_python(
+        {
+            "id": "a" * 32,
+            "author": "Ada",
+            "made": MOMENT.isoformat(),
+            "kind": "exhibit",
+            "verdict": exhibit,
+            "note": "",
+        }
+    )
+
+
+def custody(exhibit: str) -> bytes:
+    """A log of three entries, two of them about ``exhibit``."""
+    zeros, entries, of_exhibit = "0" * 64, [], "0" * 64
+    previous = zeros
+    for number, about_it in enumerate((True, False, True), 1):
+        done = act(MOMENT, "Ada", "view", exhibit=exhibit if about_it else "b" * 64)
+        entries.append(chained(done, number, previous, of_exhibit if about_it else zeros, KEY))
+        previous = entries[-1].sha256
+        of_exhibit = previous if about_it else of_exhibit
+    own = [entry for entry in entries if entry.exhibit == exhibit]
+    last = entries[-1]
+    return export_text(exhibit, len(entries), last.sha256, last.mac, MOMENT, own).encode()
+
+
+def small_pdf(attached: dict[str, bytes], **stated: str) -> bytes:
+    """A report of one page that carries files and gives their SHA-256; ``stated`` gives others for some."""
+    rows = "".join(
+        f"<p>{name}: <code>{stated.get(name.partition('.')[0], hashlib.sha256(data).hexdigest())}</code></p>"
+        for name, data in attached.items()
+    )
+    page = f"<html lang=en><title>t</title><h1>Report</h1>{rows}"
+    files = [Attachment(string=data, name=name) for name, data in attached.items()]
+    made = HTML(string=page).write_pdf(
+        pdf_variant="pdf/ua-1", pdf_identifier=PLACEHOLDER, attachments=files, full_fonts=False
+    )
+    return sealed_pdf(bytes(made))
+
+
+def small_analysis(folder: Path) -> Analysis:
+    """One person, one segment with one peak, few scores; its pictures lie in ``folder``."""
+    return build(folder, persons=1, segments=1, peaks=1, count=3, picture=(16, 9))
+
+
+def contents(folder: Path, *, pdf: bool = True) -> tuple[Analysis, dict[str, bytes | Path]]:
+    """An analysis and the files of a bundle of it."""
+    analysis = small_analysis(folder)
+    text = analysis.to_json().encode()
+    digest = hashlib.sha256(text).hexdigest()
+    files: dict[str, bytes | Path] = {
+        path.relative_to(folder).as_posix(): path for path in folder.rglob("*.png")
+    }
+    judgements = file_text(
+        [said()],
+        analysis="",
+        analysis_sha256=digest,
+        exhibit_sha256=analysis.media.sha256,
+        saved=MOMENT,
+    ).encode()
+    files |= {
+        "analysis.json": text,
+        "annotations.json": judgements,
+        "custody.json": custody(analysis.media.sha256),
+        "case.json": b'{"case_number": "12/26"}\n',
+        "report.html": f"<p>{digest}</p>".encode(),
+    }
+    if pdf:
+        files["report.pdf"] = small_pdf(
+            {"analysis.json": text, "scores.csv": scores_csv(analysis), "annotations.json": judgements}
+        )
+    return analysis, files
+
+
+def small_bundle(folder: Path, *, pdf: bool = True, signer: Signer | None = None) -> Path:
+    """A bundle of some kilobytes, at ``folder``/bundle.zip."""
+    pictures = folder / "pictures"
+    pictures.mkdir()
+    analysis, files = contents(pictures, pdf=pdf)
+    path = folder / "bundle.zip"
+    bundle.write(path, files, about(analysis, "bundle", analysis_id="c" * 32), signer)
+    return path
+
+
+def small_result(folder: Path, signer: Signer | None = None) -> Path:
+    """The folder of a result, as small."""
+    folder.mkdir()
+    analysis, files = contents(folder)
+    for name, data in files.items():
+        if isinstance(data, bytes):
+            (folder / name).write_bytes(data)
+    manifest = about(analysis, "result").model_copy(update={"files": listing(folder, files)})
+    case, log = files["case.json"], files["custody.json"]
+    assert isinstance(case, bytes) and isinstance(log, bytes)
+    for name, data in sealed(manifest, case=case, custody=log, signer=signer).items():
+        (folder / name).write_bytes(data)
+    return folder

@@ -1,0 +1,107 @@
+"""Small files of every kind that is taken in, which the fuzzer breaks; the same every time."""
+
+from __future__ import annotations
+
+import functools
+import io
+import tempfile
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from clips import cornered, numbered, write_clip
+from PIL import Image
+
+FRAMES = 10
+
+
+@functools.cache
+def bases() -> dict[str, bytes]:
+    """Every base by name; the part before the first hyphen is the ending a file of it is given."""
+    with tempfile.TemporaryDirectory() as folder:
+        return {name: make(Path(folder)) for name, make in _MAKERS.items()}
+
+
+def suffix(name: str) -> str:
+    """The file ending of a base."""
+    return "." + name.partition("-")[0]
+
+
+def _faces(side: int = 128) -> list[np.ndarray]:
+    """A portrait that drifts: 10 frames, the face some 60 pixels wide."""
+    import skimage.data
+
+    portrait = skimage.data.astronaut()
+    moved = [portrait[4 * n : 4 * n + 256, 90 + 3 * n : 346 + 3 * n] for n in range(FRAMES)]
+    return [
+        np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BOX)) for picture in moved
+    ]
+
+
+def _clip(ending: str, codec: str = "libx264", **options: object) -> Callable[[Path], bytes]:
+    def make(folder: Path) -> bytes:
+        path = folder / f"clip.{ending}"
+        pictures = _faces() if options.pop("faces", False) else [numbered(n) for n in range(FRAMES)]
+        return write_clip(path, pictures, rate=8, time_base=_EIGHTH, codec=codec, **options).read_bytes()
+
+    return make
+
+
+def _photo(kind: str, faces: bool = False, **options: object) -> Callable[[Path], bytes]:
+    def make(_folder: Path) -> bytes:
+        image = Image.fromarray(_faces()[0] if faces else cornered())
+        if mode := options.pop("mode", None):
+            image = image.convert(str(mode))
+        out = io.BytesIO()
+        image.save(out, kind, **options)
+        return out.getvalue()
+
+    return make
+
+
+def _animation(_folder: Path) -> bytes:
+    first, *rest = [Image.fromarray(picture) for picture in _faces()[:4]]
+    out = io.BytesIO()
+    first.save(out, "WEBP", save_all=True, append_images=rest, duration=125)
+    return out.getvalue()
+
+
+def _gif(_folder: Path) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(cornered()).save(out, "GIF")
+    return out.getvalue()
+
+
+def _exif() -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x0110] = "A camera"
+    return exif.tobytes()
+
+
+_EIGHTH = Fraction(1, 8)
+_VP8 = {"codec": "libvpx", "options": {"deadline": "realtime", "cpu-used": "8"}}
+_VP9 = {"codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8"}}
+_MAKERS: dict[str, Callable[[Path], bytes]] = {
+    "mp4-faces": _clip("mp4", faces=True),
+    "mp4-sound": _clip("mp4", sound=True),
+    "mp4-pieces": _clip("mp4", container_options={"movflags": "frag_keyframe+empty_moov"}),
+    "mov-mpeg4": _clip("mov", codec="mpeg4", options={}),
+    "mov-photojpeg": _clip("mov", codec="mjpeg", pix_fmt="yuvj420p", options={}),
+    "mkv-faces": _clip("mkv", faces=True),
+    "mkv-vp9": _clip("mkv", **_VP9),
+    "webm-vp8": _clip("webm", **_VP8, faces=True),
+    "webm-vp9": _clip("webm", **_VP9),
+    "avi-mjpeg": _clip("avi", codec="mjpeg", pix_fmt="yuvj420p", options={}, faces=True),
+    "avi-mpeg4": _clip("avi", codec="mpeg4", options={}),
+    "png-rgb": _photo("PNG", faces=True),
+    "png-palette": _photo("PNG", mode="P"),
+    "png-alpha": _photo("PNG", mode="RGBA"),
+    "jpg-faces": _photo("JPEG", faces=True, exif=_exif()),
+    "jpg-progressive": _photo("JPEG", progressive=True, quality=70),
+    "webp-lossy": _photo("WEBP", faces=True),
+    "webp-lossless": _photo("WEBP", lossless=True),
+    "webp-animated": _animation,
+    "gif-still": _gif,
+}

@@ -1,0 +1,292 @@
+"""Ways to break a file. A broken file is a recipe: a base and edits in plain numbers, so that it can be kept.
+
+An edit is one of ``["put", at, hex]`` (bytes overwritten), ``["cut", at]`` (the rest dropped),
+``["drop", from, to]``, ``["insert", at, hex]``, ``["copy", at, base, from, to]`` (bytes of a base put
+in) and ``["move", from, to, at]`` (bytes taken out and put in elsewhere, counted after that).
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from fuzz.bases import bases
+
+Edit = list[Any]
+
+
+class Recipe(NamedTuple):
+    """One broken file: the base it comes from, and what is done to it in order."""
+
+    base: str
+    edits: list[Edit]
+
+    def bake(self) -> bytes:
+        """The file's bytes."""
+        data = bytearray(bases()[self.base])
+        for what, *how in self.edits:
+            if what == "put":
+                at, content = how[0], bytes.fromhex(how[1])
+                data[at : at + len(content)] = content[: max(0, len(data) - at)]
+            elif what == "cut":
+                del data[how[0] :]
+            elif what == "drop":
+                del data[how[0] : how[1]]
+            elif what == "insert":
+                data[how[0] : how[0]] = bytes.fromhex(how[1])
+            elif what == "copy":
+                data[how[0] : how[0]] = bases()[how[1]][how[2] : how[3]]
+            elif what == "move":
+                taken = data[how[0] : how[1]]
+                del data[how[0] : how[1]]
+                data[how[2] : how[2]] = taken
+            else:
+                raise ValueError(what)
+        return bytes(data)
+
+
+class Part(NamedTuple):
+    """A box, chunk or element: where it starts and ends, and where its size stands in how many bytes."""
+
+    start: int
+    end: int
+    size_at: int
+    size_bytes: int
+    little: bool
+
+
+EXTREMES = (0, 1, 2, 7, 8, 15, 16, 255, 65535, 2**24, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1)
+
+
+def recipe(seed: int, number: int) -> Recipe:
+    """Broken file ``number`` of a run with this seed."""
+    chance = random.Random(f"{seed}:{number}")
+    names = sorted(bases())
+    name = names[number % len(names)]  # each kind as often as any other
+    data = bases()[name]
+    way = chance.choice(WAYS)
+    edits = list(way(chance, name, data))
+    if chance.random() < 0.15:  # two things wrong at once
+        edits += list(_flips(chance, name, data))
+    return Recipe(name, edits)
+
+
+def _truncation(chance: random.Random, _name: str, data: bytes) -> Iterator[Edit]:
+    yield [
+        "cut",
+        chance.choice(
+            [chance.randrange(64), chance.randrange(len(data)), len(data) - 1 - chance.randrange(64)]
+        ),
+    ]
+
+
+def _flips(chance: random.Random, _name: str, data: bytes) -> Iterator[Edit]:
+    for _ in range(chance.choice([1, 1, 3, 10, 60])):
+        at = chance.randrange(len(data))
+        yield ["put", at, f"{data[at] ^ 1 << chance.randrange(8):02x}"]
+
+
+def _head(chance: random.Random, _name: str, data: bytes) -> Iterator[Edit]:
+    for _ in range(chance.choice([1, 2, 8])):
+        at = chance.randrange(min(len(data), 600))
+        yield [
+            "put",
+            at,
+            chance.choice(["00", "ff", "7f", "80", "ffffffff", "00000000", chance.randbytes(4).hex()]),
+        ]
+
+
+def _run(chance: random.Random, _name: str, data: bytes) -> Iterator[Edit]:
+    at, length = chance.randrange(len(data)), chance.choice([4, 16, 64, 512])
+    content = chance.choice([b"\0" * length, b"\xff" * length, chance.randbytes(length)])
+    yield ["put", at, content.hex()]
+
+
+def _sizes(chance: random.Random, name: str, data: bytes) -> Iterator[Edit]:
+    found = parts(name, data)
+    if not found:
+        yield from _head(chance, name, data)
+        return
+    for part in chance.sample(found, min(len(found), chance.choice([1, 1, 2]))):
+        true = part.end - part.start
+        size = chance.choice([*EXTREMES, true - 1, true + 1, true * 2])
+        size = max(0, size) % (1 << 8 * part.size_bytes)
+        yield ["put", part.size_at, size.to_bytes(part.size_bytes, "little" if part.little else "big").hex()]
+
+
+def _fields(chance: random.Random, name: str, data: bytes) -> Iterator[Edit]:
+    """Numbers inside a box or chunk set to extremes; a PNG's sum is made to fit again."""
+    found = parts(name, data)
+    if not found:
+        yield from _head(chance, name, data)
+        return
+    part = chance.choice(found)
+    inside = range(part.start + 8, max(part.start + 9, min(part.end, part.start + 120)))
+    at = chance.choice(inside)
+    value = chance.choice(EXTREMES) % 2**32
+    edit = struct.pack("<I" if part.little else ">I", value)
+    if name.startswith("png") and at + 4 <= part.end - 4:
+        content = bytearray(data[part.start + 4 : part.end - 4])
+        content[at - part.start - 4 : at - part.start] = edit
+        yield [
+            "put",
+            part.end - 4,
+            struct.pack(">I", zlib.crc32(bytes(content[: part.end - part.start - 8]))).hex(),
+        ]
+    yield ["put", at, edit.hex()]
+
+
+def _swap(chance: random.Random, name: str, data: bytes) -> Iterator[Edit]:
+    found = parts(name, data)
+    if len(found) < 2:
+        yield from _run(chance, name, data)
+        return
+    one, two = chance.sample(found, 2)
+    length = one.end - one.start
+    at = two.start if two.start < one.start else max(0, two.start - length)
+    yield ["move", one.start, one.end, at]
+
+
+def _lose(chance: random.Random, name: str, data: bytes) -> Iterator[Edit]:
+    found = parts(name, data)
+    if found and chance.random() < 0.7:
+        part = chance.choice(found)
+        yield ["drop", part.start, part.end]
+    else:
+        at = chance.randrange(len(data))
+        yield ["drop", at, at + chance.choice([1, 4, 100, 1000])]
+
+
+def _double(chance: random.Random, name: str, data: bytes) -> Iterator[Edit]:
+    found = parts(name, data)
+    if found:
+        part = chance.choice(found)
+        for _ in range(chance.choice([1, 2, 20])):
+            yield ["copy", part.end, name, part.start, part.end]
+    else:
+        yield ["copy", len(data), name, 0, len(data)]
+
+
+def _joined(chance: random.Random, name: str, data: bytes) -> Iterator[Edit]:
+    """Two files in one: one after the other, or one inside the other."""
+    other = chance.choice(sorted(bases()))
+    at = chance.choice([0, len(data), chance.randrange(len(data))])
+    yield ["copy", at, other, 0, len(bases()[other])]
+
+
+def _insert(chance: random.Random, _name: str, data: bytes) -> Iterator[Edit]:
+    yield ["insert", chance.randrange(len(data)), chance.randbytes(chance.choice([1, 3, 16, 300])).hex()]
+
+
+WAYS: tuple[Callable[[random.Random, str, bytes], Iterator[Edit]], ...] = (
+    _truncation,
+    _flips,
+    _flips,
+    _head,
+    _run,
+    _sizes,
+    _sizes,
+    _fields,
+    _fields,
+    _swap,
+    _lose,
+    _double,
+    _joined,
+    _insert,
+)
+
+
+def parts(name: str, data: bytes) -> list[Part]:
+    """The boxes, chunks or elements of a sound file."""
+    kind = name.partition("-")[0]
+    if kind in ("mp4", "mov"):
+        return list(_boxes(data, 0, len(data)))
+    if kind in ("avi", "webp"):
+        return list(_riff(data, 0, len(data)))
+    if kind == "png":
+        return list(_png(data))
+    if kind in ("mkv", "webm"):
+        return list(_ebml(data, 0, len(data)))
+    if kind == "jpg":
+        return list(_jpeg(data))
+    return []
+
+
+_INSIDE = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"dinf", b"edts", b"udta", b"moof", b"traf", b"mvex"}
+
+
+def _boxes(data: bytes, at: int, end: int) -> Iterator[Part]:
+    while at + 8 <= end:
+        size = int.from_bytes(data[at : at + 4], "big")
+        if size < 8 or at + size > end:
+            return
+        yield Part(at, at + size, at, 4, False)
+        if data[at + 4 : at + 8] in _INSIDE:
+            yield from _boxes(data, at + 8, at + size)
+        elif data[at + 4 : at + 8] == b"stsd":
+            yield from _boxes(data, at + 16, at + size)
+        at += size
+
+
+def _riff(data: bytes, at: int, end: int) -> Iterator[Part]:
+    while at + 8 <= end:
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        stop = at + 8 + size + size % 2
+        if stop > end + 1:
+            return
+        yield Part(at, min(stop, end), at + 4, 4, True)
+        if data[at : at + 4] in (b"RIFF", b"LIST"):
+            yield from _riff(data, at + 12, min(stop, end))
+        at = stop
+
+
+def _png(data: bytes) -> Iterator[Part]:
+    at = 8
+    while at + 12 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        yield Part(at, at + 12 + size, at, 4, False)
+        at += 12 + size
+
+
+def _jpeg(data: bytes) -> Iterator[Part]:
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
+        size = int.from_bytes(data[at + 2 : at + 4], "big")
+        yield Part(at, at + 2 + size, at + 2, 2, False)
+        at += 2 + size
+
+
+_MASTERS = {
+    0x18538067,
+    0x1549A966,
+    0x1654AE6B,
+    0xAE,
+    0xE0,
+    0x1F43B675,
+    0x1C53BB6B,
+    0xBB,
+    0x114D9B74,
+    0x1A45DFA3,
+    0xA0,
+}
+
+
+def _ebml(data: bytes, at: int, end: int) -> Iterator[Part]:
+    while at < end:
+        width = 9 - data[at].bit_length()
+        number = int.from_bytes(data[at : at + width], "big")
+        size_at = at + width
+        if size_at >= end or not data[size_at] or width > 4:
+            return
+        size_bytes = 9 - data[size_at].bit_length()
+        size = int.from_bytes(data[size_at : size_at + size_bytes], "big") & (1 << 7 * size_bytes) - 1
+        start, stop = size_at + size_bytes, size_at + size_bytes + size
+        if size == (1 << 7 * size_bytes) - 1 or stop > end:
+            stop = end
+        yield Part(at, stop, size_at, size_bytes, False)
+        if number in _MASTERS:
+            yield from _ebml(data, start, stop)
+        at = stop

@@ -1,0 +1,56 @@
+"""What the worker process has ready when a file comes, and the stream of files through the house."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from unittest import mock
+
+from fuzz.bases import bases, suffix
+from fuzz.mutations import Recipe
+from fuzz.through import House, Outcome
+
+# One file in so many gets its report set too, which takes ten times what these small analyses do.
+_FULL_REPORT_EVERY = 25
+# One file in so many is examined with thresholds that flag every face, so that its peak frames are sought
+# out again, explained and drawn.
+_FLAGGED_EVERY = 5
+_FLAG_ALL = {"enter_threshold": 0.02, "exit_threshold": 0.01, "minimum_face": 20.0}
+
+
+def prepared() -> None:
+    """Import what the worker imports before it forks, and make the bases."""
+    from webapp import worker
+
+    for module in worker._HEAVY:
+        importlib.import_module(module)
+    bases()
+
+
+def examined(folder: Path, files: Iterable[tuple[int, Recipe]]) -> Iterator[tuple[int, Recipe, Outcome]]:
+    """Each file with its number and what became of it."""
+    import torch
+
+    from detector import models
+    from reports import writing
+
+    torch.set_num_threads(1)  # the confined processes are forked from this one, where no pool may be
+    loaded = models.load_model()
+    assert loaded.fused is not None
+    logging.disable(logging.WARNING)
+    house = House(folder)
+    try:
+        for number, made in files:
+            with contextlib.ExitStack() as stack:
+                # The weights are read once: they are not what is tested.
+                stack.enter_context(mock.patch("detector.engine.load_model", lambda _name: loaded))
+                if number % _FULL_REPORT_EVERY:
+                    stack.enter_context(mock.patch.object(writing, "_rendered", lambda *_: (b"-", b"-")))
+                changes = {} if number % _FLAGGED_EVERY else _FLAG_ALL
+                yield number, made, house.through(made.bake(), f"file{suffix(made.base)}", changes)
+    finally:
+        logging.disable(logging.NOTSET)
+        house.close()

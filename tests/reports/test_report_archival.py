@@ -1,0 +1,221 @@
+"""The PDF as a file: the standards it declares, what it carries, and that it is the same every time."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pikepdf
+import pypdfium2
+import pytest
+from analyses import EXHIBIT_SHA256, build
+from pdf_rules import broken, elements
+
+from detector.analysis import MediaKind
+from reports import pdf
+from reports.annotations import ANNOTATION
+from reports.case import CaseDetails
+from reports.custody import ZEROS, act, chained, export_text
+from reports.enclosed import Enclosure, enclosures
+from reports.judgements import read_file
+from reports.pdf import render_pdf
+from reports.pictures import embed
+from reports.view import report_view
+
+CASE = CaseDetails(
+    case_number="24-117 K",
+    exhibit_number="EX-3",
+    examiner="Dr. Ida Lindqvist",
+    organisation="Forensic Imaging Laboratory",
+    time_zone="Asia/Kolkata",
+)
+SAID = [
+    ANNOTATION.validate_python(
+        {
+            "id": f"{1:032x}",
+            "author": "Ann",
+            "made": datetime(2026, 11, 20, 9, tzinfo=UTC),
+            "kind": "segment",
+            "segment": "A1",
+            "verdict": "agree",
+            "note": "Seams at the jaw.",
+        }
+    )
+]
+
+
+def custody_log(exhibit: str = EXHIBIT_SHA256, count: int = 3) -> bytes:
+    entries = []
+    previous = ZEROS
+    for number in range(1, count + 1):
+        moment = datetime(2026, 11, 20, 9, number % 60, tzinfo=UTC)
+        done = act(moment, "Ida", "view", exhibit=exhibit, details={"page": f"page {number}"})
+        entries.append(chained(done, number, previous, previous, b"k" * 32))
+        previous = entries[-1].sha256
+    moment = datetime(2026, 11, 20, 10, tzinfo=UTC)
+    return export_text(exhibit, count, previous, entries[-1].mac, moment, entries).encode()
+
+
+def made(
+    folder: Path,
+    case: CaseDetails = CASE,
+    *,
+    judged: bool = False,
+    custody: bytes | None = None,
+    **choices: object,
+) -> tuple[bytes, tuple[Enclosure, ...]]:
+    """A report's PDF and what it was given to carry."""
+    analysis = build(folder, **{"segments": 1, "peaks": 1, **choices})  # type: ignore[arg-type]
+    said = SAID if judged else []
+    enclosed = enclosures(analysis, analysis.to_json().encode(), said, custody)
+    view = report_view(analysis, folder, said, case, custody)
+    pictures = embed(folder, [picture.path for picture in view.pictures if picture.path])
+    return render_pdf(view, pictures, enclosed), enclosed
+
+
+def text_of(data: bytes) -> str:
+    with pypdfium2.PdfDocument(data) as document:
+        return "\n".join(page.get_textpage().get_text_bounded() for page in document)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, tuple[Enclosure, ...]]:
+    """A report with everything in it."""
+    folder = tmp_path_factory.mktemp("whole")
+    return made(folder, judged=True, custody=custody_log(), segments=3, peaks=2)
+
+
+def test_keeps_the_rules_of_both_standards(whole: tuple[bytes, tuple[Enclosure, ...]]) -> None:
+    with pikepdf.open(io.BytesIO(whole[0])) as document:
+        assert broken(document) == []
+        kinds = {str(each.S) for each in elements(document)}
+    assert {"/H1", "/H2", "/H3", "/H4", "/Table", "/TH", "/Figure", "/Link", "/L", "/LI", "/Caption"} <= kinds
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"kind": MediaKind.IMAGE, "persons": 3, "segments": 2},
+        {"segments": 0},
+        {"segments": 0, "persons": 0},
+        {"persons": 20, "segments": 20, "kept": False, "count": 40},
+    ],
+    ids=["photo", "nothing found", "no face", "twenty persons"],
+)
+def test_keeps_them_whatever_was_found(tmp_path: Path, choices: dict[str, object]) -> None:
+    with pikepdf.open(io.BytesIO(made(tmp_path, **choices)[0])) as document:  # type: ignore[arg-type]
+        assert broken(document) == []
+
+
+def test_rules_are_broken_without_the_finish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check finds what it should: WeasyPrint's own PDF/A lacks these."""
+    monkeypatch.setattr(pdf, "finish", lambda document, places: None)
+    with pikepdf.open(io.BytesIO(made(tmp_path)[0])) as document:
+        found = "\n".join(broken(document))
+    for clause in (
+        "UA 5:",
+        "UA 7.5:",
+        "UA 7.1: page 1: content",
+        "A 6.2.8:",
+        "A 6.8:",
+        "box is not on its page",
+    ):
+        assert clause in found, clause
+
+
+def test_links_say_where_they_lead(whole: tuple[bytes, tuple[Enclosure, ...]]) -> None:
+    with pikepdf.open(io.BytesIO(whole[0])) as document:
+        said = {str(each.Contents) for page in document.pages for each in page.obj.get("/Annots", [])}
+    assert {"Section 4 Flagged segments", "Section 13 Integrity and signature", "Segment B1"} <= said
+
+
+def test_carries_its_files_with_their_hashes_in_the_text(whole: tuple[bytes, tuple[Enclosure, ...]]) -> None:
+    data, enclosed = whole
+    assert [each.name for each in enclosed] == [
+        "analysis.json",
+        "annotations.json",
+        "custody.json",
+        "scores.csv",
+    ]
+    text = "".join(text_of(data).split())
+    with pikepdf.open(io.BytesIO(data)) as document:
+        assert sorted(document.attachments) == [each.name for each in enclosed]
+        for each in enclosed:
+            kept = document.attachments[each.name].get_file()
+            assert kept.read_bytes() == each.data
+            assert kept.mime_type == each.mimetype
+            # Name, size and hash stand in this order in the text.
+            size = f"{len(each.data):,}bytes"
+            assert f"{each.name}{size}{hashlib.sha256(each.data).hexdigest()}" in text
+    assert read_file(enclosed[1].data).annotations == tuple(SAID)
+
+
+def test_every_page_names_case_and_exhibit(whole: tuple[bytes, tuple[Enclosure, ...]]) -> None:
+    with pypdfium2.PdfDocument(whole[0]) as document:
+        pages = [page.get_textpage().get_text_bounded() for page in document]
+    for number, page in enumerate(pages, 1):
+        assert "Case 24-117 K · Exhibit EX-3" in page and f"Page {number} of {len(pages)}" in page
+
+
+def test_first_page_answers_and_leads_on(whole: tuple[bytes, tuple[Enclosure, ...]]) -> None:
+    with pypdfium2.PdfDocument(whole[0]) as document:
+        pages = [" ".join(page.get_textpage().get_text_bounded().split()) for page in document]
+    for words in (
+        "Case number 24-117 K",
+        "Organisation Forensic Imaging Laboratory",
+        "2025-11-20 08:41:02 UTC",
+        "2025-11-20 14:11:02 UTC+05:30",
+        "Whose face Persons A and B",
+        "How surely Strong indication",
+        "Not looked at Sound",
+        "What to do next",
+    ):
+        assert words in pages[0], words
+    # The contents' page numbers are those of the headings.
+    for heading in ("4 Flagged segments", "11 Custody log", "13 Integrity and signature"):
+        page = next(n for n, text in enumerate(pages[1:], 2) if heading in text)
+        assert f"{heading} {page}" in pages[0]
+
+
+def test_paper(tmp_path: Path) -> None:
+    data, _ = made(tmp_path, CASE.model_copy(update={"paper": "Letter"}), segments=0)
+    with pikepdf.open(io.BytesIO(data)) as document:
+        assert {tuple(float(v) for v in page.mediabox) for page in document.pages} == {(0, 0, 612, 792)}
+
+
+def test_same_input_same_bytes_at_any_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = custody_log()
+    first = made(tmp_path, judged=True, custody=log)[0]
+    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    assert made(tmp_path, judged=True, custody=log)[0] == first
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    with pikepdf.open(io.BytesIO(made(tmp_path)[0])) as document:
+        assert str(document.docinfo["/CreationDate"]) == "D:19700102000000Z"
+        kept = document.attachments["analysis.json"].get_file()
+        assert kept.mod_date is not None and kept.mod_date.year == 1970
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "مقابلة مع الشاهد.mp4",
+        "采访录像_" + "很长的名字" * 30 + ".mp4",
+        "😀\U000e0041᭚.mp4",
+        "n" * 250 + ".mp4",
+    ],
+)
+def test_names_of_all_scripts(tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """No glyph is missing, which PDF/A forbids: what no font holds is printed as its code."""
+    case = CaseDetails(case_number=name[:30], examiner="محمد 李小龙 😀")
+    with caplog.at_level(logging.CRITICAL, "weasyprint"):
+        data, _ = made(tmp_path, case, file=name, segments=0)
+    with pikepdf.open(io.BytesIO(data)) as document:
+        assert broken(document) == []
+        assert str(document.docinfo["/Title"]).startswith("Reelproof report: ")
+    text = text_of(data)
+    if "᭚" in name:
+        assert r"\u1b5a" in text

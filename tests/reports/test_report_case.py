@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from reports.case import CaseDetails, CaseError, case_details, read_case
+
+
+def test_blank_by_default_and_frozen() -> None:
+    case = CaseDetails()
+    assert (case.case_number, case.examiner, case.paper, case.time_zone) == ("", "", "A4", "")
+    with pytest.raises(ValidationError):
+        case.examiner = "someone"  # type: ignore[misc]
+
+
+def test_kept_in_a_folder_and_read_again(tmp_path: Path) -> None:
+    case = CaseDetails(case_number=" 24/117 ", examiner="Zoë 李", paper="Letter", time_zone="Asia/Kolkata")
+    assert case.case_number == "24/117"
+    (tmp_path / "case.json").write_text(case.to_json(), "utf-8")
+    assert read_case(tmp_path) == case
+    assert read_case(tmp_path / "nowhere") == CaseDetails()
+
+
+def test_zone_is_settled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    monkeypatch.setattr("tzlocal.get_localzone_name", lambda: "America/New_York")
+    case = CaseDetails().settled()
+    assert case.time_zone == "America/New_York"
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    assert CaseDetails().settled().time_zone == "UTC"
+    assert case.settled() is case
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    monkeypatch.setattr("tzlocal.get_localzone_name", lambda: "Made/Up")
+    assert CaseDetails().settled().time_zone == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"examiner": "a\nb"}, "examiner must be one line"),
+        ({"case_number": "x" * 201}, "case number is longer than 200"),
+        ({"paper": "A5"}, "A4 or Letter"),
+        ({"time_zone": "Mars/Base"}, "Europe/Berlin"),
+        ({"time_zone": "../etc/passwd"}, "Europe/Berlin"),
+        ({"organisation": 7}, "organisation must be text"),
+        ({"judge": "x"}, "no case detail called 'judge'"),
+    ],
+)
+def test_what_cannot_be_used_is_named(values: dict[str, object], says: str, tmp_path: Path) -> None:
+    with pytest.raises(CaseError, match=says):
+        case_details(values)
+    (tmp_path / "case.json").write_text(json.dumps(values), "utf-8")
+    with pytest.raises(CaseError, match=f"case.json.*{says}"):
+        read_case(tmp_path)
+
+
+@pytest.mark.parametrize("data", [b"{", b"[]", b"\xff", b"[" * 90_000, b" " * 200_000], ids=range(5))
+def test_a_file_that_is_none(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "case.json").write_bytes(data)
+    with pytest.raises(CaseError, match="is not the case.json of a report"):
+        read_case(tmp_path)
+
+
+def test_none_stands_for_not_given() -> None:
+    assert case_details({"examiner": None, "paper": "Letter"}) == CaseDetails(paper="Letter")

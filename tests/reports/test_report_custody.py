@@ -1,0 +1,136 @@
+"""The report's section on the custody log, and the case details from the command line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pikepdf
+import pytest
+from analyses import EXHIBIT_SHA256, Written
+
+from reports.__main__ import main
+from reports.custody import ZEROS, act, chained, export_text
+from reports.custody_view import MOST_ROWS, custody_view
+from reports.moments import in_utc, in_zone
+
+
+def exported(exhibit: str = EXHIBIT_SHA256, count: int = 3, **details: str) -> bytes:
+    entries = []
+    previous = ZEROS
+    for number in range(1, count + 1):
+        moment = datetime(2026, 11, 20, 9, 0, number % 60, tzinfo=UTC)
+        done = act(moment, "Ida\u202e", "view", exhibit=exhibit, details=details)
+        entries.append(chained(done, number, previous, previous, b"k" * 32))
+        previous = entries[-1].sha256
+    moment = datetime(2026, 11, 20, 10, tzinfo=UTC)
+    return export_text(exhibit, count, previous, entries[-1].mac, moment, entries).encode()
+
+
+def test_none_is_said_to_be_none() -> None:
+    view = custody_view(None, EXHIBIT_SHA256)
+    assert view.summary[0].startswith("Not kept.") and not view.rows and not view.problems
+
+
+def test_entries_count_and_head() -> None:
+    data = exported(page="result")
+    view = custody_view(data, EXHIBIT_SHA256)
+    assert not view.problems and "fitted together" in view.summary[1]
+    assert [row.number for row in view.rows] == ["1", "2", "3"]
+    first = view.rows[0]
+    assert (first.made, first.action, first.details) == ("2026-11-20 09:00:01.000", "view", "page: result")
+    assert first.actor == r"Ida\u202e"
+    facts = {fact.name: fact.value for fact in view.facts}
+    assert facts["Head, SHA-256 of its last entry"] == json.loads(data)["head"]
+    assert facts["Exported"] == "2026-11-20 10:00:00 UTC"
+
+
+def test_a_changed_log_is_shown_with_what_is_wrong() -> None:
+    document = json.loads(exported())
+    document["entries"][1]["actor"] = "Someone else"
+    view = custody_view(json.dumps(document).encode(), EXHIBIT_SHA256)
+    assert any("Entry 2 was changed" in problem for problem in view.problems)
+    assert len(view.rows) == 3 and not any("fitted" in line for line in view.summary)
+    assert custody_view(b"{", EXHIBIT_SHA256).problems
+    other = custody_view(exported("ab" * 32), EXHIBIT_SHA256)
+    assert "The log is about another exhibit." in other.problems and not other.rows
+
+
+def test_a_long_log_is_cut_and_says_so() -> None:
+    view = custody_view(exported(count=MOST_ROWS + 5), EXHIBIT_SHA256)
+    assert len(view.rows) == MOST_ROWS and view.rows[-1].number == f"{MOST_ROWS + 5}"
+    assert "enclosed, holds all of them" in view.summary[-1]
+
+
+@pytest.mark.parametrize(
+    ("zone", "words"),
+    [
+        ("Europe/Stockholm", "2025-11-20 09:41:02 UTC+01:00"),
+        ("America/St_Johns", "2025-11-20 05:11:02 UTC−03:30"),
+        ("", ""),
+    ],
+)
+def test_local_time(zone: str, words: str) -> None:
+    assert in_zone("2025-11-20T08:41:02Z", zone) == words
+    assert in_zone("no time", zone) == ""
+
+
+def test_summer_and_the_calendars_end() -> None:
+    assert in_zone("2025-07-01T12:00:00Z", "Europe/Stockholm") == "2025-07-01 14:00:00 UTC+02:00"
+    assert in_zone("9999-12-31T23:59:59Z", "Asia/Tokyo") == ""
+    assert in_utc("no time") == ("no time", "")
+
+
+def folder(written: Written, to: Path) -> Path:
+    shutil.copytree(written.folder, to)
+    return to / "analysis.json"
+
+
+def test_case_details_are_kept_and_printed_again(written: Written, tmp_path: Path) -> None:
+    path = folder(written, tmp_path / "case")
+    given = ["--case-number", "24/117", "--examiner", "Ida", "--time-zone", "Asia/Tokyo", "--paper", "Letter"]
+    assert main(["render", str(path), *given]) == 0
+    first = (path.parent / "report.pdf").read_bytes()
+    # Not given again: as they were; one given: that one alone changes.
+    assert main(["render", str(path)]) == 0
+    assert (path.parent / "report.pdf").read_bytes() == first
+    assert main(["render", str(path), "--exhibit-number", "3"]) == 0
+    kept = json.loads((path.parent / "case.json").read_text("utf-8"))
+    assert kept == {
+        "case_number": "24/117",
+        "exhibit_number": "3",
+        "examiner": "Ida",
+        "organisation": "",
+        "paper": "Letter",
+        "time_zone": "Asia/Tokyo",
+    }
+    page = (path.parent / "report.html").read_text("utf-8")
+    assert "24/117" in page and "17:41:02 UTC+09:00" in page and "not stated" in page
+    listed = {entry["path"] for entry in json.loads((path.parent / "manifest.json").read_text())["files"]}
+    assert "case.json" in listed
+
+
+def test_custody_log_goes_into_folder_and_pdf(written: Written, tmp_path: Path) -> None:
+    path = folder(written, tmp_path / "case")
+    log = tmp_path / "log.json"
+    log.write_bytes(exported())
+    assert main(["render", str(path), "--custody", str(log)]) == 0
+    assert (path.parent / "custody.json").read_bytes() == log.read_bytes()
+    with pikepdf.open(path.parent / "report.pdf") as document:
+        assert document.attachments["custody.json"].get_file().read_bytes() == log.read_bytes()
+
+
+def test_bad_details_leave_everything_as_it_was(
+    written: Written, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder(written, tmp_path / "case")
+    before = {each: each.read_bytes() for each in path.parent.iterdir() if each.is_file()}
+    assert main(["render", str(path), "--time-zone", "Mars/Base"]) == 2
+    assert "must be a name such as Europe/Berlin" in capsys.readouterr().err
+    (path.parent / "case.json").write_text("{", "utf-8")
+    assert main(["render", str(path)]) == 2
+    assert "is not the case.json of a report" in capsys.readouterr().err
+    (path.parent / "case.json").write_bytes(before[path.parent / "case.json"])
+    assert {each: each.read_bytes() for each in path.parent.iterdir() if each.is_file()} == before

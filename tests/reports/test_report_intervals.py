@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from analyses import build
+
+from detector.analysis import Analysis, Platt
+from reports.intervals import calibrated, calibration_error, mean_interval, of_segment
+
+
+def series(rng: np.random.Generator, count: int, correlation: float) -> np.ndarray:
+    """A first-order autoregression of mean 0 and variance 1."""
+    values = rng.normal(size=count) * np.sqrt(1 - correlation**2)
+    values[0] = rng.normal()
+    for index in range(1, count):
+        values[index] += correlation * values[index - 1]
+    return values
+
+
+@pytest.mark.parametrize("count", [6, 12, 24, 100, 300])
+@pytest.mark.parametrize("correlation", [0.0, 0.3, 0.6, 0.8, 0.93])
+def test_covers_the_true_mean(count: int, correlation: float) -> None:
+    """95 % are meant. Short, strongly correlated series are hardest: there 88 % are asked for."""
+    rng = np.random.default_rng([count, int(100 * correlation)])
+    runs = 600
+    hits = 0
+    for _ in range(runs):
+        found = mean_interval((series(rng, count, correlation) + 3.0).tolist())
+        assert found is not None
+        hits += found[0] <= 3.0 <= found[1]
+    hard = correlation > 0.7 and count < 50
+    assert hits / runs >= (0.88 if hard else 0.93), hits / runs
+
+
+def test_is_no_wider_than_it_has_to_be() -> None:
+    """Three hundred independent frames: nearly the textbook's 1.96 standard errors on either side."""
+    rng = np.random.default_rng(5)
+    widths = [
+        found[1] - found[0]
+        for _ in range(100)
+        if (found := mean_interval(series(rng, 300, 0.0).tolist())) is not None
+    ]
+    assert np.median(widths) == pytest.approx(2 * 1.96 / np.sqrt(300), rel=0.2)
+
+
+def test_effective_number() -> None:
+    rng = np.random.default_rng(6)
+    free, bound = (mean_interval(series(rng, 200, each).tolist()) for each in (0.0, 0.9))
+    assert free is not None and bound is not None
+    assert 100 < free[2] <= 200 and 2 <= bound[2] < 25
+
+
+def test_few_frames_show_no_spread_and_equal_ones_none() -> None:
+    assert mean_interval([1.0, 2.0, 3.0, 1.0, 2.0]) is None
+    assert mean_interval([2.5] * 8) == (2.5, 2.5, 8.0)
+
+
+def test_largest_calibration_error_of_the_card() -> None:
+    figures = {"a, expected calibration error": 0.05, "calibration_error": 0.02, "b, AUC": 0.99}
+    assert calibration_error(figures) == 0.05
+    assert calibration_error({"AUC": 0.9}) is None
+
+
+def flagged(tmp_path: Path, confidence: float, figures: dict[str, float]) -> Analysis:
+    analysis = build(tmp_path, segments=1, kept=False)
+    segment = analysis.segments[0].model_copy(update={"confidence": confidence})
+    model = analysis.model.model_copy(update={"figures": figures})
+    return analysis.model_copy(update={"segments": (segment,), "model": model})
+
+
+def test_a_segment_gets_its_own_frames_and_the_cards_error(tmp_path: Path) -> None:
+    plain = flagged(tmp_path, 0.8, {})
+    own = [
+        score.logit
+        for score in plain.persons[0].scores
+        if score.logit is not None and plain.segments[0].start <= score.time <= plain.segments[0].end
+    ]
+    narrow = of_segment(plain, plain.segments[0])
+    assert narrow is not None and narrow.frames == len(own) and narrow.calibration is None
+    assert narrow.low <= 0.8 <= narrow.high
+    wide_of = flagged(tmp_path, 0.8, {"expected calibration error": 0.1})
+    wide = of_segment(wide_of, wide_of.segments[0])
+    assert wide is not None and wide.calibration == 0.1
+    assert wide.low == pytest.approx(narrow.low - 0.1)
+    assert wide.high == pytest.approx(min(1.0, narrow.high + 0.1))
+
+
+def test_one_picture_has_the_cards_error_only(tmp_path: Path) -> None:
+    from detector.analysis import MediaKind
+
+    still = build(tmp_path, kind=MediaKind.IMAGE, segments=1, kept=False)
+    found = of_segment(still, still.segments[0])
+    assert found is not None and found.frames is None and found.calibration == 0.021
+    bare = still.model_copy(update={"model": still.model.model_copy(update={"figures": {}})})
+    assert of_segment(bare, bare.segments[0]) is None
+
+
+def test_probabilities_are_the_engines(tmp_path: Path) -> None:
+    analysis = build(tmp_path, segments=1, kept=False)
+    assert calibrated(analysis)(1.734) == pytest.approx(1 / (1 + np.exp(-1.0)))
+    own = analysis.model.model_copy(update={"segment": Platt(scale=2.0, offset=-1.0)})
+    assert calibrated(analysis.model_copy(update={"model": own}))(0.5) == pytest.approx(0.5)

@@ -1,0 +1,226 @@
+"""What a report says of the file's making, of the model's errors and of the domain."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from analyses import EXHIBIT_SHA256, build
+
+from detector.analysis import Analysis, MediaKind, Rate, Software
+from detector.exhibit.values import (
+    Anomaly,
+    Credentials,
+    Details,
+    Failure,
+    Groups,
+    Moment,
+    Picture,
+    Stream,
+    Structure,
+    Tag,
+    Timing,
+)
+from detector.models import load_card
+from reports.exhibit_check import ExhibitCheck, check_exhibit
+from reports.html import render_html
+from reports.recorded import short
+from reports.view import report_view
+
+
+def detailed(folder: Path, **changes: object) -> Analysis:
+    analysis = build(folder, kept=False)
+    details = Details(
+        streams=(
+            Stream(index=0, kind="video", codec="h264", examined=True, duration=60),
+            Stream(index=1, kind="audio", codec="aac", examined=False, channels=2, sample_rate=48_000),
+        ),
+        picture=Picture(
+            profile="High",
+            level=31,
+            codec_tag="avc1",
+            bit_rate=4_000_000,
+            sample_aspect_ratio="4/3",
+            declared_frame_rate="30000/1001",
+            container_duration=61.5,
+        ),
+        groups=Groups(
+            packets=1798,
+            key_frames=8,
+            shortest=12,
+            longest=250,
+            median=250,
+            lengths=(),
+            with_leading_frames=0,
+            i_frames=8,
+            p_frames=590,
+            b_frames=1200,
+            other_frames=0,
+        ),  # fmt: skip
+        timing=Timing(
+            least_interval=0.0333,
+            greatest_interval=0.0667,
+            median_interval=0.0333,
+            failures=tuple(Failure(time=i, what="a packet the decoder refused") for i in range(40)),
+        ),
+        structure=Structure(brand="isom", compatible=("mp41",), boxes=("ftyp", "moov", "mdat")),
+        tags=(Tag(place="file", name="encoder", value="<script>alert(1)</script>\\u202e"),),
+        times=(Moment(place="file", name="created", written="3", utc="2024-05-06T07:08:09Z"),),
+        location="+52.5/",
+    )
+    media = analysis.media.model_copy(
+        update={
+            "details": details,
+            "frames_undecodable": 40,
+            "anomalies": (
+                Anomaly(kind="edit list", observation="seen", concern="matters", innocent="harmless"),
+            ),
+            "credentials": Credentials(checked=True, library="c2pa-python 0"),
+            **changes,
+        }
+    )
+    return analysis.model_copy(update={"media": media})
+
+
+def page(analysis: Analysis, folder: Path, now: ExhibitCheck | None = None) -> str:
+    return render_html(report_view(analysis, folder, check=now), {}, ())
+
+
+def test_facts_are_told(tmp_path: Path) -> None:
+    text = page(detailed(tmp_path), tmp_path)
+    for wanted in (
+        "High, level 3.1",
+        "isom",
+        "4 : 3; frames were judged unstretched",
+        "12 to 250 frames apart, median 250",
+        "8 I, 590 P, 1,200 B",
+        "30000/1001 (29.97 a second)",
+        "constant, 33.300 to 66.700 ms",
+        "2 channels, 48,000 Hz",
+        "2024-05-06 07:08:09Z",
+        "harmless",
+        "none found",
+        "their absence proves nothing",
+        "The first 24 of 40",
+        "personal data",
+    ):
+        assert wanted in text, wanted
+
+
+def test_tags_are_text_and_never_markup(tmp_path: Path) -> None:
+    text = page(detailed(tmp_path), tmp_path)
+    assert "<script>alert" not in text and "&lt;script&gt;" in text
+
+
+def test_an_older_analysis_says_that_nothing_was_recorded(tmp_path: Path) -> None:
+    text = page(build(tmp_path, kept=False), tmp_path)
+    assert "made by an earlier version" in text
+    assert "Points that deserve a look" not in text
+
+
+def test_no_anomaly_is_no_clean_bill(tmp_path: Path) -> None:
+    text = page(detailed(tmp_path, anomalies=()), tmp_path)
+    assert "That is no sign that the file is unaltered." in text
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (None, ""),
+        (Credentials(checked=False, note="no"), "not looked for"),
+        (Credentials(checked=True), "none found"),
+        (Credentials(checked=True, remote="https://x.invalid"), "named but elsewhere; not fetched"),
+        (Credentials(checked=True, found=True, valid=False), "found, NOT valid"),
+        (
+            Credentials(checked=True, found=True, valid=True, trusted=False),
+            "found, valid, signer not on a trust list",
+        ),
+    ],
+)
+def test_credentials_in_one_line(found: Credentials | None, said: str) -> None:
+    assert short(found) == said
+
+
+def test_broken_credentials_are_told_in_full(tmp_path: Path) -> None:
+    broken = Credentials(
+        checked=True,
+        found=True,
+        valid=False,
+        failed=("assertion.dataHash.mismatch: bytes differ",),
+        signer="Test Camera",
+        actions=("c2pa.created",),
+    )
+    text = page(detailed(tmp_path, credentials=broken), tmp_path)
+    assert "assertion.dataHash.mismatch" in text and "Test Camera" in text and "c2pa.created" in text
+
+
+def test_the_exhibit_measured_again(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    now = check_exhibit(tmp_path / "a")
+    assert now.fits(hashlib.sha256(b"abc").hexdigest(), 3)
+    assert now.checked.tzinfo is not None
+    gone = check_exhibit(tmp_path / "gone.mp4")
+    assert (gone.sha256, gone.bytes) == ("", 0)
+    analysis = build(tmp_path, kept=False)
+    assert "NOT CONFIRMED" in page(analysis, tmp_path, gone)
+    assert "NOT THE SAME" in page(analysis, tmp_path, now)
+    same = ExhibitCheck(EXHIBIT_SHA256, analysis.media.bytes, now.checked)
+    assert "The same: the kept file" in page(analysis, tmp_path, same)
+
+
+def with_card(analysis: Analysis) -> Analysis:
+    return analysis.model_copy(update={"model": load_card()[0].as_model()})
+
+
+def test_error_rates_with_intervals(tmp_path: Path) -> None:
+    analysis = with_card(detailed(tmp_path))
+    view = report_view(analysis, tmp_path).validation
+    first = view.rates[0]
+    assert first.data == "develop clips" and "thresholds were chosen on these clips" in first.about
+    rate = next(row for row in first.rows if row.figure == "false positive rate")
+    measured = next(r for r in analysis.model.rates if r.figure == "false positive rate")
+    assert rate.value == f"{measured.value:.1%}".replace("%", " %")
+    assert " to " in rate.interval and rate.counted.endswith(f"of {measured.items} clips")
+    text = page(analysis, tmp_path)
+    assert "How often it errs" in text and "Clopper–Pearson" in text
+
+
+def test_a_rate_without_interval(tmp_path: Path) -> None:
+    analysis = build(tmp_path, kept=False)
+    rate = Rate(figure="AUC", data="own", value=0.9, interval="none", items=5, unit="clips")
+    model = analysis.model.model_copy(update={"rates": (rate,)})
+    view = report_view(analysis.model_copy(update={"model": model}), tmp_path).validation
+    assert [row.interval for row in view.rates[0].rows] == ["not known"]
+
+
+def test_the_domain_in_words(tmp_path: Path) -> None:
+    analysis = with_card(detailed(tmp_path))
+    view = report_view(analysis, tmp_path).validation
+    assert {row.state for row in view.domain} == {"inside", "not known"}
+    assert "Not known: face width" in view.sentence
+    large = analysis.media.model_copy(update={"width": 7680, "height": 4320})
+    outside = report_view(analysis.model_copy(update={"media": large}), tmp_path).validation
+    assert "shorter side" in outside.outside and "lies outside" in outside.sentence
+    assert "cannot be said" in report_view(build(tmp_path, kept=False), tmp_path).validation.sentence
+
+
+def test_reproduction(tmp_path: Path) -> None:
+    analysis = build(tmp_path, kept=False)
+    text = page(analysis, tmp_path)
+    assert "python -m detector analyze interview_cut3.mp4" in text
+    assert "--set enter_threshold=0.75" in text
+    newer = Software(
+        **analysis.software.model_dump(exclude={"threads", "command"}),
+        threads=2,
+        command="python -m detector x",
+    )
+    text = page(analysis.model_copy(update={"software": newer}), tmp_path)
+    assert "python -m detector x" in text and ">Threads<" in text
+
+
+def test_a_photo(tmp_path: Path) -> None:
+    analysis = build(tmp_path, kind=MediaKind.IMAGE, segments=1, kept=False)
+    media = analysis.media.model_copy(update={"details": Details(), "credentials": None})
+    text = page(analysis.model_copy(update={"media": media}), tmp_path)
+    assert "Streams in the file" not in text and "The file holds no tags." in text

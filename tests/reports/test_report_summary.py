@@ -1,0 +1,78 @@
+"""The first page's answers and the sentence each finding gets."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from analyses import build
+
+from detector.analysis import MediaKind, Verdict
+from reports.contents import contents
+from reports.summary import MOST_TIMES, answers, meaning_of
+from reports.view import report_view
+
+
+def said(tmp_path: Path, **choices: object) -> dict[str, str]:
+    analysis = build(tmp_path, kept=False, **choices)  # type: ignore[arg-type]
+    return dict(answers(analysis, contents(analysis.media.kind is MediaKind.IMAGE)))
+
+
+def test_what_was_flagged(tmp_path: Path) -> None:
+    found = said(tmp_path, persons=3, segments=2)
+    assert found["When"] == (
+        "00:00:12.000 to 00:00:36.000 (person A); 00:00:12.000 to 00:00:36.000 (person B)"
+    )
+    assert found["Whose face"].startswith("Persons A and B. 1 other person not flagged.")
+    assert re.match(r"Strong indication\. .*0\.97, interval 0\.\d\d to > 0\.99\.", found["How surely"])
+    assert "Sound; everything that is not a face; 1,318 of 1,798 frames" in found["Not looked at"]
+    assert "second examiner" in found["What to do next"]
+
+
+def test_many_segments_are_counted_not_listed(tmp_path: Path) -> None:
+    found = said(tmp_path, persons=2, segments=MOST_TIMES + 6)
+    assert found["When"].startswith("In 10 segments between ") and "Section 4" in found["When"]
+    assert len(found["When"]) < 200
+
+
+@pytest.mark.parametrize("verdict", [Verdict.NOT_FOUND, Verdict.INCONCLUSIVE])
+def test_nothing_flagged(tmp_path: Path, verdict: Verdict) -> None:
+    found = said(tmp_path, segments=0, verdict=verdict)
+    assert not {"When", "Whose face"} & set(found)
+    assert "indication" not in " ".join(found.values())
+    assert ("proof" in found["What to do next"]) == (verdict is Verdict.NOT_FOUND)
+
+
+def test_a_photo_has_no_times(tmp_path: Path) -> None:
+    found = said(tmp_path, kind=MediaKind.IMAGE, segments=1)
+    assert "When" not in found and "frames" not in found["Not looked at"]
+    assert "00:00" not in " ".join(found.values())
+
+
+def test_a_finding_as_a_sentence(tmp_path: Path) -> None:
+    analysis = build(tmp_path, segments=1, kept=False)
+    sentence = meaning_of(analysis, analysis.segments[0])
+    assert sentence.startswith("From 00:00:12.000 to 00:00:36.000 the face of person A resembles")
+    assert "strong indication (calibrated probability 0.97, from 24 sampled frames)" in sentence
+    assert "does not by itself prove" in sentence
+
+
+def test_bounds_in_time_frames_and_ticks(tmp_path: Path) -> None:
+    analysis = build(tmp_path, segments=1, kept=False)
+    (segment,) = analysis.segments
+    exact = segment.model_copy(update={"start_frame": 359, "end_frame": 1078})
+    view = report_view(analysis.model_copy(update={"segments": (exact,)}), tmp_path).segments[0]
+    assert [(each.name, each.time, each.frame_index, each.pts) for each in view.bounds] == [
+        ("Start", "00:00:12.000", "359", "153600"),
+        ("End", "00:00:36.000", "1,078", "460800"),
+    ]
+    older = report_view(analysis, tmp_path).segments[0]
+    assert [each.frame_index for each in older.bounds] == ["–", "–"]
+
+
+def test_references_lead_to_the_sections_they_name(tmp_path: Path) -> None:
+    sections = contents(False)
+    assert [each.number for each in sections.values()] == list(range(1, 14))
+    # The glossary and the legends name these two by number.
+    assert sections["limits"].number == 5 and sections["segments"].number == 4

@@ -1,0 +1,167 @@
+"""Signing: what holds of a signed PDF, what can be checked by others, and what is refused in one line."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+from pathlib import Path
+
+import pikepdf
+import pypdfium2
+import pytest
+from analyses import Written
+from evidence import small_pdf, small_result
+from keys import make_key
+
+from reports import seal
+from reports.__main__ import main
+from reports.signed_pdf import sign_pdf
+from reports.signing import read_key
+from reports.verification.findings import Findings
+from reports.verification.signatures import check_embedded, read_trust
+from reports.verification.verify import verify
+
+Keys = tuple[Path, Path, Path]
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    return make_key(tmp_path_factory.mktemp("key"), kind="rsa", name="Zoë Müller-映像")
+
+
+@pytest.fixture(scope="module")
+def report(written: Written) -> bytes:
+    """A whole report, as Reelproof makes it."""
+    return (written.folder / "report.pdf").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def signed(report: bytes, keys: Keys) -> bytes:
+    return sign_pdf(report, read_key(*keys[:2]), reason="Case 12/26", place="Bern")
+
+
+def test_the_report_before_the_signature_stays_byte_by_byte(report: bytes, signed: bytes) -> None:
+    assert signed.startswith(report) and seal.whole_until(signed) == len(report)
+
+
+def test_what_is_seen_of_it(report: bytes, signed: bytes) -> None:
+    with pypdfium2.PdfDocument(signed) as document, pypdfium2.PdfDocument(report) as before:
+        assert len(document) == len(before)
+        document.init_forms()
+        pairs = [(document[n].render(), before[n].render()) for n in range(len(document))]
+        changed = [n for n, (a, b) in enumerate(pairs) if a.to_pil().tobytes() != b.to_pil().tobytes()]
+    assert len(changed) == 1  # on one page
+
+
+def test_metadata_conformance_and_tags_stay(report: bytes, signed: bytes) -> None:
+    with pikepdf.open(io.BytesIO(report)) as before, pikepdf.open(io.BytesIO(signed)) as after:
+        assert after.Root.Metadata.read_bytes() == before.Root.Metadata.read_bytes()  # PDF/A-3, PDF/UA
+        assert dict(after.docinfo) == dict(before.docinfo)
+        assert after.pdf_version == before.pdf_version and "/Version" not in after.Root
+        assert after.Root.OutputIntents and dict(after.attachments).keys() == dict(before.attachments).keys()
+        field = after.Root.AcroForm.Fields[0]
+        assert "/NeedAppearances" not in after.Root.AcroForm and int(field.F) & 4 and not int(field.F) & 2
+        assert "Zoë Müller-映像" in str(field.TU)  # what a screen reader says
+        numbers = list(after.Root.StructTreeRoot.ParentTree.Nums)
+        form = numbers[numbers.index(int(field.StructParent)) + 1]
+        assert form.S == "/Form" and form.K.Obj.objgen == field.objgen and form.Alt == field.TU
+        parent = form.P
+        assert any(kid.objgen == form.objgen for kid in parent.K if isinstance(kid, pikepdf.Dictionary))
+        page = after.pages[[page.objgen for page in after.pages].index(field.P.objgen)]
+        assert page.Tabs == "/S"
+        fonts = [o for o in after.objects if isinstance(o, pikepdf.Dictionary) and o.get("/Type") == "/Font"]
+        for font in fonts:
+            for each in font.get("/DescendantFonts", [font]):
+                kinds = {"/FontFile", "/FontFile2", "/FontFile3"}
+                assert kinds & set(each.FontDescriptor.keys()), font  # PDF/A: all are embedded
+
+
+def test_it_is_verified_with_and_without_trust(signed: bytes, keys: Keys, tmp_path: Path) -> None:
+    other = make_key(tmp_path)[2]
+    for trust, wrong in ((), False), (read_trust([keys[2]]), False), (read_trust([other]), True):
+        findings = Findings()
+        assert check_embedded("report.pdf", signed, seal.whole_until(signed), trust, findings)
+        assert bool(findings.problems) is wrong
+        assert "Zoë Müller-映像 (self-signed)" in findings.facts["signature of report.pdf"]
+        assert any("nothing here says" in note for note in findings.notes) is not bool(trust)
+
+
+def test_what_is_added_or_changed_after_signing_is_found(signed: bytes) -> None:
+    middle, inside = len(signed) // 2, signed.rindex(b"/Contents <") + 200
+    added = signed + b"\n1 0 obj\nnull\nendobj\n"
+    cases = [added, *(signed[:at] + bytes([signed[at] ^ 1]) + signed[at + 1 :] for at in (middle, inside))]
+    padding = signed.rindex(b"00>")
+    cases.append(signed[:padding] + b"1" + signed[padding + 1 :])
+    for data in cases:
+        findings = Findings()
+        check_embedded("report.pdf", data, seal.whole_until(data), (), findings)
+        assert {problem.file for problem in findings.problems} == {"report.pdf"}
+
+
+def test_others_can_check_the_signature_of_a_manifest(tmp_path: Path, keys: Keys) -> None:
+    folder = small_result(tmp_path / "result", read_key(*keys[:2]))
+    command = ["openssl", "cms", "-verify", "-binary", "-inform", "DER", "-purpose", "any"]
+    command += ["-in", "manifest.sig", "-content", "manifest.json", "-CAfile", str(keys[2])]
+    checked = subprocess.run(command, cwd=folder, capture_output=True)
+    assert checked.returncode == 0 and checked.stdout == (folder / "manifest.json").read_bytes()
+    said = json.loads(checked.stdout)["signature"]
+    assert said["signer"] == "Zoë Müller-映像" and said["file"] == "manifest.sig"
+
+
+def test_the_command_signs_a_folder(tmp_path: Path, keys: Keys, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = small_result(tmp_path / "result")
+    options = ["--key", str(keys[0]), "--password-file", str(keys[1])]
+    assert main(["sign", str(folder), *options]) == 0
+    assert "self-signed" in capsys.readouterr().out
+    done = verify(folder, read_trust([keys[2]]))
+    assert done.findings.problems == [] and done.findings.signed == ["manifest.sig", "report.pdf"]
+    assert main(["sign", str(folder), *options]) == 2
+    assert "signed already" in capsys.readouterr().err
+    (folder / "case.json").write_text("{}")
+    assert main(["sign", str(folder), *options]) == 2
+    assert "not as it was made. case.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("made", "change", "reason"),
+    [
+        ({}, {"--password-file": "wrong.txt"}, "password is wrong"),
+        ({}, {"--password-file": None}, "password is needed"),
+        ({"password": ""}, {"--password-file": None}, ""),
+        ({"days": (-9, -2)}, {}, "expired on"),
+        ({"days": (2, 9)}, {}, "not valid before"),
+        ({"certificate": False}, {}, "without its certificate"),
+        ({"usage": False}, {}, "does not allow signing"),
+        ({}, {"--key": "report.pdf"}, "no PKCS#12 file"),
+        ({}, {"--key": "nowhere.p12"}, "cannot be read"),
+        ({}, {"PATH": "nowhere.pdf"}, "no such file"),
+        ({}, {"PATH": "wrong.txt"}, "This is no PDF"),
+        ({}, {"PATH": "signed.pdf"}, "signed already"),
+        ({}, {"PATH": "broken.pdf"}, "cannot be signed"),
+        ({}, {"--reason": "x" * 121}, "at most 120 characters"),
+        ({}, {"--out": "nowhere/x.pdf"}, "no such folder"),
+    ],
+)
+def test_what_cannot_be_signed(
+    tmp_path: Path,
+    made: dict[str, object],
+    change: dict[str, str | None],
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_key(tmp_path, **made)  # type: ignore[arg-type]
+    Path("report.pdf").write_bytes(small_pdf({"scores.csv": b"x"}))
+    Path("broken.pdf").write_bytes(b"%PDF-1.7\n")
+    Path("wrong.txt").write_text("wrong\n")
+    options: dict[str, str | None] = {"--key": "key.p12", "--password-file": "password.txt"} | change
+    if options.get("PATH") == "signed.pdf":
+        assert main(["sign", "report.pdf", "--key", "key.p12", "--password-file", "password.txt"]) == 0
+        Path("report-signed.pdf").rename("signed.pdf")
+    path = options.pop("PATH", "report.pdf") or ""
+    given = [part for name, value in options.items() if value is not None for part in (name, value)]
+    assert main(["sign", path, *given]) == (2 if reason else 0)
+    error = capsys.readouterr().err
+    assert reason in error and error.count("\n") == bool(reason)

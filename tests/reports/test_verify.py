@@ -1,0 +1,317 @@
+"""Verification: what fits is said to fit, and every byte that was flipped is caught and named."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from evidence import custody, small_bundle, small_pdf, small_result
+from keys import make_key
+
+from reports.__main__ import main
+from reports.container import UNREADABLE, differences
+from reports.signing import SigningKey, read_key
+from reports.verification.findings import Findings, Problem
+from reports.verification.signatures import check_detached
+from reports.verification.verify import verify
+
+TEXTS = ("analysis.json", "annotations.json", "custody.json", "case.json", "report.html")
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture(scope="module")
+def light(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle without a PDF, which takes longest to check."""
+    return small_bundle(tmp_path_factory.mktemp("light"), pdf=False)
+
+
+@pytest.fixture(scope="module")
+def key_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    return make_key(tmp_path_factory.mktemp("key"))
+
+
+@pytest.fixture(scope="module")
+def key(key_files: tuple[Path, Path, Path]) -> SigningKey:
+    return read_key(*key_files[:2])
+
+
+@pytest.fixture
+def folder(bundle: Path, tmp_path: Path) -> Path:
+    """The bundle, unpacked."""
+    with zipfile.ZipFile(bundle) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    return tmp_path / "unpacked"
+
+
+def problems(path: Path) -> list[Problem]:
+    return verify(path).findings.problems
+
+
+def named(path: Path) -> set[str]:
+    return {problem.file for problem in problems(path)}
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ (1 << at % 8)]) + data[at + 1 :]
+
+
+def test_what_is_as_it_was_made_fits(bundle: Path, folder: Path, tmp_path: Path) -> None:
+    result = small_result(tmp_path / "result")
+    for path, files in ((bundle, 14), (folder, 14), (result, 12)):
+        done = verify(path)
+        assert (done.findings.problems, done.findings.files) == ([], files)
+        assert done.analysis and "3f3f" in done.findings.facts["exhibit"]
+
+
+def places(data: bytes) -> Iterator[int]:
+    """Every byte of headers, the list of files and the end; of contents the first, the last and some."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        last = 0
+        for entry in archive.infolist():
+            start = entry.header_offset + 30 + len(entry.filename)
+            yield from range(entry.header_offset, start)
+            yield from {start, start + entry.file_size // 3, start + entry.file_size - 1}
+            last = start + entry.file_size
+    yield from range(last, len(data))
+
+
+def test_one_flipped_byte_anywhere_in_a_bundle(light: Path, tmp_path: Path) -> None:
+    data, path = light.read_bytes(), tmp_path / "bundle.zip"
+    with zipfile.ZipFile(light) as archive:
+        starts = [(entry.header_offset, entry.filename) for entry in archive.infolist()]
+        directory = archive.start_dir
+    for at in list(places(data))[::7]:
+        path.write_bytes(flipped(data, at))
+        found = problems(path)
+        assert found, at
+        assert all(problem.why and "Traceback" not in problem.why for problem in found)
+        owner = [name for start, name in starts if start <= at][-1]
+        assert at >= directory or owner in {problem.file for problem in found}, (at, found)
+
+
+def test_every_byte_of_the_container_is_determined(light: Path, tmp_path: Path) -> None:
+    """Without the contents' own hashes: headers alone, each byte of them."""
+    data, path = light.read_bytes(), tmp_path / "bundle.zip"
+    with zipfile.ZipFile(light) as archive:
+        names = archive.namelist()
+    assert differences(light, names) == []
+    for at in list(places(data))[::2]:
+        path.write_bytes(flipped(data, at))
+        try:
+            found = bool(differences(path, names))
+        except (*UNREADABLE, RuntimeError, KeyError):  # of which the caller says the same
+            found = True
+        assert found, at
+    path.write_bytes(data + b"\0")
+    assert differences(path, names)
+
+
+def test_one_flipped_byte_in_every_file_of_a_folder(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file():
+            continue
+        data, name = path.read_bytes(), path.relative_to(folder).as_posix()
+        for at in {0, len(data) // 2, len(data) - 1}:
+            path.write_bytes(flipped(data, at))
+            assert name in named(folder), (name, at)
+        path.write_bytes(data)
+    assert problems(folder) == []
+
+
+def test_missing_added_and_swapped_files(folder: Path) -> None:
+    (folder / "overlays/A1-1.png").unlink()
+    (folder / "overlays/A1-1-map.png").write_bytes((folder / "overlays/A1-1-frame.png").read_bytes())
+    (folder / "notes.txt").write_text("x")
+    (folder / "case.json").unlink()
+    (folder / "case.json").symlink_to("/etc/hostname")
+    found = {(problem.file, problem.kind) for problem in problems(folder)}
+    assert found >= {
+        ("overlays/A1-1.png", "missing"),
+        ("overlays/A1-1-map.png", "changed"),
+        ("notes.txt", "not listed"),
+        ("case.json", "cannot be read"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("manifest.json", "missing"), ("manifest.sha256", "missing"), ("custody.json", "missing")],
+)
+def test_what_is_removed_is_named(folder: Path, name: str, kind: str) -> None:
+    (folder / name).unlink()
+    assert (name, kind) in {(problem.file, problem.kind) for problem in problems(folder)}
+
+
+def test_a_damaged_manifest_is_named_before_its_files(folder: Path) -> None:
+    manifest = folder / "manifest.json"
+    text = manifest.read_bytes()
+    at = text.index(b'"sha256": "', text.index(b"report.html")) + 11
+    manifest.write_bytes(text[:at] + (b"1" if text[at : at + 1] != b"1" else b"2") + text[at + 1 :])
+    first, second, third = problems(folder)[:3]
+    assert (first.file, first.kind, second.file) == ("manifest.json", "changed", "manifest.sha256")
+    assert third.file == "report.html" and "itself changed" in third.why
+    manifest.write_bytes(b"{")
+    assert {p.kind for p in problems(folder) if p.file == "manifest.json"} == {"changed", "cannot be read"}
+
+
+def consistent(folder: Path, name: str, data: bytes) -> None:
+    """Put ``data`` in the place of a file and make manifest and sums fit, as a forger would."""
+    digests = {hashlib.sha256((folder / name).read_bytes()).hexdigest(): hashlib.sha256(data).hexdigest()}
+    sizes = {(folder / name).stat().st_size: len(data)}
+    (folder / name).write_bytes(data)
+    values = json.loads((folder / "manifest.json").read_bytes())
+    for entry in values["files"]:
+        entry["sha256"] = digests.get(entry["sha256"], entry["sha256"])
+        if entry["path"] == name:
+            entry["bytes"] = sizes[entry["bytes"]]
+    sums = "".join(f"{e['sha256']}  {e['path']}\n" for e in values["files"] if e["path"] != "sha256sums.txt")
+    (folder / "sha256sums.txt").write_text(sums)
+    for entry in values["files"]:
+        if entry["path"] == "sha256sums.txt":
+            entry |= {"sha256": hashlib.sha256(sums.encode()).hexdigest(), "bytes": len(sums)}
+    text = json.dumps(values).encode()
+    (folder / "manifest.json").write_bytes(text)
+    (folder / "manifest.sha256").write_text(f"{hashlib.sha256(text).hexdigest()}  manifest.json\n")
+
+
+def test_files_that_contradict_each_other(folder: Path) -> None:
+    """The manifest fits; what the files say does not."""
+    analysis = json.loads((folder / "analysis.json").read_bytes())
+    analysis["verdict"] = "no manipulation found"
+    analysis["model"]["sha256"] = "9" * 64
+    consistent(folder, "analysis.json", json.dumps(analysis).encode())
+    said = {f"{problem.file}: {problem.why}" for problem in problems(folder)}
+    assert said == {
+        "analysis.json: its verdict and its segments contradict each other",
+        "analysis.json: the manifest names another model",
+        "annotations.json: it is about another analysis.json",
+        "report.html: it was made of another analysis.json",
+        "report.pdf/analysis.json: it is not the analysis.json beside the report: its bytes differ",
+    }
+
+
+def test_judgements_and_custody_are_checked_in_themselves(folder: Path) -> None:
+    judgements = json.loads((folder / "annotations.json").read_bytes())
+    judgements["annotations"][0]["verdict"] = "disagree"
+    consistent(folder, "annotations.json", json.dumps(judgements).encode())
+    log = json.loads((folder / "custody.json").read_bytes())
+    del log["entries"][0]
+    consistent(folder, "custody.json", json.dumps(log).encode())
+    assert named(folder) >= {"annotations.json", "custody.json", "report.pdf/annotations.json"}
+    assert any("changed after it was saved" in problem.why for problem in problems(folder))
+
+
+def test_a_custody_log_of_another_exhibit(folder: Path) -> None:
+    consistent(folder, "custody.json", custody("d" * 64))
+    assert "custody.json" in named(folder)
+
+
+def test_a_zip_packed_again_is_said_to_be(bundle: Path, tmp_path: Path) -> None:
+    path = tmp_path / "again.zip"
+    with zipfile.ZipFile(bundle) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    (problem,) = problems(path)
+    assert problem.file == "again.zip" and "packed again" in problem.why
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.9, 0.999])
+def test_half_a_bundle(bundle: Path, tmp_path: Path, share: float) -> None:
+    data, path = bundle.read_bytes(), tmp_path / "half.zip"
+    path.write_bytes(data[: int(len(data) * share)])
+    assert [problem.file for problem in problems(path)] == ["half.zip"]
+
+
+def test_one_flipped_byte_in_a_report(tmp_path: Path) -> None:
+    path = tmp_path / "report.pdf"
+    data = small_pdf({"scores.csv": b"time,score\n"})
+    path.write_bytes(data)
+    assert problems(path) == []
+    for at in {*range(0, len(data), 101), *range(len(data) - 150, len(data), 3), data.index(b"/ID [(") + 7}:
+        path.write_bytes(flipped(data, at))
+        assert "report.pdf" in named(path), at
+    path.write_bytes(data + b"x")
+    assert "report.pdf" in named(path)
+
+
+def test_an_attachment_unlike_the_text(tmp_path: Path) -> None:
+    """Whoever swaps an attachment and makes the PDF's own digest fit is given away by its text."""
+    path = tmp_path / "report.pdf"
+    path.write_bytes(small_pdf({"scores.csv": b"time,score\n"}, scores="5" * 64))
+    (problem,) = problems(path)
+    assert (problem.file, problem.kind) == ("report.pdf/scores.csv", "changed")
+
+
+def test_one_flipped_byte_of_what_is_signed(tmp_path: Path, key: SigningKey) -> None:
+    folder = small_result(tmp_path / "result", key)
+    done = verify(folder, [key.certificate])
+    assert done.findings.problems == [] and "Ada Examiner" in done.findings.facts["signature of manifest.sig"]
+    data, signature = ((folder / name).read_bytes() for name in ("manifest.json", "manifest.sig"))
+    damaged = [(flipped(data, 50), signature), *((data, flipped(signature, at)) for at in range(0, 740, 29))]
+    for text, each in damaged:
+        findings = Findings()
+        check_detached("manifest.sig", text, each, (), findings)
+        assert findings.problems and not findings.signed
+    (folder / "manifest.sig").unlink()
+    assert "manifest.sig" in named(folder)
+
+
+def test_the_command(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(bundle)]) == 0
+    assert "Everything fits." in capsys.readouterr().out
+    path = tmp_path / "b.zip"
+    data = bundle.read_bytes()
+    path.write_bytes(flipped(data, data.index(b"12/26")))
+    assert main(["verify", str(path), "--format", "json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert said["fits"] is False and said["what"] == "bundle"
+    assert {problem["file"] for problem in said["problems"]} == {"case.json"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["nowhere"], "no such file or folder"),
+        ([__file__], "no review bundle"),
+        (["BUNDLE", "--trust", "nowhere.pem"], "nowhere.pem"),
+        (["BUNDLE", "--trust", __file__], "holds no certificate"),
+        (["BUNDLE", "--model", "nowhere.safetensors"], "no such file"),
+        (["BUNDLE", "--reanalyse", "nowhere.mp4"], "Name the exhibit"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(
+    bundle: Path, arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", *(each.replace("BUNDLE", str(bundle)) for each in arguments)]) == 2
+    error = capsys.readouterr().err
+    assert reason in error and error.count("\n") == 1
+
+
+def test_a_signature_that_is_asked_for_must_be_there(
+    bundle: Path, key_files: tuple[Path, Path, Path]
+) -> None:
+    assert main(["verify", str(bundle), "--trust", str(key_files[2])]) == 1
+
+
+def test_a_swapped_model_is_named(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "efficientnet_lite0_faces.safetensors"
+    other.write_bytes(b"other weights")
+    assert main(["verify", str(bundle), "--model", str(other)]) == 1
+    assert "efficientnet_lite0_faces.safetensors: does not fit" in capsys.readouterr().out
+    assert main(["verify", str(bundle), "--model", str(tmp_path)]) == 1
+
+
+def test_an_empty_folder_and_a_folder_of_others(tmp_path: Path) -> None:
+    assert named(tmp_path) == {"manifest.json"}
+    shutil.copy(__file__, tmp_path)
+    assert named(tmp_path) == {"manifest.json"}

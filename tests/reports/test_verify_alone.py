@@ -1,0 +1,123 @@
+"""The sixty lines that go along with each bundle, alone in an interpreter, against ``reports verify``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from evidence import small_bundle
+from keys import make_key
+
+from reports.signing import read_key
+from reports.verification.verify import verify
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = ROOT / "docs" / "verify_bundle.py"
+
+
+def alone(path: Path) -> tuple[int, str]:
+    """Run it with the standard library only: no site packages, no environment, no folder of its own."""
+    ran = subprocess.run(
+        [sys.executable, "-I", "-S", str(PROGRAM), str(path)], capture_output=True, text=True
+    )
+    assert ran.stderr == ""
+    return ran.returncode, ran.stdout
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("alone")
+    return small_bundle(folder, signer=read_key(*make_key(folder)[:2]))
+
+
+@pytest.fixture
+def folder(bundle: Path, tmp_path: Path) -> Path:
+    with zipfile.ZipFile(bundle) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    return tmp_path / "unpacked"
+
+
+def test_it_is_sixty_lines_and_in_every_bundle(bundle: Path) -> None:
+    text = PROGRAM.read_bytes()
+    assert text.count(b"\n") <= 60
+    with zipfile.ZipFile(bundle) as archive:
+        assert archive.read("verify.py") == text
+
+
+def test_what_fits(bundle: Path, folder: Path) -> None:
+    for path in (bundle, folder):
+        assert alone(path) == (0, "All files fit. Signatures were not checked.\n")
+
+
+def changed(name: str, old: bytes, new: bytes) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        data = (folder / name).read_bytes()
+        assert old in data
+        (folder / name).write_bytes(data.replace(old, new, 1))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("damage", "name"),
+    [
+        (changed("analysis.json", b'"A1"', b'"A2"'), "analysis.json"),
+        (changed("report.html", b"<p>", b"<b>"), "report.html"),
+        (changed("annotations.json", b"agree", b"adree"), "annotations.json"),
+        (changed("custody.json", b"Ada", b"Eda"), "custody.json"),
+        (changed("manifest.json", b'"contents"', b'"kontents"'), "manifest.json"),
+        (changed("manifest.sha256", b"manifest", b"manifes7"), "manifest.sha256"),
+        (changed("sha256sums.txt", b"report.html", b"rep0rt.html"), "sha256sums.txt"),
+        (lambda folder: (folder / "overlays/A1-1.png").unlink(), "overlays/A1-1.png"),
+        (lambda folder: (folder / "manifest.sig").unlink(), "manifest.sig"),
+        (lambda folder: (folder / "manifest.json").unlink(), "manifest.json"),
+        (lambda folder: (folder / "more.txt").touch(), "more.txt"),
+        (lambda folder: shutil.copy(folder / "case.json", folder / "report.pdf"), "report.pdf"),
+    ],
+)
+def test_both_name_the_same_in_a_folder(folder: Path, damage: Callable[[Path], None], name: str) -> None:
+    damage(folder)
+    status, said = alone(folder)
+    assert status == 1 and name in said
+    assert name in {problem.file for problem in verify(folder).findings.problems}
+
+
+def test_both_find_a_flipped_byte_in_a_zip(bundle: Path, tmp_path: Path) -> None:
+    data, path = bundle.read_bytes(), tmp_path / "bundle.zip"
+    with zipfile.ZipFile(bundle) as archive:
+        directory = archive.start_dir
+    for at in (
+        0,
+        6,
+        10,
+        15,
+        40,
+        directory // 2,
+        directory + 5,
+        directory + 12,
+        directory + 38,
+        len(data) - 4,
+    ):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :])
+        assert alone(path)[0] == 1, at
+        assert verify(path).findings.problems, at
+
+
+def test_judgements_and_logs_that_the_manifest_agrees_with(
+    bundle: Path, folder: Path, tmp_path: Path
+) -> None:
+    """A forger who makes all hashes of files fit still has those inside the files to mind."""
+    judgements = json.loads((folder / "annotations.json").read_bytes())
+    judgements["annotations"][0]["note"] = "1.0 and ümlauts"
+    log = json.loads((folder / "custody.json").read_bytes())
+    log["entries"][1]["actor"] = "Bob"
+    (folder / "annotations.json").write_text(json.dumps(judgements))
+    (folder / "custody.json").write_text(json.dumps(log))
+    said = alone(folder)[1].splitlines()
+    assert "annotations.json: changed" in said and "custody.json: entry 3 was changed" in said

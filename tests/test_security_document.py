@@ -1,0 +1,48 @@
+"""docs/security.md speaks of every point of the standard, once, and of files that exist."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+LIST = ROOT.parent / "shared" / "refs" / "asvs-5.0-levels-1-2.csv"
+_ROW = re.compile(r"^\| (V\d+\.\d+\.\d+) \| ([^|]*) \| ([^|]*) \|$", re.MULTILINE)
+_FILE = re.compile(r"`((?:webapp|reports|detector|tests|docs|static|templates)/[\w/]+\.\w+)`")
+
+
+@pytest.mark.skipif(not LIST.is_file(), reason="the standard's list is not at hand")
+def test_every_point_has_a_row():
+    with LIST.open(encoding="utf-8", newline="") as file:
+        points = {row["req_id"] for row in csv.DictReader(file)}
+    assert len(points) > 250
+    assert {found[0] for found in _ROW.findall(TEXT)} == points
+
+
+def test_every_row_says_something_once():
+    rows = _ROW.findall(TEXT)
+    assert [point for point, count in Counter(row[0] for row in rows).items() if count > 1] == []
+    assert {row[1] for row in rows} == {"met", "part", "no", "n/a"}
+    assert [row for row in rows if len(row[2]) < 3] == []
+    assert len(rows) == TEXT.count("\n| V")
+
+
+def test_files_it_names_exist():
+    named = set(_FILE.findall(TEXT))
+    assert len(named) > 30
+    assert {name for name in named if not (ROOT / name).is_file()} == set()
+    linked = re.findall(r"\]\(([\w.]+\.md)\)", TEXT)
+    assert {name for name in linked if not (ROOT / "docs" / name).is_file()} <= {"custody.md"}
+
+
+def test_no_sentence_of_the_standard_is_copied():
+    if not LIST.is_file():
+        pytest.skip("the standard's list is not at hand")
+    with LIST.open(encoding="utf-8", newline="") as file:
+        sentences = [row["req_description"] for row in csv.DictReader(file)]
+    assert not any(sentence[:60] in TEXT for sentence in sentences)

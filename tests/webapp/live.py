@@ -1,0 +1,71 @@
+"""A live server on loopback in this process, for tests of what speaks HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from flask import Flask
+
+from webapp.server import listen
+
+
+@contextmanager
+def served(app: Flask) -> Iterator[str]:
+    """Address of the app, answered by the server it has in earnest."""
+    server = listen(app, app.extensions["settings"])
+
+    def run() -> None:
+        with contextlib.suppress(OSError):  # its sockets are closed under it
+            server.run()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.effective_port}"
+    finally:
+        server.task_dispatcher.shutdown(timeout=10)  # first those who still answer
+        server.close()
+        thread.join(5)
+
+
+class Receiver(ThreadingHTTPServer):
+    """A server that notes what it is sent, and answers what ``answers`` says, one after another."""
+
+    daemon_threads = True
+
+    def __init__(self, *answers: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Noting)
+        self.answers = list(answers)
+        self.got: list[tuple[str, dict[str, str], bytes]] = []
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def __exit__(self, *_: Any) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class _Noting(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:  # noqa: N802
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.got.append((self.path, dict(self.headers.items()), body))
+        status = self.server.answers.pop(0) if self.server.answers else 204
+        self.send_response(status)
+        if status == 302:
+            self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass

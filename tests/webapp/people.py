@@ -1,0 +1,66 @@
+"""An app people sign in to, and people to do so; hashing as cheap as it can be."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from webapp import accounts, create_app
+from webapp.access import Role
+from webapp.passwords import Cost, Passwords
+from webapp.tables import User
+
+CHEAP = Passwords(Cost(memory=8, passes=1, lanes=1))
+PASSWORD = "otter velvet ladder 93"
+TOKEN = re.compile(r'name="csrf-token" content="([0-9a-f]{64})"')
+
+
+class Client(FlaskClient):
+    """Reads each answer to its end at once, so that files it was sent from, or sent, are closed."""
+
+    def open(self, *args, **kwargs):
+        return super().open(*args, **({"buffered": True} | kwargs))
+
+
+def with_login(data: Path, sent: list[str], **settings: object) -> Flask:
+    """The app with login on."""
+    app = create_app(
+        {
+            "TESTING": True,
+            "REELPROOF_DATA": data,
+            "REELPROOF_LOGIN": "on",
+            "SEND": sent.append,
+            "PASSWORDS": CHEAP,
+            **settings,
+        }
+    )
+    app.test_client_class = Client
+    return app
+
+
+def account(app: Flask, name: str, role: Role, *, one_time: bool = False) -> User:
+    """An account with the password of all of them."""
+    with app.extensions["database"].alone() as session:
+        return accounts.add(session, CHEAP, name, name.title(), role, PASSWORD, one_time=one_time)
+
+
+def sign_in(client: FlaskClient, name: str, password: str = PASSWORD, **more: object):
+    return client.post("/login", data={"name": name, "password": password}, **more)  # type: ignore[arg-type]
+
+
+def token(client: FlaskClient) -> str:
+    """What forms of this client's session bring along."""
+    found = TOKEN.search(client.get("/account").text)
+    assert found, "nobody is signed in"
+    return found[1]
+
+
+def signed_in(app: Flask, name: str) -> FlaskClient:
+    """A browser in which this account is signed in, and whose requests bring the token of forms."""
+    client = app.test_client()
+    assert sign_in(client, name).status_code == 303
+    client.environ_base["HTTP_X_CSRF_TOKEN"] = token(client)
+    return client

@@ -1,0 +1,192 @@
+"""Uploads are looked at before the server keeps their bodies, over real connections."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from people import account, sign_in, signed_in, with_login
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
+
+from webapp.access import Role
+from webapp.admission import SMALL, Admission
+from webapp.server import listen
+
+BIG = 4 * SMALL
+
+
+@pytest.fixture
+def app(tmp_path, sent):
+    app = with_login(tmp_path / "data", sent, REELPROOF_UPLOADS_AT_ONCE="2")
+    account(app, "ada", Role.EXAMINER)
+    account(app, "ray", Role.READER)
+    yield app
+    app.extensions["database"].close()
+
+
+@contextlib.contextmanager
+def served(app) -> Iterator[int]:
+    before = tempfile.tempdir  # listen sets another one
+    server = listen(app, dataclasses.replace(app.extensions["settings"], port=0))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    yield server.effective_port
+
+    def stop() -> None:  # in the thread that reads: closing files under it makes it complain
+        for channel in list(server.active_channels.values()):
+            channel.handle_close()
+        server.close()
+
+    server.task_dispatcher.shutdown()
+    server.trigger.pull_trigger(stop)
+    thread.join(timeout=10)
+    assert not thread.is_alive()
+    tempfile.tempdir = before
+
+
+@pytest.fixture
+def port(app) -> Iterator[int]:
+    with served(app) as number:
+        yield number
+
+
+def request(port: int, cookie: str, length: int, *, chunked: bool = False) -> socket.socket:
+    """A connection that has sent the head of an upload."""
+    link = socket.create_connection(("127.0.0.1", port), timeout=10)
+    size = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {length}"
+    head = f"POST /analyses HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n{size}\r\n"
+    link.sendall(f"{head}Content-Type: multipart/form-data; boundary=e\r\n\r\n".encode())
+    return link
+
+
+def status(link: socket.socket) -> int:
+    """The answer's status; hangs up."""
+    with link:
+        return int(link.recv(4096).split()[1])
+
+
+def cookie_of(app, name: str) -> str:
+    return f"reelproof={signed_in(app, name).get_cookie('reelproof').value}"
+
+
+def arrived(app) -> list:
+    return list((app.extensions["settings"].data / "incoming").iterdir())
+
+
+def test_nobody_unknown_fills_the_disk(app, port):
+    for cookie in ("", "reelproof=made-up"):
+        assert status(request(port, cookie, BIG)) == 401
+        assert status(request(port, cookie, 0, chunked=True)) == 401
+    assert arrived(app) == []
+
+
+def test_nor_somebody_who_may_not_hand_in(app, port):
+    assert status(request(port, cookie_of(app, "ray"), BIG)) == 403
+
+
+def test_only_so_many_at_once_and_a_broken_one_makes_room(app, port):
+    cookie = cookie_of(app, "ada")
+    links = [request(port, cookie, BIG) for _ in range(2)]
+    time.sleep(0.3)
+    assert status(request(port, cookie, BIG)) == 429
+    links[0].close()
+    time.sleep(0.5)
+    third = request(port, cookie, BIG)
+    third.settimeout(0.7)
+    with pytest.raises(TimeoutError):  # it is being taken in
+        third.recv(10)
+    for link in (*links[1:], third):
+        link.close()
+
+
+def test_an_upload_that_has_arrived_makes_room(app, port, sent):
+    client = signed_in(app, "ada")
+    cookie = f"reelproof={client.get_cookie('reelproof').value}"
+    token = client.environ_base["HTTP_X_CSRF_TOKEN"]
+    body = (
+        (
+            f'--e\r\nContent-Disposition: form-data; name="csrf_token"\r\n\r\n{token}\r\n'
+            '--e\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n'
+        ).encode()
+        + b"\0\0\0 ftypisom"
+        + bytes(BIG)
+    )
+    body += b"\r\n--e--\r\n"
+    for _ in range(3):
+        link = request(port, cookie, len(body))
+        link.sendall(body)
+        assert status(link) == 303
+    assert len(sent) == 3
+    assert arrived(app) == []
+
+
+def test_small_forms_are_not_counted(app):
+    admission = Admission(app)
+    assert admission.enter({}, SMALL) == ""
+
+
+def test_without_login_nobody_is_turned_away(tmp_path, sent):
+    app = with_login(tmp_path / "alone", sent, REELPROOF_LOGIN="off")
+    assert Admission(app).enter({}, None) == ""
+    app.extensions["database"].close()
+
+
+@pytest.fixture
+def behind_a_proxy(tmp_path, sent):
+    app = with_login(
+        tmp_path / "data", sent, REELPROOF_PROXY="127.0.0.1", REELPROOF_ALLOWED_HOSTS="lab.example"
+    )
+    account(app, "ada", Role.EXAMINER)
+    with served(app) as number:
+        yield app, number
+    app.extensions["database"].close()
+
+
+def fetched(port: int, *headers: str) -> str:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as link:
+        lines = "".join(f"{header}\r\n" for header in headers)
+        link.sendall(f"GET /login HTTP/1.1\r\nConnection: close\r\n{lines}\r\n".encode())
+        return b"".join(iter(lambda: link.recv(65536), b"")).decode()
+
+
+FORWARDED = ("X-Forwarded-Proto: https", "X-Forwarded-Host: lab.example", "X-Forwarded-For: 10.9.8.7")
+
+
+def test_a_trusted_proxy_is_believed(behind_a_proxy):
+    _app, port = behind_a_proxy
+    answer = fetched(port, "Host: 127.0.0.1", *FORWARDED)
+    assert answer.startswith("HTTP/1.1 200") and "Strict-Transport-Security: max-age=31536000" in answer
+    refused = fetched(port, "Host: 127.0.0.1", "X-Forwarded-Host: evil.example")
+    assert refused.startswith("HTTP/1.1 400")
+
+
+def test_nobody_else_is(app, port):
+    answer = fetched(port, "Host: 127.0.0.1", *FORWARDED)
+    assert answer.startswith("HTTP/1.1 200") and "Strict-Transport-Security" not in answer
+
+
+def test_quota(tmp_path, sent):
+    app = with_login(tmp_path / "data", sent, REELPROOF_QUOTA_MB="1")
+    account(app, "ada", Role.EXAMINER)
+    client = signed_in(app, "ada")
+
+    def hand_in(content: bytes):
+        boundary, body = encode_multipart({"file": FileStorage(io.BytesIO(content), "a.mp4")})
+        return client.post("/analyses", data=body, content_type=f"multipart/form-data; boundary={boundary}")
+
+    assert hand_in(b"a" * 600_000).status_code == 303
+    answer = hand_in(b"b" * 600_000)
+    assert answer.status_code == 413
+    assert "0.4 MB" in answer.text and "left of the 1 MB you may use in all" in answer.text
+    assert hand_in(b"b" * 300_000).status_code == 303
+    assert hand_in(b"b" * 300_000).status_code == 413  # each file counts on its way in
+    assert sign_in(client, "nobody").status_code in (401, 403)
+    app.extensions["database"].close()

@@ -1,0 +1,108 @@
+"""Schemathesis against the app, in process: no 5xx, no undocumented answer or shape."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from flask import Flask
+from made import finished, hand_in
+from people import account, with_login
+
+from webapp import tokens
+from webapp.access import Permission, Role
+from webapp.accounts import principal
+
+schemathesis = pytest.importorskip("schemathesis")
+
+from schemathesis.config import (  # noqa: E402
+    CacheConfig,
+    ChecksConfig,
+    GenerationConfig,
+    PositiveDataAcceptanceConfig,
+    ProjectConfig,
+    ProjectsConfig,
+    SchemathesisConfig,
+    SimpleCheckConfig,
+)
+from schemathesis.config._checks import NegativeDataRejectionConfig  # noqa: E402
+from schemathesis.engine import events, from_schema  # noqa: E402
+
+# What fits the document may still not fit how things stand: a segment that is not there, an upload
+# that is not whole, a model nobody added, an address no administrator allowed.
+FITS_BUT = ["2xx", "304", "400", "401", "403", "404", "409", "410", "412", "413", "422", "423", "429", "460"]
+UNFIT = ["400", "401", "403", "404", "405", "409", "412", "413", "415", "422", "429"]
+
+
+@schemathesis.serializer("application/offset+octet-stream")
+def part(_context, value):
+    """A part of an upload is its bytes."""
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def attack(app: Flask, *, examples: int, seconds: int, token: str | None = None) -> Counter[str]:
+    """Run all phases with all checks; how many requests each phase sent. Fails with what was found."""
+    finished(app, segments=2)
+    hand_in(app, b"waiting")
+    project = ProjectConfig(
+        headers={"Authorization": f"Bearer {token}"} if token else None,
+        continue_on_failure=True,
+        checks=ChecksConfig(
+            positive_data_acceptance=PositiveDataAcceptanceConfig(expected_statuses=FITS_BUT),
+            # It passes the WSGI client an argument that is for another one. Who may use what without a
+            # token is what test_access_matrix.py tries for each operation.
+            ignored_auth=SimpleCheckConfig(enabled=False),
+            negative_data_rejection=NegativeDataRejectionConfig(expected_statuses=UNFIT),
+        ),
+        generation=GenerationConfig(max_examples=examples, deterministic=True, database="none"),
+    )
+    config = SchemathesisConfig(
+        seed=1,
+        max_time=seconds,
+        projects=ProjectsConfig(default=project),
+        cache=CacheConfig(enabled=False),
+    )
+    schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app, config=config)
+    sent: Counter[str] = Counter()
+    problems: dict[str, str] = {}
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.ScenarioFinished):
+            sent[str(event.phase.value)] += len(event.recorder.interactions)
+            for case_id, checks in event.recorder.checks.items():
+                for check in checks:
+                    if check.failure_info is not None:
+                        failure = check.failure_info.failure
+                        case = event.recorder.cases[case_id].value
+                        key = f"{case.method} {case.path} {failure.title}"
+                        problems.setdefault(key, f"{failure.message}\n{check.failure_info.code_sample}")
+        elif isinstance(event, events.NonFatalError):
+            problems[f"{event.label} {event.value}"] = str(event.info.message)
+        elif isinstance(event, events.FatalError):
+            raise event.exception
+    assert not problems, "\n\n".join(f"{key}\n{text}" for key, text in problems.items())
+    return sent
+
+
+def test_no_answer_but_documented_ones(app):
+    sent = attack(app, examples=3, seconds=45)
+    assert sent["coverage"] > 100 and sent["fuzzing"] > 50, sent
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", list(Role))
+def test_with_login_and_a_token(tmp_path, role):
+    """Scopes, other people's things, and that no operation forgets to ask for the token."""
+    app = with_login(tmp_path / "data", [])
+    who = principal(account(app, "somebody", role))
+    allowed = [each for each in Permission if who.may(each)]
+    with app.extensions["database"].alone() as session:
+        token = tokens.make(session, who, "attack", allowed).token
+    sent = attack(app, examples=10, seconds=120, token=token)
+    assert sent["fuzzing"] > 50, sent
+    app.extensions["database"].close()
+
+
+@pytest.mark.slow
+def test_the_same_at_length(app):
+    sent = attack(app, examples=100, seconds=1800)
+    assert sent["fuzzing"] > 2000, sent

@@ -1,0 +1,185 @@
+"""Files in parts: the tus protocol, breaks, damage, a restart, expiry."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import timedelta
+
+import pytest
+from made import digest
+from sqlalchemy import select, update
+
+from webapp import create_app, resumable
+from webapp.folders import Folders
+from webapp.tables import AnalysisRow, Exhibit, UploadRow, now
+
+API = "/api/v1"
+TUS = {"Tus-Resumable": "1.0.0"}
+CONTENT = bytes(range(256)) * 40
+PART = "application/offset+octet-stream"
+
+
+def begin(client, content: bytes = CONTENT, *, sha256: str = "", **headers: str):
+    told = {"filename": "../long clip.mp4"} | ({"sha256": sha256} if sha256 else {})
+    metadata = ",".join(f"{name} {base64.b64encode(text.encode()).decode()}" for name, text in told.items())
+    given = TUS | {"Upload-Length": str(len(content)), "Upload-Metadata": metadata} | headers
+    return client.post(f"{API}/uploads", headers=given)
+
+
+def send(client, place: str, offset: int, part: bytes, **headers: str):
+    return client.patch(
+        place, data=part, content_type=PART, headers=TUS | {"Upload-Offset": str(offset)} | headers
+    )
+
+
+def test_a_file_in_parts_becomes_an_analysis(app, client, sent):
+    begun = begin(client, sha256=digest(CONTENT))
+    assert begun.status_code == 201 and begun.headers["Upload-Offset"] == "0"
+    place = begun.headers["Location"]
+    assert begun.json["file"] == "long clip.mp4" and begun.json["offset"] == 0
+    assert send(client, place, 0, CONTENT[:4000]).headers["Upload-Offset"] == "4000"
+    head = client.head(place, headers=TUS)
+    assert (head.headers["Upload-Offset"], head.headers["Upload-Length"]) == ("4000", str(len(CONTENT)))
+    assert head.headers["Cache-Control"] == "no-store" and "GMT" in head.headers["Upload-Expires"]
+    early = client.post(f"{place}/analysis", json={})
+    assert early.status_code == 409 and "4,000 of 10,240" in early.json["detail"]
+    assert send(client, place, 4000, CONTENT[4000:]).status_code == 204
+    made = client.post(f"{place}/analysis", json={"parameters": {"seed": 5}})
+    assert made.status_code == 202 and made.json["sha256"] == digest(CONTENT)
+    assert made.json["settings"] == {"seed": 5} and sent == [made.json["id"]]
+    assert client.post(f"{place}/analysis", json={}).json["id"] == made.json["id"] and len(sent) == 1
+    folders = Folders(app.extensions["settings"].data)
+    with app.extensions["database"].begin() as session:
+        exhibit = session.scalars(select(Exhibit)).one()
+    stored = folders.data / exhibit.path
+    assert stored.read_bytes() == CONTENT and stored.stat().st_mode & 0o777 == 0o440
+    assert not list(folders.uploads.iterdir()) and client.get(place).json["analysis"] == made.json["id"]
+
+
+def test_a_part_that_does_not_fit_is_refused_and_changes_nothing(client):
+    place = begin(client).headers["Location"]
+    send(client, place, 0, CONTENT[:100])
+    for offset in (0, 99, 101, len(CONTENT)):
+        assert send(client, place, offset, b"x").status_code == 409
+    assert send(client, place, 100, CONTENT).status_code == 413
+    assert client.get(place).json["offset"] == 100
+    assert send(client, place, 100, CONTENT[100:]).status_code == 204
+
+
+@pytest.mark.parametrize("name", ["sha1", "sha256"])
+def test_a_damaged_part_is_not_kept(client, name):
+    place = begin(client).headers["Location"]
+    right = base64.b64encode(hashlib.new(name, CONTENT).digest()).decode()
+    damaged = send(client, place, 0, CONTENT[:-1] + b"?", **{"Upload-Checksum": f"{name} {right}"})
+    assert damaged.status_code == 460 and client.get(place).json["offset"] == 0
+    assert send(client, place, 0, CONTENT, **{"Upload-Checksum": f"{name} {right}"}).status_code == 204
+
+
+def test_a_whole_file_unlike_the_announced_one_is_not_analysed(client, sent):
+    place = begin(client, sha256="0" * 64).headers["Location"]
+    send(client, place, 0, CONTENT)
+    assert client.post(f"{place}/analysis", json={}).status_code == 460 and sent == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Tus-Resumable": "0.2.2"}, 412),
+        ({"Upload-Metadata": "no=pair"}, 422),
+        ({"Upload-Length": "-1"}, 422),
+        ({"Upload-Length": "0"}, 400),
+        ({"Upload-Length": "9" * 16}, 413),
+        ({"Upload-Metadata": "filename ???"}, 422),
+        ({"Upload-Metadata": "sha256 MDA="}, 422),
+    ],
+)
+def test_what_cannot_be_begun(client, headers, status):
+    answer = begin(client, **headers)
+    assert answer.status_code == status and answer.json["detail"]
+
+
+def test_a_part_of_another_type_or_without_its_place(client):
+    place = begin(client).headers["Location"]
+    assert client.patch(place, data=b"x", headers=TUS | {"Upload-Offset": "0"}).status_code == 415
+    assert client.patch(place, data=b"x", content_type=PART, headers=TUS).status_code == 422
+    assert send(client, f"{API}/uploads/{'0' * 32}", 0, b"x").status_code == 404
+
+
+def test_no_more_than_twenty_at_a_time_and_no_more_than_fits(app, client, monkeypatch):
+    places = [begin(client).headers["Location"] for _ in range(resumable.MOST_AT_A_TIME)]
+    assert begin(client).status_code == 429
+    assert client.delete(places[0]).status_code == 204 and client.get(places[0]).status_code == 404
+    assert begin(client).status_code == 201
+    client.delete(places[1])
+
+    class Full:
+        free = app.extensions["settings"].spare + 19 * len(CONTENT)
+
+    monkeypatch.setattr("webapp.resumable.shutil.disk_usage", lambda _: Full)
+    assert begin(client).status_code == 507  # what the others announced is spoken for
+    assert begin(client, b"").status_code == 400
+
+
+def test_only_one_request_writes(app, client):
+    place = begin(client).headers["Location"]
+    path = Folders(app.extensions["settings"].data).upload(place.rsplit("/", 1)[1])
+    with resumable._held(path):
+        assert send(client, place, 0, b"x").status_code == 423
+    assert send(client, place, 0, b"x").status_code == 204
+
+
+def test_it_goes_on_after_a_restart_and_what_a_crash_left_is_cut_off(app, client, sent):
+    place = begin(client).headers["Location"]
+    send(client, place, 0, CONTENT[:5000])
+    data = app.extensions["settings"].data
+    with Folders(data).upload(place.rsplit("/", 1)[1]).open("ab") as file:
+        file.write(b"half a part that was never answered")
+    Folders(data).remove_leftovers()
+    again = create_app({"TESTING": True, "REELPROOF_DATA": data, "SEND": sent.append})
+    other = again.test_client()
+    assert other.get(place).json["offset"] == 5000
+    send(other, place, 5000, CONTENT[5000:])
+    assert other.post(f"{place}/analysis", json={}).json["sha256"] == digest(CONTENT)
+    again.extensions["database"].close()
+
+
+def test_a_crash_while_the_exhibit_is_made_makes_no_second_analysis(app, client, sent):
+    place = begin(client).headers["Location"]
+    send(client, place, 0, CONTENT)
+    made = client.post(f"{place}/analysis", json={}).json
+    data, upload = Folders(app.extensions["settings"].data), place.rsplit("/", 1)[1]
+    database = app.extensions["database"]
+    with database.begin() as session:  # as if the last write had been lost
+        session.execute(update(UploadRow).values(analysis_id=None))
+        exhibit = session.scalars(select(Exhibit)).one()
+    data.upload(upload).hardlink_to(data.data / exhibit.path)
+    assert client.post(f"{place}/analysis", json={}).json["id"] == made["id"]
+    with database.begin() as session:
+        assert len(session.scalars(select(AnalysisRow.id)).all()) == 1
+
+
+def test_unfinished_ones_expire_a_day_after_their_last_part(app, client):
+    database, folders = app.extensions["database"], Folders(app.extensions["settings"].data)
+    old, new = begin(client).headers["Location"], begin(client).headers["Location"]
+    with database.begin() as session:
+        row = session.get_one(UploadRow, old.rsplit("/", 1)[1])
+        assert row.expires - row.created == timedelta(days=1)
+        row.expires = now() - timedelta(seconds=1)
+    (folders.uploads / "stray").write_bytes(b"no row speaks of it")
+    resumable.expire(database, folders)
+    assert client.get(old).status_code == 404 and client.get(new).status_code == 200
+    assert [path.name for path in folders.uploads.iterdir()] == [new.rsplit("/", 1)[1]]
+
+
+def test_a_part_needs_no_memory(app, client):
+    """32 MB in one part raise the peak of what Python holds by no more than some chunks."""
+    import tracemalloc
+
+    content = bytes(1 << 20) * 32
+    place = begin(client, content).headers["Location"]
+    tracemalloc.start()
+    assert send(client, place, 0, content).status_code == 204
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20

@@ -1,0 +1,60 @@
+"""Bundles signed with the key an administrator configured."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from evidence import small_pdf
+from keys import make_key
+from made import finished
+
+from reports.verification.signatures import read_trust
+from reports.verification.verify import verify
+from webapp import signing
+from webapp.folders import Folders
+from webapp.settings import SettingError, read_settings
+
+
+@pytest.fixture
+def row(app):
+    return finished(app, segments=1, peaks=1)
+
+
+def use(app, **changes: object) -> None:
+    app.extensions["settings"] = dataclasses.replace(app.extensions["settings"], **changes)
+
+
+def taken(client, row, place: Path):
+    answer = client.get(f"/analyses/{row.id}/bundle.zip")
+    (place / "bundle.zip").write_bytes(answer.data)
+    return answer
+
+
+def test_report_and_manifest_are_signed(app, client, row, tmp_path):
+    # The made-up result has no reports that could be signed.
+    folder = Folders(app.extensions["settings"].data).result(row.id)
+    (folder / "report.pdf").write_bytes(small_pdf({"scores.csv": b"x"}))
+    key, password, certificate = make_key(tmp_path)
+    use(app, signing_key=key, signing_password=password)
+    assert taken(client, row, tmp_path).status_code == 200
+    findings = verify(tmp_path / "bundle.zip", read_trust([certificate])).findings
+    assert findings.signed == ["manifest.sig", "report.pdf"]
+    assert not list(Folders(app.extensions["settings"].data).incoming.iterdir())
+
+
+def test_a_key_that_expired_meanwhile_is_a_plain_error(app, client, row, tmp_path):
+    key, password, _ = make_key(tmp_path, days=(-9, -1))
+    use(app, signing_key=key, signing_password=password)
+    answer = taken(client, row, tmp_path)
+    assert answer.status_code == 500 and "expired on" in answer.text
+
+
+def test_the_setting_is_checked_at_the_start(tmp_path):
+    key, password, _ = make_key(tmp_path)
+    given = {"REELPROOF_SIGNING_KEY": key, "REELPROOF_SIGNING_PASSWORD_FILE": password}
+    signing.check_key(read_settings(given))
+    signing.check_key(read_settings())
+    with pytest.raises(SettingError, match="REELPROOF_SIGNING_KEY.*password is needed"):
+        signing.check_key(read_settings({"REELPROOF_SIGNING_KEY": key}))

@@ -1,0 +1,167 @@
+"""Cases: made, joined, left; what is put into them; what they let be seen."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from made import finished
+from people import account, signed_in, with_login
+from sqlalchemy import select
+
+from webapp.access import Role
+from webapp.tables import AnalysisRow, CaseMember
+
+
+@pytest.fixture
+def app(tmp_path, sent):
+    app = with_login(tmp_path / "data", sent)
+    for name, role in (("ada", Role.EXAMINER), ("bob", Role.EXAMINER), ("ray", Role.READER)):
+        account(app, name, role)
+    yield app
+    app.extensions["database"].close()
+
+
+@pytest.fixture
+def ada(app):
+    return signed_in(app, "ada")
+
+
+@pytest.fixture
+def bob(app):
+    return signed_in(app, "bob")
+
+
+def hand_in(client, content: bytes, **fields):
+    return client.post("/analyses", data={"file": (io.BytesIO(content), "clip.mp4"), **fields})
+
+
+def make(client, name="K-17/26"):
+    answer = client.post("/cases", data={"name": name, "description": "what it is about"})
+    assert answer.status_code == 303
+    return answer.location
+
+
+def test_whoever_makes_a_case_is_in_it_and_others_are_not(ada, bob):
+    place = make(ada)
+    page = ada.get(place)
+    assert "K-17/26" in page.text and "what it is about" in page.text
+    assert "K-17/26" in ada.get("/cases").text
+    assert bob.get(place).status_code == 404
+    assert "K-17/26" not in bob.get("/cases").text
+    assert bob.post(place, data={"name": "mine"}).status_code == 404
+    assert bob.post(f"{place}/members", data={"user": "2"}).status_code == 404
+
+
+def test_two_cases_may_have_one_name(ada, bob):
+    assert make(ada) != make(bob)  # or who is refused would learn that the other one exists
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 121, "a\u202eb"])
+def test_names_that_are_none(ada, name):
+    assert ada.post("/cases", data={"name": name}).status_code == 400
+
+
+def test_what_is_handed_in_to_a_case_is_seen_by_its_members(app, ada, bob, sent):
+    place = make(ada)
+    number = place.rsplit("/", 1)[1]
+    assert f'<option value="{number}"' in ada.get("/").text
+    assert hand_in(ada, b"one", case=number).status_code == 303
+    page = f"/analyses/{sent[0]}"
+    assert bob.get(page).status_code == 404
+    assert ada.post(f"{place}/members", data={"user": "2"}).status_code == 303
+    assert bob.get(page).status_code == 200
+    assert sent[0] in bob.get("/analyses").text and sent[0] in bob.get(place).text
+    assert ada.post(f"{place}/members/2/remove").status_code == 303
+    assert bob.get(page).status_code == 404 and bob.get(place).status_code == 404
+
+
+def test_nobody_hands_in_to_a_case_they_may_not_see(app, ada, bob, sent):
+    place = make(ada)
+    for case in (place.rsplit("/", 1)[1], "99", "x", "-1", "1" * 40):
+        assert hand_in(bob, b"one", case=case).status_code in (400, 404)
+    assert sent == []
+    assert hand_in(bob, b"one", case="").status_code == 303
+
+
+def test_an_analysis_is_put_into_a_case_later_and_taken_out(app, ada, bob, sent):
+    place = make(ada)
+    number = place.rsplit("/", 1)[1]
+    ada.post(f"{place}/members", data={"user": "2"})
+    hand_in(bob, b"one")
+    page = f"/analyses/{sent[0]}"
+    assert ada.get(page).status_code == 404
+    assert number in bob.get(f"{page}/assign").text
+    assert bob.post(f"{page}/assign", data={"case": number}).location == page
+    assert ada.get(page).status_code == 200
+    # A member may take it out: then it is the other one's again, and theirs no longer.
+    assert ada.post(f"{page}/assign", data={"case": ""}).location == "/analyses"
+    assert ada.get(page).status_code == 404 and bob.get(page).status_code == 200
+    assert ada.post(f"{page}/assign", data={"case": number}).status_code == 404
+
+
+def test_readers_see_their_cases_and_change_nothing(app, ada):
+    place = make(ada)
+    ada.post(f"{place}/members", data={"user": "3"})
+    ray = signed_in(app, "ray")
+    text = ray.get(place).text
+    assert "K-17/26" in text and "<form" not in text.split("<main")[1]
+    for path in (place, f"{place}/members", f"{place}/members/1/remove", "/cases"):
+        assert ray.post(path, data={"name": "x", "user": "2"}).status_code == 403
+    assert "Start the analysis" not in ray.get("/").text
+
+
+def test_another_analysis_of_the_exhibit_stays_in_the_case_and_is_ones_own(app, ada, bob, sent):
+    place = make(ada)
+    number = place.rsplit("/", 1)[1]
+    ada.post(f"{place}/members", data={"user": "2"})
+    hand_in(ada, b"one", case=number)
+    assert bob.post(f"/analyses/{sent[0]}/again").status_code == 303
+    with app.extensions["database"].begin() as session:
+        new = session.get_one(AnalysisRow, sent[1])
+        assert (new.owner_id, new.case_id) == (2, int(number))
+
+
+def test_handing_in_what_somebody_else_has_handed_in_tells_nothing(app, ada, bob, sent):
+    hand_in(ada, b"the very same bytes")
+    first = hand_in(bob, b"some other bytes")
+    second = hand_in(bob, b"the very same bytes")
+    assert first.status_code == second.status_code
+    assert list(first.headers.keys()) == list(second.headers.keys())
+    page = bob.get(second.location).text
+    assert sent[0] not in page
+    assert "1</strong> analysis" not in page
+    assert "<strong>2</strong> analyses" in bob.get("/analyses").text
+    with app.extensions["database"].begin() as session:
+        assert len({row.exhibit_id for row in session.scalars(select(AnalysisRow))}) == 2
+
+
+def test_deleting_keeps_an_exhibit_somebody_else_needs_and_says_nothing_of_it(app, ada, bob, sent):
+    hand_in(ada, b"the very same bytes")
+    hand_in(bob, b"the very same bytes")
+    bob.post(f"/analyses/{sent[1]}/cancel")
+    text = bob.get(f"/analyses/{sent[1]}/delete").text
+    assert "unless an analysis that you may not see uses it" in text and "other analys" not in text
+    assert bob.post(f"/analyses/{sent[1]}/delete").status_code == 303
+    assert ada.get(f"/analyses/{sent[0]}").status_code == 200
+    exhibits = app.extensions["settings"].data / "exhibits"
+    assert len([path for path in exhibits.rglob("*") if path.is_file()]) == 1
+
+
+def test_a_judgement_is_signed_in_as_who_made_it(app, ada):
+    row = finished(app)
+    with app.extensions["database"].begin() as session:
+        session.get_one(AnalysisRow, row.id).owner_id = 1
+    said = {"kind": "exhibit", "verdict": "agree", "note": "", "author": "Somebody Else"}
+    answer = ada.post(f"/analyses/{row.id}/annotations", json=said)
+    assert answer.status_code == 201
+    assert answer.json["annotation"]["author"] == "Ada"
+    assert 'data-author="Ada"' in ada.get(f"/analyses/{row.id}").text
+
+
+def test_leaving_a_case_oneself(app, ada):
+    place = make(ada)
+    assert ada.post(f"{place}/members/1/remove").location == "/cases"
+    assert ada.get(place).status_code == 404
+    with app.extensions["database"].begin() as session:
+        assert list(session.scalars(select(CaseMember))) == []

@@ -1,0 +1,182 @@
+"""The Python client against a live server on loopback, lines that break included."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from live import served
+from made import finished, hand_in
+
+from webapp import client as module
+from webapp import failures, jobs
+from webapp.client import (
+    AnalysisFailed,
+    Client,
+    Conflict,
+    NotAllowed,
+    NotFound,
+    NotReached,
+    Problem,
+    Unusable,
+)
+
+CONTENT = bytes(range(256)) * 4000
+
+
+@pytest.fixture
+def live(app):
+    with served(app) as address:
+        yield address
+
+
+@pytest.fixture
+def clip(tmp_path) -> Path:
+    path = tmp_path / "größe & co.mp4"
+    path.write_bytes(CONTENT)
+    return path
+
+
+def test_hand_in_wait_and_fetch(app, live, clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "PART", 300_000)
+    reelproof, parts = Client(live), []
+    stands = reelproof.create(clip, parameters={"seed": 1}, on_part=lambda *so_far: parts.append(so_far))
+    assert stands["file"] == clip.name and stands["sha256"] == hashlib.sha256(CONTENT).hexdigest()
+    assert parts == [(300_000, 1_024_000), (600_000, 1_024_000), (900_000, 1_024_000), (1_024_000, 1_024_000)]
+    done = finished(app, segments=2)
+    assert reelproof.wait(done.id)["verdict"] == "manipulated"
+    assert {each["id"] for each in reelproof.analyses()} == {done.id, stands["id"]}
+    assert [each["id"] for each in reelproof.analyses(q="größe", limit=1)] == [stands["id"]]
+    assert reelproof.analysis(done.id)["segments"] == reelproof.segments(done.id)
+    few, many = list(reelproof.scores(done.id, limit=50)), list(reelproof.scores(done.id))
+    assert few == many and len(many) > 100
+    pdf = reelproof.download(done.id, "report.pdf", tmp_path / "report.pdf")
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert reelproof.download(done.id, "exports/csv", tmp_path / "s.csv").stat().st_size
+    said = reelproof.annotate(done.id, kind="exhibit", author="Ada", verdict="agree", note="ja")
+    assert reelproof.annotations(done.id) == [said]
+    assert any(each["default"] for each in reelproof.models())
+    assert len(list(reelproof.exhibits())) == 2
+
+
+def test_errors_have_kinds(app, live, tmp_path):
+    reelproof = Client(live)
+    with pytest.raises(NotFound) as missing:
+        reelproof.get("0" * 32)
+    assert missing.value.status == 404 and missing.value.remedy
+    with pytest.raises(Unusable, match=r"query\.limit"):
+        list(reelproof.analyses(limit=0))
+    with pytest.raises(Conflict):
+        reelproof.download(hand_in(app).id, "report.pdf", tmp_path / "x.pdf")
+    assert not list(tmp_path.glob("*x.pdf*"))
+    with pytest.raises(NotAllowed, match="token"):
+        Client(live, token="rp_" + "A" * 43).models()
+    with pytest.raises(NotReached):
+        Client("http://127.0.0.1:9").models()
+    with pytest.raises(NotReached, match="is not at"):
+        Client(live)._json("GET", "//evil.example/x")
+
+
+def test_waiting_for_what_fails_or_takes_too_long(app, live):
+    database, row = app.extensions["database"], hand_in(app)
+    with pytest.raises(TimeoutError):
+        Client(live).wait(row.id, timeout=0.3)
+    jobs.fail(database, jobs.claim(database, row.id), failures.CRASHED)
+    with pytest.raises(AnalysisFailed, match="decoder crash"):
+        Client(live).wait(row.id)
+    assert Client(live).retry(row.id)["state"] == "queued"
+    assert Client(live).cancel(row.id)["state"] == "cancelled"
+    assert Client(live).again(row.id, parameters={"seed": 2})["settings"] == {"seed": 2}
+    Client(live).delete(row.id)
+    with pytest.raises(NotFound):
+        Client(live).get(row.id)
+
+
+def test_a_broken_line_costs_one_part_and_makes_nothing_twice(app, live, clip, sent, monkeypatch):
+    """Through a relay that cuts every third connection after some bytes."""
+    monkeypatch.setattr(module, "PART", 200_000)
+    monkeypatch.setattr(module.time, "sleep", lambda _seconds: None)
+    with Relay(int(live.rsplit(":", 1)[1])) as relay:
+        stands = Client(relay.address, timeout=5).create(clip)
+    assert relay.cut >= 2
+    assert stands["sha256"] == hashlib.sha256(CONTENT).hexdigest() and sent.count(stands["id"]) == len(sent)
+    assert [row["id"] for row in Client(live).analyses()] == [stands["id"]]
+
+
+def test_an_upload_goes_on_another_day(app, live, clip):
+    reelproof = Client(live)
+    upload = reelproof.begin_upload(clip)
+    reelproof._open(
+        "PATCH",
+        f"uploads/{upload['id']}",
+        CONTENT[:1000],
+        {"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"},
+    ).close()
+    other = Client(live)
+    with pytest.raises(Problem, match="not whole"):
+        other.analyse_upload(upload["id"])
+    other.send_parts(upload["id"], clip)
+    assert other.analyse_upload(upload["id"])["sha256"] == hashlib.sha256(CONTENT).hexdigest()
+
+
+def test_it_needs_the_standard_library_alone(tmp_path):
+    (tmp_path / "copied.py").write_bytes(Path(module.__file__).read_bytes())
+    # -S: no installed packages can be found.
+    subprocess.run([sys.executable, "-S", "-c", "import copied"], cwd=tmp_path, check=True, timeout=60)
+
+
+class Relay:
+    """Passes bytes on to a port, and cuts every third connection when 50,000 of a request have passed."""
+
+    def __init__(self, port: int) -> None:
+        self._port, self.cut, self._count = port, 0, 0
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self._server.getsockname()[1]}"
+
+    def __enter__(self) -> Relay:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._server.accept()
+            except OSError:
+                return
+            self._count += 1
+            threading.Thread(target=self._relay, args=(connection, self._count % 3 == 0), daemon=True).start()
+
+    def _relay(self, near: socket.socket, cutting: bool) -> None:
+        with near, socket.create_connection(("127.0.0.1", self._port)) as far:
+            threading.Thread(target=self._back, args=(far, near), daemon=True).start()
+            passed = 0
+            while True:
+                try:
+                    data = near.recv(65536)
+                except OSError:
+                    return
+                if not data:
+                    return
+                passed += len(data)
+                if cutting and passed > 50_000:
+                    self.cut += 1
+                    near.shutdown(socket.SHUT_RDWR)
+                    return
+                far.sendall(data)
+
+    @staticmethod
+    def _back(far: socket.socket, near: socket.socket) -> None:
+        try:
+            while data := far.recv(65536):
+                near.sendall(data)
+            near.shutdown(socket.SHUT_WR)
+        except OSError:
+            return

@@ -1,0 +1,164 @@
+"""``verify-log`` and ``export-log``, on logs that somebody with the database's file has touched."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from contextlib import closing
+
+import pytest
+from made import hand_in
+
+from reports.custody import act, chained, check_export, plain, read_export
+from webapp import commands, custody
+from webapp.tables import now
+
+
+@pytest.fixture
+def folder(app, monkeypatch):
+    monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
+    for number in range(3):
+        hand_in(app, bytes([number]), f"{number}.mp4")
+    return app.extensions["settings"].data
+
+
+def touch(folder, *statements):
+    """As somebody does who has the file: the triggers go first."""
+    with closing(sqlite3.connect(folder / "reelproof.sqlite3")) as connection, connection:
+        for name in ("no_update", "no_delete", "in_order"):
+            connection.execute(f"DROP TRIGGER IF EXISTS custody_{name}")
+        for statement in statements:
+            connection.execute(statement)
+
+
+def verify(capsys, *arguments) -> tuple[int, list[str]]:
+    status = commands.run(["verify-log", *map(str, arguments)])
+    return status, capsys.readouterr().out.splitlines()
+
+
+def test_an_untouched_log_fits(folder, capsys, tmp_path):
+    status, lines = verify(capsys)
+    assert status == 0 and lines[-1].startswith("The chain is whole")
+    assert commands.run(["export-log", "--out", str(tmp_path / "all.json")]) == 0
+    assert check_export((tmp_path / "all.json").read_bytes()) == []
+    capsys.readouterr()
+    status, lines = verify(capsys, "--against", tmp_path / "all.json")
+    assert status == 0 and "fits 1 earlier export." in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE custody SET actor = 'nobody' WHERE number = 4", "Entry 4 was changed"),
+        ("UPDATE custody SET details = '{}' WHERE number = 5", "Entry 5 was changed"),
+        ("UPDATE custody SET details = 'x' WHERE number = 5", "Entry 5 cannot be read: its details"),
+        ("UPDATE custody SET sha256 = 'x' WHERE number = 5", "Entry 5 cannot be read: its sha256"),
+        ("UPDATE custody SET mac = previous WHERE number = 3", "Entry 3 was not written with this log's key"),
+        ("DELETE FROM custody WHERE number = 4", "Entry 4 is missing before entry 5: removed."),
+        ("DELETE FROM custody WHERE number = 1", "Entry 1 is missing before entry 2: removed."),
+        ("UPDATE custody SET number = 99 WHERE number = 4", "Entry 4 is missing before entry 5: removed."),
+    ],
+)
+def test_what_was_touched_is_named(folder, capsys, statement, words):
+    touch(folder, statement)
+    status, lines = verify(capsys)
+    assert status == 1 and any(line.startswith(words) for line in lines), lines
+    assert lines[-1] == "The custody log is not as it was written."
+
+
+def test_swapped_entries_are_named(folder, capsys):
+    steps = ((4, -4), (5, 4), (-4, 5))
+    touch(folder, *(f"UPDATE custody SET number = {new} WHERE number = {old}" for old, new in steps))
+    status, lines = verify(capsys)
+    assert status == 1 and lines[0].startswith("Entry 4 was entry 5 when it was written")
+
+
+def test_an_inserted_entry_is_named(folder, capsys):
+    touch(
+        folder,
+        "UPDATE custody SET number = -number - 1 WHERE number >= 5",
+        "UPDATE custody SET number = -number WHERE number < 0",
+        "INSERT INTO custody SELECT 5, made, actor, action, exhibit, analysis, details, previous, "
+        "previous_of_exhibit, sha256, mac FROM custody WHERE number = 3",
+    )
+    status, lines = verify(capsys)
+    assert status == 1 and lines[0].startswith("Entry 5 was entry 3 when it was written")
+
+
+def test_a_cut_tail_is_found_by_an_earlier_export(folder, capsys, tmp_path):
+    early = tmp_path / "early.json"
+    commands.run(["export-log", "--out", str(early)])
+    count = read_export(early.read_bytes()).count
+    touch(folder, f"DELETE FROM custody WHERE number >= {count - 1}")
+    capsys.readouterr()
+    assert verify(capsys)[0] == 0  # nothing shows it from within
+    status, lines = verify(capsys, "--against", early)
+    assert status == 1
+    assert f"The log ends at entry {count - 2}, but had {count} when" in lines[0]
+
+
+def test_another_key_and_none(folder, capsys):
+    key = folder / "custody.key"
+    kept = key.read_bytes()
+    key.write_bytes(bytes(32))
+    status, lines = verify(capsys)
+    assert status == 1 and lines[0].startswith("No entry was written with this key")
+    key.unlink()
+    assert commands.run(["verify-log"]) == 2
+    said = capsys.readouterr()
+    assert "Only the chain of hashes was checked" in said.err and "back-up" in said.err
+    assert not key.exists() and "8 entries" in said.out
+    touch(folder, "UPDATE custody SET actor = 'nobody' WHERE number = 4")
+    assert commands.run(["verify-log"]) == 1
+    key.write_bytes(kept)
+
+
+def test_the_log_of_one_exhibit(app, folder, capsys, tmp_path):
+    sha256 = hand_in(app, b"one more").exhibit.sha256
+    out = tmp_path / "one.json"
+    assert commands.run(["export-log", "--exhibit", sha256.upper(), "--out", str(out)]) == 0
+    export = read_export(out.read_bytes())
+    assert export.exhibit == sha256 and len(export.entries) == 2
+    with app.extensions["database"].begin() as session:
+        *_, last = custody.entries(session)
+    assert last.action == "export" and last.details["log count"] == export.count == last.number - 1
+    assert commands.run(["export-log", "--exhibit", "0" * 64, "--out", str(out)]) == 2
+    assert "no entry about this exhibit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}"])
+def test_what_cannot_be_used_is_said(folder, capsys, tmp_path, content):
+    file = tmp_path / "x.json"
+    if content is not None:
+        file.write_bytes(content)
+    assert commands.run(["verify-log", "--against", str(file)]) == 2
+    assert capsys.readouterr().err.startswith("reelproof: ")
+
+
+def test_without_a_database_nothing_is_made(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("REELPROOF_DATA", str(tmp_path / "none"))
+    assert commands.run(["verify-log"]) == 2
+    assert "There is no database" in capsys.readouterr().err and not (tmp_path / "none").exists()
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_entries_take_seconds(folder, app, capsys):
+    key = app.extensions["settings"].custody_key.read_bytes()
+    with app.extensions["database"].begin() as session:
+        last = custody.head(session)
+    number, head, of_exhibit, rows = last.count, last.sha256, {}, []
+    for step in range(100_000):
+        number, exhibit = number + 1, f"{step % 500:064x}"
+        happened = act(now(), "somebody", "view", exhibit=exhibit, details={"bytes": step})
+        entry = chained(happened, number, head, of_exhibit.get(exhibit, "0" * 64), key)
+        head = of_exhibit[exhibit] = entry.sha256
+        rows.append(tuple({**plain(entry), "details": json.dumps(entry.details)}.values()))
+    with closing(sqlite3.connect(folder / "reelproof.sqlite3")) as connection, connection:
+        columns = "number, made, actor, action, exhibit, analysis, details, previous, previous_of_exhibit"
+        marks = ", ".join("?" * 11)
+        connection.executemany(f"INSERT INTO custody ({columns}, sha256, mac) VALUES ({marks})", rows)
+    begun = time.process_time()
+    assert verify(capsys)[0] == 0
+    assert time.process_time() - begun < 15
+    print(f"{time.process_time() - begun:.1f} s of processor time")

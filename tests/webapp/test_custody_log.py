@@ -1,0 +1,224 @@
+"""The custody log's rows: what is recorded, in which order, and that nothing changes or removes it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from made import digest, finished, hand_in
+from sqlalchemy import text
+from sqlalchemy.exc import DatabaseError
+
+from reports.custody import check_export, check_log, read_export
+from webapp import custody, deletion, jobs
+from webapp.failures import CRASHED
+from webapp.folders import Folders
+from webapp.tables import AnalysisRow, Exhibit, now
+
+
+@pytest.fixture
+def database(app):
+    return app.extensions["database"]
+
+
+def key(app) -> bytes:
+    return app.extensions["settings"].custody_key.read_bytes()
+
+
+def log(database):
+    with database.begin() as session:
+        return list(custody.entries(session))
+
+
+def actions(database, exhibit=None) -> list[str]:
+    with database.begin() as session:
+        return [entry.action for entry in custody.entries(session, exhibit)]
+
+
+def test_a_new_log_says_when_it_began_and_with_which_settings(app, database):
+    began, configured = log(database)
+    assert (began.number, began.action, began.actor) == (1, "log begun", "reelproof")
+    assert {name: began.details[name] for name in ("exhibits", "analyses", "judgements")} == {
+        "exhibits": 0,
+        "analyses": 0,
+        "judgements": 0,
+    }
+    assert configured.action == "configuration" and configured.details["workers"] == 1
+
+
+def test_the_whole_life_of_an_analysis_is_recorded(app, database):
+    row = hand_in(app, b"bytes", "a clip.mp4", "reelproof")
+    held = jobs.claim(database, row.id)
+    jobs.finish(database, held, "inconclusive", None, 1.0, {"model sha256": "a" * 64})
+    sha256 = digest(b"bytes")
+    entries = [entry for entry in log(database) if entry.exhibit == sha256]
+    assert [entry.action for entry in entries] == [
+        "intake",
+        "analysis queued",
+        "analysis started",
+        "analysis finished",
+    ]
+    intake, queued, started, ended = entries
+    assert intake.details["name"] == "a clip.mp4" and intake.details["bytes"] == 5
+    assert {entry.analysis for entry in entries[1:]} == {row.id}
+    assert (started.details["attempt"], started.details["model"]) == (1, "reelproof")
+    assert (ended.details["verdict"], ended.details["model sha256"]) == ("inconclusive", "a" * 64)
+    assert all(entry.actor == "reelproof" and ":" in entry.details["process"] for entry in entries)
+    assert list(check_log(log(database), key(app))) == []
+
+
+def test_failing_retrying_and_cancelling_are_recorded(app, database):
+    row = hand_in(app)
+    jobs.fail(database, jobs.claim(database, row.id), CRASHED)
+    assert jobs.retry(database, row.id) and jobs.cancel(database, row.id)
+    assert not jobs.cancel(database, row.id)  # ended already: nothing happens, nothing is recorded
+    assert actions(database, row.exhibit.sha256)[2:] == [
+        "analysis started",
+        "analysis failed",
+        "analysis retried",
+        "analysis cancelled",
+    ]
+    (failed,) = [entry for entry in log(database) if entry.action == "analysis failed"]
+    assert failed.details["error"] == CRASHED.error
+
+
+def test_lost_workers_are_recorded(app, database):
+    row = hand_in(app)
+    for _ in range(jobs.MOST_ATTEMPTS):
+        jobs.claim(database, row.id)
+        jobs.recover(database, count_attempt=True)
+    assert actions(database, row.exhibit.sha256)[2:] == [
+        *("analysis started", "analysis queued"),
+        *("analysis started", "analysis queued"),
+        *("analysis started", "analysis failed"),
+    ]
+
+
+def test_an_act_that_is_undone_leaves_no_entry(app, database):
+    before = log(database)
+    with pytest.raises(RuntimeError), database.alone() as session:
+        custody.record(session, "configuration", {"what": "nothing"})
+        raise RuntimeError
+    assert log(database) == before
+
+
+def test_the_same_bytes_again_are_told_to_which_exhibit(app, database):
+    first = hand_in(app, b"same", "first.mp4")
+    second = hand_in(app, b"same", "second.mp4")
+    assert first.exhibit.id == second.exhibit.id
+    (again,) = [entry for entry in log(database) if entry.action == "intake again"]
+    assert (again.details["name"], again.details["first name"]) == ("second.mp4", "first.mp4")
+    assert again.exhibit == digest(b"same") and "kept file" not in again.details
+
+
+def test_a_missing_or_damaged_file_is_put_back_and_that_is_recorded(app, database):
+    folders = Folders(app.extensions["settings"].data)
+    row = hand_in(app, b"same", "first.mp4")
+    place = folders.data / row.exhibit.path
+    place.unlink()
+    hand_in(app, b"same", "second.mp4")
+    assert place.read_bytes() == b"same"
+    place.chmod(0o640)
+    place.write_bytes(b"emas")  # as long, so only the check knows
+    with database.begin() as session:
+        session.get_one(Exhibit, row.exhibit_id).condition = "changed"
+    hand_in(app, b"same", "third.mp4")
+    assert place.read_bytes() == b"same" and place.stat().st_mode & 0o777 == 0o440
+    (aside,) = place.parent.glob("*.damaged.*")
+    assert aside.read_bytes() == b"emas"
+    again = [entry for entry in log(database) if entry.action == "intake again"]
+    assert all("put back" in entry.details["kept file"] for entry in again) and len(again) == 2
+    with database.begin() as session:
+        assert session.get_one(Exhibit, row.exhibit_id).condition == "fits"
+
+
+def test_a_deletion_leaves_a_tombstone(app, database):
+    row = finished(app)
+    sha256 = row.exhibit.sha256
+    deletion.delete(database, Folders(app.extensions["settings"].data), row.id)
+    with database.begin() as session:
+        assert session.get(AnalysisRow, row.id) is None and session.query(Exhibit).count() == 0
+        tombstone = custody.deleted(session, row.id)
+    assert (tombstone.exhibit, tombstone.analysis) == (sha256, row.id)
+    assert tombstone.details["name"] == row.file and tombstone.details["exhibit"] == "deleted with it"
+    assert tombstone.details["bytes"] == row.exhibit.bytes
+    # The same bytes again: their chain goes on behind the tombstone.
+    hand_in(app, b"x")
+    assert list(check_log(log(database), key(app))) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE custody SET actor = 'x' WHERE number = 1",
+        "DELETE FROM custody WHERE number = 2",
+        "DELETE FROM custody",
+        "INSERT INTO custody SELECT 9, made, actor, action, exhibit, analysis, details, previous, "
+        "previous_of_exhibit, sha256, mac FROM custody WHERE number = 1",
+        "INSERT OR REPLACE INTO custody SELECT number, made, 'x', action, exhibit, analysis, details, "
+        "previous, previous_of_exhibit, sha256, mac FROM custody WHERE number = 1",
+    ],
+)
+def test_the_database_refuses_to_change_the_log(app, database, statement):
+    before = log(database)
+    with pytest.raises(DatabaseError, match="custody log"), database.engine.begin() as connection:
+        connection.execute(text(statement))
+    assert log(database) == before
+
+
+def test_exports_hold_the_exhibit_s_own_chain(app, database):
+    one, other = hand_in(app, b"one"), hand_in(app, b"other")
+    jobs.cancel(database, one.id)
+    with database.begin() as session:
+        mine, everything = custody.export(session, one.exhibit.sha256), custody.export(session, None)
+        head = custody.head(session)
+    assert check_export(mine) == [] == check_export(everything)
+    export = read_export(mine)
+    assert (export.count, export.head, export.head_mac) == (head.count, head.sha256, head.mac)
+    assert [entry.action for entry in export.entries] == ["intake", "analysis queued", "analysis cancelled"]
+    assert other.exhibit.sha256.encode() not in mine and len(read_export(everything).entries) == head.count
+
+
+def test_names_of_any_kind_are_recorded(app, database):
+    with database.alone() as session:
+        custody.record(session, "export", {"file": "a\ud800\0b" + "x" * 5000}, actor="名" * 200)
+    entry = log(database)[-1]
+    assert entry.details["file"].startswith("a?bxxx") and len(entry.details["file"]) == 4000
+    assert len(entry.actor) == 120
+    assert list(check_log(log(database), key(app))) == []
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+from webapp import custody
+from webapp.database import Database
+from webapp.settings import read_settings
+settings = read_settings({"REELPROOF_DATA": sys.argv[1]})
+database = Database(settings.database_url, settings.custody_key)
+for number in range(int(sys.argv[3])):
+    with database.begin() as session:
+        custody.record(session, "view", {"n": number}, exhibit=sys.argv[2] * 64)
+"""
+
+
+def test_writers_in_several_processes_make_one_chain(app, database):
+    data, each = str(app.extensions["settings"].data), 25
+    before = len(log(database))
+    writers = [subprocess.Popen([sys.executable, "-c", _WRITER, data, e, str(each)]) for e in "aabc"]
+    assert [writer.wait(120) for writer in writers] == [0, 0, 0, 0]
+    entries = log(database)
+    assert len(entries) == before + 4 * each
+    assert list(check_log(entries, key(app))) == []
+    assert [entry.number for entry in entries] == list(range(1, len(entries) + 1))
+
+
+def test_views_close_together_are_one(app, database, client):
+    row = hand_in(app)
+    for _ in range(3):
+        assert client.get(f"/analyses/{row.id}").status_code == 200
+        client.get(f"/analyses/{row.id}/state.json")
+    views = [entry for entry in log(database) if entry.action == "view"]
+    assert [(entry.analysis, entry.actor) for entry in views] == [(row.id, "local user")]
+    assert views[0].made[:10] == f"{now():%Y-%m-%d}"

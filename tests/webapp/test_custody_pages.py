@@ -1,0 +1,205 @@
+"""The custody log's page and file, what is recorded of downloads, case details, files handed in before."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import sqlite3
+import zipfile
+from contextlib import closing
+
+import pytest
+from made import finished, hand_in
+
+from reports.custody import check_export, read_export
+from webapp import case_details, custody
+from webapp.tables import CaseDetailsRow, Exhibit, State
+
+pytestmark = pytest.mark.usefixtures("quick_reports")
+
+
+@pytest.fixture
+def database(app):
+    return app.extensions["database"]
+
+
+def log(database, exhibit=None):
+    with database.begin() as session:
+        return list(custody.entries(session, exhibit))
+
+
+def upload(client, content=b"bytes", file="clip.mp4", **fields):
+    return client.post("/analyses", data={"file": (io.BytesIO(content), file), **fields})
+
+
+def test_the_page_shows_each_entry_and_that_the_chain_is_whole(app, client):
+    row = finished(app)
+    page = client.get(f"/analyses/{row.id}/custody").text
+    for words in (
+        "Intake",
+        "Analysis queued",
+        "View",
+        "local user",
+        "the chain is whole",
+        row.exhibit.sha256,
+    ):
+        assert words in page, words
+    assert f"/analyses/{row.id}/custody" in client.get(f"/analyses/{row.id}").text
+    assert client.get(f"/analyses/{'0' * 32}/custody").status_code == 404
+
+
+def test_the_page_says_what_somebody_changed(app, client):
+    row = finished(app)
+    with closing(sqlite3.connect(app.extensions["settings"].data / "reelproof.sqlite3")) as rows, rows:
+        rows.execute("DROP TRIGGER custody_no_update")
+        rows.execute("UPDATE custody SET actor = 'nobody' WHERE action = 'intake'")
+    page = client.get(f"/analyses/{row.id}/custody").text
+    assert "not as they were written" in page and "was changed: its content" in page
+
+
+def test_the_file_checks_by_itself_and_its_export_is_recorded(app, client, database):
+    row = hand_in(app)
+    answer = client.get(f"/analyses/{row.id}/custody.json")
+    assert check_export(answer.data) == [] and "attachment" in answer.headers["Content-Disposition"]
+    last = log(database)[-1]
+    assert (last.action, last.actor, last.analysis) == ("export", "local user", row.id)
+    assert last.details["sha256"] == hashlib.sha256(answer.data).hexdigest()
+    assert last.details["log count"] == read_export(answer.data).count == last.number - 1
+
+
+@pytest.mark.parametrize(
+    "file", ["report.pdf", "report.html", "analysis.json", "manifest.json", "bundle.zip", "exports/csv"]
+)
+def test_each_download_is_recorded_with_its_sum(app, client, database, file):
+    row = finished(app)
+    answer = client.get(f"/analyses/{row.id}/{file}")
+    assert answer.status_code == 200
+    last = log(database)[-1]
+    assert (last.action, last.exhibit, last.analysis) == ("export", row.exhibit.sha256, row.id)
+    assert last.details["sha256"] == hashlib.sha256(answer.data).hexdigest()
+    assert last.details["bytes"] == len(answer.data)
+    before = len(log(database))
+    client.head(f"/analyses/{row.id}/{file}")
+    client.get(f"/analyses/{row.id}/{file}", headers={"Range": "bytes=2-"})
+    assert len(log(database)) == before
+
+
+def test_what_pages_load_by_themselves_is_not_recorded(app, client, database):
+    row = finished(app)
+    client.get(f"/analyses/{row.id}")
+    before = len(log(database))
+    for path in ("state.json", "review.json", "annotations.json", "overlays/A1-1.png", "thumbnail"):
+        assert client.get(f"/analyses/{row.id}/{path}").status_code == 200, path
+    assert len(log(database)) == before
+
+
+def test_a_bundle_holds_the_log_and_the_case(app, client):
+    row = finished(app)
+    client.post(f"/analyses/{row.id}/case", data={"case_number": "ST/1"})
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/analyses/{row.id}/bundle.zip").data)) as archive:
+        held, case = archive.read("custody.json"), json.loads(archive.read("case.json"))
+        manifest = json.loads(archive.read("manifest.json"))
+    assert check_export(held) == [] and case["case_number"] == "ST/1"
+    assert manifest["custody"]["count"] == read_export(held).count
+    assert manifest["case"]["case_number"] == "ST/1"
+
+
+def test_judgements_are_recorded_under_their_author(app, client, database):
+    row = finished(app)
+    said = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann"}
+    made = client.post(f"/analyses/{row.id}/annotations", json=said).json["annotation"]
+    last = log(database)[-1]
+    assert (last.action, last.actor, last.details["id"]) == ("annotation", "Ann", made["id"])
+    assert last.details["verdict"] == "agree" and last.details["about"] == "A1"
+
+
+def test_case_details_are_kept_and_changes_recorded(app, client, database):
+    row = finished(app)
+    page = client.get(f"/analyses/{row.id}").text
+    assert page.count("not stated") >= 4
+    answer = client.post(
+        f"/analyses/{row.id}/case", data={"case_number": " ST/1 ", "examiner": "Ann", "paper": "Letter"}
+    )
+    assert answer.status_code == 303
+    assert "ST/1" in client.get(answer.location).text and "Saved." in client.get(answer.location).text
+    last = log(database)[-1]
+    assert last.action == "case details"
+    assert last.details == {"case number": "ST/1", "examiner": "Ann", "paper": "Letter"}
+    before = len(log(database))
+    client.post(
+        f"/analyses/{row.id}/case", data={"case_number": "ST/1", "examiner": "Ann", "paper": "Letter"}
+    )
+    assert len(log(database)) == before  # nothing changed
+    client.post(f"/analyses/{row.id}/case", data={"case_number": "", "examiner": "Ann", "paper": "A4"})
+    assert log(database)[-1].details == {"case number": "removed", "paper": "A4"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("case_number", "x" * 201, "longer than 200"),
+        ("examiner", "a\nb", "one line"),
+        ("paper", "A3", "A4 or"),
+    ],
+)
+def test_case_details_that_cannot_be_used(app, client, database, field, value, words):
+    row = finished(app)
+    answer = client.post(f"/analyses/{row.id}/case", data={field: value})
+    assert answer.status_code == 400 and words in answer.text
+    with database.begin() as session:
+        assert session.get(CaseDetailsRow, row.id) is None
+
+
+def test_case_details_come_with_the_upload_and_go_on_to_the_next_analysis(app, client, database):
+    address = upload(client, case_number="ST/9", examiner="Ann").location
+    analysis_id = address.rpartition("/")[2]
+    again = client.post(f"/analyses/{analysis_id}/again", data={}).location.rpartition("/")[2]
+    for each in (analysis_id, again):
+        with database.begin() as session:
+            assert case_details.stored(session, each).case_number == "ST/9"
+
+
+def test_a_file_handed_in_before_is_said_to_be(app, client, database):
+    first = upload(client, file="first.mp4").location
+    assert "known" not in first
+    second = upload(client, file="second.mp4").location
+    assert re.search(r"\?known=1&since=\d{4}-\d\d-\d\d$", second)
+    page = client.get(second).text
+    assert "handed in before, on" in page and "1 earlier analysis" in page and f'href="{first}"' in page
+    assert "handed in before" not in client.get(first).text
+    with database.begin() as session:
+        assert session.query(Exhibit).count() == 1
+
+
+@pytest.mark.parametrize("state", ["progress", "cancelled", "done"])
+def test_a_damaged_exhibit_is_said_on_every_page(app, client, database, state):
+    row = finished(app) if state == "done" else hand_in(app)
+    if state == "cancelled":
+        client.post(f"/analyses/{row.id}/cancel")
+    assert "no longer has the bytes" not in client.get(f"/analyses/{row.id}").text
+    with database.begin() as session:
+        exhibit = session.get_one(Exhibit, row.exhibit_id)
+        exhibit.condition, exhibit.checked = "changed", row.created
+    for path in (f"/analyses/{row.id}", f"/analyses/{row.id}/custody", "/analyses"):
+        assert "The kept file no longer has the bytes that were handed in." in client.get(path).text, path
+
+
+def test_a_deleted_analysis_is_gone_and_says_so(app, client):
+    row = finished(app)
+    assert row.state == State.DONE
+    client.post(f"/analyses/{row.id}/delete")
+    for path in ("", "/custody", "/report.pdf", "/state.json"):
+        answer = client.get(f"/analyses/{row.id}{path}")
+        assert answer.status_code == 410, path
+        said = answer.json["error"] if path == "/state.json" else answer.text
+        assert f"was deleted on {row.created:%Y-%m-%d}" in said and row.exhibit.sha256 in said
+    assert client.post(f"/analyses/{row.id}/delete").status_code == 410
+
+
+def test_models_and_the_default_are_configuration(app, client, database):
+    client.post("/models/reelproof-lite0/default")
+    last = log(database)[-1]
+    assert (last.action, last.details["what"]) == ("configuration", "default model")
+    assert last.details["model"] == "reelproof-lite0"

@@ -1,0 +1,90 @@
+"""The custody log at the start of the app: its key, an older data folder, changed settings."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import URL, text
+
+from reports.custody import check_log
+from webapp import create_app, custody
+from webapp.custody_key import CustodyKeyError
+from webapp.database import _MIGRATIONS, Database
+
+
+def start(tmp_path, **settings):
+    app = create_app({"REELPROOF_DATA": tmp_path / "data", "SEND": lambda _id: None} | settings)
+    with app.extensions["database"].begin() as session:
+        entries = list(custody.entries(session))
+    app.extensions["database"].close()
+    return app, entries
+
+
+def test_the_key_is_made_once_and_is_private(tmp_path):
+    start(tmp_path)
+    key = tmp_path / "data/custody.key"
+    content = key.read_bytes()
+    assert len(content) == 32 and stat.S_IMODE(key.stat().st_mode) == 0o600
+    start(tmp_path)
+    assert key.read_bytes() == content
+
+
+def test_the_key_may_lie_elsewhere(tmp_path):
+    (tmp_path / "safe").mkdir()
+    _, entries = start(tmp_path, REELPROOF_CUSTODY_KEY=tmp_path / "safe/key")
+    key = (tmp_path / "safe/key").read_bytes()
+    assert not (tmp_path / "data/custody.key").exists()
+    assert list(check_log(entries, key)) == []
+    with pytest.raises(CustodyKeyError, match="Make its folder"):
+        start(tmp_path / "other", REELPROOF_CUSTODY_KEY=tmp_path / "none/key")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "Put the file back from a back-up"),
+        (b"short", "5 bytes instead of 32"),
+        (bytes(32), "not the key"),
+    ],
+)
+def test_without_its_key_a_log_is_not_continued(tmp_path, content, words):
+    start(tmp_path)
+    key = tmp_path / "data/custody.key"
+    key.unlink()
+    if content is not None:
+        key.write_bytes(content)
+    with pytest.raises(CustodyKeyError, match=words):
+        start(tmp_path)
+    assert key.exists() is (content is not None)
+
+
+def test_changed_settings_are_recorded_and_the_same_ones_are_not(tmp_path):
+    _, first = start(tmp_path)
+    assert len(start(tmp_path)[1]) == len(first) == 2
+    _, entries = start(tmp_path, REELPROOF_WORKERS=3, REELPROOF_INTEGRITY_HOURS=0)
+    assert len(entries) == 3
+    details = entries[-1].details
+    assert details["changed"] == "workers, integrity hours"
+    assert (details["workers"], details["integrity hours"]) == (3, "off")
+
+
+def test_the_log_of_an_older_data_folder_says_what_was_there(tmp_path):
+    (tmp_path / "data").mkdir()
+    url = URL.create("sqlite", database=str(tmp_path / "data/reelproof.sqlite3"))
+    database = Database(url, tmp_path / "data/custody.key")
+    config = Config()
+    config.set_main_option("script_location", _MIGRATIONS)
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        for number in (1, 2):
+            connection.execute(
+                text("INSERT INTO exhibits VALUES (:n, :n, 'x.mp4', 1, 'p', '2026-11-20')"), {"n": number}
+            )
+    database.close()
+    _, (began, _settings) = start(tmp_path)
+    assert began.action == "log begun"
+    assert (began.details["exhibits"], began.details["analyses"]) == (2, 0)

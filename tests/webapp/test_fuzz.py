@@ -1,0 +1,45 @@
+"""A few broken files through intake and engine; `make fuzz` sends thousands."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fuzz.bases import bases
+from fuzz.mutations import Recipe, parts, recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_sample_of_broken_files(tmp_path):
+    """In a process of its own, because confined ones are forked from it and it must have no threads."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.fuzz", "--files=60", "--seed=11", "--processes=2", f"--out={tmp_path}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    found = [json.loads(line) for line in (tmp_path / "outcomes.jsonl").read_text().splitlines()]
+    assert len(found) == 60 and {"examined", "refused"} <= {one["kind"] for one in found}
+
+
+def test_recipes_are_the_same_every_time_and_change_something():
+    for number in range(200):
+        made = recipe(3, number)
+        assert made == recipe(3, number)
+        assert Recipe(*json.loads(json.dumps(made))).bake() == made.bake()
+    changed = [recipe(3, number).bake() != bases()[recipe(3, number).base] for number in range(200)]
+    assert sum(changed) > 190
+
+
+@pytest.mark.parametrize("name", [name for name in bases() if not name.startswith("gif")])
+def test_parts_are_found_in_every_base(name):
+    data, found = bases()[name], parts(name, bases()[name])
+    assert len(found) >= 2
+    assert all(0 <= part.start < part.end <= len(data) for part in found)
+    assert all(part.start <= part.size_at < part.end for part in found)

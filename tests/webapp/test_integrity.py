@@ -1,0 +1,117 @@
+"""Kept exhibits hashed again: what is due, what is found, what is recorded of it."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+from made import hand_in
+from sqlalchemy import update
+
+from webapp import custody, integrity, jobs, work
+from webapp.folders import Folders
+from webapp.tables import AnalysisRow, Exhibit, now
+
+
+@pytest.fixture
+def database(app):
+    return app.extensions["database"]
+
+
+@pytest.fixture
+def settings(app):
+    return app.extensions["settings"]
+
+
+def checks(database):
+    with database.begin() as session:
+        return [entry for entry in custody.entries(session) if entry.action == "integrity check"]
+
+
+def place(app, row):
+    return Folders(app.extensions["settings"].data).data / row.exhibit.path
+
+
+def exhibit(database, row):
+    with database.begin() as session:
+        return session.get_one(Exhibit, row.exhibit_id)
+
+
+def test_a_run_over_files_that_fit_is_one_entry(app, database, settings):
+    rows = [hand_in(app, bytes([n]) * 1000) for n in range(3)]
+    assert integrity.run(database, settings) == 3
+    (entry,) = checks(database)
+    assert entry.exhibit is None and entry.details["exhibits"] == entry.details["fits"] == 3
+    assert all(exhibit(database, row).condition == "fits" for row in rows)
+
+
+def test_each_failure_is_an_entry_of_its_own(app, database, settings):
+    changed, missing, good = (hand_in(app, bytes([n]) * 1000) for n in range(3))
+    place(app, changed).chmod(0o640)
+    place(app, changed).write_bytes(b"\1" + place(app, changed).read_bytes()[1:])  # one byte
+    place(app, missing).unlink()
+    integrity.run(database, settings)
+    first, second, summary = checks(database)
+    assert (first.exhibit, first.details["result"]) == (changed.exhibit.sha256, "changed")
+    assert first.details["bytes found"] == 1000 and first.details["sha256 found"] != changed.exhibit.sha256
+    assert (second.exhibit, second.details["result"]) == (missing.exhibit.sha256, "missing")
+    assert [summary.details[name] for name in ("exhibits", "fits", "changed", "missing")] == [3, 1, 1, 1]
+    assert exhibit(database, good).condition == "fits"
+    # Put back: that is worth an entry too.
+    place(app, missing).write_bytes(b"\1" * 1000)
+    integrity.check(database, Folders(settings.data), exhibit(database, missing))
+    assert checks(database)[-1].details["result"] == "fits"
+
+
+def test_what_was_checked_lately_is_not_due(app, database, settings):
+    with database.begin() as session:
+        assert not integrity.is_due(session, settings)  # nothing there
+    row = hand_in(app)
+    with database.begin() as session:
+        assert integrity.is_due(session, settings)
+    integrity.run(database, settings)
+    assert integrity.run(database, settings) == 0
+    with database.begin() as session:
+        assert not integrity.is_due(session, settings)
+        session.execute(update(Exhibit).values(checked=now() - timedelta(hours=13)))
+    assert integrity.run(database, settings) == 1
+    assert exhibit(database, row).checked > now() - timedelta(minutes=1)
+
+
+def test_an_interrupted_run_goes_on_where_it_was(app, database, settings):
+    for number in range(3):
+        hand_in(app, bytes([number]) * 1000)
+    asked = iter((False, False, True))
+    with pytest.raises(InterruptedError):
+        integrity.run(database, settings, lambda: next(asked))
+    assert checks(database) == []
+    assert integrity.run(database, settings) == 1
+
+
+def test_reading_is_slowed_down(tmp_path):
+    file = tmp_path / "large"
+    file.write_bytes(bytes(4 << 20))
+    begun = time.monotonic()
+    assert integrity.look(file, rate=8e6).bytes == 4 << 20
+    assert time.monotonic() - begun > 0.4
+
+
+def test_a_damaged_exhibit_is_not_analysed(app, database, settings, monkeypatch):
+    from analyses import build
+    from made import write_result
+
+    def engine(_path, file, _model, _parameters, folder, _progress, _limits):
+        analysis = build(folder, segments=1, file=file, sha256="0" * 64)
+        write_result(analysis, folder)
+        return analysis
+
+    monkeypatch.setattr(work, "analyse_and_report", engine)
+    row = hand_in(app)
+    work.work(settings, row.id)
+    with database.begin() as session:
+        failed = session.get_one(AnalysisRow, row.id)
+        *_, last = custody.entries(session)
+    assert failed.state == "failed" and "no longer has the bytes" in failed.error
+    assert last.action == "analysis failed" and not Folders(settings.data).result(row.id).exists()
+    assert jobs.retry(database, row.id)

@@ -1,0 +1,64 @@
+"""What is no media by its first bytes is refused at the door."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from detector.sample import make_sample
+from webapp import kinds
+from webapp.folders import Folders
+
+
+def post(client, content: bytes, name: str = "clip.mp4"):
+    return client.post("/analyses", data={"file": (io.BytesIO(content), name)})
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"\x00\x00\x00 ftypisom",
+        b"\x00\x00\x00\x08wide\x00\x00\x00\x00",
+        b"\x00\x01\x00\x00moov....",
+        b"\x1aE\xdf\xa3\x01\x00\x00\x00....",
+        b"RIFF\x00\x00\x00\x00AVI ",
+        b"RIFF\x00\x00\x00\x00WEBP",
+        b"\xff\xd8\xff\xe0....JFIF",
+        b"\x89PNG\r\n\x1a\n....",
+    ],
+)
+def test_media_is_taken_in_whatever_it_is_called(client, sent, head):
+    assert post(client, head + b"more", "holiday.txt").status_code == 303
+    assert len(sent) == 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"%PDF-1.7\n%....",
+        b"PK\x03\x04........",
+        b"<html><body></body>",
+        b"<?xml version='1.0'?><svg/>",
+        b"#EXTM3U\nhttp://x/y",
+        b"ffconcat version 1.0",
+        b"\x7fELF\x02\x01\x01....",
+        b"MZ..........",
+        b"RIFF\x00\x00\x00\x00WAVE",
+        b"GIF89a......",
+        b"ID3\x04........",
+        b"x",
+    ],
+)
+def test_other_files_are_refused_in_words_and_nothing_is_kept(app, client, sent, head):
+    answer = post(client, head)
+    assert answer.status_code == 415
+    assert "begins like a file of another kind" in answer.text or "The file is a" in answer.text
+    assert kinds.ACCEPTED in answer.text
+    folders = Folders(app.extensions["settings"].data)
+    assert list(folders.incoming.iterdir()) == list(folders.exhibits.iterdir()) == sent == []
+
+
+def test_what_the_engine_makes_is_media(tmp_path):
+    make_sample(tmp_path / "sample.mp4")
+    kinds.refuse_others(tmp_path / "sample.mp4")

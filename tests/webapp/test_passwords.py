@@ -1,0 +1,76 @@
+"""What may be a password, and how it is kept."""
+
+from __future__ import annotations
+
+import pytest
+from people import CHEAP
+
+from webapp import passwords
+from webapp.passwords import Cost, Passwords, made_up, unfit
+
+
+@pytest.mark.parametrize(
+    ("password", "words"),
+    [
+        ("", "too short"),
+        ("elevenchars", "too short"),
+        ("x" * 257, "too long"),
+        ("password1234", "guessed early"),
+        ("qwertyuiop123", "guessed early"),
+        ("aaaaaaaaaaaaaa", "guessed early"),
+        ("123456789012345", "guessed early"),
+        ("reelproof2026", "guessed early"),
+        ("adalovelace12", "guessed early"),
+        ("iloveyou12345", "guessed early"),
+    ],
+)
+def test_what_is_no_password(password, words):
+    assert words in (unfit(password, ("ada", "Ada Lovelace")) or "")
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "otter velvet ladder 93",
+        "correct horse battery staple",
+        "zwölf Boxkämpfer jagen",
+        "日本語のとても長い合言葉です",
+        "x7!Kq0vLr2#f",
+        "kf83hgpqzmwt",  # small letters and digits alone: no rules on kinds of characters
+        "v" + "w8rT" * 60,
+        "with spaces at the end   ",
+    ],
+)
+def test_what_is_one(password):
+    assert unfit(password, ("ada", "Ada Lovelace")) is None
+    kept = CHEAP.hash(password)
+    assert CHEAP.fits(kept, password)
+    assert not CHEAP.fits(kept, password.upper() if password != password.upper() else password + "x")
+    assert not CHEAP.fits(kept, password.strip() + ".")
+
+
+def test_the_usual_cost_is_what_the_documentation_says():
+    assert Cost() == Cost(memory=65536, passes=3, lanes=1)
+    kept = Passwords().hash("otter velvet ladder 93")
+    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=1$")
+
+
+def test_two_hashes_of_one_password_differ():
+    assert CHEAP.hash("otter velvet ladder 93") != CHEAP.hash("otter velvet ladder 93")
+
+
+def test_a_hash_of_other_parameters_is_outdated():
+    dearer = Passwords(Cost(memory=16, passes=1, lanes=1))
+    assert dearer.outdated(CHEAP.hash("x")) and not dearer.outdated(dearer.hash("x"))
+
+
+@pytest.mark.parametrize("kept", [None, "", "no hash at all", "$argon2id$v=19$m=8,t=1,p=1$AAAA$AAAA"])
+def test_nothing_fits_what_is_no_hash(kept):
+    assert not CHEAP.fits(kept, "x")
+
+
+def test_passwords_given_out_are_passwords_and_differ():
+    given = {made_up() for _ in range(50)}
+    assert len(given) == 50
+    assert all(unfit(password) is None for password in given)
+    assert len(passwords._ALPHABET) ** 20 > 2**98

@@ -1,0 +1,19 @@
+"""Writes the access matrix into docs/security.md: ``python tests/webapp/write_matrix.py`` from the root."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[1])]
+
+if __name__ == "__main__":
+    from people import with_login
+    from test_access_matrix import DOCUMENT, framed, printed
+
+    with tempfile.TemporaryDirectory() as folder:
+        app = with_login(Path(folder), [])
+        text = DOCUMENT.read_text(encoding="utf-8")
+        DOCUMENT.write_text(framed(text, printed(app)), encoding="utf-8")
+        app.extensions["database"].close()

@@ -1,0 +1,293 @@
+"""Who is asking, what their role lets them do, and which analyses they may see.
+
+Every endpoint says what it needs, with :func:`require`, :func:`public` or :func:`signed_in`
+on its view; one that says nothing is refused to everybody. The check is made before the
+view runs and before a byte of the request's body is looked at. ``docs/security.md`` prints
+the tables; a test holds them to what is here.
+
+Without login (loopback only) there is one person, the local administrator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from flask import Flask, current_app, g, has_request_context
+from sqlalchemy import ColumnElement, Select, and_, event, or_, select
+from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+
+from webapp.database import Database
+from webapp.errors import PageError
+from webapp.tables import AnalysisRow, AnnotationRow, CaseMember, CaseRow, Exhibit
+
+# The one clip everybody may see: made on the first start, of public-domain portraits.
+SAMPLE_FILE = "Reelproof sample.mp4"
+
+
+class Permission(StrEnum):
+    """What somebody may do; also the names of the scopes of an API token."""
+
+    READ = "read"  # pages of analyses and cases one may see, statistics, models
+    EXPORT = "export"  # reports, bundles, data, the exhibit itself
+    ANNOTATE = "annotate"  # judge findings, import judgements
+    ANALYSE = "analyse"  # hand in, analyse again, cancel, retry
+    ARRANGE = "arrange"  # make cases, say who is in them, put analyses into them
+    DELETE = "delete"  # delete an analysis
+    CONFIGURE = "configure"  # add, remove and choose models
+    AUDIT = "audit"  # read the custody log as a whole
+    ADMINISTER = "administer"  # accounts and roles
+
+
+class Role(StrEnum):
+    """What an account is for."""
+
+    READER = "reader"
+    REVIEWER = "reviewer"
+    EXAMINER = "examiner"
+    ADMINISTRATOR = "administrator"
+
+
+_READER = frozenset({Permission.READ, Permission.EXPORT})
+_REVIEWER = _READER | {Permission.ANNOTATE}
+_EXAMINER = _REVIEWER | {Permission.ANALYSE, Permission.ARRANGE, Permission.DELETE}
+PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.READER: _READER,
+    Role.REVIEWER: _REVIEWER,
+    Role.EXAMINER: _EXAMINER,
+    Role.ADMINISTRATOR: frozenset(Permission),
+}
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks. ``scopes`` narrows what the role allows (an API token); none means all of it."""
+
+    name: str  # what they sign in as; the custody log's actor
+    display: str  # what pages and judgements call them
+    role: Role
+    user_id: int | None
+    scopes: frozenset[str] | None = None
+
+    def may(self, permission: Permission) -> bool:
+        """Whether role and scopes allow it."""
+        return permission in PERMISSIONS[self.role] and (self.scopes is None or permission in self.scopes)
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether no case and no owner keeps an analysis from them."""
+        return self.role == Role.ADMINISTRATOR
+
+
+LOCAL = Principal("local user", "local user", Role.ADMINISTRATOR, None)
+# The app itself, where nobody asks: workers, the start, commands on the machine.
+SYSTEM = Principal("reelproof", "Reelproof", Role.ADMINISTRATOR, None)
+
+
+class Asker(StrEnum):
+    """Who may use an endpoint, as far as that is no matter of permissions."""
+
+    ANYBODY = "anybody"
+    SIGNED_IN = "signed in"
+    PERMITTED = "permitted"
+
+
+@dataclass(frozen=True)
+class Need:
+    """What an endpoint needs of who asks.
+
+    ``takes_files``: its form brings files, so the view says what they may be before the form is read.
+    ``confirmed``: the password must have been given within the last minutes.
+    ``first``: works while a password that was given out has yet to be changed.
+    """
+
+    asker: Asker
+    permission: Permission | None = None
+    takes_files: bool = False
+    confirmed: bool = False
+    first: bool = False
+
+    @property
+    def words(self) -> str:
+        """For the table in the documentation."""
+        return str(self.permission or self.asker)
+
+
+View = TypeVar("View", bound=Callable[..., Any])
+_NEED = "__reelproof_need__"
+# Flask's own endpoint has no view of ours to mark.
+_OTHERS = {"static": Need(Asker.ANYBODY, first=True)}
+
+
+def require(
+    permission: Permission, *, takes_files: bool = False, confirmed: bool = False
+) -> Callable[[View], View]:
+    """Mark a view as one that needs ``permission``."""
+    return _marked(Need(Asker.PERMITTED, permission, takes_files, confirmed))
+
+
+def public(view: View) -> View:
+    """Mark a view as open to anybody, signed in or not."""
+    return _marked(Need(Asker.ANYBODY, first=True))(view)
+
+
+def signed_in(*, first: bool = False, confirmed: bool = False) -> Callable[[View], View]:
+    """Mark a view as open to whoever is signed in, about nothing but themselves."""
+    return _marked(Need(Asker.SIGNED_IN, first=first, confirmed=confirmed))
+
+
+def _marked(need: Need) -> Callable[[View], View]:
+    def mark(view: View) -> View:
+        setattr(view, _NEED, need)
+        return view
+
+    return mark
+
+
+def need_of(app: Flask, endpoint: str) -> Need | None:
+    """What an endpoint needs; none if nobody said, and then nobody gets in."""
+    return _OTHERS.get(endpoint) or getattr(app.view_functions[endpoint], _NEED, None)
+
+
+def current() -> Principal:
+    """Who asks. Outside of requests, the app itself."""
+    if not has_request_context():
+        return SYSTEM
+    found: Principal | None = g.get("principal")
+    if found is None:
+        raise LookupError("nobody is signed in: this endpoint is open to anybody")
+    return found
+
+
+def somebody() -> Principal | None:
+    """Who asks, or none where nobody is signed in."""
+    return current() if not has_request_context() or g.get("principal") is not None else None
+
+
+def may_see(session: Session, principal: Principal, thing: AnalysisRow | Exhibit) -> bool:
+    """Whether they may know of this analysis or, by any analysis of it, of this exhibit."""
+    if principal.sees_all:
+        return True
+    wanted = (
+        AnalysisRow.id == thing.id if isinstance(thing, AnalysisRow) else AnalysisRow.exhibit_id == thing.id
+    )
+    query = select(AnalysisRow.id).where(wanted, seen_by(principal)).limit(1)
+    return session.scalar(query) is not None
+
+
+_Statement = TypeVar("_Statement", bound=Select[Any])
+
+
+def visible(statement: _Statement, principal: Principal) -> _Statement:
+    """The select, of analyses, annotations, exhibits or cases, narrowed to what they may see."""
+    if principal.sees_all:
+        return statement
+    tables = {table.name for source in statement.get_final_froms() for table in _tables(source)}
+    conditions = _conditions(principal)
+    chosen = [condition for entity, condition in conditions.items() if entity.__tablename__ in tables]
+    if not chosen:
+        raise TypeError("visible() was given a select of none of the tables whose rows may be hidden")
+    return statement.where(*chosen)
+
+
+def seen_by(principal: Principal) -> ColumnElement[bool]:
+    """The condition on ``analyses`` that says what they may see."""
+    return _analyses(principal)
+
+
+@contextmanager
+def reading(database: Database, principal: Principal | None = None) -> Iterator[Session]:
+    """A session in which every select finds only what ``principal`` (by default, who asks) may see.
+
+    For pages that show. What decides whether a file is still needed must know of everything,
+    and uses :meth:`webapp.database.Database.begin`.
+    """
+    who = principal or current()
+    with database.begin() as session:
+        if not who.sees_all:
+            event.listen(session, "do_orm_execute", _narrowing(_conditions(who)))
+        yield session
+
+
+def _narrowing(conditions: dict[type[Any], ColumnElement[bool]]) -> Callable[[ORMExecuteState], None]:
+    options = [
+        with_loader_criteria(entity, what, include_aliases=True) for entity, what in conditions.items()
+    ]
+
+    def narrow(state: ORMExecuteState) -> None:
+        if not isinstance(state.statement, Select):
+            return
+        # The options reach what is selected, under any name and in any subquery. Of a select that only
+        # counts, or only names a table in its conditions, they know nothing.
+        known = {each.get("entity") for each in state.statement.column_descriptions}
+        tables = {table.name for source in state.statement.get_final_froms() for table in _tables(source)}
+        left = [
+            condition
+            for entity, condition in conditions.items()
+            if entity not in known and entity.__tablename__ in tables
+        ]
+        state.statement = state.statement.where(*left).options(*options)
+
+    return narrow
+
+
+def _tables(source: Any) -> Iterator[Any]:
+    if hasattr(source, "left"):  # a join
+        yield from _tables(source.left)
+        yield from _tables(source.right)
+    elif hasattr(source, "name"):
+        yield source
+
+
+def _analyses(principal: Principal, row: Any = AnalysisRow) -> ColumnElement[bool]:
+    """Their own, those in a case of theirs, and the sample."""
+    sample = and_(row.owner_id.is_(None), row.case_id.is_(None), row.file == SAMPLE_FILE)
+    if principal.user_id is None:
+        return sample
+    return or_(row.owner_id == principal.user_id, row.case_id.in_(_cases_of(principal)), sample)
+
+
+def _cases_of(principal: Principal) -> Select[Any]:
+    # Under a name of its own, or it would be taken for the table of the select around it.
+    member = CaseMember.__table__.alias()
+    return select(member.c.case_id).where(member.c.user_id == principal.user_id)
+
+
+def _conditions(principal: Principal) -> dict[type[Any], ColumnElement[bool]]:
+    inner = AnalysisRow.__table__.alias()
+    seen = _analyses(principal, inner.c)
+    return {
+        AnalysisRow: _analyses(principal),
+        AnnotationRow: AnnotationRow.analysis_id.in_(select(inner.c.id).where(seen)),
+        Exhibit: Exhibit.id.in_(select(inner.c.exhibit_id).where(seen)),
+        CaseRow: CaseRow.id.in_(_cases_of(principal)),
+    }
+
+
+def refused(permission: Permission) -> PageError:
+    """What to say to somebody whose role or token does not allow it."""
+    who = current()
+    what = f"The role {who.role}" if permission not in PERMISSIONS[who.role] else "This token"
+    return PageError(
+        403,
+        f"{what} does not include “{permission}”.",
+        "Ask an administrator, or go back to the page you came from.",
+    )
+
+
+def table(app: Flask) -> list[tuple[str, str, str, Need | None]]:
+    """Every route: method, address, endpoint, and what it needs; in order of addresses."""
+    rows = [
+        (method, rule.rule, rule.endpoint, need_of(app, rule.endpoint))
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    ]
+    return sorted(rows, key=lambda row: (row[1], row[0]))
+
+
+def login_is_on() -> bool:
+    """Whether people sign in to this app."""
+    return bool(current_app.extensions["settings"].login)

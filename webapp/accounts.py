@@ -1,0 +1,147 @@
+"""Accounts: made, given a role, disabled, given a password. Each change ends the account's sessions."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from webapp import sessions
+from webapp.access import LOCAL, SYSTEM, Principal, Role
+from webapp.passwords import Passwords, unfit
+from webapp.tables import User, now
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,39}")
+_LONGEST_DISPLAY = 80
+
+
+# A password given out works so long, unless it is changed at the first sign-in.
+ONE_TIME_FOR = timedelta(days=7)
+
+
+class AccountError(Exception):
+    """An account that cannot be made or changed so: what is the matter, and what to do."""
+
+    def __init__(self, error: str, remedy: str) -> None:
+        super().__init__(f"{error} {remedy}")
+        self.error, self.remedy = error, remedy
+
+
+def add(
+    session: Session,
+    passwords: Passwords,
+    name: str,
+    display: str,
+    role: Role,
+    password: str,
+    *,
+    one_time: bool,
+) -> User:
+    """A new account. ``one_time``: the password was given out and is to be changed at the first sign-in."""
+    name = clean(name)
+    if not _NAME.fullmatch(name) or name in (LOCAL.name, SYSTEM.name):
+        raise AccountError(
+            f"“{name}” cannot be a user name.",
+            "Use 2 to 40 of the letters a to z, digits, and . _ @ - ; the first a letter or a digit.",
+        )
+    if find(session, name) is not None:
+        raise AccountError(f"There is an account “{name}” already.", "Choose another name.")
+    display = " ".join(unicodedata.normalize("NFC", display).split()) or name
+    if len(display) > _LONGEST_DISPLAY or any(unicodedata.category(char)[0] == "C" for char in display):
+        raise AccountError(
+            "The full name cannot be used.", f"At most {_LONGEST_DISPLAY} characters, none of them invisible."
+        )
+    # Judgements stand under this name: two people must not share it.
+    if any(user.display.casefold() == display.casefold() for user in listed(session)):
+        raise AccountError(f"Somebody is called “{display}” already.", "Add something that tells them apart.")
+    _refuse(password, name, display)
+    user = User(
+        name=name,
+        display=display,
+        role=role,
+        password=passwords.hash(password),
+        password_set=now(),
+        one_time=one_time,
+        created=now(),
+    )
+    session.add(user)
+    session.flush()
+    return user
+
+
+def set_role(session: Session, user: User, role: Role) -> None:
+    """Give an account another role."""
+    if role != Role.ADMINISTRATOR:
+        _keep_an_administrator(session, user)
+    user.role = role
+    sessions.end_of_user(session, user.id)
+
+
+def disable(session: Session, user: User) -> None:
+    """Let nobody sign in to it any more. What they did stays theirs."""
+    _keep_an_administrator(session, user)
+    user.disabled = now()
+    sessions.end_of_user(session, user.id)
+
+
+def enable(user: User) -> None:
+    """Let its owner sign in again."""
+    user.disabled = None
+
+
+def set_password(
+    session: Session, passwords: Passwords, user: User, password: str, *, one_time: bool, but: str = ""
+) -> None:
+    """Give an account another password; ends its sessions, ``but`` one."""
+    _refuse(password, user.name, user.display)
+    user.password, user.password_set, user.one_time = passwords.hash(password), now(), one_time
+    sessions.end_of_user(session, user.id, but)
+
+
+def find(session: Session, name: str) -> User | None:
+    """The account of this name."""
+    return session.scalar(select(User).where(User.name == clean(name)))
+
+
+def listed(session: Session) -> list[User]:
+    """All accounts, by name."""
+    return list(session.scalars(select(User).order_by(User.name)))
+
+
+def administrators(session: Session) -> int:
+    """How many administrators can sign in."""
+    return session.scalar(select(func.count()).where(*_ADMINISTERS)) or 0
+
+
+def usable(user: User, moment: datetime) -> bool:
+    """Whether somebody with the right password may sign in."""
+    return user.disabled is None and not (user.one_time and moment - user.password_set > ONE_TIME_FOR)
+
+
+def principal(user: User) -> Principal:
+    """Who somebody signed in to this account is."""
+    return Principal(user.name, user.display, Role(user.role), user.id)
+
+
+def clean(name: str) -> str:
+    """A user name as it is compared."""
+    return unicodedata.normalize("NFKC", name).strip().lower()
+
+
+_ADMINISTERS = (User.role == Role.ADMINISTRATOR, User.disabled.is_(None))
+
+
+def _refuse(password: str, name: str, display: str) -> None:
+    if reason := unfit(password, (name, display)):
+        raise AccountError(reason, "")
+
+
+def _keep_an_administrator(session: Session, user: User) -> None:
+    others = select(func.count()).where(*_ADMINISTERS, User.id != user.id)
+    if user.role == Role.ADMINISTRATOR and not session.scalar(others):
+        raise AccountError(
+            f"{user.display} is the only administrator.", "Make somebody else an administrator first."
+        )

@@ -1,0 +1,70 @@
+"""Large uploads, looked at before their bodies are taken in.
+
+The server keeps a whole request on the disk before the app sees it. With login on, nobody
+unknown may fill the disk that way, and nobody may send more than a few at once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask import Flask
+
+from webapp import gate
+from webapp.access import Permission
+from webapp.settings import Settings
+
+# What any form without files needs; larger bodies are uploads.
+SMALL = 512 * 1024
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a request's body is not taken in."""
+
+    status: int
+    reason: str
+    words: str
+
+
+NOT_SIGNED_IN = Refusal(401, "Unauthorized", "You are not signed in. Sign in, then hand the file in again.")
+NOT_ALLOWED = Refusal(403, "Forbidden", "Your role does not hand in files.")
+TOO_MANY = Refusal(
+    429, "Too Many Requests", "You are sending as many files as you may at once. Wait until one has arrived."
+)
+_BRINGS_FILES = (Permission.ANALYSE, Permission.ANNOTATE, Permission.CONFIGURE)
+
+
+class Admission:
+    """Counts the uploads on their way in. Used by the server's one thread that reads."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._settings: Settings = app.extensions["settings"]
+        self._under_way: Counter[str] = Counter()
+
+    def enter(self, headers: Mapping[str, str], length: int | None) -> Refusal | str:
+        """Why a body of ``length`` bytes (none: not said) is refused, or who sends it, for :meth:`leave`.
+
+        An empty name needs no leaving. ``headers`` are named as waitress names them.
+        """
+        if not self._settings.login or (length is not None and length <= SMALL):
+            return ""
+        authorization, cookie = headers.get("AUTHORIZATION", ""), gate.session_cookie(headers)
+        who, row = gate.identify(self._app, authorization, cookie, used=True)
+        if who is None or (row is not None and row.user.one_time):
+            return NOT_SIGNED_IN
+        if not any(who.may(permission) for permission in _BRINGS_FILES):
+            return NOT_ALLOWED
+        if self._under_way[who.name] >= self._settings.uploads_at_once:
+            return TOO_MANY
+        self._under_way[who.name] += 1
+        return who.name
+
+    def leave(self, name: str) -> None:
+        """An upload has arrived, or broke off."""
+        if name:
+            self._under_way[name] -= 1
+            self._under_way += Counter()  # forgets zeros

@@ -1,0 +1,40 @@
+"""The REST API, below ``/api/v1``: one small file an area, each a blueprint."""
+
+from flask import Flask
+
+from webapp import tokens
+from webapp.access import Principal
+from webapp.database import Database
+from webapp.settings import Settings
+
+
+def recognise(app: Flask) -> None:
+    """Have the gate know whose token a request brings."""
+
+    def read(token: str) -> Principal | None:
+        database: Database = app.extensions["database"]
+        settings: Settings = app.extensions["settings"]
+        with database.begin() as session:
+            return tokens.recognise(session, token, login=settings.login)
+
+    app.extensions["token reader"] = read
+
+
+def install(app: Flask) -> None:
+    """Register the areas. Imported here: they need the app's other parts, which need :func:`recognise`."""
+    from webapp.api import (
+        about,
+        analyses,
+        annotations,
+        custody,
+        exhibits,
+        files,
+        findings,
+        models,
+        operations,
+        uploads,
+        webhooks,
+    )
+
+    for area in (analyses, uploads, findings, annotations, files, exhibits, custody, models, webhooks, about):
+        app.register_blueprint(area.blueprint, url_prefix=operations.PREFIX)

@@ -1,0 +1,200 @@
+"""Analyses: hand in a file, list, look, cancel, retry, delete."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Blueprint, current_app, url_for
+from sqlalchemy import select, tuple_
+from werkzeug.wrappers import Response
+
+from webapp import cases, deletion, handling, rows, search
+from webapp.access import Permission, current
+from webapp.api import paging
+from webapp.api.idempotency import identity
+from webapp.api.operations import Answer, Form, operation, uploaded
+from webapp.api.shapes import Again, Listing, NewAnalysis, OfUpload, Search, Standing
+from webapp.errors import PageError
+from webapp.folders import Folders
+from webapp.intake import Allowance, clean_name
+from webapp.quota import allowance
+from webapp.routes.files import finished
+from webapp.rows import database
+from webapp.settings import Settings
+from webapp.standing import standing
+from webapp.tables import AnalysisRow, State
+
+blueprint = Blueprint("api_analyses", __name__)
+
+QUEUED = Answer("It waits to be analysed.", Standing, headers=("Location",))
+
+
+def one_exhibit(settings: Settings) -> Allowance:
+    """What who asks may hand in at once."""
+    return allowance(settings, current())
+
+
+def case_of(asked: NewAnalysis | OfUpload) -> int | None:
+    """The case a request names, if they are in it."""
+    with database().begin() as session:
+        return cases.find(session, current(), asked.case).id if asked.case is not None else None
+
+
+def accepted(row: AnalysisRow) -> Response:
+    """202 with where the new analysis stands and its address."""
+    response = Response(
+        told(row).model_dump_json(exclude_unset=True) + "\n", status=202, content_type="application/json"
+    )
+    response.headers["Location"] = url_for("api_analyses.get", analysis_id=row.id)
+    return response
+
+
+def told(row: AnalysisRow, *, ahead: bool = True) -> Standing:
+    """A row as the API tells of it."""
+    return Standing.model_validate(standing(row, ahead=ahead) | {"case": row.case_id})
+
+
+def ready(analysis_id: str) -> tuple[AnalysisRow, Path]:
+    """The row of a finished analysis and the folder of its result; 409 where there is none (yet)."""
+    row = rows.find(analysis_id)
+    if row.state in (State.FAILED, State.CANCELLED):
+        ended = "failed" if row.state == State.FAILED else "was cancelled"
+        raise PageError(409, f"This analysis {ended}, so it has no result.", "Retry it.")
+    return finished(analysis_id)
+
+
+def changes(asked: NewAnalysis | Again) -> dict[str, object]:
+    """The parameters a request sets."""
+    return asked.parameters.model_dump(exclude_unset=True) if asked.parameters else {}
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/analyses",
+    permission=Permission.ANALYSE,
+    body=Form(NewAnalysis, "file", one_exhibit),
+    answers={202: QUEUED},
+    errors=(409, 413, 415, 422, 507),
+    keyed=True,
+)
+def create(body: NewAnalysis) -> Response:
+    """Hand in a file and have it analysed.
+
+    The file is one part of a form. A file known already is analysed again and stored once. For
+    large files and bad lines, send it in parts: see uploads.
+    """
+    stream, name = uploaded("file")
+    handling.refuse_unknown_model(body.model)
+    file, case_id = clean_name(name), case_of(body)
+    return accepted(handling.hand_in(stream, file, body.model, changes(body), identity(), case_id))
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/analyses",
+    permission=Permission.READ,
+    query=Search,
+    answers={200: Answer("Some of what fits.", Listing, headers=("ETag", "Link"))},
+    errors=(422,),
+)
+def listing(query: Search) -> Response:
+    """List analyses, newest first."""
+    asked = search.Search(
+        text=query.q,
+        verdict=query.verdict or "",
+        state=query.state or "",
+        model=query.model,
+        reviewer=query.reviewer,
+        since=query.since if query.since is None or query.since.year > 1 else None,
+        until=query.until if query.until is None or query.until.year < 9999 else None,
+    )
+    fitting = search.fitting(select(AnalysisRow), asked)
+    after = paging.read(query.cursor)
+    if after is not None:
+        fitting = fitting.where(tuple_(AnalysisRow.created, AnalysisRow.id) < tuple_(*after))
+    newest = fitting.order_by(AnalysisRow.created.desc(), AnalysisRow.id.desc()).limit(query.limit + 1)
+    with rows.reading() as session:
+        found = session.scalars(newest).all()
+    shown, more = found[: query.limit], len(found) > query.limit
+    rest = paging.following(paging.written(shown[-1].created, shown[-1].id)) if more else None
+    page = Listing(items=tuple(told(row, ahead=False) for row in shown), next=rest)
+    response = Response(page.model_dump_json(exclude_unset=True) + "\n", content_type="application/json")
+    if rest:
+        response.headers["Link"] = f'<{rest}>; rel="next"'
+    return response
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/analyses/<analysis_id>",
+    permission=Permission.READ,
+    answers={200: Answer("Where it stands.", Standing, headers=("ETag",))},
+    errors=(404,),
+)
+def get(analysis_id: str) -> Standing:
+    """Where an analysis stands."""
+    return told(rows.find(analysis_id))
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/analyses/<analysis_id>/cancel",
+    permission=Permission.ANALYSE,
+    answers={200: Answer("It was cancelled.", Standing)},
+    errors=(404, 409, 422),
+    keyed=True,
+)
+def cancel(analysis_id: str) -> Standing:
+    """Take an analysis out of the queue, or stop it."""
+    handling.cancel(analysis_id)
+    return told(rows.find(analysis_id))
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/analyses/<analysis_id>/retry",
+    permission=Permission.ANALYSE,
+    answers={202: QUEUED},
+    errors=(404, 409, 422),
+    keyed=True,
+)
+def retry(analysis_id: str) -> Response:
+    """Queue an analysis that failed or was cancelled once more."""
+    handling.retry(analysis_id)
+    return accepted(rows.find(analysis_id))
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/analyses/<analysis_id>/again",
+    permission=Permission.ANALYSE,
+    body=Again,
+    answers={202: QUEUED},
+    errors=(404, 409, 413, 415, 422),
+    keyed=True,
+)
+def again(analysis_id: str, body: Again) -> Response:
+    """Analyse the exhibit of an analysis again, with another model or other parameters."""
+    row = rows.find(analysis_id)
+    handling.refuse_unknown_model(body.model)
+    return accepted(handling.again(row, body.model, changes(body), identity()))
+
+
+@operation(
+    blueprint,
+    "DELETE",
+    "/analyses/<analysis_id>",
+    permission=Permission.DELETE,
+    answers={204: Answer("It is gone, and its exhibit too unless another analysis needs it.")},
+    errors=(404, 409),
+)
+def delete(analysis_id: str) -> None:
+    """Delete an analysis that has ended."""
+    rows.find(analysis_id)
+    deletion.delete(database(), Folders(current_app.extensions["settings"].data), analysis_id)

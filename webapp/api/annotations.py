@@ -1,0 +1,76 @@
+"""What reviewers say of an analysis: read, added, taken in from a file."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from reports.judgements import plain
+from webapp import judgements
+from webapp.access import Permission
+from webapp.api.operations import Answer, Form, operation, uploaded
+from webapp.api.shapes import Added, AnnotationFile, Annotations, Imported
+from webapp.api.spoken import NewAnnotation
+from webapp.routes.annotations import allowance, judged, merge, record
+from webapp.rows import database
+
+blueprint = Blueprint("api_annotations", __name__)
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/analyses/<analysis_id>/annotations",
+    permission=Permission.READ,
+    answers={200: Answer("All annotations.", Annotations, headers=("ETag",))},
+    errors=(404, 409),
+)
+def listing(analysis_id: str) -> Annotations:
+    """What reviewers said of an analysis, in order of time."""
+    row = judged(analysis_id)
+    with database().begin() as session:
+        said = judgements.listed(session, row.id)
+    return Annotations.model_validate({"analysis": row.id, "annotations": [plain(each) for each in said]})
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/analyses/<analysis_id>/annotations",
+    permission=Permission.ANNOTATE,
+    body=NewAnnotation,
+    answers={201: Answer("It was recorded.", Added)},
+    errors=(404, 409, 413, 415, 422),
+    keyed=True,
+)
+def add(analysis_id: str, body: NewAnnotation) -> tuple[Added, int]:
+    """Record what somebody says of an analysis.
+
+    Annotations are never changed: a later one of the same author about the same thing stands in
+    its place, and a withdrawal takes one out of what stands.
+    """
+    row = judged(analysis_id)
+    made, everything = record(row, body.root)
+    said = {"analysis": row.id, "annotations": [plain(each) for each in everything]}
+    return Added.model_validate(said | {"annotation": plain(made)}), 201
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/analyses/<analysis_id>/annotations/import",
+    permission=Permission.ANNOTATE,
+    body=Form(AnnotationFile, "file", allowance),
+    answers={200: Answer("They were merged.", Imported)},
+    errors=(404, 409, 413, 415, 422, 507),
+    keyed=True,
+)
+def take_in(analysis_id: str, body: AnnotationFile) -> Imported:
+    """Merge the judgements of a file: one that a bundle's page saved, or a bundle itself.
+
+    What is known already changes nothing, so the same file may be imported again.
+    """
+    row = judged(analysis_id)
+    stream, _name = uploaded("file")
+    merged, everything = merge(row, stream)
+    said = {"analysis": row.id, "annotations": [plain(each) for each in everything]}
+    return Imported.model_validate(said | {"new": merged.new, "known": merged.known})

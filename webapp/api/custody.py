@@ -1,0 +1,109 @@
+"""The custody log: who did what to an exhibit, and when."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from flask import Blueprint, Response
+from pydantic import Field
+from sqlalchemy import select
+
+from detector.analysis import Value
+from reports.custody import NAME, CustodyError, Entry
+from webapp import custody, handing_out, log_seen
+from webapp.access import Permission, current
+from webapp.api import paging
+from webapp.api.exhibits import find
+from webapp.api.operations import Answer, operation
+from webapp.api.shapes import Asked, Sha256
+from webapp.errors import PageError
+from webapp.rows import database, reading
+from webapp.tables import AnalysisRow, CustodyRow
+
+blueprint = Blueprint("api_custody", __name__)
+
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class CustodyExport(Value):
+    """``custody.json``: an exhibit's entries, and where the whole log stood (docs/custody.md)."""
+
+    reelproof_custody: Literal["1.0"]
+    exhibit: Sha256 | None
+    count: int = Field(description="entries of the whole log")
+    head: Hash = Field(description="sha256 of its last entry")
+    head_mac: Hash
+    exported: str
+    entries: tuple[Entry, ...]
+
+
+class CustodyEntries(Value):
+    """Some entries of the whole log, in order, and where the log stands."""
+
+    count: int
+    head: Hash
+    head_mac: Hash
+    items: tuple[Entry, ...]
+    next: str | None
+
+
+class CustodySearch(Asked):
+    """Which entries to list."""
+
+    after: int = Field(default=0, ge=0, le=2**53, description="entries from the next number on")
+    limit: int = Field(default=100, ge=1, le=1000)
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/exhibits/<sha256>/custody.json",
+    permission=Permission.EXPORT,
+    answers={200: Answer("The exhibit's log.", CustodyExport)},
+    errors=(404,),
+)
+def of_exhibit(sha256: str) -> Response:
+    """The custody log of an exhibit, to be kept elsewhere.
+
+    Handing it out is an entry of the log itself, made after it.
+    """
+    with reading() as session:
+        exhibit = find(session, sha256)
+        own = select(AnalysisRow).where(AnalysisRow.exhibit_id == exhibit.id)
+        row = session.scalars(own.order_by(AnalysisRow.created.desc()).limit(1)).one()
+    with database().begin() as session:
+        log_seen.refuse_cut(session, current(), sha256)
+        text = custody.export(session, sha256)
+    handing_out.record(row, NAME, text, log=text)
+    return Response(text, content_type="application/json")
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/custody",
+    permission=Permission.AUDIT,
+    query=CustodySearch,
+    answers={200: Answer("Some entries.", CustodyEntries, headers=("ETag",))},
+    errors=(409, 422),
+)
+def listing(query: CustodySearch) -> CustodyEntries:
+    """The custody log as a whole, oldest first."""
+    with database().begin() as session:
+        last = custody.head(session)
+        numbers = select(CustodyRow.number).where(CustodyRow.number > query.after).order_by(CustodyRow.number)
+        wanted = session.scalars(numbers.limit(query.limit)).all()
+        try:
+            items = tuple(custody.entries(session, after=query.after, until=wanted[-1])) if wanted else ()
+        except CustodyError as problem:
+            raise PageError(
+                409, str(problem), "The log must be looked at by whoever runs Reelproof."
+            ) from None
+    more = bool(wanted) and wanted[-1] < last.count
+    return CustodyEntries(
+        count=last.count,
+        head=last.sha256,
+        head_mac=last.mac,
+        items=items,
+        next=paging.following(wanted[-1], "after") if more else None,
+    )

@@ -1,0 +1,116 @@
+"""The exhibits: files that were handed in, unchanged."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from flask import Blueprint
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from webapp import handling
+from webapp.access import Permission, current
+from webapp.api import paging
+from webapp.api.analyses import QUEUED, accepted, changes
+from webapp.api.idempotency import identity
+from webapp.api.operations import Answer, operation
+from webapp.api.shapes import Again, Exhibits, ExhibitShape, Paged, moment
+from webapp.errors import PageError
+from webapp.rows import reading
+from webapp.tables import AnalysisRow, Exhibit
+
+blueprint = Blueprint("api_exhibits", __name__)
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/exhibits",
+    permission=Permission.READ,
+    query=Paged,
+    answers={200: Answer("Some of the exhibits.", Exhibits, headers=("ETag",))},
+    errors=(422,),
+)
+def listing(query: Paged) -> Exhibits:
+    """List exhibits, newest first."""
+    newest = select(Exhibit).order_by(Exhibit.created.desc(), Exhibit.id.desc()).limit(query.limit + 1)
+    after = paging.read(query.cursor)
+    if after is not None:
+        made, key = after
+        newest = newest.where(
+            tuple_(Exhibit.created, Exhibit.id) < tuple_(made, int(key) if key.isdigit() else 0)
+        )
+    with reading() as session:
+        found = session.scalars(newest).all()
+        shown = _told(session, found[: query.limit])
+    last = found[query.limit - 1] if len(found) > query.limit else None
+    rest = paging.following(paging.written(last.created, last.id)) if last else None
+    return Exhibits(items=shown, next=rest)
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/exhibits/<sha256>",
+    permission=Permission.READ,
+    answers={200: Answer("The exhibit.", ExhibitShape, headers=("ETag",))},
+    errors=(404,),
+)
+def get(sha256: str) -> ExhibitShape:
+    """One exhibit and its analyses."""
+    with reading() as session:
+        return _told(session, [find(session, sha256)])[0]
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/exhibits/<sha256>/analyses",
+    permission=Permission.ANALYSE,
+    body=Again,
+    answers={202: QUEUED},
+    errors=(404, 409, 413, 415, 422),
+    keyed=True,
+)
+def analyse(sha256: str, body: Again) -> Response:
+    """Analyse an exhibit that is here already: its bytes need not be sent again."""
+    with reading() as session:
+        found = find(session, sha256)
+        latest = select(AnalysisRow).where(AnalysisRow.exhibit_id == found.id)
+        row = session.scalars(latest.order_by(AnalysisRow.created.desc()).limit(1)).one()
+    handling.refuse_unknown_model(body.model)
+    return accepted(handling.again(row, body.model, changes(body), identity()))
+
+
+def find(session: Session, sha256: str) -> Exhibit:
+    """An exhibit that who asks may see; ``session`` is :func:`webapp.rows.reading`'s."""
+    row = session.scalar(select(Exhibit).where(Exhibit.sha256 == sha256))
+    if row is None:
+        raise PageError(404, "There is no exhibit with this SHA-256.", "Hand the file in.")
+    return row
+
+
+def _told(session: Session, found: Sequence[Exhibit]) -> tuple[ExhibitShape, ...]:
+    of = select(AnalysisRow.exhibit_id, AnalysisRow.id, AnalysisRow.file, AnalysisRow.created).where(
+        AnalysisRow.exhibit_id.in_([row.id for row in found])
+    )
+    analyses: dict[int, list[str]] = defaultdict(list)
+    first: dict[int, tuple[str, datetime]] = {}
+    for exhibit, analysis_id, file, created in session.execute(of.order_by(AnalysisRow.created.desc())):
+        analyses[exhibit].append(analysis_id)
+        first[exhibit] = file, created
+    # What an exhibit was first called may be the word of somebody whose analysis is not to be seen.
+    told = {row.id: (row.name, row.created) if current().sees_all else first[row.id] for row in found}
+    return tuple(
+        ExhibitShape(
+            sha256=row.sha256,
+            file=told[row.id][0],
+            bytes=row.bytes,
+            created=moment(told[row.id][1]) or "",
+            analyses=tuple(analyses[row.id]),
+        )
+        for row in found
+    )

@@ -1,0 +1,122 @@
+"""The files of a finished analysis: reports, bundle, exports."""
+
+from __future__ import annotations
+
+from flask import Blueprint, url_for
+from werkzeug.wrappers import Response
+
+from webapp.access import Permission
+from webapp.api.analyses import ready
+from webapp.api.operations import Answer, operation
+from webapp.api.shapes import BundleSearch, Export, Exports
+from webapp.routes import bundles, exports, files
+
+blueprint = Blueprint("api_files", __name__)
+
+_ERRORS = (404, 409, 503)
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/analyses/<analysis_id>/report.pdf",
+    permission=Permission.EXPORT,
+    answers={200: Answer("The report.", media=("application/pdf",), headers=("ETag",))},
+    errors=_ERRORS,
+)
+def report_pdf(analysis_id: str) -> Response:
+    """The evidence report as PDF, with what reviewers said until now."""
+    ready(analysis_id)
+    return files.report_pdf(analysis_id)
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/analyses/<analysis_id>/report.html",
+    permission=Permission.EXPORT,
+    answers={200: Answer("The report.", media=("text/html",), headers=("ETag",))},
+    errors=_ERRORS,
+)
+def report_html(analysis_id: str) -> Response:
+    """The same as one HTML page."""
+    ready(analysis_id)
+    return files.report_html(analysis_id)
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/analyses/<analysis_id>/manifest.json",
+    permission=Permission.EXPORT,
+    answers={200: Answer("The manifest.", media=("application/json",), headers=("ETag",))},
+    errors=_ERRORS,
+)
+def manifest(analysis_id: str) -> Response:
+    """SHA-256 of the exhibit and of each file of the result."""
+    ready(analysis_id)
+    return files.manifest_json(analysis_id)
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/analyses/<analysis_id>/bundle.zip",
+    permission=Permission.EXPORT,
+    query=BundleSearch,
+    answers={200: Answer("The bundle (docs/bundle.md).", media=("application/zip",))},
+    errors=(*_ERRORS, 422, 507),
+)
+def bundle(analysis_id: str, query: BundleSearch) -> Response:
+    """Everything needed to review offline and to check it, as one zip."""
+    return bundles.send(*ready(analysis_id), video=query.video == "yes")
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/analyses/<analysis_id>/exports",
+    permission=Permission.EXPORT,
+    answers={200: Answer("The formats (docs/exports.md).", Exports, headers=("ETag",))},
+    errors=(404, 409),
+)
+def export_list(analysis_id: str) -> Exports:
+    """The formats an analysis can be exported in."""
+    from reports.exports.formats import FORMATS  # brings pyarrow and OpenTimelineIO
+
+    ready(analysis_id)
+    found = (
+        Export(
+            name=each.name,
+            what=each.what,
+            media_type=each.mimetype,
+            href=url_for("api_files.export", analysis_id=analysis_id, export_name=each.name),
+        )
+        for each in FORMATS.values()
+    )
+    return Exports(exports=tuple(found))
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/analyses/<analysis_id>/exports/<export_name>",
+    permission=Permission.EXPORT,
+    answers={
+        200: Answer(
+            "The export.",
+            media=(
+                "text/csv",
+                "application/json",
+                "text/vtt",
+                "text/plain",
+                "application/vnd.apache.parquet",
+                "application/zip",
+            ),
+        )
+    },
+    errors=(404, 409),
+)
+def export(analysis_id: str, export_name: str) -> Response:
+    """An analysis in one of the formats of docs/exports.md."""
+    return exports.send(*ready(analysis_id), export_name)

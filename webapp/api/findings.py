@@ -1,0 +1,83 @@
+"""What an analysis found: all of it, its segments, its scores."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from flask import Blueprint, Response
+
+from detector.analysis import Analysis
+from webapp.access import Permission
+from webapp.api import paging
+from webapp.api.analyses import ready
+from webapp.api.operations import Answer, operation
+from webapp.api.shapes import PersonScore, Scores, ScoreSearch, Segments
+from webapp.results import load
+from webapp.routes.result import viewed
+
+blueprint = Blueprint("api_findings", __name__)
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/analyses/<analysis_id>/analysis.json",
+    permission=Permission.READ,
+    answers={200: Answer("The analysis (docs/analysis.schema.json).", Analysis, headers=("ETag",))},
+    errors=(404, 409),
+)
+def analysis(analysis_id: str) -> Response:
+    """The whole result of an analysis, as it is stored.
+
+    Its ETag is the SHA-256 of these bytes, which is also what the manifest says of them.
+    """
+    row, folder = ready(analysis_id)
+    viewed(row)
+    response = Response((folder / "analysis.json").read_bytes(), content_type="application/json")
+    response.set_etag(load(folder).sha256)
+    return response
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/analyses/<analysis_id>/segments",
+    permission=Permission.READ,
+    answers={200: Answer("What was flagged.", Segments, headers=("ETag",))},
+    errors=(404, 409),
+)
+def segments(analysis_id: str) -> Segments:
+    """The segments an analysis flagged, in order of persons and time."""
+    row, folder = ready(analysis_id)
+    viewed(row)
+    return Segments(segments=load(folder).analysis.segments)
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/analyses/<analysis_id>/scores",
+    permission=Permission.READ,
+    query=ScoreSearch,
+    answers={200: Answer("Some of the scores.", Scores, headers=("ETag",))},
+    errors=(404, 409, 422),
+)
+def scores(analysis_id: str, query: ScoreSearch) -> Scores:
+    """The scores of an analysis, by person and time.
+
+    All of them at once are better had as an export, ``scores-csv`` or ``scores-parquet``.
+    """
+    row, folder = ready(analysis_id)
+    viewed(row)
+    fitting = (
+        (person.id, score)
+        for person in load(folder).analysis.persons
+        if query.person in (None, person.id)
+        for score in person.scores
+        if (query.start is None or score.time >= query.start)
+        and (query.end is None or score.time <= query.end)
+    )
+    found = list(islice(fitting, query.cursor, query.cursor + query.limit + 1))
+    items = tuple(PersonScore(person=person, **dict(score)) for person, score in found[: query.limit])
+    more = len(found) > query.limit
+    return Scores(items=items, next=paging.following(query.cursor + query.limit) if more else None)

@@ -1,0 +1,133 @@
+"""Idempotency-Key: a POST sent again gives the answer it gave, and does nothing twice.
+
+Kept for a day: who sent it, the key, a hash of the request and the answer. What is created
+takes its id from the kept row, so that even a crash between creating and answering makes no
+second one. A request that failed changed nothing and is not kept: it may be sent again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Callable
+from datetime import timedelta
+
+from flask import Response, current_app, g, request
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as Answered
+
+from webapp.access import current
+from webapp.errors import PageError
+from webapp.intake import Incoming, this_request
+from webapp.rows import database
+from webapp.tables import KeyedRequest, now
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+KEPT = timedelta(days=1)
+_ABANDONED = timedelta(hours=1)
+_KEY = re.compile(r"[!-~]{1,128}")
+_KEPT_HEADERS = ("Content-Type", "Location", "Upload-Offset", "Upload-Expires", "Tus-Resumable")
+
+
+def once(do: Callable[[], Answered]) -> Answered:
+    """Do it, unless a request with the same key was answered already."""
+    key = request.headers.get(HEADER)
+    if key is None:
+        return do()
+    if not _KEY.fullmatch(key):
+        raise PageError(
+            400,
+            "The Idempotency-Key cannot be used.",
+            "Send 1 to 128 visible ASCII characters, such as a UUID.",
+        )
+    who, fingerprint = current().name, _fingerprint()
+    with database().alone() as session:
+        session.execute(delete(KeyedRequest).where(KeyedRequest.started < now() - KEPT))
+        row = session.get(KeyedRequest, (who, key))
+        if row is not None and (known := _known(row, fingerprint)) is not None:
+            return known
+        if row is None:
+            row = KeyedRequest(who=who, key=key, fingerprint=fingerprint, identity=secrets.token_hex(16))
+            session.add(row)
+        row.started = now()
+        g.identity = row.identity
+    try:
+        answered = do()
+    except BaseException:
+        _forget(who, key)
+        raise
+    if answered.status_code >= 400:
+        _forget(who, key)
+    else:
+        _keep(who, key, answered)
+    return answered
+
+
+def identity() -> str:
+    """Id for what this request creates: the same one when the request is sent again under its key."""
+    return g.get("identity") or secrets.token_hex(16)
+
+
+def _known(row: KeyedRequest, fingerprint: str) -> Answered | None:
+    """The kept answer; none where the earlier attempt was cut off and this one is to do it."""
+    if row.fingerprint != fingerprint:
+        raise PageError(
+            422,
+            "This Idempotency-Key was used for another request.",
+            "Take a new key for each new request, and the same one only to send the same again.",
+        )
+    if row.status is None:
+        cut_off = row.started < max(current_app.extensions["started"], now() - _ABANDONED)
+        if cut_off:
+            return None
+        raise PageError(
+            409,
+            "The first request with this Idempotency-Key is still being answered.",
+            "Ask again in a moment.",
+        )
+    response = Response(row.body, status=row.status)
+    response.headers.update(json.loads(row.headers or "{}"))
+    response.headers[REPLAYED] = "true"
+    return response
+
+
+def _fingerprint() -> str:
+    """SHA-256 of what makes the request what it is; of a form, its fields and the hashes of its files."""
+    about: list[object] = [
+        request.method,
+        request.path,
+        request.query_string.decode("latin-1"),
+        request.mimetype,
+    ]
+    about += [request.headers.get(name) for name in ("Upload-Length", "Upload-Metadata")]
+    if request.mimetype == "multipart/form-data":
+        asked = this_request()
+        about.append(sorted(asked.form.items(multi=True)))
+        for name, part in sorted(asked.files.items(multi=True)):
+            sha256 = part.stream.sha256 if isinstance(part.stream, Incoming) else ""
+            about.append([name, part.filename, sha256])
+    else:
+        about.append(hashlib.sha256(request.get_data()).hexdigest())
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()
+
+
+def _keep(who: str, key: str, answered: Answered) -> None:
+    kept = {name: answered.headers[name] for name in _KEPT_HEADERS if name in answered.headers}
+    with database().begin() as session:
+        row = session.get(KeyedRequest, (who, key))
+        if row is not None:
+            row.status, row.headers = answered.status_code, json.dumps(kept)
+            row.body = answered.get_data(as_text=True)
+
+
+def _forget(who: str, key: str) -> None:
+    with database().begin() as session:
+        _delete(session, who, key)
+
+
+def _delete(session: Session, who: str, key: str) -> None:
+    session.execute(delete(KeyedRequest).where(KeyedRequest.who == who, KeyedRequest.key == key))

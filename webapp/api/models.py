@@ -1,0 +1,28 @@
+"""The models that can be chosen."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from webapp import models
+from webapp.access import Permission
+from webapp.api.operations import Answer, operation
+from webapp.api.shapes import Model, Models
+
+blueprint = Blueprint("api_models", __name__)
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/models",
+    permission=Permission.READ,
+    answers={200: Answer("All models.", Models, headers=("ETag",))},
+)
+def listing() -> Models:
+    """The models with their cards: measured figures, domain and limits."""
+    found = (
+        Model(name=each.name, default=each.default, shipped=each.shipped, bytes=each.bytes, card=each.card)
+        for each in models.listed()
+    )
+    return Models(models=tuple(found))

@@ -1,0 +1,244 @@
+"""One operation of the API: what it takes, what it answers, and the view that does it.
+
+The decorator of a view is the only place that says this. Flask's route, the check of the
+request and ``openapi.json`` all come from it, so they cannot differ. The libraries looked at
+(APIFlask, flask-smorest, SpecTree, flask-openapi3) were not taken: the first two bring
+marshmallow as a second kind of model, SpecTree and flask-openapi3 document JSON answers only,
+turn a wrong content type or broken JSON into a failed validation, and flask-openapi3 wants to
+be the Flask class and reads every field of a form as JSON, files' names and all.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Blueprint, Response, current_app, request
+from pydantic import BaseModel, ValidationError
+from werkzeug.wrappers import Response as Answered
+
+from webapp.access import Permission, public, require
+from webapp.api import idempotency
+from webapp.errors import PageError
+from webapp.intake import Allowance, Incoming, this_request
+from webapp.problems import FieldProblem, FieldsError
+from webapp.settings import Settings
+
+PREFIX = "/api/v1"
+JSON = "application/json"
+LARGEST_JSON = 256 * 1024  # bytes: the longest note and ten thousand tracks fit well
+
+View = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One way an operation answers: a model as JSON, or files of these media types, or nothing."""
+
+    description: str
+    model: type[BaseModel] | None = None
+    media: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Form:
+    """A multipart form: its text fields as a model, and the one file it brings."""
+
+    fields: type[BaseModel]
+    file: str
+    allowance: Callable[[Settings], Allowance]
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """A body of bytes that is no form."""
+
+    media: str
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What ``openapi.json`` says of one operation; ``permission`` is none where anybody may use it."""
+
+    method: str
+    path: str  # Flask's rule below the prefix
+    name: str
+    area: str
+    summary: str
+    description: str
+    permission: Permission | None
+    answers: Mapping[int, Answer]
+    errors: tuple[int, ...]
+    query: type[BaseModel] | None = None
+    body: type[BaseModel] | Form | Bytes | None = None
+    headers: tuple[str, ...] = ()
+    keyed: bool = False  # an Idempotency-Key is kept, with the answer
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+OPERATIONS: list[Operation] = []
+
+
+def operation(
+    blueprint: Blueprint,
+    method: str,
+    path: str,
+    *,
+    permission: Permission | None,
+    answers: Mapping[int, Answer],
+    errors: tuple[int, ...] = (),
+    query: type[BaseModel] | None = None,
+    body: type[BaseModel] | Form | Bytes | None = None,
+    headers: tuple[str, ...] = (),
+    keyed: bool = False,
+) -> Callable[[View], View]:
+    """Make a view an operation. It is called with the path's fields and, if declared, ``query`` and ``body``.
+
+    It returns a model, or a pair of a model and a status, or a response. Its docstring becomes the
+    description, the first line the summary.
+    """
+
+    def declare(view: View) -> View:
+        summary, _, rest = (view.__doc__ or "").strip().partition("\n")
+        declared = Operation(
+            method,
+            path,
+            f"{blueprint.name.removeprefix('api_')}_{view.__name__}",
+            blueprint.name.removeprefix("api_"),
+            summary.rstrip("."),
+            " ".join(rest.split()),
+            permission,
+            answers,
+            errors,
+            query,
+            body,
+            headers,
+            keyed,
+        )
+        OPERATIONS.append(declared)
+
+        @functools.wraps(view)
+        def answer(**path_fields: Any) -> Answered:
+            arguments = path_fields | _asked(declared)
+            if declared.keyed:
+                return idempotency.once(lambda: _response(view(**arguments), declared))
+            return _response(view(**arguments), declared)
+
+        takes_files = isinstance(body, Form)
+        need = public if permission is None else require(permission, takes_files=takes_files)
+        blueprint.add_url_rule(path, view.__name__, need(answer), methods=[method])
+        return view
+
+    return declare
+
+
+def _asked(declared: Operation) -> dict[str, Any]:
+    """What the request brings beside its address, checked."""
+    found: dict[str, Any] = {}
+    query = _query(declared.query)
+    if query is not None:
+        found["query"] = query
+    match declared.body:
+        case None | Bytes():
+            pass
+        case Form():
+            found["body"] = _form(declared.body)
+        case model:
+            found["body"] = _json(model)
+    return found
+
+
+def _query(model: type[BaseModel] | None) -> BaseModel | None:
+    values: dict[str, str] = {}
+    for name, given in request.args.lists():
+        if len(given) > 1:
+            raise FieldsError((FieldProblem(where=f"query.{name}", problem="It is given more than once."),))
+        values[name] = given[0]
+    if model is None:
+        if values:
+            raise FieldsError(
+                tuple(
+                    FieldProblem(where=f"query.{name}", problem="There is no such parameter.")
+                    for name in values
+                )
+            )
+        return None
+    return checked(lambda: model.model_validate(values), "query")
+
+
+def _json(model: type[BaseModel]) -> BaseModel:
+    if request.mimetype != JSON:  # no form of another site can send this type
+        raise PageError(415, "This operation takes JSON.", f"Set Content-Type to {JSON}.")
+    if (request.content_length or 0) > LARGEST_JSON:
+        raise PageError(413, "The body is larger than 256 kB.", "Send less in one request.")
+    data = request.get_data()
+    return checked(lambda: model.model_validate_json(data, strict=True), "body")
+
+
+def _form(form: Form) -> BaseModel:
+    if request.mimetype != "multipart/form-data":
+        raise PageError(
+            415, "This operation takes a form with a file.", "Send multipart/form-data, as curl --form does."
+        )
+    asked = this_request()
+    asked.allowance = form.allowance(current_app.extensions["settings"])
+    stray = [name for name in asked.files if name != form.file]
+    values = {name: given[-1] for name, given in asked.form.lists()}
+    if form.file in values and form.file not in asked.files:
+        values.pop(form.file)
+        stray.append(form.file)
+    if stray:
+        raise FieldsError(
+            tuple(
+                FieldProblem(where=f"form.{name}", problem=f"The form brings one file, as “{form.file}”.")
+                for name in stray
+            )
+        )
+    return checked(lambda: form.fields.model_validate(values), "form")
+
+
+def uploaded(name: str) -> tuple[Incoming, str | None]:
+    """The file a form brought, complete on the disk, and what its sender calls it."""
+    part = this_request().files.get(name)
+    if part is None or not isinstance(stream := part.stream, Incoming):
+        raise FieldsError((FieldProblem(where=f"form.{name}", problem="No file came with the form."),))
+    stream.complete()  # flushing a large file takes a while, in which others want to write
+    return stream, part.filename
+
+
+def checked(read: Callable[[], BaseModel], where: str) -> BaseModel:
+    """What ``read`` makes of a part of the request; raises an answer that names each field at fault."""
+    try:
+        return read()
+    except ValidationError as problem:
+        found = problem.errors(include_url=False, include_context=False, include_input=False)
+        if found[0]["type"] == "json_invalid" and not found[0]["loc"]:
+            raise PageError(400, "The body is no JSON.", "Send one JSON object in UTF-8.") from None
+        raise FieldsError(
+            tuple(
+                FieldProblem(where=".".join((where, *map(str, each["loc"]))), problem=f"{each['msg']}.")
+                for each in found[:20]
+            )
+        ) from None
+
+
+def _response(answered: Any, declared: Operation) -> Answered:
+    status = 200
+    if isinstance(answered, tuple):
+        answered, status = answered
+    if isinstance(answered, BaseModel):
+        text = answered.model_dump_json(by_alias=True, exclude_unset=True)
+        answered = Response(text + "\n", status=status, content_type=JSON)
+    elif isinstance(answered, str):
+        answered = Response(answered, status=status, content_type="text/html; charset=utf-8")
+    elif answered is None:
+        answered = Response(status=204)
+        del answered.headers["Content-Type"]
+    if request.method == "GET" and answered.status_code == 200 and not answered.direct_passthrough:
+        if answered.get_etag()[0] is None:
+            answered.add_etag()
+        answered.make_conditional(request)
+    return answered

@@ -1,0 +1,284 @@
+"""Files in parts: the tus 1.0 protocol, with creation, termination, expiration and checksum.
+
+tus and not the IETF draft on resumable uploads: its version is fixed and has clients for many
+languages, the draft still changes, and its interim answers (104) are beyond a WSGI server. The
+server keeps each part until all of it arrived, so what a broken line costs is one part: send
+parts of some megabytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from email.utils import format_datetime
+from pathlib import Path
+
+from flask import Blueprint, Response, current_app, request, url_for
+from werkzeug.wrappers import Response as Answered
+
+from webapp import handling, resumable
+from webapp.access import Permission, current
+from webapp.api.analyses import QUEUED, accepted, case_of, changes, one_exhibit
+from webapp.api.headers import LONGEST_METADATA, METADATA
+from webapp.api.idempotency import identity
+from webapp.api.operations import Answer, Bytes, operation
+from webapp.api.shapes import OfUpload, UploadShape, moment
+from webapp.errors import PageError
+from webapp.folders import Folders
+from webapp.intake import Whole, clean_name
+from webapp.problems import FieldProblem, FieldsError
+from webapp.resumable import CHECKSUMS
+from webapp.rows import database
+from webapp.settings import Settings
+from webapp.tables import AnalysisRow, UploadRow
+
+blueprint = Blueprint("api_uploads", __name__)
+
+VERSION = "1.0.0"
+PART = "application/offset+octet-stream"
+EXTENSIONS = "creation,termination,expiration,checksum"
+# A whole file in one request is no upload in parts; the server would hold it twice.
+LARGEST_PART = 256_000_000
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/uploads",
+    permission=Permission.ANALYSE,
+    headers=("Tus-Resumable", "Upload-Length", "Upload-Metadata"),
+    answers={
+        201: Answer(
+            "Send parts to the Location.",
+            UploadShape,
+            headers=("Location", "Tus-Resumable", "Upload-Offset", "Upload-Expires"),
+        )
+    },
+    errors=(409, 412, 413, 422, 429, 507),
+    keyed=True,
+)
+def create() -> Response:
+    """Begin to send a file in parts (tus: creation).
+
+    Upload-Metadata holds pairs of a name and a value in base64: ``filename``, and ``sha256`` with
+    the hexadecimal SHA-256 of the whole file, which is then checked before it is analysed.
+    """
+    _refuse_other_versions()
+    length, metadata = _number("Upload-Length"), _metadata()
+    announced = metadata.get("sha256", "")
+    if announced and not _SHA256.fullmatch(announced):
+        raise _header("Upload-Metadata", "“sha256” is not 64 hexadecimal digits.")
+    row = resumable.begin(
+        database(),
+        _settings(),
+        one_exhibit(_settings()),
+        current().name,
+        clean_name(metadata.get("filename")),
+        length,
+        announced.lower() or None,
+        identity(),
+    )
+    response = _json(_shape(row))
+    response.status_code = 201
+    response.headers["Location"] = url_for("api_uploads.get", upload_id=row.id)
+    return _told(response, row)
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/uploads/<upload_id>",
+    permission=Permission.ANALYSE,
+    answers={
+        200: Answer(
+            "How far it is.",
+            UploadShape,
+            headers=("Tus-Resumable", "Upload-Offset", "Upload-Length", "Upload-Expires", "ETag"),
+        )
+    },
+    errors=(404,),
+)
+def get(upload_id: str) -> Response:
+    """How far an upload is; HEAD gives the same in headers alone, as tus asks."""
+    row = _find(upload_id)
+    return _told(_json(_shape(row)), row)
+
+
+@operation(
+    blueprint,
+    "PATCH",
+    "/uploads/<upload_id>",
+    permission=Permission.ANALYSE,
+    headers=("Tus-Resumable", "Upload-Offset", "Upload-Checksum"),
+    body=Bytes(PART),
+    answers={
+        204: Answer(
+            "It arrived; the next part starts at Upload-Offset.",
+            headers=("Tus-Resumable", "Upload-Offset", "Upload-Expires"),
+        )
+    },
+    errors=(404, 409, 412, 413, 415, 422, 423, 460, 507),
+)
+def append(upload_id: str) -> Response:
+    """Send a part that starts at Upload-Offset.
+
+    Upload-Checksum is ``sha1`` or ``sha256``, a space, and the part's digest in base64; a part that
+    does not fit it is not kept.
+    """
+    _refuse_other_versions()
+    if request.mimetype != PART:
+        raise PageError(415, "A part is sent as bytes.", f"Set Content-Type to {PART}.")
+    if (request.content_length or 0) > LARGEST_PART:
+        raise PageError(
+            413, f"A part may have {LARGEST_PART / 1e6:g} MB at most.", "Send parts of some megabytes."
+        )
+    row = _find(upload_id)
+    row = resumable.append(
+        database(), _settings(), row, _number("Upload-Offset"), request.stream, _checksum()
+    )
+    response = Response(status=204)
+    del response.headers["Content-Type"]
+    return _told(response, row)
+
+
+@operation(
+    blueprint,
+    "DELETE",
+    "/uploads/<upload_id>",
+    permission=Permission.ANALYSE,
+    answers={204: Answer("It is gone.", headers=("Tus-Resumable",))},
+    errors=(404,),
+)
+def delete(upload_id: str) -> Response:
+    """Forget an upload and what came of it (tus: termination); an analysis made of it stays."""
+    resumable.remove(database(), Folders(_settings().data), _find(upload_id).id)
+    response = Response(status=204, headers={"Tus-Resumable": VERSION})
+    del response.headers["Content-Type"]
+    return response
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/uploads/<upload_id>/analysis",
+    permission=Permission.ANALYSE,
+    body=OfUpload,
+    answers={202: QUEUED},
+    errors=(404, 409, 413, 415, 422, 423, 460, 507),
+    keyed=True,
+)
+def analyse(upload_id: str, body: OfUpload) -> Answered:
+    """Make an exhibit of a file that is whole, and have it analysed.
+
+    Asked again, it answers with the same analysis.
+    """
+    row = _find(upload_id)
+    handling.refuse_unknown_model(body.model)
+    case_id = case_of(body)
+
+    def start(path: Path, upload: UploadRow) -> str:
+        whole = Whole(Folders(_settings().data), path)
+        if upload.sha256 is not None and whole.sha256 != upload.sha256:
+            raise PageError(
+                460,
+                "The file arrived damaged: its SHA-256 is not the one announced.",
+                "Delete this upload and send the file again.",
+            )
+        # The upload's id becomes the analysis's: a crash in between makes no second one.
+        return handling.hand_in(whole, upload.file, body.model, changes(body), upload.id, case_id).id
+
+    analysis_id = resumable.finish(database(), _settings(), row, start)
+    with database().begin() as session:
+        made = session.get(AnalysisRow, analysis_id)
+    if made is None:
+        raise PageError(404, "The analysis of this upload was deleted.", "Hand the file in again.")
+    return accepted(made)
+
+
+def _find(upload_id: str) -> UploadRow:
+    with database().begin() as session:
+        row = session.get(UploadRow, upload_id)
+    if row is None or row.who != current().name:
+        raise PageError(404, "There is no such upload; it may have expired.", "Begin another one.")
+    return row
+
+
+def _shape(row: UploadRow) -> UploadShape:
+    return UploadShape(
+        id=row.id,
+        file=row.file,
+        size=row.size,
+        offset=row.received,
+        created=moment(row.created) or "",
+        expires=moment(row.expires) or "",
+        analysis=row.analysis_id,
+    )
+
+
+def _json(shape: UploadShape) -> Response:
+    return Response(shape.model_dump_json() + "\n", content_type="application/json")
+
+
+def _told(response: Response, row: UploadRow) -> Response:
+    response.headers["Tus-Resumable"] = VERSION
+    response.headers["Upload-Offset"] = str(row.received)
+    response.headers["Upload-Length"] = str(row.size)
+    response.headers["Upload-Expires"] = format_datetime(row.expires, usegmt=True)
+    return response
+
+
+def _refuse_other_versions() -> None:
+    said = request.headers.get("Tus-Resumable")
+    if said != VERSION:
+        status = 400 if said is None else 412
+        words = f"This is tus {VERSION}, and the request does not say so."
+        raise PageError(status, words, f"Send Tus-Resumable: {VERSION}.")
+
+
+def _number(name: str) -> int:
+    text = request.headers.get(name, "")
+    if not _NUMBER.fullmatch(text):
+        raise _header(name, "It must be a number of bytes.")
+    return int(text)
+
+
+def _metadata() -> dict[str, str]:
+    found: dict[str, str] = {}
+    given = request.headers.get("Upload-Metadata")
+    if given is None:
+        return found
+    if len(given) > LONGEST_METADATA or not re.fullmatch(METADATA, given):
+        raise _header("Upload-Metadata", "It must be names, each with a space and base64, commas between.")
+    for pair in given.split(","):
+        name, _, value = pair.partition(" ")
+        try:
+            found[name] = base64.b64decode(value, validate=True).decode()
+        except (ValueError, binascii.Error):
+            raise _header("Upload-Metadata", f"The value of “{name}” is no text in base64.") from None
+    return found
+
+
+def _checksum() -> tuple[str, bytes] | None:
+    given = request.headers.get("Upload-Checksum")
+    if given is None:
+        return None
+    name, _, value = given.partition(" ")
+    try:
+        digest = base64.b64decode(value, validate=True)
+    except (ValueError, binascii.Error):
+        digest = b""
+    if name not in CHECKSUMS or len(digest) != CHECKSUMS[name]().digest_size:
+        raise _header("Upload-Checksum", f"It must be one of {', '.join(CHECKSUMS)}, a space and base64.")
+    return name, digest
+
+
+def _header(name: str, problem: str) -> FieldsError:
+    return FieldsError((FieldProblem(where=f"header.{name}", problem=problem),))
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.extensions["settings"]
+    return settings

@@ -1,0 +1,119 @@
+"""Webhooks: where to tell what became of analyses."""
+
+from __future__ import annotations
+
+from flask import Blueprint, current_app
+from sqlalchemy import select
+
+from webapp import webhooks
+from webapp.access import Permission, current
+from webapp.api.idempotency import identity
+from webapp.api.operations import Answer, operation
+from webapp.api.shapes import (
+    Deliveries,
+    DeliveryShape,
+    MadeWebhook,
+    NewWebhook,
+    Webhook,
+    Webhooks,
+    moment,
+)
+from webapp.errors import PageError
+from webapp.rows import database
+from webapp.settings import Settings
+from webapp.tables import Delivery, WebhookRow
+
+blueprint = Blueprint("api_webhooks", __name__)
+
+_LATEST = 100
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/webhooks",
+    permission=Permission.CONFIGURE,
+    body=NewWebhook,
+    answers={201: Answer("It was made.", MadeWebhook)},
+    errors=(409, 413, 415, 422),
+    keyed=True,
+)
+def create(body: NewWebhook) -> tuple[MadeWebhook, int]:
+    """Have messages sent to an address an administrator allowed.
+
+    The secret in the answer signs each message, and is shown this once.
+    """
+    settings: Settings = current_app.extensions["settings"]
+    with database().alone() as session:
+        row = webhooks.add(session, settings.webhooks, body.url, body.events, current().name, identity())
+        made = _plain(row)
+    return MadeWebhook.model_validate(made | {"secret": webhooks.secret(settings.data, row.id)}), 201
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/webhooks",
+    permission=Permission.CONFIGURE,
+    answers={200: Answer("All webhooks.", Webhooks, headers=("ETag",))},
+)
+def listing() -> Webhooks:
+    """The webhooks there are."""
+    with database().begin() as session:
+        found = session.scalars(select(WebhookRow).order_by(WebhookRow.made)).all()
+    return Webhooks(webhooks=tuple(Webhook.model_validate(_plain(row)) for row in found))
+
+
+@operation(
+    blueprint,
+    "DELETE",
+    "/webhooks/<webhook_id>",
+    permission=Permission.CONFIGURE,
+    answers={204: Answer("Nothing more is sent there.")},
+    errors=(404,),
+)
+def delete(webhook_id: str) -> None:
+    """Delete a webhook, and its messages that are still to be sent."""
+    with database().begin() as session:
+        if not webhooks.remove(session, webhook_id):
+            raise _none()
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/webhooks/<webhook_id>/deliveries",
+    permission=Permission.CONFIGURE,
+    answers={200: Answer("The latest messages.", Deliveries, headers=("ETag",))},
+    errors=(404,),
+)
+def deliveries(webhook_id: str) -> Deliveries:
+    """The latest messages of a webhook, and how they fared."""
+    own = select(Delivery).where(Delivery.webhook_id == webhook_id)
+    with database().begin() as session:
+        if session.get(WebhookRow, webhook_id) is None:
+            raise _none()
+        found = session.scalars(own.order_by(Delivery.happened.desc()).limit(_LATEST)).all()
+    told = (
+        DeliveryShape(
+            id=row.id,
+            event=row.event,  # type: ignore[arg-type]
+            analysis=row.analysis_id,
+            happened=moment(row.happened) or "",
+            attempts=row.attempts,
+            due=moment(row.due),
+            delivered=moment(row.delivered),
+            status=row.status,
+            problem=row.problem,
+        )
+        for row in found
+    )
+    return Deliveries(deliveries=tuple(told))
+
+
+def _plain(row: WebhookRow) -> dict[str, object]:
+    return {"id": row.id, "url": row.url, "events": row.events.split(), "made": moment(row.made)}
+
+
+def _none() -> PageError:
+    return PageError(404, "There is no such webhook.", "List those there are.")

@@ -1,0 +1,115 @@
+"""Cases: what belongs together, and who may see it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from webapp.access import Principal, visible
+from webapp.errors import PageError
+from webapp.tables import AnalysisRow, CaseMember, CaseRow, User, now
+
+_LONGEST_NAME, _LONGEST_DESCRIPTION = 120, 2000
+
+
+def make(session: Session, who: Principal, name: str, description: str) -> CaseRow:
+    """A new case; whoever makes it is in it."""
+    case = CaseRow(name="", description="", created=now(), created_by=who.name)
+    _describe(session, case, name, description)
+    session.add(case)
+    session.flush()
+    if who.user_id is not None:
+        session.add(CaseMember(case_id=case.id, user_id=who.user_id))
+    return case
+
+
+def change(session: Session, case: CaseRow, name: str, description: str) -> None:
+    """Name and describe a case anew."""
+    _describe(session, case, name, description)
+
+
+def find(session: Session, who: Principal, case_id: int) -> CaseRow:
+    """A case they may see, or a 404 page that says there is none."""
+    case = session.scalar(visible(select(CaseRow).where(CaseRow.id == case_id), who))
+    if case is None:
+        raise PageError(404, "There is no case at this address.", "Look for it in the list of cases.")
+    return case
+
+
+def listed(session: Session, who: Principal) -> list[CaseRow]:
+    """The cases they may see, the latest first."""
+    return list(
+        session.scalars(visible(select(CaseRow), who).order_by(CaseRow.created.desc(), CaseRow.id.desc()))
+    )
+
+
+def counts(session: Session, shown: Sequence[CaseRow]) -> tuple[Counter[int], Counter[int]]:
+    """By id of the case: how many analyses and how many members it has."""
+    ids = [case.id for case in shown]
+    of_analyses = select(AnalysisRow.case_id, func.count()).where(AnalysisRow.case_id.in_(ids))
+    of_members = select(CaseMember.case_id, func.count()).where(CaseMember.case_id.in_(ids))
+    return (
+        Counter({case: n for case, n in session.execute(of_analyses.group_by(AnalysisRow.case_id)) if case}),
+        Counter({case: n for case, n in session.execute(of_members.group_by(CaseMember.case_id))}),
+    )
+
+
+def members(session: Session, case: CaseRow) -> list[User]:
+    """Who is in it, by name."""
+    query = select(User).join(CaseMember, CaseMember.user_id == User.id).where(CaseMember.case_id == case.id)
+    return list(session.scalars(query.order_by(User.name)))
+
+
+def others(session: Session, case: CaseRow) -> list[User]:
+    """Who could be added to it."""
+    known = select(CaseMember.user_id).where(CaseMember.case_id == case.id)
+    query = select(User).where(User.disabled.is_(None), User.id.not_in(known))
+    return list(session.scalars(query.order_by(User.name)))
+
+
+def analyses(session: Session, case: CaseRow) -> list[AnalysisRow]:
+    """What is in it, the latest first."""
+    query = select(AnalysisRow).where(AnalysisRow.case_id == case.id)
+    return list(session.scalars(query.order_by(AnalysisRow.created.desc(), AnalysisRow.id.desc())))
+
+
+def admit(session: Session, case: CaseRow, user_id: int) -> User:
+    """Let somebody see the case."""
+    user = session.get(User, user_id)
+    if user is None or user.disabled is not None:
+        raise PageError(400, "There is no such account, or it is disabled.", "Choose one from the list.")
+    session.merge(CaseMember(case_id=case.id, user_id=user_id))
+    return user
+
+
+def dismiss(session: Session, case: CaseRow, user_id: int) -> User:
+    """Let somebody see it no longer, but for what they handed in themselves."""
+    user = session.get(User, user_id)
+    if user is None:
+        raise PageError(404, "There is no such account.", "Go back to the case.")
+    session.execute(delete(CaseMember).where(CaseMember.case_id == case.id, CaseMember.user_id == user_id))
+    return user
+
+
+def chosen(session: Session, who: Principal, text: str | None) -> int | None:
+    """The case a form asks for by its id; nothing, or empty, is no case."""
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise PageError(400, "There is no such case.", "Choose one from the list.")
+    return find(session, who, int(text)).id
+
+
+def _describe(session: Session, case: CaseRow, name: str, description: str) -> None:
+    name = " ".join(unicodedata.normalize("NFC", name).split())
+    if not name or len(name) > _LONGEST_NAME or any(unicodedata.category(c)[0] == "C" for c in name):
+        raise PageError(
+            400, "A case needs a name.", f"At most {_LONGEST_NAME} characters, none of them invisible."
+        )
+    if len(description) > _LONGEST_DESCRIPTION:
+        raise PageError(400, "The description is too long.", f"At most {_LONGEST_DESCRIPTION} characters.")
+    case.name, case.description = name, description.strip()

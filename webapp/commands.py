@@ -1,0 +1,204 @@
+"""``python -m webapp COMMAND``: accounts, API tokens, the custody log. Without a command the app runs."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from webapp import accounts, audit, custody, custody_command, custody_start, tokens
+from webapp.access import LOCAL, Permission, Principal, Role
+from webapp.accounts import AccountError
+from webapp.database import Database, opened
+from webapp.folders import Folders
+from webapp.passwords import Passwords
+from webapp.settings import SettingError, read_settings
+from webapp.tables import User, now
+from webapp.tokens import TokenError
+
+Command = Callable[[Database, argparse.Namespace], None]
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what is asked. Returns the exit status: 2 when it could not be done."""
+    asked = _parser().parse_args(arguments)
+    if "reading" in asked:
+        status: int = asked.reading(asked)
+        return status
+    try:
+        settings = read_settings()
+        Folders(settings.data).create()
+        with opened(settings) as database:
+            database.migrate()
+            with database.begin() as session:
+                begun = custody.head(session).count > 0
+            if not begun:  # the first command comes before the first start
+                custody_start.begin(database, settings)
+            command: Command = asked.command
+            command(database, asked)
+    except (AccountError, TokenError, SettingError, OSError, UnicodeDecodeError) as problem:
+        print(f"reelproof: {problem}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m webapp", description="Without a command: run the web app until Ctrl-C."
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(name: str, command: Command, words: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=words, description=words)
+        added.set_defaults(command=command)
+        return added
+
+    made = add("add-user", _add, "make an account")
+    made.add_argument("name", metavar="NAME")
+    made.add_argument("--role", required=True, type=Role, choices=list(Role))
+    made.add_argument("--display", default="", help="full name, shown on pages and beside judgements")
+    _of_password(made)
+    add("list-users", _list, "list all accounts")
+    changed = add("set-role", _set_role, "give an account another role")
+    changed.add_argument("name", metavar="NAME")
+    changed.add_argument("role", metavar="ROLE", type=Role, choices=list(Role))
+    add("disable-user", _disable, "let nobody sign in to an account").add_argument("name", metavar="NAME")
+    add("enable-user", _enable, "let its owner sign in again").add_argument("name", metavar="NAME")
+    reset = add("reset-password", _reset, "give an account another password")
+    reset.add_argument("name", metavar="NAME")
+    _of_password(reset)
+    token = add("add-token", _add_token, "make an API token, which is shown once")
+    token.add_argument("--name", required=True, help="what it is for")
+    token.add_argument("--scope", required=True, action="append", choices=list(Permission), type=Permission)
+    token.add_argument("--user", help="whose; without login, leave it out")
+    token.add_argument("--days", type=int, help="after which it works no longer; else until it is revoked")
+    listed = add("list-tokens", _list_tokens, "list API tokens")
+    listed.add_argument("--user", help="whose; without login, leave it out")
+    ended = add("revoke-token", _revoke_token, "end an API token for good")
+    ended.add_argument("id", metavar="ID")
+    ended.add_argument("--user", help="whose; without login, leave it out")
+    custody_command.add_to(commands)
+    return parser
+
+
+def _of_password(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--password-file",
+        type=Path,
+        metavar="FILE",
+        help="read it from FILE's first line; asked for otherwise",
+    )
+    parser.add_argument(
+        "--one-time",
+        action="store_true",
+        help="it is handed over, and has to be changed at the first sign-in",
+    )
+
+
+def _add(database: Database, asked: argparse.Namespace) -> None:
+    password = _password(asked)
+    with database.alone() as session:
+        user = accounts.add(
+            session, Passwords(), asked.name, asked.display, asked.role, password, one_time=asked.one_time
+        )
+        audit.record(session, "account made", account=user.name, role=user.role)
+    print(f"{user.name} can sign in now, as {user.role}.")
+
+
+def _list(database: Database, _asked: argparse.Namespace) -> None:
+    with database.begin() as session:
+        users = accounts.listed(session)
+    for user in users:
+        state = "disabled" if user.disabled else "has to change the password" if user.one_time else ""
+        print(f"{user.name:<24}{user.role:<16}{user.display}{f'  ({state})' if state else ''}")
+    if not users:
+        print("There are no accounts yet.", file=sys.stderr)
+
+
+def _set_role(database: Database, asked: argparse.Namespace) -> None:
+    with database.alone() as session:
+        user = _user(session, asked.name)
+        accounts.set_role(session, user, asked.role)
+        audit.record(session, "role changed", account=user.name, role=user.role)
+    print(f"{user.name} is {user.role} now.")
+
+
+def _disable(database: Database, asked: argparse.Namespace) -> None:
+    with database.alone() as session:
+        user = _user(session, asked.name)
+        accounts.disable(session, user)
+        audit.record(session, "account disabled", account=user.name)
+    print(f"{user.name} cannot sign in any more.")
+
+
+def _enable(database: Database, asked: argparse.Namespace) -> None:
+    with database.alone() as session:
+        user = _user(session, asked.name)
+        accounts.enable(user)
+        audit.record(session, "account enabled", account=user.name)
+    print(f"{user.name} can sign in again.")
+
+
+def _reset(database: Database, asked: argparse.Namespace) -> None:
+    password = _password(asked)
+    with database.alone() as session:
+        user = _user(session, asked.name)
+        accounts.set_password(session, Passwords(), user, password, one_time=asked.one_time)
+        audit.record(session, "password reset", account=user.name)
+    print(f"{user.name} has a new password, and is signed out everywhere.")
+
+
+def _add_token(database: Database, asked: argparse.Namespace) -> None:
+    expires = now() + timedelta(days=asked.days) if asked.days is not None else None
+    with database.alone() as session:
+        made = tokens.make(session, _owner(session, asked.user), asked.name, asked.scope, expires)
+        row = made.row
+        audit.record(session, "token made", token=row.id, name=row.name, scopes=row.scopes)
+    print("Copy it now, it cannot be shown again:", file=sys.stderr)
+    print(made.token)
+
+
+def _list_tokens(database: Database, asked: argparse.Namespace) -> None:
+    with database.begin() as session:
+        for row in tokens.listed(session, _owner(session, asked.user)):
+            state = "revoked" if row.revoked else f"until {row.expires:%Y-%m-%d}" if row.expires else "works"
+            used = f"used {row.used:%Y-%m-%d}" if row.used else "never used"
+            print(f"{row.id}  {row.name:<24}  {row.scopes}  ({state}, {used})")
+
+
+def _revoke_token(database: Database, asked: argparse.Namespace) -> None:
+    with database.begin() as session:
+        row = tokens.revoke(session, _owner(session, asked.user), asked.id)
+        if row is None:
+            raise TokenError("There is no such token. python -m webapp list-tokens shows those there are.")
+        audit.record(session, "token revoked", token=row.id, name=row.name)
+    print(f"{row.name} works no longer.")
+
+
+def _owner(session: Session, name: str | None) -> Principal:
+    return accounts.principal(_user(session, name)) if name else LOCAL
+
+
+def _user(session: Session, name: str) -> User:
+    user = accounts.find(session, name)
+    if user is None:
+        raise AccountError(f"There is no account “{name}”.", "python -m webapp list-users shows all.")
+    return user
+
+
+def _password(asked: argparse.Namespace) -> str:
+    """From a file or the terminal: never an argument, which others on the machine could read."""
+    if asked.password_file is not None:
+        lines = asked.password_file.read_text(encoding="utf-8").splitlines()
+        return lines[0] if lines else ""
+    if not sys.stdin.isatty():
+        raise AccountError("There is no terminal to ask for the password.", "Use --password-file FILE.")
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Once more: ") != password:
+        raise AccountError("The two passwords differ.", "Nothing was changed. Try again.")
+    return password

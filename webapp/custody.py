@@ -1,0 +1,220 @@
+"""The custody log's rows: appended in the transaction of the act they record, read, exported.
+
+Numbers are given under a lock that lasts until the transaction ends: SQLite's write lock, or
+an advisory lock in PostgreSQL. Record last in a transaction, so that it is held briefly and
+always after the rows' own locks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import RowMapping, Select, insert, select, text
+from sqlalchemy.orm import Session
+
+from reports import custody
+from reports.custody import ZEROS, Action, CustodyError, Entry, Unreadable
+from reports.judgements import moment_text
+from webapp import actors
+from webapp.custody_key import CustodyKey
+from webapp.tables import CustodyRow, now
+
+KEY = "custody key"  # of a session's info, where webapp.database puts it
+ONE_VIEW = timedelta(minutes=15)  # in which somebody opens the page of an analysis again
+Details = Mapping[str, str | int | None]
+
+_LONGEST = 4000  # characters of one detail
+_ADVISORY_LOCK = 0x5EE1_C057  # any number, but always this one
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where the log stands: how many entries, hash and MAC of the last one."""
+
+    count: int
+    sha256: str
+    mac: str
+
+
+def record(
+    session: Session,
+    action: Action,
+    details: Details | None = None,
+    *,
+    exhibit: str | None = None,
+    analysis: str | None = None,
+    actor: str | None = None,
+) -> Entry:
+    """Append an entry; it becomes part of the log when the session's transaction commits.
+
+    ``exhibit`` is a SHA-256, ``analysis`` an id. ``actor`` is a name somebody gave, where there is
+    one. Details that are None are left out.
+    """
+    session.flush()  # what is recorded comes first, and so do its own errors
+    _wait_for_turn(session)
+    who = actors.current()
+    said = dict(details or {}) | ({} if who.process is None else {"process": who.process})
+    act = custody.act(
+        now(),
+        str(_fit(actor or who.name, 120)),
+        action,
+        exhibit=exhibit,
+        analysis=analysis,
+        details={name: _fit(value, _LONGEST) for name, value in said.items() if value is not None},
+    )
+    last = head(session)
+    key: CustodyKey = session.info[KEY]
+    entry = custody.chained(act, last.count + 1, last.sha256, _last_of(session, exhibit), key.read())
+    values = custody.plain(entry) | {"details": _json(entry.details)}
+    session.execute(insert(CustodyRow.__table__), values)  # type: ignore[arg-type]
+    return entry
+
+
+def head(session: Session) -> Head:
+    """Where the log stands now."""
+    query = select(CustodyRow.number, CustodyRow.sha256, CustodyRow.mac)
+    found = session.execute(query.order_by(CustodyRow.number.desc()).limit(1)).one_or_none()
+    return Head(*found) if found else Head(0, ZEROS, ZEROS)
+
+
+def entries(
+    session: Session, exhibit: str | None = None, until: int | None = None, after: int = 0
+) -> Iterator[Entry]:
+    """The entries about one exhibit, or all, in order and one at a time.
+
+    ``until`` is the last number, ``after`` the one before the first.
+
+    Raises :class:`~reports.custody.CustodyError` for a row that is none.
+    """
+    for entry in rows(session, exhibit, until, after):
+        if isinstance(entry, Unreadable):
+            raise CustodyError(f"{entry.problem} Run python -m webapp verify-log.")
+        yield entry
+
+
+def rows(
+    session: Session, exhibit: str | None = None, until: int | None = None, after: int = 0
+) -> Iterator[Entry | Unreadable]:
+    """The same for checking, whatever the rows hold."""
+    query = select(CustodyRow.__table__)
+    if exhibit is not None:
+        query = query.where(CustodyRow.exhibit == exhibit)
+    if after:
+        query = query.where(CustodyRow.number > after)
+    if until is not None:
+        query = query.where(CustodyRow.number <= until)
+    found = session.execute(query.order_by(CustodyRow.number), execution_options={"yield_per": 1000})
+    for place, row in enumerate(found.mappings(), after + 1):
+        yield custody.understood(_values(row), place)
+
+
+def export(session: Session, exhibit: str | None) -> bytes:
+    """``custody.json`` of one exhibit, or of the whole log."""
+    last = head(session)  # what others append from here on is not part of it
+    own = entries(session, exhibit, until=last.count)
+    return custody.export_text(exhibit, last.count, last.sha256, last.mac, now(), own).encode()
+
+
+def view(session: Session, exhibit: str, analysis: str) -> None:
+    """Record that somebody opened the page of an analysis, unless they did a moment ago."""
+    who = actors.current().name
+    since = moment_text(now() - ONE_VIEW)
+    recent = select(CustodyRow.number).where(
+        CustodyRow.analysis == analysis,
+        CustodyRow.action == "view",
+        CustodyRow.actor == who,
+        CustodyRow.made > since,
+    )
+    if session.scalar(recent.limit(1)) is None:
+        record(session, "view", exhibit=exhibit, analysis=analysis)
+
+
+def deleted(session: Session, analysis: str) -> Entry | None:
+    """The tombstone of an analysis: the entry that says when it was deleted."""
+    query = select(CustodyRow.__table__).where(
+        CustodyRow.analysis == analysis, CustodyRow.action == "deletion"
+    )
+    return _newest(session, query)
+
+
+def latest_run(session: Session) -> Entry | None:
+    """The last entry that sums up a check of all exhibits."""
+    query = select(CustodyRow.__table__).where(
+        CustodyRow.action == "integrity check", CustodyRow.exhibit.is_(None)
+    )
+    return _newest(session, query)
+
+
+def latest_settings(session: Session) -> Entry | None:
+    """The last entry that holds the settings."""
+    own = CustodyRow.details.contains('"what": "settings"', autoescape=True)
+    return _newest(session, select(CustodyRow.__table__).where(CustodyRow.action == "configuration", own))
+
+
+def export_details(log: bytes) -> dict[str, str | int | None]:
+    """What an entry says of a ``custody.json`` that was handed out."""
+    return {
+        "file": custody.NAME,
+        "bytes": len(log),
+        "sha256": hashlib.sha256(log).hexdigest(),
+        **standing_of(log),
+    }
+
+
+def standing_of(log: bytes) -> dict[str, str | int | None]:
+    """Where the log stood when this ``custody.json`` was exported, as an entry says it."""
+    told = custody.read_export(log)
+    return {"log count": told.count, "log head": told.head}
+
+
+def moment(entry: Entry) -> datetime:
+    """When an entry was made."""
+    return datetime.fromisoformat(entry.made)
+
+
+def _values(row: RowMapping) -> dict[str, Any]:
+    try:
+        details = json.loads(row["details"])
+    except (TypeError, ValueError):
+        details = None
+    return dict(row) | {"details": details}
+
+
+def _newest(session: Session, query: Select[Any]) -> Entry | None:
+    row = session.execute(query.order_by(CustodyRow.number.desc()).limit(1)).mappings().one_or_none()
+    return Entry(**_values(row)) if row else None
+
+
+def _last_of(session: Session, exhibit: str | None) -> str:
+    if exhibit is None:
+        return ZEROS
+    query = select(CustodyRow.sha256).where(CustodyRow.exhibit == exhibit)
+    return session.scalar(query.order_by(CustodyRow.number.desc()).limit(1)) or ZEROS
+
+
+def _wait_for_turn(session: Session) -> None:
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
+        return
+    # Python begins a transaction with the first statement that writes, and none with one that reads.
+    driver = connection.connection.driver_connection
+    if driver is not None and not driver.in_transaction:
+        session.execute(text("BEGIN IMMEDIATE"))
+
+
+def _fit(value: str | int, longest: int) -> str | int:
+    """Text that any reader takes: not too long, nothing in it that stands for no character."""
+    if isinstance(value, int):
+        return value
+    value = value.encode("utf-8", "replace").decode().replace("\0", "")
+    return value if len(value) <= longest else value[: longest - 1] + "…"
+
+
+def _json(details: Mapping[str, str | int]) -> str:
+    return json.dumps(details, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,124 @@
+"""``python -m webapp verify-log`` and ``export-log``: the custody log, checked and handed out from a shell.
+
+Both may run beside the app; neither makes a key or brings tables up to date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import inspect
+from sqlalchemy.exc import SQLAlchemyError
+
+from reports.custody import CustodyError, check_log, read_export
+from reports.files import write_atomically
+from webapp import custody, custody_key
+from webapp.custody_key import CustodyKeyError
+from webapp.database import Database, opened
+from webapp.settings import SettingError, Settings, read_settings
+
+MOST = 50  # problems that are printed
+FITS, DAMAGED, UNUSABLE = 0, 1, 2
+
+
+def add_to(commands: Any) -> None:
+    """Add both commands to a parser's; they open the database themselves, as ``reading``."""
+    words = "check the custody log from its first entry to its last"
+    verify = commands.add_parser("verify-log", help=words, description=words)
+    verify.set_defaults(reading=lambda asked: _run(lambda d, s: _verify(d, s, asked.against)))
+    verify.add_argument(
+        "--against",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="a custody.json exported earlier, which the log must still fit; may be given several times",
+    )
+    words = "write the custody log to a file"
+    export = commands.add_parser("export-log", help=words, description=words)
+    export.set_defaults(reading=lambda asked: _run(lambda d, _: _export(d, asked.exhibit, asked.out)))
+    export.add_argument(
+        "--exhibit", type=_sha256, metavar="SHA256", help="the entries about this exhibit; otherwise all"
+    )
+    export.add_argument("--out", type=Path, required=True, metavar="FILE")
+
+
+def _run(act: Callable[[Database, Settings], int]) -> int:
+    """The exit status: 0 when the log fits, 1 when it does not, 2 when nobody can tell."""
+    try:
+        settings = read_settings()
+        with opened(settings) as database:
+            _refuse_none(database, settings)
+            return act(database, settings)
+    except (CustodyError, SettingError, OSError) as problem:
+        print(f"reelproof: {problem}", file=sys.stderr)
+    except SQLAlchemyError as problem:
+        reason = " ".join(str(getattr(problem, "orig", problem)).split())
+        print(f"reelproof: The database cannot be read: {reason}.", file=sys.stderr)
+    return UNUSABLE
+
+
+def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> int:
+    earlier = [(str(path), read_export(path.read_bytes())) for path in against]
+    key, without = None, ""
+    try:
+        key = custody_key.read(settings.custody_key)
+    except CustodyKeyError as missing:
+        without = str(missing)
+    with database.begin() as session:
+        last = custody.head(session)
+        problems = check_log(custody.rows(session), key, earlier)
+        found = list(itertools.islice(problems, MOST))
+        more = sum(1 for _ in problems)
+    for problem in found:
+        print(problem)
+    if more:
+        print(f"and {more:,} more")
+    print(f"{last.count:,} entries; SHA-256 of the last one: {last.sha256}")
+    if without:
+        print(f"reelproof: Only the chain of hashes was checked. {without}", file=sys.stderr)
+    if found:
+        print("The custody log is not as it was written.")
+        return DAMAGED
+    if without:
+        return UNUSABLE
+    held = f", and it fits {len(against)} earlier export{'s'[: len(against) != 1]}" if against else ""
+    print(f"The chain is whole and every entry was written with this log's key{held}.")
+    return FITS
+
+
+def _export(database: Database, exhibit: str | None, out: Path) -> int:
+    with database.alone() as session:
+        text = custody.export(session, exhibit)
+        if exhibit is not None and not read_export(text).entries:
+            raise CustodyError("The log has no entry about this exhibit. Check its SHA-256.")
+        custody.record(session, "export", custody.export_details(text), exhibit=exhibit, actor="local user")
+    write_atomically(out, text)
+    print(f"{out}: {len(read_export(text).entries):,} entries")
+    return FITS
+
+
+def _refuse_none(database: Database, settings: Settings) -> None:
+    if (
+        settings.database_url.get_backend_name() == "sqlite"
+        and not Path(str(settings.database_url.database)).is_file()
+    ):
+        raise CustodyError(f"There is no database in {settings.data}. Set REELPROOF_DATA to the data folder.")
+    with database.engine.connect() as connection:
+        if not inspect(connection).has_table("custody"):
+            raise CustodyError(
+                "This database has no custody log yet: it was last used by an older Reelproof. "
+                "Start python -m webapp once; it begins the log."
+            )
+
+
+def _sha256(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        raise argparse.ArgumentTypeError("an exhibit is named by the 64 hexadecimal digits of its SHA-256")
+    return text.lower()

@@ -1,0 +1,63 @@
+"""What the start of the app does for the custody log: its key, its first entry, changed settings."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+import detector
+from reports.custody import mac
+from webapp import custody, custody_key
+from webapp.custody_key import CustodyKeyError
+from webapp.database import Database
+from webapp.settings import Settings
+from webapp.tables import AnalysisRow, AnnotationRow, Exhibit
+
+
+def begin(database: Database, settings: Settings) -> None:
+    """Open the log, or begin it. Raises :class:`CustodyKeyError` without the right key."""
+    file = settings.custody_key
+    with database.begin() as session:
+        last = custody.head(session)
+    if not last.count:
+        custody_key.create(file)
+    if last.count and mac(custody_key.read(file), last.sha256) != last.mac:
+        raise CustodyKeyError(
+            f"{file} is not the key the custody log was written with, or the log's last entry was changed. "
+            "Put the right key back from a back-up; `python -m webapp verify-log` says what fits."
+        )
+    with database.alone() as session:
+        if not custody.head(session).count:
+            custody.record(session, "log begun", _there(session))
+        _note_settings(session, settings)
+
+
+def _there(session: Session) -> dict[str, int]:
+    """How much there was before the log began."""
+    tables = {"exhibits": Exhibit, "analyses": AnalysisRow, "judgements": AnnotationRow}
+    return {name: session.scalar(select(func.count()).select_from(t)) or 0 for name, t in tables.items()}
+
+
+def _note_settings(session: Session, settings: Settings) -> None:
+    """Record the settings if one differs from the last start."""
+    values: dict[str, str | int | None] = {
+        "reelproof": detector.__version__,
+        "host": settings.host,
+        "port": settings.port,
+        "data": str(settings.data),
+        "allowed hosts": " ".join(settings.allowed_hosts),
+        "workers": settings.workers,
+        "time limit": settings.time_limit,
+        "upload limit": settings.upload_limit,
+        "spare": settings.spare,
+        "custody key": str(settings.custody_key),
+        "integrity hours": f"{settings.integrity_every.total_seconds() / 3600:g}"
+        if settings.integrity_every
+        else "off",
+    }
+    last = custody.latest_settings(session)
+    before = last.details if last else {}
+    changed = [name for name, value in values.items() if before.get(name) != value]
+    if changed:
+        details = {"what": "settings", "changed": ", ".join(changed) if before else "first start"}
+        custody.record(session, "configuration", details | values)

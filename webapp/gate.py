@@ -1,0 +1,223 @@
+"""The door: finds out who asks, and turns away what is not for them, before any view runs.
+
+In this order: who it is (a token, a session's cookie or, without login, the person at this
+machine), whether the endpoint is open to them, whether they must first change a password they
+were given or give theirs again, whether the form came from a page of ours, and whether they
+ask too often.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
+from markupsafe import Markup
+from werkzeug.http import parse_cookie
+from werkzeug.wrappers import Response as Answer
+
+from webapp import accounts, audit, sessions
+from webapp.access import LOCAL, Asker, Need, Principal, login_is_on, need_of, refused
+from webapp.errors import PageError, answer, wants_json
+from webapp.intake import this_request
+from webapp.problems import is_api
+from webapp.rates import Rates
+from webapp.secret_key import mac, secret_key
+from webapp.tables import SessionRow, User, now
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+CSRF_FIELD, CSRF_HEADER = "csrf_token", "X-CSRF-Token"
+_SESSION, _DEVICE = "reelproof", "reelproof-device"
+_DEVICE_AGE = timedelta(days=365)
+_BEARER = "Bearer "
+
+# Reads an API token: the principal it stands for, or none. The API sets it.
+TokenReader = Callable[[str], Principal | None]
+
+
+def install(app: Flask) -> None:
+    """Put the door before every request."""
+    app.extensions["secret"] = secret_key(app.extensions["settings"].data)
+    app.extensions["rates"] = Rates()
+    app.extensions.setdefault("token reader", None)
+    app.jinja_env.globals.update(csrf_token=csrf_token, csrf_input=csrf_input)
+    app.before_request(_check)
+    app.context_processor(lambda: {"who": g.get("principal"), "login_on": login_is_on()})
+
+
+def _check() -> Answer | None:
+    g.principal = g.session = None
+    if request.endpoint == "static":
+        return None
+    g.principal, g.session = _identify()
+    if request.endpoint is None:
+        return None  # no such address: the answer is the same for everybody
+    need = need_of(current_app, request.endpoint)
+    if need is None:
+        raise PageError(403, "This address is open to nobody.", "It does not say whom it is for.")
+    if (elsewhere := _turned_away(need)) is not None:
+        return elsewhere
+    if request.method not in SAFE and g.session is not None:
+        this_request().on_form = check_csrf
+        if request.headers.get(CSRF_HEADER) is not None or not need.takes_files:
+            check_csrf()
+    if login_is_on():
+        rates: Rates = current_app.extensions["rates"]
+        who = g.principal.name if g.principal is not None else f"from {request.remote_addr}"
+        rates.count(who, need.permission)
+    return None
+
+
+def _turned_away(need: Need) -> Answer | None:
+    who: Principal | None = g.principal
+    if need.asker == Asker.ANYBODY:
+        return None
+    if who is None:
+        return sign_in_first()
+    row: SessionRow | None = g.session
+    if row is not None and row.user.one_time and not need.first:
+        return _elsewhere(
+            "account.show", 403, "Your password was given to you by somebody else.", "Change it first."
+        )
+    if need.permission is not None and not who.may(need.permission):
+        _record("access refused", permission=need.permission)
+        raise refused(need.permission)
+    if need.confirmed and row is not None and now() - row.confirmed > sessions.CONFIRMED_FOR:
+        return _elsewhere(
+            "login.confirm", 403, "This needs your password again.", "Confirm it on the account page."
+        )
+    return None
+
+
+def _record(what: str, **details: str) -> None:
+    with current_app.extensions["database"].begin() as session:
+        audit.record(session, what, **details, method=request.method, path=request.path[:200])
+
+
+def sign_in_first() -> Answer:
+    """What somebody gets who is not signed in: the page to do so or, for a program, 401."""
+    if is_api():
+        words = "No token came with this request, or one that does not work (any more)."
+        return answer(401, words, "Send “Authorization: Bearer …” with a token of the account page.")
+    response = _elsewhere("login.form", 401, "You are not signed in.", "Sign in, then try again.")
+    if response.status_code == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="Reelproof"'
+    return response
+
+
+def _elsewhere(endpoint: str, status: int, error: str, remedy: str) -> Answer:
+    if wants_json() or is_api():
+        return answer(status, error, remedy)
+    # After a form, back to the page it was on; what was filled in has to be filled in again.
+    page = urlsplit(request.referrer or "").path or None
+    back = request.full_path.rstrip("?") if request.method in SAFE else page
+    return redirect(url_for(endpoint, next=back), 303)
+
+
+def _identify() -> tuple[Principal | None, SessionRow | None]:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    used = not request.path.endswith("state.json")  # a page left open asks by itself
+    authorization, cookie = request.headers.get("Authorization", ""), request.cookies.get(_name(_SESSION), "")
+    return identify(app, authorization, cookie, used=used)
+
+
+def identify(
+    app: Flask, authorization: str, cookie: str, *, used: bool
+) -> tuple[Principal | None, SessionRow | None]:
+    """Who a request is from, by two of its headers, and their session where it is one that tells.
+
+    ``used``: the request shows that somebody is there.
+    """
+    settings = app.extensions["settings"]
+    read: TokenReader | None = app.extensions["token reader"]
+    if authorization.startswith(_BEARER):
+        return (read(authorization.removeprefix(_BEARER).strip()) if read else None), None
+    if not settings.login:
+        return LOCAL, None
+    if not cookie:
+        return None, None
+    moment = now()
+    with app.extensions["database"].begin() as session:
+        row = sessions.find(session, settings, cookie, moment)
+        if row is None:
+            return None, None
+        if used:
+            sessions.touch(row, moment)
+        return accounts.principal(row.user), row
+
+
+def session_cookie(headers: Mapping[str, str]) -> str:
+    """The session's token among raw headers, whichever scheme it was set under."""
+    cookies = parse_cookie(headers.get("COOKIE", ""))
+    return cookies.get(f"__Host-{_SESSION}") or cookies.get(_SESSION) or ""
+
+
+def csrf_token() -> str:
+    """What forms of this session bring along; empty where there is no session to steal."""
+    row: SessionRow | None = g.get("session")
+    return mac(current_app.extensions["secret"], "form", row.id) if row is not None else ""
+
+
+def csrf_input() -> Markup:
+    """The same as a hidden field of a form."""
+    token = csrf_token()
+    return (
+        Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, token) if token else Markup()
+    )
+
+
+def check_csrf() -> None:
+    """Abort with 403 unless the request brings its session's token."""
+    this_request().on_form = None
+    brought = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD, "")
+    if not hmac.compare_digest(brought.encode(), csrf_token().encode()):
+        _record("form refused")
+        abort(
+            403,
+            "This form is not from a page of this session. Reload the page it came from and send it again.",
+        )
+
+
+def welcome(response: Any, user: User, token: str) -> None:
+    """Give the browser its session, and remember it as one that knows the account."""
+    _set(response, _SESSION, token)
+    if known_device(user.name) is None:
+        made = f"{now():%Y%m%d}.{sessions.hashed(token)[:32]}"
+        key = mac(current_app.extensions["secret"], "device", f"{user.name}\0{made}")
+        _set(response, _DEVICE, f"{made}.{key}", _DEVICE_AGE)
+
+
+def farewell(response: Response | Answer) -> None:
+    """Take the session's cookie away, and what the browser kept of pages."""
+    response.delete_cookie(_name(_SESSION), secure=request.is_secure, httponly=True, samesite="Lax")
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+
+
+def known_device(name: str) -> str | None:
+    """What tells this browser apart, if it has signed in to this account before."""
+    text, _, key = request.cookies.get(_name(_DEVICE), "").rpartition(".")
+    right = mac(current_app.extensions["secret"], "device", f"{name}\0{text}")
+    return text if text and hmac.compare_digest(key.encode(), right.encode()) else None
+
+
+def own_address(text: str | None) -> str:
+    """An address of this app to go on to, or the start page: never one of another site."""
+    parts = urlsplit(text or "")
+    plain = text is not None and text.startswith("/") and not text.startswith(("//", "/\\"))
+    if not plain or parts.scheme or parts.netloc or any(ord(char) < 32 for char in text or ""):
+        return url_for("upload.form")
+    return text or ""
+
+
+def _set(response: Any, name: str, value: str, age: timedelta | None = None) -> None:
+    response.set_cookie(
+        _name(name), value, max_age=age, secure=request.is_secure, httponly=True, samesite="Lax", path="/"
+    )
+
+
+def _name(name: str) -> str:
+    """Behind https no other host of the domain can set or overwrite the cookie."""
+    return f"__Host-{name}" if request.is_secure else name

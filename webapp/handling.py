@@ -1,0 +1,115 @@
+"""What is asked of analyses: start one, start another, cancel, retry. Pages and the API ask alike.
+
+All need an application context, and raise :class:`~webapp.errors.PageError` or
+:class:`~webapp.intake.IntakeError` in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import current_app
+from sqlalchemy.orm import Session
+
+from reports.case import CaseDetails
+from webapp import case_details, jobs, kinds, models, rows
+from webapp.access import current
+from webapp.errors import PageError
+from webapp.folders import Folders
+from webapp.intake import Incoming, Whole, take_in
+from webapp.rows import database
+from webapp.sending import tell_workers
+from webapp.tables import AnalysisRow, Exhibit, State
+
+NOTHING_STATED = CaseDetails()
+
+
+def refuse_unknown_model(name: str | None) -> None:
+    """Raise :class:`PageError` for a model that is not there; none means the default."""
+    if name is not None and name not in {model.name for model in models.listed()}:
+        raise PageError(400, "There is no model of this name.", "Choose one that the models page lists.")
+
+
+def hand_in(
+    stream: Incoming | Whole,
+    file: str,
+    model: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+    identity: str | None = None,
+    case_id: int | None = None,
+    details: CaseDetails = NOTHING_STATED,
+) -> AnalysisRow:
+    """Make an exhibit of a complete upload, queue its analysis and tell the workers.
+
+    ``identity`` is the id the analysis is to have; where it is there already nothing is done again.
+    """
+
+    kinds.refuse_others(stream.path)
+
+    def taken_in(session: Session) -> tuple[Exhibit, CaseDetails]:
+        return take_in(session, stream, file), details
+
+    return start(taken_in, file, model, changes, identity, case_id)
+
+
+def again(
+    earlier: AnalysisRow,
+    model: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+    identity: str | None = None,
+) -> AnalysisRow:
+    """Queue a new analysis of the same exhibit; the one there is stays as it is."""
+
+    def known(session: Session) -> tuple[Exhibit, CaseDetails]:
+        row = session.get(AnalysisRow, earlier.id)
+        if row is None:
+            raise PageError(404, "This analysis was deleted meanwhile.", "Hand the file in again.")
+        return row.exhibit, case_details.stored(session, earlier.id)
+
+    return start(known, earlier.file, model, changes, identity, earlier.case_id)
+
+
+def start(
+    find: Callable[[Session], tuple[Exhibit, CaseDetails]],
+    file: str,
+    model: str | None,
+    changes: Mapping[str, Any] | None,
+    identity: str | None,
+    case_id: int | None,
+) -> AnalysisRow:
+    """Queue an analysis of what ``find`` finds in a session no other writer is in: exhibit and case details.
+
+    It belongs to who asks.
+    """
+    folders = Folders(current_app.extensions["settings"].data)
+    with database().alone() as session:
+        row = session.get(AnalysisRow, identity) if identity else None
+        if row is None:
+            chosen = model or models.default(session, folders)
+            exhibit, details = find(session)
+            row = jobs.create(session, exhibit, file, chosen, changes, identity)
+            row.owner_id, row.case_id = current().user_id, case_id
+            case_details.keep(session, row, details)
+    tell_workers(row.id)
+    return row
+
+
+def cancel(analysis_id: str) -> None:
+    """Take the analysis out of the queue, or stop it; one that was cancelled already is as asked."""
+    row = rows.find(analysis_id)
+    if not jobs.cancel(database(), analysis_id) and rows.find(analysis_id).state != State.CANCELLED:
+        raise PageError(409, "This analysis has ended already.", f"{row.file} has nothing left to cancel.")
+
+
+def retry(analysis_id: str) -> None:
+    """Queue an analysis that failed or was cancelled once more; one that waits or runs is as asked."""
+    row = rows.find(analysis_id)
+    if jobs.retry(database(), analysis_id):
+        tell_workers(analysis_id)
+    elif row.state == State.DONE:
+        raise PageError(
+            409,
+            "This analysis is done, and a finished one is never changed.",
+            "To get another result, analyse the exhibit again.",
+        )

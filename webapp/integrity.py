@@ -1,0 +1,156 @@
+"""Whether kept exhibits still have the bytes that were handed in: on a schedule, and before each report.
+
+Reading is slowed down on purpose, and what was read is dropped from the system's cache: a
+terabyte of exhibits must not slow down the pages or the analyses.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from detector.errors import ReelproofError
+from reports.exhibit_check import ExhibitCheck
+from webapp import custody
+from webapp.database import Database
+from webapp.folders import Folders
+from webapp.settings import Settings
+from webapp.tables import Condition, Exhibit, now
+
+log = logging.getLogger(__name__)
+
+RATE = 32_000_000  # bytes a second at most, on the schedule
+_CHUNK = 1 << 20
+_LOOK_EVERY = 60.0  # seconds
+_NICE = 15
+
+
+class DamagedExhibit(ReelproofError):
+    """The kept file of an exhibit is not what was handed in."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The kept file no longer has the bytes that were handed in, so there is no result. "
+            "Its custody log says more."
+        )
+
+
+def look(path: Path, rate: float | None = None, stopping: Callable[[], bool] = lambda: False) -> ExhibitCheck:
+    """Hash a kept file, at most ``rate`` bytes a second. Raises ``OSError`` where it cannot be read.
+
+    Raises ``InterruptedError`` as soon as ``stopping`` says so.
+    """
+    digest, size, begun = hashlib.sha256(), 0, time.monotonic()
+    with path.open("rb", buffering=0) as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+            if stopping():
+                raise InterruptedError
+            if rate is not None:
+                time.sleep(max(0.0, size / rate - (time.monotonic() - begun)))
+        if rate is not None and hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    return ExhibitCheck(digest.hexdigest(), size, now())
+
+
+def check(
+    database: Database,
+    folders: Folders,
+    exhibit: Exhibit,
+    rate: float | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> ExhibitCheck:
+    """Hash an exhibit's kept file and note what that showed; a failure and a change go into the log."""
+    found = ""
+    try:
+        seen = look(folders.data / exhibit.path, rate, stopping)
+        fits = seen.fits(exhibit.sha256, exhibit.bytes)
+        condition = Condition.FITS if fits else Condition.CHANGED
+    except InterruptedError:
+        raise
+    except OSError as problem:
+        condition = Condition.MISSING if isinstance(problem, FileNotFoundError) else Condition.UNREADABLE
+        seen, found = ExhibitCheck("", 0, now()), problem.strerror or ""
+    with database.alone() as session:
+        row = session.get(Exhibit, exhibit.id)
+        if row is None:  # deleted meanwhile, which is why it was not found
+            return seen
+        before = row.condition
+        row.checked, row.condition = seen.checked, condition
+        if condition != Condition.FITS or before not in (None, Condition.FITS):
+            details = {
+                "result": str(condition),
+                "sha256 found": seen.sha256 or None,
+                "bytes found": seen.bytes if seen.sha256 else None,
+                "problem": found or None,
+            }
+            custody.record(session, "integrity check", details, exhibit=row.sha256)
+    if condition != Condition.FITS:
+        log.error("exhibit %s: its kept file is %s", exhibit.sha256, condition)
+    return seen
+
+
+def run(database: Database, settings: Settings, stopping: Callable[[], bool] = lambda: False) -> int:
+    """Check every exhibit that is due, one after another; the number checked.
+
+    One entry of the log sums the run up. A run that was interrupted goes on where it was: what it
+    has checked is not due any more.
+    """
+    assert settings.integrity_every is not None
+    begun = now()
+    due = or_(Exhibit.checked.is_(None), Exhibit.checked < begun - settings.integrity_every / 2)
+    with database.begin() as session:
+        ids = session.scalars(select(Exhibit.id).where(due).order_by(Exhibit.checked, Exhibit.id)).all()
+    counts = dict.fromkeys(Condition, 0)
+    for exhibit_id in ids:
+        with database.begin() as session:
+            exhibit = session.get(Exhibit, exhibit_id)
+        if exhibit is None:
+            continue
+        check(database, Folders(settings.data), exhibit, RATE, stopping)
+        with database.begin() as session:
+            condition = session.scalar(select(Exhibit.condition).where(Exhibit.id == exhibit_id))
+        if condition is not None:
+            counts[Condition(condition)] += 1
+    with database.begin() as session:
+        details = {"exhibits": sum(counts.values())} | {str(name): n for name, n in counts.items()}
+        custody.record(session, "integrity check", details | {"begun": f"{begun:%Y-%m-%d %H:%M:%S} UTC"})
+    return sum(counts.values())
+
+
+def is_due(session: Session, settings: Settings) -> bool:
+    """Whether the last run is long enough ago, and there is something to check."""
+    if settings.integrity_every is None:
+        return False
+    last = custody.latest_run(session)
+    if last is not None and custody.moment(last) > now() - settings.integrity_every:
+        return False
+    return session.scalar(select(Exhibit.id).limit(1)) is not None
+
+
+def keep_checking(database: Database, settings: Settings, stopping: threading.Event) -> None:
+    """Run whenever that is due, until told to stop. For a thread of its own, which gets low priority."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+    while not stopping.wait(_LOOK_EVERY):
+        try:
+            with database.begin() as session:
+                due = is_due(session, settings)
+            if due:
+                run(database, settings, stopping.is_set)
+        except InterruptedError:
+            return
+        except Exception as problem:  # the next look tries again
+            log.warning("checking exhibits failed, trying again: %s", problem)

@@ -1,0 +1,41 @@
+"""Whether a file is, by its first bytes, of a kind the engine reads. Names and declared types say nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from detector import first_bytes
+from detector.errors import MediaError
+from webapp.intake import IntakeError
+
+ACCEPTED = "mp4, mov, mkv, webm, avi, jpeg, png or webp"
+_STARTS = (b"\x1aE\xdf\xa3", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")  # Matroska and WebM, JPEG, PNG
+_RIFF = (b"AVI ", b"AVIX", b"WEBP")
+# mp4 and mov are a row of boxes; these may come first.
+_BOXES = frozenset((b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"uuid"))
+
+
+def refuse_others(path: Path) -> None:
+    """Raise :class:`IntakeError` for a file that is no video or photo of these kinds.
+
+    Says nothing of what follows the first bytes: the engine opens the file confined, later.
+    """
+    with path.open("rb") as file:
+        head = file.read(first_bytes.HEAD)
+    try:
+        first_bytes.refuse_others(head, f"Reelproof reads {ACCEPTED}.")
+    except MediaError as problem:
+        raise IntakeError(415, str(problem), "") from None
+    if head and not is_media(head):
+        raise IntakeError(
+            415,
+            "This is no video or photo that Reelproof reads: it begins like a file of another kind.",
+            f"Hand in {ACCEPTED}. What the file is called does not matter.",
+        )
+
+
+def is_media(head: bytes) -> bool:
+    """Whether a file that begins so may be media."""
+    if head[:4] == b"RIFF":
+        return head[8:12] in _RIFF
+    return head.startswith(_STARTS) or head[4:8] in _BOXES

@@ -1,0 +1,74 @@
+"""The log: as text, or with ``REELPROOF_LOG=json`` as one JSON object a line, requests included.
+
+Of a request it says the route, never the query or a file's name: a log is kept and passed on
+where evidence is not.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import time
+from datetime import UTC, datetime
+
+from flask import Flask, Response, g, has_request_context, request
+
+HEADER = "X-Request-Id"
+_TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_log = logging.getLogger("webapp.requests")
+
+
+class JsonLines(logging.Formatter):
+    """One object a line: time, level, logger, message, the request's id, and ``fields`` a caller adds."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        said: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "process": record.process,
+            "message": record.getMessage(),
+        }
+        if has_request_context() and "request_id" in g:
+            said["request"] = g.request_id
+        said |= getattr(record, "fields", {})
+        if record.exc_info:
+            said["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(said, ensure_ascii=True, default=str)
+
+
+def prepare(*, as_json: bool) -> None:
+    """Messages of this process go to standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines() if as_json else logging.Formatter(_TEXT))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    if as_json:
+        _log.setLevel(logging.INFO)
+
+
+def install(app: Flask) -> None:
+    """Give each request an id, told in its answer, and write a line of it where that is asked for."""
+
+    @app.before_request
+    def begin() -> None:
+        g.request_id, g.arrived = secrets.token_hex(8), time.perf_counter()
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        if "request_id" not in g:
+            return response
+        response.headers[HEADER] = g.request_id
+        if _log.isEnabledFor(logging.INFO) and request.endpoint != "static":
+            who = g.get("principal")
+            fields = {
+                "method": request.method,
+                "route": str(request.url_rule) if request.url_rule else None,
+                "status": response.status_code,
+                "milliseconds": round((time.perf_counter() - g.arrived) * 1000, 1),
+                "bytes": response.content_length,
+                "who": who.name if who is not None else None,
+            }
+            _log.info("%s %s", request.method, response.status_code, extra={"fields": fields})
+        return response

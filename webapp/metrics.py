@@ -1,0 +1,140 @@
+"""Figures for Prometheus: requests as they pass, and what rows, workers and the disk say when asked.
+
+Labels are states, names of routes and models; never a file's name or an id.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+
+from flask import Flask, Response, g, request
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import (
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+from sqlalchemy import func, select
+
+from webapp import presence
+from webapp.database import Database
+from webapp.folders import Folders
+from webapp.settings import Settings
+from webapp.tables import AnalysisRow, Delivery, Exhibit, State, UploadRow, now
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_SECONDS = (5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200)
+_LATENCIES = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def install(app: Flask) -> None:
+    """Count every request of this process from here on."""
+    registry = CollectorRegistry()
+    labels = ("method", "endpoint", "status")
+    requests = Counter("reelproof_http_requests", "Requests answered", labels, registry=registry)
+    latency = Histogram(
+        "reelproof_http_request_seconds",
+        "From the start of a request's handling to its answer; bodies are in before and sent after",
+        ("endpoint",),
+        buckets=_LATENCIES,
+        registry=registry,
+    )
+    received = Counter("reelproof_http_received_bytes", "Bytes of requests' bodies", registry=registry)
+    registry.register(_Rows(app.extensions["settings"], app.extensions["database"]))
+    app.extensions["metrics"] = registry
+
+    @app.before_request
+    def begin() -> None:
+        g.begun = time.perf_counter()
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        endpoint = request.endpoint or "none"
+        method = request.method if request.method in _METHODS else "other"
+        requests.labels(method, endpoint, str(response.status_code)).inc()
+        latency.labels(endpoint).observe(time.perf_counter() - g.get("begun", time.perf_counter()))
+        received.inc(max(request.content_length or 0, 0))
+        return response
+
+
+def text(app: Flask) -> bytes:
+    """All figures, in the text format of Prometheus."""
+    return generate_latest(app.extensions["metrics"])
+
+
+class _Rows(Collector):
+    """What the database and the disk say, read anew for each answer."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings, self._database = settings, database
+
+    def describe(self) -> list[Metric]:
+        """Nothing in advance: registering must not need the tables."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """One family after another."""
+        yield from self._analyses()
+        yield from self._durations()
+        yield from self._uploads()
+        yield from self._machines()
+
+    def _analyses(self) -> Iterator[Metric]:
+        with self._database.begin() as session:
+            counted = session.execute(select(AnalysisRow.state, func.count()).group_by(AnalysisRow.state))
+            counts = {str(state): count for state, count in counted}
+            queued = AnalysisRow.state == State.QUEUED
+            oldest = session.scalar(select(func.min(AnalysisRow.created)).where(queued))
+            exhibits = session.execute(select(func.count(), func.sum(Exhibit.bytes))).one()
+            waiting = session.scalar(select(func.count()).where(Delivery.due.is_not(None)))
+        states = GaugeMetricFamily("reelproof_analyses", "Analyses by state", labels=["state"])
+        for state in State:
+            states.add_metric([str(state)], counts.get(str(state), 0))
+        yield states
+        age = (now() - oldest).total_seconds() if oldest else 0.0
+        yield GaugeMetricFamily("reelproof_queue_age_seconds", "Age of the oldest analysis that waits", age)
+        yield GaugeMetricFamily("reelproof_exhibits", "Exhibits kept", exhibits[0])
+        yield GaugeMetricFamily("reelproof_exhibit_bytes", "Bytes of exhibits kept", exhibits[1] or 0)
+        yield GaugeMetricFamily("reelproof_webhook_messages_waiting", "Messages to deliver", waiting or 0)
+
+    def _durations(self) -> Iterator[Metric]:
+        done = (AnalysisRow.state == State.DONE, AnalysisRow.started.is_not(None))
+        query = select(AnalysisRow.model, AnalysisRow.started, AnalysisRow.finished).where(*done)
+        seconds: dict[str, list[float]] = {}
+        with self._database.begin() as session:
+            for model, started, finished in session.execute(query):
+                if started is not None and finished is not None:
+                    seconds.setdefault(model or "", []).append((finished - started).total_seconds())
+        family = HistogramMetricFamily(
+            "reelproof_analysis_seconds", "How long analyses that are kept took", labels=["model"]
+        )
+        for model, found in sorted(seconds.items()):
+            buckets = [(str(float(edge)), float(sum(one <= edge for one in found))) for edge in _SECONDS]
+            family.add_metric([model], [*buckets, ("+Inf", float(len(found)))], sum(found))
+        yield family
+
+    def _uploads(self) -> Iterator[Metric]:
+        unfinished = UploadRow.analysis_id.is_(None)
+        query = select(func.count(), func.sum(UploadRow.received), func.sum(UploadRow.size)).where(unfinished)
+        with self._database.begin() as session:
+            count, came, size = session.execute(query).one()
+        yield GaugeMetricFamily("reelproof_uploads_unfinished", "Uploads in parts on their way", count)
+        yield GaugeMetricFamily("reelproof_uploads_received_bytes", "Bytes of them received", came or 0)
+        yield GaugeMetricFamily("reelproof_uploads_announced_bytes", "Bytes of them announced", size or 0)
+
+    def _machines(self) -> Iterator[Metric]:
+        moment = now()
+        beats = GaugeMetricFamily(
+            "reelproof_worker_heartbeat_age_seconds", "Since a worker was heard of", labels=["worker"]
+        )
+        for row in presence.there(self._database):
+            beats.add_metric([row.name], (moment - row.seen).total_seconds())
+        yield beats
+        disk = shutil.disk_usage(Folders(self._settings.data).data)
+        yield GaugeMetricFamily("reelproof_disk_free_bytes", "Free on the disk of the data folder", disk.free)
+        yield GaugeMetricFamily("reelproof_disk_bytes", "Size of that disk", disk.total)

@@ -1,0 +1,86 @@
+"""Passwords: how they are kept, compared and refused.
+
+Kept as Argon2id (RFC 9106) with 64 MiB, three passes, one lane: above what OWASP's password
+storage cheat sheet asks for. What may be a password follows NIST SP 800-63B: length, and not
+one that is guessed early; no rules on kinds of characters.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from argon2 import PasswordHasher, Type
+from argon2.exceptions import InvalidHashError, VerificationError
+
+LEAST, MOST = 12, 256  # characters
+# zxcvbn's scale of 0 to 4; 3 stands for more than a hundred million guesses.
+_STRONG_ENOUGH = 3
+_LOOKED_AT = 72  # characters; zxcvbn takes no more
+_AT_ONCE = 2  # hashes computed at a time: 64 MiB each, whoever asks
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is mistaken for something else
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Argon2id's parameters."""
+
+    memory: int = 64 * 1024  # KiB
+    passes: int = 3
+    lanes: int = 1
+
+
+class Passwords:
+    """Hashes and compares. One object an app; safe in several threads."""
+
+    def __init__(self, cost: Cost = Cost()) -> None:  # noqa: B008  (frozen)
+        self._hasher = PasswordHasher(
+            time_cost=cost.passes, memory_cost=cost.memory, parallelism=cost.lanes, type=Type.ID
+        )
+        self._room = threading.BoundedSemaphore(_AT_ONCE)
+        self._nobodys = self._hasher.hash(secrets.token_hex(16))
+
+    def hash(self, password: str) -> str:
+        """What to keep of a password."""
+        with self._room:
+            return self._hasher.hash(password)
+
+    def fits(self, kept: str | None, password: str) -> bool:
+        """Whether it is the password. With nothing kept it takes as long and is not."""
+        with self._room:
+            try:
+                self._hasher.verify(kept or self._nobodys, password[: MOST + 1])
+            except (VerificationError, InvalidHashError):
+                return False
+        return kept is not None
+
+    def outdated(self, kept: str) -> bool:
+        """Whether it was hashed with other parameters than today's."""
+        return self._hasher.check_needs_rehash(kept)
+
+
+def unfit(password: str, about: Iterable[str] = ()) -> str | None:
+    """Why this cannot be a password, in words; None if it can.
+
+    ``about`` are names of the person: a password made of them is guessed early.
+    """
+    if len(password) < LEAST:
+        return f"The password is too short: at least {LEAST} characters, such as four unrelated words."
+    if len(password) > MOST:
+        return f"The password is too long: at most {MOST} characters."
+    from zxcvbn import zxcvbn  # its word lists take a while to load
+
+    known = [word for name in about for word in (name, "".join(name.split()), *name.split())]
+    found = zxcvbn(password[:_LOOKED_AT], user_inputs=[*known, "reelproof"])
+    if found["score"] < _STRONG_ENOUGH:
+        warning = found["feedback"]["warning"].rstrip(".")
+        return f"This password is guessed early{': ' + warning if warning else ''}. Choose another one."
+    return None
+
+
+def made_up() -> str:
+    """A password to give out once: 20 characters, 99 bits."""
+    groups = ("".join(secrets.choice(_ALPHABET) for _ in range(5)) for _ in range(4))
+    return "-".join(groups)

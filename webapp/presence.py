@@ -1,0 +1,32 @@
+"""Which workers are there: written by the process that looks after each, read by /readyz and /metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import delete, select
+
+from webapp.database import Database
+from webapp.tables import WorkerRow, now
+
+GONE_AFTER = timedelta(seconds=30)
+_FORGOTTEN_AFTER = timedelta(days=1)
+
+
+def note(database: Database, name: str) -> None:
+    """Say that the worker of this name (host:process) runs."""
+    moment = now()
+    with database.begin() as session:
+        row = session.get(WorkerRow, name)
+        if row is None:
+            session.execute(delete(WorkerRow).where(WorkerRow.seen < moment - _FORGOTTEN_AFTER))
+            session.add(WorkerRow(name=name, started=moment, seen=moment))
+        else:
+            row.seen = moment
+
+
+def there(database: Database) -> Sequence[WorkerRow]:
+    """The workers heard of lately."""
+    with database.begin() as session:
+        return session.scalars(select(WorkerRow).where(WorkerRow.seen >= now() - GONE_AFTER)).all()

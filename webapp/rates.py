@@ -1,0 +1,50 @@
+"""How often one person may ask, with login on: enough for hands, too little for a script gone wild.
+
+Counted in memory, in the one process that answers: a restart forgets, and several processes
+behind one proxy would each count for themselves.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+
+from webapp.access import Permission
+from webapp.errors import PageError
+
+# A page that follows three analyses asks five times a second; pictures and video come in bursts.
+_ANYTHING = "3000/minute"
+_DEAR: dict[Permission | None, str] = {
+    Permission.EXPORT: "120/minute",  # a report may have to be set, a bundle packed
+    Permission.ANALYSE: "120/minute",
+    Permission.CONFIGURE: "30/minute",
+    Permission.ADMINISTER: "60/minute",
+}
+
+
+class TooOften(PageError):
+    """Somebody asks more often than they may."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(429, "Too many requests in a short time.", f"Wait {seconds} s, then try again.")
+        self.seconds = seconds
+
+
+class Rates:
+    """Counts requests by person and by what they are for."""
+
+    def __init__(self) -> None:
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._all = parse(_ANYTHING)
+        self._dear: dict[Permission | None, RateLimitItem] = {p: parse(text) for p, text in _DEAR.items()}
+
+    def count(self, who: str, permission: Permission | None) -> None:
+        """Count a request; raises :class:`TooOften`."""
+        for item, key in ((self._all, "all"), (self._dear.get(permission), str(permission))):
+            if item is not None and not self._limiter.hit(item, who, key):
+                resets = self._limiter.get_window_stats(item, who, key).reset_time
+                raise TooOften(max(1, math.ceil(resets - time.time())))

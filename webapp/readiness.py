@@ -1,0 +1,81 @@
+"""Whether this Reelproof can do its work now, and if not, why not."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import delete
+from sqlalchemy.exc import SQLAlchemyError
+
+from webapp import presence
+from webapp.database import REVISION, Database
+from webapp.folders import Folders
+from webapp.settings import Settings
+from webapp.tables import Milestone, now
+
+_PROBE = "readiness probe"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that must be so; ``problem`` is empty where it is."""
+
+    name: str
+    problem: str
+
+
+def checks(settings: Settings, database: Database) -> tuple[Check, ...]:
+    """All of them; none raises."""
+    every: dict[str, Callable[[Settings, Database], str]] = {
+        "database": _writes,
+        "migrations": _current,
+        "disk": _room,
+        "data folder": _folder,
+        "worker": _worker,
+    }
+    return tuple(Check(name, _tried(check, settings, database)) for name, check in every.items())
+
+
+def _tried(check: Callable[[Settings, Database], str], settings: Settings, database: Database) -> str:
+    try:
+        return check(settings, database)
+    except SQLAlchemyError:
+        return "The database does not answer, or takes no writes."
+    except OSError as problem:
+        return f"The data folder does not work: {problem.strerror}."
+
+
+def _writes(_settings: Settings, database: Database) -> str:
+    with database.begin() as session:
+        name = f"{_PROBE} {secrets.token_hex(4)}"
+        session.add(Milestone(name=name, reached=now()))
+        session.flush()
+        session.execute(delete(Milestone).where(Milestone.name == name))
+    return ""
+
+
+def _current(_settings: Settings, database: Database) -> str:
+    found = database.revision()
+    return "" if found == REVISION else f"Tables are at {found or 'none'}, this Reelproof needs {REVISION}."
+
+
+def _room(settings: Settings, _database: Database) -> str:
+    free = shutil.disk_usage(Folders(settings.data).data).free
+    if free > settings.spare:
+        return ""
+    return f"{free / 1e6:,.0f} MB are free, less than the {settings.spare / 1e6:,.0f} MB kept spare."
+
+
+def _folder(settings: Settings, _database: Database) -> str:
+    place = Folders(settings.data).incoming
+    return "" if os.access(place, os.W_OK | os.X_OK) else "The data folder cannot be written."
+
+
+def _worker(settings: Settings, database: Database) -> str:
+    if presence.there(database):
+        return ""
+    return f"No worker was heard of for {presence.GONE_AFTER.seconds} s; analyses wait."

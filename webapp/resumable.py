@@ -1,0 +1,211 @@
+"""Files that come in parts: kept below ``uploads/`` until they are whole, or until they expire.
+
+A part is appended and flushed before its row says how far the file is; what a crash left
+beyond that is cut off by the next part. Rows and files outlive a restart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from webapp.database import Database
+from webapp.durable import flush_folder
+from webapp.errors import PageError
+from webapp.folders import Folders
+from webapp.intake import Allowance, disk_full_in_words, no_space
+from webapp.settings import Settings
+from webapp.tables import UploadRow, now
+
+LIFETIME = timedelta(days=1)  # after the last part
+MOST_AT_A_TIME = 20  # unfinished ones of one person
+CHECKSUMS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256}
+_CHUNK = 1 << 20
+
+
+def begin(
+    database: Database,
+    settings: Settings,
+    allowed: Allowance,
+    who: str,
+    file: str,
+    size: int,
+    sha256: str | None,
+    identity: str,
+) -> UploadRow:
+    """Make room for a file of ``size`` bytes. Raises an answer where it is too large or there is no room."""
+    if size > allowed.bytes:
+        raise allowed.too_large()
+    if not size:
+        raise PageError(400, "The file is empty: it holds no bytes.", "Check the file on your disk.")
+    folders = Folders(settings.data)
+    with database.alone() as session:
+        if (known := session.get(UploadRow, identity)) is not None:
+            return known
+        unfinished = UploadRow.analysis_id.is_(None)
+        if (
+            session.scalar(select(func.count()).where(unfinished, UploadRow.who == who)) or 0
+        ) >= MOST_AT_A_TIME:
+            raise PageError(
+                429,
+                f"There are {MOST_AT_A_TIME} unfinished uploads of yours, the most there can be.",
+                "Finish or delete one of them; each goes by itself a day after its last part.",
+            )
+        coming = session.scalar(select(func.sum(UploadRow.size - UploadRow.received)).where(unfinished)) or 0
+        if size > shutil.disk_usage(folders.uploads).free - settings.spare - coming:
+            raise no_space()
+        moment = now()
+        row = UploadRow(
+            id=identity,
+            who=who,
+            file=file,
+            size=size,
+            received=0,
+            sha256=sha256,
+            created=moment,
+            expires=moment + LIFETIME,
+        )
+        session.add(row)
+    place = folders.upload(row.id)
+    with open(place, "xb", opener=_private):
+        pass
+    flush_folder(place.parent)
+    return row
+
+
+def append(
+    database: Database,
+    settings: Settings,
+    row: UploadRow,
+    offset: int,
+    body: IO[bytes],
+    checksum: tuple[str, bytes] | None = None,
+) -> UploadRow:
+    """Add a part that starts at ``offset``; of one whose checksum is wrong nothing is kept.
+
+    ``checksum`` is the name of one of :data:`CHECKSUMS` and its digest.
+    """
+    with _held(Folders(settings.data).upload(row.id)) as file:
+        with database.begin() as session:  # as it is now that nobody else writes
+            row = session.get_one(UploadRow, row.id)
+        if offset != row.received:
+            raise PageError(
+                409,
+                f"This part starts at byte {offset:,}, but {row.received:,} bytes are here.",
+                "Ask with HEAD where to go on, then send the part that starts there.",
+            )
+        file.truncate(row.received)
+        file.seek(row.received)
+        digest = CHECKSUMS[checksum[0]]() if checksum else None
+        received = row.received
+        with disk_full_in_words():
+            while chunk := body.read(_CHUNK):
+                received += len(chunk)
+                if received > row.size:
+                    raise PageError(
+                        413,
+                        f"More came than the {row.size:,} bytes announced.",
+                        "Nothing of this part was kept.",
+                    )
+                file.write(chunk)
+                if digest is not None:
+                    digest.update(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        if checksum is not None and digest is not None and digest.digest() != checksum[1]:
+            file.truncate(row.received)
+            raise PageError(
+                460, "The part arrived damaged: its checksum is another one.", "Send the same part again."
+            )
+        with database.begin() as session:
+            row = session.get_one(UploadRow, row.id)
+            row.received, row.expires = received, now() + LIFETIME
+        return row
+
+
+def finish(
+    database: Database, settings: Settings, row: UploadRow, start: Callable[[Path, UploadRow], str]
+) -> str:
+    """Make an analysis of a whole file; its id, also when it was made before.
+
+    ``start`` is given the file, which it may move away, and returns the id.
+    """
+    place = Folders(settings.data).upload(row.id)
+    if row.analysis_id is not None:
+        return row.analysis_id
+    with _held(place, "rb"):  # an attempt that was cut off may have made it read-only
+        with database.begin() as session:
+            row = session.get_one(UploadRow, row.id)
+        if row.analysis_id is not None:
+            return row.analysis_id
+        if row.received != row.size:
+            raise PageError(
+                409,
+                f"The file is not whole: {row.received:,} of {row.size:,} bytes are here.",
+                "Ask with HEAD where to go on, and send the rest.",
+            )
+        analysis_id = start(place, row)
+        with database.begin() as session:
+            session.get_one(UploadRow, row.id).analysis_id = analysis_id
+    place.unlink(missing_ok=True)
+    return analysis_id
+
+
+def remove(database: Database, folders: Folders, upload_id: str) -> None:
+    """Forget an upload and what came of it."""
+    with database.begin() as session:
+        row = session.get(UploadRow, upload_id)
+        if row is not None:
+            session.delete(row)
+    folders.upload(upload_id).unlink(missing_ok=True)
+
+
+def expire(database: Database, folders: Folders) -> None:
+    """Remove what has expired, and files whose row is gone."""
+    with database.begin() as session:
+        old = session.scalars(select(UploadRow.id).where(UploadRow.expires < now())).all()
+    for upload_id in old:
+        remove(database, folders, upload_id)
+    for path in folders.uploads.iterdir():
+        with database.begin() as session:
+            known = _known(session, path.name)
+        # A file appears a moment after its row; one with no row is left over from a removal.
+        if not known:
+            path.unlink(missing_ok=True)
+
+
+def _known(session: Session, upload_id: str) -> bool:
+    return session.scalar(select(UploadRow.id).where(UploadRow.id == upload_id)) is not None
+
+
+@contextlib.contextmanager
+def _held(place: Path, mode: str = "r+b") -> Iterator[BinaryIO]:
+    """The file, which no other request writes meanwhile."""
+    try:
+        file: BinaryIO = place.open(mode)  # type: ignore[assignment]
+    except FileNotFoundError:
+        raise PageError(404, "There is no such upload any more.", "Begin another one.") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PageError(
+                423,
+                "Another request is sending a part of this upload.",
+                "Wait for it, then ask where to go on.",
+            ) from None
+        yield file
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

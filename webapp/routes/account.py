@@ -1,0 +1,103 @@
+"""One's own account: the password, and where one is signed in."""
+
+from __future__ import annotations
+
+from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from webapp import accounts, audit, gate, sessions
+from webapp.access import PERMISSIONS, current, signed_in
+from webapp.accounts import AccountError
+from webapp.errors import PageError
+from webapp.passwords import LEAST, Passwords
+from webapp.routes.login import renewed
+from webapp.rows import database
+from webapp.tables import SessionRow, User, now
+
+blueprint = Blueprint("account", __name__, url_prefix="/account")
+
+
+@blueprint.get("")
+@signed_in(first=True)
+def show() -> Response:
+    """Name, role, the form to change the password, and the sessions."""
+    return _page()
+
+
+@blueprint.post("/password")
+@signed_in(first=True)
+def password() -> Response:
+    """Change the password. All other sessions end, and this one gets another token."""
+    row = _session()
+    kept: Passwords = current_app.extensions["passwords"]
+    old, new = request.form.get("old", ""), request.form.get("new", "")
+    if not kept.fits(row.user.password, old):
+        return _page("This is not your password.")
+    if new != request.form.get("again", ""):
+        return _page("The two new passwords differ.")
+    if new == old:
+        return _page("The new password is the old one.")
+    try:
+        with database().begin() as session:
+            user = session.get_one(User, row.user_id)
+            accounts.set_password(session, kept, user, new, one_time=False, but=row.id)
+            audit.record(session, "password changed", account=row.user.name)
+    except AccountError as problem:
+        return _page(problem.error)
+    response = redirect(url_for("account.show", changed=1), 303)
+    gate.welcome(response, row.user, renewed(row, confirmed=True))
+    return response
+
+
+@blueprint.post("/sessions/end")
+@signed_in(first=True, confirmed=True)
+def end_all() -> Response:
+    """Sign out everywhere: ``but`` keeps this session."""
+    row = _session()
+    keep = "but" in request.form
+    with database().begin() as session:
+        ended = sessions.end_of_user(session, row.user_id, row.id if keep else "")
+        audit.record(session, "sign-out", account=row.user.name, sessions=ended)
+    if keep:
+        return redirect(url_for("account.show"), 303)
+    response = redirect(url_for("login.form"), 303)
+    gate.farewell(response)
+    return response
+
+
+@blueprint.post("/sessions/<session_id>/end")
+@signed_in(first=True, confirmed=True)
+def end_one(session_id: str) -> Response:
+    """End one session of one's own."""
+    row = _session()
+    with database().begin() as session:
+        mine = (SessionRow.user_id == row.user_id, SessionRow.id == session_id)
+        if not sessions.end(session, *mine):
+            raise PageError(404, "There is no such session.", "It may have ended meanwhile.")
+        audit.record(session, "sign-out", account=row.user.name, sessions=1)
+    return redirect(url_for("account.show"), 303)
+
+
+def _session() -> SessionRow:
+    row: SessionRow | None = g.session
+    if row is None:
+        raise PageError(
+            404, "There is no account here: nobody signs in to this Reelproof.", "Go back to the library."
+        )
+    return row
+
+
+def _page(problem: str = "") -> Response:
+    row = _session()
+    with database().begin() as session:
+        rows = sessions.of_user(session, current_app.extensions["settings"], row.user_id, now())
+    page = render_template(
+        "pages/account.html",
+        user=row.user,
+        this_one=row.id,
+        sessions=rows,
+        permissions=sorted(PERMISSIONS[current().role]),
+        problem=problem,
+        least=LEAST,
+    )
+    return make_response(page, 400 if problem else 200)

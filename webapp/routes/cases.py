@@ -1,0 +1,120 @@
+"""Cases: the list, one case with its members and analyses, and what is put into it."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from webapp import audit, cases, rows
+from webapp.access import Permission, current, login_is_on, require
+from webapp.errors import PageError
+from webapp.rows import database
+from webapp.tables import AnalysisRow
+
+blueprint = Blueprint("cases", __name__)
+
+
+@blueprint.get("/cases")
+@require(Permission.READ)
+def listing() -> str:
+    """The cases one may see, and the form to make one."""
+    with database().begin() as session:
+        shown = cases.listed(session, current())
+        analyses, members = cases.counts(session, shown)
+    return render_template("pages/cases.html", cases=shown, analyses=analyses, members=members)
+
+
+@blueprint.post("/cases")
+@require(Permission.ARRANGE)
+def make() -> Response:
+    """Make a case."""
+    with database().begin() as session:
+        case = cases.make(
+            session, current(), request.form.get("name", ""), request.form.get("description", "")
+        )
+        audit.record(session, "case made", case=case.id, name=case.name)
+    return _to(case.id)
+
+
+@blueprint.get("/cases/<int:case_id>")
+@require(Permission.READ)
+def show(case_id: int) -> str:
+    """A case: what it is, who may see it, what is in it."""
+    with database().begin() as session:
+        case = cases.find(session, current(), case_id)
+        return render_template(
+            "pages/case.html",
+            case=case,
+            members=cases.members(session, case),
+            others=cases.others(session, case) if current().may(Permission.ARRANGE) else [],
+            analyses=cases.analyses(session, case),
+            people=login_is_on(),
+        )
+
+
+@blueprint.post("/cases/<int:case_id>")
+@require(Permission.ARRANGE)
+def change(case_id: int) -> Response:
+    """Name and describe it anew."""
+    with database().begin() as session:
+        case = cases.find(session, current(), case_id)
+        cases.change(session, case, request.form.get("name", ""), request.form.get("description", ""))
+        audit.record(session, "case changed", case=case.id, name=case.name)
+    return _to(case_id)
+
+
+@blueprint.post("/cases/<int:case_id>/members")
+@require(Permission.ARRANGE)
+def admit(case_id: int) -> Response:
+    """Let somebody see it."""
+    chosen = request.form.get("user", "")
+    if not chosen.isascii() or not chosen.isdigit() or len(chosen) > 9:
+        raise PageError(400, "Nobody was chosen.", "Choose somebody from the list.")
+    with database().begin() as session:
+        case = cases.find(session, current(), case_id)
+        user = cases.admit(session, case, int(chosen))
+        audit.record(session, "case member added", case=case.id, account=user.name)
+    return _to(case_id)
+
+
+@blueprint.post("/cases/<int:case_id>/members/<int:user_id>/remove")
+@require(Permission.ARRANGE)
+def dismiss(case_id: int, user_id: int) -> Response:
+    """Let somebody see it no longer."""
+    with database().begin() as session:
+        case = cases.find(session, current(), case_id)
+        user = cases.dismiss(session, case, user_id)
+        audit.record(session, "case member removed", case=case.id, account=user.name)
+    if user_id == current().user_id:
+        return redirect(url_for("cases.listing"), 303)
+    return _to(case_id)
+
+
+@blueprint.get("/analyses/<analysis_id>/assign")
+@require(Permission.ARRANGE)
+def ask(analysis_id: str) -> str:
+    """The form to put an analysis into a case, another one, or none."""
+    row = rows.find(analysis_id)
+    with database().begin() as session:
+        known = cases.listed(session, current())
+    return render_template("pages/assign.html", row=row, cases=known)
+
+
+@blueprint.post("/analyses/<analysis_id>/assign")
+@require(Permission.ARRANGE)
+def assign(analysis_id: str) -> Response:
+    """Put an analysis into a case, or take it out: an empty ``case`` leaves it to who handed it in."""
+    rows.find(analysis_id)
+    with database().begin() as session:
+        chosen = cases.chosen(session, current(), request.form.get("case"))
+        row = session.get_one(AnalysisRow, analysis_id)
+        before, row.case_id = row.case_id, chosen
+        audit.record(session, "case assigned", analysis=analysis_id, case=chosen or 0, before=before or 0)
+    still = chosen is not None or current().sees_all or row.owner_id == current().user_id
+    return redirect(
+        url_for("result.show", analysis_id=analysis_id) if still else url_for("library.listing"), 303
+    )
+
+
+def _to(case_id: int) -> Response:
+    return redirect(url_for("cases.show", case_id=case_id), 303)

@@ -1,0 +1,79 @@
+"""The custody log of an exhibit, as a page and as a file; and the details of its case."""
+
+from __future__ import annotations
+
+from flask import Blueprint, jsonify, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from reports.custody import NAME, CustodyError, check_export, read_export
+from webapp import case_details, custody, handing_out, log_seen, rows
+from webapp.access import Permission, current, require
+from webapp.errors import PageError, wants_json
+from webapp.routes.result import viewed
+from webapp.rows import database
+from webapp.tables import AnalysisRow
+
+blueprint = Blueprint("custody", __name__, url_prefix="/analyses/<analysis_id>")
+
+_SHOWN = 500  # entries on the page, the newest ones; the file holds all
+
+
+@blueprint.get("/custody")
+@require(Permission.READ)
+def show(analysis_id: str) -> str:
+    """Who did what to the exhibit, and when, the newest first."""
+    row = rows.find(analysis_id)
+    viewed(row)
+    with database().begin() as session:
+        text = custody.export(session, row.exhibit.sha256)
+        head = custody.head(session)
+        hidden = log_seen.hidden(session, current(), row.exhibit.sha256)
+    try:
+        entries = read_export(text).entries
+    except CustodyError:  # the list of problems says why
+        entries = ()
+    if hidden:
+        entries = log_seen.cut(entries, hidden)
+    return render_template(
+        "pages/custody.html",
+        row=row,
+        entries=entries[: -_SHOWN - 1 : -1],
+        count=len(entries),
+        head=head,
+        problems=() if hidden else check_export(text),
+        whole=not hidden,
+    )
+
+
+@blueprint.get("/custody.json")
+@require(Permission.EXPORT)
+def as_json(analysis_id: str) -> Response:
+    """The exhibit's entries with the count and head of the whole log, to be kept elsewhere."""
+    row = rows.find(analysis_id)
+    with database().begin() as session:
+        log_seen.refuse_cut(session, current(), row.exhibit.sha256)
+        text = custody.export(session, row.exhibit.sha256)
+    handing_out.record(row, NAME, text, log=text)
+    response = Response(text, mimetype="application/json")
+    response.headers.set("Content-Disposition", "attachment", filename=_name(row))
+    return response
+
+
+@blueprint.post("/case")
+@require(Permission.ANNOTATE)
+def case(analysis_id: str) -> Response:
+    """Store the details of the case; reports from now on carry them."""
+    row = rows.find(analysis_id)
+    details = case_details.from_form(request.form)
+    with database().alone() as session:
+        stored = session.get(AnalysisRow, row.id)
+        if stored is None:
+            raise PageError(404, "This analysis was deleted meanwhile.", "Nothing was stored.")
+        changed = case_details.keep(session, stored, details)
+    if wants_json():
+        return jsonify(changed=changed, **details.model_dump())
+    return redirect(url_for("result.show", analysis_id=row.id, case="saved", _anchor="case"), 303)
+
+
+def _name(row: AnalysisRow) -> str:
+    return f"reelproof-{row.exhibit.sha256[:8]}-{NAME}"

@@ -1,0 +1,149 @@
+"""Signing in and out, and giving one's password again."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+
+from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from webapp import accounts, audit, gate, sessions, throttle
+from webapp.access import login_is_on, public, signed_in
+from webapp.passwords import Passwords
+from webapp.rows import database
+from webapp.tables import SessionRow, User, now
+
+blueprint = Blueprint("login", __name__)
+
+# The same for a wrong password, an unknown name and a disabled account.
+_WRONG = "Name and password do not belong together, or the account is disabled or its first password too old."
+
+
+@blueprint.get("/login")
+@public
+def form() -> Response:
+    """The form to sign in."""
+    if g.principal is not None:
+        return redirect(gate.own_address(request.args.get("next")))
+    return _page(200)
+
+
+@blueprint.post("/login")
+@public
+def sign_in() -> Response:
+    """Begin a session; whatever session the browser had ends."""
+    if not login_is_on():
+        return redirect(url_for("upload.form"), 303)
+    name = accounts.clean(request.form.get("name", ""))[:80]
+    user, wait = _tried(name, request.form.get("password", ""))
+    if wait:
+        return _too_early(wait, name)
+    if user is None:
+        with database().begin() as session:
+            audit.record(session, "sign-in refused", account=name)
+        return _page(401, name=name, problem=_WRONG)
+    moment = now()
+    with database().begin() as session:
+        if g.session is not None:
+            sessions.end(session, SessionRow.id == g.session.id)
+        sessions.forget_ended(session, current_app.extensions["settings"], moment)
+        kept = session.get_one(User, user.id)
+        token = sessions.start(session, kept, _address(), request.user_agent.string, moment)
+        audit.record(session, "sign-in", actor=name, account=name, address=_address())
+    response = redirect(gate.own_address(request.form.get("next")), 303)
+    gate.welcome(response, user, token)
+    return response
+
+
+@blueprint.post("/logout")
+@signed_in(first=True)
+def sign_out() -> Response:
+    """End this session."""
+    if g.session is not None:
+        with database().begin() as session:
+            sessions.end(session, SessionRow.id == g.session.id)
+            audit.record(session, "sign-out", account=g.principal.name)
+    response = redirect(url_for("login.form"), 303)
+    gate.farewell(response)
+    return response
+
+
+@blueprint.get("/confirm")
+@signed_in(first=True)
+def confirm() -> Response:
+    """The form to give one's password again before accounts are changed."""
+    return _page(200, again=True)
+
+
+@blueprint.post("/confirm")
+@signed_in(first=True)
+def confirmed() -> Response:
+    """Note that the password was given again; the session gets another token."""
+    row: SessionRow | None = g.session
+    if row is None:
+        return redirect(gate.own_address(request.form.get("next")), 303)
+    user, wait = _tried(row.user.name, request.form.get("password", ""))
+    if wait:
+        return _too_early(wait, row.user.name, again=True)
+    if user is None:
+        with database().begin() as session:
+            audit.record(session, "sign-in refused", account=row.user.name)
+        return _page(401, again=True, problem="This is not your password.")
+    response = redirect(gate.own_address(request.form.get("next")), 303)
+    gate.welcome(response, user, renewed(row, confirmed=True))
+    return response
+
+
+def renewed(row: SessionRow, *, confirmed: bool = False) -> str:
+    """Another token for a session: whoever knew the old one is out."""
+    moment = now()
+    with database().begin() as session:
+        sessions.end(session, SessionRow.id == row.id)
+        user = session.get_one(User, row.user_id)
+        token = sessions.start(session, user, _address(), request.user_agent.string, moment)
+        fresh = session.get_one(SessionRow, sessions.hashed(token))
+        fresh.started = row.started  # it grows no younger
+        fresh.confirmed = moment if confirmed else row.confirmed
+    return token
+
+
+def _tried(name: str, password: str) -> tuple[User | None, timedelta]:
+    """The account, if name and password belong together; or how long until the next try."""
+    passwords: Passwords = current_app.extensions["passwords"]
+    counted = throttle.buckets(name, _address(), gate.known_device(name))
+    with database().alone() as session:
+        if wait := throttle.try_now(session, counted, now()):
+            return None, wait
+        user = accounts.find(session, name)
+    right = passwords.fits(user.password if user is not None else None, password)
+    if user is None or not right or not accounts.usable(user, now()):
+        return None, timedelta()
+    with database().alone() as session:
+        throttle.forget(session, counted)
+        if passwords.outdated(user.password):
+            session.get_one(User, user.id).password = passwords.hash(password)
+    return user, timedelta()
+
+
+def _too_early(wait: timedelta, name: str, *, again: bool = False) -> Response:
+    seconds = max(1, math.ceil(wait.total_seconds()))
+    words = f"{seconds} s" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
+    response = _page(
+        429,
+        again=again,
+        name=name,
+        problem=f"Too many wrong passwords from here. Wait {words}, then try again.",
+    )
+    response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def _page(status: int, *, again: bool = False, name: str = "", problem: str = "") -> Response:
+    onwards = request.values.get("next", "")
+    page = render_template("pages/login.html", again=again, name=name, problem=problem, next=onwards)
+    return make_response(page, status)
+
+
+def _address() -> str:
+    return request.remote_addr or ""

@@ -1,0 +1,89 @@
+"""API tokens of one's own: listed, made, revoked. A new one is shown once."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from webapp import audit, tokens
+from webapp.access import Permission, current, signed_in
+from webapp.errors import PageError
+from webapp.rows import database
+from webapp.tables import now
+from webapp.tokens import TokenError
+
+blueprint = Blueprint("tokens", __name__, url_prefix="/account/tokens")
+
+
+@blueprint.get("")
+@signed_in()
+def listing() -> Response:
+    """The tokens there are, and the form to make one."""
+    _refuse_tokens()
+    return _page()
+
+
+@blueprint.post("")
+@signed_in()
+def create() -> Response:
+    """Make a token; the answer is the only place it is ever shown."""
+    _refuse_tokens()
+    try:
+        expires = _end_of(request.form.get("expires", ""))
+        with database().alone() as session:
+            made = tokens.make(
+                session, current(), request.form.get("name", ""), request.form.getlist("scope"), expires
+            )
+            row = made.row
+            audit.record(session, "token made", token=row.id, name=row.name, scopes=row.scopes)
+    except TokenError as problem:
+        return _page(problem=str(problem))
+    return _page(token=made.token)
+
+
+@blueprint.post("/<token_id>/revoke")
+@signed_in()
+def revoke(token_id: str) -> Response:
+    """End a token for good."""
+    _refuse_tokens()
+    with database().begin() as session:
+        row = tokens.revoke(session, current(), token_id)
+        if row is None:
+            raise PageError(404, "There is no such token of yours.", "Look at the list of your tokens.")
+        audit.record(session, "token revoked", token=row.id, name=row.name)
+    return redirect(url_for("tokens.listing"), 303)
+
+
+def _refuse_tokens() -> None:
+    """A token must not make others: one that leaked could outlive its own end."""
+    if current().scopes is not None:
+        raise PageError(403, "Tokens are made and revoked by people.", "Sign in with a browser.")
+
+
+def _end_of(day: str) -> datetime | None:
+    if not day.strip():
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(day.strip()), time(23, 59, 59), UTC)
+    except ValueError:
+        raise TokenError("The last day must be a date, such as 2027-01-31.") from None
+
+
+def _page(*, token: str = "", problem: str = "") -> Response:
+    who = current()
+    with database().begin() as session:
+        own = tokens.listed(session, who)
+    page = render_template(
+        "pages/tokens.html",
+        tokens=own,
+        moment=now(),
+        token=token,
+        problem=problem,
+        scopes=[each for each in Permission if who.may(each)],
+        meanings=tokens.MEANINGS,
+        suggested=(now() + timedelta(days=90)).date(),
+        form=request.form,
+    )
+    return make_response(page, 400 if problem else 200)

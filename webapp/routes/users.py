@@ -1,0 +1,132 @@
+"""Accounts, for administrators."""
+
+from __future__ import annotations
+
+from flask import Blueprint, current_app, make_response, render_template, request
+from werkzeug.wrappers import Response
+
+from webapp import accounts, audit
+from webapp.access import PERMISSIONS, Permission, Role, require
+from webapp.accounts import AccountError
+from webapp.errors import PageError
+from webapp.passwords import made_up
+from webapp.rows import database
+from webapp.tables import User
+
+blueprint = Blueprint("users", __name__, url_prefix="/users")
+
+_ADMINISTERS = require(Permission.ADMINISTER, confirmed=True)
+
+
+@blueprint.get("")
+@_ADMINISTERS
+def listing() -> Response:
+    """All accounts, and the form to make one."""
+    return _page()
+
+
+@blueprint.post("")
+@_ADMINISTERS
+def add() -> Response:
+    """Make an account; the page shows, once, the password to hand over."""
+    given = made_up()
+    try:
+        with database().alone() as session:
+            user = accounts.add(
+                session,
+                current_app.extensions["passwords"],
+                request.form.get("name", ""),
+                request.form.get("display", ""),
+                _role(),
+                given,
+                one_time=True,
+            )
+            audit.record(session, "account made", account=user.name, role=user.role)
+    except AccountError as problem:
+        return _page(problem=problem, values=request.form)
+    return _page(handed=(user, given))
+
+
+@blueprint.post("/<int:user_id>/role")
+@_ADMINISTERS
+def role(user_id: int) -> Response:
+    """Give an account another role."""
+    try:
+        with database().alone() as session:
+            user = _user(session.get(User, user_id))
+            accounts.set_role(session, user, _role())
+            audit.record(session, "role changed", account=user.name, role=user.role)
+    except AccountError as problem:
+        return _page(problem=problem)
+    return _page(done=f"{user.display} is {user.role} now, and has to sign in again.")
+
+
+@blueprint.post("/<int:user_id>/disable")
+@_ADMINISTERS
+def disable(user_id: int) -> Response:
+    """Let nobody sign in to an account."""
+    try:
+        with database().alone() as session:
+            user = _user(session.get(User, user_id))
+            accounts.disable(session, user)
+            audit.record(session, "account disabled", account=user.name)
+    except AccountError as problem:
+        return _page(problem=problem)
+    return _page(done=f"{user.display} cannot sign in any more.")
+
+
+@blueprint.post("/<int:user_id>/enable")
+@_ADMINISTERS
+def enable(user_id: int) -> Response:
+    """Let its owner sign in again."""
+    with database().alone() as session:
+        user = _user(session.get(User, user_id))
+        accounts.enable(user)
+        audit.record(session, "account enabled", account=user.name)
+    return _page(done=f"{user.display} can sign in again.")
+
+
+@blueprint.post("/<int:user_id>/password")
+@_ADMINISTERS
+def password(user_id: int) -> Response:
+    """Give an account a password to hand over, which is changed at the next sign-in."""
+    given = made_up()
+    with database().alone() as session:
+        user = _user(session.get(User, user_id))
+        accounts.set_password(session, current_app.extensions["passwords"], user, given, one_time=True)
+        audit.record(session, "password reset", account=user.name)
+    return _page(handed=(user, given))
+
+
+def _user(found: User | None) -> User:
+    if found is None:
+        raise PageError(404, "There is no such account.", "Go back to the list.")
+    return found
+
+
+def _role() -> Role:
+    try:
+        return Role(request.form.get("role", ""))
+    except ValueError:
+        raise PageError(400, "There is no such role.", f"There are {', '.join(Role)}.") from None
+
+
+def _page(
+    *,
+    problem: AccountError | None = None,
+    done: str = "",
+    handed: tuple[User, str] | None = None,
+    values: object = None,
+) -> Response:
+    with database().begin() as session:
+        users = accounts.listed(session)
+    page = render_template(
+        "pages/users.html",
+        users=users,
+        roles={str(role): ", ".join(sorted(PERMISSIONS[role])) for role in Role},
+        problem=problem,
+        done=done,
+        handed=handed,
+        values=values or {},
+    )
+    return make_response(page, 400 if problem else 200)

@@ -1,0 +1,86 @@
+"""Who is signed in: sessions on the server, a random token in a cookie.
+
+The token is 256 random bits; only its SHA-256 is stored. A session ends by signing out, by
+lying idle, by its age, when its account is disabled, and when role or password change.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from sqlalchemy import ColumnElement, delete, or_, select
+from sqlalchemy.orm import Session
+
+from webapp.settings import Settings
+from webapp.tables import SessionRow, User
+
+# How exact "seen" is: a write for every request would be many.
+_EXACT = timedelta(minutes=1)
+# How long after the password was given accounts may be changed.
+CONFIRMED_FOR = timedelta(minutes=15)
+
+
+def start(session: Session, user: User, address: str, agent: str, moment: datetime) -> str:
+    """A new session; returns its token, which is kept nowhere."""
+    token = secrets.token_urlsafe(32)
+    session.add(
+        SessionRow(
+            id=hashed(token),
+            user=user,
+            started=moment,
+            seen=moment,
+            confirmed=moment,
+            address=address[:45],
+            agent="".join(char for char in agent if char.isprintable())[:200],
+        )
+    )
+    return token
+
+
+def find(session: Session, settings: Settings, token: str, moment: datetime) -> SessionRow | None:
+    """The session of a token while it lasts."""
+    row = session.get(SessionRow, hashed(token))
+    if row is None or row.user.disabled is not None or _ended(row, settings, moment):
+        return None
+    return row
+
+
+def touch(row: SessionRow, moment: datetime) -> bool:
+    """Note that it is used; whether that changed anything."""
+    if moment - row.seen < _EXACT:
+        return False
+    row.seen = moment
+    return True
+
+
+def of_user(session: Session, settings: Settings, user_id: int, moment: datetime) -> list[SessionRow]:
+    """The sessions of an account that last, the latest used first."""
+    query = select(SessionRow).where(SessionRow.user_id == user_id).order_by(SessionRow.seen.desc())
+    return [row for row in session.scalars(query) if not _ended(row, settings, moment)]
+
+
+def end(session: Session, *conditions: ColumnElement[bool]) -> int:
+    """End the sessions that fit; how many."""
+    return int(session.execute(delete(SessionRow).where(*conditions)).rowcount)  # type: ignore[attr-defined]
+
+
+def end_of_user(session: Session, user_id: int, but: str = "") -> int:
+    """End all sessions of an account, ``but`` one."""
+    return end(session, SessionRow.user_id == user_id, SessionRow.id != but)
+
+
+def forget_ended(session: Session, settings: Settings, moment: datetime) -> None:
+    """Remove the rows of sessions that idled out or grew too old."""
+    idle, old = moment - settings.idle, moment - settings.longest_session
+    end(session, or_(SessionRow.seen < idle, SessionRow.started < old))
+
+
+def hashed(token: str) -> str:
+    """What is stored of a token."""
+    return sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+def _ended(row: SessionRow, settings: Settings, moment: datetime) -> bool:
+    return moment - row.seen >= settings.idle or moment - row.started >= settings.longest_session

@@ -1,0 +1,70 @@
+"""Signing bundles with the key an administrator configured; without one nothing is signed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from reports.signing import SigningError, SigningKey, read_key
+from webapp.errors import PageError
+from webapp.settings import SettingError, Settings
+
+_ROOT = Path(__file__).resolve().parent.parent
+_TIME_LIMIT = 120  # seconds; it takes two
+
+
+def check_key(settings: Settings) -> None:
+    """Raise :class:`SettingError` when the key that is configured cannot sign."""
+    try:
+        _key(settings)
+    except SigningError as problem:
+        raise SettingError(f"REELPROOF_SIGNING_KEY: {problem}") from None
+
+
+@contextmanager
+def signed(
+    settings: Settings, files: dict[str, bytes | Path], beside: Path
+) -> Iterator[tuple[dict[str, bytes | Path], SigningKey | None]]:
+    """The files of a bundle with the report signed, and the key for its manifest; as they are without a key.
+
+    The signed report lies at ``beside`` until the block ends. Raises :class:`PageError` where
+    the key cannot sign, such as after its certificate expired.
+    """
+    try:
+        key = _key(settings)
+        if key is None:
+            yield files, None
+            return
+        report = files["report.pdf"]
+        assert isinstance(report, Path)
+        _sign(settings, report, beside)
+        yield {**files, "report.pdf": beside}, key
+    except SigningError as problem:
+        raise PageError(
+            500,
+            f"The bundle could not be signed: {problem}",
+            "Whoever runs Reelproof has to put another key in place, or unset REELPROOF_SIGNING_KEY.",
+        ) from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _key(settings: Settings) -> SigningKey | None:
+    return read_key(settings.signing_key, settings.signing_password) if settings.signing_key else None
+
+
+def _sign(settings: Settings, report: Path, to: Path) -> None:
+    """In a process of its own: what is seen of a signature is set by WeasyPrint."""
+    command = [sys.executable, "-m", "reports", "sign", str(report), "--out", str(to)]
+    command += ["--key", str(settings.signing_key)]
+    if settings.signing_password:
+        command += ["--password-file", str(settings.signing_password)]
+    try:
+        ended = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=_TIME_LIMIT)
+    except subprocess.TimeoutExpired:
+        raise SigningError("it took too long.") from None
+    if ended.returncode:
+        raise SigningError(ended.stderr.strip().removeprefix("reports: ")[-300:] or "it failed.")

@@ -1,0 +1,131 @@
+"""API tokens: made, recognised, revoked. Shown once; of each only the SHA-256 is kept.
+
+A token is 256 random bits. Argon2 makes guessing slow where people choose words; 2^256 tokens
+cannot be guessed at any speed, so one SHA-256 protects a stolen database as well, and costs
+each request a microsecond. The prefix lets scanners for leaked secrets know one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from webapp.access import LOCAL, Permission, Principal, Role
+from webapp.tables import ApiToken, User, now
+
+PREFIX = "rp_"
+MOST = 100  # of one person that still work
+_TOKEN = re.compile(r"rp_[A-Za-z0-9_-]{43}")
+_USED_EVERY = timedelta(minutes=1)  # last use is kept to the minute, or each request would write
+
+
+# What each scope lets a program do, for the form.
+MEANINGS = {
+    Permission.READ: "see analyses, findings and models",
+    Permission.EXPORT: "fetch reports, bundles and exports",
+    Permission.ANNOTATE: "record and import judgements",
+    Permission.ANALYSE: "hand in files, analyse again, cancel, retry",
+    Permission.ARRANGE: "make cases and put analyses into them",
+    Permission.DELETE: "delete analyses",
+    Permission.CONFIGURE: "choose models, make webhooks",
+    Permission.AUDIT: "read the custody log and the metrics",
+    Permission.ADMINISTER: "change accounts",
+}
+
+
+class Made(NamedTuple):
+    """A new token and its row; the text is nowhere else."""
+
+    token: str
+    row: ApiToken
+
+
+class TokenError(Exception):
+    """A token cannot be made; the message says why."""
+
+
+def make(
+    session: Session, principal: Principal, name: str, scopes: Iterable[str], expires: datetime | None = None
+) -> Made:
+    """Make a token for a person, with no more than they may themselves."""
+    name, wanted = " ".join(name.split()), sorted(set(scopes))
+    if not name or len(name) > 80 or not name.isprintable():
+        raise TokenError("A token needs a name of at most 80 characters, which says what it is for.")
+    unknown = [scope for scope in wanted if scope not in set(Permission)]
+    if unknown or not wanted:
+        raise TokenError(f"A token needs scopes out of {', '.join(Permission)}.")
+    beyond = [scope for scope in wanted if not principal.may(Permission(scope))]
+    if beyond:
+        raise TokenError(f"{principal.display} may not {', '.join(beyond)}, and so no token of theirs may.")
+    if expires is not None and expires <= now():
+        raise TokenError("The token would have expired already. Choose a later day.")
+    if sum(row.revoked is None for row in listed(session, principal)) >= MOST:
+        raise TokenError(f"There are {MOST} tokens already. Revoke those that nothing uses.")
+    token = PREFIX + secrets.token_urlsafe(32)
+    row = ApiToken(
+        id=secrets.token_hex(8),
+        sha256=_digest(token),
+        name=name,
+        scopes=" ".join(wanted),
+        user_id=principal.user_id,
+        made=now(),
+        expires=expires,
+    )
+    session.add(row)
+    return Made(token, row)
+
+
+def listed(session: Session, principal: Principal) -> Sequence[ApiToken]:
+    """The tokens of a person, newest first, revoked ones too."""
+    own = select(ApiToken).where(ApiToken.user_id == principal.user_id)
+    return session.scalars(own.order_by(ApiToken.made.desc())).all()
+
+
+def revoke(session: Session, principal: Principal, token_id: str) -> ApiToken | None:
+    """End a token of this person for good; none if it is not theirs."""
+    row = session.get(ApiToken, token_id)
+    if row is None or row.user_id != principal.user_id:
+        return None
+    row.revoked = row.revoked or now()
+    return row
+
+
+def recognise(session: Session, token: str, *, login: bool) -> Principal | None:
+    """Whose token it is, with its scopes; none if it was never made, has expired or was revoked.
+
+    ``login``: whether people sign in. A token made on a machine without login is nobody's once they do.
+    """
+    if not _TOKEN.fullmatch(token):
+        return None
+    moment = now()
+    # Looked up by its hash: how long that takes tells nothing of the token.
+    row = session.scalar(select(ApiToken).where(ApiToken.sha256 == _digest(token)))
+    if row is None or row.revoked is not None or (row.expires is not None and row.expires <= moment):
+        return None
+    person = _person(session, row, login)
+    if person is None:
+        return None
+    if row.used is None or moment - row.used >= _USED_EVERY:
+        session.execute(update(ApiToken).where(ApiToken.id == row.id).values(used=moment))
+    return person
+
+
+def _person(session: Session, row: ApiToken, login: bool) -> Principal | None:
+    scopes = frozenset(row.scopes.split())
+    if row.user_id is None:
+        return None if login else Principal(LOCAL.name, LOCAL.display, LOCAL.role, None, scopes)
+    user = session.get(User, row.user_id)
+    if user is None or user.disabled is not None:
+        return None
+    return Principal(user.name, user.display, Role(user.role), user.id, scopes)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,195 @@
+"""Webhooks: telling other programs what became of analyses, signed.
+
+Only addresses that begin with one of ``REELPROOF_WEBHOOKS`` are ever asked for; none are by
+default, and then nothing is sent. What is to be sent is found in the analyses' own rows, so no
+way an analysis can end is forgotten; :mod:`webapp.webhook_process` sends it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from webapp.durable import flush_file, flush_folder
+from webapp.errors import PageError
+from webapp.tables import AnalysisRow, Delivery, State, WebhookRow, now
+
+EVENTS = ("analysis.done", "analysis.failed", "analysis.cancelled")
+SIGNATURE = "Reelproof-Signature"
+MOST = 50
+_STATES = {State.DONE: EVENTS[0], State.FAILED: EVENTS[1], State.CANCELLED: EVENTS[2]}
+# Seconds after each attempt that failed until the next one: about two days in all.
+BACK_OFF = (10, 60, 300, 1800, 7200, 21600, 43200, 86400)
+_KEPT = timedelta(days=30)
+_LATE = timedelta(hours=1)  # what ended longer before a webhook's sender looked is still told of
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a URL leads: what an allowance and a request must agree in."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    def covers(self, other: Place) -> bool:
+        """Whether ``other`` lies at or below this place."""
+        if (self.scheme, self.host, self.port) != (other.scheme, other.host, other.port):
+            return False
+        return other.path == self.path or other.path.startswith(self.path.rstrip("/") + "/")
+
+
+def place(url: str) -> Place:
+    """Take a URL apart; raises ``ValueError`` for one that is none, or that hides something."""
+    parts = urlsplit(url)
+    host, port = parts.hostname, parts.port
+    if parts.scheme not in ("http", "https") or not host or parts.username is not None:
+        raise ValueError("not http or https with a host and no user")
+    path = parts.path or "/"
+    if (
+        parts.fragment
+        or "\\" in url
+        or any(part in ("..", ".") for part in path.split("/"))
+        or "%2e" in path.lower()
+    ):
+        raise ValueError("a fragment, or a path that leads back")
+    if not url.isascii() or any(ord(char) <= 32 for char in url):
+        raise ValueError("characters no URL has")
+    return Place(parts.scheme, host.lower(), port or (443 if parts.scheme == "https" else 80), path)
+
+
+def allowing(allowed: Sequence[str], url: str) -> Place | None:
+    """The allowance a URL lies in; none if an administrator allowed no such address."""
+    try:
+        wanted = place(url)
+    except ValueError:
+        return None
+    return next((each for each in map(place, allowed) if each.covers(wanted)), None)
+
+
+def secret(data: Path, webhook_id: str) -> str:
+    """What a webhook's messages are signed with. Made from a key beside the database, and so not in it."""
+    digest = hmac.digest(_key(data), f"webhook {webhook_id}".encode(), "sha256")
+    return "whsec_" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def signature(secret: str, moment: int, body: bytes) -> str:
+    """The header that lets a receiver know who sent a message, when, and that nobody changed it.
+
+    HMAC-SHA256 over the time in seconds since 1970, a full stop and the body.
+    """
+    signed = hmac.digest(secret.encode(), f"{moment}.".encode() + body, "sha256").hex()
+    return f"t={moment},v1={signed}"
+
+
+def add(
+    session: Session, allowed: Sequence[str], url: str, events: Sequence[str], who: str, identity: str
+) -> WebhookRow:
+    """Record a webhook; raises :class:`PageError` for an address that is not allowed."""
+    if (known := session.get(WebhookRow, identity)) is not None:
+        return known
+    if allowing(allowed, url) is None:
+        raise PageError(
+            403,
+            "Webhooks to this address are not allowed.",
+            "An administrator allows addresses with REELPROOF_WEBHOOKS; without it nothing is sent anywhere.",
+        )
+    if len(session.scalars(select(WebhookRow.id)).all()) >= MOST:
+        raise PageError(409, f"There are {MOST} webhooks, the most there can be.", "Delete one of them.")
+    row = WebhookRow(id=identity, url=url, events=" ".join(dict.fromkeys(events)), who=who, made=now())
+    session.add(row)
+    return row
+
+
+def remove(session: Session, webhook_id: str) -> bool:
+    """Forget a webhook and its messages; False if there is none such."""
+    session.execute(delete(Delivery).where(Delivery.webhook_id == webhook_id))
+    row = session.get(WebhookRow, webhook_id)
+    if row is not None:
+        session.delete(row)
+    return row is not None
+
+
+def queue(session: Session, since: datetime) -> int:
+    """Queue what ended after ``since`` and is queued nowhere yet; how many messages that is."""
+    hooks = session.scalars(select(WebhookRow)).all()
+    if not hooks:
+        return 0
+    ended = select(AnalysisRow).where(AnalysisRow.state.in_(_STATES), AnalysisRow.finished >= since - _LATE)
+    new = 0
+    for row in session.scalars(ended.order_by(AnalysisRow.finished)):
+        event, happened = _STATES[State(row.state)], row.finished
+        if happened is None:
+            continue
+        for hook in hooks:
+            if event not in hook.events.split() or happened < hook.made:
+                continue
+            same = select(Delivery.id).where(
+                Delivery.webhook_id == hook.id,
+                Delivery.analysis_id == row.id,
+                Delivery.happened == happened,
+            )
+            if session.scalar(same) is None:
+                session.add(_delivery(hook, row, event, happened))
+                new += 1
+    session.execute(delete(Delivery).where(Delivery.due.is_(None), Delivery.happened < now() - _KEPT))
+    return new
+
+
+def _delivery(hook: WebhookRow, row: AnalysisRow, event: str, happened: datetime) -> Delivery:
+    """The message: what happened and where to look, and nothing of the exhibit but its SHA-256."""
+    identity = secrets.token_hex(16)
+    body = {
+        "id": identity,
+        "event": event,
+        "happened": happened.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "analysis": row.id,
+        "href": f"/api/v1/analyses/{row.id}",
+        "state": str(row.state),
+        "exhibit": row.exhibit.sha256,
+        "verdict": row.verdict,
+    }
+    return Delivery(
+        id=identity,
+        webhook_id=hook.id,
+        analysis_id=row.id,
+        event=event,
+        happened=happened,
+        body=json.dumps(body),
+        attempts=0,
+        due=now(),
+    )
+
+
+def _key(data: Path) -> bytes:
+    path = data / "webhooks.key"
+    try:
+        found = path.read_bytes()
+    except FileNotFoundError:
+        found = b""
+    if len(found) == 32:
+        return found
+    aside = path.with_name(f".webhooks.{secrets.token_hex(8)}")
+    with open(aside, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(secrets.token_bytes(32))
+    flush_file(aside)
+    try:
+        os.link(aside, path)  # of two at once, one wins and both read the same
+    except FileExistsError:
+        pass
+    finally:
+        aside.unlink()
+    flush_folder(data)
+    return path.read_bytes()

@@ -1,0 +1,64 @@
+"""``python -m webapp.workers``: workers of a shared queue, without pages, until Ctrl-C or SIGTERM.
+
+For machines beside the one that serves the pages. They need the same ``REELPROOF_DATABASE``,
+``REELPROOF_BROKER`` and ``REELPROOF_DATA`` as it has.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from webapp import jobs, logs
+from webapp.database import REVISION, Database
+from webapp.folders import Folders
+from webapp.settings import SettingError, Settings, read_settings
+from webapp.supervisor import Worker, noted_signals, watch_worker
+
+
+def main() -> int:
+    """Run until told to stop. Returns the exit status: 2 when it could not start."""
+    logs.prepare(as_json=False)
+    stops = noted_signals()
+    try:
+        settings = _checked(read_settings())
+        logs.prepare(as_json=settings.log_json)
+        database = Database(settings.database_url, settings.custody_key)
+        found = database.revision()
+    except (SettingError, OSError, SQLAlchemyError) as problem:
+        print(f"reelproof: {' '.join(str(getattr(problem, 'orig', problem)).split())}", file=sys.stderr)
+        return 2
+    if found != REVISION:
+        print(
+            f"reelproof: The database's tables are at version {found or 'none'}, this Reelproof needs "
+            f"{REVISION}. Start python -m webapp of the same version once; it brings them up to date.",
+            file=sys.stderr,
+        )
+        return 2
+    worker = Worker(settings)
+    print(f"{settings.workers} worker(s) for the queues {', '.join(settings.queues)}", flush=True)
+    try:
+        worker.keep_running()
+        watch_worker(worker, database, lambda: bool(stops))
+    finally:
+        worker.stop()
+        jobs.recover(database, count_attempt=False, workers=worker.names)
+        database.close()
+    return 0
+
+
+def _checked(settings: Settings) -> Settings:
+    if not settings.shared:
+        raise SettingError(
+            "Workers on their own need a queue to share: set REELPROOF_BROKER and REELPROOF_DATABASE "
+            "as on the machine that serves the pages."
+        )
+    if not settings.workers:
+        raise SettingError("REELPROOF_WORKERS=0 leaves nothing to run. Set it to 1 or more.")
+    Folders(settings.data).create()
+    return settings
+
+
+if __name__ == "__main__":
+    sys.exit(main())
