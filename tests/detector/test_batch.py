@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import random
 import zipfile
@@ -212,3 +213,44 @@ def test_auc_on_the_validation_crops(data: Path, tmp_path: Path) -> None:
     labels = [row["label"] == "fake" for row in rows]
     assert 0 < sum(labels) < 200
     assert roc_auc_score(labels, [found[row["file"]] for row in rows]) >= 0.85
+
+
+class TestZipTricks:
+    @staticmethod
+    def errors(path: Path) -> list[str]:
+        lines = score_crops([path], None, DEFAULT)
+        return [str(line["error"]) for line in lines if "error" in line]
+
+    def test_a_link_is_no_photo(self, tmp_path: Path) -> None:
+        entry = zipfile.ZipInfo("a.png")
+        entry.external_attr = 0o120777 << 16
+        with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+            archive.writestr(entry, "/etc/passwd")
+        assert self.errors(tmp_path / "x.zip") == ["The entry is a link to another file, not a photo."]
+
+    def test_a_thousandfold(self, tmp_path: Path) -> None:
+        with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("a.png", bytes(20_000_000))
+        (error,) = self.errors(tmp_path / "x.zip")
+        assert "a thousand times its size" in error
+
+    def test_entries_on_top_of_each_other(self, tmp_path: Path) -> None:
+        """One piece of data, and a directory that names it a hundred times."""
+        with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+            archive.writestr("a.png", bytes(range(256)) * 40)
+            (entry,) = archive.infolist()
+            for number in range(100):
+                twin = copy.copy(entry)
+                twin.filename = f"b{number}.png"
+                archive.filelist.append(twin)
+            archive._didModify = True
+        (error,) = self.errors(tmp_path / "x.zip")
+        assert "entries overlap" in error
+
+    def test_too_many(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("detector.batch._MOST_ENTRIES", 2)
+        with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+            for number in range(3):
+                archive.writestr(f"{number}.png", b"x")
+        (error,) = self.errors(tmp_path / "x.zip")
+        assert "more than 2 entries" in error

@@ -174,6 +174,10 @@ class TestCuts:
     def test_none_at_the_very_start(self) -> None:
         assert self.found(self.shot(1, 1)) == []
 
+    def test_a_picture_of_another_shape_begins_a_new_scene(self) -> None:
+        wide, tall = self.shot(1, 4), [np.ascontiguousarray(p[:, :300]) for p in self.shot(1, 4)]
+        assert self.found(wide + tall + wide) == [4, 8]
+
     @pytest.mark.parametrize("shape", [(1, 1), (2000, 10), (10, 2000)])
     def test_odd_shapes(self, shape: tuple[int, int]) -> None:
         black, white = (np.full((*shape, 3), value, np.uint8) for value in (0, 255))
