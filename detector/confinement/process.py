@@ -16,6 +16,7 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -172,9 +173,8 @@ def _live(
         _forget_parent(writer)
         confine(limits, places, scratch, network=network)
         end_with_parent(parent)
-        if busy and (torch := sys.modules.get("torch")):
-            torch.set_num_threads(1)  # of the pool the parent has started, only the plan is here
-        _say(writer, {"result": target(*arguments, _reporter(writer))})
+        do = partial(target, *arguments, _reporter(writer))
+        _say(writer, {"result": _in_a_thread(do) if busy else do()})
         status = 0
     except BaseException as problem:
         with contextlib.suppress(BaseException):
@@ -182,6 +182,29 @@ def _live(
             status = 0
     finally:
         os._exit(status)
+
+
+def _in_a_thread(do: Callable[[], Any]) -> Any:
+    """Do it in a new thread, with OpenMP threads of its own.
+
+    Of the pool that this thread's namesake in the parent may have started, only the plan is here: torch
+    would wait for it for ever. OpenMP keeps one for each thread that asks.
+    """
+    done: list[Any] = []
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            done.append(do())
+        except BaseException as problem:
+            raised.append(problem)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if raised:
+        raise raised[0]
+    return done[0]
 
 
 def _forget_parent(writer: int) -> None:

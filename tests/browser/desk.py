@@ -16,6 +16,9 @@ from detector.sample import make_sample
 from webapp import create_app, intake, jobs, work
 from webapp.folders import Folders
 
+# How an mp4 file begins: taken in, where what follows cannot be read.
+BROKEN = b"\0\0\0\x18ftypisom" + b"no video at all\n" * 100
+
 
 @dataclass
 class Served:

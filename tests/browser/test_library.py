@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import skimage.data
+from desk import BROKEN
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import URL
@@ -37,9 +38,9 @@ def photos(tmp_path: Path) -> list[Path]:
 
 @pytest.fixture
 def five(tmp_path: Path, photos: list[Path]) -> list[Path]:
-    """Three photos, a file that is no picture, and one that is empty."""
+    """Three photos, a file that only begins like a video, and one that is empty."""
     text, empty = tmp_path / "notes.mp4", tmp_path / "empty.mp4"
-    text.write_text("no video at all\n" * 100)
+    text.write_bytes(BROKEN)
     empty.touch()
     return [photos[0], empty, text, photos[1], photos[2]]
 
@@ -137,6 +138,7 @@ def test_a_batch_of_five(without_sample, page: Page, seen, five, way):
 def test_uploads_can_be_cancelled_retried_and_removed(without_sample, page: Page, photos, tmp_path: Path):
     large = tmp_path / "large.mp4"
     with large.open("wb") as file:
+        file.write(BROKEN)
         file.truncate(400_000_000)
     page.goto(without_sample.address)
     # A slow line, so that the upload can be met on its way.

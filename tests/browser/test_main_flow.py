@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from desk import BROKEN
 from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 
@@ -94,7 +95,7 @@ def test_upload_to_report(reelproof, page: Page, seen, tmp_path: Path):
 
 def test_a_file_that_is_no_video(without_sample, page: Page, tmp_path: Path):
     text = tmp_path / "notes.mp4"
-    text.write_text("no video at all\n" * 100)
+    text.write_bytes(BROKEN)
     page.goto(without_sample.address)
     page.set_input_files("#file", text)
     page.get_by_role("button", name="Start the analysis").click()
@@ -104,7 +105,7 @@ def test_a_file_that_is_no_video(without_sample, page: Page, tmp_path: Path):
 
 def test_without_scripts_the_form_still_works(without_sample, browser, tmp_path: Path):
     text = tmp_path / "plain form.mp4"
-    text.write_text("no video at all\n" * 100)
+    text.write_bytes(BROKEN)
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(without_sample.address)
@@ -127,7 +128,7 @@ def test_checks_before_sending_and_a_dropped_file(without_sample, page: Page, se
     page.evaluate(
         """() => {
             const transfer = new DataTransfer();
-            transfer.items.add(new File(["not a video"], "dropped.mp4"));
+            transfer.items.add(new File(["\\0\\0\\0\\x18ftypisom no video"], "dropped.mp4"));
             for (const type of ["dragenter", "dragover", "drop"]) {
                 document.querySelector("h1").dispatchEvent(
                     new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer: transfer }));
@@ -142,7 +143,7 @@ def test_checks_before_sending_and_a_dropped_file(without_sample, page: Page, se
 
 def test_what_is_sent_cannot_be_cancelled(without_sample, page: Page, tmp_path: Path):
     clip = tmp_path / "small.mp4"
-    clip.write_bytes(b"no video at all\n" * 100)
+    clip.write_bytes(BROKEN)
     page.goto(without_sample.address)
     page.set_input_files("#file", clip)
     without_sample.process.send_signal(signal.SIGSTOP)  # the system takes the bytes; nobody answers yet

@@ -355,3 +355,18 @@ def test_confining_takes_little_time(run):
     for _ in range(10):
         run(lambda _report: 0)
     assert (spent() - before) / 10 < 0.3
+
+
+def test_torch_computes_with_all_its_threads_after_the_parent_did():
+    """A pool of OpenMP threads does not survive a fork, and is not waited for."""
+    torch = pytest.importorskip("torch")
+    pictures, convolution = torch.randn(4, 8, 64, 64), torch.nn.Conv2d(8, 8, 3)
+    here = convolution(pictures)
+
+    def target(_report):
+        return [torch.get_num_threads(), convolution(pictures).sum().item()]
+
+    with Confined(target, limits=Limits(), places=Places()) as confined:
+        threads, total = confined.result()
+    assert threads == torch.get_num_threads()
+    assert total == pytest.approx(here.sum().item(), abs=0.01)

@@ -11,7 +11,7 @@ from detector.errors import ParameterError
 from detector.models import DEFAULT
 from detector.training.config import CONFIGS, SHIPPED, Config, read_config
 
-OPTIONAL = ("notes", "mix", "sequences", "set", "features")
+OPTIONAL = ("notes", "seen_again", "mix", "sequences", "set", "features")
 
 
 def refusal(path: Path, text: str) -> str:
