@@ -369,7 +369,8 @@ def _photo_orientation(file: BinaryIO) -> Orientation:
     try:
         with warnings.catch_warnings(action="ignore"), PIL.Image.open(file, formats=PHOTOS) as photo:
             return EXIF_ORIENTATIONS.get(photo.getexif().get(ExifTags.Base.Orientation, 1), UPRIGHT)
-    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError):
+    except (OSError, SyntaxError, ValueError, MemoryError, PIL.Image.DecompressionBombError):
+        # MemoryError: Pillow asks for as much as a chunk claims to hold.
         return UPRIGHT  # not a photo, or one whose EXIF is damaged: what matters is whether it decodes
 
 

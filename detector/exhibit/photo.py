@@ -23,7 +23,16 @@ from detector.exhibit.values import Photo, Table, Tag, Thumbnail
 from detector.first_bytes import PHOTOS
 
 # What Pillow raises on damaged files, beside OSError.
-_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, KeyError, PIL.Image.DecompressionBombError)
+# MemoryError: Pillow asks for as much as a chunk claims to hold.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    MemoryError,
+    PIL.Image.DecompressionBombError,
+)
 
 _EXIF_WANTED = {
     tag: tag.name

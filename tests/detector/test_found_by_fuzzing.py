@@ -8,6 +8,7 @@ import pytest
 from fuzz.bases import suffix
 from fuzz.mutations import Recipe
 
+from detector.confinement import Confined, Limits, Places
 from detector.engine import analyze
 from detector.errors import MediaError
 from detector.models import LoadedModel
@@ -29,6 +30,9 @@ FOUND = {
             ["put", 737, "04"],
         ],
     ),
+    # Chunks that claim gigabytes: Pillow asked for as much, beyond the memory limit, to look for EXIF.
+    "a chunk of two gigabytes": Recipe("png-palette", [["put", 723, "7fffffff"], ["put", 2081, "0000000d"]]),
+    "a chunk of four gigabytes": Recipe("png-alpha", [["put", 33, "fffffffe"]]),
 }
 
 
@@ -36,7 +40,13 @@ FOUND = {
 def test_is_examined_or_refused_in_words(name: str, model: LoadedModel, tmp_path: Path) -> None:
     path = tmp_path / f"file{suffix(FOUND[name].base)}"
     path.write_bytes(FOUND[name].bake())
-    try:
-        assert analyze(path, model=model).coverage.frames_sampled
-    except MediaError as refused:
-        assert str(refused)
+
+    def examined(_report: object) -> str:
+        try:
+            return f"{analyze(path, model=model).coverage.frames_sampled} frames"
+        except MediaError as refused:
+            return str(refused)
+
+    limits = Limits(memory=2_500_000_000)
+    with Confined(examined, limits=limits, places=Places(readable=(path,))) as confined:
+        assert confined.result()
