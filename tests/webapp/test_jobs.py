@@ -180,8 +180,10 @@ def test_the_watch_notices_that_the_machine_slept(monkeypatch):
     monkeypatch.setattr(supervisor.time, "time", lambda: clock[0])
     monkeypatch.setattr(supervisor.time, "sleep", pause)
     monkeypatch.setattr(supervisor, "sweep", lambda *_, silent_too: trusted.append(silent_too))
-    worker = SimpleNamespace(keep_running=lambda: False, replace_if_deaf=lambda _database: None)
-    supervisor.watch(worker, None, None, None, lambda: len(trusted) == 9)
+    worker = SimpleNamespace(
+        keep_running=lambda: False, note_presence=lambda _: None, replace_if_deaf=lambda _: None
+    )
+    supervisor.watch(worker, worker, None, None, None, lambda: len(trusted) == 9)
     # Until every worker has had its time to be heard again.
     assert trusted == [True, True, False, False, False, False, False, True, True]
 
