@@ -71,7 +71,7 @@ def test_add_choose_and_remove_a_model(without_sample, page: Page, seen, pair, t
     page.get_by_role("button", name="Start the analysis").click()
     page.wait_for_url(re.compile(r"/analyses/[0-9a-f]{32}$"))
     expect(page.locator("#verdict")).to_be_visible(timeout=_RESULT)
-    expect(page.get_by_text("own-model", exact=True)).to_be_visible()
+    expect(page.get_by_role("definition").filter(has_text="own-model").first).to_be_visible()
     expect(page.get_by_text("<b>Own</b> model")).to_be_visible()
 
     page.goto(f"{without_sample.address}/models")
