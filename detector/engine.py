@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from detector.exhibit.anomalies import anomalies_of
 from detector.exhibit.credentials import read_credentials
 from detector.exhibit.gather import details_of
 from detector.faces import roll
+from detector.hashing import hashed
 from detector.media import MediaReader, open_media
 from detector.models import LoadedModel, load_model
 from detector.scoring import Scorer
@@ -217,10 +217,3 @@ def _known(media: Media, reader: MediaReader, path: Path) -> Media:
 def _printable(name: str) -> str:
     """``name`` as text that UTF-8 can hold; bytes of a name that are no text become question marks."""
     return name.encode("utf-8", "replace").decode()
-
-
-def hashed(path: Path) -> tuple[int, str]:
-    """Bytes and SHA-256 of a file."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return file.tell(), digest

@@ -6,7 +6,6 @@ works, and says what is missing, where next to nothing is installed.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import os
 import re
@@ -16,6 +15,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
+
+from detector.hashing import hashed
 
 State = Literal["ok", "missing", "optional"]
 
@@ -213,8 +214,7 @@ def _models(folder: Path) -> Iterator[Finding]:
         remedy = "Fetch its .safetensors and .json again, both from the same place."
         try:
             card, weights = load_card(path.with_name(f"{stem}.safetensors"))
-            with weights.open("rb") as file:
-                fits = hashlib.file_digest(file, "sha256").hexdigest() == card.sha256
+            fits = hashed(weights)[1] == card.sha256
         except (ModelError, OSError) as error:
             yield Finding(name, "missing", _first_line(error), remedy)
             continue

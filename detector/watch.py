@@ -22,8 +22,8 @@ from pathlib import Path
 from detector.analysis import Analysis, Parameters
 from detector.confined import Write, analyze_confined
 from detector.confinement import UnexpectedError
-from detector.engine import hashed
 from detector.errors import ParameterError, ReelproofError
+from detector.hashing import hashed
 
 LOG = "watched.jsonl"
 LOOK_EVERY = 2.0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from detector.hashing import hashed
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,7 @@ def check_exhibit(path: Path) -> ExhibitCheck:
     """Hash the file at ``path`` now; one that is missing or cannot be read is found to be so."""
     moment = datetime.now(UTC)
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return ExhibitCheck(digest, file.tell(), moment)
+        size, digest = hashed(path)
     except OSError:
         return ExhibitCheck("", 0, moment)
+    return ExhibitCheck(digest, size, moment)

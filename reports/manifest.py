@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
 from detector.analysis import Analysis, Sha256, Value
+from detector.hashing import hashed
 from reports.container import leads_out
 from reports.errors import ReportError
 
@@ -149,9 +150,8 @@ def listing(folder: Path, names: Iterable[str]) -> tuple[Entry, ...]:
 
 
 def _entry(folder: Path, name: str) -> Entry:
-    with (folder / name).open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        return Entry(path=name, bytes=stream.tell(), sha256=digest)
+    size, digest = hashed(folder / name)
+    return Entry(path=name, bytes=size, sha256=digest)
 
 
 def sealed(

@@ -12,11 +12,13 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import RowMapping, Select, insert, select, text
 from sqlalchemy.orm import Session
 
+from detector.hashing import hashed
 from reports import custody
 from reports.custody import ZEROS, Action, CustodyError, Entry, Unreadable
 from reports.judgements import moment_text
@@ -156,20 +158,20 @@ def latest_settings(session: Session) -> Entry | None:
     return _newest(session, select(CustodyRow.__table__).where(CustodyRow.action == "configuration", own))
 
 
-def export_details(log: bytes) -> dict[str, str | int | None]:
-    """What an entry says of a ``custody.json`` that was handed out."""
-    return {
-        "file": custody.NAME,
-        "bytes": len(log),
-        "sha256": hashlib.sha256(log).hexdigest(),
-        **standing_of(log),
-    }
+def export_details(name: str, content: Path | bytes, log: bytes | None) -> dict[str, str | int | None]:
+    """What an entry says of a file that was handed out.
 
-
-def standing_of(log: bytes) -> dict[str, str | int | None]:
-    """Where the log stood when this ``custody.json`` was exported, as an entry says it."""
-    told = custody.read_export(log)
-    return {"log count": told.count, "log head": told.head}
+    ``log`` is the ``custody.json`` that it holds or is: where the log stood then is said as well.
+    """
+    if isinstance(content, Path):
+        size, sha256 = hashed(content)
+    else:
+        size, sha256 = len(content), hashlib.sha256(content).hexdigest()
+    details: dict[str, str | int | None] = {"file": name, "bytes": size, "sha256": sha256}
+    if log is not None:
+        told = custody.read_export(log)
+        details |= {"log count": told.count, "log head": told.head}
+    return details
 
 
 def moment(entry: Entry) -> datetime:

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
-from reports.custody import CustodyError, check_log, read_export
+from reports.custody import NAME, CustodyError, check_log, read_export
 from reports.files import write_atomically
 from webapp import custody, custody_key
 from webapp.custody_key import CustodyKeyError
@@ -98,7 +98,8 @@ def _export(database: Database, exhibit: str | None, out: Path) -> int:
         text = custody.export(session, exhibit)
         if exhibit is not None and not read_export(text).entries:
             raise CustodyError("The log has no entry about this exhibit. Check its SHA-256.")
-        custody.record(session, "export", custody.export_details(text), exhibit=exhibit, actor="local user")
+        details = custody.export_details(NAME, text, log=text)
+        custody.record(session, "export", details, exhibit=exhibit, actor="local user")
     write_atomically(out, text)
     print(f"{out}: {len(read_export(text).entries):,} entries")
     return FITS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from flask import request
@@ -21,19 +20,6 @@ def record(row: AnalysisRow, name: str, content: Path | bytes, log: bytes | None
     asked = request.range
     if request.method == "HEAD" or (asked is not None and asked.ranges and asked.ranges[0][0] != 0):
         return
-    details: dict[str, str | int | None] = {"file": name, "bytes": _size(content), "sha256": _sha256(content)}
-    if log is not None:
-        details |= custody.standing_of(log)
+    details = custody.export_details(name, content, log)
     with database().begin() as session:
         custody.record(session, "export", details, exhibit=row.exhibit.sha256, analysis=row.id)
-
-
-def _size(content: Path | bytes) -> int:
-    return len(content) if isinstance(content, bytes) else content.stat().st_size
-
-
-def _sha256(content: Path | bytes) -> str:
-    if isinstance(content, bytes):
-        return hashlib.sha256(content).hexdigest()
-    with content.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -25,6 +25,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from detector.hashing import hashed
 from reports.judgements import moment_text
 from webapp import custody
 from webapp.durable import flush_file, flush_folder
@@ -159,9 +160,7 @@ class Whole:
 
     def __init__(self, folders: Folders, path: Path) -> None:
         self._folders, self.path = folders, path
-        self.bytes = path.stat().st_size
-        with path.open("rb") as file:
-            self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        self.bytes, self.sha256 = hashed(path)
 
     def keep(self, damaged: bool = False) -> Kept:
         """Give it its place, as :meth:`Incoming.keep` does."""

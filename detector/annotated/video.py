@@ -7,7 +7,6 @@ from the first frame; a frame is matched with a finding by them and by nothing e
 
 from __future__ import annotations
 
-import hashlib
 import os
 import struct
 from collections import defaultdict
@@ -31,6 +30,7 @@ from detector.annotated.panel import Inset, Panel, cropped
 from detector.annotated.sound import Sound, SoundRefused
 from detector.errors import MediaError
 from detector.faces import Image
+from detector.hashing import hashed
 from detector.media import MediaReader, open_container, open_media
 from detector.printed import timecode
 
@@ -87,8 +87,7 @@ def annotate(
 
 def _check(exhibit: Path, analysis: Analysis) -> None:
     try:
-        with exhibit.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        _, found = hashed(exhibit)
     except OSError as error:
         raise MediaError(f"The file cannot be opened: {os.strerror(error.errno or 0)}.") from None
     if found != analysis.media.sha256:

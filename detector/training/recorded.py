@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 
 from detector import faces, findings
 from detector.analysis import Analysis, Media, Parameters
-from detector.engine import conclude, hashed, media_facts
+from detector.engine import conclude, media_facts
 from detector.faces import Face, Image, Square, cut
+from detector.hashing import hashed
 from detector.media import Frame, MediaReader, open_media
 from detector.quality import flaw_of_crop, flaw_of_face
 from detector.scoring import Scorer
@@ -243,8 +244,7 @@ def _stacked(crops: list[Image], size: int) -> NDArray[np.uint8]:
 
 
 def _key(path: Path, parameters: Parameters, distortion: str) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    _, digest = hashed(path)
     depends = {
         "version": _VERSION,
         "file": digest,

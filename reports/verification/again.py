@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from detector.agreement import TOLERANCE, Agreement, compare
 from detector.analysis import Analysis
+from detector.hashing import hashed
 from reports.errors import ReportError
 from reports.verification.findings import Findings
 
@@ -43,8 +43,7 @@ def analyse_again(
     :class:`AgainError` without the model's ``weights``, and :class:`~detector.errors.MediaError`.
     """
     try:
-        with exhibit.open("rb") as stream:
-            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        _, sha256 = hashed(exhibit)
     except OSError as error:
         raise AgainError(f"{exhibit}: {error.strerror}. Name the exhibit that was analysed.") from None
     if sha256 != recorded.media.sha256:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from detector.analysis import Analysis
 from detector.errors import ModelError
+from detector.hashing import hashed
 from detector.models import MODELS, load_card
 from reports.errors import ReportError
 from reports.verification.findings import Findings
@@ -25,7 +25,7 @@ def check_model(analysis: Analysis, given: Path | None, findings: Findings) -> P
     of the model is worth a note only, and weights that are not those of their own card a problem.
     """
     recorded = analysis.model
-    here = {path: _sha256(path) for path in _weights(given or MODELS)}
+    here = {path: hashed(path)[1] for path in _weights(given or MODELS)}
     for path, sha256 in here.items():
         if sha256 == recorded.sha256:
             findings.facts["weights"] = f"{path.name} is the model that judged"
@@ -68,8 +68,3 @@ def _of_card(path: Path) -> str | None:
         return load_card(path)[0].sha256
     except ModelError:
         return None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
