@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from reports.case_options import add_case_options, given_case
 
 if TYPE_CHECKING:
     from detector.analysis import Analysis, Parameters
+    from reports.case import CaseDetails
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -199,18 +201,12 @@ def _analyze(options: argparse.Namespace) -> int:
             bar.set_description_str(stage, refresh=False)
             bar.update(max(0.0, fraction - bar.n))
 
-        def write(analysis: Analysis, folder: Path) -> None:
-            from reports import write_report
-            from reports.exhibit_check import check_exhibit
-
-            write_report(analysis, folder, case, check=check_exhibit(options.file.absolute()))
-
         analysis = analyze_confined(
             options.file,
             made,
             parameters=parameters,
             model=options.model,
-            write=write if options.out else None,
+            write=partial(_write, case=case, exhibit=options.file.absolute()) if options.out else None,
             progress=show,
         )
         if options.out:
@@ -222,6 +218,13 @@ def _analyze(options: argparse.Namespace) -> int:
     else:
         _print_words(analysis, options.out)
     return 0
+
+
+def _write(analysis: Analysis, folder: Path, *, case: CaseDetails, exhibit: Path) -> None:
+    from reports import write_report
+    from reports.exhibit_check import check_exhibit
+
+    write_report(analysis, folder, case, check=check_exhibit(exhibit))
 
 
 def _refuse_others(folder: Path) -> None:

@@ -5,7 +5,6 @@ The web app's worker does the same in its own way, since it has a row to keep up
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -44,9 +43,13 @@ def analyze_confined(
         readable.append(Path(model).parent)
     places = Places(readable=tuple(readable), writable=(folder,))
     what = (_analyzed, path, folder, parameters, model, write)
-    # Loaded before the fork: confined, matplotlib could not reach its cache of fonts, and would say so.
-    importlib.import_module("detector.engine")
-    with Confined(*what, limits=limits or limits_of_environment(), places=places) as confined:
+    with Confined(
+        *what,
+        limits=limits or limits_of_environment(),
+        places=places,
+        # Loaded before: confined, matplotlib could not reach its cache of fonts, and would say so.
+        modules=("detector.engine",),
+    ) as confined:
         confined.result(progress)
     refuse_links(folder)
     return Analysis.from_json((folder / _RESULT).read_bytes())

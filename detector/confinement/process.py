@@ -1,13 +1,20 @@
-"""One thing done in a confined process, forked from this one so that what is imported stays so."""
+"""One thing done in a confined process.
+
+It is forked, so that what is imported stays so, from a process with a single thread. Where there
+are more it is started afresh: a fork takes one thread along and the locks of all, and pools of
+threads that OpenMP, OpenCV or OpenBLAS believe to be there.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import gc
+import importlib
 import json
 import logging
 import os
+import pickle
 import shutil
 import signal
 import stat
@@ -15,10 +22,10 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from detector import errors
 from detector.confinement.kernel import confine, end_with_parent, means
@@ -39,6 +46,13 @@ Report = Callable[[str, float], None]
 
 # What becomes of a folder for temporary files whose maker was killed: the next one removes it.
 _PREFIX = ".reelproof-"
+# What a new Python runs: where modules are has to be known before the job can be read.
+_AFRESH = """
+import pickle, sys
+sys.path[:] = pickle.load(sys.stdin.buffer)
+from detector.confinement.process import live
+live(pickle.load(sys.stdin.buffer), int(sys.argv[1]))
+"""
 _RAISED = {
     name: kind
     for name, kind in vars(errors).items()
@@ -55,7 +69,8 @@ class Confined:
 
     ``report(stage, fraction)`` is handed to it beside ``arguments``; what it returns must be
     something JSON can hold, since nothing that comes out of the process is trusted to be more.
-    Make one only where no other thread runs: a fork takes one thread along and the locks of all.
+    ``modules`` are imported there before it is confined. In a process with several threads,
+    target and arguments have to be such that pickle can hold them.
     """
 
     def __init__(
@@ -65,20 +80,17 @@ class Confined:
         limits: Limits,
         places: Places,
         scratch: Path | None = None,
+        modules: tuple[str, ...] = (),
     ) -> None:
         _remove_abandoned(scratch)
         self._scratch = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=scratch))
         self._limits = limits
-        network = means().network
+        job = _Job(target, arguments, modules, limits, places, self._scratch, os.getpid(), means().network)
         self._pipe, writer = os.pipe()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        parent, busy = os.getpid(), _native_threads() > 1
-        with _pools_closed():
-            self._process = os.fork()
-            if not self._process:
-                _live(target, arguments, limits, places, self._scratch, writer, parent, network, busy)
-        os.close(writer)
+        try:
+            self._process = _forked(job, writer) if _native_threads() == 1 else _afresh(job, writer)
+        finally:
+            os.close(writer)
         self._status: int | None = None
         writable = (*places.writable, self._scratch)
         self._watch = Watch(self._process, limits, Places(places.readable, writable))
@@ -155,26 +167,52 @@ def refuse_links(folder: Path) -> None:
             raise CrashError()
 
 
-def _live(
-    target: Callable[..., Any],
-    arguments: tuple[Any, ...],
-    limits: Limits,
-    places: Places,
-    scratch: Path,
-    writer: int,
-    parent: int,
-    network: bool,
-    busy: bool,
-) -> None:
-    """The whole life of the confined process; never returns."""
+@dataclass(frozen=True)
+class _Job:
+    """What a confined process is to do, and how."""
+
+    target: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    modules: tuple[str, ...]
+    limits: Limits
+    places: Places
+    scratch: Path
+    parent: int
+    network: bool
+
+
+def _forked(job: _Job, writer: int) -> int:
+    """The id of a process that does the job: this one once more."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if not (process := os.fork()):
+        gc.freeze()  # nothing of the parent's is ever cleaned up here, where its files are closed
+        live(job, writer)
+    return process
+
+
+def _afresh(job: _Job, writer: int) -> int:
+    """The id of a process that does the job: a new Python that looks for modules where this one does."""
+    with tempfile.TemporaryFile() as told:
+        pickle.dump(sys.path, told)
+        pickle.dump(job, told)
+        told.seek(0)
+        actions = [(os.POSIX_SPAWN_DUP2, told.fileno(), 0), (os.POSIX_SPAWN_DUP2, writer, writer)]
+        return os.posix_spawn(
+            sys.executable, [sys.executable, "-c", _AFRESH, str(writer)], os.environ, file_actions=actions
+        )
+
+
+def live(job: _Job, writer: int) -> NoReturn:
+    """The whole life of a confined process."""
     status = 1
     try:
-        gc.freeze()  # nothing of the parent's is ever cleaned up here, where its files are closed
         _forget_parent(writer)
-        confine(limits, places, scratch, network=network)
-        end_with_parent(parent)
-        do = partial(target, *arguments, _reporter(writer))
-        _say(writer, {"result": _in_a_thread(do) if busy else do()})
+        for name in job.modules:
+            importlib.import_module(name)
+        confine(job.limits, job.places, job.scratch, network=job.network)
+        end_with_parent(job.parent)
+        _say(writer, {"result": job.target(*job.arguments, _reporter(writer))})
         status = 0
     except BaseException as problem:
         with contextlib.suppress(BaseException):
@@ -182,29 +220,6 @@ def _live(
             status = 0
     finally:
         os._exit(status)
-
-
-def _in_a_thread(do: Callable[[], Any]) -> Any:
-    """Do it in a new thread, with OpenMP threads of its own.
-
-    Of the pool that this thread's namesake in the parent may have started, only the plan is here: torch
-    would wait for it for ever. OpenMP keeps one for each thread that asks.
-    """
-    done: list[Any] = []
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            done.append(do())
-        except BaseException as problem:
-            raised.append(problem)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if raised:
-        raise raised[0]
-    return done[0]
 
 
 def _forget_parent(writer: int) -> None:
@@ -262,21 +277,6 @@ def _native_threads() -> int:
         return len(os.listdir("/proc/self/task"))
     except OSError:
         return 1
-
-
-@contextlib.contextmanager
-def _pools_closed() -> Iterator[None]:
-    """Without OpenCV's threads, which a forked process would wait for though it does not have them."""
-    cv2 = sys.modules.get("cv2")
-    if cv2 is None or _native_threads() == 1:
-        yield
-        return
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
 
 
 def _remove_abandoned(scratch: Path | None) -> None:

@@ -10,11 +10,13 @@ import resource
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
+import cloudpickle
 import pytest
 
 from detector.confinement import (
@@ -31,6 +33,7 @@ from detector.confinement import (
 from detector.errors import MediaError, ModelError, ReelproofError
 
 MB = 1_000_000
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -41,11 +44,16 @@ def run(tmp_path: Path):
 
     def run(target, *arguments, limits=None, places=None, report=None):
         what = {"limits": limits or Limits(), "places": places or Places(), "scratch": scratch}
-        with Confined(target, *arguments, **what) as confined:
+        with Confined(called, cloudpickle.dumps(target), *arguments, **what) as confined:
             return confined.result(report)
 
     yield run
     assert list(scratch.iterdir()) == []
+
+
+def called(target: bytes, *arguments):
+    """Functions within a test, which pickle could not hand to a process started afresh."""
+    return cloudpickle.loads(target)(*arguments)
 
 
 def error_of(problem: OSError) -> str:
@@ -357,7 +365,7 @@ def test_confining_takes_little_time(run):
     assert (spent() - before) / 10 < 0.3
 
 
-def test_torch_computes_with_all_its_threads_after_the_parent_did():
+def test_torch_computes_with_all_its_threads_after_the_parent_did(run):
     """A pool of OpenMP threads does not survive a fork, and is not waited for."""
     torch = pytest.importorskip("torch")
     pictures, convolution = torch.randn(4, 8, 64, 64), torch.nn.Conv2d(8, 8, 3)
@@ -366,7 +374,21 @@ def test_torch_computes_with_all_its_threads_after_the_parent_did():
     def target(_report):
         return [torch.get_num_threads(), convolution(pictures).sum().item()]
 
-    with Confined(target, limits=Limits(), places=Places()) as confined:
-        threads, total = confined.result()
+    threads, total = run(target)
     assert threads == torch.get_num_threads()
     assert total == pytest.approx(here.sum().item(), abs=0.01)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_forked_only_where_no_other_thread_runs(alone):
+    code = f"""
+import json, threading, time
+from detector.confinement import Confined, Limits, Places
+json.dumps.__doc__ = "changed"
+if not {alone}:
+    threading.Thread(target=time.sleep, args=[60], daemon=True).start()
+with Confined(getattr, json.dumps, "__doc__", limits=Limits(), places=Places()) as confined:
+    print(confined.result() == "changed")
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert (ended.stdout, ended.stderr) == (f"{alone}\n", "")

@@ -11,7 +11,6 @@ from fuzz.mutations import Recipe
 from detector.confinement import Confined, Limits, Places
 from detector.engine import analyze
 from detector.errors import MediaError
-from detector.models import LoadedModel
 
 FOUND = {
     # The picture's size changes from one frame to the next: scene cuts compared the two.
@@ -37,16 +36,16 @@ FOUND = {
 
 
 @pytest.mark.parametrize("name", FOUND)
-def test_is_examined_or_refused_in_words(name: str, model: LoadedModel, tmp_path: Path) -> None:
+def test_is_examined_or_refused_in_words(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"file{suffix(FOUND[name].base)}"
     path.write_bytes(FOUND[name].bake())
-
-    def examined(_report: object) -> str:
-        try:
-            return f"{analyze(path, model=model).coverage.frames_sampled} frames"
-        except MediaError as refused:
-            return str(refused)
-
-    limits = Limits(memory=2_500_000_000)
-    with Confined(examined, limits=limits, places=Places(readable=(path,))) as confined:
+    limits, places = Limits(memory=2_500_000_000), Places(readable=(path,))
+    with Confined(examined, path, limits=limits, places=places) as confined:
         assert confined.result()
+
+
+def examined(path: Path, _report: object) -> str:
+    try:
+        return f"{analyze(path).coverage.frames_sampled} frames"
+    except MediaError as refused:
+        return str(refused)

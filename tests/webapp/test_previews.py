@@ -336,12 +336,18 @@ def test_progress_is_told_and_a_lost_claim_ends_it(folders, long_clip):
     assert 0 <= shares[0] < 1 and list(folders.previews.iterdir()) == []
 
 
+def dies(*_arguments):
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def endless(*arguments):
+    while True:
+        arguments[-1]("encoding", 0.5)
+        time.sleep(0.1)
+
+
 def test_a_process_that_dies_and_one_that_takes_too_long_are_no_failure(folders, clip, monkeypatch):
     media = described(clip)
-
-    def dies(*_arguments):
-        os.kill(os.getpid(), signal.SIGSEGV)
-
     with monkeypatch.context() as patched:
         patched.setattr("webapp.preview_process.decided", dies)
         found = previewing.prepare(folders, clip, media, 0, nothing, LIMITS)
@@ -350,11 +356,6 @@ def test_a_process_that_dies_and_one_that_takes_too_long_are_no_failure(folders,
 
     def late(_share: float) -> None:
         raise SoftTimeLimitExceeded
-
-    def endless(*arguments):
-        while True:
-            arguments[-1]("encoding", 0.5)
-            time.sleep(0.1)
 
     with monkeypatch.context() as patched:
         patched.setattr("webapp.preview_process.decided", endless)
