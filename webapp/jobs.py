@@ -24,7 +24,6 @@ from webapp.failures import WORKER_LOST, Failure
 from webapp.tables import AnalysisRow, Exhibit, State, now
 
 MOST_ATTEMPTS = 3
-HEARTBEAT_EVERY = timedelta(seconds=5)
 STALE_AFTER = timedelta(seconds=25)
 # A queued analysis that nobody started although there was room for it: its message was lost.
 UNHEARD_AFTER = timedelta(seconds=15)

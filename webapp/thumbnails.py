@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +21,18 @@ _LATEST = 10.0  # seconds
 _LONGEST = 120.0  # seconds that making one may take
 
 
-def confined_thumbnail(analysis: Analysis, folder: Path, exhibit: Path, to: Path, limits: Limits) -> None:
-    """:func:`make_thumbnail` in a confined process. One that cannot be made fails nothing."""
+def confined_thumbnail(
+    analysis: Analysis,
+    folder: Path,
+    exhibit: Path,
+    to: Path,
+    limits: Limits,
+    report: Callable[[str, float], None] | None = None,
+) -> None:
+    """:func:`make_thumbnail` in a confined process. One that cannot be made fails nothing.
+
+    ``report`` is called many times a second; what it raises ends the process.
+    """
     to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     to.touch()
     places = Places(readable=(exhibit, folder), writable=(to,))
@@ -30,7 +41,7 @@ def confined_thumbnail(analysis: Analysis, folder: Path, exhibit: Path, to: Path
         with Confined(
             _make, analysis, folder, exhibit, to, limits=limits, places=places, scratch=folder.parent
         ) as confined:
-            confined.result()
+            confined.result(report)
     except (ReelproofError, UnexpectedError, OSError) as problem:
         log.warning("no thumbnail of %s: %s", exhibit.name, problem)
     if not to.stat().st_size:

@@ -10,9 +10,8 @@ import contextlib
 import hashlib
 import logging
 import shutil
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -36,10 +35,6 @@ Progress = Callable[[str, float], None]
 _WRITE_EVERY = 0.4  # seconds between two writes of progress to the row
 # Where on the progress bar the engine ends and a preview, if one is needed, begins; between is the report.
 _ENGINE_SHARE, _PREVIEW_FROM = 0.85, 0.88
-# Seconds between two looks whether the attempt is still wanted, and how long one that is not may take to
-# notice. Together they stay below two seconds, in which a cancelled analysis is to stop.
-_LOOK_EVERY = 0.3
-_PATIENCE = 0.8
 _DATABASE_BACK = 60.0  # seconds in which a database that is started anew should be there again
 
 
@@ -87,7 +82,8 @@ def work(settings: Settings, analysis_id: str, end: Callable[[], None] | None = 
     """Claim an analysis and see it through; returns silently if there is nothing to claim.
 
     Never raises for anything a file can do: that ends as a failed row with words. ``end`` ends this
-    process; it is called when the analysis was cancelled and the engine does not notice.
+    process; it is called when a confined one was killed from outside. There must be no thread beside
+    this one, so that confined processes can be forked: who waits for them keeps the heartbeat going.
     """
     with opened(settings) as database:
         held = jobs.claim(database, analysis_id)
@@ -96,18 +92,8 @@ def work(settings: Settings, analysis_id: str, end: Callable[[], None] | None = 
         folders = Folders(settings.data)
         unfinished = folders.unfinished(held.analysis_id, held.name)
 
-        def leave_nothing() -> None:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            deletion.remove_unwanted(database, folders, analysis_id, Path(held.exhibit).name)
-
-        def give_up() -> None:
-            leave_nothing()
-            if end is not None:
-                end()
-
         try:
-            with alive(database, held, give_up) as lost:
-                analysis = _result(settings, database, held, reporter(database, held, lost))
+            analysis = _result(settings, database, held, reporter(database, held))
             length, made_of = analysis.media.duration, _made_of(folders, held, analysis)
             patiently(
                 lambda: jobs.finish(database, held, analysis.verdict, analysis.probability, length, made_of)
@@ -116,7 +102,8 @@ def work(settings: Settings, analysis_id: str, end: Callable[[], None] | None = 
             log.warning(
                 "analysis %s was cancelled or given to another worker; this attempt ends", analysis_id
             )
-            leave_nothing()
+            shutil.rmtree(unfinished, ignore_errors=True)
+            deletion.remove_unwanted(database, folders, analysis_id, Path(held.exhibit).name)
         except SoftTimeLimitExceeded:
             jobs.fail(database, held, OUT_OF_TIME)
         except KilledError:
@@ -131,41 +118,6 @@ def work(settings: Settings, analysis_id: str, end: Callable[[], None] | None = 
             jobs.fail(database, held, explain(problem))
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def alive(database: Database, held: jobs.Claim, give_up: Callable[[], None]) -> Iterator[threading.Event]:
-    """Keep the row's heartbeat going while the block runs, whatever the engine is busy with.
-
-    The event is set as soon as the attempt has lost its claim; ``give_up`` is called when the block
-    has not ended soon after.
-    """
-    stop, lost = threading.Event(), threading.Event()
-
-    def watch() -> None:
-        last = time.monotonic()
-        while not stop.wait(_LOOK_EVERY):
-            try:
-                if time.monotonic() - last >= jobs.HEARTBEAT_EVERY.total_seconds():
-                    last = time.monotonic()
-                    jobs.beat(database, held)
-                elif not jobs.holds(database, held):
-                    raise jobs.LostClaim(held.analysis_id)
-            except jobs.LostClaim:
-                lost.set()  # the next report of progress ends the attempt
-                if not stop.wait(_PATIENCE):
-                    give_up()
-                return
-            except OperationalError as problem:
-                log.warning("heartbeat of analysis %s not written: %s", held.analysis_id, problem)
-
-    thread = threading.Thread(target=watch, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield lost
-    finally:
-        stop.set()
-        thread.join()
 
 
 def patiently(write: Callable[[], None], patience: float = _DATABASE_BACK) -> None:
@@ -198,7 +150,14 @@ def _result(settings: Settings, database: Database, held: jobs.Claim, progress: 
         jobs.beat(database, held)  # a lost claim ends here, not with somebody else's place taken
         publish(unfinished, place)
     analysis = Analysis.from_json((place / "analysis.json").read_bytes())
-    confined_thumbnail(analysis, place, exhibit, folders.thumbnail(held.analysis_id), settings.limits)
+    confined_thumbnail(
+        analysis,
+        place,
+        exhibit,
+        folders.thumbnail(held.analysis_id),
+        settings.limits,
+        lambda *_: progress("making a thumbnail", _ENGINE_SHARE),
+    )
 
     def encoding(share: float) -> None:
         words = "making a preview the browser can play"
@@ -222,19 +181,16 @@ def _made_of(folders: Folders, held: jobs.Claim, analysis: Analysis) -> dict[str
 def reporter(
     database: Database,
     held: jobs.Claim,
-    lost: threading.Event,
     clock: Callable[[], float] = time.monotonic,
 ) -> Progress:
     """A progress callback that writes the row a few times a second, and at each new stage.
 
-    Raises :class:`~webapp.jobs.LostClaim` once the claim is gone, at once when ``lost`` says so.
+    That is the heartbeat as well. Raises :class:`~webapp.jobs.LostClaim` once the claim is gone.
     """
     last, shown = float("-inf"), ""
 
     def progress(stage: str, fraction: float) -> None:
         nonlocal last, shown
-        if lost.is_set():
-            raise jobs.LostClaim(held.analysis_id)
         moment = clock()
         if stage == shown and moment - last < _WRITE_EVERY:
             return
