@@ -8,7 +8,7 @@ MODEL ?= reelproof
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup run test test-slow test-faults lint train evaluate leaderboard bench schema fuzz
+.PHONY: setup run test test-slow test-faults test-load lint train evaluate leaderboard bench schema fuzz
 
 setup: $(READY)
 
@@ -34,6 +34,10 @@ test-slow: $(BROWSER)
 # SIGKILL at random points; two hundred clips over four workers with servers that go away
 test-faults: $(BROWSER)
 	$(BIN)/python -m pytest -m slow -s tests/webapp/test_faults.py tests/webapp/test_soak.py
+
+# Fifty browsers that poll while ten files of 100 MB come in at once
+test-load: $(BROWSER)
+	$(BIN)/python -m pytest -m slow -s tests/webapp/test_load.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -9,9 +9,6 @@ import contextlib
 import json
 import os
 import random
-import re
-import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -19,20 +16,17 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 import scaled
-
-from webapp.first_start import SAMPLE_ADDED
+from running import App, wait, without_sample
 
 pytestmark = pytest.mark.slow
 
 _POINTS = 50
 _SEED = 20261120
-_PATIENCE = 300.0  # seconds a start, an upload and an analysis may take on a busy machine
 # When to kill: while the upload goes over, or once the row is as far as this; then a moment more.
 _MOMENTS = (
     "upload",
@@ -46,76 +40,6 @@ _MOMENTS = (
     "making a preview",
     "done",
 )
-
-
-class App:
-    """``python -m webapp`` that is killed and started again on one data folder."""
-
-    def __init__(self, data: Path) -> None:
-        self.data, self.address = data, ""
-        self.process: subprocess.Popen[str] | None = None
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "webapp"],
-            cwd=scaled.ROOT,
-            env=os.environ | {"PORT": "0", "REELPROOF_DATA": str(self.data)},
-            stdout=subprocess.PIPE,
-            stderr=(self.data / "stderr.log").open("a"),
-            text=True,
-        )
-        assert self.process.stdout is not None
-        found = re.search(r"http://[^ ]+", self.process.stdout.readline())
-        assert found, (self.data / "stderr.log").read_text()[-2000:]
-        self.address = found[0]
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.process.stdout.close()  # type: ignore[union-attr]
-
-    def rows(self) -> dict[str, tuple[str, str, int]]:
-        """State, stage and attempt by id, read past the app."""
-        with sqlite3.connect(f"file:{self.data}/reelproof.sqlite3?mode=ro", uri=True, timeout=30) as database:
-            found = database.execute("SELECT id, state, stage, attempt FROM analyses").fetchall()
-        return {row[0]: (row[1], row[2], row[3]) for row in found}
-
-    def idle(self) -> bool:
-        """Whether all there is has been done."""
-        return all(state == "done" for state, _, _ in self.rows().values())
-
-    def upload(self, clip: Path, slowly: bool) -> str:
-        """Hand in a clip; the id from the address the app answers with."""
-        content = clip.read_bytes()
-        frame = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{clip.name}"\r\n\r\n'.encode()
-        body = frame + content + b"\r\n--x--\r\n"
-
-        def parts():
-            for start in range(0, len(body), 4096):
-                if slowly:
-                    time.sleep(0.02)
-                yield body[start : start + 4096]
-
-        request = urllib.request.Request(
-            f"{self.address}/analyses",
-            data=parts(),
-            headers={
-                "Content-Type": "multipart/form-data; boundary=x",
-                "Content-Length": str(len(body)),
-                "Accept": "application/json",
-                "Origin": self.address,
-            },
-        )
-        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:
-            return str(answer.url).partition("?")[0].rpartition("/")[2]
-
-
-def wait(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + _PATIENCE
-    while not condition():
-        assert time.monotonic() < until, "took too long"
-        time.sleep(0.02)
 
 
 def whole(data: Path, rows: dict[str, tuple[str, str, int]]) -> None:
@@ -137,7 +61,7 @@ def test_killed_at_fifty_points(tmp_path):
     chance, data = random.Random(_SEED), tmp_path / "data"
     app, accepted, torn = App(data), [], 0
     killed_at: Counter[str] = Counter()
-    _without_sample(data)
+    without_sample(data)
     app.start()
     for point in range(_POINTS):
         wait(app.idle)
@@ -202,14 +126,3 @@ def _ids_unique(data: Path, rows: dict[str, tuple[str, str, int]]) -> None:
     assert sorted(folders) == sorted(rows)
     exhibits = [json.loads((data / "analyses" / name / "analysis.json").read_text()) for name in folders]
     assert len({each["media"]["sha256"] for each in exhibits}) == len(rows)
-
-
-def _without_sample(data: Path) -> None:
-    """A data folder that had its sample, so that nothing else is in the queue."""
-    from webapp import create_app
-    from webapp.tables import Milestone, now
-
-    app = create_app({"REELPROOF_DATA": data})
-    with app.extensions["database"].begin() as session:
-        session.add(Milestone(name=SAMPLE_ADDED, reached=now()))
-    app.extensions["database"].close()

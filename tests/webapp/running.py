@@ -1,0 +1,101 @@
+"""``python -m webapp`` as a process of its own, for tests that kill it or load it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import scaled
+
+from webapp.first_start import SAMPLE_ADDED
+
+_PATIENCE = 300.0  # seconds a start, an upload and an analysis may take on a busy machine
+
+
+class App:
+    """``python -m webapp`` on one data folder, started once or again and again."""
+
+    def __init__(self, data: Path, **settings: str) -> None:
+        self.data, self.address, self._settings = data, "", settings
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "webapp"],
+            cwd=scaled.ROOT,
+            env=os.environ | {"PORT": "0", "REELPROOF_DATA": str(self.data)} | self._settings,
+            stdout=subprocess.PIPE,
+            stderr=(self.data / "stderr.log").open("a"),
+            text=True,
+        )
+        assert self.process.stdout is not None
+        found = re.search(r"http://[^ ]+", self.process.stdout.readline())
+        assert found, (self.data / "stderr.log").read_text()[-2000:]
+        self.address = found[0]
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.process.stdout.close()  # type: ignore[union-attr]
+
+    def rows(self) -> dict[str, tuple[str, str, int]]:
+        """State, stage and attempt by id, read past the app."""
+        with sqlite3.connect(f"file:{self.data}/reelproof.sqlite3?mode=ro", uri=True, timeout=30) as database:
+            found = database.execute("SELECT id, state, stage, attempt FROM analyses").fetchall()
+        return {row[0]: (row[1], row[2], row[3]) for row in found}
+
+    def idle(self) -> bool:
+        """Whether all there is has been done."""
+        return all(state == "done" for state, _, _ in self.rows().values())
+
+    def upload(self, clip: Path, slowly: bool) -> str:
+        """Hand in a clip; the id from the address the app answers with."""
+        content = clip.read_bytes()
+        frame = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{clip.name}"\r\n\r\n'.encode()
+        body = frame + content + b"\r\n--x--\r\n"
+
+        def parts():
+            for start in range(0, len(body), 4096):
+                if slowly:
+                    time.sleep(0.02)
+                yield body[start : start + 4096]
+
+        request = urllib.request.Request(
+            f"{self.address}/analyses",
+            data=parts(),
+            headers={
+                "Content-Type": "multipart/form-data; boundary=x",
+                "Content-Length": str(len(body)),
+                "Accept": "application/json",
+                "Origin": self.address,
+            },
+        )
+        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:
+            return str(answer.url).partition("?")[0].rpartition("/")[2]
+
+
+def wait(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + _PATIENCE
+    while not condition():
+        assert time.monotonic() < until, "took too long"
+        time.sleep(0.02)
+
+
+def without_sample(data: Path) -> None:
+    """A data folder that had its sample, so that nothing else is in the queue."""
+    from webapp import create_app
+    from webapp.tables import Milestone, now
+
+    app = create_app({"REELPROOF_DATA": data})
+    with app.extensions["database"].begin() as session:
+        session.add(Milestone(name=SAMPLE_ADDED, reached=now()))
+    app.extensions["database"].close()
