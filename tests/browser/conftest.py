@@ -88,8 +88,9 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[desk.Workben
         yield desk.workbench(folder, app)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Playwright leaves an event loop running in this thread, which tests of other kinds must not meet."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")
     with sync_playwright() as playwright:
@@ -101,7 +102,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def modules(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """A page that can import the app's modules from ``/static/js``."""
     with desk.served(tmp_path_factory.mktemp("modules") / "data") as app:
