@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,7 +18,7 @@ from webapp.server import listen
 @contextmanager
 def served(app: Flask) -> Iterator[str]:
     """Address of the app, answered by the server it has in earnest."""
-    server = listen(app, app.extensions["settings"])
+    server = listen(app, replace(app.extensions["settings"], port=0))
 
     def run() -> None:
         with contextlib.suppress(OSError):  # its sockets are closed under it
