@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import live
 from flask import Flask
-from waitress.server import create_server
 
 from detector.sample import make_sample
 from webapp import create_app, intake, jobs, work
@@ -47,11 +46,8 @@ class Served:
 @contextlib.contextmanager
 def served(data: Path) -> Iterator[Served]:
     app = create_app({"TESTING": True, "REELPROOF_DATA": data, "SEND": lambda _id: None})
-    server = create_server(app, host="127.0.0.1", port=0, threads=6)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    yield Served(app, f"http://127.0.0.1:{server.effective_port}")
-    server.close()
+    with live.served(app) as address:
+        yield Served(app, address)
     app.extensions["database"].close()
 
 

@@ -5,8 +5,6 @@ The clips' frames say their own number, which is read off the video element's pi
 
 from __future__ import annotations
 
-import tempfile
-import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +15,7 @@ import pytest
 from analyses import media as facts_of
 from clips import numbered, write_clip
 from flask import Flask
+from live import served
 from playwright.sync_api import Page
 
 from detector.analysis import Media, MediaKind
@@ -25,7 +24,6 @@ from detector.media import open_media
 from webapp import create_app, intake, jobs, previewing
 from webapp.folders import Folders
 from webapp.previews import Playback
-from webapp.server import listen
 from webapp.tables import AnalysisRow, State
 
 pytestmark = pytest.mark.browser
@@ -82,15 +80,9 @@ SEEK = """async ([address, times]) => {
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     data = tmp_path_factory.mktemp("media") / "data"
-    app = create_app({"TESTING": True, "REELPROOF_DATA": data, "PORT": 0, "SEND": lambda _id: None})
-    before = tempfile.tempdir
-    server = listen(app, app.extensions["settings"])
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    app.config["ADDRESS"] = f"http://127.0.0.1:{server.effective_port}"
-    yield app
-    server.close()
-    tempfile.tempdir = before
+    app = create_app({"TESTING": True, "REELPROOF_DATA": data, "SEND": lambda _id: None})
+    with served(app) as app.config["ADDRESS"]:
+        yield app
     app.extensions["database"].close()
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from live import served
 from playwright.sync_api import Browser, Page, expect
-from waitress.server import create_server
 
 from webapp import accounts, create_app
 from webapp.access import Role
@@ -51,11 +50,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         ):
             accounts.add(session, passwords, name, display, role, _PASSWORD, one_time=False)
         accounts.add(session, passwords, "new", "Nia Weh", Role.REVIEWER, _PASSWORD, one_time=True)
-    server = create_server(app, host="127.0.0.1", port=0, threads=6)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    yield House(f"http://127.0.0.1:{server.effective_port}")
-    server.close()
+    with served(app) as address:
+        yield House(address)
     app.extensions["database"].close()
 
 

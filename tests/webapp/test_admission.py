@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import io
 import socket
-import tempfile
-import threading
 import time
 from collections.abc import Iterator
 
 import pytest
+from live import served
 from people import account, sign_in, signed_in, with_login
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from webapp.access import Role
 from webapp.admission import SMALL, Admission
-from webapp.server import listen
 
 BIG = 4 * SMALL
+
+
+@contextlib.contextmanager
+def listening(app) -> Iterator[int]:
+    """The port of the app's own server."""
+    with served(app) as address:
+        yield int(address.rpartition(":")[2])
 
 
 @pytest.fixture
@@ -32,29 +36,9 @@ def app(tmp_path, sent):
     app.extensions["database"].close()
 
 
-@contextlib.contextmanager
-def served(app) -> Iterator[int]:
-    before = tempfile.tempdir  # listen sets another one
-    server = listen(app, dataclasses.replace(app.extensions["settings"], port=0))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    yield server.effective_port
-
-    def stop() -> None:  # in the thread that reads: closing files under it makes it complain
-        for channel in list(server.active_channels.values()):
-            channel.handle_close()
-        server.close()
-
-    server.task_dispatcher.shutdown()
-    server.trigger.pull_trigger(stop)
-    thread.join(timeout=10)
-    assert not thread.is_alive()
-    tempfile.tempdir = before
-
-
 @pytest.fixture
 def port(app) -> Iterator[int]:
-    with served(app) as number:
+    with listening(app) as number:
         yield number
 
 
@@ -145,7 +129,7 @@ def behind_a_proxy(tmp_path, sent):
         tmp_path / "data", sent, REELPROOF_PROXY="127.0.0.1", REELPROOF_ALLOWED_HOSTS="lab.example"
     )
     account(app, "ada", Role.EXAMINER)
-    with served(app) as number:
+    with listening(app) as number:
         yield app, number
     app.extensions["database"].close()
 

@@ -7,8 +7,6 @@ import dataclasses
 import os
 import signal
 import socket
-import tempfile
-import threading
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +18,7 @@ import pytest
 from analyses import media as facts_of
 from celery.exceptions import SoftTimeLimitExceeded
 from clips import UPRIGHT, cornered, corners, number_of, numbered, write_clip
+from live import served
 from made import digest, finished, hand_in
 
 from detector.analysis import Media
@@ -30,7 +29,6 @@ from webapp.folders import Folders
 from webapp.jobs import LostClaim
 from webapp.preview_process import decide
 from webapp.previews import Playback
-from webapp.server import listen
 from webapp.tables import AnalysisRow
 
 SMALL = [numbered(number) for number in range(30)]
@@ -445,39 +443,27 @@ def test_a_preview_is_served_in_the_exhibits_place(app, client, folders):
     assert previews.playback(folders, row) is None
 
 
-def test_players_that_do_not_read_hold_no_thread(app, playing, folders, monkeypatch):
+def test_players_that_do_not_read_hold_no_thread(app, playing, folders):
     """Twenty paused videos, eight threads: others are still answered."""
-    monkeypatch.setattr(tempfile, "tempdir", None)  # put back what listen sets
     with app.extensions["database"].begin() as session:
         place = folders.data / session.get_one(AnalysisRow, playing).exhibit.path
     place.write_bytes(bytes(64_000_000))
-    server = listen(app, dataclasses.replace(app.extensions["settings"], port=0))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    address = ("127.0.0.1", server.effective_port)
+    with served(app) as address, contextlib.ExitStack() as links:
 
-    def ask(path: str, more: str = "") -> socket.socket:
-        connection = socket.create_connection(address, timeout=10)
-        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n".encode())
-        return connection
+        def ask(path: str, more: str = "") -> socket.socket:
+            port = int(address.rpartition(":")[2])
+            link = links.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+            link.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n".encode())
+            return link
 
-    stalled = []
-    try:
         stalled = [ask(f"/analyses/{playing}/media", "Range: bytes=1-\r\n") for _ in range(20)]
         assert all(each.recv(12) == b"HTTP/1.1 206" for each in stalled)
         began = time.monotonic()
-        with ask("/healthz") as other:
-            assert other.recv(12) == b"HTTP/1.1 200"
+        assert ask("/healthz").recv(12) == b"HTTP/1.1 200"
         assert time.monotonic() - began < 5
         rest = 0
         while rest < 63_999_999:
             rest += len(stalled[0].recv(1 << 20))
-    finally:
-        for each in stalled:
-            each.close()
-        server.close()
-        thread.join(10)
-    assert not thread.is_alive()
 
 
 def test_the_process_ends_with_the_worker(folders, long_clip):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,20 +18,24 @@ from webapp.server import listen
 @contextmanager
 def served(app: Flask) -> Iterator[str]:
     """Address of the app, answered by the server it has in earnest."""
+    before = tempfile.tempdir  # listen sets another one
     server = listen(app, replace(app.extensions["settings"], port=0))
-
-    def run() -> None:
-        with contextlib.suppress(OSError):  # its sockets are closed under it
-            server.run()
-
-    thread = threading.Thread(target=run, daemon=True)
+    thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
+
+    def stop() -> None:  # in the thread that reads: closing files under it makes it complain
+        for channel in list(server.active_channels.values()):
+            channel.handle_close()
+        server.close()
+
     try:
         yield f"http://127.0.0.1:{server.effective_port}"
     finally:
         server.task_dispatcher.shutdown(timeout=10)  # first those who still answer
-        server.close()
-        thread.join(5)
+        server.trigger.pull_trigger(stop)
+        thread.join(10)
+        tempfile.tempdir = before
+    assert not thread.is_alive()
 
 
 class Receiver(ThreadingHTTPServer):
