@@ -20,12 +20,13 @@ STATE = "state.json"
 STATE_LIMIT = 1_000_000  # bytes
 PICTURE_LIMIT = 2_000_000
 MOST_LANES, MOST_SCORES, MOST_FACES, MOST_SEGMENTS = 24, 600, 100, 200
+MOST_TEXT = 300
 SECONDS_SHOWN = 60.0
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _JPEG = b"\xff\xd8\xff"
 
-_Text = Annotated[str, Field(max_length=300)]
+_Text = Annotated[str, Field(min_length=1, max_length=MOST_TEXT)]
 _Time = Annotated[float, Field(ge=0, le=1e10)]
 _Count = Annotated[int, Field(ge=0, le=2**53)]
 _Pixel = Annotated[float, Field(ge=-1e6, le=1e6)]

@@ -24,6 +24,7 @@ from detector.live_state import (
     MOST_FACES,
     MOST_LANES,
     MOST_SCORES,
+    MOST_TEXT,
     STATE,
     LiveState,
     picture_name,
@@ -56,7 +57,7 @@ class Shared:
         self.folder.mkdir(mode=0o700)
         self.ended: str | None = None
         self._session, self._parameters = session, parameters
-        self._fixed = {"source": source.label[:300], "model": model[:300], "started": time.time()}
+        self._fixed = {"source": _text(source.label), "model": _text(model), "started": time.time()}
         self._delays: deque[float] = deque(maxlen=_DELAYS)
         self._dropped = 0
         self._shown: dict[str, Any] | None = None
@@ -126,7 +127,7 @@ class Shared:
                 "open": snapshot["open"][-MOST_LANES:],
                 "segments": snapshot["segments"],
                 "segments_in_all": snapshot["segments_in_all"],
-                "ended": self.ended and self.ended[:300],
+                "ended": _text(self.ended) if self.ended else None,
             }
         )
 
@@ -140,6 +141,11 @@ class Shared:
         numbers = sorted(int(path.stem) for path in self.folder.glob("[0-9]*.jpg"))
         for old in numbers[:-_PICTURES]:
             (self.folder / picture_name(old)).unlink(missing_ok=True)
+
+
+def _text(text: str) -> str:
+    """What JSON can hold of it: a file's name need not be Unicode."""
+    return text.encode(errors="backslashreplace").decode()[:MOST_TEXT]
 
 
 def _jpeg(picture: Image) -> bytes:

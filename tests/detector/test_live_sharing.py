@@ -154,6 +154,14 @@ def test_a_folder_that_is_gone_stops_nothing(tmp_path, quick, capsys):
     assert capsys.readouterr().err.count("the session cannot be shared") == 1
 
 
+def test_names_that_are_no_unicode_or_too_long(tmp_path):
+    for name in ("a\udcff.mp4", "x" * 400):
+        with Shared(tmp_path, Seen(), Source("file", name), name, Parameters()) as told:
+            told.ended = name
+        state, _ = read_state(told.folder)
+        assert state.source == state.model == state.ended == name.replace("\udcff", "\\udcff")[:300]
+
+
 def test_no_folder_to_share_in(tmp_path):
     with pytest.raises(ParameterError, match="there is no such folder"):
         shared(tmp_path / "missing", Seen())
@@ -207,6 +215,7 @@ def test_a_state_that_is_not_whole(folder):
         {"scored": 10**400},
         {"scored": "many"},
         {"source": "x" * 301},
+        {"source": ""},
         {"source": ["x"]},
         {"started": 1e300},
         {"enter_threshold": 2},
