@@ -39,6 +39,12 @@ def add_commands(
     )
     live.add_argument("--pace", action="store_true", help="play a file at its own speed")
     live.add_argument("--out", type=Path, metavar="FILE", help="write segments here too, one JSON line each")
+    live.add_argument(
+        "--share",
+        type=Path,
+        metavar="DIR",
+        help="show it on the web app's page Live: DIR is the folder live in its data folder",
+    )
     add_engine_options(live)
     live.set_defaults(run=lambda options: _live(options, parameters(options)))
 
@@ -78,7 +84,8 @@ def _live(options: argparse.Namespace, parameters: Any) -> int:
     from detector.scoring import Scorer
 
     stopping = _stopping()
-    session = LiveSession(Scorer(load_model(options.model)), parameters)
+    model = load_model(options.model)
+    session = LiveSession(Scorer(model), parameters)
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(options.out.open("a", encoding="utf-8")) if options.out else None
 
@@ -92,9 +99,22 @@ def _live(options: argparse.Namespace, parameters: Any) -> int:
         def closed(segment: LiveSegment) -> None:
             say({"segment": asdict(segment)})
 
+        shared = None
+        if options.share:
+            from detector.live.sharing import Shared
+
+            shared = stack.enter_context(Shared(options.share, session, source, model.card.title, parameters))
         played = play(
-            source, session, parameters.sample_rate, pace=options.pace, stopping=stopping, closed=closed
+            source,
+            session,
+            parameters.sample_rate,
+            pace=options.pace,
+            stopping=stopping,
+            closed=closed,
+            scored=shared.scored if shared else lambda _delay, _dropped: None,
         )
+        if shared:
+            shared.ended = played.ended
         say({"summary": asdict(played)})
     return 0
 

@@ -35,6 +35,7 @@ class Permission(StrEnum):
     EXPORT = "export"  # reports, bundles, data, the exhibit itself
     ANNOTATE = "annotate"  # judge findings, import judgements
     ANALYSE = "analyse"  # hand in, analyse again, cancel, retry
+    WATCH = "watch"  # live sessions, which are in no case
     ARRANGE = "arrange"  # make cases, say who is in them, put analyses into them
     DELETE = "delete"  # delete an analysis
     CONFIGURE = "configure"  # add, remove and choose models
@@ -53,7 +54,12 @@ class Role(StrEnum):
 
 _READER = frozenset({Permission.READ, Permission.EXPORT})
 _REVIEWER = _READER | {Permission.ANNOTATE}
-_EXAMINER = _REVIEWER | {Permission.ANALYSE, Permission.ARRANGE, Permission.DELETE}
+_EXAMINER = _REVIEWER | {
+    Permission.ANALYSE,
+    Permission.WATCH,
+    Permission.ARRANGE,
+    Permission.DELETE,
+}
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.READER: _READER,
     Role.REVIEWER: _REVIEWER,

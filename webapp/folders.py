@@ -69,6 +69,11 @@ class Folders:
         """Reports with judgements, one folder an analysis; made again whenever they are missing."""
         return self.data / "reviews"
 
+    @property
+    def live(self) -> Path:
+        """What live sessions write for pages to show, one folder each; see :mod:`webapp.live`."""
+        return self.data / "live"
+
     def result(self, analysis_id: str) -> Path:
         """The finished result of one analysis."""
         return self.analyses / analysis_id
@@ -100,7 +105,15 @@ class Folders:
     def create(self) -> None:
         """Make the folders, for this user alone."""
         kept = (self.exhibits, self.analyses, self.thumbnails, self.models, self.previews, self.reviews)
-        for folder in (self.data, self.incoming, self.uploads, self.broker, self.deletions, *kept):
+        for folder in (
+            self.data,
+            self.incoming,
+            self.uploads,
+            self.broker,
+            self.deletions,
+            self.live,
+            *kept,
+        ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def remove_leftovers(self, *, alone: bool = True) -> None:

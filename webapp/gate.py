@@ -33,6 +33,8 @@ CSRF_FIELD, CSRF_HEADER = "csrf_token", "X-CSRF-Token"
 _SESSION, _DEVICE = "reelproof", "reelproof-device"
 _DEVICE_AGE = timedelta(days=365)
 _BEARER = "Bearer "
+# A page left open asks by itself: for where something stands, and for pictures of live sessions.
+_ASKED_BY_PAGES = ("state.json", ".jpg")
 
 # Reads an API token: the principal it stands for, or none. The API sets it.
 TokenReader = Callable[[str], Principal | None]
@@ -119,7 +121,7 @@ def _elsewhere(endpoint: str, status: int, error: str, remedy: str) -> Answer:
 
 def _identify() -> tuple[Principal | None, SessionRow | None]:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    used = not request.path.endswith("state.json")  # a page left open asks by itself
+    used = not request.path.endswith(_ASKED_BY_PAGES)
     authorization, cookie = request.headers.get("Authorization", ""), request.cookies.get(_name(_SESSION), "")
     return identify(app, authorization, cookie, used=used)
 

@@ -9,7 +9,8 @@ from flask import Flask, url_for
 from markupsafe import Markup
 
 from reports import words
-from webapp import case_details, jobs, parameters
+from webapp import case_details, jobs, live, parameters
+from webapp.folders import Folders
 from webapp.tables import AnalysisRow, Condition, Exhibit, State, now
 
 _ICONS = Path(__file__).resolve().parent.parent / "static" / "icons"
@@ -26,6 +27,7 @@ def install(app: Flask) -> None:
         file_name=words.file_name,
         shortened=words.shortened,
         probability=words.probability,
+        strength=words.strength,
         figure=words.number,
         verdict_class=verdict_class,
         standing=standing,
@@ -33,6 +35,8 @@ def install(app: Flask) -> None:
         changed_settings=parameters.in_words,
         damage=damage,
     )
+    place = Folders(app.extensions["settings"].data).live
+    app.jinja_env.globals["live_sessions"] = lambda: live.any_there(place)
     app.jinja_env.globals.update(case_labels=case_details.LABELS)
     versions: dict[str, int] = {}
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
-from webapp import actors, jobs, presence, resumable
+from webapp import actors, jobs, live, presence, resumable
 from webapp.database import Database
 from webapp.folders import Folders
 from webapp.settings import QUEUES, SettingError, Settings
@@ -184,10 +184,12 @@ def watch(
 def sweep(
     database: Database, settings: Settings, send: Callable[[str], None], *, silent_too: bool = True
 ) -> None:
-    """Queue analyses whose worker went silent, and send queued ones whose message was lost."""
+    """Queue analyses whose worker went silent, send those whose message was lost, remove what is old."""
     if silent_too:
         jobs.requeue_stale(database)
-    resumable.expire(database, Folders(settings.data))
+    folders = Folders(settings.data)
+    resumable.expire(database, folders)
+    live.remove_old(folders.live)
     messages = messages_waiting(settings) if settings.shared else None
     for analysis_id in jobs.unheard(database, settings.workers, messages=messages):
         send(analysis_id)

@@ -32,6 +32,7 @@ MEANINGS = {
     Permission.EXPORT: "fetch reports, bundles and exports",
     Permission.ANNOTATE: "record and import judgements",
     Permission.ANALYSE: "hand in files, analyse again, cancel, retry",
+    Permission.WATCH: "see live sessions",
     Permission.ARRANGE: "make cases and put analyses into them",
     Permission.DELETE: "delete analyses",
     Permission.CONFIGURE: "choose models, make webhooks",

@@ -82,10 +82,12 @@ def play(
     pace: bool = False,
     stopping: Callable[[], bool] = lambda: False,
     closed: Callable[[LiveSegment], None] = lambda _segment: None,
+    scored: Callable[[float, int], None] = lambda _delay, _dropped: None,
 ) -> Played:
     """Play ``source`` into ``session`` until it ends or ``stopping`` says so.
 
-    ``closed`` is called with each segment as it closes. A file is read as fast as it is scored, or
+    ``closed`` is called with each segment as it closes, ``scored`` after each frame with its delay and
+    how many were dropped until then. A file is read as fast as it is scored, or
     with ``pace`` at its own speed; then, and from cameras and streams, a frame that comes while an
     earlier one still waits takes its place. Raises :class:`MediaError` when the source cannot be
     opened or holds nothing that can be decoded.
@@ -125,6 +127,7 @@ def play(
             for segment in session.process_frame(frame):
                 closed(segment)
             delays.append(time.monotonic() - came)
+            scored(delays[-1], latest.dropped)
     finally:
         latest.stopped = True
         thread.join(timeout=15)

@@ -12,14 +12,11 @@ from detector.errors import ParameterError
 from detector.faces import Image
 from detector.findings import box
 from detector.live.online import Closed, OnlineSegments
+from detector.live_state import MOST_SEGMENTS, SECONDS_SHOWN
 from detector.media import Frame
 from detector.networks import SequenceNetwork
 from detector.scoring import Scorer
 from detector.survey import Seen, Survey
-
-RECENT = 60.0
-"""Seconds of scores that :meth:`LiveSession.snapshot` shows."""
-_LAST_SEGMENTS = 200
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ class LiveSession:
         self._faces: list[LiveFace] = []
         self._picture: Image | None = None
         self._recent: deque[tuple[int, float, float]] = deque()
-        self._segments: deque[LiveSegment] = deque(maxlen=_LAST_SEGMENTS)
+        self._segments: deque[LiveSegment] = deque(maxlen=MOST_SEGMENTS)
         self.frames = self.segments = 0
 
     def process_frame(self, frame: Frame) -> list[LiveSegment]:
@@ -92,14 +89,14 @@ class LiveSession:
             closed += self._noted(track, self._tracks.pop(track).end())
         return closed
 
-    def snapshot(self) -> dict[str, Any]:
-        """What is seen at the moment, as JSON can hold it: the hook for a page that shows it."""
+    def snapshot(self) -> tuple[dict[str, Any], Image | None]:
+        """What is seen at the moment, as JSON can hold it, and the latest frame, RGB, which it is about."""
         with self._lock:
             lanes: dict[int, list[tuple[float, float]]] = {}
             for track, time, probability in self._recent:
                 lanes.setdefault(track, []).append((time, probability))
             opened = [(track, online.open) for track, online in list(self._tracks.items())]
-            return {
+            seen = {
                 "time": self._time,
                 "frames": self.frames,
                 "faces": [asdict(face) for face in self._faces],
@@ -108,11 +105,7 @@ class LiveSession:
                 "segments": [asdict(segment) for segment in self._segments],
                 "segments_in_all": self.segments,
             }
-
-    def picture(self) -> Image | None:
-        """The latest frame, RGB."""
-        with self._lock:
-            return self._picture
+            return seen, self._picture
 
     def _online(self) -> OnlineSegments:
         return OnlineSegments(self._parameters, self._scorer.probability)
@@ -145,5 +138,5 @@ class LiveSession:
                 )
                 for one in seen
             ]
-            while self._recent and self._recent[0][1] < self._time - RECENT:
+            while self._recent and self._recent[0][1] < self._time - SECONDS_SHOWN:
                 self._recent.popleft()

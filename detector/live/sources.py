@@ -41,6 +41,18 @@ class Source:
         """Whether frames that are not taken at once are gone."""
         return self.kind != "file"
 
+    @property
+    def label(self) -> str:
+        """What others may read: of an address no password and no path, of a file no folder."""
+        if self.kind == "camera":
+            return f"Camera {self.name}"
+        if self.kind == "file":
+            return Path(self.name).name
+        scheme, _, rest = self.name.partition("://")
+        host = re.split(r"[/?#]", rest)[0]
+        # A password with a slash in it: what comes before that is no host.
+        return f"{scheme}://{'…' if '@' in rest[len(host) :] else host.rpartition('@')[2]}"
+
 
 def source_of(text: str) -> Source:
     """What somebody means by ``text``. Raises :class:`ParameterError` where that cannot be told."""

@@ -25,6 +25,7 @@ def pages(workbench: Workbench) -> tuple[Served, dict[str, str]]:
             "statistics": "/statistics",
             "models": "/models",
             "help": "/help",
+            "no live session": "/live",
             "missing": "/no-such-page",
             "waiting": f"/analyses/{workbench.waiting}",
             "failed": f"/analyses/{workbench.failed}",

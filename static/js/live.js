@@ -1,0 +1,89 @@
+// Follows a live session: asks twice a second for what changed, not while nobody looks, and less often
+// where nothing comes. A picture and its boxes are put in place together.
+
+const QUICK = 500;
+const SLOW = 5000;
+const byId = (id) => document.getElementById(id);
+const page = byId("live");
+const places = new Map([...page.querySelectorAll("[data-part]")].map((place) => [place.dataset.part, place]));
+const put = new Map();
+let picture = page.dataset.picture;
+let segments = Number(page.dataset.segments);
+let standing = page.dataset.standing;
+let pause = QUICK;
+let timer = 0;
+let asking = false;
+
+/** The picture of that number, decoded; none if it is gone already. */
+async function loaded(number) {
+  const image = new Image();
+  image.id = "picture";
+  image.alt = "The latest frame";
+  image.src = `${page.dataset.pictures}${number}.jpg`;
+  try {
+    await image.decode();
+    return image;
+  } catch {
+    return null;
+  }
+}
+
+/** Only what is new: a selection or a place scrolled to stays. */
+function place(name, html) {
+  if (put.get(name) === html) return;
+  put.set(name, html);
+  places.get(name).innerHTML = html; // made by the template of the page, which escapes
+}
+
+async function show(now) {
+  const parts = { ...now.parts };
+  if (now.picture !== null && String(now.picture) !== picture) {
+    const image = await loaded(now.picture);
+    if (image) {
+      picture = String(now.picture);
+      byId("picture").replaceWith(image);
+    } else {
+      delete parts.boxes; // those shown belong to the picture shown
+    }
+  }
+  for (const [name, html] of Object.entries(parts)) place(name, html);
+  if (now.segments > segments) {
+    byId("announce").textContent = `A segment closed. ${places.get("segments").querySelector("li").textContent}`;
+  } else if (now.standing !== standing) {
+    byId("announce").textContent = places.get("standing").querySelector("p").textContent;
+  }
+  ({ segments, standing } = now);
+}
+
+function silence(words) {
+  byId("silence").textContent = words;
+  byId("silence").hidden = !words;
+}
+
+async function ask() {
+  if (asking || document.hidden) return;
+  asking = true;
+  try {
+    const answer = await fetch(page.dataset.state, { headers: { Accept: "application/json" }, cache: "no-store" });
+    if (answer.status === 404) return silence("This session is no longer there: it was removed a day after it ended.");
+    if (answer.status === 401 || answer.status === 403) return silence("You are no longer signed in. Reload this page.");
+    if (!answer.ok) throw new Error(String(answer.status));
+    await show(await answer.json());
+    silence("");
+    if (standing === "ended") return undefined;
+    pause = standing === "running" ? QUICK : Math.min(pause * 1.5, SLOW);
+  } catch {
+    pause = Math.min(pause * 1.6, SLOW);
+    silence("Reelproof does not answer. What is shown here stands still; this page goes on asking.");
+  } finally {
+    asking = false;
+  }
+  timer = setTimeout(ask, pause);
+  return undefined;
+}
+
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(timer);
+  if (!document.hidden && standing !== "ended") ask();
+});
+ask();

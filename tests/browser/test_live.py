@@ -1,0 +1,153 @@
+"""A live session as it plays, in a real browser: picture, boxes, scores and segments come by themselves."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Seen
+from desk import Served, served
+from playwright.sync_api import Browser, Page, expect
+from test_accessibility import complaints
+
+from detector.sample import make_sample
+
+pytestmark = pytest.mark.browser
+
+
+# What the page shows while a face is flagged, in one look: it changes twice a second.
+_FLAGGED = """() => {
+  const picture = document.getElementById("picture");
+  const box = document.querySelector(".live-flagged rect:not(.live-under)");
+  const since = document.querySelector(".live-flag");
+  if (!box || !since || document.querySelectorAll(".live-boxes g").length !== 2) return null;
+  const around = picture.getBoundingClientRect(), inside = box.getBoundingClientRect();
+  return {
+    source: picture.getAttribute("src"),
+    width: picture.naturalWidth,
+    left: (inside.left - around.left) / around.width,
+    right: (inside.right - around.left) / around.width,
+    words: document.querySelector(".live-flagged text").textContent,
+    since: since.textContent,
+    lines: document.querySelectorAll(".live-line").length,
+  };
+}"""
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("live") / "data") as app:
+        yield app
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "two people.mp4"
+    make_sample(path)
+    return path
+
+
+@pytest.fixture
+def command(app: Served, clip: Path) -> Iterator[tuple[subprocess.Popen, Path]]:
+    """``detector live`` on the sample at its own pace, shared with the app."""
+    place = app.folders.live
+    before = set(place.iterdir())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "detector", "live", str(clip), "--pace", "--share", str(place)],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+    )
+    end = time.monotonic() + 60
+    while not (started := [f for f in set(place.iterdir()) - before if (f / "state.json").exists()]):
+        assert time.monotonic() < end and process.poll() is None
+        time.sleep(0.05)
+    yield process, started[0]
+    process.kill()
+    process.wait()
+
+
+def test_it_is_seen_as_it_plays(
+    app: Served, command: tuple[subprocess.Popen, Path], page: Page, browser: Browser, seen: Seen
+) -> None:
+    process, folder = command
+    page.goto(app.address)
+    page.get_by_role("link", name="Live", exact=True).click()
+    page.locator(f".live-sessions a[href='/live/{folder.name}']").click()
+    expect(page.get_by_role("heading", name="Live: two people.mp4")).to_be_visible()
+
+    # Boxes around both faces, and the one on the left flagged while it plays.
+    flagged = page.wait_for_function(_FLAGGED, timeout=30_000).json_value()
+    assert process.poll() is None
+    assert 0 < flagged["left"] < flagged["right"] < 0.5
+    assert (flagged["width"], flagged["lines"]) == (960, 2)
+    assert re.fullmatch(r"Track \d · (> )?0\.\d\d, flagged", flagged["words"])
+    assert flagged["since"].startswith("flagged since 00:00:0")
+
+    closed = page.locator(".live-segments li")
+    expect(closed).to_have_count(1, timeout=30_000)
+    expect(closed).to_contain_text("00:00:0")
+    expect(page.locator("#announce")).to_contain_text("A segment closed")
+    expect(page.locator("[data-part=standing]")).to_contain_text("The source ended", timeout=60_000)
+    assert page.locator("#picture").get_attribute("src") != flagged["source"]
+
+    # It has ended: nobody is asked any more, and what was seen is still there after a reload.
+    page.wait_for_timeout(1000)
+    asked = len(seen.addresses)
+    page.wait_for_timeout(1500)
+    assert len(seen.addresses) == asked
+    page.reload()
+    expect(closed).to_have_count(1)
+    assert [line for line in seen.console if line.startswith(("error", "warning"))] == []
+
+    address = page.url
+    for theme in ("light", "dark"):
+        for width, height in ((1280, 720), (390, 844)):
+            context = browser.new_context(
+                color_scheme=theme, viewport={"width": width, "height": height}, bypass_csp=True
+            )
+            other = context.new_page()
+            for path in (address, f"{app.address}/live"):
+                other.goto(path)
+                assert complaints(other) == [], (theme, width, path)
+                over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+                assert other.evaluate(over) <= 0, (width, path)
+            context.close()
+
+    context = browser.new_context(java_script_enabled=False)
+    other = context.new_page()
+    other.goto(address)
+    expect(other.locator(".live-segments li")).to_have_count(1)
+    expect(other.locator(".live-boxes g")).to_have_count(2)
+    context.close()
+
+
+def test_a_page_nobody_looks_at_does_not_ask(
+    app: Served, command: tuple[subprocess.Popen, Path], page: Page, seen: Seen
+) -> None:
+    _, folder = command
+    page.add_init_script(
+        "let hidden = false; Object.defineProperty(document, 'hidden', { get: () => hidden });"
+        "window.hide = (value) => { hidden = value; document.dispatchEvent(new Event('visibilitychange')); };"
+    )
+    page.goto(f"{app.address}/live/{folder.name}")
+    page.wait_for_timeout(1200)
+
+    def asked() -> int:
+        return sum(address.endswith("state.json") for address in seen.addresses)
+
+    assert asked() >= 2
+    page.evaluate("hide(true)")
+    page.wait_for_timeout(600)
+    before = asked()
+    page.wait_for_timeout(1500)
+    assert asked() == before
+    page.evaluate("hide(false)")
+    page.wait_for_timeout(300)
+    assert asked() > before

@@ -1,0 +1,216 @@
+"""Live sessions as pages show them, from what ``python -m detector live --share`` wrote.
+
+The web app starts none, opens no camera and no address, and decodes nothing: it reads small files,
+and takes them for a stranger's (:mod:`detector.live_state`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from detector.live_state import SECONDS_SHOWN, STATE, Face, Lane, LiveState, Picture, is_id, read_state
+from detector.printed import probability
+
+SEEN_WITHIN = 5.0  # seconds; a session writes more than twice in one
+KEPT = timedelta(days=1)
+_MOST = 50  # listed
+# Units of the figure of a lane, which is stretched to the room there is.
+WIDTH, HEIGHT = 600.0, 100.0
+_GAP = 1.0  # seconds without a score, across which no line is drawn
+
+
+class Standing(StrEnum):
+    """Whether a session still goes on."""
+
+    RUNNING = "running"
+    SILENT = "silent"  # it did not say that it ended
+    ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class FaceView:
+    """A face as it is drawn over the picture, whose sides are 100 long."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    words: str
+    kind: str  # flagged, judged or unjudged
+
+    @property
+    def label_above(self) -> bool:
+        """Whether there is room for its words above it."""
+        return self.top > 8
+
+    @property
+    def label_ends(self) -> bool:
+        """Whether its words end where the box does: begun where it begins, they would not fit."""
+        return self.left > 60
+
+    @property
+    def label_at(self) -> float:
+        """Where its words begin or end."""
+        return min(100.0, self.left + self.width) if self.label_ends else max(0.0, self.left)
+
+
+@dataclass(frozen=True)
+class Band:
+    """A flagged stretch in the figure of a lane."""
+
+    start: float
+    width: float
+
+
+@dataclass(frozen=True)
+class LaneView:
+    """The latest scores of one track; ``line`` is the path of an SVG."""
+
+    track: int
+    line: str
+    bands: tuple[Band, ...]
+    latest: float
+    flagged_since: float | None
+    seen_until: float | None  # None: it is in the picture
+
+
+@dataclass(frozen=True)
+class Session:
+    """One session, as it was written last."""
+
+    id: str
+    state: LiveState
+    standing: Standing
+    last: datetime
+
+    @property
+    def started(self) -> datetime:
+        """When it began, by the clock of the process that writes it."""
+        return datetime.fromtimestamp(self.state.started, UTC)
+
+    @property
+    def removed(self) -> datetime:
+        """From when on it is no longer kept."""
+        return self.last + KEPT
+
+    @property
+    def faces(self) -> list[FaceView]:
+        """The boxes of the picture."""
+        picture, opened = self.state.picture, {each.track for each in self.state.open}
+        return [_face(face, picture, opened) for face in picture.faces] if picture is not None else []
+
+    @property
+    def lanes(self) -> list[LaneView]:
+        """The tracks of the last minute, those in the picture first."""
+        picture = self.state.picture
+        there = {face.track for face in picture.faces} if picture is not None else set()
+        found = [_lane(self.state, lane, lane.track in there) for lane in self.state.lanes if lane.scores]
+        return sorted(found, key=lambda lane: (lane.seen_until is not None, lane.track))
+
+
+def find(place: Path, live_id: str) -> Session | None:
+    """The session of this id; None where there is none, or none that can be read."""
+    if not is_id(live_id):
+        return None
+    found = read_state(place / live_id)
+    if found is None or _age(found[1]) > KEPT.total_seconds():
+        return None
+    state, written = found
+    if state.ended is not None:
+        standing = Standing.ENDED
+    else:
+        standing = Standing.RUNNING if _age(written) < SEEN_WITHIN else Standing.SILENT
+    return Session(live_id, state, standing, datetime.fromtimestamp(written, UTC))
+
+
+def sessions(place: Path) -> list[Session]:
+    """Those that are kept: running ones first, then the latest."""
+    latest = sorted(_written(place), key=lambda each: -each[1])[:_MOST]
+    found = [session for name, _ in latest if (session := find(place, name)) is not None]
+    return sorted(found, key=lambda session: session.standing != Standing.RUNNING)
+
+
+def any_there(place: Path) -> bool:
+    """Whether there may be sessions to show; looked at for every page, so nothing is read."""
+    return next(_written(place), None) is not None
+
+
+def remove_old(place: Path) -> None:
+    """Remove sessions that have not been written for a day."""
+    for name, written in _written(place):
+        if _age(written) > KEPT.total_seconds():
+            shutil.rmtree(place / name, ignore_errors=True)
+
+
+def _written(place: Path) -> Iterator[tuple[str, float]]:
+    """Folders that may be sessions, and when each was written."""
+    try:
+        names = [name for name in os.listdir(place) if is_id(name)]
+    except OSError:
+        return
+    for name in names:
+        for path in (place / name / STATE, place / name):
+            try:
+                yield name, path.lstat().st_mtime
+                break
+            except OSError:
+                continue
+
+
+def _age(moment: float) -> float:
+    """Seconds since, or until where another clock is ahead."""
+    return abs(time.time() - moment)
+
+
+def _face(face: Face, picture: Picture, opened: set[int]) -> FaceView:
+    left, top, right, bottom = face.box
+    kind = "flagged" if face.track in opened else "judged" if face.probability is not None else "unjudged"
+    words = f"Track {face.track} · {probability(face.probability)}{', flagged' if kind == 'flagged' else ''}"
+    return FaceView(
+        100 * left / picture.width,
+        100 * top / picture.height,
+        100 * max(0.0, right - left) / picture.width,
+        100 * max(0.0, bottom - top) / picture.height,
+        words,
+        kind,
+    )
+
+
+def _lane(state: LiveState, lane: Lane, there: bool) -> LaneView:
+    begin = state.time - SECONDS_SHOWN
+    opened = [(each.start, each.end) for each in state.open if each.track == lane.track]
+    closed = [(each.start, each.end) for each in state.segments if each.track == lane.track]
+    last, latest = lane.scores[-1]
+    return LaneView(
+        lane.track,
+        _line(lane, begin),
+        tuple(
+            Band(_across(max(start, begin), begin), _across(end, begin) - _across(max(start, begin), begin))
+            for start, end in (*closed, *opened)
+            if begin < end
+        ),
+        latest,
+        opened[0][0] if opened else None,
+        None if there else last,
+    )
+
+
+def _line(lane: Lane, begin: float) -> str:
+    parts, before = [], float("-inf")
+    for at, value in lane.scores:
+        # Of a score alone the end of the line is seen, which is round.
+        pen = "M{0:.1f} {1:.1f}h0" if at - before > _GAP else "L{0:.1f} {1:.1f}"
+        parts.append(pen.format(_across(at, begin), HEIGHT * (1 - value)))
+        before = at
+    return "".join(parts)
+
+
+def _across(at: float, begin: float) -> float:
+    return max(0.0, (at - begin) / SECONDS_SHOWN * WIDTH)
