@@ -16,7 +16,7 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from detector.analysis import Media, MediaKind
 from detector.errors import MediaError
@@ -61,6 +61,7 @@ def _video(
     clock = Fraction(1, min(reader.time_base.denominator, _FINEST_CLOCK))
     first: int | None = None
     next_key = Fraction(0)
+    reformatter = VideoReformatter()  # one for all frames: making one takes longer than what it does
     with _writer(to) as container:
         for frame, pts in reader.every_frame():
             if first is None:
@@ -68,7 +69,7 @@ def _video(
                 size = _fitting(frame.width, frame.height, turn)
                 stream = _stream(container, frame, size, clock, media)
             moment = (pts - first) * reader.time_base
-            picture = _upright(frame, size, turn)
+            picture = _upright(frame, size, turn, reformatter)
             picture.time_base, picture.pts = clock, round(moment / clock)
             if moment >= next_key:
                 picture.pict_type = av.video.frame.PictureType.I
@@ -131,12 +132,15 @@ def _fitting(width: int, height: int, turn: Orientation) -> tuple[int, int]:
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
 
-def _upright(frame: av.VideoFrame, size: tuple[int, int], turn: Orientation) -> av.VideoFrame:
+def _upright(
+    frame: av.VideoFrame, size: tuple[int, int], turn: Orientation, reformatter: VideoReformatter
+) -> av.VideoFrame:
     """The frame at its final size in 8-bit 4:2:0, turned; ``size`` is that of the turned one."""
     quarter_turns, mirrored = turn
     width, height = size[::-1] if quarter_turns % 2 else size
     rgb = _is_rgb(frame)
-    small = frame.reformat(
+    small = reformatter.reformat(
+        frame,
         width=width,
         height=height,
         format="yuv420p",

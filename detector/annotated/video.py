@@ -19,7 +19,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from detector.analysis import Analysis, MediaKind, Peak, Segment
@@ -132,6 +132,8 @@ class _Making:
         sound: Sound,
         pixel_aspect: Fraction,
     ) -> None:
+        # One for all frames: making one takes longer than what it does.
+        self._to_rgb, self._to_yuv = VideoReformatter(), VideoReformatter()
         self._reader, self._analysis, self._container = reader, analysis, container
         self._maps, self._sound, self._pixel_aspect = maps, sound, pixel_aspect
         self._lanes: tuple[Lane, ...] = lanes(analysis)
@@ -155,8 +157,11 @@ class _Making:
                 self._sound.begin(self._container, first * self._reader.time_base)
             moment = (pts - first) * self._reader.time_base
             image = self._drawing(frame, pts, float(moment), count, layout, panel)
-            picture = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(
-                format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+            picture = self._to_yuv.reformat(
+                av.VideoFrame.from_ndarray(image, format="rgb24"),
+                format="yuv420p",
+                dst_colorspace=Colorspace.ITU709,
+                dst_color_range=ColorRange.MPEG,
             )
             picture.time_base, picture.pts = clock, round(moment / clock)
             self._container.mux(stream.encode(picture))
@@ -222,8 +227,8 @@ class _Making:
             width, height = height, width
         guess = Colorspace.ITU709 if frame.height >= _HIGH_DEFINITION else Colorspace.ITU601
         unknown = frame.colorspace in (0, 2) and not frame.format.is_rgb
-        small = frame.reformat(
-            width=width, height=height, format="rgb24", src_colorspace=guess if unknown else None
+        small = self._to_rgb.reformat(
+            frame, width=width, height=height, format="rgb24", src_colorspace=guess if unknown else None
         ).to_ndarray()
         if mirrored:
             small = small[:, ::-1]
