@@ -15,6 +15,7 @@ from waitress.server import create_server
 from detector.sample import make_sample
 from webapp import create_app, intake, jobs, work
 from webapp.folders import Folders
+from webapp.tables import Priority
 
 # How an mp4 file begins: taken in, where what follows cannot be read.
 BROKEN = b"\0\0\0\x18ftypisom" + b"no video at all\n" * 100
@@ -39,8 +40,8 @@ class Served:
 
     def analysed(self, file: Path, **given: Any) -> str:
         """The id of a finished analysis of a file."""
-        analysis = self.handed_in(file, **given)
-        work.work(self.app.extensions["settings"], analysis)
+        analysis = self.handed_in(file, priority=Priority.HIGH, **given)  # before what is left waiting
+        work.work(self.app.extensions["settings"])
         return analysis
 
 

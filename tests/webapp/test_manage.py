@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from detector.analysis import Parameters
 from detector.models import DEFAULT
-from webapp import deletion, failures, jobs, work
+from webapp import deletion, failures, jobs, waiting, work
 from webapp.folders import Folders
 from webapp.tables import AnalysisRow, AnnotationRow, Exhibit, State, now
 
@@ -117,7 +117,7 @@ class TestCancel:
         analysis_id = hand_in(app).id
         canceller = threading.Thread(target=lambda: (started.wait(10), jobs.cancel(database, analysis_id)))
         canceller.start()
-        work.work(app.extensions["settings"], analysis_id, end=lambda: ended.append("forced"))
+        work.work(app.extensions["settings"], end=lambda: ended.append("forced"))
         canceller.join()
         stopped = row(database, analysis_id)
         assert stopped.state == "cancelled" and ended == []
@@ -137,7 +137,7 @@ class TestCancel:
 
         canceller = threading.Thread(target=cancel)
         canceller.start()
-        work.work(app.extensions["settings"], analysis_id)
+        work.work(app.extensions["settings"])
         took = time.monotonic() - cancelled[0]
         canceller.join()
         assert took < 2.0 and row(database, analysis_id).state == "cancelled"
@@ -213,7 +213,7 @@ class TestSettings:
 
         monkeypatch.setattr(work, "analyse_and_report", engine)
         queued = hand_in(app, settings_changed={"minimum_face": 32})
-        work.work(app.extensions["settings"], queued.id)
+        work.work(app.extensions["settings"])
         assert got == [Parameters(minimum_face=32.0)]
         assert row(database, queued.id).duration == 12.5
 
@@ -372,7 +372,7 @@ class TestDelete:
         monkeypatch.setattr(work.previewing, "prepare", lambda *_: None)
         handed_in = hand_in(app)
         analysis_id = handed_in.id
-        work.work(app.extensions["settings"], analysis_id)
+        work.work(app.extensions["settings"])
         assert list(folders.analyses.iterdir()) == [] and list(folders.thumbnails.iterdir()) == []
         assert (exhibits(folders) == []) == (list(folders.previews.iterdir()) == []) == deleted
 
@@ -415,5 +415,5 @@ def test_states_that_are_listed_know_cancelled(app, client, database):
     jobs.cancel(database, queued.id)
     assert client.get(f"/analyses/{queued.id}/state.json").json["state"] == State.CANCELLED
     jobs.recover(database, count_attempt=True)
-    assert jobs.unheard(database, 1, at_start=True) == []
+    assert waiting.unheard(database, 1, at_start=True) == []
     assert row(database, queued.id).state == "cancelled"
