@@ -347,7 +347,7 @@ def test_a_form_may_say_the_case(app, client):
     case = client.post("/cases", data={"name": "K-1"})
     case_id = int(case.location.rstrip("/").rsplit("/", 1)[1])
     assert client.post(f"{API}/analyses", **form(case=str(case_id))).json["case"] == case_id
-    problem(client.post(f"{API}/analyses", **form(case=str(case_id + 1))), 404)
+    problem(client.post(f"{API}/analyses", **form(case=str(case_id + 1))), 400)
 
 
 def test_me_and_health(client):

@@ -35,9 +35,14 @@ def one_exhibit(settings: Settings) -> Allowance:
 
 
 def case_of(asked: NewAnalysis | OfUpload) -> int | None:
-    """The case a request names, if they are in it."""
-    with database().begin() as session:
-        return cases.find(session, current(), asked.case).id if asked.case is not None else None
+    """The case a request names. What is wrong with the request must not look like a missing address."""
+    if asked.case is None:
+        return None
+    try:
+        with database().begin() as session:
+            return cases.find(session, current(), asked.case).id
+    except PageError:
+        raise PageError(400, "There is no such case, or you are not in it.", "Name one you are in.") from None
 
 
 def accepted(row: AnalysisRow) -> Response:
