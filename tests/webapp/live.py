@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from webapp.server import listen
 @contextmanager
 def served(app: Flask) -> Iterator[str]:
     """Address of the app, answered by the server it has in earnest."""
+    before = tempfile.tempdir  # listen sets another one
     server = listen(app, app.extensions["settings"])
 
     def run() -> None:
@@ -31,6 +33,7 @@ def served(app: Flask) -> Iterator[str]:
         server.task_dispatcher.shutdown(timeout=10)  # first those who still answer
         server.close()
         thread.join(5)
+        tempfile.tempdir = before
 
 
 class Receiver(ThreadingHTTPServer):
