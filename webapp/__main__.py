@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import accounts, commands, create_app, deletion, integrity, jobs, lengths, logs, signing
+from webapp import accounts, commands, create_app, deletion, integrity, jobs, lengths, logs, signing, waiting
 from webapp.first_start import sample_missing
 from webapp.folders import Folders
 from webapp.server import listen
@@ -91,7 +91,7 @@ def resend(settings: Settings, app: Any) -> None:
     sender = broker.Sender(settings, database)
     if not settings.shared:
         broker.empty(settings)
-        for analysis_id in jobs.unheard(database, settings.workers, at_start=True):
+        for analysis_id in waiting.unheard(database, settings.workers, at_start=True):
             sender(analysis_id)
     if sample_missing(database):
         sender.app.send_task(broker.SAMPLE)

@@ -34,7 +34,7 @@ class Permission(StrEnum):
     READ = "read"  # pages of analyses and cases one may see, statistics, models
     EXPORT = "export"  # reports, bundles, data, the exhibit itself
     ANNOTATE = "annotate"  # judge findings, import judgements
-    ANALYSE = "analyse"  # hand in, analyse again, cancel, retry
+    ANALYSE = "analyse"  # hand in, analyse again, cancel, retry, pause, prioritise
     WATCH = "watch"  # live sessions, which are in no case
     ARRANGE = "arrange"  # make cases, say who is in them, put analyses into them
     DELETE = "delete"  # delete an analysis

@@ -1,4 +1,4 @@
-"""Celery, which carries analysis ids from the web process to workers and nothing else."""
+"""Celery, which tells workers that analyses wait: a message is an id and wakes up one of them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from typing import Any
 from celery import Celery
 from kombu import Queue
 from kombu.transport import filesystem
-from sqlalchemy import select
 
 from webapp.database import Database
 from webapp.folders import Folders
 from webapp.settings import QUEUES, Settings
-from webapp.tables import AnalysisRow, Exhibit
+from webapp.tables import AnalysisRow
 
 ANALYSE = "reelproof.analyse"
 SAMPLE = "reelproof.sample"
@@ -109,22 +108,25 @@ class Sender:
         return self._app
 
     def __call__(self, analysis_id: str) -> None:
-        """Send the id to the queue its exhibit's size belongs in; raises if the broker cannot be reached."""
+        """Send the id to its queue; raises if the broker cannot be reached."""
         self.app.send_task(ANALYSE, args=[analysis_id], queue=_PREFIX + self._queue(analysis_id))
 
     def _queue(self, analysis_id: str) -> str:
-        if self._settings.gpu_from is None:
-            return _CPU
-        query = select(Exhibit.bytes).join(AnalysisRow).where(AnalysisRow.id == analysis_id)
+        """The queue it is in; with the first message that is the one its exhibit's size belongs in."""
         with self._database.begin() as session:
-            size = session.scalar(query) or 0
-        return _GPU if size >= self._settings.gpu_from else _CPU
+            row = session.get(AnalysisRow, analysis_id)
+            if row is None:
+                return _CPU
+            if row.queue is None:
+                from_size = self._settings.gpu_from
+                row.queue = _GPU if from_size is not None and row.exhibit.bytes >= from_size else _CPU
+            return row.queue
 
 
-def waiting(app: Celery, queues: Iterable[str] = QUEUES) -> int:
-    """How many messages wait on Redis for a worker; raises if it cannot be reached."""
+def waiting(app: Celery, queues: Iterable[str] = QUEUES) -> dict[str, int]:
+    """How many messages wait on Redis in each queue; raises if it cannot be reached."""
     with app.connection_for_read() as connection, connection.channel() as channel:
-        return sum(channel.client.llen(_PREFIX + name) for name in queues)
+        return {name: channel.client.llen(_PREFIX + name) for name in queues}
 
 
 def empty(settings: Settings) -> None:

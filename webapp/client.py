@@ -114,6 +114,7 @@ class Client:
         model: str | None = None,
         parameters: Mapping[str, Any] | None = None,
         case: int | None = None,
+        priority: str | None = None,
         on_part: Callable[[int, int], None] | None = None,
     ) -> dict[str, Any]:
         """Hand in a file, in parts that are sent again where the line breaks; where its analysis stands.
@@ -123,7 +124,8 @@ class Client:
         path = Path(file)
         upload = self.begin_upload(path, name=name)
         self.send_parts(upload["id"], path, on_part=on_part)
-        return self.analyse_upload(upload["id"], model=model, parameters=parameters, case=case)
+        asked = _given(model=model, parameters=parameters, case=case, priority=priority)
+        return self.analyse_upload(upload["id"], **asked)
 
     def begin_upload(self, path: Path, *, name: str | None = None) -> dict[str, Any]:
         """Announce a file that will come in parts; its ``id`` lets :meth:`send_parts` go on another day."""
@@ -179,9 +181,10 @@ class Client:
         model: str | None = None,
         parameters: Mapping[str, Any] | None = None,
         case: int | None = None,
+        priority: str | None = None,
     ) -> dict[str, Any]:
         """Have a file that came whole analysed; asked again it is the same analysis."""
-        asked = _given(model=model, parameters=parameters, case=case)
+        asked = _given(model=model, parameters=parameters, case=case, priority=priority)
         made: dict[str, Any] = self._again(
             lambda key: self._json("POST", f"uploads/{upload_id}/analysis", asked, headers=key)
         )
@@ -199,7 +202,7 @@ class Client:
         timeout: float | None = None,
         on_progress: Callable[[dict[str, Any]], None] | None = None,
     ) -> dict[str, Any]:
-        """Wait until an analysis is done. Raises :class:`AnalysisFailed` or ``TimeoutError``."""
+        """Wait until an analysis is done, paused or not; raises :class:`AnalysisFailed`, ``TimeoutError``."""
         until = None if timeout is None else time.monotonic() + timeout
         pause = 0.2
         while True:
@@ -237,11 +240,32 @@ class Client:
         stands: dict[str, Any] = self._json("POST", f"analyses/{analysis_id}/retry")
         return stands
 
+    def pause(self, analysis_id: str) -> dict[str, Any]:
+        """Take an analysis out of the queue, or stop it, until it is resumed; it then begins anew."""
+        stands: dict[str, Any] = self._json("POST", f"analyses/{analysis_id}/pause")
+        return stands
+
+    def resume(self, analysis_id: str) -> dict[str, Any]:
+        """Queue a paused analysis again."""
+        stands: dict[str, Any] = self._json("POST", f"analyses/{analysis_id}/resume")
+        return stands
+
+    def prioritise(self, analysis_id: str, priority: str) -> dict[str, Any]:
+        """Have an analysis that waits begin earlier or later: ``low``, ``normal`` or ``high``."""
+        asked = {"priority": priority}
+        stands: dict[str, Any] = self._json("POST", f"analyses/{analysis_id}/priority", asked)
+        return stands
+
     def again(
-        self, analysis_id: str, *, model: str | None = None, parameters: Mapping[str, Any] | None = None
+        self,
+        analysis_id: str,
+        *,
+        model: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        priority: str | None = None,
     ) -> dict[str, Any]:
         """Analyse the same exhibit with another model or other parameters."""
-        asked = _given(model=model, parameters=parameters)
+        asked = _given(model=model, parameters=parameters, priority=priority)
         made: dict[str, Any] = self._again(
             lambda key: self._json("POST", f"analyses/{analysis_id}/again", asked, headers=key)
         )
@@ -371,5 +395,5 @@ def _problem(status: int, headers: Any, body: IO[bytes]) -> Problem:
     return _KINDS.get(status, Problem)(status, told, float(wait) if wait.isdigit() else None)
 
 
-def _given(**values: object) -> dict[str, object]:
+def _given(**values: object) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}

@@ -14,7 +14,7 @@ from webapp import custody
 from webapp.custody_key import CustodyKey
 from webapp.settings import Settings
 
-REVISION = "0006"  # the newest migration; a test compares it with the files
+REVISION = "0007"  # the newest migration; a test compares it with the files
 _ALONE = text("SELECT pg_advisory_xact_lock(7733661155)")  # any number that everyone here uses
 _MIGRATIONS = str(Path(__file__).with_name("migrations"))
 

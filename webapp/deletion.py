@@ -92,13 +92,13 @@ def finish_deletions(database: Database, folders: Folders) -> None:
 
 
 def remove_unwanted(database: Database, folders: Folders, analysis_id: str, sha256: str) -> None:
-    """Remove what an attempt put in place after its analysis had been cancelled, or deleted even.
+    """Remove what an attempt put in place after its analysis had been cancelled, paused or even deleted.
 
     ``sha256`` is that of the exhibit.
     """
-    with database.alone() as session:  # nobody retries it meanwhile
+    with database.alone() as session:  # nobody retries or resumes it meanwhile
         row = session.get(AnalysisRow, analysis_id)
-        if row is None or row.state == State.CANCELLED:
+        if row is None or row.state in (State.CANCELLED, State.PAUSED):
             _remove_result(folders, analysis_id)
         if row is None:
             _remove_unless_known(session, folders, sha256)

@@ -1,4 +1,4 @@
-"""What is asked of analyses: start one, start another, cancel, retry. Pages and the API ask alike.
+"""What is asked of analyses: start, cancel, retry, pause, prioritise. Pages and the API ask alike.
 
 All need an application context, and raise :class:`~webapp.errors.PageError` or
 :class:`~webapp.intake.IntakeError` in words.
@@ -20,7 +20,7 @@ from webapp.folders import Folders
 from webapp.intake import Incoming, Whole, take_in
 from webapp.rows import database
 from webapp.sending import tell_workers
-from webapp.tables import AnalysisRow, Exhibit, State
+from webapp.tables import AnalysisRow, Exhibit, Priority, State
 
 NOTHING_STATED = CaseDetails()
 
@@ -39,6 +39,7 @@ def hand_in(
     identity: str | None = None,
     case_id: int | None = None,
     details: CaseDetails = NOTHING_STATED,
+    priority: Priority = Priority.NORMAL,
 ) -> AnalysisRow:
     """Make an exhibit of a complete upload, queue its analysis and tell the workers.
 
@@ -50,7 +51,7 @@ def hand_in(
     def taken_in(session: Session) -> tuple[Exhibit, CaseDetails]:
         return take_in(session, stream, file), details
 
-    return start(taken_in, file, model, changes, identity, case_id)
+    return start(taken_in, file, model, changes, identity, case_id, priority)
 
 
 def again(
@@ -58,6 +59,7 @@ def again(
     model: str | None = None,
     changes: Mapping[str, Any] | None = None,
     identity: str | None = None,
+    priority: Priority = Priority.NORMAL,
 ) -> AnalysisRow:
     """Queue a new analysis of the same exhibit; the one there is stays as it is."""
 
@@ -67,7 +69,7 @@ def again(
             raise PageError(404, "This analysis was deleted meanwhile.", "Hand the file in again.")
         return row.exhibit, case_details.stored(session, earlier.id)
 
-    return start(known, earlier.file, model, changes, identity, earlier.case_id)
+    return start(known, earlier.file, model, changes, identity, earlier.case_id, priority)
 
 
 def start(
@@ -77,6 +79,7 @@ def start(
     changes: Mapping[str, Any] | None,
     identity: str | None,
     case_id: int | None,
+    priority: Priority,
 ) -> AnalysisRow:
     """Queue an analysis of what ``find`` finds in a session no other writer is in: exhibit and case details.
 
@@ -88,7 +91,7 @@ def start(
         if row is None:
             chosen = model or models.default(session, folders)
             exhibit, details = find(session)
-            row = jobs.create(session, exhibit, file, chosen, changes, identity)
+            row = jobs.create(session, exhibit, file, chosen, changes, identity, priority)
             row.owner_id, row.case_id = current().user_id, case_id
             case_details.keep(session, row, details)
     tell_workers(row.id)
@@ -107,9 +110,46 @@ def retry(analysis_id: str) -> None:
     row = rows.find(analysis_id)
     if jobs.retry(database(), analysis_id):
         tell_workers(analysis_id)
+    elif row.state == State.PAUSED:
+        raise PageError(409, "This analysis is paused, so there is nothing to retry.", "Resume it.")
     elif row.state == State.DONE:
         raise PageError(
             409,
             "This analysis is done, and a finished one is never changed.",
             "To get another result, analyse the exhibit again.",
         )
+
+
+def pause(analysis_id: str) -> None:
+    """Take the analysis out of the queue, or stop it, until it is resumed; a paused one is as asked."""
+    row = rows.find(analysis_id)
+    if not jobs.pause(database(), analysis_id) and rows.find(analysis_id).state != State.PAUSED:
+        raise PageError(409, "This analysis has ended already.", f"{row.file} has nothing left to pause.")
+
+
+def resume(analysis_id: str) -> None:
+    """Queue a paused analysis again; one that waits or runs is as asked."""
+    row = rows.find(analysis_id)
+    if jobs.resume(database(), analysis_id):
+        tell_workers(analysis_id)
+    elif row.state not in jobs.UNFINISHED:
+        raise PageError(409, "This analysis has ended already.", f"{row.file} is not paused.")
+
+
+def prioritise(analysis_id: str, priority: Priority) -> None:
+    """Have the analysis come earlier or later among those that wait."""
+    rows.find(analysis_id)
+    if not jobs.prioritise(database(), analysis_id, priority):
+        raise PageError(
+            409,
+            "This analysis does not wait any more.",
+            "A priority says which analysis begins first; this one has begun.",
+        )
+
+
+def priority_of(name: str | None) -> Priority:
+    """The priority of this name, and the normal one of none; raises :class:`PageError` for any other."""
+    try:
+        return Priority[name.upper()] if name else Priority.NORMAL
+    except KeyError:
+        raise PageError(400, "There is no such priority.", "Choose low, normal or high.") from None

@@ -1,6 +1,6 @@
-"""An analysis from queued to done, failed or cancelled. Each change is one statement on its row.
+"""An analysis from queued to done, failed or cancelled, with pauses. Each change is one statement on its row.
 
-The broker only carries ids. Whoever works on an id first claims the row; every later
+The broker only wakes workers up. Whoever works on an analysis first claims its row; every later
 change says whose it is (the attempt's number and start), so that a worker that was given
 up for lost, or told to stop, cannot touch what its successor does.
 """
@@ -8,7 +8,7 @@ up for lost, or told to stop, cannot touch what its successor does.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,19 +18,18 @@ from sqlalchemy.orm import Session
 
 from detector.analysis import Parameters
 from reports.custody import Action
-from webapp import actors, custody, parameters
+from webapp import actors, custody, parameters, waiting
 from webapp.database import Database
 from webapp.failures import WORKER_LOST, Failure
-from webapp.tables import AnalysisRow, Exhibit, State, now
+from webapp.tables import AnalysisRow, Exhibit, Priority, State, now
 
 MOST_ATTEMPTS = 3
+UNFINISHED = (State.QUEUED, State.RUNNING, State.PAUSED)
 STALE_AFTER = timedelta(seconds=25)
-# A queued analysis that nobody started although there was room for it: its message was lost.
-UNHEARD_AFTER = timedelta(seconds=15)
 
 
 class LostClaim(Exception):
-    """The row is no longer this attempt's: it was cancelled, or given to another one."""
+    """The row is no longer this attempt's: it was cancelled or paused, or given to another one."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ def create(
     model: str | None = None,
     changes: Mapping[str, Any] | None = None,
     identity: str | None = None,
+    priority: Priority = Priority.NORMAL,
 ) -> AnalysisRow:
     """Queue a new analysis of an exhibit with the model of this name (none: the default when it starts).
 
@@ -72,6 +72,7 @@ def create(
         file=file,
         model=model,
         state=State.QUEUED,
+        priority=priority,
         stage="",
         progress=0.0,
         attempt=0,
@@ -80,8 +81,17 @@ def create(
         settings=parameters.keep(changes or {}),
     )
     session.add(row)
-    _record(session, row, "analysis queued", {"model": model, "settings": row.settings})
+    details = {"model": model, "settings": row.settings, "priority": priority.words}
+    _record(session, row, "analysis queued", details)
     return row
+
+
+def claim_first(database: Database, queues: Collection[str]) -> Claim | None:
+    """Take the analysis that comes first in these queues to work on it; None where nothing waits there."""
+    while (analysis_id := waiting.first(database, queues)) is not None:
+        if (held := claim(database, analysis_id)) is not None:
+            return held  # else it was just taken, cancelled or paused, and another one is first
+    return None
 
 
 def claim(database: Database, analysis_id: str) -> Claim | None:
@@ -129,17 +139,62 @@ def holds(database: Database, held: Claim) -> bool:
 
 def cancel(database: Database, analysis_id: str) -> bool:
     """Take an analysis out of the queue, or away from whoever works on it; False if it had ended."""
-    waits_or_runs = AnalysisRow.state.in_((State.QUEUED, State.RUNNING))
+    unfinished = AnalysisRow.state.in_(UNFINISHED)
     with database.begin() as session:
         stopped = session.execute(
             update(AnalysisRow)
-            .where(AnalysisRow.id == analysis_id, waits_or_runs)
+            .where(AnalysisRow.id == analysis_id, unfinished)
             .values(state=State.CANCELLED, stage="", finished=now())
         )
         if not changed(stopped):
             return False
         row = session.get_one(AnalysisRow, analysis_id)
         _record(session, row, "analysis cancelled", {"attempt": row.attempt})
+        return True
+
+
+def pause(database: Database, analysis_id: str) -> bool:
+    """Keep one that waits or runs from being worked on until it is resumed; False if it does neither.
+
+    Nothing is kept of an attempt that is taken away, and it does not count.
+    """
+    waits_or_runs = AnalysisRow.state.in_((State.QUEUED, State.RUNNING))
+    ran = AnalysisRow.state == State.RUNNING
+    uncounted = case((ran, AnalysisRow.attempt - 1), else_=AnalysisRow.attempt)
+    stopped = {"state": State.PAUSED, "stage": "", "progress": 0.0, "started": None, "attempt": uncounted}
+    with database.begin() as session:
+        paused = session.execute(
+            update(AnalysisRow).where(AnalysisRow.id == analysis_id, waits_or_runs).values(stopped)
+        )
+        if not changed(paused):
+            return False
+        _record(session, session.get_one(AnalysisRow, analysis_id), "analysis paused")
+        return True
+
+
+def resume(database: Database, analysis_id: str) -> bool:
+    """Queue a paused analysis, in the place it had; False if it is not paused."""
+    is_paused = (AnalysisRow.id == analysis_id, AnalysisRow.state == State.PAUSED)
+    with database.begin() as session:
+        queued = session.execute(update(AnalysisRow).where(*is_paused).values(_queued() | {"sent": now()}))
+        if not changed(queued):
+            return False
+        _record(session, session.get_one(AnalysisRow, analysis_id), "analysis resumed")
+        return True
+
+
+def prioritise(database: Database, analysis_id: str, priority: Priority) -> bool:
+    """Give an analysis that waits, or is paused, another priority; False if it does neither."""
+    with database.alone() as session:
+        row = session.get(AnalysisRow, analysis_id)
+        if row is None or row.state not in (State.QUEUED, State.PAUSED):
+            return False
+        before = Priority(row.priority)
+        if before != priority:
+            row.priority = priority
+            session.flush()
+            details = {"priority": priority.words, "before": before.words}
+            _record(session, row, "analysis prioritised", details)
         return True
 
 
@@ -202,14 +257,15 @@ def fail_of_worker(database: Database, analysis_id: str, worker: str, failure: F
         _change(session, _held_by(analysis_id, worker), _failed(failure))
 
 
-def attempt_of_worker(database: Database, analysis_id: str, worker: str) -> str | None:
-    """Name of the attempt a worker process makes at this analysis; None if it makes none."""
-    query = select(AnalysisRow.attempt, AnalysisRow.started).where(*_held_by(analysis_id, worker))
+def attempt_of_worker(database: Database, worker: str) -> tuple[str, str] | None:
+    """Id of the analysis a worker process is at, and the attempt's name; None if it is at none."""
+    mine = (AnalysisRow.worker == worker, AnalysisRow.state == State.RUNNING)
+    query = select(AnalysisRow.id, AnalysisRow.attempt, AnalysisRow.started).where(*mine)
     with database.begin() as session:
-        found = session.execute(query).one_or_none()
+        found = session.execute(query).first()
         if found is None or found.started is None:
             return None
-        return attempt_name(found.attempt, found.started)
+        return found.id, attempt_name(found.attempt, found.started)
 
 
 def requeue_of_worker(database: Database, analysis_id: str, worker: str) -> bool:
@@ -247,34 +303,6 @@ def requeue_stale(database: Database) -> None:
     silent = AnalysisRow.heartbeat < now() - STALE_AFTER
     with database.begin() as session:
         _change(session, (AnalysisRow.state == State.RUNNING, silent), _again())
-
-
-def unheard(
-    database: Database, room: int, *, at_start: bool = False, messages: int | None = None
-) -> list[str]:
-    """Queued analyses whose message must be sent (again), oldest first; they are marked as sent.
-
-    ``room`` is how many analyses run at a time: only those at the head of the queue for which
-    there is room should be running already; the others wait as they should. Where nobody knows
-    that, ``messages`` says how many wait with the broker: as many as are fewer than queued
-    analyses were lost.
-    At start the broker is empty and every queued analysis needs its message.
-    """
-    moment = now()
-    with database.begin() as session:
-        running = session.scalars(select(AnalysisRow.id).where(AnalysisRow.state == State.RUNNING)).all()
-        queued = select(AnalysisRow).where(AnalysisRow.state == State.QUEUED)
-        queued = queued.order_by(AnalysisRow.created, AnalysisRow.id)
-        if messages is not None:
-            waiting = select(func.count()).where(AnalysisRow.state == State.QUEUED)
-            queued = queued.limit(max(0, (session.scalar(waiting) or 0) - messages))
-        elif not at_start:
-            queued = queued.limit(max(0, room - len(running)))
-        lost = moment - UNHEARD_AFTER
-        rows = [row for row in session.scalars(queued) if at_start or row.sent is None or row.sent < lost]
-        for row in rows:
-            row.sent = moment
-        return [row.id for row in rows]
 
 
 def attempt_name(attempt: int, started: datetime) -> str:

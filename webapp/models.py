@@ -15,14 +15,14 @@ from sqlalchemy.orm import Session
 from detector.errors import ModelError
 from detector.model_check import check_card, check_weights
 from detector.models import DEFAULT, MODELS, Card, is_name, known_models
-from webapp import custody
+from webapp import custody, jobs
 from webapp.checking import refuse_unfit
 from webapp.durable import publish
 from webapp.errors import PageError
 from webapp.folders import Folders
 from webapp.intake import Incoming
 from webapp.rows import database
-from webapp.tables import AnalysisRow, Choice, State, now
+from webapp.tables import AnalysisRow, Choice, now
 
 # Of a card's figures, those that tell models apart at a glance, and their short names.
 HEADLINES = (
@@ -102,9 +102,7 @@ def remove(session: Session, folders: Folders, name: str) -> None:
         raise PageError(409, f"{name} came with Reelproof and cannot be removed.", "Only added models can.")
     if default(session, folders) == name:
         raise PageError(409, f"{name} is the default model.", "Make another model the default first.")
-    waiting = select(func.count()).where(
-        AnalysisRow.model == name, AnalysisRow.state.in_((State.QUEUED, State.RUNNING))
-    )
+    waiting = select(func.count()).where(AnalysisRow.model == name, AnalysisRow.state.in_(jobs.UNFINISHED))
     if session.scalar(waiting):
         raise PageError(409, f"Analyses that are not finished use {name}.", "Remove it when they are done.")
     custody.record(session, "configuration", {"what": "model removed", "model": name})

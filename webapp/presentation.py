@@ -11,7 +11,7 @@ from markupsafe import Markup
 from reports import words
 from webapp import case_details, jobs, live, parameters
 from webapp.folders import Folders
-from webapp.tables import AnalysisRow, Condition, Exhibit, State, now
+from webapp.tables import AnalysisRow, Condition, Exhibit, Priority, State, now
 
 _ICONS = Path(__file__).resolve().parent.parent / "static" / "icons"
 
@@ -20,6 +20,7 @@ def install(app: Flask) -> None:
     """Give the templates their filters."""
     icons = {path.stem: Markup(path.read_text()) for path in sorted(_ICONS.glob("*.svg"))}
     app.jinja_env.globals.update(icon=icons.__getitem__, most_attempts=jobs.MOST_ATTEMPTS)
+    app.jinja_env.globals["priorities"] = [each.words for each in Priority]
     app.jinja_env.filters.update(
         size=short_size,
         moment=moment,
@@ -31,6 +32,7 @@ def install(app: Flask) -> None:
         figure=words.number,
         verdict_class=verdict_class,
         standing=standing,
+        priority=priority,
         timecode=words.timecode,
         changed_settings=parameters.in_words,
         damage=damage,
@@ -81,7 +83,15 @@ def standing(row: AnalysisRow) -> str:
     """Where an analysis stands, for the list."""
     if row.state == State.RUNNING:
         return f"Running, {row.progress:.0%}"
-    return row.state.capitalize()
+    words = row.state.capitalize()
+    if row.state in (State.QUEUED, State.PAUSED) and row.priority != Priority.NORMAL:
+        words += f", {priority(row)} priority"
+    return words
+
+
+def priority(row: AnalysisRow) -> str:
+    """The priority of an analysis by its name."""
+    return Priority(row.priority).words
 
 
 def damage(exhibit: Exhibit) -> str:

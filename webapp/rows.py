@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from flask import current_app
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from reports.annotations import ANNOTATION, Annotation, OfExhibit, OfSegment, OfSpan, standing
-from webapp import access, custody
+from webapp import access, custody, waiting
 from webapp.database import Database
 from webapp.errors import PageError
 from webapp.tables import AnalysisRow, AnnotationRow, State
@@ -74,10 +74,8 @@ def latest(count: int) -> tuple[AnalysisRow, ...]:
 
 def ahead(row: AnalysisRow) -> int:
     """How many analyses come before a queued one, the running ones included."""
-    earlier = tuple_(AnalysisRow.created, AnalysisRow.id) < tuple_(row.created, row.id)
-    waiting = (AnalysisRow.state == State.QUEUED) & earlier
     with database().begin() as session:
-        query = select(func.count()).where(waiting | (AnalysisRow.state == State.RUNNING))
+        query = select(func.count()).where(waiting.before(row) | (AnalysisRow.state == State.RUNNING))
         return session.scalar(query) or 0
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from webapp import rows
-from webapp.tables import AnalysisRow, State
+from webapp.tables import AnalysisRow, Priority, State
 
 
 def standing(row: AnalysisRow, *, ahead: bool = True) -> dict[str, Any]:
@@ -18,6 +18,7 @@ def standing(row: AnalysisRow, *, ahead: bool = True) -> dict[str, Any]:
     known: dict[str, Any] = {
         "id": row.id,
         "state": row.state,
+        "priority": Priority(row.priority).words,
         "stage": row.stage,
         "progress": row.progress,
         "file": row.file,

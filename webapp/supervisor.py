@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
-from webapp import actors, jobs, live, presence, resumable
+from webapp import actors, jobs, live, presence, resumable, waiting
 from webapp.database import Database
 from webapp.folders import Folders
 from webapp.settings import QUEUES, SettingError, Settings
@@ -91,7 +91,8 @@ class Worker:
         """
         if self.names is None or self._process is None or self._process.poll() is not None:
             return
-        if jobs.running(database, self.names) or not messages_waiting(self._settings, self._settings.queues):
+        there = messages_waiting(self._settings, self._settings.queues)
+        if jobs.running(database, self.names) or not any(there.values()):
             self._heard = time.monotonic()
         elif time.monotonic() - max(self._heard, self._started) > _DEAF_AFTER:
             log.warning("the worker takes nothing though analyses wait; starting another one")
@@ -191,12 +192,12 @@ def sweep(
     resumable.expire(database, folders)
     live.remove_old(folders.live)
     messages = messages_waiting(settings) if settings.shared else None
-    for analysis_id in jobs.unheard(database, settings.workers, messages=messages):
+    for analysis_id in waiting.unheard(database, settings.workers, messages=messages):
         send(analysis_id)
 
 
-def messages_waiting(settings: Settings, queues: Iterable[str] = QUEUES) -> int:
-    """How many ids wait on the shared broker for a worker of ``queues``."""
+def messages_waiting(settings: Settings, queues: Iterable[str] = QUEUES) -> dict[str, int]:
+    """How many ids wait on the shared broker in each of ``queues``."""
     from webapp import broker  # brings Celery
 
     return broker.waiting(broker.make_celery(settings), queues)

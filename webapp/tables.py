@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from sqlalchemy import (
     BigInteger,
@@ -24,9 +24,23 @@ class State(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
+    PAUSED = "paused"
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class Priority(IntEnum):
+    """Which of the analyses that wait comes first: the highest, then the oldest."""
+
+    LOW = 0
+    NORMAL = 1
+    HIGH = 2
+
+    @property
+    def words(self) -> str:
+        """As pages, programs and the custody log know it."""
+        return self.name.lower()
 
 
 class Condition(StrEnum):
@@ -93,6 +107,8 @@ class AnalysisRow(Base):
     exhibit_id: Mapped[int] = mapped_column(ForeignKey("exhibits.id"), index=True)
     file: Mapped[str] = mapped_column(String(255))  # original file name of this upload
     state: Mapped[str] = mapped_column(String(16))
+    priority: Mapped[int] = mapped_column(default=Priority.NORMAL)  # a :class:`Priority`
+    queue: Mapped[str | None] = mapped_column(String(8))  # where it was sent; none: nowhere yet
     stage: Mapped[str] = mapped_column(String(80), default="")
     progress: Mapped[float] = mapped_column(default=0.0)
     error: Mapped[str | None]

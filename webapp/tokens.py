@@ -31,7 +31,7 @@ MEANINGS = {
     Permission.READ: "see analyses, findings and models",
     Permission.EXPORT: "fetch reports, bundles and exports",
     Permission.ANNOTATE: "record and import judgements",
-    Permission.ANALYSE: "hand in files, analyse again, cancel, retry",
+    Permission.ANALYSE: "hand in files, analyse again, cancel, retry, pause, prioritise",
     Permission.WATCH: "see live sessions",
     Permission.ARRANGE: "make cases and put analyses into them",
     Permission.DELETE: "delete analyses",

@@ -78,19 +78,19 @@ def _engine_and_report(
     write_report(analysis, folder)
 
 
-def work(settings: Settings, analysis_id: str, end: Callable[[], None] | None = None) -> None:
-    """Claim an analysis and see it through; returns silently if there is nothing to claim.
+def work(settings: Settings, end: Callable[[], None] | None = None) -> None:
+    """Claim the analysis that comes first and see it through; returns silently if there is none.
 
     Never raises for anything a file can do: that ends as a failed row with words. ``end`` ends this
     process; it is called when a confined one was killed from outside. There must be no thread beside
     this one, so that confined processes can be forked: who waits for them keeps the heartbeat going.
     """
     with opened(settings) as database:
-        held = jobs.claim(database, analysis_id)
+        held = jobs.claim_first(database, settings.queues)
         if held is None:
             return
-        folders = Folders(settings.data)
-        unfinished = folders.unfinished(held.analysis_id, held.name)
+        analysis_id, folders = held.analysis_id, Folders(settings.data)
+        unfinished = folders.unfinished(analysis_id, held.name)
 
         try:
             analysis = _result(settings, database, held, reporter(database, held))
@@ -100,7 +100,7 @@ def work(settings: Settings, analysis_id: str, end: Callable[[], None] | None = 
             )
         except jobs.LostClaim:
             log.warning(
-                "analysis %s was cancelled or given to another worker; this attempt ends", analysis_id
+                "analysis %s was cancelled, paused or given to another worker; this attempt ends", analysis_id
             )
             shutil.rmtree(unfinished, ignore_errors=True)
             deletion.remove_unwanted(database, folders, analysis_id, Path(held.exhibit).name)

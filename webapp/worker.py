@@ -45,11 +45,12 @@ def make_worker(settings: Settings) -> Celery:
 
         def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
             super().on_failure(exc_info, send_failed_event, return_ok)
-            _child_gone(settings, self.args[0], self.worker_pid, exc_info.exception)
+            _child_gone(settings, self.worker_pid, exc_info.exception)
 
     @app.task(name=broker.ANALYSE, Request=Watched)
-    def analyse(analysis_id: str) -> None:
-        work(settings, analysis_id, end=_end_this_process)
+    def analyse(_analysis_id: str) -> None:
+        # Which one, the rows say: a message wakes a worker up, and there is one for each that waits.
+        work(settings, end=_end_this_process)
 
     @app.task(name=broker.SAMPLE)
     def sample() -> None:
@@ -67,16 +68,20 @@ def _end_this_process() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _child_gone(settings: Settings, analysis_id: str, process: int, problem: BaseException) -> None:
-    """Fail the analysis if its file crashed the process or took too long; queue it again otherwise."""
+def _child_gone(settings: Settings, process: int, problem: BaseException) -> None:
+    """Fail its analysis if the file crashed the process or took too long; queue it again otherwise."""
     problem = getattr(problem, "exc", problem)  # billiard wraps it with a traceback of its own
     found = re.search(r"signal (\d+)", str(problem))
     worker = actors.process_name(process)
-    log.warning("the process of analysis %s ended: %r", analysis_id, problem)
     with opened(settings) as database:
         # Only what is surely its own: a successor may be at work. Anything else goes at the next start.
-        if (attempt := jobs.attempt_of_worker(database, analysis_id, worker)) is not None:
-            shutil.rmtree(Folders(settings.data).unfinished(analysis_id, attempt), ignore_errors=True)
+        mine = jobs.attempt_of_worker(database, worker)
+        if mine is None:  # before it took one, whose message the sweep sends again
+            log.warning("a process with no analysis ended: %r", problem)
+            return
+        analysis_id, attempt = mine
+        log.warning("the process of analysis %s ended: %r", analysis_id, problem)
+        shutil.rmtree(Folders(settings.data).unfinished(analysis_id, attempt), ignore_errors=True)
         if isinstance(problem, TimeLimitExceeded):
             jobs.fail_of_worker(database, analysis_id, worker, OUT_OF_TIME)
         elif found and int(found[1]) in CRASH_SIGNALS:

@@ -68,6 +68,7 @@ export class Batch {
     if (model) body.append("model", model.value);
     const chosen = this.around.form.elements.namedItem("case");
     if (chosen) body.append("case", chosen.value);
+    body.append("priority", this.around.form.elements.namedItem("priority").value);
     for (const field of this.around.form.querySelectorAll("#case-details input, #case-details select")) {
       body.append(field.name, field.value);
     }
@@ -154,7 +155,7 @@ export class Batch {
       else if (act === "remove") this.drop(item);
       else if (act === "cancel") await this.cancel(item);
       else if (act === "delete") await this.erase(item, button);
-      else if (item.address) await this.again(item);
+      else if (item.address) await this.again(item, act);
       else {
         this.change(item, { state: "waiting", problem: null });
         this.start();
@@ -168,8 +169,9 @@ export class Batch {
     this.end(item, await post(`${item.address}/cancel`));
   }
 
-  async again(item) {
-    const status = await post(`${item.address}/retry`);
+  /** Retry it, or resume it. */
+  async again(item, act) {
+    const status = await post(`${item.address}/${act}`);
     this.change(item, { state: status.state, status, problem: null });
     this.watch();
   }

@@ -1,7 +1,7 @@
-// Asks for the state of an analysis until it has ended.
+// Asks for the state of an analysis until it has ended or was paused.
 const QUICK = 600;
 const SLOW = 5000;
-const ENDS = new Set(["done", "failed", "cancelled"]);
+const ENDS = new Set(["done", "failed", "cancelled", "paused"]);
 
 /**
  * @param {string} address of the analysis's state as JSON

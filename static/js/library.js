@@ -26,7 +26,7 @@ for (const row of document.querySelectorAll("tr[data-analysis]")) {
     onStatus: (status) => {
       words.textContent = status.state === "running"
         ? `Running, ${Math.floor(status.progress * 100)}%`
-        : "Queued";
+        : status.priority === "normal" ? "Queued" : `Queued, ${status.priority} priority`;
     },
     onEnd: (status) => {
       words.textContent = status.state.charAt(0).toUpperCase() + status.state.slice(1);

@@ -1,9 +1,14 @@
-// Follows an analysis until it has ended, then shows its page.
+// Follows an analysis until it has ended or was paused, then shows its page.
 // Asks often at first and while it runs, less often the longer it waits or does not answer.
 
 import { follow } from "./follow.js";
 
-const ENDED = { done: "The analysis is done", failed: "The analysis failed", cancelled: "The analysis was cancelled" };
+const ENDED = {
+  done: "The analysis is done",
+  failed: "The analysis failed",
+  cancelled: "The analysis was cancelled",
+  paused: "The analysis is paused",
+};
 const byId = (id) => document.getElementById(id);
 const address = byId("progress").dataset.status;
 let started = null;
@@ -32,6 +37,7 @@ function show(status) {
   byId("stage").textContent = words;
   if (running) byId("bar").value = status.progress;
   else byId("bar").removeAttribute("value");
+  for (const part of document.querySelectorAll("[data-only]")) part.hidden = part.dataset.only !== status.state;
   byId("percent").textContent = `${Math.floor(status.progress * 100)}%`;
   byId("again").hidden = status.attempt < 2;
   byId("attempt").textContent = status.attempt;

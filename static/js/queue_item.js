@@ -29,12 +29,13 @@ const STATES = {
     bar: ({ status }) => status.progress,
     acts: ["cancel"],
   },
+  paused: { words: () => "Paused", bar: null, acts: ["resume", "cancel"] },
   done: { words: null, bar: null, acts: ["delete"] },
   failed: { words: () => "Failed", bar: null, acts: ["retry", "delete"] },
   cancelled: { words: () => "Cancelled", bar: null, acts: ["retry", "delete"] },
 };
 const NAMES = {
-  stop: "Cancel", cancel: "Cancel", retry: "Retry", remove: "Remove", delete: "Delete…",
+  stop: "Cancel", cancel: "Cancel", retry: "Retry", resume: "Resume", remove: "Remove", delete: "Delete…",
 };
 
 export class Item {

@@ -14,6 +14,7 @@ from flask import Flask
 from detector.sample import make_sample
 from webapp import create_app, intake, jobs, work
 from webapp.folders import Folders
+from webapp.tables import Priority
 
 # How an mp4 file begins: taken in, where what follows cannot be read.
 BROKEN = b"\0\0\0\x18ftypisom" + b"no video at all\n" * 100
@@ -38,8 +39,8 @@ class Served:
 
     def analysed(self, file: Path, **given: Any) -> str:
         """The id of a finished analysis of a file."""
-        analysis = self.handed_in(file, **given)
-        work.work(self.app.extensions["settings"], analysis)
+        analysis = self.handed_in(file, priority=Priority.HIGH, **given)  # before what is left waiting
+        work.work(self.app.extensions["settings"])
         return analysis
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import skimage.data
-from desk import BROKEN
+from desk import BROKEN, served
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy import URL
 
 from detector.sample import make_sample
@@ -203,6 +203,42 @@ def test_cancel_and_retry_a_running_analysis(without_sample, page: Page, tmp_pat
     page.get_by_role("dialog").get_by_role("button", name="Delete the analysis").click()
     expect(page.get_by_text("Nothing here yet")).to_be_visible()
     database.close()
+
+
+def test_pause_resume_and_priority_of_a_waiting_analysis(browser: Browser, page: Page, seen, tmp_path: Path):
+    """With scripts by keyboard, and without them."""
+    waiting, other = tmp_path / "waiting.mp4", tmp_path / "other.mp4"
+    for file in (waiting, other):
+        file.write_text(f"{file.name}\n" * 100)
+    with served(tmp_path / "data") as app:
+        addresses = [f"{app.address}/analyses/{app.handed_in(file)}" for file in (other, waiting)]
+        page.goto(addresses[1])
+        expect(page.locator("#stage")).to_have_text("Waiting: 1 analysis ahead")
+        page.get_by_role("button", name="High").focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name="High")).to_have_attribute("aria-pressed", "true")
+        expect(page.locator("#stage")).to_have_text("Waiting for the worker")
+        page.get_by_role("button", name="Pause").focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("The analysis is paused")).to_be_visible()
+        page.goto(f"{app.address}/analyses?state=paused")
+        expect(page.locator("#shown")).to_have_text("1 of 2 analysis fits")
+        expect(row(page, "waiting.mp4")).to_contain_text("Paused, high priority")
+        menu(page, "waiting.mp4", "Resume")
+        page.goto(f"{app.address}/analyses")
+        expect(row(page, "waiting.mp4")).to_contain_text("Queued, high priority")
+        assert seen.console == []
+
+        context = browser.new_context(java_script_enabled=False)
+        plain = context.new_page()
+        plain.goto(addresses[0])
+        plain.get_by_role("button", name="Pause").click()
+        expect(plain.get_by_text("begins anew")).to_be_visible()
+        plain.get_by_role("button", name="Low").click()
+        expect(plain.get_by_role("button", name="Low")).to_have_attribute("aria-pressed", "true")
+        plain.get_by_role("button", name="Resume").click()
+        expect(plain.locator("#stage")).to_have_text("Waiting: 1 analysis ahead")
+        context.close()
 
 
 def test_search_filter_and_another_analysis(without_sample, page: Page, seen, photos):

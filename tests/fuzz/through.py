@@ -72,7 +72,7 @@ class House:
             with self.app.extensions["database"].begin() as session:
                 session.get_one(AnalysisRow, analysis_id).settings = parameters.keep(changes)
         with self._watched():
-            work.work(self.app.extensions["settings"], analysis_id)
+            work.work(self.app.extensions["settings"])
         for path in ("", "/state.json", ".json", "/review.json", "/thumbnail"):
             self._page(faults, self._client.get(f"/analyses/{analysis_id}{path}"))
         with self.app.extensions["database"].begin() as session:

@@ -235,6 +235,30 @@ def test_cancel_retry_again_delete(app, client, sent):
     problem(client.get(path), 410)
 
 
+def test_pause_resume_and_priority(app, client, sent):
+    path = client.post(f"{API}/analyses", **form(b"x", priority="low")).headers["Location"]
+    assert client.get(path).json["priority"] == "low"
+    high = client.post(f"{path}/priority", json={"priority": "high"})
+    assert (high.status_code, high.json["priority"]) == (200, "high")
+    problem(client.post(f"{path}/priority", json={"priority": "most"}), 422)
+    problem(client.post(f"{path}/priority", json={}), 422)
+    assert client.post(f"{path}/pause").json["state"] == "paused"
+    assert client.post(f"{path}/pause").status_code == 200
+    assert [each["id"] for each in client.get(f"{API}/analyses?state=paused").json["items"]] == sent
+    problem(client.post(f"{path}/retry"), 409)
+    problem(client.get(f"{path}/segments"), 409)
+    resumed = client.post(f"{path}/resume")
+    assert (resumed.status_code, resumed.json["state"], sent) == (202, "queued", sent[:1] * 2)
+    jobs.claim(app.extensions["database"], sent[0])
+    problem(client.post(f"{path}/priority", json={"priority": "low"}), 409)
+    assert client.post(f"{path}/again", json={"priority": "high"}).json["priority"] == "high"
+    again = client.post(f"{API}/exhibits/{digest(b'x')}/analyses", json={"priority": "low"})
+    assert again.json["priority"] == "low"
+    client.post(f"{path}/cancel")
+    problem(client.post(f"{path}/pause"), 409)
+    problem(client.post(f"{path}/resume"), 409)
+
+
 def test_findings(app, client):
     row = finished(app, segments=2)
     path = f"{API}/analyses/{row.id}"
@@ -347,7 +371,7 @@ def test_a_form_may_say_the_case(app, client):
     case = client.post("/cases", data={"name": "K-1"})
     case_id = int(case.location.rstrip("/").rsplit("/", 1)[1])
     assert client.post(f"{API}/analyses", **form(case=str(case_id))).json["case"] == case_id
-    problem(client.post(f"{API}/analyses", **form(case=str(case_id + 1))), 404)
+    problem(client.post(f"{API}/analyses", **form(case=str(case_id + 1))), 400)
 
 
 def test_me_and_health(client):

@@ -97,6 +97,18 @@ def test_waiting_for_what_fails_or_takes_too_long(app, live):
         Client(live).get(row.id)
 
 
+def test_priority_and_pause(app, live, clip):
+    reelproof = Client(live)
+    analysis = reelproof.create(clip, priority="low")
+    assert analysis["priority"] == "low"
+    assert reelproof.prioritise(analysis["id"], "high")["priority"] == "high"
+    assert reelproof.pause(analysis["id"])["state"] == "paused"
+    with pytest.raises(TimeoutError, match="paused"):
+        reelproof.wait(analysis["id"], timeout=0.3)
+    assert reelproof.resume(analysis["id"])["state"] == "queued"
+    assert reelproof.again(analysis["id"], priority="low")["priority"] == "low"
+
+
 def test_a_broken_line_costs_one_part_and_makes_nothing_twice(app, live, clip, sent, monkeypatch):
     """Through a relay that cuts every third connection after some bytes."""
     monkeypatch.setattr(module, "PART", 200_000)

@@ -14,7 +14,7 @@ from sqlalchemy import URL, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from webapp.database import _MIGRATIONS, REVISION, Database
-from webapp.tables import AnalysisRow, Base, Choice, Exhibit, Milestone
+from webapp.tables import AnalysisRow, Base, Choice, Exhibit, Milestone, Priority
 
 
 @pytest.fixture
@@ -66,6 +66,7 @@ def test_rows_of_the_first_release_stay_as_they_were(tmp_path):
     with database.begin() as session:
         row = session.get_one(AnalysisRow, "a")
         assert (row.file, row.model) == ("x.mp4", None)
+        assert (row.priority, row.queue) == (Priority.NORMAL, None)
         assert session.query(Choice).count() == 0
     database.close()
 

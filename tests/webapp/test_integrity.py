@@ -108,7 +108,7 @@ def test_a_damaged_exhibit_is_not_analysed(app, database, settings, monkeypatch)
 
     monkeypatch.setattr(work, "analyse_and_report", engine)
     row = hand_in(app)
-    work.work(settings, row.id)
+    work.work(settings)
     with database.begin() as session:
         failed = session.get_one(AnalysisRow, row.id)
         *_, last = custody.entries(session)

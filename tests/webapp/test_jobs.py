@@ -10,7 +10,7 @@ import pytest
 from made import hand_in
 
 from detector.analysis import Parameters
-from webapp import actors, failures, jobs, supervisor
+from webapp import actors, failures, jobs, supervisor, waiting
 from webapp.settings import read_settings
 from webapp.supervisor import sweep
 from webapp.tables import AnalysisRow, State, now
@@ -167,7 +167,7 @@ def test_at_start_every_queued_analysis_is_sent(app, database):
     ids = [hand_in(app, bytes([number])).id for number in range(3)]
     jobs.claim(database, ids[1])
     jobs.recover(database, count_attempt=True)
-    assert jobs.unheard(database, 1, at_start=True) == ids
+    assert waiting.unheard(database, 1, at_start=True) == ids
 
 
 def test_the_watch_notices_that_the_machine_slept(monkeypatch):

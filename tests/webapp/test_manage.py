@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 import time
@@ -14,9 +15,9 @@ from sqlalchemy import func, select
 
 from detector.analysis import Parameters
 from detector.models import DEFAULT
-from webapp import deletion, failures, jobs, work
+from webapp import deletion, failures, jobs, waiting, work
 from webapp.folders import Folders
-from webapp.tables import AnalysisRow, AnnotationRow, Exhibit, State, now
+from webapp.tables import AnalysisRow, AnnotationRow, CustodyRow, Exhibit, Priority, State, now
 
 
 @pytest.fixture
@@ -117,30 +118,31 @@ class TestCancel:
         analysis_id = hand_in(app).id
         canceller = threading.Thread(target=lambda: (started.wait(10), jobs.cancel(database, analysis_id)))
         canceller.start()
-        work.work(app.extensions["settings"], analysis_id, end=lambda: ended.append("forced"))
+        work.work(app.extensions["settings"], end=lambda: ended.append("forced"))
         canceller.join()
         stopped = row(database, analysis_id)
         assert stopped.state == "cancelled" and ended == []
         assert (now() - stopped.finished).total_seconds() < 1.0
         assert list(folders.analyses.iterdir()) == []
 
-    def test_an_engine_that_is_silent_is_ended(self, app, database, folders, monkeypatch):
+    @pytest.mark.parametrize(("act", "state"), [(jobs.cancel, "cancelled"), (jobs.pause, "paused")])
+    def test_an_engine_that_is_silent_is_ended(self, app, database, folders, monkeypatch, act, state):
         monkeypatch.setattr(work, "_engine_and_report", silent)
         analysis_id = hand_in(app).id
-        cancelled: list[float] = []
+        stopped: list[float] = []
 
-        def cancel() -> None:
+        def stop() -> None:
             while not list(folders.analyses.glob(".*/half")):
                 time.sleep(0.01)
-            jobs.cancel(database, analysis_id)
-            cancelled.append(time.monotonic())
+            act(database, analysis_id)
+            stopped.append(time.monotonic())
 
-        canceller = threading.Thread(target=cancel)
-        canceller.start()
-        work.work(app.extensions["settings"], analysis_id)
-        took = time.monotonic() - cancelled[0]
-        canceller.join()
-        assert took < 2.0 and row(database, analysis_id).state == "cancelled"
+        stopper = threading.Thread(target=stop)
+        stopper.start()
+        work.work(app.extensions["settings"])
+        took = time.monotonic() - stopped[0]
+        stopper.join()
+        assert took < 2.0 and row(database, analysis_id).state == state
         assert list(folders.analyses.iterdir()) == []
 
 
@@ -189,6 +191,86 @@ class TestRetry:
         jobs.beat(database, second, "scoring", 0.1)
 
 
+class TestPause:
+    def test_a_waiting_one_is_left_alone_until_it_is_resumed(self, app, client, database, sent):
+        queued = hand_in(app)
+        page = client.get(f"/analyses/{queued.id}").text
+        assert f'action="/analyses/{queued.id}/pause"' in page
+        for _ in range(2):  # twice is once
+            assert client.post(f"/analyses/{queued.id}/pause").location == f"/analyses/{queued.id}"
+        assert row(database, queued.id).state == "paused"
+        text = client.get(f"/analyses/{queued.id}").text
+        assert "The analysis is paused" in text and "begins anew" in text and "refresh" not in text
+        assert "Paused" in client.get("/analyses?state=paused").text
+        assert client.get(f"/analyses/{queued.id}/report.pdf").status_code == 409
+        refused = client.post(f"/analyses/{queued.id}/retry")
+        assert refused.status_code == 409 and "Resume it." in refused.text
+        assert client.post(f"/analyses/{queued.id}/resume", data={"back": ""}).location == "/analyses"
+        assert client.post(f"/analyses/{queued.id}/resume").status_code == 303
+        assert row(database, queued.id).state == "queued" and sent == [queued.id]
+
+    def test_a_running_one_is_taken_away(self, app, client, database):
+        held = jobs.claim(database, hand_in(app).id)
+        jobs.beat(database, held, "scoring", 0.4)
+        assert "A pause keeps nothing" in client.get(f"/analyses/{held.analysis_id}").text
+        said = client.post(f"/analyses/{held.analysis_id}/pause", headers={"Accept": "application/json"})
+        assert (said.json["state"], said.json["progress"], said.json["attempt"]) == ("paused", 0.0, 0)
+        assert not jobs.holds(database, held)
+
+    def test_what_has_ended_cannot_be(self, app, client, database):
+        done, cancelled = finished(app), hand_in(app)
+        jobs.cancel(database, cancelled.id)
+        for ended in (done, cancelled):
+            for act in ("pause", "resume"):
+                answer = client.post(f"/analyses/{ended.id}/{act}")
+                assert answer.status_code == 409 and "ended already" in answer.text
+
+    def test_a_paused_one_can_be_cancelled_or_deleted_and_needs_its_model(self, app, client, database):
+        put_model(app, "other")
+        first, second = hand_in(app, b"1"), hand_in(app, b"2", model="other")
+        for each in (first, second):
+            client.post(f"/analyses/{each.id}/pause")
+        assert client.post("/models/other/remove").status_code == 409
+        client.post(f"/analyses/{first.id}/cancel")
+        assert row(database, first.id).state == "cancelled"
+        assert "is paused" in client.get(f"/analyses/{second.id}/delete").text
+        assert client.post(f"/analyses/{second.id}/delete").status_code == 303
+        assert row(database, second.id) is None
+
+    def test_the_log_says_who_and_what(self, app, client, database):
+        queued = hand_in(app)
+        client.post(f"/analyses/{queued.id}/priority", data={"priority": "high"})
+        client.post(f"/analyses/{queued.id}/pause")
+        client.post(f"/analyses/{queued.id}/resume")
+        of = select(CustodyRow).where(CustodyRow.analysis == queued.id).order_by(CustodyRow.number)
+        with database.begin() as session:
+            said = [(entry.action, entry.actor) for entry in session.scalars(of)][1:]
+        assert said == [(f"analysis {act}", "local user") for act in ("prioritised", "paused", "resumed")]
+
+
+class TestPriority:
+    def test_it_is_given_with_the_file_or_later(self, app, client, database, sent):
+        form = {"file": (io.BytesIO(b"urgent"), "urgent.mp4"), "priority": "high"}
+        client.post("/analyses", data=form, content_type="multipart/form-data")
+        (urgent,) = sent
+        assert row(database, urgent).priority == Priority.HIGH
+        assert "Queued, high priority" in client.get("/analyses").text
+        address = f"/analyses/{urgent}/priority"
+        assert client.post(address, data={"priority": "low"}).location == f"/analyses/{urgent}"
+        assert row(database, urgent).priority == Priority.LOW
+        page = client.get(f"/analyses/{urgent}").text
+        assert 'value="low" aria-pressed="true"' in page and 'value="high" aria-pressed="false"' in page
+
+    def test_what_is_no_priority_or_comes_too_late(self, app, client, database):
+        queued = hand_in(app)
+        address = f"/analyses/{queued.id}/priority"
+        assert client.post(address, data={"priority": "most"}).status_code == 400
+        jobs.claim(database, queued.id)
+        late = client.post(address, data={"priority": "high"})
+        assert late.status_code == 409 and "does not wait any more" in late.text
+        assert row(database, queued.id).priority == Priority.NORMAL
+
+
 class TestSettings:
     def test_only_what_differs_is_kept(self, app, database):
         changed = {"sample_rate": 4, "enter_threshold": Parameters().enter_threshold}
@@ -213,7 +295,7 @@ class TestSettings:
 
         monkeypatch.setattr(work, "analyse_and_report", engine)
         queued = hand_in(app, settings_changed={"minimum_face": 32})
-        work.work(app.extensions["settings"], queued.id)
+        work.work(app.extensions["settings"])
         assert got == [Parameters(minimum_face=32.0)]
         assert row(database, queued.id).duration == 12.5
 
@@ -372,7 +454,7 @@ class TestDelete:
         monkeypatch.setattr(work.previewing, "prepare", lambda *_: None)
         handed_in = hand_in(app)
         analysis_id = handed_in.id
-        work.work(app.extensions["settings"], analysis_id)
+        work.work(app.extensions["settings"])
         assert list(folders.analyses.iterdir()) == [] and list(folders.thumbnails.iterdir()) == []
         assert (exhibits(folders) == []) == (list(folders.previews.iterdir()) == []) == deleted
 
@@ -393,7 +475,7 @@ class TestDelete:
         assert exhibits(folders) == [] and count(database, Exhibit) == 0
 
 
-@pytest.mark.parametrize("act", ["cancel", "retry", "delete", "again"])
+@pytest.mark.parametrize("act", ["cancel", "retry", "pause", "resume", "priority", "delete", "again"])
 def test_unknown_ids_and_other_sites(app, client, act):
     assert client.post(f"/analyses/{'0' * 32}/{act}").status_code == 404
     queued = hand_in(app)
@@ -415,5 +497,5 @@ def test_states_that_are_listed_know_cancelled(app, client, database):
     jobs.cancel(database, queued.id)
     assert client.get(f"/analyses/{queued.id}/state.json").json["state"] == State.CANCELLED
     jobs.recover(database, count_attempt=True)
-    assert jobs.unheard(database, 1, at_start=True) == []
+    assert waiting.unheard(database, 1, at_start=True) == []
     assert row(database, queued.id).state == "cancelled"

@@ -347,7 +347,7 @@ class TestRemoving:
 
     def test_an_analysis_whose_model_is_gone_says_so(self, app, database):
         row = hand_in(app, model="gone")
-        work.work(app.extensions["settings"], row.id)
+        work.work(app.extensions["settings"])
         with database.begin() as session:
             failed = session.get_one(AnalysisRow, row.id)
         assert failed.state == "failed" and "The model gone is not here any more" in failed.error
@@ -366,7 +366,7 @@ def test_from_two_files_to_a_result_made_with_them(app, client, sent, database, 
         "/analyses", data={"model": "second-opinion", "file": (photo.open("rb"), "portrait.png")}
     )
     assert answer.status_code == 303
-    work.work(app.extensions["settings"], sent[0])
+    work.work(app.extensions["settings"])
     with database.begin() as session:
         row = session.get_one(AnalysisRow, sent[0])
     assert (row.state, row.model, row.error) == ("done", "second-opinion", None)
@@ -384,7 +384,8 @@ def test_an_analysis_from_before_there_was_a_choice_uses_the_default(app, databa
         raise MemoryError
 
     monkeypatch.setattr(work, "analyse_and_report", noted)
-    work.work(app.extensions["settings"], hand_in(app).id)
+    hand_in(app)
+    work.work(app.extensions["settings"])
     assert used == [models.MODELS / f"{DEFAULT}.json"]
 
 

@@ -74,13 +74,15 @@ def test_figures_of_rows_and_disk(app, client, database):
     with database.begin() as session:
         session.get_one(AnalysisRow, waiting.id).created = now() - timedelta(seconds=100)
     jobs.cancel(database, hand_in(app, b"c").id)
+    jobs.pause(database, hand_in(app, b"p").id)
     presence.note(database, "here:1")
     said = figures(client)
     assert said["reelproof_analyses", ("state", "done")] == 1
     assert said["reelproof_analyses", ("state", "queued")] == 1
     assert said["reelproof_analyses", ("state", "running")] == 0
+    assert said["reelproof_analyses", ("state", "paused")] == 1
     assert 100 <= said["reelproof_queue_age_seconds",] < 200
-    assert said["reelproof_exhibits",] == 3 and said["reelproof_disk_free_bytes",] > 0
+    assert said["reelproof_exhibits",] == 4 and said["reelproof_disk_free_bytes",] > 0
     assert said["reelproof_worker_heartbeat_age_seconds", ("worker", "here:1")] < 30
     counts = {key: value for key, value in said.items() if key[0] == "reelproof_analysis_seconds_count"}
     assert list(counts.values()) == [1]

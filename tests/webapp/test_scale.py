@@ -13,7 +13,7 @@ import servers
 from made import finished, hand_in
 from sqlalchemy import func, select, update
 
-from webapp import create_app, jobs, statistics
+from webapp import create_app, statistics, waiting
 from webapp.database import Database
 from webapp.folders import Folders
 from webapp.search import Search, find
@@ -129,7 +129,7 @@ def test_what_was_lost_with_the_broker_is_sent_again(app, redis):
 
 def age(database: Database) -> None:
     with database.begin() as session:
-        session.execute(update(AnalysisRow).values(sent=now() - 2 * jobs.UNHEARD_AFTER))
+        session.execute(update(AnalysisRow).values(sent=now() - 2 * waiting.UNHEARD_AFTER))
 
 
 def test_workers_come_and_go(app, shared, postgresql, redis, tmp_path):

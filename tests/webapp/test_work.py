@@ -52,7 +52,7 @@ def test_a_result_is_published_whole_and_then_marked(app, settings, database, fo
 
     monkeypatch.setattr(work, "analyse_and_report", watched)
     analysis_id = hand_in(app, b"the bytes", "clip.mp4").id
-    work.work(settings, analysis_id)
+    work.work(settings)
     ((content, name, folder, there),) = seen
     assert (content, name, there) == (b"the bytes", "clip.mp4", False)
     assert folder.startswith(f".{analysis_id}.1.")
@@ -61,7 +61,7 @@ def test_a_result_is_published_whole_and_then_marked(app, settings, database, fo
     names = {path.name for path in folders.result(analysis_id).iterdir()}
     assert names == {"analysis.json", "report.html", "report.pdf", "manifest.json", "overlays"}
     assert not list(folders.analyses.glob(".*"))
-    work.work(settings, analysis_id)  # a second message finds nothing to do
+    work.work(settings)  # a second message finds nothing to do
     assert len(seen) == 1
 
 
@@ -81,7 +81,7 @@ def test_failures_have_words(app, settings, database, folders, monkeypatch, prob
 
     monkeypatch.setattr(work, "analyse_and_report", broken)
     analysis_id = hand_in(app).id
-    work.work(settings, analysis_id)
+    work.work(settings)
     failed = row(database, analysis_id)
     assert (failed.state, failed.error, failed.remedy) == ("failed", *failure)
     assert list(folders.analyses.iterdir()) == []
@@ -94,7 +94,7 @@ def test_the_engines_own_words_are_shown(app, settings, database, monkeypatch, k
 
     monkeypatch.setattr(work, "analyse_and_report", broken)
     analysis_id = hand_in(app).id
-    work.work(settings, analysis_id)
+    work.work(settings)
     assert row(database, analysis_id).error == "The weights are damaged; train or copy them again."
     # What a file needs, only the engine knows: its words hold the remedy.
     assert bool(row(database, analysis_id).remedy) == (kind is ModelError)
@@ -108,7 +108,7 @@ def test_a_whole_result_of_a_lost_attempt_is_kept(app, settings, database, folde
     jobs.claim(database, analysis_id)  # published, and lost before it was marked
     jobs.recover(database, count_attempt=True)
     monkeypatch.setattr(work, "analyse_and_report", lambda *_: pytest.fail("it was done already"))
-    work.work(settings, analysis_id)
+    work.work(settings)
     done = row(database, analysis_id)
     assert (done.state, done.attempt, done.verdict) == ("done", 2, "manipulated")
 
@@ -120,7 +120,7 @@ def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database,
 
     monkeypatch.setattr(work, "analyse_and_report", slow)
     analysis_id = hand_in(app).id
-    work.work(settings, analysis_id)
+    work.work(settings)
     assert row(database, analysis_id).state == "queued"
     assert list(folders.analyses.iterdir()) == []
 

@@ -14,9 +14,9 @@ import pytest
 from billiard.exceptions import WorkerLostError
 from made import hand_in
 
-from webapp import broker, create_app, failures, jobs, worker
+from webapp import broker, create_app, failures, jobs, waiting, worker
 from webapp.folders import Folders
-from webapp.tables import AnalysisRow
+from webapp.tables import AnalysisRow, Priority
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -115,7 +115,7 @@ def test_a_worker_that_was_killed_is_replaced(app, start):
     with app.extensions["database"].begin() as session:
         session.get_one(AnalysisRow, analysis_id).file = "quick.mp4"
     start()
-    for again in jobs.unheard(app.extensions["database"], 1, at_start=True):
+    for again in waiting.unheard(app.extensions["database"], 1, at_start=True):
         app.extensions["send"](again)
     done = wait(app, analysis_id, "done")
     assert done.attempt == 2
@@ -128,12 +128,12 @@ def test_a_lost_attempt_takes_only_its_own_folder_along(app):
     folders = Folders(settings.data)
     held = jobs.claim(database, row_id)
     folders.unfinished(row_id, held.name).mkdir()
-    worker._child_gone(settings, row_id, os.getpid(), WorkerLostError("signal 9 (SIGKILL)"))
+    worker._child_gone(settings, os.getpid(), WorkerLostError("signal 9 (SIGKILL)"))
     assert list(folders.analyses.iterdir()) == [] and row(app, row_id).state == "queued"
 
     held = jobs.claim(database, row_id)
     folders.unfinished(row_id, held.name).mkdir()
-    worker._child_gone(settings, row_id, os.getpid() + 1, WorkerLostError("signal 11 (SIGSEGV)"))
+    worker._child_gone(settings, os.getpid() + 1, WorkerLostError("signal 11 (SIGSEGV)"))
     assert [path.name for path in folders.analyses.iterdir()] == [f".{row_id}.{held.name}"]
     assert row(app, row_id).state == "running"
 
@@ -160,7 +160,7 @@ def test_the_time_limit(app, start, file):
     assert wait(app, after, "done", "failed").state == "done"
 
 
-@pytest.mark.parametrize("file", ["slow.mp4", "stuck.mp4"])
+@pytest.mark.parametrize("file", ["slow.mp4", "silent.mp4"])
 def test_a_cancelled_analysis_stops_within_two_seconds(app, start, file):
     """Whether or not the engine ever looks up; the worker goes on with the next one."""
     start()
@@ -179,6 +179,43 @@ def test_a_cancelled_analysis_stops_within_two_seconds(app, start, file):
     assert jobs.retry(app.extensions["database"], analysis_id)
     app.extensions["send"](analysis_id)
     assert wait(app, analysis_id, "running").attempt == 1
+
+
+def test_a_paused_analysis_stops_within_two_seconds_and_begins_anew(app, start):
+    """The worker goes on with the next one meanwhile."""
+    start()
+    database, analysis_id = app.extensions["database"], queue(app, "slow.mp4")
+    process = int(wait(app, analysis_id, "running").worker.rpartition(":")[2])
+    after = queue(app, "after.mp4")
+    assert jobs.pause(database, analysis_id)
+    paused = time.monotonic()
+    while Path(f"/proc/{process}").exists():
+        assert time.monotonic() - paused < 2.0, "it still runs"
+        time.sleep(0.02)
+    assert wait(app, after, "done", "failed").state == "done"
+    assert (row(app, analysis_id).state, row(app, analysis_id).attempt) == ("paused", 0)
+    assert [path.name for path in Folders(app.extensions["settings"].data).analyses.iterdir()] == [after]
+
+    with database.begin() as session:
+        session.get_one(AnalysisRow, analysis_id).file = "quick.mp4"
+    assert jobs.resume(database, analysis_id)
+    app.extensions["send"](analysis_id)
+    assert wait(app, analysis_id, "done").attempt == 1
+
+
+def test_what_comes_first_is_done_first(app, start):
+    """Whatever the order of the messages."""
+    ids = {file: queue(app, file) for file in ("low.mp4", "normal.mp4", "high.mp4")}
+    database = app.extensions["database"]
+    jobs.prioritise(database, ids["low.mp4"], Priority.LOW)
+    jobs.prioritise(database, ids["high.mp4"], Priority.HIGH)
+    start()
+    done = [wait(app, analysis_id, "done", seconds=3 * _GRACE) for analysis_id in ids.values()]
+    assert [each.file for each in sorted(done, key=lambda each: each.started)] == [
+        "high.mp4",
+        "normal.mp4",
+        "low.mp4",
+    ]
 
 
 def test_messages_appear_whole_and_in_order(app):

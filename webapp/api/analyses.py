@@ -1,4 +1,4 @@
-"""Analyses: hand in a file, list, look, cancel, retry, delete."""
+"""Analyses: hand in a file, list, look, cancel, retry, pause, prioritise, delete."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webapp.access import Permission, current
 from webapp.api import paging
 from webapp.api.idempotency import identity
 from webapp.api.operations import Answer, Form, operation, uploaded
-from webapp.api.shapes import Again, Listing, NewAnalysis, OfUpload, Search, Standing
+from webapp.api.shapes import Again, Listing, NewAnalysis, OfUpload, Prioritised, Search, Standing
 from webapp.errors import PageError
 from webapp.folders import Folders
 from webapp.intake import Allowance, clean_name
@@ -22,7 +22,7 @@ from webapp.routes.files import finished
 from webapp.rows import database
 from webapp.settings import Settings
 from webapp.standing import standing
-from webapp.tables import AnalysisRow, State
+from webapp.tables import AnalysisRow, Priority, State
 
 blueprint = Blueprint("api_analyses", __name__)
 
@@ -35,9 +35,14 @@ def one_exhibit(settings: Settings) -> Allowance:
 
 
 def case_of(asked: NewAnalysis | OfUpload) -> int | None:
-    """The case a request names, if they are in it."""
-    with database().begin() as session:
-        return cases.find(session, current(), asked.case).id if asked.case is not None else None
+    """The case a request names. What is wrong with the request must not look like a missing address."""
+    if asked.case is None:
+        return None
+    try:
+        with database().begin() as session:
+            return cases.find(session, current(), asked.case).id
+    except PageError:
+        raise PageError(400, "There is no such case, or you are not in it.", "Name one you are in.") from None
 
 
 def accepted(row: AnalysisRow) -> Response:
@@ -68,6 +73,11 @@ def changes(asked: NewAnalysis | Again) -> dict[str, object]:
     return asked.parameters.model_dump(exclude_unset=True) if asked.parameters else {}
 
 
+def priority(asked: NewAnalysis | Again) -> Priority:
+    """The priority a request gives."""
+    return Priority[asked.priority.upper()]
+
+
 @operation(
     blueprint,
     "POST",
@@ -87,7 +97,8 @@ def create(body: NewAnalysis) -> Response:
     stream, name = uploaded("file")
     handling.refuse_unknown_model(body.model)
     file, case_id = clean_name(name), case_of(body)
-    return accepted(handling.hand_in(stream, file, body.model, changes(body), identity(), case_id))
+    given = (body.model, changes(body), identity(), case_id)
+    return accepted(handling.hand_in(stream, file, *given, priority=priority(body)))
 
 
 @operation(
@@ -172,6 +183,55 @@ def retry(analysis_id: str) -> Response:
 @operation(
     blueprint,
     "POST",
+    "/analyses/<analysis_id>/pause",
+    permission=Permission.ANALYSE,
+    answers={200: Answer("It is paused.", Standing)},
+    errors=(404, 409, 422),
+    keyed=True,
+)
+def pause(analysis_id: str) -> Standing:
+    """Take an analysis out of the queue, or stop it, until it is resumed.
+
+    Nothing is kept of what a running one did so far: resumed, it begins anew.
+    """
+    handling.pause(analysis_id)
+    return told(rows.find(analysis_id))
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/analyses/<analysis_id>/resume",
+    permission=Permission.ANALYSE,
+    answers={202: QUEUED},
+    errors=(404, 409, 422),
+    keyed=True,
+)
+def resume(analysis_id: str) -> Response:
+    """Queue a paused analysis again, in the place it had."""
+    handling.resume(analysis_id)
+    return accepted(rows.find(analysis_id))
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/analyses/<analysis_id>/priority",
+    permission=Permission.ANALYSE,
+    body=Prioritised,
+    answers={200: Answer("It has that priority.", Standing)},
+    errors=(404, 409, 413, 415, 422),
+    keyed=True,
+)
+def prioritise(analysis_id: str, body: Prioritised) -> Standing:
+    """Have an analysis that waits, or is paused, begin earlier or later than others."""
+    handling.prioritise(analysis_id, Priority[body.priority.upper()])
+    return told(rows.find(analysis_id))
+
+
+@operation(
+    blueprint,
+    "POST",
     "/analyses/<analysis_id>/again",
     permission=Permission.ANALYSE,
     body=Again,
@@ -183,7 +243,7 @@ def again(analysis_id: str, body: Again) -> Response:
     """Analyse the exhibit of an analysis again, with another model or other parameters."""
     row = rows.find(analysis_id)
     handling.refuse_unknown_model(body.model)
-    return accepted(handling.again(row, body.model, changes(body), identity()))
+    return accepted(handling.again(row, body.model, changes(body), identity(), priority(body)))
 
 
 @operation(

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from webapp import handling
 from webapp.access import Permission, current
 from webapp.api import paging
-from webapp.api.analyses import QUEUED, accepted, changes
+from webapp.api.analyses import QUEUED, accepted, changes, priority
 from webapp.api.idempotency import identity
 from webapp.api.operations import Answer, operation
 from webapp.api.shapes import Again, Exhibits, ExhibitShape, Paged, moment
@@ -82,7 +82,7 @@ def analyse(sha256: str, body: Again) -> Response:
         latest = select(AnalysisRow).where(AnalysisRow.exhibit_id == found.id)
         row = session.scalars(latest.order_by(AnalysisRow.created.desc()).limit(1)).one()
     handling.refuse_unknown_model(body.model)
-    return accepted(handling.again(row, body.model, changes(body), identity()))
+    return accepted(handling.again(row, body.model, changes(body), identity(), priority(body)))
 
 
 def find(session: Session, sha256: str) -> Exhibit:

@@ -23,7 +23,7 @@ _INTRODUCTION = """What the pages do, for programs: hand in files, follow their 
 was found, record judgements. docs/api.md has examples. Every error is a problem of RFC 9457 that says \
 what to do. A POST may carry an Idempotency-Key."""
 _AREAS = {
-    "analyses": "Hand in a file, follow its analysis, cancel, retry, delete.",
+    "analyses": "Hand in a file, follow its analysis, cancel, retry, pause, delete.",
     "uploads": "Send a file in parts, by the tus 1.0 protocol.",
     "findings": "What an analysis found.",
     "annotations": "What reviewers say of it.",

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, RootMo
 from detector.analysis import Parameters, Score, Segment, Value, Verdict
 from detector.models import Card
 from reports.annotations import Annotation
-from webapp.tables import State
+from webapp.tables import Priority, State
 from webapp.webhooks import EVENTS
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
@@ -22,6 +22,8 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 # Text that PostgreSQL can keep and pages can show.
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
 Moment = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+PriorityName = Literal["low", "normal", "high"]
+assert set(PriorityName.__args__) == {each.words for each in Priority}  # type: ignore[attr-defined]
 Event = Literal["analysis.done", "analysis.failed", "analysis.cancelled"]
 assert set(EVENTS) == set(Event.__args__)  # type: ignore[attr-defined]
 
@@ -47,6 +49,7 @@ class Standing(Value):
 
     id: Id
     state: State
+    priority: PriorityName = Field(description="of those that wait, the highest begins first")
     stage: str = Field(description="what is being done, in words; empty unless it runs")
     progress: float = Field(ge=0, le=1)
     file: str = Field(description="what the file was called when it was handed in")
@@ -103,6 +106,7 @@ class NewAnalysis(Asked):
     case: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(
         default=None, description="id of a case you are in"
     )
+    priority: PriorityName = "normal"
 
 
 class Again(Asked):
@@ -110,6 +114,13 @@ class Again(Asked):
 
     model: Annotated[Text, Field(min_length=1, max_length=60)] | None = None
     parameters: Parameters | None = None
+    priority: PriorityName = "normal"
+
+
+class Prioritised(Asked):
+    """How soon an analysis that waits is to begin."""
+
+    priority: PriorityName
 
 
 class OfUpload(Again):

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response as Answered
 
 from webapp import handling, resumable
 from webapp.access import Permission, current
-from webapp.api.analyses import QUEUED, accepted, case_of, changes, one_exhibit
+from webapp.api.analyses import QUEUED, accepted, case_of, changes, one_exhibit, priority
 from webapp.api.headers import LONGEST_METADATA, METADATA
 from webapp.api.idempotency import identity
 from webapp.api.operations import Answer, Bytes, operation
@@ -188,7 +188,8 @@ def analyse(upload_id: str, body: OfUpload) -> Answered:
                 "Delete this upload and send the file again.",
             )
         # The upload's id becomes the analysis's: a crash in between makes no second one.
-        return handling.hand_in(whole, upload.file, body.model, changes(body), upload.id, case_id).id
+        given = (body.model, changes(body), upload.id, case_id)
+        return handling.hand_in(whole, upload.file, *given, priority=priority(body)).id
 
     analysis_id = resumable.finish(database(), _settings(), row, start)
     with database().begin() as session:

@@ -1,4 +1,4 @@
-"""What can be done with an analysis as a whole: cancel, retry, analyse again, delete."""
+"""What can be done with an analysis as a whole: cancel, retry, pause, prioritise, analyse again, delete."""
 
 from __future__ import annotations
 
@@ -33,6 +33,30 @@ def cancel(analysis_id: str) -> Response:
 def retry(analysis_id: str) -> Response:
     """Queue an analysis that failed or was cancelled once more."""
     handling.retry(analysis_id)
+    return _changed(analysis_id)
+
+
+@blueprint.post("/pause")
+@require(Permission.ANALYSE)
+def pause(analysis_id: str) -> Response:
+    """Take the analysis out of the queue, or stop it, until it is resumed."""
+    handling.pause(analysis_id)
+    return _changed(analysis_id)
+
+
+@blueprint.post("/resume")
+@require(Permission.ANALYSE)
+def resume(analysis_id: str) -> Response:
+    """Queue a paused analysis again."""
+    handling.resume(analysis_id)
+    return _changed(analysis_id)
+
+
+@blueprint.post("/priority")
+@require(Permission.ANALYSE)
+def prioritise(analysis_id: str) -> Response:
+    """Give an analysis that waits another ``priority``."""
+    handling.prioritise(analysis_id, handling.priority_of(request.form.get("priority")))
     return _changed(analysis_id)
 
 

@@ -30,7 +30,7 @@ def show(analysis_id: str) -> str:
         return render_template(
             "pages/result.html", row=row, view=view, others=rows.others(row), case=case, earlier=_earlier(row)
         )
-    if row.state in (State.FAILED, State.CANCELLED):
+    if row.state in (State.FAILED, State.CANCELLED, State.PAUSED):
         return render_template("pages/stopped.html", row=row, earlier=_earlier(row))
     return render_template("pages/progress.html", row=row, ahead=rows.ahead(row), earlier=_earlier(row))
 

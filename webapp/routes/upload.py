@@ -56,11 +56,12 @@ def create() -> Response:
     file = clean_name(part.filename)
     chosen = request.form.get("model")
     handling.refuse_unknown_model(chosen)
+    priority = handling.priority_of(request.form.get("priority"))
     details = case_details.from_form(request.form)
     with database().begin() as session:
         case_id = cases.chosen(session, current(), request.form.get("case"))
     stream.complete()  # flushing a large file takes a while, in which others want to write
-    row = handling.hand_in(stream, file, chosen, case_id=case_id, details=details)
+    row = handling.hand_in(stream, file, chosen, case_id=case_id, details=details, priority=priority)
     earlier = rows.earlier(row)
     known: dict[str, Any] = {"known": earlier.count, "since": f"{earlier.first:%Y-%m-%d}"} if earlier else {}
     return redirect(url_for("result.show", analysis_id=row.id, **known), 303)

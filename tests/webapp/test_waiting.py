@@ -1,0 +1,239 @@
+"""Who comes first of those that wait, and what is paused: rows, messages, and the log."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from made import hand_in
+from sqlalchemy import select
+from test_jobs import change, row
+
+from webapp import broker, create_app, failures, jobs, waiting, work
+from webapp.database import Database
+from webapp.rows import ahead
+from webapp.settings import QUEUES, read_settings
+from webapp.supervisor import sweep
+from webapp.tables import AnalysisRow, CustodyRow, Priority, State, now
+
+
+@pytest.fixture
+def database(app):
+    return app.extensions["database"]
+
+
+@pytest.fixture
+def three(app, database) -> list[str]:
+    """Ids of a low, a normal and a high one, handed in in this order."""
+    ids = [hand_in(app, bytes([number]), f"{number}.mp4").id for number in range(3)]
+    for analysis_id, priority in zip(ids, Priority, strict=True):
+        assert jobs.prioritise(database, analysis_id, priority)
+    return ids
+
+
+def claimed(database: Database, *queues: str) -> str | None:
+    held = jobs.claim_first(database, queues or QUEUES)
+    return held.analysis_id if held else None
+
+
+def acts(database: Database, analysis_id: str) -> list[tuple[str, str]]:
+    """Actions and details recorded of an analysis."""
+    query = select(CustodyRow).where(CustodyRow.analysis == analysis_id).order_by(CustodyRow.number)
+    with database.begin() as session:
+        return [(entry.action, entry.details) for entry in session.scalars(query)]
+
+
+class TestOrder:
+    def test_the_highest_then_the_oldest(self, app, database, three):
+        later = hand_in(app, b"later").id
+        low, normal, high = three
+        assert [claimed(database) for _ in range(5)] == [high, normal, later, low, None]
+
+    def test_how_many_are_ahead(self, app, database, three):
+        with app.app_context():
+            assert [ahead(row(database, each)) for each in three] == [2, 1, 0]
+            claimed(database)
+            assert [ahead(row(database, each)) for each in three[:2]] == [2, 1]
+
+    def test_a_priority_is_changed_while_it_waits_and_no_longer(self, app, database):
+        queued = hand_in(app).id
+        assert jobs.prioritise(database, queued, Priority.HIGH)
+        assert jobs.prioritise(database, queued, Priority.HIGH)
+        action, details = acts(database, queued)[-1]
+        assert action == "analysis prioritised"
+        assert '"priority": "high"' in details and '"before": "normal"' in details
+        assert len(acts(database, queued)) == 2  # the same again is no change
+        jobs.claim(database, queued)
+        assert not jobs.prioritise(database, queued, Priority.LOW)
+        assert not jobs.prioritise(database, "nothing", Priority.LOW)
+        assert row(database, queued).priority == Priority.HIGH
+
+    def test_every_message_does_one_whichever_it_names(self, app, database, three, monkeypatch):
+        done = []
+
+        def result(_settings, _database, held, _progress):
+            done.append(held.analysis_id)
+            raise MemoryError  # any end will do
+
+        monkeypatch.setattr(work, "_result", result)
+        for _message in [*three, three[0]]:  # one too many, as after a lost acknowledgement
+            work.work(app.extensions["settings"])
+        assert done == three[::-1]
+
+    def test_many_workers_share_them_out(self, app, database):
+        ids = {hand_in(app, bytes([number])).id for number in range(6)}
+        assert share_out(database, 6) == sorted(ids)
+        assert claimed(database) is None
+
+    def test_one_that_is_lost_in_the_same_moment_is_not_the_last(self, app, database, three, monkeypatch):
+        low, normal, high = three
+        jobs.cancel(database, high)
+        seen = [high]  # as it was looked up before that
+        first = waiting.first
+        monkeypatch.setattr(waiting, "first", lambda *given: seen.pop() if seen else first(*given))
+        assert claimed(database) == normal
+
+    def test_a_worker_of_one_queue_takes_from_that_alone(self, app, database, three):
+        low, normal, high = three
+        assert claimed(database, "cpu") is None  # nothing was sent yet
+        change(database, high, queue="gpu")
+        change(database, low, queue="cpu")
+        assert claimed(database, "cpu") == low
+        assert claimed(database, "cpu") is None
+        assert [claimed(database, *QUEUES), claimed(database, *QUEUES)] == [high, normal]
+
+    def test_the_queue_is_chosen_once(self, app, database):
+        large, small = hand_in(app, b"x" * 3000).id, hand_in(app, b"x").id
+        data = app.extensions["settings"].data
+        pages = read_settings({"REELPROOF_DATA": data, "REELPROOF_GPU_FROM_MB": "0.001"})
+        sender, told = broker.Sender(pages, database), []
+        sender.app.send_task = lambda _name, args, queue: told.append((*args, queue))
+        for each in (large, small):
+            sender(each)
+        assert told == [(large, "reelproof.gpu"), (small, "reelproof.cpu")]
+        assert (row(database, large).queue, row(database, small).queue) == ("gpu", "cpu")
+        # A worker's machine may know nothing of sizes; what it queues again stays where it was.
+        assert broker.Sender(read_settings({"REELPROOF_DATA": data}), database)._queue(large) == "gpu"
+
+
+def share_out(database: Database, workers: int) -> list[str]:
+    """Ids that workers, all at once, claimed."""
+    barrier, found = threading.Barrier(workers), []
+
+    def take() -> None:
+        barrier.wait()
+        found.append(claimed(database))
+
+    threads = [threading.Thread(target=take) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sorted(found)
+
+
+class TestLostMessages:
+    def test_the_first_ones_are_sent_again(self, app, database, three):
+        for each in three:
+            change(database, each, sent=now() - timedelta(minutes=1))
+        assert waiting.unheard(database, 2) == three[:0:-1]
+        assert waiting.unheard(database, 1, at_start=True) == three[::-1]
+
+    def test_each_queue_is_counted_by_itself(self, app, database, three):
+        """Messages of paused and cancelled ones stay in their queue, and stand in for none of another."""
+        low, normal, high = three
+        for each, queue in ((low, "cpu"), (normal, "cpu"), (high, "gpu")):
+            change(database, each, sent=now() - timedelta(minutes=1), queue=queue)
+        assert waiting.unheard(database, 1, messages={"cpu": 2, "gpu": 5}) == []
+        assert waiting.unheard(database, 1, messages={"cpu": 1, "gpu": 5}) == [normal]
+        assert waiting.unheard(database, 1, messages={"cpu": 0, "gpu": 0}) == [low, high]
+
+
+class TestPause:
+    def test_a_waiting_one_is_left_alone_until_it_is_resumed(self, app, database):
+        first, second = hand_in(app, b"1").id, hand_in(app, b"2").id
+        assert jobs.pause(database, first) and not jobs.pause(database, first)
+        change(database, first, sent=now() - timedelta(hours=1))
+        sent: list[str] = []
+        sweep(database, app.extensions["settings"], sent.append)
+        jobs.recover(database, count_attempt=True)
+        assert sent == [] and waiting.unheard(database, 1, at_start=True) == [second]
+        assert jobs.claim(database, first) is None
+        with app.app_context():
+            assert ahead(row(database, second)) == 0
+        assert jobs.resume(database, first) and not jobs.resume(database, first)
+        assert claimed(database) == first  # it has its place in the queue again
+        assert [action for action, _details in acts(database, first)] == [
+            "analysis queued",
+            "analysis paused",
+            "analysis resumed",
+            "analysis started",
+        ]
+
+    def test_a_running_one_is_taken_away_and_begins_anew(self, app, database):
+        queued = hand_in(app).id
+        for _ in range(2 * jobs.MOST_ATTEMPTS):  # they do not count
+            held = jobs.claim(database, queued)
+            assert held.attempt == 1
+            jobs.beat(database, held, "scoring", 0.5)
+            assert jobs.pause(database, queued)
+            assert not jobs.holds(database, held)
+            with pytest.raises(jobs.LostClaim):
+                jobs.finish(database, held, "manipulated", 0.9)
+            jobs.fail(database, held, failures.UNEXPECTED)
+            paused = row(database, queued)
+            assert (paused.state, paused.stage, paused.progress) == ("paused", "", 0.0)
+            assert (paused.error, paused.started, paused.verdict) == (None,) * 3
+            assert jobs.resume(database, queued)
+        second = jobs.claim(database, queued)
+        assert second.name != held.name
+        with pytest.raises(jobs.LostClaim):
+            jobs.beat(database, held, "scoring", 0.9)
+
+    def test_lost_attempts_before_it_still_count(self, app, database):
+        queued = hand_in(app).id
+        jobs.claim(database, queued)
+        jobs.recover(database, count_attempt=True)
+        jobs.pause(database, queued)
+        jobs.resume(database, queued)
+        assert jobs.claim(database, queued).attempt == 2
+
+    def test_it_can_be_cancelled_and_prioritised(self, app, database):
+        queued = hand_in(app).id
+        jobs.pause(database, queued)
+        assert jobs.prioritise(database, queued, Priority.LOW)
+        assert not jobs.retry(database, queued)
+        assert jobs.cancel(database, queued) and not jobs.resume(database, queued)
+        assert row(database, queued).state == State.CANCELLED
+
+    def test_nothing_is_left_of_an_attempt_that_came_too_late(self, app, database, monkeypatch):
+        """Its result was in place already when it was paused."""
+        folders = work.Folders(app.extensions["settings"].data)
+        queued = hand_in(app).id
+
+        def late(_settings, _database, held, _progress):
+            folders.result(held.analysis_id).mkdir()
+            jobs.pause(database, held.analysis_id)
+            raise jobs.LostClaim(held.analysis_id)
+
+        monkeypatch.setattr(work, "_result", late)
+        work.work(app.extensions["settings"])
+        assert row(database, queued).state == "paused" and list(folders.analyses.iterdir()) == []
+
+
+def test_on_postgresql(postgresql, tmp_path):
+    """Order, priorities and two workers that reach for the same row."""
+    settings = {"REELPROOF_DATA": tmp_path / "data", "REELPROOF_DATABASE": postgresql.url}
+    app = create_app({"TESTING": True} | settings)
+    database = app.extensions["database"]
+    ids = [hand_in(app, bytes([number])).id for number in range(8)]
+    assert jobs.prioritise(database, ids[7], Priority.HIGH) and jobs.pause(database, ids[0])
+    assert claimed(database) == ids[7]
+    assert share_out(database, 6) == sorted(ids[1:7])
+    assert claimed(database) is None
+    assert jobs.pause(database, ids[7]) and row(database, ids[7]).attempt == 0
+    assert jobs.resume(database, ids[0]) and claimed(database) == ids[0]
+    with database.begin() as session:
+        assert {each.priority for each in session.scalars(select(AnalysisRow))} == {1, 2}
+    database.close()
