@@ -12,6 +12,7 @@ from flask import Flask
 
 from detector.analysis import Analysis
 from detector.models import DEFAULT, MODELS
+from reports import manifest
 from webapp import intake, jobs
 from webapp.folders import Folders
 from webapp.tables import AnalysisRow, State, now
@@ -22,7 +23,9 @@ def write_result(analysis: Analysis, folder: Path) -> None:
     (folder / "analysis.json").write_text(analysis.to_json())
     (folder / "report.html").write_text("<!doctype html><style>p{color:red}</style><p>report</p>")
     (folder / "report.pdf").write_bytes(b"%PDF-1.7 stand-in")
-    (folder / "manifest.json").write_text(json.dumps({"files": {}}))
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    listed = manifest.about(analysis, "result").model_copy(update={"files": manifest.listing(folder, names)})
+    (folder / manifest.NAME).write_bytes(manifest.sealed(listed)[manifest.NAME])
 
 
 def hand_in(
