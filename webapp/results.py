@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.analysis import Analysis, Box
+from detector.hashing import hashed
+from reports import manifest
+from webapp.folders import Folders
 
 if TYPE_CHECKING:
     from reports.view import ReportView
@@ -23,6 +26,28 @@ class Result:
     analysis: Analysis
     view: ReportView
     sha256: str
+
+
+def result_folder(folders: Folders, analysis_id: str) -> Path:
+    """The folder of a finished result, fetched from the store if only that has it.
+
+    Raises :class:`~webapp.store.StoreError` where it cannot be had.
+    """
+    folder = folders.result(analysis_id)
+    if not folder.exists():
+        folders.store.fetch_folder(folder, refuse_damaged)
+    return folder
+
+
+def refuse_damaged(folder: Path) -> None:
+    """Raise ``ValueError`` or ``FileNotFoundError`` where a file is not what the result's manifest says."""
+    try:
+        entries = manifest.read_manifest((folder / manifest.NAME).read_bytes()).files
+    except manifest.ManifestError as problem:
+        raise ValueError(str(problem)) from problem
+    for entry in entries:
+        if hashed(folder / entry.path) != (entry.bytes, entry.sha256):
+            raise ValueError(f"{entry.path} is not what the manifest says")
 
 
 @lru_cache(maxsize=4)

@@ -76,7 +76,9 @@ def _child_gone(settings: Settings, analysis_id: str, process: int, problem: Bas
     with opened(settings) as database:
         # Only what is surely its own: a successor may be at work. Anything else goes at the next start.
         if (attempt := jobs.attempt_of_worker(database, analysis_id, worker)) is not None:
-            shutil.rmtree(Folders(settings.data).unfinished(analysis_id, attempt), ignore_errors=True)
+            folders = Folders(settings.data)
+            for left in (folders.unfinished(analysis_id, attempt), folders.fetched(analysis_id, attempt)):
+                shutil.rmtree(left, ignore_errors=True)
         if isinstance(problem, TimeLimitExceeded):
             jobs.fail_of_worker(database, analysis_id, worker, OUT_OF_TIME)
         elif found and int(found[1]) in CRASH_SIGNALS:
