@@ -185,7 +185,14 @@ def test_a_damaged_result_is_named(app, client, bucket, worker):
         for member in old.getmembers():
             content = old.extractfile(member).read().replace(b"manipulated", b"manipulater")
             new.addfile(member, io.BytesIO(content))
-    for bytes_ in (changed.getvalue(), b"no tar", bucket.read(name)[:5000]):
+    other = upload(client, b"another clip")
+    work.work(worker, other)  # whole, and of another exhibit
+    for bytes_ in (
+        bucket.read(f"lab/analyses/{other}.tar"),
+        changed.getvalue(),
+        b"no tar",
+        bucket.read(name)[:5000],
+    ):
         bucket.write(name, bytes_)
         answer = client.get(f"/analyses/{analysis_id}")
         assert answer.status_code == 500 and name in answer.text

@@ -154,7 +154,7 @@ def _judgements(stream: Incoming) -> bytes:
 
 
 def _result(row: AnalysisRow) -> Result:
-    return load(result_folder(Folders.of(current_app.extensions["settings"]), row.id))
+    return load(result_folder(database(), Folders.of(current_app.extensions["settings"]), row.id))
 
 
 def _record(session: Session, row: AnalysisRow, made: Annotation) -> None:

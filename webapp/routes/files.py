@@ -111,7 +111,7 @@ def finished(analysis_id: str) -> tuple[AnalysisRow, Path]:
         raise PageError(404, f"This analysis {ended}, so it has no report.", "Its page says what to do.")
     if row.state != State.DONE:
         raise PageError(409, "This analysis is not finished.", "Its page shows how far it is.")
-    return row, result_folder(Folders.of(current_app.extensions["settings"]), row.id)
+    return row, result_folder(rows.database(), Folders.of(current_app.extensions["settings"]), row.id)
 
 
 def download_name(row: AnalysisRow, file: str) -> str:

@@ -67,4 +67,4 @@ def viewed(row: AnalysisRow) -> None:
 
 
 def _folder(row: AnalysisRow) -> Path:
-    return result_folder(Folders.of(current_app.extensions["settings"]), row.id)
+    return result_folder(rows.database(), Folders.of(current_app.extensions["settings"]), row.id)
