@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,18 @@ from flask.testing import FlaskClient
 from made import digest, pair, put_model
 from sqlalchemy import select
 
-from webapp import commands, create_app, failures, integrity, models, results, store_process, work
+from webapp import (
+    commands,
+    create_app,
+    deletion,
+    failures,
+    integrity,
+    models,
+    previews,
+    results,
+    store_process,
+    work,
+)
 from webapp.folders import Folders
 from webapp.integrity import DamagedExhibit
 from webapp.settings import SettingError, read_settings
@@ -173,6 +185,17 @@ def test_a_damaged_copy_in_the_data_folder_is_replaced(app, client, folders):
     assert row(app, analysis_id).state == "done"
 
 
+def test_a_bundle_has_the_exhibit_that_was_handed_in(app, client, folders, quick_reports):
+    analysis_id, place = upload(client), folders.exhibit(digest(CONTENT))
+    work.work(app.extensions["settings"], analysis_id)
+    previews.record(folders, digest(CONTENT), previews.Playback("exhibit", "video/mp4", 0.0, 4, 4, ""))
+    place.chmod(0o600)
+    place.write_bytes(b"other bytes")
+    bundle = client.get(f"/analyses/{analysis_id}/bundle.zip")
+    with zipfile.ZipFile(io.BytesIO(bundle.data)) as files:
+        assert files.read("media/exhibit.mp4") == CONTENT
+
+
 def test_a_damaged_result_is_named(app, client, bucket, worker):
     analysis_id = upload(client)
     work.work(worker, analysis_id)
@@ -234,7 +257,7 @@ def test_a_store_that_cannot_be_reached(app, client, folders, closed, capsys, mo
         assert ended.returncode == 2 and "The store cannot be reached" in ended.stderr
 
 
-def test_a_result_that_cannot_be_fetched_is_there_later(app, client, worker, folders, monkeypatch):
+def test_a_result_that_cannot_be_fetched_is_there_later(app, client, bucket, worker, folders, monkeypatch):
     analysis_id = upload(client)
     work.work(worker, analysis_id)
     with monkeypatch.context() as gone:
@@ -244,7 +267,9 @@ def test_a_result_that_cannot_be_fetched_is_there_later(app, client, worker, fol
         deleted = client.post(f"/analyses/{analysis_id}/delete")
         assert deleted.status_code == 503 and "The next start of Reelproof removes them" in deleted.text
     folders.store.__dict__.pop("_files", None)
-    assert (folders.deletions / analysis_id).exists()
+    assert (folders.deletions / analysis_id).exists() and bucket.names()
+    deletion.finish_deletions(app.extensions["database"], folders)
+    assert bucket.names() == [] and not list(folders.deletions.iterdir())
 
 
 def test_no_bucket_no_keys_no_room(app, client, bucket, folders, tmp_path, monkeypatch):
@@ -263,6 +288,8 @@ def test_no_bucket_no_keys_no_room(app, client, bucket, folders, tmp_path, monke
         patched.setattr(folders.store._files, "put_file", full)
         answer = client.post("/analyses", data={"file": (io.BytesIO(CONTENT), "clip.mp4")})
         assert answer.status_code == 507 and "The store is full" in answer.text
+    with bucket.asking_for_keys(), pytest.raises(StoreError, match="does not let Reelproof in"):
+        folders.store.check()
     for name in stored.KEYS:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
