@@ -20,7 +20,7 @@ import stored
 from botocore.exceptions import ClientError
 from flask import Flask
 from flask.testing import FlaskClient
-from made import digest, pair, put_model
+from made import digest, pair
 from sqlalchemy import select
 
 from webapp import (
@@ -71,9 +71,17 @@ def store(bucket):
     return bucket.settings
 
 
+@pytest.fixture
+def pictures():
+    """Thumbnails are made; each takes seconds here, where no process can be forked."""
+
+
 @pytest.fixture(autouse=True)
-def no_engine(monkeypatch):
+def no_engine(request, monkeypatch):
     monkeypatch.setattr(work, "analyse_and_report", stored.engine)
+    if "pictures" not in request.fixturenames:
+        monkeypatch.setattr(work, "confined_thumbnail", lambda *_: None)
+        monkeypatch.setattr(work.previewing, "prepare", lambda *_: None)
 
 
 @pytest.fixture
@@ -104,7 +112,7 @@ def kept(folder) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
-def test_handed_in_here_analysed_there_read_here(app, client, bucket, folders, worker):
+def test_handed_in_here_analysed_there_read_here(app, client, bucket, folders, worker, pictures):
     analysis_id = upload(client)
     assert bucket.names() == [NAME] and bucket.read(NAME) == CONTENT
     work.work(worker, analysis_id)
@@ -306,12 +314,12 @@ def test_an_upload_that_comes_to_nothing_leaves_nothing(app, client, bucket, mon
     assert answer.status_code == 500 and bucket.names() == []
 
 
-def test_added_models_reach_workers(app, client, bucket, folders, worker):
+def test_added_models_reach_workers(client, bucket, worker, monkeypatch):
     there = Folders.of(worker)
-    put_model(app, "mine")
-    place = folders.models / "mine"
-    for kind in ("safetensors", "json"):
-        folders.store.put(place / f"mine.{kind}", place / f"mine.{kind}")
+    monkeypatch.setattr(models, "refuse_unfit", lambda _card: None)
+    card, weights = pair("mine")
+    both = {"card": (io.BytesIO(card), "a.json"), "weights": (io.BytesIO(weights), "a.safetensors")}
+    assert client.post("/models", data=both).status_code == 303
     models.fetch_all(there)
     assert models.card_path(there, "mine").with_suffix(".safetensors").is_file()
     card, _weights = pair("mine", title="Another one")
