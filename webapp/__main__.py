@@ -9,11 +9,24 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import accounts, commands, create_app, deletion, integrity, jobs, lengths, logs, signing, waiting
+from webapp import (
+    accounts,
+    commands,
+    create_app,
+    deletion,
+    integrity,
+    jobs,
+    lengths,
+    logs,
+    models,
+    signing,
+    waiting,
+)
 from webapp.first_start import sample_missing
 from webapp.folders import Folders
 from webapp.server import listen
 from webapp.settings import SettingError, Settings, is_loopback, read_settings, refuse_open_door
+from webapp.store import StoreError
 from webapp.supervisor import Worker, lock, noted_signals, watch
 
 
@@ -25,13 +38,16 @@ def main() -> int:
     try:
         settings = read_settings()
         logs.prepare(as_json=settings.log_json)
-        Folders(settings.data).create()
+        folders = Folders.of(settings)
+        folders.create()
         held = lock(settings.data)
+        folders.store.check()
+        models.fetch_all(folders)
         app = create_app()
         refuse_open_door(settings, _administrators(app))
         signing.check_key(settings)
         server = listen(app, settings)
-    except (SettingError, OSError) as problem:
+    except (SettingError, StoreError, OSError) as problem:
         print(f"reelproof: {problem}", file=sys.stderr)
         return 2
     except SQLAlchemyError as problem:
@@ -45,7 +61,6 @@ def main() -> int:
 
     database, send = app.extensions["database"], app.extensions["send"]
     worker, sender = Worker(settings), Worker(settings, sender=True)
-    folders = Folders(settings.data)
     folders.remove_leftovers(alone=not settings.shared)
     deletion.finish_deletions(database, folders)
     if not settings.shared:  # elsewhere others may be at work; the sweep finds those that are not

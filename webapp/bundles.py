@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 import detector
+from detector.hashing import hashed
 from reports import bundle, manifest
 from reports.annotations import Annotation
 from reports.case import NAME as CASE
@@ -79,6 +80,10 @@ def contents(
     media = None
     if video and (found := previews.media(folders, row)) is not None:
         path, plays = found
+        if plays.source == "exhibit" and folders.store.elsewhere:
+            # The report's check is about the store's copy; this one has lain in the cache.
+            _, sha256 = hashed(path)
+            folders.store.fetch(path, row.exhibit.sha256, anew=sha256 != row.exhibit.sha256)
         media = f"media/{plays.source}.{SUFFIXES[plays.mimetype]}"
         files[media] = path
     data = review.document(

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from webapp import accounts, audit, custody, custody_command, custody_start, tokens
+from webapp import accounts, audit, custody, custody_command, custody_start, store_command, tokens
 from webapp.access import LOCAL, Permission, Principal, Role
 from webapp.accounts import AccountError
 from webapp.database import Database, opened
 from webapp.folders import Folders
 from webapp.passwords import Passwords
 from webapp.settings import SettingError, read_settings
+from webapp.store import StoreError
 from webapp.tables import User, now
 from webapp.tokens import TokenError
 
@@ -41,7 +42,7 @@ def run(arguments: Sequence[str]) -> int:
                 custody_start.begin(database, settings)
             command: Command = asked.command
             command(database, asked)
-    except (AccountError, TokenError, SettingError, OSError, UnicodeDecodeError) as problem:
+    except (AccountError, TokenError, SettingError, StoreError, OSError, UnicodeDecodeError) as problem:
         print(f"reelproof: {problem}", file=sys.stderr)
         return 2
     return 0
@@ -82,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     ended = add("revoke-token", _revoke_token, "end an API token for good")
     ended.add_argument("id", metavar="ID")
     ended.add_argument("--user", help="whose; without login, leave it out")
+    add("fill-store", store_command.fill, "put what the data folder has into a new REELPROOF_STORE")
+    cleared = add("clear-cache", store_command.clear, "remove from the data folder what the store has")
+    cleared.add_argument("--days", type=float, default=7, help="and nobody used for so long (7)")
     custody_command.add_to(commands)
     return parser
 

@@ -158,6 +158,13 @@ def latest_settings(session: Session) -> Entry | None:
     return _newest(session, select(CustodyRow.__table__).where(CustodyRow.action == "configuration", own))
 
 
+def manifest_of(session: Session, analysis_id: str) -> str | None:
+    """SHA-256 of a result's manifest as it was when the analysis ended; None where the log does not say."""
+    own = CustodyRow.analysis == analysis_id, CustodyRow.action == "analysis finished"
+    ended = _newest(session, select(CustodyRow.__table__).where(*own))
+    return str(ended.details["manifest sha256"]) if ended and "manifest sha256" in ended.details else None
+
+
 def export_details(name: str, content: Path | bytes, log: bytes | None) -> dict[str, str | int | None]:
     """What an entry says of a file that was handed out.
 

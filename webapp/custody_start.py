@@ -16,20 +16,27 @@ from webapp.tables import AnalysisRow, AnnotationRow, Exhibit
 
 def begin(database: Database, settings: Settings) -> None:
     """Open the log, or begin it. Raises :class:`CustodyKeyError` without the right key."""
+    with database.begin() as session:
+        begun = custody.head(session).count > 0
+    if not begun:
+        custody_key.create(settings.custody_key)
+    check_key(database, settings)
+    with database.alone() as session:
+        if not custody.head(session).count:
+            custody.record(session, "log begun", _there(session))
+        _note_settings(session, settings)
+
+
+def check_key(database: Database, settings: Settings) -> None:
+    """Raise :class:`CustodyKeyError` unless the key is the one that the log was written with."""
     file = settings.custody_key
     with database.begin() as session:
         last = custody.head(session)
-    if not last.count:
-        custody_key.create(file)
     if last.count and mac(custody_key.read(file), last.sha256) != last.mac:
         raise CustodyKeyError(
             f"{file} is not the key the custody log was written with, or the log's last entry was changed. "
             "Put the right key back from a back-up; `python -m webapp verify-log` says what fits."
         )
-    with database.alone() as session:
-        if not custody.head(session).count:
-            custody.record(session, "log begun", _there(session))
-        _note_settings(session, settings)
 
 
 def _there(session: Session) -> dict[str, int]:
@@ -45,6 +52,7 @@ def _note_settings(session: Session, settings: Settings) -> None:
         "host": settings.host,
         "port": settings.port,
         "data": str(settings.data),
+        "store": settings.store,
         "allowed hosts": " ".join(settings.allowed_hosts),
         "workers": settings.workers,
         "time limit": settings.time_limit,

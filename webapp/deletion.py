@@ -8,12 +8,14 @@ note names are never touched, so putting back an older copy of the database lose
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import delete as delete_from
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webapp import custody, rows
@@ -21,6 +23,7 @@ from webapp.database import Database
 from webapp.durable import flush_file, flush_folder
 from webapp.errors import PageError
 from webapp.folders import Folders
+from webapp.store import StoreError
 from webapp.tables import AnalysisRow, AnnotationRow, CaseDetailsRow, Exhibit, State
 
 
@@ -77,7 +80,14 @@ def delete(database: Database, folders: Folders, analysis_id: str) -> None:
             "exhibit": "deleted with it" if alone else "kept, other analyses use it",
         }
         custody.record(session, "deletion", details, exhibit=exhibit.sha256, analysis=analysis_id)
-    _finish(database, folders, note)
+    try:
+        _finish(database, folders, note)
+    except StoreError as problem:
+        raise PageError(
+            503,
+            f"The analysis is deleted, but its files are still in the store. {problem.error}",
+            "The next start of Reelproof removes them.",
+        ) from problem
 
 
 def finish_deletions(database: Database, folders: Folders) -> None:
@@ -104,6 +114,12 @@ def remove_unwanted(database: Database, folders: Folders, analysis_id: str, sha2
             _remove_unless_known(session, folders, sha256)
 
 
+def remove_unknown(database: Database, folders: Folders, sha256: str) -> None:
+    """Remove what came into the store for an exhibit whose row came to nothing."""
+    with contextlib.suppress(StoreError, SQLAlchemyError), database.alone() as session:
+        _remove_unless_known(session, folders, sha256)
+
+
 def _others(session: Session, row: AnalysisRow) -> int:
     same = (AnalysisRow.exhibit_id == row.exhibit_id) & (AnalysisRow.id != row.id)
     return session.scalar(select(func.count()).where(same)) or 0
@@ -126,6 +142,8 @@ def _finish(database: Database, folders: Folders, note: Path) -> None:
 
 
 def _remove_result(folders: Folders, analysis_id: str) -> None:
+    for stem in (folders.result(analysis_id), folders.thumbnail(analysis_id)):
+        folders.store.remove(stem)
     place, out = folders.result(analysis_id), folders.unfinished(analysis_id, "deleted")
     if place.exists():
         place.rename(out)  # out of sight in one step
@@ -142,6 +160,8 @@ def _remove_unless_known(session: Session, folders: Folders, sha256: str) -> Non
 def _remove_exhibit(folders: Folders, sha256: str) -> None:
     if len(sha256) != 64:  # the power went before the note was whole, and so before any row did
         return
+    for stem in (folders.exhibit(sha256), folders.playback(sha256).with_suffix("")):
+        folders.store.remove(stem)
     for file in (
         *(folders.exhibits / sha256[:2]).glob(f"{sha256}*"),  # and what was found damaged of it
         folders.preview(sha256),

@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from webapp import problems
 from webapp.intake import IntakeError, this_request
+from webapp.store import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,8 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(PageError)
     @app.errorhandler(IntakeError)
-    def in_words(problem: PageError | IntakeError) -> Response:
+    @app.errorhandler(StoreError)
+    def in_words(problem: PageError | IntakeError | StoreError) -> Response:
         response = answer(problem.status, problem.error, problem.remedy)
         if (seconds := getattr(problem, "seconds", None)) is not None:
             response.headers["Retry-After"] = str(seconds)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from detector.confinement import CrashError, LimitError
 from detector.errors import MediaError, ReelproofError
+from webapp.store import StoreError
 
 
 class Failure(NamedTuple):
@@ -60,6 +61,8 @@ def explain(problem: Exception) -> Failure:
         return CRASHED
     if isinstance(problem, MediaError):
         return Failure(str(problem), "")
+    if isinstance(problem, StoreError):
+        return Failure(problem.error, problem.remedy)
     if isinstance(problem, ReelproofError):
         return Failure(str(problem), "Once that is put right, hand the file in again.")
     if isinstance(problem, MemoryError):

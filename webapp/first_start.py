@@ -43,7 +43,7 @@ def add_sample(settings: Settings, database: Database, send: Callable[[str], Non
         return
     from detector.sample import make_sample  # brings OpenCV
 
-    folders = Folders(settings.data)
+    folders = Folders.of(settings)
     with tempfile.TemporaryDirectory(dir=folders.analyses, prefix=".sample.") as place:
         clip = Path(place, "sample.mp4")
         make_sample(clip)
@@ -66,7 +66,7 @@ def sample(settings: Settings, database: Database, send: Callable[[str], None]) 
                 return known.id
             row = _again(session, settings)
         if row is None:
-            with tempfile.TemporaryDirectory(dir=Folders(settings.data).analyses, prefix=".sample.") as place:
+            with tempfile.TemporaryDirectory(dir=Folders.of(settings).analyses, prefix=".sample.") as place:
                 clip = Path(place, "sample.mp4")
                 _make(clip)
                 with database.alone() as session:
@@ -98,11 +98,11 @@ def _again(session: Session, settings: Settings) -> AnalysisRow | None:
     exhibit = session.scalar(query.limit(1))
     if exhibit is None:
         return None
-    return jobs.create(session, exhibit, SAMPLE_FILE, models.default(session, Folders(settings.data)))
+    return jobs.create(session, exhibit, SAMPLE_FILE, models.default(session, Folders.of(settings)))
 
 
 def _queue(session: Session, settings: Settings, clip: Path) -> AnalysisRow:
-    folders = Folders(settings.data)
+    folders = Folders.of(settings)
     session.merge(Milestone(name=SAMPLE_ADDED, reached=now()))
     exhibit = take_in_file(session, folders, clip, SAMPLE_FILE, settings.spare)
     return jobs.create(session, exhibit, SAMPLE_FILE, models.default(session, folders))

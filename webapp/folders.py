@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from webapp.settings import Settings
+from webapp.store import NONE, Store, opened
+
 _ABANDONED = 24 * 3600  # seconds; no analysis and no preview takes so long
 
 
@@ -18,6 +21,12 @@ class Folders:
     models, which are checked to be letters, digits and hyphens."""
 
     data: Path
+    store: Store = NONE
+
+    @staticmethod
+    def of(settings: Settings) -> Folders:
+        """Those of a running app or worker, with its store."""
+        return Folders(settings.data, opened(settings))
 
     @property
     def incoming(self) -> Path:
@@ -74,6 +83,10 @@ class Folders:
         """What live sessions write for pages to show, one folder each; see :mod:`webapp.live`."""
         return self.data / "live"
 
+    def exhibit(self, sha256: str) -> Path:
+        """The exhibit of this SHA-256."""
+        return self.exhibits / sha256[:2] / sha256
+
     def result(self, analysis_id: str) -> Path:
         """The finished result of one analysis."""
         return self.analyses / analysis_id
@@ -81,6 +94,10 @@ class Folders:
     def unfinished(self, analysis_id: str, attempt: str) -> Path:
         """Where one attempt writes its result until it is whole."""
         return self.analyses / f".{analysis_id}.{attempt}"
+
+    def fetched(self, analysis_id: str, attempt: str) -> Path:
+        """Where one attempt has the exhibit if only the store has it."""
+        return self.analyses / f".{analysis_id}.{attempt}.fetched"
 
     def upload(self, upload_id: str) -> Path:
         """What came so far of one file that comes in parts."""
@@ -125,9 +142,24 @@ class Folders:
         newest = time.time() - (0 if alone else _ABANDONED)
         for path in (*self.incoming.iterdir(), *_older(self.previews.glob(".*"), newest)):
             path.unlink(missing_ok=True)
-        for path in (*_older(self.analyses.glob(".*"), newest), *self.models.glob(".*")):
+        self._remove_unfinished(newest)
+        for path in self.models.glob(".*"):
             shutil.rmtree(path, ignore_errors=True)
         for path in self.reviews.glob("*/.*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def forget(self, analysis_id: str, sha256: str) -> None:
+        """Remove what was made for an analysis on a machine that only works; the store has it."""
+        for path in (self.thumbnail(analysis_id), self.playback(sha256), self.preview(sha256)):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self.result(analysis_id), ignore_errors=True)
+
+    def remove_abandoned(self) -> None:
+        """Remove what workers that were killed left half-written, once it is a day old."""
+        self._remove_unfinished(time.time() - _ABANDONED)
+
+    def _remove_unfinished(self, newest: float) -> None:
+        for path in _older(self.analyses.glob(".*"), newest):
             shutil.rmtree(path, ignore_errors=True)
 
 

@@ -13,7 +13,7 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from reports.case import CaseDetails
-from webapp import case_details, jobs, kinds, models, rows
+from webapp import case_details, deletion, jobs, kinds, models, rows
 from webapp.access import current
 from webapp.errors import PageError
 from webapp.folders import Folders
@@ -47,11 +47,17 @@ def hand_in(
     """
 
     kinds.refuse_others(stream.path)
+    stream.send()
 
     def taken_in(session: Session) -> tuple[Exhibit, CaseDetails]:
         return take_in(session, stream, file), details
 
-    return start(taken_in, file, model, changes, identity, case_id, priority)
+    try:
+        return start(taken_in, file, model, changes, identity, case_id, priority)
+    except BaseException:
+        if stream.sent:
+            deletion.remove_unknown(database(), _folders(), stream.sha256)
+        raise
 
 
 def again(
@@ -85,7 +91,7 @@ def start(
 
     It belongs to who asks.
     """
-    folders = Folders(current_app.extensions["settings"].data)
+    folders = _folders()
     with database().alone() as session:
         row = session.get(AnalysisRow, identity) if identity else None
         if row is None:
@@ -96,6 +102,10 @@ def start(
             case_details.keep(session, row, details)
     tell_workers(row.id)
     return row
+
+
+def _folders() -> Folders:
+    return Folders.of(current_app.extensions["settings"])
 
 
 def cancel(analysis_id: str) -> None:

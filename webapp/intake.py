@@ -84,6 +84,7 @@ class Incoming:
         self._hash = hashlib.sha256()
         self.bytes = 0
         self.path = folders.incoming / secrets.token_hex(16)
+        self.sent = False  # to the store
         self._file: BinaryIO = open(self.path, "xb", opener=_private)  # noqa: SIM115  (closed in close)
 
     def write(self, data: bytes) -> int:
@@ -112,8 +113,16 @@ class Incoming:
 
         ``damaged``: the kept file is known to hold other bytes by now. Those stay, under another name.
         """
+        self.send(damaged)
+        return _placed(self._folders, self, damaged, os.rename)
+
+    def send(self, damaged: bool = False) -> None:
+        """Put a complete file into the store, if there is one, unless it has the exhibit.
+
+        Before :meth:`keep`, which looks again: sending takes its time, in which others want to write.
+        """
         self.complete()
-        return _placed(self._folders, self.path, self.sha256, self.bytes, damaged, os.rename)
+        self.sent |= _sent(self._folders, self, damaged and not self.sent)
 
     @property
     def sha256(self) -> str:
@@ -159,30 +168,57 @@ class Whole:
     """
 
     def __init__(self, folders: Folders, path: Path) -> None:
-        self._folders, self.path = folders, path
+        self._folders, self.path, self.sent = folders, path, False
         self.bytes, self.sha256 = hashed(path)
 
     def keep(self, damaged: bool = False) -> Kept:
         """Give it its place, as :meth:`Incoming.keep` does."""
-        return _placed(self._folders, self.path, self.sha256, self.bytes, damaged, os.link)
+        self.send(damaged)
+        return _placed(self._folders, self, damaged, os.link)
+
+    def send(self, damaged: bool = False) -> None:
+        """Put it into the store, as :meth:`Incoming.send` does."""
+        self.sent |= _sent(self._folders, self, damaged and not self.sent)
 
 
 def _placed(
-    folders: Folders, path: Path, sha256: str, size: int, damaged: bool, put: Callable[[Path, Path], None]
+    folders: Folders, file: Incoming | Whole, damaged: bool, put: Callable[[Path, Path], None]
 ) -> Kept:
     """A file in its place, put there by ``put``, or the one with the same bytes that is there."""
-    place = folders.exhibits / sha256[:2] / sha256
+    place = folders.exhibit(file.sha256)
     place.parent.mkdir(mode=0o700, exist_ok=True)
     there = place.exists()
-    if there and (damaged or place.stat().st_size != size):
-        os.rename(place, place.with_name(f"{sha256}.damaged.{now():%Y%m%d%H%M%S%f}"))
+    if there and (damaged or place.stat().st_size != file.bytes):
+        if folders.store.elsewhere:  # what was damaged is there
+            place.unlink()
+        else:
+            os.rename(place, _aside(place))
         there = False
     if not there:
-        path.chmod(0o440)
-        put(path, place)
+        file.path.chmod(0o440)
+        put(file.path, place)
         flush_folder(place.parent)
         flush_folder(place.parent.parent)
-    return Kept(sha256, size, place.relative_to(folders.data).as_posix(), put=not there)
+    kept = place.relative_to(folders.data).as_posix()
+    return Kept(file.sha256, file.bytes, kept, put=file.sent if folders.store.elsewhere else not there)
+
+
+def _sent(folders: Folders, file: Incoming | Whole, damaged: bool) -> bool:
+    """Put a file into the store unless that has it; True if it did. A damaged one gets another name."""
+    if not folders.store.elsewhere:
+        return False
+    place = folders.exhibit(file.sha256)
+    found = folders.store.size(place)
+    if found == file.bytes and not damaged:
+        return False
+    if found is not None:
+        folders.store.set_aside(place, _aside(place))
+    folders.store.put(file.path, place)
+    return True
+
+
+def _aside(place: Path) -> Path:
+    return place.with_name(f"{place.name}.damaged.{now():%Y%m%d%H%M%S%f}")
 
 
 class UploadRequest(Request):
@@ -211,7 +247,7 @@ class UploadRequest(Request):
         # A file too many in one request is a mistake or an attack; it gets no room on the disk.
         if len(self._incoming) >= allowance.files:
             raise allowance.too_many()
-        stream = Incoming(Folders(settings.data), allowance, settings.spare, total_content_length)
+        stream = Incoming(Folders.of(settings), allowance, settings.spare, total_content_length)
         self._incoming.append(stream)
         return stream  # type: ignore[return-value]
 

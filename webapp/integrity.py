@@ -25,6 +25,7 @@ from webapp import custody
 from webapp.database import Database
 from webapp.folders import Folders
 from webapp.settings import Settings
+from webapp.store import NONE, Store
 from webapp.tables import Condition, Exhibit, now
 
 log = logging.getLogger(__name__)
@@ -45,13 +46,20 @@ class DamagedExhibit(ReelproofError):
         )
 
 
-def look(path: Path, rate: float | None = None, stopping: Callable[[], bool] = lambda: False) -> ExhibitCheck:
+def look(
+    path: Path,
+    rate: float | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+    store: Store = NONE,
+) -> ExhibitCheck:
     """Hash a kept file, at most ``rate`` bytes a second. Raises ``OSError`` where it cannot be read.
+
+    Where there is a store its copy is the kept one; :class:`StoreError` says that it cannot be reached.
 
     Raises ``InterruptedError`` as soon as ``stopping`` says so.
     """
     digest, size, begun = hashlib.sha256(), 0, time.monotonic()
-    with path.open("rb", buffering=0) as stream:
+    with store.opened(path) as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
             size += len(chunk)
@@ -59,7 +67,7 @@ def look(path: Path, rate: float | None = None, stopping: Callable[[], bool] = l
                 raise InterruptedError
             if rate is not None:
                 time.sleep(max(0.0, size / rate - (time.monotonic() - begun)))
-        if rate is not None and hasattr(os, "posix_fadvise"):
+        if rate is not None and not store.elsewhere and hasattr(os, "posix_fadvise"):
             os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     return ExhibitCheck(digest.hexdigest(), size, now())
 
@@ -74,7 +82,7 @@ def check(
     """Hash an exhibit's kept file and note what that showed; a failure and a change go into the log."""
     found = ""
     try:
-        seen = look(folders.data / exhibit.path, rate, stopping)
+        seen = look(folders.data / exhibit.path, rate, stopping, folders.store)
         fits = seen.fits(exhibit.sha256, exhibit.bytes)
         condition = Condition.FITS if fits else Condition.CHANGED
     except InterruptedError:
@@ -118,7 +126,7 @@ def run(database: Database, settings: Settings, stopping: Callable[[], bool] = l
             exhibit = session.get(Exhibit, exhibit_id)
         if exhibit is None:
             continue
-        check(database, Folders(settings.data), exhibit, RATE, stopping)
+        check(database, Folders.of(settings), exhibit, RATE, stopping)
         with database.begin() as session:
             condition = session.scalar(select(Exhibit.condition).where(Exhibit.id == exhibit_id))
         if condition is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,7 @@ class Listed:
 
 def listed() -> list[Listed]:
     """All models, shipped ones first, each group by name."""
-    folders = Folders(current_app.extensions["settings"].data)
+    folders = Folders.of(current_app.extensions["settings"])
     with database().begin() as session:
         chosen = default(session, folders)
     added = (place for place in sorted(folders.models.iterdir()) if not place.name.startswith("."))
@@ -88,6 +89,33 @@ def _card_path(folders: Folders, name: str) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
+def fetch(folders: Folders, name: str) -> None:
+    """Have an added model as the store has it: another one may have had its name.
+
+    A card is put after its weights and removed before them, and names their SHA-256.
+    """
+    if not folders.store.elsewhere or not is_name(name) or (MODELS / f"{name}.json").is_file():
+        return
+    place = folders.models / name
+    with tempfile.TemporaryDirectory(dir=folders.analyses, prefix=".model.") as aside:
+        card, weights = Path(aside, f"{name}.json"), Path(aside, f"{name}.safetensors")
+        if not folders.store.fetch(place / card.name, to=card):
+            return
+        if (place / card.name).is_file() and (place / card.name).read_bytes() == card.read_bytes():
+            return
+        said = check_card(card.read_bytes())
+        if folders.store.fetch(place / weights.name, said.sha256, to=weights):
+            shutil.rmtree(place, ignore_errors=True)
+            publish(Path(aside), place)
+
+
+def fetch_all(folders: Folders) -> None:
+    """Have every added model of the store."""
+    for card in folders.store.below(folders.models):
+        if card.suffix == ".json":
+            fetch(folders, card.stem)
+
+
 def choose_default(session: Session, folders: Folders, name: str) -> None:
     """Make this model the default from the next analysis on."""
     _find(folders, name)
@@ -106,6 +134,8 @@ def remove(session: Session, folders: Folders, name: str) -> None:
     if session.scalar(waiting):
         raise PageError(409, f"Analyses that are not finished use {name}.", "Remove it when they are done.")
     custody.record(session, "configuration", {"what": "model removed", "model": name})
+    for kind in ("json", "safetensors"):
+        folders.store.remove(folders.models / name / f"{name}.{kind}")
     # Out of sight in one step; what a crash leaves of it goes at the next start.
     out = folders.models / f".removed-{secrets.token_hex(8)}"
     (folders.models / name).rename(out)
@@ -146,6 +176,9 @@ def add(folders: Folders, text: bytes, weights: Incoming, file: str) -> Card:
         with database().begin() as session:  # committed once the model is in its place
             details = {"what": "model added", "model": card.name, "sha256": weights.sha256, "file": file}
             custody.record(session, "configuration", details)
+            for kind in ("safetensors", "json"):
+                name = f"{card.name}.{kind}"
+                folders.store.put(aside / name, folders.models / card.name / name)
             publish(aside, folders.models / card.name)
     finally:
         _CHECKING.release()

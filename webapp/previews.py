@@ -49,7 +49,11 @@ class Playback:
 
 def playback(folders: Folders, row: AnalysisRow) -> Playback | None:
     """What plays of an analysis's exhibit; None where nothing was decided, as for older analyses."""
-    return recorded(folders, row.exhibit.sha256)
+    found = recorded(folders, row.exhibit.sha256)
+    if found is None or found.source == "none":  # a later analysis may have made one
+        folders.store.fetch(folders.playback(row.exhibit.sha256), anew=True)
+        found = recorded(folders, row.exhibit.sha256)
+    return found
 
 
 def media(folders: Folders, row: AnalysisRow) -> tuple[Path, Playback] | None:
@@ -57,9 +61,10 @@ def media(folders: Folders, row: AnalysisRow) -> tuple[Path, Playback] | None:
     found = playback(folders, row)
     if found is None or found.source == "none":
         return None
+    exhibit, preview = folders.data / row.exhibit.path, folders.preview(row.exhibit.sha256)
     if found.source == "exhibit":
-        return folders.data / row.exhibit.path, found
-    return folders.preview(row.exhibit.sha256), found
+        return (exhibit, found) if folders.store.fetch(exhibit, row.exhibit.sha256) else None
+    return (preview, found) if folders.store.fetch(preview) else None
 
 
 def recorded(folders: Folders, sha256: str) -> Playback | None:
@@ -68,7 +73,8 @@ def recorded(folders: Folders, sha256: str) -> Playback | None:
         found = Playback(**json.loads(folders.playback(sha256).read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
-    if found.source == "preview" and not folders.preview(sha256).is_file():
+    # In the store a preview is there before what was decided is.
+    if found.source == "preview" and not (folders.store.elsewhere or folders.preview(sha256).is_file()):
         return None
     return found
 

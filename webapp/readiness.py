@@ -15,6 +15,7 @@ from webapp import presence
 from webapp.database import REVISION, Database
 from webapp.folders import Folders
 from webapp.settings import Settings
+from webapp.store import StoreError
 from webapp.tables import Milestone, now
 
 _PROBE = "readiness probe"
@@ -37,6 +38,8 @@ def checks(settings: Settings, database: Database) -> tuple[Check, ...]:
         "data folder": _folder,
         "worker": _worker,
     }
+    if settings.store is not None:
+        every["store"] = _store
     return tuple(Check(name, _tried(check, settings, database)) for name, check in every.items())
 
 
@@ -45,6 +48,8 @@ def _tried(check: Callable[[Settings, Database], str], settings: Settings, datab
         return check(settings, database)
     except SQLAlchemyError:
         return "The database does not answer, or takes no writes."
+    except StoreError as problem:
+        return problem.error
     except OSError as problem:
         return f"The data folder does not work: {problem.strerror}."
 
@@ -73,6 +78,12 @@ def _room(settings: Settings, _database: Database) -> str:
 def _folder(settings: Settings, _database: Database) -> str:
     place = Folders(settings.data).incoming
     return "" if os.access(place, os.W_OK | os.X_OK) else "The data folder cannot be written."
+
+
+def _store(settings: Settings, _database: Database) -> str:
+    folders = Folders.of(settings)
+    folders.store.size(folders.data / "readiness")  # which is not there; the question is for an answer
+    return ""
 
 
 def _worker(settings: Settings, database: Database) -> str:

@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.analysis import Analysis, Box
+from detector.hashing import hashed
+from reports import manifest
+from webapp import custody
+from webapp.database import Database
+from webapp.folders import Folders
 
 if TYPE_CHECKING:
     from reports.view import ReportView
@@ -23,6 +28,36 @@ class Result:
     analysis: Analysis
     view: ReportView
     sha256: str
+
+
+def result_folder(database: Database, folders: Folders, analysis_id: str) -> Path:
+    """The folder of a finished result, fetched from the store if only that has it.
+
+    Raises :class:`~webapp.store.StoreError` where it cannot be had, or is not what the custody log says.
+    """
+    folder = folders.result(analysis_id)
+    if not folder.exists():
+        with database.begin() as session:
+            made = custody.manifest_of(session, analysis_id)
+        folders.store.fetch_folder(folder, lambda fetched: refuse_damaged(fetched, made))
+    return folder
+
+
+def refuse_damaged(folder: Path, made: str | None = None) -> None:
+    """Raise ``ValueError`` or ``FileNotFoundError`` where a file is not what the result's manifest says.
+
+    ``made`` is the SHA-256 that the manifest is known to have.
+    """
+    text = (folder / manifest.NAME).read_bytes()
+    if made is not None and hashlib.sha256(text).hexdigest() != made:
+        raise ValueError("the manifest is not the one that was made")
+    try:
+        entries = manifest.read_manifest(text).files
+    except manifest.ManifestError as problem:
+        raise ValueError(str(problem)) from problem
+    for entry in entries:
+        if hashed(folder / entry.path) != (entry.bytes, entry.sha256):
+            raise ValueError(f"{entry.path} is not what the manifest says")
 
 
 @lru_cache(maxsize=4)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -40,6 +41,18 @@ SETTINGS = (
         "REELPROOF_DATA",
         "instance",
         "Folder of everything the web app keeps: database, exhibits, results. Created if missing.",
+    ),
+    Setting(
+        "REELPROOF_STORE",
+        "",
+        "URL of a bucket, s3://bucket/prefix, that keeps exhibits and results for machines that share no "
+        "folder; without one, the data folder keeps all.",
+    ),
+    Setting(
+        "REELPROOF_STORE_ENDPOINT",
+        "",
+        "Address of the S3-compatible server that has the bucket, such as https://store.example:9000; "
+        "without one, as the AWS_ variables say.",
     ),
     Setting(
         "REELPROOF_ALLOWED_HOSTS",
@@ -145,6 +158,7 @@ SETTINGS = (
 QUEUES = ("cpu", "gpu")
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _MEGABYTE = 1_000_000
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[A-Za-z0-9_./-]+)?")
 
 
 class SettingError(Exception):
@@ -158,6 +172,8 @@ class Settings:
     port: int
     host: str  # as in a URL: an IPv6 address has brackets
     data: Path
+    store: str | None
+    store_endpoint: str | None
     allowed_hosts: tuple[str, ...]
     workers: int
     time_limit: int
@@ -222,6 +238,8 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         port=int(_number(text, "PORT", 0, 65535)),
         host=host,
         data=data,
+        store=_bucket(text),
+        store_endpoint=_endpoint(text),
         allowed_hosts=tuple(dict.fromkeys((*_LOOPBACK_NAMES, host, *filter(None, extra)))),
         workers=int(_number(text, "REELPROOF_WORKERS", 0, 64)),
         time_limit=int(_number(text, "REELPROOF_TIME_LIMIT", 1, 10_000_000)),
@@ -283,6 +301,22 @@ def _redis(text: Mapping[str, str]) -> str | None:
             "cannot share a SQLite file."
         )
     return broker
+
+
+def _bucket(text: Mapping[str, str]) -> str | None:
+    store = text["REELPROOF_STORE"].strip().rstrip("/")
+    if store and not _BUCKET.fullmatch(store):
+        raise SettingError(
+            "REELPROOF_STORE must be like s3://bucket/prefix; to keep all in the data folder, leave it out."
+        )
+    return store or None
+
+
+def _endpoint(text: Mapping[str, str]) -> str | None:
+    endpoint = text["REELPROOF_STORE_ENDPOINT"].strip().rstrip("/")
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        raise SettingError("REELPROOF_STORE_ENDPOINT must be like https://store.example:9000.")
+    return endpoint or None
 
 
 def _queues(text: str) -> tuple[str, ...]:

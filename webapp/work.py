@@ -11,7 +11,7 @@ import hashlib
 import logging
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -19,13 +19,14 @@ from sqlalchemy.exc import OperationalError
 
 from detector.analysis import Analysis, Parameters
 from detector.confinement import Confined, KilledError, Limits, Places, refuse_links
-from webapp import deletion, jobs, models, previewing
+from webapp import deletion, jobs, models, previewing, store_process
 from webapp.database import Database, opened
 from webapp.durable import publish
 from webapp.failures import OUT_OF_TIME, WORKER_LOST, explain
 from webapp.folders import Folders
 from webapp.integrity import DamagedExhibit
 from webapp.settings import Settings
+from webapp.store import DamagedFile, StoreError
 from webapp.thumbnails import confined_thumbnail
 
 log = logging.getLogger(__name__)
@@ -89,12 +90,13 @@ def work(settings: Settings, end: Callable[[], None] | None = None) -> None:
         held = jobs.claim_first(database, settings.queues)
         if held is None:
             return
-        analysis_id, folders = held.analysis_id, Folders(settings.data)
+        analysis_id, folders = held.analysis_id, Folders.of(settings)
         unfinished = folders.unfinished(analysis_id, held.name)
 
         try:
             analysis = _result(settings, database, held, reporter(database, held))
             length, made_of = analysis.media.duration, _made_of(folders, held, analysis)
+            _forget(folders, held)
             patiently(
                 lambda: jobs.finish(database, held, analysis.verdict, analysis.probability, length, made_of)
             )
@@ -103,7 +105,8 @@ def work(settings: Settings, end: Callable[[], None] | None = None) -> None:
                 "analysis %s was cancelled, paused or given to another worker; this attempt ends", analysis_id
             )
             shutil.rmtree(unfinished, ignore_errors=True)
-            deletion.remove_unwanted(database, folders, analysis_id, Path(held.exhibit).name)
+            with _logged(f"what it put into the store of analysis {analysis_id} is still there"):
+                deletion.remove_unwanted(database, folders, analysis_id, Path(held.exhibit).name)
         except SoftTimeLimitExceeded:
             jobs.fail(database, held, OUT_OF_TIME)
         except KilledError:
@@ -118,6 +121,23 @@ def work(settings: Settings, end: Callable[[], None] | None = None) -> None:
             jobs.fail(database, held, explain(problem))
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
+            _forget(folders, held)
+
+
+def _forget(folders: Folders, held: jobs.Claim) -> None:
+    """Where the exhibit had to be fetched no pages are served, and nobody would delete what lies there."""
+    fetched = folders.fetched(held.analysis_id, held.name)
+    if fetched.exists():
+        folders.forget(held.analysis_id, Path(held.exhibit).name)
+        shutil.rmtree(fetched, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _logged(words: str) -> Iterator[None]:
+    try:
+        yield
+    except StoreError as problem:
+        log.error("%s: %s", words, problem)
 
 
 def patiently(write: Callable[[], None], patience: float = _DATABASE_BACK) -> None:
@@ -135,8 +155,10 @@ def patiently(write: Callable[[], None], patience: float = _DATABASE_BACK) -> No
 
 def _result(settings: Settings, database: Database, held: jobs.Claim, progress: Progress) -> Analysis:
     """The finished result in its place, made now or found whole from an attempt that was lost after it."""
-    folders = Folders(settings.data)
+    folders = Folders.of(settings)
     place, exhibit = folders.result(held.analysis_id), folders.data / held.exhibit
+    if folders.store.elsewhere:
+        exhibit = _brought(settings, database, held, exhibit.name, progress)
     if not place.exists():
         unfinished = folders.unfinished(held.analysis_id, held.name)
         unfinished.mkdir(mode=0o700, parents=True)
@@ -164,7 +186,35 @@ def _result(settings: Settings, database: Database, held: jobs.Claim, progress: 
         progress(words, _PREVIEW_FROM + share * (1 - _PREVIEW_FROM))
 
     previewing.prepare(folders, exhibit, analysis.media, settings.spare, encoding, settings.limits)
+    if folders.store.elsewhere:
+
+        def waiting() -> None:
+            progress("putting the result into the store", 1.0)
+
+        store_process.deliver(settings, held.analysis_id, exhibit.name, waiting)
     return analysis
+
+
+def _brought(
+    settings: Settings, database: Database, held: jobs.Claim, sha256: str, progress: Progress
+) -> Path:
+    """The exhibit, from the store unless the data folder has it."""
+    folders = Folders.of(settings)
+    to = folders.fetched(held.analysis_id, held.name) / sha256
+    with database.begin() as session:
+        model = held.model or models.default(session, folders)
+    try:
+        return store_process.bring(
+            settings,
+            held.analysis_id,
+            sha256,
+            to,
+            model,
+            lambda: progress("fetching the exhibit from the store", 0.0),
+        )
+    except DamagedFile as problem:
+        log.error("exhibit %s: %s", sha256, problem)
+        raise DamagedExhibit from problem
 
 
 def _made_of(folders: Folders, held: jobs.Claim, analysis: Analysis) -> dict[str, str | int]:

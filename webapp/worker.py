@@ -81,7 +81,9 @@ def _child_gone(settings: Settings, process: int, problem: BaseException) -> Non
             return
         analysis_id, attempt = mine
         log.warning("the process of analysis %s ended: %r", analysis_id, problem)
-        shutil.rmtree(Folders(settings.data).unfinished(analysis_id, attempt), ignore_errors=True)
+        folders = Folders(settings.data)
+        for left in (folders.unfinished(analysis_id, attempt), folders.fetched(analysis_id, attempt)):
+            shutil.rmtree(left, ignore_errors=True)
         if isinstance(problem, TimeLimitExceeded):
             jobs.fail_of_worker(database, analysis_id, worker, OUT_OF_TIME)
         elif found and int(found[1]) in CRASH_SIGNALS:

@@ -1,7 +1,7 @@
 """``python -m webapp.workers``: workers of a shared queue, without pages, until Ctrl-C or SIGTERM.
 
 For machines beside the one that serves the pages. They need the same ``REELPROOF_DATABASE``,
-``REELPROOF_BROKER`` and ``REELPROOF_DATA`` as it has.
+``REELPROOF_BROKER`` as it has, its custody key, and its data folder or ``REELPROOF_STORE``.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import sys
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import jobs, logs
+from webapp import custody_start, jobs, logs
 from webapp.database import REVISION, Database
 from webapp.folders import Folders
 from webapp.settings import SettingError, Settings, read_settings
+from webapp.store import StoreError
 from webapp.supervisor import Worker, noted_signals, watch_worker
 
 
@@ -26,7 +27,9 @@ def main() -> int:
         logs.prepare(as_json=settings.log_json)
         database = Database(settings.database_url, settings.custody_key)
         found = database.revision()
-    except (SettingError, OSError, SQLAlchemyError) as problem:
+        if found == REVISION:
+            custody_start.check_key(database, settings)
+    except (SettingError, StoreError, OSError, SQLAlchemyError) as problem:
         print(f"reelproof: {' '.join(str(getattr(problem, 'orig', problem)).split())}", file=sys.stderr)
         return 2
     if found != REVISION:
@@ -56,7 +59,11 @@ def _checked(settings: Settings) -> Settings:
         )
     if not settings.workers:
         raise SettingError("REELPROOF_WORKERS=0 leaves nothing to run. Set it to 1 or more.")
-    Folders(settings.data).create()
+    folders = Folders.of(settings)
+    folders.create()
+    folders.store.check()
+    if folders.store.elsewhere:
+        folders.remove_abandoned()
     return settings
 
 

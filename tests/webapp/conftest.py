@@ -34,8 +34,14 @@ def sent() -> list[str]:
 
 
 @pytest.fixture
-def app(tmp_path: Path, sent: list[str]) -> Iterator[Flask]:
-    app = create_app({"TESTING": True, "REELPROOF_DATA": tmp_path / "data", "SEND": sent.append})
+def store() -> dict[str, str]:
+    """Settings of the app's store: it has none, but in ``test_store``."""
+    return {}
+
+
+@pytest.fixture
+def app(tmp_path: Path, sent: list[str], store: dict[str, str]) -> Iterator[Flask]:
+    app = create_app({"TESTING": True, "REELPROOF_DATA": tmp_path / "data", "SEND": sent.append} | store)
     app.test_client_class = Client
     yield app
     app.extensions["database"].close()

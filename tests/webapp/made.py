@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 from analyses import build
 from flask import Flask
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
 
 from detector.analysis import Analysis
 from detector.models import DEFAULT, MODELS
+from reports import manifest
 from webapp import intake, jobs
 from webapp.folders import Folders
 from webapp.tables import AnalysisRow, State, now
@@ -22,7 +26,9 @@ def write_result(analysis: Analysis, folder: Path) -> None:
     (folder / "analysis.json").write_text(analysis.to_json())
     (folder / "report.html").write_text("<!doctype html><style>p{color:red}</style><p>report</p>")
     (folder / "report.pdf").write_bytes(b"%PDF-1.7 stand-in")
-    (folder / "manifest.json").write_text(json.dumps({"files": {}}))
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    listed = manifest.about(analysis, "result").model_copy(update={"files": manifest.listing(folder, names)})
+    (folder / manifest.NAME).write_bytes(manifest.sealed(listed)[manifest.NAME])
 
 
 def hand_in(
@@ -80,6 +86,19 @@ def put_model(app: Flask, name: str, /, **changes: object) -> None:
     card, weights = pair(name, **changes)
     (place / f"{name}.json").write_bytes(card)
     (place / f"{name}.safetensors").write_bytes(weights)
+
+
+def add_model(client, card: bytes, weights: bytes, file: str = "weights.safetensors", **headers: str):
+    """The answer to handing in a model's two files."""
+    # Encoded here: the test client would spool a large form to a file it forgets to close.
+    boundary, body = encode_multipart(
+        {
+            "card": FileStorage(io.BytesIO(card), "card.json", "card"),
+            "weights": FileStorage(io.BytesIO(weights), file, "weights"),
+        }
+    )
+    form = f"multipart/form-data; boundary={boundary}"
+    return client.post("/models", data=body, content_type=form, headers=headers)
 
 
 def digest(content: bytes) -> str:

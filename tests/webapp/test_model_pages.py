@@ -12,10 +12,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from made import digest, hand_in, pair, put_model
+from made import add_model, digest, hand_in, pair, put_model
 from safetensors.torch import load, save
-from werkzeug.datastructures import FileStorage
-from werkzeug.test import encode_multipart
 
 from detector.model_check import CARD_LIMIT, check_pair
 from detector.models import DEFAULT, MODELS
@@ -57,18 +55,6 @@ def checked_here(monkeypatch):
         "refuse_unfit",
         lambda card: check_pair(card.read_bytes(), card.with_suffix(".safetensors")),
     )
-
-
-def add(client, card: bytes, weights: bytes, file: str = "weights.safetensors", **headers: str):
-    # Encoded here: the test client would spool a large form to a file it forgets to close.
-    boundary, body = encode_multipart(
-        {
-            "card": FileStorage(io.BytesIO(card), "card.json", "card"),
-            "weights": FileStorage(io.BytesIO(weights), file, "weights"),
-        }
-    )
-    form = f"multipart/form-data; boundary={boundary}"
-    return client.post("/models", data=body, content_type=form, headers=headers)
 
 
 def kept(folders: Folders) -> list[str]:
@@ -135,7 +121,7 @@ class TestPage:
 class TestAdding:
     def test_a_pair_that_fits_is_kept_whole_and_listed(self, client, folders, checked_here):
         card, weights = pair("my-model")
-        answer = add(client, card, weights)
+        answer = add_model(client, card, weights)
         assert answer.status_code == 303, answer.text
         assert answer.location == "/models?added=my-model#model-my-model"
         place = folders.models / "my-model"
@@ -149,7 +135,7 @@ class TestAdding:
         """By the process that really checks."""
         card, weights = pair("bad")
         other = next(name for name in architectures() if name != json.loads(card)["architecture"])
-        answer = add(client, pair("bad", architecture=other)[0], weights)
+        answer = add_model(client, pair("bad", architecture=other)[0], weights)
         assert answer.status_code == 400
         assert f"bad.safetensors does not fit architecture {other}" in answer.text
         assert kept(folders) == []
@@ -173,7 +159,7 @@ class TestAdding:
             weights = weights[:100_000]
         else:
             changes = {"architecture": HOSTILE}
-        answer = add(client, pair("bad", sha256=digest(weights), **changes)[0], weights)
+        answer = add_model(client, pair("bad", sha256=digest(weights), **changes)[0], weights)
         assert answer.status_code == 400
         assert reason in answer.text and "<script>alert" not in answer.text
         assert kept(folders) == []
@@ -196,7 +182,7 @@ class TestAdding:
         monkeypatch.setattr(models, "refuse_unfit", lambda _card: pytest.fail("this takes seconds"))
         put_model(app, "taken")
         before = kept(folders)
-        answer = add(client, *pair("new", **changes))
+        answer = add_model(client, *pair("new", **changes))
         assert answer.status_code in (400, 409)
         assert reason in answer.text and "<script>alert" not in answer.text
         assert kept(folders) == before
@@ -217,7 +203,9 @@ class TestAdding:
         else:
             weights.write(pair("new")[1])
             file = "weights.pt"
-        answer = add(client, pair("new", sha256=digest(weights.getvalue()))[0], weights.getvalue(), file)
+        answer = add_model(
+            client, pair("new", sha256=digest(weights.getvalue()))[0], weights.getvalue(), file
+        )
         assert answer.status_code == 400
         assert "is a pickled checkpoint" in answer.text and "run any program hidden in it" in answer.text
         assert kept(folders) == []
@@ -225,13 +213,13 @@ class TestAdding:
     def test_too_large_is_said_with_the_limit(self, client, folders, monkeypatch):
         monkeypatch.setattr("webapp.routes.models._PAIR", models_allowance(200_000))
         card, weights = pair("new")
-        answer = add(client, card, weights, Accept="application/json")
+        answer = add_model(client, card, weights, Accept="application/json")
         assert answer.status_code == 413 and "larger than 0.2 MB" in answer.json["error"]
         assert kept(folders) == []
 
     def test_a_request_too_large_altogether(self, client, folders, monkeypatch):
         monkeypatch.setattr("webapp.routes.models.WEIGHTS_LIMIT", 1000)
-        answer = add(client, *pair("new"))
+        answer = add_model(client, *pair("new"))
         assert answer.status_code == 413 and "larger than 100 MB" in answer.text
         assert kept(folders) == []
 
@@ -248,13 +236,13 @@ class TestAdding:
 
     def test_one_check_at_a_time(self, client, folders):
         with models._CHECKING:
-            answer = add(client, *pair("new"))
+            answer = add_model(client, *pair("new"))
         assert answer.status_code == 409 and "being checked" in answer.text
         assert kept(folders) == []
 
     def test_a_check_that_dies_adds_nothing(self, client, folders, monkeypatch):
         monkeypatch.setattr("webapp.checking.sys.executable", shutil.which("false"))
-        answer = add(client, *pair("new"))
+        answer = add_model(client, *pair("new"))
         assert answer.status_code == 400 and "was not added" in answer.text
         assert kept(folders) == []
 
@@ -359,7 +347,7 @@ def test_from_two_files_to_a_result_made_with_them(app, client, sent, database, 
     from PIL import Image
 
     card, weights = pair("second-opinion", temperature=3.0)
-    assert add(client, card, weights).status_code == 303
+    assert add_model(client, card, weights).status_code == 303
     photo = tmp_path / "portrait.png"
     Image.fromarray(skimage.data.astronaut()).save(photo)
     answer = client.post(

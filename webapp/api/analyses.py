@@ -257,4 +257,4 @@ def again(analysis_id: str, body: Again) -> Response:
 def delete(analysis_id: str) -> None:
     """Delete an analysis that has ended."""
     rows.find(analysis_id)
-    deletion.delete(database(), Folders(current_app.extensions["settings"].data), analysis_id)
+    deletion.delete(database(), Folders.of(current_app.extensions["settings"]), analysis_id)

@@ -180,7 +180,7 @@ def analyse(upload_id: str, body: OfUpload) -> Answered:
     case_id = case_of(body)
 
     def start(path: Path, upload: UploadRow) -> str:
-        whole = Whole(Folders(_settings().data), path)
+        whole = Whole(Folders.of(_settings()), path)
         if upload.sha256 is not None and whole.sha256 != upload.sha256:
             raise PageError(
                 460,

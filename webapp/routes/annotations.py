@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
 from flask import Blueprint, current_app, jsonify, redirect, request, url_for
 from sqlalchemy.orm import Session
@@ -21,7 +20,7 @@ from webapp.errors import PageError, wants_json
 from webapp.folders import Folders
 from webapp.intake import Allowance, Incoming, this_request
 from webapp.judgements import Merged
-from webapp.results import Result, load
+from webapp.results import Result, load, result_folder
 from webapp.rows import database
 from webapp.settings import Settings
 from webapp.tables import AnalysisRow, State
@@ -155,8 +154,7 @@ def _judgements(stream: Incoming) -> bytes:
 
 
 def _result(row: AnalysisRow) -> Result:
-    folder: Path = Folders(current_app.extensions["settings"].data).result(row.id)
-    return load(folder)
+    return load(result_folder(database(), Folders.of(current_app.extensions["settings"]), row.id))
 
 
 def _record(session: Session, row: AnalysisRow, made: Annotation) -> None:

@@ -42,7 +42,7 @@ def send(row: AnalysisRow, folder: Path, *, video: bool) -> Response:
         with_log = not log_seen.hidden(session, current(), row.exhibit.sha256)
     files = bundles.contents(
         database(),
-        Folders(settings.data),
+        Folders.of(settings),
         row,
         result,
         said,

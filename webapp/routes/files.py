@@ -14,7 +14,7 @@ from webapp.access import Permission, current, require
 from webapp.errors import PageError
 from webapp.folders import Folders
 from webapp.ranges import send_part
-from webapp.results import picture_names
+from webapp.results import picture_names, result_folder
 from webapp.reviewed import report_folder
 from webapp.security import MEDIA_POLICY, REPORT_POLICY
 from webapp.tables import AnalysisRow, State
@@ -74,7 +74,7 @@ def overlay(analysis_id: str, name: str) -> Response:
 def media(analysis_id: str) -> Response:
     """What a browser plays of the exhibit: itself as it was handed in, or its preview."""
     row, _folder = finished(analysis_id)
-    found = previews.media(Folders(current_app.extensions["settings"].data), row)
+    found = previews.media(Folders.of(current_app.extensions["settings"]), row)
     if found is None:
         raise PageError(404, "There is nothing of this exhibit to play.", "Its kept frames are on its page.")
     path, plays = found
@@ -86,7 +86,7 @@ def media(analysis_id: str) -> Response:
 def _reports(analysis_id: str, file: str) -> tuple[AnalysisRow, Path]:
     """The row of a finished analysis and the folder of its reports, one of which is handed out."""
     row, _ = finished(analysis_id)
-    folders = Folders(current_app.extensions["settings"].data)
+    folders = Folders.of(current_app.extensions["settings"])
     with rows.database().begin() as session:
         with_log = not log_seen.hidden(session, current(), row.exhibit.sha256)
     folder = report_folder(rows.database(), folders, row, with_log=with_log)
@@ -111,7 +111,7 @@ def finished(analysis_id: str) -> tuple[AnalysisRow, Path]:
         raise PageError(404, f"This analysis {ended}, so it has no report.", "Its page says what to do.")
     if row.state != State.DONE:
         raise PageError(409, "This analysis is not finished.", "Its page shows how far it is.")
-    return row, Folders(current_app.extensions["settings"].data).result(row.id)
+    return row, result_folder(rows.database(), Folders.of(current_app.extensions["settings"]), row.id)
 
 
 def download_name(row: AnalysisRow, file: str) -> str:

@@ -14,7 +14,7 @@ from webapp.access import Permission, require
 from webapp.errors import PageError
 from webapp.first_start import sample_missing
 from webapp.folders import Folders
-from webapp.tables import State, now
+from webapp.tables import AnalysisRow, State, now
 
 blueprint = Blueprint("library", __name__)
 
@@ -32,13 +32,13 @@ def listing() -> str:
         known_models, reviewers = search.models_used(session), search.reviewers(session)
         comparable, judgements = rows.comparable(session, page.rows), rows.judgements(session, page.rows)
     recent = now() - current_app.extensions["started"] < _SAMPLE_PROMISED
-    folders = Folders(current_app.extensions["settings"].data)
+    folders = Folders.of(current_app.extensions["settings"])
     return render_template(
         "pages/library.html",
         page=page,
         asked=asked,
         back=urlencode(asked.query(page=page.number if page.number > 1 else None)),
-        pictured={row.id for row in page.rows if folders.thumbnail(row.id).is_file()},
+        pictured={row.id for row in page.rows if _pictured(folders, row)},
         comparable=comparable,
         judgements=judgements,
         verdicts=[str(verdict) for verdict in Verdict],
@@ -51,12 +51,18 @@ def listing() -> str:
     )
 
 
+def _pictured(folders: Folders, row: AnalysisRow) -> bool:
+    """Whether to show its picture; the store is asked for it only when a browser asks."""
+    return folders.thumbnail(row.id).is_file() or (folders.store.elsewhere and row.state == State.DONE)
+
+
 @blueprint.get("/analyses/<analysis_id>/thumbnail")
 @require(Permission.READ)
 def thumbnail(analysis_id: str) -> Response:
     """The small picture of an analysis: its first peak frame with the heatmap, or a frame with a face."""
     row = rows.find(analysis_id)
-    path = Folders(current_app.extensions["settings"].data).thumbnail(row.id)
-    if not path.is_file():
+    folders = Folders.of(current_app.extensions["settings"])
+    path = folders.thumbnail(row.id)
+    if not folders.store.fetch(path):
         raise PageError(404, "This analysis has no picture.", "Open the analysis to see what it found.")
     return send_file(path, mimetype="image/jpeg")

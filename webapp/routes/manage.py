@@ -137,4 +137,4 @@ def _library(**more: str) -> str:
 
 
 def _folders() -> Folders:
-    return Folders(current_app.extensions["settings"].data)
+    return Folders.of(current_app.extensions["settings"])

@@ -94,4 +94,4 @@ def _page(*, added: str | None = None, problem: str = "", remedy: str = "") -> s
 
 
 def _folders() -> Folders:
-    return Folders(current_app.extensions["settings"].data)
+    return Folders.of(current_app.extensions["settings"])

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, current_app, jsonify, render_template, re
 from webapp import case_details, custody, rows
 from webapp.access import Permission, require
 from webapp.folders import Folders
-from webapp.results import load
+from webapp.results import load, result_folder
 from webapp.standing import standing
 from webapp.tables import AnalysisRow, State
 
@@ -67,4 +67,4 @@ def viewed(row: AnalysisRow) -> None:
 
 
 def _folder(row: AnalysisRow) -> Path:
-    return Folders(current_app.extensions["settings"].data).result(row.id)
+    return result_folder(rows.database(), Folders.of(current_app.extensions["settings"]), row.id)

@@ -23,7 +23,7 @@ blueprint = Blueprint("review", __name__, url_prefix="/analyses/<analysis_id>")
 def data(analysis_id: str) -> Response:
     """The analysis as the review page reads it."""
     row, folder = finished(analysis_id)
-    plays = playback(Folders(current_app.extensions["settings"].data), row)
+    plays = playback(Folders.of(current_app.extensions["settings"]), row)
     return Response(_text(folder, row.id, plays), mimetype="application/json")
 
 

@@ -1,0 +1,322 @@
+"""An S3-compatible store beside the data folder, for machines that share no folder.
+
+With one, its copy of a file is the kept one and the data folder a cache before it. Files have
+the names they have below the data folder; a whole folder is one object, a tar, so that it is
+seen complete or not at all. What is fetched is checked, flushed and only then renamed into place.
+
+fsspec and s3fs are loaded when they are first needed, and start a thread: a worker, whose
+confined processes are forked, leaves this to a process of its own (:mod:`webapp.store_process`).
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import tarfile
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import IO, Any
+
+from detector.errors import ReelproofError
+from detector.hashing import hashed
+from webapp.durable import flush_file, flush_folder, publish
+from webapp.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_BLOCK = 16_000_000  # bytes asked for at a time where a stored file is only read
+_CONFIG = {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 2}}
+_NO_ENTRY = frozenset(
+    {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "401", "403"}
+)
+_FULL = frozenset({"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "507"})
+
+
+class StoreError(ReelproofError):
+    """The store cannot be used: what happened, what to do, and the HTTP status."""
+
+    def __init__(self, status: int, error: str, remedy: str) -> None:
+        super().__init__(f"{error} {remedy}")
+        self.status, self.error, self.remedy = status, error, remedy
+
+
+class DamagedFile(StoreError):
+    """A stored file does not have the bytes that were put there."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            500,
+            f"In the store, {name} does not have the bytes that were put there.",
+            "Put it back from a back-up of the store; an exhibit is put back as well by handing in the "
+            "same file again.",
+        )
+
+
+class Store:
+    """No store: what lies in the data folder is all there is. Every path is one below the data folder."""
+
+    elsewhere = False  # whether there is a store
+
+    def check(self) -> None:
+        """Raise :class:`StoreError` unless files can be put, read and removed."""
+
+    def put(self, source: Path, path: Path) -> None:
+        """Put the bytes of a file into the store, as those of ``path``."""
+
+    def put_folder(self, folder: Path) -> None:
+        """Put a whole folder into the store."""
+
+    def fetch(
+        self, path: Path, sha256: str | None = None, *, to: Path | None = None, anew: bool = False
+    ) -> bool:
+        """Have the file in its place, or at ``to``, ``anew`` even if it is there; False where there is none.
+
+        Raises :class:`DamagedFile` for one that was fetched and has another SHA-256.
+        """
+        return path.exists()
+
+    def fetch_folder(self, folder: Path, refuse: Callable[[Path], None]) -> bool:
+        """Have the folder in its place; False where there is none. ``refuse`` raises for a damaged one."""
+        return folder.exists()
+
+    def size(self, path: Path) -> int | None:
+        """Bytes of a file in the store; None where it is not there."""
+        return None
+
+    def has_folder(self, folder: Path) -> bool:
+        """Whether the store has this folder."""
+        return False
+
+    def below(self, folder: Path) -> list[Path]:
+        """Files in the store whose place is below a folder."""
+        return []
+
+    def set_aside(self, path: Path, aside: Path) -> None:
+        """Give a file in the store another name."""
+
+    def remove(self, stem: Path) -> None:
+        """Remove from the store all whose name begins with this one; ids and hashes begin no other."""
+
+    def opened(self, path: Path) -> AbstractContextManager[IO[bytes]]:
+        """The kept file to read from, wherever it is. Raises ``FileNotFoundError`` where there is none."""
+        return path.open("rb", buffering=0)
+
+
+class RemoteStore(Store):
+    """A store at a URL such as ``s3://bucket/prefix``."""
+
+    elsewhere = True
+
+    def __init__(self, url: str, endpoint: str | None, data: Path) -> None:
+        self._url, self._endpoint, self._data = url, endpoint, data
+        self._aside = data / "analyses"  # what a crash leaves there of names with a dot is removed
+
+    def check(self) -> None:
+        with tempfile.NamedTemporaryFile(dir=self._aside, prefix=".probe.") as file:
+            file.write(b"Reelproof looks whether this store works.")
+            file.flush()
+            place = self._data / "probes" / Path(file.name).name
+            self.put(Path(file.name), place)
+            try:
+                if self.size(place) is None:
+                    raise DamagedFile(self._name(place))
+            finally:
+                self.remove(place)
+
+    def put(self, source: Path, path: Path) -> None:
+        with self._in_words():
+            self._files.put_file(str(source), self._name(path))
+
+    def put_folder(self, folder: Path) -> None:
+        with _disk_full_in_words(), tempfile.TemporaryDirectory(dir=self._aside, prefix=".put.") as place:
+            whole = Path(place, folder.name)
+            with tarfile.open(whole, "w") as tar:
+                for path in sorted(folder.rglob("*")):
+                    if path.is_file():
+                        tar.add(path, path.relative_to(folder).as_posix())
+            self.put(whole, _tar(folder))
+
+    def fetch(
+        self, path: Path, sha256: str | None = None, *, to: Path | None = None, anew: bool = False
+    ) -> bool:
+        to = to or path
+        with _one_at_a_time(to):
+            if to.exists() and not anew:
+                return True
+            with self._download(path) as aside:
+                if aside is None:
+                    return False
+                if sha256 is not None and hashed(aside)[1] != sha256:
+                    raise DamagedFile(self._name(path))
+                aside.chmod(0o440)
+                flush_file(aside)
+                to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                os.replace(aside, to)
+                flush_folder(to.parent)
+        return True
+
+    def fetch_folder(self, folder: Path, refuse: Callable[[Path], None]) -> bool:
+        with _one_at_a_time(folder):
+            if folder.exists():
+                return True
+            with self._download(_tar(folder)) as whole:
+                if whole is None:
+                    return False
+                unpacked = whole.with_name("unpacked")
+                unpacked.mkdir(mode=0o700)
+                try:
+                    with tarfile.open(whole) as tar:
+                        tar.extractall(unpacked, filter="data")
+                    refuse(unpacked)
+                except (tarfile.TarError, FileNotFoundError, ValueError) as problem:
+                    raise DamagedFile(self._name(_tar(folder))) from problem
+                publish(unpacked, folder)
+        return True
+
+    def size(self, path: Path) -> int | None:
+        try:
+            with self._in_words():
+                return int(self._files.info(self._name(path))["size"])
+        except FileNotFoundError:
+            return None
+
+    def has_folder(self, folder: Path) -> bool:
+        return self.size(_tar(folder)) is not None
+
+    def below(self, folder: Path) -> list[Path]:
+        with self._in_words():
+            found = self._files.find(self._name(folder))
+        return [self._data / name.removeprefix(f"{self._root}/") for name in sorted(found)]
+
+    def set_aside(self, path: Path, aside: Path) -> None:
+        with self._in_words():
+            self._files.mv(self._name(path), self._name(aside))
+
+    def remove(self, stem: Path) -> None:
+        with self._in_words():
+            for name in self._files.find(self._name(stem.parent), prefix=stem.name):
+                self._files.rm_file(name)
+
+    @contextmanager
+    def opened(self, path: Path) -> Iterator[IO[bytes]]:
+        with self._in_words(), self._files.open(self._name(path), "rb", block_size=_BLOCK) as stream:
+            yield stream
+
+    @contextmanager
+    def _download(self, path: Path) -> Iterator[Path | None]:
+        """The stored file in a folder of its own, for the ``with`` block; None where there is none."""
+        with _disk_full_in_words(), tempfile.TemporaryDirectory(dir=self._aside, prefix=".fetch.") as place:
+            aside: Path | None = Path(place, "file")
+            try:
+                with self._in_words():
+                    self._files.get_file(self._name(path), str(aside))
+            except FileNotFoundError:
+                aside = None
+            yield aside
+
+    @cached_property
+    def _files(self) -> Any:
+        import fsspec
+
+        # Listings are never remembered: other machines put and remove files.
+        options = {"use_listings_cache": False, "skip_instance_cache": True, "config_kwargs": _CONFIG}
+        return fsspec.filesystem("s3", endpoint_url=self._endpoint, **options)
+
+    @property
+    def _root(self) -> str:
+        return self._url.removeprefix("s3://").strip("/")
+
+    def _name(self, path: Path) -> str:
+        return f"{self._root}/{path.relative_to(self._data).as_posix()}"
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """Say in words what is wrong with the store; ``FileNotFoundError`` stays what it is."""
+        try:
+            yield
+        except (StoreError, InterruptedError):
+            raise
+        except Exception as problem:
+            code = _code(problem)
+            if isinstance(problem, FileNotFoundError) and code != "NoSuchBucket":
+                raise
+            if isinstance(problem, OSError) and problem.errno in _DISK_FULL and not code:
+                raise
+            log.warning("%s at %s: %s", self._url, self._endpoint or "its usual address", problem)
+            if code == "NoSuchBucket":
+                raise StoreError(
+                    503,
+                    "The store has no such bucket.",
+                    "Make the bucket, or correct REELPROOF_STORE.",
+                ) from problem
+            if code in _NO_ENTRY or type(problem).__name__ in ("NoCredentialsError", "PermissionError"):
+                raise StoreError(
+                    503,
+                    "The store does not let Reelproof in.",
+                    "Correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or what their owner may do there: "
+                    "read, write, list, delete.",
+                ) from problem
+            if code in _FULL:
+                raise StoreError(507, "The store is full.", "Make room there, then try again.") from problem
+            raise StoreError(
+                503,
+                "The store cannot be reached, or failed.",
+                "Try again in a minute. If it stays so, see that it runs, and that REELPROOF_STORE_ENDPOINT "
+                "is its address.",
+            ) from problem
+
+
+def opened(settings: Settings) -> Store:
+    """The store of these settings; one a process."""
+    if settings.store is None:
+        return NONE
+    return _remote(settings.store, settings.store_endpoint, settings.data)
+
+
+NONE = Store()
+
+
+@lru_cache
+def _remote(url: str, endpoint: str | None, data: Path) -> RemoteStore:
+    return RemoteStore(url, endpoint, data)
+
+
+@lru_cache(maxsize=1024)
+def _one_at_a_time(_path: Path) -> threading.Lock:
+    """Held while a file is fetched, so that two requests at once fetch it once."""
+    return threading.Lock()
+
+
+@contextmanager
+def _disk_full_in_words() -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno not in _DISK_FULL:
+            raise
+        raise StoreError(
+            507,
+            "There is not enough free disk space for what comes from the store.",
+            "Free some space on the disk that holds Reelproof's data; `python -m webapp clear-cache` removes "
+            "from it what the store has.",
+        ) from problem
+
+
+def _tar(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.tar")
+
+
+def _code(problem: BaseException) -> str:
+    """S3's own code of an error, which s3fs wraps; empty where it did not come from there."""
+    for error in (problem, problem.__cause__):
+        response = getattr(error, "response", None)
+        if isinstance(response, dict):
+            return str(response.get("Error", {}).get("Code", ""))
+    return ""

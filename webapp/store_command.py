@@ -1,0 +1,81 @@
+"""``python -m webapp fill-store`` and ``clear-cache``: the data folder and the store before it."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import select
+
+from detector.hashing import hashed
+from webapp.database import Database
+from webapp.folders import Folders
+from webapp.settings import SettingError, read_settings
+from webapp.tables import AnalysisRow, Exhibit, State
+
+
+def fill(database: Database, _asked: argparse.Namespace) -> None:
+    """Put everything the data folder has into the store, but for what is there. Once, when a store is new."""
+    folders = _folders()
+    with database.begin() as session:
+        exhibits = session.scalars(select(Exhibit).order_by(Exhibit.id)).all()
+        done = session.scalars(select(AnalysisRow.id).where(AnalysisRow.state == State.DONE)).all()
+    put = 0
+    for row in exhibits:
+        path = folders.exhibit(row.sha256)
+        if folders.store.size(path) == row.bytes:
+            continue
+        if not path.exists() or hashed(path)[1] != row.sha256:
+            print(f"{row.name}: {path} is missing or damaged, not put", file=sys.stderr)
+            continue
+        folders.store.put(path, path)
+        put += 1
+    for analysis_id in done:
+        folder = folders.result(analysis_id)
+        if folder.exists() and not folders.store.has_folder(folder):
+            folders.store.put_folder(folder)
+            put += 1
+    previews = sorted(folders.previews.glob("[!.]*.mp4")) + sorted(folders.previews.glob("[!.]*.json"))
+    for path in (*previews, *folders.thumbnails.glob("*.jpg"), *_models(folders)):
+        if folders.store.size(path) is None:
+            folders.store.put(path, path)
+            put += 1
+    print(f"{put} put into the store.")
+
+
+def clear(_database: Database, asked: argparse.Namespace) -> None:
+    """Remove what the store has, and nobody used lately, from the data folder."""
+    folders, before, bytes_ = _folders(), time.time() - asked.days * 86400, 0
+    for path in (*folders.exhibits.glob("*/*"), *folders.previews.glob("[!.]*.mp4")):
+        size = path.stat().st_size
+        if _used(path) < before and folders.store.size(path) == size:
+            path.unlink(missing_ok=True)
+            bytes_ += size
+    for folder in folders.analyses.glob("[!.]*"):
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        if all(_used(path) < before for path in files) and folders.store.has_folder(folder):
+            bytes_ += sum(path.stat().st_size for path in files)
+            shutil.rmtree(folder, ignore_errors=True)
+    print(f"{bytes_ / 1e6:,.0f} MB removed; the store has them.")
+
+
+def _used(path: Path) -> float:
+    """When a file was last written or, where the file system notes that, read."""
+    return max(path.stat().st_mtime, path.stat().st_atime)
+
+
+def _models(folders: Folders) -> Iterator[Path]:
+    """Files of added models; cards last, since who sees one must find its weights."""
+    for kind in ("safetensors", "json"):
+        yield from sorted(folders.models.glob(f"[!.]*/*.{kind}"))
+
+
+def _folders() -> Folders:
+    settings = read_settings()
+    if settings.store is None:
+        raise SettingError("REELPROOF_STORE names no store.")
+    return Folders.of(settings)

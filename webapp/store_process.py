@@ -1,0 +1,130 @@
+"""What a worker has to do with the store, in a process of its own: ``python -m webapp.store_process``.
+
+The worker's process may have no thread beside its own, and fsspec starts one. Who waits here
+writes the heartbeat meanwhile, however long a file takes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from detector.hashing import hashed
+from webapp import models
+from webapp.folders import Folders
+from webapp.results import refuse_damaged
+from webapp.settings import Settings, read_settings
+from webapp.store import DamagedFile, StoreError
+from webapp.worker_process import PARENT, end_with
+
+BACK = 60.0  # seconds in which a store that cannot be reached should be there again
+_PAUSE = 3.0
+_LOOK_EVERY = 0.2
+_REFUSED, _DAMAGED = 3, 4  # exit statuses that come with words; others are accidents
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def bring(
+    settings: Settings, analysis_id: str, sha256: str, to: Path, model: str, tick: Callable[[], None]
+) -> Path:
+    """Have in the data folder what an analysis needs of the store; where the exhibit is now.
+
+    ``to`` is where it goes if the data folder does not have it. ``tick`` is called a few times a second;
+    what it raises ends this. Raises :class:`StoreError`, or :class:`DamagedFile` for an exhibit that is not
+    what was handed in.
+    """
+    _apart(settings, tick, "bring", analysis_id, sha256, str(to), model)
+    return to if to.exists() else Folders.of(settings).exhibit(sha256)
+
+
+def deliver(settings: Settings, analysis_id: str, sha256: str, tick: Callable[[], None]) -> None:
+    """Put what an analysis made into the store. Raises :class:`StoreError`."""
+    _apart(settings, tick, "deliver", analysis_id, sha256)
+
+
+def _bring(folders: Folders, analysis_id: str, sha256: str, to: str, model: str) -> None:
+    exhibit = folders.exhibit(sha256)
+    if exhibit.exists() and hashed(exhibit)[1] != sha256:
+        exhibit.unlink()
+    if not exhibit.exists() and not folders.store.fetch(exhibit, sha256, to=Path(to)):
+        raise StoreError(500, "The exhibit is not in the store.", "Hand the same file in again.")
+    models.fetch(folders, model)
+    folders.store.fetch(folders.playback(sha256))
+    with contextlib.suppress(DamagedFile):  # then it is made again
+        folders.store.fetch_folder(folders.result(analysis_id), refuse_damaged)
+
+
+def _deliver(folders: Folders, analysis_id: str, sha256: str) -> None:
+    # Who sees what was decided, or a result, must find what it speaks of.
+    for path in (folders.preview(sha256), folders.playback(sha256), folders.thumbnail(analysis_id)):
+        if path.exists():
+            folders.store.put(path, path)
+    folders.store.put_folder(folders.result(analysis_id))
+
+
+def _apart(settings: Settings, tick: Callable[[], None], *arguments: str) -> None:
+    assert settings.store is not None
+    environment = os.environ | {
+        "REELPROOF_DATA": str(settings.data),
+        "REELPROOF_STORE": settings.store,
+        "REELPROOF_STORE_ENDPOINT": settings.store_endpoint or "",
+        PARENT: str(os.getpid()),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", __name__, *arguments],
+        cwd=_ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
+    with process:
+        try:
+            while process.poll() is None:
+                tick()
+                time.sleep(_LOOK_EVERY)
+        except BaseException:
+            process.kill()
+            raise
+        assert process.stdout is not None
+        said = process.stdout.read()
+    if process.returncode == _DAMAGED:
+        raise DamagedFile(said.decode())
+    if process.returncode == _REFUSED:
+        raise StoreError(*json.loads(said))
+    if process.returncode:
+        raise StoreError(
+            500,
+            "The process that was to use the store ended early.",
+            "The terminal the worker runs in says why.",
+        )
+
+
+def main(arguments: list[str], patience: float = BACK) -> int:
+    """Do one of the two, again and again for a while where the store cannot be reached."""
+    if parent := os.environ.pop(PARENT, None):
+        end_with(int(parent))
+    folders = Folders.of(read_settings())
+    does: dict[str, Callable[..., None]] = {"bring": _bring, "deliver": _deliver}
+    until = time.monotonic() + patience
+    while True:
+        try:
+            does[arguments[0]](folders, *arguments[1:])
+            return 0
+        except DamagedFile as problem:
+            sys.stdout.write(problem.name)
+            return _DAMAGED
+        except StoreError as problem:
+            if problem.status != 503 or time.monotonic() >= until:
+                json.dump([problem.status, problem.error, problem.remedy], sys.stdout)
+                return _REFUSED
+        time.sleep(_PAUSE)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
