@@ -9,18 +9,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import desk
 import pytest
+from desk import ROOT, Seen
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from webapp import create_app
 from webapp.first_start import SAMPLE_ADDED
 from webapp.tables import Milestone, now
 
-ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -110,14 +110,6 @@ def modules(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
         page.goto(f"{app.address}/help")
         yield page
         page.close()
-
-
-@dataclass
-class Seen:
-    """What a page did that a person does not see."""
-
-    console: list[str] = field(default_factory=list)
-    addresses: list[str] = field(default_factory=list)
 
 
 @pytest.fixture

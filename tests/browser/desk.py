@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import live
 from flask import Flask
+from unconfined import Unconfined
 
 from detector.sample import make_sample
-from webapp import create_app, intake, jobs, work
+from webapp import create_app, intake, jobs, previewing, thumbnails, work
 from webapp.folders import Folders
 from webapp.tables import Priority
 
+ROOT = Path(__file__).resolve().parents[2]
 # How an mp4 file begins: taken in, where what follows cannot be read.
 BROKEN = b"\0\0\0\x18ftypisom" + b"no video at all\n" * 100
+
+
+@dataclass
+class Seen:
+    """What a page did that a person does not see."""
+
+    console: list[str] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -40,7 +51,10 @@ class Served:
     def analysed(self, file: Path, **given: Any) -> str:
         """The id of a finished analysis of a file."""
         analysis = self.handed_in(file, priority=Priority.HIGH, **given)  # before what is left waiting
-        work.work(self.app.extensions["settings"])
+        with contextlib.ExitStack() as patched:
+            for module in (work, thumbnails, previewing):
+                patched.enter_context(mock.patch.object(module, "Confined", Unconfined))
+            work.work(self.app.extensions["settings"])
         return analysis
 
 

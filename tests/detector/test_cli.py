@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from clips import numbered, write_clip, write_sound
+from unconfined import Unconfined
 
 from detector import Analysis
 from detector.analysis import schema_text
@@ -21,6 +22,12 @@ from detector.cli import main, summary
 from detector.models import DEFAULT
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for ``test_as_a_module``, whose command is confined as it should be."""
+    monkeypatch.setattr("detector.confined.Confined", Unconfined)
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Seen
-from desk import Served, served
+from desk import ROOT, Seen, Served, served
 from playwright.sync_api import Browser, Page, expect
 from test_accessibility import complaints
 
