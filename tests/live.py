@@ -18,8 +18,9 @@ from webapp.server import listen
 @contextmanager
 def served(app: Flask) -> Iterator[str]:
     """Address of the app, answered by the server it has in earnest."""
-    before = tempfile.tempdir  # listen sets another one
+    before = tempfile.tempdir
     server = listen(app, replace(app.extensions["settings"], port=0))
+    tempfile.tempdir = before  # what it set is for a process that serves one app and does nothing else
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
 
@@ -34,7 +35,6 @@ def served(app: Flask) -> Iterator[str]:
         server.task_dispatcher.shutdown(timeout=10)  # first those who still answer
         server.trigger.pull_trigger(stop)
         thread.join(10)
-        tempfile.tempdir = before
     assert not thread.is_alive()
 
 
