@@ -33,7 +33,10 @@ def served(app: Flask) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.effective_port}"
     finally:
         server.task_dispatcher.shutdown(timeout=10)  # first those who still answer
-        server.trigger.pull_trigger(stop)
+        try:
+            server.trigger.pull_trigger(stop)
+        except OSError:  # once in many runs its pipe is closed by then; why is not known
+            stop()
         thread.join(10)
     assert not thread.is_alive()
 
