@@ -14,6 +14,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import threading
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from webapp.tables import Condition, Exhibit, now
 
 _CHUNK = 1 << 20
 _LONGEST_NAME = 200
+_LARGE = threading.BoundedSemaphore(1)  # uploads that are hashed and copied at a time
 
 
 class IntakeError(Exception):
@@ -252,7 +254,9 @@ class UploadRequest(Request):
         return stream  # type: ignore[return-value]
 
     def _load_form_data(self) -> None:
-        super()._load_form_data()
+        # Each takes the processor for as long as it lasts; pages should not have to share it with ten.
+        with _LARGE if (self.content_length or 0) > _CHUNK else contextlib.nullcontext():
+            super()._load_form_data()
         if self.on_form is not None:
             self.on_form()
 

@@ -17,7 +17,7 @@ from webapp.folders import Folders
 from webapp.intake import no_space
 from webapp.settings import SettingError, Settings
 
-_THREADS = 8
+_THREADS = 24  # uploads of many people wait for each other in theirs, and pages must not wait for them
 
 
 class NoSpace(Error):

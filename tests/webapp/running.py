@@ -28,14 +28,15 @@ class App:
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "webapp"],
-            cwd=scaled.ROOT,
-            env=os.environ | {"PORT": "0", "REELPROOF_DATA": str(self.data)} | self._settings,
-            stdout=subprocess.PIPE,
-            stderr=(self.data / "stderr.log").open("a"),
-            text=True,
-        )
+        with (self.data / "stderr.log").open("a") as said:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "webapp"],
+                cwd=scaled.ROOT,
+                env=os.environ | {"PORT": "0", "REELPROOF_DATA": str(self.data)} | self._settings,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                text=True,
+            )
         assert self.process.stdout is not None
         found = re.search(r"http://[^ ]+", self.process.stdout.readline())
         assert found, (self.data / "stderr.log").read_text()[-2000:]

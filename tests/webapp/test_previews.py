@@ -444,7 +444,7 @@ def test_a_preview_is_served_in_the_exhibits_place(app, client, folders):
 
 
 def test_players_that_do_not_read_hold_no_thread(app, playing, folders):
-    """Twenty paused videos, eight threads: others are still answered."""
+    """Forty paused videos, twenty-four threads: others are still answered."""
     with app.extensions["database"].begin() as session:
         place = folders.data / session.get_one(AnalysisRow, playing).exhibit.path
     place.write_bytes(bytes(64_000_000))
@@ -456,7 +456,7 @@ def test_players_that_do_not_read_hold_no_thread(app, playing, folders):
             link.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n".encode())
             return link
 
-        stalled = [ask(f"/analyses/{playing}/media", "Range: bytes=1-\r\n") for _ in range(20)]
+        stalled = [ask(f"/analyses/{playing}/media", "Range: bytes=1-\r\n") for _ in range(40)]
         assert all(each.recv(12) == b"HTTP/1.1 206" for each in stalled)
         began = time.monotonic()
         assert ask("/healthz").recv(12) == b"HTTP/1.1 200"
