@@ -53,6 +53,9 @@ sys.path[:] = pickle.load(sys.stdin.buffer)
 from detector.confinement.process import live
 live(pickle.load(sys.stdin.buffer), int(sys.argv[1]))
 """
+# Landlock holds the thread that asks for it and those it starts: none may be there before. OpenBLAS
+# would start some as soon as NumPy is imported.
+_NO_POOL = {"OPENBLAS_NUM_THREADS": "1"}
 _RAISED = {
     name: kind
     for name, kind in vars(errors).items()
@@ -198,9 +201,8 @@ def _afresh(job: _Job, writer: int) -> int:
         pickle.dump(job, told)
         told.seek(0)
         actions = [(os.POSIX_SPAWN_DUP2, told.fileno(), 0), (os.POSIX_SPAWN_DUP2, writer, writer)]
-        return os.posix_spawn(
-            sys.executable, [sys.executable, "-c", _AFRESH, str(writer)], os.environ, file_actions=actions
-        )
+        command = [sys.executable, "-c", _AFRESH, str(writer)]
+        return os.posix_spawn(sys.executable, command, os.environ | _NO_POOL, file_actions=actions)
 
 
 def live(job: _Job, writer: int) -> NoReturn:
@@ -208,6 +210,7 @@ def live(job: _Job, writer: int) -> NoReturn:
     status = 1
     try:
         _forget_parent(writer)
+        os.environ |= _NO_POOL
         for name in job.modules:
             importlib.import_module(name)
         confine(job.limits, job.places, job.scratch, network=job.network)

@@ -392,3 +392,37 @@ with Confined(getattr, json.dumps, "__doc__", limits=Limits(), places=Places()) 
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert (ended.stdout, ended.stderr) == (f"{alone}\n", "")
+
+
+def threads_at_work(_report):
+    return len(os.listdir("/proc/self/task"))
+
+
+class TestNoThreadIsThereBeforeItIsConfined:
+    """One would stay outside of Landlock."""
+
+    @pytest.fixture(autouse=True)
+    def as_many_as_there_are_cores(self, monkeypatch):
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # `make test` sets it, and OpenBLAS heeds it
+
+    def test_started_afresh(self):
+        end = threading.Event()
+        other = threading.Thread(target=end.wait)
+        other.start()
+        what = {"limits": Limits(), "places": Places(), "modules": ("detector.engine",)}
+        with Confined(threads_at_work, **what) as confined:
+            assert confined.result() == 1
+        end.set()
+        other.join()
+
+    def test_forked(self):
+        code = """
+import os
+from detector.confinement import Confined, Limits, Places
+def threads(_report):
+    return len(os.listdir("/proc/self/task"))
+with Confined(threads, limits=Limits(), places=Places(), modules=("detector.engine",)) as confined:
+    print(confined.result())
+"""
+        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+        assert (ended.stdout, ended.stderr) == ("1\n", "")
