@@ -131,12 +131,6 @@ def beat(database: Database, held: Claim, stage: str | None = None, progress: fl
             raise LostClaim(held.analysis_id)
 
 
-def holds(database: Database, held: Claim) -> bool:
-    """Whether the row is still this attempt's; writes nothing."""
-    with database.begin() as session:
-        return session.scalar(select(AnalysisRow.id).where(*_held(held))) is not None
-
-
 def cancel(database: Database, analysis_id: str) -> bool:
     """Take an analysis out of the queue, or away from whoever works on it; False if it had ended."""
     unfinished = AnalysisRow.state.in_(UNFINISHED)

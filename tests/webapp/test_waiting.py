@@ -178,7 +178,8 @@ class TestPause:
             assert held.attempt == 1
             jobs.beat(database, held, "scoring", 0.5)
             assert jobs.pause(database, queued)
-            assert not jobs.holds(database, held)
+            with pytest.raises(jobs.LostClaim):
+                jobs.beat(database, held)
             with pytest.raises(jobs.LostClaim):
                 jobs.finish(database, held, "manipulated", 0.9)
             jobs.fail(database, held, failures.UNEXPECTED)

@@ -73,7 +73,7 @@ def changes(asked: NewAnalysis | Again) -> dict[str, object]:
     return asked.parameters.model_dump(exclude_unset=True) if asked.parameters else {}
 
 
-def priority(asked: NewAnalysis | Again) -> Priority:
+def priority(asked: NewAnalysis | Again | Prioritised) -> Priority:
     """The priority a request gives."""
     return Priority[asked.priority.upper()]
 
@@ -225,7 +225,7 @@ def resume(analysis_id: str) -> Response:
 )
 def prioritise(analysis_id: str, body: Prioritised) -> Standing:
     """Have an analysis that waits, or is paused, begin earlier or later than others."""
-    handling.prioritise(analysis_id, Priority[body.priority.upper()])
+    handling.prioritise(analysis_id, priority(body))
     return told(rows.find(analysis_id))
 
 
