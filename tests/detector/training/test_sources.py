@@ -108,6 +108,7 @@ class TestShared:
     def test_each_batch_is_seen_again_mirrored(self, folder: Path, tmp_path: Path) -> None:
         once = list(open_source(recipe(), folder, tmp_path, 0).batches)
         again = recipe(seen_again=True, samples=28)
+        torch.manual_seed(5)  # a change of light too small to move any byte is possible, and not wrong
         twice = [batch for (batch,) in open_shared([again], folder, tmp_path, 0)]
         assert len(twice) == 2 * len(once) == 6
         for plain, first, second in zip(once, twice[:3], twice[3:], strict=True):
