@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -82,10 +83,21 @@ def without_sample(tmp_path: Path) -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[desk.Workbench]:
-    """Analyses the real engine made, shared by all tests that look at them."""
+    """Analyses the real engine made, once for all processes of a run: each has a copy of its own."""
     folder = tmp_path_factory.mktemp("workbench")
-    with desk.served(folder / "data") as app:
-        yield desk.workbench(folder, app)
+    several = "PYTEST_XDIST_WORKER" in os.environ
+    made = (tmp_path_factory.getbasetemp().parent if several else folder) / "made once"
+    with (made.parent / "workbench.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            # What breaks off half-way is made anew by the next.
+            half = folder / "half"
+            half.mkdir()
+            desk.make_workbench(half)
+            half.rename(made)
+    shutil.copytree(made, folder / "mine")
+    with desk.served(folder / "mine" / "data") as app:
+        yield desk.workbench(folder / "mine", app)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from webapp.folders import Folders
 from webapp.tables import Priority
 
 ROOT = Path(__file__).resolve().parents[2]
+CLIP = "two people.mp4"
 # How an mp4 file begins: taken in, where what follows cannot be read.
 BROKEN = b"\0\0\0\x18ftypisom" + b"no video at all\n" * 100
 
@@ -79,22 +81,27 @@ class Workbench:
     failed: str
 
 
-def workbench(folder: Path, app: Served) -> Workbench:
+def make_workbench(folder: Path) -> None:
     """Analyse the sample twice and a portrait, and hand in two files that are none."""
     import skimage.data
     from PIL import Image
 
-    clip, photo = folder / "two people.mp4", folder / "portrait.png"
+    clip, photo = folder / CLIP, folder / "portrait.png"
     make_sample(clip)
     Image.fromarray(skimage.data.astronaut()).save(photo)
     for name in ("waiting.mp4", "failed.mp4"):
         (folder / name).write_text(f"{name}\n" * 100)
-    return Workbench(
-        app,
-        clip,
-        app.analysed(clip),
-        app.analysed(clip, changes={"enter_threshold": 0.97, "minimum_duration": 1.0}),
-        app.analysed(photo),
-        app.handed_in(folder / "waiting.mp4"),
-        app.analysed(folder / "failed.mp4"),
-    )
+    with served(folder / "data") as app:
+        ids = {
+            "first": app.analysed(clip),
+            "second": app.analysed(clip, changes={"enter_threshold": 0.97, "minimum_duration": 1.0}),
+            "still": app.analysed(photo),
+            "waiting": app.handed_in(folder / "waiting.mp4"),
+            "failed": app.analysed(folder / "failed.mp4"),
+        }
+    (folder / "ids.json").write_text(json.dumps(ids))
+
+
+def workbench(folder: Path, app: Served) -> Workbench:
+    """What :func:`make_workbench` left in ``folder``, served by ``app``."""
+    return Workbench(app, folder / CLIP, **json.loads((folder / "ids.json").read_text()))
