@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from detector.exhibit.values import Anomaly, Credentials, Details
 from detector.value import Probability as Probability
@@ -23,7 +23,7 @@ from detector.value import Seconds as Seconds
 from detector.value import Sha256 as Sha256
 from detector.value import Value as Value
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 
 Box = tuple[float, float, float, float]
 FrameIndex = Annotated[
@@ -259,6 +259,14 @@ class Parameters(Value):
         default=0.5, gt=0, lt=1, description="least CenterFace confidence of a face that is followed"
     )
     detection_width: int = Field(default=640, ge=128, description="frames are searched at most this wide, px")
+    search_interval: float = Field(
+        default=2.0,
+        ge=0,
+        le=60,
+        description="seconds between searches of whole frames; in between, known faces are looked for where "
+        "they were, and large newcomers four times as often; 0: every sampled frame is searched whole; "
+        "since 1.3",
+    )
     minimum_face: float = Field(
         default=48.0, ge=0, description="least face width judged, px of the upright frame"
     )
@@ -345,6 +353,16 @@ class Analysis(Value):
     def to_json(self) -> str:
         """Text of ``analysis.json``: UTF-8, two-space indent, keys in schema order."""
         return self.model_dump_json(indent=2) + "\n"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_it_was_searched(cls, data: Any) -> Any:
+        """Analyses before 1.3 searched every sampled frame whole, and had no parameter that says so."""
+        if isinstance(data, dict) and data.get("schema_version") in ("1.0", "1.1", "1.2"):
+            given = data.get("parameters")
+            if isinstance(given, dict):
+                data = data | {"parameters": {"search_interval": 0.0} | given}
+        return data
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Analysis:

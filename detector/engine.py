@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from detector import findings
+from detector.ahead import ahead
 from detector.analysis import (
     Analysis,
     Coverage,
@@ -39,6 +40,7 @@ Progress = Callable[[str, float], None]
 
 # Shares of the whole that the stages take, for the progress bar.
 _READ, _SCORED = 0.03, 0.90
+_AHEAD = 4  # frames decoded before they are looked at
 
 
 def analyze(
@@ -71,10 +73,11 @@ def analyze(
         scorer = Scorer(loaded, still=reader.kind is MediaKind.IMAGE)
         size, digest = hashed(path)
         survey = Survey(reader, parameters, scorer)
-        for frame in reader.frames(parameters.sample_rate):
-            survey.process_frame(frame)
-            done = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
-            report("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, done))
+        with ahead(reader.frames(parameters.sample_rate), _AHEAD) as frames:
+            for frame in frames:
+                survey.process_frame(frame)
+                done = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
+                report("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, done))
         survey.post_process()
 
         def explained(found: Sequence[findings.Found]) -> tuple[Segment, ...]:

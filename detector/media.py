@@ -13,7 +13,7 @@ import math
 import os
 import stat
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -180,7 +180,7 @@ class MediaReader:
         shortest, longest = self.tally.shortest, self.tally.longest
         return shortest is not None and longest is not None and longest - shortest > max(1, shortest // 50)
 
-    def frames(self, sample_rate: float) -> Iterator[Frame]:
+    def frames(self, sample_rate: float) -> Generator[Frame]:
         """The first frame of each 1/``sample_rate`` seconds; all others are decoded and counted only.
 
         Raises :class:`MediaError` when not one frame can be decoded.

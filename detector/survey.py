@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 
 from detector import tracks
 from detector.analysis import MediaKind, Parameters
-from detector.faces import Face, FaceDetector, Image, Square, cut, framing
+from detector.faces import Face, Image, Square, cut, framing
 from detector.media import Frame, MediaReader
 from detector.quality import NEVER_SURE, Quality, flaw_of, flaw_of_face, is_grey, quality
 from detector.scoring import Scorer
+from detector.search import FaceSearch, Found
 
 BATCH = 32  # crops scored at once
 
@@ -58,15 +60,23 @@ class Surveyed(Protocol):
 class Survey:
     """Give it the sampled frames in order, then :meth:`post_process`; ``seen`` holds the result.
 
-    Without a ``reader``, frames are those of a live video.
+    Without a ``reader``, frames are those of a live video, and none is held back. ``settled``
+    is called with each frame and its sightings, in order.
     """
 
-    def __init__(self, reader: MediaReader | None, parameters: Parameters, scorer: Scorer) -> None:
-        self._detect = FaceDetector(parameters.detection_threshold, parameters.detection_width)
+    def __init__(
+        self,
+        reader: MediaReader | None,
+        parameters: Parameters,
+        scorer: Scorer,
+        settled: Callable[[Frame, list[Seen]], None] | None = None,
+    ) -> None:
+        self._search = FaceSearch(parameters, hold=reader is not None)
         self._tracker = tracks.Tracker(parameters.bridge_gap)
         self._cuts = tracks.CutDetector(parameters.sample_rate)
         self._scorer = scorer
         self._parameters = parameters
+        self._settled = settled
         self._waiting: list[tuple[Seen, Image]] = []
         self._video = reader is None or reader.kind is MediaKind.VIDEO
         self.seen: list[Seen] = []
@@ -81,26 +91,34 @@ class Survey:
         return [track for track in self._tracker.tracks if track.number in numbers]
 
     def process_frame(self, frame: Frame) -> None:
-        """Find, follow and queue the faces of one sampled frame."""
+        """Find, follow and queue the faces of one sampled frame; they may be settled with a later one."""
         is_cut = self._cuts.process_frame(frame.image) if self._video else False
         if is_cut:
             self.cuts.append(float(frame.time))
         self.times.append(frame.time)
-        faces = self._detect(frame.image)
-        numbers = self._tracker.process_frame(float(frame.time), frame.image, faces, is_cut)
-        for number, face in zip(numbers, faces, strict=True):
-            square = framing(face)
-            flaw = flaw_of_face(face, self._parameters)
-            seen = Seen(frame.pts, frame.time, number, face, square, flaw, frame.index)
-            self.seen.append(seen)
+        self._follow(self._search.process_frame(frame, is_cut))
+
+    def _follow(self, settled: Iterable[Found]) -> None:
+        for frame, is_cut, faces in settled:
+            numbers = self._tracker.process_frame(float(frame.time), frame.image, faces, is_cut)
+            seen = [self._sighting(frame, face, number) for number, face in zip(numbers, faces, strict=True)]
+            self.seen += seen
+            if self._settled is not None:
+                self._settled(frame, seen)
+            if len(self._waiting) >= BATCH:
+                self._score()
+
+    def _sighting(self, frame: Frame, face: Face, track: int) -> Seen:
+        square = framing(face)
+        flaw = flaw_of_face(face, self._parameters)
+        seen = Seen(frame.pts, frame.time, track, face, square, flaw, frame.index)
+        if seen.usable:
+            crop = cut(frame.image, square, self._scorer.card.input.size)
+            seen.quality, seen.grey = quality(crop), is_grey(crop)
+            seen.flaw = flaw_of(seen.quality, self._parameters)
             if seen.usable:
-                crop = cut(frame.image, square, self._scorer.card.input.size)
-                seen.quality, seen.grey = quality(crop), is_grey(crop)
-                seen.flaw = flaw_of(seen.quality, self._parameters)
-                if seen.usable:
-                    self._waiting.append((seen, crop))
-        if len(self._waiting) >= BATCH:
-            self._score()
+                self._waiting.append((seen, crop))
+        return seen
 
     def post_process(self) -> None:
         """Score what still waits, forget what turned out to be no face, and judge the tracks.
@@ -109,6 +127,7 @@ class Survey:
         judge in which the detector was never sure is dropped; small ones are kept,
         because of a small face it seldom is.
         """
+        self._follow(self._search.flush())
         self._score()
         kept = {s.track for s in self.seen if s.flaw != NEVER_SURE}
         found = len(self.seen)

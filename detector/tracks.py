@@ -20,17 +20,15 @@ from scenedetect.detectors import ContentDetector
 from scipy.optimize import linear_sum_assignment
 
 from detector.analysis import Box
-from detector.boxes import overlap
+from detector.boxes import grown, overlap
 from detector.faces import Face, Image, Square, cut, framing
 
-# At eight frames a second a turning head moves by a third of its width between frames:
-# boxes are grown by that much on each side before their overlap is measured.
-_GROWTH = 1 / 3
 _LEAST_OVERLAP = 0.25
 
 # Side of the colour thumbnail by which tracks are compared, and how alike two must be.
 _THUMBNAIL = 24
 _ALIKE = 0.85
+_NEVER = np.float32(-2)
 _CUT_WIDTH = 160  # px; cuts show at any size
 
 
@@ -43,8 +41,8 @@ class Track:
     first: float
     last: float
     sightings: int = 0
-    thumbnail: NDArray[np.float64] = field(
-        default_factory=lambda: np.zeros((_THUMBNAIL, _THUMBNAIL, 3), np.float64)
+    thumbnail: NDArray[np.float32] = field(
+        default_factory=lambda: np.zeros((_THUMBNAIL, _THUMBNAIL, 3), np.float32)
     )
 
 
@@ -60,7 +58,10 @@ class CutDetector:
     def process_frame(self, image: Image) -> bool:
         """True when ``image`` (RGB) begins a new scene."""
         height = max(16, round(image.shape[0] * _CUT_WIDTH / image.shape[1]))
-        small = cv2.resize(image, (_CUT_WIDTH, min(height, 4 * _CUT_WIDTH)), interpolation=cv2.INTER_AREA)
+        # Every second or further pixel does for this: averaging all of them takes ten times as long.
+        step = max(1, image.shape[1] // (2 * _CUT_WIDTH))
+        coarse = np.ascontiguousarray(image[::step, ::step])
+        small = cv2.resize(coarse, (_CUT_WIDTH, min(height, 4 * _CUT_WIDTH)), interpolation=cv2.INTER_AREA)
         resized = bool(self._shape) and small.shape != self._shape
         self._shape = small.shape
         if resized:  # a picture of another shape is another scene, and cannot be compared
@@ -97,8 +98,8 @@ class Tracker:
         self._previous = time
         matched: dict[int, Track] = {}
         if self._live and faces:
-            live = [_grown(track.box) for track in self._live]
-            overlaps = np.array([[overlap(box, _grown(face.box)) for box in live] for face in faces])
+            live = [grown(track.box) for track in self._live]
+            overlaps = np.array([[overlap(box, grown(face.box)) for box in live] for face in faces])
             for row, column in zip(*linear_sum_assignment(-overlaps), strict=True):
                 if overlaps[row, column] >= _LEAST_OVERLAP:
                     matched[int(row)] = self._live[column]
@@ -128,35 +129,39 @@ def persons(tracks: Sequence[Track]) -> list[list[int]]:
     pictures correlate by at least 0.85, the most alike first. Careful on purpose: two
     persons merged would give one the other's findings, one split in two only reads twice.
     """
-    groups = [[track] for track in tracks]
+    if not tracks:
+        return []
+    groups = [[track.number] for track in tracks]
+    pictures = np.array([track.thumbnail.ravel() for track in tracks])
+    units = _units(pictures)
+    first, last = (np.array([getattr(t, end) for t in tracks]) for end in ("first", "last"))
+    apart = (last[:, None] < first[None]) | (last[None] < first[:, None])
+    alike = np.where(apart, units @ units.T, _NEVER)
     while True:
-        best, pair = _ALIKE, None
-        for i, a in enumerate(groups):
-            for j, b in enumerate(groups[:i]):
-                if _apart(a, b) and (alike := _likeness(a, b)) >= best:
-                    best, pair = alike, (i, j)
-        if pair is None:
-            return [[track.number for track in group] for group in groups]
-        groups[pair[1]] += groups.pop(pair[0])
+        one, other = sorted(map(int, np.unravel_index(int(alike.argmax()), alike.shape)))
+        if alike[one, other] < _ALIKE:
+            break
+        groups[one] += groups[other]
+        groups[other] = []
+        pictures[one] += pictures[other]
+        units[one] = _units(pictures[one][None])[0]
+        apart[one] &= apart[other]
+        apart[:, one] &= apart[:, other]
+        apart[other] = apart[:, other] = False
+        alike[other] = alike[:, other] = _NEVER
+        alike[one] = alike[:, one] = np.where(apart[one], units @ units[one], _NEVER)
+    return [group for group in groups if group]
 
 
-def _apart(a: list[Track], b: list[Track]) -> bool:
-    return all(x.last < y.first or y.last < x.first for x in a for y in b)
+def _units(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Pictures (n, d) such that the product of two is their correlation; 0 for one without contrast."""
+    centred = pictures - pictures.mean(axis=1, keepdims=True)
+    spread = np.linalg.norm(centred, axis=1, keepdims=True)
+    return np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
 
 
-def _likeness(a: list[Track], b: list[Track]) -> float:
-    """Correlation of mean pictures, -1 to 1."""
-    first, second = (sum((t.thumbnail for t in g), np.zeros(())) for g in (a, b))
-    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
-
-
-def _thumbnail(image: Image, face: Face) -> NDArray[np.float64]:
+def _thumbnail(image: Image, face: Face) -> NDArray[np.float32]:
     square = framing(face)
     # Wider than the face: hair and neck tell people apart better than features at this size.
     wide = Square(square.x, square.y, square.side * 1.5, square.angle)
-    return cut(image, wide, _THUMBNAIL).astype(np.float64)
-
-
-def _grown(box: Box) -> Box:
-    dx, dy = (box[2] - box[0]) * _GROWTH, (box[3] - box[1]) * _GROWTH
-    return box[0] - dx, box[1] - dy, box[2] + dx, box[3] + dy
+    return cut(image, wide, _THUMBNAIL).astype(np.float32)

@@ -239,8 +239,8 @@ def procedure(analysis: Analysis) -> str:
             "more leaves the verdict inconclusive. "
         )
         seen = (
-            f"Frames were sampled at {given.sample_rate:g} a second; faces were found with CenterFace and "
-            "followed between scene cuts. Each usable face was "
+            f"Frames were sampled at {given.sample_rate:g} a second; faces were found with CenterFace"
+            f"{_searched(given.search_interval)} and followed between scene cuts. Each usable face was "
         )
         pictured = "At the peak frames"
     return (
@@ -248,4 +248,13 @@ def procedure(analysis: Analysis) -> str:
         f"calibration temperature, became a probability. {flagged}{pictured} Grad-CAM shows which "
         "areas of the face raised the score; each map was then tested by hiding what it highlights and "
         "scoring the face again."
+    )
+
+
+def _searched(interval: float) -> str:
+    if not interval:
+        return ", in every sampled frame searched whole,"
+    return (
+        f", whole frames being searched at the start, around cuts, every {interval:g} s and whenever a known "
+        "face was not where it had been, and the places of known faces in every sampled frame,"
     )

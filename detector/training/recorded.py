@@ -33,11 +33,11 @@ from detector.scoring import Scorer
 from detector.survey import Seen, Survey
 from detector.tracks import Track
 
-_VERSION = 1  # of the recording; raise it when face finding or tracking changes
+_VERSION = 2  # of the recording; raise it when face finding or tracking changes
 _BATCH = 64
 # Parameters that the first pass depends on.
 _FIRST_PASS = (
-    "sample_rate", "detection_threshold", "detection_width", "bridge_gap", "minimum_face",
+    "sample_rate", "detection_threshold", "detection_width", "search_interval", "bridge_gap", "minimum_face",
     "minimum_confidence", "minimum_contrast", "minimum_sharpness", "maximum_sharpness",
 )  # fmt: skip
 
@@ -198,12 +198,14 @@ def _first_pass(
     any_crop = parameters.model_copy(update=_ANY_CROP)
     with open_media(path) as reader:
         length, digest = hashed(path)
-        survey = Survey(reader, any_crop, cast(Scorer, _Counter()))
         crops: list[Image] = []
+
+        def settled(frame: Frame, seen: list[Seen]) -> None:
+            crops.extend(cut(frame.image, s.square, size) for s in seen if s.usable)
+
+        survey = Survey(reader, any_crop, cast(Scorer, _Counter()), settled)
         for frame in distortion.frames(reader, parameters.sample_rate):
-            before = len(survey.seen)
             survey.process_frame(frame)
-            crops += [cut(frame.image, s.square, size) for s in survey.seen[before:] if s.usable]
         survey.post_process()
         recording = Recording(
             sightings=[

@@ -1,0 +1,191 @@
+"""Find the faces of sampled frames without searching each of them whole.
+
+A search of a whole frame costs many times a look at one place. So frames are searched
+whole at the start, on both sides of a cut, at the end, from time to time
+(:attr:`~detector.analysis.Parameters.search_interval`) and whenever a known face is not
+where it was; in between, known faces are looked for around their last place, at a size
+that suits them, and a search at half the size finds large newcomers sooner. A newcomer is
+then followed backwards to where it came in, so frames are held back until the next whole
+search. Every box comes from the detector itself: nothing is interpolated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from detector.analysis import Box, Parameters
+from detector.boxes import grown, overlap
+from detector.faces import Face, FaceDetector, Image
+from detector.media import Frame
+
+# Side of the place that is looked at, and the face's longer side in it, px of the detector's input.
+_PLACE = 128
+_FACE = 64
+_QUICK = 4  # searches at half the size for each whole one
+_HELD = 96 * 1024 * 1024  # bytes of frames held back at most, as far as _FEWEST allows
+_FEWEST = 4
+_SAME = 0.3  # overlap of two boxes that are one face
+_LEAST = 0.25  # overlap of two grown boxes that may be one face at two times
+
+
+class Found(NamedTuple):
+    """A frame that is settled, the most confident face first."""
+
+    frame: Frame
+    is_cut: bool
+    faces: list[Face]
+
+
+@dataclass
+class _Held:
+    frame: Frame
+    is_cut: bool
+    faces: list[Face]
+    whole: bool
+
+
+class FaceSearch:
+    """Give it the sampled frames in order; each comes back once, in order, with its faces.
+
+    Frames come back after the next whole search, or at once with ``hold`` false, when
+    newcomers are not followed backwards. :meth:`flush` gives back what is still held.
+    """
+
+    def __init__(self, parameters: Parameters, hold: bool = True) -> None:
+        self._threshold = parameters.detection_threshold
+        self._width = parameters.detection_width
+        self._detect = FaceDetector(self._threshold, self._width)
+        # One detector for each size: to change the size of one takes longer than a search of a place.
+        self._quick = FaceDetector(self._threshold, max(1, self._width // 2))
+        self._place = FaceDetector(self._threshold, _PLACE)
+        self._every = max(1, round(parameters.search_interval * parameters.sample_rate))
+        self._hold = hold
+        self._held: list[_Held] = []
+        self._known: list[Face] = []
+        self._since_whole = self._since_quick = 0
+        self._begun = False
+
+    def process_frame(self, frame: Frame, is_cut: bool) -> list[Found]:
+        """Take the next frame, which begins a new scene if ``is_cut``; returns the frames now settled."""
+        settled = self.flush() if is_cut else []
+        every = min(self._every, max(_FEWEST, _HELD // frame.image.nbytes))
+        self._since_whole += 1
+        self._since_quick += 1
+        before = [] if is_cut else self._known
+        if is_cut or not self._begun or self._since_whole >= every:
+            faces, newcomers = self._searched(frame.image, before)
+            whole = True
+        else:
+            faces, newcomers, whole = self._followed(frame.image, before, max(1, every // _QUICK))
+        if whole:
+            self._since_whole = 0
+        self._begun = True
+        self._known = faces
+        self._held.append(_Held(frame, is_cut, faces, whole))
+        self._follow_back(newcomers)
+        return settled + (self._settled() if whole or not self._hold else [])
+
+    def flush(self) -> list[Found]:
+        """The frames still held, the last of them searched whole."""
+        if self._held and not self._held[-1].whole:
+            last = self._held[-1]
+            last.faces, newcomers = self._searched(last.frame.image, last.faces)
+            self._follow_back(newcomers)
+        return self._settled()
+
+    def _settled(self) -> list[Found]:
+        settled = [
+            Found(held.frame, held.is_cut, sorted(held.faces, key=lambda face: -face.confidence))
+            for held in self._held
+        ]
+        self._held = []
+        return settled
+
+    def _searched(self, image: Image, before: list[Face]) -> tuple[list[Face], list[Face]]:
+        """All faces of a whole frame, and those of them that were not there ``before``."""
+        self._since_quick = 0
+        found = self._detect(image)
+        newcomers = [face for face in found if not any(_may_be(face, one) for one in before)]
+        # Near the threshold a search may miss what a look finds.
+        for lost in [one for one in before if not any(_may_be(face, one) for face in found)]:
+            again = self._look(image, lost.box)
+            if again is not None and not _among(again, found):
+                found.append(again)
+        return found, newcomers
+
+    def _followed(
+        self, image: Image, before: list[Face], quick_every: int
+    ) -> tuple[list[Face], list[Face], bool]:
+        """Faces, newcomers among them, and whether there was doubt and the frame was searched whole."""
+        faces: list[Face] = []
+        for one in before:
+            face = self._look(image, one.box)
+            if face is None or _among(face, faces):
+                return *self._searched(image, before), True
+            faces.append(face)
+        newcomers: list[Face] = []
+        if self._since_quick >= quick_every:
+            self._since_quick = 0
+            for rough in self._quick(image):
+                if _among(rough, faces):
+                    continue
+                face = self._look(image, rough.box)
+                if face is not None and not _among(face, faces):
+                    faces.append(face)
+                    newcomers.append(face)
+        return faces, newcomers, False
+
+    def _follow_back(self, newcomers: list[Face]) -> None:
+        """Look for faces new in the last held frame in those before it, back to a whole search."""
+        for newcomer in newcomers:
+            face: Face | None = newcomer
+            for held in reversed(self._held[:-1]):
+                if held.whole or face is None:
+                    break
+                face = self._look(held.frame.image, face.box)
+                if face is not None:
+                    if _among(face, held.faces):
+                        break
+                    held.faces.append(face)
+
+    def _look(self, image: Image, box: Box) -> Face | None:
+        """The face near ``box``, if there is one."""
+        height, width = image.shape[:2]
+        longer = max(box[2] - box[0], box[3] - box[1], 1.0)
+        # Never larger than a whole search would show it, unless that is not reduced at all.
+        scale = min(1.0, self._width / max(height, width), _FACE / longer)
+        side = round(_PLACE / scale)
+        left, top = (
+            _kept_inside((box[axis] + box[axis + 2]) / 2 - side / 2, side, whole)
+            for axis, whole in enumerate((width, height))
+        )
+        place = np.ascontiguousarray(image[top : top + side, left : left + side])
+        if place.shape[0] < side or place.shape[1] < side:  # the frame is smaller than the place
+            below, beside = side - place.shape[0], side - place.shape[1]
+            place = cv2.copyMakeBorder(place, 0, below, 0, beside, cv2.BORDER_CONSTANT)
+        found = [_moved(face, left, top) for face in self._place(place)]
+        best = max(found, key=lambda face: overlap(grown(face.box), grown(box)), default=None)
+        return best if best is not None and overlap(grown(best.box), grown(box)) >= _LEAST else None
+
+
+def _kept_inside(start: float, side: int, whole: int) -> int:
+    return max(0, min(round(start), whole - side))
+
+
+def _moved(face: Face, x: int, y: int) -> Face:
+    x0, y0, x1, y1 = face.box
+    return Face(
+        (x0 + x, y0 + y, x1 + x, y1 + y), face.confidence, face.landmarks + np.array([x, y], np.float32)
+    )
+
+
+def _may_be(a: Face, b: Face) -> bool:
+    return overlap(grown(a.box), grown(b.box)) >= _LEAST
+
+
+def _among(face: Face, faces: list[Face]) -> bool:
+    return any(overlap(face.box, one.box) >= _SAME for one in faces)

@@ -1,0 +1,76 @@
+"""A stage that works ahead: order, bounds, errors, and its end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator
+
+import pytest
+
+from detector.ahead import ahead
+
+
+class Source:
+    def __init__(self, count: int, fails_at: int | None = None) -> None:
+        self.count, self.fails_at = count, fails_at
+        self.made = 0
+        self.closed = False
+        self.thread = ""
+
+    def items(self) -> Generator[int]:
+        self.thread = threading.current_thread().name
+        try:
+            for number in range(self.count):
+                if number == self.fails_at:
+                    raise OSError("the disk is gone")
+                self.made += 1
+                yield number
+        finally:
+            self.closed = True
+
+
+def threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "ahead"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 50])
+def test_all_in_order(count: int) -> None:
+    source = Source(count)
+    with ahead(source.items(), 3) as items:
+        assert list(items) == list(range(count))
+    assert source.closed and source.thread == "ahead" and not threads()
+
+
+def test_no_more_than_asked_for_ahead() -> None:
+    source = Source(50)
+    with ahead(source.items(), 3) as items:
+        for number in items:
+            time.sleep(0.001)
+            # Three in the queue, one in the hand of each side.
+            assert source.made <= number + 5
+    assert source.made == 50
+
+
+def test_an_error_comes_where_it_belongs() -> None:
+    source = Source(9, fails_at=4)
+    with pytest.raises(OSError, match="gone"), ahead(source.items(), 2) as items:
+        list(items)
+    assert source.closed and not threads()
+
+
+def test_what_was_made_before_an_error_is_used() -> None:
+    got = []
+    with ahead(Source(9, fails_at=4).items(), 20) as items, pytest.raises(OSError):
+        for number in items:
+            got.append(number)
+    assert got == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("depth", [1, 4])
+def test_who_leaves_early_ends_it(depth: int) -> None:
+    source = Source(10**9)
+    with pytest.raises(KeyError), ahead(source.items(), depth) as items:
+        next(items)
+        raise KeyError
+    assert source.closed and not threads() and source.made < 20
