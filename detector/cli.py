@@ -27,6 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status: 0 done, 1 some files not scored, 2 an error."""
     options = _parser().parse_args(arguments)
     try:
+        if getattr(options, "backend", None):
+            from detector import backends
+
+            # By the environment it also reaches confined processes and those that share the work.
+            os.environ[backends.SETTING] = backends.checked(options.backend)
         return int(options.run(options))
     except MediaError as error:
         file = getattr(options, "file", None) or options.source
@@ -142,6 +147,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME|FILE", help="a model in models/, or the path of one")
+    parser.add_argument(
+        "--backend",
+        metavar="NAME",
+        help="what runs the network: openvino, onnxruntime, torch (default: the fastest present), or "
+        "openvino-bf16, which is faster and rounds scores",
+    )
     parser.add_argument("--sample-rate", type=float, metavar="N", help="sampled frames a second (default 8)")
     parser.add_argument(
         "--set",
