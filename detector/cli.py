@@ -87,6 +87,12 @@ def _parser() -> argparse.ArgumentParser:
     annotate.add_argument("--out", type=Path, required=True, metavar="FILE.mp4", help="video to write")
     annotate.set_defaults(run=_annotate)
 
+    export = commands.add_parser("export", help="write a model for other programs and for phones")
+    export.add_argument("model", nargs="?", metavar="MODEL", help="a model in models/, or the path of one")
+    export.add_argument("--to", type=Path, required=True, metavar="FOLDER")
+    export.add_argument("--format", choices=["onnx", "openvino"], default="onnx")
+    export.set_defaults(run=_export)
+
     schema = commands.add_parser("schema", help="print the JSON schema of analysis.json")
     schema.set_defaults(run=_schema)
 
@@ -333,6 +339,17 @@ def _annotate(options: argparse.Namespace) -> int:
     print(f"{out}: {made.frames:,} frames, {made.heatmaps} with a heatmap. Sound: {made.sound}.")
     if made.heatmaps_missing:
         print(f"Heatmaps that were not kept or cannot be read: {made.heatmaps_missing}.")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from detector.export import export
+
+    facts = export(options.model, options.to, options.format)
+    for part in facts["parts"]:
+        for file in part["files"]:
+            print(f"{options.to / file['file']}: {file['bytes']:,} bytes, SHA-256 {file['sha256']}")
+        print(f"  on {facts['check']['faces']} faces within {part['difference']:.2g} of torch")
     return 0
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 FOLDER = Path(__file__).resolve().parent / "graphs"
-CROPS, MEAN, STD, OUT = "crops", "input.mean", "input.std", "out"
+CROPS, FEATURES, MEAN, STD, OUT = "crops", "features", "input.mean", "input.std", "out"
 PREFIX = "network."
 
 
@@ -81,14 +81,12 @@ def bound(
 
     body = graph.graph
     used = {name for node in body.node for name in node.input}
-    values = {MEAN: np.array(mean, np.float32).reshape(1, 3, 1, 1)}
-    values[STD] = np.array(std, np.float32).reshape(1, 3, 1, 1)
-    values |= {PREFIX + name: value.astype(np.float32, copy=False) for name, value in tensors.items()
-               if PREFIX + name in used}  # fmt: skip
-    crops = next(given for given in body.input if given.name == CROPS)
-    for name, value in values.items():
-        body.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+    values = {name: np.array(by, np.float32).reshape(1, 3, 1, 1) for name, by in ((MEAN, mean), (STD, std))}
+    values |= {PREFIX + name: value.astype(np.float32, copy=False) for name, value in tensors.items()}
+    given = next(one for one in body.input if one.name in (CROPS, FEATURES))
+    for name in sorted(values.keys() & used):
+        body.initializer.append(numpy_helper.from_array(np.ascontiguousarray(values[name]), name))
     del body.input[:]
-    body.input.append(crops)
+    body.input.append(given)
     data: bytes = graph.SerializeToString()
     return data

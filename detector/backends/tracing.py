@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from detector.backends.graphs import CROPS, FOLDER, MEAN, OUT, PREFIX, STD
+from detector.backends.graphs import CROPS, FEATURES, FOLDER, MEAN, OUT, PREFIX, STD
 from detector.networks import Network, SequenceNetwork, create
 
 if TYPE_CHECKING:
@@ -44,22 +44,51 @@ class _OfCrops(nn.Module):
         return out
 
 
+class _OfFeatures(nn.Module):
+    """The head of a sequence network: windows without padding to logits."""
+
+    def __init__(self, network: SequenceNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.network.judge_whole(features)
+
+
 def traced(network: Network, size: int) -> ModelProto:
     """The graph of ``network`` at crops of ``size`` px, its tensors as inputs; takes some ten seconds."""
+    crops = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    return _graph(_OfCrops(network), CROPS, crops, {0: _counted("n", 1 << 16)}, network)
+
+
+def traced_judge(network: SequenceNetwork) -> ModelProto:
+    """Likewise of its head: ``features`` (n, t, d) to logits (n,), t up to the network's window."""
+    with torch.no_grad():
+        width = network.features(torch.zeros(1, 3, 64, 64)).shape[1]
+    sizes = {0: _counted("n", 1 << 16), 1: _counted("t", network.window)}
+    return _graph(_OfFeatures(network), FEATURES, torch.zeros(2, 3, width), sizes, network)
+
+
+def _counted(name: str, most: int) -> Any:
+    return torch.export.Dim(name, min=1, max=most)
+
+
+def _graph(
+    whole: nn.Module, given: str, example: Tensor, sizes: dict[int, Any], network: Network
+) -> ModelProto:
     import onnx
     import onnx_ir
     import onnxscript.optimizer
 
-    crops = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the exporter uses what torch itself has given up
         program = torch.onnx.export(
-            _OfCrops(network).eval(),
-            (crops,),
+            whole.eval(),
+            (example,),
             dynamo=True,
             optimize=False,
-            dynamic_shapes={"crops": {0: torch.export.Dim("n", min=1, max=1 << 16)}},
-            input_names=[CROPS],
+            dynamic_shapes={given: sizes},
+            input_names=[given],
             output_names=[OUT],
             verbose=False,
         )
