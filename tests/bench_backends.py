@@ -1,8 +1,10 @@
 """Each back end against plain torch, inside one run: ``python -m tests.bench_backends [MODEL] [DATA]``.
 
 Rounds alternate, so that a busy moment hits all alike. Plain torch is the network as it was
-trained, eager, float32, given what it is given in training: tensors already normalised. With the
-research folder DATA, AUC on dfdc-test and how far logits are from torch's are measured as well.
+trained, eager, float32, given what it is given in training: tensors already normalised. On a
+machine with other work set ``OMP_NUM_THREADS=1`` and go by processor time: threads that wait for
+each other lose most there. With the research folder DATA, AUC on dfdc-test and how far logits are
+from torch's are measured as well.
 """
 
 from __future__ import annotations
@@ -43,11 +45,15 @@ def main(name: str = "reelproof", data: str = "") -> None:
     running = {each: backends.opened(model, each) for each in names}
     parts: dict[str, Callable[[], object]] = {"plain torch": plain}
     parts |= {each: lambda run=backend.run: run(crops) for each, backend in running.items()}
-    seconds = timed(parts)
-    base = seconds["plain torch"]
-    rows = {}
-    for part, took in seconds.items():
-        rows[part] = {"images_per_second": BATCH / took, "against_plain_torch": base / took}
+    seconds, worked = timed(parts)
+    rows = {
+        part: {
+            "images_per_second": BATCH / took,
+            "against_plain_torch": seconds["plain torch"] / took,
+            "by_processor_time": worked["plain torch"] / worked[part],
+        }
+        for part, took in seconds.items()
+    }
     if data:
         for part, figures in judged(model, names, Path(data)).items():
             rows[part] |= figures
@@ -60,15 +66,18 @@ def main(name: str = "reelproof", data: str = "") -> None:
     (out / "bench-backends.json").write_text(json.dumps({"model": name, "rows": rows}, indent=2) + "\n")
 
 
-def timed(parts: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Median seconds of each part, after one round that is not counted."""
-    taken: dict[str, list[float]] = {name: [] for name in parts}
+def timed(parts: dict[str, Callable[[], object]]) -> tuple[dict[str, float], dict[str, float]]:
+    """Median seconds of each part by the clock and of the processor, after a round that is not counted."""
+    clock: dict[str, list[float]] = {name: [] for name in parts}
+    processor: dict[str, list[float]] = {name: [] for name in parts}
     for _ in range(ROUNDS + 1):
         for name, part in parts.items():
-            started = time.perf_counter()
+            started, worked = time.perf_counter(), time.process_time()
             part()
-            taken[name].append(time.perf_counter() - started)
-    return {name: statistics.median(times[1:]) for name, times in taken.items()}
+            clock[name].append(time.perf_counter() - started)
+            processor[name].append(time.process_time() - worked)
+    middle = [{name: statistics.median(t[1:]) for name, t in taken.items()} for taken in (clock, processor)]
+    return middle[0], middle[1]
 
 
 def judged(model: LoadedModel, names: list[str], data: Path) -> dict[str, dict[str, float]]:
