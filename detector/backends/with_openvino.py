@@ -24,6 +24,9 @@ def imported() -> ModuleType:
     return openvino
 
 
+_MOST = 8  # crops that one thread takes at a time
+
+
 class OpenVINO:
     """``network`` is an ONNX model in bytes (:func:`detector.backends.graphs.bound`).
 
@@ -43,15 +46,23 @@ class OpenVINO:
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if rough else "f32",
             "INFERENCE_NUM_THREADS": threads,
-            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": threads,
         }
-        self._request: Any = core.compile_model(
-            core.read_model(network), "CPU", settings
-        ).create_infer_request()
+        compiled = core.compile_model(core.read_model(network), "CPU", settings)
+        self._requests: list[Any] = [compiled.create_infer_request() for _ in range(2 * threads)]
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See :class:`detector.backends.Backend`."""
-        self._request.infer({0: np.ascontiguousarray(crops)}, share_inputs=True)
-        # Copied: the next run writes to the same place.
-        result: NDArray[np.float32] = self._request.get_output_tensor(0).data.copy()
-        return result
+        # Threads with a few crops each take two thirds of the time of all of them on one batch.
+        size = min(_MOST, -(-len(crops) // self.threads))
+        pieces = [np.ascontiguousarray(crops[i : i + size]) for i in range(0, len(crops), size)]
+        found: list[NDArray[np.float32]] = []
+        for i in range(0, len(pieces), len(self._requests)):
+            busy = list(zip(self._requests, pieces[i : i + len(self._requests)], strict=False))
+            for request, piece in busy:
+                request.start_async({0: piece}, share_inputs=True)
+            for request, _ in busy:
+                request.wait()
+                # Copied: the next run writes to the same place.
+                found.append(request.get_output_tensor(0).data.copy())
+        return np.concatenate(found)

@@ -96,6 +96,8 @@ class TestAgreement:
         kept = together.copy()
         for i in range(len(crops)):
             assert backend.run(crops[i : i + 1]) == pytest.approx(together[i : i + 1], abs=CLOSE)
+        many = np.concatenate([crops] * 9)  # more than all threads take at a time
+        assert backend.run(many) == pytest.approx(np.concatenate([together] * 9), abs=CLOSE)
         mirrored = backend.run(crops[:, :, ::-1])  # a view, not in order of memory
         assert mirrored[0] == pytest.approx(together[1], abs=CLOSE)
         assert together.tolist() == kept.tolist()
