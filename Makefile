@@ -58,6 +58,7 @@ leaderboard: $(READY)
 bench: $(BROWSER)
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench_review
+	$(BIN)/python -m tests.bench_backends
 
 schema: $(READY)
 	$(BIN)/python -m detector schema > docs/analysis.schema.json

@@ -119,7 +119,17 @@ def _premises(recorded: Analysis, again: Analysis) -> list[str]:
         found.append("the models are not the same")
     if recorded.parameters != again.parameters:
         found.append("the settings are not the same")
+    one, other = (_arithmetic(each.software.precision) for each in (recorded, again))
+    if one and other and one != other:
+        found.append(
+            f"the arithmetic is not the same: {other}, where {one} is recorded; see REELPROOF_BACKEND"
+        )
     return found
+
+
+def _arithmetic(precision: str | None) -> str:
+    """The kind of numbers alone: what else is said of precision lies within the tolerance."""
+    return (precision or "").partition(",")[0]
 
 
 def _named(analysis: Analysis) -> str:

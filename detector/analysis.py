@@ -320,13 +320,14 @@ class Software(Value):
     libraries: tuple[Library, ...] = ()
     system: str | None = Field(default=None, description="operating system and kernel")
     processor: str | None = None
-    instructions: str | None = Field(default=None, description="the widest that torch uses here")
+    instructions: str | None = Field(default=None, description="the widest vector instructions there are")
     commit: str | None = Field(default=None, description="of the source tree; null outside a git checkout")
     source_sha256: Sha256 | None = Field(
         default=None, description="over the engine's source; docs/exhibit.md says how it is made"
     )
+    backend: str | None = Field(default=None, description="what ran the network; since 1.3")
     precision: str | None = Field(default=None, description="of the network's arithmetic")
-    threads: int | None = Field(default=None, ge=1, description="of torch on the processor")
+    threads: int | None = Field(default=None, ge=1, description="for that, on the processor")
     batch: int | None = Field(default=None, ge=1, description="crops scored at once, at most")
     command: str | None = Field(
         default=None, description="for a POSIX shell in the exhibit's folder; repeats the analysis"

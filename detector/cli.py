@@ -27,6 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status: 0 done, 1 some files not scored, 2 an error."""
     options = _parser().parse_args(arguments)
     try:
+        if getattr(options, "backend", None):
+            from detector import backends
+
+            # By the environment it also reaches confined processes and those that share the work.
+            os.environ[backends.SETTING] = backends.checked(options.backend)
         return int(options.run(options))
     except MediaError as error:
         file = getattr(options, "file", None) or options.source
@@ -81,6 +86,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     annotate.add_argument("--out", type=Path, required=True, metavar="FILE.mp4", help="video to write")
     annotate.set_defaults(run=_annotate)
+
+    export = commands.add_parser("export", help="write a model for other programs and for phones")
+    export.add_argument("model", nargs="?", metavar="MODEL", help="a model in models/, or the path of one")
+    export.add_argument("--to", type=Path, required=True, metavar="FOLDER")
+    export.add_argument("--format", choices=["onnx", "openvino"], default="onnx")
+    export.set_defaults(run=_export)
 
     schema = commands.add_parser("schema", help="print the JSON schema of analysis.json")
     schema.set_defaults(run=_schema)
@@ -142,6 +153,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME|FILE", help="a model in models/, or the path of one")
+    parser.add_argument(
+        "--backend",
+        metavar="NAME",
+        help="what runs the network: openvino, onnxruntime, torch (default: the fastest present), or "
+        "openvino-bf16, which is faster and rounds scores",
+    )
     parser.add_argument("--sample-rate", type=float, metavar="N", help="sampled frames a second (default 8)")
     parser.add_argument(
         "--set",
@@ -322,6 +339,17 @@ def _annotate(options: argparse.Namespace) -> int:
     print(f"{out}: {made.frames:,} frames, {made.heatmaps} with a heatmap. Sound: {made.sound}.")
     if made.heatmaps_missing:
         print(f"Heatmaps that were not kept or cannot be read: {made.heatmaps_missing}.")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from detector.export import export
+
+    facts = export(options.model, options.to, options.format)
+    for part in facts["parts"]:
+        for file in part["files"]:
+            print(f"{options.to / file['file']}: {file['bytes']:,} bytes, SHA-256 {file['sha256']}")
+        print(f"  on {facts['check']['faces']} faces within {part['difference']:.2g} of torch")
     return 0
 
 

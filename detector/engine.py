@@ -123,7 +123,7 @@ def conclude(
         parameters=parameters,
         coverage=coverage,
         software=software(
-            scorer.device_name,
+            scorer.backend,
             BATCH,
             datetime.now(UTC).isoformat(timespec="seconds"),
             media.file,

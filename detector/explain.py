@@ -18,9 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from pytorch_grad_cam import GradCAM
 
 from detector.analysis import Box, HideAndRescore
 from detector.faces import Image, Square, cut
@@ -46,30 +44,16 @@ class Explained:
     check: HideAndRescore
 
 
-class _UnscaledGradCAM(GradCAM):
-    """Grad-CAM without the package's stretching of each map to its own range."""
-
-    def compute_cam_per_layer(
-        self, input_tensor: torch.Tensor, targets: list[object], eigen_smooth: bool
-    ) -> list[NDArray[np.float32]]:
-        (activations,), (gradients,) = (
-            self.activations_and_grads.activations,
-            self.activations_and_grads.gradients,
-        )
-        weights = gradients.mean(dim=(2, 3), keepdim=True)
-        return [torch.relu((weights * activations).sum(dim=1)).cpu().numpy()]
-
-    def aggregate_multi_layers(self, cam_per_target_layer: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-        return cam_per_target_layer[0]
-
-
 def heatmaps(scorer: Scorer, crops: list[Image]) -> list[Heat]:
     """Grad-CAM of the logit above its mean over the crop, at the crop's size.
 
     In units of the logit's gradient.
     """
+    # Imported here: few files have anything to explain, and torch takes seconds.
+    from detector.grad_cam import UnscaledGradCAM
+
     images = scorer.tensor(crops).requires_grad_(True)
-    with _UnscaledGradCAM(scorer.network, [scorer.network.cam_layer]) as cam:
+    with UnscaledGradCAM(scorer.network, [scorer.network.cam_layer]) as cam:
         maps = cam(images, targets=[lambda logit: logit] * len(crops))
     size = crops[0].shape[0]
     # Cubic interpolation of a 4×4 map overshoots below zero.

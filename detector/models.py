@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,8 +21,11 @@ from detector.analysis import Model, Platt, Range, Rate, Sha256, Value
 from detector.errors import ModelError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import numpy as np
+    from numpy.typing import NDArray
 
+    from detector.backends import Backend
+    from detector.backends.graphs import Kind
     from detector.networks import Network
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
@@ -71,10 +74,39 @@ class Card(Value):
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A network in evaluation mode, float32 on the CPU, and its card."""
+    """A card and what belongs to it: its checked weights, or a network made of them elsewhere."""
 
     card: Card
-    network: Network
+    made: Network | None = None
+    weights: bytes | None = None
+    """The whole safetensors file, its SHA-256 and its tensors checked."""
+    backends: dict[str, Backend] = field(default_factory=dict, compare=False)
+    """What runs it, by name; filled by :func:`detector.backends.opened`."""
+
+    @cached_property
+    def network(self) -> Network:
+        """The network in evaluation mode, float32 on the CPU. Imports torch, which takes seconds."""
+        if self.made is not None:
+            return self.made
+        assert self.weights is not None
+        return _network(self.card, self.weights)
+
+    @cached_property
+    def tensors(self) -> dict[str, NDArray[np.generic]]:
+        """The weights as they are stored, by name."""
+        assert self.weights is not None
+        return {name: tensor.array() for name, tensor in _stored(self.weights).items()}
+
+    @cached_property
+    def is_sequence(self) -> bool:
+        """Whether the network judges a face by the frames around it as well."""
+        from detector.backends import graph_path, graphs
+
+        if self.made is None and (path := graph_path(self)):
+            return graphs.gives_features(graphs.read(path))
+        from detector.networks import SequenceNetwork
+
+        return isinstance(self.network, SequenceNetwork)
 
     @cached_property
     def fused(self) -> Network:
@@ -159,43 +191,96 @@ def load_model(model: str | Path | None = None) -> LoadedModel:
 
 
 def load_pair(card: Card, weights: Path) -> LoadedModel:
-    """The network of ``card`` with the weights in the file ``weights``.
+    """The model of ``card`` with the weights in the file ``weights``.
 
     Raises :class:`ModelError` as :func:`load_model` does.
     """
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    from detector.networks import create
+    from detector.backends import graph_path, graphs
 
     data = weights.read_bytes()
     if looks_pickled(data[:16], len(data)):
         raise pickled(weights.name)
     if hashlib.sha256(data).hexdigest() != card.sha256:
         raise of_another_card(weights.name)
-    network = create(card.architecture)
+    model = LoadedModel(card, weights=data)
+    path = graph_path(model)
+    # A graph says what tensors there must be; without one torch has to be asked.
+    wanted = graphs.wanted(graphs.read(path)) if path else _wanted(card.architecture)
     try:
-        state = load(data)
-    except (SafetensorError, ValueError, KeyError) as error:
+        given = _stored(data)
+    except ValueError as error:
         reason = " ".join(str(error).split())[:120]
         raise ModelError(
             f"{weights.name} is no whole safetensors file ({reason}). Fetch or publish the model again."
         ) from None
-    if reason := _misfit(network.state_dict(), state):
+    if reason := _misfit(wanted, given):
         raise ModelError(
             f"{weights.name} does not fit architecture {card.architecture}: {reason}. "
             "Correct the card's architecture, or publish the model again."
         )
+    return model
+
+
+def _wanted(architecture: str) -> dict[str, Kind]:
+    from detector.backends.graphs import Kind
+    from detector.networks import create
+
+    state = create(architecture).state_dict()
+    return {name: Kind(tuple(value.shape), value.is_floating_point()) for name, value in state.items()}
+
+
+def _network(card: Card, weights: bytes) -> Network:
+    import torch
+    from safetensors.torch import load
+
+    from detector.networks import create
+
+    network = create(card.architecture)
     network.load_state_dict(
-        {n: value.float() if value.is_floating_point() else value for n, value in state.items()}
+        {n: value.float() if value.is_floating_point() else value for n, value in load(weights).items()}
     )
     network.eval()
     network.requires_grad_(False)
-    return LoadedModel(card, network.to(memory_format=torch.channels_last))
+    return network.to(memory_format=torch.channels_last)
 
 
-def _misfit(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
+_KINDS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1",
+          "U8": "|u1", "BOOL": "|b1"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A tensor as a safetensors file holds it."""
+
+    kind: str
+    shape: tuple[int, ...]
+    data: bytes | bytearray
+
+    @property
+    def floating(self) -> bool:
+        return self.kind in ("F64", "F32", "F16", "BF16")
+
+    def array(self) -> NDArray[np.generic]:
+        import numpy as np
+
+        if self.kind == "BF16":  # the upper half of a float32
+            halves = np.frombuffer(self.data, "<u2").astype("<u4")
+            return (halves << 16).view(np.float32).reshape(self.shape)
+        return np.frombuffer(self.data, _KINDS[self.kind]).reshape(self.shape)
+
+
+def _stored(data: bytes) -> dict[str, _Stored]:
+    """The tensors in a safetensors file; raises ``ValueError`` for what is none."""
+    from safetensors import SafetensorError, deserialize
+
+    try:
+        found = deserialize(data)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from None
+    return {name: _Stored(told["dtype"], tuple(told["shape"]), told["data"]) for name, told in found}
+
+
+def _misfit(wanted: Mapping[str, Kind], given: Mapping[str, _Stored]) -> str:
     """Why tensors ``given`` cannot be those ``wanted``, by name, shape and kind; empty when they can."""
     for names, words in (
         (wanted.keys() - given.keys(), "is missing"),
@@ -204,16 +289,17 @@ def _misfit(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
         if names:
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             return f"tensor {min(names)[:80]!r}{more} {words}"
-    for name, tensor in wanted.items():
-        if given[name].shape != tensor.shape:
-            return f"tensor {name!r} is {_shape(given[name])}, where {_shape(tensor)} is wanted"
-        if given[name].is_floating_point() != tensor.is_floating_point():
-            return f"tensor {name!r} holds {given[name].dtype}, where {tensor.dtype} is wanted"
+    for name, kind in wanted.items():
+        if given[name].shape != kind.shape:
+            return f"tensor {name!r} is {_shape(given[name].shape)}, where {_shape(kind.shape)} is wanted"
+        if given[name].floating != kind.floating or given[name].kind not in (*_KINDS, "BF16"):
+            numbers = "floating-point numbers" if kind.floating else "whole numbers"
+            return f"tensor {name!r} holds {given[name].kind}, where {numbers} are wanted"
     return ""
 
 
-def _shape(tensor: Tensor) -> str:
-    return "×".join(map(str, tensor.shape)) or "one number"
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) or "one number"
 
 
 def looks_pickled(head: bytes, size: int) -> bool:

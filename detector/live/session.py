@@ -14,7 +14,6 @@ from detector.findings import box
 from detector.live.online import Closed, OnlineSegments
 from detector.live_state import MOST_SEGMENTS, SECONDS_SHOWN
 from detector.media import Frame
-from detector.networks import SequenceNetwork
 from detector.scoring import Scorer
 from detector.survey import Seen, Survey
 
@@ -51,7 +50,7 @@ class LiveSession:
     """
 
     def __init__(self, scorer: Scorer, parameters: Parameters) -> None:
-        if isinstance(scorer.network, SequenceNetwork):
+        if scorer.is_sequence:
             raise ParameterError(
                 f"The model {scorer.card.name} judges a face by the frames after it too, which are not "
                 "there yet. Choose another with --model."

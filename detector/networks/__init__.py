@@ -87,6 +87,10 @@ class SequenceNetwork(Network):
         """
         raise AttributeError(f"{type(self).__name__} judges no sequences")
 
+    def judge_whole(self, features: Tensor) -> Tensor:
+        """Sequences (b, t, d) without padding to logits (b,): what :meth:`judge` says of them."""
+        return self.judge(features, torch.ones(features.shape[:2], dtype=torch.bool, device=features.device))
+
     def forward(self, crops: Tensor) -> Tensor:
         features = self.features(crops)[:, None]
         return self.judge(features, torch.ones(features.shape[:2], dtype=torch.bool, device=crops.device))

@@ -6,7 +6,7 @@ The design of Güera and Delp (AVSS 2018), with EfficientNet in place of Incepti
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from detector.networks import register
 from detector.networks.efficientnet_sequence import EfficientNetSequence
@@ -30,6 +30,13 @@ class EfficientNetLSTM(EfficientNetSequence):
         packed = pack_padded_sequence(
             features, present.sum(dim=1).cpu(), batch_first=True, enforce_sorted=False
         )
-        _, (last, _) = self.lstm(packed)
+        return self._read(packed)
+
+    def judge_whole(self, features: Tensor) -> Tensor:
+        # Without the sorting and packing, which no exporter knows.
+        return self._read(features)
+
+    def _read(self, features: Tensor | PackedSequence) -> Tensor:
+        _, (last, _) = self.lstm(features)
         logits: Tensor = self.head(last[-1])
         return logits.flatten()

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
+from detector.backends.with_torch import normalised
 from detector.faces import Square, cut
-from detector.scoring import normalised
 from detector.training.config import Config
 from detector.training.dataset import Examples, stacked
 from detector.training.harvest import Sample, decode, dfdc_samples, harvest

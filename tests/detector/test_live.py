@@ -21,7 +21,6 @@ from detector.errors import MediaError, ParameterError
 from detector.live import LiveSession, Source, play, source_of
 from detector.live.sources import opened
 from detector.media import Frame
-from detector.networks import SequenceNetwork
 from detector.scoring import Scorer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -198,8 +197,7 @@ def test_a_stream_that_is_a_playlist_opens_nothing(served):
 
 
 def test_a_model_that_looks_ahead_is_refused():
-    network = SequenceNetwork.__new__(SequenceNetwork)
-    ahead = SimpleNamespace(network=network, card=SimpleNamespace(name="ahead"))
+    ahead = SimpleNamespace(is_sequence=True, card=SimpleNamespace(name="ahead"))
     with pytest.raises(ParameterError, match="ahead judges a face by the frames after it"):
         LiveSession(ahead, DEFAULT)
 

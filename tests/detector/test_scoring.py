@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from detector import scoring
 from detector.analysis import Platt
+from detector.backends.with_torch import choose_device
 from detector.faces import FaceDetector, cut, framing
 from detector.models import LoadedModel
 from detector.networks import SequenceNetwork
-from detector.scoring import Scorer, choose_device
+from detector.scoring import Scorer
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +62,11 @@ def test_probability_is_the_sigmoid_of_the_logit_over_the_temperature(model: Loa
     assert scorer.probability(1e9) <= 1 and scorer.probability(-1e9) >= 0
 
 
-def test_device(scorer: Scorer) -> None:
+def test_device(model: LoadedModel, scorer: Scorer) -> None:
     assert choose_device().type == ("cuda" if torch.cuda.is_available() else "cpu")
-    assert scorer.device_name.startswith(choose_device().type)
-    assert Scorer(scorer_model(scorer), torch.device("cpu")).device_name == "cpu"
-
-
-def scorer_model(scorer: Scorer) -> LoadedModel:
-    return LoadedModel(scorer.card, scorer.network)
+    assert scorer.backend.device.startswith(choose_device().type)
+    on_cpu = Scorer(LoadedModel(model.card, model.network), torch.device("cpu"))
+    assert (on_cpu.backend.name, on_cpu.backend.device) == ("torch", "cpu")
 
 
 class Listening(SequenceNetwork):

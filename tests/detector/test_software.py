@@ -7,19 +7,38 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from detector.analysis import Parameters, Software
 from detector.cli import _parameters, _parser, main
-from detector.software import ROOT, command, commit, libraries, software, source_sha256
+from detector.software import (
+    ROOT,
+    command,
+    commit,
+    instructions,
+    libraries,
+    software,
+    source_sha256,
+    torch_version,
+)
 
 CHANGED = Parameters(
     sample_rate=4, enter_threshold=0.7, seed=3, minimum_usable_frames=2, maximum_sharpness=1 / 3
 )
 
 
+class Ran:
+    """What ran a network, as the facts tell it."""
+
+    name, version, device, precision, threads = "openvino", "1.2.3", "cpu", "float32", 3
+
+    def run(self, crops: np.ndarray) -> np.ndarray:
+        return np.zeros(len(crops), np.float32)
+
+
 def made(given: Parameters, file: str = "clip.mp4") -> Software:
-    return software("cpu", 32, "2026-11-20T00:00:00+00:00", file, "reelproof", given)
+    return software(Ran(), 32, "2026-11-20T00:00:00+00:00", file, "reelproof", given)
 
 
 @pytest.mark.parametrize("given", [Parameters(), CHANGED])
@@ -62,7 +81,7 @@ def test_versions_of_this_environment() -> None:
     assert found["numpy"] == numpy.__version__
     assert torch.__version__.startswith(found["torch"])
     assert found["FFmpeg"].startswith(av.ffmpeg_version_info)
-    assert {"opencv-python", "timm", "torchvision", "av", "c2pa-python"} <= set(found)
+    assert {"opencv-python", "timm", "torchvision", "av", "c2pa-python", "openvino"} <= set(found)
 
 
 def test_facts_hold_no_path_and_no_name_of_the_machine() -> None:
@@ -75,6 +94,26 @@ def test_facts_hold_no_path_and_no_name_of_the_machine() -> None:
     assert platform.node() not in text or len(platform.node()) < 4
     assert facts.threads and facts.batch == 32 and facts.python and facts.processor
     assert f"/{getpass.getuser()}/" not in text
+
+
+def test_what_ran_the_network() -> None:
+    facts = made(Parameters())
+    assert (facts.backend, facts.precision, facts.threads) == ("OpenVINO 1.2.3", "float32", 3)
+    assert facts.command is not None and "--backend" not in facts.command
+
+
+def test_a_back_end_that_rounds_is_part_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ran, "name", "openvino-bf16")
+    words = shlex.split(made(Parameters()).command or "")
+    assert _parser().parse_args(words[3:]).backend == "openvino-bf16"
+
+
+def test_torch_and_instructions_are_told_as_torch_tells_them() -> None:
+    """Though it need not be imported for that."""
+    import torch
+
+    assert torch_version() == torch.__version__
+    assert instructions() in (torch.backends.cpu.get_cpu_capability(), None)
 
 
 def test_commit_is_that_of_git() -> None:
@@ -117,8 +156,10 @@ def test_source_hash_as_documented(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "x.py").write_bytes(b"one\n")
     (tmp_path / "a.py").write_bytes(b"")
+    (tmp_path / "b" / "graph.onnx").write_bytes(b"two")
     (tmp_path / "notes.txt").write_text("not counted")
-    expected = hashlib.sha256(b"a.py\x000\x00" + b"b/x.py\x004\x00one\n").hexdigest()
+    counted = b"a.py\x000\x00" + b"b/graph.onnx\x003\x00two" + b"b/x.py\x004\x00one\n"
+    expected = hashlib.sha256(counted).hexdigest()
     assert source_sha256(tmp_path) == expected
     (tmp_path / "a.py").write_bytes(b"#")
     source_sha256.cache_clear()

@@ -52,6 +52,7 @@ def test_the_address_listened_on_is_answered_to(host, shown):
         ("PORT", "80a"),
         ("PORT", "70000"),
         ("REELPROOF_WORKERS", "-1"),
+        ("REELPROOF_BACKEND", "tensorflow"),
         ("REELPROOF_TIME_LIMIT", "-1"),
         ("REELPROOF_LOGIN", "yes"),
         ("REELPROOF_PROXY", "proxy.example"),

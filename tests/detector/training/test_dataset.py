@@ -7,8 +7,8 @@ import pytest
 import torch
 from made_faces import encoded, samples
 
+from detector.backends.with_torch import normalised
 from detector.faces import Square, cut
-from detector.scoring import normalised
 from detector.training.config import MixConfig
 from detector.training.dataset import CELL, UNKNOWN, Examples, stacked
 from detector.training.harvest import Sample

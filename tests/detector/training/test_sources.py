@@ -11,9 +11,9 @@ from made_faces import crop, encoded, samples, write_archive
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from detector.backends.with_torch import normalised
 from detector.errors import ParameterError
 from detector.networks import Network, SequenceNetwork
-from detector.scoring import normalised
 from detector.training import sources
 from detector.training.blending import TEMPLATE
 from detector.training.config import SHIPPED, Config, MixConfig, SequencesConfig, SetConfig, read_config

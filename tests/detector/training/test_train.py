@@ -13,10 +13,10 @@ import pytest
 import torch
 from made_faces import crop, write_archive
 
+from detector.backends.with_torch import normalised
 from detector.errors import ParameterError
 from detector.models import load_model
 from detector.networks import create
-from detector.scoring import normalised
 from detector.training.config import SHIPPED as RECIPE
 from detector.training.config import Config, read_config
 from detector.training.dataset import UNKNOWN, stacked

@@ -1,0 +1,154 @@
+"""What runs a network: torch, ONNX Runtime or OpenVINO, behind one small interface.
+
+A back end is given crops as they are cut, uint8 (n, size, size, 3) in RGB, and gives float32:
+logits (n,), or features (n, d) where the network is a :class:`~detector.networks.SequenceNetwork`.
+Preprocessing by the model's card is part of it.
+
+ONNX Runtime and OpenVINO run the *graph* of an architecture (:mod:`~detector.backends.graphs`),
+which is shipped and holds no weights: those always come from the model's own safetensors file,
+whose SHA-256 was checked. Nothing converted is kept between two runs, so nothing can be stale.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.backends import graphs
+from detector.errors import ModelError, ParameterError
+
+if TYPE_CHECKING:
+    from detector.models import LoadedModel
+
+SETTING = "REELPROOF_BACKEND"
+
+# Fastest first, as measured in docs/performance.md; each with the packages it needs.
+_NEEDED = {
+    "openvino": ("openvino", "onnx"),
+    "onnxruntime": ("onnxruntime", "onnx"),
+    "torch": ("torch",),
+    "openvino-bf16": ("openvino", "onnx"),
+}
+NAMES = tuple(_NEEDED)
+ROUGH = frozenset({"openvino-bf16"})
+"""Those that round to 16 bits. Their scores differ by more than two analyses may: never chosen unasked."""
+
+
+class Backend(Protocol):
+    """One network, ready to run."""
+
+    name: str
+    """As ``--backend`` takes it."""
+    version: str
+    """Of the library."""
+    device: str
+    """``cpu``, or ``cuda`` and the device's name."""
+    precision: str
+    """Of the arithmetic: ``float32`` or ``bfloat16``, and what else is to be said of it."""
+    threads: int
+    """On the processor."""
+
+    def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Crops (n, size, size, 3), RGB, n of at least 1, to logits (n,) or features (n, d)."""
+
+
+def present() -> tuple[str, ...]:
+    """Names of the back ends whose packages are installed, fastest first; those of full precision."""
+    return tuple(name for name in NAMES if name not in ROUGH and not _lacking(name))
+
+
+def checked(name: str) -> str:
+    """``name`` if such a back end is here; :class:`ParameterError` that says what to do if not."""
+    if name not in _NEEDED:
+        raise ParameterError(f"{name!r} is no back end. Choose one of: {', '.join(NAMES)}.")
+    if lacking := _lacking(name):
+        raise ParameterError(
+            f"The back end {name} needs {' and '.join(lacking)}, not installed here. Run make setup, "
+            f"or choose one that is: {', '.join(present())}."
+        )
+    return name
+
+
+def wished() -> str | None:
+    """The back end that the environment's ``REELPROOF_BACKEND`` names; None where it leaves the choice."""
+    name = os.environ.get(SETTING, "")
+    return checked(name) if name else None
+
+
+def opened(model: LoadedModel, name: str | None = None) -> Backend:
+    """What runs ``model``; made once for each model and name.
+
+    ``name`` is a back end's. Without it the environment's ``REELPROOF_BACKEND`` counts; without
+    that either, torch where there is a CUDA device, else the fastest present that has a graph of
+    the model's architecture. Raises :class:`ParameterError` for a back end that is not here and
+    :class:`ModelError` for one, asked for by name, that cannot run this model.
+    """
+    name = checked(name) if name else wished()
+    if name is None:
+        name = "torch" if gpu_is_here() else next(each for each in present() if can_run(each, model))
+    elif not can_run(name, model):
+        raise ModelError(
+            f"There is no graph of {model.card.architecture} at {model.card.input.size} px that the back end "
+            f"{name} could run. Choose --backend torch, or let Reelproof choose."
+        )
+    made = model.backends.get(name)
+    if made is None:
+        made = model.backends[name] = _made(name, model)
+    return made
+
+
+def can_run(name: str, model: LoadedModel) -> bool:
+    """Whether back end ``name`` can run ``model``: torch any, the others what there is a graph of."""
+    return name == "torch" or (model.weights is not None and graph_path(model) is not None)
+
+
+def graph_path(model: LoadedModel) -> Path | None:
+    """The shipped graph of a model's architecture and size, if there is one."""
+    return graphs.shipped(model.card.architecture, model.card.input.size)
+
+
+def processor_threads() -> int:
+    """Threads for arithmetic: what ``OMP_NUM_THREADS`` says, else the cores this process may use."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    if said.isdecimal() and int(said):
+        return int(said)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def gpu_is_here() -> bool:
+    """Whether torch can use a CUDA device. Torch is asked only where a driver may be: it loads slowly."""
+    if os.path.exists("/proc") and not any(
+        map(os.path.exists, ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg"))
+    ):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _lacking(name: str) -> list[str]:
+    return [package for package in _NEEDED[name] if find_spec(package) is None]
+
+
+def _made(name: str, model: LoadedModel) -> Backend:
+    if name == "torch":
+        from detector.backends.with_torch import Torch, choose_device
+
+        return Torch(model, choose_device())
+    graph = graph_path(model)
+    assert graph is not None  # can_run() looked
+    network = graphs.bound(graphs.read(graph), model.card.input.mean, model.card.input.std, model.tensors)
+    if name == "onnxruntime":
+        from detector.backends.with_onnxruntime import OnnxRuntime
+
+        return OnnxRuntime(network, processor_threads())
+    from detector.backends.with_openvino import OpenVINO
+
+    return OpenVINO(network, processor_threads(), rough=name in ROUGH)

@@ -1,0 +1,92 @@
+"""Graphs: what an architecture computes, as ONNX without weights, one file for each size of crop.
+
+Inputs of a graph file are ``crops`` (uint8, (n, size, size, 3), RGB), ``input.mean`` and
+``input.std`` of the card (float32, (1, 3, 1, 1)), and every tensor of the network by its name
+after ``network.``.
+:func:`bound` turns all but the crops into constants: that is a whole ONNX model, which
+``python -m detector export`` writes as well. :mod:`~detector.backends.tracing` makes the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+FOLDER = Path(__file__).resolve().parent / "graphs"
+CROPS, FEATURES, MEAN, STD, OUT = "crops", "features", "input.mean", "input.std", "out"
+PREFIX = "network."
+
+
+class Kind(NamedTuple):
+    """What a graph wants a tensor to be."""
+
+    shape: tuple[int, ...]
+    floating: bool
+
+
+def shipped(architecture: str, size: int) -> Path | None:
+    """The graph file of an architecture at crops of ``size`` px; None where none is shipped."""
+    if find_spec("onnx") is None:
+        return None
+    # Listed, not looked up: the architecture's name may be a stranger's.
+    name = f"{architecture}-{size}.onnx"
+    return next((path for path in FOLDER.glob("*.onnx") if path.name == name), None)
+
+
+def read(path: Path) -> ModelProto:
+    """The graph in a file of :data:`FOLDER`."""
+    import onnx
+
+    return onnx.load_model_from_string(path.read_bytes())
+
+
+def wanted(graph: ModelProto) -> dict[str, Kind]:
+    """Every tensor of the network, by its own name, as ``graph`` wants it."""
+    from onnx import TensorProto
+
+    found = {}
+    for given in graph.graph.input:
+        if given.name.startswith(PREFIX):
+            kind = given.type.tensor_type
+            shape = tuple(dimension.dim_value for dimension in kind.shape.dim)
+            found[given.name.removeprefix(PREFIX)] = Kind(shape, kind.elem_type == TensorProto.FLOAT)
+    return found
+
+
+def gives_features(graph: ModelProto) -> bool:
+    """Whether its output is features (n, d), as of sequence networks, and not logits (n,)."""
+    return len(graph.graph.output[0].type.tensor_type.shape.dim) == 2
+
+
+def bound(
+    graph: ModelProto,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    tensors: Mapping[str, NDArray[np.generic]],
+) -> bytes:
+    """A whole ONNX model: ``graph`` with a card's preprocessing and a network's tensors in it.
+
+    Floating-point tensors become float32. ``tensors`` must be those of :func:`wanted`;
+    ``graph`` is changed.
+    """
+    from onnx import numpy_helper
+
+    body = graph.graph
+    used = {name for node in body.node for name in node.input}
+    values = {name: np.array(by, np.float32).reshape(1, 3, 1, 1) for name, by in ((MEAN, mean), (STD, std))}
+    values |= {PREFIX + name: value.astype(np.float32, copy=False) for name, value in tensors.items()}
+    given = next(one for one in body.input if one.name in (CROPS, FEATURES))
+    for name in sorted(values.keys() & used):
+        body.initializer.append(numpy_helper.from_array(np.ascontiguousarray(values[name]), name))
+    del body.input[:]
+    body.input.append(given)
+    data: bytes = graph.SerializeToString()
+    return data

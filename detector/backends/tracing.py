@@ -1,0 +1,134 @@
+"""Make graphs out of architectures, with torch: ``python -m detector.backends.tracing`` makes all anew."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from detector.backends.graphs import CROPS, FEATURES, FOLDER, MEAN, OUT, PREFIX, STD
+from detector.networks import Network, SequenceNetwork, create
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+# Of the shipped models, and what can be trained here at its usual size.
+SHIPPED = (
+    ("efficientnet_lite0", 128),
+    ("efficientnet_b1", 128),
+    ("efficientnet_lstm", 128),
+    ("efficientnet_b3_transformer", 112),
+    ("resnet18", 128),
+    ("resnet18_features_mlp", 128),
+)
+
+
+class _OfCrops(nn.Module):
+    """What a back end computes: crops as they are cut, to logits or to features."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+        self.input = nn.Module()
+        for part in ("mean", "std"):
+            self.input.register_buffer(part, torch.ones(1, 3, 1, 1))
+
+    def forward(self, crops: Tensor) -> Tensor:
+        mean, std = self.input.get_buffer("mean"), self.input.get_buffer("std")
+        images = (crops.permute(0, 3, 1, 2).float() / 255 - mean) / std
+        if isinstance(self.network, SequenceNetwork):
+            return self.network.features(images)
+        out: Tensor = self.network(images)
+        return out
+
+
+class _OfFeatures(nn.Module):
+    """The head of a sequence network: windows without padding to logits."""
+
+    def __init__(self, network: SequenceNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.network.judge_whole(features)
+
+
+def traced(network: Network, size: int) -> ModelProto:
+    """The graph of ``network`` at crops of ``size`` px, its tensors as inputs; takes some ten seconds."""
+    crops = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    return _graph(_OfCrops(network), CROPS, crops, {0: _counted("n", 1 << 16)}, network)
+
+
+def traced_judge(network: SequenceNetwork) -> ModelProto:
+    """Likewise of its head: ``features`` (n, t, d) to logits (n,), t up to the network's window."""
+    with torch.no_grad():
+        width = network.features(torch.zeros(1, 3, 64, 64)).shape[1]
+    sizes = {0: _counted("n", 1 << 16), 1: _counted("t", network.window)}
+    return _graph(_OfFeatures(network), FEATURES, torch.zeros(2, 3, width), sizes, network)
+
+
+def _counted(name: str, most: int) -> Any:
+    return torch.export.Dim(name, min=1, max=most)
+
+
+def _graph(
+    whole: nn.Module, given: str, example: Tensor, sizes: dict[int, Any], network: Network
+) -> ModelProto:
+    import onnx
+    import onnx_ir
+    import onnxscript.optimizer
+
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # the exporter uses what torch itself has given up
+        program = torch.onnx.export(
+            whole.eval(),
+            (example,),
+            dynamo=True,
+            optimize=False,
+            dynamic_shapes={given: sizes},
+            input_names=[given],
+            output_names=[OUT],
+            verbose=False,
+        )
+    assert program is not None
+    model: ModelProto = program.model_proto
+    # With tensors as inputs, what is constant whatever the weights are can be computed now.
+    tensors = {value.name: (value.data_type, list(value.dims)) for value in model.graph.initializer}
+    types = {torch.float32: onnx.TensorProto.FLOAT, torch.int64: onnx.TensorProto.INT64}
+    tensors |= {
+        PREFIX + name: (types[value.dtype], list(value.shape)) for name, value in network.state_dict().items()
+    }
+    unknown = [name for name in tensors if name not in (MEAN, STD) and not name.startswith(PREFIX)]
+    assert not unknown, f"constants the exporter made of weights: {unknown}"
+    del model.graph.initializer[:]
+    for name in sorted(tensors):
+        model.graph.input.append(onnx.helper.make_tensor_value_info(name, *tensors[name]))
+    _forget_where_it_was_made(model)
+    folded = onnx_ir.serde.deserialize_model(model)
+    onnxscript.optimizer.optimize(folded)
+    model = onnx_ir.serde.serialize_model(folded)
+    _forget_where_it_was_made(model)
+    return model
+
+
+def _forget_where_it_was_made(model: ModelProto) -> None:
+    """Drop names of source files and intermediate shapes."""
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    del model.graph.value_info[:], model.graph.metadata_props[:], model.metadata_props[:]
+
+
+def main() -> None:
+    """Write every shipped graph."""
+    FOLDER.mkdir(exist_ok=True)
+    for architecture, size in SHIPPED:
+        path = FOLDER / f"{architecture}-{size}.onnx"
+        path.write_bytes(traced(create(architecture).eval(), size).SerializeToString(deterministic=True))
+        print(f"{path.name}: {path.stat().st_size:,} bytes", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Torch: any architecture, on a CUDA device or the processor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from detector.networks import SequenceNetwork
+
+if TYPE_CHECKING:
+    from detector.models import LoadedModel
+
+
+def choose_device() -> torch.device:
+    """CUDA where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def normalised(batch: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> torch.Tensor:
+    """uint8 (n, 3, h, w) to float32 in the network's own range, channels last, on the same device."""
+    shape = (1, 3, 1, 1)
+    # Made on the CPU and copied without waiting, which `device=` would do for all work on a GPU.
+    centre = torch.tensor(mean).view(shape).to(batch.device, non_blocking=True)
+    spread = torch.tensor(std).view(shape).to(batch.device, non_blocking=True)
+    return ((batch.float() / 255 - centre) / spread).contiguous(memory_format=torch.channels_last)
+
+
+class Torch:
+    """The network with its normalisations folded in (:mod:`detector.networks.fusing`)."""
+
+    name = "torch"
+
+    def __init__(self, model: LoadedModel, device: torch.device) -> None:
+        self.version = str(torch.__version__)
+        self.threads = torch.get_num_threads()
+        self.precision = f"float32, matrix products {torch.get_float32_matmul_precision()}"
+        self.device = "cpu"
+        if device.type == "cuda":
+            self.device = f"cuda ({torch.cuda.get_device_name(device)})"
+        self._device = device
+        self._input = model.card.input
+        self._network = model.fused.to(device)
+
+    def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See :class:`detector.backends.Backend`."""
+        with torch.inference_mode():
+            pixels = torch.from_numpy(np.ascontiguousarray(crops)).to(self._device).permute(0, 3, 1, 2)
+            images = normalised(pixels, self._input.mean, self._input.std)
+            network = self._network
+            out = network.features(images) if isinstance(network, SequenceNetwork) else network(images)
+            result: NDArray[np.float32] = out.float().cpu().numpy()
+            return result

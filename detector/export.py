@@ -1,0 +1,166 @@
+"""Write a model for other programs and for phones: ``python -m detector export``.
+
+What is written takes crops as :func:`detector.faces.cut` makes them, uint8 (n, size, size, 3) in
+RGB, preprocessing included, and gives logits; divided by the card's temperature, their sigmoid is
+the probability of one frame. Before anything is kept, the files as they lie on disk are run on real
+faces and held against torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from detector.backends import graphs, processor_threads
+from detector.backends.tracing import traced, traced_judge
+from detector.backends.with_torch import Torch
+from detector.errors import ModelError
+from detector.faces import FaceDetector, Image, cut, framing
+from detector.hashing import hashed
+from detector.models import LoadedModel, load_model
+from detector.networks import SequenceNetwork
+from detector.sample import portraits
+
+FORMATS = ("onnx", "openvino")
+TOLERANCE = 1e-3
+"""Largest difference of a logit, or of a feature, from torch's; refused above it."""
+
+Run = Callable[[NDArray[Any]], NDArray[np.float32]]
+
+
+def export(model: str | Path | None, folder: Path, form: str = "onnx") -> dict[str, Any]:
+    """Write ``model`` to ``folder``, which is made if need be, as ``form`` (one of :data:`FORMATS`).
+
+    Beside the files goes ``NAME.FORMAT.json``, which is returned: hashes, what the files take
+    and give, and how far they were from torch. A sequence network becomes two parts, ``features``
+    and ``judge``, the second of which takes features (n, t, d) of whole windows. Raises
+    :class:`ModelError` when the model cannot be loaded or what was written does not agree.
+    """
+    loaded = load_model(model)
+    card, size = loaded.card, loaded.card.input.size
+    folder.mkdir(parents=True, exist_ok=True)
+    crops = faces(size)
+    expected = Torch(loaded, torch.device("cpu")).run(crops)
+    parts: dict[str, tuple[bytes, NDArray[Any], NDArray[np.float32]]]
+    parts = {"features" if loaded.is_sequence else "": (_of_crops(loaded), crops, expected)}
+    if isinstance(loaded.network, SequenceNetwork):
+        window = min(loaded.network.window, len(crops))
+        windows = np.stack([expected[i : i + window] for i in range(len(crops) - window + 1)])
+        with torch.inference_mode():
+            judged = loaded.network.judge_whole(torch.from_numpy(windows)).numpy()
+        parts["judge"] = (_of_features(loaded), windows, judged)
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as beside:
+        told, made = [], Path(beside)
+        for part, (network, given, wanted) in parts.items():
+            stem = f"{card.name}-{part}" if part else card.name
+            files, run = (_onnx if form == "onnx" else _openvino)(network, made / stem)
+            difference = float(np.abs(run(given) - wanted).max())
+            if not difference <= TOLERANCE:
+                raise ModelError(
+                    f"{files[0].name} gives values that are up to {difference:.2g} from torch's on "
+                    f"{len(given)} faces; at most {TOLERANCE:g} is accepted. Nothing was written. "
+                    "Try another --format, and report this."
+                )
+            told.append({"part": part or "whole", "files": [_described(file) for file in files],
+                         "difference": difference})  # fmt: skip
+        facts = {
+            "model": card.name,
+            "weights_sha256": card.sha256,
+            "architecture": card.architecture,
+            "format": form,
+            "parts": told,
+            "input": f"crops: uint8 (n, {size}, {size}, 3), RGB, framed as Reelproof frames faces",
+            "output": "logits (n,), positive for manipulated; `features` gives features (n, d) for `judge`",
+            "temperature": card.temperature,
+            "check": {"faces": len(crops), "tolerance": TOLERANCE, "against": f"torch {torch.__version__}"},
+            "terms": card.terms,
+        }
+        listed = made / f"{card.name}.{form}.json"
+        listed.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        for file in made.iterdir():
+            os.replace(file, folder / file.name)
+    return facts
+
+
+def faces(size: int) -> NDArray[np.uint8]:
+    """Real faces (n, size, size, 3): two public portraits, framed, and changed as videos change them."""
+    found: list[Image] = []
+    detect = FaceDetector()
+    for portrait in portraits():
+        crop = cut(portrait, framing(detect(portrait)[0]), size)
+        small = cv2.resize(crop, (size // 3, size // 3), interpolation=cv2.INTER_AREA)
+        noise = np.random.default_rng(0).normal(0, 8, crop.shape)
+        found += [
+            crop,
+            np.ascontiguousarray(crop[:, ::-1]),
+            crop // 3,
+            255 - (255 - crop) // 2,
+            cv2.GaussianBlur(crop, (0, 0), size / 64),
+            cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR),
+            np.clip(crop + noise, 0, 255).astype(np.uint8),
+            np.roll(crop, (size // 10, -size // 12), axis=(0, 1)),
+        ]
+        for quality in (8, 20, 40, 70):
+            data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+            again = cv2.imdecode(data, cv2.IMREAD_COLOR)
+            assert again is not None
+            found.append(again)
+    return np.stack(found)
+
+
+def _of_crops(model: LoadedModel) -> bytes:
+    size = model.card.input.size
+    path = graphs.shipped(model.card.architecture, size)
+    graph = graphs.read(path) if path else traced(model.network, size)
+    return graphs.bound(graph, model.card.input.mean, model.card.input.std, model.tensors)
+
+
+def _of_features(model: LoadedModel) -> bytes:
+    network = model.network
+    assert isinstance(network, SequenceNetwork)
+    return graphs.bound(traced_judge(network), model.card.input.mean, model.card.input.std, model.tensors)
+
+
+def _onnx(network: bytes, stem: Path) -> tuple[list[Path], Run]:
+    import onnxruntime
+
+    path = stem.with_name(f"{stem.name}.onnx")
+    path.write_bytes(network)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+    def run(given: NDArray[Any]) -> NDArray[np.float32]:
+        result: NDArray[np.float32] = session.run(None, {session.get_inputs()[0].name: given})[0]
+        return result
+
+    return [path], run
+
+
+def _openvino(network: bytes, stem: Path) -> tuple[list[Path], Run]:
+    from detector.backends.with_openvino import imported
+
+    openvino = imported()
+    core = openvino.Core()
+    path = stem.with_name(f"{stem.name}.xml")
+    openvino.save_model(core.read_model(network), path, compress_to_fp16=False)
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": processor_threads()}
+    compiled = core.compile_model(path, "CPU", settings)
+
+    def run(given: NDArray[Any]) -> NDArray[np.float32]:
+        result: NDArray[np.float32] = compiled(given)[0]
+        return result
+
+    return [path, path.with_suffix(".bin")], run
+
+
+def _described(path: Path) -> dict[str, object]:
+    size, digest = hashed(path)
+    return {"file": path.name, "bytes": size, "sha256": digest}

@@ -1,0 +1,25 @@
+"""Grad-CAM by the package ``grad-cam``, without its scaling; :mod:`detector.explain` says why."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pytorch_grad_cam import GradCAM
+
+
+class UnscaledGradCAM(GradCAM):
+    """Grad-CAM without the package's stretching of each map to its own range."""
+
+    def compute_cam_per_layer(
+        self, input_tensor: torch.Tensor, targets: list[object], eigen_smooth: bool
+    ) -> list[NDArray[np.float32]]:
+        (activations,), (gradients,) = (
+            self.activations_and_grads.activations,
+            self.activations_and_grads.gradients,
+        )
+        weights = gradients.mean(dim=(2, 3), keepdim=True)
+        return [torch.relu((weights * activations).sum(dim=1)).cpu().numpy()]
+
+    def aggregate_multi_layers(self, cam_per_target_layer: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+        return cam_per_target_layer[0]

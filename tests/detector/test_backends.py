@@ -1,0 +1,299 @@
+"""What runs a network: all back ends say the same, and the choice among them is told and explained."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save
+
+from detector import backends
+from detector.agreement import compare
+from detector.analysis import Analysis
+from detector.backends import graphs
+from detector.backends.tracing import SHIPPED
+from detector.cli import main
+from detector.errors import ModelError, ParameterError
+from detector.faces import FaceDetector, cut, framing
+from detector.models import Card, LoadedModel, load_card, load_model, load_pair
+from detector.networks import create
+from detector.scoring import Scorer
+
+ROOT = Path(__file__).resolve().parents[2]
+EXACT = [name for name in backends.NAMES if name not in backends.ROUGH]
+CLOSE = 5e-4
+"""Largest difference of logits: a fiftieth of what two analyses' probabilities may differ by."""
+
+
+@pytest.fixture(autouse=True)
+def _free_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(backends.SETTING, "")
+
+
+@pytest.fixture(scope="module")
+def crops(astronaut: np.ndarray) -> np.ndarray:
+    """A face as the network sees it, lit and compressed in several ways."""
+    square = framing(FaceDetector()(astronaut)[0])
+    face = cut(astronaut, square, 128)
+    found = [face, face[:, ::-1], face // 3, cv2.GaussianBlur(face, (0, 0), 2), 255 - face]
+    for quality in (10, 50):
+        data = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        found.append(cv2.imdecode(data, cv2.IMREAD_COLOR))
+    return np.stack(found)
+
+
+def without(packages: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if these were not installed."""
+    monkeypatch.setattr(backends, "find_spec", lambda name: None if name in packages else name)
+
+
+def untrained(architecture: str, size: int, folder: Path) -> LoadedModel:
+    """A model whose weights are chance, on disk as any other."""
+    torch.manual_seed(3)
+    network = create(architecture)
+    for name, value in network.state_dict().items():
+        if name.endswith("running_mean"):
+            value.normal_(0, 0.1)
+        elif name.endswith("running_var"):
+            value.uniform_(0.5, 1.5)
+    data = save(network.state_dict())
+    path = folder / "untrained.safetensors"
+    path.write_bytes(data)
+    card = load_card()[0]
+    changes = {
+        "architecture": architecture,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "input": card.input.model_copy(
+            update={"size": size, "mean": (0.4, 0.5, 0.6), "std": (0.2, 0.5, 0.3)}
+        ),
+    }
+    return load_pair(Card.model_validate({**card.model_dump(), **changes}), path)
+
+
+class TestAgreement:
+    @pytest.mark.parametrize("name", EXACT)
+    def test_the_shipped_model(self, model: LoadedModel, crops: np.ndarray, name: str) -> None:
+        expected = backends.opened(model, "torch").run(crops)
+        backend = backends.opened(model, name)
+        assert backend.name == name and backend.precision.startswith("float32")
+        found = backend.run(crops)
+        assert found.dtype == np.float32 and found.shape == (len(crops),)
+        assert np.abs(found - expected).max() < CLOSE
+        assert len({round(float(logit), 2) for logit in found}) > 3, "crops that tell nothing apart"
+
+    @pytest.mark.parametrize("name", EXACT)
+    def test_batches_of_any_size_and_what_was_given_stays_given(
+        self, model: LoadedModel, crops: np.ndarray, name: str
+    ) -> None:
+        backend = backends.opened(model, name)
+        together = backend.run(crops)
+        kept = together.copy()
+        for i in range(len(crops)):
+            assert backend.run(crops[i : i + 1]) == pytest.approx(together[i : i + 1], abs=CLOSE)
+        many = np.concatenate([crops] * 9)  # more than all threads take at a time
+        assert backend.run(many) == pytest.approx(np.concatenate([together] * 9), abs=CLOSE)
+        mirrored = backend.run(crops[:, :, ::-1])  # a view, not in order of memory
+        assert mirrored[0] == pytest.approx(together[1], abs=CLOSE)
+        assert together.tolist() == kept.tolist()
+
+    @pytest.mark.parametrize(("architecture", "size"), SHIPPED)
+    def test_every_shipped_graph_is_its_architecture(
+        self, architecture: str, size: int, crops: np.ndarray, tmp_path: Path
+    ) -> None:
+        """With weights the graph was not made of: had any been left in it, this would differ."""
+        model = untrained(architecture, size, tmp_path)
+        given = np.stack([cv2.resize(crop, (size, size)) for crop in crops[:3]])
+        expected = backends.opened(model, "torch").run(given)
+        assert expected.std() > 1e-4
+        for name in ("openvino", "onnxruntime"):
+            found = backends.opened(model, name).run(given)
+            assert found.shape == expected.shape
+            scale = max(1.0, float(np.abs(expected).max()))
+            assert np.abs(found - expected).max() < CLOSE * scale, name
+
+    def test_a_sequence_network_through_the_scorer(self, crops: np.ndarray) -> None:
+        model = load_model("efficientnet-lstm")
+        told = {}
+        for name in EXACT:
+            scorer = Scorer(model, backend=name)
+            features = scorer.features(list(crops))
+            assert len(features) == len(crops) and features[0].shape == (256,)
+            told[name] = [*scorer.track_logits(features), *scorer.logits(list(crops))]
+        for name in EXACT:
+            assert told[name] == pytest.approx(told["torch"], abs=CLOSE)
+
+    def test_stills_are_scored_with_their_mirror_image(self, model: LoadedModel, crops: np.ndarray) -> None:
+        scorer = Scorer(model)
+        straight, mirrored = scorer.logits([crops[0], crops[1]])
+        assert scorer.stills.logits([crops[0]])[0] == pytest.approx((straight + mirrored) / 2, abs=CLOSE)
+        assert scorer.logits([crops[0]])[0] == pytest.approx(straight, abs=CLOSE)
+
+    def test_rounding_is_told_and_stays_small(self, model: LoadedModel, crops: np.ndarray) -> None:
+        rough = backends.opened(model, "openvino-bf16")
+        if rough.precision == "float32":
+            pytest.skip("this processor does not know bfloat16")
+        assert (rough.name, rough.precision) == ("openvino-bf16", "bfloat16")
+        difference = np.abs(rough.run(crops) - backends.opened(model, "torch").run(crops)).max()
+        assert CLOSE < difference < 1
+
+    def test_weights_in_bfloat16(self, crops: np.ndarray, tmp_path: Path) -> None:
+        card, weights = load_card()
+        halved = {n: v.bfloat16() if v.is_floating_point() else v for n, v in load_file(weights).items()}
+        (tmp_path / "x.safetensors").write_bytes(data := save(halved))
+        changed = card.model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
+        model = load_pair(changed, tmp_path / "x.safetensors")
+        expected = backends.opened(model, "torch").run(crops)
+        assert np.abs(backends.opened(model, "openvino").run(crops) - expected).max() < CLOSE
+
+
+class TestChoice:
+    def test_the_fastest_present(self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(backends, "gpu_is_here", lambda: False)
+        assert backends.present() == ("openvino", "onnxruntime", "torch")
+        assert backends.opened(model).name == "openvino"
+        for lacking, left in (({"openvino"}, "onnxruntime"), ({"openvino", "onnxruntime"}, "torch")):
+            monkeypatch.setattr(
+                backends, "find_spec", lambda name, gone=lacking: None if name in gone else name
+            )
+            assert backends.opened(model).name == left
+
+    def test_torch_where_there_is_a_gpu(self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(backends, "gpu_is_here", lambda: True)
+        assert backends.opened(model).name == "torch"
+
+    def test_by_the_environment_and_by_name(
+        self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(backends.SETTING, "onnxruntime")
+        assert Scorer(model).backend.name == "onnxruntime"
+        assert Scorer(model, backend="torch").backend.name == "torch"
+
+    def test_made_once_for_a_model(self, model: LoadedModel) -> None:
+        assert Scorer(model).backend is Scorer(model, still=True).backend
+
+    def test_unknown(self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(backends.SETTING, "tensorflow")
+        with pytest.raises(
+            ParameterError, match="'tensorflow' is no back end. Choose one of: openvino, onnx"
+        ):
+            Scorer(model)
+
+    def test_not_installed(self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(backends, "find_spec", lambda name: None if name == "openvino" else name)
+        with pytest.raises(
+            ParameterError, match="needs openvino, not installed here. Run make setup, or .*torch"
+        ):
+            Scorer(model, backend="openvino")
+
+    def test_without_a_graph_it_is_torch(self, model: LoadedModel, tmp_path: Path) -> None:
+        other = untrained("efficientnet_lite0", 96, tmp_path)
+        assert backends.opened(other).name == "torch"
+        with pytest.raises(ModelError, match="no graph of efficientnet_lite0 at 96 px .* openvino"):
+            backends.opened(other, "openvino")
+        # A network made elsewhere is run as it is, whatever its card says.
+        assert Scorer(LoadedModel(model.card, model.network)).backend.name == "torch"
+
+    @pytest.mark.parametrize("name", ["../../../etc/passwd", "*", "efficientnet_lite0-128.onnx\0"])
+    def test_a_strangers_architecture_leads_nowhere(self, name: str) -> None:
+        assert graphs.shipped(name, 128) is None
+
+    def test_threads(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("OMP_NUM_THREADS", "7")
+        assert backends.processor_threads() == 7
+        monkeypatch.delenv("OMP_NUM_THREADS")
+        assert backends.processor_threads() >= 1
+
+
+class TestFromAShell:
+    def test_a_wrong_name_is_an_error_in_words(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["score", "x.jpg", "--backend", "fast"]) == 2
+        assert "'fast' is no back end" in capsys.readouterr().err
+
+    def test_a_wrong_setting_too(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv(backends.SETTING, "fast")
+        assert main(["analyze", str(picture(tmp_path))]) == 2
+        assert "'fast' is no back end" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("name", ["onnxruntime", "torch"])
+    def test_the_analysis_says_which(
+        self,
+        name: str,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+    ) -> None:
+        """In a confined process too."""
+        path = picture(tmp_path)
+        assert main(["analyze", str(path), "--format", "json", "--backend", name]) == 0
+        analysis = Analysis.from_json(capsys.readouterr().out)
+        assert (analysis.software.backend or "").lower().replace(" ", "").startswith(name)
+        monkeypatch.setenv(backends.SETTING, "")
+        assert main(["analyze", str(path), "--format", "json"]) == 0
+        again = Analysis.from_json(capsys.readouterr().out)
+        assert (again.software.backend or "").startswith("OpenVINO") or backends.gpu_is_here()
+        assert compare(analysis, again).agree
+
+    def test_other_arithmetic_is_no_agreement(self, tmp_path: Path) -> None:
+        from detector import analyze
+
+        one = analyze(picture(tmp_path))
+        changed = one.software.model_copy(update={"precision": "bfloat16"})
+        told = compare(one, one.model_copy(update={"software": changed}))
+        assert not told.agree and "bfloat16, where float32 is recorded" in told.problems[0]
+        matrix = one.software.model_copy(update={"precision": "float32, matrix products highest"})
+        assert compare(one, one.model_copy(update={"software": matrix})).agree
+
+
+def picture(folder: Path) -> Path:
+    import skimage.data
+
+    path = folder / "astronaut.png"
+    cv2.imwrite(str(path), cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR))
+    return path
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """The modules that a command of ``python -m detector`` has imported when it ends."""
+    code = (
+        "import sys\n"
+        "from detector.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        "sys.stderr.write('\\n' + ' '.join(sorted(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.splitlines()[-1].split())
+
+
+class TestStartUp:
+    """By what is imported, not by the clock: a busy machine is slow, but imports no more."""
+
+    def test_help_imports_next_to_nothing(self) -> None:
+        heavy = {"torch", "numpy", "cv2", "av", "pydantic", "openvino", "onnx", "scipy", "PIL", "tqdm"}
+        assert not imported_by("--help") & heavy
+
+    def test_a_photo_with_nothing_to_explain_is_scored_without_torch(self, tmp_path: Path) -> None:
+        if backends.gpu_is_here():
+            pytest.skip("torch scores where there is a GPU")
+        found = imported_by("score", str(picture(tmp_path)))
+        assert not found & {"torch", "timm", "torchvision", "matplotlib", "sklearn", "pytorch_grad_cam"}
+        assert "openvino" in found
+
+    def test_openvino_tells_nobody(self, tmp_path: Path) -> None:
+        """Its package reports that it was imported, unless it is kept from that."""
+        found = imported_by("score", str(picture(tmp_path)), "--backend", "openvino")
+        loaded = {name for name in found if name.startswith("openvino_telemetry.")}
+        assert "openvino" in found and not loaded
+        code = "from detector.backends.with_openvino import imported; imported(); import openvino_telemetry"
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 1 and "openvino_telemetry" in done.stderr

@@ -1,0 +1,128 @@
+"""A model written for other programs: it says what torch says, or is not written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from detector import export as exporting
+from detector.backends import graphs
+from detector.backends.tracing import traced
+from detector.backends.with_openvino import imported
+from detector.cli import main
+from detector.errors import ModelError
+from detector.export import TOLERANCE, export, faces
+from detector.models import LoadedModel, load_model
+from detector.networks import SequenceNetwork
+from detector.scoring import Scorer
+
+
+@pytest.fixture(scope="module")
+def crops() -> np.ndarray:
+    return faces(128)
+
+
+def expected(model: LoadedModel, crops: np.ndarray) -> np.ndarray:
+    return Scorer(model, torch.device("cpu")).logits(list(crops))
+
+
+def test_the_faces_it_is_checked_on(model: LoadedModel, crops: np.ndarray) -> None:
+    """Twenty-four that are not alike, and are not all judged alike."""
+    assert crops.shape == (24, 128, 128, 3) and crops.dtype == np.uint8
+    assert len({crop.tobytes() for crop in crops}) == 24
+    assert expected(model, crops).std() > 0.5
+
+
+def test_onnx(
+    model: LoadedModel, crops: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", "--to", str(tmp_path / "new")]) == 0
+    facts = json.loads((tmp_path / "new" / "reelproof.onnx.json").read_text())
+    (part,) = facts["parts"]
+    (file,) = part["files"]
+    data = (tmp_path / "new" / "reelproof.onnx").read_bytes()
+    assert (file["bytes"], file["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+    assert facts["weights_sha256"] == model.card.sha256 and facts["check"]["tolerance"] == TOLERANCE
+    assert 0 <= part["difference"] <= TOLERANCE
+    assert file["sha256"] in capsys.readouterr().out
+    written = sorted(path.name for path in (tmp_path / "new").iterdir())
+    assert written == ["reelproof.onnx", "reelproof.onnx.json"]
+    # As any other program would use it.
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    (given,) = session.get_inputs()
+    assert (given.name, given.type, given.shape[1:]) == ("crops", "tensor(uint8)", [128, 128, 3])
+    (logits,) = session.run(None, {"crops": crops[:5]})
+    assert logits == pytest.approx(expected(model, crops[:5]), abs=TOLERANCE)
+
+
+def test_openvino(model: LoadedModel, crops: np.ndarray, tmp_path: Path) -> None:
+    facts = export("reelproof", tmp_path, "openvino")
+    assert [file["file"] for file in facts["parts"][0]["files"]] == ["reelproof.xml", "reelproof.bin"]
+    settings = {"INFERENCE_PRECISION_HINT": "f32"}
+    compiled = imported().Core().compile_model(tmp_path / "reelproof.xml", "CPU", settings)
+    assert compiled(crops)[0] == pytest.approx(expected(model, crops), abs=TOLERANCE)
+
+
+def test_a_sequence_network_becomes_two_parts(crops: np.ndarray, tmp_path: Path) -> None:
+    """Features of crops one by one, then windows of them; as an analysis of a track does it."""
+    facts = export("efficientnet-lstm", tmp_path)
+    assert [part["part"] for part in facts["parts"]] == ["features", "judge"]
+    sessions = [
+        onnxruntime.InferenceSession(tmp_path / part["files"][0]["file"], providers=["CPUExecutionProvider"])
+        for part in facts["parts"]
+    ]
+    model = load_model("efficientnet-lstm")
+    assert isinstance(model.network, SequenceNetwork)
+    (features,) = sessions[0].run(None, {"crops": crops})
+    scorer = Scorer(model, torch.device("cpu"))
+    assert features == pytest.approx(np.stack(scorer.features(list(crops))), abs=TOLERANCE)
+    for length in (1, 7, model.network.window):  # a short track is one window
+        (logits,) = sessions[1].run(None, {"features": features[None, :length]})
+        told = scorer.track_logits(list(features[:length]))
+        assert logits[0] == pytest.approx(told[len(told) // 2], abs=TOLERANCE)
+
+
+def test_what_does_not_agree_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graph that is a little wrong: its preprocessing is another's."""
+    bound = graphs.bound
+
+    def wrong(graph: Any, mean: Any, std: Any, tensors: Any) -> bytes:
+        return bound(graph, tuple(value + 0.02 for value in mean), std, tensors)
+
+    monkeypatch.setattr(exporting.graphs, "bound", wrong)
+    (tmp_path / "reelproof.onnx").write_text("an earlier one")
+    with pytest.raises(ModelError, match="from torch's on 24 faces; at most 0.001"):
+        export("reelproof", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["reelproof.onnx"]
+    assert (tmp_path / "reelproof.onnx").read_text() == "an earlier one"
+
+
+def test_values_that_are_no_numbers_are_no_agreement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bound = graphs.bound
+    nan = float("nan")
+    monkeypatch.setattr(exporting.graphs, "bound", lambda g, m, s, t: bound(g, (nan, nan, nan), s, t))
+    with pytest.raises(ModelError, match="Nothing was written"):
+        export("reelproof", tmp_path)
+
+
+def test_a_size_without_a_shipped_graph(model: LoadedModel, crops: np.ndarray) -> None:
+    """It is traced then, and says the same as torch at that size."""
+    given = np.ascontiguousarray(crops[:3, ::2, ::2])
+    card = model.card
+    graph = traced(model.network, 64)
+    data = graphs.bound(graph, card.input.mean, card.input.std, model.tensors)
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    (logits,) = session.run(None, {"crops": given})
+    assert logits == pytest.approx(expected(model, given), abs=TOLERANCE)
+
+
+def test_unknown_model(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["export", "nosuch", "--to", str(tmp_path)]) == 2
+    assert "nosuch.json not found" in capsys.readouterr().err
