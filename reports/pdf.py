@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import warnings
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +13,7 @@ from weasyprint import HTML, Attachment
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
 from reports.archival import finish
+from reports.collecting import without_collecting
 from reports.enclosed import Enclosure
 from reports.errors import ReportError
 from reports.html import document_date, fill_template
@@ -93,7 +92,7 @@ def _set(markup: str, fetcher: URLFetcher, view: ReportView, enclosed: Sequence[
         "pdf_identifier": PLACEHOLDER,
         "attachments": _attachments(view, enclosed),
     }
-    with warnings.catch_warnings(), _without_collecting():
+    with warnings.catch_warnings(), without_collecting():
         # WeasyPrint leaves the file of its colour profile for the garbage collector to close.
         warnings.simplefilter("ignore", ResourceWarning)
         return sealed(bytes(HTML(string=markup, url_fetcher=fetcher).write_pdf(finisher=finisher, **options)))
@@ -107,18 +106,6 @@ def _compress(pdf: pydyf.PDF) -> None:
             each.stream = [zlib.compress(text[: -len(b"\nendstream")], _LEVEL)]
             each.extra["Filter"] = "/FlateDecode"
             each.compress = False
-
-
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Setting a report makes millions of objects and little garbage; looking for that takes long."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _attachments(view: ReportView, enclosed: Sequence[Enclosure]) -> list[Attachment]:
