@@ -57,6 +57,7 @@ leaderboard: $(READY)
 
 bench: $(BROWSER)
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench_many
 	$(BIN)/python -m tests.bench_review
 	$(BIN)/python -m tests.bench_backends
 

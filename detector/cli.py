@@ -67,9 +67,18 @@ def _parser() -> argparse.ArgumentParser:
     analyze.set_defaults(run=_analyze)
 
     score = commands.add_parser("score", help="print one line a file: verdict and probability")
-    score.add_argument("files", type=Path, nargs="+", metavar="FILE", help="video, photo, or zip of photos")
+    score.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE", help="video, photo, zip of photos, or folder of these"
+    )
     score.add_argument("--crops", action="store_true", help="each image is itself a crop of one face")
     score.add_argument("--format", choices=["jsonl"], default="jsonl")
+    score.add_argument("--workers", type=int, metavar="N", help="files at a time (default: one a core)")
+    score.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="keep the lines here too; files that stand in it are not repeated",
+    )
     _add_engine_options(score)
     score.set_defaults(run=_score)
 
@@ -300,14 +309,17 @@ def summary(analysis: Analysis) -> dict[str, object]:
 
 
 def _score(options: argparse.Namespace) -> int:
-    from detector.batch import score_crops, score_files
+    from detector.many import Many
 
-    parameters = _parameters(options)
+    many = Many(
+        options.files, options.model, _parameters(options), options.crops, options.workers, options.out
+    )
     failed = False
-    lines = (score_crops if options.crops else score_files)(options.files, options.model, parameters)
-    for line in lines:
+    for line in many.lines():
         failed = failed or "error" in line
         print(json.dumps(line), flush=True)
+    for words in many.remarks():
+        print(f"reelproof: {words}", file=sys.stderr)
     return 1 if failed else 0
 
 

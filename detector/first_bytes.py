@@ -65,3 +65,8 @@ def refuse_mismatch(head: bytes, container: str) -> None:
                 "programs would show different things. Save it anew from the program in which it shows "
                 "what you want examined, and keep the original as it is."
             )
+
+
+def is_accepted(head: bytes) -> bool:
+    """Whether the first bytes are those of a kind of video or photo that is accepted."""
+    return any(head[offset:].startswith(mark) for offset, mark, _, _ in _KINDS)

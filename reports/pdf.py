@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import warnings
+import zlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import pydyf
 from weasyprint import HTML, Attachment
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
 from reports.archival import finish
+from reports.collecting import without_collecting
 from reports.enclosed import Enclosure
 from reports.errors import ReportError
 from reports.html import document_date, fill_template
@@ -19,6 +22,7 @@ from reports.seal import PLACEHOLDER, sealed
 from reports.view import ReportView
 
 SCHEME = "picture:"
+_LEVEL = 6  # of zlib; 9 takes three times as long for a hundredth of the size
 _UNDATED = datetime(1980, 1, 1, tzinfo=UTC)
 
 
@@ -81,16 +85,27 @@ def _set(markup: str, fetcher: URLFetcher, view: ReportView, enclosed: Sequence[
         if missing:
             raise _Unprintable(missing)
         finish(pdf, _places(view))
+        _compress(pdf)
 
     options: dict[str, Any] = {
         "pdf_variant": "pdf/a-3a",
         "pdf_identifier": PLACEHOLDER,
         "attachments": _attachments(view, enclosed),
     }
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), without_collecting():
         # WeasyPrint leaves the file of its colour profile for the garbage collector to close.
         warnings.simplefilter("ignore", ResourceWarning)
         return sealed(bytes(HTML(string=markup, url_fetcher=fetcher).write_pdf(finisher=finisher, **options)))
+
+
+def _compress(pdf: pydyf.PDF) -> None:
+    """Compress each stream once: pydyf would do it when it writes and again for the document's hash."""
+    for each in pdf.objects:
+        if isinstance(each, pydyf.Stream) and each.compress and each.free != "f":
+            (text,) = pydyf.Stream(each.stream).data.split(b"stream\n", 1)[1:]
+            each.stream = [zlib.compress(text[: -len(b"\nendstream")], _LEVEL)]
+            each.extra["Filter"] = "/FlateDecode"
+            each.compress = False
 
 
 def _attachments(view: ReportView, enclosed: Sequence[Enclosure]) -> list[Attachment]:

@@ -8,7 +8,18 @@ from typing import Any
 
 from flask import Flask
 
-from webapp import api, custody_start, errors, gate, intake, logs, metrics, presentation, security
+from webapp import (
+    api,
+    custody_start,
+    errors,
+    gate,
+    intake,
+    logs,
+    metrics,
+    presentation,
+    security,
+    sending_less,
+)
 from webapp.database import Database
 from webapp.folders import Folders
 from webapp.passwords import Passwords
@@ -74,6 +85,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.extensions["passwords"] = app.config.get("PASSWORDS") or Passwords()
     app.extensions["send"] = app.config.get("SEND") or celery_sender(settings, database)
 
+    sending_less.install(app)
     logs.install(app)
     metrics.install(app)
     security.install(app, settings)

@@ -40,13 +40,10 @@ def install(app: Flask) -> None:
     place = Folders(app.extensions["settings"].data).live
     app.jinja_env.globals["live_sessions"] = lambda: live.any_there(place)
     app.jinja_env.globals.update(case_labels=case_details.LABELS)
-    versions: dict[str, int] = {}
 
     def asset(name: str) -> str:
-        """Address of a static file, with its age so that browsers never show an old one."""
-        if name not in versions or app.debug:
-            versions[name] = int(Path(app.static_folder or "", name).stat().st_mtime)
-        return url_for("static", filename=name, v=versions[name])
+        """Address of a static file, which never shows an old one: :mod:`webapp.sending_less`."""
+        return url_for("static", filename=name)
 
     app.jinja_env.globals["asset"] = asset
 

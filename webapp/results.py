@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from detector.analysis import Analysis, Box
 from detector.hashing import hashed
 from reports import manifest
+from reports.collecting import without_collecting
 from webapp import custody
 from webapp.database import Database
 from webapp.folders import Folders
@@ -66,8 +67,10 @@ def load(folder: Path) -> Result:
     from reports.view import report_view  # brings OpenCV; only result pages need it
 
     text = (folder / "analysis.json").read_bytes()
-    analysis = Analysis.from_json(text)
-    return Result(analysis, report_view(analysis, folder), hashlib.sha256(text).hexdigest())
+    with without_collecting():
+        analysis = Analysis.from_json(text)
+        view = report_view(analysis, folder)
+    return Result(analysis, view, hashlib.sha256(text).hexdigest())
 
 
 def close_up(box: Box) -> str:

@@ -1,7 +1,8 @@
 """What the review page works with: one analysis as JSON, its words from the report's view.
 
 Scores go as one list a person and a field, which is a quarter of the size of a list of
-objects. Times are seconds from the first frame to a ten-thousandth, boxes whole pixels.
+objects; those of a long analysis in two levels (:mod:`webapp.levels`). Times are seconds from the first
+frame to a ten-thousandth, boxes whole pixels.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from detector.analysis import Analysis, MediaKind, Peak, Person, Segment
 from reports import words
+from webapp import levels
 from webapp.results import close_up
 
 if TYPE_CHECKING:
@@ -29,13 +31,16 @@ def document(
     playback: Playback | None,
     media: str | None,
     pictures: str,
+    scores: str | None = None,
 ) -> dict[str, Any]:
     """The page's data.
 
     ``sha256`` is that of the stored ``analysis.json``; ``media`` where the page finds what
     plays, ``pictures`` what comes before a picture's own path: an address of the app or,
-    in a bundle, nothing.
+    in a bundle, nothing. ``scores`` is where it finds stretches of a long analysis, of which
+    it then gets only an outline; without, it gets all.
     """
+    length = levels.stretch_length(analysis) if scores is not None else None
     given = analysis.parameters
     plays = playback is not None and playback.source != "none"
     shown = {segment.id: segment for segment in view.segments}
@@ -65,23 +70,22 @@ def document(
             {"start": round(gap.start, 4), "end": round(gap.end, 4), "reason": gap.reason}
             for gap in analysis.coverage.not_examined
         ],
-        "persons": [_person(person) for person in analysis.persons],
+        "outline": None
+        if length is None
+        else {"bucket": analysis.media.duration / levels.BUCKETS, "stretch": length, "scores": scores},
+        "persons": [
+            _person(person, analysis.media.duration / levels.BUCKETS if length else None)
+            for person in analysis.persons
+        ],
         "segments": [_segment(analysis, s, shown[s.id], pictures) for s in analysis.segments],
         "words": {"meaning": view.means[0] if view.means else ""},
     }
 
 
-def _person(person: Person) -> dict[str, Any]:
-    scores = person.scores
-    return {
-        "id": person.id,
-        "tracks": list(person.tracks),
-        "time": [round(s.time, 4) for s in scores],
-        "track": [s.track for s in scores],
-        "box": [round(v) for s in scores for v in s.box],
-        "score": [None if s.probability is None else round(s.probability, 4) for s in scores],
-        "smooth": [None if s.smoothed is None else round(s.smoothed, 4) for s in scores],
-    }
+def _person(person: Person, bucket: float | None) -> dict[str, Any]:
+    columns = levels.columns_of(person)
+    scores = levels.outline(columns, bucket) if bucket else columns.listed(slice(None))
+    return {"id": person.id, "tracks": list(person.tracks), **scores}
 
 
 def _segment(analysis: Analysis, segment: Segment, shown: SegmentView, pictures: str) -> dict[str, Any]:

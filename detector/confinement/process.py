@@ -91,7 +91,7 @@ class Confined:
         job = _Job(target, arguments, modules, limits, places, self._scratch, os.getpid(), means().network)
         self._pipe, writer = os.pipe()
         try:
-            self._process = _forked(job, writer) if _native_threads() == 1 else _afresh(job, writer)
+            self._process = _forked(job, writer) if native_threads() == 1 else _afresh(job, writer)
         finally:
             os.close(writer)
         self._status: int | None = None
@@ -275,7 +275,8 @@ def _described(problem: BaseException) -> dict[str, str]:
     return {"error": "unexpected", "words": "".join(traceback.format_exception(problem))[-8000:]}
 
 
-def _native_threads() -> int:
+def native_threads() -> int:
+    """Threads of this process, of whatever made; only with a single one may it be forked."""
     try:
         return len(os.listdir("/proc/self/task"))
     except OSError:

@@ -14,8 +14,9 @@ import pytest
 from clips import numbered
 
 from detector import Parameters
-from detector.batch import CROP_SCALE, Line, framed_crop, score_crops, score_files
+from detector.batch import CROP_SCALE, framed_crop
 from detector.faces import FaceDetector, Square, cut, framing
+from detector.many import Line, Many
 from detector.scoring import Scorer
 
 KEYS = ("file", "verdict", "probability", "faces", "duration", "seconds")
@@ -43,8 +44,8 @@ def zipped(path: Path, entries: dict[str, bytes], method: int = zipfile.ZIP_STOR
     return path
 
 
-def crops(*files: Path) -> list[Line]:
-    return list(score_crops(files, None, DEFAULT))
+def crops(*files: Path, parameters: Parameters = DEFAULT) -> list[Line]:
+    return list(Many(files, None, parameters, crops=True).lines())
 
 
 class TestCrops:
@@ -64,7 +65,7 @@ class TestCrops:
         path = tmp_path / "face.png"
         path.write_bytes(encoded(looks[0], ".png"))
         verdicts = [
-            next(score_crops([path], None, Parameters(enter_threshold=t, doubt_threshold=d)))["verdict"]
+            crops(path, parameters=Parameters(enter_threshold=t, doubt_threshold=d))[0]["verdict"]
             for t, d in ((1e-9, 1e-9), (1 - 1e-9, 1e-9), (1 - 1e-9, 1 - 1e-9))
         ]
         assert verdicts == ["manipulated", "inconclusive", "no manipulation found"]
@@ -75,7 +76,7 @@ class TestCrops:
         path = tmp_path / "small.png"
         path.write_bytes(encoded(cv2.resize(looks[0], (40, 40)), ".png"))
         parameters = Parameters(enter_threshold=1 - 1e-9)
-        (line,) = score_crops([path], None, parameters)
+        (line,) = crops(path, parameters=parameters)
         assert line["verdict"] == "inconclusive" and line["probability"] is not None
 
     def test_framing(self) -> None:
@@ -115,77 +116,72 @@ class TestCrops:
         assert [line["probability"] for line in together] == pytest.approx(apart, abs=1e-3)
 
 
-@pytest.mark.parametrize("score", [score_crops, score_files])
 class TestZips:
-    def test_entries_are_named_as_in_the_zip(
-        self, tmp_path: Path, looks: list[np.ndarray], score: type[score_crops]
-    ) -> None:
+    def test_entries_are_named_as_in_the_zip(self, tmp_path: Path, looks: list[np.ndarray]) -> None:
         entries = {
             "a/face.png": encoded(looks[0], ".png"),
             "b/FACE.JPG": encoded(looks[0]),
             "notes.txt": b"x",
         }
-        lines = list(score([zipped(tmp_path / "faces.zip", entries)], None, DEFAULT))
+        lines = crops(zipped(tmp_path / "faces.zip", entries))
         assert [line["file"] for line in lines] == ["a/face.png", "b/FACE.JPG"]
         assert all(tuple(line) == KEYS for line in lines)
 
-    def test_names_that_climb_write_nowhere(
-        self, tmp_path: Path, looks: list[np.ndarray], score: type[score_crops]
-    ) -> None:
+    def test_names_that_climb_write_nowhere(self, tmp_path: Path, looks: list[np.ndarray]) -> None:
         inside = tmp_path / "inside"
         inside.mkdir()
         names = ["../../climbed.png", f"{tmp_path}/absolute.png"]
         path = zipped(inside / "evil.zip", {name: encoded(looks[0], ".png") for name in names})
-        assert [line["file"] for line in score([path], None, DEFAULT)] == names
+        assert [line["file"] for line in crops(path)] == names
         assert sorted(p.name for p in tmp_path.rglob("*.png")) == []
 
-    def test_zips_that_hold_nothing(self, tmp_path: Path, score: type[score_crops]) -> None:
+    def test_zips_that_hold_nothing(self, tmp_path: Path) -> None:
         (tmp_path / "text.zip").write_text("no zip at all")
         (tmp_path / "empty.zip").touch()
         zipped(tmp_path / "words.zip", {"notes.txt": b"x"})
         files = [tmp_path / name for name in ("text.zip", "empty.zip", "words.zip", "gone.zip")]
-        lines = list(score(files, None, DEFAULT))
+        lines = crops(*files)
         assert [line["file"] for line in lines] == [str(path) for path in files]
         assert all(tuple(line) == ("file", "error") and line["error"] for line in lines)
 
     @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
     def test_a_damaged_entry_stops_no_other(
-        self, tmp_path: Path, looks: list[np.ndarray], score: type[score_crops], method: int
+        self, tmp_path: Path, looks: list[np.ndarray], method: int
     ) -> None:
         good = encoded(looks[0], ".png")
         path = zipped(tmp_path / "damaged.zip", {"bad.png": good, "good.png": good}, method)
         data = bytearray(path.read_bytes())
         data[100:300] = random.Random(5).randbytes(200)
         path.write_bytes(data)
-        lines = list(score([path], None, DEFAULT))
+        lines = crops(path)
         assert [line["file"] for line in lines] == ["bad.png", "good.png"]
         assert tuple(lines[0]) == ("file", "error") and lines[0]["error"]
         assert tuple(lines[1]) == KEYS
 
     def test_an_empty_entry(
-        self, tmp_path: Path, looks: list[np.ndarray], score: type[score_crops]
+        self, tmp_path: Path, looks: list[np.ndarray]
     ) -> None:  # fmt: skip
         path = zipped(tmp_path / "some.zip", {"nil.jpg": b"", "good.png": encoded(looks[0], ".png")})
-        nil, good = score([path], None, DEFAULT)
+        nil, good = crops(path)
         assert tuple(nil) == ("file", "error") and tuple(good) == KEYS
 
     def test_a_zip_cut_short(
-        self, tmp_path: Path, looks: list[np.ndarray], score: type[score_crops]
+        self, tmp_path: Path, looks: list[np.ndarray]
     ) -> None:  # fmt: skip
         path = zipped(tmp_path / "short.zip", {"face.png": encoded(looks[0], ".png")})
         path.write_bytes(path.read_bytes()[:-40])
-        (line,) = score([path], None, DEFAULT)
+        (line,) = crops(path)
         assert tuple(line) == ("file", "error")
 
     def test_an_encrypted_entry(
-        self, tmp_path: Path, looks: list[np.ndarray], score: type[score_crops]
+        self, tmp_path: Path, looks: list[np.ndarray]
     ) -> None:  # fmt: skip
         path = zipped(tmp_path / "locked.zip", {"face.png": encoded(looks[0], ".png")})
         data = bytearray(path.read_bytes())
         for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
             data[data.index(mark) + at] |= 1  # the flag that says: encrypted
         path.write_bytes(data)
-        (line,) = score([path], None, DEFAULT)
+        (line,) = crops(path)
         assert line["file"] == "face.png" and "error" in line
 
 
@@ -218,7 +214,7 @@ def test_auc_on_the_validation_crops(data: Path, tmp_path: Path) -> None:
 class TestZipTricks:
     @staticmethod
     def errors(path: Path) -> list[str]:
-        lines = score_crops([path], None, DEFAULT)
+        lines = crops(path)
         return [str(line["error"]) for line in lines if "error" in line]
 
     def test_a_link_is_no_photo(self, tmp_path: Path) -> None:
@@ -248,7 +244,7 @@ class TestZipTricks:
         assert "entries overlap" in error
 
     def test_too_many(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("detector.batch._MOST_ENTRIES", 2)
+        monkeypatch.setattr("detector.handed_in._MOST_ENTRIES", 2)
         with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
             for number in range(3):
                 archive.writestr(f"{number}.png", b"x")

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """But for ``test_as_a_module``, whose command is confined as it should be."""
+    """But for ``TestScore``, whose files are confined as they should be."""
     monkeypatch.setattr("detector.confined.Confined", Unconfined)
 
 
@@ -222,33 +223,56 @@ class TestSummary:
         assert listed == {"start_time": "00:59", "end_time": "62:05", "confidence": 0.75}
 
 
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory, still: Path) -> dict[str, Path]:
+    """Files by name: bad ones, a still, a clip without faces, and a zip of two entries."""
+    folder = tmp_path_factory.mktemp("given")
+    files = bad_files(folder) | {"still": still, "blank.mp4": folder / "blank.mp4"}
+    write_clip(files["blank.mp4"], [np.full((120, 160, 3), 90, np.uint8)] * 30)
+    files["photos.zip"] = folder / "photos.zip"
+    with zipfile.ZipFile(files["photos.zip"], "w") as archive:
+        archive.write(still, "../good.jpg")
+        archive.writestr("bad.jpg", b"no photo")
+    return files
+
+
+@pytest.fixture(scope="module")
+def done(given: dict[str, Path]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "detector", "score", *map(str, given.values())]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+
+
+@pytest.fixture(scope="module")
+def lines(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]:
+    return {line["file"]: line for line in map(json.loads, done.stdout.splitlines())}
+
+
 class TestScore:
+    """In a process of its own, which is how hands can be forked; `test_many.py` has the rest."""
+
     KEYS = ("file", "verdict", "probability", "faces", "duration", "seconds")
 
-    def lines(self, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-
-    def test_a_line_a_file(self, capsys: pytest.CaptureFixture[str], still: Path, blank: Path) -> None:
-        assert main(["score", str(still), str(blank), "--format", "jsonl"]) == 0
-        photo, clip = self.lines(capsys)
-        assert tuple(photo) == tuple(clip) == self.KEYS
-        assert (photo["file"], photo["faces"], photo["duration"]) == (str(still), 1, 0)
-        assert 0 <= photo["probability"] <= 1
+    def test_a_line_a_file(
+        self, given: dict[str, Path], lines: dict[str, dict[str, Any]], done: subprocess.CompletedProcess[str]
+    ) -> None:
+        names = {str(path) for name, path in given.items() if name != "photos.zip"}
+        assert set(lines) == names | {"../good.jpg", "bad.jpg"}
+        assert len(done.stdout.splitlines()) == len(lines)
+        photo, clip, entry = (lines[n] for n in (str(given["still"]), str(given["blank.mp4"]), "../good.jpg"))
+        assert tuple(photo) == tuple(clip) == tuple(entry) == self.KEYS
+        assert (photo["faces"], photo["duration"]) == (1, 0)
+        assert 0 <= photo["probability"] == entry["probability"] <= 1
         assert (clip["verdict"], clip["probability"], clip["faces"]) == ("inconclusive", None, 0)
         assert clip["duration"] == pytest.approx(1.2)
         assert photo["seconds"] > 0 and clip["seconds"] > 0
 
     def test_bad_files_do_not_stop_the_others(
-        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, still: Path
+        self, given: dict[str, Path], lines: dict[str, dict[str, Any]], done: subprocess.CompletedProcess[str]
     ) -> None:
-        bad = bad_files(tmp_path)
-        assert main(["score", *map(str, bad.values()), str(still)]) == 1
-        *refused, good = self.lines(capsys)
-        assert [line["file"] for line in refused] == [str(path) for path in bad.values()]
-        for line in refused:
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+        for line in (*(lines[str(given[name])] for name in BAD), lines["bad.jpg"]):
             assert tuple(line) == ("file", "error")
             assert line["error"] and "\n" not in line["error"]
-        assert good["file"] == str(still) and tuple(good) == self.KEYS
 
     def test_an_unknown_model_is_an_error_of_the_whole(
         self, capsys: pytest.CaptureFixture[str], still: Path
@@ -256,6 +280,12 @@ class TestScore:
         assert main(["score", str(still), "--model", "nosuch"]) == 2
         out = capsys.readouterr()
         assert out.out == "" and len(out.err.splitlines()) == 1
+
+    @pytest.mark.parametrize("number", ["0", "-2"])
+    def test_no_workers(self, capsys: pytest.CaptureFixture[str], still: Path, number: str) -> None:
+        assert main(["score", str(still), "--workers", number]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "--workers" in line
 
 
 def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
@@ -291,18 +321,3 @@ def test_no_data_where_it_should_be(
     assert main(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "nowhere" in line
-
-
-def test_as_a_module(still: Path, tmp_path: Path) -> None:
-    """`python -m detector` in a process of its own: output on one stream, errors on the other."""
-    done = subprocess.run(
-        [sys.executable, "-m", "detector", "score", str(still), str(tmp_path / "gone.mp4")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 1
-    first, second = map(json.loads, done.stdout.splitlines())
-    assert first["faces"] == 1 and set(second) == {"file", "error"}
-    assert "Traceback" not in done.stderr

@@ -15,7 +15,7 @@ from webapp.tables import User
 
 CHEAP = Passwords(Cost(memory=8, passes=1, lanes=1))
 PASSWORD = "otter velvet ladder 93"
-TOKEN = re.compile(r'name="csrf-token" content="([0-9a-f]{64})"')
+TOKEN = re.compile(r'name="csrf-token" content="([0-9a-f]{128})"')
 
 
 class Client(FlaskClient):

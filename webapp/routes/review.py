@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import lru_cache
 from pathlib import Path
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response, current_app, request
 
-from webapp import review
+from webapp import levels, review
 from webapp.access import Permission, require
+from webapp.errors import PageError
 from webapp.folders import Folders
 from webapp.previews import Playback, playback
 from webapp.results import load
@@ -21,14 +23,43 @@ blueprint = Blueprint("review", __name__, url_prefix="/analyses/<analysis_id>")
 @blueprint.get("/review.json")
 @require(Permission.READ)
 def data(analysis_id: str) -> Response:
-    """The analysis as the review page reads it."""
+    """The analysis as the review page reads it; ``scores=all`` for all of them at once, however many."""
     row, folder = finished(analysis_id)
     plays = playback(Folders.of(current_app.extensions["settings"]), row)
-    return Response(_text(folder, row.id, plays), mimetype="application/json")
+    text = _text(folder, row.id, plays, whole=request.args.get("scores") == "all")
+    return Response(text, mimetype="application/json")
+
+
+@blueprint.get("/scores.json")
+@require(Permission.READ)
+def scores(analysis_id: str) -> Response:
+    """All scores of each person ``from`` a second, up to but without another (``to``)."""
+    _row, folder = finished(analysis_id)
+    start, end = _second("from"), _second("to")
+    people = [
+        {"id": person, **levels.stretch(columns, start, end)} for person, columns in _columns(folder).items()
+    ]
+    text = json.dumps({"from": start, "to": end, "persons": people}, separators=(",", ":"))
+    return Response(text, mimetype="application/json")
+
+
+def _second(name: str) -> float:
+    try:
+        value = float(request.args.get(name, ""))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise PageError(400, f"“{name}” is no number of seconds.", "Write it like from=0&to=60.")
+    return value
 
 
 @lru_cache(maxsize=4)
-def _text(folder: Path, analysis_id: str, plays: Playback | None) -> str:
+def _columns(folder: Path) -> dict[str, levels.Columns]:
+    return {person.id: levels.columns_of(person) for person in load(folder).analysis.persons}
+
+
+@lru_cache(maxsize=4)
+def _text(folder: Path, analysis_id: str, plays: Playback | None, whole: bool) -> str:
     result = load(folder)
     address = f"/analyses/{analysis_id}/"
     document = review.document(
@@ -39,5 +70,6 @@ def _text(folder: Path, analysis_id: str, plays: Playback | None) -> str:
         playback=plays,
         media=f"{address}media",
         pictures=address,
+        scores=None if whole else f"{address}scores.json",
     )
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))

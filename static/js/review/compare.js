@@ -9,7 +9,7 @@ import { Timeline } from "./timeline.js";
 const SIDES = ["first", "second"];
 
 async function read(address) {
-  const answer = await fetch(`${address}/review.json`, { headers: { Accept: "application/json" } });
+  const answer = await fetch(`${address}/review.json?scores=all`, { headers: { Accept: "application/json" } });
   if (!answer.ok) throw new Error(String(answer.status));
   return prepare(await answer.json());
 }

@@ -5,24 +5,84 @@ import { inOrder, standing } from "./said.js";
 
 const STALE = 0.3; // seconds; a box is not carried over a longer gap
 
-/** The scores of one face in order of time. A score is NaN where the face could not be judged. */
-function lane(time, track, box, score, smooth) {
-  return { time, track, box, score, smooth, low: null, high: null };
-}
+const FIELDS = [["time", Float64Array], ["track", Int32Array], ["box", Float32Array], ["score", Float64Array],
+  ["smooth", Float64Array], ["low", Float64Array], ["high", Float64Array], ["reach", Float32Array]];
 
-function arrays(person) {
+/**
+ * The scores of one face in order of time. A score is NaN where the face could not be judged; `reach` is how long
+ * after each one the line goes on to the next, in seconds.
+ */
+function arrays(person, rules, outline) {
   const numbers = (values) => Float64Array.from(values, (value) => (value === null ? NaN : value));
-  return lane(numbers(person.time), Int32Array.from(person.track), Float32Array.from(person.box),
-    numbers(person.score), numbers(person.smooth));
+  const one = {
+    time: numbers(person.time), track: Int32Array.from(person.track), box: Float32Array.from(person.box),
+    score: numbers(person.score), smooth: numbers(person.smooth),
+  };
+  one.reach = new Float32Array(one.time.length).fill(Math.max(rules.bridge_gap, outline ? 2.5 * outline.bucket : 0));
+  if (outline) Object.assign(one, { low: numbers(person.low), high: numbers(person.high) });
+  else spread(one, rules.median_window);
+  return one;
 }
 
-/** What `review.json` holds, ready to be looked up by time. */
-export function prepare(raw) {
-  const lanes = new Map(raw.persons.map((person) => [person.id, arrays(person)]));
+const momentsOf = (lanes) => {
   const moments = new Set();
   for (const one of lanes.values()) for (const time of one.time) moments.add(time);
-  for (const one of lanes.values()) spread(one, raw.rules.median_window);
-  return { raw, lanes, frames: Float64Array.from(moments).sort(), still: raw.media.kind === "image" };
+  return Float64Array.from(moments).sort();
+};
+
+/** What `review.json` holds, ready to be looked up by time. Of a long analysis it is an outline, for `fillStretch`. */
+export function prepare(raw) {
+  const lanes = new Map(raw.persons.map((person) => [person.id, arrays(person, raw.rules, raw.outline)]));
+  const data = { raw, lanes, frames: momentsOf(lanes), still: raw.media.kind === "image", pieces: new Map() };
+  data.outline = { lanes, frames: data.frames };
+  data.stretches = raw.outline ? Math.max(1, Math.ceil(raw.media.duration / raw.outline.stretch)) : 0;
+  return data;
+}
+
+/** Puts stretch number `index`, with some more on either side, in the place of its outline. */
+export function fillStretch(data, index, persons) {
+  const [from, to] = bounds(data, index);
+  const lanes = new Map(persons.map((person) => [person.id, part(arrays(person, data.raw.rules), from, to)]));
+  data.pieces.set(index, { lanes, frames: momentsOf(lanes) });
+  const order = Array.from({ length: data.stretches }, (_, k) => data.pieces.get(k) ?? cutOut(data, k));
+  data.lanes = new Map(data.raw.persons.map(({ id }) => [id, together(order.map((piece) => piece.lanes.get(id)))]));
+  data.frames = joinedArrays(Float64Array, order.map((piece) => piece.frames));
+}
+
+function bounds(data, index) {
+  const { stretch } = data.raw.outline;
+  return [index ? index * stretch : -Infinity, index + 1 < data.stretches ? (index + 1) * stretch : Infinity];
+}
+
+function cutOut(data, index) {
+  const [from, to] = bounds(data, index);
+  const { frames } = data.outline;
+  return {
+    lanes: new Map([...data.outline.lanes].map(([id, one]) => [id, part(one, from, to)])),
+    frames: frames.subarray(lowerBound(frames, from), lowerBound(frames, to)),
+  };
+}
+
+function part(one, from, to) {
+  const [first, last] = [lowerBound(one.time, from), lowerBound(one.time, to)];
+  return Object.fromEntries(FIELDS.map(([name]) => {
+    const wide = name === "box" ? 4 : 1;
+    return [name, one[name].subarray(wide * first, wide * last)];
+  }));
+}
+
+const together = (parts) => Object.fromEntries(
+  FIELDS.map(([name, kind]) => [name, joinedArrays(kind, parts.map((one) => one[name]))]),
+);
+
+function joinedArrays(Kind, parts) {
+  const all = new Kind(parts.reduce((sum, one) => sum + one.length, 0));
+  let at = 0;
+  for (const one of parts) {
+    all.set(one, at);
+    at += one.length;
+  }
+  return all;
 }
 
 /** The middle half of the scores around each one, as wide as the median looks: how unsure the line is. */
@@ -103,13 +163,9 @@ function laneOf(data, id, tracks) {
     for (let i = 0; i < one.time.length; i += 1) if (tracks.has(one.track[i])) picked.push([one, i]);
   }
   picked.sort(([a, i], [b, j]) => a.time[i] - b.time[j]);
-  const built = lane(...["time", "track", "box", "score", "smooth"].map((name) => {
-    if (name === "box") return Float32Array.from(picked.flatMap(([one, i]) => [...one.box.subarray(4 * i, 4 * i + 4)]));
-    return (name === "track" ? Int32Array : Float64Array).from(picked, ([one, i]) => one[name][i]);
-  }));
-  built.low = Float64Array.from(picked, ([one, i]) => one.low[i]);
-  built.high = Float64Array.from(picked, ([one, i]) => one.high[i]);
-  return built;
+  return Object.fromEntries(FIELDS.map(([name, Kind]) => [name, name === "box"
+    ? Kind.from(picked.flatMap(([one, i]) => [...one.box.subarray(4 * i, 4 * i + 4)]))
+    : Kind.from(picked, ([one, i]) => one[name][i])]));
 }
 
 /** Where a face is at a time, between two sampled frames in a straight line; null where it is not seen. */

@@ -1,7 +1,8 @@
 // The review desk: wires player, timeline, lists and judgements to one analysis.
 
-import { faces, prepare } from "./data.js";
-import { byId, clamp, el, icon, plural, say, timecode } from "./dom.js";
+import { faces, nearest, prepare } from "./data.js";
+import { Detail } from "./detail.js";
+import { byId, clamp, el, icon, lowerBound, plural, say, timecode } from "./dom.js";
 import { wouldFlag } from "./explore.js";
 import { Judgements } from "./judgements.js";
 import { KEYS, listen } from "./keys.js";
@@ -17,6 +18,7 @@ class Desk {
   constructor(raw, store, annotations) {
     this.store = store;
     this.data = prepare(raw);
+    this.detail = raw.outline ? new Detail(this.data, (from, to) => this.#filled(from, to)) : null;
     this.segments = raw.segments;
     this.peaks = raw.segments.flatMap((segment) => segment.peaks);
     this.drafts = new Map();
@@ -33,6 +35,7 @@ class Desk {
       this.timeline = new Timeline({
         lanes: () => this.lanes, cuts: raw.cuts, gaps: raw.gaps, rules: raw.rules, duration: raw.media.duration,
         onSeek: (time) => this.player.seek(time), onSelect: (id) => this.choose(id, false),
+        onShow: (from, to) => this.detail?.want(from, to),
       });
     }
     this.#wire();
@@ -55,10 +58,13 @@ class Desk {
   #owner(segment) {
     const machine = this.data.lanes.get(segment.person);
     const counts = new Map();
-    for (let i = 0; i < machine.time.length; i += 1) {
-      if (machine.time[i] < segment.start || machine.time[i] > segment.end) continue;
+    for (let i = lowerBound(machine.time, segment.start); i < machine.time.length && machine.time[i] <= segment.end; i += 1) {
       const face = this.faces.find((one) => one.tracks.has(machine.track[i]));
       if (face) counts.set(face, (counts.get(face) ?? 0) + 1);
+    }
+    if (!counts.size && this.detail) { // between two scores of an outline
+      const near = nearest(machine, (segment.start + segment.end) / 2, Infinity);
+      return this.faces.find((one) => one.tracks.has(machine.track[near])) ?? null;
     }
     return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? null;
   }
@@ -67,6 +73,21 @@ class Desk {
   nameOf(segment) { return this.faceOf(segment)?.name ?? `Person ${segment.person}`; }
   saidOf(id) { return this.standing.filter((one) => one.kind === "segment" && one.segment === id); }
   author() { return this.store.author || reviewer.get(); }
+
+  /** A stretch of a long analysis is there. Drawn at once if it shows; persons and counts when all are. */
+  #filled(from, to) {
+    const { time } = this.player;
+    const shows = !this.timeline || (from < this.timeline.to && to > this.timeline.from && this.timeline.to - this.timeline.from < this.data.raw.media.duration / 2);
+    if (!this.detail.complete && !shows && (time < from || time >= to)) return;
+    this.#take(this.annotations);
+    if (this.detail.complete) {
+      byId("review").dataset.complete = "";
+      this.persons.draw();
+      this.list.draw();
+    }
+    this.drawLanes();
+    this.player.draw();
+  }
 
   // Drawing
 
@@ -117,13 +138,14 @@ class Desk {
     const found = this.lanes.reduce((sum, lane) => sum + lane.explored.length, 0);
     byId("explore-words").textContent = this.explored === null
       ? "Move it to see what another threshold would flag."
-      : `At ${this.explored.toFixed(2)} it would flag ${plural(found, "stretch").replace("stretchs", "stretches")}; recorded: ${this.segments.length} at ${this.data.raw.rules.enter}. Exploration only, the recorded result does not change.`;
+      : `At ${this.explored.toFixed(2)} it would flag ${plural(found, "stretch").replace("stretchs", "stretches")}; recorded: ${this.segments.length} at ${this.data.raw.rules.enter}. Exploration only, the recorded result does not change.${this.detail && !this.detail.complete ? " Single scores are still being read; until then it is worked out from an outline." : ""}`;
     byId("explore-value").textContent = (this.explored ?? this.data.raw.rules.enter).toFixed(2);
     byId("explore-reset").hidden = this.explored === null;
   }
 
   #moved(time) {
     byId("now").textContent = timecode(time);
+    if (this.detail && !this.detail.complete && !this.detail.has(time)) this.detail.want(time, time);
     this.timeline?.setTime(time, !this.player.paused || !this.holding);
   }
 

@@ -13,7 +13,7 @@ const ROOMY = 6; // more lanes than this get low ones
 
 /**
  * `view` gives `lanes()` (id, name, lane, segments, explored, spans), `cuts`, `gaps`, `rules`, `duration`
- * and hears `onSeek`, `onSelect`.
+ * and hears `onSeek`, `onSelect` and, where it likes, `onShow`.
  */
 export class Timeline {
   constructor(view) {
@@ -49,6 +49,7 @@ export class Timeline {
     const length = clamp(to - from, least, Math.max(this.view.duration, least));
     this.from = clamp(from, 0, Math.max(0, this.view.duration - length));
     this.to = this.from + length;
+    this.view.onShow?.(this.from, this.to);
     byId("zoom-fit").disabled = length >= this.view.duration - 1e-6;
     byId("zoom-words").textContent = length >= this.view.duration - 1e-6
       ? "whole exhibit" : `${timecode(this.from)} to ${timecode(this.to)}`;
@@ -306,7 +307,7 @@ export class Timeline {
     for (let i = first; i < last; i += 1) {
       if (Number.isNaN(lane.smooth[i])) continue;
       const fresh = before < 0 || lane.track[before] !== lane.track[i]
-        || lane.time[i] - lane.time[before] > this.view.rules.bridge_gap;
+        || lane.time[i] - lane.time[before] > Math.max(lane.reach[before], lane.reach[i]);
       draw(i, this.x(lane.time[i]), fresh);
       before = i;
     }

@@ -1,0 +1,161 @@
+"""The files that ``python -m detector score`` is given: themselves, those in folders, those in zips.
+
+They are found one after the other as they are wanted, so that a folder of a million costs no memory.
+Imports nothing heavy: the process that hands files out has to have a single thread.
+"""
+
+from __future__ import annotations
+
+import lzma
+import os
+import stat
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from detector.errors import MediaError
+from detector.first_bytes import HEAD, is_accepted
+
+IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+VIDEOS = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".3gp"})
+_ZIP = ".zip"
+
+# A zip entry larger than this is no face crop or photo.
+_LARGEST_ENTRY = 256 * 1024 * 1024
+_MOST_ENTRIES = 200_000
+_LARGEST_RATIO, _SMALL = 1000, 1000  # photos are compressed already; below so many bytes nothing is said
+
+
+@dataclass(frozen=True)
+class File:
+    """One file to score, or with ``error`` one that cannot be.
+
+    ``name`` is what its line calls it, ``path`` where its bytes are, ``source`` what was given or
+    found: for a zip's entry the zip, else the same as ``path``.
+    """
+
+    name: str
+    path: Path
+    source: Path
+    error: str = ""
+
+    @property
+    def unpacked(self) -> bool:
+        """Whether ``path`` is a copy made for this run, which whoever has read it removes."""
+        return self.path != self.source
+
+
+@dataclass
+class HandedIn:
+    """Files and folders given by name; iterate once. Entries of zips are unpacked below ``folder``.
+
+    A folder is searched with all folders below it, in order of names. Taken from there are files
+    whose ending is known and those whose first bytes are a video's or photo's (with ``only_images``,
+    a photo's ending and zips alone); the rest is counted in ``left_out``, by ending. What a name
+    that starts with a dot stands for is left out too. A file given by name is always taken.
+    """
+
+    given: Sequence[Path]
+    folder: Path
+    only_images: bool = False
+    left_out: Counter[str] = field(default_factory=Counter)
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    def __iter__(self) -> Iterator[File]:
+        for path in self.given:
+            if path.is_dir():
+                yield from self._within(path)
+            else:
+                yield from self._one(path)
+
+    def _within(self, folder: Path) -> Iterator[File]:
+        closed: list[OSError] = []
+        taken = 0
+        for place, below, names in os.walk(folder, onerror=closed.append):
+            below[:] = sorted(name for name in below if not name.startswith("."))
+            for name in sorted(names):
+                path = Path(place, name)
+                if self._takes(path):
+                    taken += 1
+                    yield from self._one(path)
+                else:
+                    self.left_out[path.suffix.lower() or "without ending"] += 1
+        for problem in closed:
+            where = Path(str(problem.filename))
+            yield File(str(where), where, where, f"The folder cannot be opened: {problem.strerror}.")
+        if not taken and not closed:
+            what = "photo" if self.only_images else "video or photo"
+            yield File(str(folder), folder, folder, f"The folder holds no {what}.")
+
+    def _takes(self, path: Path) -> bool:
+        if path.name.startswith("."):
+            return False
+        ending = path.suffix.lower()
+        if ending == _ZIP or ending in IMAGES:
+            return True
+        return not self.only_images and (ending in VIDEOS or _looks_accepted(path))
+
+    def _one(self, path: Path) -> Iterator[File]:
+        try:
+            if not path.is_file():
+                raise MediaError("No such file." if not path.exists() else "Not a file.")
+            if path.suffix.lower() != _ZIP:
+                yield File(str(path), path, path)
+                return
+            with zipfile.ZipFile(path) as archive:
+                _refuse_tricks(archive, path.stat().st_size)
+                entries = [e for e in archive.infolist() if Path(e.filename).suffix.lower() in IMAGES]
+                if not entries:
+                    raise MediaError("The zip holds no images (jpeg, png, webp).")
+                for entry in entries:
+                    # A number, and never the entry's own name, which could lead elsewhere.
+                    to = self.folder / f"{next(self._numbers)}{Path(entry.filename).suffix.lower()}"
+                    yield File(entry.filename, to, path, _unpack(archive, entry, to))
+        except (MediaError, zipfile.BadZipFile, OSError) as error:
+            yield File(str(path), path, path, str(error))
+
+
+def _looks_accepted(path: Path) -> bool:
+    try:
+        # A named pipe that nobody writes to would be waited for.
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    with os.fdopen(number, "rb") as file:
+        return stat.S_ISREG(os.fstat(number).st_mode) and is_accepted(file.read(HEAD))
+
+
+def _refuse_tricks(archive: zipfile.ZipFile, size: int) -> None:
+    """Raise :class:`MediaError` for a zip made to unpack to far more than it holds."""
+    entries = archive.infolist()
+    if len(entries) > _MOST_ENTRIES:
+        raise MediaError(f"The zip has more than {_MOST_ENTRIES:,} entries. Split it into several.")
+    if sum(entry.compress_size for entry in entries) > size:
+        raise MediaError("The zip's entries overlap, so it unpacks to more than it holds. Make it anew.")
+
+
+def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, to: Path) -> str:
+    """Unpack one entry to a name of our own; returns what went wrong, or nothing."""
+    if entry.file_size > _LARGEST_ENTRY:
+        return "The entry is too large for a photo."
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        return "The entry is a link to another file, not a photo."
+    if entry.file_size > _LARGEST_RATIO * max(entry.compress_size, _SMALL):
+        return "The entry unpacks to a thousand times its size, which no photo does."
+    try:
+        to.write_bytes(archive.read(entry))
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+        RuntimeError,
+        NotImplementedError,
+        OSError,
+    ) as error:
+        return f"The entry cannot be unpacked: {error}"
+    return ""

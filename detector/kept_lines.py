@@ -1,0 +1,116 @@
+"""The file that ``score --out`` adds its lines to, and by which it knows what was done before.
+
+A kept line is a printed one and, beside it, what says whether it still holds: ``bytes`` and
+``modified`` (nanoseconds since 1970) of the file that was read, ``zip`` for an entry of one, and
+``by``, which is the same as long as model, parameters and program are.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+
+from detector import __version__
+from detector.analysis import Parameters
+from detector.errors import ParameterError
+from detector.handed_in import File
+from detector.models import load_card
+
+Line = dict[str, object]
+_Known = tuple[str, str, int, int]  # name, zip, bytes, modified
+
+
+def made_by(model: str | Path | None, parameters: Parameters, *, crops: bool = False) -> str:
+    """Sixteen hexadecimal digits for everything a line depends on but its file.
+
+    Raises :class:`~detector.errors.ModelError` for a model that is not there.
+    """
+    card, _ = load_card(model)
+    facts = [__version__, crops, card.as_model().model_dump(mode="json"), parameters.model_dump(mode="json")]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class KeptLines:
+    """The lines in ``path``, to look up and to add to; a context manager.
+
+    Half a line at its end, from a run that was cut off, is removed: its file is done again. Raises
+    :class:`ParameterError` for a file that holds anything else and for one that another run adds
+    to at this moment, and ``OSError`` where it cannot be written.
+    """
+
+    def __init__(self, path: Path, by: str) -> None:
+        self.before = 0
+        self._by = by
+        self._done: set[_Known] = set()
+        self._facts: dict[File, tuple[int, int]] = {}
+        self._file = path.open("a+b")
+        try:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ParameterError(
+                    f"{path}: another run adds to it. Wait for that, or name another."
+                ) from None
+            self._read(path)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _read(self, path: Path) -> None:
+        self._file.seek(0)
+        whole = 0
+        for text in self._file:
+            if not text.endswith(b"\n"):
+                break
+            whole += len(text)
+            try:
+                line = json.loads(text)
+                if not isinstance(line["file"], str):
+                    raise TypeError
+            except (ValueError, KeyError, TypeError):
+                raise ParameterError(
+                    f"{path} holds something else than the lines of `score`. Name another file with --out."
+                ) from None
+            if "error" not in line and line.get("by") == self._by:
+                self._done.add((line["file"], line.get("zip", ""), line.get("bytes"), line.get("modified")))
+        self._file.truncate(whole)
+
+    def has(self, file: File) -> bool:
+        """Whether the same file was scored before in the same way; what could not be is tried again."""
+        try:
+            facts = file.source.stat()
+        except OSError:
+            return False
+        self._facts[file] = facts.st_size, facts.st_mtime_ns
+        if (file.name, _zip(file), *self._facts[file]) not in self._done:
+            return False
+        del self._facts[file]
+        self.before += 1
+        return True
+
+    def add(self, file: File, line: Line) -> None:
+        """Write the line of a file that :meth:`has` was asked about, as one piece and at once."""
+        kept = dict(line)
+        if file in self._facts:
+            kept["bytes"], kept["modified"] = self._facts.pop(file)
+        if _zip(file):
+            kept["zip"] = _zip(file)
+        data = json.dumps(kept | {"by": self._by}).encode() + b"\n"
+        while data:
+            data = data[os.write(self._file.fileno(), data) :]
+
+    def __enter__(self) -> KeptLines:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+
+def _zip(file: File) -> str:
+    return str(file.source) if file.name != str(file.source) else ""

@@ -1,0 +1,99 @@
+"""Many files, one line each: what ``python -m detector score`` prints.
+
+A line is a dictionary with ``file``, ``verdict``, ``probability`` (calibrated, of manipulation;
+None when nothing could be judged), ``faces``, ``duration`` (seconds) and ``seconds`` (that it
+took), or with ``file`` and ``error``. One bad file never stops the others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from detector.analysis import Parameters
+from detector.errors import ParameterError
+from detector.handed_in import File, HandedIn
+from detector.kept_lines import KeptLines, made_by
+
+Line = dict[str, object]
+
+_MOST_ENDINGS = 8  # named one by one
+
+
+@dataclass
+class Many:
+    """One run over files, folders and zips; :meth:`lines` does the work.
+
+    ``workers`` files are analysed at a time (default: one a core); ``crops`` are scored in this process.
+    Lines are kept in the file ``out``, where there is one, and what it holds already is left out.
+    """
+
+    given: Sequence[Path]
+    model: str | None
+    parameters: Parameters
+    crops: bool = False
+    workers: int | None = None
+    out: Path | None = None
+    _left_out: dict[str, int] = field(default_factory=dict)
+    _before: int = 0
+
+    def lines(self) -> Iterator[Line]:
+        """Lines as they are finished, each kept before it is handed out.
+
+        Raises :class:`~detector.errors.ModelError` and :class:`ParameterError` before the first line.
+        """
+        if self.workers is not None and self.workers < 1:
+            raise ParameterError(f"--workers {self.workers}: at least one file is analysed at a time.")
+        with contextlib.ExitStack() as stack:
+            kept = None
+            if self.out is not None:
+                by = made_by(self.model, self.parameters, crops=self.crops)
+                kept = stack.enter_context(KeptLines(self.out, by))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            handed_in = HandedIn(self.given, folder, only_images=self.crops)
+            found = stack.enter_context(contextlib.closing(self._scored(_new(handed_in, kept))))
+            for file, line in found:
+                if kept is not None:
+                    kept.add(file, line)
+                yield line
+            self._left_out = dict(handed_in.left_out.most_common())
+            self._before = kept.before if kept is not None else 0
+
+    def _scored(self, files: Iterator[File]) -> Generator[tuple[File, Line]]:
+        # Imported late: crops need torch here, and files must not have it here before its time.
+        if self.crops:
+            from detector.batch import score_crops
+
+            return score_crops(files, self.model, self.parameters)
+        from detector.hands import score_files
+
+        return score_files(files, self.model, self.parameters, self.workers)
+
+    def remarks(self) -> list[str]:
+        """What a whole run has to say beside its lines, one sentence each."""
+        said = []
+        if self._before:
+            said.append(f"{_files(self._before)} done before, by {self.out}.")
+        if self._left_out:
+            named = [f"{number:,} {ending}" for ending, number in self._left_out.items()]
+            if len(named) > _MOST_ENDINGS:
+                named[_MOST_ENDINGS:] = ["others"]
+            kinds = "photo" if self.crops else "video, photo"
+            count = _files(sum(self._left_out.values()))
+            said.append(f"{count} left out of folders, by their names no {kinds} or zip: {', '.join(named)}.")
+        return said
+
+
+def _new(handed_in: HandedIn, kept: KeptLines | None) -> Iterator[File]:
+    for file in handed_in:
+        if kept is None or not kept.has(file):
+            yield file
+        elif file.unpacked:
+            file.path.unlink(missing_ok=True)
+
+
+def _files(number: int) -> str:
+    return "1 file" if number == 1 else f"{number:,} files"

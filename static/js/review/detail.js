@@ -1,0 +1,64 @@
+// Reads a long analysis stretch by stretch: what is looked at first, then the rest.
+
+import { fillStretch } from "./data.js";
+
+const AT_ONCE = 2;
+const AGAIN = 5_000; // ms until a stretch that could not be read is asked for again
+
+/** Fills `data` from the address its outline names; `filled(from, to)` hears of each stretch that is there. */
+export class Detail {
+  constructor(data, filled) {
+    this.data = data;
+    this.filled = filled;
+    this.asked = new Set();
+    this.running = 0;
+    this.first = 0; // the stretch that is looked at
+    this.last = 0;
+  }
+
+  get complete() { return this.data.pieces.size === this.data.stretches; }
+
+  has(time) { return this.data.pieces.has(Math.min(Math.floor(time / this.data.raw.outline.stretch), this.data.stretches - 1)); }
+
+  /** Says which seconds are looked at, so that these come next. */
+  want(from, to) {
+    const { stretch } = this.data.raw.outline;
+    this.first = Math.floor(from / stretch);
+    this.last = Math.floor(to / stretch);
+    while (this.running < AT_ONCE) {
+      const next = this.#next();
+      if (next === null) return;
+      this.#read(next);
+    }
+  }
+
+  #next() {
+    const order = (index) => Math.max(this.first - index, index - this.last, 0);
+    let best = null;
+    for (let index = 0; index < this.data.stretches; index += 1) {
+      if (!this.asked.has(index) && (best === null || order(index) < order(best))) best = index;
+    }
+    return best;
+  }
+
+  async #read(index) {
+    const { stretch, scores } = this.data.raw.outline;
+    const around = this.data.raw.rules.median_window; // of what lies beside it the band is made too
+    this.asked.add(index);
+    this.running += 1;
+    try {
+      const query = new URLSearchParams({ from: index * stretch - around, to: (index + 1) * stretch + around });
+      const answer = await fetch(`${scores}?${query}`, { headers: { Accept: "application/json" } });
+      if (!answer.ok) throw new Error(String(answer.status));
+      fillStretch(this.data, index, (await answer.json()).persons);
+      this.filled(index * stretch, (index + 1) * stretch);
+    } catch (problem) {
+      console.warn(problem);
+      await new Promise((settle) => { setTimeout(settle, AGAIN); });
+      this.asked.delete(index);
+    }
+    this.running -= 1;
+    const { stretch: length } = this.data.raw.outline;
+    this.want(this.first * length, this.last * length);
+  }
+}

@@ -1,0 +1,354 @@
+"""Many files at once: where they are found, what is kept of them, and processes that come to grief.
+
+Analyses are replaced by what their file's name says, in a process of its own that imports no torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from detector import Parameters
+from detector.errors import ModelError, ParameterError
+from detector.handed_in import File, HandedIn
+from detector.hands import score_files
+from detector.kept_lines import KeptLines, made_by
+
+ROOT = Path(__file__).resolve().parents[2]
+PHOTO = b"\xff\xd8\xff\xe0" + bytes(60)
+DEFAULT = Parameters()
+
+# `score` with analyses that do what a file's name says, in the confined process or in the hand.
+ACTING = """
+import os, signal, sys, time
+from types import SimpleNamespace
+from detector import hands
+from detector.cli import main
+
+def scored(path, name, parameters, model, threads, report):
+    began = time.monotonic()
+    what, _, number = name.partition(".")[0].partition("-")
+    if what == "crash":
+        signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if what == "raise":
+        raise KeyError("nobody thought of this")
+    if what == "sleep":
+        time.sleep(float(number))
+    return {"verdict": what, "probability": 0.5, "faces": threads, "duration": 0.0, "from": began,
+            "to": time.monotonic()}
+
+def line(file, work, real=hands._line):
+    if file.path.name.startswith("killed"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(file, work)
+
+hands._scored, hands._line, hands._MODULES = scored, line, ()
+hands._one_thread = lambda: None
+hands._loaded = lambda model: SimpleNamespace(fused=None)
+sys.exit(main(["score", *sys.argv[1:]]))
+"""
+
+
+def acting(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", ACTING, *map(str, arguments)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **options,
+    )
+
+
+def done(*arguments: str | Path) -> tuple[list[dict[str, Any]], str, int]:
+    """Lines, standard error and status of `score`."""
+    process = acting(*arguments)
+    out, err = process.communicate(timeout=120)
+    return [json.loads(line) for line in out.splitlines()], err, process.returncode
+
+
+def files(folder: Path, *names: str) -> list[Path]:
+    paths = [folder / name for name in names]
+    for path in paths:
+        path.write_bytes(PHOTO)
+    return paths
+
+
+class TestFolders:
+    def found(self, tmp_path: Path, *given: Path, **options: Any) -> tuple[list[File], HandedIn]:
+        (tmp_path / "unpacked").mkdir()
+        handed_in = HandedIn(given, tmp_path / "unpacked", **options)
+        return list(handed_in), handed_in
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        folder = tmp_path / "folder"
+        (folder / "below" / "deeper").mkdir(parents=True)
+        (folder / ".hidden").mkdir()
+        files(folder, "b.MP4", "a.jpg", "notes.txt", "._a.jpg", "photo-without-ending", "below/c.mkv")
+        files(folder, "below/deeper/d.webp", ".hidden/e.mp4")
+        (folder / "notes.txt").write_text("words")
+        (folder / "below" / "README").write_text("words")
+        os.mkfifo(folder / "below" / "pipe")
+        return folder
+
+    def test_videos_and_photos_below_it_in_order(self, tmp_path: Path, folder: Path) -> None:
+        found, handed_in = self.found(tmp_path, folder)
+        names = ["a.jpg", "b.MP4", "photo-without-ending", "below/c.mkv", "below/deeper/d.webp"]
+        assert [file.name for file in found] == [str(folder / name) for name in names]
+        assert not any(file.error or file.unpacked for file in found)
+        assert handed_in.left_out == {".txt": 1, ".jpg": 1, "without ending": 2}
+
+    def test_for_crops_only_images(self, tmp_path: Path, folder: Path) -> None:
+        found, _ = self.found(tmp_path, folder, only_images=True)
+        assert [file.path.name for file in found] == ["a.jpg", "d.webp"]
+
+    def test_a_file_given_by_name_is_taken_whatever_it_is(self, tmp_path: Path, folder: Path) -> None:
+        found, handed_in = self.found(tmp_path, folder / "notes.txt", folder / "gone.mp4")
+        assert [(file.path.name, file.error) for file in found] == [
+            ("notes.txt", ""), ("gone.mp4", "No such file.")
+        ]  # fmt: skip
+        assert not handed_in.left_out
+
+    def test_one_that_holds_nothing_is_an_error(self, tmp_path: Path) -> None:
+        (tmp_path / "empty").mkdir()
+        ((file,), _) = self.found(tmp_path, tmp_path / "empty")
+        assert file.error == "The folder holds no video or photo."
+
+    def test_a_circle_of_links_ends(self, tmp_path: Path, folder: Path) -> None:
+        (folder / "below" / "up").symlink_to(folder)
+        found, _ = self.found(tmp_path, folder)
+        assert len(found) == 5
+
+    def test_nothing_is_looked_for_before_it_is_wanted(self, tmp_path: Path, folder: Path) -> None:
+        handed_in = iter(HandedIn([folder, tmp_path / "gone"], tmp_path))
+        assert next(handed_in).path.name == "a.jpg"
+        (folder / "below" / "c.mkv").unlink()
+        assert "c.mkv" not in [file.path.name for file in handed_in]
+
+
+class TestKept:
+    BY = "0123456789abcdef"
+
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> File:
+        (path,) = files(tmp_path, "a.jpg")
+        return File(str(path), path, path)
+
+    def keep(self, out: Path, file: File, **line: object) -> None:
+        with KeptLines(out, self.BY) as kept:
+            assert not kept.has(file)
+            kept.add(file, {"file": file.name, "verdict": "x", **line})
+
+    def has(self, out: Path, file: File, by: str = BY) -> bool:
+        with KeptLines(out, by) as kept:
+            return kept.has(file)
+
+    def test_what_was_done_is_known(self, tmp_path: Path, file: File) -> None:
+        self.keep(tmp_path / "out.jsonl", file)
+        assert self.has(tmp_path / "out.jsonl", file)
+        line = json.loads((tmp_path / "out.jsonl").read_text())
+        assert (line["verdict"], line["bytes"], line["by"]) == ("x", len(PHOTO), self.BY)
+
+    def test_a_file_that_changed_is_done_again(self, tmp_path: Path, file: File) -> None:
+        self.keep(tmp_path / "out.jsonl", file)
+        before = file.path.stat().st_mtime_ns
+        file.path.write_bytes(PHOTO + b"more")
+        os.utime(file.path, ns=(before, before))
+        assert not self.has(tmp_path / "out.jsonl", file)
+        file.path.write_bytes(PHOTO)
+        os.utime(file.path, ns=(before, before + 1))
+        assert not self.has(tmp_path / "out.jsonl", file)
+        os.utime(file.path, ns=(before, before))
+        assert self.has(tmp_path / "out.jsonl", file)
+
+    def test_another_model_or_parameter(self, tmp_path: Path, file: File) -> None:
+        self.keep(tmp_path / "out.jsonl", file)
+        assert not self.has(tmp_path / "out.jsonl", file, by="f" * 16)
+        ways = [
+            made_by(None, DEFAULT),
+            made_by(None, Parameters(sample_rate=4)),
+            made_by("reelproof-lite0", DEFAULT),
+            made_by(None, DEFAULT, crops=True),
+        ]
+        assert len(set(ways)) == 4 and made_by("reelproof", Parameters()) == ways[0]
+
+    def test_what_failed_is_tried_again(self, tmp_path: Path, file: File) -> None:
+        self.keep(tmp_path / "out.jsonl", file, error="Out of memory.")
+        assert not self.has(tmp_path / "out.jsonl", file)
+
+    def test_entries_of_two_zips_are_two_files(self, tmp_path: Path, file: File) -> None:
+        zips = files(tmp_path, "a.zip", "b.zip")
+        first, second = (File("face.jpg", tmp_path / "1.jpg", path) for path in zips)
+        self.keep(tmp_path / "out.jsonl", first)
+        assert self.has(tmp_path / "out.jsonl", first) and not self.has(tmp_path / "out.jsonl", second)
+
+    def test_half_a_line_is_removed(self, tmp_path: Path, file: File) -> None:
+        out = tmp_path / "out.jsonl"
+        self.keep(out, file)
+        whole = out.read_bytes()
+        out.write_bytes(whole + whole[: len(whole) // 2])
+        assert self.has(out, file)
+        assert out.read_bytes() == whole
+
+    def test_what_is_no_such_file_is_left_alone(self, tmp_path: Path) -> None:
+        out = tmp_path / "thesis.txt"
+        for text in ("years of work\n", '{"other": 1}\n', "[1]\n"):
+            out.write_text(text)
+            with pytest.raises(ParameterError, match="holds something else"):
+                KeptLines(out, self.BY)
+            assert out.read_text() == text
+
+    def test_two_runs_do_not_add_to_one(self, tmp_path: Path) -> None:
+        with (
+            KeptLines(tmp_path / "out.jsonl", self.BY),
+            pytest.raises(ParameterError, match="another run"),
+        ):
+            KeptLines(tmp_path / "out.jsonl", self.BY)
+
+
+class TestProcesses:
+    def test_what_breaks_is_one_line_and_the_others_go_on(self, tmp_path: Path) -> None:
+        """A decoder that crashes, a whole process that is killed, and a mistake in the program."""
+        files(tmp_path, "crash.jpg", "killed.jpg", "raise.jpg", *(f"good-{n}.jpg" for n in range(6)))
+        lines, err, status = done(tmp_path, "--workers", "2")
+        found = {Path(line["file"]).stem: line for line in lines}
+        assert status == 1 and len(lines) == 9 and err == ""
+        assert "decoder crash" in found["crash"]["error"]
+        assert "ended from outside" in found["killed"]["error"]
+        assert "nobody thought of this" in found["raise"]["error"]
+        assert all(tuple(found[name]) == ("file", "error") for name in ("crash", "killed", "raise"))
+        assert all(found[f"good-{n}"]["verdict"] == "good" for n in range(6))
+
+    def test_several_at_a_time_and_each_as_it_is_finished(self, tmp_path: Path) -> None:
+        paths = files(tmp_path, "sleep-2.jpg", "sleep-0.1.jpg", "sleep-0.2.jpg")
+        lines, _, status = done(*paths, "--workers", "2")
+        assert status == 0
+        assert [Path(line["file"]).name for line in lines] == [p.name for p in (paths[1], paths[2], paths[0])]
+        long = lines[-1]
+        assert all(long["from"] < line["to"] < long["to"] for line in lines[:-1])
+        one_by_one, _, _ = done(*paths, "--workers", "1")
+        assert [line["file"] for line in one_by_one] == [str(path) for path in paths]
+        assert all(a["to"] <= b["from"] for a, b in zip(one_by_one, one_by_one[1:], strict=False))
+
+    def test_a_few_files_share_the_cores(self, tmp_path: Path) -> None:
+        """One analysis alone has all of them for its arithmetic."""
+        (path,) = files(tmp_path, "good.jpg")
+        ((line,), _, _) = done(path)
+        assert line["faces"] == len(os.sched_getaffinity(0))
+
+    def test_a_killed_run_goes_on_where_it_was(self, tmp_path: Path) -> None:
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        files(folder, "a.jpg", "b.jpg", "sleep-30.jpg")
+        out = tmp_path / "out.jsonl"
+        run = acting(folder, "--workers", "1", "--out", out)
+        with run:
+            assert run.stdout is not None
+            before = [json.loads(run.stdout.readline()) for _ in range(2)]
+            run.kill()
+        gone(run.pid)
+        out.write_bytes(out.read_bytes() + b'{"file": "' + os.fsencode(folder))
+        (folder / "sleep-30.jpg").rename(folder / "sleep-0.jpg")
+        lines, err, status = done(folder, "--workers", "1", "--out", out)
+        assert [Path(line["file"]).name for line in lines] == ["sleep-0.jpg"]
+        assert status == 0 and "2 files done before" in err
+        kept = [json.loads(line) for line in out.read_text().splitlines()]
+        assert [line["file"] for line in kept] == [line["file"] for line in (*before, *lines)]
+        assert done(folder, "--out", out)[0] == []
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+    def test_nothing_goes_on_after_it_was_stopped(self, tmp_path: Path, number: signal.Signals) -> None:
+        paths = files(tmp_path, "good.jpg", "sleep-60.jpg", "sleep-61.jpg")
+        run = acting(*paths, "--workers", "2", env=os.environ | {"TMPDIR": str(tmp_path)})
+        with run:
+            assert run.stdout is not None
+            assert json.loads(run.stdout.readline())["verdict"] == "good"
+            time.sleep(0.5)  # until the second sleeps too
+            assert len(session(run.pid)) >= 3
+            if number == signal.SIGINT:
+                os.killpg(run.pid, number)  # as a terminal does
+            else:
+                run.send_signal(number)
+            run.wait(20)
+        gone(run.pid)
+        if number == signal.SIGINT:
+            assert run.returncode == 130
+            assert sorted(path for path in tmp_path.iterdir()) == sorted(paths)
+
+    def test_no_more_is_unpacked_than_is_worked_on(self, tmp_path: Path) -> None:
+        import zipfile
+
+        given = tmp_path / "given.zip"
+        with zipfile.ZipFile(given, "w") as archive:
+            for number in range(12):
+                archive.writestr(f"sleep-0.{number}.jpg", PHOTO)
+        temporary = tmp_path / "temporary"
+        temporary.mkdir()
+        run = acting(given, "--workers", "2", env=os.environ | {"TMPDIR": str(temporary)})
+        most = 0
+        with run:
+            while run.poll() is None:
+                most = max(most, len(list(temporary.glob("tmp*/*.jpg"))))
+                time.sleep(0.01)
+        assert run.returncode == 0 and 1 <= most <= 3
+        assert list(temporary.iterdir()) == []
+
+
+def session(leader: int) -> list[int]:
+    """The processes that still run in the session that ``leader`` began."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, _, number = place.read_text().rpartition(")")[2].split()[:4]
+            if int(number) == leader and state != "Z":
+                found.append(int(place.parent.name))
+    return found
+
+
+def gone(leader: int) -> None:
+    until = time.monotonic() + 15
+    while left := session(leader):
+        assert time.monotonic() < until, f"processes {left} still run"
+        time.sleep(0.05)
+
+
+def test_a_process_that_loaded_everything_still_has_one_thread() -> None:
+    """Else each file would have torch imported anew, which takes longer than most analyses."""
+    command = [sys.executable, "-c", "from detector.hands import _ready; print(_ready(None))"]
+    assert subprocess.check_output(command, cwd=ROOT, text=True).split() == ["True"]
+
+
+class TestFromAProcessWithThreads:
+    @pytest.fixture(autouse=True)
+    def ended(self) -> Iterator[None]:
+        yield
+        import multiprocessing
+
+        assert not multiprocessing.active_children()
+
+    def test_hands_are_started_afresh(self, tmp_path: Path, astronaut: np.ndarray) -> None:
+        """As here, where torch has computed: a fork would take one thread along and all locks."""
+        path = tmp_path / "astronaut.png"
+        assert cv2.imwrite(str(path), astronaut[:, :, ::-1])
+        given = [File(str(path), path, path), File("x", tmp_path / "gone.mp4", tmp_path / "gone.mp4")]
+        lines = [line for _, line in score_files(given, None, DEFAULT, workers=1)]
+        assert lines[0]["faces"] == 1 and "error" in lines[1]
+
+    def test_an_unknown_model(self, tmp_path: Path) -> None:
+        with pytest.raises(ModelError, match="nosuch"):
+            next(score_files([File("x", tmp_path, tmp_path)], "nosuch", DEFAULT))

@@ -1,0 +1,46 @@
+"""Garbage is not looked for inside, and is again once everybody is out."""
+
+from __future__ import annotations
+
+import gc
+from threading import Event, Thread
+
+import pytest
+
+from reports.collecting import without_collecting
+
+
+def test_it_is_off_inside_and_on_again_after_an_error() -> None:
+    assert gc.isenabled()
+    with pytest.raises(KeyError), without_collecting():
+        assert not gc.isenabled()
+        raise KeyError
+    assert gc.isenabled()
+
+
+def test_the_last_one_out_turns_it_on() -> None:
+    inside, leave = Event(), Event()
+
+    def other() -> None:
+        with without_collecting():
+            inside.set()
+            leave.wait(10)
+
+    thread = Thread(target=other)
+    with without_collecting():
+        thread.start()
+        assert inside.wait(10)
+    assert not gc.isenabled()
+    leave.set()
+    thread.join()
+    assert gc.isenabled()
+
+
+def test_who_had_it_off_keeps_it_off() -> None:
+    gc.disable()
+    try:
+        with without_collecting():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
