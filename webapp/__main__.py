@@ -61,35 +61,36 @@ def main() -> int:
 
     database, send = app.extensions["database"], app.extensions["send"]
     worker, sender = Worker(settings), Worker(settings, sender=True)
-    folders.remove_leftovers(alone=not settings.shared)
-    deletion.finish_deletions(database, folders)
-    if not settings.shared:  # elsewhere others may be at work; the sweep finds those that are not
-        jobs.recover(database, count_attempt=True)
-    threading.Thread(target=server.run, name="pages", daemon=True).start()
-    checking = (database, settings, threading.Event())
-    threading.Thread(target=integrity.keep_checking, args=checking, name="integrity", daemon=True).start()
-    threading.Thread(target=lengths.fill, args=(database, folders), name="lengths", daemon=True).start()
-    if not is_loopback(settings.host) and not settings.proxy:
-        print(
-            "reelproof: without https, passwords and exhibits can be read on the way. Put a proxy with a "
-            "certificate in front and set REELPROOF_PROXY: docs/security.md",
-            file=sys.stderr,
-        )
-    # The address is for scripts too: it must appear at once even where output is a pipe.
-    print(f"Reelproof is at http://{settings.host}:{server.effective_port}  (Ctrl-C stops it)", flush=True)
-    try:
-        with database.hold():
+    with database.hold():
+        folders.remove_leftovers(alone=not settings.shared)
+        deletion.finish_deletions(database, folders)
+        if not settings.shared:  # elsewhere others may be at work; the sweep finds those that are not
+            jobs.recover(database, count_attempt=True)
+        threading.Thread(target=server.run, name="pages", daemon=True).start()
+        checking = (database, settings, threading.Event())
+        threading.Thread(target=integrity.keep_checking, args=checking, name="integrity", daemon=True).start()
+        threading.Thread(target=lengths.fill, args=(database, folders), name="lengths", daemon=True).start()
+        if not is_loopback(settings.host) and not settings.proxy:
+            print(
+                "reelproof: without https, passwords and exhibits can be read on the way. Put a proxy with a "
+                "certificate in front and set REELPROOF_PROXY: docs/security.md",
+                file=sys.stderr,
+            )
+        # The address is for scripts too: it must appear at once even where output is a pipe.
+        address = f"http://{settings.host}:{server.effective_port}"
+        print(f"Reelproof is at {address}  (Ctrl-C stops it)", flush=True)
+        try:
             worker.keep_running()
             resend(settings, app)
             watch(worker, sender, database, settings, send, lambda: bool(stops))
-    finally:
-        # Page threads are daemons and end with the process; closing the server under them only
-        # makes those that are answering complain.
-        print("Reelproof stops.", flush=True)
-        sender.stop()
-        worker.stop()
-        jobs.recover(database, count_attempt=False, workers=worker.names)
-        held.close()
+        finally:
+            # Page threads are daemons and end with the process; closing the server under them only
+            # makes those that are answering complain.
+            print("Reelproof stops.", flush=True)
+            sender.stop()
+            worker.stop()
+            jobs.recover(database, count_attempt=False, workers=worker.names)
+            held.close()
     return 0
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, NullPool, create_engine, event, inspect, text
+from sqlalchemy import URL, Engine, NullPool, QueuePool, create_engine, event, inspect, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from webapp import custody
@@ -15,6 +15,7 @@ from webapp.custody_key import CustodyKey
 from webapp.settings import Settings
 
 REVISION = "0007"  # the newest migration; a test compares it with the files
+_KEPT_OPEN = 8  # connections; more are opened and closed as they are needed
 _ALONE = text("SELECT pg_advisory_xact_lock(7733661155)")  # any number that everyone here uses
 _MIGRATIONS = str(Path(__file__).with_name("migrations"))
 
@@ -23,17 +24,13 @@ class Database:
     """One database and the sessions on it.
 
     Connections are opened a session and never shared, so a process may fork
-    with an open :class:`Database` in hand.
+    with an open :class:`Database` in hand; but see :meth:`hold`.
     """
 
     def __init__(self, url: URL, custody_key: Path) -> None:
         """``custody_key`` is the file with the key of the custody log, read when something is recorded."""
-        self._sqlite = url.get_backend_name() == "sqlite"
-        # Days are counted in UTC whatever the server thinks, and a server that is gone is noticed.
-        options = {} if self._sqlite else {"options": "-c timezone=utc", "connect_timeout": 5}
-        self.engine = create_engine(url, poolclass=NullPool, connect_args=options)
-        if self._sqlite:
-            event.listen(self.engine, "connect", _prepare_sqlite)
+        self._url, self._sqlite = url, url.get_backend_name() == "sqlite"
+        self.engine = self._opened(poolclass=NullPool)
         self._sessions = sessionmaker(
             self.engine, expire_on_commit=False, info={custody.KEY: CustodyKey(custody_key)}
         )
@@ -56,13 +53,31 @@ class Database:
         """Let go of the engine."""
         self.engine.dispose()
 
-    def hold(self) -> AbstractContextManager[Any]:
-        """Keep one connection open for the ``with`` block, in a process that never forks.
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep connections open for the ``with`` block and use them again, in a process that never forks.
 
-        Whenever the last connection to SQLite closes, it tidies up and lets nobody in meanwhile, which
-        on a busy disk takes seconds. With one always open there is no last one.
+        Opening one and reading the tables' definitions takes longer than most questions. And whenever
+        the last connection to SQLite closes, it tidies up and lets nobody in meanwhile, which on a busy
+        disk takes seconds. With one always open there is no last one.
         """
-        return _held(self.engine) if self._sqlite else nullcontext()
+        once = self.engine
+        # A server that was started anew is noticed by asking first; a file needs no asking.
+        held = self._opened(
+            poolclass=QueuePool,
+            pool_size=_KEPT_OPEN,
+            max_overflow=-1,
+            pool_use_lifo=True,
+            pool_pre_ping=not self._sqlite,
+        )
+        with held.connect() as connection:  # until its first question SQLite has not opened the file
+            connection.execute(text("SELECT count(*) FROM alembic_version"))
+        self._use(held)
+        try:
+            yield
+        finally:
+            self._use(once)
+            held.dispose()
 
     def revision(self) -> str | None:
         """The newest migration the tables have had; None where there are none."""
@@ -92,6 +107,18 @@ class Database:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
+    def _use(self, engine: Engine) -> None:
+        self.engine = engine
+        self._sessions.configure(bind=engine)
+
+    def _opened(self, **pool: Any) -> Engine:
+        # Days are counted in UTC whatever the server thinks, and a server that is gone is noticed.
+        options = {} if self._sqlite else {"options": "-c timezone=utc", "connect_timeout": 5}
+        engine = create_engine(self._url, connect_args=options, **pool)
+        if self._sqlite:
+            event.listen(engine, "connect", _prepare_sqlite)
+        return engine
+
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[Database]:
@@ -101,14 +128,6 @@ def opened(settings: Settings) -> Iterator[Database]:
         yield database
     finally:
         database.close()
-
-
-@contextmanager
-def _held(engine: Engine) -> Iterator[None]:
-    with engine.connect() as connection:
-        connection.execute(text("SELECT count(*) FROM alembic_version"))
-        connection.rollback()
-        yield
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +21,7 @@ from webapp.folders import Folders
 if TYPE_CHECKING:
     from reports.view import ReportView
 
+_MOST_REMEMBERED = 12_000_000  # bytes of analysis.json; in memory they are four times as many
 _ROOM = 1.5  # side of a close-up, in sizes of the face
 
 
@@ -61,16 +64,53 @@ def refuse_damaged(folder: Path, made: str | None = None) -> None:
             raise ValueError(f"{entry.path} is not what the manifest says")
 
 
-@lru_cache(maxsize=4)
+class _Remembered:
+    """Results used last. An hour of video weighs as much as hundreds of short clips, so bytes are counted."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._results: OrderedDict[Path, tuple[Result, int]] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, folder: Path) -> Result | None:
+        with self._lock:
+            if folder not in self._results:
+                return None
+            self._results.move_to_end(folder)
+            return self._results[folder][0]
+
+    def add(self, folder: Path, result: Result, size: int) -> None:
+        with self._lock:
+            if folder in self._results:  # another thread was quicker
+                return
+            self._results[folder] = result, size
+            self._bytes += size
+            while self._bytes > _MOST_REMEMBERED and len(self._results) > 1:
+                _, (_, dropped) = self._results.popitem(last=False)
+                self._bytes -= dropped
+
+    def clear(self) -> None:
+        with self._lock:
+            self._results.clear()
+            self._bytes = 0
+
+
+remembered = _Remembered()
+
+
 def load(folder: Path) -> Result:
     """The finished result in a folder."""
     from reports.view import report_view  # brings OpenCV; only result pages need it
 
+    if (known := remembered.get(folder)) is not None:
+        return known
     text = (folder / "analysis.json").read_bytes()
     with without_collecting():
         analysis = Analysis.from_json(text)
         view = report_view(analysis, folder)
-    return Result(analysis, view, hashlib.sha256(text).hexdigest())
+    result = Result(analysis, view, hashlib.sha256(text).hexdigest())
+    remembered.add(folder, result, len(text))
+    return result
 
 
 def close_up(box: Box) -> str:

@@ -29,7 +29,7 @@ class CenterFaceNet:
         self._threads = threads or processor_threads()
         self._compiled: dict[tuple[int, ...], Any] = {}
 
-    def setInput(self, blob: NDArray[np.float32]) -> None:  # noqa: N802: OpenCV's name
+    def setInput(self, blob: NDArray[np.float32]) -> None:  # OpenCV's name
         """Frames (n, 3, height, width), both multiples of 32, RGB in 0 to 255."""
         self._blob = np.ascontiguousarray(blob)
 

@@ -19,7 +19,7 @@ from detector.segments import find_intervals
 from reports.annotations import ANNOTATION, faces, standing
 from reports.words import timecode
 from webapp import review
-from webapp.results import load
+from webapp.results import load, remembered
 
 pytestmark = pytest.mark.browser
 
@@ -130,7 +130,7 @@ def test_exploring_follows_the_engines_rules(modules: Page, tmp_path: Path) -> N
             "return m.wouldFlag(p.lanes.get('A'), given.data.rules, given.enter);",
             {"data": document(analysis, tmp_path), "enter": enter},
         )
-        load.cache_clear()
+        remembered.clear()
         expected: list[list[float]] = []
         for track in (0, 1):
             own = tracks == track

@@ -45,7 +45,7 @@ def app(tmp_path: Path, sent: list[str], store: dict[str, str]) -> Iterator[Flas
     app.test_client_class = Client
     yield app
     app.extensions["database"].close()
-    results.load.cache_clear()
+    results.remembered.clear()
     results.picture_names.cache_clear()
 
 

@@ -58,11 +58,15 @@ class App:
         """Whether all there is has been done."""
         return all(state == "done" for state, _, _ in self.rows().values())
 
-    def upload(self, clip: Path, slowly: bool) -> str:
-        """Hand in a clip; the id from the address the app answers with."""
-        content = clip.read_bytes()
-        frame = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{clip.name}"\r\n\r\n'.encode()
-        body = frame + content + b"\r\n--x--\r\n"
+    def upload(self, clip: Path, slowly: bool, parameters: str = "") -> str:
+        """Hand in a clip; the id from the address the app answers with.
+
+        With ``parameters``, which are JSON, through the API.
+        """
+        part = '--x\r\nContent-Disposition: form-data; name="{}"{}\r\n\r\n{}'
+        frame = part.format("parameters", "", f"{parameters}\r\n") if parameters else ""
+        frame += part.format("file", f'; filename="{clip.name}"', "")
+        body = frame.encode() + clip.read_bytes() + b"\r\n--x--\r\n"
 
         def parts():
             for start in range(0, len(body), 4096):
@@ -71,7 +75,7 @@ class App:
                 yield body[start : start + 4096]
 
         request = urllib.request.Request(
-            f"{self.address}/analyses",
+            f"{self.address}{'/api/v1' if parameters else ''}/analyses",
             data=parts(),
             headers={
                 "Content-Type": "multipart/form-data; boundary=x",
@@ -81,7 +85,9 @@ class App:
             },
         )
         with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:
-            return str(answer.url).partition("?")[0].rpartition("/")[2]
+            # A page leads there, the API says where it is.
+            there = answer.headers["Location"] or str(answer.url)
+            return there.partition("?")[0].rpartition("/")[2]
 
 
 def wait(condition: Callable[[], bool]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -10,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, text
+from sqlalchemy import URL, NullPool, event, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from webapp.database import _MIGRATIONS, REVISION, Database
@@ -76,6 +77,32 @@ def test_pragmas(database):
         assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
         assert connection.scalar(text("PRAGMA foreign_keys")) == 1
         assert connection.scalar(text("PRAGMA busy_timeout")) == 30000
+
+
+def test_held_connections_are_used_again_by_any_thread(database, tmp_path):
+    """One open connection keeps SQLite's own files there; without hold() each session opens its own."""
+    beside = tmp_path / "rows 100%? #1.sqlite3-wal"
+    assert not beside.exists()
+    with database.hold(), ThreadPoolExecutor(3) as pool:
+        opened: list[object] = []
+        event.listen(database.engine, "connect", lambda connection, _record: opened.append(connection))
+
+        def ask(_: int) -> int | None:
+            with database.begin() as session:
+                return session.scalar(text("SELECT count(*) FROM milestones"))
+
+        assert [ask(number) for number in range(20)] == [0] * 20
+        assert opened == []  # the one opened at first did for all
+        assert list(pool.map(ask, range(200))) == [0] * 200
+        assert len(opened) <= 2
+        with pytest.raises(ZeroDivisionError), database.begin() as session:
+            session.add(Milestone(name="x", reached=datetime.now(UTC)))
+            session.flush()
+            raise ZeroDivisionError
+        assert ask(0) == 0
+        assert beside.exists()
+    assert isinstance(database.engine.pool, NullPool)
+    assert not beside.exists()
 
 
 def test_foreign_keys_hold(database):

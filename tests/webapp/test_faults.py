@@ -37,9 +37,12 @@ _MOMENTS = (
     "explaining",
     "finishing",
     "writing the report",
+    "making a thumbnail",  # the result is in its place, the row does not know of it
     "making a preview",
     "done",
 )
+# Every other clip has each face flagged, and each that is to be killed while it is explained.
+_FLAG_ALL = '{"enter_threshold": 0.02, "exit_threshold": 0.01, "minimum_duration": 0}'
 
 
 def whole(data: Path, rows: dict[str, tuple[str, str, int]]) -> None:
@@ -70,16 +73,19 @@ def test_killed_at_fifty_points(tmp_path):
         answers: list[str] = []
 
         def hand_in(
-            clip: Path = clip, answers: list[str] = answers, slowly: bool = moment == "upload"
+            clip: Path = clip,
+            answers: list[str] = answers,
+            slowly: bool = moment == "upload",
+            parameters: str = _FLAG_ALL if point % 2 or moment == "explaining" else "",
         ) -> None:
             with contextlib.suppress(urllib.error.URLError, OSError):  # it was killed under it
-                answers.append(app.upload(clip, slowly))
+                answers.append(app.upload(clip, slowly, parameters))
 
         thread = threading.Thread(target=hand_in)
         thread.start()
         if moment != "upload":
             wait(partial(reached, app, before, moment))
-        time.sleep(chance.uniform(0, 0.4))
+        time.sleep(chance.uniform(0, chance.choice((0.04, 0.4))))  # some stages last no longer than that
         states = [row for analysis_id, row in app.rows().items() if analysis_id not in before]
         app.kill()
         thread.join()
@@ -94,6 +100,8 @@ def test_killed_at_fifty_points(tmp_path):
     assert set(accepted) <= set(rows), "an upload that was accepted has no analysis"
     kept = [path for path in (data / "exhibits").rglob("*") if path.is_file()]
     assert len(kept) >= len(rows)
+    left = [*(data / "incoming").iterdir(), *(data / "analyses").glob(".*")]
+    assert left == [], "what was cut off is still there"
     _ids_unique(data, rows)
     app.kill()
     log = subprocess.run(

@@ -34,7 +34,10 @@ _BLOCK = 1 << 20
 
 
 class Browser:
-    """Asks for the state of one analysis as its page does, and opens a page now and then."""
+    """Asks for the page of an analysis that waits, and now and then for another page.
+
+    As often as that page asks for its state alone, which is less work.
+    """
 
     def __init__(self, address: str, state: str, pages: list[str], end: threading.Event) -> None:
         self._host = address.removeprefix("http://")

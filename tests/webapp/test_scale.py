@@ -11,7 +11,7 @@ import pytest
 import scaled
 import servers
 from made import finished, hand_in
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from webapp import create_app, statistics, waiting
 from webapp.database import Database
@@ -76,6 +76,18 @@ def test_pages_on_postgresql(app):
         assert find(session, Search(text=done.exhibit.sha256[:12]), 1).total == 1
     assert client.post(f"/analyses/{done.id}/delete", follow_redirects=True).status_code == 200
     assert client.get(f"/analyses/{done.id}").status_code in (404, 410)
+
+
+def test_held_connections_outlive_a_server_started_anew(app, postgresql):
+    database = app.extensions["database"]
+    with database.hold():
+        assert states(database) == {}
+        with database.begin() as session:
+            before = session.scalar(text("SELECT pg_backend_pid()"))
+        with database.begin() as session:
+            assert session.scalar(text("SELECT pg_backend_pid()")) == before
+        restart(postgresql)
+        assert states(database) == {}
 
 
 def test_two_migrations_at_once(app, postgresql, tmp_path):

@@ -123,7 +123,7 @@ def test_handed_in_here_analysed_there_read_here(app, client, bucket, folders, w
         assert kept(folder) == []  # nobody deletes anything there
     for report in ("report.pdf", "analysis.json"):
         assert not folders.result(analysis_id).exists()
-        results.load.cache_clear()
+        results.remembered.clear()
         assert client.get(f"/analyses/{analysis_id}").status_code == 200
         answer = client.get(f"/analyses/{analysis_id}/{report}")
         assert answer.status_code == 200 and len(answer.data) > 5_000
