@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -78,6 +79,9 @@ class Survey:
         self._parameters = parameters
         self._settled = settled
         self._waiting: list[tuple[Seen, Image]] = []
+        # A batch is scored while faces of later frames are looked for.
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="scoring")
+        self._scored: tuple[list[Seen], Future[list[NDArray[np.float32]]]] | None = None
         self._video = reader is None or reader.kind is MediaKind.VIDEO
         self.seen: list[Seen] = []
         self.times: list[Fraction] = []
@@ -129,6 +133,7 @@ class Survey:
         """
         self._follow(self._search.flush())
         self._score()
+        self._finish_scoring()
         kept = {s.track for s in self.seen if s.flaw != NEVER_SURE}
         found = len(self.seen)
         self.seen = [s for s in self.seen if s.track in kept]
@@ -141,6 +146,7 @@ class Survey:
         Nothing else is kept: for sources without an end, where :meth:`post_process` is never called.
         """
         self._score()
+        self._finish_scoring()
         for seen in self.seen:
             if seen.features is not None:
                 seen.logit, seen.features = float(self._scorer.track_logits([seen.features])[0]), None
@@ -149,10 +155,20 @@ class Survey:
         return taken, self._tracker.forget_ended()
 
     def _score(self) -> None:
-        features = self._scorer.features([crop for _, crop in self._waiting])
-        for (seen, _), values in zip(self._waiting, features, strict=True):
-            seen.features = values
-        self._waiting.clear()
+        """Begin to score what waits, once the batch before has its features."""
+        self._finish_scoring()
+        if self._waiting:
+            seen = [one for one, _ in self._waiting]
+            crops = [crop for _, crop in self._waiting]
+            self._scored = seen, self._beside.submit(self._scorer.features, crops)
+            self._waiting = []
+
+    def _finish_scoring(self) -> None:
+        if self._scored is not None:
+            seen, features = self._scored
+            self._scored = None
+            for one, values in zip(seen, features.result(), strict=True):
+                one.features = values
 
     def _judge(self) -> None:
         by_track: dict[int, list[Seen]] = defaultdict(list)

@@ -18,10 +18,13 @@ RATE = 25
 _CENTRES = ((222, 120, 90), (256, 190, 170))
 
 
-def make_clip(path: Path, seconds: float, size: tuple[int, int], people: int) -> None:
-    """Write an mp4 (H.264, 25 frames a second, some 2 Mbit/s) with ``people`` faces in every frame.
+def make_clip(
+    path: Path, seconds: float, size: tuple[int, int], people: int, bit_rate: int = 800_000
+) -> None:
+    """Write an mp4 (H.264, 25 frames a second) with ``people`` faces in every frame.
 
-    ``size`` is (width, height) in px. Each hangs in a tile of its own, filmed with an unsteady hand.
+    ``size`` is (width, height) in px, ``bit_rate`` bit/s. Each portrait hangs in a tile of its own,
+    filmed with an unsteady hand.
     """
     width, height = size
     columns = math.ceil(math.sqrt(people * width / height)) if people > 1 else 1
@@ -30,12 +33,12 @@ def make_clip(path: Path, seconds: float, size: tuple[int, int], people: int) ->
     rng = np.random.default_rng(20261121)
     photos = [_varied(portraits()[i % 2], i) for i in range(people)]
     phases = rng.uniform(0, 2 * math.pi, (people, 4))
-    grain = [rng.normal(0, 2, (height, width, 1)).round().astype(np.int16).repeat(3, 2) for _ in range(8)]
+    grain = [rng.normal(0, 1, (height, width, 1)).round().astype(np.int16).repeat(3, 2) for _ in range(8)]
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=RATE)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.time_base = Fraction(1, RATE)
-        stream.bit_rate = 2_000_000
+        stream.bit_rate = bit_rate
         stream.options = {"preset": "veryfast"}
         for number in range(round(seconds * RATE)):
             picture = np.full((height, width, 3), 96, np.uint8)
