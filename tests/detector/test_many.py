@@ -55,9 +55,10 @@ def line(file, work, real=hands._line):
         os.kill(os.getpid(), signal.SIGKILL)
     return real(file, work)
 
-hands._scored, hands._line, hands._MODULES = scored, line, ()
+hands._scored, hands._line, hands._MODULES, hands._FOR_SEVERAL = scored, line, (), ()
 hands._one_thread = lambda: None
 hands._loaded = lambda model: SimpleNamespace(fused=None)
+hands.backends.needs_torch = lambda model: False
 sys.exit(main(["score", *sys.argv[1:]]))
 """
 
@@ -329,7 +330,7 @@ def gone(leader: int) -> None:
 
 def test_a_process_that_loaded_everything_still_has_one_thread() -> None:
     """Else each file would have torch imported anew, which takes longer than most analyses."""
-    command = [sys.executable, "-c", "from detector.hands import _ready; print(_ready(None))"]
+    command = [sys.executable, "-c", "from detector.hands import _ready; print(_ready(None, True))"]
     assert subprocess.check_output(command, cwd=ROOT, text=True).split() == ["True"]
 
 
