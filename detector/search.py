@@ -23,8 +23,8 @@ from detector.faces import Face, FaceDetector, Image
 from detector.media import Frame
 
 # Side of the place that is looked at, and the face's longer side in it, px of the detector's input.
-_PLACE = 128
-_FACE = 64
+_PLACE = 96
+_FACE = 48
 _QUICK = 4  # searches at half the size for each whole one
 _HELD = 96 * 1024 * 1024  # bytes of frames held back at most, as far as _FEWEST allows
 _FEWEST = 4

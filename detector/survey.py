@@ -23,15 +23,17 @@ from detector.search import FaceSearch, Found
 BATCH = 32  # crops scored at once
 
 
-@dataclass
+@dataclass(slots=True)
 class Seen:
-    """One face in one sampled frame, on its way to a :class:`Score`."""
+    """One face in one sampled frame, on its way to a :class:`Score`.
+
+    Hours of video have a hundred thousand of them: what can be had again is not kept.
+    """
 
     pts: int
     time: Fraction
     track: int
     face: Face
-    square: Square
     flaw: str | None  # why it is not judged
     index: int | None = None  # of the frame, from 0
     quality: Quality | None = None  # of the crop
@@ -43,6 +45,10 @@ class Seen:
     @property
     def usable(self) -> bool:
         return self.flaw is None
+
+    @property
+    def square(self) -> Square:
+        return framing(self.face)
 
 
 class Surveyed(Protocol):
@@ -113,11 +119,10 @@ class Survey:
                 self._score()
 
     def _sighting(self, frame: Frame, face: Face, track: int) -> Seen:
-        square = framing(face)
         flaw = flaw_of_face(face, self._parameters)
-        seen = Seen(frame.pts, frame.time, track, face, square, flaw, frame.index)
+        seen = Seen(frame.pts, frame.time, track, face, flaw, frame.index)
         if seen.usable:
-            crop = cut(frame.image, square, self._scorer.card.input.size)
+            crop = cut(frame.image, seen.square, self._scorer.card.input.size)
             seen.quality, seen.grey = quality(crop), is_grey(crop)
             seen.flaw = flaw_of(seen.quality, self._parameters)
             if seen.usable:

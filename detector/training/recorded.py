@@ -158,7 +158,7 @@ def _judgeable(sighting: Sighting, crops: NDArray[np.uint8], parameters: Paramet
     flaw = flaw_of_face(sighting.face, parameters)
     if flaw is None and sighting.crop is not None:
         flaw = flaw_of_crop(crops[sighting.crop], parameters)
-    return Seen(sighting.pts, sighting.time, sighting.track, sighting.face, sighting.square, flaw)
+    return Seen(sighting.pts, sighting.time, sighting.track, sighting.face, flaw)
 
 
 def _score(seen: list[Seen], recording: Recording, crops: NDArray[np.uint8], scorer: Scorer) -> None:

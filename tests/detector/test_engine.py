@@ -461,6 +461,24 @@ class TestTheSample:
         assert segment.start == pytest.approx(MANIPULATED[0], abs=0.5)
         assert segment.end == pytest.approx(MANIPULATED[1], abs=0.5)
 
+    def test_searching_every_frame_whole_says_the_same(
+        self, analysed_sample: Analysed, model: LoadedModel
+    ) -> None:
+        """The tolerance of what saves time: two sampled frames, 0.05 of probability, logit noise."""
+        fast = analysed_sample.analysis
+        slow = analyze(analysed_sample.path, model=model, parameters=Parameters(search_interval=0))
+        assert fast.verdict == slow.verdict and len(fast.segments) == len(slow.segments)
+        for mine, theirs in zip(fast.segments, slow.segments, strict=True):
+            assert mine.person == theirs.person
+            assert mine.start == pytest.approx(theirs.start, abs=0.25)
+            assert mine.end == pytest.approx(theirs.end, abs=0.25)
+            assert mine.confidence == pytest.approx(theirs.confidence, abs=0.05)
+        for person, same in zip(fast.persons, slow.persons, strict=True):
+            assert [score.pts for score in person.scores] == [score.pts for score in same.scores]
+            pairs = [(a.logit, b.logit) for a, b in zip(person.scores, same.scores, strict=True)]
+            gaps = np.array([a - b for a, b in pairs if a is not None and b is not None])
+            assert len(gaps) == len(pairs) and abs(gaps.mean()) < 0.2 and gaps.std() < 0.6
+
     def test_times_and_pts_are_those_of_real_frames(self, analysed_sample: Analysed) -> None:
         analysis = analysed_sample.analysis
         base = Fraction(analysis.media.time_base)

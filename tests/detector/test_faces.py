@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from detector.backends import centerface
 from detector.faces import CENTRE_BELOW_BOX, LEAN_KEPT, SIDE_PER_BOX, Face, FaceDetector, Square, cut, framing
 
 # Eyes, nose, mouth corners in half box widths from the middle of an upright face.
@@ -177,3 +178,49 @@ def test_centerface_by_openvino_finds_the_same(astronaut: np.ndarray) -> None:
         by_opencv._net.net.setInput(blob[i : i + 1])
         for one, both in zip(by_opencv._net.net.forward(names), together, strict=True):
             assert both[i] == pytest.approx(one[0], abs=1e-4)
+
+
+class TestNet:
+    """OpenVINO takes over where it is worth being compiled, size by size."""
+
+    class Recorded:
+        def __init__(self, name: str, calls: list[str]) -> None:
+            self.name, self.calls = name, calls
+
+        def setInput(self, blob: np.ndarray) -> None:
+            self.calls.append(f"{self.name} {blob.shape[3]}")
+
+        def forward(self, names: list[str]) -> list[str]:
+            return [self.calls[-1], *names]
+
+    def asked(self, monkeypatch: pytest.MonkeyPatch, widths: list[int]) -> list[str]:
+        calls: list[str] = []
+        monkeypatch.setattr(
+            centerface, "CenterFaceNet", lambda path: self.Recorded(f"openvino {path}", calls)
+        )
+        monkeypatch.setattr(centerface.Net, "OFTEN", 2)
+        net = centerface.Net(self.Recorded("opencv", calls), "a.onnx")
+        for width in widths:
+            net.setInput(np.zeros((1, 3, 32, width), np.float32))
+            assert net.forward(["537"]) == [calls[-1], "537"]
+        return calls
+
+    def test_a_size_that_comes_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(centerface, "wished", lambda: None)
+        assert self.asked(monkeypatch, [64, 64, 96, 64, 96, 64, 96]) == [
+            "opencv 64",
+            "opencv 64",
+            "opencv 96",
+            "openvino a.onnx 64",
+            "opencv 96",
+            "openvino a.onnx 64",
+            "openvino a.onnx 96",
+        ]
+
+    def test_not_where_another_back_end_is_wished_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(centerface, "wished", lambda: "torch")
+        assert self.asked(monkeypatch, [64] * 4) == ["opencv 64"] * 4
+
+    def test_not_where_it_is_not_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(centerface, "present", lambda: ("torch",))
+        assert self.asked(monkeypatch, [64] * 4) == ["opencv 64"] * 4

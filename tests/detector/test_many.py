@@ -188,6 +188,13 @@ class TestKept:
         ]
         assert len(set(ways)) == 4 and made_by("reelproof", Parameters()) == ways[0]
 
+    def test_a_back_end_that_rounds(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        plain = made_by(None, DEFAULT)
+        monkeypatch.setenv("REELPROOF_BACKEND", "onnxruntime")
+        assert made_by(None, DEFAULT) == plain
+        monkeypatch.setenv("REELPROOF_BACKEND", "openvino-bf16")
+        assert made_by(None, DEFAULT) != plain
+
     def test_what_failed_is_tried_again(self, tmp_path: Path, file: File) -> None:
         self.keep(tmp_path / "out.jsonl", file, error="Out of memory.")
         assert not self.has(tmp_path / "out.jsonl", file)

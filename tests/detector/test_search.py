@@ -80,11 +80,11 @@ def wholes() -> int:
 
 class TestSearches:
     def test_a_face_that_stays_is_looked_for_where_it_was(self) -> None:
-        shown = [[(100 + 3 * i, 80, 60)] for i in range(33)]
+        shown = [[(100 + 3 * i, 80, 40)] for i in range(33)]
         assert boxes(searched(frames(shown))) == shown
         assert wholes() == 3, "the first, one every two seconds, and so the last"
         quick = [at for width, _, at in Squares.searched if width == SIZE[0] and at == 320]
-        places = [at for width, height, at in Squares.searched if (width, height) == (128, 128)]
+        places = [at for width, height, at in Squares.searched if (width, height) == (96, 96)]
         assert len(quick) == 6 and len(places) == 30
 
     def test_the_last_frame_is_searched_whole(self) -> None:
