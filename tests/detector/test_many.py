@@ -243,7 +243,7 @@ class TestProcesses:
         assert all(found[f"good-{n}"]["verdict"] == "good" for n in range(6))
 
     def test_several_at_a_time_and_each_as_it_is_finished(self, tmp_path: Path) -> None:
-        paths = files(tmp_path, "sleep-2.jpg", "sleep-0.1.jpg", "sleep-0.2.jpg")
+        paths = files(tmp_path, "sleep-3.jpg", "sleep-1.jpg", "sleep-0.jpg")
         lines, _, status = done(*paths, "--workers", "2")
         assert status == 0
         assert [Path(line["file"]).name for line in lines] == [p.name for p in (paths[1], paths[2], paths[0])]
