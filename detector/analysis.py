@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -24,6 +24,8 @@ from detector.value import Sha256 as Sha256
 from detector.value import Value as Value
 
 SCHEMA_VERSION = "1.3"
+SEARCHED_WHOLE = frozenset({"1.0", "1.1", "1.2"})
+"""Schema versions of when every sampled frame was searched whole."""
 
 Box = tuple[float, float, float, float]
 FrameIndex = Annotated[
@@ -355,15 +357,13 @@ class Analysis(Value):
         """Text of ``analysis.json``: UTF-8, two-space indent, keys in schema order."""
         return self.model_dump_json(indent=2) + "\n"
 
-    @model_validator(mode="before")
-    @classmethod
-    def _as_it_was_searched(cls, data: Any) -> Any:
+    @model_validator(mode="after")
+    def _as_it_was_searched(self) -> Self:
         """Analyses before 1.3 searched every sampled frame whole, and had no parameter that says so."""
-        if isinstance(data, dict) and data.get("schema_version") in ("1.0", "1.1", "1.2"):
-            given = data.get("parameters")
-            if isinstance(given, dict):
-                data = data | {"parameters": {"search_interval": 0.0} | given}
-        return data
+        given = self.parameters
+        if self.schema_version in SEARCHED_WHOLE and "search_interval" not in given.model_fields_set:
+            object.__setattr__(self, "parameters", given.model_copy(update={"search_interval": 0.0}))
+        return self
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Analysis:

@@ -40,7 +40,7 @@ Progress = Callable[[str, float], None]
 
 # Shares of the whole that the stages take, for the progress bar.
 _READ, _SCORED = 0.03, 0.90
-_AHEAD = 4  # frames decoded before they are looked at
+_AHEAD, _AHEAD_BYTES = 4, 96 * 1024 * 1024  # frames decoded before they are looked at, at most
 
 
 def analyze(
@@ -73,7 +73,7 @@ def analyze(
         scorer = Scorer(loaded, still=reader.kind is MediaKind.IMAGE)
         size, digest = hashed(path)
         survey = Survey(reader, parameters, scorer)
-        with ahead(reader.frames(parameters.sample_rate), _AHEAD) as frames:
+        with ahead(reader.frames(parameters.sample_rate), _depth(reader)) as frames:
             for frame in frames:
                 survey.process_frame(frame)
                 done = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
@@ -90,6 +90,12 @@ def analyze(
         analysis = conclude(survey, media, reader.missing, scorer, parameters, explained)
         report("finishing", 1.0)
         return analysis
+
+
+def _depth(reader: MediaReader) -> int:
+    """How many frames may be decoded ahead: fewer of those that fill the memory."""
+    picture = reader.stream.codec_context
+    return max(1, min(_AHEAD, _AHEAD_BYTES // max(1, 3 * picture.width * picture.height)))
 
 
 def conclude(

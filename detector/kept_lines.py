@@ -22,6 +22,8 @@ from detector.models import load_card
 
 Line = dict[str, object]
 _Known = tuple[str, str, int, int]  # name, zip, bytes, modified
+_KINDS = (str, str, int, int)
+_BEGINNING = b'{"file": '  # of each line: what begins otherwise is not half of one
 
 
 def made_by(model: str | Path | None, parameters: Parameters, *, crops: bool = False) -> str:
@@ -73,18 +75,19 @@ class KeptLines:
         whole = 0
         for text in self._file:
             if not text.endswith(b"\n"):
+                if not (text.startswith(_BEGINNING) or _BEGINNING.startswith(text)):
+                    raise _other(path)
                 break
             whole += len(text)
             try:
                 line = json.loads(text)
-                if not isinstance(line["file"], str):
+                known = line["file"], line.get("zip", ""), line.get("bytes", 0), line.get("modified", 0)
+                if not all(isinstance(value, kind) for value, kind in zip(known, _KINDS, strict=True)):
                     raise TypeError
             except (ValueError, KeyError, TypeError):
-                raise ParameterError(
-                    f"{path} holds something else than the lines of `score`. Name another file with --out."
-                ) from None
+                raise _other(path) from None
             if "error" not in line and line.get("by") == self._by:
-                self._done.add((line["file"], line.get("zip", ""), line.get("bytes"), line.get("modified")))
+                self._done.add(known)
         self._file.truncate(whole)
 
     def has(self, file: File) -> bool:
@@ -118,6 +121,12 @@ class KeptLines:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+
+
+def _other(path: Path) -> ParameterError:
+    return ParameterError(
+        f"{path} holds something else than the lines of `score`. Name another file with --out."
+    )
 
 
 def _zip(file: File) -> str:

@@ -26,8 +26,7 @@ from detector.media import Frame
 _PLACE = 96
 _FACE = 48
 _QUICK = 4  # searches at half the size for each whole one
-_HELD = 96 * 1024 * 1024  # bytes of frames held back at most, as far as _FEWEST allows
-_FEWEST = 4
+_HELD = 128 * 1024 * 1024  # bytes of frames held back at most
 _SAME = 0.3  # overlap of two boxes that are one face
 _LEAST = 0.25  # overlap of two grown boxes that may be one face at two times
 
@@ -62,6 +61,7 @@ class FaceSearch:
         # One detector for each size: to change the size of one takes longer than a search of a place.
         self._quick = FaceDetector(self._threshold, max(1, self._width // 2))
         self._place = FaceDetector(self._threshold, _PLACE)
+        self._each = parameters.search_interval == 0
         self._every = max(1, round(parameters.search_interval * parameters.sample_rate))
         self._hold = hold
         self._held: list[_Held] = []
@@ -72,10 +72,10 @@ class FaceSearch:
     def process_frame(self, frame: Frame, is_cut: bool) -> list[Found]:
         """Take the next frame, which begins a new scene if ``is_cut``; returns the frames now settled."""
         settled = self.flush() if is_cut else []
-        every = min(self._every, max(_FEWEST, _HELD // frame.image.nbytes))
+        every = min(self._every, max(1, _HELD // frame.image.nbytes))
         self._since_whole += 1
         self._since_quick += 1
-        before = [] if is_cut else self._known
+        before = [] if is_cut or self._each else self._known
         if is_cut or not self._begun or self._since_whole >= every:
             faces, newcomers = self._searched(frame.image, before)
             whole = True

@@ -136,7 +136,8 @@ def persons(tracks: Sequence[Track]) -> list[list[int]]:
     units = _units(pictures)
     first, last = (np.array([getattr(t, end) for t in tracks]) for end in ("first", "last"))
     apart = (last[:, None] < first[None]) | (last[None] < first[:, None])
-    alike = np.where(apart, units @ units.T, _NEVER)
+    alike = units @ units.T
+    alike[~apart] = _NEVER
     while True:
         one, other = sorted(map(int, np.unravel_index(int(alike.argmax()), alike.shape)))
         if alike[one, other] < _ALIKE:

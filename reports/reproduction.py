@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from detector.agreement import TOLERANCE
-from detector.analysis import Analysis
+from detector.analysis import SEARCHED_WHOLE, Analysis
 from detector.software import command as command_of
 from reports.facts import Fact
 from reports.moments import in_utc
@@ -42,7 +42,8 @@ def computed_with(analysis: Analysis) -> tuple[Fact, ...]:
 
 def command(analysis: Analysis) -> str:
     """The command that runs this analysis again, in the folder of the exhibit."""
-    if analysis.software.command:
+    # An older one names no search_interval, and would be run with this version's.
+    if analysis.software.command and analysis.schema_version not in SEARCHED_WHOLE:
         return analysis.software.command
     return command_of(analysis.media.file, analysis.model.name, analysis.parameters)
 

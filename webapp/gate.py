@@ -192,10 +192,10 @@ def check_csrf() -> None:
     brought = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD, "")
     try:
         both = bytes.fromhex(brought)
-        token = _masked(both[len(both) // 2 :], both[: len(both) // 2])
+        token: bytes | None = _masked(both[len(both) // 2 :], both[: len(both) // 2])
     except ValueError:
-        token = b""
-    if not hmac.compare_digest(token, bytes.fromhex(_csrf_token())):
+        token = None
+    if token is None or not hmac.compare_digest(token, bytes.fromhex(_csrf_token())):
         _record("form refused")
         abort(
             403,

@@ -74,7 +74,7 @@ def bound(
 ) -> bytes:
     """A whole ONNX model: ``graph`` with a card's preprocessing and a network's tensors in it.
 
-    Floating-point tensors become float32. ``tensors`` must be those of :func:`wanted`;
+    Tensors become float32. ``tensors`` must be those of :func:`wanted`;
     ``graph`` is changed.
     """
     from onnx import numpy_helper

@@ -66,4 +66,5 @@ def analyse_again(
 
 def _machine(analysis: Analysis) -> str:
     software = analysis.software
-    return f"{software.device}, Reelproof {software.reelproof}, torch {software.torch}"
+    arithmetic = software.backend or f"torch {software.torch}"
+    return f"{software.device}, Reelproof {software.reelproof}, {arithmetic}"

@@ -172,3 +172,12 @@ def test_the_sample_is_known_in_full(analysed_sample: Analysed) -> None:
     assert analysis.software.command == (
         "python -m detector analyze sample.mp4 --model reelproof --out again"
     )
+
+
+@pytest.mark.parametrize(("version", "interval"), [("1.0", 0.0), ("1.2", 0.0), ("1.3", 2.0)])
+def test_older_analyses_searched_every_frame(document: dict[str, Any], version: str, interval: float) -> None:
+    old = json.loads(json.dumps(document)) | {"schema_version": version}
+    old["parameters"].pop("search_interval", None)
+    assert Analysis.from_json(json.dumps(old)).parameters.search_interval == interval
+    old["parameters"]["search_interval"] = 1.5
+    assert Analysis.from_json(json.dumps(old)).parameters.search_interval == 1.5

@@ -188,6 +188,14 @@ class TestKept:
         ]
         assert len(set(ways)) == 4 and made_by("reelproof", Parameters()) == ways[0]
 
+    @pytest.mark.parametrize("text", ["[1, 2]", '{"a": 1}', "notes", '{"file": "a", "bytes": []}\n'])
+    def test_a_file_of_something_else_is_left_alone(self, tmp_path: Path, text: str) -> None:
+        """Without an end of line, too, where half a line of ours would be removed."""
+        (tmp_path / "out.jsonl").write_text(text)
+        with pytest.raises(ParameterError, match="something else"):
+            KeptLines(tmp_path / "out.jsonl", self.BY)
+        assert (tmp_path / "out.jsonl").read_text() == text
+
     def test_a_back_end_that_rounds(self, monkeypatch: pytest.MonkeyPatch) -> None:
         plain = made_by(None, DEFAULT)
         monkeypatch.setenv("REELPROOF_BACKEND", "onnxruntime")

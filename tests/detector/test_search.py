@@ -97,6 +97,12 @@ class TestSearches:
         assert boxes(searched(frames(shown), interval=0)) == shown
         assert wholes() == 5 == len(Squares.searched)
 
+    def test_each_frame_and_nowhere_else(self) -> None:
+        """As analyses before 1.3 were made: no look where a face was."""
+        shown: list[list[Where]] = [[(100, 80, 60)]] * 2 + [[]] * 3
+        assert boxes(searched(frames(shown), interval=0)) == shown
+        assert wholes() == 5 == len(Squares.searched)
+
     def test_nothing_is_there(self) -> None:
         assert boxes(searched(frames([[]] * 17))) == [[]] * 17
         assert wholes() == 2 and len(Squares.searched) == 5
