@@ -33,6 +33,7 @@ DEFAULT = Parameters()
 # `score` with analyses that do what a file's name says, in the confined process or in the hand.
 ACTING = """
 import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background may begin without
 from types import SimpleNamespace
 from detector import hands
 from detector.cli import main
