@@ -265,9 +265,9 @@ class Parameters(Value):
         default=2.0,
         ge=0,
         le=60,
-        description="seconds between searches of whole frames; in between, known faces are looked for where "
-        "they were, and large newcomers four times as often; 0: every sampled frame is searched whole; "
-        "since 1.3",
+        description="seconds between searches of whole frames; in between, large newcomers are looked for "
+        "four times as often, known faces twice a second where they were, and are predicted from one such "
+        "look to the next where they hardly move; 0: every sampled frame is searched whole; since 1.3",
     )
     minimum_face: float = Field(
         default=48.0, ge=0, description="least face width judged, px of the upright frame"

@@ -125,7 +125,7 @@ class FaceDetector:
         scale = min(1.0, self._width / max(height, width))
         if scale < 1.0:
             size = (max(32, round(width * scale)), max(32, round(height * scale)))
-            small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+            small = _reduced(image, size)
         else:
             small = np.ascontiguousarray(image)
         boxes, landmarks = self._net(small, threshold=self._threshold)
@@ -140,6 +140,15 @@ class FaceDetector:
             if box[2] - box[0] >= 1 and box[3] - box[1] >= 1
         ]
         return sorted(faces, key=lambda face: -face.confidence)
+
+
+def _reduced(image: Image, size: tuple[int, int]) -> Image:
+    """``image`` averaged down to ``size`` (width, height); by halves first, which OpenCV does much faster."""
+    height, width = image.shape[:2]
+    while width >= 2 * size[0] and height >= 2 * size[1] and width % 2 == height % 2 == 0:
+        width, height = width // 2, height // 2
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def _box(corners: NDArray[np.float32]) -> Box:

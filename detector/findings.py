@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector import explain, segments, tracks
+from detector.ahead import ahead
 from detector.analysis import Box, MediaKind, Parameters, Peak, Person, Score, Segment
 from detector.media import MediaReader
 from detector.printed import name_of
@@ -141,12 +142,13 @@ def explained(
     if folder and wanted:
         folder.mkdir(parents=True, exist_ok=True)
     maps: dict[str, explain.Explained] = {}
-    for done, frame in enumerate(reader.at(set(wanted))):
-        report(done / len(wanted))
-        for name, seen in wanted[frame.pts]:
-            maps[name] = explain.explain(scorer, frame.image, name, seen.square, box(seen.face.box), seed)
-            if folder:
-                explain.write_png(folder / f"{name}-frame.png", explain.shown(frame.image))
+    with ahead(reader.at(set(wanted)), 1) as frames:
+        for done, frame in enumerate(frames):
+            report(done / len(wanted))
+            for name, seen in wanted[frame.pts]:
+                maps[name] = explain.explain(scorer, frame.image, name, seen.square, box(seen.face.box), seed)
+                if folder:
+                    explain.write_png(folder / f"{name}-frame.png", explain.shown(frame.image))
     full = explain.hottest(maps.values())
     if folder:
         explain.write_overlays(folder, list(maps.values()), full, reader.width)

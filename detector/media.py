@@ -12,7 +12,8 @@ import errno
 import math
 import os
 import stat
-import warnings
+from array import array
+from bisect import bisect_right
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,35 +23,22 @@ from typing import BinaryIO, cast
 
 import av
 import numpy as np
-import PIL.Image
 from av.video.reformatter import VideoReformatter
-from PIL import ExifTags
 
 from detector.analysis import MediaKind
 from detector.bounds import Bounds
 from detector.errors import MediaError
 from detector.exhibit.packets import Packets
 from detector.faces import Image
-from detector.first_bytes import HEAD, PHOTOS, refuse_mismatch, refuse_others
+from detector.first_bytes import HEAD, refuse_mismatch, refuse_others
+from detector.orientation import Orientation, display_orientation, photo_orientation
 
 VIDEO_FORMATS = ("mov", "mp4", "matroska", "webm", "avi")
 IMAGE_FORMATS = ("jpeg_pipe", "png_pipe", "webp_pipe", "webp")
 FORMATS = (*VIDEO_FORMATS, *IMAGE_FORMATS)
 ACCEPTED = "Accepted are video (mp4, mov, mkv, webm, avi) and photos (jpeg, png, webp)."
 
-# Clockwise quarter turns, 0 to 3, and whether to mirror left to right before them.
-Orientation = tuple[int, bool]
-UPRIGHT: Orientation = (0, False)
-# EXIF 2.3, tag 0x0112.
-EXIF_ORIENTATIONS: dict[int, Orientation] = {
-    2: (0, True),
-    3: (2, False),
-    4: (2, True),
-    5: (3, True),
-    6: (1, False),
-    7: (1, True),
-    8: (3, False),
-}
+Decoded = Iterator[tuple[av.VideoFrame, int]]  # frames, each with its PTS
 # Containers round, and count the last frame's length in their own ways.
 _SLACK = 0.5
 
@@ -101,6 +89,7 @@ class MediaReader:
         # A frame would make one of its own, with its own threads, and take eight times as long.
         self._rgb = VideoReformatter()
         self.tally = Tally()
+        self._keys = array("q")  # PTS of key frames
         self.width = self.height = self.rotation = 0
         self.container_format: str = container.format.name
         self.codec: str = self._stream.codec_context.name
@@ -204,29 +193,41 @@ class MediaReader:
 
     def orientation(self, frame: av.VideoFrame) -> Orientation:
         """How a frame is turned upright."""
-        return self._photo if self.kind is MediaKind.IMAGE else _display_orientation(frame)
+        return self._photo if self.kind is MediaKind.IMAGE else display_orientation(frame)
 
-    def at(self, wanted: set[int]) -> Iterator[Frame]:
-        """The frames whose PTS are in ``wanted``, in order, by seeking to each."""
+    def at(self, wanted: set[int]) -> Generator[Frame]:
+        """The frames whose PTS are in ``wanted``, in order; after :meth:`frames` none is decoded twice."""
+        running: Decoded = iter(())
+        here: int | None = None
         for pts in sorted(wanted):
-            found = self._seek(pts)
+            found = None
+            if here is not None and here >= self._key_before(pts):
+                found = _first_at(running, pts)
+            if found is None:
+                running, found = self._seek(pts)
+            here = None if found is None else pts
             if found is not None:
-                yield found
+                time = (pts - (self.tally.first_pts or 0)) * self.time_base
+                yield Frame(pts, time, self._upright(found))
 
-    def _seek(self, pts: int) -> Frame | None:
-        first = self.tally.first_pts or 0
+    def _key_before(self, pts: int) -> float:
+        """PTS of the last key frame not after ``pts``; infinity where none is known."""
+        number = bisect_right(self._keys, pts)
+        return self._keys[number - 1] if number else math.inf
+
+    def _seek(self, pts: int) -> tuple[Decoded, av.VideoFrame | None]:
+        """The frame at ``pts``, and those that follow."""
         # Some containers cannot seek, or land behind the frame: the second try reads from the start.
-        for target in (pts, first):
+        for target in (pts, self.tally.first_pts or 0):
             try:
                 self._container.seek(target, stream=self._stream, backward=True)
             except av.FFmpegError:
                 continue
-            for frame, at in self._decoded(counting=False):
-                if at == pts:
-                    return Frame(pts, (pts - first) * self.time_base, self._upright(frame))
-                if at > pts:
-                    break
-        return None
+            running = self._decoded(counting=False)
+            found = _first_at(running, pts)
+            if found is not None:
+                return running, found
+        return iter(()), None
 
     def _decoded(self, counting: bool = True) -> Iterator[tuple[av.VideoFrame, int]]:
         """Sound frames in order of presentation with their PTS; what is broken is counted."""
@@ -254,6 +255,8 @@ class MediaReader:
                 tally.longest = max(gap, tally.longest or gap)
             else:
                 tally.first_pts = pts
+            if counting and frame.key_frame:
+                self._keys.append(pts)
             self._bounds.refuse_length(float((pts - (tally.first_pts or 0)) * self.time_base))
             tally.end_pts = pts + (frame.duration or (tally.shortest or 0))
             last = pts
@@ -301,6 +304,14 @@ class MediaReader:
         return image
 
 
+def _first_at(frames: Decoded, pts: int) -> av.VideoFrame | None:
+    """The frame at ``pts``, if ``frames`` come to it."""
+    for frame, at in frames:
+        if at >= pts:
+            return frame if at == pts else None
+    return None
+
+
 class _Nameless:
     """A file without its name: FFmpeg would choose demuxers by it, one of which opens files itself."""
 
@@ -323,7 +334,7 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
             raise MediaError("The file is empty (0 bytes). Copy or download it again.")
         refuse_others(head, ACCEPTED)
         file.seek(0)
-        photo = _photo_orientation(file)
+        photo = photo_orientation(file)
         file.seek(0)
         with open_container(file) as container:
             refuse_mismatch(head, container.format.name)
@@ -365,32 +376,6 @@ def open_container(file: BinaryIO) -> av.container.InputContainer:
             "The file cannot be read: it is not a video or photo, or it is damaged or was copied "
             f"only in part. {ACCEPTED}"
         ) from None
-
-
-def _photo_orientation(file: BinaryIO) -> Orientation:
-    """What a photo's EXIF says; PyAV cannot read it off frames that carry it."""
-    try:
-        with warnings.catch_warnings(action="ignore"), PIL.Image.open(file, formats=PHOTOS) as photo:
-            return EXIF_ORIENTATIONS.get(photo.getexif().get(ExifTags.Base.Orientation, 1), UPRIGHT)
-    except (OSError, SyntaxError, ValueError, MemoryError, PIL.Image.DecompressionBombError):
-        # MemoryError: Pillow asks for as much as a chunk claims to hold.
-        return UPRIGHT  # not a photo, or one whose EXIF is damaged: what matters is whether it decodes
-
-
-def _display_orientation(frame: av.VideoFrame) -> Orientation:
-    """What a video's display matrix says.
-
-    Read from the display matrix, nine fixed-point numbers of which the first two rows carry
-    a column (a, b) and (c, d): x' = ax + cy, y' = bx + dy, with y downwards.
-    """
-    data = frame.side_data.get(av.sidedata.sidedata.Type.DISPLAYMATRIX)
-    if data is None:
-        return UPRIGHT
-    a, b, _, c, d, *_ = np.frombuffer(bytes(data), np.int32)[:9].tolist()
-    mirrored = a * d - b * c < 0
-    if mirrored:
-        a, b = -a, -b
-    return round(math.degrees(math.atan2(b, a)) / 90) % 4, mirrored
 
 
 def _picture_stream(container: av.container.InputContainer) -> av.VideoStream:

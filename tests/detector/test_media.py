@@ -83,6 +83,27 @@ class TestConstantRate:
                 assert np.array_equal(frame.image, frames[frame.pts].image)
             assert reader.tally.decoded == decoded, "a second look is not counted"
 
+    def test_reading_again_seeks_once_for_each_group(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Ten frames from one key frame to the next; the third group is not wanted."""
+        path = tmp_path / "groups.mp4"
+        write_clip(path, map(numbered, range(50)), options={"g": "10", "keyint_min": "10", "sc_threshold": "0"})
+        sought: list[int] = []
+        seek = MediaReader._seek
+
+        def noted(reader: MediaReader, pts: int) -> object:
+            sought.append(pts)
+            return seek(reader, pts)
+
+        with open_media(path) as reader:
+            known = [frame.pts for frame in reader.frames(EVERY_FRAME)]
+            monkeypatch.setattr(MediaReader, "_seek", noted)
+            wanted = [3, 4, 9, 12, 18, 31, 39, 40]
+            again = [number_of(frame.image) for frame in reader.at({known[i] for i in wanted})]
+        assert again == wanted
+        assert sought == [known[i] for i in (3, 12, 31, 40)]
+
     def test_a_pts_no_frame_has_is_left_out(self, tmp_path: Path) -> None:
         with open_media(clip(tmp_path, "mp4")) as reader:
             known = [frame.pts for frame in reader.frames(EVERY_FRAME)]
