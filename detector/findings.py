@@ -6,19 +6,16 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector import explain, segments, tracks
-from detector.analysis import Box, MediaKind, Parameters, Peak, Person, Score, Segment
+from detector.analysis import Box, MediaKind, Parameters, Peak, Person, Score, Scores, Segment
 from detector.media import MediaReader
 from detector.printed import name_of
 from detector.scoring import Scorer
 from detector.survey import Seen, Surveyed
-
-_GIVEN = set(Score.model_fields)
 
 
 @dataclass(frozen=True)
@@ -70,8 +67,8 @@ def person(name: str, group: list[Seen], found: Sequence[Found], scorer: Scorer,
         tracks=tuple(sorted({s.track for s in group})),
         usable_frames=len(logits),
         probability=max(map(scorer.exhibit_probability, levels), default=None),
-        scores=tuple(
-            _slim(
+        scores=Scores(
+            Score(
                 time=float(s.time),
                 pts=s.pts,
                 track=s.track,
@@ -84,13 +81,6 @@ def person(name: str, group: list[Seen], found: Sequence[Found], scorer: Scorer,
             for s in group
         ),
     )
-
-
-def _slim(**fields: Any) -> Score:
-    """A score that shares with all others the note of which fields were given: half of its memory."""
-    score = Score(**fields)
-    object.__setattr__(score, "__pydantic_fields_set__", _GIVEN)
-    return score
 
 
 def flagged(name: str, group: list[Seen], parameters: Parameters, kind: MediaKind) -> list[Found]:
