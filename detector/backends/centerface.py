@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,15 +64,24 @@ class Net:
 
     def __init__(self, plain: Any, path: str) -> None:
         """``plain`` is the ``cv2.dnn.Net`` of the file ``path``."""
-        self._plain = self._current = plain
+        self._plain: Any = plain
+        self._current = plain
+        self._path = path
         self._quicker = CenterFaceNet(path) if "openvino" in present() and wished() in _ALLOWING else None
         self._seen: Counter[tuple[int, ...]] = Counter()
 
     def setInput(self, blob: NDArray[np.float32]) -> None:
         """See :meth:`CenterFaceNet.setInput`."""
         self._seen[blob.shape] += 1
-        often = self._quicker is not None and self._seen[blob.shape] > self.OFTEN
-        self._current = self._quicker if often else self._plain
+        times = self._seen[blob.shape]
+        if self._quicker is not None and times > self.OFTEN:
+            if times == self.OFTEN + 1:
+                # It holds 40 MB for frames of 640 px, and of most videos all frames are of one size.
+                self._plain = None
+            self._current = self._quicker
+        else:
+            self._plain = self._plain or cv2.dnn.readNetFromONNX(self._path)
+            self._current = self._plain
         self._current.setInput(blob)
 
     def forward(self, names: list[str]) -> Any:
