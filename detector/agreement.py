@@ -159,7 +159,7 @@ def _judged(analysis: Analysis) -> list[Score]:
 
 def _moved(recorded: Analysis, a: Segment, b: Segment) -> int:
     """Sampled frames of the person between the edges of two segments, the larger of both ends."""
-    times = sorted({s.time for person in recorded.persons if person.id == a.person for s in person.scores})
+    times = {t for person in recorded.persons if person.id == a.person for t in person.scores.time.tolist()}
 
     def between(one: float, other: float) -> int:
         low, high = min(one, other) - _EXACT, max(one, other) + _EXACT

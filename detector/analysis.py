@@ -18,6 +18,9 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from detector.exhibit.values import Anomaly, Credentials, Details
+from detector.scores import Box as Box
+from detector.scores import Score as Score
+from detector.scores import Scores as Scores
 from detector.value import Probability as Probability
 from detector.value import Seconds as Seconds
 from detector.value import Sha256 as Sha256
@@ -27,7 +30,6 @@ SCHEMA_VERSION = "1.3"
 SEARCHED_WHOLE = frozenset({"1.0", "1.1", "1.2"})
 """Schema versions of when every sampled frame was searched whole."""
 
-Box = tuple[float, float, float, float]
 FrameIndex = Annotated[
     int | None,
     Field(ge=0, description="frames decoded before it, in order of presentation; null if not recorded"),
@@ -73,23 +75,6 @@ class Media(Value):
     credentials: Credentials | None = Field(default=None, description="Content Credentials; since 1.2")
 
 
-class Score(Value):
-    """One face in one sampled frame."""
-
-    time: Seconds
-    pts: int
-    track: int = Field(ge=0, description="which of the machine's tracks this face belongs to")
-    box: Box
-    usable: bool = Field(
-        description="false: too small, too unclear or too unsure to judge; then the rest is null"
-    )
-    logit: float | None = None
-    probability: Probability | None = Field(default=None, description="calibrated, this frame alone")
-    smoothed: Probability | None = Field(
-        default=None, description="after the sliding median along the track; what segments are cut from"
-    )
-
-
 class Person(Value):
     """One or more tracks judged to be the same face."""
 
@@ -102,7 +87,7 @@ class Person(Value):
         description="calibrated for exhibits, of the strongest segment or else of all usable frames; "
         "null if none was usable"
     )
-    scores: tuple[Score, ...]
+    scores: Scores
 
 
 class HideAndRescore(Value):
@@ -355,7 +340,9 @@ class Analysis(Value):
 
     def to_json(self) -> str:
         """Text of ``analysis.json``: UTF-8, two-space indent, keys in schema order."""
-        return self.model_dump_json(indent=2) + "\n"
+        text = self.model_dump_json(indent=2)
+        text += "\n"  # in place: hours of video are some 50 MB of it
+        return text
 
     @model_validator(mode="after")
     def _as_it_was_searched(self) -> Self:

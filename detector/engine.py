@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detector import findings
 from detector.ahead import ahead
@@ -27,13 +27,12 @@ from detector.bounds import Bounds
 from detector.exhibit.anomalies import anomalies_of
 from detector.exhibit.credentials import read_credentials
 from detector.exhibit.gather import details_of
-from detector.faces import roll
 from detector.hashing import hashed
 from detector.media import MediaReader, open_media
 from detector.models import LoadedModel, load_model
 from detector.scoring import Scorer
 from detector.software import software
-from detector.survey import BATCH, Seen, Survey, Surveyed
+from detector.survey import BATCH, Survey, Surveyed
 from detector.verdict import decide
 
 Progress = Callable[[str, float], None]
@@ -140,54 +139,54 @@ def conclude(
 
 
 def _coverage(survey: Surveyed, media: Media, missing: float) -> Coverage:
-    flaws: dict[Fraction, list[str]] = defaultdict(list)
-    for seen in survey.seen:
-        flaws[seen.time] += [seen.flaw] if seen.flaw else []
-    usable = {s.time for s in survey.seen if s.usable}
+    rows = survey.seen.rows
+    usable = np.unique(rows["time"][rows["usable"]])
+    flaws: dict[float, set[str]] = defaultdict(set)
+    for time, flaw in rows[["time", "flaw"]][~np.isin(rows["time"], usable)].tolist():
+        flaws[time].add(flaw)
     spans: list[Span] = []
     if media.kind is MediaKind.VIDEO:
-        for i, time in enumerate(survey.times):
-            if time in usable:
-                continue
+        for i in np.flatnonzero(~np.isin(survey.times, usable)).tolist():
+            time = survey.times[i]
             reason = "no face found"
             if time in flaws:
-                reason = f"faces {' or '.join(sorted(set(flaws[time])))} to judge"
-            end = float(survey.times[i + 1]) if i + 1 < len(survey.times) else media.duration
-            if spans and spans[-1].reason == reason and spans[-1].end == float(time):
+                reason = f"faces {' or '.join(sorted(flaws[time]))} to judge"
+            end = survey.times[i + 1] if i + 1 < len(survey.times) else media.duration
+            if spans and spans[-1].reason == reason and spans[-1].end == time:
                 spans[-1] = Span(start=spans[-1].start, end=end, reason=reason)
             else:
-                spans.append(Span(start=float(time), end=max(end, float(time)), reason=reason))
+                spans.append(Span(start=time, end=max(end, time), reason=reason))
     if missing:
         end = media.duration
         spans.append(Span(start=end, end=end + missing, reason="the file breaks off here"))
     return Coverage(
         frames_sampled=len(survey.times),
-        frames_with_face=len(flaws),
+        frames_with_face=len(usable) + len(flaws),
         frames_with_usable_face=len(usable),
-        faces_found=len(survey.seen),
-        faces_unusable=sum(not s.usable for s in survey.seen),
+        faces_found=len(rows),
+        faces_unusable=int(np.count_nonzero(~rows["usable"])),
         faces_discarded=survey.discarded,
         cuts=tuple(survey.cuts),
         not_examined=tuple(spans),
-        quality=_quality(survey.seen),
+        quality=_quality(rows),
     )
 
 
-def _quality(seen: Sequence[Seen]) -> FaceQuality | None:
-    judged = [(s, s.quality) for s in seen if s.usable and s.quality is not None]
-    if not judged:
+def _quality(rows: NDArray[np.void]) -> FaceQuality | None:
+    judged = rows[rows["usable"] & ~np.isnan(rows["contrast"])]
+    if not len(judged):
         return None
     return FaceQuality(
-        width=_spread(s.face.width for s, _ in judged),
-        contrast=_spread(q.contrast for _, q in judged),
-        sharpness=_spread(q.sharpness for _, q in judged),
-        tilt=_spread(abs(roll(s.face)) for s, _ in judged),
-        grey=sum(s.grey for s, _ in judged) / len(judged),
+        width=_spread(judged["box"][:, 2] - judged["box"][:, 0]),
+        contrast=_spread(judged["contrast"]),
+        sharpness=_spread(judged["sharpness"]),
+        tilt=_spread(np.abs(judged["tilt"])),
+        grey=int(np.count_nonzero(judged["grey"])) / len(judged),
     )
 
 
-def _spread(values: Iterable[float]) -> Spread:
-    tenth, median, ninetieth = np.percentile(list(values), [10, 50, 90]).tolist()
+def _spread(values: NDArray[np.float64]) -> Spread:
+    tenth, median, ninetieth = np.percentile(values, [10, 50, 90]).tolist()
     return Spread(tenth=round(tenth, 4), median=round(median, 4), ninetieth=round(ninetieth, 4))
 
 

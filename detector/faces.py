@@ -74,9 +74,13 @@ def roll(face: Face) -> float:
 
 def framing(face: Face) -> Square:
     """The square the network sees of ``face``."""
-    x0, y0, x1, y1 = face.box
+    return framed(face.box, roll(face))
+
+
+def framed(box: Box, lean: float) -> Square:
+    """The square the network sees of a face in ``box`` that leans by so many degrees."""
+    x0, y0, x1, y1 = box
     side = SIDE_PER_BOX * float(np.sqrt((x1 - x0) * (y1 - y0)))
-    lean = roll(face)
     angle = float(np.sign(lean) * max(0.0, abs(lean) - LEAN_KEPT))
     # "Below" is along the face's own axis, which matters once it is turned.
     down = np.radians(angle)

@@ -6,20 +6,18 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector import explain, segments, tracks
 from detector.ahead import ahead
-from detector.analysis import Box, MediaKind, Parameters, Peak, Person, Score, Segment
+from detector.analysis import Box, MediaKind, Parameters, Peak, Person, Score, Scores, Segment
 from detector.media import MediaReader
 from detector.printed import name_of
 from detector.scoring import Scorer
-from detector.survey import Seen, Surveyed
-
-_GIVEN = set(Score.model_fields)
+from detector.sightings import Seen, Sightings
+from detector.survey import Surveyed
 
 
 @dataclass(frozen=True)
@@ -28,55 +26,56 @@ class Found:
 
     name: str
     person: str
-    seen: list[Seen]
+    seen: Sightings
     peaks: list[Seen]
 
     @property
     def level(self) -> float:
         """Mean logit of its frames."""
-        return float(np.mean([s.logit for s in self.seen if s.logit is not None]))
+        return float(np.mean(_known(self.seen, "logit")))
 
 
-def people(survey: Surveyed, scorer: Scorer, parameters: Parameters) -> dict[str, list[Seen]]:
+def people(survey: Surveyed, scorer: Scorer, parameters: Parameters) -> dict[str, Sightings]:
     """Sightings in order of time, by person, who are named in order of screen time.
 
     Fills in ``smoothed`` of every usable sighting, track by track.
     """
-    by_track: dict[int, list[Seen]] = defaultdict(list)
-    for seen in survey.seen:
-        by_track[seen.track].append(seen)
+    rows = survey.seen.rows
+    by_track = survey.seen.by_track()
     for track in by_track.values():
-        usable = [s for s in track if s.logit is not None]
-        for s, logit in zip(usable, _smoothed(usable, parameters.median_window), strict=True):
-            s.smoothed = scorer.probability(logit)
+        usable = track[~np.isnan(rows["logit"][track])]
+        smoothed = segments.sliding_median(
+            rows["time"][usable], rows["logit"][usable], parameters.median_window
+        )
+        rows["smoothed"][usable] = np.fromiter(map(scorer.probability, smoothed), np.float64, len(usable))
     groups = [
-        sorted((s for number in group for s in by_track[number]), key=lambda s: s.time)
+        survey.seen.chosen(np.sort(np.concatenate([by_track[number] for number in group])))
         for group in tracks.persons(survey.tracks)
     ]
-    groups.sort(key=lambda group: (-len(group), group[0].time, group[0].face.box))
+    groups.sort(key=lambda group: (-len(group), group[0].time, group[0].box))
     return {name_of(rank): group for rank, group in enumerate(groups)}
 
 
-def person(name: str, group: list[Seen], found: Sequence[Found], scorer: Scorer, interval: float) -> Person:
+def person(name: str, group: Sightings, found: Sequence[Found], scorer: Scorer, interval: float) -> Person:
     """The published value of one person; ``found`` are the flagged intervals of all.
 
     ``interval`` is the mean time between sampled frames, in seconds.
     """
-    logits = [s.logit for s in group if s.logit is not None]
-    levels = [f.level for f in found if f.person == name] or ([float(np.mean(logits))] if logits else [])
+    logits = _known(group, "logit")
+    levels = [f.level for f in found if f.person == name] or ([float(np.mean(logits))] if len(logits) else [])
     return Person(
         id=name,
-        median_box=box(np.median([s.face.box for s in group], axis=0)),
+        median_box=box(np.median(group.rows["box"], axis=0)),
         screen_time=round(len(group) * interval, 3),
-        tracks=tuple(sorted({s.track for s in group})),
+        tracks=tuple(np.unique(group.rows["track"]).tolist()),
         usable_frames=len(logits),
         probability=max(map(scorer.exhibit_probability, levels), default=None),
-        scores=tuple(
-            _slim(
-                time=float(s.time),
+        scores=Scores(
+            Score(
+                time=s.time,
                 pts=s.pts,
                 track=s.track,
-                box=box(s.face.box),
+                box=box(s.box),
                 usable=s.usable,
                 logit=s.logit,
                 probability=None if s.logit is None else scorer.probability(s.logit),
@@ -87,34 +86,24 @@ def person(name: str, group: list[Seen], found: Sequence[Found], scorer: Scorer,
     )
 
 
-def _slim(**fields: Any) -> Score:
-    """A score that shares with all others the note of which fields were given: half of its memory."""
-    score = Score(**fields)
-    object.__setattr__(score, "__pydantic_fields_set__", _GIVEN)
-    return score
-
-
-def flagged(name: str, group: list[Seen], parameters: Parameters, kind: MediaKind) -> list[Found]:
+def flagged(name: str, group: Sightings, parameters: Parameters, kind: MediaKind) -> list[Found]:
     """Flagged intervals of one person: found track by track, then joined across tracks."""
-    usable = [s for s in group if s.smoothed is not None]
-    times = np.array([float(s.time) for s in usable])
-    smooth = np.array([s.smoothed for s in usable], dtype=np.float64)
-    raw = np.array([s.logit for s in usable], dtype=np.float64)
+    usable = group.chosen(~np.isnan(group.rows["smoothed"]))
+    times, smooth, raw = (_known(usable, field) for field in ("time", "smoothed", "logit"))
     if kind is MediaKind.IMAGE:
         over = np.flatnonzero(smooth >= parameters.enter_threshold).tolist()
         intervals = [segments.Interval(i, i) for i in over]
     else:
         intervals = []
-        for number in {s.track for s in usable}:
-            track = [i for i, s in enumerate(usable) if s.track == number]
+        for track in usable.by_track().values():
             for found in segments.find_intervals(times[track], smooth[track], parameters):
-                intervals.append(segments.Interval(track[found.first], track[found.last]))
+                intervals.append(segments.Interval(int(track[found.first]), int(track[found.last])))
         intervals = segments.merged(times, sorted(intervals, key=lambda i: i.first), parameters.merge_gap)
     return [
         Found(
             f"{name}{rank}",
             name,
-            usable[interval.first : interval.last + 1],
+            usable.chosen(slice(interval.first, interval.last + 1)),
             [usable[i] for i in segments.peaks(times, smooth, raw, interval)],
         )
         for rank, interval in enumerate(intervals, start=1)
@@ -146,7 +135,7 @@ def explained(
         for done, frame in enumerate(frames):
             report(done / len(wanted))
             for name, seen in wanted[frame.pts]:
-                maps[name] = explain.explain(scorer, frame.image, name, seen.square, box(seen.face.box), seed)
+                maps[name] = explain.explain(scorer, frame.image, name, seen.square, box(seen.box), seed)
                 if folder:
                     explain.write_png(folder / f"{name}-frame.png", explain.shown(frame.image))
     full = explain.hottest(maps.values())
@@ -170,11 +159,11 @@ def _segment(
         if name in maps and seen.logit is not None:
             peaks.append(
                 Peak(
-                    time=float(seen.time),
+                    time=seen.time,
                     pts=seen.pts,
                     frame_index=seen.index,
                     probability=scorer.probability(seen.logit),
-                    box=box(seen.face.box),
+                    box=box(seen.box),
                     frame=f"overlays/{name}-frame.png" if kept else None,
                     overlay=f"overlays/{name}.png" if kept else None,
                     map=f"overlays/{name}-map.png" if kept else None,
@@ -185,8 +174,8 @@ def _segment(
     return Segment(
         id=found.name,
         person=found.person,
-        start=float(found.seen[0].time),
-        end=float(found.seen[-1].time),
+        start=found.seen[0].time,
+        end=found.seen[-1].time,
         start_frame=found.seen[0].index,
         end_frame=found.seen[-1].index,
         confidence=scorer.segment_probability(found.level),
@@ -201,6 +190,7 @@ def box(values: Sequence[float] | NDArray[np.float64]) -> Box:
     return x0, y0, x1, y1
 
 
-def _smoothed(usable: Sequence[Seen], window: float) -> segments.Floats:
-    times = np.array([float(s.time) for s in usable])
-    return segments.sliding_median(times, np.array([s.logit for s in usable], dtype=np.float64), window)
+def _known(seen: Sightings, field: str) -> segments.Floats:
+    """One field of those of which it is known."""
+    values: segments.Floats = seen.rows[field]
+    return values[~np.isnan(values)]

@@ -97,7 +97,9 @@ class Scorer:
         out = self._run(crops)
         return list(out if self.is_sequence else out[:, None])
 
-    def track_logits(self, features: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+    def track_logits(
+        self, features: Sequence[NDArray[np.float32]] | NDArray[np.float32]
+    ) -> NDArray[np.float64]:
         """One logit a frame of one track, from the features of its usable frames in order of time.
 
         A sequence network judges each frame by the window of frames around it, shorter
@@ -111,7 +113,7 @@ class Scorer:
         count = len(features)
         span = min(cast("SequenceNetwork", self.network).window, count)
         starts = np.clip(np.arange(count) - span // 2, 0, count - span)
-        return self._judged(np.stack(features), starts[:, None] + np.arange(span))
+        return self._judged(np.asarray(features), starts[:, None] + np.arange(span))
 
     def _judged(self, features: NDArray[np.float32], windows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Logits (w,) of a sequence network's windows: (w, t) numbers of features (n, d)."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from fractions import Fraction
 from typing import Protocol
 
 import numpy as np
@@ -14,50 +12,26 @@ from numpy.typing import NDArray
 
 from detector import tracks
 from detector.analysis import MediaKind, Parameters
-from detector.faces import Face, Image, Square, cut, framing
+from detector.faces import Face, Image, cut, framing
 from detector.media import Frame, MediaReader
-from detector.quality import NEVER_SURE, Quality, flaw_of, flaw_of_face, is_grey, quality
+from detector.quality import NEVER_SURE, flaw_of, flaw_of_face, is_grey, quality
 from detector.scoring import Scorer
 from detector.search import FaceSearch, Found
+from detector.sightings import Gathered, Sightings
 
 BATCH = 32  # crops scored at once
-
-
-@dataclass(slots=True)
-class Seen:
-    """One face in one sampled frame, on its way to a :class:`Score`.
-
-    Hours of video have a hundred thousand of them: what can be had again is not kept.
-    """
-
-    pts: int
-    time: Fraction
-    track: int
-    face: Face
-    flaw: str | None  # why it is not judged
-    index: int | None = None  # of the frame, from 0
-    quality: Quality | None = None  # of the crop
-    grey: bool = False
-    features: NDArray[np.float32] | None = None  # of the crop, until its track is judged
-    logit: float | None = None
-    smoothed: float | None = None  # probability, after the median along the track
-
-    @property
-    def usable(self) -> bool:
-        return self.flaw is None
-
-    @property
-    def square(self) -> Square:
-        return framing(self.face)
 
 
 class Surveyed(Protocol):
     """What a first pass leaves: sightings in order of time, and what it saw on the way."""
 
-    seen: list[Seen]
-    times: list[Fraction]
+    seen: Sightings
     cuts: list[float]
     discarded: int
+
+    @property
+    def times(self) -> Sequence[float]:
+        """Of all sampled frames, in seconds from the first."""
 
     @property
     def tracks(self) -> list[tracks.Track]:
@@ -68,7 +42,7 @@ class Survey:
     """Give it the sampled frames in order, then :meth:`post_process`; ``seen`` holds the result.
 
     Without a ``reader``, frames are those of a live video, and none is held back. ``settled``
-    is called with each frame and its sightings, in order.
+    is called with each frame, in order, and with its faces by track.
     """
 
     def __init__(
@@ -76,7 +50,7 @@ class Survey:
         reader: MediaReader | None,
         parameters: Parameters,
         scorer: Scorer,
-        settled: Callable[[Frame, list[Seen]], None] | None = None,
+        settled: Callable[[Frame, dict[int, Face]], None] | None = None,
     ) -> None:
         self._search = FaceSearch(parameters, hold=reader is not None)
         self._tracker = tracks.Tracker(parameters.bridge_gap)
@@ -84,20 +58,22 @@ class Survey:
         self._scorer = scorer
         self._parameters = parameters
         self._settled = settled
-        self._waiting: list[tuple[Seen, Image]] = []
+        self._gathered = Gathered()
+        self._waiting: list[Image] = []
         # A batch is scored while faces of later frames are looked for.
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="scoring")
-        self._scored: tuple[list[Seen], Future[list[NDArray[np.float32]]]] | None = None
+        self._scored: Future[list[NDArray[np.float32]]] | None = None
+        self._features: list[NDArray[np.float32]] = []  # of usable sightings in their order, by batch
         self._video = reader is None or reader.kind is MediaKind.VIDEO
-        self.seen: list[Seen] = []
-        self.times: list[Fraction] = []
+        self.seen = self._gathered.take()
+        self.times = array("d")
         self.cuts: list[float] = []
         self.discarded = 0
 
     @property
     def tracks(self) -> list[tracks.Track]:
         """The tracks that have a sighting left."""
-        numbers = {s.track for s in self.seen}
+        numbers = set(self.seen.rows["track"].tolist())
         return [track for track in self._tracker.tracks if track.number in numbers]
 
     def process_frame(self, frame: Frame) -> None:
@@ -105,29 +81,30 @@ class Survey:
         is_cut = self._cuts.process_frame(frame.image) if self._video else False
         if is_cut:
             self.cuts.append(float(frame.time))
-        self.times.append(frame.time)
+        self.times.append(float(frame.time))
         self._follow(self._search.process_frame(frame, is_cut))
 
     def _follow(self, settled: Iterable[Found]) -> None:
         for frame, is_cut, faces in settled:
             numbers = self._tracker.process_frame(float(frame.time), frame.image, faces, is_cut)
-            seen = [self._sighting(frame, face, number) for number, face in zip(numbers, faces, strict=True)]
-            self.seen += seen
+            by_track = dict(zip(numbers, faces, strict=True))
+            for track, face in by_track.items():
+                self._sight(frame, track, face)
             if self._settled is not None:
-                self._settled(frame, seen)
+                self._settled(frame, by_track)
             if len(self._waiting) >= BATCH:
                 self._score()
 
-    def _sighting(self, frame: Frame, face: Face, track: int) -> Seen:
+    def _sight(self, frame: Frame, track: int, face: Face) -> None:
+        looks, grey = None, False
         flaw = flaw_of_face(face, self._parameters)
-        seen = Seen(frame.pts, frame.time, track, face, flaw, frame.index)
-        if seen.usable:
-            crop = cut(frame.image, seen.square, self._scorer.card.input.size)
-            seen.quality, seen.grey = quality(crop), is_grey(crop)
-            seen.flaw = flaw_of(seen.quality, self._parameters)
-            if seen.usable:
-                self._waiting.append((seen, crop))
-        return seen
+        if flaw is None:
+            crop = cut(frame.image, framing(face), self._scorer.card.input.size)
+            looks, grey = quality(crop), is_grey(crop)
+            flaw = flaw_of(looks, self._parameters)
+            if flaw is None:
+                self._waiting.append(crop)
+        self._gathered.add(frame.pts, float(frame.time), frame.index, track, face, flaw, looks, grey)
 
     def post_process(self) -> None:
         """Score what still waits, forget what turned out to be no face, and judge the tracks.
@@ -137,50 +114,42 @@ class Survey:
         because of a small face it seldom is.
         """
         self._follow(self._search.flush())
-        self._score()
-        self._finish_scoring()
-        kept = {s.track for s in self.seen if s.flaw != NEVER_SURE}
-        found = len(self.seen)
-        self.seen = [s for s in self.seen if s.track in kept]
-        self.discarded = found - len(self.seen)
-        self._judge()
+        seen, features = self._taken()
+        tracks_, flaws = seen.rows["track"], seen.rows["flaw"]
+        kept = np.isin(tracks_, tracks_[flaws != NEVER_SURE])
+        self.discarded = int(np.count_nonzero(~kept))
+        which = np.cumsum(seen.rows["usable"])[kept] - 1  # of the features are each sighting's
+        self.seen = seen.chosen(kept)
+        for track in self.seen.by_track().values():
+            usable = track[self.seen.rows["usable"][track]]
+            self.seen.rows["logit"][usable] = self._scorer.track_logits(features[which[usable]])
 
-    def take(self) -> tuple[list[Seen], set[int]]:
+    def take(self) -> tuple[Sightings, set[int]]:
         """The sightings since the last call, each judged by itself, and the tracks that may go on.
 
         Nothing else is kept: for sources without an end, where :meth:`post_process` is never called.
         """
+        seen, features = self._taken()
+        seen.rows["logit"][seen.rows["usable"]] = self._scorer.track_logits(features)
+        del self.times[:]
+        return seen, self._tracker.forget_ended()
+
+    def _taken(self) -> tuple[Sightings, NDArray[np.float32]]:
+        """All sightings not yet taken, and the features (n, d) of the usable ones."""
         self._score()
         self._finish_scoring()
-        for seen in self.seen:
-            if seen.features is not None:
-                seen.logit, seen.features = float(self._scorer.track_logits([seen.features])[0]), None
-        taken = self.seen
-        self.seen, self.times = [], []
-        return taken, self._tracker.forget_ended()
+        features = np.concatenate(self._features) if self._features else np.empty((0, 1), np.float32)
+        self._features = []
+        return self._gathered.take(), features
 
     def _score(self) -> None:
         """Begin to score what waits, once the batch before has its features."""
         self._finish_scoring()
         if self._waiting:
-            seen = [one for one, _ in self._waiting]
-            crops = [crop for _, crop in self._waiting]
-            self._scored = seen, self._beside.submit(self._scorer.features, crops)
+            self._scored = self._beside.submit(self._scorer.features, self._waiting)
             self._waiting = []
 
     def _finish_scoring(self) -> None:
         if self._scored is not None:
-            seen, features = self._scored
+            self._features.append(np.stack(self._scored.result()))
             self._scored = None
-            for one, values in zip(seen, features.result(), strict=True):
-                one.features = values
-
-    def _judge(self) -> None:
-        by_track: dict[int, list[Seen]] = defaultdict(list)
-        for seen in self.seen:
-            if seen.features is not None:
-                by_track[seen.track].append(seen)
-        for track in by_track.values():
-            logits = self._scorer.track_logits([s.features for s in track if s.features is not None])
-            for seen, logit in zip(track, logits, strict=True):
-                seen.logit, seen.features = float(logit), None

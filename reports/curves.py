@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from detector.analysis import Score
+from detector.analysis import Scores
 
 GAP_STEPS = 2.5  # samples further apart than this are not joined by a line
 CELLS = 650  # finest cells of the strips: one unit of the view box each
 
 
 def curve(
-    scores: Sequence[Score],
+    scores: Scores,
     step: float,
     span: float,
     left: float,
@@ -27,7 +28,7 @@ def curve(
     Above two scores a bucket the path runs through each bucket's least and greatest value,
     so that no spike disappears and the length is bounded by ``buckets``.
     """
-    points = [(each.time, each.smoothed, each.track) for each in scores if each.smoothed is not None]
+    points = _points(scores, scores.smoothed)
     if not points:
         return ""
     scale = (right - left) / span
@@ -52,10 +53,10 @@ def curve(
 
 
 def dots(
-    scores: Sequence[Score], span: float, left: float, right: float, top: float, bottom: float, buckets: int
+    scores: Scores, span: float, left: float, right: float, top: float, bottom: float, buckets: int
 ) -> str:
     """The frames' own scores as one path of dots; least and greatest of a bucket when crowded."""
-    points = [(each.time, each.probability, each.track) for each in scores if each.probability is not None]
+    points = _points(scores, scores.probability)
     if len(points) > 2 * buckets:
         points = [
             point
@@ -68,6 +69,13 @@ def dots(
     )
 
 
+def _points(scores: Scores, values: NDArray[np.float64]) -> list[tuple[float, float, int]]:
+    """Time, value and track of each score that has a value."""
+    there = ~np.isnan(values)
+    columns = (scores.time[there], values[there], scores.track[there])
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
 def _grouped(
     points: Sequence[tuple[float, float, int]], span: float, buckets: int
 ) -> list[list[tuple[float, float, int]]]:
@@ -77,23 +85,21 @@ def _grouped(
     return [groups[index] for index in sorted(groups)]
 
 
-def strips(scores: Sequence[Score], step: float, span: float, left: float, right: float) -> tuple[str, str]:
+def strips(scores: Scores, step: float, span: float, left: float, right: float) -> tuple[str, str]:
     """When the face was there: paths of the usable and of the unusable stretches.
 
     Both are to be moved to the strip's height; where neither runs, the face was not seen.
     """
     state = np.zeros(CELLS, np.uint8)
     previous = -np.inf
-    for score in scores:
-        start = score.time - step / 2
-        if 0 < score.time - previous <= GAP_STEPS * step:
+    for seen, usable in zip(scores.time.tolist(), scores.usable.tolist(), strict=True):
+        start = seen - step / 2
+        if 0 < seen - previous <= GAP_STEPS * step:
             start = previous
-        first, last = (
-            min(max(int(time / span * CELLS), 0), CELLS - 1) for time in (start, score.time + step / 2)
-        )
+        first, last = (min(max(int(edge / span * CELLS), 0), CELLS - 1) for edge in (start, seen + step / 2))
         part = state[first : last + 1]
-        np.maximum(part, 2 if score.usable else 1, out=part)
-        previous = score.time
+        np.maximum(part, 2 if usable else 1, out=part)
+        previous = seen
     return _runs(state == 2, left, right), _runs(state == 1, left, right)
 
 

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from detector.analysis import Analysis, Platt, Segment
+from detector.analysis import Analysis, Person, Platt, Segment
 
 LEVEL = 0.95
 # Fewer frames than this show no spread worth the name.
@@ -51,14 +51,19 @@ class Interval:
     calibration: float | None
 
 
+def _logits(person: Person, segment: Segment) -> list[float]:
+    times, logits = person.scores.time, person.scores.logit
+    inside: list[float] = logits[(segment.start <= times) & (times <= segment.end)].tolist()
+    return [logit for logit in inside if not math.isnan(logit)]
+
+
 def of_segment(analysis: Analysis, segment: Segment) -> Interval | None:
     """The interval of a segment's confidence; None where neither source of doubt is known."""
     logits = [
-        score.logit
+        logit
         for person in analysis.persons
         if person.id == segment.person
-        for score in person.scores
-        if score.logit is not None and segment.start <= score.time <= segment.end
+        for logit in _logits(person, segment)
     ]
     spread = mean_interval(logits)
     calibration = calibration_error(analysis.model.figures)

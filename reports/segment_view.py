@@ -90,10 +90,10 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
 def _bounds(analysis: Analysis, segment: Segment) -> tuple[Bound, ...]:
     """Where a segment starts and ends, three ways."""
     stamps = {
-        score.time: str(score.pts)
+        time: str(pts)
         for person in analysis.persons
         if person.id == segment.person
-        for score in person.scores
+        for time, pts in zip(person.scores.time.tolist(), person.scores.pts.tolist(), strict=True)
     }
     return tuple(
         Bound(name, timecode(time), _index(index), stamps.get(time, "–"))

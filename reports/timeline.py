@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from detector.analysis import Analysis, MediaKind, Person, Score, Segment
+from detector.analysis import Analysis, MediaKind, Person, Scores, Segment
 from reports.curves import curve, dots, strips
 from reports.words import clock, number, plural, probability, timecode
 
@@ -172,7 +172,7 @@ def _lane(analysis: Analysis, person: Person, top: float, plot: float, span: flo
     segments = [segment for segment in analysis.segments if segment.person == person.id]
     enter, leave = analysis.parameters.enter_threshold, analysis.parameters.exit_threshold
     step = 1 / analysis.parameters.sample_rate
-    scores: Sequence[Score] = () if still else person.scores
+    scores = Scores() if still else person.scores
     usable, unusable = strips(scores, step, span, LEFT, RIGHT)
     buckets = 400 if roomy else 160
     bar = (RIGHT - LEFT) * (person.probability or 0.0) if still else 0.0

@@ -49,11 +49,11 @@ def columns_of(person: Person) -> Columns:
     """The scores of a person as columns."""
     scores = person.scores
     return Columns(
-        np.array([s.time for s in scores], np.float64),
-        np.array([s.track for s in scores], np.int64),
-        np.array([s.box for s in scores], np.float64).round().astype(np.int64).reshape(-1, 4),
-        np.array([np.nan if s.probability is None else s.probability for s in scores], np.float64),
-        np.array([np.nan if s.smoothed is None else s.smoothed for s in scores], np.float64),
+        scores.time,
+        scores.track.astype(np.int64),
+        scores.box.round().astype(np.int64),
+        scores.probability,
+        scores.smoothed,
     )
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detector.analysis import Analysis, Box, Person, Segment
 from detector.printed import probability
@@ -52,12 +51,10 @@ class Lane:
     def __init__(self, person: Person, segments: tuple[Segment, ...], exit_threshold: float) -> None:
         self.person = person.id
         self.segments = tuple(segment for segment in segments if segment.person == person.id)
-        self.times: NDArray[np.float64] = np.array([s.time for s in person.scores], np.float64)
-        self.tracks = np.array([s.track for s in person.scores], np.int64)
-        self.boxes = np.array([s.box for s in person.scores], np.float64).reshape(-1, 4)
-        self.smoothed = np.array(
-            [np.nan if s.smoothed is None else s.smoothed for s in person.scores], np.float64
-        )
+        self.times = person.scores.time
+        self.tracks = person.scores.track
+        self.boxes = person.scores.box
+        self.smoothed = person.scores.smoothed
         self._exit = exit_threshold
 
     def at(self, time: float) -> Face | None:

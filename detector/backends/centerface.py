@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,19 +60,30 @@ class Net:
     or another back end is wished for.
     """
 
-    OFTEN = 100
+    ENOUGH = 4_000_000
+    """Pixels searched at one size, after which it is compiled: that takes as long as OpenVINO then saves."""
 
     def __init__(self, plain: Any, path: str) -> None:
         """``plain`` is the ``cv2.dnn.Net`` of the file ``path``."""
-        self._plain = self._current = plain
+        self._plain: Any = plain
+        self._current = plain
+        self._path = path
         self._quicker = CenterFaceNet(path) if "openvino" in present() and wished() in _ALLOWING else None
         self._seen: Counter[tuple[int, ...]] = Counter()
 
     def setInput(self, blob: NDArray[np.float32]) -> None:
         """See :meth:`CenterFaceNet.setInput`."""
-        self._seen[blob.shape] += 1
-        often = self._quicker is not None and self._seen[blob.shape] > self.OFTEN
-        self._current = self._quicker if often else self._plain
+        size = blob.shape[2] * blob.shape[3]
+        before = self._seen[blob.shape]
+        self._seen[blob.shape] += size
+        if self._quicker is not None and before >= self.ENOUGH:
+            if before - size < self.ENOUGH:  # for the first time
+                # It holds 40 MB for frames of 640 px, and of most videos all frames are of one size.
+                self._plain = None
+            self._current = self._quicker
+        else:
+            self._plain = self._plain or cv2.dnn.readNetFromONNX(self._path)
+            self._current = self._plain
         self._current.setInput(blob)
 
     def forward(self, names: list[str]) -> Any:

@@ -15,7 +15,8 @@ from detector.live.online import Closed, OnlineSegments
 from detector.live_state import MOST_SEGMENTS, SECONDS_SHOWN
 from detector.media import Frame
 from detector.scoring import Scorer
-from detector.survey import Seen, Survey
+from detector.sightings import Sightings
+from detector.survey import Survey
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class LiveSession:
         for one in seen:
             if one.logit is not None:
                 online = self._tracks.setdefault(one.track, self._online())
-                closed += self._noted(one.track, online.add(float(one.time), one.logit))
+                closed += self._noted(one.track, online.add(one.time, one.logit))
         for track in [track for track in self._tracks if track not in going_on]:
             closed += self._noted(track, self._tracks.pop(track).end())
         self._show(frame, seen)
@@ -124,7 +125,7 @@ class LiveSession:
             self.segments += len(closed)
         return closed
 
-    def _show(self, frame: Frame, seen: list[Seen]) -> None:
+    def _show(self, frame: Frame, seen: Sightings) -> None:
         with self._lock:
             self._time = float(frame.time)
             self._picture = frame.image
@@ -132,7 +133,7 @@ class LiveSession:
             self._faces = [
                 LiveFace(
                     one.track,
-                    box(one.face.box),
+                    box(one.box),
                     None if one.logit is None else self._scorer.probability(one.logit),
                 )
                 for one in seen

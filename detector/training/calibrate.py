@@ -105,7 +105,7 @@ def window_levels(clips: Sequence[Clip]) -> Levels:
     levels = Levels([], [], [])
     for clip in clips:
         for person in clip.analysis.persons:
-            end = max(score.time for score in person.scores)
+            end = float(person.scores.time.max())
             for start in np.arange(0, max(end - WINDOW / 2, 0.1), WINDOW):
                 share = _manipulated(clip, person, float(start))
                 mean = _mean(person, float(start), float(start) + WINDOW)
@@ -126,5 +126,6 @@ def _manipulated(clip: Clip, person: Person, start: float) -> float:
 
 
 def _mean(person: Person, start: float, end: float) -> float | None:
-    logits = [s.logit for s in person.scores if s.logit is not None and start <= s.time <= end]
+    times, logits = person.scores.time, person.scores.logit
+    logits = logits[~np.isnan(logits) & (start <= times) & (times <= end)]
     return float(np.mean(logits)) if len(logits) >= min(_LEAST_FRAMES, person.usable_frames or 1) else None

@@ -238,11 +238,10 @@ def flicker(clips: Sequence[Clip]) -> float:
     lines = []
     for clip in clips:
         for person in clip.analysis.persons:
+            scores = person.scores
             for number in person.tracks:
-                line = [s for s in person.scores if s.track == number and s.smoothed is not None]
-                lines.append(
-                    (np.array([s.time for s in line]), np.array([s.smoothed for s in line], np.float64))
-                )
+                line = (scores.track == number) & ~np.isnan(scores.smoothed)
+                lines.append((scores.time[line], scores.smoothed[line]))
     return temporal.flicker(lines, Parameters().enter_threshold)
 
 

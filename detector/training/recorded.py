@@ -25,12 +25,13 @@ from numpy.typing import NDArray
 from detector import faces, findings
 from detector.analysis import Analysis, Media, Parameters
 from detector.engine import conclude, media_facts
-from detector.faces import Face, Image, Square, cut
+from detector.faces import Face, Image, Square, cut, framing
 from detector.hashing import hashed
 from detector.media import Frame, MediaReader, open_media
 from detector.quality import flaw_of_crop, flaw_of_face
 from detector.scoring import Scorer
-from detector.survey import Seen, Survey
+from detector.sightings import Gathered, Seen, Sightings
+from detector.survey import Survey
 from detector.tracks import Track
 
 _VERSION = 2  # of the recording; raise it when face finding or tracking changes
@@ -130,9 +131,10 @@ def replay(
     recording: Recording, crops: NDArray[np.uint8], scorer: Scorer, parameters: Parameters
 ) -> Analysis:
     """The analysis that ``scorer`` gives of a recording: what the engine says, without peak frames."""
-    seen = [_judgeable(sighting, crops, parameters) for sighting in recording.sightings]
+    seen = _judgeable(recording, crops, parameters)
     _score(seen, recording, crops, scorer)
-    survey = _Replayed(seen, recording.tracks, recording.times, recording.cuts, recording.discarded)
+    times = list(map(float, recording.times))
+    survey = _Replayed(seen, recording.tracks, times, recording.cuts, recording.discarded)
     return conclude(
         survey,
         recording.media,
@@ -147,37 +149,39 @@ def replay(
 class _Replayed:
     """A recording with scores, as the engine concludes from it."""
 
-    seen: list[Seen]
+    seen: Sightings
     tracks: list[Track]
-    times: list[Fraction]
+    times: list[float]
     cuts: list[float]
     discarded: int
 
 
-def _judgeable(sighting: Sighting, crops: NDArray[np.uint8], parameters: Parameters) -> Seen:
-    flaw = flaw_of_face(sighting.face, parameters)
-    if flaw is None and sighting.crop is not None:
-        flaw = flaw_of_crop(crops[sighting.crop], parameters)
-    return Seen(sighting.pts, sighting.time, sighting.track, sighting.face, flaw)
+def _judgeable(recording: Recording, crops: NDArray[np.uint8], parameters: Parameters) -> Sightings:
+    gathered = Gathered()
+    for one in recording.sightings:
+        flaw = flaw_of_face(one.face, parameters)
+        if flaw is None and one.crop is not None:
+            flaw = flaw_of_crop(crops[one.crop], parameters)
+        gathered.add(one.pts, float(one.time), None, one.track, one.face, flaw)
+    return gathered.take()
 
 
-def _score(seen: list[Seen], recording: Recording, crops: NDArray[np.uint8], scorer: Scorer) -> None:
+def _score(seen: Sightings, recording: Recording, crops: NDArray[np.uint8], scorer: Scorer) -> None:
     """Fill in ``logit`` of what is usable, track by track as :class:`~detector.survey.Survey` does."""
     usable = [
-        (one, sighting.crop)
-        for one, sighting in zip(seen, recording.sightings, strict=True)
-        if one.usable and sighting.crop is not None
+        (place, sighting.crop)
+        for place, sighting in enumerate(recording.sightings)
+        if seen.rows["usable"][place] and sighting.crop is not None
     ]
-    by_track: dict[int, list[tuple[Seen, NDArray[np.float32]]]] = {}
+    by_track: dict[int, list[tuple[int, NDArray[np.float32]]]] = {}
     for start in range(0, len(usable), _BATCH):
         some = usable[start : start + _BATCH]
         features = scorer.features([crops[number] for _, number in some])
-        for (one, _), values in zip(some, features, strict=True):
-            by_track.setdefault(one.track, []).append((one, values))
+        for (place, _), values in zip(some, features, strict=True):
+            by_track.setdefault(recording.sightings[place].track, []).append((place, values))
     for track in by_track.values():
         logits = scorer.track_logits([values for _, values in track])
-        for (one, _), logit in zip(track, logits, strict=True):
-            one.logit = float(logit)
+        seen.rows["logit"][[place for place, _ in track]] = logits
 
 
 def strongest_crop(recording: Recording, analysis: Analysis, crops: NDArray[np.uint8]) -> Image | None:
@@ -199,21 +203,24 @@ def _first_pass(
     with open_media(path) as reader:
         length, digest = hashed(path)
         crops: list[Image] = []
+        times: list[Fraction] = []
+        found: dict[tuple[int, int], tuple[Fraction, Face]] = {}
 
-        def settled(frame: Frame, seen: list[Seen]) -> None:
-            crops.extend(cut(frame.image, s.square, size) for s in seen if s.usable)
+        def settled(frame: Frame, faces: dict[int, Face]) -> None:
+            times.append(frame.time)
+            for track, face in faces.items():
+                found[frame.pts, track] = frame.time, face
+                if flaw_of_face(face, any_crop) is None:
+                    crops.append(cut(frame.image, framing(face), size))
 
         survey = Survey(reader, any_crop, cast(Scorer, _Counter()), settled)
         for frame in distortion.frames(reader, parameters.sample_rate):
             survey.process_frame(frame)
         survey.post_process()
         recording = Recording(
-            sightings=[
-                Sighting(s.pts, s.time, s.track, s.face, s.square, None if s.logit is None else int(s.logit))
-                for s in survey.seen
-            ],
+            sightings=[_sighting(seen, *found[seen.pts, seen.track]) for seen in survey.seen],
             tracks=survey.tracks,
-            times=survey.times,
+            times=times,
             cuts=survey.cuts,
             discarded=survey.discarded,
             media=media_facts(reader, path.name, length, digest),
@@ -221,6 +228,11 @@ def _first_pass(
             key=key,
         )
     return recording, _stacked(crops, size)
+
+
+def _sighting(seen: Seen, time: Fraction, face: Face) -> Sighting:
+    crop = None if seen.logit is None else int(seen.logit)
+    return Sighting(seen.pts, time, seen.track, face, framing(face), crop)
 
 
 def _crops_again(

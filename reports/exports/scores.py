@@ -6,7 +6,7 @@ import io
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from detector.analysis import Analysis, Score, Segment
+from detector.analysis import Analysis, Segment
 from reports.errors import ExportError
 from reports.exports.tables import csv_table
 from reports.words import timecode
@@ -33,7 +33,7 @@ Row = tuple[
 
 def score_rows(analysis: Analysis) -> Iterator[Row]:
     """The rows, by time and then by person, in the order of :data:`COLUMNS`."""
-    found: list[tuple[float, int, Score, str | None]] = []
+    found: list[tuple[float, int, Row]] = []
     for rank, person in enumerate(analysis.persons):
         own = sorted(
             (segment for segment in analysis.segments if segment.person == person.id),
@@ -41,21 +41,22 @@ def score_rows(analysis: Analysis) -> Iterator[Row]:
         )
         starts = [segment.start for segment in own]
         for score in person.scores:
-            found.append((score.time, rank, score, _inside(score.time, own, starts)))
+            row = (
+                score.time,
+                timecode(score.time),
+                score.pts,
+                person.id,
+                score.track,
+                *score.box,
+                score.usable,
+                score.probability,
+                score.smoothed,
+                _inside(score.time, own, starts),
+            )
+            found.append((score.time, rank, row))
     found.sort(key=lambda each: each[:2])
-    for time, rank, score, segment in found:
-        yield (
-            time,
-            timecode(time),
-            score.pts,
-            analysis.persons[rank].id,
-            score.track,
-            *score.box,
-            score.usable,
-            score.probability,
-            score.smoothed,
-            segment,
-        )
+    for _, _, row in found:
+        yield row
 
 
 def _inside(time: float, segments: list[Segment], starts: list[float]) -> str | None:

@@ -8,7 +8,7 @@ import pytest
 from analyses import build
 
 from detector.agreement import TOLERANCE, compare
-from detector.analysis import Analysis, Verdict
+from detector.analysis import Analysis, Scores, Verdict
 
 
 @pytest.fixture
@@ -16,14 +16,14 @@ def recorded(tmp_path: Path) -> Analysis:
     """Two persons, beside each other."""
     made = build(tmp_path, kept=False)
     left, right = made.persons
-    aside = tuple(s.model_copy(update={"box": (1000, 120, 1184, 340)}) for s in right.scores)
+    aside = Scores(s.model_copy(update={"box": (1000, 120, 1184, 340)}) for s in right.scores)
     return made.model_copy(update={"persons": (left, right.model_copy(update={"scores": aside}))})
 
 
 def moved(analysis: Analysis, by: float, *, person: int = 0) -> Analysis:
     """The same with every probability of one person's frames moved."""
     one = analysis.persons[person]
-    scores = tuple(
+    scores = Scores(
         s if s.probability is None else s.model_copy(update={"probability": s.probability + by})
         for s in one.scores
     )

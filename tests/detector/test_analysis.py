@@ -12,7 +12,7 @@ from clips import Analysed
 from pydantic import ValidationError
 
 from detector import Analysis, Parameters, Verdict
-from detector.analysis import schema_text
+from detector.analysis import Scores, schema_text
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "analysis.schema.json"
 
@@ -88,7 +88,7 @@ def test_frozen_all_the_way_down(analysed_sample: Analysed) -> None:
     ):
         with pytest.raises(ValidationError, match="frozen"):
             setattr(value, name, None)
-    assert isinstance(analysis.persons, tuple) and isinstance(analysis.persons[0].scores, tuple)
+    assert isinstance(analysis.persons, tuple) and isinstance(analysis.persons[0].scores, Scores)
 
 
 def test_keys_other_programs_read(document: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ import pytest
 from analyses import build, write_png
 from clips import HEIGHT, WIDTH, box, number_of, numbered, packets, write_clip, write_sound
 
-from detector.analysis import Analysis, Media, MediaKind, Parameters, Person, Score, Segment
+from detector.analysis import Analysis, Media, MediaKind, Parameters, Person, Score, Scores, Segment
 from detector.annotated import Annotated, annotate
 from detector.annotated.drawing import COLOURS
 from detector.annotated.lanes import State
@@ -136,7 +136,7 @@ def case(path: Path, sampled: Callable[[int], bool] = lambda n: n % 3 == 0, **ch
         if sampled(number)
     ]
     base = build(path.parent, segments=0, persons=1, kept=False, count=1)
-    person = base.persons[0].model_copy(update={"scores": tuple(scores), "tracks": (0,)})
+    person = base.persons[0].model_copy(update={"scores": Scores(scores), "tracks": (0,)})
     analysis = base.model_copy(
         update={
             "media": base.media.model_copy(update=facts),
@@ -152,7 +152,7 @@ def case(path: Path, sampled: Callable[[int], bool] = lambda n: n % 3 == 0, **ch
 
 def with_scores(made: Case, change: Callable[[Score], Score]) -> tuple[Person, ...]:
     (person,) = made.analysis.persons
-    return (person.model_copy(update={"scores": tuple(map(change, person.scores))}),)
+    return (person.model_copy(update={"scores": Scores(map(change, person.scores))}),)
 
 
 def flagged(made: Case, first: int, last: int, peaks: Iterable[int] = ()) -> tuple[Segment, ...]:

@@ -198,7 +198,10 @@ class TestNet:
         monkeypatch.setattr(
             centerface, "CenterFaceNet", lambda path: self.Recorded(f"openvino {path}", calls)
         )
-        monkeypatch.setattr(centerface.Net, "OFTEN", 2)
+        monkeypatch.setattr(centerface.Net, "ENOUGH", 2 * 32 * 64)
+        monkeypatch.setattr(
+            centerface.cv2.dnn, "readNetFromONNX", lambda path: self.Recorded(f"opencv again {path}", calls)
+        )
         net = centerface.Net(self.Recorded("opencv", calls), "a.onnx")
         for width in widths:
             net.setInput(np.zeros((1, 3, 32, width), np.float32))
@@ -206,13 +209,14 @@ class TestNet:
         return calls
 
     def test_a_size_that_comes_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """OpenCV's network is then forgotten, and read again where another size comes."""
         monkeypatch.setattr(centerface, "wished", lambda: None)
         assert self.asked(monkeypatch, [64, 64, 96, 64, 96, 64, 96]) == [
             "opencv 64",
             "opencv 64",
             "opencv 96",
             "openvino a.onnx 64",
-            "opencv 96",
+            "opencv again a.onnx 96",
             "openvino a.onnx 64",
             "openvino a.onnx 96",
         ]

@@ -127,7 +127,8 @@ def test_memory_does_not_grow_with_time(analysed_sample: Analysed, scorer: Score
             session.process_frame(Frame(int(at * 1000), at, picture))
         survey = session._survey
         sizes.append(
-            len(survey.seen)
+            len(survey._gathered)
+            + len(survey._features)
             + len(survey.times)
             + len(survey.cuts)
             + len(survey._tracker.tracks)

@@ -88,7 +88,8 @@ class TestConstantRate:
     ) -> None:
         """Ten frames from one key frame to the next; the third group is not wanted."""
         path = tmp_path / "groups.mp4"
-        write_clip(path, map(numbered, range(50)), options={"g": "10", "keyint_min": "10", "sc_threshold": "0"})
+        tens = {"g": "10", "keyint_min": "10", "sc_threshold": "0"}
+        write_clip(path, map(numbered, range(50)), options=tens)
         sought: list[int] = []
         seek = MediaReader._seek
 

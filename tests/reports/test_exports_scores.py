@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from analyses import build
 
-from detector.analysis import Analysis, MediaKind, Score
+from detector.analysis import Analysis, MediaKind, Score, Scores
 from reports.errors import ExportError
 from reports.exports.scores import COLUMNS, scores_csv, scores_parquet
 from reports.words import timecode
@@ -130,7 +130,7 @@ def test_few_scores_or_none(tmp_path: Path, persons: int) -> None:
 def test_a_number_no_column_holds_is_refused_in_words(tmp_path: Path) -> None:
     analysis = build(tmp_path, persons=1, segments=0, kept=False)
     vast = Score(time=0.0, pts=2**80, track=0, box=(0, 0, 1, 1), usable=False)
-    person = analysis.persons[0].model_copy(update={"scores": (vast,)})
+    person = analysis.persons[0].model_copy(update={"scores": Scores((vast,))})
     analysis = analysis.model_copy(update={"persons": (person,)})
     with pytest.raises(ExportError, match="Parquet"):
         scores_parquet(analysis)

@@ -8,7 +8,7 @@ import pytest
 from analyses import build
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from detector.analysis import Analysis, MediaKind, Score, Verdict
+from detector.analysis import Analysis, MediaKind, Score, Scores, Verdict
 from reports.html import TEMPLATES
 from reports.timeline import LEFT, RIGHT, draw
 from reports.view import report_view
@@ -80,7 +80,7 @@ def test_ticks_are_round_and_few(tmp_path: Path) -> None:
 
 
 def test_fifty_thousand_scores_stay_small_and_lose_no_spike(tmp_path: Path) -> None:
-    scores = tuple(
+    scores = Scores(
         Score(
             time=i / 8,
             pts=i,
@@ -109,7 +109,7 @@ def test_fifty_thousand_scores_stay_small_and_lose_no_spike(tmp_path: Path) -> N
 
 
 def test_unsteady_tracks_stay_bounded(tmp_path: Path) -> None:
-    scores = tuple(
+    scores = Scores(
         Score(
             time=i / 8,
             pts=i,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from itertools import islice
 
+import numpy as np
 from flask import Blueprint, Response
 
-from detector.analysis import Analysis
+from detector.analysis import Analysis, Person
 from webapp.access import Permission
 from webapp.api import paging
 from webapp.api.analyses import ready
@@ -70,14 +72,23 @@ def scores(analysis_id: str, query: ScoreSearch) -> Scores:
     row, folder = ready(analysis_id)
     viewed(row)
     fitting = (
-        (person.id, score)
+        (person, place)
         for person in load(folder).analysis.persons
         if query.person in (None, person.id)
-        for score in person.scores
-        if (query.start is None or score.time >= query.start)
-        and (query.end is None or score.time <= query.end)
+        for place in _within(person, query)
     )
     found = list(islice(fitting, query.cursor, query.cursor + query.limit + 1))
-    items = tuple(PersonScore(person=person, **dict(score)) for person, score in found[: query.limit])
+    items = tuple(
+        PersonScore(person=person.id, **dict(person.scores[place])) for person, place in found[: query.limit]
+    )
     more = len(found) > query.limit
     return Scores(items=items, next=paging.following(query.cursor + query.limit) if more else None)
+
+
+def _within(person: Person, query: ScoreSearch) -> list[int]:
+    """Which of a person's scores lie in the time that is asked for."""
+    after = 0.0 if query.start is None else query.start
+    before = math.inf if query.end is None else query.end
+    times = person.scores.time
+    places: list[int] = np.flatnonzero((times >= after) & (times <= before)).tolist()
+    return places

@@ -1,0 +1,139 @@
+"""Faces seen in sampled frames, on their way to scores: read one by one, kept as rows of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.analysis import Box
+from detector.faces import Face, Square, framed, roll
+from detector.quality import Quality
+
+_ROW = np.dtype(
+    [
+        ("pts", np.int64),
+        ("time", np.float64),  # seconds from the first frame
+        ("index", np.int64),  # of the frame, from 0; -1 where it is not known
+        ("track", np.int32),
+        ("usable", np.bool_),
+        ("grey", np.bool_),
+        ("flaw", object),  # why it is not judged, one of a few constants, or None
+        ("box", np.float64, 4),
+        ("tilt", np.float64),  # degrees clockwise
+        ("contrast", np.float64),  # of the crop, NaN where nobody looked; likewise those that follow
+        ("sharpness", np.float64),
+        ("logit", np.float64),
+        ("smoothed", np.float64),  # probability, after the median along the track
+    ],
+    align=True,
+)
+_BLOCK = 1024  # rows gathered as Python's own numbers
+_UNKNOWN = Quality(np.nan, np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One face in one sampled frame; None for what was not found out of it."""
+
+    pts: int
+    time: float
+    index: int | None
+    track: int
+    usable: bool
+    box: Box
+    tilt: float
+    logit: float | None
+    smoothed: float | None
+
+    @property
+    def square(self) -> Square:
+        return framed(self.box, self.tilt)
+
+
+@dataclass(frozen=True, eq=False)
+class Sightings:
+    """Faces in order of time: ``rows`` (n,) has a field for whatever is known of them.
+
+    Hours of video have a hundred thousand: what can be had again is not kept.
+    """
+
+    rows: NDArray[np.void]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Seen]:
+        return map(_seen, self.rows)
+
+    def __getitem__(self, index: int) -> Seen:
+        return _seen(self.rows[index])
+
+    def chosen(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Sightings:
+        """Some of them."""
+        return Sightings(self.rows[which])
+
+    def by_track(self) -> dict[int, NDArray[np.intp]]:
+        """Where in ``rows`` each track's are, in order of time."""
+        order = np.argsort(self.rows["track"], kind="stable")
+        numbers, starts = np.unique(self.rows["track"][order], return_index=True)
+        return dict(zip(numbers.tolist(), np.split(order, starts[1:]), strict=True)) if len(order) else {}
+
+
+class Gathered:
+    """Sightings one by one, until they are taken all at once."""
+
+    def __init__(self) -> None:
+        self._blocks: list[NDArray[np.void]] = []
+        self._last: list[tuple[object, ...]] = []
+
+    def __len__(self) -> int:
+        return sum(map(len, self._blocks)) + len(self._last)
+
+    def add(
+        self,
+        pts: int,
+        time: float,
+        index: int | None,
+        track: int,
+        face: Face,
+        flaw: str | None,
+        quality: Quality | None = None,
+        grey: bool = False,
+    ) -> None:
+        """One face; ``flaw`` says why it is not judged, if it is not."""
+        frame = (pts, time, -1 if index is None else index)
+        unknown = np.nan, np.nan
+        looks = (face.box, roll(face), *(quality or _UNKNOWN))
+        self._last.append((*frame, track, flaw is None, grey, flaw, *looks, *unknown))
+        if len(self._last) == _BLOCK:
+            self._pack()
+
+    def take(self) -> Sightings:
+        """All that were added since the last time."""
+        self._pack()
+        rows = np.concatenate(self._blocks)
+        self._blocks = []
+        return Sightings(rows)
+
+    def _pack(self) -> None:
+        self._blocks.append(np.array(self._last, _ROW))
+        self._last = []
+
+
+def _seen(row: np.void) -> Seen:
+    x0, y0, x1, y1 = row["box"].tolist()
+    index, logit, smoothed = int(row["index"]), float(row["logit"]), float(row["smoothed"])
+    return Seen(
+        pts=int(row["pts"]),
+        time=float(row["time"]),
+        index=None if index < 0 else index,
+        track=int(row["track"]),
+        usable=bool(row["usable"]),
+        box=(x0, y0, x1, y1),
+        tilt=float(row["tilt"]),
+        logit=None if np.isnan(logit) else logit,
+        smoothed=None if np.isnan(smoothed) else smoothed,
+    )
