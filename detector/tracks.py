@@ -28,13 +28,14 @@ _LEAST_OVERLAP = 0.25
 # Side of the colour thumbnail by which tracks are compared, and how alike two must be.
 _THUMBNAIL = 24
 _ALIKE = 0.85
+_EVERY = 4  # sightings for one that goes into the mean picture: neighbours hardly differ
 _NEVER = np.float32(-2)
 _CUT_WIDTH = 160  # px; cuts show at any size
 
 
 @dataclass
 class Track:
-    """One face between two cuts; ``thumbnail`` is its mean picture."""
+    """One face between two cuts; ``thumbnail`` is its mean picture, up to a factor."""
 
     number: int
     box: Box
@@ -111,8 +112,9 @@ class Tracker:
                 self.tracks.append(track)
                 self._live.append(track)
             track.box, track.last = face.box, time
+            if track.sightings % _EVERY == 0:
+                track.thumbnail += _thumbnail(image, face)
             track.sightings += 1
-            track.thumbnail += _thumbnail(image, face)
             numbers.append(track.number)
         return numbers
 
