@@ -60,8 +60,8 @@ class Net:
     or another back end is wished for.
     """
 
-    ENOUGH = 4_000_000
-    """Pixels searched at one size, after which it is compiled: that takes as long as OpenVINO then saves."""
+    ENOUGH = 1_000_000
+    """Pixels searched at one size, after which it is compiled: what that costs is saved within seconds."""
 
     def __init__(self, plain: Any, path: str) -> None:
         """``plain`` is the ``cv2.dnn.Net`` of the file ``path``."""
