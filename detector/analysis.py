@@ -18,6 +18,10 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from detector.exhibit.values import Anomaly, Credentials, Details
+from detector.model_facts import Model as Model
+from detector.model_facts import Platt as Platt
+from detector.model_facts import Range as Range
+from detector.model_facts import Rate as Rate
 from detector.scores import Box as Box
 from detector.scores import Score as Score
 from detector.scores import Scores as Scores
@@ -179,63 +183,6 @@ class Coverage(Value):
     quality: FaceQuality | None = Field(
         default=None, description="null: no usable face, or an analysis before 1.2"
     )
-
-
-class Platt(Value):
-    """A probability out of a mean logit (Platt, 1999): sigmoid of ``scale`` times it plus ``offset``."""
-
-    scale: float = Field(gt=0)
-    offset: float
-
-
-class Rate(Value):
-    """A figure measured on named data, with its 95 % confidence interval."""
-
-    figure: str = Field(description="such as 'false positive rate'")
-    data: str = Field(description="such as 'develop clips'")
-    value: float
-    low: float | None = Field(default=None, description="null where resampling says nothing")
-    high: float | None = None
-    interval: str = Field(description="how the interval was made")
-    items: int = Field(gt=0, description="how many were judged")
-    unit: str = Field(description="what was counted: clips, crops or frames")
-    events: int | None = Field(default=None, ge=0, description="how many of them, for a rate")
-    groups: int | None = Field(default=None, description="independent sources among all items of the data")
-    threshold: float | None = Field(
-        default=None, description="probability at which it was decided; null: by verdict"
-    )
-    note: str | None = Field(default=None, description="what speaks against taking it at face value")
-
-
-class Range(Value):
-    """Where a property of the exhibit has to lie for the measured figures to speak for it."""
-
-    name: str
-    unit: str
-    least: float | None = Field(default=None, description="null with the other: not measured at all")
-    most: float | None = None
-    basis: str = Field(description="what was measured, in words")
-
-
-class Model(Value):
-    """Which network judged, and how well it was measured to judge."""
-
-    name: str
-    title: str
-    architecture: str
-    sha256: Sha256
-    temperature: float = Field(gt=0, description="logits of single frames are divided by this")
-    segment: Platt | None = Field(
-        default=None, description="of the mean logit of a segment; null: as for single frames"
-    )
-    exhibit: Platt | None = Field(
-        default=None, description="of the highest mean logit of a person or segment; null likewise"
-    )
-    figures: dict[str, float] = Field(description="measured figures from the model card, by name")
-    domain: str = Field(description="what it was validated on, in words")
-    limits: tuple[str, ...]
-    rates: tuple[Rate, ...] = Field(default=(), description="error rates with intervals; since 1.2")
-    validated: tuple[Range, ...] = Field(default=(), description="ranges it was validated in; since 1.2")
 
 
 class Parameters(Value):

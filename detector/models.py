@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, ValidationError
 
-from detector.analysis import Model, Platt, Range, Rate, Sha256, Value
 from detector.errors import ModelError
+from detector.model_facts import Model, Platt, Range, Rate
+from detector.value import Sha256, Value
 
 if TYPE_CHECKING:
     import numpy as np

@@ -128,6 +128,7 @@ class Survey:
         """The sightings since the last call, each judged by itself, and the tracks that may go on.
 
         Nothing else is kept: for sources without an end, where :meth:`post_process` is never called.
+        Not for sequence networks, which judge frames by those around them.
         """
         seen, features = self._taken()
         seen.rows["logit"][seen.rows["usable"]] = self._scorer.track_logits(features)
