@@ -239,8 +239,8 @@ def procedure(analysis: Analysis) -> str:
             "more leaves the verdict inconclusive. "
         )
         seen = (
-            f"Frames were sampled at {given.sample_rate:g} a second; faces were found with CenterFace"
-            f"{_searched(given.search_interval)} and followed between scene cuts. Each usable face was "
+            f"Frames were sampled at {given.sample_rate:g} a second; faces were found with CenterFace and "
+            f"followed between scene cuts. {_searched(given.search_interval)} Each usable face was "
         )
         pictured = "At the peak frames"
     return (
@@ -253,9 +253,9 @@ def procedure(analysis: Analysis) -> str:
 
 def _searched(interval: float) -> str:
     if not interval:
-        return ", in every sampled frame searched whole,"
+        return "Every sampled frame was searched whole."
     return (
-        f", whole frames being searched at the start, around cuts, every {interval:g} s and whenever a known "
-        "face was not where it had been, and the places of known faces every half second; in between, the "
-        "box of a face that hardly moved was taken from the line between two such places,"
+        f"Whole frames were searched at the start, around cuts, every {interval:g} s and whenever a known "
+        "face was not where it had been, the places of known faces every half second; in between, the box "
+        "of a face that hardly moved was taken from the line between two such places."
     )
