@@ -145,14 +145,12 @@ def _onnx(network: bytes, stem: Path) -> tuple[list[Path], Run]:
 
 
 def _openvino(network: bytes, stem: Path) -> tuple[list[Path], Run]:
-    from detector.backends.with_openvino import imported
+    from detector.backends.with_openvino import core, imported
 
-    openvino = imported()
-    core = openvino.Core()
     path = stem.with_name(f"{stem.name}.xml")
-    openvino.save_model(core.read_model(network), path, compress_to_fp16=False)
+    imported().save_model(core().read_model(network), path, compress_to_fp16=False)
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": processor_threads()}
-    compiled = core.compile_model(path, "CPU", settings)
+    compiled = core().compile_model(path, "CPU", settings)
 
     def run(given: NDArray[Any]) -> NDArray[np.float32]:
         result: NDArray[np.float32] = compiled(given)[0]

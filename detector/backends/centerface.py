@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.backends import present, processor_threads, wished
-from detector.backends.with_openvino import imported
+from detector.backends.with_openvino import core
 
 _SMALL = 192 * 192  # px
 
@@ -28,7 +28,6 @@ class CenterFaceNet:
 
     def __init__(self, path: str, threads: int | None = None) -> None:
         """``path`` is that of ``centerface.onnx``."""
-        self._core: Any = None
         self._path = path
         self._threads = threads or processor_threads()
         self._compiled: dict[tuple[int, ...], Any] = {}
@@ -41,13 +40,12 @@ class CenterFaceNet:
         """The outputs of these names, each (n, c, height / 4, width / 4), as OpenCV's network gives them."""
         shape = self._blob.shape
         if shape not in self._compiled:
-            self._core = self._core or imported().Core()
-            model = self._core.read_model(self._path)
+            model = core().read_model(self._path)
             model.reshape({model.input(0): list(shape)})
             # Over so few pixels threads wait for each other longer than they work.
             threads = 1 if shape[2] * shape[3] <= _SMALL else self._threads
             settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
-            self._compiled[shape] = self._core.compile_model(model, "CPU", settings).create_infer_request()
+            self._compiled[shape] = core().compile_model(model, "CPU", settings).create_infer_request()
         request = self._compiled[shape]
         request.infer({0: self._blob}, share_inputs=True)
         return [request.get_tensor(name).data.copy() for name in names]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -24,6 +25,16 @@ def imported() -> ModuleType:
     return openvino
 
 
+@cache
+def core() -> Any:
+    """The process's one ``openvino.Core``, which is never given up.
+
+    With its last core OpenVINO unloads its plug-in, and the next process that torch's DataLoader waits
+    for ends this one with a segmentation fault (OpenVINO 2026.4.1, torch 2.14.1).
+    """
+    return imported().Core()
+
+
 _MOST = 8  # crops that one thread takes at a time
 
 
@@ -36,19 +47,17 @@ class OpenVINO:
     device = "cpu"
 
     def __init__(self, network: bytes, threads: int, rough: bool = False) -> None:
-        openvino = imported()
-        core = openvino.Core()
-        rough = rough and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        rough = rough and "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self.name = "openvino-bf16" if rough else "openvino"
         self.precision = "bfloat16" if rough else "float32"
-        self.version: str = openvino.__version__.partition("-")[0]
+        self.version: str = imported().__version__.partition("-")[0]
         self.threads = threads
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if rough else "f32",
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": threads,
         }
-        compiled = core.compile_model(core.read_model(network), "CPU", settings)
+        compiled = core().compile_model(core().read_model(network), "CPU", settings)
         self._requests: list[Any] = [compiled.create_infer_request() for _ in range(2 * threads)]
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ import torch
 from detector import export as exporting
 from detector.backends import graphs
 from detector.backends.tracing import traced
-from detector.backends.with_openvino import imported
+from detector.backends.with_openvino import core
 from detector.cli import main
 from detector.errors import ModelError
 from detector.export import TOLERANCE, export, faces
@@ -66,7 +66,7 @@ def test_openvino(model: LoadedModel, crops: np.ndarray, tmp_path: Path) -> None
     facts = export("reelproof", tmp_path, "openvino")
     assert [file["file"] for file in facts["parts"][0]["files"]] == ["reelproof.xml", "reelproof.bin"]
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
-    compiled = imported().Core().compile_model(tmp_path / "reelproof.xml", "CPU", settings)
+    compiled = core().compile_model(tmp_path / "reelproof.xml", "CPU", settings)
     assert compiled(crops)[0] == pytest.approx(expected(model, crops), abs=TOLERANCE)
 
 
