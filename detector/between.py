@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from detector.analysis import Box
 from detector.faces import Face, Image
 from detector.media import Frame
+from detector.tracks import correlating
 
 LONGEST = 1.0  # seconds over which a face is predicted, at most
 _STILL = 0.1  # of a face's width: the farthest an edge of its box may have gone
@@ -65,15 +66,15 @@ def _moved(start: Face, end: Face) -> float:
 
 def _stays_alike(frames: Sequence[Frame], faces: Sequence[Face]) -> bool:
     """Whether each face looks like the one before: not turned away, not covered, not another."""
-    pictures = [_picture(frame.image, face.box) for frame, face in zip(frames, faces, strict=True)]
-    return all(float(a @ b) >= _LIKE for a, b in zip(pictures, pictures[1:], strict=False))
+    pictures = correlating(
+        np.array([_picture(frame.image, face.box) for frame, face in zip(frames, faces, strict=True)])
+    )
+    return bool((np.sum(pictures[:-1] * pictures[1:], axis=1) >= _LIKE).all())
 
 
 def _picture(image: Image, box: Box) -> NDArray[np.float32]:
-    """What is in ``box``, small, such that the product of two such is their correlation."""
+    """What is in ``box``, in grey levels, small."""
     left, top = (max(0, int(edge)) for edge in box[:2])
     inside = image[top : max(top + 1, round(box[3])), left : max(left + 1, round(box[2]))]
     small = cv2.resize(inside, (_PICTURE, _PICTURE), interpolation=cv2.INTER_AREA)
-    levels = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32).ravel()
-    levels -= levels.mean()
-    return levels / max(1e-6, float(np.linalg.norm(levels)))
+    return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32).ravel()

@@ -135,7 +135,7 @@ def persons(tracks: Sequence[Track]) -> list[list[int]]:
         return []
     groups = [[track.number] for track in tracks]
     pictures = np.array([track.thumbnail.ravel() for track in tracks])
-    units = _units(pictures)
+    units = correlating(pictures)
     first, last = (np.array([getattr(t, end) for t in tracks]) for end in ("first", "last"))
     apart = (last[:, None] < first[None]) | (last[None] < first[:, None])
     alike = units @ units.T
@@ -147,7 +147,7 @@ def persons(tracks: Sequence[Track]) -> list[list[int]]:
         groups[one] += groups[other]
         groups[other] = []
         pictures[one] += pictures[other]
-        units[one] = _units(pictures[one][None])[0]
+        units[one] = correlating(pictures[one][None])[0]
         apart[one] &= apart[other]
         apart[:, one] &= apart[:, other]
         apart[other] = apart[:, other] = False
@@ -156,7 +156,7 @@ def persons(tracks: Sequence[Track]) -> list[list[int]]:
     return [group for group in groups if group]
 
 
-def _units(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+def correlating(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     """Pictures (n, d) such that the product of two is their correlation; 0 for one without contrast."""
     centred = pictures - pictures.mean(axis=1, keepdims=True)
     spread = np.linalg.norm(centred, axis=1, keepdims=True)
