@@ -21,13 +21,13 @@ class Tolerance:
     """How far two analyses may be apart and still agree."""
 
     probability: float  # of a face in a frame, of a segment, of the exhibit
-    frames: int  # sampled frames that an edge of a segment may be moved by
+    frames: int  # judged frames that an edge of a segment may be moved by
     unmatched: float  # share of judged faces that only one of the two judged
 
     def __str__(self) -> str:
         return (
             f"probabilities within {self.probability:g}, edges of segments within "
-            f"{self.frames} sampled frame{'s' if self.frames > 1 else ''}, at most {self.unmatched:.1%} of "
+            f"{self.frames} judged frame{'s' if self.frames > 1 else ''}, at most {self.unmatched:.1%} of "
             "the judged faces judged in one of both only; verdict and number of segments the same"
         )
 
@@ -158,7 +158,7 @@ def _judged(analysis: Analysis) -> list[Score]:
 
 
 def _moved(recorded: Analysis, a: Segment, b: Segment) -> int:
-    """Sampled frames of the person between the edges of two segments, the larger of both ends."""
+    """Frames of the person between the edges of two segments, the larger of both ends."""
     times = {t for person in recorded.persons if person.id == a.person for t in person.scores.time.tolist()}
 
     def between(one: float, other: float) -> int:

@@ -30,9 +30,12 @@ from detector.value import Seconds as Seconds
 from detector.value import Sha256 as Sha256
 from detector.value import Value as Value
 
-SCHEMA_VERSION = "1.3"
-SEARCHED_WHOLE = frozenset({"1.0", "1.1", "1.2"})
-"""Schema versions of when every sampled frame was searched whole."""
+SCHEMA_VERSION = "1.4"
+LACKING = {
+    "search_interval": frozenset({"1.0", "1.1", "1.2"}),
+    "edge_window": frozenset({"1.0", "1.1", "1.2", "1.3"}),
+}
+"""Parameters that are 0 in analyses of earlier schema versions, in which they had no name."""
 
 FrameIndex = Annotated[
     int | None,
@@ -136,8 +139,10 @@ class Segment(Value):
     end: Seconds = Field(description="equal to start in a still image")
     start_frame: FrameIndex = None
     end_frame: FrameIndex = None
-    confidence: Probability = Field(description="calibrated for segments, of the mean logit of its frames")
-    frames: int = Field(gt=0, description="sampled frames scored inside")
+    confidence: Probability = Field(
+        description="calibrated for segments, of the mean logit of its sampling intervals"
+    )
+    frames: int = Field(gt=0, description="frames scored inside")
     peaks: tuple[Peak, ...] = Field(max_length=3)
 
 
@@ -178,6 +183,9 @@ class Coverage(Value):
     faces_discarded: int = Field(
         ge=0, description="large enough to judge, but the detector was never sure: taken for no faces"
     )
+    frames_between: int = Field(
+        default=0, ge=0, description="frames between those sampled, around the ends of segments; since 1.4"
+    )
     cuts: tuple[Seconds, ...] = Field(description="times of scene cuts, at which tracks are broken")
     not_examined: tuple[Span, ...]
     quality: FaceQuality | None = Field(
@@ -200,6 +208,14 @@ class Parameters(Value):
         description="seconds between searches of whole frames; in between, large newcomers are looked for "
         "four times as often, known faces twice a second where they were, and are predicted from one such "
         "look to the next where they hardly move; 0: every sampled frame is searched whole; since 1.3",
+    )
+    edge_window: float = Field(
+        default=1.0,
+        ge=0,
+        le=10,
+        description="seconds before and after each end of a flagged interval, besides a sampling interval, "
+        "in which every frame is judged, which moves the ends to where they are; 0: sampled frames only; "
+        "not for networks that judge sequences; since 1.4",
     )
     minimum_face: float = Field(
         default=48.0, ge=0, description="least face width judged, px of the upright frame"
@@ -292,11 +308,16 @@ class Analysis(Value):
         return text
 
     @model_validator(mode="after")
-    def _as_it_was_searched(self) -> Self:
-        """Analyses before 1.3 searched every sampled frame whole, and had no parameter that says so."""
+    def _as_it_was_made(self) -> Self:
+        """Earlier analyses searched every sampled frame whole, judged no others, and did not say so."""
         given = self.parameters
-        if self.schema_version in SEARCHED_WHOLE and "search_interval" not in given.model_fields_set:
-            object.__setattr__(self, "parameters", given.model_copy(update={"search_interval": 0.0}))
+        lacking = {
+            name: 0.0
+            for name, versions in LACKING.items()
+            if self.schema_version in versions and name not in given.model_fields_set
+        }
+        if lacking:
+            object.__setattr__(self, "parameters", given.model_copy(update=lacking))
         return self
 
     @classmethod

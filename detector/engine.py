@@ -24,6 +24,7 @@ from detector.analysis import (
     Spread,
 )
 from detector.bounds import Bounds
+from detector.ends import sharpened
 from detector.exhibit.anomalies import anomalies_of
 from detector.exhibit.credentials import read_credentials
 from detector.exhibit.gather import details_of
@@ -38,7 +39,7 @@ from detector.verdict import decide
 Progress = Callable[[str, float], None]
 
 # Shares of the whole that the stages take, for the progress bar.
-_READ, _SCORED = 0.03, 0.90
+_READ, _SCORED, _SHARP = 0.03, 0.90, 0.93
 _AHEAD, _AHEAD_BYTES = 4, 96 * 1024 * 1024  # frames decoded before they are looked at, at most
 
 
@@ -78,10 +79,16 @@ def analyze(
                 done = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
                 report("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, done))
         survey.post_process()
+        if reader.kind is MediaKind.VIDEO:
+
+            def sharpen(share: float) -> None:
+                report("finding where segments begin and end", _SCORED + (_SHARP - _SCORED) * share)
+
+            survey.seen = sharpened(survey, reader, scorer, parameters, sharpen)
 
         def explained(found: Sequence[findings.Found]) -> tuple[Segment, ...]:
             def show(share: float) -> None:
-                report("explaining", _SCORED + (1 - _SCORED) * share)
+                report("explaining", _SHARP + (1 - _SHARP) * share)
 
             return findings.explained(found, reader, scorer, images, parameters.seed, show)
 
@@ -114,7 +121,10 @@ def conclude(
     people = findings.people(survey, scorer, parameters)
     found = [f for who, seen in people.items() for f in findings.flagged(who, seen, parameters, media.kind)]
     segments = explained(found)
-    persons = tuple(findings.person(who, seen, found, scorer, interval) for who, seen in people.items())
+    persons = tuple(
+        findings.person(who, seen, found, scorer, parameters.sample_rate, interval)
+        for who, seen in people.items()
+    )
     coverage = _coverage(survey, media, missing)
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments)
     return Analysis(
@@ -139,7 +149,7 @@ def conclude(
 
 
 def _coverage(survey: Surveyed, media: Media, missing: float) -> Coverage:
-    rows = survey.seen.rows
+    rows = survey.seen.sampled.rows
     usable = np.unique(rows["time"][rows["usable"]])
     flaws: dict[float, set[str]] = defaultdict(set)
     for time, flaw in rows[["time", "flaw"]][~np.isin(rows["time"], usable)].tolist():
@@ -166,6 +176,7 @@ def _coverage(survey: Surveyed, media: Media, missing: float) -> Coverage:
         faces_found=len(rows),
         faces_unusable=int(np.count_nonzero(~rows["usable"])),
         faces_discarded=survey.discarded,
+        frames_between=len(np.unique(survey.seen.rows["pts"][survey.seen.rows["between"]])),
         cuts=tuple(survey.cuts),
         not_examined=tuple(spans),
         quality=_quality(rows),

@@ -22,17 +22,13 @@ from detector.survey import Surveyed
 
 @dataclass(frozen=True)
 class Found:
-    """A flagged interval of a person, before its peaks are explained."""
+    """A flagged interval of a person, before its peaks are explained; ``level`` is its mean logit."""
 
     name: str
     person: str
     seen: Sightings
     peaks: list[Seen]
-
-    @property
-    def level(self) -> float:
-        """Mean logit of its frames."""
-        return float(np.mean(_known(self.seen, "logit")))
+    level: float
 
 
 def people(survey: Surveyed, scorer: Scorer, parameters: Parameters) -> dict[str, Sightings]:
@@ -40,14 +36,8 @@ def people(survey: Surveyed, scorer: Scorer, parameters: Parameters) -> dict[str
 
     Fills in ``smoothed`` of every usable sighting, track by track.
     """
-    rows = survey.seen.rows
+    smooth(survey.seen, scorer, parameters)
     by_track = survey.seen.by_track()
-    for track in by_track.values():
-        usable = track[~np.isnan(rows["logit"][track])]
-        smoothed = segments.sliding_median(
-            rows["time"][usable], rows["logit"][usable], parameters.median_window
-        )
-        rows["smoothed"][usable] = np.fromiter(map(scorer.probability, smoothed), np.float64, len(usable))
     groups = [
         survey.seen.chosen(np.sort(np.concatenate([by_track[number] for number in group])))
         for group in tracks.persons(survey.tracks)
@@ -56,19 +46,34 @@ def people(survey: Surveyed, scorer: Scorer, parameters: Parameters) -> dict[str
     return {name_of(rank): group for rank, group in enumerate(groups)}
 
 
-def person(name: str, group: Sightings, found: Sequence[Found], scorer: Scorer, interval: float) -> Person:
+def smooth(seen: Sightings, scorer: Scorer, parameters: Parameters) -> None:
+    """Fill in ``smoothed`` of every usable sighting, track by track."""
+    rows = seen.rows
+    for track in seen.by_track().values():
+        usable = track[~np.isnan(rows["logit"][track])]
+        times, logits = rows["time"][usable], rows["logit"][usable]
+        weights = segments.shares(times, parameters.sample_rate)
+        smoothed = segments.sliding_median(times, logits, parameters.median_window, weights)
+        rows["smoothed"][usable] = np.fromiter(map(scorer.probability, smoothed), np.float64, len(usable))
+
+
+def person(
+    name: str, group: Sightings, found: Sequence[Found], scorer: Scorer, rate: float, interval: float
+) -> Person:
     """The published value of one person; ``found`` are the flagged intervals of all.
 
-    ``interval`` is the mean time between sampled frames, in seconds.
+    ``rate`` is that of sampling, ``interval`` the mean time between sampled frames, in seconds.
     """
-    logits = _known(group, "logit")
-    levels = [f.level for f in found if f.person == name] or ([float(np.mean(logits))] if len(logits) else [])
+    sampled = group.sampled
+    levels = [f.level for f in found if f.person == name]
+    if not levels and np.any(~np.isnan(group.rows["logit"])):
+        levels = [_level(group, rate)]
     return Person(
         id=name,
-        median_box=box(np.median(group.rows["box"], axis=0)),
-        screen_time=round(len(group) * interval, 3),
+        median_box=box(np.median(sampled.rows["box"], axis=0)),
+        screen_time=round(len(sampled) * interval, 3),
         tracks=tuple(np.unique(group.rows["track"]).tolist()),
-        usable_frames=len(logits),
+        usable_frames=len(_known(sampled, "logit")),
         probability=max(map(scorer.exhibit_probability, levels), default=None),
         scores=Scores(
             Score(
@@ -89,25 +94,22 @@ def person(name: str, group: Sightings, found: Sequence[Found], scorer: Scorer, 
 def flagged(name: str, group: Sightings, parameters: Parameters, kind: MediaKind) -> list[Found]:
     """Flagged intervals of one person: found track by track, then joined across tracks."""
     usable = group.chosen(~np.isnan(group.rows["smoothed"]))
-    times, smooth, raw = (_known(usable, field) for field in ("time", "smoothed", "logit"))
+    times, smoothed, raw = (_known(usable, field) for field in ("time", "smoothed", "logit"))
     if kind is MediaKind.IMAGE:
-        over = np.flatnonzero(smooth >= parameters.enter_threshold).tolist()
+        over = np.flatnonzero(smoothed >= parameters.enter_threshold).tolist()
         intervals = [segments.Interval(i, i) for i in over]
     else:
         intervals = []
         for track in usable.by_track().values():
-            for found in segments.find_intervals(times[track], smooth[track], parameters):
-                intervals.append(segments.Interval(int(track[found.first]), int(track[found.last])))
+            for one in segments.find_intervals(times[track], smoothed[track], parameters):
+                intervals.append(segments.Interval(int(track[one.first]), int(track[one.last])))
         intervals = segments.merged(times, sorted(intervals, key=lambda i: i.first), parameters.merge_gap)
-    return [
-        Found(
-            f"{name}{rank}",
-            name,
-            usable.chosen(slice(interval.first, interval.last + 1)),
-            [usable[i] for i in segments.peaks(times, smooth, raw, interval)],
-        )
-        for rank, interval in enumerate(intervals, start=1)
-    ]
+    found = []
+    for rank, interval in enumerate(intervals, start=1):
+        inside = usable.chosen(slice(interval.first, interval.last + 1))
+        peaks = [usable[i] for i in segments.peaks(times, smoothed, raw, interval)]
+        found.append(Found(f"{name}{rank}", name, inside, peaks, _level(inside, parameters.sample_rate)))
+    return found
 
 
 def explained(
@@ -188,6 +190,12 @@ def box(values: Sequence[float] | NDArray[np.float64]) -> Box:
     """Four numbers as a published box, to a hundredth of a pixel."""
     x0, y0, x1, y1 = (round(float(v), 2) for v in values)
     return x0, y0, x1, y1
+
+
+def _level(seen: Sightings, rate: float) -> float:
+    """The mean logit, of each sampling interval alike."""
+    judged = seen.rows[~np.isnan(seen.rows["logit"])]
+    return float(np.mean(segments.even(judged["time"], judged["logit"], rate)))
 
 
 def _known(seen: Sightings, field: str) -> segments.Floats:

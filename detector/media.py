@@ -197,18 +197,31 @@ class MediaReader:
 
     def at(self, wanted: set[int]) -> Generator[Frame]:
         """The frames whose PTS are in ``wanted``, in order; after :meth:`frames` none is decoded twice."""
+        return self.spans([(pts, pts) for pts in sorted(wanted)])
+
+    def spans(self, wanted: Iterable[tuple[int, int]]) -> Generator[Frame]:
+        """All frames from the first to the last PTS of each span, likewise; spans in order and apart.
+
+        Of a span whose first frame is not found nothing comes.
+        """
         running: Decoded = iter(())
         here: int | None = None
-        for pts in sorted(wanted):
+        for first, last in wanted:
             found = None
-            if here is not None and here >= self._key_before(pts):
-                found = _first_at(running, pts)
+            if here is not None and here >= self._key_before(first):
+                found = _first_at(running, first)
             if found is None:
-                running, found = self._seek(pts)
-            here = None if found is None else pts
+                running, found = self._seek(first)
+            here = None if found is None else first
             if found is not None:
-                time = (pts - (self.tally.first_pts or 0)) * self.time_base
-                yield Frame(pts, time, self._upright(found))
+                yield self._reached(found, first)
+            while here is not None and here < last and (following := next(running, None)):
+                found, here = following
+                if here <= last:
+                    yield self._reached(found, here)
+
+    def _reached(self, frame: av.VideoFrame, pts: int) -> Frame:
+        return Frame(pts, (pts - (self.tally.first_pts or 0)) * self.time_base, self._upright(frame))
 
     def _key_before(self, pts: int) -> float:
         """PTS of the last key frame not after ``pts``; infinity where none is known."""

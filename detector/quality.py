@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from detector.analysis import Parameters
-from detector.faces import Face, Image
+from detector.faces import Face, Image, cut, framing
 
 _FINE = 1.5  # px
 # Mean difference between a pixel's largest and smallest channel, in levels: a face in colour has 15 and more.
@@ -27,6 +27,26 @@ NEVER_SURE = "too unsure"
 class Quality(NamedTuple):
     contrast: float
     sharpness: float
+
+
+class Looked(NamedTuple):
+    """What a face found shows: why it is not judged, if it is not, and its crop, if it is."""
+
+    flaw: str | None
+    quality: Quality | None
+    grey: bool
+    crop: Image | None
+
+
+def looked_at(image: Image, face: Face, size: int, parameters: Parameters) -> Looked:
+    """``face`` in ``image`` (RGB), cut out at ``size`` px if that is worth it."""
+    flaw = flaw_of_face(face, parameters)
+    if flaw is not None:
+        return Looked(flaw, None, False, None)
+    crop = cut(image, framing(face), size)
+    looks = quality(crop)
+    flaw = flaw_of(looks, parameters)
+    return Looked(flaw, looks, is_grey(crop), crop if flaw is None else None)
 
 
 def quality(crop: Image) -> Quality:

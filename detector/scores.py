@@ -23,7 +23,7 @@ Box = tuple[float, float, float, float]
 
 
 class Score(Value):
-    """One face in one sampled frame."""
+    """One face in one frame: one sampled, or near an end of a segment."""
 
     time: Seconds
     pts: int

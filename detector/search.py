@@ -138,7 +138,7 @@ class FaceSearch:
             return False
         ways = []
         for start, end in pairs:
-            way = faces_between(frames, start, end, self._look)
+            way = faces_between(frames, start, end, self.look)
             if way is None:
                 return False
             ways.append(way)
@@ -156,7 +156,7 @@ class FaceSearch:
         newcomers = [face for face in found if not any(_may_be(face, one) for one in before)]
         # Near the threshold a search may miss what a look finds.
         for lost in [one for one in before if not any(_may_be(face, one) for face in found)]:
-            again = self._look(image, lost.box)
+            again = self.look(image, lost.box)
             if again is not None and not _among(again, found):
                 found.append(again)
         return found, newcomers
@@ -165,7 +165,7 @@ class FaceSearch:
         """Faces, newcomers among them, and whether there was doubt and the frame was searched whole."""
         faces: list[Face] = []
         for one in before:
-            face = self._look(image, one.box)
+            face = self.look(image, one.box)
             if face is None or _among(face, faces):
                 return *self._searched(image, before), True
             faces.append(face)
@@ -175,7 +175,7 @@ class FaceSearch:
             for rough in self._quick(image):
                 if _among(rough, faces):
                     continue
-                face = self._look(image, rough.box)
+                face = self.look(image, rough.box)
                 if face is not None and not _among(face, faces):
                     faces.append(face)
                     newcomers.append(face)
@@ -188,14 +188,14 @@ class FaceSearch:
             for held in reversed(self._held[:number]):
                 if held.whole or face is None:
                     break
-                face = self._look(held.frame.image, face.box)
+                face = self.look(held.frame.image, face.box)
                 if face is not None:
                     if _among(face, held.faces):
                         break
                     held.faces.append(face)
 
-    def _look(self, image: Image, box: Box) -> Face | None:
-        """The face near ``box``, if there is one."""
+    def look(self, image: Image, box: Box) -> Face | None:
+        """The face near ``box`` of ``image`` (RGB), if there is one."""
         face, whole = self._at_place(image, box)
         if face is not None and not whole:  # it went so far that the place cuts it off
             face, _ = self._at_place(image, face.box)

@@ -1,6 +1,6 @@
 """From scores over time to segments: sliding median, hysteresis, merging, least duration.
 
-Pure functions over arrays, one entry a usable sampled frame of one track, in order.
+Pure functions over arrays, one entry a usable frame of one track, in order.
 Times are seconds. Nothing here knows of files, frames or networks.
 """
 
@@ -28,20 +28,48 @@ class Interval:
     last: int
 
 
-def sliding_median(times: Floats, values: Floats, window: float) -> Floats:
-    """Median of ``values`` within ``window`` seconds around each time; of an even number, the lower.
+def sliding_median(times: Floats, values: Floats, window: float, weights: Floats | None = None) -> Floats:
+    """Median of ``values`` within ``window`` seconds around each time; of two in the middle, the lower.
+
+    With ``weights`` it is the weighted one.
 
     At least the nearest neighbour on either side is always taken in, however sparse the
     sampling, so that one frame alone never stands out.
     """
     starts = np.searchsorted(times, times - window / 2 - 1e-9, side="left")
     ends = np.searchsorted(times, times + window / 2 + 1e-9, side="right")
+    weights = np.ones(len(values)) if weights is None else weights
     out = np.empty(len(values), np.float64)
     for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
         # As many on one side as on the other, except at the ends of the track.
         start, end = min(start, max(0, i - 1)), max(end, min(len(values), i + 2))
-        out[i] = np.sort(values[start:end])[(end - start - 1) // 2]
+        order = np.argsort(values[start:end])
+        reached = np.cumsum(weights[start:end][order])
+        out[i] = values[start + order[np.searchsorted(reached, reached[-1] / 2 - 1e-9)]]
     return out
+
+
+def shares(times: Floats, rate: float) -> Floats:
+    """The weight of each of ``times`` such that each 1/``rate`` seconds that has any weighs 1.
+
+    So that where every frame is judged no more weight lies than where one of several was.
+    """
+    which, counts = _sampling_intervals(times, rate)
+    weights: Floats = 1 / counts[which]
+    return weights
+
+
+def even(times: Floats, values: Floats, rate: float) -> Floats:
+    """The mean of ``values`` in each 1/``rate`` seconds that has any, in order of time."""
+    which, counts = _sampling_intervals(times, rate)
+    means: Floats = np.bincount(which, values) / counts
+    return means
+
+
+def _sampling_intervals(times: Floats, rate: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The number of each one's interval, and how many lie in each."""
+    _, which, counts = np.unique(np.floor(times * rate + 1e-9), return_inverse=True, return_counts=True)
+    return which, counts
 
 
 def hysteresis(times: Floats, values: Floats, enter: float, leave: float, most_gap: float) -> list[Interval]:
@@ -76,7 +104,8 @@ def merged(times: Floats, intervals: Sequence[Interval], gap: float) -> list[Int
 def find_intervals(times: Floats, smoothed: Floats, parameters: Parameters) -> list[Interval]:
     """Flagged intervals of one track, from smoothed probabilities."""
     # Frames that are themselves far apart are neighbours all the same.
-    most_gap = max(parameters.bridge_gap, 1.5 * float(np.median(np.diff(times)))) if len(times) > 1 else 0.0
+    usual = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    most_gap = max(parameters.bridge_gap, 1.5 / parameters.sample_rate, 1.5 * usual)
     found = hysteresis(times, smoothed, parameters.enter_threshold, parameters.exit_threshold, most_gap)
     found = merged(times, found, parameters.merge_gap)
     return [i for i in found if times[i.last] - times[i.first] >= parameters.minimum_duration - 1e-9]

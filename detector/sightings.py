@@ -20,6 +20,7 @@ _ROW = np.dtype(
         ("track", np.int32),
         ("usable", np.bool_),
         ("grey", np.bool_),
+        ("between", np.bool_),  # in a frame between those sampled
         ("flaw", object),  # why it is not judged, one of a few constants, or None
         ("box", np.float64, 4),
         ("tilt", np.float64),  # degrees clockwise
@@ -71,6 +72,11 @@ class Sightings:
     def __getitem__(self, index: int) -> Seen:
         return _seen(self.rows[index])
 
+    @property
+    def sampled(self) -> Sightings:
+        """Those in sampled frames."""
+        return self.chosen(~self.rows["between"])
+
     def chosen(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Sightings:
         """Some of them."""
         return Sightings(self.rows[which])
@@ -102,12 +108,13 @@ class Gathered:
         flaw: str | None,
         quality: Quality | None = None,
         grey: bool = False,
+        between: bool = False,
     ) -> None:
-        """One face; ``flaw`` says why it is not judged, if it is not."""
+        """One face; ``flaw`` says why it is not judged, if it is not; ``between``, that no sample has it."""
         frame = (pts, time, -1 if index is None else index)
         unknown = np.nan, np.nan
         looks = (face.box, roll(face), *(quality or _UNKNOWN))
-        self._last.append((*frame, track, flaw is None, grey, flaw, *looks, *unknown))
+        self._last.append((*frame, track, flaw is None, grey, between, flaw, *looks, *unknown))
         if len(self._last) == _BLOCK:
             self._pack()
 

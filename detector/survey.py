@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from detector import tracks
 from detector.analysis import MediaKind, Parameters
-from detector.faces import Face, Image, cut, framing
+from detector.faces import Face, Image
 from detector.media import Frame, MediaReader
-from detector.quality import NEVER_SURE, flaw_of, flaw_of_face, is_grey, quality
+from detector.quality import NEVER_SURE, looked_at
 from detector.scoring import Scorer
 from detector.search import FaceSearch, Found
 from detector.sightings import Gathered, Sightings
@@ -96,15 +96,10 @@ class Survey:
                 self._score()
 
     def _sight(self, frame: Frame, track: int, face: Face) -> None:
-        looks, grey = None, False
-        flaw = flaw_of_face(face, self._parameters)
-        if flaw is None:
-            crop = cut(frame.image, framing(face), self._scorer.card.input.size)
-            looks, grey = quality(crop), is_grey(crop)
-            flaw = flaw_of(looks, self._parameters)
-            if flaw is None:
-                self._waiting.append(crop)
-        self._gathered.add(frame.pts, float(frame.time), frame.index, track, face, flaw, looks, grey)
+        looks = looked_at(frame.image, face, self._scorer.card.input.size, self._parameters)
+        if looks.crop is not None:
+            self._waiting.append(looks.crop)
+        self._gathered.add(frame.pts, float(frame.time), frame.index, track, face, *looks[:3])
 
     def post_process(self) -> None:
         """Score what still waits, forget what turned out to be no face, and judge the tracks.

@@ -115,6 +115,7 @@ def coverage(analysis: Analysis) -> tuple[Fact, ...]:
         Fact("… unusable", f"{looked.faces_unusable:,}"),
     ]
     if analysis.media.kind is MediaKind.VIDEO:
+        facts.insert(3, Fact("Frames judged besides", f"{looked.frames_between:,}", "around segments' ends"))
         facts.append(Fact("Scene cuts", f"{len(looked.cuts):,}"))
     return tuple(facts)
 

@@ -2,8 +2,9 @@
 
 Two things make the figure of a segment uncertain, and both are stated.
 
-*Which frames were looked at.* The figure is that of a mean over sampled frames; other frames
-of the same stretch would have given another mean. Neighbouring frames resemble each other, so
+*Which frames were looked at.* The figure is that of a mean over sampled frames (where all were
+judged, over the means of sampling intervals); other frames of the same stretch would have given
+another mean. Neighbouring frames resemble each other, so
 ``n`` of them say less than ``n`` independent ones. Their scores are taken as a first-order
 autoregression: its correlation is estimated and corrected for the bias of short series
 (Kendall, 1954), which gives an effective number of frames and, with Student's t for that
@@ -28,6 +29,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from detector.analysis import Analysis, Person, Platt, Segment
+from detector.segments import even
 
 LEVEL = 0.95
 # Fewer frames than this show no spread worth the name.
@@ -39,7 +41,7 @@ _MOST_CORRELATED = 0.99
 class Interval:
     """Ends of an interval of a probability, and what it was made from.
 
-    ``frames`` is the number of scores, ``effective`` how many independent ones they are worth
+    ``frames`` is the number of sampling intervals, ``effective`` how many independent ones they are worth
     (both None where there are too few to show a spread); ``calibration`` is by how much the ends
     were moved outwards, None where the card states no calibration error.
     """
@@ -51,10 +53,11 @@ class Interval:
     calibration: float | None
 
 
-def _logits(person: Person, segment: Segment) -> list[float]:
+def _logits(person: Person, segment: Segment, rate: float) -> list[float]:
+    """Of each sampling interval with a judged frame."""
     times, logits = person.scores.time, person.scores.logit
-    inside: list[float] = logits[(segment.start <= times) & (times <= segment.end)].tolist()
-    return [logit for logit in inside if not math.isnan(logit)]
+    inside = (segment.start <= times) & (times <= segment.end) & ~np.isnan(logits)
+    return even(times[inside], logits[inside], rate).tolist()
 
 
 def of_segment(analysis: Analysis, segment: Segment) -> Interval | None:
@@ -63,7 +66,7 @@ def of_segment(analysis: Analysis, segment: Segment) -> Interval | None:
         logit
         for person in analysis.persons
         if person.id == segment.person
-        for logit in _logits(person, segment)
+        for logit in _logits(person, segment, analysis.parameters.sample_rate)
     ]
     spread = mean_interval(logits)
     calibration = calibration_error(analysis.model.figures)

@@ -21,7 +21,7 @@ GLOSSARY = (
         "100 faces that got 0.70 were manipulated. Elsewhere, or where manipulation is rarer, the share "
         "differs.",
     ),
-    ("frame score", "The calibrated probability that one face in one sampled frame was manipulated."),
+    ("frame score", "The calibrated probability that one face in one frame was manipulated."),
     ("smoothed score", "Frame scores after a sliding median along the track; segments are cut from it."),
     ("segment", "An interval of one person's time flagged as manipulated."),
     (
@@ -117,7 +117,7 @@ def means(verdict: Verdict) -> tuple[str, ...]:
     if verdict is Verdict.NOT_FOUND:
         return (
             "No face that could be judged was flagged at the thresholds given in this report.",
-            "It covers the sampled frames and usable faces counted in this report, and nothing else.",
+            "It covers the frames and usable faces counted in this report, and nothing else.",
         )
     return (
         "Too little could be judged, or its quality was below what the model was validated on.",
@@ -190,7 +190,7 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
         lines.append(
             f"Frames between samples: {coverage.frames_sampled:,} of "
             f"{plural(media.frames_decoded, 'decoded frame')} were sampled, at most "
-            f"{analysis.parameters.sample_rate:g} a second."
+            f"{analysis.parameters.sample_rate:g} a second{_between(coverage.frames_between)}."
         )
         lines.append(
             "Sound: present, not examined."
@@ -233,8 +233,9 @@ def procedure(analysis: Analysis) -> str:
             f"Along each track the scores were smoothed by a median over {given.median_window:g} s. "
             f"A segment opens where the smoothed score reaches {given.enter_threshold:g} and closes where it "
             f"falls below {given.exit_threshold:g}; segments nearer than {given.merge_gap:g} s become one, "
-            f"those shorter than {given.minimum_duration:g} s are dropped. The confidence of those that "
-            "remain is that of the mean raw score of their own frames, not the smoothed one. Where none "
+            f"those shorter than {given.minimum_duration:g} s are dropped. {_sharpened(analysis)}The "
+            "confidence of those that remain is that of the mean raw score of their own frames, not the "
+            "smoothed one. Where none "
             f"remains, a person whose mean raw score over all frames amounts to {given.doubt_threshold:g} or "
             "more leaves the verdict inconclusive. "
         )
@@ -248,6 +249,20 @@ def procedure(analysis: Analysis) -> str:
         f"calibration temperature, became a probability. {flagged}{pictured} Grad-CAM shows which "
         "areas of the face raised the score; each map was then tested by hiding what it highlights and "
         "scoring the face again."
+    )
+
+
+def _between(frames: int) -> str:
+    return f", and {frames:,} of the others judged around the ends of segments" if frames else ""
+
+
+def _sharpened(analysis: Analysis) -> str:
+    if not analysis.coverage.frames_between:
+        return ""
+    return (
+        f"Within {analysis.parameters.edge_window:g} s of the ends of a segment every frame was then judged "
+        "by the same rules, which moves the ends to where they are; a segment of which nothing would have "
+        "been left stayed as the sampled frames gave it. In the mean each sampling interval counts once. "
     )
 
 

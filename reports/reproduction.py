@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from detector.agreement import TOLERANCE
-from detector.analysis import SEARCHED_WHOLE, Analysis
+from detector.analysis import LACKING, Analysis
 from detector.software import command as command_of
 from reports.facts import Fact
 from reports.moments import in_utc
@@ -42,8 +42,9 @@ def computed_with(analysis: Analysis) -> tuple[Fact, ...]:
 
 def command(analysis: Analysis) -> str:
     """The command that runs this analysis again, in the folder of the exhibit."""
-    # An older one names no search_interval, and would be run with this version's.
-    if analysis.software.command and analysis.schema_version not in SEARCHED_WHOLE:
+    # An older one does not name what is new since, and would be run with this version's.
+    lacking = any(analysis.schema_version in versions for versions in LACKING.values())
+    if analysis.software.command and not lacking:
         return analysis.software.command
     return command_of(analysis.media.file, analysis.model.name, analysis.parameters)
 

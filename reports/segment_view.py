@@ -133,7 +133,7 @@ def _ends(interval: Interval) -> str:
 def _made_from(interval: Interval) -> str:
     made = []
     if interval.effective is not None and interval.frames is not None:
-        made.append(f"{interval.frames:,} frames worth {interval.effective:.0f} independent ones")
+        made.append(f"{interval.frames:,} sampled moments worth {interval.effective:.0f} independent ones")
     if interval.calibration is not None:
         made.append(f"calibration error {words.number(round(interval.calibration, 3))}")
     return "; ".join(made)

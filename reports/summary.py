@@ -81,8 +81,8 @@ def _not_looked(analysis: Analysis, section: int) -> str:
         found.append("sound" if media.has_sound else "sound (the file has none)")
     found.append("everything that is not a face")
     if media.kind is MediaKind.VIDEO:
-        left = max(media.frames_decoded - coverage.frames_sampled, 0)
-        found.append(f"{left:,} of {plural(media.frames_decoded, 'frame')}, between those sampled")
+        left = max(media.frames_decoded - coverage.frames_sampled - coverage.frames_between, 0)
+        found.append(f"{left:,} of {plural(media.frames_decoded, 'frame')}, between those judged")
     if coverage.faces_unusable:
         found.append(
             f"{coverage.faces_unusable:,} of {plural(coverage.faces_found, 'face')}, too small, unclear or "
@@ -120,7 +120,7 @@ def meaning_of(analysis: Analysis, segment: Segment) -> str:
         where, frames = "In this image", "one picture"
     else:
         where = f"From {timecode(segment.start)} to {timecode(segment.end)}"
-        frames = plural(segment.frames, "sampled frame")
+        frames = plural(segment.frames, "frame")
     return (
         f"{where} the face of person {segment.person} resembles, to the model, the manipulated faces it was "
         f"trained on: {phrase} (calibrated probability {figure}, from {frames}). The finding does not say "

@@ -64,6 +64,7 @@ def document(
             "merge_gap": given.merge_gap,
             "minimum_duration": given.minimum_duration,
             "bridge_gap": given.bridge_gap,
+            "sample_rate": given.sample_rate,
         },
         "cuts": [round(cut, 4) for cut in analysis.coverage.cuts],
         "gaps": [

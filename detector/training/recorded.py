@@ -34,7 +34,7 @@ from detector.sightings import Gathered, Seen, Sightings
 from detector.survey import Survey
 from detector.tracks import Track
 
-_VERSION = 2  # of the recording; raise it when face finding or tracking changes
+_VERSION = 3  # of the recording; raise it when face finding or tracking changes
 _BATCH = 64
 # Parameters that the first pass depends on.
 _FIRST_PASS = (
@@ -130,7 +130,11 @@ def record(
 def replay(
     recording: Recording, crops: NDArray[np.uint8], scorer: Scorer, parameters: Parameters
 ) -> Analysis:
-    """The analysis that ``scorer`` gives of a recording: what the engine says, without peak frames."""
+    """The analysis that ``scorer`` gives of a recording: what the engine says, without peak frames.
+
+    Only sampled frames are recorded, so ends of segments are theirs (``edge_window`` 0).
+    """
+    parameters = parameters.model_copy(update={"edge_window": 0.0})
     seen = _judgeable(recording, crops, parameters)
     _score(seen, recording, crops, scorer)
     times = list(map(float, recording.times))

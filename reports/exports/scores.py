@@ -1,4 +1,4 @@
-"""Every score as a table, CSV or Parquet: one row a face and sampled frame."""
+"""Every score as a table, CSV or Parquet: one row a face and judged frame."""
 
 from __future__ import annotations
 

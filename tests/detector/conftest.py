@@ -9,6 +9,7 @@ import pytest
 from clips import Analysed
 from hypothesis import settings
 
+from detector.analysis import Analysis, Parameters
 from detector.models import LoadedModel, load_model
 from detector.scoring import Scorer
 
@@ -61,3 +62,11 @@ def analysed_sample(
         sample, model=model, images=folder, progress=lambda stage, done: progress.append((stage, done))
     )
     return Analysed(sample, folder, analysis, tuple(progress))
+
+
+@pytest.fixture(scope="session")
+def sampled_alone(sample: Path, model: LoadedModel) -> Analysis:
+    """The demonstration clip as its sampled frames alone show it."""
+    from detector.engine import analyze
+
+    return analyze(sample, model=model, parameters=Parameters(edge_window=0))

@@ -224,8 +224,12 @@ class TestOneTalkingFace:
         assert (media.frames_decoded, media.frames_undecodable) == (50, 0)
 
     def test_one_person_one_track_every_sampled_frame(self, flagged: tuple[Analysis, Path]) -> None:
+        """And of the others those near the ends of the segment, which has no other parts."""
         (person,) = flagged[0].persons
-        golden = [0, 4, 7, 10, 13, 16, 19, 22, 25, 29, 32, 35, 38, 41, 44, 47]
+        sampled = [0, 4, 7, 10, 13, 16, 19, 22, 25, 29, 32, 35, 38, 41, 44, 47]
+        assert flagged[0].coverage.frames_sampled == len(sampled)
+        assert flagged[0].coverage.frames_between == 48 - len(sampled)
+        golden = list(range(48))
         assert [score.time for score in person.scores] == [i / 25 for i in golden]
         assert [score.pts for score in person.scores] == [i * 512 for i in golden]
         assert {score.track for score in person.scores} == set(person.tracks) == {0}
@@ -238,14 +242,17 @@ class TestOneTalkingFace:
         analysis, _ = flagged
         (segment,) = analysis.segments
         assert (segment.id, segment.person) == ("A1", "A")
-        assert (segment.start, segment.end, segment.frames) == (0.0, 47 / 25, 16)
+        assert (segment.start, segment.end, segment.frames) == (0.0, 47 / 25, 48)
         assert (segment.start_frame, segment.end_frame) == (0, 47)
 
     def test_confidence_is_of_the_segments_own_frames(
         self, flagged: tuple[Analysis, Path], model: LoadedModel
     ) -> None:
         analysis, _ = flagged
-        mean = float(np.mean([score.logit for score in analysis.persons[0].scores]))
+        by_interval: dict[int, list[float]] = {}
+        for score in analysis.persons[0].scores:
+            by_interval.setdefault(score.pts * 8 // 12800, []).append(score.logit or 0.0)
+        mean = float(np.mean([np.mean(logits) for logits in by_interval.values()]))
         scorer = Scorer(model)
         assert analysis.segments[0].confidence == pytest.approx(scorer.segment_probability(mean))
         assert analysis.probability == pytest.approx(scorer.exhibit_probability(mean))
@@ -371,6 +378,13 @@ class TestCutsAndPersons:
 
 
 class TestProgress:
+    STAGES = (
+        "reading",
+        "finding and scoring faces",
+        "finding where segments begin and end",
+        "explaining",
+    )
+
     def test_monotone_from_nothing_to_all(self, talking: Path, model: LoadedModel) -> None:
         told: list[tuple[str, float]] = []
         analyze(
@@ -384,9 +398,9 @@ class TestProgress:
         assert fractions[0] == 0.0 and told[-1][1] == 1.0
         assert len(set(fractions)) > 10
         stages = list(dict.fromkeys(stage for stage, _ in told))
-        assert stages == ["reading", "finding and scoring faces", "explaining", "finishing"]
+        assert stages == [*self.STAGES, "finishing"]
 
-    @pytest.mark.parametrize("stage", ["reading", "finding and scoring faces", "explaining"])
+    @pytest.mark.parametrize("stage", STAGES)
     def test_what_it_raises_ends_the_analysis(self, talking: Path, model: LoadedModel, stage: str) -> None:
         def stop(now: str, done: float) -> None:
             if now == stage:

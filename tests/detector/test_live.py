@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 from clips import Analysed, numbered, write_clip
 
-from detector.analysis import Parameters
+from detector.analysis import Analysis, Parameters
 from detector.errors import MediaError, ParameterError
 from detector.live import LiveSession, Source, play, source_of
 from detector.live.sources import opened
@@ -28,12 +28,15 @@ DEFAULT = Parameters()
 
 
 def test_a_file_without_dropping_gives_the_segments_of_its_analysis(
-    analysed_sample: Analysed, scorer: Scorer
+    analysed_sample: Analysed, sampled_alone: Analysis, scorer: Scorer
 ):
-    """Start and end exactly, the probability to a thousandth: crops are scored in other batches."""
+    """As its sampled frames give them: start and end exactly, the probability to a thousandth.
+
+    Crops are scored in other batches.
+    """
     session, found = LiveSession(scorer, DEFAULT), []
     played = play(source_of(str(analysed_sample.path)), session, 8.0, closed=found.append)
-    expected = analysed_sample.analysis.segments
+    expected = sampled_alone.segments
     assert expected and played.dropped == 0
     assert played.sampled == played.scored == analysed_sample.analysis.coverage.frames_sampled
     found.sort(key=lambda segment: segment.start)

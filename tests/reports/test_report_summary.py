@@ -54,7 +54,7 @@ def test_a_finding_as_a_sentence(tmp_path: Path) -> None:
     analysis = build(tmp_path, segments=1, kept=False)
     sentence = meaning_of(analysis, analysis.segments[0])
     assert sentence.startswith("From 00:00:12.000 to 00:00:36.000 the face of person A resembles")
-    assert "strong indication (calibrated probability 0.97, from 24 sampled frames)" in sentence
+    assert "strong indication (calibrated probability 0.97, from 24 frames)" in sentence
     assert "does not by itself prove" in sentence
 
 

@@ -42,7 +42,7 @@ export function wouldFlag(lane, rules, enter) {
     const times = indices.map((i) => lane.time[i]);
     const values = indices.map((i) => lane.smooth[i]);
     const steps = times.slice(1).map((time, i) => time - times[i]);
-    const mostGap = steps.length ? Math.max(rules.bridge_gap, 1.5 * median(steps)) : 0;
+    const mostGap = steps.length ? Math.max(rules.bridge_gap, 1.5 / rules.sample_rate, 1.5 * median(steps)) : 0;
     const found = runs(times, values, enter, leave, mostGap).map(([a, b]) => [times[a], times[b]]);
     all.push(...joined(found, rules.merge_gap).filter(([a, b]) => b - a >= rules.minimum_duration - 1e-9));
   }

@@ -103,7 +103,8 @@ def test_frames_inside_a_clip(analysed_sample: Analysed) -> None:
     assert inner_auc([clip], smoothed=True)["a"] > 0.6
     assert inner_auc([Clip("b", True, "x", ((-2, -1),), base)], smoothed=False) == {}
     frames = scored_frames([clip])
-    assert len(frames.labels) == sum(p.usable_frames for p in base.persons)
+    judged = [score for person in base.persons for score in person.scores if score.usable]
+    assert len(frames.labels) == len(judged)
 
 
 def test_identity_pairs() -> None:
@@ -122,10 +123,10 @@ def test_real_develop_clips_are_counted(data: Path) -> None:
 
 
 def test_a_replay_says_what_the_engine_says(
-    analysed_sample: Analysed, model: LoadedModel, tmp_path: Path
-) -> None:  # fmt: skip
-    """Verdict, segments and scores alike; a second model's size is cut without looking for faces again."""
-    parameters, straight = Parameters(), analysed_sample.analysis
+    analysed_sample: Analysed, sampled_alone: Analysis, model: LoadedModel, tmp_path: Path
+) -> None:
+    """Verdict, segments and scores of sampled frames; crops of another size need no second search."""
+    parameters, straight = Parameters(), sampled_alone
     recording, crops = record(analysed_sample.path, 128, tmp_path, parameters)
     told = replay(recording, crops, Scorer(model), parameters)
     assert (told.verdict, told.reason, told.coverage) == (

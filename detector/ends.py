@@ -1,0 +1,209 @@
+"""Judge every frame around the ends of flagged intervals, so that these are exact to a frame.
+
+Sampled frames find an interval, and leave an end of it open by as much as they lie apart; and a
+median over few of them is shifted by each. Between two sampled frames a face is where
+:mod:`detector.between` says it is. What this gains is in docs/performance.md.
+
+Whether there is an interval is for the sampled frames to say, since thresholds and rates of error
+were measured with them: where all frames would leave nothing of one, it stays as it was found.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector import findings, segments
+from detector.ahead import ahead
+from detector.analysis import Parameters
+from detector.between import LONGEST, faces_between
+from detector.faces import Face, Image
+from detector.media import Frame, MediaReader
+from detector.quality import looked_at
+from detector.scoring import Scorer
+from detector.search import FaceSearch
+from detector.sightings import Gathered, Sightings
+from detector.survey import BATCH, Surveyed
+
+_HELD = 192 * 1024 * 1024  # bytes of frames between two sampled ones, at most
+_EYES = 0.45  # of a face's width: how far they are apart, about
+
+
+_ByTrack = dict[int, list[tuple[float, float]]]  # start and end of intervals, in seconds
+
+
+class _Gap(NamedTuple):
+    """Two neighbouring sightings of one track, by their places; the frames in between are to be judged."""
+
+    before: int
+    after: int
+
+
+def sharpened(
+    survey: Surveyed,
+    reader: MediaReader,
+    scorer: Scorer,
+    parameters: Parameters,
+    report: Callable[[float], None],
+) -> Sightings:
+    """The sightings of ``survey`` and those in all frames near the ends of its flagged intervals.
+
+    ``reader`` has been read to the end; ``report`` is told the share done. Sequence networks judge a
+    frame by the sampled frames around it: with them nothing is added.
+    """
+    seen = survey.seen
+    if not parameters.edge_window or scorer.is_sequence:
+        return seen
+    found = _intervals(seen, scorer, parameters)
+    gaps: dict[tuple[int, int], list[_Gap]] = defaultdict(list)
+    reach = parameters.edge_window + 1 / parameters.sample_rate
+    for gap in _gaps(seen, survey.times, found, reach):
+        gaps[int(seen.rows["pts"][gap.before]), int(seen.rows["pts"][gap.after])].append(gap)
+    if not gaps:
+        return seen
+    wanted = sorted(gaps)
+    judge = _Judge(seen, scorer, parameters)
+    with ahead(reader.spans(_joined(wanted)), 1) as frames:
+        for number, (pair, shown) in enumerate(_by_pair(frames, wanted)):
+            report(number / len(wanted))
+            for gap in gaps[pair]:
+                judge.process_gap(gap, shown)
+    closer = judge.post_process()
+    while (lost := _lost(closer, found, _intervals(closer, scorer, parameters), reach)).any():
+        closer = closer.chosen(~lost)
+    return closer
+
+
+def _intervals(seen: Sightings, scorer: Scorer, parameters: Parameters) -> _ByTrack:
+    """Start and end of the flagged intervals of each track, in seconds."""
+    findings.smooth(seen, scorer, parameters)
+    rows = seen.rows
+    found = {}
+    for number, track in seen.by_track().items():
+        usable = track[rows["usable"][track]]
+        times, smoothed = rows["time"][usable], rows["smoothed"][usable]
+        intervals = segments.find_intervals(times, smoothed, parameters)
+        found[number] = [(float(times[one.first]), float(times[one.last])) for one in intervals]
+    return found
+
+
+def _gaps(seen: Sightings, times: Sequence[float], found: _ByTrack, reach: float) -> Iterator[_Gap]:
+    """Between which sightings frames are wanted: both usable, in neighbouring sampled frames, near an end."""
+    rows = seen.rows
+    number = np.searchsorted(np.asarray(times), rows["time"])
+    for track, places in seen.by_track().items():
+        ends = np.array(found[track]).ravel()
+        for before, after in pairwise(places[rows["usable"][places]].tolist()):
+            start, end = rows["time"][before], rows["time"][after]
+            near = (start < ends + reach) & (end > ends - reach)
+            if near.any() and number[after] - number[before] == 1 and end - start <= LONGEST:
+                yield _Gap(before, after)
+
+
+def _lost(closer: Sightings, found: _ByTrack, left: _ByTrack, reach: float) -> NDArray[np.bool_]:
+    """Which sightings were added around intervals of which nothing is left, and around no others."""
+    rows = closer.rows
+    lost = np.zeros(len(rows), np.bool_)
+    for track, intervals in found.items():
+        gone: list[float] = []
+        kept: list[float] = []
+        for start, end in intervals:
+            stays = any(first <= end and last >= start for first, last in left[track])
+            (kept if stays else gone).extend((start, end))
+        mine = rows["between"] & (rows["track"] == track)
+        lost |= mine & _near(rows["time"], gone, reach + LONGEST) & ~_near(rows["time"], kept, reach)
+    return lost
+
+
+def _near(times: NDArray[np.float64], ends: Sequence[float], reach: float) -> NDArray[np.bool_]:
+    return np.any(np.abs(times[:, None] - np.array(ends)[None]) <= reach, axis=1)
+
+
+def _joined(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Pairs in order, those made one in which one begins where the other ends."""
+    out: list[tuple[int, int]] = []
+    for first, last in pairs:
+        if out and out[-1][1] == first:
+            first = out.pop()[0]
+        out.append((first, last))
+    return out
+
+
+def _by_pair(
+    frames: Iterator[Frame], pairs: Sequence[tuple[int, int]]
+) -> Iterator[tuple[tuple[int, int], list[Frame]]]:
+    """The frames of each pair, from the one to the other; not of one that breaks off or fills the memory."""
+    held: list[Frame] = []
+    left = iter(pairs)
+    pair = next(left, None)
+    for frame in frames:
+        while pair is not None and frame.pts > pair[1]:
+            pair = next(left, None)
+        if pair is None:
+            return
+        held = [frame] if frame.pts == pair[0] else [*held, frame]
+        if frame.pts == pair[1]:
+            if held[0].pts == pair[0]:
+                yield pair, held
+            held = [frame]
+        elif len(held) * frame.image.nbytes > _HELD:
+            held = [frame]
+
+
+class _Judge:
+    """Adds to sightings those in the frames between them."""
+
+    def __init__(self, seen: Sightings, scorer: Scorer, parameters: Parameters) -> None:
+        self._seen = seen
+        self._scorer = scorer
+        self._parameters = parameters
+        self._look = FaceSearch(parameters).look
+        self._gathered = Gathered()
+        self._waiting: list[Image] = []
+        self._logits = [np.empty(0)]
+
+    def process_gap(self, gap: _Gap, frames: Sequence[Frame]) -> None:
+        """Judge the face in ``frames``, which reach from the one sighting to the other."""
+        rows = self._seen.rows[[gap.before, gap.after]]
+        first, last = rows["index"].tolist()
+        # Read again, a damaged file may give other frames; then nobody knows which these are.
+        if first < 0 or last - first != len(frames) - 1:
+            return
+        faces = faces_between(frames, _face(rows[0]), _face(rows[1]), self._look)
+        for frame, face in zip(frames[1:-1], faces or (), strict=faces is not None):
+            first += 1
+            looks = looked_at(frame.image, face, self._scorer.card.input.size, self._parameters)
+            if looks.crop is not None:
+                self._waiting.append(looks.crop)
+            self._gathered.add(
+                frame.pts, float(frame.time), first, int(rows["track"][0]), face, *looks[:3], between=True
+            )
+        if len(self._waiting) >= BATCH:
+            self._score()
+
+    def post_process(self) -> Sightings:
+        """All sightings in order of time."""
+        self._score()
+        added = self._gathered.take().rows
+        added["logit"][added["usable"]] = np.concatenate(self._logits)
+        rows = np.concatenate([self._seen.rows, added])
+        return Sightings(rows[np.argsort(rows["time"], kind="stable")])
+
+    def _score(self) -> None:
+        self._logits.append(self._scorer.logits(self._waiting))
+        self._waiting = []
+
+
+def _face(row: np.void) -> Face:
+    """A sighting as a face whose eyes lie as they lay; of its other landmarks nothing is known any more."""
+    x0, y0, x1, y1 = row["box"].tolist()
+    lean = np.radians(row["tilt"])
+    apart = _EYES * (x1 - x0) / 2 * np.array([np.cos(lean), np.sin(lean)])
+    middle = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
+    landmarks = np.array([middle - apart, middle + apart, middle, middle, middle], np.float32)
+    return Face((x0, y0, x1, y1), 1.0, landmarks)

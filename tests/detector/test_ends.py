@@ -1,0 +1,196 @@
+"""Ends of flagged intervals, found frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from fractions import Fraction
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+import pytest
+from clips import Analysed
+from numpy.typing import NDArray
+
+from detector import ends
+from detector.analysis import Analysis, Parameters
+from detector.ends import sharpened
+from detector.faces import Face, Image
+from detector.media import Frame, MediaReader
+from detector.sample import MANIPULATED
+from detector.scoring import Scorer
+from detector.sightings import Gathered, Sightings
+from detector.survey import Surveyed
+
+RATE = 25
+SECONDS = 7
+PARAMETERS = Parameters(minimum_contrast=0, minimum_sharpness=0, maximum_sharpness=1e9)
+FLAGGED = 9  # what a grey level over 128 is given as a logit; below it, the opposite
+
+
+class Footage:
+    """A face that keeps still, lighter where it is manipulated; read again as a reader does."""
+
+    def __init__(self, manipulated: Callable[[int], bool], tracks: int = 1, missing: int = -1) -> None:
+        noise = np.random.default_rng(1).integers(0, 20, (120, 240, 3))
+        self.frames = [
+            Frame(number * 512, Fraction(number, RATE), (noise + shift).astype(np.uint8))
+            for number in range(RATE * SECONDS)
+            for shift in [180 if manipulated(number) else 60]
+        ]
+        self.missing = missing
+        self.tracks = tracks
+        self.asked: list[tuple[int, int]] = []
+
+    def spans(self, wanted: Iterable[tuple[int, int]]) -> Generator[Frame]:
+        self.asked = list(wanted)
+        for first, last in self.asked:
+            for number, frame in enumerate(self.frames):
+                if first <= frame.pts <= last and number != self.missing:
+                    yield frame
+
+    def sampled(self, scorer: Scorer, rate: float = 8) -> Surveyed:
+        gathered = Gathered()
+        times: list[float] = []
+        for number, frame in enumerate(self.frames):
+            if times and int(frame.time * Fraction(rate)) == int(Fraction(times[-1]) * Fraction(rate)):
+                continue
+            times.append(float(frame.time))
+            for track in range(self.tracks):
+                gathered.add(frame.pts, float(frame.time), number, track, face(20 + 100 * track), None)
+        seen = gathered.take()
+        level = [self.frames[index].image for index in seen.rows["index"]]
+        seen.rows["logit"] = scorer.logits(level)
+        return cast(Surveyed, SimpleNamespace(seen=seen, times=times))
+
+
+def face(left: float) -> Face:
+    landmarks = np.array(
+        [[left + 20, 50], [left + 60, 50], [left + 40, 70], [left + 30, 80], [left + 50, 80]]
+    )
+    return Face((left, 20, left + 80, 110), 0.9, landmarks.astype(np.float32))
+
+
+def scorer(is_sequence: bool = False) -> Scorer:
+    def logits(crops: Sequence[Image]) -> NDArray[np.float64]:
+        return np.array([FLAGGED if crop.mean() > 128 else -FLAGGED for crop in crops], np.float64)
+
+    return cast(
+        Scorer,
+        SimpleNamespace(
+            card=SimpleNamespace(input=SimpleNamespace(size=32)),
+            is_sequence=is_sequence,
+            logits=logits,
+            probability=lambda logit: float(1 / (1 + np.exp(-logit))),
+        ),
+    )
+
+
+def run(
+    footage: Footage, parameters: Parameters = PARAMETERS, judge: Scorer | None = None, rate: float = 8
+) -> tuple[Sightings, Sightings]:
+    """Sightings of the sampled frames, and with those added."""
+    judge = judge or scorer()
+    survey = footage.sampled(judge, rate)
+    return survey.seen, sharpened(survey, cast(MediaReader, footage), judge, parameters, lambda share: None)
+
+
+def intervals(seen: Sightings, parameters: Parameters = PARAMETERS) -> list[tuple[float, float]]:
+    return ends._intervals(seen, scorer(), parameters)[0]
+
+
+def test_ends_are_exact_to_a_frame() -> None:
+    sampled, all_ = run(Footage(lambda number: 52 <= number < 99))
+    (before,), (after,) = intervals(sampled), intervals(all_)
+    assert before != after
+    assert after == pytest.approx((52 / RATE, 98 / RATE), abs=1.01 / RATE)
+    added = all_.chosen(all_.rows["between"])
+    assert len(added) and len(added) + len(sampled) == len(all_)
+    assert np.array_equal(all_.sampled.rows["pts"], sampled.rows["pts"])
+    for one in added:
+        assert one.pts == one.index * 512 and one.time == one.index / RATE and one.box == face(20).box
+        assert one.tilt == pytest.approx(0, abs=1e-4) and one.usable
+        assert min(abs(one.time - end) for end in before) <= PARAMETERS.edge_window + 2 / 8
+        assert one.logit == (FLAGGED if 52 <= cast(int, one.index) < 99 else -FLAGGED)
+    assert np.all(np.diff(all_.rows["time"]) > 0)
+
+
+def test_only_near_the_ends() -> None:
+    _, all_ = run(
+        Footage(lambda number: 40 <= number < 140),
+        Parameters(**PARAMETERS.model_dump() | {"edge_window": 0.3}),
+    )
+    times = all_.rows["time"][all_.rows["between"]]
+    assert len(times) and not np.any((times > 2.3) & (times < 4.9))
+
+
+def test_each_face_in_the_picture() -> None:
+    footage = Footage(lambda number: 52 <= number < 99, tracks=2)
+    _, all_ = run(footage)
+    one, other = (all_.chosen(all_.rows["track"] == track) for track in (0, 1))
+    assert len(one) == len(other) and np.array_equal(one.rows["pts"], other.rows["pts"])
+    assert len(footage.asked) == len({first for first, _ in footage.asked}), "no frame is read twice"
+
+
+def test_few_samples_a_second() -> None:
+    """A sampling interval is no gap, however dense frames are elsewhere."""
+    slow = Parameters(**PARAMETERS.model_dump() | {"sample_rate": 1.0})
+    sampled, all_ = run(Footage(lambda number: 30 <= number < 120), slow, rate=1)
+    assert len(intervals(sampled, slow)) == 1
+    (after,) = intervals(all_, slow)
+    assert after == pytest.approx((30 / RATE, 119 / RATE), abs=1.01 / RATE)
+
+
+def test_nothing_flagged_reads_nothing() -> None:
+    footage = Footage(lambda number: False)
+    sampled, all_ = run(footage)
+    assert all_ is sampled and not footage.asked
+
+
+@pytest.mark.parametrize("off", ["parameter", "sequence"])
+def test_where_it_is_not_wanted(off: str) -> None:
+    footage = Footage(lambda number: 52 <= number < 99)
+    parameters = Parameters(**PARAMETERS.model_dump() | ({"edge_window": 0.0} if off == "parameter" else {}))
+    sampled, all_ = run(footage, parameters, scorer(is_sequence=off == "sequence"))
+    assert all_ is sampled and not footage.asked
+
+
+def test_an_interval_that_all_frames_would_undo_stays_as_it_was() -> None:
+    """Its sampled frames alone are manipulated; another interval keeps what was added for it."""
+    alone = {number for number in range(25, 50) if number == -(-(number * 8 // 25) * 25 // 8)}
+    footage = Footage(lambda number: number in alone or 100 <= number < 125)
+    sampled, all_ = run(footage)
+    kept, moved = intervals(sampled)
+    assert intervals(all_) == [kept, pytest.approx((100 / RATE, 124 / RATE), abs=1.01 / RATE)]
+    times = all_.rows["time"][all_.rows["between"]]
+    assert len(times) and np.all(times > kept[1]) and times[0] < moved[0]
+
+
+def test_a_file_that_reads_otherwise_the_second_time() -> None:
+    """Frames are known by how many came before them; where that does not fit, none is added."""
+    whole = run(Footage(lambda number: 52 <= number < 99))[1]
+    _, all_ = run(Footage(lambda number: 52 <= number < 99, missing=53))
+    gone = set(whole.rows["index"].tolist()) - set(all_.rows["index"].tolist())
+    assert 53 in gone and gone <= {50, 51, 52, 53, 54, 55} and len(gone) <= 3
+
+
+def test_frames_that_fill_the_memory_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    footage = Footage(lambda number: 52 <= number < 99)
+    monkeypatch.setattr(ends, "_HELD", 0)
+    sampled, all_ = run(footage)
+    assert len(all_) == len(sampled) and footage.asked
+
+
+def test_the_demonstration_clip(analysed_sample: Analysed, sampled_alone: Analysis) -> None:
+    """The same findings, with ends nearer to where they are; counts are those of sampled frames."""
+    analysis = analysed_sample.analysis
+    (found,), (rough,) = analysis.segments, sampled_alone.segments
+    assert abs(found.start - MANIPULATED[0]) <= abs(rough.start - MANIPULATED[0])
+    assert abs(found.end - MANIPULATED[1]) <= abs(rough.end - MANIPULATED[1])
+    assert found.confidence == pytest.approx(rough.confidence, abs=0.1)
+    assert 0 < analysis.coverage.frames_between <= 4.5 * 25
+    assert sampled_alone.coverage.model_dump() == analysis.coverage.model_dump() | {"frames_between": 0}
+    for one, other in zip(analysis.persons, sampled_alone.persons, strict=True):
+        assert (one.screen_time, one.usable_frames) == (other.screen_time, other.usable_frames)
+        assert one.median_box == other.median_box
+        assert set(other.scores.pts.tolist()) <= set(one.scores.pts.tolist())
