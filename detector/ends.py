@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -59,7 +58,8 @@ def sharpened(
     seen = survey.seen
     if not parameters.edge_window or scorer.is_sequence:
         return seen
-    found = _intervals(seen, scorer, parameters)
+    findings.smooth(seen, scorer, parameters)
+    found = {track: here for track, here in _intervals(seen, parameters).items() if here}
     gaps: dict[tuple[int, int], list[_Gap]] = defaultdict(list)
     reach = parameters.edge_window + 1 / parameters.sample_rate
     for gap in _gaps(seen, survey.times, found, reach):
@@ -74,14 +74,17 @@ def sharpened(
             for gap in gaps[pair]:
                 judge.process_gap(gap, shown)
     closer = judge.post_process()
-    while (lost := _lost(closer, found, _intervals(closer, scorer, parameters), reach)).any():
+    while True:
+        flagged = closer.chosen(np.isin(closer.rows["track"], list(found)))
+        findings.smooth(flagged, scorer, parameters)
+        lost = _lost(closer, found, _intervals(flagged, parameters), reach)
+        if not lost.any():
+            return closer
         closer = closer.chosen(~lost)
-    return closer
 
 
-def _intervals(seen: Sightings, scorer: Scorer, parameters: Parameters) -> _ByTrack:
-    """Start and end of the flagged intervals of each track, in seconds."""
-    findings.smooth(seen, scorer, parameters)
+def _intervals(seen: Sightings, parameters: Parameters) -> _ByTrack:
+    """Start and end of the flagged intervals of each track, in seconds, from what is smoothed."""
     rows = seen.rows
     found = {}
     for number, track in seen.by_track().items():
@@ -96,13 +99,16 @@ def _gaps(seen: Sightings, times: Sequence[float], found: _ByTrack, reach: float
     """Between which sightings frames are wanted: both usable, in neighbouring sampled frames, near an end."""
     rows = seen.rows
     number = np.searchsorted(np.asarray(times), rows["time"])
-    for track, places in seen.by_track().items():
-        ends = np.array(found[track]).ravel()
-        for before, after in pairwise(places[rows["usable"][places]].tolist()):
-            start, end = rows["time"][before], rows["time"][after]
-            near = (start < ends + reach) & (end > ends - reach)
-            if near.any() and number[after] - number[before] == 1 and end - start <= LONGEST:
-                yield _Gap(before, after)
+    by_track = seen.by_track()
+    for track, intervals in found.items():
+        places = by_track[track][rows["usable"][by_track[track]]]
+        before, after = places[:-1], places[1:]
+        start, end = rows["time"][before], rows["time"][after]
+        near = np.zeros(len(before), np.bool_)
+        for side in np.ravel(intervals):
+            near |= (start < side + reach) & (end > side - reach)
+        near &= (number[after] - number[before] == 1) & (end - start <= LONGEST)
+        yield from map(_Gap, before[near].tolist(), after[near].tolist())
 
 
 def _lost(closer: Sightings, found: _ByTrack, left: _ByTrack, reach: float) -> NDArray[np.bool_]:
@@ -110,18 +116,18 @@ def _lost(closer: Sightings, found: _ByTrack, left: _ByTrack, reach: float) -> N
     rows = closer.rows
     lost = np.zeros(len(rows), np.bool_)
     for track, intervals in found.items():
-        gone: list[float] = []
-        kept: list[float] = []
+        added = np.flatnonzero(rows["between"] & (rows["track"] == track))
+        gone, kept = (np.zeros(len(added), np.bool_) for _ in range(2))
         for start, end in intervals:
             stays = any(first <= end and last >= start for first, last in left[track])
-            (kept if stays else gone).extend((start, end))
-        mine = rows["between"] & (rows["track"] == track)
-        lost |= mine & _near(rows["time"], gone, reach + LONGEST) & ~_near(rows["time"], kept, reach)
+            for side in (start, end):
+                off = np.abs(rows["time"][added] - side)
+                if stays:
+                    kept |= off <= reach
+                else:
+                    gone |= off <= reach + LONGEST
+        lost[added[gone & ~kept]] = True
     return lost
-
-
-def _near(times: NDArray[np.float64], ends: Sequence[float], reach: float) -> NDArray[np.bool_]:
-    return np.any(np.abs(times[:, None] - np.array(ends)[None]) <= reach, axis=1)
 
 
 def _joined(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

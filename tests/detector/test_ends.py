@@ -12,7 +12,7 @@ import pytest
 from clips import Analysed
 from numpy.typing import NDArray
 
-from detector import ends
+from detector import ends, findings
 from detector.analysis import Analysis, Parameters
 from detector.ends import sharpened
 from detector.faces import Face, Image
@@ -96,7 +96,8 @@ def run(
 
 
 def intervals(seen: Sightings, parameters: Parameters = PARAMETERS) -> list[tuple[float, float]]:
-    return ends._intervals(seen, scorer(), parameters)[0]
+    findings.smooth(seen, scorer(), parameters)
+    return ends._intervals(seen, parameters)[0]
 
 
 def test_ends_are_exact_to_a_frame() -> None:
