@@ -105,6 +105,28 @@ class TestConstantRate:
         assert again == wanted
         assert sought == [known[i] for i in (3, 12, 31, 40)]
 
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_reading_stretches_again_gives_identical_pixels(self, tmp_path: Path, kind: str) -> None:
+        with open_media(clip(tmp_path, kind)) as reader:
+            frames = list(reader.frames(EVERY_FRAME))
+            spans = [(0, 3), (5, 5), (6, 11), (27, 29)]
+            again = list(reader.spans((frames[first].pts, frames[last].pts) for first, last in spans))
+            wanted = [frame for first, last in spans for frame in frames[first : last + 1]]
+            assert [(one.pts, one.time) for one in again] == [(one.pts, one.time) for one in wanted]
+            assert all(np.array_equal(a.image, b.image) for a, b in zip(again, wanted, strict=True))
+
+    def test_stretches_whose_ends_no_frame_has(self, tmp_path: Path) -> None:
+        """Without its first frame nothing comes of one; one whose last is not there ends before it."""
+        with open_media(clip(tmp_path, "mp4")) as reader:
+            known = [frame.pts for frame in reader.frames(EVERY_FRAME)]
+            spans = [
+                (known[2] + 1, known[4]),
+                (known[6], known[8] + 1),
+                (known[9], known[10]),
+                (known[28], 10**9),
+            ]
+            assert [known.index(frame.pts) for frame in reader.spans(spans)] == [6, 7, 8, 9, 10, 28, 29]
+
     def test_a_pts_no_frame_has_is_left_out(self, tmp_path: Path) -> None:
         with open_media(clip(tmp_path, "mp4")) as reader:
             known = [frame.pts for frame in reader.frames(EVERY_FRAME)]
