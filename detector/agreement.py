@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from detector.analysis import Analysis, Score, Segment
 from detector.boxes import overlap
 from detector.printed import timecode
+from detector.segments import sampling_interval
 
 
 @dataclass(frozen=True)
@@ -21,18 +22,20 @@ class Tolerance:
     """How far two analyses may be apart and still agree."""
 
     probability: float  # of a face in a frame, of a segment, of the exhibit
-    frames: int  # judged frames that an edge of a segment may be moved by
-    unmatched: float  # share of judged faces that only one of the two judged
+    frames: int  # sampled frames that an edge of a segment may be moved by
+    unmatched: float  # share of judged faces that only one of the two judged, of sampled frames
+    between: float  # the same of other frames, which are those around the ends that sampled frames gave
 
     def __str__(self) -> str:
         return (
             f"probabilities within {self.probability:g}, edges of segments within "
-            f"{self.frames} judged frame{'s' if self.frames > 1 else ''}, at most {self.unmatched:.1%} of "
-            "the judged faces judged in one of both only; verdict and number of segments the same"
+            f"{self.frames} sampled frame{'s' if self.frames > 1 else ''}, at most {self.unmatched:.1%} of "
+            f"the faces judged in sampled frames and {self.between:.0%} of those in others judged in one of "
+            "both only; verdict and number of segments the same"
         )
 
 
-TOLERANCE = Tolerance(probability=0.01, frames=1, unmatched=0.005)
+TOLERANCE = Tolerance(probability=0.01, frames=1, unmatched=0.005, between=0.1)
 _SAME_FACE = 0.5  # least overlap of two boxes (intersection over union) that are one face
 _EXACT = 1e-9  # seconds: times are fractions stored as the nearest float
 
@@ -69,14 +72,19 @@ def compare(recorded: Analysis, again: Analysis, tolerance: Tolerance = TOLERANC
     is a problem, and then figures mean little.
     """
     problems = _premises(recorded, again)
-    pairs, alone = _paired(recorded, again)
+    pairs, lone = _paired(recorded, again)
+    alone = len(lone)
     differences = [abs((a.probability or 0.0) - (b.probability or 0.0)) for a, b in pairs]
     worst = max(range(len(differences)), key=differences.__getitem__, default=None)
     score = 0.0 if worst is None else differences[worst]
     if score > tolerance.probability:
         problems.append(f"a score differs by {score:.3f}, more than {tolerance.probability:g}")
-    if alone > tolerance.unmatched * (len(pairs) + alone):
-        problems.append(f"{alone:,} of {len(pairs) + alone:,} judged faces were judged in one of both only")
+    samples = _samples(recorded) | _samples(again)
+    for is_sample, most in ((True, tolerance.unmatched), (False, tolerance.between)):
+        here = sum((score.pts in samples) is is_sample for score in lone)
+        count = here + sum((score.pts in samples) is is_sample for score, _ in pairs)
+        if here > most * count:
+            problems.append(f"{here:,} of {count:,} judged faces were judged in one of both only")
     segment, edge = 0.0, 0.0
     if [s.id for s in recorded.segments] != [s.id for s in again.segments]:
         problems.append(f"the segments are {_named(again)}, where {_named(recorded)} are recorded")
@@ -136,21 +144,32 @@ def _named(analysis: Analysis) -> str:
     return ", ".join(segment.id for segment in analysis.segments) or "none"
 
 
-def _paired(recorded: Analysis, again: Analysis) -> tuple[list[tuple[Score, Score]], int]:
-    """Faces both judged, and the number of those only one did. Names of persons and tracks play no part."""
+def _samples(analysis: Analysis) -> set[int]:
+    """PTS of sampled frames with a face: the first of their sampling intervals."""
+    rate = analysis.parameters.sample_rate
+    first: dict[int, tuple[float, int]] = {}
+    for person in analysis.persons:
+        for time, pts in zip(person.scores.time.tolist(), person.scores.pts.tolist(), strict=True):
+            number = sampling_interval(time, rate)
+            first[number] = min(first.get(number, (time, pts)), (time, pts))
+    return {pts for _, pts in first.values()}
+
+
+def _paired(recorded: Analysis, again: Analysis) -> tuple[list[tuple[Score, Score]], list[Score]]:
+    """Faces both judged, and those only one did. Names of persons and tracks play no part."""
     there: dict[int, list[Score]] = defaultdict(list)
     for score in _judged(again):
         there[score.pts].append(score)
-    pairs, alone = [], 0
+    pairs, alone = [], []
     for score in _judged(recorded):
         near = there[score.pts]
         match = max(near, key=lambda other: overlap(score.box, other.box), default=None)
         if match is None or overlap(score.box, match.box) < _SAME_FACE:
-            alone += 1
+            alone.append(score)
             continue
         near.remove(match)
         pairs.append((score, match))
-    return pairs, alone + sum(map(len, there.values()))
+    return pairs, alone + [score for near in there.values() for score in near]
 
 
 def _judged(analysis: Analysis) -> list[Score]:
@@ -158,11 +177,12 @@ def _judged(analysis: Analysis) -> list[Score]:
 
 
 def _moved(recorded: Analysis, a: Segment, b: Segment) -> int:
-    """Frames of the person between the edges of two segments, the larger of both ends."""
+    """Sampled frames of the person between the edges of two segments, the larger of both ends."""
+    rate = recorded.parameters.sample_rate
     times = {t for person in recorded.persons if person.id == a.person for t in person.scores.time.tolist()}
 
     def between(one: float, other: float) -> int:
         low, high = min(one, other) - _EXACT, max(one, other) + _EXACT
-        return max(0, sum(low <= time <= high for time in times) - 1)
+        return max(0, len({sampling_interval(time, rate) for time in times if low <= time <= high}) - 1)
 
     return max(between(a.start, b.start), between(a.end, b.end))

@@ -89,7 +89,7 @@ class Person(Value):
     median_box: Box
     screen_time: Seconds = Field(description="sampled frames with this face, times the sampling interval")
     tracks: tuple[int, ...]
-    usable_frames: int = Field(ge=0)
+    usable_frames: int = Field(ge=0, description="sampled frames in which this face was judged")
     probability: Probability | None = Field(
         description="calibrated for exhibits, of the strongest segment or else of all usable frames; "
         "null if none was usable"
@@ -184,7 +184,9 @@ class Coverage(Value):
         ge=0, description="large enough to judge, but the detector was never sure: taken for no faces"
     )
     frames_between: int = Field(
-        default=0, ge=0, description="frames between those sampled, around the ends of segments; since 1.4"
+        default=0,
+        ge=0,
+        description="judged frames between those sampled, around the ends of segments; since 1.4",
     )
     cuts: tuple[Seconds, ...] = Field(description="times of scene cuts, at which tracks are broken")
     not_examined: tuple[Span, ...]

@@ -5,7 +5,8 @@ median over few of them is shifted by each. Between two sampled frames a face is
 :mod:`detector.between` says it is. What this gains is in docs/performance.md.
 
 Whether there is an interval is for the sampled frames to say, since thresholds and rates of error
-were measured with them: where all frames would leave nothing of one, it stays as it was found.
+were measured with them: where all frames would leave nothing of one, or find another, what was
+added there is dropped.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from detector import findings, segments
 from detector.ahead import ahead
 from detector.analysis import Parameters
-from detector.between import LONGEST, faces_between
+from detector.between import faces_between
 from detector.faces import Face, Image
 from detector.media import Frame, MediaReader
 from detector.quality import looked_at
@@ -30,6 +31,7 @@ from detector.sightings import Gathered, Sightings
 from detector.survey import BATCH, Surveyed
 
 _HELD = 192 * 1024 * 1024  # bytes of frames between two sampled ones, at most
+_APART = 1.5  # seconds between neighbouring sampled frames, at most
 _EYES = 0.45  # of a face's width: how far they are apart, about
 
 
@@ -69,18 +71,19 @@ def sharpened(
     wanted = sorted(gaps)
     judge = _Judge(seen, scorer, parameters)
     with ahead(reader.spans(_joined(wanted)), 1) as frames:
-        for number, (pair, shown) in enumerate(_by_pair(frames, wanted)):
-            report(number / len(wanted))
+        for pair, shown in _by_pair(frames, wanted):
+            report((pair[0] - wanted[0][0]) / (wanted[-1][1] - wanted[0][0]))
             for gap in gaps[pair]:
                 judge.process_gap(gap, shown)
+            del shown  # or they would be held while the next are gathered
     closer = judge.post_process()
     while True:
         flagged = closer.chosen(np.isin(closer.rows["track"], list(found)))
         findings.smooth(flagged, scorer, parameters)
-        lost = _lost(closer, found, _intervals(flagged, parameters), reach)
-        if not lost.any():
+        unfounded = _unfounded(closer, found, _intervals(flagged, parameters), reach)
+        if not unfounded.any():
             return closer
-        closer = closer.chosen(~lost)
+        closer = closer.chosen(~unfounded)
 
 
 def _intervals(seen: Sightings, parameters: Parameters) -> _ByTrack:
@@ -107,27 +110,32 @@ def _gaps(seen: Sightings, times: Sequence[float], found: _ByTrack, reach: float
         near = np.zeros(len(before), np.bool_)
         for side in np.ravel(intervals):
             near |= (start < side + reach) & (end > side - reach)
-        near &= (number[after] - number[before] == 1) & (end - start <= LONGEST)
+        near &= (number[after] - number[before] == 1) & (end - start <= _APART)
+        near &= rows["index"][after] - rows["index"][before] > 1
         yield from map(_Gap, before[near].tolist(), after[near].tolist())
 
 
-def _lost(closer: Sightings, found: _ByTrack, left: _ByTrack, reach: float) -> NDArray[np.bool_]:
-    """Which sightings were added around intervals of which nothing is left, and around no others."""
+def _unfounded(closer: Sightings, found: _ByTrack, left: _ByTrack, reach: float) -> NDArray[np.bool_]:
+    """What was added around intervals of which nothing is left, and around such as were not there before."""
     rows = closer.rows
-    lost = np.zeros(len(rows), np.bool_)
+    unfounded = np.zeros(len(rows), np.bool_)
     for track, intervals in found.items():
         added = np.flatnonzero(rows["between"] & (rows["track"] == track))
-        gone, kept = (np.zeros(len(added), np.bool_) for _ in range(2))
-        for start, end in intervals:
-            stays = any(first <= end and last >= start for first, last in left[track])
-            for side in (start, end):
-                off = np.abs(rows["time"][added] - side)
-                if stays:
-                    kept |= off <= reach
-                else:
-                    gone |= off <= reach + LONGEST
-        lost[added[gone & ~kept]] = True
-    return lost
+        times = rows["time"][added]
+        for start, end in _without(intervals, left[track]) + _without(left[track], intervals):
+            unfounded[added[(times >= start - reach - _APART) & (times <= end + reach + _APART)]] = True
+    return unfounded
+
+
+def _without(
+    intervals: Sequence[tuple[float, float]], others: Sequence[tuple[float, float]]
+) -> list[tuple[float, float]]:
+    """Those that overlap none of the others."""
+    return [
+        (start, end)
+        for start, end in intervals
+        if not any(first <= end and last >= start for first, last in others)
+    ]
 
 
 def _joined(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

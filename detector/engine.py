@@ -176,7 +176,9 @@ def _coverage(survey: Surveyed, media: Media, missing: float) -> Coverage:
         faces_found=len(rows),
         faces_unusable=int(np.count_nonzero(~rows["usable"])),
         faces_discarded=survey.discarded,
-        frames_between=len(np.unique(survey.seen.rows["pts"][survey.seen.rows["between"]])),
+        frames_between=len(
+            np.unique(survey.seen.rows["pts"][survey.seen.rows["between"] & survey.seen.rows["usable"]])
+        ),
         cuts=tuple(survey.cuts),
         not_examined=tuple(spans),
         quality=_quality(rows),

@@ -42,7 +42,7 @@ def people(survey: Surveyed, scorer: Scorer, parameters: Parameters) -> dict[str
         survey.seen.chosen(np.sort(np.concatenate([by_track[number] for number in group])))
         for group in tracks.persons(survey.tracks)
     ]
-    groups.sort(key=lambda group: (-len(group), group[0].time, group[0].box))
+    groups.sort(key=lambda group: (-len(group.sampled), group[0].time, group[0].box))
     return {name_of(rank): group for rank, group in enumerate(groups)}
 
 

@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 # Peak frames of one segment: at most so many, at least so far apart.
 MOST_PEAKS = 3
 PEAK_DISTANCE = 0.5
+_ROUNDING = 1e-9  # of times, which are fractions stored as the nearest float
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,15 @@ def even(times: Floats, values: Floats, rate: float) -> Floats:
     return means
 
 
+def sampling_interval(time: float, rate: float) -> int:
+    """The number of the 1/``rate`` seconds that ``time`` lies in; the first frame of each is sampled."""
+    return int(time * rate + _ROUNDING)
+
+
 def _sampling_intervals(times: Floats, rate: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The number of each one's interval, and how many lie in each."""
-    _, which, counts = np.unique(np.floor(times * rate + 1e-9), return_inverse=True, return_counts=True)
+    numbers = np.floor(times * rate + _ROUNDING)
+    _, which, counts = np.unique(numbers, return_inverse=True, return_counts=True)
     return which, counts
 
 
@@ -104,8 +111,13 @@ def merged(times: Floats, intervals: Sequence[Interval], gap: float) -> list[Int
 def find_intervals(times: Floats, smoothed: Floats, parameters: Parameters) -> list[Interval]:
     """Flagged intervals of one track, from smoothed probabilities."""
     # Frames that are themselves far apart are neighbours all the same.
-    usual = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    most_gap = max(parameters.bridge_gap, 1.5 / parameters.sample_rate, 1.5 * usual)
+    which, _ = _sampling_intervals(times, parameters.sample_rate)
+    apart = np.diff(
+        times[np.flatnonzero(np.diff(which, prepend=-1))]
+    )  # as if none were judged between samples
+    most_gap = (
+        max(parameters.bridge_gap, 1.5 * float(np.median(apart))) if len(apart) else parameters.bridge_gap
+    )
     found = hysteresis(times, smoothed, parameters.enter_threshold, parameters.exit_threshold, most_gap)
     found = merged(times, found, parameters.merge_gap)
     return [i for i in found if times[i.last] - times[i.first] >= parameters.minimum_duration - 1e-9]

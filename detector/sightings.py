@@ -1,4 +1,4 @@
-"""Faces seen in sampled frames, on their way to scores: read one by one, kept as rows of numbers."""
+"""Faces seen in frames, on their way to scores: read one by one, kept as rows of numbers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _UNKNOWN = Quality(np.nan, np.nan)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One face in one sampled frame; None for what was not found out of it."""
+    """One face in one frame; None for what was not found out of it."""
 
     pts: int
     time: float

@@ -260,9 +260,10 @@ def _sharpened(analysis: Analysis) -> str:
     if not analysis.coverage.frames_between:
         return ""
     return (
-        f"Within {analysis.parameters.edge_window:g} s of the ends of a segment every frame was then judged "
-        "by the same rules, which moves the ends to where they are; a segment of which nothing would have "
-        "been left stayed as the sampled frames gave it. In the mean each sampling interval counts once. "
+        f"From {analysis.parameters.edge_window:g} s and a sampling interval before each end of a segment to "
+        "as long after it every frame was then judged by the same rules, which moves the ends to where they "
+        "are; whether there is a segment was left to the sampled frames. In medians and means each sampling "
+        "interval counts once. "
     )
 
 

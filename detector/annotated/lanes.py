@@ -15,7 +15,7 @@ from detector.analysis import Analysis, Box, Person, Segment
 from detector.printed import probability
 
 STALE = 0.3  # seconds; a box is not carried over a longer gap
-_EXACT = 1e-3  # seconds; nearer than this to a sampled frame its own box is taken
+_EXACT = 1e-3  # seconds; nearer than this to a judged frame its own box is taken
 _ROUNDING = 1e-6
 
 
@@ -34,7 +34,7 @@ class Face:
 
     person: str
     box: Box
-    score: float | None  # smoothed, of the nearest sampled frame; None where it could not be judged
+    score: float | None  # smoothed, of the nearest frame looked at; None where it could not be judged
     segment: str | None
     state: State
 
@@ -46,7 +46,7 @@ class Face:
 
 
 class Lane:
-    """One person through time, as arrays over that person's sampled frames."""
+    """One person through time, as arrays over that person's scores."""
 
     def __init__(self, person: Person, segments: tuple[Segment, ...], exit_threshold: float) -> None:
         self.person = person.id
@@ -74,7 +74,7 @@ class Lane:
         return Face(self.person, box, score, segment, state)
 
     def box_at(self, time: float) -> tuple[int, Box] | None:
-        """The nearest sampled frame and the box, between two sampled frames in a straight line."""
+        """The nearest score and the box, between two scores in a straight line."""
         times, count = self.times, len(self.times)
         after = int(np.searchsorted(times, time - _ROUNDING, side="left"))
         if after < count and times[after] - time < _EXACT:

@@ -181,3 +181,14 @@ def test_older_analyses_searched_every_frame(document: dict[str, Any], version: 
     assert Analysis.from_json(json.dumps(old)).parameters.search_interval == interval
     old["parameters"]["search_interval"] = 1.5
     assert Analysis.from_json(json.dumps(old)).parameters.search_interval == 1.5
+
+
+@pytest.mark.parametrize(("version", "window"), [("1.0", 0.0), ("1.3", 0.0), ("1.4", 1.0)])
+def test_older_analyses_judged_sampled_frames_alone(
+    document: dict[str, Any], version: str, window: float
+) -> None:
+    old = json.loads(json.dumps(document)) | {"schema_version": version}
+    old["parameters"].pop("edge_window", None)
+    assert Analysis.from_json(json.dumps(old)).parameters.edge_window == window
+    old["parameters"]["edge_window"] = 0.5
+    assert Analysis.from_json(json.dumps(old)).parameters.edge_window == 0.5

@@ -21,9 +21,10 @@ from detector.sample import MANIPULATED
 from detector.scoring import Scorer
 from detector.sightings import Gathered, Sightings
 from detector.survey import Surveyed
+from detector.tracks import Track
 
 RATE = 25
-SECONDS = 7
+SECONDS = 9
 PARAMETERS = Parameters(minimum_contrast=0, minimum_sharpness=0, maximum_sharpness=1e9)
 FLAGGED = 9  # what a grey level over 128 is given as a logit; below it, the opposite
 
@@ -31,11 +32,13 @@ FLAGGED = 9  # what a grey level over 128 is given as a logit; below it, the opp
 class Footage:
     """A face that keeps still, lighter where it is manipulated; read again as a reader does."""
 
-    def __init__(self, manipulated: Callable[[int], bool], tracks: int = 1, missing: int = -1) -> None:
+    def __init__(
+        self, manipulated: Callable[[int], bool], tracks: int = 1, missing: int = -1, seconds: int = SECONDS
+    ) -> None:
         noise = np.random.default_rng(1).integers(0, 20, (120, 240, 3))
         self.frames = [
             Frame(number * 512, Fraction(number, RATE), (noise + shift).astype(np.uint8))
-            for number in range(RATE * SECONDS)
+            for number in range(RATE * seconds)
             for shift in [180 if manipulated(number) else 60]
         ]
         self.missing = missing
@@ -135,11 +138,21 @@ def test_each_face_in_the_picture() -> None:
 
 def test_few_samples_a_second() -> None:
     """A sampling interval is no gap, however dense frames are elsewhere."""
-    slow = Parameters(**PARAMETERS.model_dump() | {"sample_rate": 1.0})
-    sampled, all_ = run(Footage(lambda number: 30 <= number < 120), slow, rate=1)
+    slow = Parameters(**PARAMETERS.model_dump() | {"sample_rate": 1.0, "bridge_gap": 0.1})
+    sampled, all_ = run(Footage(lambda number: 80 <= number < 320, seconds=16), slow, rate=1)
     assert len(intervals(sampled, slow)) == 1
     (after,) = intervals(all_, slow)
-    assert after == pytest.approx((30 / RATE, 119 / RATE), abs=1.01 / RATE)
+    assert after == pytest.approx((80 / RATE, 319 / RATE), abs=1.01 / RATE)
+    times = all_.rows["time"]
+    assert np.max(np.diff(times[(times > 6) & (times < 11)])) == 1, "in its middle only samples"
+
+
+def test_more_samples_than_frames() -> None:
+    """There is nothing between samples, and nothing is read again for it."""
+    fast = Parameters(**PARAMETERS.model_dump() | {"sample_rate": 50.0})
+    footage = Footage(lambda number: 52 <= number < 99)
+    sampled, all_ = run(footage, fast, rate=50)
+    assert len(sampled) == len(footage.frames) and all_ is sampled and not footage.asked
 
 
 def test_nothing_flagged_reads_nothing() -> None:
@@ -156,15 +169,40 @@ def test_where_it_is_not_wanted(off: str) -> None:
     assert all_ is sampled and not footage.asked
 
 
+ALONE = {number for number in range(25, 50) if number == -(-(number * 8 // 25) * 25 // 8)}
+
+
 def test_an_interval_that_all_frames_would_undo_stays_as_it_was() -> None:
-    """Its sampled frames alone are manipulated; another interval keeps what was added for it."""
-    alone = {number for number in range(25, 50) if number == -(-(number * 8 // 25) * 25 // 8)}
-    footage = Footage(lambda number: number in alone or 100 <= number < 125)
+    """Its sampled frames alone are manipulated; another interval, far from it, keeps what was added."""
+    footage = Footage(lambda number: number in ALONE or 150 <= number < 190)
     sampled, all_ = run(footage)
-    kept, moved = intervals(sampled)
-    assert intervals(all_) == [kept, pytest.approx((100 / RATE, 124 / RATE), abs=1.01 / RATE)]
+    kept, _ = intervals(sampled)
+    assert intervals(all_) == [kept, pytest.approx((150 / RATE, 189 / RATE), abs=1.01 / RATE)]
     times = all_.rows["time"][all_.rows["between"]]
-    assert len(times) and np.all(times > kept[1]) and times[0] < moved[0]
+    assert len(times) and np.all(times > kept[1] + PARAMETERS.edge_window)
+
+
+def test_an_interval_that_only_all_frames_show_is_none() -> None:
+    """Beside one that sampled frames show: between two of them all frames are manipulated."""
+    sampled_ones = {-(-(number * 8 // 25) * 25 // 8) for number in range(200)}
+    footage = Footage(lambda number: 80 <= number < 130 or (58 <= number < 80 and number not in sampled_ones))
+    sampled, all_ = run(footage)
+    (alone,) = intervals(sampled)
+    (now,) = intervals(all_)
+    assert now[0] <= alone[1] and now[1] >= alone[0]
+
+
+def test_noise_neither_makes_nor_undoes_intervals() -> None:
+    """Frames that are manipulated at random, more of them here than there."""
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        level = np.repeat(rng.uniform(0.2, 0.9, 18), RATE * SECONDS // 18 + 1)
+        noisy = rng.random(RATE * SECONDS) < level[: RATE * SECONDS]
+        sampled, all_ = run(Footage(lambda number, noisy=noisy: bool(noisy[number])))  # type: ignore[misc]
+        before, after = intervals(sampled), intervals(all_)
+        for one, others in ((before, after), (after, before)):
+            for start, end in one:
+                assert any(first <= end and last >= start for first, last in others), seed
 
 
 def test_a_file_that_reads_otherwise_the_second_time() -> None:
@@ -195,3 +233,24 @@ def test_the_demonstration_clip(analysed_sample: Analysed, sampled_alone: Analys
         assert (one.screen_time, one.usable_frames) == (other.screen_time, other.usable_frames)
         assert one.median_box == other.median_box
         assert set(other.scores.pts.tolist()) <= set(one.scores.pts.tolist())
+
+
+def test_letters_go_by_screen_time_all_the_same() -> None:
+    """Not by how many frames were judged: whoever is flagged has more of those."""
+    footage = Footage(lambda number: 20 <= number < 80)
+    judge = scorer()
+    survey = footage.sampled(judge)
+    briefly, longer = (
+        survey.seen.chosen(survey.seen.rows["time"] < seconds).rows.copy() for seconds in (5.0, 7.0)
+    )
+    longer["track"], longer["logit"] = 1, -FLAGGED
+    rows = np.concatenate([briefly, longer])
+    survey.seen = Sightings(rows[np.argsort(rows["time"], kind="stable")])
+    survey.seen = sharpened(survey, cast(MediaReader, footage), judge, PARAMETERS, lambda share: None)
+    assert np.count_nonzero(survey.seen.rows["track"] == 0) > np.count_nonzero(survey.seen.rows["track"] == 1)
+    thumbnails = np.random.default_rng(2).random((2, 24, 24, 3), np.float32)
+    survey.tracks = [  # type: ignore[misc]
+        Track(number, face(20).box, 0.0, 9.0, thumbnail=thumbnails[number]) for number in (0, 1)
+    ]
+    people = findings.people(survey, judge, PARAMETERS)
+    assert [set(group.rows["track"].tolist()) for group in people.values()] == [{1}, {0}]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -12,10 +14,12 @@ from detector.segments import (
     MOST_PEAKS,
     PEAK_DISTANCE,
     Interval,
+    even,
     find_intervals,
     hysteresis,
     merged,
     peaks,
+    shares,
     sliding_median,
 )
 
@@ -54,6 +58,40 @@ class TestSlidingMedian:
 
     def test_one_frame(self) -> None:
         assert sliding_median(np.array([3.0]), np.array([0.4]), 0.9).tolist() == [0.4]
+
+    def test_weights(self) -> None:
+        """Three scores that weigh a third each are one; of two middles the lower is taken."""
+        values = np.array([9, 9, 9, 1, 1.0])
+        times = np.arange(5) / 100
+        assert sliding_median(times, values, 1.0).tolist() == [9.0] * 5
+        weights = np.array([1 / 3, 1 / 3, 1 / 3, 1, 1])
+        assert sliding_median(times, values, 1.0, weights).tolist() == [1.0] * 5
+        assert sliding_median(times[:4], values[:4], 1.0, weights[:4]).tolist() == [1.0] * 4
+
+
+class TestSamplingIntervals:
+    TIMES = np.array([0, 0.04, 0.08, 0.16, 0.28, 1.0])
+
+    def test_each_weighs_one(self) -> None:
+        assert shares(self.TIMES, 8.0) == pytest.approx([1 / 3, 1 / 3, 1 / 3, 1, 1, 1])
+
+    def test_means(self) -> None:
+        values = np.array([3.0, 6, 9, 1, 2, 4])
+        assert even(self.TIMES, values, 8.0).tolist() == [6, 1, 2, 4]
+        assert len(even(np.empty(0), np.empty(0), 8.0)) == 0
+
+    @pytest.mark.parametrize("rate", [8.0, 12.5, 25.0, 30.0, 120.0])
+    def test_samples_are_never_thrown_together(self, rate: float) -> None:
+        """Their times are fractions; the nearest floats must not fall into a neighbour's interval."""
+        times = np.array([float(Fraction(-(-number * 25 // Fraction(rate)), 25)) for number in range(5000)])
+        times = np.unique(times)
+        assert shares(times, min(rate, 25.0)).tolist() == [1.0] * len(times)
+
+    def test_a_gap_is_one_between_samples(self) -> None:
+        """Many scores close together do not make a gap of seconds between the others."""
+        times = np.concatenate([np.arange(0, 3, 0.04), np.arange(3.0, 20.0)])
+        found = find_intervals(times, np.full(len(times), 0.9), Parameters(sample_rate=1.0))
+        assert [(one.first, one.last) for one in found] == [(0, len(times) - 1)]
 
 
 class TestGolden:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from analyses import build
 
-from detector.analysis import Analysis, Platt
+from detector.analysis import Analysis, Platt, Scores
 from reports.intervals import calibrated, calibration_error, mean_interval, of_segment
 
 
@@ -102,3 +102,26 @@ def test_probabilities_are_the_engines(tmp_path: Path) -> None:
     assert calibrated(analysis)(1.734) == pytest.approx(1 / (1 + np.exp(-1.0)))
     own = analysis.model.model_copy(update={"segment": Platt(scale=2.0, offset=-1.0)})
     assert calibrated(analysis.model_copy(update={"model": own}))(0.5) == pytest.approx(0.5)
+
+
+def test_frames_between_samples_add_no_certainty(tmp_path: Path) -> None:
+    """Each sampling interval counts once, however many of its frames were judged."""
+    analysis = build(tmp_path, segments=1, kept=False)
+    segment = analysis.segments[0]
+    (person,) = (one for one in analysis.persons if one.id == segment.person)
+    dense = [
+        score.model_copy(update={"time": score.time + step * 0.04, "pts": score.pts + step})
+        for score in person.scores
+        for step in range(3)
+    ]
+    persons = tuple(
+        one.model_copy(update={"scores": Scores(dense)}) if one is person else one for one in analysis.persons
+    )
+    assert len(dense) == 3 * len(person.scores)
+    whole = segment.model_copy(update={"end": segment.end + 0.1})
+    before, after = (
+        of_segment(analysis, whole),
+        of_segment(analysis.model_copy(update={"persons": persons}), whole),
+    )
+    assert before is not None and after is not None and before.frames == after.frames
+    assert (before.low, before.high) == pytest.approx((after.low, after.high))

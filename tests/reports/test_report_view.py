@@ -6,6 +6,7 @@ import pytest
 from analyses import EXHIBIT_SHA256, build
 
 from detector.analysis import MediaKind, Parameters, Span, Verdict
+from reports import prose
 from reports.errors import PictureError
 from reports.view import report_view
 
@@ -152,3 +153,18 @@ def test_touching_gaps_join_in_the_figure_but_not_in_the_table(tmp_path: Path) -
     coverage = analysis.coverage.model_copy(update={"not_examined": spans})
     view = report_view(analysis.model_copy(update={"coverage": coverage}), tmp_path)
     assert len(view.gaps) == 2 and len(view.timeline.not_examined) == 1
+
+
+def test_frames_judged_around_the_ends_of_segments_are_told_of(tmp_path: Path) -> None:
+    plain = build(tmp_path, segments=1)
+    coverage = plain.coverage.model_copy(update={"frames_between": 84})
+    told = plain.model_copy(update={"coverage": coverage})
+    before, after = (prose.not_examined(one)[0] for one in (plain, told))
+    assert "around the ends" not in before and after.endswith(
+        "and 84 of the others judged around the ends of segments."
+    )
+    assert "every frame was then judged" in prose.procedure(told)
+    assert "every frame was then judged" not in prose.procedure(plain)
+    left = plain.media.frames_decoded - plain.coverage.frames_sampled
+    looked = [" ".join(map(str, report_view(one, tmp_path).answers)) for one in (plain, told)]
+    assert f"{left:,} of" in looked[0] and f"{left - 84:,} of" in looked[1]

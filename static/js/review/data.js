@@ -168,7 +168,7 @@ function laneOf(data, id, tracks) {
     : Kind.from(picked, ([one, i]) => one[name][i])]));
 }
 
-/** Where a face is at a time, between two sampled frames in a straight line; null where it is not seen. */
+/** Where a face is at a time, between two scores in a straight line; null where it is not seen. */
 export function boxAt(one, time) {
   const after = lowerBound(one.time, time - 1e-6);
   const at = (i) => one.box.subarray(4 * i, 4 * i + 4);

@@ -35,14 +35,18 @@ function median(values) {
 }
 
 /** Intervals [start, end] in seconds that would be flagged in one lane if segments opened at `enter`. */
+/** The number of the sampling interval that a time lies in. */
+export const sampleOf = (time, rules) => Math.floor(time * rules.sample_rate + 1e-6);
+
 export function wouldFlag(lane, rules, enter) {
   const leave = Math.min(rules.exit, enter);
   const all = [];
   for (const indices of usableByTrack(lane).values()) {
     const times = indices.map((i) => lane.time[i]);
     const values = indices.map((i) => lane.smooth[i]);
-    const steps = times.slice(1).map((time, i) => time - times[i]);
-    const mostGap = steps.length ? Math.max(rules.bridge_gap, 1.5 / rules.sample_rate, 1.5 * median(steps)) : 0;
+    const samples = times.filter((time, i) => !i || sampleOf(time, rules) !== sampleOf(times[i - 1], rules));
+    const steps = samples.slice(1).map((time, i) => time - samples[i]);
+    const mostGap = steps.length ? Math.max(rules.bridge_gap, 1.5 * median(steps)) : rules.bridge_gap;
     const found = runs(times, values, enter, leave, mostGap).map(([a, b]) => [times[a], times[b]]);
     all.push(...joined(found, rules.merge_gap).filter(([a, b]) => b - a >= rules.minimum_duration - 1e-9));
   }

@@ -3,7 +3,7 @@
 import { faces, nearest, prepare } from "./data.js";
 import { Detail } from "./detail.js";
 import { byId, clamp, el, icon, lowerBound, plural, say, timecode } from "./dom.js";
-import { wouldFlag } from "./explore.js";
+import { sampleOf, wouldFlag } from "./explore.js";
 import { Judgements } from "./judgements.js";
 import { KEYS, listen } from "./keys.js";
 import { Persons } from "./persons.js";
@@ -54,11 +54,16 @@ class Desk {
     this.owners = new Map(this.segments.map((segment) => [segment.id, this.#owner(segment)]));
   }
 
-  /** The face most of a segment's scores belong to, now that persons may have been merged or split. */
+  /** The face most of a segment's samples belong to, now that persons may have been merged or split. */
   #owner(segment) {
     const machine = this.data.lanes.get(segment.person);
     const counts = new Map();
+    const { rules } = this.data.raw;
+    let last = null;
     for (let i = lowerBound(machine.time, segment.start); i < machine.time.length && machine.time[i] <= segment.end; i += 1) {
+      const sample = sampleOf(machine.time[i], rules);
+      if (sample === last) continue; // a frame between two samples
+      last = sample;
       const face = this.faces.find((one) => one.tracks.has(machine.track[i]));
       if (face) counts.set(face, (counts.get(face) ?? 0) + 1);
     }

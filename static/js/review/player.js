@@ -154,13 +154,13 @@ export class Player {
     else this.play(Math.min(4, this.video.playbackRate * 2));
   }
 
-  /** J: backwards by analysed frames, which no browser plays by itself. */
+  /** J: backwards by analysed frames, at the pace they were sampled, which no browser plays by itself. */
   backwards() {
     if (!this.plays || this.back !== null) return;
     this.video.pause();
     this.back = setInterval(() => {
       if (this.time <= this.data.frames[0]) this.#stopBack();
-      else this.#jump(this.neighbour(-1));
+      else this.#jump(this.neighbour(-1, BACKWARDS / 1000));
     }, BACKWARDS);
   }
 
@@ -174,11 +174,11 @@ export class Player {
     this.back = null;
   }
 
-  /** Time of the next (1) or previous (-1) analysed frame. */
-  neighbour(direction) {
+  /** Time of the next (1) or previous (-1) analysed frame, so many seconds away at least. */
+  neighbour(direction, away = 0) {
     const { frames } = this.data;
     if (!frames.length) return clamp(this.time + direction * 0.125, 0, this.data.raw.media.duration);
-    const index = direction > 0 ? lowerBound(frames, this.time + 2e-3) : lowerBound(frames, this.time - 2e-3) - 1;
+    const index = direction > 0 ? lowerBound(frames, this.time + away + 2e-3) : lowerBound(frames, this.time - Math.max(away - 2e-3, 2e-3)) - 1;
     return frames[clamp(index, 0, frames.length - 1)];
   }
 
