@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
+import numpy as np
+
 from detector.analysis import Analysis, Score, Segment
 from detector.boxes import overlap
 from detector.printed import timecode
@@ -146,13 +148,15 @@ def _named(analysis: Analysis) -> str:
 
 def _samples(analysis: Analysis) -> set[int]:
     """PTS of sampled frames with a face: the first of their sampling intervals."""
-    rate = analysis.parameters.sample_rate
-    first: dict[int, tuple[float, int]] = {}
-    for person in analysis.persons:
-        for time, pts in zip(person.scores.time.tolist(), person.scores.pts.tolist(), strict=True):
-            number = sampling_interval(time, rate)
-            first[number] = min(first.get(number, (time, pts)), (time, pts))
-    return {pts for _, pts in first.values()}
+    times, pts = (
+        np.concatenate(
+            [np.empty(0, np.int64), *(getattr(person.scores, field) for person in analysis.persons)]
+        )
+        for field in ("time", "pts")
+    )
+    order = np.argsort(times, kind="stable")
+    numbers = sampling_interval(times[order], analysis.parameters.sample_rate)
+    return set(pts[order][np.unique(numbers, return_index=True)[1]].tolist())
 
 
 def _paired(recorded: Analysis, again: Analysis) -> tuple[list[tuple[Score, Score]], list[Score]]:
@@ -179,10 +183,11 @@ def _judged(analysis: Analysis) -> list[Score]:
 def _moved(recorded: Analysis, a: Segment, b: Segment) -> int:
     """Sampled frames of the person between the edges of two segments, the larger of both ends."""
     rate = recorded.parameters.sample_rate
-    times = {t for person in recorded.persons if person.id == a.person for t in person.scores.time.tolist()}
+    times = next((person.scores.time for person in recorded.persons if person.id == a.person), np.empty(0))
 
     def between(one: float, other: float) -> int:
         low, high = min(one, other) - _EXACT, max(one, other) + _EXACT
-        return max(0, len({sampling_interval(time, rate) for time in times if low <= time <= high}) - 1)
+        inside = times[(low <= times) & (times <= high)]
+        return max(0, len(np.unique(sampling_interval(inside, rate))) - 1)
 
     return max(between(a.start, b.start), between(a.end, b.end))

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector import findings, segments
+from detector import findings
 from detector.ahead import ahead
 from detector.analysis import Parameters
 from detector.between import faces_between
@@ -88,14 +88,15 @@ def sharpened(
 
 def _intervals(seen: Sightings, parameters: Parameters) -> _ByTrack:
     """Start and end of the flagged intervals of each track, in seconds, from what is smoothed."""
-    rows = seen.rows
-    found = {}
-    for number, track in seen.by_track().items():
-        usable = track[rows["usable"][track]]
-        times, smoothed = rows["time"][usable], rows["smoothed"][usable]
-        intervals = segments.find_intervals(times, smoothed, parameters)
-        found[number] = [(float(times[one.first]), float(times[one.last])) for one in intervals]
-    return found
+    usable = seen.chosen(seen.rows["usable"])
+    times = usable.rows["time"].tolist()
+    return defaultdict(
+        list,
+        {
+            track: [(times[one.first], times[one.last]) for one in intervals]
+            for track, intervals in findings.along_tracks(usable, parameters).items()
+        },
+    )
 
 
 def _gaps(seen: Sightings, times: Sequence[float], found: _ByTrack, reach: float) -> Iterator[_Gap]:

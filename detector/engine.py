@@ -149,7 +149,7 @@ def conclude(
 
 
 def _coverage(survey: Surveyed, media: Media, missing: float) -> Coverage:
-    rows = survey.seen.sampled.rows
+    every, rows = survey.seen.rows, survey.seen.sampled.rows
     usable = np.unique(rows["time"][rows["usable"]])
     flaws: dict[float, set[str]] = defaultdict(set)
     for time, flaw in rows[["time", "flaw"]][~np.isin(rows["time"], usable)].tolist():
@@ -176,9 +176,7 @@ def _coverage(survey: Surveyed, media: Media, missing: float) -> Coverage:
         faces_found=len(rows),
         faces_unusable=int(np.count_nonzero(~rows["usable"])),
         faces_discarded=survey.discarded,
-        frames_between=len(
-            np.unique(survey.seen.rows["pts"][survey.seen.rows["between"] & survey.seen.rows["usable"]])
-        ),
+        frames_between=len(np.unique(every["pts"][every["between"] & every["usable"]])),
         cuts=tuple(survey.cuts),
         not_examined=tuple(spans),
         quality=_quality(rows),

@@ -91,6 +91,18 @@ def person(
     )
 
 
+def along_tracks(usable: Sightings, parameters: Parameters) -> dict[int, list[segments.Interval]]:
+    """Flagged intervals of each track, from what is smoothed, by their places in ``usable``."""
+    times, smoothed = usable.rows["time"], usable.rows["smoothed"]
+    return {
+        number: [
+            segments.Interval(int(track[one.first]), int(track[one.last]))
+            for one in segments.find_intervals(times[track], smoothed[track], parameters)
+        ]
+        for number, track in usable.by_track().items()
+    }
+
+
 def flagged(name: str, group: Sightings, parameters: Parameters, kind: MediaKind) -> list[Found]:
     """Flagged intervals of one person: found track by track, then joined across tracks."""
     usable = group.chosen(~np.isnan(group.rows["smoothed"]))
@@ -99,11 +111,8 @@ def flagged(name: str, group: Sightings, parameters: Parameters, kind: MediaKind
         over = np.flatnonzero(smoothed >= parameters.enter_threshold).tolist()
         intervals = [segments.Interval(i, i) for i in over]
     else:
-        intervals = []
-        for track in usable.by_track().values():
-            for one in segments.find_intervals(times[track], smoothed[track], parameters):
-                intervals.append(segments.Interval(int(track[one.first]), int(track[one.last])))
-        intervals = segments.merged(times, sorted(intervals, key=lambda i: i.first), parameters.merge_gap)
+        along = [one for track in along_tracks(usable, parameters).values() for one in track]
+        intervals = segments.merged(times, sorted(along, key=lambda i: i.first), parameters.merge_gap)
     found = []
     for rank, interval in enumerate(intervals, start=1):
         inside = usable.chosen(slice(interval.first, interval.last + 1))

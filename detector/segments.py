@@ -67,14 +67,15 @@ def even(times: Floats, values: Floats, rate: float) -> Floats:
     return means
 
 
-def sampling_interval(time: float, rate: float) -> int:
-    """The number of the 1/``rate`` seconds that ``time`` lies in; the first frame of each is sampled."""
-    return int(time * rate + _ROUNDING)
+def sampling_interval(times: Floats, rate: float) -> Floats:
+    """The number of the 1/``rate`` seconds that each of ``times`` lies in, whose first frame is sampled."""
+    numbers: Floats = np.floor(times * rate + _ROUNDING)
+    return numbers
 
 
 def _sampling_intervals(times: Floats, rate: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The number of each one's interval, and how many lie in each."""
-    numbers = np.floor(times * rate + _ROUNDING)
+    numbers = sampling_interval(times, rate)
     _, which, counts = np.unique(numbers, return_inverse=True, return_counts=True)
     return which, counts
 
