@@ -35,8 +35,8 @@ function median(values) {
 }
 
 /** Intervals [start, end] in seconds that would be flagged in one lane if segments opened at `enter`. */
-/** The number of the sampling interval that a time lies in. */
-export const sampleOf = (time, rules) => Math.floor(time * rules.sample_rate + 1e-6);
+/** The number of the sampling interval that a time lies in, which was rounded to a ten-thousandth. */
+export const sampleOf = (time, rules) => Math.floor((time + 6e-5) * rules.sample_rate);
 
 export function wouldFlag(lane, rules, enter) {
   const leave = Math.min(rules.exit, enter);

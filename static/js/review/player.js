@@ -7,6 +7,7 @@ import { byId, clamp, lowerBound, timecode } from "./dom.js";
 const INSIDE = 5e-4; // seconds into a frame, so that a browser rounding down still shows it
 const REACH = 0.06; // seconds around a peak frame in which its heatmap is shown
 const BACKWARDS = 120; // milliseconds between two frames when playing backwards
+const SAME = 2e-3; // seconds; nearer than this is the frame shown
 
 export class Player {
   /** `view` gives `faces()`, `peaks()`, and `rules`; `onTime` hears each time the picture changes. */
@@ -160,7 +161,7 @@ export class Player {
     this.video.pause();
     this.back = setInterval(() => {
       if (this.time <= this.data.frames[0]) this.#stopBack();
-      else this.#jump(this.neighbour(-1, BACKWARDS / 1000));
+      else this.#jump(this.neighbour(-1, BACKWARDS / 1000 - SAME));
     }, BACKWARDS);
   }
 
@@ -174,11 +175,11 @@ export class Player {
     this.back = null;
   }
 
-  /** Time of the next (1) or previous (-1) analysed frame, so many seconds away at least. */
-  neighbour(direction, away = 0) {
+  /** Time of the next (1) or previous (-1) analysed frame, more than so many seconds away. */
+  neighbour(direction, away = SAME) {
     const { frames } = this.data;
     if (!frames.length) return clamp(this.time + direction * 0.125, 0, this.data.raw.media.duration);
-    const index = direction > 0 ? lowerBound(frames, this.time + away + 2e-3) : lowerBound(frames, this.time - Math.max(away - 2e-3, 2e-3)) - 1;
+    const index = direction > 0 ? lowerBound(frames, this.time + away) : lowerBound(frames, this.time - away) - 1;
     return frames[clamp(index, 0, frames.length - 1)];
   }
 
