@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError
 
 from detector.errors import ModelError
 from detector.model_facts import Model, Platt, Range, Rate
+from detector.paths import ROOT
 from detector.value import Sha256, Value
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from detector.backends.graphs import Kind
     from detector.networks import Network
 
-MODELS = Path(__file__).resolve().parent.parent / "models"
+MODELS = ROOT / "models"
 DEFAULT = "reelproof"
 
 # A name is also a file's, and part of an address: nothing in it can lead elsewhere.

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from detector.hashing import hashed
+from detector.paths import ROOT
 
 State = Literal["ok", "missing", "optional"]
 
-ROOT = Path(__file__).resolve().parent.parent
 SETUP = "Run: make setup"
 
 # Names FFmpeg gives its decoders, any one of which will do. Its own `av1` only passes work to hardware.

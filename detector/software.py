@@ -16,8 +16,7 @@ from pathlib import Path
 
 from detector.analysis import Library, Parameters, Software
 from detector.backends import ROUGH, Backend
-
-ROOT = Path(__file__).resolve().parent.parent
+from detector.paths import ROOT
 
 # What takes part in a result, by its name on the package index.
 LIBRARIES = (

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from detector.paths import ROOT
 from reports.container import BundleError, chunks, is_zip, opened, put
 from reports.judgements import read_file
 from reports.manifest import (
@@ -31,7 +32,7 @@ __all__ = ["BundleError", "is_zip", "judgements_of", "write"]
 
 SUMS = "sha256sums.txt"
 VERIFIER = "verify.py"
-_VERIFIER = Path(__file__).resolve().parent.parent / "docs" / "verify_bundle.py"
+_VERIFIER = ROOT / "docs" / "verify_bundle.py"
 JUDGEMENTS = "annotations.json"
 _LARGEST_TEXT = 32_000_000  # of the files that are read into memory
 _NAMED = 12

@@ -7,17 +7,16 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from detector.paths import ROOT
 from reports.enclosed import Enclosure
 from reports.errors import ReportError
 from reports.pictures import Picture, width_for
 from reports.view import ReportView
 
-ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "templates"
 POLICY = "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'"
 # WeasyPrint reads no page CSS inside an SVG and would warn of each rule, so paper goes without

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
 
+from detector.paths import ROOT
 from webapp import (
     api,
     custody_start,
@@ -26,7 +26,6 @@ from webapp.passwords import Passwords
 from webapp.settings import Settings, read_settings
 from webapp.tables import now
 
-_ROOT = Path(__file__).resolve().parent.parent
 # Room for the multipart frame around the largest exhibit.
 FORM_OVERHEAD = 64 * 1024
 
@@ -64,7 +63,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     )
 
     settings = read_settings(config)
-    app = Flask("webapp", template_folder=str(_ROOT / "templates"), static_folder=str(_ROOT / "static"))
+    app = Flask("webapp", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
     app.request_class = intake.UploadRequest
     app.config.from_mapping(
         # The exhibit's own limit is checked while it is written; this bounds the whole request.

@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 from detector.errors import ModelError
+from detector.paths import ROOT
 
 _TIME_LIMIT = 240  # seconds; on an idle machine it takes four
 _REFUSED = 3  # exit status that comes with a reason; others are accidents
-_ROOT = Path(__file__).resolve().parent.parent
 
 
 def refuse_unfit(card: Path) -> None:
@@ -23,7 +23,7 @@ def refuse_unfit(card: Path) -> None:
     try:
         ended = subprocess.run(
             [sys.executable, "-m", __name__, str(card)],
-            cwd=_ROOT,
+            cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             timeout=_TIME_LIMIT,

@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
+from detector.paths import ROOT
 from webapp import jobs, models
 from webapp.access import SAMPLE_FILE
 from webapp.database import Database
@@ -28,7 +29,6 @@ SAMPLE_ADDED = "sample added"
 
 _TIME_LIMIT = 120  # seconds; on an idle machine it takes three
 _MAKING = threading.Lock()  # two clicks are one wish
-_ROOT = Path(__file__).resolve().parent.parent
 
 
 def sample_missing(database: Database) -> bool:
@@ -117,7 +117,7 @@ def _make(clip: Path) -> None:
     try:
         subprocess.run(
             [sys.executable, "-m", "detector", "sample", str(clip)],
-            cwd=_ROOT,
+            cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             timeout=_TIME_LIMIT,

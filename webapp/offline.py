@@ -12,17 +12,18 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flask import render_template
 from markupsafe import Markup
 
+from detector.paths import ROOT
+
 if TYPE_CHECKING:
     from reports.annotations import Annotation
     from reports.view import ReportView
 
-_STATIC = Path(__file__).resolve().parent.parent / "static"
+_STATIC = ROOT / "static"
 _STYLES = ("base.css", "timeline.css", "result.css", "review.css")
 _ENTRY = "offline.js"
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([a-z]+\.js)";\n', re.MULTILINE)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 from flask import Flask, url_for
 from markupsafe import Markup
 
+from detector.paths import ROOT
 from reports import words
 from webapp import case_details, jobs, live, parameters
 from webapp.folders import Folders
 from webapp.tables import AnalysisRow, Condition, Exhibit, Priority, State, now
 
-_ICONS = Path(__file__).resolve().parent.parent / "static" / "icons"
+_ICONS = ROOT / "static" / "icons"
 
 
 def install(app: Flask) -> None:

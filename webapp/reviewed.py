@@ -21,6 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import detector
+from detector.paths import ROOT
 from reports.custody import NAME as CUSTODY
 from reports.judgements import canonical, moment_text, plain
 from webapp import case_details, custody, integrity, judgements
@@ -34,7 +35,6 @@ log = logging.getLogger(__name__)
 
 _TIME_LIMIT = 300  # seconds; a report of a few pages takes five on a busy machine
 _PATIENCE = 60  # seconds to wait for another report that is being set
-_ROOT = Path(__file__).resolve().parent.parent
 _SETTING = threading.Lock()  # it takes a core and a quarter of a gigabyte: one at a time
 # What is done so often, and changes nothing in a report, that none is set anew for it.
 _PASSING = ("view", "export", "integrity check")
@@ -97,7 +97,7 @@ def _set(analysis: Path, given: dict[str, object], known: bytes | None, place: P
             (aside / CUSTODY).write_bytes(known)
         ended = subprocess.run(
             [sys.executable, "-m", "webapp.report_process", str(analysis), str(aside)],
-            cwd=_ROOT,
+            cwd=ROOT,
             input=json.dumps(given).encode(),
             timeout=_TIME_LIMIT,
         )

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from detector.paths import ROOT
 from reports.signing import SigningError, SigningKey, read_key
 from webapp.errors import PageError
 from webapp.settings import SettingError, Settings
 
-_ROOT = Path(__file__).resolve().parent.parent
 _TIME_LIMIT = 120  # seconds; it takes two
 
 
@@ -63,7 +63,7 @@ def _sign(settings: Settings, report: Path, to: Path) -> None:
     if settings.signing_password:
         command += ["--password-file", str(settings.signing_password)]
     try:
-        ended = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=_TIME_LIMIT)
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_TIME_LIMIT)
     except subprocess.TimeoutExpired:
         raise SigningError("it took too long.") from None
     if ended.returncode:

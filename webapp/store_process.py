@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from detector.hashing import hashed
+from detector.paths import ROOT
 from webapp import models
 from webapp.folders import Folders
 from webapp.results import refuse_damaged
@@ -27,7 +28,6 @@ BACK = 60.0  # seconds in which a store that cannot be reached should be there a
 _PAUSE = 3.0
 _LOOK_EVERY = 0.2
 _REFUSED, _DAMAGED = 3, 4  # exit statuses that come with words; others are accidents
-_ROOT = Path(__file__).resolve().parent.parent
 
 
 def bring(
@@ -78,7 +78,7 @@ def _apart(settings: Settings, tick: Callable[[], None], *arguments: str) -> Non
     }
     process = subprocess.Popen(
         [sys.executable, "-m", __name__, *arguments],
-        cwd=_ROOT,
+        cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
+from detector.paths import ROOT
 from webapp import actors, jobs, live, presence, resumable, waiting
 from webapp.database import Database
 from webapp.folders import Folders
@@ -32,7 +33,6 @@ _LOOK_EVERY = 0.25  # seconds
 _SWEEP_EVERY = 5.0
 _DEAF_AFTER = 20.0
 _RESTART_AFTER = 2.0
-_ROOT = Path(__file__).resolve().parent.parent
 
 
 class Worker:
@@ -71,7 +71,7 @@ class Worker:
         self._started = time.monotonic()
         self._process = subprocess.Popen(
             [sys.executable, *self._what],
-            cwd=_ROOT,
+            cwd=ROOT,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # a Ctrl-C in the terminal is for the main process alone

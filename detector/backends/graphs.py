@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.paths import ROOT
+
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-FOLDER = Path(__file__).resolve().parent / "graphs"
+FOLDER = ROOT / "detector" / "networks" / "onnx"
 CROPS, FEATURES, MEAN, STD, OUT = "crops", "features", "input.mean", "input.std", "out"
 PREFIX = "network."
 

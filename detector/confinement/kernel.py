@@ -17,8 +17,7 @@ from pathlib import Path
 
 from detector.confinement import landlock, seccomp
 from detector.confinement.limits import Limits, Places
-
-ROOT = Path(__file__).resolve().parents[2]
+from detector.paths import ROOT
 
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000

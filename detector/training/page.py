@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 import numpy as np
 
+from detector.paths import ROOT
 from detector.training.failures import Failure
 from detector.training.metrics import BINS, Scored, reliability, roc
 
 if TYPE_CHECKING:
     from detector.training.evaluate import Measured
 
-TEMPLATES = Path(__file__).resolve().parent.parent.parent / "templates"
+TEMPLATES = ROOT / "templates"
 # Colours of lines, told apart by dashes as well.
 _LINES = (("#1f4f86", "-"), ("#8f2f1f", "--"), ("#6a4f00", "-."), ("#2f6b4a", ":"))
 _SHOWN = 120  # failures a gallery holds
