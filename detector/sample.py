@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from detector.faces import FaceDetector, Image
-from detector.training.blending import align, generated, match_colour, outline
+from detector.training.synthesis.blending import align, generated, match_colour, outline
 
 FRAME_RATE = 25
 SECONDS = 9

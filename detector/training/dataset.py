@@ -14,10 +14,10 @@ from torch.utils.data import Dataset
 
 from detector.faces import SIDE_PER_BOX, Image, Square, cut
 from detector.hiding import hide
-from detector.training.blending import Mask, self_blend, swap_blend
 from detector.training.config import MixConfig
-from detector.training.degrade import degrade
 from detector.training.harvest import MARGIN, Sample, decode
+from detector.training.synthesis.blending import Mask, self_blend, swap_blend
+from detector.training.synthesis.degradations import degrade
 
 UNKNOWN = -1.0  # in a map of where an example was manipulated
 CELL = 32  # px of the crop to one place of that map, which is the network's own last stride

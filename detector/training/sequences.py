@@ -22,14 +22,14 @@ from torch.utils.data import Dataset
 
 from detector.analysis import Value
 from detector.faces import Image, Square, cut
-from detector.training.animation import Animation, drift
-from detector.training.blending import self_blend, swap_blend
 from detector.training.dataset import _jittered as framed_square  # one place says how training frames
 from detector.training.dataset import stacked
-from detector.training.degrade import degrade
 from detector.training.harvest import Sample, decode
 from detector.training.moving_faces import MovingFace
-from detector.training.video_blending import Carried, Moving, interval, self_blended, swapped
+from detector.training.synthesis.animation import Animation, drift
+from detector.training.synthesis.blending import self_blend, swap_blend
+from detector.training.synthesis.degradations import degrade
+from detector.training.synthesis.video_blending import Carried, Moving, interval, self_blended, swapped
 
 _RATE = 8
 # A detector's box trembles: spread of centre and side in shares of the side, of the angle in degrees.

@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from detector.training.blending import TEMPLATE
 from detector.training.harvest import MARGIN, Sample
+from detector.training.synthesis.blending import TEMPLATE
 
 
 def crop(seed: int, fake: bool, size: int = 64) -> np.ndarray:

@@ -10,7 +10,6 @@ import torch
 from made_faces import crop, encoded, samples
 from torch.utils.data import DataLoader
 
-from detector.training.blending import TEMPLATE
 from detector.training.harvest import MARGIN
 from detector.training.moving_faces import MovingFace
 from detector.training.sequences import (
@@ -22,6 +21,7 @@ from detector.training.sequences import (
     timeline,
     worn_alike,
 )
+from detector.training.synthesis.blending import TEMPLATE
 
 SIZE = 64
 KINDS = tuple(Shares.model_fields)

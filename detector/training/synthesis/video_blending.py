@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces import Image, Landmarks
-from detector.training.animation import drift
-from detector.training.blending import Blend, Mask, outline, self_blend, swap_blend
+from detector.training.synthesis.animation import drift
+from detector.training.synthesis.blending import Blend, Mask, outline, self_blend, swap_blend
 
 # What to do to (image, landmarks, moment), by one recipe for all moments.
 _Recipe = Callable[[Image, Landmarks, int], Blend]

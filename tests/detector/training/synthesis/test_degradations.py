@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.training.degrade import degrade
+from detector.training.synthesis.degradations import degrade
 
 PICTURE = cv2.resize(
     np.random.default_rng(1).integers(20, 235, (16, 16, 3), np.uint8), (96, 96), interpolation=cv2.INTER_CUBIC

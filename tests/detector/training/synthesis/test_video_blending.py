@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from made_faces import crop
 
-from detector.training.blending import TEMPLATE
-from detector.training.video_blending import (
+from detector.training.synthesis.blending import TEMPLATE
+from detector.training.synthesis.video_blending import (
     Moving,
     drawn_jitter,
     interval,

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces import Image, Landmarks, Square
-from detector.training.blending import TEMPLATE, outline
+from detector.training.synthesis.blending import TEMPLATE, outline
 
 # Where expression moves a face (in the template's unit square), how far around, and by how
 # much: jaw and lower lip together, mouth corners, upper lip, brows; x and y.

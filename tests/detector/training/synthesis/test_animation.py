@@ -7,8 +7,8 @@ import pytest
 from made_faces import crop
 
 from detector.faces import Square
-from detector.training.animation import Animation, drift, swaying
-from detector.training.blending import TEMPLATE
+from detector.training.synthesis.animation import Animation, drift, swaying
+from detector.training.synthesis.blending import TEMPLATE
 
 SIDE = 160
 POINTS = (TEMPLATE * SIDE * 0.6 + SIDE * 0.2).astype(np.float32)

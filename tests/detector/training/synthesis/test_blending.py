@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.training.blending import (
+from detector.training.synthesis.blending import (
     OUTLINE,
     TEMPLATE,
     align,
