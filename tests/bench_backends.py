@@ -85,7 +85,7 @@ def judged(model: LoadedModel, names: list[str], data: Path) -> dict[str, dict[s
     from sklearn.metrics import roc_auc_score
 
     from detector.batch import framed_crop
-    from detector.training.harvest import decode, dfdc_samples
+    from detector.training.data.face_samples import decode, dfdc_samples
 
     samples = dfdc_samples(data / "dfdc-test.zip")
     size = model.card.input.size

@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 from detector.analysis import Analysis, MediaKind, Parameters, Person, Verdict
 from detector.scoring import Scorer
 from detector.training import temporal
-from detector.training.harvest import read_csv
+from detector.training.data.face_samples import read_csv
 from detector.training.metrics import Scored, leave_one_group_out
 from detector.training.recorded import Distortion, record, replay, strongest_crop
 from detector.training.temporal import Span, Timed, overlap

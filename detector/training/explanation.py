@@ -30,7 +30,7 @@ from detector.explain import heatmaps
 from detector.faces import FaceDetector, Image, cut, framing
 from detector.networks import Network
 from detector.scoring import Scorer
-from detector.training.harvest import decode
+from detector.training.data.face_samples import decode
 from detector.training.synthesis.blending import self_blend
 
 Maps = NDArray[np.float32]  # (n, size, size), not negative

@@ -12,7 +12,7 @@ import cv2
 from detector.analysis import Parameters, Verdict
 from detector.training.clips import Clip, write_thumbnail
 from detector.training.crops import Crop
-from detector.training.harvest import decode
+from detector.training.data.face_samples import decode
 from detector.training.metrics import Scored
 
 # Thumbnails of so many wrongly judged crops a set are written.

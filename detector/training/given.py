@@ -6,7 +6,7 @@ from pathlib import Path
 
 from detector.training.clips import Listed
 from detector.training.crops import Crop
-from detector.training.sets import DataSetError, Item, contents, read_set
+from detector.training.data.labelled_sets import DataSetError, Item, contents, read_set
 
 _ALL_TO_MEASURE_ON = (0.0, 0.0, 1.0)  # shares of train, val and test where the set names no splits
 
@@ -14,7 +14,7 @@ _ALL_TO_MEASURE_ON = (0.0, 0.0, 1.0)  # shares of train, val and test where the 
 def given_clips(data: Path) -> list[Listed]:
     """Videos and photos of the set at ``data``, whatever their split.
 
-    Raises :class:`~detector.training.sets.DataSetError` for a set that cannot be read, or
+    Raises :class:`~detector.training.data.labelled_sets.DataSetError` for a set that cannot be read, or
     a zip, which holds crops.
     """
     items = read_set(data, _ALL_TO_MEASURE_ON)

@@ -13,8 +13,8 @@ from detector.models import MODELS, Card, Input, load_model
 from detector.networks import create
 from detector.training.calibration import fit_temperature
 from detector.training.config import Config
+from detector.training.data.sources import open_source
 from detector.training.rates import VALIDATED
-from detector.training.sources import open_source
 from detector.training.train import predicted
 
 DATA = (

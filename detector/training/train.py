@@ -18,10 +18,10 @@ from detector.models import MODELS, load_model
 from detector.networks import Network, create
 from detector.training.config import Config, Metric, Schedule
 from detector.training.curves import draw
-from detector.training.features import featured
-from detector.training.harvest import dfdc_samples
+from detector.training.data.cached_features import featured
+from detector.training.data.face_samples import dfdc_samples
+from detector.training.data.sources import framed_batches, open_shared, open_source
 from detector.training.losses import Batch, loss_of
-from detector.training.sources import framed_batches, open_shared, open_source
 
 # What recipes that learn from one stream of examples have in common.
 _SHARED = ("samples", "batch", "seed", "seen_again", "hidden", "mix")

@@ -199,7 +199,7 @@ def test_auc_on_the_validation_crops(data: Path, tmp_path: Path) -> None:
     """The first 200 crops, through the same door as `score --crops`; the floor is no target."""
     from sklearn.metrics import roc_auc_score
 
-    from detector.training.harvest import read_csv
+    from detector.training.data.face_samples import read_csv
 
     rows = read_csv(data / "dfdc-val.csv")[:200]
     with zipfile.ZipFile(data / "dfdc-val.zip") as archive:

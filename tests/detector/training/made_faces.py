@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from detector.training.harvest import MARGIN, Sample
+from detector.training.data.face_samples import MARGIN, Sample
 from detector.training.synthesis.blending import TEMPLATE
 
 

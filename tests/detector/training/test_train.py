@@ -19,10 +19,10 @@ from detector.models import load_model
 from detector.networks import create
 from detector.training.config import SHIPPED as RECIPE
 from detector.training.config import Config, read_config
-from detector.training.dataset import UNKNOWN, stacked
+from detector.training.data.crop_examples import UNKNOWN, stacked
+from detector.training.data.sources import framed_batches
 from detector.training.losses import Batch, local_contrast
 from detector.training.publish import publish
-from detector.training.sources import framed_batches
 from detector.training.train import predicted, train_together
 from tests.learning import overfit
 
@@ -152,7 +152,7 @@ def test_recipes_of_different_streams(tmp_path: Path) -> None:
 
 
 def test_predictions_are_in_order(archives: Path) -> None:
-    from detector.training.harvest import dfdc_samples
+    from detector.training.data.face_samples import dfdc_samples
 
     samples = dfdc_samples(archives / "dfdc-val.zip")
     network, config, cpu = create("efficientnet_lite0"), recipe(8), torch.device("cpu")

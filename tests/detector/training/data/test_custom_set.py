@@ -18,11 +18,11 @@ from made_faces import crop, encoded
 from detector.batch import framed_crop
 from detector.errors import MediaError, ParameterError
 from detector.faces import Face, FaceDetector, Image, cut, framing
-from detector.training import own
 from detector.training.config import SHIPPED, Config, SetConfig, read_config
-from detector.training.harvest import Sample, decode
-from detector.training.own import open_own, shown
-from detector.training.sets import DataSetError, Item
+from detector.training.data import custom_set
+from detector.training.data.custom_set import open_own, shown
+from detector.training.data.face_samples import Sample, decode
+from detector.training.data.labelled_sets import DataSetError, Item
 
 SIZE = 64
 POINTS = np.array([[60, 30], [100, 30], [80, 50], [65, 70], [95, 70]], np.float32)
@@ -43,8 +43,8 @@ def every_frame_a_face(monkeypatch: pytest.MonkeyPatch) -> None:
         face = Face((30.0, 0.0, 130.0, 96.0), 0.9, POINTS)
         return [face] if image.mean() > 15 and image.shape[1] > 64 else []
 
-    monkeypatch.setattr(own, "FaceDetector", lambda: detect)
-    monkeypatch.setattr("detector.training.streaming.FaceDetector", lambda: detect)
+    monkeypatch.setattr(custom_set, "FaceDetector", lambda: detect)
+    monkeypatch.setattr("detector.training.data.streamed_videos.FaceDetector", lambda: detect)
 
 
 def put(path: Path, seed: int, fake: bool = False) -> None:
@@ -125,8 +125,10 @@ class TestShown:
     @pytest.mark.usefixtures("every_frame_a_face")
     def test_repeated_items_are_read_once(self, videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         read = []
-        real = own.video_crops
-        monkeypatch.setattr(own, "video_crops", lambda path, *rest: read.append(path) or real(path, *rest))
+        real = custom_set.video_crops
+        monkeypatch.setattr(
+            custom_set, "video_crops", lambda path, *rest: read.append(path) or real(path, *rest)
+        )
         a, b = (Item(videos / "train" / "real" / f"{n}.mp4", None, 0, f"{n}", "train") for n in (40, 60))
         out = shown([a, b, a, a], 3)
         assert [one.group for one in out] == ["40", "60", "40", "40"]
@@ -298,12 +300,12 @@ class TestFailures:
         """How often each group stands in what examples are drawn from."""
         groups: Counter[str] = Counter()
 
-        class Spied(own.Examples):
+        class Spied(custom_set.Examples):
             def __init__(self, samples: list[Sample], *rest: object) -> None:
                 groups.update(sample.group for sample in samples)
                 super().__init__(samples, *rest)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(own, "Examples", Spied)
+        monkeypatch.setattr(custom_set, "Examples", Spied)
         return groups
 
     def test_half_are_failures_and_the_worse_come_oftener(
@@ -374,5 +376,5 @@ class TestRefusals:
 
 def test_kept_pictures_lose_next_to_nothing() -> None:
     picture = cv2.resize(crop(3, True), (224, 224), interpolation=cv2.INTER_CUBIC)
-    kept = own._kept(Item(Path("a"), None, 1, "g", "train"), [picture])
+    kept = custom_set._kept(Item(Path("a"), None, 1, "g", "train"), [picture])
     assert np.abs(decode(kept.crops[0]).astype(float) - picture).mean() < 1.5

@@ -17,13 +17,13 @@ from detector.errors import ParameterError
 from detector.faces import FaceDetector, Image, Square, cut
 from detector.networks import is_sequence
 from detector.training.config import Config, MixConfig
-from detector.training.dataset import Examples, stacked
-from detector.training.finetune import read_failures
-from detector.training.footage import largest_crop, video_crops
-from detector.training.harvest import Sample, decode
-from detector.training.sequences import worn_alike
-from detector.training.sets import DataSetError, Item, check_leakage, contents, read_set
-from detector.training.streaming import StreamedVideos
+from detector.training.data.crop_examples import Examples, stacked
+from detector.training.data.face_samples import Sample, decode
+from detector.training.data.hard_examples import read_failures
+from detector.training.data.labelled_sets import DataSetError, Item, check_leakage, contents, read_set
+from detector.training.data.sequence_examples import worn_alike
+from detector.training.data.streamed_videos import StreamedVideos
+from detector.training.data.video_crops import largest_crop, video_crops
 
 _KEPT_SIDE = 224  # px at which crops are held in memory, as JPEG
 _KEPT_QUALITY = 98
@@ -47,10 +47,10 @@ class Own(NamedTuple):
 
 
 def open_own(config: Config, data: Path, seen: int, failures: Path | None) -> Own:
-    """Examples of the set at ``data``, see :func:`~detector.training.sets.read_set`.
+    """Examples of the set at ``data``, see :func:`~detector.training.data.labelled_sets.read_set`.
 
     ``failures`` names what an evaluation got wrong: about half of the examples then are
-    those, the worse the oftener. Raises :class:`~detector.training.sets.DataSetError`.
+    those, the worse the oftener. Raises :class:`~detector.training.data.labelled_sets.DataSetError`.
     """
     assert config.set is not None
     items = read_set(data)

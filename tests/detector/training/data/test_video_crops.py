@@ -10,7 +10,7 @@ from clips import HEIGHT, WIDTH, number_of, numbered, write_clip
 
 from detector.errors import MediaError
 from detector.faces import Face, Image, Landmarks
-from detector.training.footage import largest_crop, video_crops
+from detector.training.data.video_crops import largest_crop, video_crops
 
 POINTS: Landmarks = np.array([[60, 30], [100, 30], [80, 50], [65, 70], [95, 70]], np.float32)
 

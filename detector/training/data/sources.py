@@ -15,12 +15,12 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from detector.backends.with_torch import normalised
 from detector.faces import Square, cut
 from detector.training.config import Config
-from detector.training.dataset import Examples, stacked
-from detector.training.harvest import Sample, decode, dfdc_samples, harvest
+from detector.training.data.crop_examples import Examples, stacked
+from detector.training.data.custom_set import open_own
+from detector.training.data.face_clips import gather
+from detector.training.data.face_samples import Sample, decode, dfdc_samples, harvest
+from detector.training.data.sequence_examples import Sequences, Shares, padded
 from detector.training.losses import Batch
-from detector.training.moving_faces import gather
-from detector.training.own import open_own
-from detector.training.sequences import Sequences, Shares, padded
 
 _VALIDATED_AT_ONCE = 50
 _LATER = 12  # batches until one is seen again

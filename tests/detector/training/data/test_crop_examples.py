@@ -10,8 +10,8 @@ from made_faces import encoded, samples
 from detector.backends.with_torch import normalised
 from detector.faces import Square, cut
 from detector.training.config import MixConfig
-from detector.training.dataset import CELL, UNKNOWN, Examples, stacked
-from detector.training.harvest import Sample
+from detector.training.data.crop_examples import CELL, UNKNOWN, Examples, stacked
+from detector.training.data.face_samples import Sample
 
 KINDS = tuple(MixConfig.model_fields)
 EVEN = MixConfig(**dict.fromkeys(KINDS, 1 / len(KINDS)))
@@ -89,7 +89,7 @@ def test_where_it_was_blended(kind: str, least: float, most: float) -> None:
 
 def test_where_is_mirrored_with_the_crop(monkeypatch: pytest.MonkeyPatch) -> None:
     """A blend of the left half of the face lies left in the crop or, in a mirrored crop, right in both."""
-    from detector.training import dataset
+    from detector.training.data import crop_examples
     from detector.training.synthesis.blending import Blend
 
     def left(image: np.ndarray, *_: object) -> Blend:
@@ -99,7 +99,7 @@ def test_where_is_mirrored_with_the_crop(monkeypatch: pytest.MonkeyPatch) -> Non
         out[mask > 0] = 255
         return Blend(out, mask)
 
-    monkeypatch.setattr(dataset, "self_blend", left)
+    monkeypatch.setattr(crop_examples, "self_blend", left)
     made = examples(only("other_self_blend"), last=30)
     sides = set()
     for i in range(30):

@@ -22,10 +22,12 @@ from torch.utils.data import Dataset
 
 from detector.analysis import Value
 from detector.faces import Image, Square, cut
-from detector.training.dataset import _jittered as framed_square  # one place says how training frames
-from detector.training.dataset import stacked
-from detector.training.harvest import Sample, decode
-from detector.training.moving_faces import MovingFace
+from detector.training.data.crop_examples import (
+    _jittered as framed_square,  # one place says how training frames
+)
+from detector.training.data.crop_examples import stacked
+from detector.training.data.face_clips import MovingFace
+from detector.training.data.face_samples import Sample, decode
 from detector.training.synthesis.animation import Animation, drift
 from detector.training.synthesis.blending import self_blend, swap_blend
 from detector.training.synthesis.degradations import degrade

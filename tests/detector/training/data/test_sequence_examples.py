@@ -10,9 +10,9 @@ import torch
 from made_faces import crop, encoded, samples
 from torch.utils.data import DataLoader
 
-from detector.training.harvest import MARGIN
-from detector.training.moving_faces import MovingFace
-from detector.training.sequences import (
+from detector.training.data.face_clips import MovingFace
+from detector.training.data.face_samples import MARGIN
+from detector.training.data.sequence_examples import (
     Example,
     Sequences,
     Shares,

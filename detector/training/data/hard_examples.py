@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from detector.training.sets import DataSetError, Item
+from detector.training.data.labelled_sets import DataSetError, Item
 
 _NAMED = 5  # examples given in a message
 _UNJUDGED = 0.5  # the error of what got no probability
@@ -56,7 +56,7 @@ def read_failures(path: Path, known: Sequence[Item]) -> list[Hard]:
     ``known`` are the items of every set evaluation was run on; a failure is found there by
     the end of its path, of which evaluation may have been given more or less, and takes
     its split from there. Those out of a validation split leave it: take their groups out
-    of validation too, which :func:`~detector.training.sets.check_leakage` over both
+    of validation too, which :func:`~detector.training.data.labelled_sets.check_leakage` over both
     insists on. The weight is in proportion to how far the probability lay from the label.
 
     Raises :class:`DataSetError` when the file is no such list or lists nothing, when a

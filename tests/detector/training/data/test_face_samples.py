@@ -18,7 +18,7 @@ from clips import write_clip
 from made_faces import crop, encoded, write_archive
 
 from detector.faces import FaceDetector, Square, cut, framing
-from detector.training.harvest import MARGIN, Sample, decode, dfdc_samples, read_csv
+from detector.training.data.face_samples import MARGIN, Sample, decode, dfdc_samples, read_csv
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -29,7 +29,7 @@ import numpy as np
 from detector.faces import FaceDetector
 from detector.models import load_model
 from detector.scoring import Scorer
-from detector.training.harvest import harvest
+from detector.training.data.face_samples import harvest
 if sys.argv[3] == "after an analysis":
     FaceDetector()(np.random.default_rng(0).integers(0, 255, (720, 1280, 3), np.uint8))
     Scorer(load_model()).logits([np.zeros((128, 128, 3), np.uint8)] * 8)

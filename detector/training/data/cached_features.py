@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from detector.errors import ParameterError
 from detector.networks import FeatureNetwork, Network
 from detector.training.config import Config
+from detector.training.data.sources import Source
 from detector.training.losses import Batch
-from detector.training.sources import Source
 
 
 def featured(source: Source, network: Network, config: Config, out: Path, seen: int) -> Source:

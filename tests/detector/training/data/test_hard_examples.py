@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from made_faces import crop, encoded
 
+from detector.training.data.hard_examples import read_failures
+from detector.training.data.labelled_sets import DataSetError, Item, check_leakage
 from detector.training.failures import Failure, write_failures
-from detector.training.finetune import read_failures
-from detector.training.sets import DataSetError, Item, check_leakage
 
 
 @pytest.fixture

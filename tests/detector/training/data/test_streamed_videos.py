@@ -16,9 +16,9 @@ from clips import write_clip
 from torch.utils.data import DataLoader
 
 from detector.faces import Face, Image
-from detector.training import streaming
-from detector.training.sets import DataSetError, Item, read_set
-from detector.training.streaming import StreamedVideos, VideoLeftOut, _augmented
+from detector.training.data import streamed_videos
+from detector.training.data.labelled_sets import DataSetError, Item, read_set
+from detector.training.data.streamed_videos import StreamedVideos, VideoLeftOut, _augmented
 
 SIZE = 32
 FRAMES = 6
@@ -133,7 +133,7 @@ def test_what_cannot_be_streamed(folder: Path) -> None:
 def test_one_video_open_and_a_bounded_buffer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Never more crops are held than the buffer takes, and never two videos are open."""
     opened, made, most_open = 0, 0, 0
-    real_open, real_crop = streaming.open_media, streaming.largest_crop
+    real_open, real_crop = streamed_videos.open_media, streamed_videos.largest_crop
 
     class Counted:
         def __init__(self, path: Path) -> None:
@@ -155,8 +155,8 @@ def test_one_video_open_and_a_bounded_buffer(folder: Path, monkeypatch: pytest.M
         made += 1
         return real_crop(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(streaming, "open_media", Counted)
-    monkeypatch.setattr(streaming, "largest_crop", counting)
+    monkeypatch.setattr(streamed_videos, "open_media", Counted)
+    monkeypatch.setattr(streamed_videos, "largest_crop", counting)
     for given, _ in enumerate(stream(folder, buffer=5)):
         assert made - given <= 5 + 1
     assert most_open == 1 and opened == 0
@@ -172,7 +172,7 @@ def test_workers_share_the_videos(folder: Path, monkeypatch: pytest.MonkeyPatch)
     seen: list[int] = []
     for number in range(3):
         worker = SimpleNamespace(id=number, num_workers=3)
-        monkeypatch.setattr(streaming, "get_worker_info", lambda worker=worker: worker)
+        monkeypatch.setattr(streamed_videos, "get_worker_info", lambda worker=worker: worker)
         seen += levels(stream(folder))
     assert sorted(seen) == sorted([*[40, 60, 80, 100] * FRAMES, *[160, 180] * 2 * FRAMES])
 

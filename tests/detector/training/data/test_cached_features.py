@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from detector.errors import ParameterError
 from detector.networks import FeatureNetwork, create
 from detector.training.config import SHIPPED, Config, FeaturesConfig, read_config
-from detector.training.features import featured
+from detector.training.data.cached_features import featured
+from detector.training.data.sources import Source
 from detector.training.losses import Batch
-from detector.training.sources import Source
 
 
 class Mean(FeatureNetwork):

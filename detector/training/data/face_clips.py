@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from detector.faces import Face, FaceDetector, Image, Square, cut, framing
 from detector.media import Frame, open_media
 from detector.tracks import CutDetector
-from detector.training.harvest import MARGIN, read_csv
+from detector.training.data.face_samples import MARGIN, read_csv
 
 RATE = 8.0  # frames a second, as an analysis samples them
 SECONDS = 12.0  # of each clip at most; what is longer gives PIECES, evenly spread

@@ -10,9 +10,9 @@ import pytest
 from clips import write_clip
 
 from detector.faces import FaceDetector
-from detector.training import moving_faces
-from detector.training.harvest import MARGIN, decode
-from detector.training.moving_faces import MovingFace, follow, gather, smoothed
+from detector.training.data import face_clips
+from detector.training.data.face_clips import MovingFace, follow, gather, smoothed
+from detector.training.data.face_samples import MARGIN, decode
 
 SIZE = 256
 COUNT = 14
@@ -37,7 +37,7 @@ def test_the_face_stays_in_the_middle(followed: list[MovingFace]) -> None:
     assert face.landmarks.shape == (COUNT, 5, 2) and face.landmarks.dtype == np.float32
     pictures = [decode(data) for data in face.frames]
     side = pictures[0].shape[0]
-    assert {picture.shape for picture in pictures} == {(side, side, 3)} and side <= moving_faces.LARGEST
+    assert {picture.shape for picture in pictures} == {(side, side, 3)} and side <= face_clips.LARGEST
     assert np.ptp(face.landmarks.mean(axis=1), axis=0).max() < 0.05 * side
 
 
@@ -60,7 +60,7 @@ def test_a_cut_ends_it(tmp_path: Path, astronaut: np.ndarray) -> None:
 def test_too_short_or_nobody(tmp_path: Path, astronaut: np.ndarray) -> None:
     write_clip(
         tmp_path / "short.mp4",
-        walking(astronaut)[: moving_faces.SHORTEST - 1],
+        walking(astronaut)[: face_clips.SHORTEST - 1],
         time_base=Fraction(1, 8),
         rate=8,
     )
@@ -77,8 +77,8 @@ def test_long_clips_give_pieces(
     tmp_path: Path, astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Evenly spread, and not joined over what was left out."""
-    monkeypatch.setattr(moving_faces, "SECONDS", 3.0)
-    monkeypatch.setattr(moving_faces, "PIECES", 2)
+    monkeypatch.setattr(face_clips, "SECONDS", 3.0)
+    monkeypatch.setattr(face_clips, "PIECES", 2)
     write_clip(tmp_path / "long.mp4", walking(astronaut) * 3, **EIGHT)
     found = follow(tmp_path / "long.mp4")
     assert [len(face) for face in found] == [12, 12]

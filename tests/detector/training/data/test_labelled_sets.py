@@ -10,7 +10,7 @@ import pytest
 from made_faces import crop, encoded, write_archive
 
 from detector.errors import ParameterError
-from detector.training.sets import DataSetError, Item, check_leakage, contents, read_set
+from detector.training.data.labelled_sets import DataSetError, Item, check_leakage, contents, read_set
 
 ALL_TRAIN = (1.0, 0.0, 0.0)
 

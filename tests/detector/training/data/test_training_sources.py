@@ -14,14 +14,14 @@ from torch.utils.data import Dataset
 from detector.backends.with_torch import normalised
 from detector.errors import ParameterError
 from detector.networks import Network, SequenceNetwork
-from detector.training import sources
 from detector.training.config import SHIPPED, Config, MixConfig, SequencesConfig, SetConfig, read_config
-from detector.training.dataset import CELL, stacked
-from detector.training.harvest import MARGIN, Sample
+from detector.training.data import sources
+from detector.training.data.crop_examples import CELL, stacked
+from detector.training.data.custom_set import Own
+from detector.training.data.face_clips import MovingFace
+from detector.training.data.face_samples import MARGIN, Sample
+from detector.training.data.sources import Source, _Loaded, framed_batches, open_shared, open_source
 from detector.training.losses import Batch
-from detector.training.moving_faces import MovingFace
-from detector.training.own import Own
-from detector.training.sources import Source, _Loaded, framed_batches, open_shared, open_source
 from detector.training.synthesis.blending import TEMPLATE
 
 SIZE = 64

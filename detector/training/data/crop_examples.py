@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from detector.faces import SIDE_PER_BOX, Image, Square, cut
 from detector.hiding import hide
 from detector.training.config import MixConfig
-from detector.training.harvest import MARGIN, Sample, decode
+from detector.training.data.face_samples import MARGIN, Sample, decode
 from detector.training.synthesis.blending import Mask, self_blend, swap_blend
 from detector.training.synthesis.degradations import degrade
 
