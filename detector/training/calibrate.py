@@ -19,9 +19,9 @@ from detector.analysis import Analysis, Person, Platt
 from detector.models import Card, load_card, load_model
 from detector.scoring import Scorer
 from detector.training import clips as clips_
-from detector.training.calibration import expected_calibration_error, fit_platt, sigmoid
 from detector.training.clips import Clip
-from detector.training.publish import write_card
+from detector.training.publish.calibration import expected_calibration_error, fit_platt, sigmoid
+from detector.training.publish.publish import write_card
 
 WINDOW = 2.0  # seconds of a person's time that stand for a segment
 _LEAST_FRAMES = 6

@@ -27,8 +27,8 @@ from detector.training.clips import Clip
 from detector.training.failures import Failure, clip_failures, crop_failures, write_failures
 from detector.training.given import given_clips, given_crops
 from detector.training.metrics import Figure, Scored, measure
-from detector.training.publish import write_card
-from detector.training.rates import measured_rates
+from detector.training.publish.error_rates import measured_rates
+from detector.training.publish.publish import write_card
 
 Report = Callable[[str], None]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from detector.training.calibration import sigmoid
+from detector.training.publish.calibration import sigmoid
 
 Floats = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from detector.analysis import Analysis, FaceQuality, MediaKind, Range, Spread
 from detector.domain import criteria
 from detector.exhibit.values import Details, Photo, Picture, Table
 from detector.quality import is_grey
-from detector.training.rates import VALIDATED
+from detector.training.publish.error_rates import VALIDATED
 
 
 def spread(median: float) -> Spread:

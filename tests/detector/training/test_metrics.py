@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from detector.training.calibration import equal_error_rate, expected_calibration_error
 from detector.training.metrics import (
     Scored,
     best_threshold,
@@ -19,6 +18,7 @@ from detector.training.metrics import (
     reliability,
     roc,
 )
+from detector.training.publish.calibration import equal_error_rate, expected_calibration_error
 
 
 def scored(labels: list[int], probabilities: list[float], groups: list[str] | None = None) -> Scored:

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from detector.models import MODELS, Card, Input, load_model
 from detector.networks import create
-from detector.training.calibration import fit_temperature
 from detector.training.config import Config
 from detector.training.data.sources import open_source
-from detector.training.rates import VALIDATED
+from detector.training.publish.calibration import fit_temperature
+from detector.training.publish.error_rates import VALIDATED
 from detector.training.train import predicted
 
 DATA = (

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import roc_curve
 
-from detector.training.calibration import (
+from detector.training.publish.calibration import (
     equal_error_rate,
     expected_calibration_error,
     fit_platt,

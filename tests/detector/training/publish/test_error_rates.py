@@ -7,7 +7,14 @@ import pytest
 from scipy.stats import binomtest
 
 from detector.models import MODELS, load_card, read_card
-from detector.training.rates import DRAWN, DRAWN_ERROR, EXACT, VALIDATED, clopper_pearson, measured_rates
+from detector.training.publish.error_rates import (
+    DRAWN,
+    DRAWN_ERROR,
+    EXACT,
+    VALIDATED,
+    clopper_pearson,
+    measured_rates,
+)
 
 
 @pytest.mark.parametrize(
