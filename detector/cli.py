@@ -402,7 +402,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _calibrate(options: argparse.Namespace) -> int:
-    from detector.training.calibrate import calibrate
+    from detector.training.evaluation.calibrate import calibrate
 
     for name, value in calibrate(options.model, options.data, options.out).items():
         print(f"{name:55} {value:.4f}")
@@ -410,7 +410,7 @@ def _calibrate(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from detector.training.evaluate import evaluate, printed
+    from detector.training.evaluation.evaluate import evaluate, printed
 
     def report(what: str) -> None:
         print(what, file=sys.stderr, flush=True)
@@ -430,7 +430,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _leaderboard(options: argparse.Namespace) -> int:
-    from detector.training.leaderboard import leaderboard
+    from detector.training.evaluation.leaderboard import leaderboard
 
     path = leaderboard(
         options.models, options.data, options.out, lambda what: print(what, file=sys.stderr, flush=True)

@@ -47,7 +47,7 @@ LIMITS = (
 def publish(config: Config, checkpoint: Path, data: Path, folder: Path = MODELS) -> Card:
     """Write ``folder/NAME.safetensors`` and its card; the temperature is fitted on the validation split.
 
-    Figures are left to ``detector.training.evaluate``, which measures what was published.
+    Figures are left to ``detector.training.evaluation.evaluate``, which measures what was published.
     """
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     halves = {

@@ -10,11 +10,11 @@ import jinja2
 import numpy as np
 
 from detector.paths import ROOT
-from detector.training.failures import Failure
-from detector.training.metrics import BINS, Scored, reliability, roc
+from detector.training.evaluation.failures import Failure
+from detector.training.evaluation.metrics import BINS, Scored, reliability, roc
 
 if TYPE_CHECKING:
-    from detector.training.evaluate import Measured
+    from detector.training.evaluation.evaluate import Measured
 
 TEMPLATES = ROOT / "templates"
 # Colours of lines, told apart by dashes as well.

@@ -17,7 +17,7 @@ from detector.cli import main
 from detector.errors import ParameterError
 from detector.models import MODELS, LoadedModel, load_card
 from detector.scoring import Scorer
-from detector.training.clips import (
+from detector.training.evaluation.clips import (
     Clip,
     clip_figures,
     found,
@@ -28,9 +28,9 @@ from detector.training.clips import (
     scored_frames,
     timed,
 )
-from detector.training.evaluate import evaluate
-from detector.training.given import given_clips, given_crops
-from detector.training.recorded import record, replay, strongest_crop
+from detector.training.evaluation.evaluate import evaluate
+from detector.training.evaluation.given import given_clips, given_crops
+from detector.training.evaluation.replay import record, replay, strongest_crop
 
 
 def judged(

@@ -13,8 +13,15 @@ from detector.analysis import Parameters
 from detector.errors import ParameterError
 from detector.models import DEFAULT, MODELS, LoadedModel, load_card
 from detector.scoring import Scorer
-from detector.training import leaderboard as board
-from detector.training.leaderboard import Row, Speed, leaderboard, markdown, measure_speed, read_record
+from detector.training.evaluation import leaderboard as board
+from detector.training.evaluation.leaderboard import (
+    Row,
+    Speed,
+    leaderboard,
+    markdown,
+    measure_speed,
+    read_record,
+)
 
 
 def row(name: str, auc: float, ece: float, note: str = "", speed: Speed | None = None) -> Row:

@@ -1,7 +1,7 @@
 """What compression, size, blur, noise and light cost: the same clips, distorted.
 
 A subset of clips, the first seconds of each, so that a table takes minutes: faces are
-found once for each distorted clip and kept (see :mod:`detector.training.recorded`).
+found once for each distorted clip and kept (see :mod:`detector.training.evaluation.replay`).
 Compression goes over every frame of the excerpt, as x264 does for upload; the others
 are applied to the sampled frames and not compressed again, so each row costs one thing.
 """
@@ -23,8 +23,8 @@ from detector.analysis import Parameters, Verdict
 from detector.faces import Image
 from detector.media import Frame, MediaReader, open_media
 from detector.scoring import Scorer
-from detector.training.clips import Clip, Listed, analysed, scored_clips, scored_frames
-from detector.training.recorded import Distortion
+from detector.training.evaluation.clips import Clip, Listed, analysed, scored_clips, scored_frames
+from detector.training.evaluation.replay import Distortion
 
 SECONDS = 3  # of each clip
 _RATE = 4.0  # sampled frames a second: half of what the engine takes

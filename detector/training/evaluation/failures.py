@@ -10,10 +10,10 @@ from pathlib import Path
 import cv2
 
 from detector.analysis import Parameters, Verdict
-from detector.training.clips import Clip, write_thumbnail
-from detector.training.crops import Crop
 from detector.training.data.face_samples import decode
-from detector.training.metrics import Scored
+from detector.training.evaluation.clips import Clip, write_thumbnail
+from detector.training.evaluation.crops import Crop
+from detector.training.evaluation.metrics import Scored
 
 # Thumbnails of so many wrongly judged crops a set are written.
 _SHOWN = 60

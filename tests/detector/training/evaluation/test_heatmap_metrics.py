@@ -10,7 +10,7 @@ import pytest
 
 from detector.explain import heatmaps
 from detector.scoring import Scorer
-from detector.training.explanation import (
+from detector.training.evaluation.heatmap_metrics import (
     CENTRE,
     ENGINE,
     PERFECT,

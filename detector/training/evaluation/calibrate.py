@@ -18,8 +18,8 @@ import numpy as np
 from detector.analysis import Analysis, Person, Platt
 from detector.models import Card, load_card, load_model
 from detector.scoring import Scorer
-from detector.training import clips as clips_
-from detector.training.clips import Clip
+from detector.training.evaluation import clips as clips_
+from detector.training.evaluation.clips import Clip
 from detector.training.publish.calibration import expected_calibration_error, fit_platt, sigmoid
 from detector.training.publish.publish import write_card
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from detector.training.clips import Listed
-from detector.training.crops import Crop
 from detector.training.data.labelled_sets import DataSetError, Item, contents, read_set
+from detector.training.evaluation.clips import Listed
+from detector.training.evaluation.crops import Crop
 
 _ALL_TO_MEASURE_ON = (0.0, 0.0, 1.0)  # shares of train, val and test where the set names no splits
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from detector.training.metrics import (
+from detector.training.evaluation.metrics import (
     Scored,
     best_threshold,
     confusion,

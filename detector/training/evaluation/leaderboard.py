@@ -1,7 +1,7 @@
 """Every model on the same data: ``models/leaderboard.jsonl``, and ``LEADERBOARD.md`` made from it.
 
 The lines of JSON, one a model, are the record: a model whose weights are not shipped
-keeps its row there, so the table needs nothing else. Figures come from :mod:`detector.training.evaluate` and
+keeps its row there, so the table needs nothing else. Figures come from :mod:`detector.training.evaluation.evaluate` and
 belong to the weights whose SHA-256 the row carries; speed is measured in one run for all,
 in turns, beside the default, because a machine's pace changes from hour to hour.
 """
@@ -22,7 +22,7 @@ from detector.analysis import Sha256, Value
 from detector.errors import ParameterError
 from detector.models import DEFAULT, MODELS, Card, LoadedModel, load_card, load_model
 from detector.scoring import Scorer
-from detector.training.evaluate import evaluate
+from detector.training.evaluation.evaluate import evaluate
 
 # Not ``.json``: those are model cards.
 RECORD, TABLE = "leaderboard.jsonl", "LEADERBOARD.md"

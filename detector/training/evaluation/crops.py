@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from detector.batch import framed_crop
 from detector.scoring import Scorer
 from detector.training.data.face_samples import decode, dfdc_samples, read_csv
-from detector.training.metrics import Scored
+from detector.training.evaluation.metrics import Scored
 
 WIDTHS = (16, 24, 32, 40, 48, 64, 96)  # px at which the smallest face worth judging is looked for
 _BATCH = 50

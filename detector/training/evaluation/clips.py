@@ -17,11 +17,11 @@ from sklearn.metrics import roc_auc_score
 
 from detector.analysis import Analysis, MediaKind, Parameters, Person, Verdict
 from detector.scoring import Scorer
-from detector.training import temporal
 from detector.training.data.face_samples import read_csv
-from detector.training.metrics import Scored, leave_one_group_out
-from detector.training.recorded import Distortion, record, replay, strongest_crop
-from detector.training.temporal import Span, Timed, overlap
+from detector.training.evaluation import temporal_metrics
+from detector.training.evaluation.metrics import Scored, leave_one_group_out
+from detector.training.evaluation.replay import Distortion, record, replay, strongest_crop
+from detector.training.evaluation.temporal_metrics import Span, Timed, overlap
 
 _PAIR = re.compile(r"(\d{3})_(\d{3})")
 _ONE = re.compile(r"original-(\d{3})")
@@ -242,7 +242,7 @@ def flicker(clips: Sequence[Clip]) -> float:
             for number in person.tracks:
                 line = (scores.track == number) & ~np.isnan(scores.smoothed)
                 lines.append((scores.time[line], scores.smoothed[line]))
-    return temporal.flicker(lines, Parameters().enter_threshold)
+    return temporal_metrics.flicker(lines, Parameters().enter_threshold)
 
 
 def truth_of(clip: Clip, person: Person) -> tuple[Span, ...]:

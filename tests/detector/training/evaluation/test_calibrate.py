@@ -10,9 +10,9 @@ import pytest
 
 from detector.analysis import Analysis
 from detector.models import DEFAULT, MODELS, load_card
-from detector.training import calibrate
-from detector.training.calibrate import WINDOW, Levels, exhibit_levels, strongest, window_levels
-from detector.training.clips import Clip
+from detector.training.evaluation import calibrate
+from detector.training.evaluation.calibrate import WINDOW, Levels, exhibit_levels, strongest, window_levels
+from detector.training.evaluation.clips import Clip
 from tests.analyses import build
 
 

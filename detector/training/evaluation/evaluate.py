@@ -20,13 +20,13 @@ from detector.analysis import Parameters
 from detector.errors import ParameterError
 from detector.models import Card, load_card, load_model
 from detector.scoring import Scorer
-from detector.training import clips as clips_
-from detector.training import crops as crops_
-from detector.training import metrics, temporal
-from detector.training.clips import Clip
-from detector.training.failures import Failure, clip_failures, crop_failures, write_failures
-from detector.training.given import given_clips, given_crops
-from detector.training.metrics import Figure, Scored, measure
+from detector.training.evaluation import clips as clips_
+from detector.training.evaluation import crops as crops_
+from detector.training.evaluation import metrics, temporal_metrics
+from detector.training.evaluation.clips import Clip
+from detector.training.evaluation.failures import Failure, clip_failures, crop_failures, write_failures
+from detector.training.evaluation.given import given_clips, given_crops
+from detector.training.evaluation.metrics import Figure, Scored, measure
 from detector.training.publish.error_rates import measured_rates
 from detector.training.publish.publish import write_card
 
@@ -51,7 +51,7 @@ class Measured:
     figures: dict[str, float] = field(default_factory=dict)
     levels: dict[str, dict[str, Any]] = field(default_factory=dict)
     curves: dict[str, Scored] = field(default_factory=dict)
-    temporal: dict[str, Any] = field(default_factory=dict)
+    temporal_metrics: dict[str, Any] = field(default_factory=dict)
     robustness: list[dict[str, Any]] = field(default_factory=list)
     explanation: list[dict[str, Any]] = field(default_factory=list)
     left_out: dict[str, float] = field(default_factory=dict)
@@ -98,7 +98,7 @@ def evaluate(
     :class:`~detector.errors.ParameterError` for data of neither form, and ``OSError``
     for data that cannot be read.
     """
-    from detector.training.page import write_page
+    from detector.training.evaluation.html_page import write_page
 
     scorer = Scorer(load_model(model))
     measured = Measured(scorer.card, Parameters())
@@ -145,8 +145,8 @@ def _research(
     if quick:
         measured.notes.append("Distortions and heatmaps were not measured (--quick).")
         return
-    from detector.training.explanation import explanation
-    from detector.training.robustness import robustness, subset
+    from detector.training.evaluation.heatmap_metrics import explanation
+    from detector.training.evaluation.robustness import robustness, subset
 
     report("heatmaps")
     measured.explanation = explanation(data / "photos-real.zip", scorer, report)
@@ -222,12 +222,12 @@ def _temporal(measured: Measured, clips: Sequence[Clip]) -> None:
     whole = [c for c in clips if c.whole]
     raw, smoothed = clips_.inner_auc(partly, False), clips_.inner_auc(partly, True)
     timed = clips_.timed(spliced)
-    delay = temporal.detection_delay(clips_.timed(partly))
+    delay = temporal_metrics.detection_delay(clips_.timed(partly))
     figures = {
-        **{f"splices, {name}": value for name, value in temporal.figures(timed).items()},
+        **{f"splices, {name}": value for name, value in temporal_metrics.figures(timed).items()},
         **{
             f"splices, two people and controls, {name}": value
-            for name, value in temporal.figures(clips_.timed([*partly, *controls])).items()
+            for name, value in temporal_metrics.figures(clips_.timed([*partly, *controls])).items()
         },
         "frames within partly manipulated clips, AUC": float(np.mean(list(raw.values()))),
         "smoothed frames within partly manipulated clips, AUC": float(np.mean(list(smoothed.values()))),
@@ -244,7 +244,9 @@ def _temporal(measured: Measured, clips: Sequence[Clip]) -> None:
                 "clip": video.name,
                 "truth": [list(span) for span in video.truth],
                 "found": [[round(v, 3) for v in proposal] for proposal in video.proposals],
-                "temporal IoU": round(temporal.overlap(video.truth, [p[:2] for p in video.proposals]), 4),
+                "temporal IoU": round(
+                    temporal_metrics.overlap(video.truth, [p[:2] for p in video.proposals]), 4
+                ),
                 "frame AUC": raw.get(clip.file) and round(raw[clip.file], 4),
             }
             for clip in [*partly, *controls]

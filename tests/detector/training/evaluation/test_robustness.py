@@ -11,8 +11,8 @@ from clips import write_clip
 
 from detector.media import open_media
 from detector.scoring import Scorer
-from detector.training.clips import Listed
-from detector.training.robustness import SECONDS, Compressed, distortions, robustness, subset
+from detector.training.evaluation.clips import Listed
+from detector.training.evaluation.robustness import SECONDS, Compressed, distortions, robustness, subset
 
 
 @pytest.fixture(scope="module")
