@@ -17,10 +17,10 @@ from detector.errors import ParameterError
 from detector.models import MODELS, load_model
 from detector.networks import Network, create
 from detector.training.config import Config, Metric, Schedule
-from detector.training.curves import draw
 from detector.training.data.cached_features import featured
 from detector.training.data.face_samples import dfdc_samples
 from detector.training.data.sources import framed_batches, open_shared, open_source
+from detector.training.learning_curves import draw
 from detector.training.losses import Batch, loss_of
 
 # What recipes that learn from one stream of examples have in common.

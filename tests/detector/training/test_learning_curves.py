@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from detector.errors import ParameterError
-from detector.training.curves import draw
+from detector.training.learning_curves import draw
 
 HISTORY = [
     {
