@@ -10,10 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from detector.analysis import Analysis as Analysis
-    from detector.analysis import Parameters as Parameters
-    from detector.analysis import Verdict as Verdict
     from detector.engine import analyze as analyze
+    from detector.schema.analysis import Analysis as Analysis
+    from detector.schema.analysis import Parameters as Parameters
+    from detector.schema.analysis import Verdict as Verdict
 
 __version__ = "0.1.0"
 __all__ = ["Analysis", "Parameters", "Verdict", "analyze"]
@@ -22,9 +22,9 @@ __all__ = ["Analysis", "Parameters", "Verdict", "analyze"]
 # `setup-check` must run where nothing of it is installed.
 _WHERE = {
     "analyze": "detector.engine",
-    "Analysis": "detector.analysis",
-    "Parameters": "detector.analysis",
-    "Verdict": "detector.analysis",
+    "Analysis": "detector.schema.analysis",
+    "Parameters": "detector.schema.analysis",
+    "Verdict": "detector.schema.analysis",
 }
 
 

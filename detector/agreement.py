@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detector.analysis import Analysis, Score, Segment
-from detector.boxes import overlap
-from detector.printed import timecode
+from detector.schema.analysis import Analysis, Score, Segment
+from detector.schema.boxes import overlap
+from detector.schema.formatting import timecode
 from detector.segments import sampling_interval
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from detector.analysis import Parameters, Verdict
 from detector.faces import Image, Square, cut
 from detector.handed_in import File
 from detector.models import load_model
+from detector.schema.analysis import Parameters, Verdict
 from detector.scoring import Scorer
 
 Line = dict[str, object]

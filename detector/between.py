@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.analysis import Box
 from detector.faces import Face, Image
 from detector.media import Frame
+from detector.schema.analysis import Box
 from detector.tracks import correlating
 
 LONGEST = 1.0  # seconds over which a face is predicted, at most

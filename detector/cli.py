@@ -19,7 +19,7 @@ from detector.errors import MediaError, ParameterError, ReelproofError
 from reports.case_options import add_case_options, given_case
 
 if TYPE_CHECKING:
-    from detector.analysis import Analysis, Parameters
+    from detector.schema.analysis import Analysis, Parameters
     from reports.case import CaseDetails
 
 
@@ -181,7 +181,7 @@ def _add_engine_options(parser: argparse.ArgumentParser) -> None:
 def _parameters(options: argparse.Namespace) -> Parameters:
     from pydantic import ValidationError
 
-    from detector.analysis import Parameters
+    from detector.schema.analysis import Parameters
 
     given: dict[str, object] = {} if options.sample_rate is None else {"sample_rate": options.sample_rate}
     for setting in options.set:
@@ -276,7 +276,7 @@ def _put(made: Path, folder: Path) -> None:
 
 
 def _print_words(analysis: Analysis, out: Path | None) -> None:
-    from detector.printed import timecode
+    from detector.schema.formatting import timecode
 
     print(f"{analysis.media.file}: {analysis.verdict}")
     print(analysis.reason)
@@ -291,7 +291,7 @@ def _print_words(analysis: Analysis, out: Path | None) -> None:
 
 def summary(analysis: Analysis) -> dict[str, object]:
     """The compact form older tools use. ``video_is_fake`` is null when the analysis is inconclusive."""
-    from detector.analysis import Verdict
+    from detector.schema.analysis import Verdict
 
     def clock(seconds: float) -> str:
         return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
@@ -366,7 +366,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _schema(options: argparse.Namespace) -> int:
-    from detector.analysis import schema_text
+    from detector.schema.analysis import schema_text
 
     sys.stdout.write(schema_text())
     return 0

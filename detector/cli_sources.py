@@ -12,7 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from detector.analysis import Analysis
+    from detector.schema.analysis import Analysis
 
 Parameters = Callable[[argparse.Namespace], Any]
 

@@ -9,10 +9,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from detector.analysis import Analysis, Parameters
 from detector.confinement import Confined, Limits, Places, refuse_links
 from detector.confinement.limits import MEGABYTE
 from detector.errors import ParameterError
+from detector.schema.analysis import Analysis, Parameters
 
 Write = Callable[[Analysis, Path], None]
 Report = Callable[[str, float], None]

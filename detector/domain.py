@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from detector.analysis import Analysis, MediaKind, Range, Spread
+from detector.schema.analysis import Analysis, MediaKind, Range, Spread
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from detector import findings
 from detector.ahead import ahead
-from detector.analysis import Parameters
 from detector.between import faces_between
 from detector.faces import Face, Image
 from detector.media import Frame, MediaReader
 from detector.quality import looked_at
+from detector.schema.analysis import Parameters
 from detector.scoring import Scorer
 from detector.search import FaceSearch
 from detector.sightings import Gathered, Sightings

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from detector import findings
 from detector.ahead import ahead
-from detector.analysis import (
+from detector.bounds import Bounds
+from detector.ends import sharpened
+from detector.exhibit.anomalies import anomalies_of
+from detector.exhibit.credentials import read_credentials
+from detector.exhibit.gather import details_of
+from detector.hashing import hashed
+from detector.media import MediaReader, open_media
+from detector.models import LoadedModel, load_model
+from detector.schema.analysis import (
     Analysis,
     Coverage,
     FaceQuality,
@@ -23,14 +31,6 @@ from detector.analysis import (
     Span,
     Spread,
 )
-from detector.bounds import Bounds
-from detector.ends import sharpened
-from detector.exhibit.anomalies import anomalies_of
-from detector.exhibit.credentials import read_credentials
-from detector.exhibit.gather import details_of
-from detector.hashing import hashed
-from detector.media import MediaReader, open_media
-from detector.models import LoadedModel, load_model
 from detector.scoring import Scorer
 from detector.software import software
 from detector.survey import BATCH, Survey, Surveyed

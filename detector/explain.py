@@ -20,9 +20,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.analysis import Box, HideAndRescore
 from detector.faces import Image, Square, cut
 from detector.hiding import hide
+from detector.schema.analysis import Box, HideAndRescore
 from detector.scoring import Scorer
 
 HIDDEN_AREA = 0.15

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from detector.analysis import Box
+    from detector.schema.analysis import Box
 
 Image = NDArray[np.uint8]  # (height, width, 3), RGB
 Landmarks = NDArray[np.float32]  # (5, 2): eyes, nose, mouth corners, each left to right

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from detector import explain, segments, tracks
 from detector.ahead import ahead
-from detector.analysis import Box, MediaKind, Parameters, Peak, Person, Score, Scores, Segment
 from detector.media import MediaReader
-from detector.printed import name_of
+from detector.schema.analysis import Box, MediaKind, Parameters, Peak, Person, Score, Scores, Segment
+from detector.schema.formatting import name_of
 from detector.scoring import Scorer
 from detector.sightings import Seen, Sightings
 from detector.survey import Surveyed

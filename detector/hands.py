@@ -26,7 +26,6 @@ from types import FrameType
 from typing import Any
 
 from detector import backends
-from detector.analysis import Parameters
 from detector.confined import limits_of_environment
 from detector.confinement import Confined, KilledError, Limits, Places, UnexpectedError, means
 from detector.confinement.kernel import end_with_parent
@@ -34,6 +33,7 @@ from detector.confinement.process import native_threads
 from detector.errors import ReelproofError
 from detector.handed_in import File
 from detector.models import LoadedModel, load_model
+from detector.schema.analysis import Parameters
 
 Line = dict[str, object]
 

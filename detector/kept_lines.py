@@ -15,10 +15,10 @@ from pathlib import Path
 from types import TracebackType
 
 from detector import __version__, backends
-from detector.analysis import Parameters
 from detector.errors import ParameterError
 from detector.handed_in import File
 from detector.models import load_card
+from detector.schema.analysis import Parameters
 
 Line = dict[str, object]
 _Known = tuple[str, str, int, int]  # name, zip, bytes, modified

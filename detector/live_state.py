@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from detector.value import Probability, Value
+from detector.schema.base import Probability, Value
 
 STATE = "state.json"
 STATE_LIMIT = 1_000_000  # bytes

@@ -13,10 +13,10 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from detector.analysis import Parameters
 from detector.errors import ParameterError
 from detector.handed_in import File, HandedIn
 from detector.kept_lines import KeptLines, made_by
+from detector.schema.analysis import Parameters
 
 Line = dict[str, object]
 

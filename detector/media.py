@@ -25,13 +25,13 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from detector.analysis import MediaKind
 from detector.bounds import Bounds
 from detector.errors import MediaError
 from detector.exhibit.packets import Packets
 from detector.faces import Image
 from detector.first_bytes import HEAD, refuse_mismatch, refuse_others
 from detector.orientation import Orientation, display_orientation, photo_orientation
+from detector.schema.analysis import MediaKind
 
 VIDEO_FORMATS = ("mov", "mp4", "matroska", "webm", "avi")
 IMAGE_FORMATS = ("jpeg_pipe", "png_pipe", "webp_pipe", "webp")

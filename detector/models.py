@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, ValidationError
 
 from detector.errors import ModelError
-from detector.model_facts import Model, Platt, Range, Rate
 from detector.paths import ROOT
-from detector.value import Sha256, Value
+from detector.schema.base import Sha256, Value
+from detector.schema.model import Model, Platt, Range, Rate
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,7 +4,7 @@ Both are of the grey crop at the network's size. Contrast is the standard deviat
 grey levels of 255. Sharpness is the mean absolute difference from the crop blurred by
 1.5 pixels, divided by the contrast: blur and strong video compression lower it, noise and
 the block edges of JPEG raise it, brightness does not change it. The thresholds in
-:class:`~detector.analysis.Parameters` stand where the measured AUC falls to about 0.7
+:class:`~detector.schema.analysis.Parameters` stand where the measured AUC falls to about 0.7
 (docs/ARCHITECTURE.md has the table).
 """
 
@@ -15,8 +15,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from detector.analysis import Parameters
 from detector.faces import Face, Image, cut, framing
+from detector.schema.analysis import Parameters
 
 _FINE = 1.5  # px
 # Mean difference between a pixel's largest and smallest channel, in levels: a face in colour has 15 and more.

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector import backends
-from detector.analysis import Platt
 from detector.faces import Image
 from detector.models import LoadedModel
+from detector.schema.analysis import Platt
 
 if TYPE_CHECKING:
     import torch

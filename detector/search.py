@@ -2,7 +2,7 @@
 
 A search of a whole frame costs many times a look at one place. So frames are searched
 whole at the start, on both sides of a cut, at the end, from time to time
-(:attr:`~detector.analysis.Parameters.search_interval`) and whenever a known face is not
+(:attr:`~detector.schema.analysis.Parameters.search_interval`) and whenever a known face is not
 where it was; in between, known faces are looked for twice a second around their last place,
 at a size that suits them, and a search at half the size finds large newcomers sooner. The
 frames between two looks have their faces predicted, and looked for where the prediction
@@ -18,11 +18,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from detector.analysis import Box, Parameters
 from detector.between import LONGEST, faces_between
-from detector.boxes import grown, overlap
 from detector.faces import Face, FaceDetector, Image
 from detector.media import Frame
+from detector.schema.analysis import Box, Parameters
+from detector.schema.boxes import grown, overlap
 
 # Side of the place that is looked at, and the face's longer side in it, px of the detector's input.
 _PLACE = 160

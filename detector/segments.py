@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.analysis import Parameters
+from detector.schema.analysis import Parameters
 
 Floats = NDArray[np.float64]
 # Peak frames of one segment: at most so many, at least so far apart.

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.analysis import Box
 from detector.faces import Face, Square, framed, roll
 from detector.quality import Quality
+from detector.schema.analysis import Box
 
 _ROW = np.dtype(
     [

@@ -14,9 +14,9 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from detector.analysis import Library, Parameters, Software
 from detector.backends import ROUGH, Backend
 from detector.paths import ROOT
+from detector.schema.analysis import Library, Parameters, Software
 
 # What takes part in a result, by its name on the package index.
 LIBRARIES = (

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector import tracks
-from detector.analysis import MediaKind, Parameters
 from detector.faces import Face, Image
 from detector.media import Frame, MediaReader
 from detector.quality import NEVER_SURE, looked_at
+from detector.schema.analysis import MediaKind, Parameters
 from detector.scoring import Scorer
 from detector.search import FaceSearch, Found
 from detector.sightings import Gathered, Sightings

@@ -19,9 +19,9 @@ from scenedetect.detector import FlashFilter
 from scenedetect.detectors import ContentDetector
 from scipy.optimize import linear_sum_assignment
 
-from detector.analysis import Box
-from detector.boxes import grown, overlap
 from detector.faces import Face, Image, Square, cut, framing
+from detector.schema.analysis import Box
+from detector.schema.boxes import grown, overlap
 
 _LEAST_OVERLAP = 0.25
 

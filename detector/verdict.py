@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector.analysis import Coverage, MediaKind, Parameters, Person, Segment, Verdict
+from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Segment, Verdict
 
 # Below this share of face sightings good enough to judge, silence proves nothing.
 _LEAST_USABLE_SHARE = 0.5

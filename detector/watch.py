@@ -19,11 +19,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from detector.analysis import Analysis, Parameters
 from detector.confined import Write, analyze_confined
 from detector.confinement import UnexpectedError
 from detector.errors import ParameterError, ReelproofError
 from detector.hashing import hashed
+from detector.schema.analysis import Analysis, Parameters
 
 LOG = "watched.jsonl"
 LOOK_EVERY = 2.0

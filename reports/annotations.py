@@ -14,8 +14,8 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter, model_validator
 
-from detector.analysis import Analysis, Value
-from detector.printed import name_of
+from detector.schema.analysis import Analysis, Value
+from detector.schema.formatting import name_of
 
 LONGEST_NOTE = 4000
 LONGEST_NAME = 80

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import tzlocal
 from pydantic import AfterValidator, StringConstraints, ValidationError
 
-from detector.analysis import Value
+from detector.schema.analysis import Value
 from reports.errors import ReportError
 
 NAME = "case.json"

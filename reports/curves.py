@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.analysis import Scores
+from detector.schema.analysis import Scores
 
 GAP_STEPS = 2.5  # samples further apart than this are not joined by a line
 CELLS = 650  # finest cells of the strips: one unit of the view box each

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from detector.analysis import Value
+from detector.schema.analysis import Value
 from reports.errors import ReportError
 from reports.judgements import moment_text
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from detector.analysis import Analysis
+from detector.schema.analysis import Analysis
 from reports.annotations import Annotation, order
 from reports.exports.scores import scores_csv
 from reports.judgements import file_text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector.analysis import Analysis, Media, MediaKind, Model, Parameters, Platt
+from detector.schema.analysis import Analysis, Media, MediaKind, Model, Parameters, Platt
 from reports import words
 from reports.exhibit_check import ExhibitCheck
 from reports.words import timecode

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from detector.analysis import Analysis, Person, Platt, Segment
+from detector.schema.analysis import Analysis, Person, Platt, Segment
 from detector.segments import even
 
 LEVEL = 0.95

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from detector.analysis import Analysis, MediaKind
+from detector.schema.analysis import Analysis, MediaKind
 from reports.annotations import (
     Annotation,
     Merging,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector.analysis import Analysis, MediaKind, Segment, Verdict
+from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
 from reports.intervals import LEAST_FRAMES, LEVEL, calibration_error
 from reports.words import CLEAR_MARGIN, CLEAR_RATIO, number, plural, timecode
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from detector.analysis import Analysis
+from detector.schema.analysis import Analysis
 from reports.errors import ReportError
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from detector.analysis import Media
-from detector.exhibit.values import Anomaly, Credentials, Details, Groups, Picture, Stream, Timing
+from detector.schema.analysis import Media
+from detector.schema.metadata import Anomaly, Credentials, Details, Groups, Picture, Stream, Timing
 from reports import words
 from reports.facts import Fact
 from reports.words import plural, timecode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from detector.agreement import TOLERANCE
-from detector.analysis import LACKING, Analysis
+from detector.schema.analysis import LACKING, Analysis
 from detector.software import command as command_of
 from reports.facts import Fact
 from reports.moments import in_utc

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.analysis import Analysis, MediaKind, Peak, Segment
+from detector.schema.analysis import Analysis, MediaKind, Peak, Segment
 from reports import summary, words
 from reports.facts import Fact
 from reports.intervals import Interval, of_segment

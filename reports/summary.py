@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detector.analysis import Analysis, MediaKind, Segment, Verdict
+from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
 from reports import prose, words
 from reports.contents import Section
 from reports.intervals import Interval, of_segment

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from detector.analysis import Analysis, MediaKind, Person, Scores, Segment
+from detector.schema.analysis import Analysis, MediaKind, Person, Scores, Segment
 from reports.curves import curve, dots, strips
 from reports.words import clock, number, plural, probability, timecode
 

@@ -1,6 +1,6 @@
 """The view model: everything a template shows, already in words.
 
-``report_view`` is the only place where an :class:`~detector.analysis.Analysis` is turned
+``report_view`` is the only place where an :class:`~detector.schema.analysis.Analysis` is turned
 into text. Web page, HTML and PDF read the same :class:`ReportView`, so they cannot
 disagree. Templates hold no numbers' formatting and no judgement.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.analysis import Analysis, MediaKind, Person, Verdict
+from detector.schema.analysis import Analysis, MediaKind, Person, Verdict
 from reports import facts, moments, prose, reproduction, summary, words
 from reports.annotations import Annotation
 from reports.case import NOT_STATED, CaseDetails

@@ -10,10 +10,10 @@ import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
 
-from detector.analysis import Box, HideAndRescore
-from detector.printed import clock as clock
-from detector.printed import probability as probability
-from detector.printed import timecode as timecode
+from detector.schema.analysis import Box, HideAndRescore
+from detector.schema.formatting import clock as clock
+from detector.schema.formatting import probability as probability
+from detector.schema.formatting import timecode as timecode
 
 # A map counts as confirmed when hiding its hottest area lowers the logit by at least this
 # much more than hiding random areas does, and at least this many times as far. Both are a

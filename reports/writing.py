@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from detector.analysis import Analysis
+from detector.schema.analysis import Analysis
 from reports.annotations import Annotation
 from reports.case import NAME as CASE
 from reports.case import CaseDetails, read_case

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from detector.analysis import (
+from detector.schema.analysis import (
     Analysis,
     Coverage,
     HideAndRescore,

@@ -14,7 +14,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from detector.analysis import Analysis
+from detector.schema.analysis import Analysis
 
 BITS = 10
 WIDTH, HEIGHT = 160, 96

@@ -9,7 +9,7 @@ from pathlib import Path
 from analyses import build
 from weasyprint import HTML, Attachment
 
-from detector.analysis import Analysis
+from detector.schema.analysis import Analysis
 from reports import bundle
 from reports.annotations import ANNOTATION, Annotation
 from reports.custody import act, chained, export_text

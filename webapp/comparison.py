@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector import boxes
-from detector.analysis import Analysis, Segment
+from detector.schema import boxes
+from detector.schema.analysis import Analysis, Segment
 from reports.facts import Setting, settings
 from reports.words import probability, timecode
 

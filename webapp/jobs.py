@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.orm import Session
 
-from detector.analysis import Parameters
+from detector.schema.analysis import Parameters
 from reports.custody import Action
 from webapp import actors, custody, parameters, waiting
 from webapp.database import Database

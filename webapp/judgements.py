@@ -11,7 +11,7 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from detector.analysis import Analysis
+from detector.schema.analysis import Analysis
 from reports.annotations import (
     ANNOTATION,
     Annotation,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.analysis import Analysis, Person
+from detector.schema.analysis import Analysis, Person
 
 WHOLE = 10_000
 """An analysis of no more scores than this is sent whole."""

@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from detector.live_state import SECONDS_SHOWN, STATE, Face, Lane, LiveState, Picture, is_id, read_state
-from detector.printed import probability
+from detector.schema.formatting import probability
 
 SEEN_WITHIN = 5.0  # seconds; a session writes more than twice in one
 KEPT = timedelta(days=1)

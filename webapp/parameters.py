@@ -13,7 +13,7 @@ from typing import Any
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ValidationError
 
-from detector.analysis import Parameters
+from detector.schema.analysis import Parameters
 from reports import words
 from webapp.errors import PageError
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import av
 
-from detector.analysis import Media, MediaKind
 from detector.errors import MediaError
 from detector.media import open_container, open_media
+from detector.schema.analysis import Media, MediaKind
 from webapp.previews import Playback
 
 _MP4 = "mov,mp4,m4a,3gp,3g2,mj2"

@@ -18,9 +18,9 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
-from detector.analysis import Media, MediaKind
 from detector.errors import MediaError
 from detector.media import MediaReader, Orientation, open_media
+from detector.schema.analysis import Media, MediaKind
 from webapp.playable import NotPlayable, judge
 from webapp.previews import Playback
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from celery.exceptions import SoftTimeLimitExceeded
 
-from detector.analysis import Media
 from detector.confinement import Confined, LimitError, Limits, Places, UnexpectedError
 from detector.errors import ReelproofError
+from detector.schema.analysis import Media
 from webapp.durable import flush_file, flush_folder
 from webapp.folders import Folders
 from webapp.previews import Playback, record, recorded

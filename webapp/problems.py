@@ -7,7 +7,7 @@ from http import HTTPStatus
 from flask import Response, request
 from pydantic import Field
 
-from detector.analysis import Value
+from detector.schema.analysis import Value
 
 MEDIA_TYPE = "application/problem+json"
 PREFIX = "/api/"

@@ -13,8 +13,8 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from detector.analysis import Analysis
 from detector.confinement import Limits, Places, confine, means
+from detector.schema.analysis import Analysis
 from reports.case import case_details
 from reports.custody import NAME as CUSTODY
 from reports.exhibit_check import ExhibitCheck

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from detector.analysis import Analysis, MediaKind, Peak, Person, Segment
+from detector.schema.analysis import Analysis, MediaKind, Peak, Person, Segment
 from reports import words
 from webapp import levels
 from webapp.results import close_up

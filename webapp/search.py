@@ -13,7 +13,7 @@ from typing import Any, TypeVarTuple
 from sqlalchemy import ColumnElement, Row, Select, func, literal, or_, select
 from sqlalchemy.orm import Session
 
-from detector.analysis import Verdict
+from detector.schema.analysis import Verdict
 from webapp.tables import AnalysisRow, AnnotationRow, Exhibit, State
 
 PAGE_SIZE = 25

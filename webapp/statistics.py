@@ -12,7 +12,7 @@ from itertools import groupby
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from detector.analysis import Verdict
+from detector.schema.analysis import Verdict
 from reports.annotations import ANNOTATION, OfExhibit, OfSegment, OfSpan, standing
 from webapp.tables import AnalysisRow, AnnotationRow, Exhibit, State
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from detector.analysis import Analysis
 from detector.confinement import Confined, Limits, Places, UnexpectedError
 from detector.errors import MediaError, ReelproofError
+from detector.schema.analysis import Analysis
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import OperationalError
 
-from detector.analysis import Analysis, Parameters
 from detector.confinement import Confined, KilledError, Limits, Places, refuse_links
+from detector.schema.analysis import Analysis, Parameters
 from webapp import deletion, jobs, models, previewing, store_process
 from webapp.database import Database, opened
 from webapp.durable import publish

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.analysis import Box
 from detector.annotated.lanes import Face, State
 from detector.annotated.layout import Rect
 from detector.faces import Image
+from detector.schema.analysis import Box
 
 Colour = tuple[int, int, int]  # RGB
 BLACK: Colour = (0, 0, 0)

@@ -11,8 +11,8 @@ from enum import Enum
 
 import numpy as np
 
-from detector.analysis import Analysis, Box, Person, Segment
-from detector.printed import probability
+from detector.schema.analysis import Analysis, Box, Person, Segment
+from detector.schema.formatting import probability
 
 STALE = 0.3  # seconds; a box is not carried over a longer gap
 _EXACT = 1e-3  # seconds; nearer than this to a judged frame its own box is taken

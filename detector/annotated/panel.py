@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from detector.analysis import Analysis
 from detector.annotated.drawing import (
     BLACK,
     COLOURS,
@@ -27,7 +26,8 @@ from detector.annotated.drawing import (
 from detector.annotated.lanes import Lane, State
 from detector.annotated.layout import INSET, MARGIN, Layout, Rect
 from detector.faces import Image
-from detector.printed import timecode
+from detector.schema.analysis import Analysis
+from detector.schema.formatting import timecode
 
 INSET_SECONDS = 2.0
 _GAP_STEPS = 2.5  # samples further apart than this are not joined by a line

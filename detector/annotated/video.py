@@ -22,7 +22,6 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
-from detector.analysis import Analysis, MediaKind, Peak, Segment
 from detector.annotated.drawing import draw_faces, draw_heat, placed
 from detector.annotated.lanes import Lane, lanes
 from detector.annotated.layout import Layout, arrange
@@ -32,7 +31,8 @@ from detector.errors import MediaError
 from detector.faces import Image
 from detector.hashing import hashed
 from detector.media import MediaReader, open_container, open_media
-from detector.printed import timecode
+from detector.schema.analysis import Analysis, MediaKind, Peak, Segment
+from detector.schema.formatting import timecode
 
 _X264 = {"preset": "veryfast", "crf": "20", "bf": "0", "g": "60"}
 _FINEST_CLOCK = 1_000_000  # ticks a second; an MP4 file's clock has 32 bits

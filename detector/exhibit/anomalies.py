@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from detector.analysis import Media, MediaKind
 from detector.exhibit import makers
-from detector.exhibit.values import Anomaly, Details, Moment, Tag
-from detector.printed import timecode
+from detector.schema.analysis import Media, MediaKind
+from detector.schema.formatting import timecode
+from detector.schema.metadata import Anomaly, Details, Moment, Tag
 
 # Clocks are set by hand, and zones forgotten: less than this is no disagreement.
 _SAME_TIME = timedelta(hours=26)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 from detector.exhibit.text import clean
-from detector.exhibit.values import Credentials
+from detector.schema.metadata import Credentials
 
 # No manifest is fetched, no revocation asked for. Trust is asked for and, without a list, never found:
 # a signer that nobody vouched for must not pass as a known one.

@@ -12,12 +12,12 @@ from typing import Any
 
 from av.video import reformatter
 
-from detector.analysis import MediaKind
 from detector.exhibit.isobmff import Layout, read_layout
 from detector.exhibit.photo import read_photo, xmp_tags
 from detector.exhibit.text import MOST_TAGS, clean, location_of, tags_of
-from detector.exhibit.values import Details, Moment, Picture, Stream, Tag
 from detector.media import MediaReader
+from detector.schema.analysis import MediaKind
+from detector.schema.metadata import Details, Moment, Picture, Stream, Tag
 
 _MOST_STREAMS = 32
 _MOST_TIMES = 64

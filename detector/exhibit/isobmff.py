@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
 from detector.exhibit.text import clean
-from detector.exhibit.values import Edit, Moment, Structure
+from detector.schema.metadata import Edit, Moment, Structure
 
 _INSIDE = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"}
 _MOST_BOXES = 4096

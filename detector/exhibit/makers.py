@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from detector.exhibit.values import Tag
+from detector.schema.metadata import Tag
 
 EDITORS = (
     "Adobe Premiere", "After Effects", "Adobe Media Encoder", "Photoshop", "Lightroom", "Illustrator",

@@ -11,7 +11,7 @@ from fractions import Fraction
 import av
 
 from detector.exhibit.text import clean
-from detector.exhibit.values import Encoding, Failure, Gap, Groups, Repeats, Timing
+from detector.schema.metadata import Encoding, Failure, Gap, Groups, Repeats, Timing
 
 _MOST_FAILURES = 100
 _MOST_GAPS = 16

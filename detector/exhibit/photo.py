@@ -19,8 +19,8 @@ import PIL.Image
 from PIL import ExifTags, ImageCms, JpegImagePlugin
 
 from detector.exhibit.text import clean, tags_of
-from detector.exhibit.values import Photo, Table, Tag, Thumbnail
 from detector.first_bytes import PHOTOS
+from detector.schema.metadata import Photo, Table, Tag, Thumbnail
 
 # What Pillow raises on damaged files, beside OSError.
 # MemoryError: Pillow asks for as much as a chunk claims to hold.

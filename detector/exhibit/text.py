@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-from detector.exhibit.values import Tag
+from detector.schema.metadata import Tag
 
 LONGEST = 300  # characters of one value
 MOST_TAGS = 200

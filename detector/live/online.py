@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from detector.analysis import Parameters
+from detector.schema.analysis import Parameters
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from detector.analysis import Box, Parameters
 from detector.errors import ParameterError
 from detector.faces import Image
 from detector.findings import box
 from detector.live.online import Closed, OnlineSegments
 from detector.live_state import MOST_SEGMENTS, SECONDS_SHOWN
 from detector.media import Frame
+from detector.schema.analysis import Box, Parameters
 from detector.scoring import Scorer
 from detector.sightings import Sightings
 from detector.survey import Survey

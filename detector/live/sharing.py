@@ -16,7 +16,6 @@ from typing import Any
 
 import cv2
 
-from detector.analysis import Parameters
 from detector.errors import ParameterError, ReelproofError
 from detector.faces import Image
 from detector.live import LiveSession, Source
@@ -29,6 +28,7 @@ from detector.live_state import (
     LiveState,
     picture_name,
 )
+from detector.schema.analysis import Parameters
 
 _EVERY = 0.4  # seconds
 _LONGER_SIDE = 960

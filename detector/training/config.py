@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError, model_validator
 
-from detector.analysis import Value
 from detector.errors import ParameterError
+from detector.schema.analysis import Value
 
 CONFIGS = Path(__file__).parent / "configs"
 SHIPPED = CONFIGS / "reelproof.toml"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from detector.analysis import Analysis
+from detector.schema.analysis import Analysis
 from reports.exports.pictures import overlays_zip
 from reports.exports.scores import scores_csv, scores_parquet
 from reports.exports.segments import segments_csv, segments_json, segments_webvtt

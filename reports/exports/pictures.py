@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from detector.analysis import Analysis, Peak, Segment
+from detector.schema.analysis import Analysis, Peak, Segment
 from reports.errors import ExportError, PictureError
 from reports.exports.segments import in_order
 from reports.exports.tables import Cell, csv_table

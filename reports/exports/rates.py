@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from detector.analysis import Media
+from detector.schema.analysis import Media
 
 # The rates at which editing software, and OpenTimelineIO, count timecode.
 _WHOLE = (24, 25, 30, 48, 50, 60)

@@ -6,7 +6,7 @@ import io
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from detector.analysis import Analysis, Segment
+from detector.schema.analysis import Analysis, Segment
 from reports.errors import ExportError
 from reports.exports.tables import csv_table
 from reports.words import timecode

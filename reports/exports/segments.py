@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from detector.analysis import Analysis, MediaKind, Segment
+from detector.schema.analysis import Analysis, MediaKind, Segment
 from reports.errors import ExportError
 from reports.exports.tables import csv_table
 from reports.words import file_name, probability, strength, timecode

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from detector.analysis import Analysis, Segment
+from detector.schema.analysis import Analysis, Segment
 from reports.errors import ExportError
 from reports.exports.rates import Grid, named, own_grid, timecode_grid
 from reports.exports.segments import in_order, refuse_still

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.agreement import TOLERANCE, Agreement, compare
-from detector.analysis import Analysis
 from detector.hashing import hashed
+from detector.schema.analysis import Analysis
 from reports.errors import ReportError
 from reports.verification.findings import Findings
 

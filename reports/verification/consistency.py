@@ -7,7 +7,7 @@ import json
 
 from pydantic import ValidationError
 
-from detector.analysis import Analysis, Verdict
+from detector.schema.analysis import Analysis, Verdict
 from reports.bundle import JUDGEMENTS, SUMS
 from reports.custody import check_export
 from reports.judgements import JudgementsError, read_file

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from detector.analysis import Analysis
 from detector.errors import ModelError
 from detector.hashing import hashed
 from detector.models import MODELS, load_card
+from detector.schema.analysis import Analysis
 from reports.errors import ReportError
 from reports.verification.findings import Findings
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from cryptography.x509 import Certificate
 
-from detector.analysis import Analysis
+from detector.schema.analysis import Analysis
 from reports.bundle import JUDGEMENTS
 from reports.container import UNREADABLE, BundleError, differences, is_zip, opened
 from reports.errors import ReportError

@@ -10,8 +10,8 @@ import pytest
 from analyses import build
 from playwright.sync_api import Page
 
-from detector.analysis import Score, Scores
 from detector.annotated.lanes import Lane
+from detector.schema.analysis import Score, Scores
 
 pytestmark = pytest.mark.browser
 

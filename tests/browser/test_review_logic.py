@@ -14,7 +14,7 @@ import pytest
 from analyses import build
 from playwright.sync_api import Page
 
-from detector.analysis import Analysis, Parameters, Person, Score
+from detector.schema.analysis import Analysis, Parameters, Person, Score
 from detector.segments import find_intervals
 from reports.annotations import ANNOTATION, faces, standing
 from reports.words import timecode

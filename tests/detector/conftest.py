@@ -9,8 +9,8 @@ import pytest
 from clips import Analysed
 from hypothesis import settings
 
-from detector.analysis import Analysis, Parameters
 from detector.models import LoadedModel, load_model
+from detector.schema.analysis import Analysis, Parameters
 from detector.scoring import Scorer
 
 # The machine may be busy, and a failure must be there for the next person too.

@@ -8,7 +8,7 @@ import pytest
 from analyses import build
 
 from detector.agreement import TOLERANCE, compare
-from detector.analysis import Analysis, Scores, Verdict
+from detector.schema.analysis import Analysis, Scores, Verdict
 
 
 @pytest.fixture

@@ -25,7 +25,6 @@ import pytest
 from analyses import build, write_png
 from clips import HEIGHT, WIDTH, box, number_of, numbered, packets, write_clip, write_sound
 
-from detector.analysis import Analysis, Media, MediaKind, Parameters, Person, Score, Scores, Segment
 from detector.annotated import Annotated, annotate
 from detector.annotated.drawing import COLOURS
 from detector.annotated.lanes import State
@@ -33,7 +32,8 @@ from detector.annotated.layout import Layout, arrange
 from detector.cli import main
 from detector.errors import MediaError
 from detector.media import open_media
-from detector.printed import timecode
+from detector.schema.analysis import Analysis, Media, MediaKind, Parameters, Person, Score, Scores, Segment
+from detector.schema.formatting import timecode
 
 ROOT = Path(__file__).resolve().parents[2]
 STEP = 3  # source px a box moves from one frame to the next

@@ -15,7 +15,6 @@ from safetensors.torch import load_file, save
 
 from detector import backends
 from detector.agreement import compare
-from detector.analysis import Analysis
 from detector.backends import graphs
 from detector.backends.tracing import SHIPPED
 from detector.cli import main
@@ -23,6 +22,7 @@ from detector.errors import ModelError, ParameterError
 from detector.faces import FaceDetector, cut, framing
 from detector.models import Card, LoadedModel, load_card, load_model, load_pair
 from detector.networks import create
+from detector.schema.analysis import Analysis
 from detector.scoring import Scorer
 
 ROOT = Path(__file__).resolve().parents[2]

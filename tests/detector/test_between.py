@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.analysis import Box
 from detector.between import faces_between
 from detector.faces import Face, Image
 from detector.media import Frame
+from detector.schema.analysis import Box
 
 SIDE = 60
 

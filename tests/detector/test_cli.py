@@ -18,9 +18,9 @@ from clips import numbered, write_clip, write_sound
 from unconfined import Unconfined
 
 from detector import Analysis
-from detector.analysis import schema_text
 from detector.cli import main, summary
 from detector.models import DEFAULT
+from detector.schema.analysis import schema_text
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from analyses import build
 
-from detector.analysis import Analysis, FaceQuality, MediaKind, Range, Spread
 from detector.domain import criteria
-from detector.exhibit.values import Details, Photo, Picture, Table
 from detector.quality import is_grey
+from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Range, Spread
+from detector.schema.metadata import Details, Photo, Picture, Table
 from detector.training.publish.error_rates import VALIDATED
 
 

@@ -13,11 +13,11 @@ from clips import Analysed
 from numpy.typing import NDArray
 
 from detector import ends, findings
-from detector.analysis import Analysis, Parameters
 from detector.ends import sharpened
 from detector.faces import Face, Image
 from detector.media import Frame, MediaReader
 from detector.sample import MANIPULATED
+from detector.schema.analysis import Analysis, Parameters
 from detector.scoring import Scorer
 from detector.sightings import Gathered, Sightings
 from detector.survey import Surveyed

@@ -17,12 +17,12 @@ from clips import Analysed, packets, write_clip
 
 import detector
 from detector import Analysis, Parameters, Verdict, analyze
-from detector.analysis import MediaKind
 from detector.errors import MediaError, ModelError
 from detector.media import open_media
 from detector.models import LoadedModel
 from detector.networks import create
 from detector.sample import MANIPULATED
+from detector.schema.analysis import MediaKind
 from detector.scoring import Scorer
 
 # Everything is flagged: what is tested is the machinery, whatever the weights say.

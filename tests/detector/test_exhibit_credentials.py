@@ -194,7 +194,7 @@ def test_settings_name_no_network() -> None:
     assert OFFLINE["core"]["allowed_network_hosts"] == []
 
 
-@pytest.mark.parametrize("module", ["detector", "detector.analysis", "detector.exhibit.gather"])
+@pytest.mark.parametrize("module", ["detector", "detector.schema.analysis", "detector.exhibit.gather"])
 def test_nothing_loads_it_before_it_is_needed(module: str) -> None:
     code = f"import sys, {module}; sys.exit('c2pa' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -11,15 +11,15 @@ import av
 import pytest
 from clips import box, numbered, write_clip
 
-from detector.analysis import Media
 from detector.engine import media_facts
 from detector.exhibit.anomalies import anomalies_of
 from detector.exhibit.gather import details_of
 from detector.exhibit.isobmff import read_layout
 from detector.exhibit.packets import Packets, sequence_headers
 from detector.exhibit.text import clean
-from detector.exhibit.values import Details
 from detector.media import open_media
+from detector.schema.analysis import Media
+from detector.schema.metadata import Details
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 GROUPS = "keyint=10:min-keyint=10:scenecut=0"

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from detector import search
-from detector.analysis import Parameters
 from detector.faces import Face, FaceDetector, Image, framing
 from detector.media import Frame
+from detector.schema.analysis import Parameters
 from detector.search import FaceSearch, Found
 
 SIZE = (640, 360)

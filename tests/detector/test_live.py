@@ -16,11 +16,11 @@ from types import SimpleNamespace
 import pytest
 from clips import Analysed, numbered, write_clip
 
-from detector.analysis import Analysis, Parameters
 from detector.errors import MediaError, ParameterError
 from detector.live import LiveSession, Source, play, source_of
 from detector.live.sources import opened
 from detector.media import Frame
+from detector.schema.analysis import Analysis, Parameters
 from detector.scoring import Scorer
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detector.analysis import Parameters
 from detector.errors import MediaError, ParameterError
 from detector.live import Source, sharing
 from detector.live.sharing import Shared
@@ -28,6 +27,7 @@ from detector.live_state import (
     read_picture,
     read_state,
 )
+from detector.schema.analysis import Parameters
 
 SEGMENT = {
     "track": 0,

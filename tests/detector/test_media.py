@@ -17,9 +17,9 @@ import pytest
 from clips import UPRIGHT, box, cornered, corners, number_of, numbered, packets, write_clip, write_sound
 from PIL import Image as Pillow
 
-from detector.analysis import MediaKind
 from detector.errors import MediaError
 from detector.media import Frame, MediaReader, Tally, open_media
+from detector.schema.analysis import MediaKind
 
 EVERY_FRAME = 1000.0
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from detector.analysis import Parameters
 from detector.live.online import Closed, OnlineSegments
+from detector.schema.analysis import Parameters
 from detector.segments import find_intervals, sliding_median
 
 DEFAULT = Parameters()

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.analysis import Parameters
 from detector.faces import Face, FaceDetector, cut, framing
 from detector.quality import flaw_of_crop, flaw_of_face, quality
+from detector.schema.analysis import Parameters
 
 POINTS = np.zeros((5, 2), np.float32)
 

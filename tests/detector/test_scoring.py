@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from detector import scoring
-from detector.analysis import Platt
 from detector.backends.with_torch import choose_device
 from detector.faces import FaceDetector, cut, framing
 from detector.models import LoadedModel
 from detector.networks import SequenceNetwork
+from detector.schema.analysis import Platt
 from detector.scoring import Scorer
 
 

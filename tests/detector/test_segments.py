@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from detector.analysis import Parameters
+from detector.schema.analysis import Parameters
 from detector.segments import (
     MOST_PEAKS,
     PEAK_DISTANCE,

@@ -14,10 +14,10 @@ import pytest
 from numpy.typing import NDArray
 
 from detector import survey as survey_module
-from detector.analysis import Parameters
 from detector.faces import Face, Image, framing, roll
 from detector.media import Frame
 from detector.quality import NEVER_SURE, Quality
+from detector.schema.analysis import Parameters
 from detector.search import Found
 from detector.sightings import Gathered, Sightings
 from detector.survey import BATCH, Survey

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.analysis import Parameters, Software
 from detector.cli import _parameters, _parser, main
+from detector.schema.analysis import Parameters, Software
 from detector.software import (
     ROOT,
     command,

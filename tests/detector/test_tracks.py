@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from detector.faces import Face
-from detector.printed import name_of
+from detector.schema.formatting import name_of
 from detector.tracks import CutDetector, Tracker, persons
 
 WIDTH, HEIGHT = 640, 360

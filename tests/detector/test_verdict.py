@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from detector.analysis import Coverage, MediaKind, Parameters, Person, Segment, Verdict
+from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Segment, Verdict
 from detector.verdict import decide
 
 DEFAULT = Parameters()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from detector.analysis import Analysis
+from detector.schema.analysis import Analysis
 from reports.annotations import (
     ANNOTATION,
     Annotation,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from analyses import build
 
-from detector.analysis import Analysis, MediaKind
+from detector.schema.analysis import Analysis, MediaKind
 from reports.__main__ import main
 from reports.exports.formats import FORMATS
 

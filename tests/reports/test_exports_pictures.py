@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from analyses import build
 
-from detector.analysis import Analysis, MediaKind
+from detector.schema.analysis import Analysis, MediaKind
 from reports.errors import ExportError, PictureError
 from reports.exports.pictures import COLUMNS, kept_maps, overlays_zip
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from analyses import build
 
-from detector.analysis import Analysis, MediaKind, Score, Scores
+from detector.schema.analysis import Analysis, MediaKind, Score, Scores
 from reports.errors import ExportError
 from reports.exports.scores import COLUMNS, scores_csv, scores_parquet
 from reports.words import timecode

@@ -13,7 +13,7 @@ from analyses import build
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.analysis import Analysis, MediaKind
+from detector.schema.analysis import Analysis, MediaKind
 from reports.errors import ExportError
 from reports.exports.segments import COLUMNS, segments_csv, segments_json, segments_webvtt
 from reports.exports.tables import csv_table, harmless

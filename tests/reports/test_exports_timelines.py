@@ -12,7 +12,7 @@ from analyses import build
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.analysis import Analysis, Media, MediaKind
+from detector.schema.analysis import Analysis, Media, MediaKind
 from reports.errors import ExportError
 from reports.exports.rates import TIMECODE_RATES, Grid, own_grid, timecode_grid
 from reports.exports.timelines import segments_edl, segments_otio

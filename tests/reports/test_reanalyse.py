@@ -10,8 +10,8 @@ import pytest
 from analyses import build
 
 import detector
-from detector.analysis import Analysis
 from detector.sample import make_sample
+from detector.schema.analysis import Analysis
 from reports import write_report
 from reports.__main__ import main
 from reports.manifest import about, listing, sealed

@@ -14,7 +14,7 @@ import pytest
 from analyses import EXHIBIT_SHA256, build
 from pdf_rules import broken, elements
 
-from detector.analysis import MediaKind
+from detector.schema.analysis import MediaKind
 from reports import pdf
 from reports.annotations import ANNOTATION
 from reports.case import CaseDetails

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from analyses import EXHIBIT_SHA256, MODEL_SHA256, Written, build
 
-from detector.analysis import MediaKind, Verdict
+from detector.schema.analysis import MediaKind, Verdict
 from reports.errors import ReportError
 from reports.html import render_html
 from reports.view import report_view

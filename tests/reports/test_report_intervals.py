@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from analyses import build
 
-from detector.analysis import Analysis, Platt, Scores
+from detector.schema.analysis import Analysis, Platt, Scores
 from reports.intervals import calibrated, calibration_error, mean_interval, of_segment
 
 
@@ -88,7 +88,7 @@ def test_a_segment_gets_its_own_frames_and_the_cards_error(tmp_path: Path) -> No
 
 
 def test_one_picture_has_the_cards_error_only(tmp_path: Path) -> None:
-    from detector.analysis import MediaKind
+    from detector.schema.analysis import MediaKind
 
     still = build(tmp_path, kind=MediaKind.IMAGE, segments=1, kept=False)
     found = of_segment(still, still.segments[0])

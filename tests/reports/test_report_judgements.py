@@ -15,7 +15,7 @@ from pypdf import PdfReader
 from test_annotations import say
 from test_report_html import Page
 
-from detector.analysis import MediaKind, Verdict
+from detector.schema.analysis import MediaKind, Verdict
 from reports.annotations import Annotation
 from reports.html import render_html
 from reports.judged import direction, judged, readable

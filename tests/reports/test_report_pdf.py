@@ -14,7 +14,7 @@ from pypdf import PdfReader
 from pypdf.generic import Destination
 from weasyprint import HTML
 
-from detector.analysis import MediaKind, Verdict
+from detector.schema.analysis import MediaKind, Verdict
 from reports import write_report
 from reports.pdf import RefusedAddress, SuppliedOnly, render_pdf
 from reports.pictures import embed

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from analyses import EXHIBIT_SHA256, build
 
-from detector.analysis import Analysis, MediaKind, Rate, Software
-from detector.exhibit.values import (
+from detector.models import load_card
+from detector.schema.analysis import Analysis, MediaKind, Rate, Software
+from detector.schema.metadata import (
     Anomaly,
     Credentials,
     Details,
@@ -22,7 +23,6 @@ from detector.exhibit.values import (
     Tag,
     Timing,
 )
-from detector.models import load_card
 from reports.exhibit_check import ExhibitCheck, check_exhibit
 from reports.html import render_html
 from reports.recorded import short

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from analyses import build
 
-from detector.analysis import MediaKind, Verdict
+from detector.schema.analysis import MediaKind, Verdict
 from reports.contents import contents
 from reports.summary import MOST_TIMES, answers, meaning_of
 from reports.view import report_view

@@ -8,7 +8,7 @@ import pytest
 from analyses import build
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from detector.analysis import Analysis, MediaKind, Score, Scores, Verdict
+from detector.schema.analysis import Analysis, MediaKind, Score, Scores, Verdict
 from reports.html import TEMPLATES
 from reports.timeline import LEFT, RIGHT, draw
 from reports.view import report_view

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from analyses import EXHIBIT_SHA256, build
 
-from detector.analysis import MediaKind, Parameters, Span, Verdict
+from detector.schema.analysis import MediaKind, Parameters, Span, Verdict
 from reports import prose
 from reports.errors import PictureError
 from reports.view import report_view

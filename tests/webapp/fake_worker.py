@@ -10,9 +10,9 @@ from pathlib import Path
 from analyses import build
 from made import write_result
 
-from detector.analysis import Analysis, Parameters
 from detector.confinement import Confined, Limits, Places
 from detector.errors import MediaError
+from detector.schema.analysis import Analysis, Parameters
 from webapp import broker, work, worker
 
 

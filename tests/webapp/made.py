@@ -13,8 +13,8 @@ from flask import Flask
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
-from detector.analysis import Analysis
 from detector.models import DEFAULT, MODELS
+from detector.schema.analysis import Analysis
 from reports import manifest
 from webapp import intake, jobs
 from webapp.folders import Folders

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
-from detector.analysis import Analysis
+from detector.schema.analysis import Analysis
 from reports import bundle
 from reports.annotations import ANNOTATION
 from reports.judgements import file_text, plain

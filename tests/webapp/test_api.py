@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from made import digest, finished, hand_in
 
-from detector.analysis import Analysis
+from detector.schema.analysis import Analysis
 from reports.custody import check_export
 from webapp import failures, jobs
 from webapp.api.openapi import document

@@ -17,7 +17,7 @@ from made import finished, hand_in
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
-from detector.analysis import MediaKind
+from detector.schema.analysis import MediaKind
 from webapp import bundles, previews
 from webapp.folders import Folders
 from webapp.previews import Playback

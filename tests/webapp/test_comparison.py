@@ -9,7 +9,7 @@ from analyses import build
 from flask.testing import FlaskClient
 from made import finished
 
-from detector.analysis import Analysis, Parameters
+from detector.schema.analysis import Analysis, Parameters
 from webapp import comparison
 
 

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from made import finished, hand_in
 
-from detector.analysis import MediaKind
+from detector.schema.analysis import MediaKind
 from reports.errors import ReportError
 from reports.exports.formats import FORMATS
 from webapp.folders import Folders

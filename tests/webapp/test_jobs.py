@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from made import hand_in
 
-from detector.analysis import Parameters
+from detector.schema.analysis import Parameters
 from webapp import actors, failures, jobs, supervisor, waiting
 from webapp.settings import read_settings
 from webapp.supervisor import sweep

@@ -13,8 +13,8 @@ from analyses import build
 from made import finished, hand_in, put_model, write_result
 from sqlalchemy import func, select
 
-from detector.analysis import Parameters
 from detector.models import DEFAULT
+from detector.schema.analysis import Parameters
 from webapp import deletion, failures, jobs, waiting, work
 from webapp.folders import Folders
 from webapp.tables import AnalysisRow, AnnotationRow, CustodyRow, Exhibit, Priority, State, now

@@ -21,9 +21,9 @@ from clips import UPRIGHT, cornered, corners, number_of, numbered, write_clip
 from live import served
 from made import digest, finished, hand_in
 
-from detector.analysis import Media
 from detector.confinement import Limits
 from detector.media import open_media
+from detector.schema.analysis import Media
 from webapp import previewing, previews
 from webapp.folders import Folders
 from webapp.jobs import LostClaim

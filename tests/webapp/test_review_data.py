@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from made import finished, hand_in
 
-from detector.analysis import Analysis, MediaKind
+from detector.schema.analysis import Analysis, MediaKind
 from webapp import review
 from webapp.folders import Folders
 from webapp.previews import Playback

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from made import finished, hand_in
 
-from detector.analysis import Analysis, MediaKind, Verdict
+from detector.schema.analysis import Analysis, MediaKind, Verdict
 from webapp import failures, jobs
 from webapp.folders import Folders
 from webapp.search import PAGE_SIZE

@@ -13,7 +13,7 @@ from made import finished, hand_in
 from many import NEWEST, fill
 from test_manage import say
 
-from detector.analysis import MediaKind, Verdict
+from detector.schema.analysis import MediaKind, Verdict
 from webapp import charts, jobs, lengths, statistics
 from webapp.folders import Folders
 from webapp.statistics import Count

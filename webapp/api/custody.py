@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 from pydantic import Field
 from sqlalchemy import select
 
-from detector.analysis import Value
+from detector.schema.analysis import Value
 from reports.custody import NAME, CustodyError, Entry
 from webapp import custody, handing_out, log_seen
 from webapp.access import Permission, current

@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 from flask import Blueprint, Response
 
-from detector.analysis import Analysis, Person
+from detector.schema.analysis import Analysis, Person
 from webapp.access import Permission
 from webapp.api import paging
 from webapp.api.analyses import ready

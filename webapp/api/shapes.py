@@ -1,6 +1,6 @@
 """What the API takes and answers, as models; ``openapi.json`` is made from them.
 
-An analysis itself has the engine's own schema, :class:`detector.analysis.Analysis`.
+An analysis itself has the engine's own schema, :class:`detector.schema.analysis.Analysis`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, RootModel, WithJsonSchema
 
-from detector.analysis import Parameters, Score, Segment, Value, Verdict
 from detector.models import Card
+from detector.schema.analysis import Parameters, Score, Segment, Value, Verdict
 from reports.annotations import Annotation
 from webapp.tables import Priority, State
 from webapp.webhooks import EVENTS

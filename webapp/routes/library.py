@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, current_app, render_template, request, send_file
 from werkzeug.wrappers import Response
 
-from detector.analysis import Verdict
+from detector.schema.analysis import Verdict
 from webapp import rows, search
 from webapp.access import Permission, require
 from webapp.errors import PageError

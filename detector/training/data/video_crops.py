@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.analysis import MediaKind, Parameters
 from detector.faces import Face, FaceDetector, Image, cut, framing
 from detector.media import open_media
 from detector.quality import flaw_of_face
+from detector.schema.analysis import MediaKind, Parameters
 
 Detect = Callable[[Image], list[Face]]
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.analysis import Analysis, Person, Platt
 from detector.models import Card, load_card, load_model
+from detector.schema.analysis import Analysis, Person, Platt
 from detector.scoring import Scorer
 from detector.training.evaluation import clips as clips_
 from detector.training.evaluation.clips import Clip

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from detector.analysis import Analysis, MediaKind, Parameters, Person, Verdict
+from detector.schema.analysis import Analysis, MediaKind, Parameters, Person, Verdict
 from detector.scoring import Scorer
 from detector.training.data.face_samples import read_csv
 from detector.training.evaluation import temporal_metrics

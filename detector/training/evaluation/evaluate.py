@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from detector.analysis import Parameters
 from detector.errors import ParameterError
 from detector.models import Card, load_card, load_model
+from detector.schema.analysis import Parameters
 from detector.scoring import Scorer
 from detector.training.evaluation import clips as clips_
 from detector.training.evaluation import crops as crops_

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 
-from detector.analysis import Parameters, Verdict
+from detector.schema.analysis import Parameters, Verdict
 from detector.training.data.face_samples import decode
 from detector.training.evaluation.clips import Clip, write_thumbnail
 from detector.training.evaluation.crops import Crop

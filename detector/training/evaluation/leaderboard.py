@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
-from detector.analysis import Sha256, Value
 from detector.errors import ParameterError
 from detector.models import DEFAULT, MODELS, Card, LoadedModel, load_card, load_model
+from detector.schema.analysis import Sha256, Value
 from detector.scoring import Scorer
 from detector.training.evaluation.evaluate import evaluate
 
@@ -209,7 +209,7 @@ def _speeds(loaded: Sequence[LoadedModel], report: Callable[[str], None]) -> dic
 
 def _known_figures(card: Card, out: Path) -> dict[str, float] | None:
     """Figures of the same weights and settings out of an earlier evaluation below ``out``."""
-    from detector.analysis import Parameters
+    from detector.schema.analysis import Parameters
 
     for path in (out / f"evaluation-{card.name}", out / "evaluation"):
         kept = path / "metrics.json"

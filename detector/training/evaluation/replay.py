@@ -23,12 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector import faces, findings
-from detector.analysis import Analysis, Media, Parameters
 from detector.engine import conclude, media_facts
 from detector.faces import Face, Image, Square, cut, framing
 from detector.hashing import hashed
 from detector.media import Frame, MediaReader, open_media
 from detector.quality import flaw_of_crop, flaw_of_face
+from detector.schema.analysis import Analysis, Media, Parameters
 from detector.scoring import Scorer
 from detector.sightings import Gathered, Seen, Sightings
 from detector.survey import Survey

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize, minimize_scalar
 
-from detector.analysis import Platt
+from detector.schema.analysis import Platt
 
 
 def sigmoid(logits: ArrayLike) -> NDArray[np.float64]:

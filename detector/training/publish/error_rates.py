@@ -11,7 +11,7 @@ from typing import Any
 
 from scipy.stats import beta
 
-from detector.analysis import Range, Rate
+from detector.schema.analysis import Range, Rate
 
 EXACT = "Clopper–Pearson, each taken as independent"
 DRAWN = "bootstrap over sources"

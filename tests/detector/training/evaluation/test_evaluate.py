@@ -12,10 +12,10 @@ import pytest
 from clips import Analysed
 from made_faces import crop, encoded
 
-from detector.analysis import Analysis, Parameters, Verdict
 from detector.cli import main
 from detector.errors import ParameterError
 from detector.models import MODELS, LoadedModel, load_card
+from detector.schema.analysis import Analysis, Parameters, Verdict
 from detector.scoring import Scorer
 from detector.training.evaluation.clips import (
     Clip,

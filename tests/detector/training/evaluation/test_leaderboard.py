@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from detector.analysis import Parameters
 from detector.errors import ParameterError
 from detector.models import DEFAULT, MODELS, LoadedModel, load_card
+from detector.schema.analysis import Parameters
 from detector.scoring import Scorer
 from detector.training.evaluation import leaderboard as board
 from detector.training.evaluation.leaderboard import (

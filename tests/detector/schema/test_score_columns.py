@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from detector.analysis import Person, Score, Scores, Value
+from detector.schema.analysis import Person, Score, Scores, Value
 
 OBJECTS = TypeAdapter(tuple[Score, ...])  # what scores were kept as before, and are still read like
 COLUMNS = TypeAdapter(Scores)

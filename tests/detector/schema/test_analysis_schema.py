@@ -12,7 +12,7 @@ from clips import Analysed
 from pydantic import ValidationError
 
 from detector import Analysis, Parameters, Verdict
-from detector.analysis import Scores, schema_text
+from detector.schema.analysis import Scores, schema_text
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "analysis.schema.json"
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from detector.value import Seconds, Value
+from detector.schema.base import Seconds, Value
 
 Count = Annotated[int, Field(ge=0)]
 

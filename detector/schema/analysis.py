@@ -17,18 +17,18 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from detector.exhibit.values import Anomaly, Credentials, Details
-from detector.model_facts import Model as Model
-from detector.model_facts import Platt as Platt
-from detector.model_facts import Range as Range
-from detector.model_facts import Rate as Rate
-from detector.scores import Box as Box
-from detector.scores import Score as Score
-from detector.scores import Scores as Scores
-from detector.value import Probability as Probability
-from detector.value import Seconds as Seconds
-from detector.value import Sha256 as Sha256
-from detector.value import Value as Value
+from detector.schema.base import Probability as Probability
+from detector.schema.base import Seconds as Seconds
+from detector.schema.base import Sha256 as Sha256
+from detector.schema.base import Value as Value
+from detector.schema.metadata import Anomaly, Credentials, Details
+from detector.schema.model import Model as Model
+from detector.schema.model import Platt as Platt
+from detector.schema.model import Range as Range
+from detector.schema.model import Rate as Rate
+from detector.schema.scores import Box as Box
+from detector.schema.scores import Score as Score
+from detector.schema.scores import Scores as Scores
 
 SCHEMA_VERSION = "1.4"
 LACKING = {

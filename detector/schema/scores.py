@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from detector.value import Probability, Seconds, Value
+from detector.schema.base import Probability, Seconds, Value
 
 Box = tuple[float, float, float, float]
 

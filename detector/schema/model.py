@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from detector.value import Sha256, Value
+from detector.schema.base import Sha256, Value
 
 
 class Platt(Value):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detector.analysis import Box
+from detector.schema.analysis import Box
 
 # At eight frames a second a turning head moves by a third of its width between frames:
 # boxes are grown by that much on each side before their overlap is measured.
