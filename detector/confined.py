@@ -9,9 +9,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from detector.confinement import Confined, Limits, Places, refuse_links
-from detector.confinement.limits import MEGABYTE
 from detector.errors import ParameterError
+from detector.sandbox import Confined, Limits, Places, refuse_links
+from detector.sandbox.limits import MEGABYTE
 from detector.schema.analysis import Analysis, Parameters
 
 Write = Callable[[Analysis, Path], None]
@@ -34,7 +34,7 @@ def analyze_confined(
 
     With ``write``, pictures are kept there and it is called, in that process, with the analysis and
     the folder; it has to write ``analysis.json``. Raises what :func:`detector.analyze` raises, and
-    :mod:`detector.confinement`'s errors for a file that takes too much or breaks what reads it.
+    :mod:`detector.sandbox`'s errors for a file that takes too much or breaks what reads it.
     """
     path, folder = path.absolute(), folder.absolute()
     readable = [path]

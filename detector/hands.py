@@ -1,7 +1,7 @@
 """Whole videos and photos, several at a time, each in a confined process of its own.
 
 A few processes, the hands, take one file after the other from this one. Each has a file analysed in
-a confined process (:mod:`detector.confinement`) forked from it, so that what breaks there is one line
+a confined process (:mod:`detector.sandbox`) forked from it, so that what breaks there is one line
 and no other file's. Everything is forked from this process, which has imported and loaded what an
 analysis needs: it is in memory once, and a file costs no start. That takes a process with a
 single thread; where there are more, hands are started afresh and load for themselves.
@@ -27,12 +27,12 @@ from typing import Any
 
 from detector import backends
 from detector.confined import limits_of_environment
-from detector.confinement import Confined, KilledError, Limits, Places, UnexpectedError, means
-from detector.confinement.kernel import end_with_parent
-from detector.confinement.process import native_threads
 from detector.errors import ReelproofError
 from detector.handed_in import File
 from detector.models import LoadedModel, load_model
+from detector.sandbox import Confined, KilledError, Limits, Places, UnexpectedError, means
+from detector.sandbox.kernel import end_with_parent
+from detector.sandbox.process import native_threads
 from detector.schema.analysis import Parameters
 
 Line = dict[str, object]

@@ -230,7 +230,7 @@ def _confinement() -> Iterator[Finding]:
         words = "only Linux knows the means; files are read without them"
         yield Finding("confinement", "optional", words, "Run Reelproof on Linux.")
         return
-    from detector.confinement import means
+    from detector.sandbox import means
 
     found = means()
     ways = ["its own network namespace"] * found.network + ["a seccomp filter"] * found.calls

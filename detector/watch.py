@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector.confined import Write, analyze_confined
-from detector.confinement import UnexpectedError
 from detector.errors import ParameterError, ReelproofError
 from detector.hashing import hashed
+from detector.sandbox import UnexpectedError
 from detector.schema.analysis import Analysis, Parameters
 
 LOG = "watched.jsonl"

@@ -44,8 +44,8 @@ def refuse_unfit(card: Path) -> None:
 
 def main(card: Path) -> int:
     """Check one pair; prints the reason of a refusal."""
-    from detector.confinement import Limits, Places, confine, means
     from detector.model_check import check_pair
+    from detector.sandbox import Limits, Places, confine, means
 
     os.nice(5)
     confine(Limits(), Places(readable=(card.parent,)), card.parent, network=means().network)

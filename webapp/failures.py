@@ -6,8 +6,8 @@ import errno
 import signal
 from typing import NamedTuple
 
-from detector.confinement import CrashError, LimitError
 from detector.errors import MediaError, ReelproofError
+from detector.sandbox import CrashError, LimitError
 from webapp.store import StoreError
 
 

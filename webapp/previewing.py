@@ -13,8 +13,8 @@ from pathlib import Path
 
 from celery.exceptions import SoftTimeLimitExceeded
 
-from detector.confinement import Confined, LimitError, Limits, Places, UnexpectedError
 from detector.errors import ReelproofError
+from detector.sandbox import Confined, LimitError, Limits, Places, UnexpectedError
 from detector.schema.analysis import Media
 from webapp.durable import flush_file, flush_folder
 from webapp.folders import Folders

@@ -13,14 +13,14 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from detector.confinement import Limits, Places, confine, means
+from detector.sandbox import Limits, Places, confine, means
 from detector.schema.analysis import Analysis
 from reports.case import case_details
 from reports.custody import NAME as CUSTODY
 from reports.exhibit_check import ExhibitCheck
 from reports.judgements import understood
 from reports.writing import write_judged
-from webapp.worker_process import end_with
+from webapp.worker.worker_process import end_with
 
 
 def main(analysis: Path, out: Path) -> None:

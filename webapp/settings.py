@@ -18,8 +18,8 @@ from typing import NamedTuple
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from detector.confinement.limits import Limits
 from detector.errors import ParameterError
+from detector.sandbox.limits import Limits
 
 
 class Setting(NamedTuple):

@@ -22,7 +22,7 @@ from webapp.folders import Folders
 from webapp.results import refuse_damaged
 from webapp.settings import Settings, read_settings
 from webapp.store import DamagedFile, StoreError
-from webapp.worker_process import PARENT, end_with
+from webapp.worker.worker_process import PARENT, end_with
 
 BACK = 60.0  # seconds in which a store that cannot be reached should be there again
 _PAUSE = 3.0

@@ -23,7 +23,7 @@ from webapp import actors, jobs, live, presence, resumable, waiting
 from webapp.database import Database
 from webapp.folders import Folders
 from webapp.settings import QUEUES, SettingError, Settings
-from webapp.worker_process import PARENT
+from webapp.worker.worker_process import PARENT
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from detector.confinement import Confined, Limits, Places, UnexpectedError
 from detector.errors import MediaError, ReelproofError
+from detector.sandbox import Confined, Limits, Places, UnexpectedError
 from detector.schema.analysis import Analysis
 
 log = logging.getLogger(__name__)

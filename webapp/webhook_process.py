@@ -29,7 +29,7 @@ from webapp.database import Database
 from webapp.settings import Settings, read_settings
 from webapp.tables import Delivery, WebhookRow, now
 from webapp.webhooks import BACK_OFF, SIGNATURE, Place
-from webapp.worker_process import PARENT, end_with
+from webapp.worker.worker_process import PARENT, end_with
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import OperationalError
 
-from detector.confinement import Confined, KilledError, Limits, Places, refuse_links
+from detector.sandbox import Confined, KilledError, Limits, Places, refuse_links
 from detector.schema.analysis import Analysis, Parameters
 from webapp import deletion, jobs, models, previewing, store_process
 from webapp.database import Database, opened

@@ -29,7 +29,7 @@ from webapp.first_start import add_sample
 from webapp.folders import Folders
 from webapp.settings import Settings, read_settings
 from webapp.work import work
-from webapp.worker_process import PARENT, end_with
+from webapp.worker.worker_process import PARENT, end_with
 
 log = logging.getLogger(__name__)
 

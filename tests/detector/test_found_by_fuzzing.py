@@ -8,9 +8,9 @@ import pytest
 from fuzz.bases import suffix
 from fuzz.mutations import Recipe
 
-from detector.confinement import Confined, Limits, Places
 from detector.engine import analyze
 from detector.errors import MediaError
+from detector.sandbox import Confined, Limits, Places
 
 FOUND = {
     # The picture's size changes from one frame to the next: scene cuts compared the two.

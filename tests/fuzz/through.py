@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from werkzeug.test import TestResponse
 
-from detector.confinement import Confined
+from detector.sandbox import Confined
 from webapp import create_app, failures, parameters, previewing, thumbnails, work
 from webapp.tables import AnalysisRow
 

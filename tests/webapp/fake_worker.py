@@ -10,8 +10,8 @@ from pathlib import Path
 from analyses import build
 from made import write_result
 
-from detector.confinement import Confined, Limits, Places
 from detector.errors import MediaError
+from detector.sandbox import Confined, Limits, Places
 from detector.schema.analysis import Analysis, Parameters
 from webapp import broker, work, worker
 

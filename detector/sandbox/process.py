@@ -28,9 +28,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from detector import errors
-from detector.confinement.kernel import confine, end_with_parent, means
-from detector.confinement.limits import Limits, Places
-from detector.confinement.watching import (
+from detector.errors import ReelproofError
+from detector.sandbox.kernel import confine, end_with_parent, means
+from detector.sandbox.limits import Limits, Places
+from detector.sandbox.monitor import (
     CrashError,
     Watch,
     is_out_of_memory,
@@ -38,7 +39,6 @@ from detector.confinement.watching import (
     too_much_memory,
     too_much_written,
 )
-from detector.errors import ReelproofError
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ _PREFIX = ".reelproof-"
 _AFRESH = """
 import pickle, sys
 sys.path[:] = pickle.load(sys.stdin.buffer)
-from detector.confinement.process import live
+from detector.sandbox.process import live
 live(pickle.load(sys.stdin.buffer), int(sys.argv[1]))
 """
 # Landlock holds the thread that asks for it and those it starts: none may be there before. OpenBLAS
@@ -108,7 +108,7 @@ class Confined:
 
         ``report`` is called with its progress, and many times a second with the same again while
         there is none; what it raises ends the process. Raises what the target raised where that
-        is one of :mod:`detector.errors`, :class:`~detector.confinement.watching.LimitError` beyond
+        is one of :mod:`detector.errors`, :class:`~detector.sandbox.monitor.LimitError` beyond
         a limit, ``CrashError`` and ``KilledError`` when the process broke, ``OSError`` for a full
         disk, and :class:`UnexpectedError` for all else.
         """

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from detector.confinement import landlock, seccomp
-from detector.confinement.limits import Limits, Places
 from detector.paths import ROOT
+from detector.sandbox import landlock, seccomp
+from detector.sandbox.limits import Limits, Places
 
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000

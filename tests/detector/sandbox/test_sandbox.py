@@ -19,7 +19,8 @@ from pathlib import Path
 import cloudpickle
 import pytest
 
-from detector.confinement import (
+from detector.errors import MediaError, ModelError, ReelproofError
+from detector.sandbox import (
     Confined,
     CrashError,
     KilledError,
@@ -30,7 +31,6 @@ from detector.confinement import (
     means,
     refuse_links,
 )
-from detector.errors import MediaError, ModelError, ReelproofError
 
 MB = 1_000_000
 ROOT = Path(__file__).resolve().parents[2]
@@ -383,7 +383,7 @@ def test_torch_computes_with_all_its_threads_after_the_parent_did(run):
 def test_forked_only_where_no_other_thread_runs(alone):
     code = f"""
 import json, threading, time
-from detector.confinement import Confined, Limits, Places
+from detector.sandbox import Confined, Limits, Places
 json.dumps.__doc__ = "changed"
 if not {alone}:
     threading.Thread(target=time.sleep, args=[60], daemon=True).start()
@@ -418,7 +418,7 @@ class TestNoThreadIsThereBeforeItIsConfined:
     def test_forked(self):
         code = """
 import os
-from detector.confinement import Confined, Limits, Places
+from detector.sandbox import Confined, Limits, Places
 def threads(_report):
     return len(os.listdir("/proc/self/task"))
 with Confined(threads, limits=Limits(), places=Places(), modules=("detector.engine",)) as confined:

@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from detector.confinement.limits import MEGABYTE, Limits, Places
 from detector.errors import ReelproofError
+from detector.sandbox.limits import MEGABYTE, Limits, Places
 
 _LOOK_EVERY = 0.05  # seconds
 _WEIGH_EVERY = 1.0  # seconds between two looks at how much was written

@@ -1,0 +1,32 @@
+"""A process for what strangers' files do: limited, cut off from the network, and watched.
+
+FFmpeg, Pillow and OpenCV are large programs in C that read whatever somebody made. What they
+do with it they do in a process of their own, which this package starts and confines:
+
+    with Confined(analyse, path, limits=Limits(), places=Places(readable=(path,))) as confined:
+        result = confined.result(report)
+
+:mod:`~detector.sandbox.limits` says what it may use, :mod:`~detector.sandbox.kernel`,
+:mod:`~detector.sandbox.landlock` and :mod:`~detector.sandbox.seccomp` hold it to that,
+:mod:`~detector.sandbox.monitor` sees from outside that they do, and
+:mod:`~detector.sandbox.process` is the process. docs/security.md says what is covered.
+"""
+
+from detector.sandbox.kernel import Means, confine, means
+from detector.sandbox.limits import Limits, Places
+from detector.sandbox.monitor import CrashError, KilledError, LimitError
+from detector.sandbox.process import Confined, UnexpectedError, refuse_links
+
+__all__ = [
+    "Confined",
+    "CrashError",
+    "KilledError",
+    "LimitError",
+    "Limits",
+    "Means",
+    "Places",
+    "UnexpectedError",
+    "confine",
+    "means",
+    "refuse_links",
+]
