@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces import Face, Image
-from detector.media import Frame
+from detector.media.reader import Frame
 from detector.schema.analysis import Box
 from detector.tracks import correlating
 

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector import findings
-from detector.ahead import ahead
 from detector.between import faces_between
 from detector.faces import Face, Image
-from detector.media import Frame, MediaReader
+from detector.media.prefetch import ahead
+from detector.media.reader import Frame, MediaReader
 from detector.quality import looked_at
 from detector.schema.analysis import Parameters
 from detector.scoring import Scorer

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector import explain, segments, tracks
-from detector.ahead import ahead
-from detector.media import MediaReader
+from detector.media.prefetch import ahead
+from detector.media.reader import MediaReader
 from detector.schema.analysis import Box, MediaKind, Parameters, Peak, Person, Score, Scores, Segment
 from detector.schema.formatting import name_of
 from detector.scoring import Scorer

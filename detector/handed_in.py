@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 
 from detector.errors import MediaError
-from detector.first_bytes import HEAD, is_accepted
+from detector.media.signatures import HEAD, is_accepted
 
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 VIDEOS = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".3gp"})

@@ -20,7 +20,7 @@ import numpy as np
 
 from detector.between import LONGEST, faces_between
 from detector.faces import Face, FaceDetector, Image
-from detector.media import Frame
+from detector.media.reader import Frame
 from detector.schema.analysis import Box, Parameters
 from detector.schema.boxes import grown, overlap
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detector import tracks
 from detector.faces import Face, Image
-from detector.media import Frame, MediaReader
+from detector.media.reader import Frame, MediaReader
 from detector.quality import NEVER_SURE, looked_at
 from detector.schema.analysis import MediaKind, Parameters
 from detector.scoring import Scorer

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from detector import first_bytes
 from detector.errors import MediaError
+from detector.media import signatures
 from webapp.intake import IntakeError
 
 ACCEPTED = "mp4, mov, mkv, webm, avi, jpeg, png or webp"
@@ -21,9 +21,9 @@ def refuse_others(path: Path) -> None:
     Says nothing of what follows the first bytes: the engine opens the file confined, later.
     """
     with path.open("rb") as file:
-        head = file.read(first_bytes.HEAD)
+        head = file.read(signatures.HEAD)
     try:
-        first_bytes.refuse_others(head, f"Reelproof reads {ACCEPTED}.")
+        signatures.refuse_others(head, f"Reelproof reads {ACCEPTED}.")
     except MediaError as problem:
         raise IntakeError(415, str(problem), "") from None
     if head and not is_media(head):

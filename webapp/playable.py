@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 
 from detector.errors import MediaError
-from detector.media import open_container, open_media
+from detector.media.reader import open_container, open_media
 from detector.schema.analysis import Media, MediaKind
 from webapp.previews import Playback
 

@@ -19,7 +19,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from detector.errors import MediaError
-from detector.media import MediaReader, Orientation, open_media
+from detector.media.reader import MediaReader, Orientation, open_media
 from detector.schema.analysis import Media, MediaKind
 from webapp.playable import NotPlayable, judge
 from webapp.previews import Playback

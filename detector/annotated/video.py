@@ -1,6 +1,6 @@
 """The annotated video: every frame of the exhibit, at its own time, with the findings drawn in.
 
-Decoded by :mod:`detector.media` as for an analysis, drawn with OpenCV, encoded as H.264. One
+Decoded by :mod:`detector.media.reader` as for an analysis, drawn with OpenCV, encoded as H.264. One
 frame is in memory at a time, whatever the exhibit's length. Times are those of the analysis,
 from the first frame; a frame is matched with a finding by them and by nothing else.
 """
@@ -30,7 +30,7 @@ from detector.annotated.sound import Sound, SoundRefused
 from detector.errors import MediaError
 from detector.faces import Image
 from detector.hashing import hashed
-from detector.media import MediaReader, open_container, open_media
+from detector.media.reader import MediaReader, open_container, open_media
 from detector.schema.analysis import Analysis, MediaKind, Peak, Segment
 from detector.schema.formatting import timecode
 

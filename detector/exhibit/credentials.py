@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, BinaryIO
 
-from detector.exhibit.text import clean
+from detector.media.text import clean
 from detector.schema.metadata import Credentials
 
 # No manifest is fetched, no revocation asked for. Trust is asked for and, without a list, never found:

@@ -14,8 +14,8 @@ from av.video import reformatter
 
 from detector.exhibit.isobmff import Layout, read_layout
 from detector.exhibit.photo import read_photo, xmp_tags
-from detector.exhibit.text import MOST_TAGS, clean, location_of, tags_of
-from detector.media import MediaReader
+from detector.media.reader import MediaReader
+from detector.media.text import MOST_TAGS, clean, location_of, tags_of
 from detector.schema.analysis import MediaKind
 from detector.schema.metadata import Details, Moment, Picture, Stream, Tag
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
-from detector.exhibit.text import clean
+from detector.media.text import clean
 from detector.schema.metadata import Edit, Moment, Structure
 
 _INSIDE = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"}

@@ -18,8 +18,8 @@ import numpy as np
 import PIL.Image
 from PIL import ExifTags, ImageCms, JpegImagePlugin
 
-from detector.exhibit.text import clean, tags_of
-from detector.first_bytes import PHOTOS
+from detector.media.signatures import PHOTOS
+from detector.media.text import clean, tags_of
 from detector.schema.metadata import Photo, Table, Tag, Thumbnail
 
 # What Pillow raises on damaged files, beside OSError.

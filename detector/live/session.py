@@ -12,7 +12,7 @@ from detector.faces import Image
 from detector.findings import box
 from detector.live.online import Closed, OnlineSegments
 from detector.live_state import MOST_SEGMENTS, SECONDS_SHOWN
-from detector.media import Frame
+from detector.media.reader import Frame
 from detector.schema.analysis import Box, Parameters
 from detector.scoring import Scorer
 from detector.sightings import Sightings

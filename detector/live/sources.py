@@ -16,11 +16,11 @@ import av
 import cv2
 import numpy as np
 
-from detector.bounds import Bounds
 from detector.errors import MediaError, ParameterError
 from detector.faces import Image
-from detector.media import VIDEO_FORMATS, Frame, MediaReader, open_media
-from detector.orientation import UPRIGHT
+from detector.media.limits import Bounds
+from detector.media.orientation import UPRIGHT
+from detector.media.reader import VIDEO_FORMATS, Frame, MediaReader, open_media
 
 # What a network camera may speak, and in which wrappings. No playlists: they name further addresses.
 _STREAM_FORMATS = ("rtsp", "sdp", "rtp", "mpegts", "mpjpeg", "h264", "hevc", *VIDEO_FORMATS)

@@ -31,7 +31,7 @@ from detector.annotated.lanes import State
 from detector.annotated.layout import Layout, arrange
 from detector.cli import main
 from detector.errors import MediaError
-from detector.media import open_media
+from detector.media.reader import open_media
 from detector.schema.analysis import Analysis, Media, MediaKind, Parameters, Person, Score, Scores, Segment
 from detector.schema.formatting import timecode
 

@@ -10,7 +10,7 @@ import pytest
 
 from detector.between import faces_between
 from detector.faces import Face, Image
-from detector.media import Frame
+from detector.media.reader import Frame
 from detector.schema.analysis import Box
 
 SIDE = 60

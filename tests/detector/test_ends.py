@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from detector import ends, findings
 from detector.ends import sharpened
 from detector.faces import Face, Image
-from detector.media import Frame, MediaReader
+from detector.media.reader import Frame, MediaReader
 from detector.sample import MANIPULATED
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring import Scorer

@@ -18,7 +18,7 @@ from clips import Analysed, packets, write_clip
 import detector
 from detector import Analysis, Parameters, Verdict, analyze
 from detector.errors import MediaError, ModelError
-from detector.media import open_media
+from detector.media.reader import open_media
 from detector.models import LoadedModel
 from detector.networks import create
 from detector.sample import MANIPULATED

@@ -15,9 +15,9 @@ from detector.engine import media_facts
 from detector.exhibit.anomalies import anomalies_of
 from detector.exhibit.gather import details_of
 from detector.exhibit.isobmff import read_layout
-from detector.exhibit.packets import Packets, sequence_headers
-from detector.exhibit.text import clean
-from detector.media import open_media
+from detector.media.packet_stats import Packets, sequence_headers
+from detector.media.reader import open_media
+from detector.media.text import clean
 from detector.schema.analysis import Media
 from detector.schema.metadata import Details
 

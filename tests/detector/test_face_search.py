@@ -11,7 +11,7 @@ import pytest
 
 from detector import search
 from detector.faces import Face, FaceDetector, Image, framing
-from detector.media import Frame
+from detector.media.reader import Frame
 from detector.schema.analysis import Parameters
 from detector.search import FaceSearch, Found
 

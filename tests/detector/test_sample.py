@@ -11,7 +11,7 @@ import pytest
 
 from detector import sample as recipe
 from detector.faces import FaceDetector
-from detector.media import open_media
+from detector.media.reader import open_media
 
 
 def test_what_it_is(sample: Path) -> None:

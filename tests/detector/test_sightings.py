@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detector import survey as survey_module
 from detector.faces import Face, Image, framing, roll
-from detector.media import Frame
+from detector.media.reader import Frame
 from detector.quality import NEVER_SURE, Quality
 from detector.schema.analysis import Parameters
 from detector.search import Found

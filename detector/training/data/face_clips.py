@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces import Face, FaceDetector, Image, Square, cut, framing
-from detector.media import Frame, open_media
+from detector.media.reader import Frame, open_media
 from detector.tracks import CutDetector
 from detector.training.data.face_samples import MARGIN, read_csv
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces import Face, FaceDetector, Image, cut, framing
-from detector.media import open_media
+from detector.media.reader import open_media
 from detector.quality import flaw_of_face
 from detector.schema.analysis import MediaKind, Parameters
 

@@ -26,7 +26,7 @@ from detector import faces, findings
 from detector.engine import conclude, media_facts
 from detector.faces import Face, Image, Square, cut, framing
 from detector.hashing import hashed
-from detector.media import Frame, MediaReader, open_media
+from detector.media.reader import Frame, MediaReader, open_media
 from detector.quality import flaw_of_crop, flaw_of_face
 from detector.schema.analysis import Analysis, Media, Parameters
 from detector.scoring import Scorer

@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from detector.faces import Image
-from detector.media import Frame, MediaReader, open_media
+from detector.media.reader import Frame, MediaReader, open_media
 from detector.schema.analysis import Parameters, Verdict
 from detector.scoring import Scorer
 from detector.training.evaluation.clips import Clip, Listed, analysed, scored_clips, scored_frames

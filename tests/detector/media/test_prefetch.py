@@ -8,7 +8,7 @@ from collections.abc import Generator
 
 import pytest
 
-from detector.ahead import ahead
+from detector.media.prefetch import ahead
 
 
 class Source:

@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 from PIL import ExifTags
 
-from detector.first_bytes import PHOTOS
+from detector.media.signatures import PHOTOS
 
 # Clockwise quarter turns, 0 to 3, and whether to mirror left to right before them.
 Orientation = tuple[int, bool]

@@ -18,7 +18,7 @@ from clips import UPRIGHT, box, cornered, corners, number_of, numbered, packets,
 from PIL import Image as Pillow
 
 from detector.errors import MediaError
-from detector.media import Frame, MediaReader, Tally, open_media
+from detector.media.reader import Frame, MediaReader, Tally, open_media
 from detector.schema.analysis import MediaKind
 
 EVERY_FRAME = 1000.0

@@ -13,9 +13,9 @@ import pytest
 from clips import cornered, numbered, write_clip
 from PIL import Image
 
-from detector.bounds import Bounds
 from detector.errors import MediaError
-from detector.media import open_media
+from detector.media.limits import Bounds
+from detector.media.reader import open_media
 
 
 def refusal(path: Path, bounds: Bounds | None = None) -> str:

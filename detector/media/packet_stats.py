@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import av
 
-from detector.exhibit.text import clean
+from detector.media.text import clean
 from detector.schema.metadata import Encoding, Failure, Gap, Groups, Repeats, Timing
 
 _MOST_FAILURES = 100
@@ -27,7 +27,7 @@ _I, _P, _B = 1, 2, 3  # FFmpeg's AVPictureType
 
 
 class Packets:
-    """Fed by :class:`~detector.media.MediaReader` with each packet and each frame of the pictures."""
+    """Fed by :class:`~detector.media.reader.MediaReader` with each packet and each frame of the pictures."""
 
     def __init__(self) -> None:
         self.count = self.bytes = self.keys = self.leading = 0

@@ -25,12 +25,12 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from detector.bounds import Bounds
 from detector.errors import MediaError
-from detector.exhibit.packets import Packets
 from detector.faces import Image
-from detector.first_bytes import HEAD, refuse_mismatch, refuse_others
-from detector.orientation import Orientation, display_orientation, photo_orientation
+from detector.media.limits import Bounds
+from detector.media.orientation import Orientation, display_orientation, photo_orientation
+from detector.media.packet_stats import Packets
+from detector.media.signatures import HEAD, refuse_mismatch, refuse_others
 from detector.schema.analysis import MediaKind
 
 VIDEO_FORMATS = ("mov", "mp4", "matroska", "webm", "avi")
