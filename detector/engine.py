@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from detector import findings
 from detector.ends import sharpened
-from detector.exhibit.anomalies import anomalies_of
-from detector.exhibit.credentials import read_credentials
-from detector.exhibit.gather import details_of
 from detector.hashing import hashed
 from detector.media.limits import Bounds
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader, open_media
+from detector.metadata.anomalies import anomalies_of
+from detector.metadata.c2pa import read_credentials
+from detector.metadata.collect import details_of
 from detector.models import LoadedModel, load_model
 from detector.schema.analysis import (
     Analysis,

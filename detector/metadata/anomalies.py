@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from detector.exhibit import makers
+from detector.metadata import known_programs
 from detector.schema.analysis import Media, MediaKind
 from detector.schema.formatting import timecode
 from detector.schema.metadata import Anomaly, Details, Moment, Tag
@@ -36,7 +36,7 @@ def anomalies_of(media: Media, details: Details, now: datetime) -> tuple[Anomaly
 
 
 def _making(tags: tuple[Tag, ...]) -> Iterator[Anomaly]:
-    if editors := makers.named(tags, makers.EDITORS):
+    if editors := known_programs.named(tags, known_programs.EDITORS):
         yield Anomaly(
             kind="editing software",
             observation=f"Tags name editing software: {_listed(editors)}.",
@@ -44,7 +44,7 @@ def _making(tags: tuple[Tag, ...]) -> Iterator[Anomaly]:
             innocent="Cutting, titles, colour correction, developing raw photos or only exporting leave the "
             "same tag, and tags can be written by anybody.",
         )
-    if generators := makers.named(tags, makers.GENERATORS):
+    if generators := known_programs.named(tags, known_programs.GENERATORS):
         yield Anomaly(
             kind="generating software",
             observation=f"Tags name software that makes or swaps pictures: {_listed(generators)}.",
@@ -52,7 +52,7 @@ def _making(tags: tuple[Tag, ...]) -> Iterator[Anomaly]:
             innocent="A name may stand there for another reason; some programs also retouch, enlarge or "
             "remove noise, and tags can be written by anybody.",
         )
-    if recorders := makers.named(tags, makers.RECORDERS):
+    if recorders := known_programs.named(tags, known_programs.RECORDERS):
         yield Anomaly(
             kind="screen recording",
             observation=f"Tags name software that records screens: {_listed(recorders)}.",
@@ -60,7 +60,7 @@ def _making(tags: tuple[Tag, ...]) -> Iterator[Anomaly]:
             innocent="Calls, lessons and games are recorded this way; the same programs also save camera "
             "pictures.",
         )
-    if converters := makers.named(tags, makers.CONVERTERS):
+    if converters := known_programs.named(tags, known_programs.CONVERTERS):
         yield Anomaly(
             kind="converted",
             observation=f"Tags name a converter rather than a camera: {_listed(converters)}.",

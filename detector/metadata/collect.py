@@ -12,10 +12,10 @@ from typing import Any
 
 from av.video import reformatter
 
-from detector.exhibit.isobmff import Layout, read_layout
-from detector.exhibit.photo import read_photo, xmp_tags
 from detector.media.reader import MediaReader
 from detector.media.text import MOST_TAGS, clean, location_of, tags_of
+from detector.metadata.isobmff import Layout, read_layout
+from detector.metadata.photo import read_photo, xmp_tags
 from detector.schema.analysis import MediaKind
 from detector.schema.metadata import Details, Moment, Picture, Stream, Tag
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from detector.exhibit.credentials import OFFLINE, read_credentials
+from detector.metadata.c2pa import OFFLINE, read_credentials
 
 MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 CLAIM = {
@@ -194,7 +194,7 @@ def test_settings_name_no_network() -> None:
     assert OFFLINE["core"]["allowed_network_hosts"] == []
 
 
-@pytest.mark.parametrize("module", ["detector", "detector.schema.analysis", "detector.exhibit.gather"])
+@pytest.mark.parametrize("module", ["detector", "detector.schema.analysis", "detector.metadata.collect"])
 def test_nothing_loads_it_before_it_is_needed(module: str) -> None:
     code = f"import sys, {module}; sys.exit('c2pa' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

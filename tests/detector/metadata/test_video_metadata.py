@@ -12,12 +12,12 @@ import pytest
 from clips import box, numbered, write_clip
 
 from detector.engine import media_facts
-from detector.exhibit.anomalies import anomalies_of
-from detector.exhibit.gather import details_of
-from detector.exhibit.isobmff import read_layout
 from detector.media.packet_stats import Packets, sequence_headers
 from detector.media.reader import open_media
 from detector.media.text import clean
+from detector.metadata.anomalies import anomalies_of
+from detector.metadata.collect import details_of
+from detector.metadata.isobmff import read_layout
 from detector.schema.analysis import Media
 from detector.schema.metadata import Details
 

@@ -15,10 +15,10 @@ from PIL import ExifTags
 from PIL.TiffImagePlugin import IFDRational
 
 from detector.engine import media_facts
-from detector.exhibit.anomalies import anomalies_of
-from detector.exhibit.gather import details_of, exif_time, iso_time
-from detector.exhibit.photo import likeness, nearest_table, standard_tables, xmp_tags
 from detector.media.reader import open_media
+from detector.metadata.anomalies import anomalies_of
+from detector.metadata.collect import details_of, exif_time, iso_time
+from detector.metadata.photo import likeness, nearest_table, standard_tables, xmp_tags
 from detector.schema.metadata import Details
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
