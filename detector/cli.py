@@ -335,7 +335,7 @@ def _sample(options: argparse.Namespace) -> int:
 def _annotate(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from detector.annotated import annotate
+    from detector.annotated_video import annotate
     from reports.exports.pictures import kept_maps
     from reports.reading import parsed
 

@@ -22,11 +22,11 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
-from detector.annotated.drawing import draw_faces, draw_heat, placed
-from detector.annotated.lanes import Lane, lanes
-from detector.annotated.layout import Layout, arrange
-from detector.annotated.panel import Inset, Panel, cropped
-from detector.annotated.sound import Sound, SoundRefused
+from detector.annotated_video.audio import Sound, SoundRefused
+from detector.annotated_video.drawing import draw_faces, draw_heat, placed
+from detector.annotated_video.lanes import Lane, lanes
+from detector.annotated_video.layout import Layout, arrange
+from detector.annotated_video.panel import Inset, Panel, cropped
 from detector.errors import MediaError
 from detector.faces import Image
 from detector.hashing import hashed

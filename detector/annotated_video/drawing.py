@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.annotated.lanes import Face, State
-from detector.annotated.layout import Rect
+from detector.annotated_video.lanes import Face, State
+from detector.annotated_video.layout import Rect
 from detector.faces import Image
 from detector.schema.analysis import Box
 

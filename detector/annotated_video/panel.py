@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from detector.annotated.drawing import (
+from detector.annotated_video.drawing import (
     BLACK,
     COLOURS,
     WHITE,
@@ -23,8 +23,8 @@ from detector.annotated.drawing import (
     write,
     write_bold,
 )
-from detector.annotated.lanes import Lane, State
-from detector.annotated.layout import INSET, MARGIN, Layout, Rect
+from detector.annotated_video.lanes import Lane, State
+from detector.annotated_video.layout import INSET, MARGIN, Layout, Rect
 from detector.faces import Image
 from detector.schema.analysis import Analysis
 from detector.schema.formatting import timecode

@@ -25,10 +25,10 @@ import pytest
 from analyses import build, write_png
 from clips import HEIGHT, WIDTH, box, number_of, numbered, packets, write_clip, write_sound
 
-from detector.annotated import Annotated, annotate
-from detector.annotated.drawing import COLOURS
-from detector.annotated.lanes import State
-from detector.annotated.layout import Layout, arrange
+from detector.annotated_video import Annotated, annotate
+from detector.annotated_video.drawing import COLOURS
+from detector.annotated_video.lanes import State
+from detector.annotated_video.layout import Layout, arrange
 from detector.cli import main
 from detector.errors import MediaError
 from detector.media.reader import open_media
@@ -477,7 +477,7 @@ class TestWhatIsSaid:
             assert yellow.mean() > 0.6 and dark.mean() > 0.04  # a bar with words in it
 
     def test_the_note_names_exhibit_and_model(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        from detector.annotated import panel
+        from detector.annotated_video import panel
 
         written: list[str] = []
         for name in ("write", "write_bold"):
@@ -629,21 +629,21 @@ class TestSound:
     def test_refused_by_the_container_is_left_out(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from detector.annotated import sound
+        from detector.annotated_video import audio
 
         def refuse(*_: Any) -> None:
-            raise sound.SoundRefused
+            raise audio.SoundRefused
 
-        monkeypatch.setattr(sound.Sound, "until", refuse)
+        monkeypatch.setattr(audio.Sound, "until", refuse)
         made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT), sound=True))
-        real = sound.Sound.__init__
+        real = audio.Sound.__init__
 
         def unrefused(self: Any, container: Any, wanted: bool) -> None:
             real(self, container, wanted)
             if not wanted:
-                monkeypatch.setattr(sound.Sound, "until", lambda *_: None)
+                monkeypatch.setattr(audio.Sound, "until", lambda *_: None)
 
-        monkeypatch.setattr(sound.Sound, "__init__", unrefused)
+        monkeypatch.setattr(audio.Sound, "__init__", unrefused)
         result, frames = made.annotated()
         assert result.sound == "left out (aac)" and len(frames) == 30
 
