@@ -20,14 +20,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from detector.backends import graphs, processor_threads
-from detector.backends.tracing import traced, traced_judge
+from detector.backends import processor_threads
 from detector.backends.with_torch import Torch
 from detector.errors import ModelError
 from detector.faces import FaceDetector, Image, cut, framing
 from detector.hashing import hashed
 from detector.models import LoadedModel, load_model
-from detector.networks import SequenceNetwork
+from detector.networks import graphs
+from detector.networks.base import SequenceNetwork
+from detector.networks.trace_graphs import traced, traced_judge
 from detector.sample import portraits
 
 FORMATS = ("onnx", "openvino")

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from detector.backends import Backend
-    from detector.backends.graphs import Kind
-    from detector.networks import Network
+    from detector.networks.base import Network
+    from detector.networks.graphs import Kind
 
 MODELS = ROOT / "models"
 DEFAULT = "reelproof"
@@ -102,11 +102,12 @@ class LoadedModel:
     @cached_property
     def is_sequence(self) -> bool:
         """Whether the network judges a face by the frames around it as well."""
-        from detector.backends import graph_path, graphs
+        from detector.backends import graph_path
+        from detector.networks import graphs
 
         if self.made is None and (path := graph_path(self)):
             return graphs.gives_features(graphs.read(path))
-        from detector.networks import SequenceNetwork
+        from detector.networks.base import SequenceNetwork
 
         return isinstance(self.network, SequenceNetwork)
 
@@ -115,7 +116,7 @@ class LoadedModel:
         """The network for scoring alone; made once, because copying it takes longer than scoring a photo."""
         import torch
 
-        from detector.networks.fusing import fused
+        from detector.networks.fuse_batchnorm import fused
 
         return fused(self.network).to(memory_format=torch.channels_last)
 
@@ -197,7 +198,8 @@ def load_pair(card: Card, weights: Path) -> LoadedModel:
 
     Raises :class:`ModelError` as :func:`load_model` does.
     """
-    from detector.backends import graph_path, graphs
+    from detector.backends import graph_path
+    from detector.networks import graphs
 
     data = weights.read_bytes()
     if looks_pickled(data[:16], len(data)):
@@ -224,8 +226,8 @@ def load_pair(card: Card, weights: Path) -> LoadedModel:
 
 
 def _wanted(architecture: str) -> dict[str, Kind]:
-    from detector.backends.graphs import Kind
-    from detector.networks import create
+    from detector.networks.base import create
+    from detector.networks.graphs import Kind
 
     state = create(architecture).state_dict()
     return {name: Kind(tuple(value.shape), value.is_floating_point()) for name, value in state.items()}
@@ -235,7 +237,7 @@ def _network(card: Card, weights: bytes) -> Network:
     import torch
     from safetensors.torch import load
 
-    from detector.networks import create
+    from detector.networks.base import create
 
     network = create(card.architecture)
     network.load_state_dict(

@@ -22,7 +22,7 @@ from detector.schema.analysis import Platt
 if TYPE_CHECKING:
     import torch
 
-    from detector.networks import Network, SequenceNetwork
+    from detector.networks.base import Network, SequenceNetwork
 
 _WINDOWS = 256  # judged at once
 

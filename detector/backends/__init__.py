@@ -1,10 +1,10 @@
 """What runs a network: torch, ONNX Runtime or OpenVINO, behind one small interface.
 
 A back end is given crops as they are cut, uint8 (n, size, size, 3) in RGB, and gives float32:
-logits (n,), or features (n, d) where the network is a :class:`~detector.networks.SequenceNetwork`.
+logits (n,), or features (n, d) where the network is a :class:`~detector.networks.base.SequenceNetwork`.
 Preprocessing by the model's card is part of it.
 
-ONNX Runtime and OpenVINO run the *graph* of an architecture (:mod:`~detector.backends.graphs`),
+ONNX Runtime and OpenVINO run the *graph* of an architecture (:mod:`~detector.networks.graphs`),
 which is shipped and holds no weights: those always come from the model's own safetensors file,
 whose SHA-256 was checked. Nothing converted is kept between two runs, so nothing can be stale.
 """
@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.backends import graphs
 from detector.errors import ModelError, ParameterError
+from detector.networks import graphs
 
 if TYPE_CHECKING:
     from detector.models import LoadedModel

@@ -6,13 +6,13 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from detector.backends.graphs import CROPS
+from detector.networks.graphs import CROPS
 
 _ERRORS_ONLY = 3
 
 
 class OnnxRuntime:
-    """``network`` is an ONNX model in bytes (:func:`detector.backends.graphs.bound`)."""
+    """``network`` is an ONNX model in bytes (:func:`detector.networks.graphs.bound`)."""
 
     name = "onnxruntime"
     device = "cpu"

@@ -39,7 +39,7 @@ _MOST = 8  # crops that one thread takes at a time
 
 
 class OpenVINO:
-    """``network`` is an ONNX model in bytes (:func:`detector.backends.graphs.bound`).
+    """``network`` is an ONNX model in bytes (:func:`detector.networks.graphs.bound`).
 
     With ``rough`` it computes in bfloat16, where the processor knows that.
     """

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from detector.networks import SequenceNetwork
+from detector.networks.base import SequenceNetwork
 
 if TYPE_CHECKING:
     from detector.models import LoadedModel
@@ -29,7 +29,7 @@ def normalised(batch: torch.Tensor, mean: tuple[float, ...], std: tuple[float, .
 
 
 class Torch:
-    """The network with its normalisations folded in (:mod:`detector.networks.fusing`)."""
+    """The network with its normalisations folded in (:mod:`detector.networks.fuse_batchnorm`)."""
 
     name = "torch"
 

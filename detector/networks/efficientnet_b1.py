@@ -5,9 +5,9 @@ from __future__ import annotations
 import timm
 from torch import Tensor, nn
 
-from detector.networks import Network, register
+from detector.networks.base import Network, register
 from detector.networks.efficientnet_lite0 import EfficientNetLite0
-from detector.networks.growing import grown
+from detector.networks.grow import grown
 
 
 @register("efficientnet_b1")

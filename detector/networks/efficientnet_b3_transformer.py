@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from detector.networks import register
+from detector.networks.base import register
 from detector.networks.efficientnet_sequence import EfficientNetSequence
 
 _WIDTH = 256

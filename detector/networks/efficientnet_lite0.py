@@ -6,7 +6,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from detector.networks import Network, register
+from detector.networks.base import Network, register
 
 
 @register("efficientnet_lite0")

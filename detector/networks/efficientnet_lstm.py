@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
-from detector.networks import register
+from detector.networks.base import register
 from detector.networks.efficientnet_sequence import EfficientNetSequence
 
 

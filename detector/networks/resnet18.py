@@ -5,7 +5,7 @@ from __future__ import annotations
 import timm
 from torch import Tensor, nn
 
-from detector.networks import Network, register
+from detector.networks.base import Network, register
 
 
 @register("resnet18")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import timm
 from torch import Tensor, nn
 
-from detector.networks import FeatureNetwork, Network, freeze_backbone, register
+from detector.networks.base import FeatureNetwork, Network, freeze_backbone, register
 from detector.networks.resnet18 import ResNet18
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.errors import ParameterError
-from detector.networks import FeatureNetwork, Network, SequenceNetwork
+from detector.networks.base import FeatureNetwork, Network, SequenceNetwork
 from detector.training.config import Config
 
 

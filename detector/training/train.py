@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from detector.errors import ParameterError
 from detector.models import MODELS, load_model
-from detector.networks import Network, create
+from detector.networks.base import Network, create
 from detector.training.config import Config, Metric, Schedule
 from detector.training.data.cached_features import featured
 from detector.training.data.face_samples import dfdc_samples

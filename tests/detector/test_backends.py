@@ -15,13 +15,13 @@ from safetensors.torch import load_file, save
 
 from detector import backends
 from detector.agreement import compare
-from detector.backends import graphs
-from detector.backends.tracing import SHIPPED
 from detector.cli import main
 from detector.errors import ModelError, ParameterError
 from detector.faces import FaceDetector, cut, framing
 from detector.models import Card, LoadedModel, load_card, load_model, load_pair
-from detector.networks import create
+from detector.networks import graphs
+from detector.networks.base import create
+from detector.networks.trace_graphs import SHIPPED
 from detector.schema.analysis import Analysis
 from detector.scoring import Scorer
 

@@ -13,14 +13,14 @@ import pytest
 import torch
 
 from detector import export as exporting
-from detector.backends import graphs
-from detector.backends.tracing import traced
 from detector.backends.with_openvino import core
 from detector.cli import main
 from detector.errors import ModelError
 from detector.export import TOLERANCE, export, faces
 from detector.models import LoadedModel, load_model
-from detector.networks import SequenceNetwork
+from detector.networks import graphs
+from detector.networks.base import SequenceNetwork
+from detector.networks.trace_graphs import traced
 from detector.scoring import Scorer
 
 

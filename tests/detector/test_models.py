@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save
 from detector.errors import ModelError
 from detector.model_check import CARD_LIMIT, check_card, check_pair, check_weights
 from detector.models import DEFAULT, MODELS, Card, LoadedModel, is_name, known_models, load_card, load_model
-from detector.networks import Network, create
+from detector.networks.base import Network, create
 
 
 @pytest.fixture

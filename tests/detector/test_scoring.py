@@ -11,7 +11,7 @@ from detector import scoring
 from detector.backends.with_torch import choose_device
 from detector.faces import FaceDetector, cut, framing
 from detector.models import LoadedModel
-from detector.networks import SequenceNetwork
+from detector.networks.base import SequenceNetwork
 from detector.schema.analysis import Platt
 from detector.scoring import Scorer
 

@@ -17,7 +17,7 @@ from safetensors.torch import load, save
 
 from detector.model_check import CARD_LIMIT, check_pair
 from detector.models import DEFAULT, MODELS
-from detector.networks import architectures
+from detector.networks.base import architectures
 from webapp import create_app, first_start, jobs, models, work
 from webapp.folders import Folders
 from webapp.results import load as load_result

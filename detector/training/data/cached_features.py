@@ -19,7 +19,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from detector.errors import ParameterError
-from detector.networks import FeatureNetwork, Network
+from detector.networks.base import FeatureNetwork, Network
 from detector.training.config import Config
 from detector.training.data.sources import Source
 from detector.training.losses import Batch

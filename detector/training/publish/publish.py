@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from detector.models import MODELS, Card, Input, load_model
-from detector.networks import create
+from detector.networks.base import create
 from detector.training.config import Config
 from detector.training.data.sources import open_source
 from detector.training.publish.calibration import fit_temperature

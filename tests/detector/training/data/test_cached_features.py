@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.errors import ParameterError
-from detector.networks import FeatureNetwork, create
+from detector.networks.base import FeatureNetwork, create
 from detector.training.config import SHIPPED, Config, FeaturesConfig, read_config
 from detector.training.data.cached_features import featured
 from detector.training.data.sources import Source

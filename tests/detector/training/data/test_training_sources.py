@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from detector.backends.with_torch import normalised
 from detector.errors import ParameterError
-from detector.networks import Network, SequenceNetwork
+from detector.networks.base import Network, SequenceNetwork
 from detector.training.config import SHIPPED, Config, MixConfig, SequencesConfig, SetConfig, read_config
 from detector.training.data import sources
 from detector.training.data.crop_examples import CELL, stacked

@@ -145,4 +145,4 @@ for _file in (
     "efficientnet_b3_transformer",
     "resnet18_features_mlp",
 ):
-    import_module(f"detector.networks.{_file}")
+    import_module(f"detector.networks.base.{_file}")

@@ -1,4 +1,4 @@
-"""Make graphs out of architectures, with torch: ``python -m detector.backends.tracing`` makes all anew."""
+"""Make graphs out of architectures, with torch: ``python -m detector.networks.trace_graphs`` makes all anew."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from detector.backends.graphs import CROPS, FEATURES, FOLDER, MEAN, OUT, PREFIX, STD
-from detector.networks import Network, SequenceNetwork, create
+from detector.networks.base import Network, SequenceNetwork, create
+from detector.networks.graphs import CROPS, FEATURES, FOLDER, MEAN, OUT, PREFIX, STD
 
 if TYPE_CHECKING:
     from onnx import ModelProto

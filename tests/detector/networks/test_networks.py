@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.errors import ModelError
-from detector.networks import (
+from detector.networks.base import (
     FeatureNetwork,
     Network,
     SequenceNetwork,
@@ -18,8 +18,8 @@ from detector.networks import (
     is_sequence,
 )
 from detector.networks.efficientnet_b1 import EfficientNetB1
-from detector.networks.fusing import fused
-from detector.networks.growing import grown
+from detector.networks.fuse_batchnorm import fused
+from detector.networks.grow import grown
 from tests.learning import overfit
 
 SIZE = 64

@@ -4,7 +4,7 @@ Inputs of a graph file are ``crops`` (uint8, (n, size, size, 3), RGB), ``input.m
 ``input.std`` of the card (float32, (1, 3, 1, 1)), and every tensor of the network by its name
 after ``network.``.
 :func:`bound` turns all but the crops into constants: that is a whole ONNX model, which
-``python -m detector export`` writes as well. :mod:`~detector.backends.tracing` makes the files.
+``python -m detector export`` writes as well. :mod:`~detector.networks.trace_graphs` makes the files.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import copy
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from detector.networks import Network
+from detector.networks.base import Network
 
 
 def fused(network: Network) -> Network:
