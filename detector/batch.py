@@ -15,7 +15,7 @@ import numpy as np
 
 from detector.faces import Image, Square, cut
 from detector.handed_in import File
-from detector.models import load_model
+from detector.models.loaded import load_model
 from detector.schema.analysis import Parameters, Verdict
 from detector.scoring import Scorer
 

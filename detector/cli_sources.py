@@ -80,7 +80,7 @@ def _live(options: argparse.Namespace, parameters: Any) -> int:
 
     source = source_of(options.source)
     from detector.live import LiveSegment, LiveSession, play
-    from detector.models import load_model
+    from detector.models.loaded import load_model
     from detector.scoring import Scorer
 
     stopping = _stopping()

@@ -19,7 +19,7 @@ from detector.media.reader import MediaReader, open_media
 from detector.metadata.anomalies import anomalies_of
 from detector.metadata.c2pa import read_credentials
 from detector.metadata.collect import details_of
-from detector.models import LoadedModel, load_model
+from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import (
     Analysis,
     Coverage,

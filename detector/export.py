@@ -25,7 +25,7 @@ from detector.backends.with_torch import Torch
 from detector.errors import ModelError
 from detector.faces import FaceDetector, Image, cut, framing
 from detector.hashing import hashed
-from detector.models import LoadedModel, load_model
+from detector.models.loaded import LoadedModel, load_model
 from detector.networks import graphs
 from detector.networks.base import SequenceNetwork
 from detector.networks.trace_graphs import traced, traced_judge

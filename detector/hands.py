@@ -29,7 +29,7 @@ from detector import backends
 from detector.confined import limits_of_environment
 from detector.errors import ReelproofError
 from detector.handed_in import File
-from detector.models import LoadedModel, load_model
+from detector.models.loaded import LoadedModel, load_model
 from detector.sandbox import Confined, KilledError, Limits, Places, UnexpectedError, means
 from detector.sandbox.kernel import end_with_parent
 from detector.sandbox.process import native_threads

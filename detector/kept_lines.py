@@ -17,7 +17,7 @@ from types import TracebackType
 from detector import __version__, backends
 from detector.errors import ParameterError
 from detector.handed_in import File
-from detector.models import load_card
+from detector.models.loaded import load_card
 from detector.schema.analysis import Parameters
 
 Line = dict[str, object]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from detector import backends
 from detector.faces import Image
-from detector.models import LoadedModel
+from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Platt
 
 if TYPE_CHECKING:

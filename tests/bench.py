@@ -27,7 +27,7 @@ import torch
 from detector import analyze
 from detector.faces import FaceDetector, Image, cut, framing
 from detector.media.reader import open_media
-from detector.models import LoadedModel, load_model
+from detector.models.loaded import LoadedModel, load_model
 from detector.scoring import Scorer
 from detector.survey import BATCH
 from tests.bench_clips import lengthen, make_clip

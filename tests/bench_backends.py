@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from detector import backends
 from detector.export import faces
-from detector.models import LoadedModel, load_model
+from detector.models.loaded import LoadedModel, load_model
 from detector.scoring import Scorer
 
 ROUNDS = 15

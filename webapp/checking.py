@@ -44,7 +44,7 @@ def refuse_unfit(card: Path) -> None:
 
 def main(card: Path) -> int:
     """Check one pair; prints the reason of a refusal."""
-    from detector.model_check import check_pair
+    from detector.models.validate import check_pair
     from detector.sandbox import Limits, Places, confine, means
 
     os.nice(5)

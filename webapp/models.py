@@ -14,8 +14,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from detector.errors import ModelError
-from detector.model_check import check_card, check_weights
-from detector.models import DEFAULT, MODELS, Card, is_name, known_models
+from detector.models.loaded import DEFAULT, MODELS, Card, is_name, known_models
+from detector.models.validate import check_card, check_weights
 from webapp import custody, jobs
 from webapp.checking import refuse_unfit
 from webapp.durable import publish

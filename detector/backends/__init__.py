@@ -24,7 +24,7 @@ from detector.errors import ModelError, ParameterError
 from detector.networks import graphs
 
 if TYPE_CHECKING:
-    from detector.models import LoadedModel
+    from detector.models.loaded import LoadedModel
 
 SETTING = "REELPROOF_BACKEND"
 

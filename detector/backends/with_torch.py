@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from detector.networks.base import SequenceNetwork
 
 if TYPE_CHECKING:
-    from detector.models import LoadedModel
+    from detector.models.loaded import LoadedModel
 
 
 def choose_device() -> torch.device:

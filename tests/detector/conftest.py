@@ -9,7 +9,7 @@ import pytest
 from clips import Analysed
 from hypothesis import settings
 
-from detector.models import LoadedModel, load_model
+from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring import Scorer
 

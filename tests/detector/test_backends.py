@@ -18,7 +18,7 @@ from detector.agreement import compare
 from detector.cli import main
 from detector.errors import ModelError, ParameterError
 from detector.faces import FaceDetector, cut, framing
-from detector.models import Card, LoadedModel, load_card, load_model, load_pair
+from detector.models.loaded import Card, LoadedModel, load_card, load_model, load_pair
 from detector.networks import graphs
 from detector.networks.base import create
 from detector.networks.trace_graphs import SHIPPED

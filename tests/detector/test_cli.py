@@ -19,7 +19,7 @@ from unconfined import Unconfined
 
 from detector import Analysis
 from detector.cli import main, summary
-from detector.models import DEFAULT
+from detector.models.loaded import DEFAULT
 from detector.schema.analysis import schema_text
 
 ROOT = Path(__file__).resolve().parents[2]

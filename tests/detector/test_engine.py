@@ -19,7 +19,7 @@ import detector
 from detector import Analysis, Parameters, Verdict, analyze
 from detector.errors import MediaError, ModelError
 from detector.media.reader import open_media
-from detector.models import LoadedModel
+from detector.models.loaded import LoadedModel
 from detector.networks.base import create
 from detector.sample import MANIPULATED
 from detector.schema.analysis import MediaKind

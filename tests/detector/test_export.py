@@ -17,7 +17,7 @@ from detector.backends.with_openvino import core
 from detector.cli import main
 from detector.errors import ModelError
 from detector.export import TOLERANCE, export, faces
-from detector.models import LoadedModel, load_model
+from detector.models.loaded import LoadedModel, load_model
 from detector.networks import graphs
 from detector.networks.base import SequenceNetwork
 from detector.networks.trace_graphs import traced

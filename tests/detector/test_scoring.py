@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from detector import scoring
 from detector.backends.with_torch import choose_device
 from detector.faces import FaceDetector, cut, framing
-from detector.models import LoadedModel
+from detector.models.loaded import LoadedModel
 from detector.networks.base import SequenceNetwork
 from detector.schema.analysis import Platt
 from detector.scoring import Scorer

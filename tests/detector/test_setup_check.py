@@ -14,7 +14,7 @@ import pytest
 
 from detector import setup_check
 from detector.cli import main
-from detector.models import DEFAULT, MODELS
+from detector.models.loaded import DEFAULT, MODELS
 from detector.setup_check import ROOT, Finding, check_setup, table
 
 

@@ -34,11 +34,11 @@ def examined(folder: Path, files: Iterable[tuple[int, Recipe]]) -> Iterator[tupl
     """Each file with its number and what became of it."""
     import torch
 
-    from detector import models
+    from detector.models import loaded as models_loaded
     from reports import writing
 
     torch.set_num_threads(1)  # the confined processes are forked from this one, where no pool may be
-    loaded = models.load_model()
+    loaded = models_loaded.load_model()
     assert loaded.fused is not None
     logging.disable(logging.WARNING)
     house = House(folder)

@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
-from detector.models import DEFAULT, MODELS
+from detector.models.loaded import DEFAULT, MODELS
 from detector.schema.analysis import Analysis
 from reports import manifest
 from webapp import intake, jobs

@@ -13,7 +13,7 @@ from analyses import build
 from made import finished, hand_in, put_model, write_result
 from sqlalchemy import func, select
 
-from detector.models import DEFAULT
+from detector.models.loaded import DEFAULT
 from detector.schema.analysis import Parameters
 from webapp import deletion, failures, jobs, waiting, work
 from webapp.folders import Folders

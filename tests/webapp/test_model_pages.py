@@ -15,8 +15,8 @@ import torch
 from made import add_model, digest, hand_in, pair, put_model
 from safetensors.torch import load, save
 
-from detector.model_check import CARD_LIMIT, check_pair
-from detector.models import DEFAULT, MODELS
+from detector.models.loaded import DEFAULT, MODELS
+from detector.models.validate import CARD_LIMIT, check_pair
 from detector.networks.base import architectures
 from webapp import create_app, first_start, jobs, models, work
 from webapp.folders import Folders

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, current_app, make_response, redirect, ren
 from werkzeug.wrappers import Response as Answer
 
 from detector.errors import ModelError
-from detector.model_check import CARD_LIMIT, WEIGHTS_LIMIT
+from detector.models.validate import CARD_LIMIT, WEIGHTS_LIMIT
 from webapp import FORM_OVERHEAD, models
 from webapp.access import Permission, require
 from webapp.errors import PageError, answer, wants_json

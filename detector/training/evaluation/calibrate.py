@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.models import Card, load_card, load_model
+from detector.models.loaded import Card, load_card, load_model
 from detector.schema.analysis import Analysis, Person, Platt
 from detector.scoring import Scorer
 from detector.training.evaluation import clips as clips_

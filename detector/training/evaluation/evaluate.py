@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from detector.errors import ParameterError
-from detector.models import Card, load_card, load_model
+from detector.models.loaded import Card, load_card, load_model
 from detector.schema.analysis import Parameters
 from detector.scoring import Scorer
 from detector.training.evaluation import clips as clips_

@@ -19,7 +19,7 @@ import torch
 from pydantic import ValidationError
 
 from detector.errors import ParameterError
-from detector.models import DEFAULT, MODELS, Card, LoadedModel, load_card, load_model
+from detector.models.loaded import DEFAULT, MODELS, Card, LoadedModel, load_card, load_model
 from detector.schema.analysis import Sha256, Value
 from detector.scoring import Scorer
 from detector.training.evaluation.evaluate import evaluate

@@ -15,7 +15,7 @@ from made_faces import crop, write_archive
 
 from detector.backends.with_torch import normalised
 from detector.errors import ParameterError
-from detector.models import load_model
+from detector.models.loaded import load_model
 from detector.networks.base import create
 from detector.training.config import SHIPPED as RECIPE
 from detector.training.config import Config, read_config

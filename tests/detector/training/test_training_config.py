@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from detector.errors import ParameterError
-from detector.models import DEFAULT
+from detector.models.loaded import DEFAULT
 from detector.training.config import CONFIGS, SHIPPED, Config, read_config
 
 OPTIONAL = ("notes", "seen_again", "mix", "sequences", "set", "features")
@@ -31,7 +31,7 @@ def test_the_shipped_recipe() -> None:
 
 
 def test_the_published_model_is_of_that_recipes_input(model: object) -> None:
-    from detector.models import LoadedModel
+    from detector.models.loaded import LoadedModel
 
     assert isinstance(model, LoadedModel)
     config = read_config(SHIPPED)

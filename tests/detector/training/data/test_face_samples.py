@@ -27,7 +27,7 @@ import pickle, sys
 from pathlib import Path
 import numpy as np
 from detector.faces import FaceDetector
-from detector.models import load_model
+from detector.models.loaded import load_model
 from detector.scoring import Scorer
 from detector.training.data.face_samples import harvest
 if sys.argv[3] == "after an analysis":

@@ -14,7 +14,7 @@ from made_faces import crop, encoded
 
 from detector.cli import main
 from detector.errors import ParameterError
-from detector.models import MODELS, LoadedModel, load_card
+from detector.models.loaded import MODELS, LoadedModel, load_card
 from detector.schema.analysis import Analysis, Parameters, Verdict
 from detector.scoring import Scorer
 from detector.training.evaluation.clips import (

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from detector.errors import ParameterError
-from detector.models import DEFAULT, MODELS, LoadedModel, load_card
+from detector.models.loaded import DEFAULT, MODELS, LoadedModel, load_card
 from detector.schema.analysis import Parameters
 from detector.scoring import Scorer
 from detector.training.evaluation import leaderboard as board

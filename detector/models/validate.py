@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.errors import ModelError
-from detector.models import (
+from detector.models.loaded import (
     Card,
     LoadedModel,
     is_name,

@@ -13,8 +13,17 @@ import torch
 from safetensors.torch import load_file, save
 
 from detector.errors import ModelError
-from detector.model_check import CARD_LIMIT, check_card, check_pair, check_weights
-from detector.models import DEFAULT, MODELS, Card, LoadedModel, is_name, known_models, load_card, load_model
+from detector.models.loaded import (
+    DEFAULT,
+    MODELS,
+    Card,
+    LoadedModel,
+    is_name,
+    known_models,
+    load_card,
+    load_model,
+)
+from detector.models.validate import CARD_LIMIT, check_card, check_pair, check_weights
 from detector.networks.base import Network, create
 
 
@@ -279,7 +288,7 @@ class TestPairs:
         assert check_card(copied.read_bytes()).title == "<script>alert(1)</script>"
 
     def test_weights_too_large(self, copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("detector.model_check.WEIGHTS_LIMIT", 1000)
+        monkeypatch.setattr("detector.models.validate.WEIGHTS_LIMIT", 1000)
         with pytest.raises(ModelError, match="at most 1,000"):
             check_weights(load_card(copied)[0], weights_of(copied), "x.safetensors")
 
