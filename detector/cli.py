@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if getattr(options, "backend", None):
-            from detector import backends
+            from detector.backends import selection as backends
 
             # By the environment it also reaches confined processes and those that share the work.
             os.environ[backends.SETTING] = backends.checked(options.backend)

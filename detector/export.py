@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from detector.backends import processor_threads
-from detector.backends.with_torch import Torch
+from detector.backends.selection import processor_threads
+from detector.backends.torch import Torch
 from detector.errors import ModelError
 from detector.faces import FaceDetector, Image, cut, framing
 from detector.hashing import hashed
@@ -146,7 +146,7 @@ def _onnx(network: bytes, stem: Path) -> tuple[list[Path], Run]:
 
 
 def _openvino(network: bytes, stem: Path) -> tuple[list[Path], Run]:
-    from detector.backends.with_openvino import core, imported
+    from detector.backends.openvino import core, imported
 
     path = stem.with_name(f"{stem.name}.xml")
     imported().save_model(core().read_model(network), path, compress_to_fp16=False)

@@ -25,7 +25,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from detector import backends
+from detector.backends import selection as backends
 from detector.confined import limits_of_environment
 from detector.errors import ReelproofError
 from detector.handed_in import File

@@ -14,7 +14,8 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from detector import __version__, backends
+from detector import __version__
+from detector.backends import selection as backends
 from detector.errors import ParameterError
 from detector.handed_in import File
 from detector.models.loaded import load_card

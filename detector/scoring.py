@@ -1,6 +1,6 @@
 """The network on batches of crops: uint8 squares in, logits and calibrated probabilities out.
 
-Which back end computes them, :mod:`detector.backends` says. Torch, which takes seconds to import,
+Which back end computes them, :mod:`detector.backends.selection` says. Torch, which takes seconds to import,
 is needed here only for what other back ends do not do: gradients, and the heads of sequence networks.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from detector import backends
+from detector.backends import selection as backends
 from detector.faces import Image
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Platt
@@ -30,7 +30,7 @@ _WINDOWS = 256  # judged at once
 class Scorer:
     """A loaded model on the fastest back end present; preprocessing comes from its card.
 
-    ``backend`` names another (:func:`detector.backends.opened`); with a torch ``device`` it is torch.
+    ``backend`` names another (:func:`detector.backends.selection.opened`); with a torch ``device`` it is torch.
     With ``still`` a crop and its mirror image are scored and averaged: a photo has no
     other frames that would even out chance. Sequence networks do without.
     """
@@ -51,7 +51,7 @@ class Scorer:
         if device is None:
             self.backend = backends.opened(model, backend)
         else:
-            from detector.backends.with_torch import Torch
+            from detector.backends.torch import Torch
 
             self.backend = Torch(model, device)
 
@@ -65,7 +65,7 @@ class Scorer:
     @cached_property
     def device(self) -> torch.device:
         """Where :attr:`network` is."""
-        from detector.backends.with_torch import choose_device
+        from detector.backends.torch import choose_device
 
         return self._device or choose_device()
 
@@ -78,7 +78,7 @@ class Scorer:
         """Crops (size, size, 3) as :attr:`network` wants them: (n, 3, size, size), normalised."""
         import torch
 
-        from detector.backends.with_torch import normalised
+        from detector.backends.torch import normalised
 
         stacked = torch.from_numpy(np.stack(crops)).to(self.device).permute(0, 3, 1, 2)
         return normalised(stacked, self.card.input.mean, self.card.input.std)

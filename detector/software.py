@@ -14,7 +14,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from detector.backends import ROUGH, Backend
+from detector.backends.selection import ROUGH, Backend
 from detector.paths import ROOT
 from detector.schema.analysis import Library, Parameters, Software
 

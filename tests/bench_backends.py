@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from detector import backends
+from detector.backends import selection as backends
 from detector.export import faces
 from detector.models.loaded import LoadedModel, load_model
 from detector.scoring import Scorer

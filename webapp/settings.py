@@ -230,7 +230,7 @@ def _check_backend(name: str) -> None:
     """The engine reads the name itself; a wrong one is said now and not with the first analysis."""
     if not name:
         return
-    from detector import backends
+    from detector.backends import selection as backends
 
     try:
         backends.checked(name)

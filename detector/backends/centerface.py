@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.backends import present, processor_threads, wished
-from detector.backends.with_openvino import core
+from detector.backends.openvino import core
+from detector.backends.selection import present, processor_threads, wished
 
 _SMALL = 192 * 192  # px
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from detector.backends import Backend
+    from detector.backends.selection import Backend
     from detector.networks.base import Network
     from detector.networks.graphs import Kind
 
@@ -83,7 +83,7 @@ class LoadedModel:
     weights: bytes | None = None
     """The whole safetensors file, its SHA-256 and its tensors checked."""
     backends: dict[str, Backend] = field(default_factory=dict, compare=False)
-    """What runs it, by name; filled by :func:`detector.backends.opened`."""
+    """What runs it, by name; filled by :func:`detector.backends.selection.opened`."""
 
     @cached_property
     def network(self) -> Network:
@@ -102,7 +102,7 @@ class LoadedModel:
     @cached_property
     def is_sequence(self) -> bool:
         """Whether the network judges a face by the frames around it as well."""
-        from detector.backends import graph_path
+        from detector.backends.selection import graph_path
         from detector.networks import graphs
 
         if self.made is None and (path := graph_path(self)):
@@ -198,7 +198,7 @@ def load_pair(card: Card, weights: Path) -> LoadedModel:
 
     Raises :class:`ModelError` as :func:`load_model` does.
     """
-    from detector.backends import graph_path
+    from detector.backends.selection import graph_path
     from detector.networks import graphs
 
     data = weights.read_bytes()

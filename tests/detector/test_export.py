@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from detector import export as exporting
-from detector.backends.with_openvino import core
+from detector.backends.openvino import core
 from detector.cli import main
 from detector.errors import ModelError
 from detector.export import TOLERANCE, export, faces

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from detector import scoring
-from detector.backends.with_torch import choose_device
+from detector.backends.torch import choose_device
 from detector.faces import FaceDetector, cut, framing
 from detector.models.loaded import LoadedModel
 from detector.networks.base import SequenceNetwork

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from detector.backends.with_torch import normalised
+from detector.backends.torch import normalised
 from detector.faces import Square, cut
 from detector.training.config import Config
 from detector.training.data.crop_examples import Examples, stacked

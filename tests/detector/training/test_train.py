@@ -13,7 +13,7 @@ import pytest
 import torch
 from made_faces import crop, write_archive
 
-from detector.backends.with_torch import normalised
+from detector.backends.torch import normalised
 from detector.errors import ParameterError
 from detector.models.loaded import load_model
 from detector.networks.base import create

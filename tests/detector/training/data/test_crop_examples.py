@@ -7,7 +7,7 @@ import pytest
 import torch
 from made_faces import encoded, samples
 
-from detector.backends.with_torch import normalised
+from detector.backends.torch import normalised
 from detector.faces import Square, cut
 from detector.training.config import MixConfig
 from detector.training.data.crop_examples import CELL, UNKNOWN, Examples, stacked

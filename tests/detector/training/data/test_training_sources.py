@@ -11,7 +11,7 @@ from made_faces import crop, encoded, samples, write_archive
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from detector.backends.with_torch import normalised
+from detector.backends.torch import normalised
 from detector.errors import ParameterError
 from detector.networks.base import Network, SequenceNetwork
 from detector.training.config import SHIPPED, Config, MixConfig, SequencesConfig, SetConfig, read_config

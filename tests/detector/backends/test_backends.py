@@ -13,8 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save
 
-from detector import backends
 from detector.agreement import compare
+from detector.backends import selection as backends
 from detector.cli import main
 from detector.errors import ModelError, ParameterError
 from detector.faces import FaceDetector, cut, framing
@@ -295,6 +295,6 @@ class TestStartUp:
         found = imported_by("score", "--crops", str(picture(tmp_path)), "--backend", "openvino")
         loaded = {name for name in found if name.startswith("openvino_telemetry.")}
         assert "openvino" in found and not loaded
-        code = "from detector.backends.with_openvino import imported; imported(); import openvino_telemetry"
+        code = "from detector.backends.openvino import imported; imported(); import openvino_telemetry"
         done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 1 and "openvino_telemetry" in done.stderr

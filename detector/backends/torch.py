@@ -45,7 +45,7 @@ class Torch:
         self._network = model.fused.to(device)
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """See :class:`detector.backends.Backend`."""
+        """See :class:`detector.backends.selection.Backend`."""
         with torch.inference_mode():
             pixels = torch.from_numpy(np.ascontiguousarray(crops)).to(self._device).permute(0, 3, 1, 2)
             images = normalised(pixels, self._input.mean, self._input.std)

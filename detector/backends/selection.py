@@ -151,16 +151,16 @@ def _lacking(name: str) -> list[str]:
 
 def _made(name: str, model: LoadedModel) -> Backend:
     if name == "torch":
-        from detector.backends.with_torch import Torch, choose_device
+        from detector.backends.torch import Torch, choose_device
 
         return Torch(model, choose_device())
     graph = graph_path(model)
     assert graph is not None  # can_run() looked
     network = graphs.bound(graphs.read(graph), model.card.input.mean, model.card.input.std, model.tensors)
     if name == "onnxruntime":
-        from detector.backends.with_onnxruntime import OnnxRuntime
+        from detector.backends.onnxruntime import OnnxRuntime
 
         return OnnxRuntime(network, processor_threads())
-    from detector.backends.with_openvino import OpenVINO
+    from detector.backends.openvino import OpenVINO
 
     return OpenVINO(network, processor_threads(), rough=name in ROUGH)
