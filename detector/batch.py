@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from detector.faces import Image, Square, cut
+from detector.faces.detector import Image, Square, cut
 from detector.handed_in import File
 from detector.models.loaded import load_model
 from detector.schema.analysis import Parameters, Verdict

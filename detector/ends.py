@@ -2,7 +2,7 @@
 
 Sampled frames find an interval, and leave an end of it open by as much as they lie apart; and a
 median over few of them is shifted by each. Between two sampled frames a face is where
-:mod:`detector.between` says it is. What this gains is in docs/performance.md.
+:mod:`detector.faces.interpolation` says it is. What this gains is in docs/performance.md.
 
 Whether there is an interval is for the sampled frames to say, since thresholds and rates of error
 were measured with them: where all frames would leave nothing of one, or find another, what was
@@ -19,15 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector import findings
-from detector.between import faces_between
-from detector.faces import Face, Image
+from detector.faces.detections import Gathered, Sightings
+from detector.faces.detector import Face, Image
+from detector.faces.interpolation import faces_between
+from detector.faces.quality import looked_at
+from detector.faces.search import FaceSearch
 from detector.media.prefetch import ahead
 from detector.media.reader import Frame, MediaReader
-from detector.quality import looked_at
 from detector.schema.analysis import Parameters
 from detector.scoring import Scorer
-from detector.search import FaceSearch
-from detector.sightings import Gathered, Sightings
 from detector.survey import BATCH, Surveyed
 
 _HELD = 192 * 1024 * 1024  # bytes of frames between two sampled ones, at most

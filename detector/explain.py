@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces import Image, Square, cut
+from detector.faces.detector import Image, Square, cut
 from detector.hiding import hide
 from detector.schema.analysis import Box, HideAndRescore
 from detector.scoring import Scorer

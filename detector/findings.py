@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detector import explain, segments, tracks
+from detector import explain, segments
+from detector.faces import tracks
+from detector.faces.detections import Seen, Sightings
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader
 from detector.schema.analysis import Box, MediaKind, Parameters, Peak, Person, Score, Scores, Segment
 from detector.schema.formatting import name_of
 from detector.scoring import Scorer
-from detector.sightings import Seen, Sightings
 from detector.survey import Surveyed
 
 

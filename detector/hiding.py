@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces import Image
+from detector.faces.detector import Image
 
 
 def hide(crop: Image, mask: NDArray[np.float32]) -> Image:

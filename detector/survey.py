@@ -10,14 +10,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from detector import tracks
-from detector.faces import Face, Image
+from detector.faces import tracks
+from detector.faces.detections import Gathered, Sightings
+from detector.faces.detector import Face, Image
+from detector.faces.quality import NEVER_SURE, looked_at
+from detector.faces.search import FaceSearch, Found
 from detector.media.reader import Frame, MediaReader
-from detector.quality import NEVER_SURE, looked_at
 from detector.schema.analysis import MediaKind, Parameters
 from detector.scoring import Scorer
-from detector.search import FaceSearch, Found
-from detector.sightings import Gathered, Sightings
 
 BATCH = 32  # crops scored at once
 

@@ -25,7 +25,7 @@ import cv2
 import torch
 
 from detector import analyze
-from detector.faces import FaceDetector, Image, cut, framing
+from detector.faces.detector import FaceDetector, Image, cut, framing
 from detector.media.reader import open_media
 from detector.models.loaded import LoadedModel, load_model
 from detector.scoring import Scorer

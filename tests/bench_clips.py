@@ -10,7 +10,7 @@ import av
 import cv2
 import numpy as np
 
-from detector.faces import Image
+from detector.faces.detector import Image
 from detector.sample import portraits
 
 RATE = 25

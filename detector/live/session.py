@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from detector.errors import ParameterError
-from detector.faces import Image
+from detector.faces.detections import Sightings
+from detector.faces.detector import Image
 from detector.findings import box
 from detector.live.online import Closed, OnlineSegments
 from detector.live_state import MOST_SEGMENTS, SECONDS_SHOWN
 from detector.media.reader import Frame
 from detector.schema.analysis import Box, Parameters
 from detector.scoring import Scorer
-from detector.sightings import Sightings
 from detector.survey import Survey
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 
 from detector.errors import ParameterError, ReelproofError
-from detector.faces import Image
+from detector.faces.detector import Image
 from detector.live import LiveSession, Source
 from detector.live_state import (
     MOST_FACES,

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from detector.errors import MediaError, ParameterError
-from detector.faces import Image
+from detector.faces.detector import Image
 from detector.media.limits import Bounds
 from detector.media.orientation import UPRIGHT
 from detector.media.reader import VIDEO_FORMATS, Frame, MediaReader, open_media

@@ -26,7 +26,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from detector.errors import MediaError
-from detector.faces import Image
+from detector.faces.detector import Image
 from detector.media.limits import Bounds
 from detector.media.orientation import Orientation, display_orientation, photo_orientation
 from detector.media.packet_stats import Packets

@@ -15,7 +15,7 @@ from clips import numbered
 
 from detector import Parameters
 from detector.batch import CROP_SCALE, framed_crop
-from detector.faces import FaceDetector, Square, cut, framing
+from detector.faces.detector import FaceDetector, Square, cut, framing
 from detector.many import Line, Many
 from detector.scoring import Scorer
 

@@ -10,7 +10,7 @@ import pytest
 from analyses import build
 
 from detector.domain import criteria
-from detector.quality import is_grey
+from detector.faces.quality import is_grey
 from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Range, Spread
 from detector.schema.metadata import Details, Photo, Picture, Table
 from detector.training.publish.error_rates import VALIDATED

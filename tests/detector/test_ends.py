@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from detector import ends, findings
 from detector.ends import sharpened
-from detector.faces import Face, Image
+from detector.faces.detections import Gathered, Sightings
+from detector.faces.detector import Face, Image
+from detector.faces.tracks import Track
 from detector.media.reader import Frame, MediaReader
 from detector.sample import MANIPULATED
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring import Scorer
-from detector.sightings import Gathered, Sightings
 from detector.survey import Surveyed
-from detector.tracks import Track
 
 RATE = 25
 SECONDS = 9

@@ -22,7 +22,7 @@ from detector.explain import (
     write_overlays,
     write_png,
 )
-from detector.faces import Face, FaceDetector, Square, cut, framing
+from detector.faces.detector import Face, FaceDetector, Square, cut, framing
 from detector.scoring import Scorer
 
 

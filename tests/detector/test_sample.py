@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from detector import sample as recipe
-from detector.faces import FaceDetector
+from detector.faces.detector import FaceDetector
 from detector.media.reader import open_media
 
 

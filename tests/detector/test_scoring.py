@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from detector import scoring
 from detector.backends.torch import choose_device
-from detector.faces import FaceDetector, cut, framing
+from detector.faces.detector import FaceDetector, cut, framing
 from detector.models.loaded import LoadedModel
 from detector.networks.base import SequenceNetwork
 from detector.schema.analysis import Platt

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from detector.faces import SIDE_PER_BOX, Image, Square, cut
+from detector.faces.detector import SIDE_PER_BOX, Image, Square, cut
 from detector.hiding import hide
 from detector.training.config import MixConfig
 from detector.training.data.face_samples import MARGIN, Sample, decode

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, IterableDataset
 
 from detector.batch import framed_crop
 from detector.errors import ParameterError
-from detector.faces import FaceDetector, Image, Square, cut
+from detector.faces.detector import FaceDetector, Image, Square, cut
 from detector.networks.base import is_sequence
 from detector.training.config import Config, MixConfig
 from detector.training.data.crop_examples import Examples, stacked

@@ -21,7 +21,7 @@ import av
 import cv2
 import numpy as np
 
-from detector.faces import FaceDetector, Image, Landmarks, Square, cut, framing
+from detector.faces.detector import FaceDetector, Image, Landmarks, Square, cut, framing
 
 FRAMES_A_CLIP = 40
 MARGIN = 1.6  # sides of the framing square kept around a face from a photo or clip

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch.utils.data import Dataset
 
-from detector.faces import Image, Square, cut
+from detector.faces.detector import Image, Square, cut
 from detector.schema.analysis import Value
 from detector.training.data.crop_examples import (
     _jittered as framed_square,  # one place says how training frames

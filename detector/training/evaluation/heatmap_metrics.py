@@ -27,7 +27,7 @@ from torch import nn
 from torch.nn.functional import interpolate
 
 from detector.explain import heatmaps
-from detector.faces import FaceDetector, Image, cut, framing
+from detector.faces.detector import FaceDetector, Image, cut, framing
 from detector.networks.base import Network
 from detector.scoring import Scorer
 from detector.training.data.face_samples import decode

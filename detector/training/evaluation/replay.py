@@ -22,17 +22,18 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from detector import faces, findings
+from detector import findings
 from detector.engine import conclude, media_facts
-from detector.faces import Face, Image, Square, cut, framing
+from detector.faces import detector
+from detector.faces.detections import Gathered, Seen, Sightings
+from detector.faces.detector import Face, Image, Square, cut, framing
+from detector.faces.quality import flaw_of_crop, flaw_of_face
+from detector.faces.tracks import Track
 from detector.hashing import hashed
 from detector.media.reader import Frame, MediaReader, open_media
-from detector.quality import flaw_of_crop, flaw_of_face
 from detector.schema.analysis import Analysis, Media, Parameters
 from detector.scoring import Scorer
-from detector.sightings import Gathered, Seen, Sightings
 from detector.survey import Survey
-from detector.tracks import Track
 
 _VERSION = 3  # of the recording; raise it when face finding or tracking changes
 _BATCH = 64
@@ -267,7 +268,7 @@ def _key(path: Path, parameters: Parameters, distortion: str) -> str:
         "version": _VERSION,
         "file": digest,
         "distortion": distortion,
-        "framing": [faces.SIDE_PER_BOX, faces.CENTRE_BELOW_BOX, faces.LEAN_KEPT],
+        "framing": [detector.SIDE_PER_BOX, detector.CENTRE_BELOW_BOX, detector.LEAN_KEPT],
         **{name: getattr(parameters, name) for name in _FIRST_PASS},
     }
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:24]

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from detector.faces import Image
+from detector.faces.detector import Image
 from detector.media.reader import Frame, MediaReader, open_media
 from detector.schema.analysis import Parameters, Verdict
 from detector.scoring import Scorer

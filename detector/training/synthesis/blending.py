@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces import Image, Landmarks
+from detector.faces.detector import Image, Landmarks
 
 Mask = NDArray[np.float32]
 

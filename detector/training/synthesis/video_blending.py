@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces import Image, Landmarks
+from detector.faces.detector import Image, Landmarks
 from detector.training.synthesis.animation import drift
 from detector.training.synthesis.blending import Blend, Mask, outline, self_blend, swap_blend
 

@@ -17,7 +17,7 @@ from detector.agreement import compare
 from detector.backends import selection as backends
 from detector.cli import main
 from detector.errors import ModelError, ParameterError
-from detector.faces import FaceDetector, cut, framing
+from detector.faces.detector import FaceDetector, cut, framing
 from detector.models.loaded import Card, LoadedModel, load_card, load_model, load_pair
 from detector.networks import graphs
 from detector.networks.base import create

@@ -17,7 +17,7 @@ import pytest
 from clips import write_clip
 from made_faces import crop, encoded, write_archive
 
-from detector.faces import FaceDetector, Square, cut, framing
+from detector.faces.detector import FaceDetector, Square, cut, framing
 from detector.training.data.face_samples import MARGIN, Sample, decode, dfdc_samples, read_csv
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -26,7 +26,7 @@ GATHER = """
 import pickle, sys
 from pathlib import Path
 import numpy as np
-from detector.faces import FaceDetector
+from detector.faces.detector import FaceDetector
 from detector.models.loaded import load_model
 from detector.scoring import Scorer
 from detector.training.data.face_samples import harvest

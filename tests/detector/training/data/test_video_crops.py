@@ -9,7 +9,7 @@ import pytest
 from clips import HEIGHT, WIDTH, number_of, numbered, write_clip
 
 from detector.errors import MediaError
-from detector.faces import Face, Image, Landmarks
+from detector.faces.detector import Face, Image, Landmarks
 from detector.training.data.video_crops import largest_crop, video_crops
 
 POINTS: Landmarks = np.array([[60, 30], [100, 30], [80, 50], [65, 70], [95, 70]], np.float32)

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.between import faces_between
-from detector.faces import Face, Image
+from detector.faces.detector import Face, Image
+from detector.faces.interpolation import faces_between
 from detector.media.reader import Frame
 from detector.schema.analysis import Box
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from detector.faces import Face, Image, cut, framing
+from detector.faces.detector import Face, Image, cut, framing
 from detector.schema.analysis import Parameters
 
 _FINE = 1.5  # px

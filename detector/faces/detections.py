@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces import Face, Square, framed, roll
-from detector.quality import Quality
+from detector.faces.detector import Face, Square, framed, roll
+from detector.faces.quality import Quality
 from detector.schema.analysis import Box
 
 _ROW = np.dtype(

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces import Face, Image
+from detector.faces.detector import Face, Image
+from detector.faces.tracks import correlating
 from detector.media.reader import Frame
 from detector.schema.analysis import Box
-from detector.tracks import correlating
 
 LONGEST = 1.0  # seconds over which a face is predicted, at most
 _STILL = 0.1  # of a face's width: the farthest an edge of its box may have gone

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from detector import search
-from detector.faces import Face, FaceDetector, Image, framing
+from detector.faces import search
+from detector.faces.detector import Face, FaceDetector, Image, framing
+from detector.faces.search import FaceSearch, Found
 from detector.media.reader import Frame
 from detector.schema.analysis import Parameters
-from detector.search import FaceSearch, Found
 
 SIZE = (640, 360)
 Where = tuple[int, int, int]  # left, top, side

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.faces import Face, FaceDetector, cut, framing
-from detector.quality import flaw_of_crop, flaw_of_face, quality
+from detector.faces.detector import Face, FaceDetector, cut, framing
+from detector.faces.quality import flaw_of_crop, flaw_of_face, quality
 from detector.schema.analysis import Parameters
 
 POINTS = np.zeros((5, 2), np.float32)

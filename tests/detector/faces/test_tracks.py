@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.faces import Face
+from detector.faces.detector import Face
+from detector.faces.tracks import CutDetector, Tracker, persons
 from detector.schema.formatting import name_of
-from detector.tracks import CutDetector, Tracker, persons
 
 WIDTH, HEIGHT = 640, 360
 EMPTY = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)

