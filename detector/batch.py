@@ -17,7 +17,7 @@ from detector.faces.detector import Image, Square, cut
 from detector.handed_in import File
 from detector.models.loaded import load_model
 from detector.schema.analysis import Parameters, Verdict
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 
 Line = dict[str, object]
 

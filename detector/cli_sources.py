@@ -81,7 +81,7 @@ def _live(options: argparse.Namespace, parameters: Any) -> int:
     source = source_of(options.source)
     from detector.live import LiveSegment, LiveSession, play
     from detector.models.loaded import load_model
-    from detector.scoring import Scorer
+    from detector.scoring.scorer import Scorer
 
     stopping = _stopping()
     model = load_model(options.model)

@@ -27,8 +27,8 @@ from detector.faces.search import FaceSearch
 from detector.media.prefetch import ahead
 from detector.media.reader import Frame, MediaReader
 from detector.schema.analysis import Parameters
-from detector.scoring import Scorer
-from detector.survey import BATCH, Surveyed
+from detector.scoring.first_pass import BATCH, Surveyed
+from detector.scoring.scorer import Scorer
 
 _HELD = 192 * 1024 * 1024  # bytes of frames between two sampled ones, at most
 _APART = 1.5  # seconds between neighbouring sampled frames, at most

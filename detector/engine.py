@@ -31,9 +31,9 @@ from detector.schema.analysis import (
     Span,
     Spread,
 )
-from detector.scoring import Scorer
+from detector.scoring.first_pass import BATCH, Survey, Surveyed
+from detector.scoring.scorer import Scorer
 from detector.software import software
-from detector.survey import BATCH, Survey, Surveyed
 from detector.verdict import decide
 
 Progress = Callable[[str, float], None]

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from detector.faces.detector import Image, Square, cut
 from detector.hiding import hide
 from detector.schema.analysis import Box, HideAndRescore
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 
 HIDDEN_AREA = 0.15
 _RANDOM_AREAS = 8

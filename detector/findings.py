@@ -17,8 +17,8 @@ from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader
 from detector.schema.analysis import Box, MediaKind, Parameters, Peak, Person, Score, Scores, Segment
 from detector.schema.formatting import name_of
-from detector.scoring import Scorer
-from detector.survey import Surveyed
+from detector.scoring.first_pass import Surveyed
+from detector.scoring.scorer import Scorer
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ from detector import analyze
 from detector.faces.detector import FaceDetector, Image, cut, framing
 from detector.media.reader import open_media
 from detector.models.loaded import LoadedModel, load_model
-from detector.scoring import Scorer
-from detector.survey import BATCH
+from detector.scoring.first_pass import BATCH
+from detector.scoring.scorer import Scorer
 from tests.bench_clips import lengthen, make_clip
 
 ROUNDS = 3

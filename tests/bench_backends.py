@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from detector.backends import selection as backends
 from detector.export import faces
 from detector.models.loaded import LoadedModel, load_model
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 
 ROUNDS = 15
 BATCH = 32

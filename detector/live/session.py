@@ -15,8 +15,8 @@ from detector.live.online import Closed, OnlineSegments
 from detector.live_state import MOST_SEGMENTS, SECONDS_SHOWN
 from detector.media.reader import Frame
 from detector.schema.analysis import Box, Parameters
-from detector.scoring import Scorer
-from detector.survey import Survey
+from detector.scoring.first_pass import Survey
+from detector.scoring.scorer import Scorer
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Analysis, Parameters
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 
 # The machine may be busy, and a failure must be there for the next person too.
 settings.register_profile("repeatable", deadline=None, derandomize=True)

@@ -17,7 +17,7 @@ from detector import Parameters
 from detector.batch import CROP_SCALE, framed_crop
 from detector.faces.detector import FaceDetector, Square, cut, framing
 from detector.many import Line, Many
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 
 KEYS = ("file", "verdict", "probability", "faces", "duration", "seconds")
 DEFAULT = Parameters()

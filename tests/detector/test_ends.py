@@ -20,8 +20,8 @@ from detector.faces.tracks import Track
 from detector.media.reader import Frame, MediaReader
 from detector.sample import MANIPULATED
 from detector.schema.analysis import Analysis, Parameters
-from detector.scoring import Scorer
-from detector.survey import Surveyed
+from detector.scoring.first_pass import Surveyed
+from detector.scoring.scorer import Scorer
 
 RATE = 25
 SECONDS = 9

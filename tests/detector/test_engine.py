@@ -23,7 +23,7 @@ from detector.models.loaded import LoadedModel
 from detector.networks.base import create
 from detector.sample import MANIPULATED
 from detector.schema.analysis import MediaKind
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 
 # Everything is flagged: what is tested is the machinery, whatever the weights say.
 ALL_FLAGGED: dict[str, Any] = {"enter_threshold": 1e-12, "exit_threshold": 1e-13}

@@ -23,7 +23,7 @@ from detector.explain import (
     write_png,
 )
 from detector.faces.detector import Face, FaceDetector, Square, cut, framing
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from detector.models.loaded import LoadedModel, load_model
 from detector.networks import graphs
 from detector.networks.base import SequenceNetwork
 from detector.networks.trace_graphs import traced
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 
 
 @pytest.fixture(scope="module")

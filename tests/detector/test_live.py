@@ -21,7 +21,7 @@ from detector.live import LiveSession, Source, play, source_of
 from detector.live.sources import opened
 from detector.media.reader import Frame
 from detector.schema.analysis import Analysis, Parameters
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT = Parameters()

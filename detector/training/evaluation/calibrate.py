@@ -17,7 +17,7 @@ import numpy as np
 
 from detector.models.loaded import Card, load_card, load_model
 from detector.schema.analysis import Analysis, Person, Platt
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 from detector.training.evaluation import clips as clips_
 from detector.training.evaluation.clips import Clip
 from detector.training.publish.calibration import expected_calibration_error, fit_platt, sigmoid

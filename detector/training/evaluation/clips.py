@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from detector.schema.analysis import Analysis, MediaKind, Parameters, Person, Verdict
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 from detector.training.data.face_samples import read_csv
 from detector.training.evaluation import temporal_metrics
 from detector.training.evaluation.metrics import Scored, leave_one_group_out

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from detector.batch import framed_crop
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 from detector.training.data.face_samples import decode, dfdc_samples, read_csv
 from detector.training.evaluation.metrics import Scored
 

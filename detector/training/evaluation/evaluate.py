@@ -19,7 +19,7 @@ import numpy as np
 from detector.errors import ParameterError
 from detector.models.loaded import Card, load_card, load_model
 from detector.schema.analysis import Parameters
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 from detector.training.evaluation import clips as clips_
 from detector.training.evaluation import crops as crops_
 from detector.training.evaluation import metrics, temporal_metrics

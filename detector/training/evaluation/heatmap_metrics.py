@@ -29,7 +29,7 @@ from torch.nn.functional import interpolate
 from detector.explain import heatmaps
 from detector.faces.detector import FaceDetector, Image, cut, framing
 from detector.networks.base import Network
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 from detector.training.data.face_samples import decode
 from detector.training.synthesis.blending import self_blend
 

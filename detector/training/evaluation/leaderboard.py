@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from detector.errors import ParameterError
 from detector.models.loaded import DEFAULT, MODELS, Card, LoadedModel, load_card, load_model
 from detector.schema.analysis import Sha256, Value
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 from detector.training.evaluation.evaluate import evaluate
 
 # Not ``.json``: those are model cards.

@@ -32,8 +32,8 @@ from detector.faces.tracks import Track
 from detector.hashing import hashed
 from detector.media.reader import Frame, MediaReader, open_media
 from detector.schema.analysis import Analysis, Media, Parameters
-from detector.scoring import Scorer
-from detector.survey import Survey
+from detector.scoring.first_pass import Survey
+from detector.scoring.scorer import Scorer
 
 _VERSION = 3  # of the recording; raise it when face finding or tracking changes
 _BATCH = 64
@@ -172,7 +172,7 @@ def _judgeable(recording: Recording, crops: NDArray[np.uint8], parameters: Param
 
 
 def _score(seen: Sightings, recording: Recording, crops: NDArray[np.uint8], scorer: Scorer) -> None:
-    """Fill in ``logit`` of what is usable, track by track as :class:`~detector.survey.Survey` does."""
+    """Fill in ``logit`` of what is usable, track by track as :class:`~detector.scoring.first_pass.Survey` does."""
     usable = [
         (place, sighting.crop)
         for place, sighting in enumerate(recording.sightings)

@@ -22,7 +22,7 @@ from sklearn.metrics import roc_auc_score
 from detector.faces.detector import Image
 from detector.media.reader import Frame, MediaReader, open_media
 from detector.schema.analysis import Parameters, Verdict
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 from detector.training.evaluation.clips import Clip, Listed, analysed, scored_clips, scored_frames
 from detector.training.evaluation.replay import Distortion
 

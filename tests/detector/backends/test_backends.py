@@ -23,7 +23,7 @@ from detector.networks import graphs
 from detector.networks.base import create
 from detector.networks.trace_graphs import SHIPPED
 from detector.schema.analysis import Analysis
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 
 ROOT = Path(__file__).resolve().parents[2]
 EXACT = [name for name in backends.NAMES if name not in backends.ROUGH]

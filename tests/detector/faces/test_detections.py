@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detector import survey as survey_module
 from detector.faces.detections import Gathered, Sightings
 from detector.faces.detector import Face, Image, framing, roll
 from detector.faces.quality import NEVER_SURE, Quality
 from detector.faces.search import Found
 from detector.media.reader import Frame
 from detector.schema.analysis import Parameters
-from detector.survey import BATCH, Survey
+from detector.scoring import first_pass as survey_module
+from detector.scoring.first_pass import BATCH, Survey
 
 ANY_CROP = Parameters(minimum_contrast=0, minimum_sharpness=0, maximum_sharpness=1e9, minimum_face=48)
 

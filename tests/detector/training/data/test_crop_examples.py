@@ -181,7 +181,7 @@ def test_half_are_mirrored() -> None:
 
 def test_normalised_as_the_scorer_does() -> None:
     from detector.models.loaded import load_model
-    from detector.scoring import Scorer
+    from detector.scoring.scorer import Scorer
 
     crops = [np.random.default_rng(i).integers(0, 255, (64, 64, 3), np.uint8) for i in range(3)]
     scorer = Scorer(load_model(), torch.device("cpu"))

@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 from detector.faces.detector import FaceDetector
 from detector.models.loaded import load_model
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 from detector.training.data.face_samples import harvest
 if sys.argv[3] == "after an analysis":
     FaceDetector()(np.random.default_rng(0).integers(0, 255, (720, 1280, 3), np.uint8))

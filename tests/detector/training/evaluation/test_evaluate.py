@@ -16,7 +16,7 @@ from detector.cli import main
 from detector.errors import ParameterError
 from detector.models.loaded import MODELS, LoadedModel, load_card
 from detector.schema.analysis import Analysis, Parameters, Verdict
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 from detector.training.evaluation.clips import (
     Clip,
     clip_figures,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from detector.explain import heatmaps
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 from detector.training.evaluation.heatmap_metrics import (
     CENTRE,
     ENGINE,

@@ -12,7 +12,7 @@ import torch
 from detector.errors import ParameterError
 from detector.models.loaded import DEFAULT, MODELS, LoadedModel, load_card
 from detector.schema.analysis import Parameters
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 from detector.training.evaluation import leaderboard as board
 from detector.training.evaluation.leaderboard import (
     Row,

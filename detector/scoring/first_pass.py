@@ -17,7 +17,7 @@ from detector.faces.quality import NEVER_SURE, looked_at
 from detector.faces.search import FaceSearch, Found
 from detector.media.reader import Frame, MediaReader
 from detector.schema.analysis import MediaKind, Parameters
-from detector.scoring import Scorer
+from detector.scoring.scorer import Scorer
 
 BATCH = 32  # crops scored at once
 

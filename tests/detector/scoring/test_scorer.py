@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from detector import scoring
 from detector.backends.torch import choose_device
 from detector.faces.detector import FaceDetector, cut, framing
 from detector.models.loaded import LoadedModel
 from detector.networks.base import SequenceNetwork
 from detector.schema.analysis import Platt
-from detector.scoring import Scorer
+from detector.scoring import scorer as scoring_scorer
+from detector.scoring.scorer import Scorer
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ class TestTracks:
         heard = listening.network.heard
         assert sum(windows for windows, _ in heard) == 600 and len(heard) == 3
         assert max(windows for windows, _ in heard) == 256, "memory does not grow with the track"
-        monkeypatch.setattr(scoring, "_WINDOWS", 1)
+        monkeypatch.setattr(scoring_scorer, "_WINDOWS", 1)
         assert listening.track_logits(frames).tolist() == logits.tolist()
         # Far from the ends, a frame's window alone gives its logit.
         assert [listening.track_logits(frames[i - 2 : i + 3])[2] for i in (2, 255, 256, 597)] == [
