@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detector import explain, segments
+from detector import segments
+from detector.explain import heatmaps
 from detector.faces import tracks
 from detector.faces.detections import Seen, Sightings
 from detector.media.prefetch import ahead
@@ -142,17 +143,17 @@ def explained(
     folder = images / "overlays" if images else None
     if folder and wanted:
         folder.mkdir(parents=True, exist_ok=True)
-    maps: dict[str, explain.Explained] = {}
+    maps: dict[str, heatmaps.Explained] = {}
     with ahead(reader.at(set(wanted)), 1) as frames:
         for done, frame in enumerate(frames):
             report(done / len(wanted))
             for name, seen in wanted[frame.pts]:
-                maps[name] = explain.explain(scorer, frame.image, name, seen.square, box(seen.box), seed)
+                maps[name] = heatmaps.explain(scorer, frame.image, name, seen.square, box(seen.box), seed)
                 if folder:
-                    explain.write_png(folder / f"{name}-frame.png", explain.shown(frame.image))
-    full = explain.hottest(maps.values())
+                    heatmaps.write_png(folder / f"{name}-frame.png", heatmaps.shown(frame.image))
+    full = heatmaps.hottest(maps.values())
     if folder:
-        explain.write_overlays(folder, list(maps.values()), full, reader.width)
+        heatmaps.write_overlays(folder, list(maps.values()), full, reader.width)
     return tuple(_segment(f, maps, full, folder is not None, scorer) for f in found)
 
 
@@ -162,7 +163,7 @@ def unexplained(found: Sequence[Found], scorer: Scorer) -> tuple[Segment, ...]:
 
 
 def _segment(
-    found: Found, maps: dict[str, explain.Explained], full: float, kept: bool, scorer: Scorer
+    found: Found, maps: dict[str, heatmaps.Explained], full: float, kept: bool, scorer: Scorer
 ) -> Segment:
     peaks = []
     for rank, seen in enumerate(found.peaks, start=1):

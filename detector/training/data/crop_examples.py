@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from detector.explain.occlusion import hide
 from detector.faces.detector import SIDE_PER_BOX, Image, Square, cut
-from detector.hiding import hide
 from detector.training.config import MixConfig
 from detector.training.data.face_samples import MARGIN, Sample, decode
 from detector.training.synthesis.blending import Mask, self_blend, swap_blend

@@ -43,7 +43,7 @@ METHODS = {
     "LayerCAM": LayerCAM,
     "Eigen-CAM": EigenCAM,
 }
-ENGINE, OWN = "engine (detector.explain)", "the network's own map"
+ENGINE, OWN = "engine (detector.explain.heatmaps)", "the network's own map"
 RANDOM, CENTRE, PERFECT = "random map", "hill at the centre", "perfect map (the mask)"
 _REMOVED = (0.1, 0.3)  # shares of the pixels that ROAD takes away
 _ROAD_SIZE = 64  # px; solving for the removed pixels at the crop's own size takes ten times as long

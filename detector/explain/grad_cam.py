@@ -1,4 +1,4 @@
-"""Grad-CAM by the package ``grad-cam``, without its scaling; :mod:`detector.explain` says why."""
+"""Grad-CAM by the package ``grad-cam``, without its scaling; :mod:`detector.explain.heatmaps` says why."""
 
 from __future__ import annotations
 

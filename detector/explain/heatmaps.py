@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.explain.occlusion import hide
 from detector.faces.detector import Image, Square, cut
-from detector.hiding import hide
 from detector.schema.analysis import Box, HideAndRescore
 from detector.scoring.scorer import Scorer
 
@@ -50,7 +50,7 @@ def heatmaps(scorer: Scorer, crops: list[Image]) -> list[Heat]:
     In units of the logit's gradient.
     """
     # Imported here: few files have anything to explain, and torch takes seconds.
-    from detector.grad_cam import UnscaledGradCAM
+    from detector.explain.grad_cam import UnscaledGradCAM
 
     images = scorer.tensor(crops).requires_grad_(True)
     with UnscaledGradCAM(scorer.network, [scorer.network.cam_layer]) as cam:

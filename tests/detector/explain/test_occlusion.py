@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detector.hiding import hide
+from detector.explain.occlusion import hide
 
 SIZE = 96
 
