@@ -16,7 +16,7 @@ import numpy as np
 from detector.schema.analysis import Analysis, Score, Segment
 from detector.schema.boxes import overlap
 from detector.schema.formatting import timecode
-from detector.segments import sampling_interval
+from detector.segments.rules import sampling_interval
 
 
 @dataclass(frozen=True)

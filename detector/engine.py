@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detector import findings
-from detector.ends import sharpened
 from detector.hashing import hashed
 from detector.media.limits import Bounds
 from detector.media.prefetch import ahead
@@ -33,6 +31,8 @@ from detector.schema.analysis import (
 )
 from detector.scoring.first_pass import BATCH, Survey, Surveyed
 from detector.scoring.scorer import Scorer
+from detector.segments import findings
+from detector.segments.boundaries import sharpened
 from detector.software import software
 from detector.verdict import decide
 

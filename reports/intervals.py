@@ -29,7 +29,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from detector.schema.analysis import Analysis, Person, Platt, Segment
-from detector.segments import even
+from detector.segments.rules import even
 
 LEVEL = 0.95
 # Fewer frames than this show no spread worth the name.

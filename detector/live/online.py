@@ -1,7 +1,7 @@
-"""The rules of :mod:`detector.segments`, one score at a time, for one track.
+"""The rules of :mod:`detector.segments.rules`, one score at a time, for one track.
 
 A score is smoothed as soon as those half a window later are there; a segment closes when none can
-be joined to it any more. What comes out is what :func:`detector.segments.find_intervals` finds in
+be joined to it any more. What comes out is what :func:`detector.segments.rules.find_intervals` finds in
 the whole track, as long as half of its scores are no further apart than two thirds of
 ``bridge_gap`` (0.5 s): beyond that the whole track is needed to know what counts as a gap.
 """

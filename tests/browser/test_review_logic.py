@@ -15,7 +15,7 @@ from analyses import build
 from playwright.sync_api import Page
 
 from detector.schema.analysis import Analysis, Parameters, Person, Score
-from detector.segments import find_intervals
+from detector.segments.rules import find_intervals
 from reports.annotations import ANNOTATION, faces, standing
 from reports.words import timecode
 from webapp import review

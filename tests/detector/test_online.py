@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from detector.live.online import Closed, OnlineSegments
 from detector.schema.analysis import Parameters
-from detector.segments import find_intervals, sliding_median
+from detector.segments.rules import find_intervals, sliding_median
 
 DEFAULT = Parameters()
 

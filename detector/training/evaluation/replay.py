@@ -22,7 +22,6 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from detector import findings
 from detector.engine import conclude, media_facts
 from detector.faces import detector
 from detector.faces.detections import Gathered, Seen, Sightings
@@ -34,6 +33,7 @@ from detector.media.reader import Frame, MediaReader, open_media
 from detector.schema.analysis import Analysis, Media, Parameters
 from detector.scoring.first_pass import Survey
 from detector.scoring.scorer import Scorer
+from detector.segments import findings
 
 _VERSION = 3  # of the recording; raise it when face finding or tracking changes
 _BATCH = 64

@@ -1,4 +1,4 @@
-// What another threshold would flag, by the rules of detector.segments. Exploration only.
+// What another threshold would flag, by the rules of detector.segments.rules. Exploration only.
 
 import { usableByTrack } from "./data.js";
 

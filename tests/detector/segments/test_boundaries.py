@@ -12,8 +12,6 @@ import pytest
 from clips import Analysed
 from numpy.typing import NDArray
 
-from detector import ends, findings
-from detector.ends import sharpened
 from detector.faces.detections import Gathered, Sightings
 from detector.faces.detector import Face, Image
 from detector.faces.tracks import Track
@@ -22,6 +20,8 @@ from detector.sample import MANIPULATED
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.first_pass import Surveyed
 from detector.scoring.scorer import Scorer
+from detector.segments import boundaries, findings
+from detector.segments.boundaries import sharpened
 
 RATE = 25
 SECONDS = 9
@@ -100,7 +100,7 @@ def run(
 
 def intervals(seen: Sightings, parameters: Parameters = PARAMETERS) -> list[tuple[float, float]]:
     findings.smooth(seen, scorer(), parameters)
-    return ends._intervals(seen, parameters)[0]
+    return boundaries._intervals(seen, parameters)[0]
 
 
 def test_ends_are_exact_to_a_frame() -> None:
@@ -215,7 +215,7 @@ def test_a_file_that_reads_otherwise_the_second_time() -> None:
 
 def test_frames_that_fill_the_memory_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     footage = Footage(lambda number: 52 <= number < 99)
-    monkeypatch.setattr(ends, "_HELD", 0)
+    monkeypatch.setattr(boundaries, "_HELD", 0)
     sampled, all_ = run(footage)
     assert len(all_) == len(sampled) and footage.asked
 

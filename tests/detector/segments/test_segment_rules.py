@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from detector.schema.analysis import Parameters
-from detector.segments import (
+from detector.segments.rules import (
     MOST_PEAKS,
     PEAK_DISTANCE,
     Interval,

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detector import segments
 from detector.explain import heatmaps
 from detector.faces import tracks
 from detector.faces.detections import Seen, Sightings
@@ -20,6 +19,7 @@ from detector.schema.analysis import Box, MediaKind, Parameters, Peak, Person, S
 from detector.schema.formatting import name_of
 from detector.scoring.first_pass import Surveyed
 from detector.scoring.scorer import Scorer
+from detector.segments import rules
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def smooth(seen: Sightings, scorer: Scorer, parameters: Parameters) -> None:
     for track in seen.by_track().values():
         usable = track[~np.isnan(rows["logit"][track])]
         times, logits = rows["time"][usable], rows["logit"][usable]
-        weights = segments.shares(times, parameters.sample_rate)
-        smoothed = segments.sliding_median(times, logits, parameters.median_window, weights)
+        weights = rules.shares(times, parameters.sample_rate)
+        smoothed = rules.sliding_median(times, logits, parameters.median_window, weights)
         rows["smoothed"][usable] = np.fromiter(map(scorer.probability, smoothed), np.float64, len(usable))
 
 
@@ -93,13 +93,13 @@ def person(
     )
 
 
-def along_tracks(usable: Sightings, parameters: Parameters) -> dict[int, list[segments.Interval]]:
+def along_tracks(usable: Sightings, parameters: Parameters) -> dict[int, list[rules.Interval]]:
     """Flagged intervals of each track, from what is smoothed, by their places in ``usable``."""
     times, smoothed = usable.rows["time"], usable.rows["smoothed"]
     return {
         number: [
-            segments.Interval(int(track[one.first]), int(track[one.last]))
-            for one in segments.find_intervals(times[track], smoothed[track], parameters)
+            rules.Interval(int(track[one.first]), int(track[one.last]))
+            for one in rules.find_intervals(times[track], smoothed[track], parameters)
         ]
         for number, track in usable.by_track().items()
     }
@@ -111,14 +111,14 @@ def flagged(name: str, group: Sightings, parameters: Parameters, kind: MediaKind
     times, smoothed, raw = (_known(usable, field) for field in ("time", "smoothed", "logit"))
     if kind is MediaKind.IMAGE:
         over = np.flatnonzero(smoothed >= parameters.enter_threshold).tolist()
-        intervals = [segments.Interval(i, i) for i in over]
+        intervals = [rules.Interval(i, i) for i in over]
     else:
         along = [one for track in along_tracks(usable, parameters).values() for one in track]
-        intervals = segments.merged(times, sorted(along, key=lambda i: i.first), parameters.merge_gap)
+        intervals = rules.merged(times, sorted(along, key=lambda i: i.first), parameters.merge_gap)
     found = []
     for rank, interval in enumerate(intervals, start=1):
         inside = usable.chosen(slice(interval.first, interval.last + 1))
-        peaks = [usable[i] for i in segments.peaks(times, smoothed, raw, interval)]
+        peaks = [usable[i] for i in rules.peaks(times, smoothed, raw, interval)]
         found.append(Found(f"{name}{rank}", name, inside, peaks, _level(inside, parameters.sample_rate)))
     return found
 
@@ -206,10 +206,10 @@ def box(values: Sequence[float] | NDArray[np.float64]) -> Box:
 def _level(seen: Sightings, rate: float) -> float:
     """The mean logit, of each sampling interval alike."""
     judged = seen.rows[~np.isnan(seen.rows["logit"])]
-    return float(np.mean(segments.even(judged["time"], judged["logit"], rate)))
+    return float(np.mean(rules.even(judged["time"], judged["logit"], rate)))
 
 
-def _known(seen: Sightings, field: str) -> segments.Floats:
+def _known(seen: Sightings, field: str) -> rules.Floats:
     """One field of those of which it is known."""
-    values: segments.Floats = seen.rows[field]
+    values: rules.Floats = seen.rows[field]
     return values[~np.isnan(values)]

@@ -18,7 +18,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector import findings
 from detector.faces.detections import Gathered, Sightings
 from detector.faces.detector import Face, Image
 from detector.faces.interpolation import faces_between
@@ -29,6 +28,7 @@ from detector.media.reader import Frame, MediaReader
 from detector.schema.analysis import Parameters
 from detector.scoring.first_pass import BATCH, Surveyed
 from detector.scoring.scorer import Scorer
+from detector.segments import findings
 
 _HELD = 192 * 1024 * 1024  # bytes of frames between two sampled ones, at most
 _APART = 1.5  # seconds between neighbouring sampled frames, at most
