@@ -34,7 +34,7 @@ from detector.scoring.scorer import Scorer
 from detector.segments import findings
 from detector.segments.boundaries import sharpened
 from detector.software import software
-from detector.verdict import decide
+from detector.verdict.verdict import decide
 
 Progress = Callable[[str, float], None]
 

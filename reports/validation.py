@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 
-from detector.domain import Criterion, criteria
 from detector.schema.analysis import Analysis, Rate
+from detector.verdict.validated_domain import Criterion, criteria
 from reports import words
 from reports.words import plural
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.agreement import TOLERANCE, Agreement, compare
 from detector.hashing import hashed
 from detector.schema.analysis import Analysis
+from detector.verdict.reproducibility import TOLERANCE, Agreement, compare
 from reports.errors import ReportError
 from reports.verification.findings import Findings
 

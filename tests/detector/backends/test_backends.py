@@ -13,7 +13,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save
 
-from detector.agreement import compare
 from detector.backends import selection as backends
 from detector.cli import main
 from detector.errors import ModelError, ParameterError
@@ -24,6 +23,7 @@ from detector.networks.base import create
 from detector.networks.trace_graphs import SHIPPED
 from detector.schema.analysis import Analysis
 from detector.scoring.scorer import Scorer
+from detector.verdict.reproducibility import compare
 
 ROOT = Path(__file__).resolve().parents[2]
 EXACT = [name for name in backends.NAMES if name not in backends.ROUGH]

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from analyses import build
 
-from detector.domain import criteria
 from detector.faces.quality import is_grey
 from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Range, Spread
 from detector.schema.metadata import Details, Photo, Picture, Table
 from detector.training.publish.error_rates import VALIDATED
+from detector.verdict.validated_domain import criteria
 
 
 def spread(median: float) -> Spread:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from analyses import build
 
-from detector.agreement import TOLERANCE, compare
 from detector.schema.analysis import Analysis, Scores, Verdict
+from detector.verdict.reproducibility import TOLERANCE, compare
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Segment, Verdict
-from detector.verdict import decide
+from detector.verdict.verdict import decide
 
 DEFAULT = Parameters()
 VIDEO, IMAGE = MediaKind.VIDEO, MediaKind.IMAGE
