@@ -101,7 +101,7 @@ def _live(options: argparse.Namespace, parameters: Any) -> int:
 
         shared = None
         if options.share:
-            from detector.live.sharing import Shared
+            from detector.live.publisher import Shared
 
             shared = stack.enter_context(Shared(options.share, session, source, model.card.title, parameters))
         played = play(

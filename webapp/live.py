@@ -1,7 +1,7 @@
 """Live sessions as pages show them, from what ``python -m detector live --share`` wrote.
 
 The web app starts none, opens no camera and no address, and decodes nothing: it reads small files,
-and takes them for a stranger's (:mod:`detector.live_state`).
+and takes them for a stranger's (:mod:`detector.live.state`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from detector.live_state import SECONDS_SHOWN, STATE, Face, Lane, LiveState, Picture, is_id, read_state
+from detector.live.state import SECONDS_SHOWN, STATE, Face, Lane, LiveState, Picture, is_id, read_state
 from detector.schema.formatting import probability
 
 SEEN_WITHIN = 5.0  # seconds; a session writes more than twice in one

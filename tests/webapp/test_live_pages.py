@@ -13,7 +13,7 @@ import pytest
 from people import account, signed_in, with_login
 from sqlalchemy import select
 
-from detector.live_state import STATE
+from detector.live.state import STATE
 from webapp import live
 from webapp.access import Role
 from webapp.folders import Folders

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, current_app, get_template_attribute, jsonify, render_template
 
-from detector.live_state import is_id, read_picture
+from detector.live.state import is_id, read_picture
 from webapp import live
 from webapp.access import Permission, login_is_on, require
 from webapp.errors import PageError

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from detector.errors import MediaError, ParameterError
-from detector.live import Source, sharing
-from detector.live.sharing import Shared
-from detector.live_state import (
+from detector.live import Source, publisher
+from detector.live.publisher import Shared
+from detector.live.state import (
     MOST_FACES,
     MOST_LANES,
     MOST_SCORES,
@@ -62,7 +62,7 @@ class Seen:
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(sharing, "_EVERY", 0.01)
+    monkeypatch.setattr(publisher, "_EVERY", 0.01)
 
 
 def shared(place: Path, session: object) -> Shared:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from detector.live.online import Closed, OnlineSegments
+from detector.live.online_segments import Closed, OnlineSegments
 from detector.schema.analysis import Parameters
 from detector.segments.rules import find_intervals, sliding_median
 

@@ -19,7 +19,7 @@ import cv2
 from detector.errors import ParameterError, ReelproofError
 from detector.faces.detector import Image
 from detector.live import LiveSession, Source
-from detector.live_state import (
+from detector.live.state import (
     MOST_FACES,
     MOST_LANES,
     MOST_SCORES,
