@@ -309,7 +309,7 @@ def summary(analysis: Analysis) -> dict[str, object]:
 
 
 def _score(options: argparse.Namespace) -> int:
-    from detector.many import Many
+    from detector.batch.run import Many
 
     many = Many(
         options.files, options.model, _parameters(options), options.crops, options.workers, options.out

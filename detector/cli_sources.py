@@ -50,7 +50,7 @@ def add_commands(
 
 
 def _watch(options: argparse.Namespace, parameters: Any) -> int:
-    from detector.watch import Watch
+    from detector.batch.watch_folder import Watch
 
     stopping = _stopping()
     watching = Watch(

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, IterableDataset
 
-from detector.batch import framed_crop
+from detector.batch.crops import framed_crop
 from detector.errors import ParameterError
 from detector.faces.detector import FaceDetector, Image, Square, cut
 from detector.networks.base import is_sequence

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from detector.batch import framed_crop
+from detector.batch.crops import framed_crop
 from detector.scoring.scorer import Scorer
 from detector.training.data.face_samples import decode, dfdc_samples, read_csv
 from detector.training.evaluation.metrics import Scored

@@ -15,7 +15,7 @@ import torch
 from clips import write_clip
 from made_faces import crop, encoded
 
-from detector.batch import framed_crop
+from detector.batch.crops import framed_crop
 from detector.errors import MediaError, ParameterError
 from detector.faces.detector import Face, FaceDetector, Image, cut, framing
 from detector.training.config import SHIPPED, Config, SetConfig, read_config

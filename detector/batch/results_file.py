@@ -16,8 +16,8 @@ from types import TracebackType
 
 from detector import __version__
 from detector.backends import selection as backends
+from detector.batch.input_files import File
 from detector.errors import ParameterError
-from detector.handed_in import File
 from detector.models.loaded import load_card
 from detector.schema.analysis import Parameters
 

@@ -14,9 +14,9 @@ import pytest
 from clips import numbered
 
 from detector import Parameters
-from detector.batch import CROP_SCALE, framed_crop
+from detector.batch.crops import CROP_SCALE, framed_crop
+from detector.batch.run import Line, Many
 from detector.faces.detector import FaceDetector, Square, cut, framing
-from detector.many import Line, Many
 from detector.scoring.scorer import Scorer
 
 KEYS = ("file", "verdict", "probability", "faces", "duration", "seconds")
@@ -244,7 +244,7 @@ class TestZipTricks:
         assert "entries overlap" in error
 
     def test_too_many(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("detector.handed_in._MOST_ENTRIES", 2)
+        monkeypatch.setattr("detector.batch.input_files._MOST_ENTRIES", 2)
         with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
             for number in range(3):
                 archive.writestr(f"{number}.png", b"x")

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from analyses import build
 
-from detector import watch as watch_module
+from detector.batch import watch_folder as watch_module
+from detector.batch.watch_folder import LOG, STILL_FOR, Watch
 from detector.errors import MediaError, ParameterError
-from detector.watch import LOG, STILL_FOR, Watch
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -13,9 +13,9 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from detector.batch.input_files import File, HandedIn
+from detector.batch.results_file import KeptLines, made_by
 from detector.errors import ParameterError
-from detector.handed_in import File, HandedIn
-from detector.kept_lines import KeptLines, made_by
 from detector.schema.analysis import Parameters
 
 Line = dict[str, object]
@@ -65,10 +65,10 @@ class Many:
     def _scored(self, files: Iterator[File]) -> Generator[tuple[File, Line]]:
         # Imported late: crops need torch here, and files must not have it here before its time.
         if self.crops:
-            from detector.batch import score_crops
+            from detector.batch.crops import score_crops
 
             return score_crops(files, self.model, self.parameters)
-        from detector.hands import score_files
+        from detector.batch.worker_pool import score_files
 
         return score_files(files, self.model, self.parameters, self.workers)
 

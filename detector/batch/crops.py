@@ -1,6 +1,6 @@
 """Images that are themselves crops of one face: what ``python -m detector score --crops`` prints.
 
-They go through the network in batches, in this process; :mod:`detector.hands` scores whole files.
+They go through the network in batches, in this process; :mod:`detector.batch.worker_pool` scores whole files.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from detector.batch.input_files import File
 from detector.faces.detector import Image, Square, cut
-from detector.handed_in import File
 from detector.models.loaded import load_model
 from detector.schema.analysis import Parameters, Verdict
 from detector.scoring.scorer import Scorer

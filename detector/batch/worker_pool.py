@@ -26,9 +26,9 @@ from types import FrameType
 from typing import Any
 
 from detector.backends import selection as backends
+from detector.batch.input_files import File
 from detector.confined import limits_of_environment
 from detector.errors import ReelproofError
-from detector.handed_in import File
 from detector.models.loaded import LoadedModel, load_model
 from detector.sandbox import Confined, KilledError, Limits, Places, UnexpectedError, means
 from detector.sandbox.kernel import end_with_parent

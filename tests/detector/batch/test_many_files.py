@@ -21,10 +21,10 @@ import numpy as np
 import pytest
 
 from detector import Parameters
+from detector.batch.input_files import File, HandedIn
+from detector.batch.results_file import KeptLines, made_by
+from detector.batch.worker_pool import score_files
 from detector.errors import ModelError, ParameterError
-from detector.handed_in import File, HandedIn
-from detector.hands import score_files
-from detector.kept_lines import KeptLines, made_by
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTO = b"\xff\xd8\xff\xe0" + bytes(60)
@@ -346,7 +346,11 @@ def gone(leader: int) -> None:
 
 def test_a_process_that_loaded_everything_still_has_one_thread() -> None:
     """Else each file would have torch imported anew, which takes longer than most analyses."""
-    command = [sys.executable, "-c", "from detector.hands import _ready; print(_ready(None, True))"]
+    command = [
+        sys.executable,
+        "-c",
+        "from detector.batch.worker_pool import _ready; print(_ready(None, True))",
+    ]
     assert subprocess.check_output(command, cwd=ROOT, text=True).split() == ["True"]
 
 
