@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.cli import _parameters, _parser, main
+from detector.cli import main
+from detector.cli.main import _parameters, _parser
 from detector.schema.analysis import Parameters, Software
 from detector.software import (
     ROOT,

@@ -724,7 +724,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
             str(folder / "o.mp4"),
         ]
         code = (
-            "import resource, sys; from detector.cli import main; status = main(sys.argv[1:]); "
+            "import resource, sys; from detector.cli.main import main; status = main(sys.argv[1:]); "
             "print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
         )
         done = subprocess.run(

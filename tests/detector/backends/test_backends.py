@@ -264,7 +264,7 @@ def imported_by(*arguments: str) -> set[str]:
     """The modules that a command of ``python -m detector`` has imported when it ends."""
     code = (
         "import sys\n"
-        "from detector.cli import main\n"
+        "from detector.cli.main import main\n"
         "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
         "sys.stderr.write('\\n' + ' '.join(sorted(sys.modules)))\n"
     )

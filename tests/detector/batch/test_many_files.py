@@ -36,7 +36,7 @@ import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background may begin without
 from types import SimpleNamespace
 from detector import hands
-from detector.cli import main
+from detector.cli.main import main
 
 def scored(path, name, parameters, model, threads, report):
     began = time.monotonic()

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from detector import setup_check
-from detector.cli import main
+from detector.cli import main, setup_check
+from detector.cli.setup_check import ROOT, Finding, check_setup, table
 from detector.models.loaded import DEFAULT, MODELS
-from detector.setup_check import ROOT, Finding, check_setup, table
 
 
 @pytest.fixture
@@ -156,7 +155,7 @@ def test_runs_without_the_heavy_packages() -> None:
     heavy = ("torch", "torchvision", "av", "cv2", "numpy", "timm", "weasyprint", "matplotlib", "safetensors")
     program = (
         f"import sys; sys.modules.update(dict.fromkeys({heavy!r}))\n"
-        "from detector.cli import main\nsys.exit(main(['setup-check']))"
+        "from detector.cli.main import main\nsys.exit(main(['setup-check']))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and not done.stderr

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detector import cli_sources
+from detector.cli import watch_and_live
 from detector.errors import MediaError, ParameterError, ReelproofError
 from reports.case_options import add_case_options, given_case
 
@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_engine_options(score)
     score.set_defaults(run=_score)
 
-    cli_sources.add_commands(commands, _add_engine_options, _parameters)
+    watch_and_live.add_commands(commands, _add_engine_options, _parameters)
 
     sample = commands.add_parser("sample", help="make the demonstration clip")
     sample.add_argument("file", type=Path, metavar="FILE")
@@ -373,7 +373,7 @@ def _schema(options: argparse.Namespace) -> int:
 
 
 def _setup_check(options: argparse.Namespace) -> int:
-    from detector.setup_check import check_setup, table
+    from detector.cli.setup_check import check_setup, table
 
     findings = check_setup()
     print(table(findings))
