@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.hashing import hashed
+from detector.environment import software
+from detector.files import hashed
 from detector.media.limits import Bounds
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader, open_media
@@ -33,7 +34,6 @@ from detector.scoring.first_pass import BATCH, Survey, Surveyed
 from detector.scoring.scorer import Scorer
 from detector.segments import findings
 from detector.segments.boundaries import sharpened
-from detector.software import software
 from detector.verdict.verdict import decide
 
 Progress = Callable[[str, float], None]

@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 
 from detector.backends.selection import processor_threads
 from detector.backends.torch import Torch
+from detector.demo_clip import portraits
 from detector.errors import ModelError
 from detector.faces.detector import FaceDetector, Image, cut, framing
-from detector.hashing import hashed
+from detector.files import hashed
 from detector.models.loaded import LoadedModel, load_model
 from detector.networks import graphs
 from detector.networks.base import SequenceNetwork
 from detector.networks.trace_graphs import traced, traced_judge
-from detector.sample import portraits
 
 FORMATS = ("onnx", "openvino")
 TOLERANCE = 1e-3

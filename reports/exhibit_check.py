@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from detector.hashing import hashed
+from detector.files import hashed
 
 
 @dataclass(frozen=True)

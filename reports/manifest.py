@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
-from detector.hashing import hashed
+from detector.files import hashed
 from detector.schema.analysis import Analysis, Sha256, Value
 from reports.container import leads_out
 from reports.errors import ReportError

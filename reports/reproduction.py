@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 
+from detector.environment import command as command_of
 from detector.schema.analysis import LACKING, Analysis
-from detector.software import command as command_of
 from detector.verdict.reproducibility import TOLERANCE
 from reports.facts import Fact
 from reports.moments import in_utc

@@ -10,8 +10,8 @@ import av
 import cv2
 import numpy as np
 
+from detector.demo_clip import portraits
 from detector.faces.detector import Image
-from detector.sample import portraits
 
 RATE = 25
 # Where the face is in each portrait, px, and how wide.

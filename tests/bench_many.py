@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import detector.sample as sample
+import detector.demo_clip as sample
 
 CLIPS, DISTINCT, SECONDS, ROUNDS = 100, 4, 2, 2
 

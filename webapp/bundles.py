@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 import detector
-from detector.hashing import hashed
+from detector.files import hashed
 from reports import bundle, manifest
 from reports.annotations import Annotation
 from reports.case import NAME as CASE

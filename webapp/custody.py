@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, insert, select, text
 from sqlalchemy.orm import Session
 
-from detector.hashing import hashed
+from detector.files import hashed
 from reports import custody
 from reports.custody import ZEROS, Action, CustodyError, Entry, Unreadable
 from reports.judgements import moment_text

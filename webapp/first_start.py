@@ -41,7 +41,7 @@ def add_sample(settings: Settings, database: Database, send: Callable[[str], Non
     """Make the sample and queue its analysis; does nothing the second time."""
     if not sample_missing(database):
         return
-    from detector.sample import make_sample  # brings OpenCV
+    from detector.demo_clip import make_sample  # brings OpenCV
 
     folders = Folders.of(settings)
     with tempfile.TemporaryDirectory(dir=folders.analyses, prefix=".sample.") as place:

@@ -26,7 +26,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from detector.hashing import hashed
+from detector.files import hashed
 from reports.judgements import moment_text
 from webapp import custody
 from webapp.durable import flush_file, flush_folder

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detector.hashing import hashed
+from detector.files import hashed
 from detector.schema.analysis import Analysis, Box
 from reports import manifest
 from reports.collecting import without_collecting

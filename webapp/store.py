@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from detector.errors import ReelproofError
-from detector.hashing import hashed
+from detector.files import hashed
 from webapp.durable import flush_file, flush_folder, publish
 from webapp.settings import Settings
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from detector.hashing import hashed
+from detector.files import hashed
 from webapp.database import Database
 from webapp.folders import Folders
 from webapp.settings import SettingError, read_settings

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from detector.hashing import hashed
+from detector.files import hashed
 from detector.paths import ROOT
 from webapp import models
 from webapp.folders import Folders

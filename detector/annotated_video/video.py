@@ -29,7 +29,7 @@ from detector.annotated_video.layout import Layout, arrange
 from detector.annotated_video.panel import Inset, Panel, cropped
 from detector.errors import MediaError
 from detector.faces.detector import Image
-from detector.hashing import hashed
+from detector.files import hashed
 from detector.media.reader import MediaReader, open_container, open_media
 from detector.schema.analysis import Analysis, MediaKind, Peak, Segment
 from detector.schema.formatting import timecode

@@ -19,10 +19,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from detector.confined import Write, analyze_confined
 from detector.errors import ParameterError, ReelproofError
-from detector.hashing import hashed
+from detector.files import hashed
 from detector.sandbox import UnexpectedError
+from detector.sandboxed_engine import Write, analyze_confined
 from detector.schema.analysis import Analysis, Parameters
 
 LOG = "watched.jsonl"

@@ -27,12 +27,12 @@ from typing import Any
 
 from detector.backends import selection as backends
 from detector.batch.input_files import File
-from detector.confined import limits_of_environment
 from detector.errors import ReelproofError
 from detector.models.loaded import LoadedModel, load_model
 from detector.sandbox import Confined, KilledError, Limits, Places, UnexpectedError, means
 from detector.sandbox.kernel import end_with_parent
 from detector.sandbox.process import native_threads
+from detector.sandboxed_engine import limits_of_environment
 from detector.schema.analysis import Parameters
 
 Line = dict[str, object]

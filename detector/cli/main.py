@@ -211,7 +211,7 @@ def _analyze(options: argparse.Namespace) -> int:
         _refuse_others(options.out)
     elif case.model_fields_set:
         raise ParameterError("Case details are printed in the report. Say where to write it: --out DIR.")
-    from detector.confined import analyze_confined
+    from detector.sandboxed_engine import analyze_confined
 
     with contextlib.ExitStack() as stack:
         # The result is made beside its place: what fails leaves an earlier result as it was.
@@ -324,7 +324,7 @@ def _score(options: argparse.Namespace) -> int:
 
 
 def _sample(options: argparse.Namespace) -> int:
-    from detector.sample import make_sample
+    from detector.demo_clip import make_sample
 
     if not options.file.parent.is_dir():
         raise ParameterError(f"{options.file}: there is no such folder.")

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from detector.hashing import hashed
+from detector.files import hashed
 from detector.paths import ROOT
 
 State = Literal["ok", "missing", "optional"]

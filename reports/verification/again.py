@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.hashing import hashed
+from detector.files import hashed
 from detector.schema.analysis import Analysis
 from detector.verdict.reproducibility import TOLERANCE, Agreement, compare
 from reports.errors import ReportError

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from detector.errors import ModelError
-from detector.hashing import hashed
+from detector.files import hashed
 from detector.models.loaded import MODELS, load_card
 from detector.schema.analysis import Analysis
 from reports.errors import ReportError

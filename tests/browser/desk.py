@@ -14,7 +14,7 @@ import live
 from flask import Flask
 from unconfined import Unconfined
 
-from detector.sample import make_sample
+from detector.demo_clip import make_sample
 from webapp import create_app, intake, jobs, previewing, thumbnails, work
 from webapp.folders import Folders
 from webapp.tables import Priority

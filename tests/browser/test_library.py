@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy import URL
 
-from detector.sample import make_sample
+from detector.demo_clip import make_sample
 from webapp import jobs
 from webapp.database import Database
 

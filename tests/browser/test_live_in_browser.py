@@ -15,7 +15,7 @@ from desk import ROOT, Seen, Served, served
 from playwright.sync_api import Browser, Page, expect
 from test_accessibility import complaints
 
-from detector.sample import make_sample
+from detector.demo_clip import make_sample
 
 pytestmark = pytest.mark.browser
 

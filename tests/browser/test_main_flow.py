@@ -13,7 +13,7 @@ from desk import BROKEN
 from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 
-from detector.sample import MANIPULATED, make_sample
+from detector.demo_clip import MANIPULATED, make_sample
 
 pytestmark = pytest.mark.browser
 

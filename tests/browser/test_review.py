@@ -14,7 +14,7 @@ import pytest
 from desk import Served, Workbench
 from playwright.sync_api import Browser, Page, expect
 
-from detector.sample import MANIPULATED
+from detector.demo_clip import MANIPULATED
 from webapp.folders import Folders
 
 pytestmark = pytest.mark.browser

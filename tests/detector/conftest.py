@@ -42,7 +42,7 @@ def astronaut() -> np.ndarray:
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demonstration clip."""
-    from detector.sample import make_sample
+    from detector.demo_clip import make_sample
 
     path = tmp_path_factory.mktemp("sample") / "sample.mp4"
     make_sample(path)

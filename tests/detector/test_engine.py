@@ -17,11 +17,11 @@ from clips import Analysed, packets, write_clip
 
 import detector
 from detector import Analysis, Parameters, Verdict, analyze
+from detector.demo_clip import MANIPULATED
 from detector.errors import MediaError, ModelError
 from detector.media.reader import open_media
 from detector.models.loaded import LoadedModel
 from detector.networks.base import create
-from detector.sample import MANIPULATED
 from detector.schema.analysis import MediaKind
 from detector.scoring.scorer import Scorer
 
@@ -358,7 +358,7 @@ class TestCutsAndPersons:
         self, tmp_path: Path, model: LoadedModel, portrait: np.ndarray
     ) -> None:
         """One second of one face, then two of another: the second is on screen longer, so she is A."""
-        from detector.sample import portraits
+        from detector.demo_clip import portraits
 
         hopper = np.ascontiguousarray(portraits()[1][50:450, 60:460])
         first = [room(portrait, side=200, x=20)] * 25

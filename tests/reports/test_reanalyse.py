@@ -10,7 +10,7 @@ import pytest
 from analyses import build
 
 import detector
-from detector.sample import make_sample
+from detector.demo_clip import make_sample
 from detector.schema.analysis import Analysis
 from reports import write_report
 from reports.__main__ import main

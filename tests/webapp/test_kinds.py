@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from detector.sample import make_sample
+from detector.demo_clip import make_sample
 from webapp import kinds
 from webapp.folders import Folders
 

@@ -300,7 +300,7 @@ class TestChoosing:
         put_model(app, "other")
         client.post("/models/other/default")
         ids: list[str] = []
-        monkeypatch.setattr("detector.sample.make_sample", lambda path: path.write_bytes(b"sample"))
+        monkeypatch.setattr("detector.demo_clip.make_sample", lambda path: path.write_bytes(b"sample"))
         first_start.add_sample(app.extensions["settings"], database, ids.append)
         with database.begin() as session:
             assert session.get_one(AnalysisRow, ids[0]).model == "other"

@@ -233,7 +233,7 @@ class TestSample:
             path.write_bytes(b"sample")
             client.post("/sample")
 
-        monkeypatch.setattr("detector.sample.make_sample", made_while_the_worker_makes_it)
+        monkeypatch.setattr("detector.demo_clip.make_sample", made_while_the_worker_makes_it)
         add_sample(app.extensions["settings"], database, sent.append)
         assert len(sent) == 1
         with database.begin() as session:

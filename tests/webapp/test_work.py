@@ -158,7 +158,7 @@ def test_publishing_never_replaces(tmp_path):
 
 def test_the_sample_is_added_once(app, settings, database, monkeypatch):
     sent: list[str] = []
-    monkeypatch.setattr("detector.sample.make_sample", lambda path: path.write_bytes(b"sample"))
+    monkeypatch.setattr("detector.demo_clip.make_sample", lambda path: path.write_bytes(b"sample"))
     assert first_start.sample_missing(database)
     for _ in range(2):
         first_start.add_sample(settings, database, sent.append)
@@ -172,7 +172,7 @@ def test_a_sample_that_cannot_be_made_is_tried_again(app, settings, database, mo
     def broken(_path):
         raise RuntimeError
 
-    monkeypatch.setattr("detector.sample.make_sample", broken)
+    monkeypatch.setattr("detector.demo_clip.make_sample", broken)
     with pytest.raises(RuntimeError):
         first_start.add_sample(settings, database, lambda _id: None)
     assert first_start.sample_missing(database)

@@ -28,7 +28,7 @@ from detector.faces.detections import Gathered, Seen, Sightings
 from detector.faces.detector import Face, Image, Square, cut, framing
 from detector.faces.quality import flaw_of_crop, flaw_of_face
 from detector.faces.tracks import Track
-from detector.hashing import hashed
+from detector.files import hashed
 from detector.media.reader import Frame, MediaReader, open_media
 from detector.schema.analysis import Analysis, Media, Parameters
 from detector.scoring.first_pass import Survey

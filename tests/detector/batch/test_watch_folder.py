@@ -154,7 +154,7 @@ def test_folders_that_cannot_be_watched(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_ends_cleanly(tmp_path, number):
     """Stopped while it analyses: nothing half-made stays, and the next start does it all."""
-    from detector.sample import make_sample
+    from detector.demo_clip import make_sample
 
     make_sample(tmp_path / "a.mp4")
     command = [sys.executable, "-m", "detector", "watch", str(tmp_path)]

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """But for ``TestScore``, whose files are confined as they should be."""
-    monkeypatch.setattr("detector.confined.Confined", Unconfined)
+    monkeypatch.setattr("detector.sandboxed_engine.Confined", Unconfined)
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,11 @@ import pytest
 from clips import Analysed
 from numpy.typing import NDArray
 
+from detector.demo_clip import MANIPULATED
 from detector.faces.detections import Gathered, Sightings
 from detector.faces.detector import Face, Image
 from detector.faces.tracks import Track
 from detector.media.reader import Frame, MediaReader
-from detector.sample import MANIPULATED
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.first_pass import Surveyed
 from detector.scoring.scorer import Scorer

@@ -12,8 +12,7 @@ import pytest
 
 from detector.cli import main
 from detector.cli.main import _parameters, _parser
-from detector.schema.analysis import Parameters, Software
-from detector.software import (
+from detector.environment import (
     ROOT,
     command,
     commit,
@@ -23,6 +22,7 @@ from detector.software import (
     source_sha256,
     torch_version,
 )
+from detector.schema.analysis import Parameters, Software
 
 CHANGED = Parameters(
     sample_rate=4, enter_threshold=0.7, seed=3, minimum_usable_frames=2, maximum_sharpness=1 / 3

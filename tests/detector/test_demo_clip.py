@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector import sample as recipe
+from detector import demo_clip as recipe
 from detector.faces.detector import FaceDetector
 from detector.media.reader import open_media
 
