@@ -8,8 +8,8 @@ from reports.custody import check_export
 from reports.custody_format import CustodyError, Entry, Export, read_export
 from reports.facts import Fact
 from reports.judged import readable
-from reports.moments import in_utc
-from reports.words import plural
+from reports.text.dates import in_utc
+from reports.text.numbers import plural
 
 MOST_ROWS = 300
 _NOT_KEPT = (

@@ -12,7 +12,7 @@ from detector.schema.analysis import Analysis
 from reports.annotations import Annotation, order
 from reports.exports.scores import scores_csv
 from reports.judgements import file_text
-from reports.words import plural
+from reports.text.numbers import plural
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, Media, MediaKind, Model, Parameters, Platt
-from reports import words
 from reports.exhibit_check import ExhibitCheck
-from reports.words import timecode
+from reports.text import numbers
+from reports.text.numbers import timecode
 
 # FFmpeg's names of the formats that are accepted, in words.
 CONTAINERS = {
@@ -54,7 +54,7 @@ class ModelView:
 
 def exhibit(media: Media, check: ExhibitCheck | None = None) -> tuple[Fact, ...]:
     """What identifies the exhibit: its name and its fingerprint, and whether that was found again."""
-    found = [Fact("File name", words.file_name(media.file))]
+    found = [Fact("File name", numbers.file_name(media.file))]
     if not media.file.isascii() or found[0].value != media.file:
         escaped = media.file.encode("unicode_escape").decode("ascii")
         found.append(Fact("File name, escaped", escaped, "for fonts that lack a letter", exact=True))
@@ -81,7 +81,7 @@ def _compared(media: Media, check: ExhibitCheck) -> tuple[Fact, ...]:
 def recording(media: Media) -> tuple[Fact, ...]:
     """What the exhibit holds, as read from its bytes."""
     found = [
-        Fact("Size", words.size(media.bytes)),
+        Fact("Size", numbers.size(media.bytes)),
         Fact("Kind", media.kind.value),
         Fact("Container", CONTAINERS.get(media.container, media.container)),
         Fact("Codec", media.codec),
@@ -93,7 +93,7 @@ def recording(media: Media) -> tuple[Fact, ...]:
         *found,
         Fact("Sound", "present, not examined" if media.has_sound else "none"),
         Fact("Duration", timecode(media.duration)),
-        Fact("Frame rate", words.frame_rate(media.frame_rate, media.variable_frame_rate)),
+        Fact("Frame rate", numbers.frame_rate(media.frame_rate, media.variable_frame_rate)),
         Fact("Time base", f"{media.time_base} s"),
         Fact("Frames decoded", f"{media.frames_decoded:,}"),
         Fact("Frames undecodable", f"{media.frames_undecodable:,}"),
@@ -128,8 +128,8 @@ def settings(parameters: Parameters) -> tuple[Setting, ...]:
         found.append(
             Setting(
                 name.replace("_", " "),
-                words.number(value),
-                words.number(default),
+                numbers.number(value),
+                numbers.number(default),
                 field.description or "",
                 value != default,
             )
@@ -141,7 +141,7 @@ def _platt(value: Platt | None) -> str:
     if value is None:
         return "as of frames"
     sign = "−" if value.offset < 0 else "+"
-    return f"mean raw score × {words.number(value.scale)} {sign} {words.number(abs(value.offset))}"
+    return f"mean raw score × {numbers.number(value.scale)} {sign} {numbers.number(abs(value.offset))}"
 
 
 def model(value: Model) -> ModelView:
@@ -152,12 +152,12 @@ def model(value: Model) -> ModelView:
             Fact("Name", value.name),
             Fact("Architecture", value.architecture),
             Fact("SHA-256 of the weights", value.sha256, exact=True),
-            Fact("Calibration of frames", f"raw score ÷ {words.number(value.temperature)}"),
+            Fact("Calibration of frames", f"raw score ÷ {numbers.number(value.temperature)}"),
             Fact("Calibration of segments", _platt(value.segment)),
             Fact("Calibration of the whole exhibit", _platt(value.exhibit)),
         ),
         figures=tuple(
-            Fact(name.replace("_", " "), words.number(figure)) for name, figure in value.figures.items()
+            Fact(name.replace("_", " "), numbers.number(figure)) for name, figure in value.figures.items()
         ),
         domain=value.domain,
         limits=value.limits,

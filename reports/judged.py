@@ -22,7 +22,7 @@ from reports.annotations import (
     thing,
 )
 from reports.judgements import checksum, plain
-from reports.words import plural, timecode
+from reports.text.numbers import plural, timecode
 
 _OPINION = {"agree": "Agrees with the machine", "disagree": "Disagrees with the machine", "unsure": "Unsure"}
 _SPAN = {"manipulated": "Manipulated; the machine did not flag it", "unsure": "Unsure"}

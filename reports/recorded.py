@@ -7,9 +7,9 @@ from fractions import Fraction
 
 from detector.schema.analysis import Media
 from detector.schema.metadata import Anomaly, Credentials, Details, Groups, Picture, Stream, Timing
-from reports import words
 from reports.facts import Fact
-from reports.words import plural, timecode
+from reports.text import numbers
+from reports.text.numbers import plural, timecode
 
 NO_ANOMALY = "None of the rules found anything. That is no sign that the file is unaltered."
 ANOMALIES = (
@@ -55,7 +55,7 @@ def recorded(media: Media) -> RecordedView:
         timing=_timing(media, details),
         streams=tuple(_stream(stream) for stream in details.streams),
         tags=tuple(
-            (tag.place, words.file_name(tag.name), words.file_name(tag.value)) for tag in details.tags
+            (tag.place, numbers.file_name(tag.name), numbers.file_name(tag.value)) for tag in details.tags
         ),
         tags_note=(
             f"{plural(details.tags_left_out, 'further tag')} left out." if details.tags_left_out else ""
@@ -63,7 +63,7 @@ def recorded(media: Media) -> RecordedView:
         times=tuple(
             (
                 f"{moment.place}, {moment.name}",
-                words.file_name(moment.written) if moment.utc is None else moment.utc.replace("T", " "),
+                numbers.file_name(moment.written) if moment.utc is None else moment.utc.replace("T", " "),
                 "as written; zone unknown" if moment.utc is None else "",
             )
             for moment in details.times
@@ -120,7 +120,7 @@ def _encoding(media: Media, details: Details) -> tuple[Fact, ...]:
     if details.encoding:
         found += [Fact("Encoder's settings", text, "found in the stream") for text in details.encoding.texts]
     if details.location:
-        found.append(Fact("Place in the tags", words.file_name(details.location), "personal data"))
+        found.append(Fact("Place in the tags", numbers.file_name(details.location), "personal data"))
     elif details.tags or details.photo:
         found.append(Fact("Place in the tags", "none"))
     return tuple(found)
@@ -152,8 +152,8 @@ def _picture(media: Media, picture: Picture) -> list[Fact]:
     ]
     if picture.bit_rate:
         stated = picture.declared_bit_rate
-        note = f"stated: {words.number(stated / 1000)} kbit/s" if stated else "not stated in the file"
-        found.append(Fact("Bit rate of pictures", f"{words.number(picture.bit_rate / 1000)} kbit/s", note))
+        note = f"stated: {numbers.number(stated / 1000)} kbit/s" if stated else "not stated in the file"
+        found.append(Fact("Bit rate of pictures", f"{numbers.number(picture.bit_rate / 1000)} kbit/s", note))
     return found
 
 
@@ -222,7 +222,7 @@ def _keys(groups: Groups) -> tuple[str, str]:
 def _exactly(rate: str | None) -> str:
     if rate is None:
         return "not stated"
-    return f"{rate} ({words.number(round(float(Fraction(rate)), 3))} a second)"
+    return f"{rate} ({numbers.number(round(float(Fraction(rate)), 3))} a second)"
 
 
 def _shape(ratio: str | None) -> str:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.schema.analysis import Analysis, MediaKind, Peak, Segment
-from reports import summary, words
+from reports import summary
 from reports.facts import Fact
-from reports.intervals import Interval, of_segment
 from reports.pictures import Picture, find_picture
-from reports.words import timecode
+from reports.text import numbers
+from reports.text.numbers import timecode
+from reports.text.uncertainty import Interval, of_segment
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,8 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
         end=end,
         duration=timecode(segment.end - segment.start),
         interval="still image" if still else f"{start} to {end}",
-        confidence=words.probability(segment.confidence),
-        strength=words.strength(segment.confidence).phrase,
+        confidence=numbers.probability(segment.confidence),
+        strength=numbers.strength(segment.confidence).phrase,
         between=_ends(doubt) if doubt else "not known",
         frames=f"{segment.frames:,}",
         bounds=() if still else _bounds(analysis, segment),
@@ -112,22 +113,22 @@ def _figures(analysis: Analysis, segment: Segment, interval: Interval | None) ->
     """How high, how sure and of how many frames."""
     still = analysis.media.kind is MediaKind.IMAGE
     found = [
-        Fact("In words", words.strength(segment.confidence).phrase),
-        Fact("Probability" if still else "Mean probability", words.probability(segment.confidence)),
+        Fact("In words", numbers.strength(segment.confidence).phrase),
+        Fact("Probability" if still else "Mean probability", numbers.probability(segment.confidence)),
     ]
     if interval is not None:
         found.append(Fact("Interval", _ends(interval), _made_from(interval)))
     if not still:
         if segment.peaks:
             highest = max(peak.probability for peak in segment.peaks)
-            found.append(Fact("Peak probability", words.probability(highest), "highest frame pictured"))
+            found.append(Fact("Peak probability", numbers.probability(highest), "highest frame pictured"))
         found.append(Fact("Frames scored", f"{segment.frames:,}"))
         found.append(Fact("Duration", timecode(segment.end - segment.start)))
     return tuple(found)
 
 
 def _ends(interval: Interval) -> str:
-    return f"{words.probability(interval.low)} to {words.probability(interval.high)}"
+    return f"{numbers.probability(interval.low)} to {numbers.probability(interval.high)}"
 
 
 def _made_from(interval: Interval) -> str:
@@ -135,7 +136,7 @@ def _made_from(interval: Interval) -> str:
     if interval.effective is not None and interval.frames is not None:
         made.append(f"{interval.frames:,} sampled moments worth {interval.effective:.0f} independent ones")
     if interval.calibration is not None:
-        made.append(f"calibration error {words.number(round(interval.calibration, 3))}")
+        made.append(f"calibration error {numbers.number(round(interval.calibration, 3))}")
     return "; ".join(made)
 
 
@@ -147,25 +148,25 @@ def _peak(segment: Segment, peak: Peak, index: int, folder: Path) -> PeakView:
         time=timecode(peak.time),
         pts=str(peak.pts),
         frame_index=_index(peak.frame_index),
-        score=words.probability(peak.probability),
+        score=numbers.probability(peak.probability),
         heat=f"{peak.heat:.2f}",
-        position=words.box(peak.box),
+        position=numbers.box(peak.box),
         frame=find_picture(folder, peak.frame, f"Frame, {what}"),
         overlay=find_picture(folder, peak.overlay, f"Frame with heatmap, {what}"),
         map=find_picture(folder, peak.map, f"Heatmap alone, {what}"),
-        confirmed=words.is_confirmed(check),
-        effect=words.hide_and_rescore(check),
+        confirmed=numbers.is_confirmed(check),
+        effect=numbers.hide_and_rescore(check),
         check=(
-            ("Nothing", words.probability(check.probability), "–"),
+            ("Nothing", numbers.probability(check.probability), "–"),
             (
                 f"Hottest {check.area:.0%}",
-                words.probability(check.hidden_highlight),
-                words.signed(-check.drop_highlight),
+                numbers.probability(check.hidden_highlight),
+                numbers.signed(-check.drop_highlight),
             ),
             (
                 f"Random {check.area:.0%}",
-                words.probability(check.hidden_random),
-                words.signed(-check.drop_random),
+                numbers.probability(check.hidden_random),
+                numbers.signed(-check.drop_random),
             ),
         ),
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
-from reports import prose, words
 from reports.contents import Section
-from reports.intervals import Interval, of_segment
-from reports.words import plural, timecode
+from reports.text import numbers, prose
+from reports.text.numbers import plural, timecode
+from reports.text.uncertainty import Interval, of_segment
 
 MOST_TIMES = 4  # segments whose times stand on the first page
 Answer = tuple[str, str]
@@ -59,19 +59,19 @@ def _surely(analysis: Analysis, sections: dict[str, Section]) -> str:
     name = prose.figure_name(analysis)
     if analysis.verdict is not Verdict.MANIPULATED:
         # Beside another verdict a phrase of the scale would contradict it.
-        return f"{name}: {words.probability(figure)}. Section {meaning} says what such figures mean."
+        return f"{name}: {numbers.probability(figure)}. Section {meaning} says what such figures mean."
     strongest = max(analysis.segments, key=lambda each: each.confidence, default=None)
     interval = of_segment(analysis, strongest) if strongest else None
     between = f", {in_brackets(interval)}" if interval else ""
     return (
-        f"{words.strength(figure).phrase.capitalize()}. {name}: {words.probability(figure)}{between}. It is "
+        f"{numbers.strength(figure).phrase.capitalize()}. {name}: {numbers.probability(figure)}{between}. It is "
         f"not the odds that this file is manipulated; section {meaning} defines the words and the figure."
     )
 
 
 def in_brackets(interval: Interval) -> str:
     """The ends of an interval as they stand in a sentence."""
-    return f"interval {words.probability(interval.low)} to {words.probability(interval.high)}"
+    return f"interval {numbers.probability(interval.low)} to {numbers.probability(interval.high)}"
 
 
 def _not_looked(analysis: Analysis, section: int) -> str:
@@ -115,7 +115,7 @@ def _next(analysis: Analysis, sections: dict[str, Section]) -> str:
 
 def meaning_of(analysis: Analysis, segment: Segment) -> str:
     """What the finding of one segment, or one flagged face, means, as a sentence for a court."""
-    phrase, figure = words.strength(segment.confidence).phrase, words.probability(segment.confidence)
+    phrase, figure = numbers.strength(segment.confidence).phrase, numbers.probability(segment.confidence)
     if analysis.media.kind is MediaKind.IMAGE:
         where, frames = "In this image", "one picture"
     else:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, MediaKind, Person, Scores, Segment
 from reports.curves import curve, dots, strips
-from reports.words import clock, number, plural, probability, timecode
+from reports.text.numbers import clock, number, plural, probability, timecode
 
 WIDTH = 760.0
 LEFT, RIGHT = 76.0, 726.0

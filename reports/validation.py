@@ -7,8 +7,8 @@ from itertools import groupby
 
 from detector.schema.analysis import Analysis, Rate
 from detector.verdict.validated_domain import Criterion, criteria
-from reports import words
-from reports.words import plural
+from reports.text import numbers
+from reports.text.numbers import plural
 
 _PERCENT = frozenset({"false positive rate", "false negative rate"})
 MEANINGS = (
@@ -138,16 +138,18 @@ def _rate(rate: Rate) -> RateRow:
 
 def _row(each: Criterion) -> DomainRow:
     unit = f" {each.unit}" if each.unit and each.unit != "share" else ""
-    ends = [None if end is None else words.number(end) for end in (each.least, each.most)]
+    ends = [None if end is None else numbers.number(end) for end in (each.least, each.most)]
     if ends == [None, None]:
         wanted = "not measured"
     elif ends[0] == ends[1]:
         wanted = f"{ends[0]}{unit}"
     else:
         wanted = f"{ends[0] or 'any'} to {ends[1] or 'any'}{unit}"
-    value = "not known" if each.value is None else f"{words.number(round(each.value, 4))}{unit}"
+    value = "not known" if each.value is None else f"{numbers.number(round(each.value, 4))}{unit}"
     if each.spread:
-        value = f"median {value} ({words.number(each.spread.tenth)} to {words.number(each.spread.ninetieth)})"
+        value = (
+            f"median {value} ({numbers.number(each.spread.tenth)} to {numbers.number(each.spread.ninetieth)})"
+        )
     if each.name == "still images":
         value = "a still image"
     return DomainRow(

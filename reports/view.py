@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.schema.analysis import Analysis, MediaKind, Person, Verdict
-from reports import facts, moments, prose, reproduction, summary, words
+from reports import facts, reproduction, summary
 from reports.annotations import Annotation
 from reports.case import NOT_STATED, CaseDetails
 from reports.contents import Section, contents
@@ -23,9 +23,10 @@ from reports.judged import Judgements, judged
 from reports.pictures import Picture, heat_scale
 from reports.recorded import RecordedView, recorded
 from reports.segment_view import PeakView, SegmentView, segment_view
+from reports.text import dates, numbers, prose
+from reports.text.numbers import timecode
 from reports.timeline import Timeline, draw
 from reports.validation import ValidationView, validation
-from reports.words import timecode
 
 __all__ = ["Fact", "PeakView", "PersonView", "ReportView", "SegmentView", "report_view", "timecode"]
 
@@ -77,8 +78,8 @@ class ReportView:
     answers: tuple[summary.Answer, ...]
     figure: str
     figure_name: str
-    strength: words.Strength | None
-    strengths: tuple[words.Strength, ...]
+    strength: numbers.Strength | None
+    strengths: tuple[numbers.Strength, ...]
     scale: str
     exhibit: tuple[Fact, ...]
     recording: tuple[Fact, ...]
@@ -136,7 +137,7 @@ def report_view(
     :class:`~reports.errors.PictureError` when the analysis names a picture outside the folder.
     """
     media, case = analysis.media, case or CaseDetails()
-    created, created_iso = moments.in_utc(analysis.software.created)
+    created, created_iso = dates.in_utc(analysis.software.created)
     still = media.kind is MediaKind.IMAGE
     sections = contents(still)
     figure, manipulated = analysis.probability, analysis.verdict is Verdict.MANIPULATED
@@ -146,23 +147,23 @@ def report_view(
         case=_case(case),
         running=_running(case),
         paper=case.paper,
-        file=words.file_name(media.file),
-        file_short=words.shortened(words.file_name(media.file)),
+        file=numbers.file_name(media.file),
+        file_short=numbers.shortened(numbers.file_name(media.file)),
         exhibit_sha256=media.sha256,
         created=created,
         created_iso=created_iso,
-        created_local=moments.in_zone(analysis.software.created, case.time_zone),
+        created_local=dates.in_zone(analysis.software.created, case.time_zone),
         zone=case.time_zone,
         reelproof=analysis.software.reelproof,
         verdict=analysis.verdict.value,
         finding=prose.finding(analysis),
         reason=analysis.reason,
         answers=summary.answers(analysis, sections),
-        figure=words.probability(figure),
+        figure=numbers.probability(figure),
         figure_name=prose.figure_name(analysis),
         # Beside another verdict a phrase would contradict it.
-        strength=words.strength(figure) if figure is not None and manipulated else None,
-        strengths=words.STRENGTHS,
+        strength=numbers.strength(figure) if figure is not None and manipulated else None,
+        strengths=numbers.STRENGTHS,
         scale=prose.SCALE,
         exhibit=facts.exhibit(media, check),
         recording=facts.recording(media),
@@ -201,13 +202,13 @@ def _case(case: CaseDetails) -> tuple[Fact, ...]:
         ("Examiner", case.examiner),
         ("Organisation", case.organisation),
     )
-    return tuple(Fact(name, words.file_name(value) or NOT_STATED) for name, value in given)
+    return tuple(Fact(name, numbers.file_name(value) or NOT_STATED) for name, value in given)
 
 
 def _running(case: CaseDetails) -> str:
     """What the head of every page says of the case."""
-    number = words.shortened(words.file_name(case.case_number), 28) or f"number {NOT_STATED}"
-    exhibit = words.shortened(words.file_name(case.exhibit_number), 20)
+    number = numbers.shortened(numbers.file_name(case.case_number), 28) or f"number {NOT_STATED}"
+    exhibit = numbers.shortened(numbers.file_name(case.exhibit_number), 20)
     return f"Case {number}{f' · Exhibit {exhibit}' if exhibit else ''}"
 
 
@@ -216,14 +217,14 @@ def _person(analysis: Analysis, person: Person) -> PersonView:
     if person.probability is None:
         strength = "not judged"
     else:
-        strength = words.strength(person.probability).phrase if flagged else "not flagged"
+        strength = numbers.strength(person.probability).phrase if flagged else "not flagged"
     return PersonView(
         id=person.id,
         name=f"Person {person.id}",
         screen_time=timecode(person.screen_time),
         usable_frames=f"{person.usable_frames:,}",
-        figure=words.probability(person.probability),
+        figure=numbers.probability(person.probability),
         strength=strength,
-        position=words.box(person.median_box),
+        position=numbers.box(person.median_box),
         segments=flagged,
     )

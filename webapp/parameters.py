@@ -14,7 +14,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ValidationError
 
 from detector.schema.analysis import Parameters
-from reports import words
+from reports.text import numbers
 from webapp.errors import PageError
 
 
@@ -119,7 +119,7 @@ def from_form(form: Mapping[str, str]) -> tuple[dict[str, float], dict[str, str]
         if chosen.exit_threshold > chosen.enter_threshold:
             problems["exit_threshold"] = (
                 "This must not be above the score that opens a segment, "
-                f"{words.number(chosen.enter_threshold)}."
+                f"{numbers.number(chosen.enter_threshold)}."
             )
     return changes, problems
 
@@ -129,9 +129,9 @@ def in_words(text: str | None) -> list[tuple[str, str]]:
     changed = read(text).model_dump(exclude_defaults=True)
     known = {field.name: field for field in FIELDS}
     return [
-        (known[name].label, f"{words.number(value)} {known[name].unit}")
+        (known[name].label, f"{numbers.number(value)} {known[name].unit}")
         if name in known
-        else (name.replace("_", " ").capitalize(), words.number(value))
+        else (name.replace("_", " ").capitalize(), numbers.number(value))
         for name, value in changed.items()
     ]
 
@@ -148,11 +148,11 @@ def _in_words(problem: ValidationError) -> str:
     limits = kind.get("ctx", {})
     match kind["type"]:
         case "greater_than":
-            return f"This must be above {words.number(limits['gt'])}."
+            return f"This must be above {numbers.number(limits['gt'])}."
         case "greater_than_equal":
-            return f"This must be {words.number(limits['ge'])} or more."
+            return f"This must be {numbers.number(limits['ge'])} or more."
         case "less_than":
-            return f"This must be below {words.number(limits['lt'])}."
+            return f"This must be below {numbers.number(limits['lt'])}."
         case "less_than_equal":
-            return f"This must be {words.number(limits['le'])} or less."
+            return f"This must be {numbers.number(limits['le'])} or less."
     return "This must be a number."

@@ -8,7 +8,7 @@ from flask import Flask, url_for
 from markupsafe import Markup
 
 from detector.paths import ROOT
-from reports import words
+from reports.text import numbers
 from webapp import case_details, jobs, live, parameters
 from webapp.folders import Folders
 from webapp.tables import AnalysisRow, Condition, Exhibit, Priority, State, now
@@ -25,15 +25,15 @@ def install(app: Flask) -> None:
         size=short_size,
         moment=moment,
         ago=ago,
-        file_name=words.file_name,
-        shortened=words.shortened,
-        probability=words.probability,
-        strength=words.strength,
-        figure=words.number,
+        file_name=numbers.file_name,
+        shortened=numbers.shortened,
+        probability=numbers.probability,
+        strength=numbers.strength,
+        figure=numbers.number,
         verdict_class=verdict_class,
         standing=standing,
         priority=priority,
-        timecode=words.timecode,
+        timecode=numbers.timecode,
         changed_settings=parameters.in_words,
         damage=damage,
     )
@@ -50,7 +50,7 @@ def install(app: Flask) -> None:
 
 def short_size(count: int) -> str:
     """Bytes in decimal units, without the exact number."""
-    return words.size(count).partition(" (")[0]
+    return numbers.size(count).partition(" (")[0]
 
 
 def moment(value: datetime | None) -> str:
@@ -63,7 +63,7 @@ def ago(value: datetime) -> str:
     seconds = max(0, int((now() - value).total_seconds()))
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= length:
-            return f"{words.plural(seconds // length, unit)} ago"
+            return f"{numbers.plural(seconds // length, unit)} ago"
     return "just now"
 
 

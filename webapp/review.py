@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from detector.schema.analysis import Analysis, MediaKind, Peak, Person, Segment
-from reports import words
+from reports.text import numbers
 from webapp import levels
 from webapp.results import close_up
 
@@ -103,7 +103,7 @@ def _segment(analysis: Analysis, segment: Segment, shown: SegmentView, pictures:
         "confidence": segment.confidence,
         "confidence_words": shown.confidence,
         "strength": shown.strength,
-        "meaning": words.strength(segment.confidence).definition,
+        "meaning": numbers.strength(segment.confidence).definition,
         "peaks": [
             _peak(segment, peak, view, pictures, "" if still else f", {view.time}")
             for peak, view in zip(segment.peaks, shown.peaks, strict=True)

@@ -16,7 +16,7 @@ from reports.errors import ExportError, PictureError
 from reports.exports.segments import in_order
 from reports.exports.tables import Cell, csv_table
 from reports.pictures import PNG_SIGNATURE, Picture, find_picture
-from reports.words import timecode
+from reports.text.numbers import timecode
 
 INDEX = "index.csv"
 COLUMNS = (

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from detector.schema.analysis import Analysis, Segment
 from reports.errors import ExportError
 from reports.exports.tables import csv_table
-from reports.words import timecode
+from reports.text.numbers import timecode
 
 COLUMNS = (
     "time_s",

@@ -8,7 +8,7 @@ from typing import Any
 from detector.schema.analysis import Analysis, MediaKind, Segment
 from reports.errors import ExportError
 from reports.exports.tables import csv_table
-from reports.words import file_name, probability, strength, timecode
+from reports.text.numbers import file_name, probability, strength, timecode
 
 JSON_FORMAT = "reelproof-segments"
 JSON_VERSION = "1.0"

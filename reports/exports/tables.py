@@ -11,7 +11,7 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 
-from reports.words import file_name
+from reports.text.numbers import file_name
 
 Cell = str | int | float | bool | None
 

@@ -15,7 +15,7 @@ from analyses import build
 from detector.schema.analysis import Analysis, MediaKind, Score, Scores
 from reports.errors import ExportError
 from reports.exports.scores import COLUMNS, scores_csv, scores_parquet
-from reports.words import timecode
+from reports.text.numbers import timecode
 
 WORDS = {"time", "person", "segment"}
 WHOLE = {"pts", "track"}

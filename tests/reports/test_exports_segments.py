@@ -17,7 +17,7 @@ from detector.schema.analysis import Analysis, MediaKind
 from reports.errors import ExportError
 from reports.exports.segments import COLUMNS, segments_csv, segments_json, segments_webvtt
 from reports.exports.tables import csv_table, harmless
-from reports.words import file_name, timecode
+from reports.text.numbers import file_name, timecode
 
 
 def rows(data: bytes) -> list[dict[str, str]]:

@@ -6,8 +6,8 @@ import pytest
 from analyses import EXHIBIT_SHA256, build
 
 from detector.schema.analysis import MediaKind, Parameters, Span, Verdict
-from reports import prose
 from reports.errors import PictureError
+from reports.text import prose
 from reports.view import report_view
 
 

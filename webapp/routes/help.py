@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
-from reports.prose import GLOSSARY
-from reports.words import STRENGTHS
+from reports.text.numbers import STRENGTHS
+from reports.text.prose import GLOSSARY
 from webapp.access import signed_in
 
 blueprint = Blueprint("help", __name__)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 from flask import Blueprint, current_app, jsonify, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from reports.words import number
+from reports.text.numbers import number
 from webapp import deletion, handling, models, parameters, rows
 from webapp.access import Permission, require
 from webapp.errors import wants_json

@@ -561,7 +561,7 @@ class TestLayout:
         ("seconds", "text"), [(0, "00:00:00.000"), (59.9996, "00:01:00.000"), (3661.25, "01:01:01.250")]
     )
     def test_times_read_as_in_reports(self, seconds: float, text: str) -> None:
-        from reports.words import timecode as theirs
+        from reports.text.numbers import timecode as theirs
 
         assert timecode(seconds) == theirs(seconds) == text
 

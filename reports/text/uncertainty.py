@@ -9,7 +9,7 @@ another mean. Neighbouring frames resemble each other, so
 autoregression: its correlation is estimated and corrected for the bias of short series
 (Kendall, 1954), which gives an effective number of frames and, with Student's t for that
 number, a 95 % interval of the mean (after Zwiers and von Storch, 1995). Simulated coverage
-stands in ``tests/reports/test_report_intervals.py``.
+stands in ``tests/reports/text/test_uncertainty.py``.
 
 *Whether the model's probabilities hold.* The model's card states how far they were off, on
 average, on data it was measured on (expected calibration error). The interval is widened by

@@ -7,7 +7,7 @@ import pytest
 from analyses import build
 
 from detector.schema.analysis import Analysis, Platt, Scores
-from reports.intervals import calibrated, calibration_error, mean_interval, of_segment
+from reports.text.uncertainty import calibrated, calibration_error, mean_interval, of_segment
 
 
 def series(rng: np.random.Generator, count: int, correlation: float) -> np.ndarray:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from analyses import check
 
-from reports import words
-from reports.words import STRENGTHS, timecode
+from reports.text import numbers
+from reports.text.numbers import STRENGTHS, timecode
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_timecode_carries_into_seconds_minutes_and_hours(seconds: float, text: s
     [(0.9999, "> 0.99"), (0.99, "0.99"), (0.0001, "< 0.01"), (0.945, "0.94"), (None, "not judged")],
 )
 def test_probability_never_reads_as_certainty(value: float | None, text: str) -> None:
-    assert words.probability(value) == text
+    assert numbers.probability(value) == text
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_probability_never_reads_as_certainty(value: float | None, text: str) ->
     ],
 )
 def test_strength_bounds(value: float, phrase: str) -> None:
-    assert words.strength(value).phrase == phrase
+    assert numbers.strength(value).phrase == phrase
 
 
 def test_no_strength_speaks_of_real_or_fake() -> None:
@@ -54,9 +54,9 @@ def test_no_strength_speaks_of_real_or_fake() -> None:
 
 
 def test_sizes_keep_the_exact_number() -> None:
-    assert words.size(12_412_345) == "12.4 MB (12,412,345 bytes)"
-    assert words.size(1) == "1 byte"
-    assert words.size(999) == "999 bytes"
+    assert numbers.size(12_412_345) == "12.4 MB (12,412,345 bytes)"
+    assert numbers.size(1) == "1 byte"
+    assert numbers.size(999) == "999 bytes"
 
 
 @pytest.mark.parametrize(
@@ -71,34 +71,34 @@ def test_sizes_keep_the_exact_number() -> None:
     ],
 )
 def test_frame_rate(fraction: str | None, variable: bool, text: str) -> None:
-    assert words.frame_rate(fraction, variable) == text
+    assert numbers.frame_rate(fraction, variable) == text
 
 
 def test_file_name_spells_out_bidirectional_overrides_and_controls() -> None:
-    assert words.file_name("clip\u202e4pm.exe") == r"clip\u202e4pm.exe"
-    assert words.file_name("a\nb\x00c") == r"a\nb\x00c"
-    assert words.file_name("مقابلة 映像.mp4") == "مقابلة 映像.mp4"
+    assert numbers.file_name("clip\u202e4pm.exe") == r"clip\u202e4pm.exe"
+    assert numbers.file_name("a\nb\x00c") == r"a\nb\x00c"
+    assert numbers.file_name("مقابلة 映像.mp4") == "مقابلة 映像.mp4"
 
 
 def test_shortened_keeps_both_ends_and_counts_wide_letters_twice() -> None:
-    short = words.shortened("a" * 200 + ".mp4")
+    short = numbers.shortened("a" * 200 + ".mp4")
     assert short.endswith(".mp4") and "…" in short and len(short) <= 64
-    wide = words.shortened("映" * 100 + ".mp4")
+    wide = numbers.shortened("映" * 100 + ".mp4")
     assert wide.endswith(".mp4") and len(wide) <= 36
-    assert words.shortened("short.mp4") == "short.mp4"
+    assert numbers.shortened("short.mp4") == "short.mp4"
 
 
 def test_a_map_is_confirmed_only_when_hiding_it_costs_clearly_more_than_chance() -> None:
     good, poor = check(True), check(False)
-    assert words.is_confirmed(good) and not words.is_confirmed(poor)
-    assert "shows what the model used" in words.hide_and_rescore(good)
-    assert "should not be relied upon" in words.hide_and_rescore(poor)
+    assert numbers.is_confirmed(good) and not numbers.is_confirmed(poor)
+    assert "shows what the model used" in numbers.hide_and_rescore(good)
+    assert "should not be relied upon" in numbers.hide_and_rescore(poor)
     large_but_common = good.model_copy(update={"drop_highlight": 3.0, "drop_random": 2.0})
-    assert not words.is_confirmed(large_but_common)
+    assert not numbers.is_confirmed(large_but_common)
     rises = good.model_copy(update={"drop_highlight": -0.1, "drop_random": -2.0})
-    assert not words.is_confirmed(rises)
+    assert not numbers.is_confirmed(rises)
 
 
 def test_signed_uses_a_real_minus() -> None:
-    assert words.signed(-3.111) == "−3.11"
-    assert words.signed(0.5) == "+0.50"
+    assert numbers.signed(-3.111) == "−3.11"
+    assert numbers.signed(0.5) == "+0.50"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
-from reports.intervals import LEAST_FRAMES, LEVEL, calibration_error
-from reports.words import CLEAR_MARGIN, CLEAR_RATIO, number, plural, timecode
+from reports.text.numbers import CLEAR_MARGIN, CLEAR_RATIO, number, plural, timecode
+from reports.text.uncertainty import LEAST_FRAMES, LEVEL, calibration_error
 
 MOST_NAMED = 6  # more persons than this are counted in the finding, not listed
 
