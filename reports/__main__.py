@@ -11,7 +11,7 @@ from detector.errors import ReelproofError
 from reports import signing_command
 from reports.case_options import add_case_options, given_case
 from reports.exports import command
-from reports.reading import parsed
+from reports.inputs.analysis_file import parsed
 from reports.verification import command as verification
 from reports.writing import kept_custody, write_files
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reports.case import CaseDetails
+    from reports.inputs.case import CaseDetails
 
 _NAMES = ("case_number", "exhibit_number", "examiner", "organisation", "paper", "time_zone")
 
@@ -28,9 +28,9 @@ def add_case_options(parser: argparse.ArgumentParser) -> None:
 def given_case(options: argparse.Namespace, folder: Path | None = None) -> CaseDetails:
     """The details given; those not given are as ``folder``'s case.json has them.
 
-    Raises :class:`~reports.case.CaseError` when one cannot be used.
+    Raises :class:`~reports.inputs.case.CaseError` when one cannot be used.
     """
-    from reports.case import case_details, read_case
+    from reports.inputs.case import case_details, read_case
 
     given = {name: value for name in _NAMES if (value := getattr(options, name)) is not None}
     kept = read_case(folder).model_dump() if folder else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, Media, MediaKind, Model, Parameters, Platt
-from reports.exhibit_check import ExhibitCheck
+from reports.inputs.exhibit_check import ExhibitCheck
 from reports.text import numbers
 from reports.text.numbers import timecode
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from detector.paths import ROOT
 from reports.enclosed import Enclosure
 from reports.errors import ReportError
-from reports.pictures import Picture, width_for
+from reports.inputs.pictures import Picture, width_for
 from reports.view import ReportView
 
 TEMPLATES = ROOT / "templates"

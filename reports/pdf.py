@@ -17,7 +17,7 @@ from reports.collecting import without_collecting
 from reports.enclosed import Enclosure
 from reports.errors import ReportError
 from reports.html import document_date, fill_template
-from reports.pictures import Picture
+from reports.inputs.pictures import Picture
 from reports.seal import PLACEHOLDER, sealed
 from reports.view import ReportView
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from detector.schema.analysis import Analysis, MediaKind, Person, Verdict
 from reports import facts, reproduction, summary
 from reports.annotations import Annotation
-from reports.case import NOT_STATED, CaseDetails
 from reports.contents import Section, contents
 from reports.custody_view import CustodyView, custody_view
-from reports.exhibit_check import ExhibitCheck
 from reports.facts import Fact, ModelView, Setting
+from reports.inputs.case import NOT_STATED, CaseDetails
+from reports.inputs.exhibit_check import ExhibitCheck
+from reports.inputs.pictures import Picture, heat_scale
 from reports.judged import Judgements, judged
-from reports.pictures import Picture, heat_scale
 from reports.recorded import RecordedView, recorded
 from reports.segment_view import PeakView, SegmentView, segment_view
 from reports.text import dates, numbers, prose

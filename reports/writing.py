@@ -7,16 +7,16 @@ from pathlib import Path
 
 from detector.schema.analysis import Analysis
 from reports.annotations import Annotation
-from reports.case import NAME as CASE
-from reports.case import CaseDetails, read_case
 from reports.custody_format import NAME as CUSTODY
 from reports.enclosed import Enclosure, enclosures
-from reports.exhibit_check import ExhibitCheck
 from reports.files import write_atomically
 from reports.html import render_html
+from reports.inputs.case import NAME as CASE
+from reports.inputs.case import CaseDetails, read_case
+from reports.inputs.exhibit_check import ExhibitCheck
+from reports.inputs.pictures import embed
 from reports.manifest import FILES, SIGNATURE, about, listing, sealed
 from reports.pdf import render_pdf
-from reports.pictures import embed
 from reports.view import ReportView, report_view
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
-from reports.case import CaseDetails, CaseError, case_details
+from reports.inputs.case import CaseDetails, CaseError, case_details
 from webapp import custody
 from webapp.errors import PageError
 from webapp.tables import AnalysisRow, CaseDetailsRow, now

@@ -12,7 +12,7 @@ from typing import Any
 from flask import current_app
 from sqlalchemy.orm import Session
 
-from reports.case import CaseDetails
+from reports.inputs.case import CaseDetails
 from webapp import case_details, deletion, jobs, kinds, models, rows
 from webapp.access import current
 from webapp.errors import PageError

@@ -20,7 +20,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from detector.errors import ReelproofError
-from reports.exhibit_check import ExhibitCheck
+from reports.inputs.exhibit_check import ExhibitCheck
 from webapp import custody
 from webapp.database import Database
 from webapp.folders import Folders

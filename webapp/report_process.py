@@ -15,9 +15,9 @@ from pathlib import Path
 
 from detector.sandbox import Limits, Places, confine, means
 from detector.schema.analysis import Analysis
-from reports.case import case_details
 from reports.custody import NAME as CUSTODY
-from reports.exhibit_check import ExhibitCheck
+from reports.inputs.case import case_details
+from reports.inputs.exhibit_check import ExhibitCheck
 from reports.judgements import understood
 from reports.writing import write_judged
 from webapp.worker.worker_process import end_with

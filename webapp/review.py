@@ -15,7 +15,7 @@ from webapp import levels
 from webapp.results import close_up
 
 if TYPE_CHECKING:
-    from reports.pictures import Picture
+    from reports.inputs.pictures import Picture
     from reports.view import PeakView, ReportView, SegmentView
     from webapp.previews import Playback
 

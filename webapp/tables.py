@@ -215,7 +215,7 @@ class CaseMember(Base):
 
 
 class CaseDetailsRow(Base):
-    """What an examiner says of the case of an analysis: :class:`reports.case.CaseDetails` as JSON."""
+    """What an examiner says of the case of an analysis: :class:`reports.inputs.case.CaseDetails` as JSON."""
 
     __tablename__ = "case_details"
 

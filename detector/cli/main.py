@@ -20,7 +20,7 @@ from reports.case_options import add_case_options, given_case
 
 if TYPE_CHECKING:
     from detector.schema.analysis import Analysis, Parameters
-    from reports.case import CaseDetails
+    from reports.inputs.case import CaseDetails
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -248,7 +248,7 @@ def _analyze(options: argparse.Namespace) -> int:
 
 def _write(analysis: Analysis, folder: Path, *, case: CaseDetails, exhibit: Path) -> None:
     from reports import write_report
-    from reports.exhibit_check import check_exhibit
+    from reports.inputs.exhibit_check import check_exhibit
 
     write_report(analysis, folder, case, check=check_exhibit(exhibit))
 
@@ -337,7 +337,7 @@ def _annotate(options: argparse.Namespace) -> int:
 
     from detector.annotated_video import annotate
     from reports.exports.pictures import kept_maps
-    from reports.reading import parsed
+    from reports.inputs.analysis_file import parsed
 
     out: Path = options.out
     if out.suffix.lower() != ".mp4" or out.is_dir():

@@ -8,7 +8,7 @@ from pathlib import Path
 from reports.errors import ExportError
 from reports.exports.formats import FORMATS
 from reports.files import appearing
-from reports.reading import parsed
+from reports.inputs.analysis_file import parsed
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

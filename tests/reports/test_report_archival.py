@@ -17,12 +17,12 @@ from pdf_rules import broken, elements
 from detector.schema.analysis import MediaKind
 from reports import pdf
 from reports.annotations import ANNOTATION
-from reports.case import CaseDetails
 from reports.custody import ZEROS, act, chained, export_text
 from reports.enclosed import Enclosure, enclosures
+from reports.inputs.case import CaseDetails
+from reports.inputs.pictures import embed
 from reports.judgements import read_file
 from reports.pdf import render_pdf
-from reports.pictures import embed
 from reports.view import report_view
 
 CASE = CaseDetails(

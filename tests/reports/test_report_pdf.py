@@ -16,8 +16,8 @@ from weasyprint import HTML
 
 from detector.schema.analysis import MediaKind, Verdict
 from reports import write_report
+from reports.inputs.pictures import embed
 from reports.pdf import RefusedAddress, SuppliedOnly, render_pdf
-from reports.pictures import embed
 from reports.view import report_view
 
 

@@ -23,8 +23,8 @@ from detector.schema.metadata import (
     Tag,
     Timing,
 )
-from reports.exhibit_check import ExhibitCheck, check_exhibit
 from reports.html import render_html
+from reports.inputs.exhibit_check import ExhibitCheck, check_exhibit
 from reports.recorded import short
 from reports.view import report_view
 

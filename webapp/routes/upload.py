@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from reports.case import CaseDetails
+from reports.inputs.case import CaseDetails
 from webapp import case_details, cases, handling, models, rows
 from webapp.access import Permission, current, require, signed_in
 from webapp.folders import Folders

@@ -9,7 +9,7 @@ import pytest
 from analyses import scene, write_png
 
 from reports.errors import PictureError
-from reports.pictures import PNG_SIGNATURE, embed, heat_scale, width_for
+from reports.inputs.pictures import PNG_SIGNATURE, embed, heat_scale, width_for
 
 
 def test_pictures_become_jpeg_no_wider_than_their_number_allows(tmp_path: Path) -> None:

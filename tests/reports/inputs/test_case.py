@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from reports.case import CaseDetails, CaseError, case_details, read_case
+from reports.inputs.case import CaseDetails, CaseError, case_details, read_case
 
 
 def test_blank_by_default_and_frozen() -> None:
