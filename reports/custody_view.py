@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reports.custody import check_export
-from reports.custody_format import CustodyError, Entry, Export, read_export
+from reports.custody.chain import check_export
+from reports.custody.format import CustodyError, Entry, Export, read_export
 from reports.facts import Fact
 from reports.judged import readable
 from reports.text.dates import in_utc

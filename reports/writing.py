@@ -7,7 +7,7 @@ from pathlib import Path
 
 from detector.schema.analysis import Analysis
 from reports.annotations import Annotation
-from reports.custody_format import NAME as CUSTODY
+from reports.custody.format import NAME as CUSTODY
 from reports.enclosed import Enclosure, enclosures
 from reports.files import write_atomically
 from reports.html import render_html

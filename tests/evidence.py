@@ -12,7 +12,7 @@ from weasyprint import HTML, Attachment
 from detector.schema.analysis import Analysis
 from reports import bundle
 from reports.annotations import ANNOTATION, Annotation
-from reports.custody import act, chained, export_text
+from reports.custody.chain import act, chained, export_text
 from reports.exports.scores import scores_csv
 from reports.judgements import file_text
 from reports.manifest import Signer, about, listing, sealed

@@ -16,7 +16,7 @@ import detector
 from detector.files import hashed
 from reports import bundle, manifest
 from reports.annotations import Annotation
-from reports.custody import NAME as CUSTODY
+from reports.custody.chain import NAME as CUSTODY
 from reports.inputs.case import NAME as CASE
 from reports.judgements import file_text, moment_text
 from webapp import case_details, custody, offline, previews, review, signing

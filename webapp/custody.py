@@ -19,8 +19,8 @@ from sqlalchemy import RowMapping, Select, insert, select, text
 from sqlalchemy.orm import Session
 
 from detector.files import hashed
-from reports import custody
-from reports.custody import ZEROS, Action, CustodyError, Entry, Unreadable
+from reports.custody import chain as custody_chain
+from reports.custody.chain import ZEROS, Action, CustodyError, Entry, Unreadable
 from reports.judgements import moment_text
 from webapp import actors
 from webapp.custody_key import CustodyKey
@@ -61,7 +61,7 @@ def record(
     _wait_for_turn(session)
     who = actors.current()
     said = dict(details or {}) | ({} if who.process is None else {"process": who.process})
-    act = custody.act(
+    act = custody_chain.act(
         now(),
         str(_fit(actor or who.name, 120)),
         action,
@@ -71,8 +71,8 @@ def record(
     )
     last = head(session)
     key: CustodyKey = session.info[KEY]
-    entry = custody.chained(act, last.count + 1, last.sha256, _last_of(session, exhibit), key.read())
-    values = custody.plain(entry) | {"details": _json(entry.details)}
+    entry = custody_chain.chained(act, last.count + 1, last.sha256, _last_of(session, exhibit), key.read())
+    values = custody_chain.plain(entry) | {"details": _json(entry.details)}
     session.execute(insert(CustodyRow.__table__), values)  # type: ignore[arg-type]
     return entry
 
@@ -91,7 +91,7 @@ def entries(
 
     ``until`` is the last number, ``after`` the one before the first.
 
-    Raises :class:`~reports.custody.CustodyError` for a row that is none.
+    Raises :class:`~reports.custody.chain.CustodyError` for a row that is none.
     """
     for entry in rows(session, exhibit, until, after):
         if isinstance(entry, Unreadable):
@@ -112,14 +112,14 @@ def rows(
         query = query.where(CustodyRow.number <= until)
     found = session.execute(query.order_by(CustodyRow.number), execution_options={"yield_per": 1000})
     for place, row in enumerate(found.mappings(), after + 1):
-        yield custody.understood(_values(row), place)
+        yield custody_chain.understood(_values(row), place)
 
 
 def export(session: Session, exhibit: str | None) -> bytes:
     """``custody.json`` of one exhibit, or of the whole log."""
     last = head(session)  # what others append from here on is not part of it
     own = entries(session, exhibit, until=last.count)
-    return custody.export_text(exhibit, last.count, last.sha256, last.mac, now(), own).encode()
+    return custody_chain.export_text(exhibit, last.count, last.sha256, last.mac, now(), own).encode()
 
 
 def view(session: Session, exhibit: str, analysis: str) -> None:
@@ -176,7 +176,7 @@ def export_details(name: str, content: Path | bytes, log: bytes | None) -> dict[
         size, sha256 = len(content), hashlib.sha256(content).hexdigest()
     details: dict[str, str | int | None] = {"file": name, "bytes": size, "sha256": sha256}
     if log is not None:
-        told = custody.read_export(log)
+        told = custody_chain.read_export(log)
         details |= {"log count": told.count, "log head": told.head}
     return details
 

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
-from reports.custody import NAME, CustodyError, check_log, read_export
+from reports.custody.chain import NAME, CustodyError, check_log, read_export
 from reports.files import write_atomically
 from webapp import custody, custody_key
 from webapp.custody_key import CustodyKeyError

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 import detector
-from reports.custody import mac
+from reports.custody.chain import mac
 from webapp import custody, custody_key
 from webapp.custody_key import CustodyKeyError
 from webapp.database import Database

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.orm import Session
 
 from detector.schema.analysis import Parameters
-from reports.custody import Action
+from reports.custody.chain import Action
 from webapp import actors, custody, parameters, waiting
 from webapp.database import Database
 from webapp.failures import WORKER_LOST, Failure

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from reports.custody import Entry
+from reports.custody.chain import Entry
 from webapp.access import Principal, visible
 from webapp.errors import PageError
 from webapp.tables import AnalysisRow, CustodyRow

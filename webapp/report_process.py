@@ -15,7 +15,7 @@ from pathlib import Path
 
 from detector.sandbox import Limits, Places, confine, means
 from detector.schema.analysis import Analysis
-from reports.custody import NAME as CUSTODY
+from reports.custody.chain import NAME as CUSTODY
 from reports.inputs.case import case_details
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.judgements import understood

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 import detector
 from detector.paths import ROOT
-from reports.custody import NAME as CUSTODY
+from reports.custody.chain import NAME as CUSTODY
 from reports.judgements import canonical, moment_text, plain
 from webapp import case_details, custody, integrity, judgements
 from webapp.database import Database

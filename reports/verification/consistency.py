@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from detector.schema.analysis import Analysis, Verdict
 from reports.bundle import JUDGEMENTS, SUMS
-from reports.custody import check_export
+from reports.custody.chain import check_export
 from reports.judgements import JudgementsError, read_file
 from reports.manifest import ANALYSIS, CASE, CUSTODY, CustodyHead, Manifest
 from reports.verification.findings import Findings

@@ -12,7 +12,7 @@ import pikepdf
 import pypdfium2
 
 from reports import seal
-from reports.custody import compare_exports
+from reports.custody.chain import compare_exports
 from reports.verification.findings import Findings
 from reports.verification.signatures import Trust, check_embedded
 

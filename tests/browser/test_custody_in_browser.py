@@ -11,7 +11,7 @@ from desk import Workbench
 from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 
-from reports.custody import check_export
+from reports.custody.chain import check_export
 
 _REPORT = 120_000  # milliseconds
 

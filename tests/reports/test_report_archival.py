@@ -17,7 +17,7 @@ from pdf_rules import broken, elements
 from detector.schema.analysis import MediaKind
 from reports import pdf
 from reports.annotations import ANNOTATION
-from reports.custody import ZEROS, act, chained, export_text
+from reports.custody.chain import ZEROS, act, chained, export_text
 from reports.enclosed import Enclosure, enclosures
 from reports.inputs.case import CaseDetails
 from reports.inputs.pictures import embed

@@ -12,7 +12,7 @@ import pytest
 from analyses import EXHIBIT_SHA256, Written
 
 from reports.__main__ import main
-from reports.custody import ZEROS, act, chained, export_text
+from reports.custody.chain import ZEROS, act, chained, export_text
 from reports.custody_view import MOST_ROWS, custody_view
 from reports.text.dates import in_utc, in_zone
 

@@ -12,7 +12,7 @@ import pytest
 from made import digest, finished, hand_in
 
 from detector.schema.analysis import Analysis
-from reports.custody import check_export
+from reports.custody.chain import check_export
 from webapp import failures, jobs
 from webapp.api.openapi import document
 from webapp.folders import Folders

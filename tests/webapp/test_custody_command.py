@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 from made import hand_in
 
-from reports.custody import act, chained, check_export, plain, read_export
+from reports.custody.chain import act, chained, check_export, plain, read_export
 from webapp import commands, custody
 from webapp.tables import now
 

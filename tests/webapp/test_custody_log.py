@@ -10,7 +10,7 @@ from made import digest, finished, hand_in
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
-from reports.custody import check_export, check_log, read_export
+from reports.custody.chain import check_export, check_log, read_export
 from webapp import custody, deletion, jobs
 from webapp.failures import CRASHED
 from webapp.folders import Folders

@@ -13,7 +13,7 @@ from contextlib import closing
 import pytest
 from made import finished, hand_in
 
-from reports.custody import check_export, read_export
+from reports.custody.chain import check_export, read_export
 from webapp import case_details, custody
 from webapp.tables import CaseDetailsRow, Exhibit, State
 

@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DatabaseError
 
-from reports.custody import check_log
+from reports.custody.chain import check_log
 from webapp import custody, custody_key
 from webapp.database import Database
 from webapp.tables import Base

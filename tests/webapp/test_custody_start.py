@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, text
 
-from reports.custody import check_log
+from reports.custody.chain import check_log
 from webapp import create_app, custody
 from webapp.custody_key import CustodyKeyError
 from webapp.database import _MIGRATIONS, Database

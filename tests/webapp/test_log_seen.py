@@ -7,7 +7,7 @@ import io
 import pytest
 from people import PASSWORD, account, sign_in, signed_in, with_login
 
-from reports.custody import check_export
+from reports.custody.chain import check_export
 from webapp import accounts, custody, log_seen
 from webapp.access import Role
 from webapp.tables import Exhibit

@@ -11,7 +11,7 @@ import pytest
 from made import finished
 from pypdf import PdfReader
 
-from reports.custody import check_export, read_export
+from reports.custody.chain import check_export, read_export
 from webapp import custody, deletion, reviewed
 from webapp.folders import Folders
 

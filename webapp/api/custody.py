@@ -9,7 +9,7 @@ from pydantic import Field
 from sqlalchemy import select
 
 from detector.schema.analysis import Value
-from reports.custody import NAME, CustodyError, Entry
+from reports.custody.chain import NAME, CustodyError, Entry
 from webapp import custody, handing_out, log_seen
 from webapp.access import Permission, current
 from webapp.api import paging

@@ -7,7 +7,7 @@ from pathlib import Path
 from flask import Blueprint, current_app, request
 from werkzeug.wrappers import Response
 
-from reports.custody import NAME as CUSTODY
+from reports.custody.chain import NAME as CUSTODY
 from webapp import bundles, handing_out, judgements, log_seen
 from webapp.access import Permission, current, require
 from webapp.errors import PageError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from reports.custody import NAME, CustodyError, check_export, read_export
+from reports.custody.chain import NAME, CustodyError, check_export, read_export
 from webapp import case_details, custody, handing_out, log_seen, rows
 from webapp.access import Permission, current, require
 from webapp.errors import PageError, wants_json

@@ -8,7 +8,7 @@ from pathlib import Path
 from flask import Blueprint, current_app, send_file
 from werkzeug.wrappers import Response
 
-from reports.custody import NAME as CUSTODY
+from reports.custody.chain import NAME as CUSTODY
 from webapp import handing_out, log_seen, previews, rows
 from webapp.access import Permission, current, require
 from webapp.errors import PageError

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from reports import custody
-from reports.custody import (
+from reports.custody import chain as custody_chain
+from reports.custody.chain import (
     ZEROS,
     Entry,
     act,
@@ -61,7 +61,9 @@ def rewritten(entries, key):
     """The same acts, in a chain of its own."""
     again, last = [], {}
     for number, entry in enumerate(entries, 1):
-        happened = custody.Act(**{name: getattr(entry, name) for name in custody.Act.model_fields})
+        happened = custody_chain.Act(
+            **{name: getattr(entry, name) for name in custody_chain.Act.model_fields}
+        )
         before = again[-1].sha256 if again else ZEROS
         again.append(chained(happened, number, before, last.get(entry.exhibit, ZEROS), key))
         if entry.exhibit:
@@ -117,7 +119,7 @@ def test_a_changed_entry_is_named(change):
 def test_a_changed_entry_with_its_hash_made_anew_breaks_the_chain_and_has_no_mac():
     entries = log()
     changed = entries[3].model_copy(update={"actor": "x"})
-    entries[3] = changed.model_copy(update={"sha256": custody.fingerprint(plain(changed))})
+    entries[3] = changed.model_copy(update={"sha256": custody_chain.fingerprint(plain(changed))})
     problems = found(entries)
     assert "Entry 4 was not written with this log's key." in problems
     assert "Entry 5 does not follow entry 4: something was removed, put in or changed there." in problems

@@ -3,7 +3,7 @@
 Each entry holds the hash of the one before it, and of the one before it about the same
 exhibit, so that the entries about one exhibit are a chain of their own and can be checked
 without the others. A MAC under a key kept elsewhere stops who has only the log from writing
-it anew. ``docs/custody.md`` defines the format; :mod:`reports.custody` checks chains.
+it anew. ``docs/custody.md`` defines the format; :mod:`reports.custody.chain` checks chains.
 """
 
 from __future__ import annotations
