@@ -13,7 +13,6 @@ from pathlib import Path
 
 from detector.paths import ROOT
 from reports.container import BundleError, chunks, is_zip, opened, put
-from reports.judgements import read_file
 from reports.manifest import (
     ANALYSIS,
     CASE,
@@ -27,6 +26,7 @@ from reports.manifest import (
     read_manifest,
     sealed,
 )
+from reports.review.annotation_file import read_file
 
 __all__ = ["BundleError", "is_zip", "judgements_of", "write"]
 

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Literal
 
 from detector.schema.analysis import Analysis
-from reports.annotations import Annotation, order
 from reports.exports.scores import scores_csv
-from reports.judgements import file_text
+from reports.review.annotation_file import file_text
+from reports.review.annotations import Annotation, order
 from reports.text.numbers import plural
 
 

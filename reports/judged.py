@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, MediaKind
-from reports.annotations import (
+from reports.review.annotation_file import checksum, plain
+from reports.review.annotations import (
     Annotation,
     Merging,
     OfExhibit,
@@ -21,7 +22,6 @@ from reports.annotations import (
     standing,
     thing,
 )
-from reports.judgements import checksum, plain
 from reports.text.numbers import plural, timecode
 
 _OPINION = {"agree": "Agrees with the machine", "disagree": "Disagrees with the machine", "unsure": "Unsure"}

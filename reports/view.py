@@ -13,7 +13,6 @@ from pathlib import Path
 
 from detector.schema.analysis import Analysis, MediaKind, Person, Verdict
 from reports import facts, reproduction, summary
-from reports.annotations import Annotation
 from reports.contents import Section, contents
 from reports.custody_view import CustodyView, custody_view
 from reports.facts import Fact, ModelView, Setting
@@ -22,6 +21,7 @@ from reports.inputs.exhibit_check import ExhibitCheck
 from reports.inputs.pictures import Picture, heat_scale
 from reports.judged import Judgements, judged
 from reports.recorded import RecordedView, recorded
+from reports.review.annotations import Annotation
 from reports.segment_view import PeakView, SegmentView, segment_view
 from reports.text import dates, numbers, prose
 from reports.text.numbers import timecode

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from detector.schema.analysis import Analysis
-from reports.annotations import Annotation
 from reports.custody.format import NAME as CUSTODY
 from reports.enclosed import Enclosure, enclosures
 from reports.files import write_atomically
@@ -17,6 +16,7 @@ from reports.inputs.exhibit_check import ExhibitCheck
 from reports.inputs.pictures import embed
 from reports.manifest import FILES, SIGNATURE, about, listing, sealed
 from reports.pdf import render_pdf
+from reports.review.annotations import Annotation
 from reports.view import ReportView, report_view
 
 

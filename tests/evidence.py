@@ -11,11 +11,11 @@ from weasyprint import HTML, Attachment
 
 from detector.schema.analysis import Analysis
 from reports import bundle
-from reports.annotations import ANNOTATION, Annotation
 from reports.custody.chain import act, chained, export_text
 from reports.exports.scores import scores_csv
-from reports.judgements import file_text
 from reports.manifest import Signer, about, listing, sealed
+from reports.review.annotation_file import file_text
+from reports.review.annotations import ANNOTATION, Annotation
 from reports.seal import PLACEHOLDER
 from reports.seal import sealed as sealed_pdf
 

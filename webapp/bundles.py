@@ -15,10 +15,10 @@ from pathlib import Path
 import detector
 from detector.files import hashed
 from reports import bundle, manifest
-from reports.annotations import Annotation
 from reports.custody.chain import NAME as CUSTODY
 from reports.inputs.case import NAME as CASE
-from reports.judgements import file_text, moment_text
+from reports.review.annotation_file import file_text, moment_text
+from reports.review.annotations import Annotation
 from webapp import case_details, custody, offline, previews, review, signing
 from webapp.database import Database
 from webapp.errors import PageError

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from detector.files import hashed
 from reports.custody import chain as custody_chain
 from reports.custody.chain import ZEROS, Action, CustodyError, Entry, Unreadable
-from reports.judgements import moment_text
+from reports.review.annotation_file import moment_text
 from webapp import actors
 from webapp.custody_key import CustodyKey
 from webapp.tables import CustodyRow, now

@@ -27,7 +27,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from detector.files import hashed
-from reports.judgements import moment_text
+from reports.review.annotation_file import moment_text
 from webapp import custody
 from webapp.durable import flush_file, flush_folder
 from webapp.folders import Folders

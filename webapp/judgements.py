@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from detector.schema.analysis import Analysis
-from reports.annotations import (
+from reports.review.annotation_file import JudgementsError, Saved, plain, understood
+from reports.review.annotations import (
     ANNOTATION,
     Annotation,
     Merging,
@@ -24,7 +25,6 @@ from reports.annotations import (
     order,
     unfit,
 )
-from reports.judgements import JudgementsError, Saved, plain, understood
 from webapp.errors import PageError
 from webapp.tables import AnnotationRow, now
 

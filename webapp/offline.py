@@ -20,7 +20,7 @@ from markupsafe import Markup
 from detector.paths import ROOT
 
 if TYPE_CHECKING:
-    from reports.annotations import Annotation
+    from reports.review.annotations import Annotation
     from reports.view import ReportView
 
 _STATIC = ROOT / "static"

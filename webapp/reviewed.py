@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 import detector
 from detector.paths import ROOT
 from reports.custody.chain import NAME as CUSTODY
-from reports.judgements import canonical, moment_text, plain
+from reports.review.annotation_file import canonical, moment_text, plain
 from webapp import case_details, custody, integrity, judgements
 from webapp.database import Database
 from webapp.durable import publish

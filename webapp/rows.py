@@ -13,7 +13,7 @@ from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from reports.annotations import ANNOTATION, Annotation, OfExhibit, OfSegment, OfSpan, standing
+from reports.review.annotations import ANNOTATION, Annotation, OfExhibit, OfSegment, OfSpan, standing
 from webapp import access, custody, waiting
 from webapp.database import Database
 from webapp.errors import PageError

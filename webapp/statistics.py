@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from detector.schema.analysis import Verdict
-from reports.annotations import ANNOTATION, OfExhibit, OfSegment, OfSpan, standing
+from reports.review.annotations import ANNOTATION, OfExhibit, OfSegment, OfSpan, standing
 from webapp.tables import AnalysisRow, AnnotationRow, Exhibit, State
 
 VERDICTS = tuple(str(verdict) for verdict in Verdict)

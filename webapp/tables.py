@@ -132,7 +132,7 @@ class AnalysisRow(Base):
 
 
 class AnnotationRow(Base):
-    """What somebody said of an analysis; :mod:`reports.annotations` gives ``body`` its meaning.
+    """What somebody said of an analysis; :mod:`reports.review.annotations` gives ``body`` its meaning.
 
     Rows are added and never changed. The other columns repeat what searches need.
     """

@@ -20,7 +20,7 @@ from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, Validati
 
 from detector.schema.analysis import Value
 from reports.errors import ReportError
-from reports.judgements import moment_text
+from reports.review.annotation_file import moment_text
 
 VERSION = "1.0"
 NAME = "custody.json"
@@ -115,7 +115,7 @@ _FIELDS = (
     "previous",
     "previous_of_exhibit",
 )
-# As reports.judgements.canonical, which also treats fractions; an entry has none, and there are many.
+# As reports.review.annotation_file.canonical, which also treats fractions; an entry has none, and there are many.
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _EXPORT_FIELDS = {_MARK, "exhibit", "count", "head", "head_mac", "exported", "entries"}
 _HASH: TypeAdapter[str] = TypeAdapter(Hash)

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from detector.schema.analysis import Analysis, Verdict
 from reports.bundle import JUDGEMENTS, SUMS
 from reports.custody.chain import check_export
-from reports.judgements import JudgementsError, read_file
 from reports.manifest import ANALYSIS, CASE, CUSTODY, CustodyHead, Manifest
+from reports.review.annotation_file import JudgementsError, read_file
 from reports.verification.findings import Findings
 from reports.verification.sources import Source, Unreadable
 

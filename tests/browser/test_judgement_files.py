@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from reports.judgements import canonical, checksum, plain, read_file, understood
+from reports.review.annotation_file import canonical, checksum, plain, read_file, understood
 
 pytestmark = pytest.mark.browser
 

@@ -16,7 +16,7 @@ from playwright.sync_api import Page
 
 from detector.schema.analysis import Analysis, Parameters, Person, Score
 from detector.segments.rules import find_intervals
-from reports.annotations import ANNOTATION, faces, standing
+from reports.review.annotations import ANNOTATION, faces, standing
 from reports.text.numbers import timecode
 from webapp import review
 from webapp.results import load, remembered

@@ -16,13 +16,13 @@ from pdf_rules import broken, elements
 
 from detector.schema.analysis import MediaKind
 from reports import pdf
-from reports.annotations import ANNOTATION
 from reports.custody.chain import ZEROS, act, chained, export_text
 from reports.enclosed import Enclosure, enclosures
 from reports.inputs.case import CaseDetails
 from reports.inputs.pictures import embed
-from reports.judgements import read_file
 from reports.pdf import render_pdf
+from reports.review.annotation_file import read_file
+from reports.review.annotations import ANNOTATION
 from reports.view import report_view
 
 CASE = CaseDetails(

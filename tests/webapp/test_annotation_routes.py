@@ -20,9 +20,9 @@ from werkzeug.test import encode_multipart
 
 from detector.schema.analysis import Analysis
 from reports import bundle
-from reports.annotations import ANNOTATION
-from reports.judgements import file_text, plain
 from reports.manifest import about
+from reports.review.annotation_file import file_text, plain
+from reports.review.annotations import ANNOTATION
 from webapp import jobs, judgements
 from webapp.failures import CRASHED
 from webapp.folders import Folders

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from reports.judgements import plain
+from reports.review.annotation_file import plain
 from webapp import judgements
 from webapp.access import Permission
 from webapp.api.operations import Answer, Form, operation, uploaded

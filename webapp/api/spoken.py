@@ -8,7 +8,7 @@ from pydantic import GetJsonSchemaHandler, RootModel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from reports.annotations import ANNOTATION
+from reports.review.annotations import ANNOTATION
 
 _GIVEN = ("id", "made")
 

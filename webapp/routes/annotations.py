@@ -10,10 +10,10 @@ from flask import Blueprint, current_app, jsonify, redirect, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from reports.annotations import Annotation
 from reports.bundle import is_zip, judgements_of
 from reports.errors import ReportError
-from reports.judgements import checksum, plain, read_file
+from reports.review.annotation_file import checksum, plain, read_file
+from reports.review.annotations import Annotation
 from webapp import custody, errors, judgements, rows
 from webapp.access import Permission, current, login_is_on, require
 from webapp.errors import PageError, wants_json

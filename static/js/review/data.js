@@ -126,7 +126,7 @@ export function letters(rank) {
 }
 
 /**
- * The persons after what reviewers renamed, merged and split; `reports.annotations.faces` does the same.
+ * The persons after what reviewers renamed, merged and split; `reports.review.annotations.faces` does the same.
  * Each has an id, a name, the tracks it consists of, and its lane.
  */
 export function faces(data, annotations) {

@@ -1,4 +1,4 @@
-// What reviewers said and what of it stands; `reports.annotations.standing` does the same.
+// What reviewers said and what of it stands; `reports.review.annotations.standing` does the same.
 
 function thing(said) {
   if (said.kind === "segment") return `segment ${said.segment} ${said.author}`;

@@ -23,7 +23,7 @@ from reports.custody.chain import (
     plain,
     read_export,
 )
-from reports.judgements import canonical
+from reports.review.annotation_file import canonical
 
 KEY = bytes(range(32))
 A, B = "a" * 64, "b" * 64

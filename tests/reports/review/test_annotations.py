@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from detector.schema.analysis import Analysis
-from reports.annotations import (
+from reports.review.annotations import (
     ANNOTATION,
     Annotation,
     Face,

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.annotations import ANNOTATION, Annotation
-from reports.judgements import (
+from reports.review.annotation_file import (
     JudgementsError,
     canonical,
     checksum,
@@ -22,6 +21,7 @@ from reports.judgements import (
     read_file,
     understood,
 )
+from reports.review.annotations import ANNOTATION, Annotation
 
 ABOUT = {"analysis": "a" * 32, "analysis_sha256": "b" * 64, "exhibit_sha256": "c" * 64}
 MADE = datetime(2026, 11, 20, 15, 4, 5, 678_901, UTC)

@@ -16,8 +16,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from reports.annotations import ANNOTATION, Annotation, order
 from reports.errors import ReportError
+from reports.review.annotations import ANNOTATION, Annotation, order
 
 VERSION = "1.0"
 _MARK = "reelproof_judgements"
