@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _sign_folder(folder: Path, key: SigningKey, reason: str, place: str) -> None:
     """Sign the report and the manifest of a result that still is as it was made."""
-    from reports.manifest import CASE, CUSTODY, NAME, listing, read_manifest, sealed
+    from reports.bundle.manifest import CASE, CUSTODY, NAME, listing, read_manifest, sealed
     from reports.signed_pdf import sign_pdf
     from reports.signing import SigningError
     from reports.verification.verify import verify

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from detector.schema.analysis import Analysis
+from reports.bundle.manifest import FILES, SIGNATURE, about, listing, sealed
 from reports.custody.format import NAME as CUSTODY
 from reports.enclosed import Enclosure, enclosures
 from reports.files import write_atomically
@@ -14,7 +15,6 @@ from reports.inputs.case import NAME as CASE
 from reports.inputs.case import CaseDetails, read_case
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.inputs.pictures import embed
-from reports.manifest import FILES, SIGNATURE, about, listing, sealed
 from reports.pdf import render_pdf
 from reports.review.annotations import Annotation
 from reports.view import ReportView, report_view

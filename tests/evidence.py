@@ -10,10 +10,10 @@ from analyses import build
 from weasyprint import HTML, Attachment
 
 from detector.schema.analysis import Analysis
-from reports import bundle
+from reports.bundle import bundle
+from reports.bundle.manifest import Signer, about, listing, sealed
 from reports.custody.chain import act, chained, export_text
 from reports.exports.scores import scores_csv
-from reports.manifest import Signer, about, listing, sealed
 from reports.review.annotation_file import file_text
 from reports.review.annotations import ANNOTATION, Annotation
 from reports.seal import PLACEHOLDER

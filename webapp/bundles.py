@@ -1,6 +1,6 @@
 """The review bundle of an analysis: which files it holds, and the zip that is sent.
 
-``docs/evidence.md`` defines it; :mod:`reports.bundle` writes the zip and checks one that comes back.
+``docs/evidence.md`` defines it; :mod:`reports.bundle.bundle` writes the zip and checks one that comes back.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import detector
 from detector.files import hashed
-from reports import bundle, manifest
+from reports.bundle import bundle, manifest
 from reports.custody.chain import NAME as CUSTODY
 from reports.inputs.case import NAME as CASE
 from reports.review.annotation_file import file_text, moment_text

@@ -8,9 +8,9 @@ import json
 from pydantic import ValidationError
 
 from detector.schema.analysis import Analysis, Verdict
-from reports.bundle import JUDGEMENTS, SUMS
+from reports.bundle.bundle import JUDGEMENTS, SUMS
+from reports.bundle.manifest import ANALYSIS, CASE, CUSTODY, CustodyHead, Manifest
 from reports.custody.chain import check_export
-from reports.manifest import ANALYSIS, CASE, CUSTODY, CustodyHead, Manifest
 from reports.review.annotation_file import JudgementsError, read_file
 from reports.verification.findings import Findings
 from reports.verification.sources import Source, Unreadable

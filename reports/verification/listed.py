@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports.manifest import (
+from reports.bundle.manifest import (
     NAME,
     OWN,
     SIGNATURE,

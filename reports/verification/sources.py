@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import IO, Protocol
 
-from reports.container import UNREADABLE, chunks
+from reports.bundle.archive import UNREADABLE, chunks
 
 _LARGEST = 512_000_000  # of a file that is taken into memory: two hours of scores are a tenth of it
 

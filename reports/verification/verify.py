@@ -11,10 +11,10 @@ from typing import Literal
 from cryptography.x509 import Certificate
 
 from detector.schema.analysis import Analysis
-from reports.bundle import JUDGEMENTS
-from reports.container import UNREADABLE, BundleError, differences, is_zip, opened
+from reports.bundle.archive import UNREADABLE, BundleError, differences, is_zip, opened
+from reports.bundle.bundle import JUDGEMENTS
+from reports.bundle.manifest import ANALYSIS, CUSTODY, NAME, SIGNATURE, SUM, Manifest
 from reports.errors import ReportError
-from reports.manifest import ANALYSIS, CUSTODY, NAME, SIGNATURE, SUM, Manifest
 from reports.verification.consistency import (
     check_analysis,
     check_consistency,

@@ -14,7 +14,7 @@ from detector.demo_clip import make_sample
 from detector.schema.analysis import Analysis
 from reports import write_report
 from reports.__main__ import main
-from reports.manifest import about, listing, sealed
+from reports.bundle.manifest import about, listing, sealed
 
 
 @pytest.fixture

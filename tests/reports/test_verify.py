@@ -15,7 +15,7 @@ from evidence import custody, small_bundle, small_pdf, small_result
 from keys import make_key
 
 from reports.__main__ import main
-from reports.container import UNREADABLE, differences
+from reports.bundle.archive import UNREADABLE, differences
 from reports.signing import SigningKey, read_key
 from reports.verification.findings import Findings, Problem
 from reports.verification.signatures import check_detached

@@ -15,7 +15,7 @@ from werkzeug.test import encode_multipart
 
 from detector.models.loaded import DEFAULT, MODELS
 from detector.schema.analysis import Analysis
-from reports import manifest
+from reports.bundle import manifest
 from webapp import intake, jobs
 from webapp.folders import Folders
 from webapp.tables import AnalysisRow, State, now

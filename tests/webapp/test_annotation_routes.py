@@ -19,8 +19,8 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from detector.schema.analysis import Analysis
-from reports import bundle
-from reports.manifest import about
+from reports.bundle import bundle
+from reports.bundle.manifest import about
 from reports.review.annotation_file import file_text, plain
 from reports.review.annotations import ANNOTATION
 from webapp import jobs, judgements

@@ -10,7 +10,7 @@ from flask import Blueprint, current_app, jsonify, redirect, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from reports.bundle import is_zip, judgements_of
+from reports.bundle.bundle import is_zip, judgements_of
 from reports.errors import ReportError
 from reports.review.annotation_file import checksum, plain, read_file
 from reports.review.annotations import Annotation

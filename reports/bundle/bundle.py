@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from detector.paths import ROOT
-from reports.container import BundleError, chunks, is_zip, opened, put
-from reports.manifest import (
+from reports.bundle.archive import BundleError, chunks, is_zip, opened, put
+from reports.bundle.manifest import (
     ANALYSIS,
     CASE,
     CUSTODY,

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from reports.bundle import BundleError, is_zip, judgements_of, write
-from reports.manifest import Manifest
+from reports.bundle.bundle import BundleError, is_zip, judgements_of, write
+from reports.bundle.manifest import Manifest
 from reports.review.annotation_file import JudgementsError, file_text
 
 ANALYSIS = b'{"analysis": 1}' * 50

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from analyses import EXHIBIT_SHA256, MODEL_SHA256, Written, build
 
+from reports.bundle.manifest import FILES, ManifestError, about, listing, read_manifest, sealed
 from reports.files import write_atomically
-from reports.manifest import FILES, ManifestError, about, listing, read_manifest, sealed
 
 
 def test_manifest_lists_every_other_file_with_its_fingerprint(written: Written) -> None:

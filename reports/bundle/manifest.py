@@ -16,7 +16,7 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
 from detector.files import hashed
 from detector.schema.analysis import Analysis, Sha256, Value
-from reports.container import leads_out
+from reports.bundle.archive import leads_out
 from reports.errors import ReportError
 
 VERSION = "2.0"
