@@ -62,7 +62,7 @@ def annotate(
     """Draw ``analysis`` into a copy of ``exhibit``, an MP4 at ``out``.
 
     ``maps`` are the files of the heatmaps that were kept, by the name the analysis gives them
-    (:func:`reports.exports.pictures.kept_maps`). ``out`` appears whole or not at all. Raises
+    (:func:`reports.exports.overlays.kept_maps`). ``out`` appears whole or not at all. Raises
     :class:`MediaError` when the file is not the exhibit of the analysis, or is a photo.
     """
     if analysis.media.kind is MediaKind.IMAGE:

@@ -336,7 +336,7 @@ def _annotate(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from detector.annotated_video import annotate
-    from reports.exports.pictures import kept_maps
+    from reports.exports.overlays import kept_maps
     from reports.inputs.analysis_file import parsed
 
     out: Path = options.out

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from detector.schema.analysis import Analysis
-from reports.exports.pictures import overlays_zip
+from reports.exports.edl_otio import segments_edl, segments_otio
+from reports.exports.overlays import overlays_zip
 from reports.exports.scores import scores_csv, scores_parquet
 from reports.exports.segments import segments_csv, segments_json, segments_webvtt
-from reports.exports.timelines import segments_edl, segments_otio
 
 Write = Callable[[Analysis, Path, BinaryIO], None]
 

@@ -14,7 +14,7 @@ from analyses import build
 
 from detector.schema.analysis import Analysis, MediaKind
 from reports.errors import ExportError, PictureError
-from reports.exports.pictures import COLUMNS, kept_maps, overlays_zip
+from reports.exports.overlays import COLUMNS, kept_maps, overlays_zip
 
 
 def zipped(analysis: Analysis, folder: Path) -> tuple[dict[str, bytes], list[dict[str, str]]]:

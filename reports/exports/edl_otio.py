@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from detector.schema.analysis import Analysis, Segment
 from reports.errors import ExportError
-from reports.exports.rates import Grid, named, own_grid, timecode_grid
 from reports.exports.segments import in_order, refuse_still
+from reports.exports.timecode import Grid, named, own_grid, timecode_grid
 from reports.text.numbers import file_name, probability, shortened, strength, timecode
 
 _MOST_EVENTS = 999  # an event's number has three digits

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from detector.schema.analysis import Analysis, MediaKind
 from reports.errors import ExportError
+from reports.exports.csv_tables import csv_table, harmless
 from reports.exports.segments import COLUMNS, segments_csv, segments_json, segments_webvtt
-from reports.exports.tables import csv_table, harmless
 from reports.text.numbers import file_name, timecode
 
 
