@@ -15,7 +15,7 @@ from detector.paths import ROOT
 from reports.enclosed import Enclosure
 from reports.errors import ReportError
 from reports.inputs.pictures import Picture, width_for
-from reports.view import ReportView
+from reports.view.report import ReportView
 
 TEMPLATES = ROOT / "templates"
 POLICY = "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'"

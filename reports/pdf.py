@@ -19,7 +19,7 @@ from reports.errors import ReportError
 from reports.html import document_date, fill_template
 from reports.inputs.pictures import Picture
 from reports.seal import PLACEHOLDER, sealed
-from reports.view import ReportView
+from reports.view.report import ReportView
 
 SCHEME = "picture:"
 _LEVEL = 6  # of zlib; 9 takes three times as long for a hundredth of the size

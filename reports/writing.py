@@ -17,7 +17,7 @@ from reports.inputs.exhibit_check import ExhibitCheck
 from reports.inputs.pictures import embed
 from reports.pdf import render_pdf
 from reports.review.annotations import Annotation
-from reports.view import ReportView, report_view
+from reports.view.report import ReportView, report_view
 
 
 def write_report(

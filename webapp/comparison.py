@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from detector.schema import boxes
 from detector.schema.analysis import Analysis, Segment
-from reports.facts import Setting, settings
 from reports.text.numbers import probability, timecode
+from reports.view.facts import Setting, settings
 
 _SAME_FACE = 0.3  # least overlap (intersection over union) of two persons' median boxes
 

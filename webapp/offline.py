@@ -21,7 +21,7 @@ from detector.paths import ROOT
 
 if TYPE_CHECKING:
     from reports.review.annotations import Annotation
-    from reports.view import ReportView
+    from reports.view.report import ReportView
 
 _STATIC = ROOT / "static"
 _STYLES = ("base.css", "timeline.css", "result.css", "review.css")

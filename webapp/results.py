@@ -19,7 +19,7 @@ from webapp.database import Database
 from webapp.folders import Folders
 
 if TYPE_CHECKING:
-    from reports.view import ReportView
+    from reports.view.report import ReportView
 
 _MOST_REMEMBERED = 12_000_000  # bytes of analysis.json; in memory they are four times as many
 _ROOM = 1.5  # side of a close-up, in sizes of the face
@@ -100,7 +100,7 @@ remembered = _Remembered()
 
 def load(folder: Path) -> Result:
     """The finished result in a folder."""
-    from reports.view import report_view  # brings OpenCV; only result pages need it
+    from reports.view.report import report_view  # brings OpenCV; only result pages need it
 
     if (known := remembered.get(folder)) is not None:
         return known

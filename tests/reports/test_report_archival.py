@@ -23,7 +23,7 @@ from reports.inputs.pictures import embed
 from reports.pdf import render_pdf
 from reports.review.annotation_file import read_file
 from reports.review.annotations import ANNOTATION
-from reports.view import report_view
+from reports.view.report import report_view
 
 CASE = CaseDetails(
     case_number="24-117 K",

@@ -18,7 +18,7 @@ from detector.schema.analysis import MediaKind, Verdict
 from reports import write_report
 from reports.inputs.pictures import embed
 from reports.pdf import RefusedAddress, SuppliedOnly, render_pdf
-from reports.view import report_view
+from reports.view.report import report_view
 
 
 def read(folder: Path, **choices: object) -> PdfReader:

@@ -25,8 +25,8 @@ from detector.schema.metadata import (
 )
 from reports.html import render_html
 from reports.inputs.exhibit_check import ExhibitCheck, check_exhibit
-from reports.recorded import short
-from reports.view import report_view
+from reports.view.metadata import short
+from reports.view.report import report_view
 
 
 def detailed(folder: Path, **changes: object) -> Analysis:

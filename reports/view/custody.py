@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from reports.custody.chain import check_export
 from reports.custody.format import CustodyError, Entry, Export, read_export
-from reports.facts import Fact
-from reports.judged import readable
 from reports.text.dates import in_utc
 from reports.text.numbers import plural
+from reports.view.facts import Fact
+from reports.view.reviewers import readable
 
 MOST_ROWS = 300
 _NOT_KEPT = (

@@ -17,11 +17,11 @@ from test_report_html import Page
 
 from detector.schema.analysis import MediaKind, Verdict
 from reports.html import render_html
-from reports.judged import direction, judged, readable
 from reports.pdf import render_pdf
 from reports.review.annotation_file import checksum, plain
 from reports.review.annotations import Annotation
-from reports.view import report_view
+from reports.view.report import report_view
+from reports.view.reviewers import direction, judged, readable
 from reports.writing import write_judged, write_report
 
 ARABIC = "هذا الوجه يبدو متلاعبا به: حافة الفك"

@@ -8,7 +8,7 @@ from analyses import EXHIBIT_SHA256, build
 from detector.schema.analysis import MediaKind, Parameters, Span, Verdict
 from reports.errors import PictureError
 from reports.text import prose
-from reports.view import report_view
+from reports.view.report import report_view
 
 
 def test_finding_names_the_persons_and_the_flagged_time_once(tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.schema.analysis import Analysis, MediaKind, Peak, Segment
-from reports import summary
-from reports.facts import Fact
 from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers
 from reports.text.numbers import timecode
 from reports.text.uncertainty import Interval, of_segment
+from reports.view import summary
+from reports.view.facts import Fact
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from fractions import Fraction
 
 from detector.schema.analysis import Media
 from detector.schema.metadata import Anomaly, Credentials, Details, Groups, Picture, Stream, Timing
-from reports.facts import Fact
 from reports.text import numbers
 from reports.text.numbers import plural, timecode
+from reports.view.facts import Fact
 
 NO_ANOMALY = "None of the rules found anything. That is no sign that the file is unaltered."
 ANOMALIES = (

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, MediaKind, Person, Scores, Segment
-from reports.curves import curve, dots, strips
 from reports.text.numbers import clock, number, plural, probability, timecode
+from reports.view.score_curves import curve, dots, strips
 
 WIDTH = 760.0
 LEFT, RIGHT = 76.0, 726.0

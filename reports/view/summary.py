@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
-from reports.contents import Section
 from reports.text import numbers, prose
 from reports.text.numbers import plural, timecode
 from reports.text.uncertainty import Interval, of_segment
+from reports.view.contents import Section
 
 MOST_TIMES = 4  # segments whose times stand on the first page
 Answer = tuple[str, str]

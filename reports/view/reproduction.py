@@ -7,8 +7,8 @@ import shlex
 from detector.environment import command as command_of
 from detector.schema.analysis import LACKING, Analysis
 from detector.verdict.reproducibility import TOLERANCE
-from reports.facts import Fact
 from reports.text.dates import in_utc
+from reports.view.facts import Fact
 
 
 def computed_with(analysis: Analysis) -> tuple[Fact, ...]:

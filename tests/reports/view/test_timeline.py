@@ -10,8 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from detector.schema.analysis import Analysis, MediaKind, Score, Scores, Verdict
 from reports.html import TEMPLATES
-from reports.timeline import LEFT, RIGHT, draw
-from reports.view import report_view
+from reports.view.report import report_view
+from reports.view.timeline import LEFT, RIGHT, draw
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -9,9 +9,9 @@ import pytest
 from analyses import build
 
 from detector.schema.analysis import MediaKind, Verdict
-from reports.contents import contents
-from reports.summary import MOST_TIMES, answers, meaning_of
-from reports.view import report_view
+from reports.view.contents import contents
+from reports.view.report import report_view
+from reports.view.summary import MOST_TIMES, answers, meaning_of
 
 
 def said(tmp_path: Path, **choices: object) -> dict[str, str]:

@@ -13,8 +13,8 @@ from analyses import EXHIBIT_SHA256, Written
 
 from reports.__main__ import main
 from reports.custody.chain import ZEROS, act, chained, export_text
-from reports.custody_view import MOST_ROWS, custody_view
 from reports.text.dates import in_utc, in_zone
+from reports.view.custody import MOST_ROWS, custody_view
 
 
 def exported(exhibit: str = EXHIBIT_SHA256, count: int = 3, **details: str) -> bytes:

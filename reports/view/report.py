@@ -12,21 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.schema.analysis import Analysis, MediaKind, Person, Verdict
-from reports import facts, reproduction, summary
-from reports.contents import Section, contents
-from reports.custody_view import CustodyView, custody_view
-from reports.facts import Fact, ModelView, Setting
 from reports.inputs.case import NOT_STATED, CaseDetails
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.inputs.pictures import Picture, heat_scale
-from reports.judged import Judgements, judged
-from reports.recorded import RecordedView, recorded
 from reports.review.annotations import Annotation
-from reports.segment_view import PeakView, SegmentView, segment_view
 from reports.text import dates, numbers, prose
 from reports.text.numbers import timecode
-from reports.timeline import Timeline, draw
-from reports.validation import ValidationView, validation
+from reports.view import facts, reproduction, summary
+from reports.view.contents import Section, contents
+from reports.view.custody import CustodyView, custody_view
+from reports.view.facts import Fact, ModelView, Setting
+from reports.view.metadata import RecordedView, recorded
+from reports.view.reviewers import Judgements, judged
+from reports.view.segments import PeakView, SegmentView, segment_view
+from reports.view.timeline import Timeline, draw
+from reports.view.validity import ValidationView, validation
 
 __all__ = ["Fact", "PeakView", "PersonView", "ReportView", "SegmentView", "report_view", "timecode"]
 
