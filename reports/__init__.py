@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reports.writing import write_report
+    from reports.render.write import write_report
 
 __all__ = ["write_report"]
 
@@ -17,7 +17,7 @@ __all__ = ["write_report"]
 def __getattr__(name: str) -> object:
     # OpenCV and WeasyPrint take half a second; a page that only wants words never needs them.
     if name == "write_report":
-        from reports.writing import write_report
+        from reports.render.write import write_report
 
         return write_report
     raise AttributeError(name)

@@ -12,8 +12,8 @@ from reports import signing_command
 from reports.case_options import add_case_options, given_case
 from reports.exports import command
 from reports.inputs.analysis_file import parsed
+from reports.render.write import kept_custody, write_files
 from reports.verification import command as verification
-from reports.writing import kept_custody, write_files
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

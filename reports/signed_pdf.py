@@ -26,7 +26,7 @@ from pyhanko.stamp import StaticStampStyle
 from weasyprint import HTML
 
 import detector
-from reports.pdf import SuppliedOnly
+from reports.render.pdf import SuppliedOnly
 from reports.signing import DIGEST, PROGRAM, SigningError, SigningKey
 
 FIELD = "Signature"

@@ -14,10 +14,10 @@ from reports.bundle import bundle
 from reports.bundle.manifest import Signer, about, listing, sealed
 from reports.custody.chain import act, chained, export_text
 from reports.exports.scores import scores_csv
+from reports.render.pdf_digest import PLACEHOLDER
+from reports.render.pdf_digest import sealed as sealed_pdf
 from reports.review.annotation_file import file_text
 from reports.review.annotations import ANNOTATION, Annotation
-from reports.seal import PLACEHOLDER
-from reports.seal import sealed as sealed_pdf
 
 MOMENT = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 KEY = b"k" * 32

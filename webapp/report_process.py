@@ -18,8 +18,8 @@ from detector.schema.analysis import Analysis
 from reports.custody.chain import NAME as CUSTODY
 from reports.inputs.case import case_details
 from reports.inputs.exhibit_check import ExhibitCheck
+from reports.render.write import write_judged
 from reports.review.annotation_file import understood
-from reports.writing import write_judged
 from webapp.worker.worker_process import end_with
 
 

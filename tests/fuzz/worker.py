@@ -35,7 +35,7 @@ def examined(folder: Path, files: Iterable[tuple[int, Recipe]]) -> Iterator[tupl
     import torch
 
     from detector.models import loaded as models_loaded
-    from reports import writing
+    from reports.render import write
 
     torch.set_num_threads(1)  # the confined processes are forked from this one, where no pool may be
     loaded = models_loaded.load_model()
@@ -48,7 +48,7 @@ def examined(folder: Path, files: Iterable[tuple[int, Recipe]]) -> Iterator[tupl
                 # The weights are read once: they are not what is tested.
                 stack.enter_context(mock.patch("detector.engine.load_model", lambda _name: loaded))
                 if number % _FULL_REPORT_EVERY:
-                    stack.enter_context(mock.patch.object(writing, "_rendered", lambda *_: (b"-", b"-")))
+                    stack.enter_context(mock.patch.object(write, "_rendered", lambda *_: (b"-", b"-")))
                 changes = {} if number % _FLAGGED_EVERY else _FLAG_ALL
                 yield number, made, house.through(made.bake(), f"file{suffix(made.base)}", changes)
     finally:

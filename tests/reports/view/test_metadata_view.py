@@ -23,8 +23,8 @@ from detector.schema.metadata import (
     Tag,
     Timing,
 )
-from reports.html import render_html
 from reports.inputs.exhibit_check import ExhibitCheck, check_exhibit
+from reports.render.html import render_html
 from reports.view.metadata import short
 from reports.view.report import report_view
 

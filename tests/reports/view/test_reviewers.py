@@ -16,13 +16,13 @@ from test_annotations import say
 from test_report_html import Page
 
 from detector.schema.analysis import MediaKind, Verdict
-from reports.html import render_html
-from reports.pdf import render_pdf
+from reports.render.html import render_html
+from reports.render.pdf import render_pdf
+from reports.render.write import write_judged, write_report
 from reports.review.annotation_file import checksum, plain
 from reports.review.annotations import Annotation
 from reports.view.report import report_view
 from reports.view.reviewers import direction, judged, readable
-from reports.writing import write_judged, write_report
 
 ARABIC = "هذا الوجه يبدو متلاعبا به: حافة الفك"
 CHINESE = "这张脸看起来被篡改过。"

@@ -9,7 +9,7 @@ from analyses import build
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from detector.schema.analysis import Analysis, MediaKind, Score, Scores, Verdict
-from reports.html import TEMPLATES
+from reports.render.html import TEMPLATES
 from reports.view.report import report_view
 from reports.view.timeline import LEFT, RIGHT, draw
 

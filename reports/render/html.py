@@ -12,9 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from detector.paths import ROOT
-from reports.enclosed import Enclosure
 from reports.errors import ReportError
 from reports.inputs.pictures import Picture, width_for
+from reports.render.attachments import Enclosure
 from reports.view.report import ReportView
 
 TEMPLATES = ROOT / "templates"

@@ -12,13 +12,13 @@ import pydyf
 from weasyprint import HTML, Attachment
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
-from reports.archival import finish
 from reports.collecting import without_collecting
-from reports.enclosed import Enclosure
 from reports.errors import ReportError
-from reports.html import document_date, fill_template
 from reports.inputs.pictures import Picture
-from reports.seal import PLACEHOLDER, sealed
+from reports.render.attachments import Enclosure
+from reports.render.html import document_date, fill_template
+from reports.render.pdf_conformance import finish
+from reports.render.pdf_digest import PLACEHOLDER, sealed
 from reports.view.report import ReportView
 
 SCHEME = "picture:"

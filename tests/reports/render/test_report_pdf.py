@@ -17,7 +17,7 @@ from weasyprint import HTML
 from detector.schema.analysis import MediaKind, Verdict
 from reports import write_report
 from reports.inputs.pictures import embed
-from reports.pdf import RefusedAddress, SuppliedOnly, render_pdf
+from reports.render.pdf import RefusedAddress, SuppliedOnly, render_pdf
 from reports.view.report import report_view
 
 

@@ -11,7 +11,7 @@ from analyses import EXHIBIT_SHA256, MODEL_SHA256, Written, build
 
 from detector.schema.analysis import MediaKind, Verdict
 from reports.errors import ReportError
-from reports.html import render_html
+from reports.render.html import render_html
 from reports.view.report import report_view
 
 VOID = {"meta", "img", "br", "link"}

@@ -8,14 +8,14 @@ from pathlib import Path
 from detector.schema.analysis import Analysis
 from reports.bundle.manifest import FILES, SIGNATURE, about, listing, sealed
 from reports.custody.format import NAME as CUSTODY
-from reports.enclosed import Enclosure, enclosures
 from reports.files import write_atomically
-from reports.html import render_html
 from reports.inputs.case import NAME as CASE
 from reports.inputs.case import CaseDetails, read_case
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.inputs.pictures import embed
-from reports.pdf import render_pdf
+from reports.render.attachments import Enclosure, enclosures
+from reports.render.html import render_html
+from reports.render.pdf import render_pdf
 from reports.review.annotations import Annotation
 from reports.view.report import ReportView, report_view
 
