@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reports.files import write_atomically
 
 if TYPE_CHECKING:
-    from reports.signing import SigningKey
+    from reports.signing.keys import SigningKey
 
 _REPORT = "report.pdf"
 
@@ -35,8 +35,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Sign, and say where the result is."""
     # pyHanko takes a second to load; other commands go without.
-    from reports.signed_pdf import sign_pdf
-    from reports.signing import SigningError, read_key
+    from reports.signing.keys import SigningError, read_key
+    from reports.signing.pdf import sign_pdf
 
     path: Path = options.path
     if not path.exists():
@@ -63,8 +63,8 @@ def run(options: argparse.Namespace) -> None:
 def _sign_folder(folder: Path, key: SigningKey, reason: str, place: str) -> None:
     """Sign the report and the manifest of a result that still is as it was made."""
     from reports.bundle.manifest import CASE, CUSTODY, NAME, listing, read_manifest, sealed
-    from reports.signed_pdf import sign_pdf
-    from reports.signing import SigningError
+    from reports.signing.keys import SigningError
+    from reports.signing.pdf import sign_pdf
     from reports.verification.verify import verify
 
     found = verify(folder).findings

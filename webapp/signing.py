@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from detector.paths import ROOT
-from reports.signing import SigningError, SigningKey, read_key
+from reports.signing.keys import SigningError, SigningKey, read_key
 from webapp.errors import PageError
 from webapp.settings import SettingError, Settings
 

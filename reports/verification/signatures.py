@@ -25,7 +25,7 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel, StandardCMSSi
 from pyhanko_certvalidator import ValidationContext
 
 from reports.errors import ReportError
-from reports.signing import PROGRAM, fingerprint, name_in, run
+from reports.signing.keys import PROGRAM, fingerprint, name_in, run
 from reports.verification.findings import Findings
 
 Trust = Sequence[x509.Certificate]

@@ -14,7 +14,7 @@ import pytest
 from evidence import small_bundle
 from keys import make_key
 
-from reports.signing import read_key
+from reports.signing.keys import read_key
 from reports.verification.verify import verify
 
 ROOT = Path(__file__).resolve().parents[2]

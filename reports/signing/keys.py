@@ -1,4 +1,4 @@
-"""Signing with a key from a PKCS#12 file: manifests (detached CMS) and, in :mod:`reports.signed_pdf`, PDFs.
+"""Signing with a key from a PKCS#12 file: manifests (detached CMS) and, in :mod:`reports.signing.pdf`, PDFs.
 
 Everything is offline: no timestamp is asked for, so the time of a signature is what the
 signer's clock said.

@@ -27,7 +27,7 @@ from weasyprint import HTML
 
 import detector
 from reports.render.pdf import SuppliedOnly
-from reports.signing import DIGEST, PROGRAM, SigningError, SigningKey
+from reports.signing.keys import DIGEST, PROGRAM, SigningError, SigningKey
 
 FIELD = "Signature"
 LONGEST = 120  # characters of a reason or place
