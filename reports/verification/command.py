@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reports.verification.again import Again
+    from reports.verification.reanalysis import Again
     from reports.verification.verify import Verified
 
 _WHAT = {"bundle": "review bundle", "result": "result of an analysis", "report": "report"}
@@ -40,8 +40,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Verify and print; returns the exit status."""
     # pyHanko and pydantic's models take a second; other commands, and --help, go without.
-    from reports.verification.again import AgainError, analyse_again
-    from reports.verification.models import check_model
+    from reports.verification.model_weights import check_model
+    from reports.verification.reanalysis import AgainError, analyse_again
     from reports.verification.signatures import read_trust
     from reports.verification.verify import verify
 

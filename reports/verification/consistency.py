@@ -12,7 +12,7 @@ from reports.bundle.bundle import JUDGEMENTS, SUMS
 from reports.bundle.manifest import ANALYSIS, CASE, CUSTODY, CustodyHead, Manifest
 from reports.custody.chain import check_export
 from reports.review.annotation_file import JudgementsError, read_file
-from reports.verification.findings import Findings
+from reports.verification.problems import Findings
 from reports.verification.sources import Source, Unreadable
 
 _EDGE = 1e-6  # seconds: times are fractions stored as the nearest float

@@ -26,7 +26,7 @@ from pyhanko_certvalidator import ValidationContext
 
 from reports.errors import ReportError
 from reports.signing.keys import PROGRAM, fingerprint, name_in, run
-from reports.verification.findings import Findings
+from reports.verification.problems import Findings
 
 Trust = Sequence[x509.Certificate]
 

@@ -21,9 +21,9 @@ from reports.verification.consistency import (
     check_custody,
     check_judgements,
 )
-from reports.verification.enclosed import check_pdf
-from reports.verification.findings import Findings
-from reports.verification.listed import check_listed
+from reports.verification.listed_files import check_listed
+from reports.verification.pdf import check_pdf
+from reports.verification.problems import Findings
 from reports.verification.sources import Folder, Source, Unreadable, Zip
 
 What = Literal["bundle", "result", "report"]

@@ -19,7 +19,7 @@ from reports.__main__ import main
 from reports.render import pdf_digest
 from reports.signing.keys import read_key
 from reports.signing.pdf import sign_pdf
-from reports.verification.findings import Findings
+from reports.verification.problems import Findings
 from reports.verification.signatures import check_embedded, read_trust
 from reports.verification.verify import verify
 

@@ -9,7 +9,7 @@ from detector.files import hashed
 from detector.schema.analysis import Analysis
 from detector.verdict.reproducibility import TOLERANCE, Agreement, compare
 from reports.errors import ReportError
-from reports.verification.findings import Findings
+from reports.verification.problems import Findings
 
 
 class AgainError(ReportError):

@@ -13,7 +13,7 @@ import pypdfium2
 
 from reports.custody.chain import compare_exports
 from reports.render import pdf_digest
-from reports.verification.findings import Findings
+from reports.verification.problems import Findings
 from reports.verification.signatures import Trust, check_embedded
 
 # Attachments a report may have; its text gives the SHA-256 of each within so many characters of the name.

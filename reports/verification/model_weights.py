@@ -10,7 +10,7 @@ from detector.files import hashed
 from detector.models.loaded import MODELS, load_card
 from detector.schema.analysis import Analysis
 from reports.errors import ReportError
-from reports.verification.findings import Findings
+from reports.verification.problems import Findings
 
 
 class ModelFileError(ReportError):

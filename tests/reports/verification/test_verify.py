@@ -17,7 +17,7 @@ from keys import make_key
 from reports.__main__ import main
 from reports.bundle.archive import UNREADABLE, differences
 from reports.signing.keys import SigningKey, read_key
-from reports.verification.findings import Findings, Problem
+from reports.verification.problems import Findings, Problem
 from reports.verification.signatures import check_detached
 from reports.verification.verify import verify
 

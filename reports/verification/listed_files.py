@@ -12,7 +12,7 @@ from reports.bundle.manifest import (
     read_manifest,
     sums,
 )
-from reports.verification.findings import Findings
+from reports.verification.problems import Findings
 from reports.verification.signatures import Trust, check_detached
 from reports.verification.sources import Source, Unreadable
 
