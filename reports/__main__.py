@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from detector.errors import ReelproofError
-from reports import signing_command
-from reports.case_options import add_case_options, given_case
-from reports.exports import command
+from reports.cli import export as cli_export
+from reports.cli import sign as sign_command
+from reports.cli import verify as verification
+from reports.cli.case_options import add_case_options, given_case
 from reports.inputs.analysis_file import parsed
 from reports.render.write import kept_custody, write_files
-from reports.verification import command as verification
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,14 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_case_options(render)
     render.set_defaults(run=_render)
     export = commands.add_parser("export", help="write segments, scores or pictures for other programs")
-    command.add_options(export)
-    export.set_defaults(run=command.export)
+    cli_export.add_options(export)
+    export.set_defaults(run=cli_export.export)
     verify = commands.add_parser("verify", help="check a bundle, the folder of a result, or a PDF")
     verification.add_options(verify)
     verify.set_defaults(run=verification.run)
     sign = commands.add_parser("sign", help="sign a report, or the folder of a result")
-    signing_command.add_options(sign)
-    sign.set_defaults(run=signing_command.run)
+    sign_command.add_options(sign)
+    sign.set_defaults(run=sign_command.run)
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options) or 0)

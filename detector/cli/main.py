@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from detector.cli import watch_and_live
 from detector.errors import MediaError, ParameterError, ReelproofError
-from reports.case_options import add_case_options, given_case
+from reports.cli.case_options import add_case_options, given_case
 
 if TYPE_CHECKING:
     from detector.schema.analysis import Analysis, Parameters
