@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from detector.files import hashed
 from detector.schema.analysis import Analysis, Box
 from reports.bundle import manifest
-from reports.collecting import without_collecting
+from reports.gc_pause import without_collecting
 from webapp import custody
 from webapp.database import Database
 from webapp.folders import Folders

@@ -12,8 +12,8 @@ import pydyf
 from weasyprint import HTML, Attachment
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
-from reports.collecting import without_collecting
 from reports.errors import ReportError
+from reports.gc_pause import without_collecting
 from reports.inputs.pictures import Picture
 from reports.render.attachments import Enclosure
 from reports.render.html import document_date, fill_template

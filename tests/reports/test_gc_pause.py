@@ -7,7 +7,7 @@ from threading import Event, Thread
 
 import pytest
 
-from reports.collecting import without_collecting
+from reports.gc_pause import without_collecting
 
 
 def test_it_is_off_inside_and_on_again_after_an_error() -> None:
