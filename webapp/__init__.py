@@ -20,11 +20,11 @@ from webapp import (
     security,
     sending_less,
 )
-from webapp.database import Database
-from webapp.folders import Folders
 from webapp.passwords import Passwords
 from webapp.settings import Settings, read_settings
-from webapp.tables import now
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
+from webapp.storage.tables import now
 
 # Room for the multipart frame around the largest exhibit.
 FORM_OVERHEAD = 64 * 1024

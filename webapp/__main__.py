@@ -23,10 +23,10 @@ from webapp import (
     waiting,
 )
 from webapp.first_start import sample_missing
-from webapp.folders import Folders
 from webapp.server import listen
 from webapp.settings import SettingError, Settings, is_loopback, read_settings, refuse_open_door
-from webapp.store import StoreError
+from webapp.storage.data_folder import Folders
+from webapp.storage.object_store import StoreError
 from webapp.supervisor import Worker, lock, noted_signals, watch
 
 

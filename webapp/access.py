@@ -20,9 +20,9 @@ from flask import Flask, current_app, g, has_request_context
 from sqlalchemy import ColumnElement, Select, and_, event, or_, select
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
-from webapp.database import Database
 from webapp.errors import PageError
-from webapp.tables import AnalysisRow, AnnotationRow, CaseMember, CaseRow, Exhibit
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseMember, CaseRow, Exhibit
 
 # The one clip everybody may see: made on the first start, of public-domain portraits.
 SAMPLE_FILE = "Reelproof sample.mp4"
@@ -209,7 +209,7 @@ def reading(database: Database, principal: Principal | None = None) -> Iterator[
     """A session in which every select finds only what ``principal`` (by default, who asks) may see.
 
     For pages that show. What decides whether a file is still needed must know of everything,
-    and uses :meth:`webapp.database.Database.begin`.
+    and uses :meth:`webapp.storage.database.Database.begin`.
     """
     who = principal or current()
     with database.begin() as session:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from webapp import sessions
 from webapp.access import LOCAL, SYSTEM, Principal, Role
 from webapp.passwords import Passwords, unfit
-from webapp.tables import User, now
+from webapp.storage.tables import User, now
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,39}")
 _LONGEST_DISPLAY = 80

@@ -13,10 +13,10 @@ from celery import Celery
 from kombu import Queue
 from kombu.transport import filesystem
 
-from webapp.database import Database
-from webapp.folders import Folders
 from webapp.settings import QUEUES, Settings
-from webapp.tables import AnalysisRow
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow
 
 ANALYSE = "reelproof.analyse"
 SAMPLE = "reelproof.sample"

@@ -20,14 +20,14 @@ from reports.inputs.case import NAME as CASE
 from reports.review.annotation_file import file_text, moment_text
 from reports.review.annotations import Annotation
 from webapp import case_details, custody, offline, previews, review, signing
-from webapp.database import Database
 from webapp.errors import PageError
-from webapp.folders import Folders
 from webapp.previews import SUFFIXES, Playback
 from webapp.results import Result
 from webapp.reviewed import report_folder
 from webapp.settings import Settings
-from webapp.tables import AnalysisRow
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow
 
 _WITHOUT = Playback(
     "none", "", 0.0, 0, 0, "This bundle was made without the video; its kept frames are shown."

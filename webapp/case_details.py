@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from reports.inputs.case import CaseDetails, CaseError, case_details
 from webapp import custody
 from webapp.errors import PageError
-from webapp.tables import AnalysisRow, CaseDetailsRow, now
+from webapp.storage.tables import AnalysisRow, CaseDetailsRow, now
 
 # What forms ask for, in this order, and its name on pages.
 LABELS = {

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from webapp.access import Principal, visible
 from webapp.errors import PageError
-from webapp.tables import AnalysisRow, CaseMember, CaseRow, User, now
+from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, User, now
 
 _LONGEST_NAME, _LONGEST_DESCRIPTION = 120, 2000
 

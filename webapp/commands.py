@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 from webapp import accounts, audit, custody, custody_command, custody_start, store_command, tokens
 from webapp.access import LOCAL, Permission, Principal, Role
 from webapp.accounts import AccountError
-from webapp.database import Database, opened
-from webapp.folders import Folders
 from webapp.passwords import Passwords
 from webapp.settings import SettingError, read_settings
-from webapp.store import StoreError
-from webapp.tables import User, now
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database, opened
+from webapp.storage.object_store import StoreError
+from webapp.storage.tables import User, now
 from webapp.tokens import TokenError
 
 Command = Callable[[Database, argparse.Namespace], None]

@@ -23,10 +23,10 @@ from reports.custody import chain as custody_chain
 from reports.custody.chain import ZEROS, Action, CustodyError, Entry, Unreadable
 from reports.review.annotation_file import moment_text
 from webapp import actors
-from webapp.custody_key import CustodyKey
-from webapp.tables import CustodyRow, now
+from webapp.storage.key_files import CustodyKey
+from webapp.storage.tables import CustodyRow, now
 
-KEY = "custody key"  # of a session's info, where webapp.database puts it
+KEY = "custody key"  # of a session's info, where webapp.storage.database puts it
 ONE_VIEW = timedelta(minutes=15)  # in which somebody opens the page of an analysis again
 Details = Mapping[str, str | int | None]
 

@@ -18,10 +18,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from reports.custody.chain import NAME, CustodyError, check_log, read_export
 from reports.files import write_atomically
-from webapp import custody, custody_key
-from webapp.custody_key import CustodyKeyError
-from webapp.database import Database, opened
+from webapp import custody
 from webapp.settings import SettingError, Settings, read_settings
+from webapp.storage import key_files
+from webapp.storage.database import Database, opened
+from webapp.storage.key_files import CustodyKeyError
 
 MOST = 50  # problems that are printed
 FITS, DAMAGED, UNUSABLE = 0, 1, 2
@@ -68,7 +69,7 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
     earlier = [(str(path), read_export(path.read_bytes())) for path in against]
     key, without = None, ""
     try:
-        key = custody_key.read(settings.custody_key)
+        key = key_files.read(settings.custody_key)
     except CustodyKeyError as missing:
         without = str(missing)
     with database.begin() as session:

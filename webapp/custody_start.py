@@ -7,11 +7,12 @@ from sqlalchemy.orm import Session
 
 import detector
 from reports.custody.chain import mac
-from webapp import custody, custody_key
-from webapp.custody_key import CustodyKeyError
-from webapp.database import Database
+from webapp import custody
 from webapp.settings import Settings
-from webapp.tables import AnalysisRow, AnnotationRow, Exhibit
+from webapp.storage import key_files
+from webapp.storage.database import Database
+from webapp.storage.key_files import CustodyKeyError
+from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit
 
 
 def begin(database: Database, settings: Settings) -> None:
@@ -19,7 +20,7 @@ def begin(database: Database, settings: Settings) -> None:
     with database.begin() as session:
         begun = custody.head(session).count > 0
     if not begun:
-        custody_key.create(settings.custody_key)
+        key_files.create(settings.custody_key)
     check_key(database, settings)
     with database.alone() as session:
         if not custody.head(session).count:
@@ -32,7 +33,7 @@ def check_key(database: Database, settings: Settings) -> None:
     file = settings.custody_key
     with database.begin() as session:
         last = custody.head(session)
-    if last.count and mac(custody_key.read(file), last.sha256) != last.mac:
+    if last.count and mac(key_files.read(file), last.sha256) != last.mac:
         raise CustodyKeyError(
             f"{file} is not the key the custody log was written with, or the log's last entry was changed. "
             "Put the right key back from a back-up; `python -m webapp verify-log` says what fits."

@@ -19,12 +19,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from webapp import custody, rows
-from webapp.database import Database
 from webapp.durable import flush_file, flush_folder
 from webapp.errors import PageError
-from webapp.folders import Folders
-from webapp.store import StoreError
-from webapp.tables import AnalysisRow, AnnotationRow, CaseDetailsRow, Exhibit, State
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
+from webapp.storage.object_store import StoreError
+from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseDetailsRow, Exhibit, State
 
 
 @dataclass(frozen=True)

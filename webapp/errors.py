@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from webapp import problems
 from webapp.intake import IntakeError, this_request
-from webapp.store import StoreError
+from webapp.storage.object_store import StoreError
 
 log = logging.getLogger(__name__)
 

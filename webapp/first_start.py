@@ -18,12 +18,12 @@ from sqlalchemy.orm import Session
 from detector.paths import ROOT
 from webapp import jobs, models
 from webapp.access import SAMPLE_FILE
-from webapp.database import Database
 from webapp.errors import PageError
-from webapp.folders import Folders
 from webapp.intake import take_in_file
 from webapp.settings import Settings
-from webapp.tables import AnalysisRow, Exhibit, Milestone, State, now
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, Exhibit, Milestone, State, now
 
 SAMPLE_ADDED = "sample added"
 

@@ -26,8 +26,8 @@ from webapp.errors import PageError, answer, wants_json
 from webapp.intake import this_request
 from webapp.problems import is_api
 from webapp.rates import Rates
-from webapp.secret_key import mac, secret_key
-from webapp.tables import SessionRow, User, now
+from webapp.storage.secret_key import mac, secret_key
+from webapp.storage.tables import SessionRow, User, now
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_FIELD, CSRF_HEADER = "csrf_token", "X-CSRF-Token"

@@ -8,7 +8,7 @@ from flask import request
 
 from webapp import custody
 from webapp.rows import database
-from webapp.tables import AnalysisRow
+from webapp.storage.tables import AnalysisRow
 
 
 def record(row: AnalysisRow, name: str, content: Path | bytes, log: bytes | None = None) -> None:

@@ -16,11 +16,11 @@ from reports.inputs.case import CaseDetails
 from webapp import case_details, deletion, jobs, kinds, models, rows
 from webapp.access import current
 from webapp.errors import PageError
-from webapp.folders import Folders
 from webapp.intake import Incoming, Whole, take_in
 from webapp.rows import database
 from webapp.sending import tell_workers
-from webapp.tables import AnalysisRow, Exhibit, Priority, State
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, Exhibit, Priority, State
 
 NOTHING_STATED = CaseDetails()
 

@@ -30,9 +30,9 @@ from detector.files import hashed
 from reports.review.annotation_file import moment_text
 from webapp import custody
 from webapp.durable import flush_file, flush_folder
-from webapp.folders import Folders
 from webapp.settings import Settings
-from webapp.tables import Condition, Exhibit, now
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import Condition, Exhibit, now
 
 _CHUNK = 1 << 20
 _LONGEST_NAME = 200

@@ -22,11 +22,11 @@ from sqlalchemy.orm import Session
 from detector.errors import ReelproofError
 from reports.inputs.exhibit_check import ExhibitCheck
 from webapp import custody
-from webapp.database import Database
-from webapp.folders import Folders
 from webapp.settings import Settings
-from webapp.store import NONE, Store
-from webapp.tables import Condition, Exhibit, now
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
+from webapp.storage.object_store import NONE, Store
+from webapp.storage.tables import Condition, Exhibit, now
 
 log = logging.getLogger(__name__)
 

@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 from detector.schema.analysis import Parameters
 from reports.custody.chain import Action
 from webapp import actors, custody, parameters, waiting
-from webapp.database import Database
 from webapp.failures import WORKER_LOST, Failure
-from webapp.tables import AnalysisRow, Exhibit, Priority, State, now
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, Exhibit, Priority, State, now
 
 MOST_ATTEMPTS = 3
 UNFINISHED = (State.QUEUED, State.RUNNING, State.PAUSED)

@@ -26,7 +26,7 @@ from reports.review.annotations import (
     unfit,
 )
 from webapp.errors import PageError
-from webapp.tables import AnnotationRow, now
+from webapp.storage.tables import AnnotationRow, now
 
 MOST = 10_000  # of one analysis: far beyond what people say, and still quick
 # How far the clock of the machine that judgements come from may be ahead.
@@ -51,7 +51,7 @@ def listed(session: Session, analysis_id: str) -> tuple[Annotation, ...]:
 def add(session: Session, analysis_id: str, analysis: Analysis, said: Mapping[str, object]) -> Annotation:
     """Record what somebody says now; ``said`` is an annotation without ``id`` and ``made``.
 
-    The session must be alone (:meth:`webapp.database.Database.alone`). Raises :class:`PageError`
+    The session must be alone (:meth:`webapp.storage.database.Database.alone`). Raises :class:`PageError`
     where it is no annotation or speaks of nothing in the analysis.
     """
     if {"id", "made"} & set(said):

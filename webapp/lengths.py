@@ -7,9 +7,9 @@ import logging
 
 from sqlalchemy import select, update
 
-from webapp.database import Database
-from webapp.folders import Folders
-from webapp.tables import AnalysisRow, State
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, State
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from reports.custody.chain import Entry
 from webapp.access import Principal, visible
 from webapp.errors import PageError
-from webapp.tables import AnalysisRow, CustodyRow
+from webapp.storage.tables import AnalysisRow, CustodyRow
 
 
 def hidden(session: Session, who: Principal, sha256: str) -> frozenset[str]:

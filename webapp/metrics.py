@@ -21,10 +21,10 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
 from webapp import presence
-from webapp.database import Database
-from webapp.folders import Folders
 from webapp.settings import Settings
-from webapp.tables import AnalysisRow, Delivery, Exhibit, State, UploadRow, now
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, Delivery, Exhibit, State, UploadRow, now
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200)

@@ -20,10 +20,10 @@ from webapp import custody, jobs
 from webapp.checking import refuse_unfit
 from webapp.durable import publish
 from webapp.errors import PageError
-from webapp.folders import Folders
 from webapp.intake import Incoming
 from webapp.rows import database
-from webapp.tables import AnalysisRow, Choice, now
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, Choice, now
 
 # Of a card's figures, those that tell models apart at a glance, and their short names.
 HEADLINES = (

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from sqlalchemy import delete, select
 
-from webapp.database import Database
-from webapp.tables import WorkerRow, now
+from webapp.storage.database import Database
+from webapp.storage.tables import WorkerRow, now
 
 GONE_AFTER = timedelta(seconds=30)
 _FORGOTTEN_AFTER = timedelta(days=1)

@@ -10,8 +10,8 @@ from markupsafe import Markup
 from detector.paths import ROOT
 from reports.text import numbers
 from webapp import case_details, jobs, live, parameters
-from webapp.folders import Folders
-from webapp.tables import AnalysisRow, Condition, Exhibit, Priority, State, now
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, Condition, Exhibit, Priority, State, now
 
 _ICONS = ROOT / "static" / "icons"
 

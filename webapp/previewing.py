@@ -17,8 +17,8 @@ from detector.errors import ReelproofError
 from detector.sandbox import Confined, LimitError, Limits, Places, UnexpectedError
 from detector.schema.analysis import Media
 from webapp.durable import flush_file, flush_folder
-from webapp.folders import Folders
 from webapp.previews import Playback, record, recorded
+from webapp.storage.data_folder import Folders
 
 log = logging.getLogger(__name__)
 

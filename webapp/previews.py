@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from webapp.durable import flush_file, flush_folder
-from webapp.folders import Folders
-from webapp.tables import AnalysisRow
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow
 
 # How files are served and named. A browser is told what it gets and may not guess.
 SUFFIXES = {

@@ -7,10 +7,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webapp.access import Principal
-from webapp.database import Database
 from webapp.intake import Allowance
 from webapp.settings import Settings
-from webapp.tables import AnalysisRow, Exhibit
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, Exhibit
 
 
 def used(session: Session, user_id: int) -> int:

@@ -12,11 +12,11 @@ from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import presence
-from webapp.database import REVISION, Database
-from webapp.folders import Folders
 from webapp.settings import Settings
-from webapp.store import StoreError
-from webapp.tables import Milestone, now
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import REVISION, Database
+from webapp.storage.object_store import StoreError
+from webapp.storage.tables import Milestone, now
 
 _PROBE = "readiness probe"
 

@@ -15,8 +15,8 @@ from detector.schema.analysis import Analysis, Box
 from reports.bundle import manifest
 from reports.gc_pause import without_collecting
 from webapp import custody
-from webapp.database import Database
-from webapp.folders import Folders
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
 
 if TYPE_CHECKING:
     from reports.view.report import ReportView
@@ -37,7 +37,7 @@ class Result:
 def result_folder(database: Database, folders: Folders, analysis_id: str) -> Path:
     """The folder of a finished result, fetched from the store if only that has it.
 
-    Raises :class:`~webapp.store.StoreError` where it cannot be had, or is not what the custody log says.
+    Raises :class:`~webapp.storage.object_store.StoreError` where it cannot be had, or is not what the custody log says.
     """
     folder = folders.result(analysis_id)
     if not folder.exists():

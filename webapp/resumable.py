@@ -19,13 +19,13 @@ from typing import IO, BinaryIO
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from webapp.database import Database
 from webapp.durable import flush_folder
 from webapp.errors import PageError
-from webapp.folders import Folders
 from webapp.intake import Allowance, disk_full_in_words, no_space
 from webapp.settings import Settings
-from webapp.tables import UploadRow, now
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
+from webapp.storage.tables import UploadRow, now
 
 LIFETIME = timedelta(days=1)  # after the last part
 MOST_AT_A_TIME = 20  # unfinished ones of one person

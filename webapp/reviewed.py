@@ -25,11 +25,11 @@ from detector.paths import ROOT
 from reports.custody.chain import NAME as CUSTODY
 from reports.review.annotation_file import canonical, moment_text, plain
 from webapp import case_details, custody, integrity, judgements
-from webapp.database import Database
 from webapp.durable import publish
 from webapp.errors import PageError
-from webapp.folders import Folders
-from webapp.tables import AnalysisRow, CustodyRow, Exhibit
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, CustodyRow, Exhibit
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from reports.review.annotations import ANNOTATION, Annotation, OfExhibit, OfSegment, OfSpan, standing
 from webapp import access, custody, waiting
-from webapp.database import Database
 from webapp.errors import PageError
-from webapp.tables import AnalysisRow, AnnotationRow, State
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, AnnotationRow, State
 
 MOST_COMPARABLE = 5
 JUDGEMENTS = (OfSegment, OfExhibit, OfSpan)

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Row, Select, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from detector.schema.analysis import Verdict
-from webapp.tables import AnalysisRow, AnnotationRow, Exhibit, State
+from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State
 
 PAGE_SIZE = 25
 

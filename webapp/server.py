@@ -13,9 +13,9 @@ from waitress.server import create_server
 from waitress.utilities import Error
 
 from webapp.admission import Admission, Refusal
-from webapp.folders import Folders
 from webapp.intake import no_space
 from webapp.settings import SettingError, Settings
+from webapp.storage.data_folder import Folders
 
 _THREADS = 24  # uploads of many people wait for each other in theirs, and pages must not wait for them
 

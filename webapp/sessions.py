@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.orm import Session
 
 from webapp.settings import Settings
-from webapp.tables import SessionRow, User
+from webapp.storage.tables import SessionRow, User
 
 # How exact "seen" is: a write for every request would be many.
 _EXACT = timedelta(minutes=1)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from webapp import rows
-from webapp.tables import AnalysisRow, Priority, State
+from webapp.storage.tables import AnalysisRow, Priority, State
 
 
 def standing(row: AnalysisRow, *, ahead: bool = True) -> dict[str, Any]:

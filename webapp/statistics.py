@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from detector.schema.analysis import Verdict
 from reports.review.annotations import ANNOTATION, OfExhibit, OfSegment, OfSpan, standing
-from webapp.tables import AnalysisRow, AnnotationRow, Exhibit, State
+from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State
 
 VERDICTS = tuple(str(verdict) for verdict in Verdict)
 UNFINISHED = "no result"  # failed, cancelled, or not there yet

@@ -12,10 +12,10 @@ from pathlib import Path
 from sqlalchemy import select
 
 from detector.files import hashed
-from webapp.database import Database
-from webapp.folders import Folders
 from webapp.settings import SettingError, read_settings
-from webapp.tables import AnalysisRow, Exhibit, State
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, Exhibit, State
 
 
 def fill(database: Database, _asked: argparse.Namespace) -> None:

@@ -20,9 +20,9 @@ from typing import TextIO
 
 from detector.paths import ROOT
 from webapp import actors, jobs, live, presence, resumable, waiting
-from webapp.database import Database
-from webapp.folders import Folders
 from webapp.settings import QUEUES, SettingError, Settings
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
 from webapp.worker.worker_process import PARENT
 
 log = logging.getLogger(__name__)

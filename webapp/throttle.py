@@ -20,7 +20,7 @@ from hashlib import sha256
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from webapp.tables import SignInFailure
+from webapp.storage.tables import SignInFailure
 
 _FORGOTTEN_AFTER = timedelta(days=1)
 
@@ -51,7 +51,7 @@ def buckets(name: str, address: str, device: str | None) -> tuple[Bucket, ...]:
 def try_now(session: Session, counted: tuple[Bucket, ...], moment: datetime) -> timedelta:
     """Count a try; or, with how long it is until the next may be made, do not.
 
-    The session must be alone (:meth:`webapp.database.Database.alone`).
+    The session must be alone (:meth:`webapp.storage.database.Database.alone`).
     """
     session.execute(delete(SignInFailure).where(SignInFailure.last < moment - _FORGOTTEN_AFTER))
     rows = [(bucket, session.get(SignInFailure, bucket.key)) for bucket in counted]

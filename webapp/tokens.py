@@ -18,7 +18,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from webapp.access import LOCAL, Permission, Principal, Role
-from webapp.tables import ApiToken, User, now
+from webapp.storage.tables import ApiToken, User, now
 
 PREFIX = "rp_"
 MOST = 100  # of one person that still work

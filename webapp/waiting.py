@@ -11,9 +11,9 @@ from datetime import timedelta
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from webapp.database import Database
 from webapp.settings import QUEUES
-from webapp.tables import AnalysisRow, State, now
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, State, now
 
 # A queued analysis that nobody started although there was room for it: its message was lost.
 UNHEARD_AFTER = timedelta(seconds=15)

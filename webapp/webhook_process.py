@@ -25,9 +25,9 @@ from sqlalchemy import select
 
 import detector
 from webapp import logs, webhooks
-from webapp.database import Database
 from webapp.settings import Settings, read_settings
-from webapp.tables import Delivery, WebhookRow, now
+from webapp.storage.database import Database
+from webapp.storage.tables import Delivery, WebhookRow, now
 from webapp.webhooks import BACK_OFF, SIGNATURE, Place
 from webapp.worker.worker_process import PARENT, end_with
 

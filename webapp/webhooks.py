@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from webapp.durable import flush_file, flush_folder
 from webapp.errors import PageError
-from webapp.tables import AnalysisRow, Delivery, State, WebhookRow, now
+from webapp.storage.tables import AnalysisRow, Delivery, State, WebhookRow, now
 
 EVENTS = ("analysis.done", "analysis.failed", "analysis.cancelled")
 SIGNATURE = "Reelproof-Signature"

@@ -20,13 +20,13 @@ from sqlalchemy.exc import OperationalError
 from detector.sandbox import Confined, KilledError, Limits, Places, refuse_links
 from detector.schema.analysis import Analysis, Parameters
 from webapp import deletion, jobs, models, previewing, store_process
-from webapp.database import Database, opened
 from webapp.durable import publish
 from webapp.failures import OUT_OF_TIME, WORKER_LOST, explain
-from webapp.folders import Folders
 from webapp.integrity import DamagedExhibit
 from webapp.settings import Settings
-from webapp.store import DamagedFile, StoreError
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database, opened
+from webapp.storage.object_store import DamagedFile, StoreError
 from webapp.thumbnails import confined_thumbnail
 
 log = logging.getLogger(__name__)

@@ -23,11 +23,11 @@ from celery.exceptions import SecurityWarning, TimeLimitExceeded
 from celery.worker.request import Request
 
 from webapp import actors, broker, jobs, logs
-from webapp.database import opened
 from webapp.failures import CRASH_SIGNALS, CRASHED, OUT_OF_TIME
 from webapp.first_start import add_sample
-from webapp.folders import Folders
 from webapp.settings import Settings, read_settings
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import opened
 from webapp.work import work
 from webapp.worker.worker_process import PARENT, end_with
 

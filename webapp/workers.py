@@ -11,10 +11,10 @@ import sys
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import custody_start, jobs, logs
-from webapp.database import REVISION, Database
-from webapp.folders import Folders
 from webapp.settings import SettingError, Settings, read_settings
-from webapp.store import StoreError
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import REVISION, Database
+from webapp.storage.object_store import StoreError
 from webapp.supervisor import Worker, noted_signals, watch_worker
 
 

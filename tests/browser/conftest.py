@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from webapp import create_app
 from webapp.first_start import SAMPLE_ADDED
-from webapp.tables import Milestone, now
+from webapp.storage.tables import Milestone, now
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

@@ -16,8 +16,8 @@ from unconfined import Unconfined
 
 from detector.demo_clip import make_sample
 from webapp import create_app, intake, jobs, previewing, thumbnails, work
-from webapp.folders import Folders
-from webapp.tables import Priority
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import Priority
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIP = "two people.mp4"

@@ -16,7 +16,7 @@ from sqlalchemy import URL
 
 from detector.demo_clip import make_sample
 from webapp import jobs
-from webapp.database import Database
+from webapp.storage.database import Database
 
 pytestmark = pytest.mark.browser
 

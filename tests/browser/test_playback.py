@@ -22,9 +22,9 @@ from detector.media.reader import open_media
 from detector.sandbox import Limits
 from detector.schema.analysis import Media, MediaKind
 from webapp import create_app, intake, jobs, previewing
-from webapp.folders import Folders
 from webapp.previews import Playback
-from webapp.tables import AnalysisRow, State
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, State
 
 pytestmark = pytest.mark.browser
 

@@ -15,7 +15,7 @@ from desk import Served, Workbench
 from playwright.sync_api import Browser, Page, expect
 
 from detector.demo_clip import MANIPULATED
-from webapp.folders import Folders
+from webapp.storage.data_folder import Folders
 
 pytestmark = pytest.mark.browser
 

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from detector.sandbox import Confined
 from webapp import create_app, failures, parameters, previewing, thumbnails, work
-from webapp.tables import AnalysisRow
+from webapp.storage.tables import AnalysisRow
 
 MEMORY_MB = 2500
 CPU_LIMIT = 60  # seconds of processor time

@@ -17,8 +17,8 @@ from detector.models.loaded import DEFAULT, MODELS
 from detector.schema.analysis import Analysis
 from reports.bundle import manifest
 from webapp import intake, jobs
-from webapp.folders import Folders
-from webapp.tables import AnalysisRow, State, now
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, State, now
 
 
 def write_result(analysis: Analysis, folder: Path) -> None:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import insert
 
-from webapp.database import Database
-from webapp.tables import AnalysisRow, AnnotationRow, Exhibit, State
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State
 
 NEWEST = datetime(2026, 11, 20, 12, tzinfo=UTC)
 REVIEWERS = ("Ada Lovelace", "Grace Hopper", "Émilie du Châtelet")

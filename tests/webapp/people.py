@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from webapp import accounts, create_app
 from webapp.access import Role
 from webapp.passwords import Cost, Passwords
-from webapp.tables import User
+from webapp.storage.tables import User
 
 CHEAP = Passwords(Cost(memory=8, passes=1, lanes=1))
 PASSWORD = "otter velvet ladder 93"

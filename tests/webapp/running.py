@@ -100,7 +100,7 @@ def wait(condition: Callable[[], bool]) -> None:
 def without_sample(data: Path) -> None:
     """A data folder that had its sample, so that nothing else is in the queue."""
     from webapp import create_app
-    from webapp.tables import Milestone, now
+    from webapp.storage.tables import Milestone, now
 
     app = create_app({"REELPROOF_DATA": data})
     with app.extensions["database"].begin() as session:

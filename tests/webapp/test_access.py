@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 
 from webapp import access, search, statistics
 from webapp.access import Permission, Principal, Role, may_see, reading, visible
-from webapp.tables import AnalysisRow, AnnotationRow, CaseMember, CaseRow, Exhibit, User, now
+from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseMember, CaseRow, Exhibit, User, now
 
 
 def user(session, name: str, role: Role) -> Principal:

@@ -16,7 +16,7 @@ from sqlalchemy import delete
 from werkzeug.routing import Rule
 
 from webapp.access import PERMISSIONS, SAMPLE_FILE, Asker, Need, Role, table
-from webapp.tables import AnalysisRow, SignInFailure
+from webapp.storage.tables import AnalysisRow, SignInFailure
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "security.md"
 ROLES = [str(role) for role in Role]

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from webapp import accounts, commands
 from webapp.access import Role
 from webapp.accounts import AccountError
-from webapp.tables import SessionRow, User
+from webapp.storage.tables import SessionRow, User
 
 NEW = "marble kettle 48 orchid"
 GIVEN = re.compile(r'<p class="given">([^<]+)</p>')

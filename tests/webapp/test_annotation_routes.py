@@ -25,9 +25,9 @@ from reports.review.annotation_file import file_text, plain
 from reports.review.annotations import ANNOTATION
 from webapp import jobs, judgements
 from webapp.failures import CRASHED
-from webapp.folders import Folders
 from webapp.results import load
-from webapp.tables import AnalysisRow, AnnotationRow, now
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, AnnotationRow, now
 
 AGREE = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams"}
 LATER = datetime.now(UTC) + timedelta(seconds=1)

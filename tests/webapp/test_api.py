@@ -15,8 +15,8 @@ from detector.schema.analysis import Analysis
 from reports.custody.chain import check_export
 from webapp import failures, jobs
 from webapp.api.openapi import document
-from webapp.folders import Folders
-from webapp.tables import AnalysisRow, State
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, State
 
 ROOT = Path(__file__).resolve().parents[2]
 API = "/api/v1"
@@ -175,7 +175,7 @@ def test_a_failed_request_may_be_sent_again_under_its_key(client):
 def test_a_request_cut_off_by_a_crash_makes_no_second_analysis(app, client, sent):
     from sqlalchemy import select, update
 
-    from webapp.tables import KeyedRequest, now
+    from webapp.storage.tables import KeyedRequest, now
 
     database, headers = app.extensions["database"], {"Idempotency-Key": "one"}
     first = client.post(f"{API}/analyses", **form(b"a"), headers=headers)

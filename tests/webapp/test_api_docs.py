@@ -16,7 +16,7 @@ from print_api import printed
 
 from webapp import create_app, tokens
 from webapp.access import LOCAL
-from webapp.tables import AnalysisRow
+from webapp.storage.tables import AnalysisRow
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")

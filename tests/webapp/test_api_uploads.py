@@ -11,8 +11,8 @@ from made import digest
 from sqlalchemy import select, update
 
 from webapp import create_app, resumable
-from webapp.folders import Folders
-from webapp.tables import AnalysisRow, Exhibit, UploadRow, now
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, Exhibit, UploadRow, now
 
 API = "/api/v1"
 TUS = {"Tus-Resumable": "1.0.0"}

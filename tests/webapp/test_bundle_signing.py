@@ -13,8 +13,8 @@ from made import finished
 from reports.verification.signatures import read_trust
 from reports.verification.verify import verify
 from webapp import signing
-from webapp.folders import Folders
 from webapp.settings import SettingError, read_settings
+from webapp.storage.data_folder import Folders
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from werkzeug.test import encode_multipart
 
 from detector.schema.analysis import MediaKind
 from webapp import bundles, previews
-from webapp.folders import Folders
 from webapp.previews import Playback
+from webapp.storage.data_folder import Folders
 
 AGREE = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams at the jaw"}
 pytestmark = pytest.mark.usefixtures("quick_reports")

@@ -10,7 +10,7 @@ from people import account, signed_in, with_login
 from sqlalchemy import select
 
 from webapp.access import Role
-from webapp.tables import AnalysisRow, CaseMember
+from webapp.storage.tables import AnalysisRow, CaseMember
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from made import hand_in
 
 from reports.custody.chain import act, chained, check_export, plain, read_export
 from webapp import commands, custody
-from webapp.tables import now
+from webapp.storage.tables import now
 
 
 @pytest.fixture

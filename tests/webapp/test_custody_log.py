@@ -13,8 +13,8 @@ from sqlalchemy.exc import DatabaseError
 from reports.custody.chain import check_export, check_log, read_export
 from webapp import custody, deletion, jobs
 from webapp.failures import CRASHED
-from webapp.folders import Folders
-from webapp.tables import AnalysisRow, Exhibit, now
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, Exhibit, now
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ _WRITER = """
 import sys
 from pathlib import Path
 from webapp import custody
-from webapp.database import Database
+from webapp.storage.database import Database
 from webapp.settings import read_settings
 settings = read_settings({"REELPROOF_DATA": sys.argv[1]})
 database = Database(settings.database_url, settings.custody_key)

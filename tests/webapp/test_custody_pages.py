@@ -15,7 +15,7 @@ from made import finished, hand_in
 
 from reports.custody.chain import check_export, read_export
 from webapp import case_details, custody
-from webapp.tables import CaseDetailsRow, Exhibit, State
+from webapp.storage.tables import CaseDetailsRow, Exhibit, State
 
 pytestmark = pytest.mark.usefixtures("quick_reports")
 

@@ -12,16 +12,17 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import DatabaseError
 
 from reports.custody.chain import check_log
-from webapp import custody, custody_key
-from webapp.database import Database
-from webapp.tables import Base
+from webapp import custody
+from webapp.storage import key_files
+from webapp.storage.database import Database
+from webapp.storage.tables import Base
 
 _WRITER = """
 import sys
 from pathlib import Path
 from sqlalchemy import make_url
 from webapp import custody
-from webapp.database import Database
+from webapp.storage.database import Database
 database = Database(make_url(sys.argv[1]), Path(sys.argv[2]))
 for number in range(25):
     with database.begin() as session:
@@ -32,7 +33,7 @@ for number in range(25):
 @pytest.fixture(scope="module")
 def database(postgresql, tmp_path_factory):
     key = tmp_path_factory.mktemp("key") / "custody.key"
-    custody_key.create(key)
+    key_files.create(key)
     database = Database(make_url(postgresql.url), key)
     database.migrate()
     with database.begin() as session:

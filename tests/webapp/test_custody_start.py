@@ -11,8 +11,8 @@ from sqlalchemy import URL, text
 
 from reports.custody.chain import check_log
 from webapp import create_app, custody
-from webapp.custody_key import CustodyKeyError
-from webapp.database import _MIGRATIONS, Database
+from webapp.storage.database import _MIGRATIONS, Database
+from webapp.storage.key_files import CustodyKeyError
 
 
 def start(tmp_path, **settings):

@@ -14,8 +14,8 @@ from made import finished, hand_in
 from detector.schema.analysis import MediaKind
 from reports.errors import ReportError
 from reports.exports.formats import FORMATS
-from webapp.folders import Folders
 from webapp.results import load
+from webapp.storage.data_folder import Folders
 
 
 def place(app: Flask, analysis_id: str) -> Path:

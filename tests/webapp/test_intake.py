@@ -20,10 +20,10 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.test import encode_multipart
 
 from webapp import create_app
-from webapp.folders import Folders
 from webapp.intake import Incoming, clean_name
 from webapp.server import listen
-from webapp.tables import AnalysisRow, Exhibit
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, Exhibit
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,8 +10,8 @@ from made import hand_in
 from sqlalchemy import update
 
 from webapp import custody, integrity, jobs, work
-from webapp.folders import Folders
-from webapp.tables import AnalysisRow, Exhibit, now
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, Exhibit, now
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from made import hand_in
 from detector.schema.analysis import Parameters
 from webapp import actors, failures, jobs, supervisor, waiting
 from webapp.settings import read_settings
+from webapp.storage.tables import AnalysisRow, State, now
 from webapp.supervisor import sweep
-from webapp.tables import AnalysisRow, State, now
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from detector.demo_clip import make_sample
 from webapp import kinds
-from webapp.folders import Folders
+from webapp.storage.data_folder import Folders
 
 
 def post(client, content: bytes, name: str = "clip.mp4"):

@@ -16,9 +16,9 @@ from sqlalchemy import select
 from detector.live.state import STATE
 from webapp import live
 from webapp.access import Role
-from webapp.folders import Folders
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import SessionRow
 from webapp.supervisor import sweep
-from webapp.tables import SessionRow
 
 ID = "0123456789abcdef" * 2
 JPEG = b"\xff\xd8\xff" + b"picture"

@@ -10,7 +10,7 @@ from people import PASSWORD, account, sign_in, signed_in, with_login
 from reports.custody.chain import check_export
 from webapp import accounts, custody, log_seen
 from webapp.access import Role
-from webapp.tables import Exhibit
+from webapp.storage.tables import Exhibit
 
 SAME = b"the very same bytes"
 

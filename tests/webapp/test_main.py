@@ -18,7 +18,7 @@ from made import hand_in
 
 from webapp import create_app, jobs
 from webapp.first_start import SAMPLE_ADDED
-from webapp.tables import AnalysisRow, Milestone, now
+from webapp.storage.tables import AnalysisRow, Milestone, now
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")

@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 from detector.models.loaded import DEFAULT
 from detector.schema.analysis import Parameters
 from webapp import deletion, failures, jobs, waiting, work
-from webapp.folders import Folders
-from webapp.tables import AnalysisRow, AnnotationRow, CustodyRow, Exhibit, Priority, State, now
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, AnnotationRow, CustodyRow, Exhibit, Priority, State, now
 
 
 @pytest.fixture

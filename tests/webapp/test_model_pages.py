@@ -19,10 +19,10 @@ from detector.models.loaded import DEFAULT, MODELS
 from detector.models.validate import CARD_LIMIT, check_pair
 from detector.networks.base import architectures
 from webapp import create_app, first_start, jobs, models, work
-from webapp.folders import Folders
 from webapp.results import load as load_result
 from webapp.routes.models import _PAIR
-from webapp.tables import AnalysisRow, Choice
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, Choice
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x>"
 

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from webapp import jobs, logs, presence
-from webapp.tables import AnalysisRow, Milestone, WorkerRow, now
+from webapp.storage.tables import AnalysisRow, Milestone, WorkerRow, now
 
 
 @pytest.fixture

@@ -25,11 +25,11 @@ from detector.media.reader import open_media
 from detector.sandbox import Limits
 from detector.schema.analysis import Media
 from webapp import previewing, previews
-from webapp.folders import Folders
 from webapp.jobs import LostClaim
 from webapp.preview_process import decide
 from webapp.previews import Playback
-from webapp.tables import AnalysisRow
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow
 
 SMALL = [numbered(number) for number in range(30)]
 VP9 = {"deadline": "realtime", "cpu-used": "8"}

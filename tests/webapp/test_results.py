@@ -5,7 +5,7 @@ from __future__ import annotations
 from made import finished
 
 from webapp import results
-from webapp.folders import Folders
+from webapp.storage.data_folder import Folders
 
 
 def test_results_are_remembered_by_what_they_weigh(app, monkeypatch):

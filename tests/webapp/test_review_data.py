@@ -11,9 +11,9 @@ from made import finished, hand_in
 
 from detector.schema.analysis import Analysis, MediaKind
 from webapp import review
-from webapp.folders import Folders
 from webapp.previews import Playback
 from webapp.results import load
+from webapp.storage.data_folder import Folders
 
 
 def test_every_score_and_segment_is_in_it(app: Flask, client: FlaskClient) -> None:

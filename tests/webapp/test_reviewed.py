@@ -13,7 +13,7 @@ from pypdf import PdfReader
 
 from reports.custody.chain import check_export, read_export
 from webapp import custody, deletion, reviewed
-from webapp.folders import Folders
+from webapp.storage.data_folder import Folders
 
 AGREE = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams at the jaw"}
 

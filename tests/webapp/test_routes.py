@@ -11,9 +11,9 @@ from made import finished, hand_in
 
 from detector.schema.analysis import Analysis, MediaKind, Verdict
 from webapp import failures, jobs
-from webapp.folders import Folders
 from webapp.search import PAGE_SIZE
-from webapp.tables import AnalysisRow, Milestone, now
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, Milestone, now
 
 pytestmark = pytest.mark.usefixtures("quick_reports")
 

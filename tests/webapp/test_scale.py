@@ -14,11 +14,11 @@ from made import finished, hand_in
 from sqlalchemy import func, select, text, update
 
 from webapp import create_app, statistics, waiting
-from webapp.database import Database
-from webapp.folders import Folders
 from webapp.search import Search, find
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, State, now
 from webapp.supervisor import sweep
-from webapp.tables import AnalysisRow, State, now
 
 HERE = Path(__file__).resolve().parent
 
@@ -94,7 +94,7 @@ def test_two_migrations_at_once(app, postgresql, tmp_path):
     postgresql.empty()
     script = (
         "import sys; from pathlib import Path; from sqlalchemy import make_url; "
-        "from webapp.database import Database; "
+        "from webapp.storage.database import Database; "
         "Database(make_url(sys.argv[1]), Path(sys.argv[2])).migrate()"
     )
     with scaled.processes() as started:

@@ -18,7 +18,7 @@ from werkzeug.datastructures import MultiDict
 from webapp import jobs, search
 from webapp.first_start import SAMPLE_FILE, add_sample
 from webapp.search import PAGE_SIZE, read
-from webapp.tables import AnalysisRow, AnnotationRow, Exhibit, State, now
+from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State, now
 
 
 @pytest.fixture

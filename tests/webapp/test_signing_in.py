@@ -16,7 +16,7 @@ from sqlalchemy import select
 from webapp import gate, passwords, sessions, throttle
 from webapp.access import Role
 from webapp.rates import Rates, TooOften
-from webapp.tables import AnalysisRow, SessionRow, SignInFailure, User, now
+from webapp.storage.tables import AnalysisRow, SessionRow, SignInFailure, User, now
 
 HTTPS = {"wsgi.url_scheme": "https"}
 

@@ -12,9 +12,9 @@ import servers
 from sqlalchemy import select
 
 from webapp import create_app, jobs
-from webapp.folders import Folders
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, State
 from webapp.supervisor import sweep
-from webapp.tables import AnalysisRow, State
 
 pytestmark = pytest.mark.slow
 

@@ -15,9 +15,9 @@ from test_manage import say
 
 from detector.schema.analysis import MediaKind, Verdict
 from webapp import charts, jobs, lengths, statistics
-from webapp.folders import Folders
 from webapp.statistics import Count
-from webapp.tables import AnalysisRow
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from webapp import commands, tokens
 from webapp.access import LOCAL, Permission, Role
 from webapp.accounts import principal
-from webapp.tables import AnalysisRow, ApiToken, User, now
+from webapp.storage.tables import AnalysisRow, ApiToken, User, now
 
 API = "/api/v1"
 

@@ -11,11 +11,11 @@ from sqlalchemy import select
 from test_jobs import change, row
 
 from webapp import broker, create_app, failures, jobs, waiting, work
-from webapp.database import Database
 from webapp.rows import ahead
 from webapp.settings import QUEUES, read_settings
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, CustodyRow, Priority, State, now
 from webapp.supervisor import sweep
-from webapp.tables import AnalysisRow, CustodyRow, Priority, State, now
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from webapp import create_app, failures, jobs, webhook_process, webhooks
 from webapp.settings import SettingError, read_settings
-from webapp.tables import AnalysisRow, Delivery, now
+from webapp.storage.tables import AnalysisRow, Delivery, now
 
 API = "/api/v1"
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,8 +12,8 @@ from made import hand_in, write_result
 from detector.errors import MediaError, ModelError
 from webapp import failures, first_start, jobs, work
 from webapp.durable import publish
-from webapp.folders import Folders
-from webapp.tables import AnalysisRow, Exhibit
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, Exhibit
 
 
 @pytest.fixture

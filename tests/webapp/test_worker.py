@@ -15,8 +15,8 @@ from billiard.exceptions import WorkerLostError
 from made import hand_in
 
 from webapp import broker, create_app, failures, jobs, waiting, worker
-from webapp.folders import Folders
-from webapp.tables import AnalysisRow, Priority
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, Priority
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

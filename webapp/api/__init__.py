@@ -4,8 +4,8 @@ from flask import Flask
 
 from webapp import tokens
 from webapp.access import Principal
-from webapp.database import Database
 from webapp.settings import Settings
+from webapp.storage.database import Database
 
 
 def recognise(app: Flask) -> None:

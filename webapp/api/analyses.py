@@ -15,14 +15,14 @@ from webapp.api.idempotency import identity
 from webapp.api.operations import Answer, Form, operation, uploaded
 from webapp.api.shapes import Again, Listing, NewAnalysis, OfUpload, Prioritised, Search, Standing
 from webapp.errors import PageError
-from webapp.folders import Folders
 from webapp.intake import Allowance, clean_name
 from webapp.quota import allowance
 from webapp.routes.files import finished
 from webapp.rows import database
 from webapp.settings import Settings
 from webapp.standing import standing
-from webapp.tables import AnalysisRow, Priority, State
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, Priority, State
 
 blueprint = Blueprint("api_analyses", __name__)
 

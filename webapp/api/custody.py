@@ -18,7 +18,7 @@ from webapp.api.operations import Answer, operation
 from webapp.api.shapes import Asked, Sha256
 from webapp.errors import PageError
 from webapp.rows import database, reading
-from webapp.tables import AnalysisRow, CustodyRow
+from webapp.storage.tables import AnalysisRow, CustodyRow
 
 blueprint = Blueprint("api_custody", __name__)
 

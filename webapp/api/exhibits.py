@@ -20,7 +20,7 @@ from webapp.api.operations import Answer, operation
 from webapp.api.shapes import Again, Exhibits, ExhibitShape, Paged, moment
 from webapp.errors import PageError
 from webapp.rows import reading
-from webapp.tables import AnalysisRow, Exhibit
+from webapp.storage.tables import AnalysisRow, Exhibit
 
 blueprint = Blueprint("api_exhibits", __name__)
 

@@ -23,7 +23,7 @@ from webapp.access import current
 from webapp.errors import PageError
 from webapp.intake import Incoming, this_request
 from webapp.rows import database
-from webapp.tables import KeyedRequest, now
+from webapp.storage.tables import KeyedRequest, now
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"

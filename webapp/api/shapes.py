@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, RootMo
 from detector.models.loaded import Card
 from detector.schema.analysis import Parameters, Score, Segment, Value, Verdict
 from reports.review.annotations import Annotation
-from webapp.tables import Priority, State
+from webapp.storage.tables import Priority, State
 from webapp.webhooks import EVENTS
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]

@@ -25,13 +25,13 @@ from webapp.api.idempotency import identity
 from webapp.api.operations import Answer, Bytes, operation
 from webapp.api.shapes import OfUpload, UploadShape, moment
 from webapp.errors import PageError
-from webapp.folders import Folders
 from webapp.intake import Whole, clean_name
 from webapp.problems import FieldProblem, FieldsError
 from webapp.resumable import CHECKSUMS
 from webapp.rows import database
 from webapp.settings import Settings
-from webapp.tables import AnalysisRow, UploadRow
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, UploadRow
 
 blueprint = Blueprint("api_uploads", __name__)
 

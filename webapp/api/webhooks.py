@@ -21,7 +21,7 @@ from webapp.api.shapes import (
 from webapp.errors import PageError
 from webapp.rows import database
 from webapp.settings import Settings
-from webapp.tables import Delivery, WebhookRow
+from webapp.storage.tables import Delivery, WebhookRow
 
 blueprint = Blueprint("api_webhooks", __name__)
 

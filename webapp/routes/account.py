@@ -12,7 +12,7 @@ from webapp.errors import PageError
 from webapp.passwords import LEAST, Passwords
 from webapp.routes.login import renewed
 from webapp.rows import database
-from webapp.tables import SessionRow, User, now
+from webapp.storage.tables import SessionRow, User, now
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 

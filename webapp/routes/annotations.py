@@ -17,13 +17,13 @@ from reports.review.annotations import Annotation
 from webapp import custody, errors, judgements, rows
 from webapp.access import Permission, current, login_is_on, require
 from webapp.errors import PageError, wants_json
-from webapp.folders import Folders
 from webapp.intake import Allowance, Incoming, this_request
 from webapp.judgements import Merged
 from webapp.results import Result, load, result_folder
 from webapp.rows import database
 from webapp.settings import Settings
-from webapp.tables import AnalysisRow, State
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, State
 
 blueprint = Blueprint("annotations", __name__, url_prefix="/analyses/<analysis_id>")
 

@@ -11,13 +11,13 @@ from reports.custody.chain import NAME as CUSTODY
 from webapp import bundles, handing_out, judgements, log_seen
 from webapp.access import Permission, current, require
 from webapp.errors import PageError
-from webapp.folders import Folders
 from webapp.ranges import send_and_forget
 from webapp.results import load
 from webapp.routes.files import download_name, finished
 from webapp.rows import database
 from webapp.settings import Settings
-from webapp.tables import AnalysisRow, now
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, now
 
 blueprint = Blueprint("bundles", __name__, url_prefix="/analyses/<analysis_id>")
 

@@ -9,7 +9,7 @@ from webapp import audit, cases, rows
 from webapp.access import Permission, current, login_is_on, require
 from webapp.errors import PageError
 from webapp.rows import database
-from webapp.tables import AnalysisRow
+from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("cases", __name__)
 

@@ -11,7 +11,7 @@ from webapp.access import Permission, current, require
 from webapp.errors import PageError, wants_json
 from webapp.routes.result import viewed
 from webapp.rows import database
-from webapp.tables import AnalysisRow
+from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("custody", __name__, url_prefix="/analyses/<analysis_id>")
 

@@ -12,11 +12,11 @@ from reports.errors import ReportError
 from webapp import handing_out
 from webapp.access import Permission, require
 from webapp.errors import PageError
-from webapp.folders import Folders
 from webapp.ranges import send_and_forget
 from webapp.results import load
 from webapp.routes.files import download_name, finished
-from webapp.tables import AnalysisRow
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("exports", __name__, url_prefix="/analyses/<analysis_id>/exports")
 

@@ -12,12 +12,12 @@ from reports.custody.chain import NAME as CUSTODY
 from webapp import handing_out, log_seen, previews, rows
 from webapp.access import Permission, current, require
 from webapp.errors import PageError
-from webapp.folders import Folders
 from webapp.ranges import send_part
 from webapp.results import picture_names, result_folder
 from webapp.reviewed import report_folder
 from webapp.security import MEDIA_POLICY, REPORT_POLICY
-from webapp.tables import AnalysisRow, State
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, State
 
 blueprint = Blueprint("files", __name__, url_prefix="/analyses/<analysis_id>")
 

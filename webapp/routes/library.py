@@ -13,8 +13,8 @@ from webapp import rows, search
 from webapp.access import Permission, require
 from webapp.errors import PageError
 from webapp.first_start import sample_missing
-from webapp.folders import Folders
-from webapp.tables import AnalysisRow, State, now
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, State, now
 
 blueprint = Blueprint("library", __name__)
 

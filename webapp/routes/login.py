@@ -12,7 +12,7 @@ from webapp import accounts, audit, gate, sessions, throttle
 from webapp.access import login_is_on, public, signed_in
 from webapp.passwords import Passwords
 from webapp.rows import database
-from webapp.tables import SessionRow, User, now
+from webapp.storage.tables import SessionRow, User, now
 
 blueprint = Blueprint("login", __name__)
 

@@ -12,10 +12,10 @@ from reports.text.numbers import number
 from webapp import deletion, handling, models, parameters, rows
 from webapp.access import Permission, require
 from webapp.errors import wants_json
-from webapp.folders import Folders
 from webapp.rows import database
 from webapp.standing import standing
-from webapp.tables import AnalysisRow
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("manage", __name__, url_prefix="/analyses/<analysis_id>")
 

@@ -10,9 +10,9 @@ from detector.models.validate import CARD_LIMIT, WEIGHTS_LIMIT
 from webapp import FORM_OVERHEAD, models
 from webapp.access import Permission, require
 from webapp.errors import PageError, answer, wants_json
-from webapp.folders import Folders
 from webapp.intake import Allowance, Incoming, IntakeError, clean_name, this_request
 from webapp.rows import database
+from webapp.storage.data_folder import Folders
 
 blueprint = Blueprint("models", __name__, url_prefix="/models")
 

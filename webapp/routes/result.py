@@ -9,10 +9,10 @@ from flask import Blueprint, Response, current_app, jsonify, render_template, re
 
 from webapp import case_details, custody, rows
 from webapp.access import Permission, require
-from webapp.folders import Folders
 from webapp.results import load, result_folder
 from webapp.standing import standing
-from webapp.tables import AnalysisRow, State
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, State
 
 blueprint = Blueprint("result", __name__)
 

@@ -7,7 +7,7 @@ from flask import Blueprint, render_template, request
 from webapp import charts, statistics
 from webapp.access import Permission, require
 from webapp.rows import reading
-from webapp.tables import State, now
+from webapp.storage.tables import State, now
 
 blueprint = Blueprint("statistics", __name__)
 

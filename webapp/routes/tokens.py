@@ -11,7 +11,7 @@ from webapp import audit, tokens
 from webapp.access import Permission, current, signed_in
 from webapp.errors import PageError
 from webapp.rows import database
-from webapp.tables import now
+from webapp.storage.tables import now
 from webapp.tokens import TokenError
 
 blueprint = Blueprint("tokens", __name__, url_prefix="/account/tokens")

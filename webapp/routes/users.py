@@ -11,7 +11,7 @@ from webapp.accounts import AccountError
 from webapp.errors import PageError
 from webapp.passwords import made_up
 from webapp.rows import database
-from webapp.tables import User
+from webapp.storage.tables import User
 
 blueprint = Blueprint("users", __name__, url_prefix="/users")
 

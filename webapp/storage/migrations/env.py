@@ -1,10 +1,10 @@
-"""Alembic's entry: run the migrations on the connection :mod:`webapp.database` opened."""
+"""Alembic's entry: run the migrations on the connection :mod:`webapp.storage.database` opened."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from webapp.tables import Base
+from webapp.storage.tables import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

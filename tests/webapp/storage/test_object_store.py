@@ -35,11 +35,11 @@ from webapp import (
     store_process,
     work,
 )
-from webapp.folders import Folders
 from webapp.integrity import DamagedExhibit
 from webapp.settings import SettingError, read_settings
-from webapp.store import DamagedFile, StoreError
-from webapp.tables import AnalysisRow, CustodyRow, Exhibit
+from webapp.storage.data_folder import Folders
+from webapp.storage.object_store import DamagedFile, StoreError
+from webapp.storage.tables import AnalysisRow, CustodyRow, Exhibit
 
 HERE = Path(__file__).resolve().parent
 CONTENT = b"the bytes of a clip"

@@ -11,8 +11,8 @@ from sqlalchemy import URL, Engine, NullPool, QueuePool, create_engine, event, i
 from sqlalchemy.orm import Session, sessionmaker
 
 from webapp import custody
-from webapp.custody_key import CustodyKey
 from webapp.settings import Settings
+from webapp.storage.key_files import CustodyKey
 
 REVISION = "0007"  # the newest migration; a test compares it with the files
 _KEPT_OPEN = 8  # connections; more are opened and closed as they are needed

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from webapp.settings import Settings
-from webapp.store import NONE, Store, opened
+from webapp.storage.object_store import NONE, Store, opened
 
 _ABANDONED = 24 * 3600  # seconds; no analysis and no preview takes so long
 

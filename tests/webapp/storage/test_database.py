@@ -14,8 +14,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, NullPool, event, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from webapp.database import _MIGRATIONS, REVISION, Database
-from webapp.tables import AnalysisRow, Base, Choice, Exhibit, Milestone, Priority
+from webapp.storage.database import _MIGRATIONS, REVISION, Database
+from webapp.storage.tables import AnalysisRow, Base, Choice, Exhibit, Milestone, Priority
 
 
 @pytest.fixture
