@@ -28,7 +28,7 @@ from webapp.worker.worker_process import PARENT
 log = logging.getLogger(__name__)
 
 WORKER = ["-m", "webapp.worker"]
-SENDER = ["-m", "webapp.webhook_process"]
+SENDER = ["-m", "webapp.webhooks.delivery"]
 _LOOK_EVERY = 0.25  # seconds
 _SWEEP_EVERY = 5.0
 _DEAF_AFTER = 20.0

@@ -16,7 +16,7 @@ from webapp.api.headers import LONGEST_METADATA, METADATA
 from webapp.api.idempotency import HEADER, REPLAYED
 from webapp.api.operations import JSON, OPERATIONS, PREFIX, Answer, Bytes, Form, Operation
 from webapp.problems import MEDIA_TYPE, Problem, title
-from webapp.webhooks import EVENTS, SIGNATURE
+from webapp.webhooks.registry import EVENTS, SIGNATURE
 
 _REF = "#/components/schemas/{model}"
 _INTRODUCTION = """What the pages do, for programs: hand in files, follow their analyses, fetch what \

@@ -15,7 +15,7 @@ from detector.models.loaded import Card
 from detector.schema.analysis import Parameters, Score, Segment, Value, Verdict
 from reports.review.annotations import Annotation
 from webapp.storage.tables import Priority, State
-from webapp.webhooks import EVENTS
+from webapp.webhooks.registry import EVENTS
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

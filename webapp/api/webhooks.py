@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Blueprint, current_app
 from sqlalchemy import select
 
-from webapp import webhooks
 from webapp.access import Permission, current
 from webapp.api.idempotency import identity
 from webapp.api.operations import Answer, operation
@@ -22,6 +21,7 @@ from webapp.errors import PageError
 from webapp.rows import database
 from webapp.settings import Settings
 from webapp.storage.tables import Delivery, WebhookRow
+from webapp.webhooks import registry as webhook_registry
 
 blueprint = Blueprint("api_webhooks", __name__)
 
@@ -45,9 +45,11 @@ def create(body: NewWebhook) -> tuple[MadeWebhook, int]:
     """
     settings: Settings = current_app.extensions["settings"]
     with database().alone() as session:
-        row = webhooks.add(session, settings.webhooks, body.url, body.events, current().name, identity())
+        row = webhook_registry.add(
+            session, settings.webhooks, body.url, body.events, current().name, identity()
+        )
         made = _plain(row)
-    return MadeWebhook.model_validate(made | {"secret": webhooks.secret(settings.data, row.id)}), 201
+    return MadeWebhook.model_validate(made | {"secret": webhook_registry.secret(settings.data, row.id)}), 201
 
 
 @operation(
@@ -75,7 +77,7 @@ def listing() -> Webhooks:
 def delete(webhook_id: str) -> None:
     """Delete a webhook, and its messages that are still to be sent."""
     with database().begin() as session:
-        if not webhooks.remove(session, webhook_id):
+        if not webhook_registry.remove(session, webhook_id):
             raise _none()
 
 

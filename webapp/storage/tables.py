@@ -328,7 +328,7 @@ class WorkerRow(Base):
 
 
 class WebhookRow(Base):
-    """Where to tell what became of analyses (:mod:`webapp.webhooks`)."""
+    """Where to tell what became of analyses (:mod:`webapp.webhooks.registry`)."""
 
     __tablename__ = "webhooks"
 

@@ -1,4 +1,4 @@
-"""``python -m webapp.webhook_process``: sends what webhooks are owed, in a process of its own.
+"""``python -m webapp.webhooks.delivery``: sends what webhooks are owed, in a process of its own.
 
 Nothing waits for it: not the pages, not an analysis. A message is tried for about two days,
 each attempt once the one before has failed. The name is looked up once and the connection
@@ -24,11 +24,12 @@ from urllib.parse import urlsplit
 from sqlalchemy import select
 
 import detector
-from webapp import logs, webhooks
+from webapp import logs
 from webapp.settings import Settings, read_settings
 from webapp.storage.database import Database
 from webapp.storage.tables import Delivery, WebhookRow, now
-from webapp.webhooks import BACK_OFF, SIGNATURE, Place
+from webapp.webhooks import registry as webhook_registry
+from webapp.webhooks.registry import BACK_OFF, SIGNATURE, Place
 from webapp.worker.worker_process import PARENT, end_with
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ def send(url: str, allowed: Place, body: bytes, headers: dict[str, str]) -> int:
     Follows no redirect and uses no proxy.
     """
     parts = urlsplit(url)
-    wanted = webhooks.place(url)
+    wanted = webhook_registry.place(url)
     address = _checked_address(wanted, allowed)
     connection = _Pinned(wanted, address)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -121,7 +122,7 @@ class _Pinned(http.client.HTTPConnection):
 def round_trip(settings: Settings, database: Database, since: datetime) -> int:
     """Queue what is new and try what is due; how many messages were tried."""
     with database.alone() as session:
-        webhooks.queue(session, since)
+        webhook_registry.queue(session, since)
     due = select(Delivery.id).where(Delivery.due <= now()).order_by(Delivery.due).limit(_AT_A_TIME)
     with database.begin() as session:
         ids = session.scalars(due).all()
@@ -139,7 +140,7 @@ def attempt(settings: Settings, database: Database, delivery_id: str) -> None:
         return
     status, problem = None, None
     try:
-        allowed = webhooks.allowing(settings.webhooks, hook.url)
+        allowed = webhook_registry.allowing(settings.webhooks, hook.url)
         if allowed is None:
             raise NotSent("An administrator no longer allows this address.")
         body = row.body.encode()
@@ -148,7 +149,9 @@ def attempt(settings: Settings, database: Database, delivery_id: str) -> None:
             "User-Agent": f"Reelproof/{detector.__version__}",
             "Reelproof-Event": row.event,
             "Reelproof-Delivery": row.id,
-            SIGNATURE: webhooks.signature(webhooks.secret(settings.data, hook.id), int(time.time()), body),
+            SIGNATURE: webhook_registry.signature(
+                webhook_registry.secret(settings.data, hook.id), int(time.time()), body
+            ),
         }
         with _deadline():
             status = send(hook.url, allowed, body, headers)

@@ -2,7 +2,7 @@
 
 Only addresses that begin with one of ``REELPROOF_WEBHOOKS`` are ever asked for; none are by
 default, and then nothing is sent. What is to be sent is found in the analyses' own rows, so no
-way an analysis can end is forgotten; :mod:`webapp.webhook_process` sends it.
+way an analysis can end is forgotten; :mod:`webapp.webhooks.delivery` sends it.
 """
 
 from __future__ import annotations

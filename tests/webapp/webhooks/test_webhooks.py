@@ -15,9 +15,11 @@ from live import Receiver
 from made import finished, hand_in
 from sqlalchemy import select
 
-from webapp import create_app, failures, jobs, webhook_process, webhooks
+from webapp import create_app, failures, jobs
 from webapp.settings import SettingError, read_settings
 from webapp.storage.tables import AnalysisRow, Delivery, now
+from webapp.webhooks import delivery
+from webapp.webhooks import registry as webhook_registry
 
 API = "/api/v1"
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +54,7 @@ def hook(app, url: str, **more) -> dict:
 
 
 def trip(app) -> int:
-    return webhook_process.round_trip(
+    return delivery.round_trip(
         app.extensions["settings"], app.extensions["database"], now() - timedelta(minutes=1)
     )
 
@@ -96,7 +98,7 @@ def test_without_an_allowance_nothing_is_sent_anywhere(app, client, monkeypatch)
     ],
 )
 def test_only_addresses_below_an_allowed_one(url, fits):
-    assert (webhooks.allowing(("https://lab.example/in",), url) is not None) == fits
+    assert (webhook_registry.allowing(("https://lab.example/in",), url) is not None) == fits
 
 
 def test_a_message_is_signed_and_says_nothing_of_the_file(lab, receiver):
@@ -126,7 +128,7 @@ def test_the_secret_is_not_in_the_database(lab, receiver):
     data = lab.extensions["settings"].data
     assert made["secret"].encode() not in b"".join(path.read_bytes() for path in data.glob("*.sqlite3*"))
     assert (data / "webhooks.key").stat().st_mode & 0o777 == 0o600
-    assert webhooks.secret(data, made["id"]) == made["secret"]
+    assert webhook_registry.secret(data, made["id"]) == made["secret"]
 
 
 def test_each_way_to_end_is_told_and_only_what_was_asked_for(lab, receiver):
@@ -182,12 +184,12 @@ def test_it_is_given_up_in_the_end(lab, receiver):
     receiver.answers[:] = [500] * 20
     hook(lab, f"{receiver.address}/hooks/a")
     finished(lab)
-    for _ in range(len(webhooks.BACK_OFF) + 1):
+    for _ in range(len(webhook_registry.BACK_OFF) + 1):
         trip(lab)
         with lab.extensions["database"].begin() as session:
             row = session.scalars(select(Delivery)).one()
             row.due = now() if row.due is not None else None
-    assert row.due is None and row.attempts == len(webhooks.BACK_OFF) + 1 and trip(lab) == 0
+    assert row.due is None and row.attempts == len(webhook_registry.BACK_OFF) + 1 and trip(lab) == 0
 
 
 def test_what_happened_before_there_was_a_webhook_is_not_told(lab, receiver):
@@ -222,24 +224,24 @@ def answering(monkeypatch, *addresses: str) -> None:
 )
 def test_a_name_that_leads_into_a_private_network_is_refused(monkeypatch, address):
     answering(monkeypatch, address)
-    allowed = webhooks.place("https://lab.example/in")
-    with pytest.raises(webhook_process.NotSent, match="private network"):
-        webhook_process._checked_address(webhooks.place("https://lab.example/in"), allowed)
+    allowed = webhook_registry.place("https://lab.example/in")
+    with pytest.raises(delivery.NotSent, match="private network"):
+        delivery._checked_address(webhook_registry.place("https://lab.example/in"), allowed)
 
 
 def test_a_private_address_listed_itself_is_fine_and_a_public_one_too(monkeypatch):
-    listed = webhooks.place("http://10.1.2.3/in")
+    listed = webhook_registry.place("http://10.1.2.3/in")
     answering(monkeypatch, "10.1.2.3")
-    assert webhook_process._checked_address(listed, listed) == "10.1.2.3"
+    assert delivery._checked_address(listed, listed) == "10.1.2.3"
     answering(monkeypatch, "93.184.215.14")
-    named = webhooks.place("https://lab.example/in")
-    assert webhook_process._checked_address(named, named) == "93.184.215.14"
+    named = webhook_registry.place("https://lab.example/in")
+    assert delivery._checked_address(named, named) == "93.184.215.14"
 
 
 def test_the_connection_goes_to_the_address_that_was_checked(lab, receiver, monkeypatch):
     """A second look at the name server, with another answer, would find nothing to answer it."""
-    named = webhooks.place(f"http://lab.example:{receiver.server_address[1]}/in")
-    monkeypatch.setattr(webhook_process, "_public", lambda _address: True)
+    named = webhook_registry.place(f"http://lab.example:{receiver.server_address[1]}/in")
+    monkeypatch.setattr(delivery, "_public", lambda _address: True)
     answers = iter([("127.0.0.1",)])
     monkeypatch.setattr(
         socket,
@@ -248,7 +250,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(lab, receiver, monk
     )
     url = f"http://lab.example:{receiver.server_address[1]}/in"
     monkeypatch.setattr(socket, "create_connection", connect_without_names)
-    assert webhook_process.send(url, named, b"{}", {}) == 204
+    assert delivery.send(url, named, b"{}", {}) == 204
     assert receiver.got[0][1]["Host"].startswith("lab.example")
 
 
@@ -263,8 +265,8 @@ def test_nobody_there(lab, receiver):
     place = f"http://127.0.0.1:{receiver.server_address[1]}/hooks/a"
     receiver.shutdown()
     receiver.server_close()
-    with pytest.raises(webhook_process.NotSent):
-        webhook_process.send(place, webhooks.place(place), b"{}", {})
+    with pytest.raises(delivery.NotSent):
+        delivery.send(place, webhook_registry.place(place), b"{}", {})
     receiver.shutdown = lambda: None  # the fixture's end finds it closed
 
 
@@ -286,10 +288,10 @@ def test_a_receiver_that_drips_is_cut_off(monkeypatch):
 
     stop = threading.Event()
     threading.Thread(target=drip, daemon=True).start()
-    monkeypatch.setattr(webhook_process, "_DEADLINE", 1)
+    monkeypatch.setattr(delivery, "_DEADLINE", 1)
     place = f"http://127.0.0.1:{server.getsockname()[1]}/in"
-    with pytest.raises(webhook_process.NotSent, match="longer than"), webhook_process._deadline():
-        webhook_process.send(place, webhooks.place(place), b"{}", {})
+    with pytest.raises(delivery.NotSent, match="longer than"), delivery._deadline():
+        delivery.send(place, webhook_registry.place(place), b"{}", {})
     stop.set()
     server.close()
 
@@ -300,7 +302,7 @@ def test_an_allowance_taken_back_stops_messages(lab, receiver):
     hook(lab, f"{receiver.address}/hooks/a")
     finished(lab)
     settings = replace(lab.extensions["settings"], webhooks=())
-    webhook_process.round_trip(settings, lab.extensions["database"], now() - timedelta(minutes=1))
+    delivery.round_trip(settings, lab.extensions["database"], now() - timedelta(minutes=1))
     assert receiver.got == []
 
 
