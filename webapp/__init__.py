@@ -8,18 +8,8 @@ from typing import Any
 from flask import Flask
 
 from detector.paths import ROOT
-from webapp import (
-    api,
-    custody_start,
-    errors,
-    gate,
-    intake,
-    logs,
-    metrics,
-    presentation,
-    security,
-    sending_less,
-)
+from webapp import api, errors, gate, intake, logs, metrics, presentation, security, sending_less
+from webapp.custody import startup as custody_startup
 from webapp.passwords import Passwords
 from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
@@ -77,7 +67,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     Folders(settings.data).create()
     database = Database(settings.database_url, settings.custody_key)
     database.migrate()
-    custody_start.begin(database, settings)
+    custody_startup.begin(database, settings)
     app.extensions["started"] = now()
     app.extensions["settings"] = settings
     app.extensions["database"] = database

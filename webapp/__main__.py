@@ -9,19 +9,8 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import (
-    accounts,
-    commands,
-    create_app,
-    deletion,
-    integrity,
-    jobs,
-    lengths,
-    logs,
-    models,
-    signing,
-    waiting,
-)
+from webapp import accounts, commands, create_app, deletion, jobs, lengths, logs, models, signing, waiting
+from webapp.custody import integrity
 from webapp.first_start import sample_missing
 from webapp.server import listen
 from webapp.settings import SettingError, Settings, is_loopback, read_settings, refuse_open_door

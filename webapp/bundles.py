@@ -19,7 +19,8 @@ from reports.custody.chain import NAME as CUSTODY
 from reports.inputs.case import NAME as CASE
 from reports.review.annotation_file import file_text, moment_text
 from reports.review.annotations import Annotation
-from webapp import case_details, custody, offline, previews, review, signing
+from webapp import case_details, offline, previews, review, signing
+from webapp.custody import log as custody_log
 from webapp.errors import PageError
 from webapp.previews import SUFFIXES, Playback
 from webapp.results import Result
@@ -67,7 +68,7 @@ def contents(
     files["analysis.json"] = folder / "analysis.json"
     with database.begin() as session:
         if with_log:
-            files[CUSTODY] = custody.export(session, row.exhibit.sha256)
+            files[CUSTODY] = custody_log.export(session, row.exhibit.sha256)
         files[CASE] = case_details.stored(session, row.id).settled().to_json().encode()
     files[bundle.JUDGEMENTS] = file_text(
         said,

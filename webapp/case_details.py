@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy.orm import Session
 
 from reports.inputs.case import CaseDetails, CaseError, case_details
-from webapp import custody
+from webapp.custody import log as custody_log
 from webapp.errors import PageError
 from webapp.storage.tables import AnalysisRow, CaseDetailsRow, now
 
@@ -42,5 +42,5 @@ def keep(session: Session, row: AnalysisRow, details: CaseDetails) -> bool:
         return False
     session.merge(CaseDetailsRow(analysis_id=row.id, body=details.model_dump_json(), changed=now()))
     said = {name.replace("_", " "): value or "removed" for name, value in changed.items()}
-    custody.record(session, "case details", said, exhibit=row.exhibit.sha256, analysis=row.id)
+    custody_log.record(session, "case details", said, exhibit=row.exhibit.sha256, analysis=row.id)
     return True

@@ -11,9 +11,12 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from webapp import accounts, audit, custody, custody_command, custody_start, store_command, tokens
+from webapp import accounts, custody_command, store_command, tokens
 from webapp.access import LOCAL, Permission, Principal, Role
 from webapp.accounts import AccountError
+from webapp.custody import audit as custody_audit
+from webapp.custody import log as custody_log
+from webapp.custody import startup as custody_startup
 from webapp.passwords import Passwords
 from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders
@@ -37,9 +40,9 @@ def run(arguments: Sequence[str]) -> int:
         with opened(settings) as database:
             database.migrate()
             with database.begin() as session:
-                begun = custody.head(session).count > 0
+                begun = custody_log.head(session).count > 0
             if not begun:  # the first command comes before the first start
-                custody_start.begin(database, settings)
+                custody_startup.begin(database, settings)
             command: Command = asked.command
             command(database, asked)
     except (AccountError, TokenError, SettingError, StoreError, OSError, UnicodeDecodeError) as problem:
@@ -110,7 +113,7 @@ def _add(database: Database, asked: argparse.Namespace) -> None:
         user = accounts.add(
             session, Passwords(), asked.name, asked.display, asked.role, password, one_time=asked.one_time
         )
-        audit.record(session, "account made", account=user.name, role=user.role)
+        custody_audit.record(session, "account made", account=user.name, role=user.role)
     print(f"{user.name} can sign in now, as {user.role}.")
 
 
@@ -128,7 +131,7 @@ def _set_role(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = _user(session, asked.name)
         accounts.set_role(session, user, asked.role)
-        audit.record(session, "role changed", account=user.name, role=user.role)
+        custody_audit.record(session, "role changed", account=user.name, role=user.role)
     print(f"{user.name} is {user.role} now.")
 
 
@@ -136,7 +139,7 @@ def _disable(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = _user(session, asked.name)
         accounts.disable(session, user)
-        audit.record(session, "account disabled", account=user.name)
+        custody_audit.record(session, "account disabled", account=user.name)
     print(f"{user.name} cannot sign in any more.")
 
 
@@ -144,7 +147,7 @@ def _enable(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = _user(session, asked.name)
         accounts.enable(user)
-        audit.record(session, "account enabled", account=user.name)
+        custody_audit.record(session, "account enabled", account=user.name)
     print(f"{user.name} can sign in again.")
 
 
@@ -153,7 +156,7 @@ def _reset(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = _user(session, asked.name)
         accounts.set_password(session, Passwords(), user, password, one_time=asked.one_time)
-        audit.record(session, "password reset", account=user.name)
+        custody_audit.record(session, "password reset", account=user.name)
     print(f"{user.name} has a new password, and is signed out everywhere.")
 
 
@@ -162,7 +165,7 @@ def _add_token(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         made = tokens.make(session, _owner(session, asked.user), asked.name, asked.scope, expires)
         row = made.row
-        audit.record(session, "token made", token=row.id, name=row.name, scopes=row.scopes)
+        custody_audit.record(session, "token made", token=row.id, name=row.name, scopes=row.scopes)
     print("Copy it now, it cannot be shown again:", file=sys.stderr)
     print(made.token)
 
@@ -180,7 +183,7 @@ def _revoke_token(database: Database, asked: argparse.Namespace) -> None:
         row = tokens.revoke(session, _owner(session, asked.user), asked.id)
         if row is None:
             raise TokenError("There is no such token. python -m webapp list-tokens shows those there are.")
-        audit.record(session, "token revoked", token=row.id, name=row.name)
+        custody_audit.record(session, "token revoked", token=row.id, name=row.name)
     print(f"{row.name} works no longer.")
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from reports.custody.chain import NAME, CustodyError, check_log, read_export
 from reports.files import write_atomically
-from webapp import custody
+from webapp.custody import log as custody_log
 from webapp.settings import SettingError, Settings, read_settings
 from webapp.storage import key_files
 from webapp.storage.database import Database, opened
@@ -73,8 +73,8 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
     except CustodyKeyError as missing:
         without = str(missing)
     with database.begin() as session:
-        last = custody.head(session)
-        problems = check_log(custody.rows(session), key, earlier)
+        last = custody_log.head(session)
+        problems = check_log(custody_log.rows(session), key, earlier)
         found = list(itertools.islice(problems, MOST))
         more = sum(1 for _ in problems)
     for problem in found:
@@ -96,11 +96,11 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
 
 def _export(database: Database, exhibit: str | None, out: Path) -> int:
     with database.alone() as session:
-        text = custody.export(session, exhibit)
+        text = custody_log.export(session, exhibit)
         if exhibit is not None and not read_export(text).entries:
             raise CustodyError("The log has no entry about this exhibit. Check its SHA-256.")
-        details = custody.export_details(NAME, text, log=text)
-        custody.record(session, "export", details, exhibit=exhibit, actor="local user")
+        details = custody_log.export_details(NAME, text, log=text)
+        custody_log.record(session, "export", details, exhibit=exhibit, actor="local user")
     write_atomically(out, text)
     print(f"{out}: {len(read_export(text).entries):,} entries")
     return FITS

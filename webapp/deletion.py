@@ -18,7 +18,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webapp import custody, rows
+from webapp import rows
+from webapp.custody import log as custody_log
 from webapp.durable import flush_file, flush_folder
 from webapp.errors import PageError
 from webapp.storage.data_folder import Folders
@@ -70,7 +71,7 @@ def delete(database: Database, folders: Folders, analysis_id: str) -> None:
         session.flush()
         if alone:
             session.delete(exhibit)
-        details: custody.Details = {
+        details: custody_log.Details = {
             "name": row.file,
             "bytes": exhibit.bytes,
             "state": row.state,
@@ -79,7 +80,7 @@ def delete(database: Database, folders: Folders, analysis_id: str) -> None:
             "judgements": judgements,
             "exhibit": "deleted with it" if alone else "kept, other analyses use it",
         }
-        custody.record(session, "deletion", details, exhibit=exhibit.sha256, analysis=analysis_id)
+        custody_log.record(session, "deletion", details, exhibit=exhibit.sha256, analysis=analysis_id)
     try:
         _finish(database, folders, note)
     except StoreError as problem:

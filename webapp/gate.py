@@ -20,8 +20,9 @@ from markupsafe import Markup
 from werkzeug.http import parse_cookie
 from werkzeug.wrappers import Response as Answer
 
-from webapp import accounts, audit, sessions
+from webapp import accounts, sessions
 from webapp.access import LOCAL, Asker, Need, Principal, login_is_on, need_of, refused
+from webapp.custody import audit as custody_audit
 from webapp.errors import PageError, answer, wants_json
 from webapp.intake import this_request
 from webapp.problems import is_api
@@ -97,7 +98,7 @@ def _turned_away(need: Need) -> Answer | None:
 
 def _record(what: str, **details: str) -> None:
     with current_app.extensions["database"].begin() as session:
-        audit.record(session, what, **details, method=request.method, path=request.path[:200])
+        custody_audit.record(session, what, **details, method=request.method, path=request.path[:200])
 
 
 def sign_in_first() -> Answer:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flask import request
 
-from webapp import custody
+from webapp.custody import log as custody_log
 from webapp.rows import database
 from webapp.storage.tables import AnalysisRow
 
@@ -20,6 +20,6 @@ def record(row: AnalysisRow, name: str, content: Path | bytes, log: bytes | None
     asked = request.range
     if request.method == "HEAD" or (asked is not None and asked.ranges and asked.ranges[0][0] != 0):
         return
-    details = custody.export_details(name, content, log)
+    details = custody_log.export_details(name, content, log)
     with database().begin() as session:
-        custody.record(session, "export", details, exhibit=row.exhibit.sha256, analysis=row.id)
+        custody_log.record(session, "export", details, exhibit=row.exhibit.sha256, analysis=row.id)

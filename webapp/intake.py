@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 
 from detector.files import hashed
 from reports.review.annotation_file import moment_text
-from webapp import custody
+from webapp.custody import log as custody_log
 from webapp.durable import flush_file, flush_folder
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
@@ -313,7 +313,7 @@ def record(session: Session, kept: Kept, file: str) -> Exhibit:
         except IntegrityError:  # another upload of the same bytes was quicker
             row = session.scalars(known).one()
         else:
-            custody.record(session, "intake", {"name": file, "bytes": kept.bytes}, exhibit=kept.sha256)
+            custody_log.record(session, "intake", {"name": file, "bytes": kept.bytes}, exhibit=kept.sha256)
             return new
     details: dict[str, str | int | None] = {
         "name": file,
@@ -324,7 +324,7 @@ def record(session: Session, kept: Kept, file: str) -> Exhibit:
     if kept.put:
         row.checked, row.condition = now(), Condition.FITS
         details["kept file"] = "was missing or damaged; put back from what was handed in now"
-    custody.record(session, "intake again", details, exhibit=kept.sha256)
+    custody_log.record(session, "intake again", details, exhibit=kept.sha256)
     return row
 
 

@@ -18,7 +18,9 @@ from sqlalchemy.orm import Session
 
 from detector.schema.analysis import Parameters
 from reports.custody.chain import Action
-from webapp import actors, custody, parameters, waiting
+from webapp import parameters, waiting
+from webapp.custody import actors
+from webapp.custody import log as custody_log
 from webapp.failures import WORKER_LOST, Failure
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, Exhibit, Priority, State, now
@@ -212,7 +214,7 @@ def finish(
     verdict: str,
     probability: float | None,
     duration: float | None = None,
-    made_of: custody.Details | None = None,
+    made_of: custody_log.Details | None = None,
 ) -> None:
     """Mark the analysis done; its result must be in place already. Raises :class:`LostClaim`.
 
@@ -273,7 +275,7 @@ def requeue_of_worker(database: Database, analysis_id: str, worker: str) -> bool
 def recover(database: Database, *, count_attempt: bool, workers: str | None = None) -> None:
     """Queue every running analysis again, or those of ``workers``. Only while none of them runs.
 
-    ``workers`` is how the names of one instance's worker processes begin, see :func:`webapp.actors.instance`.
+    ``workers`` is how the names of one instance's worker processes begin, see :func:`webapp.custody.actors.instance`.
     An orderly stop does not count as an attempt, or three of them would fail a long analysis.
     """
     values = _again() if count_attempt else _queued() | {"attempt": AnalysisRow.attempt - 1}
@@ -318,9 +320,9 @@ def _change(session: Session, which: tuple[ColumnElement[bool], ...], values: di
 
 
 def _record(
-    session: Session, row: AnalysisRow, action: Action, details: custody.Details | None = None
+    session: Session, row: AnalysisRow, action: Action, details: custody_log.Details | None = None
 ) -> None:
-    custody.record(session, action, details, exhibit=row.exhibit.sha256, analysis=row.id)
+    custody_log.record(session, action, details, exhibit=row.exhibit.sha256, analysis=row.id)
 
 
 def changed(result: Any) -> bool:

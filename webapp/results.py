@@ -14,7 +14,7 @@ from detector.files import hashed
 from detector.schema.analysis import Analysis, Box
 from reports.bundle import manifest
 from reports.gc_pause import without_collecting
-from webapp import custody
+from webapp.custody import log as custody_log
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 
@@ -42,7 +42,7 @@ def result_folder(database: Database, folders: Folders, analysis_id: str) -> Pat
     folder = folders.result(analysis_id)
     if not folder.exists():
         with database.begin() as session:
-            made = custody.manifest_of(session, analysis_id)
+            made = custody_log.manifest_of(session, analysis_id)
         folders.store.fetch_folder(folder, lambda fetched: refuse_damaged(fetched, made))
     return folder
 

@@ -24,7 +24,9 @@ import detector
 from detector.paths import ROOT
 from reports.custody.chain import NAME as CUSTODY
 from reports.review.annotation_file import canonical, moment_text, plain
-from webapp import case_details, custody, integrity, judgements
+from webapp import case_details, judgements
+from webapp.custody import integrity
+from webapp.custody import log as custody_log
 from webapp.durable import publish
 from webapp.errors import PageError
 from webapp.storage.data_folder import Folders
@@ -58,7 +60,7 @@ def report_folder(database: Database, folders: Folders, row: AnalysisRow, *, wit
         with database.begin() as session:
             said = [plain(annotation) for annotation in judgements.listed(session, row.id)]
             case = case_details.stored(session, row.id)
-            known = custody.export(session, row.exhibit.sha256) if with_log else None
+            known = custody_log.export(session, row.exhibit.sha256) if with_log else None
             place = _place(database, folders, row, with_log)  # the check may have found something
         given: dict[str, object] = {
             "annotations": said,

@@ -14,7 +14,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from reports.review.annotations import ANNOTATION, Annotation, OfExhibit, OfSegment, OfSpan, standing
-from webapp import access, custody, waiting
+from webapp import access, waiting
+from webapp.custody import log as custody_log
 from webapp.errors import PageError
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, AnnotationRow, State
@@ -48,7 +49,7 @@ def find(analysis_id: str) -> AnalysisRow:
 
 def gone(session: Session, analysis_id: str) -> PageError:
     """What to say of an analysis that is not there: that it was deleted, and when, or never was."""
-    tombstone = custody.deleted(session, analysis_id)
+    tombstone = custody_log.deleted(session, analysis_id)
     if tombstone is None:
         return PageError(
             404,
@@ -60,7 +61,7 @@ def gone(session: Session, analysis_id: str) -> PageError:
         of = f" of {tombstone.details.get('name')}, SHA-256 {tombstone.exhibit},"
     return PageError(
         410,
-        f"This analysis{of} was deleted on {custody.moment(tombstone):%Y-%m-%d at %H:%M} UTC.",
+        f"This analysis{of} was deleted on {custody_log.moment(tombstone):%Y-%m-%d at %H:%M} UTC.",
         f"Entry {tombstone.number} of the custody log says so. To analyse the file again, hand it in again.",
     )
 

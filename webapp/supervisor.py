@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TextIO
 
 from detector.paths import ROOT
-from webapp import actors, jobs, live, presence, resumable, waiting
+from webapp import jobs, live, presence, resumable, waiting
+from webapp.custody import actors
 from webapp.settings import QUEUES, SettingError, Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database

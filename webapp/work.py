@@ -20,9 +20,9 @@ from sqlalchemy.exc import OperationalError
 from detector.sandbox import Confined, KilledError, Limits, Places, refuse_links
 from detector.schema.analysis import Analysis, Parameters
 from webapp import deletion, jobs, models, previewing, store_process
+from webapp.custody.integrity import DamagedExhibit
 from webapp.durable import publish
 from webapp.failures import OUT_OF_TIME, WORKER_LOST, explain
-from webapp.integrity import DamagedExhibit
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened

@@ -22,7 +22,8 @@ from celery import Celery, signals
 from celery.exceptions import SecurityWarning, TimeLimitExceeded
 from celery.worker.request import Request
 
-from webapp import actors, broker, jobs, logs
+from webapp import broker, jobs, logs
+from webapp.custody import actors
 from webapp.failures import CRASH_SIGNALS, CRASHED, OUT_OF_TIME
 from webapp.first_start import add_sample
 from webapp.settings import Settings, read_settings

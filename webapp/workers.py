@@ -10,7 +10,8 @@ import sys
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import custody_start, jobs, logs
+from webapp import jobs, logs
+from webapp.custody import startup as custody_startup
 from webapp.settings import SettingError, Settings, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import REVISION, Database
@@ -28,7 +29,7 @@ def main() -> int:
         database = Database(settings.database_url, settings.custody_key)
         found = database.revision()
         if found == REVISION:
-            custody_start.check_key(database, settings)
+            custody_startup.check_key(database, settings)
     except (SettingError, StoreError, OSError, SQLAlchemyError) as problem:
         print(f"reelproof: {' '.join(str(getattr(problem, 'orig', problem)).split())}", file=sys.stderr)
         return 2

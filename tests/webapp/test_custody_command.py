@@ -11,7 +11,8 @@ import pytest
 from made import hand_in
 
 from reports.custody.chain import act, chained, check_export, plain, read_export
-from webapp import commands, custody
+from webapp import commands
+from webapp.custody import log as custody_log
 from webapp.storage.tables import now
 
 
@@ -121,7 +122,7 @@ def test_the_log_of_one_exhibit(app, folder, capsys, tmp_path):
     export = read_export(out.read_bytes())
     assert export.exhibit == sha256 and len(export.entries) == 2
     with app.extensions["database"].begin() as session:
-        *_, last = custody.entries(session)
+        *_, last = custody_log.entries(session)
     assert last.action == "export" and last.details["log count"] == export.count == last.number - 1
     assert commands.run(["export-log", "--exhibit", "0" * 64, "--out", str(out)]) == 2
     assert "no entry about this exhibit" in capsys.readouterr().err
@@ -146,7 +147,7 @@ def test_without_a_database_nothing_is_made(tmp_path, monkeypatch, capsys):
 def test_a_hundred_thousand_entries_take_seconds(folder, app, capsys):
     key = app.extensions["settings"].custody_key.read_bytes()
     with app.extensions["database"].begin() as session:
-        last = custody.head(session)
+        last = custody_log.head(session)
     number, head, of_exhibit, rows = last.count, last.sha256, {}, []
     for step in range(100_000):
         number, exhibit = number + 1, f"{step % 500:064x}"

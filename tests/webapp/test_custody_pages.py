@@ -14,7 +14,8 @@ import pytest
 from made import finished, hand_in
 
 from reports.custody.chain import check_export, read_export
-from webapp import case_details, custody
+from webapp import case_details
+from webapp.custody import log as custody_log
 from webapp.storage.tables import CaseDetailsRow, Exhibit, State
 
 pytestmark = pytest.mark.usefixtures("quick_reports")
@@ -27,7 +28,7 @@ def database(app):
 
 def log(database, exhibit=None):
     with database.begin() as session:
-        return list(custody.entries(session, exhibit))
+        return list(custody_log.entries(session, exhibit))
 
 
 def upload(client, content=b"bytes", file="clip.mp4", **fields):

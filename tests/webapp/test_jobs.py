@@ -10,7 +10,8 @@ import pytest
 from made import hand_in
 
 from detector.schema.analysis import Parameters
-from webapp import actors, failures, jobs, supervisor, waiting
+from webapp import failures, jobs, supervisor, waiting
+from webapp.custody import actors
 from webapp.settings import read_settings
 from webapp.storage.tables import AnalysisRow, State, now
 from webapp.supervisor import sweep

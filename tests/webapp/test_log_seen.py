@@ -8,8 +8,9 @@ import pytest
 from people import PASSWORD, account, sign_in, signed_in, with_login
 
 from reports.custody.chain import check_export
-from webapp import accounts, custody, log_seen
+from webapp import accounts, log_seen
 from webapp.access import Role
+from webapp.custody import log as custody_log
 from webapp.storage.tables import Exhibit
 
 SAME = b"the very same bytes"
@@ -91,7 +92,7 @@ def test_no_notice_of_having_been_handed_in_before_by_somebody_else(app, sent):
 
 def told(app) -> list[tuple[str, str, str]]:
     with app.extensions["database"].begin() as session:
-        entries = [entry for entry in custody.entries(session) if entry.action == "account"]
+        entries = [entry for entry in custody_log.entries(session) if entry.action == "account"]
     return [(entry.actor, entry.details["what"], entry.details.get("account", "")) for entry in entries]
 
 
@@ -136,7 +137,7 @@ def test_no_password_is_on_record(app):
         "/account/password", data={"old": PASSWORD, "new": "marble kettle 48", "again": "marble kettle 48"}
     )
     with app.extensions["database"].begin() as session:
-        text = custody.export(session, None).decode()
+        text = custody_log.export(session, None).decode()
     assert "password changed" in text
     for secret in (PASSWORD, "a wrong password", "marble kettle", client.get_cookie("reelproof").value):
         assert secret not in text

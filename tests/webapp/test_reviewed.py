@@ -12,7 +12,8 @@ from made import finished
 from pypdf import PdfReader
 
 from reports.custody.chain import check_export, read_export
-from webapp import custody, deletion, reviewed
+from webapp import deletion, reviewed
+from webapp.custody import log as custody_log
 from webapp.storage.data_folder import Folders
 
 AGREE = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams at the jaw"}
@@ -76,7 +77,7 @@ def test_each_report_carries_the_log_until_then(app, client, row, folders):
     assert held.exhibit == row.exhibit.sha256
     assert {"intake", "analysis queued"} <= {entry.action for entry in held.entries}
     with app.extensions["database"].begin() as session:
-        *_, last = custody.entries(session, row.exhibit.sha256)
+        *_, last = custody_log.entries(session, row.exhibit.sha256)
     assert (last.action, last.details["file"]) == ("export", "report.pdf")
     assert (last.details["log count"], last.details["log head"]) == (held.count, held.head)
 

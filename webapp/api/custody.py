@@ -10,12 +10,13 @@ from sqlalchemy import select
 
 from detector.schema.analysis import Value
 from reports.custody.chain import NAME, CustodyError, Entry
-from webapp import custody, handing_out, log_seen
+from webapp import handing_out, log_seen
 from webapp.access import Permission, current
 from webapp.api import paging
 from webapp.api.exhibits import find
 from webapp.api.operations import Answer, operation
 from webapp.api.shapes import Asked, Sha256
+from webapp.custody import log as custody_log
 from webapp.errors import PageError
 from webapp.rows import database, reading
 from webapp.storage.tables import AnalysisRow, CustodyRow
@@ -73,7 +74,7 @@ def of_exhibit(sha256: str) -> Response:
         row = session.scalars(own.order_by(AnalysisRow.created.desc()).limit(1)).one()
     with database().begin() as session:
         log_seen.refuse_cut(session, current(), sha256)
-        text = custody.export(session, sha256)
+        text = custody_log.export(session, sha256)
     handing_out.record(row, NAME, text, log=text)
     return Response(text, content_type="application/json")
 
@@ -90,11 +91,11 @@ def of_exhibit(sha256: str) -> Response:
 def listing(query: CustodySearch) -> CustodyEntries:
     """The custody log as a whole, oldest first."""
     with database().begin() as session:
-        last = custody.head(session)
+        last = custody_log.head(session)
         numbers = select(CustodyRow.number).where(CustodyRow.number > query.after).order_by(CustodyRow.number)
         wanted = session.scalars(numbers.limit(query.limit)).all()
         try:
-            items = tuple(custody.entries(session, after=query.after, until=wanted[-1])) if wanted else ()
+            items = tuple(custody_log.entries(session, after=query.after, until=wanted[-1])) if wanted else ()
         except CustodyError as problem:
             raise PageError(
                 409, str(problem), "The log must be looked at by whoever runs Reelproof."

@@ -5,9 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp import accounts, audit, gate, sessions
+from webapp import accounts, gate, sessions
 from webapp.access import PERMISSIONS, current, signed_in
 from webapp.accounts import AccountError
+from webapp.custody import audit as custody_audit
 from webapp.errors import PageError
 from webapp.passwords import LEAST, Passwords
 from webapp.routes.login import renewed
@@ -41,7 +42,7 @@ def password() -> Response:
         with database().begin() as session:
             user = session.get_one(User, row.user_id)
             accounts.set_password(session, kept, user, new, one_time=False, but=row.id)
-            audit.record(session, "password changed", account=row.user.name)
+            custody_audit.record(session, "password changed", account=row.user.name)
     except AccountError as problem:
         return _page(problem.error)
     response = redirect(url_for("account.show", changed=1), 303)
@@ -57,7 +58,7 @@ def end_all() -> Response:
     keep = "but" in request.form
     with database().begin() as session:
         ended = sessions.end_of_user(session, row.user_id, row.id if keep else "")
-        audit.record(session, "sign-out", account=row.user.name, sessions=ended)
+        custody_audit.record(session, "sign-out", account=row.user.name, sessions=ended)
     if keep:
         return redirect(url_for("account.show"), 303)
     response = redirect(url_for("login.form"), 303)
@@ -74,7 +75,7 @@ def end_one(session_id: str) -> Response:
         mine = (SessionRow.user_id == row.user_id, SessionRow.id == session_id)
         if not sessions.end(session, *mine):
             raise PageError(404, "There is no such session.", "It may have ended meanwhile.")
-        audit.record(session, "sign-out", account=row.user.name, sessions=1)
+        custody_audit.record(session, "sign-out", account=row.user.name, sessions=1)
     return redirect(url_for("account.show"), 303)
 
 

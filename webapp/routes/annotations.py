@@ -14,8 +14,9 @@ from reports.bundle.bundle import is_zip, judgements_of
 from reports.errors import ReportError
 from reports.review.annotation_file import checksum, plain, read_file
 from reports.review.annotations import Annotation
-from webapp import custody, errors, judgements, rows
+from webapp import errors, judgements, rows
 from webapp.access import Permission, current, login_is_on, require
+from webapp.custody import log as custody_log
 from webapp.errors import PageError, wants_json
 from webapp.intake import Allowance, Incoming, this_request
 from webapp.judgements import Merged
@@ -103,7 +104,7 @@ def merge(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annotation,
         everything = judgements.listed(session, row.id)
         details: dict[str, str | int | None] = {"new": merged.new, "known": merged.known}
         details["sha256"] = hashlib.sha256(text).hexdigest()
-        custody.record(session, "import", details, exhibit=row.exhibit.sha256, analysis=row.id)
+        custody_log.record(session, "import", details, exhibit=row.exhibit.sha256, analysis=row.id)
     return merged, everything
 
 
@@ -166,7 +167,7 @@ def _record(session: Session, row: AnalysisRow, made: Annotation) -> None:
         "verdict": said.get("verdict"),
         "sha256": checksum([said]),
     }
-    custody.record(
+    custody_log.record(
         session,
         "annotation",
         details,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp import audit, cases, rows
+from webapp import cases, rows
 from webapp.access import Permission, current, login_is_on, require
+from webapp.custody import audit as custody_audit
 from webapp.errors import PageError
 from webapp.rows import database
 from webapp.storage.tables import AnalysisRow
@@ -32,7 +33,7 @@ def make() -> Response:
         case = cases.make(
             session, current(), request.form.get("name", ""), request.form.get("description", "")
         )
-        audit.record(session, "case made", case=case.id, name=case.name)
+        custody_audit.record(session, "case made", case=case.id, name=case.name)
     return _to(case.id)
 
 
@@ -59,7 +60,7 @@ def change(case_id: int) -> Response:
     with database().begin() as session:
         case = cases.find(session, current(), case_id)
         cases.change(session, case, request.form.get("name", ""), request.form.get("description", ""))
-        audit.record(session, "case changed", case=case.id, name=case.name)
+        custody_audit.record(session, "case changed", case=case.id, name=case.name)
     return _to(case_id)
 
 
@@ -73,7 +74,7 @@ def admit(case_id: int) -> Response:
     with database().begin() as session:
         case = cases.find(session, current(), case_id)
         user = cases.admit(session, case, int(chosen))
-        audit.record(session, "case member added", case=case.id, account=user.name)
+        custody_audit.record(session, "case member added", case=case.id, account=user.name)
     return _to(case_id)
 
 
@@ -84,7 +85,7 @@ def dismiss(case_id: int, user_id: int) -> Response:
     with database().begin() as session:
         case = cases.find(session, current(), case_id)
         user = cases.dismiss(session, case, user_id)
-        audit.record(session, "case member removed", case=case.id, account=user.name)
+        custody_audit.record(session, "case member removed", case=case.id, account=user.name)
     if user_id == current().user_id:
         return redirect(url_for("cases.listing"), 303)
     return _to(case_id)
@@ -109,7 +110,9 @@ def assign(analysis_id: str) -> Response:
         chosen = cases.chosen(session, current(), request.form.get("case"))
         row = session.get_one(AnalysisRow, analysis_id)
         before, row.case_id = row.case_id, chosen
-        audit.record(session, "case assigned", analysis=analysis_id, case=chosen or 0, before=before or 0)
+        custody_audit.record(
+            session, "case assigned", analysis=analysis_id, case=chosen or 0, before=before or 0
+        )
     still = chosen is not None or current().sees_all or row.owner_id == current().user_id
     return redirect(
         url_for("result.show", analysis_id=analysis_id) if still else url_for("library.listing"), 303

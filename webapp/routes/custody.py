@@ -6,8 +6,9 @@ from flask import Blueprint, jsonify, redirect, render_template, request, url_fo
 from werkzeug.wrappers import Response
 
 from reports.custody.chain import NAME, CustodyError, check_export, read_export
-from webapp import case_details, custody, handing_out, log_seen, rows
+from webapp import case_details, handing_out, log_seen, rows
 from webapp.access import Permission, current, require
+from webapp.custody import log as custody_log
 from webapp.errors import PageError, wants_json
 from webapp.routes.result import viewed
 from webapp.rows import database
@@ -25,8 +26,8 @@ def show(analysis_id: str) -> str:
     row = rows.find(analysis_id)
     viewed(row)
     with database().begin() as session:
-        text = custody.export(session, row.exhibit.sha256)
-        head = custody.head(session)
+        text = custody_log.export(session, row.exhibit.sha256)
+        head = custody_log.head(session)
         hidden = log_seen.hidden(session, current(), row.exhibit.sha256)
     try:
         entries = read_export(text).entries
@@ -52,7 +53,7 @@ def as_json(analysis_id: str) -> Response:
     row = rows.find(analysis_id)
     with database().begin() as session:
         log_seen.refuse_cut(session, current(), row.exhibit.sha256)
-        text = custody.export(session, row.exhibit.sha256)
+        text = custody_log.export(session, row.exhibit.sha256)
     handing_out.record(row, NAME, text, log=text)
     response = Response(text, mimetype="application/json")
     response.headers.set("Content-Disposition", "attachment", filename=_name(row))

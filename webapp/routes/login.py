@@ -8,8 +8,9 @@ from datetime import timedelta
 from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp import accounts, audit, gate, sessions, throttle
+from webapp import accounts, gate, sessions, throttle
 from webapp.access import login_is_on, public, signed_in
+from webapp.custody import audit as custody_audit
 from webapp.passwords import Passwords
 from webapp.rows import database
 from webapp.storage.tables import SessionRow, User, now
@@ -41,7 +42,7 @@ def sign_in() -> Response:
         return _too_early(wait, name)
     if user is None:
         with database().begin() as session:
-            audit.record(session, "sign-in refused", account=name)
+            custody_audit.record(session, "sign-in refused", account=name)
         return _page(401, name=name, problem=_WRONG)
     moment = now()
     with database().begin() as session:
@@ -50,7 +51,7 @@ def sign_in() -> Response:
         sessions.forget_ended(session, current_app.extensions["settings"], moment)
         kept = session.get_one(User, user.id)
         token = sessions.start(session, kept, _address(), request.user_agent.string, moment)
-        audit.record(session, "sign-in", actor=name, account=name, address=_address())
+        custody_audit.record(session, "sign-in", actor=name, account=name, address=_address())
     response = redirect(gate.own_address(request.form.get("next")), 303)
     gate.welcome(response, user, token)
     return response
@@ -63,7 +64,7 @@ def sign_out() -> Response:
     if g.session is not None:
         with database().begin() as session:
             sessions.end(session, SessionRow.id == g.session.id)
-            audit.record(session, "sign-out", account=g.principal.name)
+            custody_audit.record(session, "sign-out", account=g.principal.name)
     response = redirect(url_for("login.form"), 303)
     gate.farewell(response)
     return response
@@ -88,7 +89,7 @@ def confirmed() -> Response:
         return _too_early(wait, row.user.name, again=True)
     if user is None:
         with database().begin() as session:
-            audit.record(session, "sign-in refused", account=row.user.name)
+            custody_audit.record(session, "sign-in refused", account=row.user.name)
         return _page(401, again=True, problem="This is not your password.")
     response = redirect(gate.own_address(request.form.get("next")), 303)
     gate.welcome(response, user, renewed(row, confirmed=True))

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 
-from webapp import case_details, custody, rows
+from webapp import case_details, rows
 from webapp.access import Permission, require
+from webapp.custody import log as custody_log
 from webapp.results import load, result_folder
 from webapp.standing import standing
 from webapp.storage.data_folder import Folders
@@ -63,7 +64,7 @@ def _earlier(row: AnalysisRow) -> rows.Earlier | None:
 def viewed(row: AnalysisRow) -> None:
     """Record that somebody looks at an analysis; once for a while."""
     with rows.database().begin() as session:
-        custody.view(session, row.exhibit.sha256, row.id)
+        custody_log.view(session, row.exhibit.sha256, row.id)
 
 
 def _folder(row: AnalysisRow) -> Path:

@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp import audit, tokens
+from webapp import tokens
 from webapp.access import Permission, current, signed_in
+from webapp.custody import audit as custody_audit
 from webapp.errors import PageError
 from webapp.rows import database
 from webapp.storage.tables import now
@@ -37,7 +38,7 @@ def create() -> Response:
                 session, current(), request.form.get("name", ""), request.form.getlist("scope"), expires
             )
             row = made.row
-            audit.record(session, "token made", token=row.id, name=row.name, scopes=row.scopes)
+            custody_audit.record(session, "token made", token=row.id, name=row.name, scopes=row.scopes)
     except TokenError as problem:
         return _page(problem=str(problem))
     return _page(token=made.token)
@@ -52,7 +53,7 @@ def revoke(token_id: str) -> Response:
         row = tokens.revoke(session, current(), token_id)
         if row is None:
             raise PageError(404, "There is no such token of yours.", "Look at the list of your tokens.")
-        audit.record(session, "token revoked", token=row.id, name=row.name)
+        custody_audit.record(session, "token revoked", token=row.id, name=row.name)
     return redirect(url_for("tokens.listing"), 303)
 
 

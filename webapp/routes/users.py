@@ -5,9 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, current_app, make_response, render_template, request
 from werkzeug.wrappers import Response
 
-from webapp import accounts, audit
+from webapp import accounts
 from webapp.access import PERMISSIONS, Permission, Role, require
 from webapp.accounts import AccountError
+from webapp.custody import audit as custody_audit
 from webapp.errors import PageError
 from webapp.passwords import made_up
 from webapp.rows import database
@@ -41,7 +42,7 @@ def add() -> Response:
                 given,
                 one_time=True,
             )
-            audit.record(session, "account made", account=user.name, role=user.role)
+            custody_audit.record(session, "account made", account=user.name, role=user.role)
     except AccountError as problem:
         return _page(problem=problem, values=request.form)
     return _page(handed=(user, given))
@@ -55,7 +56,7 @@ def role(user_id: int) -> Response:
         with database().alone() as session:
             user = _user(session.get(User, user_id))
             accounts.set_role(session, user, _role())
-            audit.record(session, "role changed", account=user.name, role=user.role)
+            custody_audit.record(session, "role changed", account=user.name, role=user.role)
     except AccountError as problem:
         return _page(problem=problem)
     return _page(done=f"{user.display} is {user.role} now, and has to sign in again.")
@@ -69,7 +70,7 @@ def disable(user_id: int) -> Response:
         with database().alone() as session:
             user = _user(session.get(User, user_id))
             accounts.disable(session, user)
-            audit.record(session, "account disabled", account=user.name)
+            custody_audit.record(session, "account disabled", account=user.name)
     except AccountError as problem:
         return _page(problem=problem)
     return _page(done=f"{user.display} cannot sign in any more.")
@@ -82,7 +83,7 @@ def enable(user_id: int) -> Response:
     with database().alone() as session:
         user = _user(session.get(User, user_id))
         accounts.enable(user)
-        audit.record(session, "account enabled", account=user.name)
+        custody_audit.record(session, "account enabled", account=user.name)
     return _page(done=f"{user.display} can sign in again.")
 
 
@@ -94,7 +95,7 @@ def password(user_id: int) -> Response:
     with database().alone() as session:
         user = _user(session.get(User, user_id))
         accounts.set_password(session, current_app.extensions["passwords"], user, given, one_time=True)
-        audit.record(session, "password reset", account=user.name)
+        custody_audit.record(session, "password reset", account=user.name)
     return _page(handed=(user, given))
 
 

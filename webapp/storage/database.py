@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, NullPool, QueuePool, create_engine, event, inspect, text
 from sqlalchemy.orm import Session, sessionmaker
 
-from webapp import custody
+from webapp.custody import log as custody_log
 from webapp.settings import Settings
 from webapp.storage.key_files import CustodyKey
 
@@ -32,7 +32,7 @@ class Database:
         self._url, self._sqlite = url, url.get_backend_name() == "sqlite"
         self.engine = self._opened(poolclass=NullPool)
         self._sessions = sessionmaker(
-            self.engine, expire_on_commit=False, info={custody.KEY: CustodyKey(custody_key)}
+            self.engine, expire_on_commit=False, info={custody_log.KEY: CustodyKey(custody_key)}
         )
 
     def begin(self) -> AbstractContextManager[Session]:

@@ -23,19 +23,9 @@ from flask.testing import FlaskClient
 from made import add_model, digest, pair
 from sqlalchemy import select
 
-from webapp import (
-    commands,
-    create_app,
-    deletion,
-    failures,
-    integrity,
-    models,
-    previews,
-    results,
-    store_process,
-    work,
-)
-from webapp.integrity import DamagedExhibit
+from webapp import commands, create_app, deletion, failures, models, previews, results, store_process, work
+from webapp.custody import integrity
+from webapp.custody.integrity import DamagedExhibit
 from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.object_store import DamagedFile, StoreError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from webapp import custody
+from webapp.custody import log as custody_log
 
 
 def record(session: Session, what: str, *, actor: str | None = None, **details: str | int) -> None:
@@ -13,4 +13,4 @@ def record(session: Session, what: str, *, actor: str | None = None, **details: 
     ``actor`` is somebody who is not signed in yet; otherwise it is who asks.
     """
     plain = {name: str(value) if isinstance(value, str) else value for name, value in details.items()}
-    custody.record(session, "account", {"what": what, **plain}, actor=actor)
+    custody_log.record(session, "account", {"what": what, **plain}, actor=actor)

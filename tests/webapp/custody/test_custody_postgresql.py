@@ -12,7 +12,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import DatabaseError
 
 from reports.custody.chain import check_log
-from webapp import custody
+from webapp.custody import log as custody_log
 from webapp.storage import key_files
 from webapp.storage.database import Database
 from webapp.storage.tables import Base
@@ -37,7 +37,7 @@ def database(postgresql, tmp_path_factory):
     database = Database(make_url(postgresql.url), key)
     database.migrate()
     with database.begin() as session:
-        custody.record(session, "log begun")
+        custody_log.record(session, "log begun")
     yield database, key
     postgresql.empty()
     database.close()
@@ -45,7 +45,7 @@ def database(postgresql, tmp_path_factory):
 
 def log(database):
     with database.begin() as session:
-        return list(custody.entries(session))
+        return list(custody_log.entries(session))
 
 
 def test_migrations_make_exactly_the_tables_of_the_code(database):

@@ -11,7 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from reports.custody.chain import check_export, check_log, read_export
-from webapp import custody, deletion, jobs
+from webapp import deletion, jobs
+from webapp.custody import log as custody_log
 from webapp.failures import CRASHED
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, now
@@ -28,12 +29,12 @@ def key(app) -> bytes:
 
 def log(database):
     with database.begin() as session:
-        return list(custody.entries(session))
+        return list(custody_log.entries(session))
 
 
 def actions(database, exhibit=None) -> list[str]:
     with database.begin() as session:
-        return [entry.action for entry in custody.entries(session, exhibit)]
+        return [entry.action for entry in custody_log.entries(session, exhibit)]
 
 
 def test_a_new_log_says_when_it_began_and_with_which_settings(app, database):
@@ -98,7 +99,7 @@ def test_lost_workers_are_recorded(app, database):
 def test_an_act_that_is_undone_leaves_no_entry(app, database):
     before = log(database)
     with pytest.raises(RuntimeError), database.alone() as session:
-        custody.record(session, "configuration", {"what": "nothing"})
+        custody_log.record(session, "configuration", {"what": "nothing"})
         raise RuntimeError
     assert log(database) == before
 
@@ -139,7 +140,7 @@ def test_a_deletion_leaves_a_tombstone(app, database):
     deletion.delete(database, Folders(app.extensions["settings"].data), row.id)
     with database.begin() as session:
         assert session.get(AnalysisRow, row.id) is None and session.query(Exhibit).count() == 0
-        tombstone = custody.deleted(session, row.id)
+        tombstone = custody_log.deleted(session, row.id)
     assert (tombstone.exhibit, tombstone.analysis) == (sha256, row.id)
     assert tombstone.details["name"] == row.file and tombstone.details["exhibit"] == "deleted with it"
     assert tombstone.details["bytes"] == row.exhibit.bytes
@@ -171,8 +172,8 @@ def test_exports_hold_the_exhibit_s_own_chain(app, database):
     one, other = hand_in(app, b"one"), hand_in(app, b"other")
     jobs.cancel(database, one.id)
     with database.begin() as session:
-        mine, everything = custody.export(session, one.exhibit.sha256), custody.export(session, None)
-        head = custody.head(session)
+        mine, everything = custody_log.export(session, one.exhibit.sha256), custody_log.export(session, None)
+        head = custody_log.head(session)
     assert check_export(mine) == [] == check_export(everything)
     export = read_export(mine)
     assert (export.count, export.head, export.head_mac) == (head.count, head.sha256, head.mac)
@@ -182,7 +183,7 @@ def test_exports_hold_the_exhibit_s_own_chain(app, database):
 
 def test_names_of_any_kind_are_recorded(app, database):
     with database.alone() as session:
-        custody.record(session, "export", {"file": "a\ud800\0b" + "x" * 5000}, actor="名" * 200)
+        custody_log.record(session, "export", {"file": "a\ud800\0b" + "x" * 5000}, actor="名" * 200)
     entry = log(database)[-1]
     assert entry.details["file"].startswith("a?bxxx") and len(entry.details["file"]) == 4000
     assert len(entry.actor) == 120

@@ -10,7 +10,8 @@ from alembic.config import Config
 from sqlalchemy import URL, text
 
 from reports.custody.chain import check_log
-from webapp import create_app, custody
+from webapp import create_app
+from webapp.custody import log as custody_log
 from webapp.storage.database import _MIGRATIONS, Database
 from webapp.storage.key_files import CustodyKeyError
 
@@ -18,7 +19,7 @@ from webapp.storage.key_files import CustodyKeyError
 def start(tmp_path, **settings):
     app = create_app({"REELPROOF_DATA": tmp_path / "data", "SEND": lambda _id: None} | settings)
     with app.extensions["database"].begin() as session:
-        entries = list(custody.entries(session))
+        entries = list(custody_log.entries(session))
     app.extensions["database"].close()
     return app, entries
 

@@ -22,7 +22,7 @@ from detector.files import hashed
 from reports.custody import chain as custody_chain
 from reports.custody.chain import ZEROS, Action, CustodyError, Entry, Unreadable
 from reports.review.annotation_file import moment_text
-from webapp import actors
+from webapp.custody import actors
 from webapp.storage.key_files import CustodyKey
 from webapp.storage.tables import CustodyRow, now
 

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from detector.errors import ReelproofError
 from reports.inputs.exhibit_check import ExhibitCheck
-from webapp import custody
+from webapp.custody import log as custody_log
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -103,7 +103,7 @@ def check(
                 "bytes found": seen.bytes if seen.sha256 else None,
                 "problem": found or None,
             }
-            custody.record(session, "integrity check", details, exhibit=row.sha256)
+            custody_log.record(session, "integrity check", details, exhibit=row.sha256)
     if condition != Condition.FITS:
         log.error("exhibit %s: its kept file is %s", exhibit.sha256, condition)
     return seen
@@ -133,7 +133,7 @@ def run(database: Database, settings: Settings, stopping: Callable[[], bool] = l
             counts[Condition(condition)] += 1
     with database.begin() as session:
         details = {"exhibits": sum(counts.values())} | {str(name): n for name, n in counts.items()}
-        custody.record(session, "integrity check", details | {"begun": f"{begun:%Y-%m-%d %H:%M:%S} UTC"})
+        custody_log.record(session, "integrity check", details | {"begun": f"{begun:%Y-%m-%d %H:%M:%S} UTC"})
     return sum(counts.values())
 
 
@@ -141,8 +141,8 @@ def is_due(session: Session, settings: Settings) -> bool:
     """Whether the last run is long enough ago, and there is something to check."""
     if settings.integrity_every is None:
         return False
-    last = custody.latest_run(session)
-    if last is not None and custody.moment(last) > now() - settings.integrity_every:
+    last = custody_log.latest_run(session)
+    if last is not None and custody_log.moment(last) > now() - settings.integrity_every:
         return False
     return session.scalar(select(Exhibit.id).limit(1)) is not None
 

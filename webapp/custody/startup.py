@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 import detector
 from reports.custody.chain import mac
-from webapp import custody
+from webapp.custody import log as custody_log
 from webapp.settings import Settings
 from webapp.storage import key_files
 from webapp.storage.database import Database
@@ -18,13 +18,13 @@ from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit
 def begin(database: Database, settings: Settings) -> None:
     """Open the log, or begin it. Raises :class:`CustodyKeyError` without the right key."""
     with database.begin() as session:
-        begun = custody.head(session).count > 0
+        begun = custody_log.head(session).count > 0
     if not begun:
         key_files.create(settings.custody_key)
     check_key(database, settings)
     with database.alone() as session:
-        if not custody.head(session).count:
-            custody.record(session, "log begun", _there(session))
+        if not custody_log.head(session).count:
+            custody_log.record(session, "log begun", _there(session))
         _note_settings(session, settings)
 
 
@@ -32,7 +32,7 @@ def check_key(database: Database, settings: Settings) -> None:
     """Raise :class:`CustodyKeyError` unless the key is the one that the log was written with."""
     file = settings.custody_key
     with database.begin() as session:
-        last = custody.head(session)
+        last = custody_log.head(session)
     if last.count and mac(key_files.read(file), last.sha256) != last.mac:
         raise CustodyKeyError(
             f"{file} is not the key the custody log was written with, or the log's last entry was changed. "
@@ -64,9 +64,9 @@ def _note_settings(session: Session, settings: Settings) -> None:
         if settings.integrity_every
         else "off",
     }
-    last = custody.latest_settings(session)
+    last = custody_log.latest_settings(session)
     before = last.details if last else {}
     changed = [name for name, value in values.items() if before.get(name) != value]
     if changed:
         details = {"what": "settings", "changed": ", ".join(changed) if before else "first start"}
-        custody.record(session, "configuration", details | values)
+        custody_log.record(session, "configuration", details | values)

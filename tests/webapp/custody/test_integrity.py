@@ -9,7 +9,9 @@ import pytest
 from made import hand_in
 from sqlalchemy import update
 
-from webapp import custody, integrity, jobs, work
+from webapp import jobs, work
+from webapp.custody import integrity
+from webapp.custody import log as custody_log
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, now
 
@@ -26,7 +28,7 @@ def settings(app):
 
 def checks(database):
     with database.begin() as session:
-        return [entry for entry in custody.entries(session) if entry.action == "integrity check"]
+        return [entry for entry in custody_log.entries(session) if entry.action == "integrity check"]
 
 
 def place(app, row):
@@ -111,7 +113,7 @@ def test_a_damaged_exhibit_is_not_analysed(app, database, settings, monkeypatch)
     work.work(settings)
     with database.begin() as session:
         failed = session.get_one(AnalysisRow, row.id)
-        *_, last = custody.entries(session)
+        *_, last = custody_log.entries(session)
     assert failed.state == "failed" and "no longer has the bytes" in failed.error
     assert last.action == "analysis failed" and not Folders(settings.data).result(row.id).exists()
     assert jobs.retry(database, row.id)
