@@ -19,10 +19,11 @@ from reports.custody.chain import NAME as CUSTODY
 from reports.inputs.case import NAME as CASE
 from reports.review.annotation_file import file_text, moment_text
 from reports.review.annotations import Annotation
-from webapp import case_details, offline, previews, review, signing
+from webapp import case_details, offline, review, signing
 from webapp.custody import log as custody_log
 from webapp.errors import PageError
-from webapp.previews import SUFFIXES, Playback
+from webapp.media import playback
+from webapp.media.playback import SUFFIXES, Playback
 from webapp.results import Result
 from webapp.reviewed import report_folder
 from webapp.settings import Settings
@@ -77,9 +78,9 @@ def contents(
         exhibit_sha256=row.exhibit.sha256,
         saved=made,
     ).encode()
-    plays = previews.playback(folders, row) if video else _WITHOUT
+    plays = playback.playback(folders, row) if video else _WITHOUT
     media = None
-    if video and (found := previews.media(folders, row)) is not None:
+    if video and (found := playback.media(folders, row)) is not None:
         path, plays = found
         if plays.source == "exhibit" and folders.store.elsewhere:
             # The report's check is about the store's copy; this one has lain in the cache.

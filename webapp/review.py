@@ -17,7 +17,7 @@ from webapp.results import close_up
 if TYPE_CHECKING:
     from reports.inputs.pictures import Picture
     from reports.view.report import PeakView, ReportView, SegmentView
-    from webapp.previews import Playback
+    from webapp.media.playback import Playback
 
 VERSION = "1.0"
 

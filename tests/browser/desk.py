@@ -15,7 +15,8 @@ from flask import Flask
 from unconfined import Unconfined
 
 from detector.demo_clip import make_sample
-from webapp import create_app, intake, jobs, previewing, thumbnails, work
+from webapp import create_app, intake, jobs, work
+from webapp.media import preview_job, thumbnails
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Priority
 
@@ -54,7 +55,7 @@ class Served:
         """The id of a finished analysis of a file."""
         analysis = self.handed_in(file, priority=Priority.HIGH, **given)  # before what is left waiting
         with contextlib.ExitStack() as patched:
-            for module in (work, thumbnails, previewing):
+            for module in (work, thumbnails, preview_job):
                 patched.enter_context(mock.patch.object(module, "Confined", Unconfined))
             work.work(self.app.extensions["settings"])
         return analysis

@@ -21,8 +21,9 @@ from playwright.sync_api import Page
 from detector.media.reader import open_media
 from detector.sandbox import Limits
 from detector.schema.analysis import Media, MediaKind
-from webapp import create_app, intake, jobs, previewing
-from webapp.previews import Playback
+from webapp import create_app, intake, jobs
+from webapp.media import preview_job
+from webapp.media.playback import Playback
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
 
@@ -114,7 +115,7 @@ def prepared(app: Flask, clip: Path) -> tuple[AnalysisRow, Playback, list[Fracti
         )
         times = [(pts - found[0][0]) * reader.time_base for pts, _, _ in found]
     folders = Folders(app.extensions["settings"].data)
-    plays = previewing.prepare(
+    plays = preview_job.prepare(
         folders, folders.data / row.exhibit.path, media, 0, lambda _share: None, Limits()
     )
     return row, plays, times
@@ -182,7 +183,7 @@ def test_a_photo_is_shown_upright_and_nothing_of_it_runs(app, page: Page, seen, 
     media = facts_of(
         MediaKind.IMAGE, 0.0, container="png_pipe", width=160, height=96, sha256=row.exhibit.sha256
     )
-    previewing.prepare(folders, folders.data / row.exhibit.path, media, 0, lambda _share: None, Limits())
+    preview_job.prepare(folders, folders.data / row.exhibit.path, media, 0, lambda _share: None, Limits())
     page.goto(f"{app.config['ADDRESS']}/help")
     size = page.evaluate(
         """async (address) => {

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from werkzeug.test import TestResponse
 
 from detector.sandbox import Confined
-from webapp import create_app, failures, parameters, previewing, thumbnails, work
+from webapp import create_app, failures, parameters, work
+from webapp.media import preview_job, thumbnails
 from webapp.storage.tables import AnalysisRow
 
 MEMORY_MB = 2500
@@ -109,7 +110,7 @@ class House:
                 peaks.append(self.peak)
                 super().close()
 
-        places = (work, previewing, thumbnails)
+        places = (work, preview_job, thumbnails)
         for place in places:
             place.Confined = Noted
         try:

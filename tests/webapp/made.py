@@ -66,7 +66,7 @@ def finished(app: Flask, **changes: object) -> AnalysisRow:
         stored.verdict, stored.probability = analysis.verdict.value, analysis.probability
         stored.duration = analysis.media.duration
     if analysis.segments:
-        from webapp.thumbnails import make_thumbnail
+        from webapp.media.thumbnails import make_thumbnail
 
         make_thumbnail(analysis, folder, folders.data / row.exhibit.path, folders.thumbnail(row.id))
     return stored

@@ -11,7 +11,7 @@ from made import finished, hand_in
 
 from detector.schema.analysis import Analysis, MediaKind
 from webapp import review
-from webapp.previews import Playback
+from webapp.media.playback import Playback
 from webapp.results import load
 from webapp.storage.data_folder import Folders
 

@@ -9,9 +9,10 @@ from flask import Blueprint, current_app, send_file
 from werkzeug.wrappers import Response
 
 from reports.custody.chain import NAME as CUSTODY
-from webapp import handing_out, log_seen, previews, rows
+from webapp import handing_out, log_seen, rows
 from webapp.access import Permission, current, require
 from webapp.errors import PageError
+from webapp.media import playback
 from webapp.ranges import send_part
 from webapp.results import picture_names, result_folder
 from webapp.reviewed import report_folder
@@ -74,7 +75,7 @@ def overlay(analysis_id: str, name: str) -> Response:
 def media(analysis_id: str) -> Response:
     """What a browser plays of the exhibit: itself as it was handed in, or its preview."""
     row, _folder = finished(analysis_id)
-    found = previews.media(Folders.of(current_app.extensions["settings"]), row)
+    found = playback.media(Folders.of(current_app.extensions["settings"]), row)
     if found is None:
         raise PageError(404, "There is nothing of this exhibit to play.", "Its kept frames are on its page.")
     path, plays = found

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, current_app, request
 from webapp import levels, review
 from webapp.access import Permission, require
 from webapp.errors import PageError
-from webapp.previews import Playback, playback
+from webapp.media.playback import Playback, playback
 from webapp.results import load
 from webapp.routes.files import finished
 from webapp.storage.data_folder import Folders

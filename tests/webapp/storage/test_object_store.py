@@ -23,9 +23,10 @@ from flask.testing import FlaskClient
 from made import add_model, digest, pair
 from sqlalchemy import select
 
-from webapp import commands, create_app, deletion, failures, models, previews, results, store_process, work
+from webapp import commands, create_app, deletion, failures, models, results, store_process, work
 from webapp.custody import integrity
 from webapp.custody.integrity import DamagedExhibit
+from webapp.media import playback
 from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.object_store import DamagedFile, StoreError
@@ -186,7 +187,7 @@ def test_a_damaged_copy_in_the_data_folder_is_replaced(app, client, folders):
 def test_a_bundle_has_the_exhibit_that_was_handed_in(app, client, folders, quick_reports):
     analysis_id, place = upload(client), folders.exhibit(digest(CONTENT))
     work.work(app.extensions["settings"])
-    previews.record(folders, digest(CONTENT), previews.Playback("exhibit", "video/mp4", 0.0, 4, 4, ""))
+    playback.record(folders, digest(CONTENT), playback.Playback("exhibit", "video/mp4", 0.0, 4, 4, ""))
     place.chmod(0o600)
     place.write_bytes(b"other bytes")
     bundle = client.get(f"/analyses/{analysis_id}/bundle.zip")

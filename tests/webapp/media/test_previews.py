@@ -24,10 +24,10 @@ from made import digest, finished, hand_in
 from detector.media.reader import open_media
 from detector.sandbox import Limits
 from detector.schema.analysis import Media
-from webapp import previewing, previews
 from webapp.jobs import LostClaim
-from webapp.preview_process import decide
-from webapp.previews import Playback
+from webapp.media import playback, preview_job
+from webapp.media.playback import Playback
+from webapp.media.preview_encoder import decide
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
@@ -312,14 +312,14 @@ def leftovers(folders: Folders) -> list[str]:
 
 def test_a_preview_is_made_once_an_exhibit(folders, clip, monkeypatch):
     media = described(clip)
-    made = previewing.prepare(folders, clip, media, 0, nothing, LIMITS)
-    assert made.source == "preview" and previews.recorded(folders, media.sha256) == made
+    made = preview_job.prepare(folders, clip, media, 0, nothing, LIMITS)
+    assert made.source == "preview" and playback.recorded(folders, media.sha256) == made
     assert moments(folders.preview(media.sha256)) == moments(clip)
     assert not leftovers(folders)
-    monkeypatch.setattr(previewing, "_ask", lambda *_: pytest.fail("it is there already"))
-    assert previewing.prepare(folders, clip, media, 0, nothing, LIMITS) == made
+    monkeypatch.setattr(preview_job, "_ask", lambda *_: pytest.fail("it is there already"))
+    assert preview_job.prepare(folders, clip, media, 0, nothing, LIMITS) == made
     folders.preview(media.sha256).unlink()
-    assert previews.recorded(folders, media.sha256) is None  # one without the other is nothing
+    assert playback.recorded(folders, media.sha256) is None  # one without the other is nothing
 
 
 def test_progress_is_told_and_a_lost_claim_ends_it(folders, long_clip):
@@ -330,7 +330,7 @@ def test_progress_is_told_and_a_lost_claim_ends_it(folders, long_clip):
         raise LostClaim("x")
 
     with pytest.raises(LostClaim):
-        previewing.prepare(folders, long_clip, described(long_clip), 0, lost, LIMITS)
+        preview_job.prepare(folders, long_clip, described(long_clip), 0, lost, LIMITS)
     assert 0 <= shares[0] < 1 and list(folders.previews.iterdir()) == []
 
 
@@ -347,25 +347,25 @@ def endless(*arguments):
 def test_a_process_that_dies_and_one_that_takes_too_long_are_no_failure(folders, clip, monkeypatch):
     media = described(clip)
     with monkeypatch.context() as patched:
-        patched.setattr("webapp.preview_process.decided", dies)
-        found = previewing.prepare(folders, clip, media, 0, nothing, LIMITS)
+        patched.setattr("webapp.media.preview_encoder.decided", dies)
+        found = preview_job.prepare(folders, clip, media, 0, nothing, LIMITS)
     assert found.source == "none" and "ended early" in found.reason
-    assert previews.recorded(folders, media.sha256) == found
+    assert playback.recorded(folders, media.sha256) == found
 
     def late(_share: float) -> None:
         raise SoftTimeLimitExceeded
 
     with monkeypatch.context() as patched:
-        patched.setattr("webapp.preview_process.decided", endless)
-        found = previewing.prepare(folders, clip, media, 0, late, LIMITS)
+        patched.setattr("webapp.media.preview_encoder.decided", endless)
+        found = preview_job.prepare(folders, clip, media, 0, late, LIMITS)
     assert found.source == "none" and "time limit" in found.reason
     assert (
-        previewing.prepare(folders, clip, media, 0, nothing, LIMITS).source == "preview"
+        preview_job.prepare(folders, clip, media, 0, nothing, LIMITS).source == "preview"
     )  # the next one tries again
 
 
 def test_a_preview_that_takes_too_much_is_no_failure(folders, clip):
-    found = previewing.prepare(folders, clip, described(clip), 0, nothing, Limits(memory=60_000_000))
+    found = preview_job.prepare(folders, clip, described(clip), 0, nothing, Limits(memory=60_000_000))
     assert found.source == "none" and "more memory than the 60 MB" in found.reason
     assert not leftovers(folders) and list(folders.analyses.iterdir()) == []
 
@@ -380,7 +380,7 @@ def playing(app, folders) -> str:
     place = folders.data / row.exhibit.path
     place.chmod(0o640)
     place.write_bytes(bytes(i % 251 for i in range(1000)))
-    previews.record(folders, row.exhibit.sha256, Playback("exhibit", "video/mp4", 0.5, 160, 96, ""))
+    playback.record(folders, row.exhibit.sha256, Playback("exhibit", "video/mp4", 0.5, 160, 96, ""))
     return row.id
 
 
@@ -432,15 +432,15 @@ def test_a_preview_is_served_in_the_exhibits_place(app, client, folders):
     assert client.get(f"/analyses/{row.id}/media").status_code == 404  # an older analysis
     folders.preview(row.exhibit.sha256).write_bytes(b"preview")
     made = Playback("preview", "video/mp4", 0.0, 4, 4, "why")
-    previews.record(folders, row.exhibit.sha256, made)
-    assert previews.playback(folders, row) == made
+    playback.record(folders, row.exhibit.sha256, made)
+    assert playback.playback(folders, row) == made
     answer = client.get(f"/analyses/{row.id}/media")
     assert (answer.data, answer.mimetype) == (b"preview", "video/mp4")
-    previews.record(folders, row.exhibit.sha256, dataclasses.replace(made, source="none"))
+    playback.record(folders, row.exhibit.sha256, dataclasses.replace(made, source="none"))
     assert client.get(f"/analyses/{row.id}/media").status_code == 404
     assert client.get(f"/analyses/{hand_in(app, b'other').id}/media").status_code == 409
     folders.playback(row.exhibit.sha256).write_text("{}")
-    assert previews.playback(folders, row) is None
+    assert playback.playback(folders, row) is None
 
 
 def test_players_that_do_not_read_hold_no_thread(app, playing, folders):
@@ -477,7 +477,7 @@ def test_the_process_ends_with_the_worker(folders, long_clip):
 
     parent = os.fork()
     if not parent:
-        previewing.prepare(folders, long_clip, media, 0, stop, LIMITS)
+        preview_job.prepare(folders, long_clip, media, 0, stop, LIMITS)
         os._exit(0)
     os.waitpid(parent, 0)
     assert os.read(reader, 10) == b"1"  # it was at work

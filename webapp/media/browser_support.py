@@ -14,7 +14,7 @@ import av
 from detector.errors import MediaError
 from detector.media.reader import open_container, open_media
 from detector.schema.analysis import Media, MediaKind
-from webapp.previews import Playback
+from webapp.media.playback import Playback
 
 _MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 _MATROSKA = "matroska,webm"

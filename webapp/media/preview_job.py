@@ -17,7 +17,7 @@ from detector.errors import ReelproofError
 from detector.sandbox import Confined, LimitError, Limits, Places, UnexpectedError
 from detector.schema.analysis import Media
 from webapp.durable import flush_file, flush_folder
-from webapp.previews import Playback, record, recorded
+from webapp.media.playback import Playback, record, recorded
 from webapp.storage.data_folder import Folders
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def _ask(
     progress: Callable[[float], None],
     limits: Limits,
 ) -> Playback:
-    from webapp.preview_process import decided  # brings FFmpeg
+    from webapp.media.preview_encoder import decided  # brings FFmpeg
 
     aside.touch(0o600)
     places = Places(readable=(exhibit,), writable=(aside,))

@@ -1,6 +1,6 @@
 """What of an exhibit a browser plays: the exhibit itself, or a preview made of it once.
 
-The worker decides and makes (:mod:`webapp.previewing`); the web process only reads what was
+The worker decides and makes (:mod:`webapp.media.preview_job`); the web process only reads what was
 decided, a small file beside the preview.
 """
 

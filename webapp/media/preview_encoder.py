@@ -1,6 +1,6 @@
 """Decides what plays of an exhibit and makes a preview where one is needed.
 
-All of it runs in a confined process, which :mod:`webapp.previewing` starts.
+All of it runs in a confined process, which :mod:`webapp.media.preview_job` starts.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from detector.errors import MediaError
 from detector.media.reader import MediaReader, Orientation, open_media
 from detector.schema.analysis import Media, MediaKind
-from webapp.playable import NotPlayable, judge
-from webapp.previews import Playback
+from webapp.media.browser_support import NotPlayable, judge
+from webapp.media.playback import Playback
 
 _LONGEST_SIDE = 1280
 _KEY_FRAME_EVERY = 2  # seconds: a seek decodes no more than this
