@@ -116,7 +116,7 @@ def celery_sender(settings: Settings, database: Database) -> Callable[[str], Non
     senders: list[Callable[[str], None]] = []
 
     def send(analysis_id: str) -> None:
-        from webapp import broker
+        from webapp.jobs import broker
 
         if not senders:
             senders.append(broker.Sender(settings, database))

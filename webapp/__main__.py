@@ -9,9 +9,11 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import accounts, commands, create_app, deletion, jobs, lengths, logs, models, signing, waiting
+from webapp import accounts, commands, create_app, deletion, lengths, logs, models, signing
 from webapp.custody import integrity
 from webapp.first_start import sample_missing
+from webapp.jobs import queue as job_queue
+from webapp.jobs import states
 from webapp.server import listen
 from webapp.settings import SettingError, Settings, is_loopback, read_settings, refuse_open_door
 from webapp.storage.data_folder import Folders
@@ -54,7 +56,7 @@ def main() -> int:
         folders.remove_leftovers(alone=not settings.shared)
         deletion.finish_deletions(database, folders)
         if not settings.shared:  # elsewhere others may be at work; the sweep finds those that are not
-            jobs.recover(database, count_attempt=True)
+            states.recover(database, count_attempt=True)
         threading.Thread(target=server.run, name="pages", daemon=True).start()
         checking = (database, settings, threading.Event())
         threading.Thread(target=integrity.keep_checking, args=checking, name="integrity", daemon=True).start()
@@ -78,7 +80,7 @@ def main() -> int:
             print("Reelproof stops.", flush=True)
             sender.stop()
             worker.stop()
-            jobs.recover(database, count_attempt=False, workers=worker.names)
+            states.recover(database, count_attempt=False, workers=worker.names)
             held.close()
     return 0
 
@@ -90,13 +92,13 @@ def _administrators(app: Any) -> int:
 
 def resend(settings: Settings, app: Any) -> None:
     """Give the embedded broker, emptied, every queued analysis; have the sample made in a new data folder."""
-    from webapp import broker
+    from webapp.jobs import broker
 
     database = app.extensions["database"]
     sender = broker.Sender(settings, database)
     if not settings.shared:
         broker.empty(settings)
-        for analysis_id in waiting.unheard(database, settings.workers, at_start=True):
+        for analysis_id in job_queue.unheard(database, settings.workers, at_start=True):
             sender(analysis_id)
     if sample_missing(database):
         sender.app.send_task(broker.SAMPLE)

@@ -13,12 +13,13 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from reports.inputs.case import CaseDetails
-from webapp import case_details, deletion, jobs, kinds, models, rows
+from webapp import case_details, deletion, kinds, models, rows
 from webapp.access import current
 from webapp.errors import PageError
 from webapp.intake import Incoming, Whole, take_in
+from webapp.jobs import states
+from webapp.jobs.sending import tell_workers
 from webapp.rows import database
-from webapp.sending import tell_workers
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, Priority, State
 
@@ -97,7 +98,7 @@ def start(
         if row is None:
             chosen = model or models.default(session, folders)
             exhibit, details = find(session)
-            row = jobs.create(session, exhibit, file, chosen, changes, identity, priority)
+            row = states.create(session, exhibit, file, chosen, changes, identity, priority)
             row.owner_id, row.case_id = current().user_id, case_id
             case_details.keep(session, row, details)
     tell_workers(row.id)
@@ -111,14 +112,14 @@ def _folders() -> Folders:
 def cancel(analysis_id: str) -> None:
     """Take the analysis out of the queue, or stop it; one that was cancelled already is as asked."""
     row = rows.find(analysis_id)
-    if not jobs.cancel(database(), analysis_id) and rows.find(analysis_id).state != State.CANCELLED:
+    if not states.cancel(database(), analysis_id) and rows.find(analysis_id).state != State.CANCELLED:
         raise PageError(409, "This analysis has ended already.", f"{row.file} has nothing left to cancel.")
 
 
 def retry(analysis_id: str) -> None:
     """Queue an analysis that failed or was cancelled once more; one that waits or runs is as asked."""
     row = rows.find(analysis_id)
-    if jobs.retry(database(), analysis_id):
+    if states.retry(database(), analysis_id):
         tell_workers(analysis_id)
     elif row.state == State.PAUSED:
         raise PageError(409, "This analysis is paused, so there is nothing to retry.", "Resume it.")
@@ -133,23 +134,23 @@ def retry(analysis_id: str) -> None:
 def pause(analysis_id: str) -> None:
     """Take the analysis out of the queue, or stop it, until it is resumed; a paused one is as asked."""
     row = rows.find(analysis_id)
-    if not jobs.pause(database(), analysis_id) and rows.find(analysis_id).state != State.PAUSED:
+    if not states.pause(database(), analysis_id) and rows.find(analysis_id).state != State.PAUSED:
         raise PageError(409, "This analysis has ended already.", f"{row.file} has nothing left to pause.")
 
 
 def resume(analysis_id: str) -> None:
     """Queue a paused analysis again; one that waits or runs is as asked."""
     row = rows.find(analysis_id)
-    if jobs.resume(database(), analysis_id):
+    if states.resume(database(), analysis_id):
         tell_workers(analysis_id)
-    elif row.state not in jobs.UNFINISHED:
+    elif row.state not in states.UNFINISHED:
         raise PageError(409, "This analysis has ended already.", f"{row.file} is not paused.")
 
 
 def prioritise(analysis_id: str, priority: Priority) -> None:
     """Have the analysis come earlier or later among those that wait."""
     rows.find(analysis_id)
-    if not jobs.prioritise(database(), analysis_id, priority):
+    if not states.prioritise(database(), analysis_id, priority):
         raise PageError(
             409,
             "This analysis does not wait any more.",

@@ -20,7 +20,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
-from webapp import presence
+from webapp.jobs import heartbeat
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -132,7 +132,7 @@ class _Rows(Collector):
         beats = GaugeMetricFamily(
             "reelproof_worker_heartbeat_age_seconds", "Since a worker was heard of", labels=["worker"]
         )
-        for row in presence.there(self._database):
+        for row in heartbeat.there(self._database):
             beats.add_metric([row.name], (moment - row.seen).total_seconds())
         yield beats
         disk = shutil.disk_usage(Folders(self._settings.data).data)

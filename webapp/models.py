@@ -16,12 +16,12 @@ from sqlalchemy.orm import Session
 from detector.errors import ModelError
 from detector.models.loaded import DEFAULT, MODELS, Card, is_name, known_models
 from detector.models.validate import check_card, check_weights
-from webapp import jobs
 from webapp.checking import refuse_unfit
 from webapp.custody import log as custody_log
 from webapp.durable import publish
 from webapp.errors import PageError
 from webapp.intake import Incoming
+from webapp.jobs import states
 from webapp.rows import database
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Choice, now
@@ -131,7 +131,7 @@ def remove(session: Session, folders: Folders, name: str) -> None:
         raise PageError(409, f"{name} came with Reelproof and cannot be removed.", "Only added models can.")
     if default(session, folders) == name:
         raise PageError(409, f"{name} is the default model.", "Make another model the default first.")
-    waiting = select(func.count()).where(AnalysisRow.model == name, AnalysisRow.state.in_(jobs.UNFINISHED))
+    waiting = select(func.count()).where(AnalysisRow.model == name, AnalysisRow.state.in_(states.UNFINISHED))
     if session.scalar(waiting):
         raise PageError(409, f"Analyses that are not finished use {name}.", "Remove it when they are done.")
     custody_log.record(session, "configuration", {"what": "model removed", "model": name})

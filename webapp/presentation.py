@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from detector.paths import ROOT
 from reports.text import numbers
-from webapp import case_details, jobs, live, parameters
+from webapp import case_details, live
+from webapp.jobs import parameters, states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Condition, Exhibit, Priority, State, now
 
@@ -19,7 +20,7 @@ _ICONS = ROOT / "static" / "icons"
 def install(app: Flask) -> None:
     """Give the templates their filters."""
     icons = {path.stem: Markup(path.read_text()) for path in sorted(_ICONS.glob("*.svg"))}
-    app.jinja_env.globals.update(icon=icons.__getitem__, most_attempts=jobs.MOST_ATTEMPTS)
+    app.jinja_env.globals.update(icon=icons.__getitem__, most_attempts=states.MOST_ATTEMPTS)
     app.jinja_env.globals["priorities"] = [each.words for each in Priority]
     app.jinja_env.filters.update(
         size=short_size,

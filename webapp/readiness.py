@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import presence
+from webapp.jobs import heartbeat
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import REVISION, Database
@@ -87,6 +87,6 @@ def _store(settings: Settings, _database: Database) -> str:
 
 
 def _worker(settings: Settings, database: Database) -> str:
-    if presence.there(database):
+    if heartbeat.there(database):
         return ""
-    return f"No worker was heard of for {presence.GONE_AFTER.seconds} s; analyses wait."
+    return f"No worker was heard of for {heartbeat.GONE_AFTER.seconds} s; analyses wait."

@@ -14,9 +14,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from reports.review.annotations import ANNOTATION, Annotation, OfExhibit, OfSegment, OfSpan, standing
-from webapp import access, waiting
+from webapp import access
 from webapp.custody import log as custody_log
 from webapp.errors import PageError
+from webapp.jobs import queue as job_queue
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, AnnotationRow, State
 
@@ -76,7 +77,7 @@ def latest(count: int) -> tuple[AnalysisRow, ...]:
 def ahead(row: AnalysisRow) -> int:
     """How many analyses come before a queued one, the running ones included."""
     with database().begin() as session:
-        query = select(func.count()).where(waiting.before(row) | (AnalysisRow.state == State.RUNNING))
+        query = select(func.count()).where(job_queue.before(row) | (AnalysisRow.state == State.RUNNING))
         return session.scalar(query) or 0
 
 

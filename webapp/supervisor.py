@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import TextIO
 
 from detector.paths import ROOT
-from webapp import jobs, live, presence, resumable, waiting
+from webapp import live, resumable
 from webapp.custody import actors
+from webapp.jobs import heartbeat, states
+from webapp.jobs import queue as job_queue
 from webapp.settings import QUEUES, SettingError, Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -83,7 +85,7 @@ class Worker:
         """Say in the database that the worker runs, if it does."""
         if self._process is not None and self._process.poll() is None:
             name = f"{actors.instance(self._environment[actors.STARTED_BY])}{self._process.pid}"
-            presence.note(database, name)
+            heartbeat.note(database, name)
 
     def replace_if_deaf(self, database: Database) -> None:
         """End a worker that takes nothing although ids wait on the shared broker; it is started anew.
@@ -93,7 +95,7 @@ class Worker:
         if self.names is None or self._process is None or self._process.poll() is not None:
             return
         there = messages_waiting(self._settings, self._settings.queues)
-        if jobs.running(database, self.names) or not any(there.values()):
+        if states.running(database, self.names) or not any(there.values()):
             self._heard = time.monotonic()
         elif time.monotonic() - max(self._heard, self._started) > _DEAF_AFTER:
             log.warning("the worker takes nothing though analyses wait; starting another one")
@@ -144,7 +146,7 @@ def watch_worker(worker: Worker, database: Database, stopping: Callable[[], bool
         time.sleep(_LOOK_EVERY)
         try:
             if worker.keep_running():
-                jobs.recover(database, count_attempt=True, workers=worker.names)
+                states.recover(database, count_attempt=True, workers=worker.names)
             if time.monotonic() - last >= _SWEEP_EVERY:
                 last = time.monotonic()
                 worker.note_presence(database)
@@ -169,7 +171,7 @@ def watch(
         try:
             sender.keep_running()
             if worker.keep_running():
-                jobs.recover(database, count_attempt=True, workers=worker.names)
+                states.recover(database, count_attempt=True, workers=worker.names)
             elapsed = time.time() - last_sweep
             if 0 <= elapsed < _SWEEP_EVERY:
                 continue
@@ -178,7 +180,9 @@ def watch(
             worker.replace_if_deaf(database)
             if not 0 <= elapsed < 2 * _SWEEP_EVERY:
                 woke = last_sweep  # or the clock was set: heartbeats look stale though every worker is well
-            sweep(database, settings, send, silent_too=last_sweep - woke >= jobs.STALE_AFTER.total_seconds())
+            sweep(
+                database, settings, send, silent_too=last_sweep - woke >= states.STALE_AFTER.total_seconds()
+            )
         except Exception as problem:  # a watcher that ends leaves the queue to itself
             log.warning("looking after the queue failed, trying again: %s", problem)
 
@@ -188,17 +192,17 @@ def sweep(
 ) -> None:
     """Queue analyses whose worker went silent, send those whose message was lost, remove what is old."""
     if silent_too:
-        jobs.requeue_stale(database)
+        states.requeue_stale(database)
     folders = Folders(settings.data)
     resumable.expire(database, folders)
     live.remove_old(folders.live)
     messages = messages_waiting(settings) if settings.shared else None
-    for analysis_id in waiting.unheard(database, settings.workers, messages=messages):
+    for analysis_id in job_queue.unheard(database, settings.workers, messages=messages):
         send(analysis_id)
 
 
 def messages_waiting(settings: Settings, queues: Iterable[str] = QUEUES) -> dict[str, int]:
     """How many ids wait on the shared broker in each of ``queues``."""
-    from webapp import broker  # brings Celery
+    from webapp.jobs import broker  # brings Celery
 
     return broker.waiting(broker.make_celery(settings), queues)

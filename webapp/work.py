@@ -19,10 +19,11 @@ from sqlalchemy.exc import OperationalError
 
 from detector.sandbox import Confined, KilledError, Limits, Places, refuse_links
 from detector.schema.analysis import Analysis, Parameters
-from webapp import deletion, jobs, models, store_process
+from webapp import deletion, models, store_process
 from webapp.custody.integrity import DamagedExhibit
 from webapp.durable import publish
-from webapp.failures import OUT_OF_TIME, WORKER_LOST, explain
+from webapp.jobs import states
+from webapp.jobs.failures import OUT_OF_TIME, WORKER_LOST, explain
 from webapp.media import preview_job
 from webapp.media.thumbnails import confined_thumbnail
 from webapp.settings import Settings
@@ -88,7 +89,7 @@ def work(settings: Settings, end: Callable[[], None] | None = None) -> None:
     this one, so that confined processes can be forked: who waits for them keeps the heartbeat going.
     """
     with opened(settings) as database:
-        held = jobs.claim_first(database, settings.queues)
+        held = states.claim_first(database, settings.queues)
         if held is None:
             return
         analysis_id, folders = held.analysis_id, Folders.of(settings)
@@ -99,9 +100,9 @@ def work(settings: Settings, end: Callable[[], None] | None = None) -> None:
             length, made_of = analysis.media.duration, _made_of(folders, held, analysis)
             _forget(folders, held)
             patiently(
-                lambda: jobs.finish(database, held, analysis.verdict, analysis.probability, length, made_of)
+                lambda: states.finish(database, held, analysis.verdict, analysis.probability, length, made_of)
             )
-        except jobs.LostClaim:
+        except states.LostClaim:
             log.warning(
                 "analysis %s was cancelled, paused or given to another worker; this attempt ends", analysis_id
             )
@@ -109,23 +110,23 @@ def work(settings: Settings, end: Callable[[], None] | None = None) -> None:
             with _logged(f"what it put into the store of analysis {analysis_id} is still there"):
                 deletion.remove_unwanted(database, folders, analysis_id, Path(held.exhibit).name)
         except SoftTimeLimitExceeded:
-            jobs.fail(database, held, OUT_OF_TIME)
+            states.fail(database, held, OUT_OF_TIME)
         except KilledError:
             # Most often the machine ran out of memory, which is worth another attempt: to this process's
             # own parent it must look as if it had been this one, since it was for the same work.
             shutil.rmtree(unfinished, ignore_errors=True)
             if end is not None:
                 end()
-            jobs.fail(database, held, WORKER_LOST)
+            states.fail(database, held, WORKER_LOST)
         except Exception as problem:
             log.warning("analysis %s failed: %s", analysis_id, problem, exc_info=problem)
-            jobs.fail(database, held, explain(problem))
+            states.fail(database, held, explain(problem))
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
             _forget(folders, held)
 
 
-def _forget(folders: Folders, held: jobs.Claim) -> None:
+def _forget(folders: Folders, held: states.Claim) -> None:
     """Where the exhibit had to be fetched no pages are served, and nobody would delete what lies there."""
     fetched = folders.fetched(held.analysis_id, held.name)
     if fetched.exists():
@@ -154,7 +155,7 @@ def patiently(write: Callable[[], None], patience: float = _DATABASE_BACK) -> No
             time.sleep(1)
 
 
-def _result(settings: Settings, database: Database, held: jobs.Claim, progress: Progress) -> Analysis:
+def _result(settings: Settings, database: Database, held: states.Claim, progress: Progress) -> Analysis:
     """The finished result in its place, made now or found whole from an attempt that was lost after it."""
     folders = Folders.of(settings)
     place, exhibit = folders.result(held.analysis_id), folders.data / held.exhibit
@@ -170,7 +171,7 @@ def _result(settings: Settings, database: Database, held: jobs.Claim, progress: 
         )
         if made.media.sha256 != exhibit.name:
             raise DamagedExhibit
-        jobs.beat(database, held)  # a lost claim ends here, not with somebody else's place taken
+        states.beat(database, held)  # a lost claim ends here, not with somebody else's place taken
         publish(unfinished, place)
     analysis = Analysis.from_json((place / "analysis.json").read_bytes())
     confined_thumbnail(
@@ -197,7 +198,7 @@ def _result(settings: Settings, database: Database, held: jobs.Claim, progress: 
 
 
 def _brought(
-    settings: Settings, database: Database, held: jobs.Claim, sha256: str, progress: Progress
+    settings: Settings, database: Database, held: states.Claim, sha256: str, progress: Progress
 ) -> Path:
     """The exhibit, from the store unless the data folder has it."""
     folders = Folders.of(settings)
@@ -218,7 +219,7 @@ def _brought(
         raise DamagedExhibit from problem
 
 
-def _made_of(folders: Folders, held: jobs.Claim, analysis: Analysis) -> dict[str, str | int]:
+def _made_of(folders: Folders, held: states.Claim, analysis: Analysis) -> dict[str, str | int]:
     """What the custody log says of a finished analysis, so that its result can be told from any other."""
     manifest = (folders.result(held.analysis_id) / "manifest.json").read_bytes()
     return {
@@ -231,12 +232,12 @@ def _made_of(folders: Folders, held: jobs.Claim, analysis: Analysis) -> dict[str
 
 def reporter(
     database: Database,
-    held: jobs.Claim,
+    held: states.Claim,
     clock: Callable[[], float] = time.monotonic,
 ) -> Progress:
     """A progress callback that writes the row a few times a second, and at each new stage.
 
-    That is the heartbeat as well. Raises :class:`~webapp.jobs.LostClaim` once the claim is gone.
+    That is the heartbeat as well. Raises :class:`~webapp.jobs.states.LostClaim` once the claim is gone.
     """
     last, shown = float("-inf"), ""
 
@@ -248,6 +249,6 @@ def reporter(
         last, shown = moment, stage
         # Progress is a courtesy: a busy database must not end an analysis.
         with contextlib.suppress(OperationalError):
-            jobs.beat(database, held, stage, fraction)
+            states.beat(database, held, stage, fraction)
 
     return progress

@@ -10,8 +10,9 @@ import sys
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import jobs, logs
+from webapp import logs
 from webapp.custody import startup as custody_startup
+from webapp.jobs import states
 from webapp.settings import SettingError, Settings, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import REVISION, Database
@@ -47,7 +48,7 @@ def main() -> int:
         watch_worker(worker, database, lambda: bool(stops))
     finally:
         worker.stop()
-        jobs.recover(database, count_attempt=False, workers=worker.names)
+        states.recover(database, count_attempt=False, workers=worker.names)
         database.close()
     return 0
 

@@ -15,7 +15,8 @@ from flask import Flask
 from unconfined import Unconfined
 
 from detector.demo_clip import make_sample
-from webapp import create_app, intake, jobs, work
+from webapp import create_app, intake, work
+from webapp.jobs import states
 from webapp.media import preview_job, thumbnails
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Priority
@@ -46,10 +47,10 @@ class Served:
         return Folders(self.app.extensions["settings"].data)
 
     def handed_in(self, file: Path, **given: Any) -> str:
-        """The id of a queued analysis of a file; ``given`` goes to :func:`webapp.jobs.create`."""
+        """The id of a queued analysis of a file; ``given`` goes to :func:`webapp.jobs.states.create`."""
         with self.app.extensions["database"].begin() as session:
             exhibit = intake.take_in_file(session, self.folders, file, file.name, spare=0)
-            return jobs.create(session, exhibit, file.name, **given).id
+            return states.create(session, exhibit, file.name, **given).id
 
     def analysed(self, file: Path, **given: Any) -> str:
         """The id of a finished analysis of a file."""

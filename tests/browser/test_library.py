@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy import URL
 
 from detector.demo_clip import make_sample
-from webapp import jobs
+from webapp.jobs import states
 from webapp.storage.database import Database
 
 pytestmark = pytest.mark.browser
@@ -185,7 +185,7 @@ def test_cancel_and_retry_a_running_analysis(without_sample, page: Page, tmp_pat
     url = URL.create("sqlite", database=str(data / "reelproof.sqlite3"))
     database = Database(url, data / "custody.key")
     with database.begin() as session:
-        worker = session.get(jobs.AnalysisRow, address.rpartition("/")[2]).worker
+        worker = session.get(states.AnalysisRow, address.rpartition("/")[2]).worker
     page.get_by_role("button", name="Cancel the analysis").click()
     expect(page.get_by_text("The analysis was cancelled")).to_be_visible()
     end = time.monotonic() + 2

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from werkzeug.test import TestResponse
 
 from detector.sandbox import Confined
-from webapp import create_app, failures, parameters, work
+from webapp import create_app, work
+from webapp.jobs import failures, parameters
 from webapp.media import preview_job, thumbnails
 from webapp.storage.tables import AnalysisRow
 

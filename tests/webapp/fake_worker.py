@@ -13,7 +13,8 @@ from made import write_result
 from detector.errors import MediaError
 from detector.sandbox import Confined, Limits, Places
 from detector.schema.analysis import Analysis, Parameters
-from webapp import broker, work, worker
+from webapp import work, worker
+from webapp.jobs import broker
 
 
 def engine(

@@ -16,7 +16,8 @@ from werkzeug.test import encode_multipart
 from detector.models.loaded import DEFAULT, MODELS
 from detector.schema.analysis import Analysis
 from reports.bundle import manifest
-from webapp import intake, jobs
+from webapp import intake
+from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State, now
 
@@ -45,7 +46,7 @@ def hand_in(
     source.write_bytes(content)
     with database.begin() as session:
         exhibit = intake.take_in_file(session, folders, source, file, spare=0)
-        return jobs.create(session, exhibit, file, model, settings_changed)
+        return states.create(session, exhibit, file, model, settings_changed)
 
 
 def finished(app: Flask, **changes: object) -> AnalysisRow:

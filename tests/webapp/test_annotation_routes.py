@@ -23,8 +23,9 @@ from reports.bundle import bundle
 from reports.bundle.manifest import about
 from reports.review.annotation_file import file_text, plain
 from reports.review.annotations import ANNOTATION
-from webapp import jobs, judgements
-from webapp.failures import CRASHED
+from webapp import judgements
+from webapp.jobs import states
+from webapp.jobs.failures import CRASHED
 from webapp.results import load
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, AnnotationRow, now
@@ -138,7 +139,7 @@ def test_only_what_is_finished_can_be_judged(app, client):
     waiting = hand_in(app, b"waiting")
     failed = hand_in(app, b"failed")
     database = app.extensions["database"]
-    jobs.fail(database, jobs.claim(database, failed.id), CRASHED)
+    states.fail(database, states.claim(database, failed.id), CRASHED)
     for row in (waiting, failed):
         for answer in (
             client.get(f"/analyses/{row.id}/annotations.json"),

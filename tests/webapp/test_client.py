@@ -14,7 +14,6 @@ from live import served
 from made import finished, hand_in
 
 from webapp import client as module
-from webapp import failures, jobs
 from webapp.client import (
     AnalysisFailed,
     Client,
@@ -25,6 +24,7 @@ from webapp.client import (
     Problem,
     Unusable,
 )
+from webapp.jobs import failures, states
 
 CONTENT = bytes(range(256)) * 4000
 
@@ -86,7 +86,7 @@ def test_waiting_for_what_fails_or_takes_too_long(app, live):
     database, row = app.extensions["database"], hand_in(app)
     with pytest.raises(TimeoutError):
         Client(live).wait(row.id, timeout=0.3)
-    jobs.fail(database, jobs.claim(database, row.id), failures.CRASHED)
+    states.fail(database, states.claim(database, row.id), failures.CRASHED)
     with pytest.raises(AnalysisFailed, match="decoder crash"):
         Client(live).wait(row.id)
     assert Client(live).retry(row.id)["state"] == "queued"

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 from made import hand_in
 
-from webapp import create_app, jobs
+from webapp import create_app
 from webapp.first_start import SAMPLE_ADDED
+from webapp.jobs import states
 from webapp.storage.tables import AnalysisRow, Milestone, now
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,7 +156,7 @@ def test_what_was_running_is_queued_again(start, data):
     app = create_app({"REELPROOF_DATA": data})
     database = app.extensions["database"]
     row = hand_in(app)
-    jobs.claim(database, row.id)
+    states.claim(database, row.id)
     process = start()
     address(process)
     (worker,) = wait_for_children(process.pid, set())
@@ -164,7 +165,7 @@ def test_what_was_running_is_queued_again(start, data):
     os.kill(worker, signal.SIGSTOP)  # long before it has loaded: nobody takes it
     with database.begin() as session:
         assert session.get_one(AnalysisRow, row.id).state == "queued"
-    assert jobs.claim(database, row.id).attempt == 2
+    assert states.claim(database, row.id).attempt == 2
     process.terminate()
     process.wait(timeout=10)
     with database.begin() as session:

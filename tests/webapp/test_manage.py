@@ -15,7 +15,9 @@ from sqlalchemy import func, select
 
 from detector.models.loaded import DEFAULT
 from detector.schema.analysis import Parameters
-from webapp import deletion, failures, jobs, waiting, work
+from webapp import deletion, work
+from webapp.jobs import failures, states
+from webapp.jobs import queue as job_queue
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CustodyRow, Exhibit, Priority, State, now
 
@@ -67,31 +69,31 @@ class TestCancel:
         answer = client.post(f"/analyses/{queued.id}/cancel")
         assert answer.status_code == 303 and answer.location == f"/analyses/{queued.id}"
         assert row(database, queued.id).state == "cancelled"
-        assert jobs.claim(database, queued.id) is None
+        assert states.claim(database, queued.id) is None
         text = client.get(f"/analyses/{queued.id}").text
         assert "The analysis was cancelled" in text and "Retry" in text
 
     def test_a_running_one_is_taken_away_and_never_done(self, app, client, database):
-        held = jobs.claim(database, hand_in(app).id)
-        jobs.beat(database, held, "scoring", 0.4)
+        held = states.claim(database, hand_in(app).id)
+        states.beat(database, held, "scoring", 0.4)
         state = client.post(
             f"/analyses/{held.analysis_id}/cancel", headers={"Accept": "application/json"}
         ).json
         assert (state["state"], state["progress"]) == ("cancelled", 0.4)
         for act in (
-            lambda: jobs.beat(database, held),
-            lambda: jobs.beat(database, held, "scoring", 0.5),
-            lambda: jobs.finish(database, held, "manipulated", 0.9, 60.0),
+            lambda: states.beat(database, held),
+            lambda: states.beat(database, held, "scoring", 0.5),
+            lambda: states.finish(database, held, "manipulated", 0.9, 60.0),
         ):
-            with pytest.raises(jobs.LostClaim):
+            with pytest.raises(states.LostClaim):
                 act()
-        jobs.fail(database, held, failures.UNEXPECTED)
+        states.fail(database, held, failures.UNEXPECTED)
         stopped = row(database, held.analysis_id)
         assert (stopped.state, stopped.verdict, stopped.error) == ("cancelled", None, None)
 
     def test_what_has_ended_cannot_be(self, app, client, database):
         done, failed = finished(app), hand_in(app)
-        jobs.fail(database, jobs.claim(database, failed.id), failures.CRASHED)
+        states.fail(database, states.claim(database, failed.id), failures.CRASHED)
         for ended in (done, failed):
             before = row(database, ended.id).state
             answer = client.post(f"/analyses/{ended.id}/cancel")
@@ -116,7 +118,7 @@ class TestCancel:
 
         monkeypatch.setattr(work, "analyse_and_report", engine)
         analysis_id = hand_in(app).id
-        canceller = threading.Thread(target=lambda: (started.wait(10), jobs.cancel(database, analysis_id)))
+        canceller = threading.Thread(target=lambda: (started.wait(10), states.cancel(database, analysis_id)))
         canceller.start()
         work.work(app.extensions["settings"], end=lambda: ended.append("forced"))
         canceller.join()
@@ -125,7 +127,7 @@ class TestCancel:
         assert (now() - stopped.finished).total_seconds() < 1.0
         assert list(folders.analyses.iterdir()) == []
 
-    @pytest.mark.parametrize(("act", "state"), [(jobs.cancel, "cancelled"), (jobs.pause, "paused")])
+    @pytest.mark.parametrize(("act", "state"), [(states.cancel, "cancelled"), (states.pause, "paused")])
     def test_an_engine_that_is_silent_is_ended(self, app, database, folders, monkeypatch, act, state):
         monkeypatch.setattr(work, "_engine_and_report", silent)
         analysis_id = hand_in(app).id
@@ -155,15 +157,15 @@ def silent(_path, _file, _model, _parameters, folder, _progress):
 class TestRetry:
     def test_failed_and_cancelled_ones_are_queued_afresh(self, app, client, database, sent):
         failed, cancelled = hand_in(app, b"1"), hand_in(app, b"2")
-        jobs.fail(database, jobs.claim(database, failed.id), failures.CRASHED)
-        jobs.claim(database, cancelled.id)
-        jobs.cancel(database, cancelled.id)
+        states.fail(database, states.claim(database, failed.id), failures.CRASHED)
+        states.claim(database, cancelled.id)
+        states.cancel(database, cancelled.id)
         for stopped in (failed, cancelled):
             assert client.post(f"/analyses/{stopped.id}/retry").location == f"/analyses/{stopped.id}"
             again = row(database, stopped.id)
             assert (again.state, again.attempt, again.progress) == ("queued", 0, 0.0)
             assert (again.error, again.remedy, again.finished, again.started) == (None,) * 4
-            assert jobs.claim(database, stopped.id).attempt == 1
+            assert states.claim(database, stopped.id).attempt == 1
         assert sent == [failed.id, cancelled.id]
 
     def test_done_ones_are_not_and_waiting_ones_need_not(self, app, client, database, sent):
@@ -177,18 +179,18 @@ class TestRetry:
     def test_the_cancelled_attempt_cannot_touch_the_one_after_the_retry(self, app, database):
         """Both are number one; the cancelled one may take two seconds to notice."""
         queued = hand_in(app)
-        first = jobs.claim(database, queued.id)
-        jobs.cancel(database, queued.id)
-        jobs.retry(database, queued.id)
-        second = jobs.claim(database, queued.id)
+        first = states.claim(database, queued.id)
+        states.cancel(database, queued.id)
+        states.retry(database, queued.id)
+        second = states.claim(database, queued.id)
         assert first.attempt == second.attempt == 1 and first.name != second.name
-        with pytest.raises(jobs.LostClaim):
-            jobs.beat(database, first, "scoring", 0.9)
-        with pytest.raises(jobs.LostClaim):
-            jobs.finish(database, first, "manipulated", 0.9)
-        jobs.fail(database, first, failures.UNEXPECTED)
+        with pytest.raises(states.LostClaim):
+            states.beat(database, first, "scoring", 0.9)
+        with pytest.raises(states.LostClaim):
+            states.finish(database, first, "manipulated", 0.9)
+        states.fail(database, first, failures.UNEXPECTED)
         assert row(database, queued.id).state == "running"
-        jobs.beat(database, second, "scoring", 0.1)
+        states.beat(database, second, "scoring", 0.1)
 
 
 class TestPause:
@@ -210,17 +212,17 @@ class TestPause:
         assert row(database, queued.id).state == "queued" and sent == [queued.id]
 
     def test_a_running_one_is_taken_away(self, app, client, database):
-        held = jobs.claim(database, hand_in(app).id)
-        jobs.beat(database, held, "scoring", 0.4)
+        held = states.claim(database, hand_in(app).id)
+        states.beat(database, held, "scoring", 0.4)
         assert "A pause keeps nothing" in client.get(f"/analyses/{held.analysis_id}").text
         said = client.post(f"/analyses/{held.analysis_id}/pause", headers={"Accept": "application/json"})
         assert (said.json["state"], said.json["progress"], said.json["attempt"]) == ("paused", 0.0, 0)
-        with pytest.raises(jobs.LostClaim):
-            jobs.beat(database, held)
+        with pytest.raises(states.LostClaim):
+            states.beat(database, held)
 
     def test_what_has_ended_cannot_be(self, app, client, database):
         done, cancelled = finished(app), hand_in(app)
-        jobs.cancel(database, cancelled.id)
+        states.cancel(database, cancelled.id)
         for ended in (done, cancelled):
             for act in ("pause", "resume"):
                 answer = client.post(f"/analyses/{ended.id}/{act}")
@@ -266,7 +268,7 @@ class TestPriority:
         queued = hand_in(app)
         address = f"/analyses/{queued.id}/priority"
         assert client.post(address, data={"priority": "most"}).status_code == 400
-        jobs.claim(database, queued.id)
+        states.claim(database, queued.id)
         late = client.post(address, data={"priority": "high"})
         assert late.status_code == 409 and "does not wait any more" in late.text
         assert row(database, queued.id).priority == Priority.NORMAL
@@ -277,7 +279,7 @@ class TestSettings:
         changed = {"sample_rate": 4, "enter_threshold": Parameters().enter_threshold}
         queued = hand_in(app, settings_changed=changed)
         assert json.loads(queued.settings) == {"sample_rate": 4.0}
-        assert jobs.claim(database, queued.id).parameters == Parameters(sample_rate=4.0)
+        assert states.claim(database, queued.id).parameters == Parameters(sample_rate=4.0)
         assert hand_in(app, b"other").settings is None
 
     @pytest.mark.parametrize("changes", [{"sample_rate": 0}, {"sample_rate": "x"}, {"nonsense": 1}])
@@ -384,7 +386,7 @@ class TestDelete:
             for ask in (client.get, client.post):
                 answer = ask(f"/analyses/{queued.id}/delete")
                 assert answer.status_code == 409 and words in answer.text and "Cancel it first" in answer.text
-            jobs.claim(database, queued.id)
+            states.claim(database, queued.id)
         assert row(database, queued.id).state == "running" and len(exhibits(folders)) == 1
 
     @pytest.mark.parametrize("lost", ["_remove_result", "_remove_exhibit"])
@@ -423,7 +425,7 @@ class TestDelete:
 
     def test_the_same_bytes_handed_in_meanwhile_keep_theirs(self, app, database, folders, monkeypatch):
         done = hand_in(app, b"same")
-        jobs.cancel(database, done.id)
+        states.cancel(database, done.id)
         really = deletion._remove_result
 
         def handed_in_between(place, analysis_id):
@@ -442,7 +444,7 @@ class TestDelete:
             return analysis
 
         def late(unfinished, place):
-            jobs.cancel(database, analysis_id)
+            states.cancel(database, analysis_id)
             if deleted:
                 deletion.delete(database, folders, analysis_id)
             unfinished.rename(place)
@@ -464,7 +466,7 @@ class TestDelete:
         first = hand_in(app, b"same")
         second = hand_in(app, b"same")
         for each in (first, second):
-            jobs.cancel(database, each.id)
+            states.cancel(database, each.id)
         threads = [
             threading.Thread(target=deletion.delete, args=(database, folders, each.id))
             for each in (first, second)
@@ -495,8 +497,8 @@ def test_forms_in_the_library_lead_back_to_it_and_nowhere_else(app, client):
 
 def test_states_that_are_listed_know_cancelled(app, client, database):
     queued = hand_in(app)
-    jobs.cancel(database, queued.id)
+    states.cancel(database, queued.id)
     assert client.get(f"/analyses/{queued.id}/state.json").json["state"] == State.CANCELLED
-    jobs.recover(database, count_attempt=True)
-    assert waiting.unheard(database, 1, at_start=True) == []
+    states.recover(database, count_attempt=True)
+    assert job_queue.unheard(database, 1, at_start=True) == []
     assert row(database, queued.id).state == "cancelled"

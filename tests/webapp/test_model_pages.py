@@ -18,7 +18,8 @@ from safetensors.torch import load, save
 from detector.models.loaded import DEFAULT, MODELS
 from detector.models.validate import CARD_LIMIT, check_pair
 from detector.networks.base import architectures
-from webapp import create_app, first_start, jobs, models, work
+from webapp import create_app, first_start, models, work
+from webapp.jobs import states
 from webapp.results import load as load_result
 from webapp.routes.models import _PAIR
 from webapp.storage.data_folder import Folders
@@ -330,7 +331,7 @@ class TestRemoving:
         row = hand_in(app, model="other")
         answer = client.post("/models/other/remove")
         assert answer.status_code == 409 and "not finished" in answer.text
-        jobs.finish(database, jobs.claim(database, row.id), "manipulated", 0.9)
+        states.finish(database, states.claim(database, row.id), "manipulated", 0.9)
         assert client.post("/models/other/remove").status_code == 303
 
     def test_an_analysis_whose_model_is_gone_says_so(self, app, database):

@@ -11,7 +11,8 @@ from made import finished, hand_in
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
-from webapp import jobs, logs, presence
+from webapp import logs
+from webapp.jobs import heartbeat, states
 from webapp.storage.tables import AnalysisRow, Milestone, WorkerRow, now
 
 
@@ -34,7 +35,7 @@ def test_ready_once_a_worker_was_heard_of(client, database):
     answer = client.get("/readyz")
     assert answer.status_code == 503 and answer.json["status"] == "not ready"
     assert {name for name, said in answer.json["checks"].items() if said != "ok"} == {"worker"}
-    presence.note(database, "here:1")
+    heartbeat.note(database, "here:1")
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json["status"]) == (200, "ready")
     with database.begin() as session:
@@ -44,7 +45,7 @@ def test_ready_once_a_worker_was_heard_of(client, database):
 
 
 def test_not_ready_says_why(app, client, database, monkeypatch):
-    presence.note(database, "here:1")
+    heartbeat.note(database, "here:1")
 
     class Full:
         free, total = 1_000_000, 2_000_000
@@ -59,7 +60,7 @@ def test_not_ready_says_why(app, client, database, monkeypatch):
 
 
 def test_a_database_that_takes_no_writes(app, client, database):
-    presence.note(database, "here:1")
+    heartbeat.note(database, "here:1")
     with database.begin() as session:
         session.execute(
             text("CREATE TRIGGER no BEFORE INSERT ON milestones BEGIN SELECT RAISE(ABORT, 'x'); END")
@@ -73,9 +74,9 @@ def test_figures_of_rows_and_disk(app, client, database):
     waiting = hand_in(app, b"waits", "secret name.mp4")
     with database.begin() as session:
         session.get_one(AnalysisRow, waiting.id).created = now() - timedelta(seconds=100)
-    jobs.cancel(database, hand_in(app, b"c").id)
-    jobs.pause(database, hand_in(app, b"p").id)
-    presence.note(database, "here:1")
+    states.cancel(database, hand_in(app, b"c").id)
+    states.pause(database, hand_in(app, b"p").id)
+    heartbeat.note(database, "here:1")
     said = figures(client)
     assert said["reelproof_analyses", ("state", "done")] == 1
     assert said["reelproof_analyses", ("state", "queued")] == 1

@@ -13,7 +13,8 @@ import servers
 from made import finished, hand_in
 from sqlalchemy import func, select, text, update
 
-from webapp import create_app, statistics, waiting
+from webapp import create_app, statistics
+from webapp.jobs import queue as job_queue
 from webapp.search import Search, find
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -141,7 +142,7 @@ def test_what_was_lost_with_the_broker_is_sent_again(app, redis):
 
 def age(database: Database) -> None:
     with database.begin() as session:
-        session.execute(update(AnalysisRow).values(sent=now() - 2 * waiting.UNHEARD_AFTER))
+        session.execute(update(AnalysisRow).values(sent=now() - 2 * job_queue.UNHEARD_AFTER))
 
 
 def test_workers_come_and_go(app, shared, postgresql, redis, tmp_path):

@@ -15,8 +15,9 @@ from sqlalchemy import func, select
 from test_manage import say
 from werkzeug.datastructures import MultiDict
 
-from webapp import jobs, search
+from webapp import search
 from webapp.first_start import SAMPLE_FILE, add_sample
+from webapp.jobs import states
 from webapp.search import PAGE_SIZE, read
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State, now
 
@@ -157,7 +158,7 @@ def test_nothing_fits(app, client):
 def test_a_row_offers_what_can_be_done_with_it(app, client, database):
     done, queued = finished(app), hand_in(app, b"q", "queued.mp4")
     failed = hand_in(app, b"f", "failed.mp4")
-    jobs.cancel(database, failed.id)
+    states.cancel(database, failed.id)
     text = client.get("/analyses?sort=oldest").text
 
     def row(analysis_id: str) -> str:
@@ -182,7 +183,7 @@ def test_two_of_one_exhibit_can_be_compared(app, client, database, sent):
     client.post(f"/analyses/{first.id}/again", data={"model": "reelproof-lite0", "sample_rate": "4"})
     compare = f"/compare?a={first.id}&amp;b={sent[0]}"
     assert compare not in client.get("/analyses").text  # the other one is not finished
-    jobs.finish(database, jobs.claim(database, sent[0]), "inconclusive", None, 60.0)
+    states.finish(database, states.claim(database, sent[0]), "inconclusive", None, 60.0)
     text = client.get("/analyses").text
     assert compare in text and f"/compare?a={sent[0]}&amp;b={first.id}" in text
     assert f"/compare?a={alone.id}" not in text
@@ -241,14 +242,14 @@ class TestSample:
 
     def test_after_it_was_deleted_it_is_made_anew(self, app, client, database, sent):
         client.post("/sample")
-        jobs.finish(database, jobs.claim(database, sent[0]), "inconclusive", None)
+        states.finish(database, states.claim(database, sent[0]), "inconclusive", None)
         client.post(f"/analyses/{sent[0]}/delete")
         assert client.post("/sample").location == f"/analyses/{sent[1]}"
         assert self.made == 2
 
     def test_one_that_was_cancelled_is_analysed_again(self, app, client, database, sent):
         client.post("/sample")
-        jobs.cancel(database, sent[0])
+        states.cancel(database, sent[0])
         assert client.post("/sample").location == f"/analyses/{sent[1]}" != f"/analyses/{sent[0]}"
         assert self.made == 1
         with database.begin() as session:

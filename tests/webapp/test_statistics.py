@@ -14,7 +14,8 @@ from many import NEWEST, fill
 from test_manage import say
 
 from detector.schema.analysis import MediaKind, Verdict
-from webapp import charts, jobs, lengths, statistics
+from webapp import charts, lengths, statistics
+from webapp.jobs import states
 from webapp.statistics import Count
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
@@ -57,7 +58,7 @@ def test_verdicts_states_and_hours(app, client, database, overview):
     finished(app, segments=0, persons=0, verdict=Verdict.INCONCLUSIVE, kind=MediaKind.IMAGE, file="p.png")
     client.post(f"/analyses/{first.id}/again", data={})
     again = hand_in(app, b"other")
-    jobs.cancel(database, again.id)
+    states.cancel(database, again.id)
     seen = overview()
     assert (seen.analyses, seen.exhibits) == (5, 4)
     assert seen.verdicts.parts == Counter({"manipulated": 1, "no manipulation found": 1, "inconclusive": 1})
@@ -65,7 +66,7 @@ def test_verdicts_states_and_hours(app, client, database, overview):
     # An exhibit that was analysed twice was examined once.
     with database.begin() as session:
         queued = session.query(AnalysisRow).filter_by(state="queued").one().id
-    jobs.finish(database, jobs.claim(database, queued), "manipulated", 0.9, 3600.0)
+    states.finish(database, states.claim(database, queued), "manipulated", 0.9, 3600.0)
     seen = overview()
     assert (seen.videos, seen.seconds, seen.photos, seen.unmeasured) == (2, 5400.0, 1, 0)
     text = client.get("/statistics").text

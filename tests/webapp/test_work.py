@@ -10,8 +10,9 @@ from celery.exceptions import SoftTimeLimitExceeded
 from made import hand_in, write_result
 
 from detector.errors import MediaError, ModelError
-from webapp import failures, first_start, jobs, work
+from webapp import first_start, work
 from webapp.durable import publish
+from webapp.jobs import failures, states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit
 
@@ -105,8 +106,8 @@ def test_a_whole_result_of_a_lost_attempt_is_kept(app, settings, database, folde
     folder = folders.result(analysis_id)
     folder.mkdir()
     write_result(build(folder, segments=1), folder)
-    jobs.claim(database, analysis_id)  # published, and lost before it was marked
-    jobs.recover(database, count_attempt=True)
+    states.claim(database, analysis_id)  # published, and lost before it was marked
+    states.recover(database, count_attempt=True)
     monkeypatch.setattr(work, "analyse_and_report", lambda *_: pytest.fail("it was done already"))
     work.work(settings)
     done = row(database, analysis_id)
@@ -115,7 +116,7 @@ def test_a_whole_result_of_a_lost_attempt_is_kept(app, settings, database, folde
 
 def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database, folders, monkeypatch):
     def slow(path, file, model, parameters, folder, progress, limits):
-        jobs.recover(database, count_attempt=True)
+        states.recover(database, count_attempt=True)
         return engine(path, file, model, folder, lambda *_: None)
 
     monkeypatch.setattr(work, "analyse_and_report", slow)
@@ -126,7 +127,7 @@ def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database,
 
 
 def test_progress_is_written_a_few_times_a_second(app, database):
-    held = jobs.claim(database, hand_in(app).id)
+    held = states.claim(database, hand_in(app).id)
     clock = 0.0
     report = work.reporter(database, held, clock=lambda: clock)
     written = []
@@ -139,9 +140,9 @@ def test_progress_is_written_a_few_times_a_second(app, database):
     clock += 1
     report("scoring", 0.99)  # nothing new, but alive
     assert row(database, held.analysis_id).heartbeat > before
-    jobs.recover(database, count_attempt=True)
+    states.recover(database, count_attempt=True)
     clock += 1
-    with pytest.raises(jobs.LostClaim):
+    with pytest.raises(states.LostClaim):
         report("scoring", 1.0)
 
 

@@ -14,7 +14,10 @@ import pytest
 from billiard.exceptions import WorkerLostError
 from made import hand_in
 
-from webapp import broker, create_app, failures, jobs, waiting, worker
+from webapp import create_app, worker
+from webapp.jobs import broker, failures
+from webapp.jobs import queue as job_queue
+from webapp.jobs import states as jobs_states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Priority
 
@@ -111,11 +114,11 @@ def test_a_worker_that_was_killed_is_replaced(app, start):
     os.kill(first.pid, signal.SIGKILL)  # the parent alone: its child must not go on by itself
     first.wait()
     wait_until_gone(first.pid)
-    jobs.recover(app.extensions["database"], count_attempt=True)
+    jobs_states.recover(app.extensions["database"], count_attempt=True)
     with app.extensions["database"].begin() as session:
         session.get_one(AnalysisRow, analysis_id).file = "quick.mp4"
     start()
-    for again in waiting.unheard(app.extensions["database"], 1, at_start=True):
+    for again in job_queue.unheard(app.extensions["database"], 1, at_start=True):
         app.extensions["send"](again)
     done = wait(app, analysis_id, "done")
     assert done.attempt == 2
@@ -126,12 +129,12 @@ def test_a_lost_attempt_takes_only_its_own_folder_along(app):
     settings, database = app.extensions["settings"], app.extensions["database"]
     row_id = hand_in(app).id
     folders = Folders(settings.data)
-    held = jobs.claim(database, row_id)
+    held = jobs_states.claim(database, row_id)
     folders.unfinished(row_id, held.name).mkdir()
     worker._child_gone(settings, os.getpid(), WorkerLostError("signal 9 (SIGKILL)"))
     assert list(folders.analyses.iterdir()) == [] and row(app, row_id).state == "queued"
 
-    held = jobs.claim(database, row_id)
+    held = jobs_states.claim(database, row_id)
     folders.unfinished(row_id, held.name).mkdir()
     worker._child_gone(settings, os.getpid() + 1, WorkerLostError("signal 11 (SIGSEGV)"))
     assert [path.name for path in folders.analyses.iterdir()] == [f".{row_id}.{held.name}"]
@@ -167,7 +170,7 @@ def test_a_cancelled_analysis_stops_within_two_seconds(app, start, file):
     analysis_id = queue(app, file)
     process = int(wait(app, analysis_id, "running").worker.partition(":")[2])
     after = queue(app, "after.mp4")
-    assert jobs.cancel(app.extensions["database"], analysis_id)
+    assert jobs_states.cancel(app.extensions["database"], analysis_id)
     cancelled = time.monotonic()
     while Path(f"/proc/{process}").exists():
         assert time.monotonic() - cancelled < 2.0, "it still runs"
@@ -176,7 +179,7 @@ def test_a_cancelled_analysis_stops_within_two_seconds(app, start, file):
     assert row(app, analysis_id).state == "cancelled"
     assert [path.name for path in Folders(app.extensions["settings"].data).analyses.iterdir()] == [after]
 
-    assert jobs.retry(app.extensions["database"], analysis_id)
+    assert jobs_states.retry(app.extensions["database"], analysis_id)
     app.extensions["send"](analysis_id)
     assert wait(app, analysis_id, "running").attempt == 1
 
@@ -187,7 +190,7 @@ def test_a_paused_analysis_stops_within_two_seconds_and_begins_anew(app, start):
     database, analysis_id = app.extensions["database"], queue(app, "slow.mp4")
     process = int(wait(app, analysis_id, "running").worker.rpartition(":")[2])
     after = queue(app, "after.mp4")
-    assert jobs.pause(database, analysis_id)
+    assert jobs_states.pause(database, analysis_id)
     paused = time.monotonic()
     while Path(f"/proc/{process}").exists():
         assert time.monotonic() - paused < 2.0, "it still runs"
@@ -198,7 +201,7 @@ def test_a_paused_analysis_stops_within_two_seconds_and_begins_anew(app, start):
 
     with database.begin() as session:
         session.get_one(AnalysisRow, analysis_id).file = "quick.mp4"
-    assert jobs.resume(database, analysis_id)
+    assert jobs_states.resume(database, analysis_id)
     app.extensions["send"](analysis_id)
     assert wait(app, analysis_id, "done").attempt == 1
 
@@ -207,8 +210,8 @@ def test_what_comes_first_is_done_first(app, start):
     """Whatever the order of the messages."""
     ids = {file: queue(app, file) for file in ("low.mp4", "normal.mp4", "high.mp4")}
     database = app.extensions["database"]
-    jobs.prioritise(database, ids["low.mp4"], Priority.LOW)
-    jobs.prioritise(database, ids["high.mp4"], Priority.HIGH)
+    jobs_states.prioritise(database, ids["low.mp4"], Priority.LOW)
+    jobs_states.prioritise(database, ids["high.mp4"], Priority.HIGH)
     start()
     done = [wait(app, analysis_id, "done", seconds=3 * _GRACE) for analysis_id in ids.values()]
     assert [each.file for each in sorted(done, key=lambda each: each.started)] == [

@@ -9,9 +9,10 @@ from flask import Blueprint, current_app, jsonify, make_response, redirect, rend
 from werkzeug.wrappers import Response
 
 from reports.text.numbers import number
-from webapp import deletion, handling, models, parameters, rows
+from webapp import deletion, handling, models, rows
 from webapp.access import Permission, require
 from webapp.errors import wants_json
+from webapp.jobs import parameters
 from webapp.rows import database
 from webapp.standing import standing
 from webapp.storage.data_folder import Folders

@@ -7,8 +7,8 @@ from werkzeug.wrappers import Response
 
 from webapp.access import Permission, require
 from webapp.first_start import sample
+from webapp.jobs.sending import tell_workers
 from webapp.rows import database
-from webapp.sending import tell_workers
 
 blueprint = Blueprint("sample", __name__)
 

@@ -11,9 +11,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from reports.custody.chain import check_export, check_log, read_export
-from webapp import deletion, jobs
+from webapp import deletion
 from webapp.custody import log as custody_log
-from webapp.failures import CRASHED
+from webapp.jobs import states
+from webapp.jobs.failures import CRASHED
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, now
 
@@ -50,8 +51,8 @@ def test_a_new_log_says_when_it_began_and_with_which_settings(app, database):
 
 def test_the_whole_life_of_an_analysis_is_recorded(app, database):
     row = hand_in(app, b"bytes", "a clip.mp4", "reelproof")
-    held = jobs.claim(database, row.id)
-    jobs.finish(database, held, "inconclusive", None, 1.0, {"model sha256": "a" * 64})
+    held = states.claim(database, row.id)
+    states.finish(database, held, "inconclusive", None, 1.0, {"model sha256": "a" * 64})
     sha256 = digest(b"bytes")
     entries = [entry for entry in log(database) if entry.exhibit == sha256]
     assert [entry.action for entry in entries] == [
@@ -71,9 +72,9 @@ def test_the_whole_life_of_an_analysis_is_recorded(app, database):
 
 def test_failing_retrying_and_cancelling_are_recorded(app, database):
     row = hand_in(app)
-    jobs.fail(database, jobs.claim(database, row.id), CRASHED)
-    assert jobs.retry(database, row.id) and jobs.cancel(database, row.id)
-    assert not jobs.cancel(database, row.id)  # ended already: nothing happens, nothing is recorded
+    states.fail(database, states.claim(database, row.id), CRASHED)
+    assert states.retry(database, row.id) and states.cancel(database, row.id)
+    assert not states.cancel(database, row.id)  # ended already: nothing happens, nothing is recorded
     assert actions(database, row.exhibit.sha256)[2:] == [
         "analysis started",
         "analysis failed",
@@ -86,9 +87,9 @@ def test_failing_retrying_and_cancelling_are_recorded(app, database):
 
 def test_lost_workers_are_recorded(app, database):
     row = hand_in(app)
-    for _ in range(jobs.MOST_ATTEMPTS):
-        jobs.claim(database, row.id)
-        jobs.recover(database, count_attempt=True)
+    for _ in range(states.MOST_ATTEMPTS):
+        states.claim(database, row.id)
+        states.recover(database, count_attempt=True)
     assert actions(database, row.exhibit.sha256)[2:] == [
         *("analysis started", "analysis queued"),
         *("analysis started", "analysis queued"),
@@ -170,7 +171,7 @@ def test_the_database_refuses_to_change_the_log(app, database, statement):
 
 def test_exports_hold_the_exhibit_s_own_chain(app, database):
     one, other = hand_in(app, b"one"), hand_in(app, b"other")
-    jobs.cancel(database, one.id)
+    states.cancel(database, one.id)
     with database.begin() as session:
         mine, everything = custody_log.export(session, one.exhibit.sha256), custody_log.export(session, None)
         head = custody_log.head(session)

@@ -9,9 +9,10 @@ import pytest
 from made import hand_in
 from sqlalchemy import update
 
-from webapp import jobs, work
+from webapp import work
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
+from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, now
 
@@ -116,4 +117,4 @@ def test_a_damaged_exhibit_is_not_analysed(app, database, settings, monkeypatch)
         *_, last = custody_log.entries(session)
     assert failed.state == "failed" and "no longer has the bytes" in failed.error
     assert last.action == "analysis failed" and not Folders(settings.data).result(row.id).exists()
-    assert jobs.retry(database, row.id)
+    assert states.retry(database, row.id)

@@ -24,7 +24,7 @@ from made import digest, finished, hand_in
 from detector.media.reader import open_media
 from detector.sandbox import Limits
 from detector.schema.analysis import Media
-from webapp.jobs import LostClaim
+from webapp.jobs.states import LostClaim
 from webapp.media import playback, preview_job
 from webapp.media.playback import Playback
 from webapp.media.preview_encoder import decide

@@ -15,7 +15,8 @@ from live import Receiver
 from made import finished, hand_in
 from sqlalchemy import select
 
-from webapp import create_app, failures, jobs
+from webapp import create_app
+from webapp.jobs import failures, states
 from webapp.settings import SettingError, read_settings
 from webapp.storage.tables import AnalysisRow, Delivery, now
 from webapp.webhooks import delivery
@@ -136,14 +137,14 @@ def test_each_way_to_end_is_told_and_only_what_was_asked_for(lab, receiver):
     hook(lab, f"{receiver.address}/hooks/failed", events=["analysis.failed"])
     database = lab.extensions["database"]
     lost = hand_in(lab, b"l")
-    for _ in range(jobs.MOST_ATTEMPTS):
-        jobs.claim(database, lost.id)
+    for _ in range(states.MOST_ATTEMPTS):
+        states.claim(database, lost.id)
         with database.begin() as session:
             session.get_one(AnalysisRow, lost.id).heartbeat = now() - timedelta(minutes=5)
-        jobs.requeue_stale(database)
+        states.requeue_stale(database)
     broken, stopped = hand_in(lab, b"b"), hand_in(lab, b"s")
-    jobs.fail(database, jobs.claim(database, broken.id), failures.CRASHED)
-    jobs.cancel(database, stopped.id)
+    states.fail(database, states.claim(database, broken.id), failures.CRASHED)
+    states.cancel(database, stopped.id)
     hand_in(lab, b"waits")
     while trip(lab):
         pass

@@ -18,10 +18,11 @@ from sqlalchemy.orm import Session
 
 from detector.schema.analysis import Parameters
 from reports.custody.chain import Action
-from webapp import parameters, waiting
 from webapp.custody import actors
 from webapp.custody import log as custody_log
-from webapp.failures import WORKER_LOST, Failure
+from webapp.jobs import parameters
+from webapp.jobs import queue as job_queue
+from webapp.jobs.failures import WORKER_LOST, Failure
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, Exhibit, Priority, State, now
 
@@ -90,7 +91,7 @@ def create(
 
 def claim_first(database: Database, queues: Collection[str]) -> Claim | None:
     """Take the analysis that comes first in these queues to work on it; None where nothing waits there."""
-    while (analysis_id := waiting.first(database, queues)) is not None:
+    while (analysis_id := job_queue.first(database, queues)) is not None:
         if (held := claim(database, analysis_id)) is not None:
             return held  # else it was just taken, cancelled or paused, and another one is first
     return None

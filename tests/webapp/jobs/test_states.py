@@ -10,8 +10,10 @@ import pytest
 from made import hand_in
 
 from detector.schema.analysis import Parameters
-from webapp import failures, jobs, supervisor, waiting
+from webapp import supervisor
 from webapp.custody import actors
+from webapp.jobs import failures, states
+from webapp.jobs import queue as job_queue
 from webapp.settings import read_settings
 from webapp.storage.tables import AnalysisRow, State, now
 from webapp.supervisor import sweep
@@ -41,9 +43,9 @@ def test_ids_cannot_be_guessed(app):
 
 def test_a_claim_carries_what_the_work_needs(app, database):
     queued = hand_in(app, b"bytes", "clip.mp4", "some-model")
-    held = jobs.claim(database, queued.id)
+    held = states.claim(database, queued.id)
     running = row(database, queued.id)
-    assert held == jobs.Claim(
+    assert held == states.Claim(
         queued.id, 1, running.started, "clip.mp4", queued.exhibit.path, "some-model", Parameters()
     )
     assert (running.state, running.attempt, running.worker) == ("running", 1, actors.process_name())
@@ -56,7 +58,7 @@ def test_one_of_many_claims_wins(app, database):
 
     def compete() -> None:
         barrier.wait()
-        held.append(jobs.claim(database, queued.id))
+        held.append(states.claim(database, queued.id))
 
     threads = [threading.Thread(target=compete) for _ in range(6)]
     for thread in threads:
@@ -68,21 +70,21 @@ def test_one_of_many_claims_wins(app, database):
 
 
 def test_what_is_not_queued_cannot_be_claimed(app, database):
-    assert jobs.claim(database, "nothing") is None
+    assert states.claim(database, "nothing") is None
     queued = hand_in(app)
     for state in (State.RUNNING, State.DONE, State.FAILED, State.CANCELLED):
         change(database, queued.id, state=state)
-        assert jobs.claim(database, queued.id) is None
+        assert states.claim(database, queued.id) is None
 
 
 def test_progress_and_end(app, database):
-    held = jobs.claim(database, hand_in(app).id)
-    jobs.beat(database, held, "scoring", 0.5)
+    held = states.claim(database, hand_in(app).id)
+    states.beat(database, held, "scoring", 0.5)
     found = row(database, held.analysis_id)
     assert (found.stage, found.progress) == ("scoring", 0.5)
-    jobs.beat(database, held, "scoring", 7.0)
+    states.beat(database, held, "scoring", 7.0)
     assert row(database, held.analysis_id).progress == 1.0
-    jobs.finish(database, held, "inconclusive", None)
+    states.finish(database, held, "inconclusive", None)
     done = row(database, held.analysis_id)
     assert (done.state, done.verdict, done.probability) == ("done", "inconclusive", None)
     assert done.finished >= done.started
@@ -90,15 +92,15 @@ def test_progress_and_end(app, database):
 
 def test_a_lost_attempt_cannot_touch_its_successor(app, database):
     queued = hand_in(app)
-    first = jobs.claim(database, queued.id)
-    jobs.recover(database, count_attempt=True)
-    second = jobs.claim(database, queued.id)
+    first = states.claim(database, queued.id)
+    states.recover(database, count_attempt=True)
+    second = states.claim(database, queued.id)
     assert second.attempt == 2
-    with pytest.raises(jobs.LostClaim):
-        jobs.beat(database, first, "scoring", 0.9)
-    with pytest.raises(jobs.LostClaim):
-        jobs.finish(database, first, "manipulated", 0.9)
-    jobs.fail(database, first, failures.UNEXPECTED)
+    with pytest.raises(states.LostClaim):
+        states.beat(database, first, "scoring", 0.9)
+    with pytest.raises(states.LostClaim):
+        states.finish(database, first, "manipulated", 0.9)
+    states.fail(database, first, failures.UNEXPECTED)
     found = row(database, queued.id)
     assert (found.state, found.stage, found.error) == ("running", "starting", None)
 
@@ -106,9 +108,9 @@ def test_a_lost_attempt_cannot_touch_its_successor(app, database):
 def test_silent_workers_are_given_up_and_well_ones_are_not(app, database):
     lost, well = hand_in(app, b"1"), hand_in(app, b"2")
     for each in (lost, well):
-        jobs.claim(database, each.id)
-    change(database, lost.id, heartbeat=now() - jobs.STALE_AFTER - timedelta(seconds=1))
-    jobs.requeue_stale(database)
+        states.claim(database, each.id)
+    change(database, lost.id, heartbeat=now() - states.STALE_AFTER - timedelta(seconds=1))
+    states.requeue_stale(database)
     assert row(database, lost.id).state == "queued"
     assert row(database, well.id).state == "running"
 
@@ -117,9 +119,9 @@ def test_three_attempts_and_then_worker_lost(app, database):
     queued = hand_in(app)
     for attempt in (1, 2, 3):
         assert row(database, queued.id).state == "queued"
-        assert jobs.claim(database, queued.id).attempt == attempt
+        assert states.claim(database, queued.id).attempt == attempt
         change(database, queued.id, heartbeat=now() - timedelta(hours=1))
-        jobs.requeue_stale(database)
+        states.requeue_stale(database)
     failed = row(database, queued.id)
     assert (failed.state, failed.error, failed.remedy) == ("failed", *failures.WORKER_LOST)
     assert failed.finished is not None
@@ -129,18 +131,18 @@ def test_three_attempts_and_then_worker_lost(app, database):
 def test_an_orderly_stop_is_no_attempt(app, database):
     queued = hand_in(app)
     for _ in range(5):
-        assert jobs.claim(database, queued.id).attempt == 1
-        jobs.recover(database, count_attempt=False)
+        assert states.claim(database, queued.id).attempt == 1
+        states.recover(database, count_attempt=False)
     assert row(database, queued.id).state == "queued"
 
 
 def test_a_worker_that_ended_only_loses_its_own(app, database):
     queued = hand_in(app)
-    jobs.claim(database, queued.id)
-    jobs.fail_of_worker(database, queued.id, "elsewhere:1", failures.CRASHED)
-    assert not jobs.requeue_of_worker(database, queued.id, "elsewhere:1")
+    states.claim(database, queued.id)
+    states.fail_of_worker(database, queued.id, "elsewhere:1", failures.CRASHED)
+    assert not states.requeue_of_worker(database, queued.id, "elsewhere:1")
     assert row(database, queued.id).state == "running"
-    assert jobs.requeue_of_worker(database, queued.id, actors.process_name())
+    assert states.requeue_of_worker(database, queued.id, actors.process_name())
     assert row(database, queued.id).state == "queued"
 
 
@@ -151,24 +153,24 @@ def test_lost_messages_are_sent_again_once_there_is_room(app, database):
     assert sent == []  # just sent: not lost yet
     for each in (first, second, third):
         change(database, each.id, sent=now() - timedelta(minutes=1))
-    jobs.claim(database, first.id)
+    states.claim(database, first.id)
     sweep(database, settings, sent.append)
     assert sent == []  # the only worker is busy: waiting is what they should do
-    jobs.recover(database, count_attempt=False)
+    states.recover(database, count_attempt=False)
     sweep(database, settings, sent.append)
     assert sent == [first.id]  # as many as there is room for; the gap between two analyses is no loss
     sweep(database, settings, sent.append)
     assert len(sent) == 1
-    jobs.finish(database, jobs.claim(database, first.id), "inconclusive", None)
+    states.finish(database, states.claim(database, first.id), "inconclusive", None)
     sweep(database, settings, sent.append)
     assert sent == [first.id, second.id]
 
 
 def test_at_start_every_queued_analysis_is_sent(app, database):
     ids = [hand_in(app, bytes([number])).id for number in range(3)]
-    jobs.claim(database, ids[1])
-    jobs.recover(database, count_attempt=True)
-    assert waiting.unheard(database, 1, at_start=True) == ids
+    states.claim(database, ids[1])
+    states.recover(database, count_attempt=True)
+    assert job_queue.unheard(database, 1, at_start=True) == ids
 
 
 def test_the_watch_notices_that_the_machine_slept(monkeypatch):
@@ -191,7 +193,7 @@ def test_the_watch_notices_that_the_machine_slept(monkeypatch):
 
 def test_after_the_machine_slept_nobody_is_given_up(app, database):
     queued = hand_in(app)
-    jobs.claim(database, queued.id)
+    states.claim(database, queued.id)
     change(database, queued.id, heartbeat=now() - timedelta(hours=8))
     sweep(database, app.extensions["settings"], lambda _id: None, silent_too=False)
     assert row(database, queued.id).state == "running"

@@ -10,7 +10,9 @@ from made import hand_in
 from sqlalchemy import select
 from test_jobs import change, row
 
-from webapp import broker, create_app, failures, jobs, waiting, work
+from webapp import create_app, work
+from webapp.jobs import broker, failures, states
+from webapp.jobs import queue as job_queue
 from webapp.rows import ahead
 from webapp.settings import QUEUES, read_settings
 from webapp.storage.database import Database
@@ -28,12 +30,12 @@ def three(app, database) -> list[str]:
     """Ids of a low, a normal and a high one, handed in in this order."""
     ids = [hand_in(app, bytes([number]), f"{number}.mp4").id for number in range(3)]
     for analysis_id, priority in zip(ids, Priority, strict=True):
-        assert jobs.prioritise(database, analysis_id, priority)
+        assert states.prioritise(database, analysis_id, priority)
     return ids
 
 
 def claimed(database: Database, *queues: str) -> str | None:
-    held = jobs.claim_first(database, queues or QUEUES)
+    held = states.claim_first(database, queues or QUEUES)
     return held.analysis_id if held else None
 
 
@@ -58,15 +60,15 @@ class TestOrder:
 
     def test_a_priority_is_changed_while_it_waits_and_no_longer(self, app, database):
         queued = hand_in(app).id
-        assert jobs.prioritise(database, queued, Priority.HIGH)
-        assert jobs.prioritise(database, queued, Priority.HIGH)
+        assert states.prioritise(database, queued, Priority.HIGH)
+        assert states.prioritise(database, queued, Priority.HIGH)
         action, details = acts(database, queued)[-1]
         assert action == "analysis prioritised"
         assert '"priority": "high"' in details and '"before": "normal"' in details
         assert len(acts(database, queued)) == 2  # the same again is no change
-        jobs.claim(database, queued)
-        assert not jobs.prioritise(database, queued, Priority.LOW)
-        assert not jobs.prioritise(database, "nothing", Priority.LOW)
+        states.claim(database, queued)
+        assert not states.prioritise(database, queued, Priority.LOW)
+        assert not states.prioritise(database, "nothing", Priority.LOW)
         assert row(database, queued).priority == Priority.HIGH
 
     def test_every_message_does_one_whichever_it_names(self, app, database, three, monkeypatch):
@@ -88,10 +90,10 @@ class TestOrder:
 
     def test_one_that_is_lost_in_the_same_moment_is_not_the_last(self, app, database, three, monkeypatch):
         low, normal, high = three
-        jobs.cancel(database, high)
+        states.cancel(database, high)
         seen = [high]  # as it was looked up before that
-        first = waiting.first
-        monkeypatch.setattr(waiting, "first", lambda *given: seen.pop() if seen else first(*given))
+        first = job_queue.first
+        monkeypatch.setattr(job_queue, "first", lambda *given: seen.pop() if seen else first(*given))
         assert claimed(database) == normal
 
     def test_a_worker_of_one_queue_takes_from_that_alone(self, app, database, three):
@@ -137,32 +139,32 @@ class TestLostMessages:
     def test_the_first_ones_are_sent_again(self, app, database, three):
         for each in three:
             change(database, each, sent=now() - timedelta(minutes=1))
-        assert waiting.unheard(database, 2) == three[:0:-1]
-        assert waiting.unheard(database, 1, at_start=True) == three[::-1]
+        assert job_queue.unheard(database, 2) == three[:0:-1]
+        assert job_queue.unheard(database, 1, at_start=True) == three[::-1]
 
     def test_each_queue_is_counted_by_itself(self, app, database, three):
         """Messages of paused and cancelled ones stay in their queue, and stand in for none of another."""
         low, normal, high = three
         for each, queue in ((low, "cpu"), (normal, "cpu"), (high, "gpu")):
             change(database, each, sent=now() - timedelta(minutes=1), queue=queue)
-        assert waiting.unheard(database, 1, messages={"cpu": 2, "gpu": 5}) == []
-        assert waiting.unheard(database, 1, messages={"cpu": 1, "gpu": 5}) == [normal]
-        assert waiting.unheard(database, 1, messages={"cpu": 0, "gpu": 0}) == [low, high]
+        assert job_queue.unheard(database, 1, messages={"cpu": 2, "gpu": 5}) == []
+        assert job_queue.unheard(database, 1, messages={"cpu": 1, "gpu": 5}) == [normal]
+        assert job_queue.unheard(database, 1, messages={"cpu": 0, "gpu": 0}) == [low, high]
 
 
 class TestPause:
     def test_a_waiting_one_is_left_alone_until_it_is_resumed(self, app, database):
         first, second = hand_in(app, b"1").id, hand_in(app, b"2").id
-        assert jobs.pause(database, first) and not jobs.pause(database, first)
+        assert states.pause(database, first) and not states.pause(database, first)
         change(database, first, sent=now() - timedelta(hours=1))
         sent: list[str] = []
         sweep(database, app.extensions["settings"], sent.append)
-        jobs.recover(database, count_attempt=True)
-        assert sent == [] and waiting.unheard(database, 1, at_start=True) == [second]
-        assert jobs.claim(database, first) is None
+        states.recover(database, count_attempt=True)
+        assert sent == [] and job_queue.unheard(database, 1, at_start=True) == [second]
+        assert states.claim(database, first) is None
         with app.app_context():
             assert ahead(row(database, second)) == 0
-        assert jobs.resume(database, first) and not jobs.resume(database, first)
+        assert states.resume(database, first) and not states.resume(database, first)
         assert claimed(database) == first  # it has its place in the queue again
         assert [action for action, _details in acts(database, first)] == [
             "analysis queued",
@@ -173,39 +175,39 @@ class TestPause:
 
     def test_a_running_one_is_taken_away_and_begins_anew(self, app, database):
         queued = hand_in(app).id
-        for _ in range(2 * jobs.MOST_ATTEMPTS):  # they do not count
-            held = jobs.claim(database, queued)
+        for _ in range(2 * states.MOST_ATTEMPTS):  # they do not count
+            held = states.claim(database, queued)
             assert held.attempt == 1
-            jobs.beat(database, held, "scoring", 0.5)
-            assert jobs.pause(database, queued)
-            with pytest.raises(jobs.LostClaim):
-                jobs.beat(database, held)
-            with pytest.raises(jobs.LostClaim):
-                jobs.finish(database, held, "manipulated", 0.9)
-            jobs.fail(database, held, failures.UNEXPECTED)
+            states.beat(database, held, "scoring", 0.5)
+            assert states.pause(database, queued)
+            with pytest.raises(states.LostClaim):
+                states.beat(database, held)
+            with pytest.raises(states.LostClaim):
+                states.finish(database, held, "manipulated", 0.9)
+            states.fail(database, held, failures.UNEXPECTED)
             paused = row(database, queued)
             assert (paused.state, paused.stage, paused.progress) == ("paused", "", 0.0)
             assert (paused.error, paused.started, paused.verdict) == (None,) * 3
-            assert jobs.resume(database, queued)
-        second = jobs.claim(database, queued)
+            assert states.resume(database, queued)
+        second = states.claim(database, queued)
         assert second.name != held.name
-        with pytest.raises(jobs.LostClaim):
-            jobs.beat(database, held, "scoring", 0.9)
+        with pytest.raises(states.LostClaim):
+            states.beat(database, held, "scoring", 0.9)
 
     def test_lost_attempts_before_it_still_count(self, app, database):
         queued = hand_in(app).id
-        jobs.claim(database, queued)
-        jobs.recover(database, count_attempt=True)
-        jobs.pause(database, queued)
-        jobs.resume(database, queued)
-        assert jobs.claim(database, queued).attempt == 2
+        states.claim(database, queued)
+        states.recover(database, count_attempt=True)
+        states.pause(database, queued)
+        states.resume(database, queued)
+        assert states.claim(database, queued).attempt == 2
 
     def test_it_can_be_cancelled_and_prioritised(self, app, database):
         queued = hand_in(app).id
-        jobs.pause(database, queued)
-        assert jobs.prioritise(database, queued, Priority.LOW)
-        assert not jobs.retry(database, queued)
-        assert jobs.cancel(database, queued) and not jobs.resume(database, queued)
+        states.pause(database, queued)
+        assert states.prioritise(database, queued, Priority.LOW)
+        assert not states.retry(database, queued)
+        assert states.cancel(database, queued) and not states.resume(database, queued)
         assert row(database, queued).state == State.CANCELLED
 
     def test_nothing_is_left_of_an_attempt_that_came_too_late(self, app, database, monkeypatch):
@@ -215,8 +217,8 @@ class TestPause:
 
         def late(_settings, _database, held, _progress):
             folders.result(held.analysis_id).mkdir()
-            jobs.pause(database, held.analysis_id)
-            raise jobs.LostClaim(held.analysis_id)
+            states.pause(database, held.analysis_id)
+            raise states.LostClaim(held.analysis_id)
 
         monkeypatch.setattr(work, "_result", late)
         work.work(app.extensions["settings"])
@@ -229,12 +231,12 @@ def test_on_postgresql(postgresql, tmp_path):
     app = create_app({"TESTING": True} | settings)
     database = app.extensions["database"]
     ids = [hand_in(app, bytes([number])).id for number in range(8)]
-    assert jobs.prioritise(database, ids[7], Priority.HIGH) and jobs.pause(database, ids[0])
+    assert states.prioritise(database, ids[7], Priority.HIGH) and states.pause(database, ids[0])
     assert claimed(database) == ids[7]
     assert share_out(database, 6) == sorted(ids[1:7])
     assert claimed(database) is None
-    assert jobs.pause(database, ids[7]) and row(database, ids[7]).attempt == 0
-    assert jobs.resume(database, ids[0]) and claimed(database) == ids[0]
+    assert states.pause(database, ids[7]) and row(database, ids[7]).attempt == 0
+    assert states.resume(database, ids[0]) and claimed(database) == ids[0]
     with database.begin() as session:
         assert {each.priority for each in session.scalars(select(AnalysisRow))} == {1, 2}
     database.close()
