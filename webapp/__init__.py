@@ -8,8 +8,9 @@ from typing import Any
 from flask import Flask
 
 from detector.paths import ROOT
-from webapp import api, errors, gate, intake, logs, metrics, presentation, security, sending_less
+from webapp import api, errors, gate, logs, metrics, presentation, security, sending_less
 from webapp.custody import startup as custody_startup
+from webapp.intake import incoming
 from webapp.passwords import Passwords
 from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
@@ -54,7 +55,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 
     settings = read_settings(config)
     app = Flask("webapp", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
-    app.request_class = intake.UploadRequest
+    app.request_class = incoming.UploadRequest
     app.config.from_mapping(
         # The exhibit's own limit is checked while it is written; this bounds the whole request.
         MAX_CONTENT_LENGTH=settings.upload_limit + FORM_OVERHEAD,

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from webapp import problems
-from webapp.intake import IntakeError, this_request
+from webapp.intake.incoming import IntakeError, this_request
 from webapp.storage.object_store import StoreError
 
 log = logging.getLogger(__name__)

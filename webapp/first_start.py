@@ -19,7 +19,7 @@ from detector.paths import ROOT
 from webapp import models
 from webapp.access import SAMPLE_FILE
 from webapp.errors import PageError
-from webapp.intake import take_in_file
+from webapp.intake.incoming import take_in_file
 from webapp.jobs import states
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders

@@ -1,7 +1,7 @@
 """What is asked of analyses: start, cancel, retry, pause, prioritise. Pages and the API ask alike.
 
 All need an application context, and raise :class:`~webapp.errors.PageError` or
-:class:`~webapp.intake.IntakeError` in words.
+:class:`~webapp.intake.incoming.IntakeError` in words.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from reports.inputs.case import CaseDetails
-from webapp import case_details, deletion, kinds, models, rows
+from webapp import case_details, deletion, models, rows
 from webapp.access import current
 from webapp.errors import PageError
-from webapp.intake import Incoming, Whole, take_in
+from webapp.intake import kinds
+from webapp.intake.incoming import Incoming, Whole, take_in
 from webapp.jobs import states
 from webapp.jobs.sending import tell_workers
 from webapp.rows import database

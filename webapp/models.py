@@ -20,7 +20,7 @@ from webapp.checking import refuse_unfit
 from webapp.custody import log as custody_log
 from webapp.durable import publish
 from webapp.errors import PageError
-from webapp.intake import Incoming
+from webapp.intake.incoming import Incoming
 from webapp.jobs import states
 from webapp.rows import database
 from webapp.storage.data_folder import Folders

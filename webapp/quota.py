@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webapp.access import Principal
-from webapp.intake import Allowance
+from webapp.intake.incoming import Allowance
 from webapp.settings import Settings
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, Exhibit

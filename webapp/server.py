@@ -13,7 +13,7 @@ from waitress.server import create_server
 from waitress.utilities import Error
 
 from webapp.admission import Admission, Refusal
-from webapp.intake import no_space
+from webapp.intake.incoming import no_space
 from webapp.settings import SettingError, Settings
 from webapp.storage.data_folder import Folders
 

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import TextIO
 
 from detector.paths import ROOT
-from webapp import live, resumable
+from webapp import live
 from webapp.custody import actors
+from webapp.intake import resumable
 from webapp.jobs import heartbeat, states
 from webapp.jobs import queue as job_queue
 from webapp.settings import QUEUES, SettingError, Settings

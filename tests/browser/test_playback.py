@@ -21,7 +21,8 @@ from playwright.sync_api import Page
 from detector.media.reader import open_media
 from detector.sandbox import Limits
 from detector.schema.analysis import Media, MediaKind
-from webapp import create_app, intake
+from webapp import create_app
+from webapp.intake import incoming
 from webapp.jobs import states
 from webapp.media import preview_job
 from webapp.media.playback import Playback
@@ -92,7 +93,7 @@ def hand_in(app: Flask, clip: Path) -> AnalysisRow:
     """A row that says its analysis is done; nothing here asks for the result."""
     with app.extensions["database"].begin() as session:
         folders = Folders(app.extensions["settings"].data)
-        exhibit = intake.take_in_file(session, folders, clip, clip.name, spare=0)
+        exhibit = incoming.take_in_file(session, folders, clip, clip.name, spare=0)
         row = states.create(session, exhibit, clip.name)
         row.state = State.DONE
     return row

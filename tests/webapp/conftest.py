@@ -10,7 +10,8 @@ import servers
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 
-from webapp import create_app, kinds, results, reviewed
+from webapp import create_app, results, reviewed
+from webapp.intake import kinds
 
 
 class Client(FlaskClient):

@@ -16,7 +16,7 @@ from werkzeug.test import encode_multipart
 from detector.models.loaded import DEFAULT, MODELS
 from detector.schema.analysis import Analysis
 from reports.bundle import manifest
-from webapp import intake
+from webapp.intake import incoming
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State, now
@@ -45,7 +45,7 @@ def hand_in(
     source = folders.data / "source"
     source.write_bytes(content)
     with database.begin() as session:
-        exhibit = intake.take_in_file(session, folders, source, file, spare=0)
+        exhibit = incoming.take_in_file(session, folders, source, file, spare=0)
         return states.create(session, exhibit, file, model, settings_changed)
 
 

@@ -10,7 +10,8 @@ import pytest
 from made import digest
 from sqlalchemy import select, update
 
-from webapp import create_app, resumable
+from webapp import create_app
+from webapp.intake import resumable
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, UploadRow, now
 
@@ -116,7 +117,7 @@ def test_no_more_than_twenty_at_a_time_and_no_more_than_fits(app, client, monkey
     class Full:
         free = app.extensions["settings"].spare + 19 * len(CONTENT)
 
-    monkeypatch.setattr("webapp.resumable.shutil.disk_usage", lambda _: Full)
+    monkeypatch.setattr("webapp.intake.resumable.shutil.disk_usage", lambda _: Full)
     assert begin(client).status_code == 507  # what the others announced is spoken for
     assert begin(client, b"").status_code == 400
 

@@ -15,7 +15,7 @@ from webapp.api.idempotency import identity
 from webapp.api.operations import Answer, Form, operation, uploaded
 from webapp.api.shapes import Again, Listing, NewAnalysis, OfUpload, Prioritised, Search, Standing
 from webapp.errors import PageError
-from webapp.intake import Allowance, clean_name
+from webapp.intake.incoming import Allowance, clean_name
 from webapp.quota import allowance
 from webapp.routes.files import finished
 from webapp.rows import database

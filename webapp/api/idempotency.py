@@ -21,7 +21,7 @@ from werkzeug.wrappers import Response as Answered
 
 from webapp.access import current
 from webapp.errors import PageError
-from webapp.intake import Incoming, this_request
+from webapp.intake.incoming import Incoming, this_request
 from webapp.rows import database
 from webapp.storage.tables import KeyedRequest, now
 

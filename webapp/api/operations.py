@@ -22,7 +22,7 @@ from werkzeug.wrappers import Response as Answered
 from webapp.access import Permission, public, require
 from webapp.api import idempotency
 from webapp.errors import PageError
-from webapp.intake import Allowance, Incoming, this_request
+from webapp.intake.incoming import Allowance, Incoming, this_request
 from webapp.problems import FieldProblem, FieldsError
 from webapp.settings import Settings
 

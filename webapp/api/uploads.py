@@ -17,7 +17,7 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app, request, url_for
 from werkzeug.wrappers import Response as Answered
 
-from webapp import handling, resumable
+from webapp import handling
 from webapp.access import Permission, current
 from webapp.api.analyses import QUEUED, accepted, case_of, changes, one_exhibit, priority
 from webapp.api.headers import LONGEST_METADATA, METADATA
@@ -25,9 +25,10 @@ from webapp.api.idempotency import identity
 from webapp.api.operations import Answer, Bytes, operation
 from webapp.api.shapes import OfUpload, UploadShape, moment
 from webapp.errors import PageError
-from webapp.intake import Whole, clean_name
+from webapp.intake import resumable
+from webapp.intake.incoming import Whole, clean_name
+from webapp.intake.resumable import CHECKSUMS
 from webapp.problems import FieldProblem, FieldsError
-from webapp.resumable import CHECKSUMS
 from webapp.rows import database
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders

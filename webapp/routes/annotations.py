@@ -18,7 +18,7 @@ from webapp import errors, judgements, rows
 from webapp.access import Permission, current, login_is_on, require
 from webapp.custody import log as custody_log
 from webapp.errors import PageError, wants_json
-from webapp.intake import Allowance, Incoming, this_request
+from webapp.intake.incoming import Allowance, Incoming, this_request
 from webapp.judgements import Merged
 from webapp.results import Result, load, result_folder
 from webapp.rows import database

@@ -10,7 +10,7 @@ from detector.models.validate import CARD_LIMIT, WEIGHTS_LIMIT
 from webapp import FORM_OVERHEAD, models
 from webapp.access import Permission, require
 from webapp.errors import PageError, answer, wants_json
-from webapp.intake import Allowance, Incoming, IntakeError, clean_name, this_request
+from webapp.intake.incoming import Allowance, Incoming, IntakeError, clean_name, this_request
 from webapp.rows import database
 from webapp.storage.data_folder import Folders
 

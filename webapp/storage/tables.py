@@ -301,7 +301,7 @@ class KeyedRequest(Base):
 
 
 class UploadRow(Base):
-    """A file that comes in parts; its bytes lie in ``uploads/`` (:mod:`webapp.resumable`)."""
+    """A file that comes in parts; its bytes lie in ``uploads/`` (:mod:`webapp.intake.resumable`)."""
 
     __tablename__ = "uploads"
     __table_args__ = (Index("uploads_expires", "expires"),)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from detector.errors import MediaError
 from detector.media import signatures
-from webapp.intake import IntakeError
+from webapp.intake.incoming import IntakeError
 
 ACCEPTED = "mp4, mov, mkv, webm, avi, jpeg, png or webp"
 _STARTS = (b"\x1aE\xdf\xa3", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")  # Matroska and WebM, JPEG, PNG

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from webapp.durable import flush_folder
 from webapp.errors import PageError
-from webapp.intake import Allowance, disk_full_in_words, no_space
+from webapp.intake.incoming import Allowance, disk_full_in_words, no_space
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database

@@ -20,7 +20,7 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.test import encode_multipart
 
 from webapp import create_app
-from webapp.intake import Incoming, clean_name
+from webapp.intake.incoming import Incoming, clean_name
 from webapp.server import listen
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit
@@ -194,7 +194,9 @@ def test_no_room_is_said_before_the_server_keeps_the_body(app, monkeypatch):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_disk_that_fills_midway(app, client, sent, monkeypatch):
-    monkeypatch.setattr("webapp.intake.open", lambda *_a, **_k: open("/dev/full", "wb"), raising=False)  # noqa: SIM115
+    monkeypatch.setattr(
+        "webapp.intake.incoming.open", lambda *_a, **_k: open("/dev/full", "wb"), raising=False
+    )  # noqa: SIM115
     answer = upload(client, b"x" * 5_000_000)
     assert answer.status_code == 507
     assert (left_over(app), exhibits(app), sent) == ([], [], [])

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from detector.demo_clip import make_sample
-from webapp import kinds
+from webapp.intake import kinds
 from webapp.storage.data_folder import Folders
 
 
