@@ -8,9 +8,10 @@ from typing import Any
 from flask import Flask
 
 from detector.paths import ROOT
-from webapp import api, errors, gate, logs, metrics, presentation, security, sending_less
+from webapp import api, errors, gate, logs, presentation, security, sending_less
 from webapp.custody import startup as custody_startup
 from webapp.intake import incoming
+from webapp.monitoring import metrics
 from webapp.passwords import Passwords
 from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy import text
 
-from webapp import metrics, readiness
 from webapp.access import Permission, public, require
+from webapp.monitoring import metrics, readiness
 from webapp.rows import database
 
 blueprint = Blueprint("health", __name__)

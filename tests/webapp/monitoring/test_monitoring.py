@@ -50,7 +50,7 @@ def test_not_ready_says_why(app, client, database, monkeypatch):
     class Full:
         free, total = 1_000_000, 2_000_000
 
-    monkeypatch.setattr("webapp.readiness.shutil.disk_usage", lambda _: Full)
+    monkeypatch.setattr("webapp.monitoring.readiness.shutil.disk_usage", lambda _: Full)
     assert "1 MB are free" in client.get("/readyz").json["checks"]["disk"]
     monkeypatch.undo()
     with database.begin() as session:
