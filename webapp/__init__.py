@@ -8,8 +8,9 @@ from typing import Any
 from flask import Flask
 
 from detector.paths import ROOT
-from webapp import api, errors, gate, logs, presentation, security, sending_less
+from webapp import api, errors, gate, logs, presentation
 from webapp.custody import startup as custody_startup
+from webapp.http import security_headers, static_files
 from webapp.intake import incoming
 from webapp.monitoring import metrics
 from webapp.passwords import Passwords
@@ -76,10 +77,10 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.extensions["passwords"] = app.config.get("PASSWORDS") or Passwords()
     app.extensions["send"] = app.config.get("SEND") or celery_sender(settings, database)
 
-    sending_less.install(app)
+    static_files.install(app)
     logs.install(app)
     metrics.install(app)
-    security.install(app, settings)
+    security_headers.install(app, settings)
     api.recognise(app)
     gate.install(app)
     errors.install(app)

@@ -8,7 +8,7 @@ from flask import Flask, Response, jsonify, make_response, render_template, requ
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from webapp import problems
+from webapp.http import problem_details
 from webapp.intake.incoming import IntakeError, this_request
 from webapp.storage.object_store import StoreError
 
@@ -67,10 +67,10 @@ def install(app: Flask) -> None:
             response.headers["Retry-After"] = str(seconds)
         return response
 
-    @app.errorhandler(problems.FieldsError)
-    def fields_at_fault(problem: problems.FieldsError) -> Response:
+    @app.errorhandler(problem_details.FieldsError)
+    def fields_at_fault(problem: problem_details.FieldsError) -> Response:
         words = "Parts of this request cannot be used.", "Put right what “errors” names, then send it again."
-        return problems.response(422, *words, problem.errors)
+        return problem_details.response(422, *words, problem.errors)
 
     @app.errorhandler(413)
     def request_too_large(_problem: HTTPException) -> Response:
@@ -103,8 +103,8 @@ def install(app: Flask) -> None:
 
 def answer(status: int, error: str, remedy: str) -> Response:
     """A page or, for addresses ending in .json and callers that ask for it, JSON; for the API a problem."""
-    if problems.is_api():
-        return problems.response(status, error, remedy)
+    if problem_details.is_api():
+        return problem_details.response(status, error, remedy)
     if wants_json():
         response = jsonify(error=error, remedy=remedy)
     else:

@@ -24,8 +24,8 @@ from webapp import accounts, sessions
 from webapp.access import LOCAL, Asker, Need, Principal, login_is_on, need_of, refused
 from webapp.custody import audit as custody_audit
 from webapp.errors import PageError, answer, wants_json
+from webapp.http.problem_details import is_api
 from webapp.intake.incoming import this_request
-from webapp.problems import is_api
 from webapp.rates import Rates
 from webapp.storage.secret_key import mac, secret_key
 from webapp.storage.tables import SessionRow, User, now

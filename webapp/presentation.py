@@ -43,7 +43,7 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(case_labels=case_details.LABELS)
 
     def asset(name: str) -> str:
-        """Address of a static file, which never shows an old one: :mod:`webapp.sending_less`."""
+        """Address of a static file, which never shows an old one: :mod:`webapp.http.static_files`."""
         return url_for("static", filename=name)
 
     app.jinja_env.globals["asset"] = asset

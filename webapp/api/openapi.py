@@ -15,7 +15,7 @@ from webapp.access import Permission
 from webapp.api.headers import LONGEST_METADATA, METADATA
 from webapp.api.idempotency import HEADER, REPLAYED
 from webapp.api.operations import JSON, OPERATIONS, PREFIX, Answer, Bytes, Form, Operation
-from webapp.problems import MEDIA_TYPE, Problem, title
+from webapp.http.problem_details import MEDIA_TYPE, Problem, title
 from webapp.webhooks.registry import EVENTS, SIGNATURE
 
 _REF = "#/components/schemas/{model}"

@@ -22,8 +22,8 @@ from werkzeug.wrappers import Response as Answered
 from webapp.access import Permission, public, require
 from webapp.api import idempotency
 from webapp.errors import PageError
+from webapp.http.problem_details import FieldProblem, FieldsError
 from webapp.intake.incoming import Allowance, Incoming, this_request
-from webapp.problems import FieldProblem, FieldsError
 from webapp.settings import Settings
 
 PREFIX = "/api/v1"

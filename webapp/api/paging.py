@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from flask import request
 
-from webapp.problems import FieldProblem, FieldsError
+from webapp.http.problem_details import FieldProblem, FieldsError
 
 
 def written(created: datetime, key: str | int) -> str:

@@ -25,10 +25,10 @@ from webapp.api.idempotency import identity
 from webapp.api.operations import Answer, Bytes, operation
 from webapp.api.shapes import OfUpload, UploadShape, moment
 from webapp.errors import PageError
+from webapp.http.problem_details import FieldProblem, FieldsError
 from webapp.intake import resumable
 from webapp.intake.incoming import Whole, clean_name
 from webapp.intake.resumable import CHECKSUMS
-from webapp.problems import FieldProblem, FieldsError
 from webapp.rows import database
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders

@@ -11,7 +11,7 @@ from reports.custody.chain import NAME as CUSTODY
 from webapp import bundles, handing_out, judgements, log_seen
 from webapp.access import Permission, current, require
 from webapp.errors import PageError
-from webapp.ranges import send_and_forget
+from webapp.http.range_responses import send_and_forget
 from webapp.results import load
 from webapp.routes.files import download_name, finished
 from webapp.rows import database

@@ -12,7 +12,7 @@ from reports.errors import ReportError
 from webapp import handing_out
 from webapp.access import Permission, require
 from webapp.errors import PageError
-from webapp.ranges import send_and_forget
+from webapp.http.range_responses import send_and_forget
 from webapp.results import load
 from webapp.routes.files import download_name, finished
 from webapp.storage.data_folder import Folders

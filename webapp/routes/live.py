@@ -11,7 +11,7 @@ from detector.live.state import is_id, read_picture
 from webapp import live
 from webapp.access import Permission, login_is_on, require
 from webapp.errors import PageError
-from webapp.security import MEDIA_POLICY
+from webapp.http.security_headers import MEDIA_POLICY
 from webapp.storage.data_folder import Folders
 
 blueprint = Blueprint("live", __name__)

@@ -78,7 +78,7 @@ def test_other_addresses_of_static_files_are_asked_again(client: FlaskClient) ->
 
 
 def test_a_change_of_any_static_file_changes_all_addresses(tmp_path) -> None:
-    from webapp.sending_less import _version
+    from webapp.http.static_files import _version
 
     versions = set()
     for number, (name, text) in enumerate((("a.js", "1"), ("a.js", "2"), ("b.js", "1"))):
