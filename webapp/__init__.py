@@ -8,12 +8,13 @@ from typing import Any
 from flask import Flask
 
 from detector.paths import ROOT
-from webapp import api, errors, gate, logs, presentation
+from webapp import api, errors, logs, presentation
 from webapp.custody import startup as custody_startup
 from webapp.http import security_headers, static_files
 from webapp.intake import incoming
 from webapp.monitoring import metrics
-from webapp.passwords import Passwords
+from webapp.security import request_guard
+from webapp.security.passwords import Passwords
 from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -82,7 +83,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     metrics.install(app)
     security_headers.install(app, settings)
     api.recognise(app)
-    gate.install(app)
+    request_guard.install(app)
     errors.install(app)
     presentation.install(app)
     for area in (

@@ -9,11 +9,12 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import accounts, commands, create_app, deletion, lengths, logs, models, signing
+from webapp import commands, create_app, deletion, lengths, logs, models, signing
 from webapp.custody import integrity
 from webapp.first_start import sample_missing
 from webapp.jobs import queue as job_queue
 from webapp.jobs import states
+from webapp.security import accounts as account_store
 from webapp.server import listen
 from webapp.settings import SettingError, Settings, is_loopback, read_settings, refuse_open_door
 from webapp.storage.data_folder import Folders
@@ -87,7 +88,7 @@ def main() -> int:
 
 def _administrators(app: Any) -> int:
     with app.extensions["database"].begin() as session:
-        return accounts.administrators(session)
+        return account_store.administrators(session)
 
 
 def resend(settings: Settings, app: Any) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from webapp.access import Principal, visible
 from webapp.errors import PageError
+from webapp.security.permissions import Principal, visible
 from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, User, now
 
 _LONGEST_NAME, _LONGEST_DESCRIPTION = 120, 2000

@@ -11,19 +11,21 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from webapp import accounts, custody_command, store_command, tokens
-from webapp.access import LOCAL, Permission, Principal, Role
-from webapp.accounts import AccountError
+from webapp import custody_command, store_command
 from webapp.custody import audit as custody_audit
 from webapp.custody import log as custody_log
 from webapp.custody import startup as custody_startup
-from webapp.passwords import Passwords
+from webapp.security import accounts as account_store
+from webapp.security import api_tokens
+from webapp.security.accounts import AccountError
+from webapp.security.api_tokens import TokenError
+from webapp.security.passwords import Passwords
+from webapp.security.permissions import LOCAL, Permission, Principal, Role
 from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
 from webapp.storage.object_store import StoreError
 from webapp.storage.tables import User, now
-from webapp.tokens import TokenError
 
 Command = Callable[[Database, argparse.Namespace], None]
 
@@ -110,7 +112,7 @@ def _of_password(parser: argparse.ArgumentParser) -> None:
 def _add(database: Database, asked: argparse.Namespace) -> None:
     password = _password(asked)
     with database.alone() as session:
-        user = accounts.add(
+        user = account_store.add(
             session, Passwords(), asked.name, asked.display, asked.role, password, one_time=asked.one_time
         )
         custody_audit.record(session, "account made", account=user.name, role=user.role)
@@ -119,7 +121,7 @@ def _add(database: Database, asked: argparse.Namespace) -> None:
 
 def _list(database: Database, _asked: argparse.Namespace) -> None:
     with database.begin() as session:
-        users = accounts.listed(session)
+        users = account_store.listed(session)
     for user in users:
         state = "disabled" if user.disabled else "has to change the password" if user.one_time else ""
         print(f"{user.name:<24}{user.role:<16}{user.display}{f'  ({state})' if state else ''}")
@@ -130,7 +132,7 @@ def _list(database: Database, _asked: argparse.Namespace) -> None:
 def _set_role(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = _user(session, asked.name)
-        accounts.set_role(session, user, asked.role)
+        account_store.set_role(session, user, asked.role)
         custody_audit.record(session, "role changed", account=user.name, role=user.role)
     print(f"{user.name} is {user.role} now.")
 
@@ -138,7 +140,7 @@ def _set_role(database: Database, asked: argparse.Namespace) -> None:
 def _disable(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = _user(session, asked.name)
-        accounts.disable(session, user)
+        account_store.disable(session, user)
         custody_audit.record(session, "account disabled", account=user.name)
     print(f"{user.name} cannot sign in any more.")
 
@@ -146,7 +148,7 @@ def _disable(database: Database, asked: argparse.Namespace) -> None:
 def _enable(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = _user(session, asked.name)
-        accounts.enable(user)
+        account_store.enable(user)
         custody_audit.record(session, "account enabled", account=user.name)
     print(f"{user.name} can sign in again.")
 
@@ -155,7 +157,7 @@ def _reset(database: Database, asked: argparse.Namespace) -> None:
     password = _password(asked)
     with database.alone() as session:
         user = _user(session, asked.name)
-        accounts.set_password(session, Passwords(), user, password, one_time=asked.one_time)
+        account_store.set_password(session, Passwords(), user, password, one_time=asked.one_time)
         custody_audit.record(session, "password reset", account=user.name)
     print(f"{user.name} has a new password, and is signed out everywhere.")
 
@@ -163,7 +165,7 @@ def _reset(database: Database, asked: argparse.Namespace) -> None:
 def _add_token(database: Database, asked: argparse.Namespace) -> None:
     expires = now() + timedelta(days=asked.days) if asked.days is not None else None
     with database.alone() as session:
-        made = tokens.make(session, _owner(session, asked.user), asked.name, asked.scope, expires)
+        made = api_tokens.make(session, _owner(session, asked.user), asked.name, asked.scope, expires)
         row = made.row
         custody_audit.record(session, "token made", token=row.id, name=row.name, scopes=row.scopes)
     print("Copy it now, it cannot be shown again:", file=sys.stderr)
@@ -172,7 +174,7 @@ def _add_token(database: Database, asked: argparse.Namespace) -> None:
 
 def _list_tokens(database: Database, asked: argparse.Namespace) -> None:
     with database.begin() as session:
-        for row in tokens.listed(session, _owner(session, asked.user)):
+        for row in api_tokens.listed(session, _owner(session, asked.user)):
             state = "revoked" if row.revoked else f"until {row.expires:%Y-%m-%d}" if row.expires else "works"
             used = f"used {row.used:%Y-%m-%d}" if row.used else "never used"
             print(f"{row.id}  {row.name:<24}  {row.scopes}  ({state}, {used})")
@@ -180,7 +182,7 @@ def _list_tokens(database: Database, asked: argparse.Namespace) -> None:
 
 def _revoke_token(database: Database, asked: argparse.Namespace) -> None:
     with database.begin() as session:
-        row = tokens.revoke(session, _owner(session, asked.user), asked.id)
+        row = api_tokens.revoke(session, _owner(session, asked.user), asked.id)
         if row is None:
             raise TokenError("There is no such token. python -m webapp list-tokens shows those there are.")
         custody_audit.record(session, "token revoked", token=row.id, name=row.name)
@@ -188,11 +190,11 @@ def _revoke_token(database: Database, asked: argparse.Namespace) -> None:
 
 
 def _owner(session: Session, name: str | None) -> Principal:
-    return accounts.principal(_user(session, name)) if name else LOCAL
+    return account_store.principal(_user(session, name)) if name else LOCAL
 
 
 def _user(session: Session, name: str) -> User:
-    user = accounts.find(session, name)
+    user = account_store.find(session, name)
     if user is None:
         raise AccountError(f"There is no account “{name}”.", "python -m webapp list-users shows all.")
     return user

@@ -17,10 +17,10 @@ from sqlalchemy.orm import Session
 
 from detector.paths import ROOT
 from webapp import models
-from webapp.access import SAMPLE_FILE
 from webapp.errors import PageError
 from webapp.intake.incoming import take_in_file
 from webapp.jobs import states
+from webapp.security.permissions import SAMPLE_FILE
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database

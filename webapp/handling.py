@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session
 
 from reports.inputs.case import CaseDetails
 from webapp import case_details, deletion, models, rows
-from webapp.access import current
 from webapp.errors import PageError
 from webapp.intake import kinds
 from webapp.intake.incoming import Incoming, Whole, take_in
 from webapp.jobs import states
 from webapp.jobs.sending import tell_workers
 from webapp.rows import database
+from webapp.security.permissions import current
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, Priority, State
 

@@ -12,8 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from reports.custody.chain import Entry
-from webapp.access import Principal, visible
 from webapp.errors import PageError
+from webapp.security.permissions import Principal, visible
 from webapp.storage.tables import AnalysisRow, CustodyRow
 
 

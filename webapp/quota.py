@@ -6,8 +6,8 @@ from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from webapp.access import Principal
 from webapp.intake.incoming import Allowance
+from webapp.security.permissions import Principal
 from webapp.settings import Settings
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, Exhibit

@@ -14,10 +14,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from reports.review.annotations import ANNOTATION, Annotation, OfExhibit, OfSegment, OfSpan, standing
-from webapp import access
 from webapp.custody import log as custody_log
 from webapp.errors import PageError
 from webapp.jobs import queue as job_queue
+from webapp.security import permissions
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, AnnotationRow, State
 
@@ -33,7 +33,7 @@ def database() -> Database:
 
 def reading() -> AbstractContextManager[Session]:
     """A session for pages: what who asks may not see is not there."""
-    return access.reading(database())
+    return permissions.reading(database())
 
 
 def find(analysis_id: str) -> AnalysisRow:
@@ -57,7 +57,7 @@ def gone(session: Session, analysis_id: str) -> PageError:
             "There is no analysis at this address.",
             "Check the address, or look for the analysis in the library.",
         )
-    who, of = access.somebody(), ""
+    who, of = permissions.somebody(), ""
     if who is not None and who.sees_all:  # nobody knows any more who else could see it
         of = f" of {tombstone.details.get('name')}, SHA-256 {tombstone.exhibit},"
     return PageError(

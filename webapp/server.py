@@ -12,8 +12,8 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import create_server
 from waitress.utilities import Error
 
-from webapp.admission import Admission, Refusal
 from webapp.intake.incoming import no_space
+from webapp.security.upload_admission import Admission, Refusal
 from webapp.settings import SettingError, Settings
 from webapp.storage.data_folder import Folders
 

@@ -12,9 +12,10 @@ import pytest
 from live import served
 from playwright.sync_api import Browser, Page, expect
 
-from webapp import accounts, create_app
-from webapp.access import Role
-from webapp.passwords import Cost, Passwords
+from webapp import create_app
+from webapp.security import accounts as account_store
+from webapp.security.passwords import Cost, Passwords
+from webapp.security.permissions import Role
 
 pytestmark = pytest.mark.browser
 
@@ -48,8 +49,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             ("ada", "Ada Ng", Role.EXAMINER),
             ("ray", "Ray Bo", Role.READER),
         ):
-            accounts.add(session, passwords, name, display, role, _PASSWORD, one_time=False)
-        accounts.add(session, passwords, "new", "Nia Weh", Role.REVIEWER, _PASSWORD, one_time=True)
+            account_store.add(session, passwords, name, display, role, _PASSWORD, one_time=False)
+        account_store.add(session, passwords, "new", "Nia Weh", Role.REVIEWER, _PASSWORD, one_time=True)
     with served(app) as address:
         yield House(address)
     app.extensions["database"].close()

@@ -8,9 +8,10 @@ from pathlib import Path
 from flask import Flask
 from flask.testing import FlaskClient
 
-from webapp import accounts, create_app
-from webapp.access import Role
-from webapp.passwords import Cost, Passwords
+from webapp import create_app
+from webapp.security import accounts as account_store
+from webapp.security.passwords import Cost, Passwords
+from webapp.security.permissions import Role
 from webapp.storage.tables import User
 
 CHEAP = Passwords(Cost(memory=8, passes=1, lanes=1))
@@ -44,7 +45,7 @@ def with_login(data: Path, sent: list[str], **settings: object) -> Flask:
 def account(app: Flask, name: str, role: Role, *, one_time: bool = False) -> User:
     """An account with the password of all of them."""
     with app.extensions["database"].alone() as session:
-        return accounts.add(session, CHEAP, name, name.title(), role, PASSWORD, one_time=one_time)
+        return account_store.add(session, CHEAP, name, name.title(), role, PASSWORD, one_time=one_time)
 
 
 def sign_in(client: FlaskClient, name: str, password: str = PASSWORD, **more: object):

@@ -14,8 +14,9 @@ from live import Receiver, served
 from made import finished
 from print_api import printed
 
-from webapp import create_app, tokens
-from webapp.access import LOCAL
+from webapp import create_app
+from webapp.security import api_tokens
+from webapp.security.permissions import LOCAL
 from webapp.storage.tables import AnalysisRow
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +48,7 @@ def test_every_example_runs(tmp_path, sent):
         )
         done = finished(app, segments=2)
         with app.extensions["database"].alone() as session:
-            token = tokens.make(session, LOCAL, "examples", ["read"]).token
+            token = api_tokens.make(session, LOCAL, "examples", ["read"]).token
         work = tmp_path / "work"
         work.mkdir()
         (work / "clip.mp4").write_bytes(bytes(range(256)) * 20)

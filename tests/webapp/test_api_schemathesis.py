@@ -11,9 +11,9 @@ from flask import Flask
 from made import finished, hand_in
 from people import account, with_login
 
-from webapp import tokens
-from webapp.access import Permission, Role
-from webapp.accounts import principal
+from webapp.security import api_tokens
+from webapp.security.accounts import principal
+from webapp.security.permissions import Permission, Role
 
 schemathesis = pytest.importorskip("schemathesis")
 
@@ -123,7 +123,7 @@ def test_with_login_and_a_token(tmp_path, role):
     who = principal(account(app, "somebody", role))
     allowed = [each for each in Permission if who.may(each)]
     with app.extensions["database"].alone() as session:
-        token = tokens.make(session, who, "attack", allowed).token
+        token = api_tokens.make(session, who, "attack", allowed).token
     sent = attack(app, examples=10, seconds=120, token=token)
     assert sent["fuzzing"] > 50, sent
     app.extensions["database"].close()

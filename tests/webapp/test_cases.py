@@ -9,7 +9,7 @@ from made import finished
 from people import account, signed_in, with_login
 from sqlalchemy import select
 
-from webapp.access import Role
+from webapp.security.permissions import Role
 from webapp.storage.tables import AnalysisRow, CaseMember
 
 

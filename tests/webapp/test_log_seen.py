@@ -8,9 +8,10 @@ import pytest
 from people import PASSWORD, account, sign_in, signed_in, with_login
 
 from reports.custody.chain import check_export
-from webapp import accounts, log_seen
-from webapp.access import Role
+from webapp import log_seen
 from webapp.custody import log as custody_log
+from webapp.security import accounts as account_store
+from webapp.security.permissions import Role
 from webapp.storage.tables import Exhibit
 
 SAME = b"the very same bytes"
@@ -31,7 +32,7 @@ def hand_in(client, name: str, content: bytes = SAME):
 
 def hidden_from(app, name: str) -> frozenset[str]:
     with app.extensions["database"].begin() as session:
-        who = accounts.principal(accounts.find(session, name))
+        who = account_store.principal(account_store.find(session, name))
         return log_seen.hidden(session, who, session.query(Exhibit).one().sha256)
 
 

@@ -2,8 +2,8 @@
 
 from flask import Flask
 
-from webapp import tokens
-from webapp.access import Principal
+from webapp.security import api_tokens
+from webapp.security.permissions import Principal
 from webapp.settings import Settings
 from webapp.storage.database import Database
 
@@ -15,7 +15,7 @@ def recognise(app: Flask) -> None:
         database: Database = app.extensions["database"]
         settings: Settings = app.extensions["settings"]
         with database.begin() as session:
-            return tokens.recognise(session, token, login=settings.login)
+            return api_tokens.recognise(session, token, login=settings.login)
 
     app.extensions["token reader"] = read
 

@@ -7,10 +7,10 @@ import json
 from flask import Blueprint, Response, current_app, render_template
 
 import detector
-from webapp.access import Permission, current
 from webapp.api import openapi
 from webapp.api.operations import Answer, operation
 from webapp.api.shapes import Health, Me
+from webapp.security.permissions import Permission, current
 
 blueprint = Blueprint("api_about", __name__)
 

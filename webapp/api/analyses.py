@@ -9,7 +9,6 @@ from sqlalchemy import select, tuple_
 from werkzeug.wrappers import Response
 
 from webapp import cases, deletion, handling, rows, search
-from webapp.access import Permission, current
 from webapp.api import paging
 from webapp.api.idempotency import identity
 from webapp.api.operations import Answer, Form, operation, uploaded
@@ -19,6 +18,7 @@ from webapp.intake.incoming import Allowance, clean_name
 from webapp.quota import allowance
 from webapp.routes.files import finished
 from webapp.rows import database
+from webapp.security.permissions import Permission, current
 from webapp.settings import Settings
 from webapp.standing import standing
 from webapp.storage.data_folder import Folders

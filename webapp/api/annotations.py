@@ -6,12 +6,12 @@ from flask import Blueprint
 
 from reports.review.annotation_file import plain
 from webapp import judgements
-from webapp.access import Permission
 from webapp.api.operations import Answer, Form, operation, uploaded
 from webapp.api.shapes import Added, AnnotationFile, Annotations, Imported
 from webapp.api.spoken import NewAnnotation
 from webapp.routes.annotations import allowance, judged, merge, record
 from webapp.rows import database
+from webapp.security.permissions import Permission
 
 blueprint = Blueprint("api_annotations", __name__)
 

@@ -11,7 +11,6 @@ from sqlalchemy import select
 from detector.schema.analysis import Value
 from reports.custody.chain import NAME, CustodyError, Entry
 from webapp import handing_out, log_seen
-from webapp.access import Permission, current
 from webapp.api import paging
 from webapp.api.exhibits import find
 from webapp.api.operations import Answer, operation
@@ -19,6 +18,7 @@ from webapp.api.shapes import Asked, Sha256
 from webapp.custody import log as custody_log
 from webapp.errors import PageError
 from webapp.rows import database, reading
+from webapp.security.permissions import Permission, current
 from webapp.storage.tables import AnalysisRow, CustodyRow
 
 blueprint = Blueprint("api_custody", __name__)

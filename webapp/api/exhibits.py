@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webapp import handling
-from webapp.access import Permission, current
 from webapp.api import paging
 from webapp.api.analyses import QUEUED, accepted, changes, priority
 from webapp.api.idempotency import identity
@@ -20,6 +19,7 @@ from webapp.api.operations import Answer, operation
 from webapp.api.shapes import Again, Exhibits, ExhibitShape, Paged, moment
 from webapp.errors import PageError
 from webapp.rows import reading
+from webapp.security.permissions import Permission, current
 from webapp.storage.tables import AnalysisRow, Exhibit
 
 blueprint = Blueprint("api_exhibits", __name__)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, url_for
 from werkzeug.wrappers import Response
 
-from webapp.access import Permission
 from webapp.api.analyses import ready
 from webapp.api.operations import Answer, operation
 from webapp.api.shapes import BundleSearch, Export, Exports
 from webapp.routes import bundles, exports, files
+from webapp.security.permissions import Permission
 
 blueprint = Blueprint("api_files", __name__)
 

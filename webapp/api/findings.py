@@ -9,13 +9,13 @@ import numpy as np
 from flask import Blueprint, Response
 
 from detector.schema.analysis import Analysis, Person
-from webapp.access import Permission
 from webapp.api import paging
 from webapp.api.analyses import ready
 from webapp.api.operations import Answer, operation
 from webapp.api.shapes import PersonScore, Scores, ScoreSearch, Segments
 from webapp.results import load
 from webapp.routes.result import viewed
+from webapp.security.permissions import Permission
 
 blueprint = Blueprint("api_findings", __name__)
 

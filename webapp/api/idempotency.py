@@ -19,10 +19,10 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as Answered
 
-from webapp.access import current
 from webapp.errors import PageError
 from webapp.intake.incoming import Incoming, this_request
 from webapp.rows import database
+from webapp.security.permissions import current
 from webapp.storage.tables import KeyedRequest, now
 
 HEADER = "Idempotency-Key"

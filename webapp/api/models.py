@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint
 
 from webapp import models
-from webapp.access import Permission
 from webapp.api.operations import Answer, operation
 from webapp.api.shapes import Model, Models
+from webapp.security.permissions import Permission
 
 blueprint = Blueprint("api_models", __name__)
 

@@ -19,11 +19,11 @@ from flask import Blueprint, Response, current_app, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.wrappers import Response as Answered
 
-from webapp.access import Permission, public, require
 from webapp.api import idempotency
 from webapp.errors import PageError
 from webapp.http.problem_details import FieldProblem, FieldsError
 from webapp.intake.incoming import Allowance, Incoming, this_request
+from webapp.security.permissions import Permission, public, require
 from webapp.settings import Settings
 
 PREFIX = "/api/v1"

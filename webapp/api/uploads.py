@@ -18,7 +18,6 @@ from flask import Blueprint, Response, current_app, request, url_for
 from werkzeug.wrappers import Response as Answered
 
 from webapp import handling
-from webapp.access import Permission, current
 from webapp.api.analyses import QUEUED, accepted, case_of, changes, one_exhibit, priority
 from webapp.api.headers import LONGEST_METADATA, METADATA
 from webapp.api.idempotency import identity
@@ -30,6 +29,7 @@ from webapp.intake import resumable
 from webapp.intake.incoming import Whole, clean_name
 from webapp.intake.resumable import CHECKSUMS
 from webapp.rows import database
+from webapp.security.permissions import Permission, current
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, UploadRow

@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Blueprint, current_app
 from sqlalchemy import select
 
-from webapp.access import Permission, current
 from webapp.api.idempotency import identity
 from webapp.api.operations import Answer, operation
 from webapp.api.shapes import (
@@ -19,6 +18,7 @@ from webapp.api.shapes import (
 )
 from webapp.errors import PageError
 from webapp.rows import database
+from webapp.security.permissions import Permission, current
 from webapp.settings import Settings
 from webapp.storage.tables import Delivery, WebhookRow
 from webapp.webhooks import registry as webhook_registry

@@ -5,14 +5,15 @@ from __future__ import annotations
 from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp import accounts, gate, sessions
-from webapp.access import PERMISSIONS, current, signed_in
-from webapp.accounts import AccountError
 from webapp.custody import audit as custody_audit
 from webapp.errors import PageError
-from webapp.passwords import LEAST, Passwords
 from webapp.routes.login import renewed
 from webapp.rows import database
+from webapp.security import accounts as account_store
+from webapp.security import request_guard, sessions
+from webapp.security.accounts import AccountError
+from webapp.security.passwords import LEAST, Passwords
+from webapp.security.permissions import PERMISSIONS, current, signed_in
 from webapp.storage.tables import SessionRow, User, now
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
@@ -41,12 +42,12 @@ def password() -> Response:
     try:
         with database().begin() as session:
             user = session.get_one(User, row.user_id)
-            accounts.set_password(session, kept, user, new, one_time=False, but=row.id)
+            account_store.set_password(session, kept, user, new, one_time=False, but=row.id)
             custody_audit.record(session, "password changed", account=row.user.name)
     except AccountError as problem:
         return _page(problem.error)
     response = redirect(url_for("account.show", changed=1), 303)
-    gate.welcome(response, row.user, renewed(row, confirmed=True))
+    request_guard.welcome(response, row.user, renewed(row, confirmed=True))
     return response
 
 
@@ -62,7 +63,7 @@ def end_all() -> Response:
     if keep:
         return redirect(url_for("account.show"), 303)
     response = redirect(url_for("login.form"), 303)
-    gate.farewell(response)
+    request_guard.farewell(response)
     return response
 
 

@@ -15,13 +15,13 @@ from reports.errors import ReportError
 from reports.review.annotation_file import checksum, plain, read_file
 from reports.review.annotations import Annotation
 from webapp import errors, judgements, rows
-from webapp.access import Permission, current, login_is_on, require
 from webapp.custody import log as custody_log
 from webapp.errors import PageError, wants_json
 from webapp.intake.incoming import Allowance, Incoming, this_request
 from webapp.judgements import Merged
 from webapp.results import Result, load, result_folder
 from webapp.rows import database
+from webapp.security.permissions import Permission, current, login_is_on, require
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State

@@ -6,10 +6,10 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webapp import cases, rows
-from webapp.access import Permission, current, login_is_on, require
 from webapp.custody import audit as custody_audit
 from webapp.errors import PageError
 from webapp.rows import database
+from webapp.security.permissions import Permission, current, login_is_on, require
 from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("cases", __name__)

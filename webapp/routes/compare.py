@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, render_template, request
 
 from webapp import comparison
-from webapp.access import Permission, require
 from webapp.errors import PageError
 from webapp.results import load
 from webapp.routes.files import finished
+from webapp.security.permissions import Permission, require
 
 blueprint = Blueprint("compare", __name__)
 

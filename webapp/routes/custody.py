@@ -7,11 +7,11 @@ from werkzeug.wrappers import Response
 
 from reports.custody.chain import NAME, CustodyError, check_export, read_export
 from webapp import case_details, handing_out, log_seen, rows
-from webapp.access import Permission, current, require
 from webapp.custody import log as custody_log
 from webapp.errors import PageError, wants_json
 from webapp.routes.result import viewed
 from webapp.rows import database
+from webapp.security.permissions import Permission, current, require
 from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("custody", __name__, url_prefix="/analyses/<analysis_id>")

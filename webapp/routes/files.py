@@ -10,13 +10,13 @@ from werkzeug.wrappers import Response
 
 from reports.custody.chain import NAME as CUSTODY
 from webapp import handing_out, log_seen, rows
-from webapp.access import Permission, current, require
 from webapp.errors import PageError
 from webapp.http.range_responses import send_part
 from webapp.http.security_headers import MEDIA_POLICY, REPORT_POLICY
 from webapp.media import playback
 from webapp.results import picture_names, result_folder
 from webapp.reviewed import report_folder
+from webapp.security.permissions import Permission, current, require
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
 

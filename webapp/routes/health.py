@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy import text
 
-from webapp.access import Permission, public, require
 from webapp.monitoring import metrics, readiness
 from webapp.rows import database
+from webapp.security.permissions import Permission, public, require
 
 blueprint = Blueprint("health", __name__)
 

@@ -6,7 +6,7 @@ from flask import Blueprint, render_template
 
 from reports.text.numbers import STRENGTHS
 from reports.text.prose import GLOSSARY
-from webapp.access import signed_in
+from webapp.security.permissions import signed_in
 
 blueprint = Blueprint("help", __name__)
 

@@ -10,9 +10,9 @@ from werkzeug.wrappers import Response
 
 from detector.schema.analysis import Verdict
 from webapp import rows, search
-from webapp.access import Permission, require
 from webapp.errors import PageError
 from webapp.first_start import sample_missing
+from webapp.security.permissions import Permission, require
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State, now
 

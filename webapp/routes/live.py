@@ -9,9 +9,9 @@ from flask import Blueprint, Response, current_app, get_template_attribute, json
 
 from detector.live.state import is_id, read_picture
 from webapp import live
-from webapp.access import Permission, login_is_on, require
 from webapp.errors import PageError
 from webapp.http.security_headers import MEDIA_POLICY
+from webapp.security.permissions import Permission, login_is_on, require
 from webapp.storage.data_folder import Folders
 
 blueprint = Blueprint("live", __name__)

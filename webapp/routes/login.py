@@ -8,11 +8,12 @@ from datetime import timedelta
 from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp import accounts, gate, sessions, throttle
-from webapp.access import login_is_on, public, signed_in
 from webapp.custody import audit as custody_audit
-from webapp.passwords import Passwords
 from webapp.rows import database
+from webapp.security import accounts as account_store
+from webapp.security import login_throttle, request_guard, sessions
+from webapp.security.passwords import Passwords
+from webapp.security.permissions import login_is_on, public, signed_in
 from webapp.storage.tables import SessionRow, User, now
 
 blueprint = Blueprint("login", __name__)
@@ -26,7 +27,7 @@ _WRONG = "Name and password do not belong together, or the account is disabled o
 def form() -> Response:
     """The form to sign in."""
     if g.principal is not None:
-        return redirect(gate.own_address(request.args.get("next")))
+        return redirect(request_guard.own_address(request.args.get("next")))
     return _page(200)
 
 
@@ -36,7 +37,7 @@ def sign_in() -> Response:
     """Begin a session; whatever session the browser had ends."""
     if not login_is_on():
         return redirect(url_for("upload.form"), 303)
-    name = accounts.clean(request.form.get("name", ""))[:80]
+    name = account_store.clean(request.form.get("name", ""))[:80]
     user, wait = _tried(name, request.form.get("password", ""))
     if wait:
         return _too_early(wait, name)
@@ -52,8 +53,8 @@ def sign_in() -> Response:
         kept = session.get_one(User, user.id)
         token = sessions.start(session, kept, _address(), request.user_agent.string, moment)
         custody_audit.record(session, "sign-in", actor=name, account=name, address=_address())
-    response = redirect(gate.own_address(request.form.get("next")), 303)
-    gate.welcome(response, user, token)
+    response = redirect(request_guard.own_address(request.form.get("next")), 303)
+    request_guard.welcome(response, user, token)
     return response
 
 
@@ -66,7 +67,7 @@ def sign_out() -> Response:
             sessions.end(session, SessionRow.id == g.session.id)
             custody_audit.record(session, "sign-out", account=g.principal.name)
     response = redirect(url_for("login.form"), 303)
-    gate.farewell(response)
+    request_guard.farewell(response)
     return response
 
 
@@ -83,7 +84,7 @@ def confirmed() -> Response:
     """Note that the password was given again; the session gets another token."""
     row: SessionRow | None = g.session
     if row is None:
-        return redirect(gate.own_address(request.form.get("next")), 303)
+        return redirect(request_guard.own_address(request.form.get("next")), 303)
     user, wait = _tried(row.user.name, request.form.get("password", ""))
     if wait:
         return _too_early(wait, row.user.name, again=True)
@@ -91,8 +92,8 @@ def confirmed() -> Response:
         with database().begin() as session:
             custody_audit.record(session, "sign-in refused", account=row.user.name)
         return _page(401, again=True, problem="This is not your password.")
-    response = redirect(gate.own_address(request.form.get("next")), 303)
-    gate.welcome(response, user, renewed(row, confirmed=True))
+    response = redirect(request_guard.own_address(request.form.get("next")), 303)
+    request_guard.welcome(response, user, renewed(row, confirmed=True))
     return response
 
 
@@ -112,16 +113,16 @@ def renewed(row: SessionRow, *, confirmed: bool = False) -> str:
 def _tried(name: str, password: str) -> tuple[User | None, timedelta]:
     """The account, if name and password belong together; or how long until the next try."""
     passwords: Passwords = current_app.extensions["passwords"]
-    counted = throttle.buckets(name, _address(), gate.known_device(name))
+    counted = login_throttle.buckets(name, _address(), request_guard.known_device(name))
     with database().alone() as session:
-        if wait := throttle.try_now(session, counted, now()):
+        if wait := login_throttle.try_now(session, counted, now()):
             return None, wait
-        user = accounts.find(session, name)
+        user = account_store.find(session, name)
     right = passwords.fits(user.password if user is not None else None, password)
-    if user is None or not right or not accounts.usable(user, now()):
+    if user is None or not right or not account_store.usable(user, now()):
         return None, timedelta()
     with database().alone() as session:
-        throttle.forget(session, counted)
+        login_throttle.forget(session, counted)
         if passwords.outdated(user.password):
             session.get_one(User, user.id).password = passwords.hash(password)
     return user, timedelta()

@@ -10,10 +10,10 @@ from werkzeug.wrappers import Response
 
 from reports.text.numbers import number
 from webapp import deletion, handling, models, rows
-from webapp.access import Permission, require
 from webapp.errors import wants_json
 from webapp.jobs import parameters
 from webapp.rows import database
+from webapp.security.permissions import Permission, require
 from webapp.standing import standing
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow

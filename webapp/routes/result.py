@@ -8,9 +8,9 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 
 from webapp import case_details, rows
-from webapp.access import Permission, require
 from webapp.custody import log as custody_log
 from webapp.results import load, result_folder
+from webapp.security.permissions import Permission, require
 from webapp.standing import standing
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State

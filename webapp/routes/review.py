@@ -10,11 +10,11 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app, request
 
 from webapp import levels, review
-from webapp.access import Permission, require
 from webapp.errors import PageError
 from webapp.media.playback import Playback, playback
 from webapp.results import load
 from webapp.routes.files import finished
+from webapp.security.permissions import Permission, require
 from webapp.storage.data_folder import Folders
 
 blueprint = Blueprint("review", __name__, url_prefix="/analyses/<analysis_id>")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, current_app, redirect, url_for
 from werkzeug.wrappers import Response
 
-from webapp.access import Permission, require
 from webapp.first_start import sample
 from webapp.jobs.sending import tell_workers
 from webapp.rows import database
+from webapp.security.permissions import Permission, require
 
 blueprint = Blueprint("sample", __name__)
 

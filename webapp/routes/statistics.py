@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, render_template, request
 
 from webapp import charts, statistics
-from webapp.access import Permission, require
 from webapp.rows import reading
+from webapp.security.permissions import Permission, require
 from webapp.storage.tables import State, now
 
 blueprint = Blueprint("statistics", __name__)

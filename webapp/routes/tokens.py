@@ -7,13 +7,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp import tokens
-from webapp.access import Permission, current, signed_in
 from webapp.custody import audit as custody_audit
 from webapp.errors import PageError
 from webapp.rows import database
+from webapp.security import api_tokens
+from webapp.security.api_tokens import TokenError
+from webapp.security.permissions import Permission, current, signed_in
 from webapp.storage.tables import now
-from webapp.tokens import TokenError
 
 blueprint = Blueprint("tokens", __name__, url_prefix="/account/tokens")
 
@@ -34,7 +34,7 @@ def create() -> Response:
     try:
         expires = _end_of(request.form.get("expires", ""))
         with database().alone() as session:
-            made = tokens.make(
+            made = api_tokens.make(
                 session, current(), request.form.get("name", ""), request.form.getlist("scope"), expires
             )
             row = made.row
@@ -50,7 +50,7 @@ def revoke(token_id: str) -> Response:
     """End a token for good."""
     _refuse_tokens()
     with database().begin() as session:
-        row = tokens.revoke(session, current(), token_id)
+        row = api_tokens.revoke(session, current(), token_id)
         if row is None:
             raise PageError(404, "There is no such token of yours.", "Look at the list of your tokens.")
         custody_audit.record(session, "token revoked", token=row.id, name=row.name)
@@ -75,7 +75,7 @@ def _end_of(day: str) -> datetime | None:
 def _page(*, token: str = "", problem: str = "") -> Response:
     who = current()
     with database().begin() as session:
-        own = tokens.listed(session, who)
+        own = api_tokens.listed(session, who)
     page = render_template(
         "pages/tokens.html",
         tokens=own,
@@ -83,7 +83,7 @@ def _page(*, token: str = "", problem: str = "") -> Response:
         token=token,
         problem=problem,
         scopes=[each for each in Permission if who.may(each)],
-        meanings=tokens.MEANINGS,
+        meanings=api_tokens.MEANINGS,
         suggested=(now() + timedelta(days=90)).date(),
         form=request.form,
     )

@@ -10,10 +10,10 @@ from werkzeug.wrappers import Response
 
 from reports.inputs.case import CaseDetails
 from webapp import case_details, cases, handling, models, rows
-from webapp.access import Permission, current, require, signed_in
 from webapp.intake.incoming import Incoming, IntakeError, clean_name, this_request
 from webapp.quota import allowance
 from webapp.rows import database, latest
+from webapp.security.permissions import Permission, current, require, signed_in
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from flask import Blueprint, current_app, make_response, render_template, request
 from werkzeug.wrappers import Response
 
-from webapp import accounts
-from webapp.access import PERMISSIONS, Permission, Role, require
-from webapp.accounts import AccountError
 from webapp.custody import audit as custody_audit
 from webapp.errors import PageError
-from webapp.passwords import made_up
 from webapp.rows import database
+from webapp.security import accounts as account_store
+from webapp.security.accounts import AccountError
+from webapp.security.passwords import made_up
+from webapp.security.permissions import PERMISSIONS, Permission, Role, require
 from webapp.storage.tables import User
 
 blueprint = Blueprint("users", __name__, url_prefix="/users")
@@ -33,7 +33,7 @@ def add() -> Response:
     given = made_up()
     try:
         with database().alone() as session:
-            user = accounts.add(
+            user = account_store.add(
                 session,
                 current_app.extensions["passwords"],
                 request.form.get("name", ""),
@@ -55,7 +55,7 @@ def role(user_id: int) -> Response:
     try:
         with database().alone() as session:
             user = _user(session.get(User, user_id))
-            accounts.set_role(session, user, _role())
+            account_store.set_role(session, user, _role())
             custody_audit.record(session, "role changed", account=user.name, role=user.role)
     except AccountError as problem:
         return _page(problem=problem)
@@ -69,7 +69,7 @@ def disable(user_id: int) -> Response:
     try:
         with database().alone() as session:
             user = _user(session.get(User, user_id))
-            accounts.disable(session, user)
+            account_store.disable(session, user)
             custody_audit.record(session, "account disabled", account=user.name)
     except AccountError as problem:
         return _page(problem=problem)
@@ -82,7 +82,7 @@ def enable(user_id: int) -> Response:
     """Let its owner sign in again."""
     with database().alone() as session:
         user = _user(session.get(User, user_id))
-        accounts.enable(user)
+        account_store.enable(user)
         custody_audit.record(session, "account enabled", account=user.name)
     return _page(done=f"{user.display} can sign in again.")
 
@@ -94,7 +94,7 @@ def password(user_id: int) -> Response:
     given = made_up()
     with database().alone() as session:
         user = _user(session.get(User, user_id))
-        accounts.set_password(session, current_app.extensions["passwords"], user, given, one_time=True)
+        account_store.set_password(session, current_app.extensions["passwords"], user, given, one_time=True)
         custody_audit.record(session, "password reset", account=user.name)
     return _page(handed=(user, given))
 
@@ -120,7 +120,7 @@ def _page(
     values: object = None,
 ) -> Response:
     with database().begin() as session:
-        users = accounts.listed(session)
+        users = account_store.listed(session)
     page = render_template(
         "pages/users.html",
         users=users,

@@ -182,7 +182,7 @@ class SessionRow(Base):
 
 
 class SignInFailure(Base):
-    """Wrong passwords in a row, for one account from one place (:mod:`webapp.throttle`)."""
+    """Wrong passwords in a row, for one account from one place (:mod:`webapp.security.login_throttle`)."""
 
     __tablename__ = "sign_in_failures"
 
@@ -270,7 +270,7 @@ class Choice(Base):
 
 
 class ApiToken(Base):
-    """A token of the API; only its SHA-256 is kept (:mod:`webapp.tokens`)."""
+    """A token of the API; only its SHA-256 is kept (:mod:`webapp.security.api_tokens`)."""
 
     __tablename__ = "api_tokens"
 

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from made import finished
 from people import account, signed_in, token, with_login
 
-from webapp.access import Role
+from webapp.security.permissions import Role
 
 ANY = {"Accept-Encoding": "gzip, deflate, br, zstd"}
 

@@ -20,13 +20,14 @@ from markupsafe import Markup
 from werkzeug.http import parse_cookie
 from werkzeug.wrappers import Response as Answer
 
-from webapp import accounts, sessions
-from webapp.access import LOCAL, Asker, Need, Principal, login_is_on, need_of, refused
 from webapp.custody import audit as custody_audit
 from webapp.errors import PageError, answer, wants_json
 from webapp.http.problem_details import is_api
 from webapp.intake.incoming import this_request
-from webapp.rates import Rates
+from webapp.security import accounts as account_store
+from webapp.security import sessions
+from webapp.security.permissions import LOCAL, Asker, Need, Principal, login_is_on, need_of, refused
+from webapp.security.rate_limits import Rates
 from webapp.storage.secret_key import mac, secret_key
 from webapp.storage.tables import SessionRow, User, now
 
@@ -150,7 +151,7 @@ def identify(
             return None, None
         if used:
             sessions.touch(row, moment)
-        return accounts.principal(row.user), row
+        return account_store.principal(row.user), row
 
 
 def session_cookie(headers: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ from people import account, signed_in, with_login
 from sqlalchemy import delete
 from werkzeug.routing import Rule
 
-from webapp.access import PERMISSIONS, SAMPLE_FILE, Asker, Need, Role, table
+from webapp.security.permissions import PERMISSIONS, SAMPLE_FILE, Asker, Need, Role, table
 from webapp.storage.tables import AnalysisRow, SignInFailure
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "security.md"

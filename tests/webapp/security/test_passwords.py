@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from people import CHEAP
 
-from webapp import passwords
-from webapp.passwords import Cost, Passwords, made_up, unfit
+from webapp.security import passwords
+from webapp.security.passwords import Cost, Passwords, made_up, unfit
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ import pytest
 from people import PASSWORD, account, sign_in, signed_in, with_login
 from sqlalchemy import select
 
-from webapp import accounts, commands
-from webapp.access import Role
-from webapp.accounts import AccountError
+from webapp import commands
+from webapp.security import accounts as account_store
+from webapp.security.accounts import AccountError
+from webapp.security.permissions import Role
 from webapp.storage.tables import SessionRow, User
 
 NEW = "marble kettle 48 orchid"
@@ -30,7 +31,7 @@ def app(tmp_path, sent):
 
 def user(app, name: str) -> User:
     with app.extensions["database"].begin() as session:
-        found = accounts.find(session, name)
+        found = account_store.find(session, name)
         assert found is not None
         return found
 
@@ -119,7 +120,7 @@ def test_a_password_given_out_works_for_a_week(app):
     account(app, "bob", Role.READER, one_time=True)
     assert sign_in(app.test_client(), "bob").status_code == 303
     with app.extensions["database"].begin() as session:
-        accounts.find(session, "bob").password_set -= timedelta(days=8)
+        account_store.find(session, "bob").password_set -= timedelta(days=8)
     assert sign_in(app.test_client(), "bob").status_code == 401
 
 
@@ -211,7 +212,7 @@ def test_confirming_makes_a_session_no_younger(app):
 
 
 def test_a_weak_hash_is_renewed_by_signing_in(app, monkeypatch):
-    from webapp.passwords import Cost, Passwords
+    from webapp.security.passwords import Cost, Passwords
 
     app.extensions["passwords"] = Passwords(Cost(memory=16, passes=1, lanes=1))
     before = user(app, "ada").password
@@ -282,4 +283,4 @@ def test_a_password_asked_for_twice(command, monkeypatch, capsys):
 
 def test_an_account_error_says_what_to_do(app):
     with app.extensions["database"].begin() as session, pytest.raises(AccountError, match="first"):
-        accounts.disable(session, accounts.find(session, "root"))
+        account_store.disable(session, account_store.find(session, "root"))

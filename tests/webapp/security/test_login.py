@@ -13,9 +13,9 @@ from made import finished, hand_in
 from people import CHEAP, PASSWORD, account, sign_in, signed_in, token, with_login
 from sqlalchemy import select
 
-from webapp import gate, passwords, sessions, throttle
-from webapp.access import Role
-from webapp.rates import Rates, TooOften
+from webapp.security import login_throttle, passwords, request_guard, sessions
+from webapp.security.permissions import Role
+from webapp.security.rate_limits import Rates, TooOften
 from webapp.storage.tables import AnalysisRow, SessionRow, SignInFailure, User, now
 
 HTTPS = {"wsgi.url_scheme": "https"}
@@ -238,38 +238,38 @@ def test_a_device_cookie_of_another_account_is_none(app, client):
     with app.test_request_context(
         headers={"Cookie": f"reelproof-device={client.get_cookie('reelproof-device').value}"}
     ):
-        assert gate.known_device("bob") is not None
-        assert gate.known_device("ada") is None
+        assert request_guard.known_device("bob") is not None
+        assert request_guard.known_device("ada") is None
 
 
 def test_waits_double_and_end(app):
     database, moment = app.extensions["database"], now()
-    counted = throttle.buckets("ada", "10.0.0.1", None)
+    counted = login_throttle.buckets("ada", "10.0.0.1", None)
     waits = []
     for _ in range(16):
         with database.alone() as session:
-            wait = throttle.try_now(session, counted, moment)
+            wait = login_throttle.try_now(session, counted, moment)
         waits.append(wait.total_seconds())
         moment += wait
         if wait:
             with database.alone() as session:
-                assert not throttle.try_now(session, counted, moment)
+                assert not login_throttle.try_now(session, counted, moment)
     assert waits[:3] == [0, 0, 0]
     assert waits[3:8] == [1, 2, 4, 8, 16]
     assert max(waits) == 15 * 60
     with database.alone() as session:
-        assert not throttle.try_now(session, counted, moment + timedelta(days=1, minutes=20))
+        assert not login_throttle.try_now(session, counted, moment + timedelta(days=1, minutes=20))
         assert session.get_one(SignInFailure, counted[0].key).count == 1
 
 
 def test_many_tries_at_once_are_counted_one_by_one(app):
     """Threads that all ask before any password was compared get no more free tries than one would."""
     database, moment, free = app.extensions["database"], now(), []
-    counted = throttle.buckets("ada", "10.0.0.1", None)
+    counted = login_throttle.buckets("ada", "10.0.0.1", None)
 
     def one():
         with database.alone() as session:
-            free.append(not throttle.try_now(session, counted, moment))
+            free.append(not login_throttle.try_now(session, counted, moment))
 
     threads = [threading.Thread(target=one) for _ in range(8)]
     for thread in threads:
@@ -284,7 +284,9 @@ def test_one_password_on_many_accounts_is_slowed_down_too(app):
     free = 0
     for number in range(40):
         with database.alone() as session:
-            free += not throttle.try_now(session, throttle.buckets(f"n{number}", "10.0.0.1", None), moment)
+            free += not login_throttle.try_now(
+                session, login_throttle.buckets(f"n{number}", "10.0.0.1", None), moment
+            )
     assert free == 30
 
 
@@ -299,11 +301,11 @@ def test_one_password_on_many_accounts_is_slowed_down_too(app):
     ],
 )
 def test_places(address, place):
-    assert throttle.network(address) == place
+    assert login_throttle.network(address) == place
 
 
 def test_rates_are_a_persons_own(monkeypatch):
-    monkeypatch.setattr("webapp.rates._ANYTHING", "3/minute")
+    monkeypatch.setattr("webapp.security.rate_limits._ANYTHING", "3/minute")
     rates = Rates()
     for _ in range(3):
         rates.count("ada", None)
@@ -314,7 +316,7 @@ def test_rates_are_a_persons_own(monkeypatch):
 
 
 def test_too_often_is_said_in_words(app, monkeypatch):
-    monkeypatch.setattr("webapp.rates._ANYTHING", "3/minute")
+    monkeypatch.setattr("webapp.security.rate_limits._ANYTHING", "3/minute")
     app.extensions["rates"] = Rates()
     client = app.test_client()
     answers = [client.get("/login") for _ in range(5)]

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from webapp.access import LOCAL, Permission, Principal, Role
+from webapp.security.permissions import LOCAL, Permission, Principal, Role
 from webapp.storage.tables import ApiToken, User, now
 
 PREFIX = "rp_"

@@ -7,8 +7,9 @@ from made import finished, hand_in
 from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
-from webapp import access, search, statistics
-from webapp.access import Permission, Principal, Role, may_see, reading, visible
+from webapp import search, statistics
+from webapp.security import permissions
+from webapp.security.permissions import Permission, Principal, Role, may_see, reading, visible
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseMember, CaseRow, Exhibit, User, now
 
 
@@ -115,7 +116,7 @@ def test_statistics_of_somebody_who_sees_nothing_are_those_of_an_empty_library(a
 
 def test_the_sample_is_for_everybody_unless_somebody_handed_it_in(app, lab):
     database, people, rows = lab
-    sample = hand_in(app, b"s", access.SAMPLE_FILE)
+    sample = hand_in(app, b"s", permissions.SAMPLE_FILE)
     with database.begin() as session:
         assert may_see(session, people["bob"], sample)
         session.get_one(AnalysisRow, sample.id).owner_id = people["ada"].user_id
@@ -137,13 +138,13 @@ def test_a_token_does_what_role_and_scopes_both_allow():
 
 
 def test_roles_grow():
-    order = [access.PERMISSIONS[role] for role in Role]
+    order = [permissions.PERMISSIONS[role] for role in Role]
     assert all(less < more for less, more in zip(order, order[1:], strict=False))
     assert order[-1] == set(Permission)
 
 
 def test_every_endpoint_says_what_it_needs(app):
-    assert [row for row in access.table(app) if row[3] is None] == []
+    assert [row for row in permissions.table(app) if row[3] is None] == []
 
 
 def test_an_endpoint_that_says_nothing_is_open_to_nobody(app):

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from webapp import sessions
-from webapp.access import LOCAL, SYSTEM, Principal, Role
-from webapp.passwords import Passwords, unfit
+from webapp.security import sessions
+from webapp.security.passwords import Passwords, unfit
+from webapp.security.permissions import LOCAL, SYSTEM, Principal, Role
 from webapp.storage.tables import User, now
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,39}")

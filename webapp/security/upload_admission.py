@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from flask import Flask
 
-from webapp import gate
-from webapp.access import Permission
+from webapp.security import request_guard
+from webapp.security.permissions import Permission
 from webapp.settings import Settings
 
 # What any form without files needs; larger bodies are uploads.
@@ -52,8 +52,8 @@ class Admission:
         """
         if not self._settings.login or (length is not None and length <= SMALL):
             return ""
-        authorization, cookie = headers.get("AUTHORIZATION", ""), gate.session_cookie(headers)
-        who, row = gate.identify(self._app, authorization, cookie, used=True)
+        authorization, cookie = headers.get("AUTHORIZATION", ""), request_guard.session_cookie(headers)
+        who, row = request_guard.identify(self._app, authorization, cookie, used=True)
         if who is None or (row is not None and row.user.one_time):
             return NOT_SIGNED_IN
         if not any(who.may(permission) for permission in _BRINGS_FILES):

@@ -11,9 +11,10 @@ from made import finished
 from people import account, signed_in, with_login
 from sqlalchemy import select
 
-from webapp import commands, tokens
-from webapp.access import LOCAL, Permission, Role
-from webapp.accounts import principal
+from webapp import commands
+from webapp.security import api_tokens
+from webapp.security.accounts import principal
+from webapp.security.permissions import LOCAL, Permission, Role
 from webapp.storage.tables import AnalysisRow, ApiToken, User, now
 
 API = "/api/v1"
@@ -21,7 +22,7 @@ API = "/api/v1"
 
 def made(app, who=LOCAL, scopes=("read",), **more) -> str:
     with app.extensions["database"].alone() as session:
-        return tokens.make(session, who, "test", scopes, **more).token
+        return api_tokens.make(session, who, "test", scopes, **more).token
 
 
 def ask(client, token: str, path: str = "/me", method: str = "GET"):
@@ -75,8 +76,8 @@ def test_it_ends(app, client):
     assert ask(client, token).status_code == 401
     other = made(app)
     with database.begin() as session:
-        found = next(row for row in tokens.listed(session, LOCAL) if row.expires is None)
-        assert tokens.revoke(session, LOCAL, found.id)
+        found = next(row for row in api_tokens.listed(session, LOCAL) if row.expires is None)
+        assert api_tokens.revoke(session, LOCAL, found.id)
     assert ask(client, other).status_code == 401
 
 
@@ -85,8 +86,8 @@ def test_it_ends(app, client):
     [("", ("read",), "name"), ("x" * 81, ("read",), "name"), ("x", (), "scopes"), ("x", ("odd",), "scopes")],
 )
 def test_what_cannot_be_made(app, name, scopes, words):
-    with app.extensions["database"].alone() as session, pytest.raises(tokens.TokenError, match=words):
-        tokens.make(session, LOCAL, name, scopes)
+    with app.extensions["database"].alone() as session, pytest.raises(api_tokens.TokenError, match=words):
+        api_tokens.make(session, LOCAL, name, scopes)
 
 
 def test_with_login_a_token_is_needed_and_is_its_owners(lab):
@@ -105,9 +106,9 @@ def test_with_login_a_token_is_needed_and_is_its_owners(lab):
     assert ask(client, his, f"/exhibits/{row.exhibit.sha256}").status_code == 404
     with (
         app.extensions["database"].alone() as session,
-        pytest.raises(tokens.TokenError, match="may not delete"),
+        pytest.raises(api_tokens.TokenError, match="may not delete"),
     ):
-        tokens.make(session, bob, "more than he may", ("read", "delete"))
+        api_tokens.make(session, bob, "more than he may", ("read", "delete"))
     with app.extensions["database"].begin() as session:
         session.get_one(User, ada.user_id).role = Role.READER
     assert ask(client, hers, f"/analyses/{row.id}", "DELETE").status_code == 403
@@ -132,7 +133,7 @@ def test_the_page_shows_a_token_once(lab):
     assert token not in later and "night &lt;b&gt;" in later
     assert 'value="delete"' in later and 'value="administer"' not in later
     with app.extensions["database"].begin() as session:
-        row = tokens.listed(session, ada)[0]
+        row = api_tokens.listed(session, ada)[0]
     assert client.post(f"/account/tokens/{row.id}/revoke").status_code == 303
     assert ask(app.test_client(), token).status_code == 401
     assert signed_in(app, "bob").post(f"/account/tokens/{row.id}/revoke").status_code == 404

@@ -14,8 +14,8 @@ from people import account, sign_in, signed_in, with_login
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
-from webapp.access import Role
-from webapp.admission import SMALL, Admission
+from webapp.security.permissions import Role
+from webapp.security.upload_admission import SMALL, Admission
 
 BIG = 4 * SMALL
 

@@ -13,8 +13,8 @@ from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
-from webapp.access import Permission
 from webapp.errors import PageError
+from webapp.security.permissions import Permission
 
 # A page that follows three analyses asks five times a second; pictures and video come in bursts.
 _ANYTHING = "3000/minute"
