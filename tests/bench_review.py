@@ -20,8 +20,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from analyses import build
 
-from webapp import create_app, offline, review
-from webapp.results import load
+from webapp import create_app, offline
+from webapp.queries import review_data
+from webapp.queries.results import load
 
 _WATCH = """
     window.tasks = [];
@@ -43,7 +44,7 @@ def page_of(app: Flask, folder: Path) -> Path:
     analysis = build(source, persons=5, segments=300, duration=7200.0, count=10_000)
     (source / "analysis.json").write_text(analysis.to_json())
     result = load(source)
-    data = review.document(
+    data = review_data.document(
         result.analysis,
         result.view,
         analysis_id="a" * 32,

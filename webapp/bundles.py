@@ -19,12 +19,13 @@ from reports.custody.chain import NAME as CUSTODY
 from reports.inputs.case import NAME as CASE
 from reports.review.annotation_file import file_text, moment_text
 from reports.review.annotations import Annotation
-from webapp import case_details, offline, review, signing
+from webapp import case_details, offline, signing
 from webapp.custody import log as custody_log
 from webapp.errors import PageError
 from webapp.media import playback
 from webapp.media.playback import SUFFIXES, Playback
-from webapp.results import Result
+from webapp.queries import review_data
+from webapp.queries.results import Result
 from webapp.reviewed import report_folder
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
@@ -88,7 +89,7 @@ def contents(
             folders.store.fetch(path, row.exhibit.sha256, anew=sha256 != row.exhibit.sha256)
         media = f"media/{plays.source}.{SUFFIXES[plays.mimetype]}"
         files[media] = path
-    data = review.document(
+    data = review_data.document(
         result.analysis,
         result.view,
         analysis_id=row.id,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from webapp.statistics import Count
+from webapp.queries.statistics import Count
 
 # Marks of an axis of seconds, in units people read.
 _MARKS = (

@@ -18,10 +18,10 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from webapp import rows
 from webapp.custody import log as custody_log
 from webapp.durable import flush_file, flush_folder
 from webapp.errors import PageError
+from webapp.queries import analyses as analysis_queries
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.object_store import StoreError
@@ -59,7 +59,7 @@ def delete(database: Database, folders: Folders, analysis_id: str) -> None:
     with database.alone() as session:
         row = session.get(AnalysisRow, analysis_id)
         if row is None:
-            raise rows.gone(session, analysis_id)
+            raise analysis_queries.gone(session, analysis_id)
         refuse_unfinished(row)
         exhibit = row.exhibit
         _write(note, exhibit.sha256)

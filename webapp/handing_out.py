@@ -7,7 +7,7 @@ from pathlib import Path
 from flask import request
 
 from webapp.custody import log as custody_log
-from webapp.rows import database
+from webapp.queries.analyses import database
 from webapp.storage.tables import AnalysisRow
 
 

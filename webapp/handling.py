@@ -13,13 +13,14 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from reports.inputs.case import CaseDetails
-from webapp import case_details, deletion, models, rows
+from webapp import case_details, deletion, models
 from webapp.errors import PageError
 from webapp.intake import kinds
 from webapp.intake.incoming import Incoming, Whole, take_in
 from webapp.jobs import states
 from webapp.jobs.sending import tell_workers
-from webapp.rows import database
+from webapp.queries import analyses as analysis_queries
+from webapp.queries.analyses import database
 from webapp.security.permissions import current
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, Priority, State
@@ -112,14 +113,17 @@ def _folders() -> Folders:
 
 def cancel(analysis_id: str) -> None:
     """Take the analysis out of the queue, or stop it; one that was cancelled already is as asked."""
-    row = rows.find(analysis_id)
-    if not states.cancel(database(), analysis_id) and rows.find(analysis_id).state != State.CANCELLED:
+    row = analysis_queries.find(analysis_id)
+    if (
+        not states.cancel(database(), analysis_id)
+        and analysis_queries.find(analysis_id).state != State.CANCELLED
+    ):
         raise PageError(409, "This analysis has ended already.", f"{row.file} has nothing left to cancel.")
 
 
 def retry(analysis_id: str) -> None:
     """Queue an analysis that failed or was cancelled once more; one that waits or runs is as asked."""
-    row = rows.find(analysis_id)
+    row = analysis_queries.find(analysis_id)
     if states.retry(database(), analysis_id):
         tell_workers(analysis_id)
     elif row.state == State.PAUSED:
@@ -134,14 +138,14 @@ def retry(analysis_id: str) -> None:
 
 def pause(analysis_id: str) -> None:
     """Take the analysis out of the queue, or stop it, until it is resumed; a paused one is as asked."""
-    row = rows.find(analysis_id)
-    if not states.pause(database(), analysis_id) and rows.find(analysis_id).state != State.PAUSED:
+    row = analysis_queries.find(analysis_id)
+    if not states.pause(database(), analysis_id) and analysis_queries.find(analysis_id).state != State.PAUSED:
         raise PageError(409, "This analysis has ended already.", f"{row.file} has nothing left to pause.")
 
 
 def resume(analysis_id: str) -> None:
     """Queue a paused analysis again; one that waits or runs is as asked."""
-    row = rows.find(analysis_id)
+    row = analysis_queries.find(analysis_id)
     if states.resume(database(), analysis_id):
         tell_workers(analysis_id)
     elif row.state not in states.UNFINISHED:
@@ -150,7 +154,7 @@ def resume(analysis_id: str) -> None:
 
 def prioritise(analysis_id: str, priority: Priority) -> None:
     """Have the analysis come earlier or later among those that wait."""
-    rows.find(analysis_id)
+    analysis_queries.find(analysis_id)
     if not states.prioritise(database(), analysis_id, priority):
         raise PageError(
             409,

@@ -22,7 +22,7 @@ from webapp.durable import publish
 from webapp.errors import PageError
 from webapp.intake.incoming import Incoming
 from webapp.jobs import states
-from webapp.rows import database
+from webapp.queries.analyses import database
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Choice, now
 

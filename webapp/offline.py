@@ -35,7 +35,7 @@ def page(
 ) -> str:
     """``index.html`` of a bundle.
 
-    ``data`` is :func:`webapp.review.document` with addresses relative to the page, ``files``
+    ``data`` is :func:`webapp.queries.review_data.document` with addresses relative to the page, ``files``
     maps names of other files of the bundle to what they are.
     """
     styles = "\n".join((_STATIC / "css" / name).read_text(encoding="utf-8") for name in _STYLES)

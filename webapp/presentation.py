@@ -9,8 +9,9 @@ from markupsafe import Markup
 
 from detector.paths import ROOT
 from reports.text import numbers
-from webapp import case_details, live
+from webapp import case_details
 from webapp.jobs import parameters, states
+from webapp.queries import live_sessions
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Condition, Exhibit, Priority, State, now
 
@@ -39,7 +40,7 @@ def install(app: Flask) -> None:
         damage=damage,
     )
     place = Folders(app.extensions["settings"].data).live
-    app.jinja_env.globals["live_sessions"] = lambda: live.any_there(place)
+    app.jinja_env.globals["live_sessions"] = lambda: live_sessions.any_there(place)
     app.jinja_env.globals.update(case_labels=case_details.LABELS)
 
     def asset(name: str) -> str:

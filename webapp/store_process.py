@@ -18,7 +18,7 @@ from pathlib import Path
 from detector.files import hashed
 from detector.paths import ROOT
 from webapp import models
-from webapp.results import refuse_damaged
+from webapp.queries.results import refuse_damaged
 from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.object_store import DamagedFile, StoreError

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import TextIO
 
 from detector.paths import ROOT
-from webapp import live
 from webapp.custody import actors
 from webapp.intake import resumable
 from webapp.jobs import heartbeat, states
 from webapp.jobs import queue as job_queue
+from webapp.queries import live_sessions
 from webapp.settings import QUEUES, SettingError, Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -196,7 +196,7 @@ def sweep(
         states.requeue_stale(database)
     folders = Folders(settings.data)
     resumable.expire(database, folders)
-    live.remove_old(folders.live)
+    live_sessions.remove_old(folders.live)
     messages = messages_waiting(settings) if settings.shared else None
     for analysis_id in job_queue.unheard(database, settings.workers, messages=messages):
         send(analysis_id)

@@ -18,8 +18,8 @@ from detector.schema.analysis import Analysis, Parameters, Person, Score
 from detector.segments.rules import find_intervals
 from reports.review.annotations import ANNOTATION, faces, standing
 from reports.text.numbers import timecode
-from webapp import review
-from webapp.results import load, remembered
+from webapp.queries import review_data
+from webapp.queries.results import load, remembered
 
 pytestmark = pytest.mark.browser
 
@@ -34,7 +34,7 @@ def call(page: Page, module: str, code: str, given: object) -> Any:
 def document(analysis: Analysis, folder: Path) -> dict[str, Any]:
     (folder / "analysis.json").write_text(analysis.to_json())
     view = load(folder).view
-    return review.document(
+    return review_data.document(
         analysis, view, analysis_id="a" * 32, sha256="b" * 64, playback=None, media=None, pictures=""
     )
 

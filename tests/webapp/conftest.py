@@ -10,8 +10,9 @@ import servers
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 
-from webapp import create_app, results, reviewed
+from webapp import create_app, reviewed
 from webapp.intake import kinds
+from webapp.queries import results
 
 
 class Client(FlaskClient):

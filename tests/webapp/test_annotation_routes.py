@@ -26,7 +26,7 @@ from reports.review.annotations import ANNOTATION
 from webapp import judgements
 from webapp.jobs import states
 from webapp.jobs.failures import CRASHED
-from webapp.results import load
+from webapp.queries.results import load
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, AnnotationRow, now
 

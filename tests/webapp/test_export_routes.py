@@ -14,7 +14,7 @@ from made import finished, hand_in
 from detector.schema.analysis import MediaKind
 from reports.errors import ReportError
 from reports.exports.formats import FORMATS
-from webapp.results import load
+from webapp.queries.results import load
 from webapp.storage.data_folder import Folders
 
 

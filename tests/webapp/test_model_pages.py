@@ -20,7 +20,7 @@ from detector.models.validate import CARD_LIMIT, check_pair
 from detector.networks.base import architectures
 from webapp import create_app, first_start, models, work
 from webapp.jobs import states
-from webapp.results import load as load_result
+from webapp.queries.results import load as load_result
 from webapp.routes.models import _PAIR
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Choice

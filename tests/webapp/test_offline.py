@@ -13,8 +13,9 @@ import pytest
 from analyses import build
 from flask import Flask
 
-from webapp import offline, review
-from webapp.results import load
+from webapp import offline
+from webapp.queries import review_data
+from webapp.queries.results import load
 
 SCRIPTS = Path(offline.__file__).resolve().parent.parent / "static" / "js" / "review"
 
@@ -26,7 +27,7 @@ def page(app: Flask, tmp_path: Path) -> str:
     analysis = build(folder, segments=2, file="</script><script>alert(1)</script>.mp4")
     (folder / "analysis.json").write_text(analysis.to_json())
     result = load(folder)
-    data = review.document(
+    data = review_data.document(
         result.analysis,
         result.view,
         analysis_id="a" * 32,

@@ -11,7 +11,7 @@ from made import finished, hand_in
 
 from detector.schema.analysis import Analysis, MediaKind, Verdict
 from webapp.jobs import failures, states
-from webapp.search import PAGE_SIZE
+from webapp.queries.library import PAGE_SIZE
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Milestone, now
 

@@ -8,19 +8,21 @@ from flask import Blueprint, current_app, url_for
 from sqlalchemy import select, tuple_
 from werkzeug.wrappers import Response
 
-from webapp import cases, deletion, handling, rows, search
+from webapp import cases, deletion, handling
 from webapp.api import paging
 from webapp.api.idempotency import identity
 from webapp.api.operations import Answer, Form, operation, uploaded
 from webapp.api.shapes import Again, Listing, NewAnalysis, OfUpload, Prioritised, Search, Standing
 from webapp.errors import PageError
 from webapp.intake.incoming import Allowance, clean_name
+from webapp.queries import analyses as analysis_queries
+from webapp.queries import library as library_search
+from webapp.queries.analyses import database
+from webapp.queries.standing import standing
 from webapp.quota import allowance
 from webapp.routes.files import finished
-from webapp.rows import database
 from webapp.security.permissions import Permission, current
 from webapp.settings import Settings
-from webapp.standing import standing
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Priority, State
 
@@ -61,7 +63,7 @@ def told(row: AnalysisRow, *, ahead: bool = True) -> Standing:
 
 def ready(analysis_id: str) -> tuple[AnalysisRow, Path]:
     """The row of a finished analysis and the folder of its result; 409 where there is none (yet)."""
-    row = rows.find(analysis_id)
+    row = analysis_queries.find(analysis_id)
     if row.state in (State.FAILED, State.CANCELLED):
         ended = "failed" if row.state == State.FAILED else "was cancelled"
         raise PageError(409, f"This analysis {ended}, so it has no result.", "Retry it.")
@@ -112,7 +114,7 @@ def create(body: NewAnalysis) -> Response:
 )
 def listing(query: Search) -> Response:
     """List analyses, newest first."""
-    asked = search.Search(
+    asked = library_search.Search(
         text=query.q,
         verdict=query.verdict or "",
         state=query.state or "",
@@ -121,12 +123,12 @@ def listing(query: Search) -> Response:
         since=query.since if query.since is None or query.since.year > 1 else None,
         until=query.until if query.until is None or query.until.year < 9999 else None,
     )
-    fitting = search.fitting(select(AnalysisRow), asked)
+    fitting = library_search.fitting(select(AnalysisRow), asked)
     after = paging.read(query.cursor)
     if after is not None:
         fitting = fitting.where(tuple_(AnalysisRow.created, AnalysisRow.id) < tuple_(*after))
     newest = fitting.order_by(AnalysisRow.created.desc(), AnalysisRow.id.desc()).limit(query.limit + 1)
-    with rows.reading() as session:
+    with analysis_queries.reading() as session:
         found = session.scalars(newest).all()
     shown, more = found[: query.limit], len(found) > query.limit
     rest = paging.following(paging.written(shown[-1].created, shown[-1].id)) if more else None
@@ -147,7 +149,7 @@ def listing(query: Search) -> Response:
 )
 def get(analysis_id: str) -> Standing:
     """Where an analysis stands."""
-    return told(rows.find(analysis_id))
+    return told(analysis_queries.find(analysis_id))
 
 
 @operation(
@@ -162,7 +164,7 @@ def get(analysis_id: str) -> Standing:
 def cancel(analysis_id: str) -> Standing:
     """Take an analysis out of the queue, or stop it."""
     handling.cancel(analysis_id)
-    return told(rows.find(analysis_id))
+    return told(analysis_queries.find(analysis_id))
 
 
 @operation(
@@ -177,7 +179,7 @@ def cancel(analysis_id: str) -> Standing:
 def retry(analysis_id: str) -> Response:
     """Queue an analysis that failed or was cancelled once more."""
     handling.retry(analysis_id)
-    return accepted(rows.find(analysis_id))
+    return accepted(analysis_queries.find(analysis_id))
 
 
 @operation(
@@ -195,7 +197,7 @@ def pause(analysis_id: str) -> Standing:
     Nothing is kept of what a running one did so far: resumed, it begins anew.
     """
     handling.pause(analysis_id)
-    return told(rows.find(analysis_id))
+    return told(analysis_queries.find(analysis_id))
 
 
 @operation(
@@ -210,7 +212,7 @@ def pause(analysis_id: str) -> Standing:
 def resume(analysis_id: str) -> Response:
     """Queue a paused analysis again, in the place it had."""
     handling.resume(analysis_id)
-    return accepted(rows.find(analysis_id))
+    return accepted(analysis_queries.find(analysis_id))
 
 
 @operation(
@@ -226,7 +228,7 @@ def resume(analysis_id: str) -> Response:
 def prioritise(analysis_id: str, body: Prioritised) -> Standing:
     """Have an analysis that waits, or is paused, begin earlier or later than others."""
     handling.prioritise(analysis_id, priority(body))
-    return told(rows.find(analysis_id))
+    return told(analysis_queries.find(analysis_id))
 
 
 @operation(
@@ -241,7 +243,7 @@ def prioritise(analysis_id: str, body: Prioritised) -> Standing:
 )
 def again(analysis_id: str, body: Again) -> Response:
     """Analyse the exhibit of an analysis again, with another model or other parameters."""
-    row = rows.find(analysis_id)
+    row = analysis_queries.find(analysis_id)
     handling.refuse_unknown_model(body.model)
     return accepted(handling.again(row, body.model, changes(body), identity(), priority(body)))
 
@@ -256,5 +258,5 @@ def again(analysis_id: str, body: Again) -> Response:
 )
 def delete(analysis_id: str) -> None:
     """Delete an analysis that has ended."""
-    rows.find(analysis_id)
+    analysis_queries.find(analysis_id)
     deletion.delete(database(), Folders.of(current_app.extensions["settings"]), analysis_id)

@@ -9,8 +9,8 @@ from webapp import judgements
 from webapp.api.operations import Answer, Form, operation, uploaded
 from webapp.api.shapes import Added, AnnotationFile, Annotations, Imported
 from webapp.api.spoken import NewAnnotation
+from webapp.queries.analyses import database
 from webapp.routes.annotations import allowance, judged, merge, record
-from webapp.rows import database
 from webapp.security.permissions import Permission
 
 blueprint = Blueprint("api_annotations", __name__)

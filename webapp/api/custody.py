@@ -17,7 +17,7 @@ from webapp.api.operations import Answer, operation
 from webapp.api.shapes import Asked, Sha256
 from webapp.custody import log as custody_log
 from webapp.errors import PageError
-from webapp.rows import database, reading
+from webapp.queries.analyses import database, reading
 from webapp.security.permissions import Permission, current
 from webapp.storage.tables import AnalysisRow, CustodyRow
 

@@ -18,7 +18,7 @@ from webapp.api.idempotency import identity
 from webapp.api.operations import Answer, operation
 from webapp.api.shapes import Again, Exhibits, ExhibitShape, Paged, moment
 from webapp.errors import PageError
-from webapp.rows import reading
+from webapp.queries.analyses import reading
 from webapp.security.permissions import Permission, current
 from webapp.storage.tables import AnalysisRow, Exhibit
 
@@ -86,7 +86,7 @@ def analyse(sha256: str, body: Again) -> Response:
 
 
 def find(session: Session, sha256: str) -> Exhibit:
-    """An exhibit that who asks may see; ``session`` is :func:`webapp.rows.reading`'s."""
+    """An exhibit that who asks may see; ``session`` is :func:`webapp.queries.analyses.reading`'s."""
     row = session.scalar(select(Exhibit).where(Exhibit.sha256 == sha256))
     if row is None:
         raise PageError(404, "There is no exhibit with this SHA-256.", "Hand the file in.")

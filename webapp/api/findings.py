@@ -13,7 +13,7 @@ from webapp.api import paging
 from webapp.api.analyses import ready
 from webapp.api.operations import Answer, operation
 from webapp.api.shapes import PersonScore, Scores, ScoreSearch, Segments
-from webapp.results import load
+from webapp.queries.results import load
 from webapp.routes.result import viewed
 from webapp.security.permissions import Permission
 

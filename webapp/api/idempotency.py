@@ -21,7 +21,7 @@ from werkzeug.wrappers import Response as Answered
 
 from webapp.errors import PageError
 from webapp.intake.incoming import Incoming, this_request
-from webapp.rows import database
+from webapp.queries.analyses import database
 from webapp.security.permissions import current
 from webapp.storage.tables import KeyedRequest, now
 

@@ -28,7 +28,7 @@ from webapp.http.problem_details import FieldProblem, FieldsError
 from webapp.intake import resumable
 from webapp.intake.incoming import Whole, clean_name
 from webapp.intake.resumable import CHECKSUMS
-from webapp.rows import database
+from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders

@@ -17,7 +17,7 @@ from webapp.api.shapes import (
     moment,
 )
 from webapp.errors import PageError
-from webapp.rows import database
+from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current
 from webapp.settings import Settings
 from webapp.storage.tables import Delivery, WebhookRow

@@ -14,13 +14,14 @@ from reports.bundle.bundle import is_zip, judgements_of
 from reports.errors import ReportError
 from reports.review.annotation_file import checksum, plain, read_file
 from reports.review.annotations import Annotation
-from webapp import errors, judgements, rows
+from webapp import errors, judgements
 from webapp.custody import log as custody_log
 from webapp.errors import PageError, wants_json
 from webapp.intake.incoming import Allowance, Incoming, this_request
 from webapp.judgements import Merged
-from webapp.results import Result, load, result_folder
-from webapp.rows import database
+from webapp.queries import analyses as analysis_queries
+from webapp.queries.analyses import database
+from webapp.queries.results import Result, load, result_folder
 from webapp.security.permissions import Permission, current, login_is_on, require
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
@@ -122,7 +123,7 @@ def record(row: AnalysisRow, said: Mapping[str, object]) -> tuple[Annotation, tu
 
 def judged(analysis_id: str) -> AnalysisRow:
     """The row of an analysis that can be judged."""
-    row = rows.find(analysis_id)
+    row = analysis_queries.find(analysis_id)
     if row.state != State.DONE:
         raise PageError(
             409, "This analysis has no result that could be judged.", "Its page says where it stands."

@@ -11,9 +11,9 @@ from reports.custody.chain import NAME as CUSTODY
 from webapp import bundles, handing_out, judgements, log_seen
 from webapp.errors import PageError
 from webapp.http.range_responses import send_and_forget
-from webapp.results import load
+from webapp.queries.analyses import database
+from webapp.queries.results import load
 from webapp.routes.files import download_name, finished
-from webapp.rows import database
 from webapp.security.permissions import Permission, current, require
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders

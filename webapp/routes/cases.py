@@ -5,10 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp import cases, rows
+from webapp import cases
 from webapp.custody import audit as custody_audit
 from webapp.errors import PageError
-from webapp.rows import database
+from webapp.queries import analyses as analysis_queries
+from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current, login_is_on, require
 from webapp.storage.tables import AnalysisRow
 
@@ -95,7 +96,7 @@ def dismiss(case_id: int, user_id: int) -> Response:
 @require(Permission.ARRANGE)
 def ask(analysis_id: str) -> str:
     """The form to put an analysis into a case, another one, or none."""
-    row = rows.find(analysis_id)
+    row = analysis_queries.find(analysis_id)
     with database().begin() as session:
         known = cases.listed(session, current())
     return render_template("pages/assign.html", row=row, cases=known)
@@ -105,7 +106,7 @@ def ask(analysis_id: str) -> str:
 @require(Permission.ARRANGE)
 def assign(analysis_id: str) -> Response:
     """Put an analysis into a case, or take it out: an empty ``case`` leaves it to who handed it in."""
-    rows.find(analysis_id)
+    analysis_queries.find(analysis_id)
     with database().begin() as session:
         chosen = cases.chosen(session, current(), request.form.get("case"))
         row = session.get_one(AnalysisRow, analysis_id)

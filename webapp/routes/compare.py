@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template, request
 
-from webapp import comparison
 from webapp.errors import PageError
-from webapp.results import load
+from webapp.queries import comparison
+from webapp.queries.results import load
 from webapp.routes.files import finished
 from webapp.security.permissions import Permission, require
 

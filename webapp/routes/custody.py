@@ -6,11 +6,12 @@ from flask import Blueprint, jsonify, redirect, render_template, request, url_fo
 from werkzeug.wrappers import Response
 
 from reports.custody.chain import NAME, CustodyError, check_export, read_export
-from webapp import case_details, handing_out, log_seen, rows
+from webapp import case_details, handing_out, log_seen
 from webapp.custody import log as custody_log
 from webapp.errors import PageError, wants_json
+from webapp.queries import analyses as analysis_queries
+from webapp.queries.analyses import database
 from webapp.routes.result import viewed
-from webapp.rows import database
 from webapp.security.permissions import Permission, current, require
 from webapp.storage.tables import AnalysisRow
 
@@ -23,7 +24,7 @@ _SHOWN = 500  # entries on the page, the newest ones; the file holds all
 @require(Permission.READ)
 def show(analysis_id: str) -> str:
     """Who did what to the exhibit, and when, the newest first."""
-    row = rows.find(analysis_id)
+    row = analysis_queries.find(analysis_id)
     viewed(row)
     with database().begin() as session:
         text = custody_log.export(session, row.exhibit.sha256)
@@ -50,7 +51,7 @@ def show(analysis_id: str) -> str:
 @require(Permission.EXPORT)
 def as_json(analysis_id: str) -> Response:
     """The exhibit's entries with the count and head of the whole log, to be kept elsewhere."""
-    row = rows.find(analysis_id)
+    row = analysis_queries.find(analysis_id)
     with database().begin() as session:
         log_seen.refuse_cut(session, current(), row.exhibit.sha256)
         text = custody_log.export(session, row.exhibit.sha256)
@@ -64,7 +65,7 @@ def as_json(analysis_id: str) -> Response:
 @require(Permission.ANNOTATE)
 def case(analysis_id: str) -> Response:
     """Store the details of the case; reports from now on carry them."""
-    row = rows.find(analysis_id)
+    row = analysis_queries.find(analysis_id)
     details = case_details.from_form(request.form)
     with database().alone() as session:
         stored = session.get(AnalysisRow, row.id)

@@ -12,7 +12,7 @@ from reports.errors import ReportError
 from webapp import handing_out
 from webapp.errors import PageError
 from webapp.http.range_responses import send_and_forget
-from webapp.results import load
+from webapp.queries.results import load
 from webapp.routes.files import download_name, finished
 from webapp.security.permissions import Permission, require
 from webapp.storage.data_folder import Folders

@@ -9,12 +9,13 @@ from flask import Blueprint, current_app, send_file
 from werkzeug.wrappers import Response
 
 from reports.custody.chain import NAME as CUSTODY
-from webapp import handing_out, log_seen, rows
+from webapp import handing_out, log_seen
 from webapp.errors import PageError
 from webapp.http.range_responses import send_part
 from webapp.http.security_headers import MEDIA_POLICY, REPORT_POLICY
 from webapp.media import playback
-from webapp.results import picture_names, result_folder
+from webapp.queries import analyses as analysis_queries
+from webapp.queries.results import picture_names, result_folder
 from webapp.reviewed import report_folder
 from webapp.security.permissions import Permission, current, require
 from webapp.storage.data_folder import Folders
@@ -88,9 +89,9 @@ def _reports(analysis_id: str, file: str) -> tuple[AnalysisRow, Path]:
     """The row of a finished analysis and the folder of its reports, one of which is handed out."""
     row, _ = finished(analysis_id)
     folders = Folders.of(current_app.extensions["settings"])
-    with rows.database().begin() as session:
+    with analysis_queries.database().begin() as session:
         with_log = not log_seen.hidden(session, current(), row.exhibit.sha256)
-    folder = report_folder(rows.database(), folders, row, with_log=with_log)
+    folder = report_folder(analysis_queries.database(), folders, row, with_log=with_log)
     log = (folder / CUSTODY).read_bytes() if with_log else None
     handing_out.record(row, file, folder / file, log=log)
     return row, folder
@@ -106,13 +107,15 @@ def _download(analysis_id: str, file: str, mimetype: str) -> Response:
 
 def finished(analysis_id: str) -> tuple[AnalysisRow, Path]:
     """The row of a finished analysis and the folder of its result, or an answer that says why not."""
-    row = rows.find(analysis_id)
+    row = analysis_queries.find(analysis_id)
     if row.state in (State.FAILED, State.CANCELLED):
         ended = "failed" if row.state == State.FAILED else "was cancelled"
         raise PageError(404, f"This analysis {ended}, so it has no report.", "Its page says what to do.")
     if row.state != State.DONE:
         raise PageError(409, "This analysis is not finished.", "Its page shows how far it is.")
-    return row, result_folder(rows.database(), Folders.of(current_app.extensions["settings"]), row.id)
+    return row, result_folder(
+        analysis_queries.database(), Folders.of(current_app.extensions["settings"]), row.id
+    )
 
 
 def download_name(row: AnalysisRow, file: str) -> str:

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy import text
 
 from webapp.monitoring import metrics, readiness
-from webapp.rows import database
+from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, public, require
 
 blueprint = Blueprint("health", __name__)

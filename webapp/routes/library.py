@@ -9,9 +9,10 @@ from flask import Blueprint, current_app, render_template, request, send_file
 from werkzeug.wrappers import Response
 
 from detector.schema.analysis import Verdict
-from webapp import rows, search
 from webapp.errors import PageError
 from webapp.first_start import sample_missing
+from webapp.queries import analyses as analysis_queries
+from webapp.queries import library as library_search
 from webapp.security.permissions import Permission, require
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State, now
@@ -26,11 +27,14 @@ _SAMPLE_PROMISED = timedelta(minutes=3)
 @require(Permission.READ)
 def listing() -> str:
     """What fits the search in the address, a page at a time."""
-    asked = search.read(request.args)
-    with rows.reading() as session:
-        page = search.find(session, asked, request.args.get("page", 1, type=int))
-        known_models, reviewers = search.models_used(session), search.reviewers(session)
-        comparable, judgements = rows.comparable(session, page.rows), rows.judgements(session, page.rows)
+    asked = library_search.read(request.args)
+    with analysis_queries.reading() as session:
+        page = library_search.find(session, asked, request.args.get("page", 1, type=int))
+        known_models, reviewers = library_search.models_used(session), library_search.reviewers(session)
+        comparable, judgements = (
+            analysis_queries.comparable(session, page.rows),
+            analysis_queries.judgements(session, page.rows),
+        )
     recent = now() - current_app.extensions["started"] < _SAMPLE_PROMISED
     folders = Folders.of(current_app.extensions["settings"])
     return render_template(
@@ -45,9 +49,9 @@ def listing() -> str:
         states=[str(state) for state in State],
         models=known_models,
         reviewers=reviewers,
-        sorts=search.SORTS,
+        sorts=library_search.SORTS,
         deleted="deleted" in request.args,
-        sample_on_its_way=not page.everything and sample_missing(rows.database()) and recent,
+        sample_on_its_way=not page.everything and sample_missing(analysis_queries.database()) and recent,
     )
 
 
@@ -60,7 +64,7 @@ def _pictured(folders: Folders, row: AnalysisRow) -> bool:
 @require(Permission.READ)
 def thumbnail(analysis_id: str) -> Response:
     """The small picture of an analysis: its first peak frame with the heatmap, or a frame with a face."""
-    row = rows.find(analysis_id)
+    row = analysis_queries.find(analysis_id)
     folders = Folders.of(current_app.extensions["settings"])
     path = folders.thumbnail(row.id)
     if not folders.store.fetch(path):

@@ -8,9 +8,9 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app, get_template_attribute, jsonify, render_template
 
 from detector.live.state import is_id, read_picture
-from webapp import live
 from webapp.errors import PageError
 from webapp.http.security_headers import MEDIA_POLICY
+from webapp.queries import live_sessions
 from webapp.security.permissions import Permission, login_is_on, require
 from webapp.storage.data_folder import Folders
 
@@ -25,7 +25,9 @@ def listing() -> str:
     """The sessions there are, and how to start one."""
     # Where people sign in, what lies where on the machine is not for all of them.
     folder = "DATA/live" if login_is_on() else shlex.quote(str(_place()))
-    return render_template("pages/live_sessions.html", sessions=live.sessions(_place()), folder=folder)
+    return render_template(
+        "pages/live_sessions.html", sessions=live_sessions.sessions(_place()), folder=folder
+    )
 
 
 @blueprint.get("/live/<live_id>")
@@ -66,8 +68,8 @@ def _place() -> Path:
     return Folders(current_app.extensions["settings"].data).live
 
 
-def _found(live_id: str) -> live.Session:
-    session = live.find(_place(), live_id)
+def _found(live_id: str) -> live_sessions.Session:
+    session = live_sessions.find(_place(), live_id)
     if session is None:
         raise PageError(
             404,

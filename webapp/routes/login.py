@@ -9,7 +9,7 @@ from flask import Blueprint, current_app, g, make_response, redirect, render_tem
 from werkzeug.wrappers import Response
 
 from webapp.custody import audit as custody_audit
-from webapp.rows import database
+from webapp.queries.analyses import database
 from webapp.security import accounts as account_store
 from webapp.security import login_throttle, request_guard, sessions
 from webapp.security.passwords import Passwords

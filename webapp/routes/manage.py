@@ -9,12 +9,13 @@ from flask import Blueprint, current_app, jsonify, make_response, redirect, rend
 from werkzeug.wrappers import Response
 
 from reports.text.numbers import number
-from webapp import deletion, handling, models, rows
+from webapp import deletion, handling, models
 from webapp.errors import wants_json
 from webapp.jobs import parameters
-from webapp.rows import database
+from webapp.queries import analyses as analysis_queries
+from webapp.queries.analyses import database
+from webapp.queries.standing import standing
 from webapp.security.permissions import Permission, require
-from webapp.standing import standing
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
@@ -65,9 +66,9 @@ def prioritise(analysis_id: str) -> Response:
 @require(Permission.DELETE)
 def ask_to_delete(analysis_id: str) -> str:
     """Say what deleting means, and ask."""
-    row = rows.find(analysis_id)
+    row = analysis_queries.find(analysis_id)
     deletion.refuse_unfinished(row)
-    with rows.reading() as session:
+    with analysis_queries.reading() as session:
         means = deletion.consequences(session, row)
     return render_template("pages/delete.html", row=row, means=means, back=request.args.get("back"))
 
@@ -76,7 +77,7 @@ def ask_to_delete(analysis_id: str) -> str:
 @require(Permission.DELETE)
 def delete(analysis_id: str) -> Response:
     """Delete the analysis and, if no other needs it, the exhibit."""
-    rows.find(analysis_id)
+    analysis_queries.find(analysis_id)
     deletion.delete(database(), _folders(), analysis_id)
     if wants_json():
         return jsonify(deleted=analysis_id)
@@ -87,7 +88,7 @@ def delete(analysis_id: str) -> Response:
 @require(Permission.ANALYSE)
 def ask_again(analysis_id: str) -> Response:
     """The form to analyse the exhibit with another model or other settings."""
-    row = rows.find(analysis_id)
+    row = analysis_queries.find(analysis_id)
     kept = parameters.read(row.settings)
     return _form(row, {field.name: number(getattr(kept, field.name)) for field in parameters.FIELDS}, {})
 
@@ -96,7 +97,7 @@ def ask_again(analysis_id: str) -> Response:
 @require(Permission.ANALYSE)
 def again(analysis_id: str) -> Response:
     """Queue a new analysis of the same exhibit; the one there is stays as it is."""
-    row = rows.find(analysis_id)
+    row = analysis_queries.find(analysis_id)
     changes, problems = parameters.from_form(request.form)
     chosen = request.form.get("model")
     handling.refuse_unknown_model(chosen)
@@ -125,7 +126,7 @@ def _form(row: AnalysisRow, values: Mapping[str, str], problems: Mapping[str, st
 
 def _changed(analysis_id: str) -> Response:
     if wants_json():
-        return jsonify(standing(rows.find(analysis_id)))
+        return jsonify(standing(analysis_queries.find(analysis_id)))
     if "back" in request.form:
         return redirect(_library(), 303)
     return redirect(url_for("result.show", analysis_id=analysis_id), 303)

@@ -10,7 +10,7 @@ from detector.models.validate import CARD_LIMIT, WEIGHTS_LIMIT
 from webapp import FORM_OVERHEAD, models
 from webapp.errors import PageError, answer, wants_json
 from webapp.intake.incoming import Allowance, Incoming, IntakeError, clean_name, this_request
-from webapp.rows import database
+from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, require
 from webapp.storage.data_folder import Folders
 

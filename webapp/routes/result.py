@@ -7,11 +7,12 @@ from pathlib import Path
 
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 
-from webapp import case_details, rows
+from webapp import case_details
 from webapp.custody import log as custody_log
-from webapp.results import load, result_folder
+from webapp.queries import analyses as analysis_queries
+from webapp.queries.results import load, result_folder
+from webapp.queries.standing import standing
 from webapp.security.permissions import Permission, require
-from webapp.standing import standing
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
 
@@ -22,32 +23,39 @@ blueprint = Blueprint("result", __name__)
 @require(Permission.READ)
 def show(analysis_id: str) -> str:
     """The page of an analysis, whatever its state."""
-    row = rows.find(analysis_id)
+    row = analysis_queries.find(analysis_id)
     viewed(row)
     if row.state == State.DONE:
         view = load(_folder(row)).view
-        with rows.database().begin() as session:
+        with analysis_queries.database().begin() as session:
             case = case_details.stored(session, row.id)
         return render_template(
-            "pages/result.html", row=row, view=view, others=rows.others(row), case=case, earlier=_earlier(row)
+            "pages/result.html",
+            row=row,
+            view=view,
+            others=analysis_queries.others(row),
+            case=case,
+            earlier=_earlier(row),
         )
     if row.state in (State.FAILED, State.CANCELLED, State.PAUSED):
         return render_template("pages/stopped.html", row=row, earlier=_earlier(row))
-    return render_template("pages/progress.html", row=row, ahead=rows.ahead(row), earlier=_earlier(row))
+    return render_template(
+        "pages/progress.html", row=row, ahead=analysis_queries.ahead(row), earlier=_earlier(row)
+    )
 
 
 @blueprint.get("/analyses/<analysis_id>/state.json")
 @require(Permission.READ)
 def state(analysis_id: str) -> Response:
     """Where the analysis stands, for pages that wait for it."""
-    return jsonify(standing(rows.find(analysis_id)))
+    return jsonify(standing(analysis_queries.find(analysis_id)))
 
 
 @blueprint.get("/analyses/<analysis_id>.json")
 @require(Permission.READ)
 def as_json(analysis_id: str) -> Response:
     """Where the analysis stands and, when it is done, the whole of it."""
-    row = rows.find(analysis_id)
+    row = analysis_queries.find(analysis_id)
     text = json.dumps(standing(row), ensure_ascii=False)
     if row.state == State.DONE:
         # The stored bytes are put in as they are: one truth, and no re-encoding of thousands of scores.
@@ -56,16 +64,16 @@ def as_json(analysis_id: str) -> Response:
     return Response(text + "\n", mimetype="application/json")
 
 
-def _earlier(row: AnalysisRow) -> rows.Earlier | None:
+def _earlier(row: AnalysisRow) -> analysis_queries.Earlier | None:
     """What to say of a file that was handed in before, on the page that its form leads to."""
-    return rows.earlier(row) if "known" in request.args else None
+    return analysis_queries.earlier(row) if "known" in request.args else None
 
 
 def viewed(row: AnalysisRow) -> None:
     """Record that somebody looks at an analysis; once for a while."""
-    with rows.database().begin() as session:
+    with analysis_queries.database().begin() as session:
         custody_log.view(session, row.exhibit.sha256, row.id)
 
 
 def _folder(row: AnalysisRow) -> Path:
-    return result_folder(rows.database(), Folders.of(current_app.extensions["settings"]), row.id)
+    return result_folder(analysis_queries.database(), Folders.of(current_app.extensions["settings"]), row.id)

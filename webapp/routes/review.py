@@ -9,10 +9,10 @@ from pathlib import Path
 
 from flask import Blueprint, Response, current_app, request
 
-from webapp import levels, review
 from webapp.errors import PageError
 from webapp.media.playback import Playback, playback
-from webapp.results import load
+from webapp.queries import levels, review_data
+from webapp.queries.results import load
 from webapp.routes.files import finished
 from webapp.security.permissions import Permission, require
 from webapp.storage.data_folder import Folders
@@ -62,7 +62,7 @@ def _columns(folder: Path) -> dict[str, levels.Columns]:
 def _text(folder: Path, analysis_id: str, plays: Playback | None, whole: bool) -> str:
     result = load(folder)
     address = f"/analyses/{analysis_id}/"
-    document = review.document(
+    document = review_data.document(
         result.analysis,
         result.view,
         analysis_id=analysis_id,

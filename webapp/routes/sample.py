@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from webapp.first_start import sample
 from webapp.jobs.sending import tell_workers
-from webapp.rows import database
+from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, require
 
 blueprint = Blueprint("sample", __name__)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template, request
 
-from webapp import charts, statistics
-from webapp.rows import reading
+from webapp import charts
+from webapp.queries import statistics as library_statistics
+from webapp.queries.analyses import reading
 from webapp.security.permissions import Permission, require
 from webapp.storage.tables import State, now
 
@@ -21,19 +22,19 @@ def show() -> str:
     """Counts, speed and agreement, each as a picture and a table; ``per`` is ``day`` or ``week``."""
     weekly = request.args.get("per") == "week"
     with reading() as session:
-        seen = statistics.overview(session)
-        over_time = statistics.over_time(session, weekly, now().date())
-    kinds = (*statistics.VERDICTS, statistics.UNFINISHED)
+        seen = library_statistics.overview(session)
+        over_time = library_statistics.over_time(session, weekly, now().date())
+    kinds = (*library_statistics.VERDICTS, library_statistics.UNFINISHED)
     opinions = (*seen.agreement.exhibits, seen.agreement.segments)
     return render_template(
         "pages/statistics.html",
         seen=seen,
         weekly=weekly,
-        verdicts=charts.split(seen.verdicts, statistics.VERDICTS, _BAR, {}),
+        verdicts=charts.split(seen.verdicts, library_statistics.VERDICTS, _BAR, {}),
         states=charts.split(seen.states, tuple(_STATES), _BAR, {}),
         over_time=charts.stack(over_time, kinds, _COLUMN),
-        models=charts.stack(seen.models, statistics.VERDICTS, _BAR),
-        opinions=charts.stack(opinions, statistics.OPINIONS, _BAR),
-        reviewers=charts.stack(seen.agreement.reviewers, statistics.OPINIONS, _BAR),
+        models=charts.stack(seen.models, library_statistics.VERDICTS, _BAR),
+        opinions=charts.stack(opinions, library_statistics.OPINIONS, _BAR),
+        reviewers=charts.stack(seen.agreement.reviewers, library_statistics.OPINIONS, _BAR),
         cloud=charts.cloud(seen.points, _CLOUD),
     )

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from webapp.custody import audit as custody_audit
 from webapp.errors import PageError
-from webapp.rows import database
+from webapp.queries.analyses import database
 from webapp.security import api_tokens
 from webapp.security.api_tokens import TokenError
 from webapp.security.permissions import Permission, current, signed_in

@@ -9,10 +9,11 @@ from flask import Blueprint, current_app, redirect, render_template, request, ur
 from werkzeug.wrappers import Response
 
 from reports.inputs.case import CaseDetails
-from webapp import case_details, cases, handling, models, rows
+from webapp import case_details, cases, handling, models
 from webapp.intake.incoming import Incoming, IntakeError, clean_name, this_request
+from webapp.queries import analyses as analysis_queries
+from webapp.queries.analyses import database, latest
 from webapp.quota import allowance
-from webapp.rows import database, latest
 from webapp.security.permissions import Permission, current, require, signed_in
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
@@ -62,6 +63,6 @@ def create() -> Response:
         case_id = cases.chosen(session, current(), request.form.get("case"))
     stream.complete()  # flushing a large file takes a while, in which others want to write
     row = handling.hand_in(stream, file, chosen, case_id=case_id, details=details, priority=priority)
-    earlier = rows.earlier(row)
+    earlier = analysis_queries.earlier(row)
     known: dict[str, Any] = {"known": earlier.count, "since": f"{earlier.first:%Y-%m-%d}"} if earlier else {}
     return redirect(url_for("result.show", analysis_id=row.id, **known), 303)

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from webapp.custody import audit as custody_audit
 from webapp.errors import PageError
-from webapp.rows import database
+from webapp.queries.analyses import database
 from webapp.security import accounts as account_store
 from webapp.security.accounts import AccountError
 from webapp.security.passwords import made_up

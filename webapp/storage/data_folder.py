@@ -80,7 +80,7 @@ class Folders:
 
     @property
     def live(self) -> Path:
-        """What live sessions write for pages to show, one folder each; see :mod:`webapp.live`."""
+        """What live sessions write for pages to show, one folder each; see :mod:`webapp.queries.live_sessions`."""
         return self.data / "live"
 
     def exhibit(self, sha256: str) -> Path:

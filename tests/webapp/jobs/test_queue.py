@@ -13,7 +13,7 @@ from test_jobs import change, row
 from webapp import create_app, work
 from webapp.jobs import broker, failures, states
 from webapp.jobs import queue as job_queue
-from webapp.rows import ahead
+from webapp.queries.analyses import ahead
 from webapp.settings import QUEUES, read_settings
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, CustodyRow, Priority, State, now

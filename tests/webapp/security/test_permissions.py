@@ -7,7 +7,8 @@ from made import finished, hand_in
 from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
-from webapp import search, statistics
+from webapp.queries import library as library_search
+from webapp.queries import statistics as library_statistics
 from webapp.security import permissions
 from webapp.security.permissions import Permission, Principal, Role, may_see, reading, visible
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseMember, CaseRow, Exhibit, User, now
@@ -94,9 +95,9 @@ def test_a_reading_session_finds_nothing_else(lab, name):
         assert set(session.scalars(select(other.id))) == ids
         for row in rows.values():
             assert (session.get(AnalysisRow, row.id) is not None) == (row.id in ids)
-        page = search.find(session, search.Search(), 1)
+        page = library_search.find(session, library_search.Search(), 1)
         assert ({row.id for row in page.rows}, page.total, page.everything) == (ids, len(ids), len(ids))
-        assert search.reviewers(session) == (["ada"] if name in ("ada", "root") else [])
+        assert library_search.reviewers(session) == (["ada"] if name in ("ada", "root") else [])
 
 
 def test_statistics_of_somebody_who_sees_nothing_are_those_of_an_empty_library(app, lab):
@@ -104,13 +105,13 @@ def test_statistics_of_somebody_who_sees_nothing_are_those_of_an_empty_library(a
     with database.begin() as session:
         session.execute(AnnotationRow.__table__.delete())  # its body is no annotation
     with reading(database, people["bob"]) as session:
-        seen = statistics.overview(session)
-        assert not any(count.total for count in statistics.over_time(session, False, now().date()))
+        seen = library_statistics.overview(session)
+        assert not any(count.total for count in library_statistics.over_time(session, False, now().date()))
     assert (seen.analyses, seen.exhibits, seen.photos, seen.videos, seen.seconds) == (0, 0, 0, 0, 0.0)
     assert (seen.unmeasured, seen.models, seen.points, seen.speeds) == (0, (), (), ())
     assert seen.agreement.total == 0
     with reading(database, people["ray"]) as session:
-        seen = statistics.overview(session)
+        seen = library_statistics.overview(session)
     assert (seen.analyses, seen.exhibits, seen.videos) == (1, 1, 1)
 
 

@@ -23,11 +23,12 @@ from flask.testing import FlaskClient
 from made import add_model, digest, pair
 from sqlalchemy import select
 
-from webapp import commands, create_app, deletion, models, results, store_process, work
+from webapp import commands, create_app, deletion, models, store_process, work
 from webapp.custody import integrity
 from webapp.custody.integrity import DamagedExhibit
 from webapp.jobs import failures
 from webapp.media import playback
+from webapp.queries import results
 from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.object_store import DamagedFile, StoreError

@@ -13,9 +13,10 @@ import servers
 from made import finished, hand_in
 from sqlalchemy import func, select, text, update
 
-from webapp import create_app, statistics
+from webapp import create_app
 from webapp.jobs import queue as job_queue
-from webapp.search import Search, find
+from webapp.queries import statistics as library_statistics
+from webapp.queries.library import Search, find
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, State, now
@@ -72,7 +73,7 @@ def test_pages_on_postgresql(app):
     assert "Überfahrt" in client.get("/analyses?q=überf&sort=name").text
     assert client.get("/statistics").status_code == 200
     with app.extensions["database"].begin() as session:
-        (today,) = [c for c in statistics.over_time(session, False, date.today()) if c.total]
+        (today,) = [c for c in library_statistics.over_time(session, False, date.today()) if c.total]
         assert today.total == 1
         assert find(session, Search(text=done.exhibit.sha256[:12]), 1).total == 1
     assert client.post(f"/analyses/{done.id}/delete", follow_redirects=True).status_code == 200

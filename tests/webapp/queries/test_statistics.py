@@ -14,9 +14,10 @@ from many import NEWEST, fill
 from test_manage import say
 
 from detector.schema.analysis import MediaKind, Verdict
-from webapp import charts, lengths, statistics
+from webapp import charts, lengths
 from webapp.jobs import states
-from webapp.statistics import Count
+from webapp.queries import statistics as library_statistics
+from webapp.queries.statistics import Count
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
@@ -39,9 +40,9 @@ def change(database):
 
 @pytest.fixture
 def overview(database):
-    def overview() -> statistics.Overview:
+    def overview() -> library_statistics.Overview:
         with database.begin() as session:
-            return statistics.overview(session)
+            return library_statistics.overview(session)
 
     return overview
 
@@ -98,8 +99,8 @@ def test_over_time(app, database, change):
         moment = datetime.fromisoformat("2026-11-20T23:59:59.5Z") - timedelta(days=days)
         change(row.id, created=moment, verdict=verdict)
     with database.begin() as session:
-        daily = statistics.over_time(session, False, today)
-        weekly = statistics.over_time(session, True, today)
+        daily = library_statistics.over_time(session, False, today)
+        weekly = library_statistics.over_time(session, True, today)
     assert len(daily) == 31 and daily[-1].label == "2026-11-20" and daily[0].label == "2026-10-21"
     assert daily[-1].parts == Counter({"manipulated": 1, "no result": 1})
     assert [day.total for day in daily[-6:]] == [1, 0, 0, 0, 1, 2]
@@ -221,5 +222,5 @@ def test_ten_thousand_analyses_are_counted_in_half_a_second(client, database, ov
     assert seen.analyses == seen.states.total == 10_000 and seen.exhibits == 7_500
     assert seen.verdicts.total == seen.states.parts["done"] == sum(m.total for m in seen.models)
     with database.begin() as session:
-        over_time = statistics.over_time(session, False, NEWEST.date())
+        over_time = library_statistics.over_time(session, False, NEWEST.date())
     assert over_time[-2].total == 24 * 60 // 17 or over_time[-2].total == 24 * 60 // 17 + 1

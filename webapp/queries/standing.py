@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from webapp import rows
+from webapp.queries import analyses as analysis_queries
 from webapp.storage.tables import AnalysisRow, Priority, State
 
 
@@ -34,7 +34,7 @@ def standing(row: AnalysisRow, *, ahead: bool = True) -> dict[str, Any]:
         "probability": row.probability,
     }
     if row.state == State.QUEUED and ahead:
-        known["ahead"] = rows.ahead(row)
+        known["ahead"] = analysis_queries.ahead(row)
     if row.state == State.FAILED:
         known |= {"error": row.error, "remedy": row.remedy}
     return known

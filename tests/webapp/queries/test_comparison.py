@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from made import finished
 
 from detector.schema.analysis import Analysis, Parameters
-from webapp import comparison
+from webapp.queries import comparison
 
 
 def placed(analysis: Analysis, boxes: dict[str, tuple[float, float, float, float]]) -> Analysis:

@@ -15,10 +15,10 @@ from sqlalchemy import func, select
 from test_manage import say
 from werkzeug.datastructures import MultiDict
 
-from webapp import search
 from webapp.first_start import SAMPLE_FILE, add_sample
 from webapp.jobs import states
-from webapp.search import PAGE_SIZE, read
+from webapp.queries import library as library_search
+from webapp.queries.library import PAGE_SIZE, read
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State, now
 
 
@@ -34,7 +34,7 @@ def find(database):
     def find(**asked: str) -> list[str]:
         with database.begin() as session:
             number = int(asked.pop("page", 1))
-            return [row.file for row in search.find(session, read(MultiDict(asked)), number).rows]
+            return [row.file for row in library_search.find(session, read(MultiDict(asked)), number).rows]
 
     return find
 
@@ -119,11 +119,11 @@ def test_equal_values_are_sorted_newest_first_and_pages_do_not_overlap(app, data
         moment = now()
         for number, analysis_id in enumerate(ids):
             session.get_one(AnalysisRow, analysis_id).created = moment - timedelta(seconds=number)
-        for sort in search.SORTS:
-            pages = [search.find(session, read({"sort": sort}), number) for number in (1, 2)]
+        for sort in library_search.SORTS:
+            pages = [library_search.find(session, read({"sort": sort}), number) for number in (1, 2)]
             shown = [row.id for page in pages for row in page.rows]
             assert shown == (ids[::-1] if sort == "oldest" else ids)
-        filtered = search.find(session, read({"state": "queued"}), 99)
+        filtered = library_search.find(session, read({"state": "queued"}), 99)
         assert (filtered.number, filtered.pages, filtered.total, len(filtered.rows)) == (
             2, 2, PAGE_SIZE + 5, 5,
         )  # fmt: skip

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import finished, hand_in
 
-from webapp import levels
+from webapp.queries import levels
 
 
 def made(count: int, seed: int) -> levels.Columns:

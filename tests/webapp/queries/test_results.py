@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from made import finished
 
-from webapp import results
+from webapp.queries import results
 from webapp.storage.data_folder import Folders
 
 

@@ -1,7 +1,7 @@
 """What the review page works with: one analysis as JSON, its words from the report's view.
 
 Scores go as one list a person and a field, which is a quarter of the size of a list of
-objects; those of a long analysis in two levels (:mod:`webapp.levels`). Times are seconds from the first
+objects; those of a long analysis in two levels (:mod:`webapp.queries.levels`). Times are seconds from the first
 frame to a ten-thousandth, boxes whole pixels.
 """
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from detector.schema.analysis import Analysis, MediaKind, Peak, Person, Segment
 from reports.text import numbers
-from webapp import levels
-from webapp.results import close_up
+from webapp.queries import levels
+from webapp.queries.results import close_up
 
 if TYPE_CHECKING:
     from reports.inputs.pictures import Picture

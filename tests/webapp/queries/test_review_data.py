@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 from made import finished, hand_in
 
 from detector.schema.analysis import Analysis, MediaKind
-from webapp import review
 from webapp.media.playback import Playback
-from webapp.results import load
+from webapp.queries import review_data
+from webapp.queries.results import load
 from webapp.storage.data_folder import Folders
 
 
@@ -44,7 +44,7 @@ def test_what_plays_is_named_only_where_something_does(app: Flask) -> None:
     result = load(Folders(app.extensions["settings"].data).result(row.id))
 
     def media(playback: Playback | None) -> dict[str, object]:
-        document = review.document(
+        document = review_data.document(
             result.analysis,
             result.view,
             analysis_id=row.id,
