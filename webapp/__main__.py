@@ -9,13 +9,15 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import commands, create_app, deletion, lengths, logs, models, signing
+from webapp import commands, create_app, logs, signing
 from webapp.custody import integrity
-from webapp.first_start import sample_missing
 from webapp.jobs import queue as job_queue
 from webapp.jobs import states
 from webapp.security import accounts as account_store
 from webapp.server import listen
+from webapp.services import backfill_durations, deletion
+from webapp.services import models as model_service
+from webapp.services.sample import sample_missing
 from webapp.settings import SettingError, Settings, is_loopback, read_settings, refuse_open_door
 from webapp.storage.data_folder import Folders
 from webapp.storage.object_store import StoreError
@@ -34,7 +36,7 @@ def main() -> int:
         folders.create()
         held = lock(settings.data)
         folders.store.check()
-        models.fetch_all(folders)
+        model_service.fetch_all(folders)
         app = create_app()
         refuse_open_door(settings, _administrators(app))
         signing.check_key(settings)
@@ -61,7 +63,9 @@ def main() -> int:
         threading.Thread(target=server.run, name="pages", daemon=True).start()
         checking = (database, settings, threading.Event())
         threading.Thread(target=integrity.keep_checking, args=checking, name="integrity", daemon=True).start()
-        threading.Thread(target=lengths.fill, args=(database, folders), name="lengths", daemon=True).start()
+        threading.Thread(
+            target=backfill_durations.fill, args=(database, folders), name="lengths", daemon=True
+        ).start()
         if not is_loopback(settings.host) and not settings.proxy:
             print(
                 "reelproof: without https, passwords and exhibits can be read on the way. Put a proxy with a "

@@ -19,7 +19,7 @@ from reports.custody.chain import NAME as CUSTODY
 from reports.inputs.case import NAME as CASE
 from reports.review.annotation_file import file_text, moment_text
 from reports.review.annotations import Annotation
-from webapp import case_details, offline, signing
+from webapp import offline, signing
 from webapp.custody import log as custody_log
 from webapp.errors import PageError
 from webapp.media import playback
@@ -27,6 +27,7 @@ from webapp.media.playback import SUFFIXES, Playback
 from webapp.queries import review_data
 from webapp.queries.results import Result
 from webapp.reviewed import report_folder
+from webapp.services import case_details
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database

@@ -9,9 +9,9 @@ from markupsafe import Markup
 
 from detector.paths import ROOT
 from reports.text import numbers
-from webapp import case_details
 from webapp.jobs import parameters, states
 from webapp.queries import live_sessions
+from webapp.services import case_details
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Condition, Exhibit, Priority, State, now
 

@@ -24,11 +24,12 @@ import detector
 from detector.paths import ROOT
 from reports.custody.chain import NAME as CUSTODY
 from reports.review.annotation_file import canonical, moment_text, plain
-from webapp import case_details, judgements
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
 from webapp.durable import publish
 from webapp.errors import PageError
+from webapp.services import annotations as annotation_service
+from webapp.services import case_details
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, CustodyRow, Exhibit
@@ -58,7 +59,7 @@ def report_folder(database: Database, folders: Folders, row: AnalysisRow, *, wit
             return place
         check = integrity.check(database, folders, row.exhibit)
         with database.begin() as session:
-            said = [plain(annotation) for annotation in judgements.listed(session, row.id)]
+            said = [plain(annotation) for annotation in annotation_service.listed(session, row.id)]
             case = case_details.stored(session, row.id)
             known = custody_log.export(session, row.exhibit.sha256) if with_log else None
             place = _place(database, folders, row, with_log)  # the check may have found something
@@ -77,7 +78,7 @@ def _place(database: Database, folders: Folders, row: AnalysisRow, with_log: boo
     """Where the reports for what is said and done until now lie, or would."""
     with database.begin() as session:
         inputs = [
-            [plain(annotation) for annotation in judgements.listed(session, row.id)],
+            [plain(annotation) for annotation in annotation_service.listed(session, row.id)],
             case_details.stored(session, row.id).model_dump(),
             _last_act(session, row.exhibit.sha256) if with_log else "without the log",
             session.scalar(select(Exhibit.condition).where(Exhibit.id == row.exhibit_id)) or "fits",

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from detector.files import hashed
 from detector.paths import ROOT
-from webapp import models
 from webapp.queries.results import refuse_damaged
+from webapp.services import models as model_service
 from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.object_store import DamagedFile, StoreError
@@ -54,7 +54,7 @@ def _bring(folders: Folders, analysis_id: str, sha256: str, to: str, model: str)
         exhibit.unlink()
     if not exhibit.exists() and not folders.store.fetch(exhibit, sha256, to=Path(to)):
         raise StoreError(500, "The exhibit is not in the store.", "Hand the same file in again.")
-    models.fetch(folders, model)
+    model_service.fetch(folders, model)
     folders.store.fetch(folders.playback(sha256))
     with contextlib.suppress(DamagedFile):  # then it is made again
         folders.store.fetch_folder(folders.result(analysis_id), refuse_damaged)

@@ -19,13 +19,15 @@ from sqlalchemy.exc import OperationalError
 
 from detector.sandbox import Confined, KilledError, Limits, Places, refuse_links
 from detector.schema.analysis import Analysis, Parameters
-from webapp import deletion, models, store_process
+from webapp import store_process
 from webapp.custody.integrity import DamagedExhibit
 from webapp.durable import publish
 from webapp.jobs import states
 from webapp.jobs.failures import OUT_OF_TIME, WORKER_LOST, explain
 from webapp.media import preview_job
 from webapp.media.thumbnails import confined_thumbnail
+from webapp.services import deletion
+from webapp.services import models as model_service
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
@@ -165,7 +167,7 @@ def _result(settings: Settings, database: Database, held: states.Claim, progress
         unfinished = folders.unfinished(held.analysis_id, held.name)
         unfinished.mkdir(mode=0o700, parents=True)
         with database.begin() as session:
-            model = models.card_path(folders, held.model or models.default(session, folders))
+            model = model_service.card_path(folders, held.model or model_service.default(session, folders))
         made = analyse_and_report(
             exhibit, held.file, model, held.parameters, unfinished, progress, settings.limits
         )
@@ -204,7 +206,7 @@ def _brought(
     folders = Folders.of(settings)
     to = folders.fetched(held.analysis_id, held.name) / sha256
     with database.begin() as session:
-        model = held.model or models.default(session, folders)
+        model = held.model or model_service.default(session, folders)
     try:
         return store_process.bring(
             settings,

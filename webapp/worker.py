@@ -24,9 +24,9 @@ from celery.worker.request import Request
 
 from webapp import logs
 from webapp.custody import actors
-from webapp.first_start import add_sample
 from webapp.jobs import broker, states
 from webapp.jobs.failures import CRASH_SIGNALS, CRASHED, OUT_OF_TIME
+from webapp.services.sample import add_sample
 from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import opened

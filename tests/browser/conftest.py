@@ -19,7 +19,7 @@ from desk import ROOT, Seen
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from webapp import create_app
-from webapp.first_start import SAMPLE_ADDED
+from webapp.services.sample import SAMPLE_ADDED
 from webapp.storage.tables import Milestone, now
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import scaled
 
-from webapp.first_start import SAMPLE_ADDED
+from webapp.services.sample import SAMPLE_ADDED
 
 _PATIENCE = 300.0  # seconds a start, an upload and an analysis may take on a busy machine
 

@@ -23,10 +23,10 @@ from reports.bundle import bundle
 from reports.bundle.manifest import about
 from reports.review.annotation_file import file_text, plain
 from reports.review.annotations import ANNOTATION
-from webapp import judgements
 from webapp.jobs import states
 from webapp.jobs.failures import CRASHED
 from webapp.queries.results import load
+from webapp.services import annotations as annotation_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, AnnotationRow, now
 
@@ -152,13 +152,13 @@ def test_only_what_is_finished_can_be_judged(app, client):
 
 
 def test_there_is_an_end_to_it(app, client, address, monkeypatch):
-    monkeypatch.setattr(judgements, "MOST", 2)
+    monkeypatch.setattr(annotation_service, "MOST", 2)
     assert [client.post(address, json=AGREE).status_code for _ in range(3)] == [201, 201, 409]
 
 
 def test_a_clock_that_went_back_does_not_reorder_what_is_said(app, client, address, monkeypatch):
     client.post(address, json=AGREE)
-    monkeypatch.setattr(judgements, "now", lambda: now() - timedelta(days=1))
+    monkeypatch.setattr(annotation_service, "now", lambda: now() - timedelta(days=1))
     client.post(address, json=AGREE | {"verdict": "disagree"})
     assert [each["verdict"] for each in client.get(f"{address}.json").json["annotations"]] == [
         "agree",

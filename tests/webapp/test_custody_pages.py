@@ -14,8 +14,8 @@ import pytest
 from made import finished, hand_in
 
 from reports.custody.chain import check_export, read_export
-from webapp import case_details
 from webapp.custody import log as custody_log
+from webapp.services import case_details
 from webapp.storage.tables import CaseDetailsRow, Exhibit, State
 
 pytestmark = pytest.mark.usefixtures("quick_reports")

@@ -17,8 +17,8 @@ import pytest
 from made import hand_in
 
 from webapp import create_app
-from webapp.first_start import SAMPLE_ADDED
 from webapp.jobs import states
+from webapp.services.sample import SAMPLE_ADDED
 from webapp.storage.tables import AnalysisRow, Milestone, now
 
 ROOT = Path(__file__).resolve().parents[2]

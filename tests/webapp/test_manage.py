@@ -15,9 +15,10 @@ from sqlalchemy import func, select
 
 from detector.models.loaded import DEFAULT
 from detector.schema.analysis import Parameters
-from webapp import deletion, work
+from webapp import work
 from webapp.jobs import failures, states
 from webapp.jobs import queue as job_queue
+from webapp.services import deletion
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CustodyRow, Exhibit, Priority, State, now
 

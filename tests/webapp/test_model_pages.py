@@ -18,10 +18,12 @@ from safetensors.torch import load, save
 from detector.models.loaded import DEFAULT, MODELS
 from detector.models.validate import CARD_LIMIT, check_pair
 from detector.networks.base import architectures
-from webapp import create_app, first_start, models, work
+from webapp import create_app, work
 from webapp.jobs import states
 from webapp.queries.results import load as load_result
 from webapp.routes.models import _PAIR
+from webapp.services import models as model_service
+from webapp.services import sample as sample_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Choice
 
@@ -45,14 +47,14 @@ def one_shipped(tmp_path, monkeypatch):
     shipped.mkdir()
     for suffix in (".json", ".safetensors"):
         shutil.copy(MODELS / f"{DEFAULT}{suffix}", shipped)
-    monkeypatch.setattr(models, "MODELS", shipped)
+    monkeypatch.setattr(model_service, "MODELS", shipped)
 
 
 @pytest.fixture
 def checked_here(monkeypatch):
     """The last check in this process, where torch is loaded already: a process of its own takes seconds."""
     monkeypatch.setattr(
-        models,
+        model_service,
         "refuse_unfit",
         lambda card: check_pair(card.read_bytes(), card.with_suffix(".safetensors")),
     )
@@ -75,7 +77,9 @@ class TestPage:
         for words in ("Default", "Shipped", "Limits, all figures", "Calibration error", "AUC, crops"):
             assert words in text, words
         assert "/remove" not in text and "/default" not in text
-        assert ">not measured<" not in text, "the default's card lacks a figure of webapp.models.HEADLINES"
+        assert ">not measured<" not in text, (
+            "the default's card lacks a figure of webapp.services.models.HEADLINES"
+        )
 
     def test_an_added_model_can_be_chosen_and_removed(self, app, client):
         put_model(app, "other", figures={})
@@ -180,7 +184,7 @@ class TestAdding:
         ],
     )
     def test_cards_that_are_refused(self, app, client, folders, monkeypatch, changes, reason):
-        monkeypatch.setattr(models, "refuse_unfit", lambda _card: pytest.fail("this takes seconds"))
+        monkeypatch.setattr(model_service, "refuse_unfit", lambda _card: pytest.fail("this takes seconds"))
         put_model(app, "taken")
         before = kept(folders)
         answer = add_model(client, *pair("new", **changes))
@@ -192,7 +196,7 @@ class TestAdding:
     def test_pickled_checkpoints_are_refused_and_never_opened(
         self, client, folders, monkeypatch, tmp_path, kind
     ):
-        monkeypatch.setattr(models, "refuse_unfit", lambda _card: pytest.fail("it was to be opened"))
+        monkeypatch.setattr(model_service, "refuse_unfit", lambda _card: pytest.fail("it was to be opened"))
         weights, file = io.BytesIO(), "weights.safetensors"
         if kind == "pickle":
             weights.write(pickle.dumps({"x": 1}))
@@ -236,13 +240,13 @@ class TestAdding:
         assert kept(folders) == []
 
     def test_one_check_at_a_time(self, client, folders):
-        with models._CHECKING:
+        with model_service._CHECKING:
             answer = add_model(client, *pair("new"))
         assert answer.status_code == 409 and "being checked" in answer.text
         assert kept(folders) == []
 
     def test_a_check_that_dies_adds_nothing(self, client, folders, monkeypatch):
-        monkeypatch.setattr("webapp.checking.sys.executable", shutil.which("false"))
+        monkeypatch.setattr("webapp.services.model_check.sys.executable", shutil.which("false"))
         answer = add_model(client, *pair("new"))
         assert answer.status_code == 400 and "was not added" in answer.text
         assert kept(folders) == []
@@ -302,7 +306,7 @@ class TestChoosing:
         client.post("/models/other/default")
         ids: list[str] = []
         monkeypatch.setattr("detector.demo_clip.make_sample", lambda path: path.write_bytes(b"sample"))
-        first_start.add_sample(app.extensions["settings"], database, ids.append)
+        sample_service.add_sample(app.extensions["settings"], database, ids.append)
         with database.begin() as session:
             assert session.get_one(AnalysisRow, ids[0]).model == "other"
 
@@ -317,7 +321,7 @@ class TestRemoving:
     def test_a_shipped_one_stays(self, client):
         answer = client.post(f"/models/{DEFAULT}/remove")
         assert answer.status_code == 409 and "came with Reelproof" in answer.text
-        assert (models.MODELS / f"{DEFAULT}.safetensors").is_file()
+        assert (model_service.MODELS / f"{DEFAULT}.safetensors").is_file()
 
     def test_the_default_stays(self, app, client, folders):
         put_model(app, "other")
@@ -375,7 +379,7 @@ def test_an_analysis_from_before_there_was_a_choice_uses_the_default(app, databa
     monkeypatch.setattr(work, "analyse_and_report", noted)
     hand_in(app)
     work.work(app.extensions["settings"])
-    assert used == [models.MODELS / f"{DEFAULT}.json"]
+    assert used == [model_service.MODELS / f"{DEFAULT}.json"]
 
 
 def models_allowance(limit: int):

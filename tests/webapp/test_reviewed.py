@@ -12,8 +12,9 @@ from made import finished
 from pypdf import PdfReader
 
 from reports.custody.chain import check_export, read_export
-from webapp import deletion, reviewed
+from webapp import reviewed
 from webapp.custody import log as custody_log
+from webapp.services import deletion
 from webapp.storage.data_folder import Folders
 
 AGREE = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams at the jaw"}

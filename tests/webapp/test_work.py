@@ -10,9 +10,10 @@ from celery.exceptions import SoftTimeLimitExceeded
 from made import hand_in, write_result
 
 from detector.errors import MediaError, ModelError
-from webapp import first_start, work
+from webapp import work
 from webapp.durable import publish
 from webapp.jobs import failures, states
+from webapp.services import sample as sample_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit
 
@@ -160,12 +161,12 @@ def test_publishing_never_replaces(tmp_path):
 def test_the_sample_is_added_once(app, settings, database, monkeypatch):
     sent: list[str] = []
     monkeypatch.setattr("detector.demo_clip.make_sample", lambda path: path.write_bytes(b"sample"))
-    assert first_start.sample_missing(database)
+    assert sample_service.sample_missing(database)
     for _ in range(2):
-        first_start.add_sample(settings, database, sent.append)
-    assert len(sent) == 1 and not first_start.sample_missing(database)
+        sample_service.add_sample(settings, database, sent.append)
+    assert len(sent) == 1 and not sample_service.sample_missing(database)
     found = row(database, sent[0])
-    assert (found.file, found.state) == (first_start.SAMPLE_FILE, "queued")
+    assert (found.file, found.state) == (sample_service.SAMPLE_FILE, "queued")
     assert not list(Folders(settings.data).analyses.iterdir())
 
 
@@ -175,7 +176,7 @@ def test_a_sample_that_cannot_be_made_is_tried_again(app, settings, database, mo
 
     monkeypatch.setattr("detector.demo_clip.make_sample", broken)
     with pytest.raises(RuntimeError):
-        first_start.add_sample(settings, database, lambda _id: None)
-    assert first_start.sample_missing(database)
+        sample_service.add_sample(settings, database, lambda _id: None)
+    assert sample_service.sample_missing(database)
     with database.begin() as session:
         assert session.query(Exhibit).count() == 0

@@ -8,7 +8,6 @@ from flask import Blueprint, current_app, url_for
 from sqlalchemy import select, tuple_
 from werkzeug.wrappers import Response
 
-from webapp import cases, deletion, handling
 from webapp.api import paging
 from webapp.api.idempotency import identity
 from webapp.api.operations import Answer, Form, operation, uploaded
@@ -19,9 +18,12 @@ from webapp.queries import analyses as analysis_queries
 from webapp.queries import library as library_search
 from webapp.queries.analyses import database
 from webapp.queries.standing import standing
-from webapp.quota import allowance
 from webapp.routes.files import finished
 from webapp.security.permissions import Permission, current
+from webapp.services import analyses as analysis_service
+from webapp.services import cases as case_service
+from webapp.services import deletion
+from webapp.services.quota import allowance
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Priority, State
@@ -42,7 +44,7 @@ def case_of(asked: NewAnalysis | OfUpload) -> int | None:
         return None
     try:
         with database().begin() as session:
-            return cases.find(session, current(), asked.case).id
+            return case_service.find(session, current(), asked.case).id
     except PageError:
         raise PageError(400, "There is no such case, or you are not in it.", "Name one you are in.") from None
 
@@ -97,10 +99,10 @@ def create(body: NewAnalysis) -> Response:
     large files and bad lines, send it in parts: see uploads.
     """
     stream, name = uploaded("file")
-    handling.refuse_unknown_model(body.model)
+    analysis_service.refuse_unknown_model(body.model)
     file, case_id = clean_name(name), case_of(body)
     given = (body.model, changes(body), identity(), case_id)
-    return accepted(handling.hand_in(stream, file, *given, priority=priority(body)))
+    return accepted(analysis_service.hand_in(stream, file, *given, priority=priority(body)))
 
 
 @operation(
@@ -163,7 +165,7 @@ def get(analysis_id: str) -> Standing:
 )
 def cancel(analysis_id: str) -> Standing:
     """Take an analysis out of the queue, or stop it."""
-    handling.cancel(analysis_id)
+    analysis_service.cancel(analysis_id)
     return told(analysis_queries.find(analysis_id))
 
 
@@ -178,7 +180,7 @@ def cancel(analysis_id: str) -> Standing:
 )
 def retry(analysis_id: str) -> Response:
     """Queue an analysis that failed or was cancelled once more."""
-    handling.retry(analysis_id)
+    analysis_service.retry(analysis_id)
     return accepted(analysis_queries.find(analysis_id))
 
 
@@ -196,7 +198,7 @@ def pause(analysis_id: str) -> Standing:
 
     Nothing is kept of what a running one did so far: resumed, it begins anew.
     """
-    handling.pause(analysis_id)
+    analysis_service.pause(analysis_id)
     return told(analysis_queries.find(analysis_id))
 
 
@@ -211,7 +213,7 @@ def pause(analysis_id: str) -> Standing:
 )
 def resume(analysis_id: str) -> Response:
     """Queue a paused analysis again, in the place it had."""
-    handling.resume(analysis_id)
+    analysis_service.resume(analysis_id)
     return accepted(analysis_queries.find(analysis_id))
 
 
@@ -227,7 +229,7 @@ def resume(analysis_id: str) -> Response:
 )
 def prioritise(analysis_id: str, body: Prioritised) -> Standing:
     """Have an analysis that waits, or is paused, begin earlier or later than others."""
-    handling.prioritise(analysis_id, priority(body))
+    analysis_service.prioritise(analysis_id, priority(body))
     return told(analysis_queries.find(analysis_id))
 
 
@@ -244,8 +246,8 @@ def prioritise(analysis_id: str, body: Prioritised) -> Standing:
 def again(analysis_id: str, body: Again) -> Response:
     """Analyse the exhibit of an analysis again, with another model or other parameters."""
     row = analysis_queries.find(analysis_id)
-    handling.refuse_unknown_model(body.model)
-    return accepted(handling.again(row, body.model, changes(body), identity(), priority(body)))
+    analysis_service.refuse_unknown_model(body.model)
+    return accepted(analysis_service.again(row, body.model, changes(body), identity(), priority(body)))
 
 
 @operation(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from flask import Blueprint
 
 from reports.review.annotation_file import plain
-from webapp import judgements
 from webapp.api.operations import Answer, Form, operation, uploaded
 from webapp.api.shapes import Added, AnnotationFile, Annotations, Imported
 from webapp.api.spoken import NewAnnotation
 from webapp.queries.analyses import database
 from webapp.routes.annotations import allowance, judged, merge, record
 from webapp.security.permissions import Permission
+from webapp.services import annotations as annotation_service
 
 blueprint = Blueprint("api_annotations", __name__)
 
@@ -28,7 +28,7 @@ def listing(analysis_id: str) -> Annotations:
     """What reviewers said of an analysis, in order of time."""
     row = judged(analysis_id)
     with database().begin() as session:
-        said = judgements.listed(session, row.id)
+        said = annotation_service.listed(session, row.id)
     return Annotations.model_validate({"analysis": row.id, "annotations": [plain(each) for each in said]})
 
 

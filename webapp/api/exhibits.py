@@ -11,7 +11,6 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from webapp import handling
 from webapp.api import paging
 from webapp.api.analyses import QUEUED, accepted, changes, priority
 from webapp.api.idempotency import identity
@@ -20,6 +19,7 @@ from webapp.api.shapes import Again, Exhibits, ExhibitShape, Paged, moment
 from webapp.errors import PageError
 from webapp.queries.analyses import reading
 from webapp.security.permissions import Permission, current
+from webapp.services import analyses as analysis_service
 from webapp.storage.tables import AnalysisRow, Exhibit
 
 blueprint = Blueprint("api_exhibits", __name__)
@@ -81,8 +81,8 @@ def analyse(sha256: str, body: Again) -> Response:
         found = find(session, sha256)
         latest = select(AnalysisRow).where(AnalysisRow.exhibit_id == found.id)
         row = session.scalars(latest.order_by(AnalysisRow.created.desc()).limit(1)).one()
-    handling.refuse_unknown_model(body.model)
-    return accepted(handling.again(row, body.model, changes(body), identity(), priority(body)))
+    analysis_service.refuse_unknown_model(body.model)
+    return accepted(analysis_service.again(row, body.model, changes(body), identity(), priority(body)))
 
 
 def find(session: Session, sha256: str) -> Exhibit:

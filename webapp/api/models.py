@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from webapp import models
 from webapp.api.operations import Answer, operation
 from webapp.api.shapes import Model, Models
 from webapp.security.permissions import Permission
+from webapp.services import models as model_service
 
 blueprint = Blueprint("api_models", __name__)
 
@@ -23,6 +23,6 @@ def listing() -> Models:
     """The models with their cards: measured figures, domain and limits."""
     found = (
         Model(name=each.name, default=each.default, shipped=each.shipped, bytes=each.bytes, card=each.card)
-        for each in models.listed()
+        for each in model_service.listed()
     )
     return Models(models=tuple(found))

@@ -17,7 +17,6 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app, request, url_for
 from werkzeug.wrappers import Response as Answered
 
-from webapp import handling
 from webapp.api.analyses import QUEUED, accepted, case_of, changes, one_exhibit, priority
 from webapp.api.headers import LONGEST_METADATA, METADATA
 from webapp.api.idempotency import identity
@@ -30,6 +29,7 @@ from webapp.intake.incoming import Whole, clean_name
 from webapp.intake.resumable import CHECKSUMS
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current
+from webapp.services import analyses as analysis_service
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, UploadRow
@@ -177,7 +177,7 @@ def analyse(upload_id: str, body: OfUpload) -> Answered:
     Asked again, it answers with the same analysis.
     """
     row = _find(upload_id)
-    handling.refuse_unknown_model(body.model)
+    analysis_service.refuse_unknown_model(body.model)
     case_id = case_of(body)
 
     def start(path: Path, upload: UploadRow) -> str:
@@ -190,7 +190,7 @@ def analyse(upload_id: str, body: OfUpload) -> Answered:
             )
         # The upload's id becomes the analysis's: a crash in between makes no second one.
         given = (body.model, changes(body), upload.id, case_id)
-        return handling.hand_in(whole, upload.file, *given, priority=priority(body)).id
+        return analysis_service.hand_in(whole, upload.file, *given, priority=priority(body)).id
 
     analysis_id = resumable.finish(database(), _settings(), row, start)
     with database().begin() as session:

@@ -14,15 +14,16 @@ from reports.bundle.bundle import is_zip, judgements_of
 from reports.errors import ReportError
 from reports.review.annotation_file import checksum, plain, read_file
 from reports.review.annotations import Annotation
-from webapp import errors, judgements
+from webapp import errors
 from webapp.custody import log as custody_log
 from webapp.errors import PageError, wants_json
 from webapp.intake.incoming import Allowance, Incoming, this_request
-from webapp.judgements import Merged
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database
 from webapp.queries.results import Result, load, result_folder
 from webapp.security.permissions import Permission, current, login_is_on, require
+from webapp.services import annotations as annotation_service
+from webapp.services.annotations import Merged
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
@@ -49,7 +50,7 @@ def listing(analysis_id: str) -> Response:
     """All annotations, in order of time."""
     row = judged(analysis_id)
     with database().begin() as session:
-        return jsonify(_list(row.id, judgements.listed(session, row.id)))
+        return jsonify(_list(row.id, annotation_service.listed(session, row.id)))
 
 
 @blueprint.post("/annotations")
@@ -101,8 +102,8 @@ def merge(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annotation,
         raise PageError(400, str(problem), "Nothing was imported.") from None
     result = _result(row)
     with database().alone() as session:
-        merged = judgements.merge(session, row.id, result.analysis, result.sha256, saved)
-        everything = judgements.listed(session, row.id)
+        merged = annotation_service.merge(session, row.id, result.analysis, result.sha256, saved)
+        everything = annotation_service.listed(session, row.id)
         details: dict[str, str | int | None] = {"new": merged.new, "known": merged.known}
         details["sha256"] = hashlib.sha256(text).hexdigest()
         custody_log.record(session, "import", details, exhibit=row.exhibit.sha256, analysis=row.id)
@@ -115,8 +116,8 @@ def record(row: AnalysisRow, said: Mapping[str, object]) -> tuple[Annotation, tu
         said = {**said, "author": current().display}
     result = _result(row)
     with database().alone() as session:
-        made = judgements.add(session, row.id, result.analysis, said)
-        everything = judgements.listed(session, row.id)
+        made = annotation_service.add(session, row.id, result.analysis, said)
+        everything = annotation_service.listed(session, row.id)
         _record(session, row, made)
     return made, everything
 

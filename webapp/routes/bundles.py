@@ -8,13 +8,14 @@ from flask import Blueprint, current_app, request
 from werkzeug.wrappers import Response
 
 from reports.custody.chain import NAME as CUSTODY
-from webapp import bundles, handing_out, judgements, log_seen
+from webapp import bundles, handing_out, log_seen
 from webapp.errors import PageError
 from webapp.http.range_responses import send_and_forget
 from webapp.queries.analyses import database
 from webapp.queries.results import load
 from webapp.routes.files import download_name, finished
 from webapp.security.permissions import Permission, current, require
+from webapp.services import annotations as annotation_service
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, now
@@ -38,7 +39,7 @@ def send(row: AnalysisRow, folder: Path, *, video: bool) -> Response:
     settings: Settings = current_app.extensions["settings"]
     result, made = load(folder), now()
     with database().begin() as session:
-        said = judgements.listed(session, row.id)
+        said = annotation_service.listed(session, row.id)
         with_log = not log_seen.hidden(session, current(), row.exhibit.sha256)
     files = bundles.contents(
         database(),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp import cases
 from webapp.custody import audit as custody_audit
 from webapp.errors import PageError
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current, login_is_on, require
+from webapp.services import cases as case_service
 from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("cases", __name__)
@@ -21,8 +21,8 @@ blueprint = Blueprint("cases", __name__)
 def listing() -> str:
     """The cases one may see, and the form to make one."""
     with database().begin() as session:
-        shown = cases.listed(session, current())
-        analyses, members = cases.counts(session, shown)
+        shown = case_service.listed(session, current())
+        analyses, members = case_service.counts(session, shown)
     return render_template("pages/cases.html", cases=shown, analyses=analyses, members=members)
 
 
@@ -31,7 +31,7 @@ def listing() -> str:
 def make() -> Response:
     """Make a case."""
     with database().begin() as session:
-        case = cases.make(
+        case = case_service.make(
             session, current(), request.form.get("name", ""), request.form.get("description", "")
         )
         custody_audit.record(session, "case made", case=case.id, name=case.name)
@@ -43,13 +43,13 @@ def make() -> Response:
 def show(case_id: int) -> str:
     """A case: what it is, who may see it, what is in it."""
     with database().begin() as session:
-        case = cases.find(session, current(), case_id)
+        case = case_service.find(session, current(), case_id)
         return render_template(
             "pages/case.html",
             case=case,
-            members=cases.members(session, case),
-            others=cases.others(session, case) if current().may(Permission.ARRANGE) else [],
-            analyses=cases.analyses(session, case),
+            members=case_service.members(session, case),
+            others=case_service.others(session, case) if current().may(Permission.ARRANGE) else [],
+            analyses=case_service.analyses(session, case),
             people=login_is_on(),
         )
 
@@ -59,8 +59,8 @@ def show(case_id: int) -> str:
 def change(case_id: int) -> Response:
     """Name and describe it anew."""
     with database().begin() as session:
-        case = cases.find(session, current(), case_id)
-        cases.change(session, case, request.form.get("name", ""), request.form.get("description", ""))
+        case = case_service.find(session, current(), case_id)
+        case_service.change(session, case, request.form.get("name", ""), request.form.get("description", ""))
         custody_audit.record(session, "case changed", case=case.id, name=case.name)
     return _to(case_id)
 
@@ -73,8 +73,8 @@ def admit(case_id: int) -> Response:
     if not chosen.isascii() or not chosen.isdigit() or len(chosen) > 9:
         raise PageError(400, "Nobody was chosen.", "Choose somebody from the list.")
     with database().begin() as session:
-        case = cases.find(session, current(), case_id)
-        user = cases.admit(session, case, int(chosen))
+        case = case_service.find(session, current(), case_id)
+        user = case_service.admit(session, case, int(chosen))
         custody_audit.record(session, "case member added", case=case.id, account=user.name)
     return _to(case_id)
 
@@ -84,8 +84,8 @@ def admit(case_id: int) -> Response:
 def dismiss(case_id: int, user_id: int) -> Response:
     """Let somebody see it no longer."""
     with database().begin() as session:
-        case = cases.find(session, current(), case_id)
-        user = cases.dismiss(session, case, user_id)
+        case = case_service.find(session, current(), case_id)
+        user = case_service.dismiss(session, case, user_id)
         custody_audit.record(session, "case member removed", case=case.id, account=user.name)
     if user_id == current().user_id:
         return redirect(url_for("cases.listing"), 303)
@@ -98,7 +98,7 @@ def ask(analysis_id: str) -> str:
     """The form to put an analysis into a case, another one, or none."""
     row = analysis_queries.find(analysis_id)
     with database().begin() as session:
-        known = cases.listed(session, current())
+        known = case_service.listed(session, current())
     return render_template("pages/assign.html", row=row, cases=known)
 
 
@@ -108,7 +108,7 @@ def assign(analysis_id: str) -> Response:
     """Put an analysis into a case, or take it out: an empty ``case`` leaves it to who handed it in."""
     analysis_queries.find(analysis_id)
     with database().begin() as session:
-        chosen = cases.chosen(session, current(), request.form.get("case"))
+        chosen = case_service.chosen(session, current(), request.form.get("case"))
         row = session.get_one(AnalysisRow, analysis_id)
         before, row.case_id = row.case_id, chosen
         custody_audit.record(

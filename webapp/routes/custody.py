@@ -6,13 +6,14 @@ from flask import Blueprint, jsonify, redirect, render_template, request, url_fo
 from werkzeug.wrappers import Response
 
 from reports.custody.chain import NAME, CustodyError, check_export, read_export
-from webapp import case_details, handing_out, log_seen
+from webapp import handing_out, log_seen
 from webapp.custody import log as custody_log
 from webapp.errors import PageError, wants_json
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database
 from webapp.routes.result import viewed
 from webapp.security.permissions import Permission, current, require
+from webapp.services import case_details
 from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("custody", __name__, url_prefix="/analyses/<analysis_id>")

@@ -10,10 +10,10 @@ from werkzeug.wrappers import Response
 
 from detector.schema.analysis import Verdict
 from webapp.errors import PageError
-from webapp.first_start import sample_missing
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import library as library_search
 from webapp.security.permissions import Permission, require
+from webapp.services.sample import sample_missing
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State, now
 

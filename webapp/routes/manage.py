@@ -9,13 +9,15 @@ from flask import Blueprint, current_app, jsonify, make_response, redirect, rend
 from werkzeug.wrappers import Response
 
 from reports.text.numbers import number
-from webapp import deletion, handling, models
 from webapp.errors import wants_json
 from webapp.jobs import parameters
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database
 from webapp.queries.standing import standing
 from webapp.security.permissions import Permission, require
+from webapp.services import analyses as analysis_service
+from webapp.services import deletion
+from webapp.services import models as model_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
@@ -26,7 +28,7 @@ blueprint = Blueprint("manage", __name__, url_prefix="/analyses/<analysis_id>")
 @require(Permission.ANALYSE)
 def cancel(analysis_id: str) -> Response:
     """Take the analysis out of the queue, or stop it."""
-    handling.cancel(analysis_id)
+    analysis_service.cancel(analysis_id)
     return _changed(analysis_id)
 
 
@@ -34,7 +36,7 @@ def cancel(analysis_id: str) -> Response:
 @require(Permission.ANALYSE)
 def retry(analysis_id: str) -> Response:
     """Queue an analysis that failed or was cancelled once more."""
-    handling.retry(analysis_id)
+    analysis_service.retry(analysis_id)
     return _changed(analysis_id)
 
 
@@ -42,7 +44,7 @@ def retry(analysis_id: str) -> Response:
 @require(Permission.ANALYSE)
 def pause(analysis_id: str) -> Response:
     """Take the analysis out of the queue, or stop it, until it is resumed."""
-    handling.pause(analysis_id)
+    analysis_service.pause(analysis_id)
     return _changed(analysis_id)
 
 
@@ -50,7 +52,7 @@ def pause(analysis_id: str) -> Response:
 @require(Permission.ANALYSE)
 def resume(analysis_id: str) -> Response:
     """Queue a paused analysis again."""
-    handling.resume(analysis_id)
+    analysis_service.resume(analysis_id)
     return _changed(analysis_id)
 
 
@@ -58,7 +60,7 @@ def resume(analysis_id: str) -> Response:
 @require(Permission.ANALYSE)
 def prioritise(analysis_id: str) -> Response:
     """Give an analysis that waits another ``priority``."""
-    handling.prioritise(analysis_id, handling.priority_of(request.form.get("priority")))
+    analysis_service.prioritise(analysis_id, analysis_service.priority_of(request.form.get("priority")))
     return _changed(analysis_id)
 
 
@@ -100,17 +102,17 @@ def again(analysis_id: str) -> Response:
     row = analysis_queries.find(analysis_id)
     changes, problems = parameters.from_form(request.form)
     chosen = request.form.get("model")
-    handling.refuse_unknown_model(chosen)
+    analysis_service.refuse_unknown_model(chosen)
     if problems:
         if wants_json():
             raise parameters.refuse(problems)
         return _form(row, request.form, problems)
-    new = handling.again(row, chosen, changes)
+    new = analysis_service.again(row, chosen, changes)
     return redirect(url_for("result.show", analysis_id=new.id), 303)
 
 
 def _form(row: AnalysisRow, values: Mapping[str, str], problems: Mapping[str, str]) -> Response:
-    known = models.listed()
+    known = model_service.listed()
     wanted = values.get("model") or row.model
     page = render_template(
         "pages/again.html",

@@ -7,11 +7,12 @@ from werkzeug.wrappers import Response as Answer
 
 from detector.errors import ModelError
 from detector.models.validate import CARD_LIMIT, WEIGHTS_LIMIT
-from webapp import FORM_OVERHEAD, models
+from webapp import FORM_OVERHEAD
 from webapp.errors import PageError, answer, wants_json
 from webapp.intake.incoming import Allowance, Incoming, IntakeError, clean_name, this_request
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, require
+from webapp.services import models as model_service
 from webapp.storage.data_folder import Folders
 
 blueprint = Blueprint("models", __name__, url_prefix="/models")
@@ -49,7 +50,7 @@ def add() -> Answer:
         )
     file = clean_name(parts["weights"].filename if parts["weights"] else None)
     text = card.content() if card.bytes <= CARD_LIMIT else bytes(CARD_LIMIT + 1)
-    name = models.add(_folders(), text, weights, file).name
+    name = model_service.add(_folders(), text, weights, file).name
     return redirect(url_for("models.listing", added=name, _anchor=f"model-{name}"), 303)
 
 
@@ -58,7 +59,7 @@ def add() -> Answer:
 def choose(name: str) -> Answer:
     """Make a model the default."""
     with database().begin() as session:
-        models.choose_default(session, _folders(), name)
+        model_service.choose_default(session, _folders(), name)
     return redirect(url_for("models.listing", _anchor=f"model-{name}"), 303)
 
 
@@ -67,7 +68,7 @@ def choose(name: str) -> Answer:
 def remove(name: str) -> Answer:
     """Remove an added model."""
     with database().begin() as session:
-        models.remove(session, _folders(), name)
+        model_service.remove(session, _folders(), name)
     return redirect(url_for("models.listing"), 303)
 
 
@@ -85,7 +86,7 @@ def refused(problem: ModelError | PageError | IntakeError) -> Response:
 def _page(*, added: str | None = None, problem: str = "", remedy: str = "") -> str:
     return render_template(
         "pages/models.html",
-        models=models.listed(),
+        models=model_service.listed(),
         added=added,
         problem=problem,
         remedy=remedy,

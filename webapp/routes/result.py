@@ -7,12 +7,12 @@ from pathlib import Path
 
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 
-from webapp import case_details
 from webapp.custody import log as custody_log
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.results import load, result_folder
 from webapp.queries.standing import standing
 from webapp.security.permissions import Permission, require
+from webapp.services import case_details
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, current_app, redirect, url_for
 from werkzeug.wrappers import Response
 
-from webapp.first_start import sample
 from webapp.jobs.sending import tell_workers
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, require
+from webapp.services.sample import sample
 
 blueprint = Blueprint("sample", __name__)
 

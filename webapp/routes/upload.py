@@ -9,12 +9,15 @@ from flask import Blueprint, current_app, redirect, render_template, request, ur
 from werkzeug.wrappers import Response
 
 from reports.inputs.case import CaseDetails
-from webapp import case_details, cases, handling, models
 from webapp.intake.incoming import Incoming, IntakeError, clean_name, this_request
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database, latest
-from webapp.quota import allowance
 from webapp.security.permissions import Permission, current, require, signed_in
+from webapp.services import analyses as analysis_service
+from webapp.services import case_details
+from webapp.services import cases as case_service
+from webapp.services import models as model_service
+from webapp.services.quota import allowance
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 
@@ -29,13 +32,13 @@ def form() -> str:
     # The server writes an upload twice at worst: once as it arrives, once as the exhibit.
     room = max(0, (shutil.disk_usage(Folders(settings.data).data).free - settings.spare) // 2)
     with database().begin() as session:
-        known_cases = cases.listed(session, current())
+        known_cases = case_service.listed(session, current())
     return render_template(
         "pages/upload.html",
         limit=settings.upload_limit,
         room=room,
         latest=latest(5),
-        models=models.listed(),
+        models=model_service.listed(),
         cases=known_cases,
         no_case=CaseDetails(),
     )
@@ -56,13 +59,13 @@ def create() -> Response:
         raise IntakeError(400, "No file was chosen.", "Choose a video or a photo, then start the analysis.")
     file = clean_name(part.filename)
     chosen = request.form.get("model")
-    handling.refuse_unknown_model(chosen)
-    priority = handling.priority_of(request.form.get("priority"))
+    analysis_service.refuse_unknown_model(chosen)
+    priority = analysis_service.priority_of(request.form.get("priority"))
     details = case_details.from_form(request.form)
     with database().begin() as session:
-        case_id = cases.chosen(session, current(), request.form.get("case"))
+        case_id = case_service.chosen(session, current(), request.form.get("case"))
     stream.complete()  # flushing a large file takes a while, in which others want to write
-    row = handling.hand_in(stream, file, chosen, case_id=case_id, details=details, priority=priority)
+    row = analysis_service.hand_in(stream, file, chosen, case_id=case_id, details=details, priority=priority)
     earlier = analysis_queries.earlier(row)
     known: dict[str, Any] = {"known": earlier.count, "since": f"{earlier.first:%Y-%m-%d}"} if earlier else {}
     return redirect(url_for("result.show", analysis_id=row.id, **known), 303)

@@ -60,7 +60,7 @@ class Folders:
 
     @property
     def deletions(self) -> Path:
-        """One small file for each deletion that has begun, by analysis id; see :mod:`webapp.deletion`."""
+        """One small file for each deletion that has begun, by analysis id; see :mod:`webapp.services.deletion`."""
         return self.data / "deletions"
 
     @property

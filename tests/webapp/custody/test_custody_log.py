@@ -11,10 +11,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from reports.custody.chain import check_export, check_log, read_export
-from webapp import deletion
 from webapp.custody import log as custody_log
 from webapp.jobs import states
 from webapp.jobs.failures import CRASHED
+from webapp.services import deletion
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, now
 

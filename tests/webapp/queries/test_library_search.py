@@ -15,10 +15,10 @@ from sqlalchemy import func, select
 from test_manage import say
 from werkzeug.datastructures import MultiDict
 
-from webapp.first_start import SAMPLE_FILE, add_sample
 from webapp.jobs import states
 from webapp.queries import library as library_search
 from webapp.queries.library import PAGE_SIZE, read
+from webapp.services.sample import SAMPLE_FILE, add_sample
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State, now
 
 
@@ -218,7 +218,7 @@ class TestSample:
             self.made += 1
             clip.write_bytes(b"sample")
 
-        monkeypatch.setattr("webapp.first_start._make", make)
+        monkeypatch.setattr("webapp.services.sample._make", make)
 
     def test_it_is_one_click_away_from_an_empty_library(self, app, client, database, sent):
         text = client.get("/analyses").text
@@ -257,7 +257,7 @@ class TestSample:
 
 
 def test_a_sample_that_cannot_be_made_is_said_in_words(client, monkeypatch):
-    monkeypatch.setattr("webapp.first_start.sys.executable", "/nowhere/python")
+    monkeypatch.setattr("webapp.services.sample.sys.executable", "/nowhere/python")
     answer = client.post("/sample")
     assert answer.status_code == 500 and "The sample could not be made" in answer.text
 

@@ -14,10 +14,11 @@ from many import NEWEST, fill
 from test_manage import say
 
 from detector.schema.analysis import MediaKind, Verdict
-from webapp import charts, lengths
+from webapp import charts
 from webapp.jobs import states
 from webapp.queries import statistics as library_statistics
 from webapp.queries.statistics import Count
+from webapp.services import backfill_durations
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
@@ -82,7 +83,7 @@ def test_lengths_of_analyses_from_before_they_were_kept(app, client, database, o
     assert "2 analyses were made before" in client.get("/statistics").text
     folders = Folders(app.extensions["settings"].data)
     (folders.result(lost.id) / "analysis.json").write_text("{}")
-    lengths.fill(database, folders)
+    backfill_durations.fill(database, folders)
     assert (overview().unmeasured, overview().seconds) == (1, 90.0)
 
 

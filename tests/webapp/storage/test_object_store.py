@@ -23,12 +23,14 @@ from flask.testing import FlaskClient
 from made import add_model, digest, pair
 from sqlalchemy import select
 
-from webapp import commands, create_app, deletion, models, store_process, work
+from webapp import commands, create_app, store_process, work
 from webapp.custody import integrity
 from webapp.custody.integrity import DamagedExhibit
 from webapp.jobs import failures
 from webapp.media import playback
 from webapp.queries import results
+from webapp.services import deletion
+from webapp.services import models as model_service
 from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.object_store import DamagedFile, StoreError
@@ -302,21 +304,21 @@ def test_no_bucket_no_keys_no_room(app, client, bucket, folders, tmp_path, monke
 
 
 def test_an_upload_that_comes_to_nothing_leaves_nothing(app, client, bucket, monkeypatch):
-    monkeypatch.setattr("webapp.handling.jobs.create", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("webapp.services.analyses.jobs.create", lambda *_, **__: 1 / 0)
     answer = client.post("/analyses", data={"file": (io.BytesIO(CONTENT), "clip.mp4")})
     assert answer.status_code == 500 and bucket.names() == []
 
 
 def test_added_models_reach_workers(client, bucket, worker, monkeypatch):
     there = Folders.of(worker)
-    monkeypatch.setattr(models, "refuse_unfit", lambda _card: None)
+    monkeypatch.setattr(model_service, "refuse_unfit", lambda _card: None)
     assert add_model(client, *pair("mine")).status_code == 303
-    models.fetch_all(there)
-    assert models.card_path(there, "mine").with_suffix(".safetensors").is_file()
+    model_service.fetch_all(there)
+    assert model_service.card_path(there, "mine").with_suffix(".safetensors").is_file()
     card, _weights = pair("mine", title="Another one")
     bucket.write("lab/models/mine/mine.json", card)
-    models.fetch(there, "mine")
-    assert models.card_path(there, "mine").read_bytes() == card
+    model_service.fetch(there, "mine")
+    assert model_service.card_path(there, "mine").read_bytes() == card
     assert client.post("/models/mine/remove").status_code == 303
     assert bucket.names() == []
 

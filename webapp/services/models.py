@@ -16,13 +16,13 @@ from sqlalchemy.orm import Session
 from detector.errors import ModelError
 from detector.models.loaded import DEFAULT, MODELS, Card, is_name, known_models
 from detector.models.validate import check_card, check_weights
-from webapp.checking import refuse_unfit
 from webapp.custody import log as custody_log
 from webapp.durable import publish
 from webapp.errors import PageError
 from webapp.intake.incoming import Incoming
 from webapp.jobs import states
 from webapp.queries.analyses import database
+from webapp.services.model_check import refuse_unfit
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Choice, now
 

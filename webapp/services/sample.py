@@ -16,11 +16,11 @@ from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from detector.paths import ROOT
-from webapp import models
 from webapp.errors import PageError
 from webapp.intake.incoming import take_in_file
 from webapp.jobs import states
 from webapp.security.permissions import SAMPLE_FILE
+from webapp.services import models as model_service
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -99,14 +99,14 @@ def _again(session: Session, settings: Settings) -> AnalysisRow | None:
     exhibit = session.scalar(query.limit(1))
     if exhibit is None:
         return None
-    return states.create(session, exhibit, SAMPLE_FILE, models.default(session, Folders.of(settings)))
+    return states.create(session, exhibit, SAMPLE_FILE, model_service.default(session, Folders.of(settings)))
 
 
 def _queue(session: Session, settings: Settings, clip: Path) -> AnalysisRow:
     folders = Folders.of(settings)
     session.merge(Milestone(name=SAMPLE_ADDED, reached=now()))
     exhibit = take_in_file(session, folders, clip, SAMPLE_FILE, settings.spare)
-    return states.create(session, exhibit, SAMPLE_FILE, models.default(session, folders))
+    return states.create(session, exhibit, SAMPLE_FILE, model_service.default(session, folders))
 
 
 def _make(clip: Path) -> None:

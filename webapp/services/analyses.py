@@ -13,7 +13,6 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from reports.inputs.case import CaseDetails
-from webapp import case_details, deletion, models
 from webapp.errors import PageError
 from webapp.intake import kinds
 from webapp.intake.incoming import Incoming, Whole, take_in
@@ -22,6 +21,8 @@ from webapp.jobs.sending import tell_workers
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database
 from webapp.security.permissions import current
+from webapp.services import case_details, deletion
+from webapp.services import models as model_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, Priority, State
 
@@ -30,7 +31,7 @@ NOTHING_STATED = CaseDetails()
 
 def refuse_unknown_model(name: str | None) -> None:
     """Raise :class:`PageError` for a model that is not there; none means the default."""
-    if name is not None and name not in {model.name for model in models.listed()}:
+    if name is not None and name not in {model.name for model in model_service.listed()}:
         raise PageError(400, "There is no model of this name.", "Choose one that the models page lists.")
 
 
@@ -98,7 +99,7 @@ def start(
     with database().alone() as session:
         row = session.get(AnalysisRow, identity) if identity else None
         if row is None:
-            chosen = model or models.default(session, folders)
+            chosen = model or model_service.default(session, folders)
             exhibit, details = find(session)
             row = states.create(session, exhibit, file, chosen, changes, identity, priority)
             row.owner_id, row.case_id = current().user_id, case_id
