@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from analyses import build
 
-from webapp import create_app, offline
+from webapp import create_app
+from webapp.downloads import offline_page
 from webapp.queries import review_data
 from webapp.queries.results import load
 
@@ -54,7 +55,7 @@ def page_of(app: Flask, folder: Path) -> Path:
         pictures="",
     )
     with app.test_request_context():
-        text = offline.page(result.view, data, [], {"report.pdf": "PDF report"})
+        text = offline_page.page(result.view, data, [], {"report.pdf": "PDF report"})
     shutil.copytree(source / "overlays", folder / "page" / "overlays")
     (folder / "page" / "index.html").write_text(text)
     scores = sum(len(person.scores) for person in analysis.persons)

@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import commands, create_app, logs, signing
+from webapp import commands, create_app, logs
 from webapp.custody import integrity
+from webapp.downloads import signing
 from webapp.jobs import queue as job_queue
 from webapp.jobs import states
 from webapp.security import accounts as account_store

@@ -10,7 +10,8 @@ import servers
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 
-from webapp import create_app, reviewed
+from webapp import create_app
+from webapp.downloads import reports as report_downloads
 from webapp.intake import kinds
 from webapp.queries import results
 
@@ -81,4 +82,4 @@ def quick_reports(monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("report.html", "report.pdf"):
             (place / name).write_bytes((analysis.parent / name).read_bytes())
 
-    monkeypatch.setattr(reviewed, "_set", stand_in)
+    monkeypatch.setattr(report_downloads, "_set", stand_in)

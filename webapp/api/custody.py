@@ -10,12 +10,12 @@ from sqlalchemy import select
 
 from detector.schema.analysis import Value
 from reports.custody.chain import NAME, CustodyError, Entry
-from webapp import handing_out, log_seen
 from webapp.api import paging
 from webapp.api.exhibits import find
 from webapp.api.operations import Answer, operation
 from webapp.api.shapes import Asked, Sha256
 from webapp.custody import log as custody_log
+from webapp.downloads import custody_access, log_seen
 from webapp.errors import PageError
 from webapp.queries.analyses import database, reading
 from webapp.security.permissions import Permission, current
@@ -75,7 +75,7 @@ def of_exhibit(sha256: str) -> Response:
     with database().begin() as session:
         log_seen.refuse_cut(session, current(), sha256)
         text = custody_log.export(session, sha256)
-    handing_out.record(row, NAME, text, log=text)
+    custody_access.record(row, NAME, text, log=text)
     return Response(text, content_type="application/json")
 
 

@@ -8,7 +8,8 @@ from flask import Blueprint, current_app, request
 from werkzeug.wrappers import Response
 
 from reports.custody.chain import NAME as CUSTODY
-from webapp import bundles, handing_out, log_seen
+from webapp.downloads import bundles as bundle_downloads
+from webapp.downloads import custody_access, log_seen
 from webapp.errors import PageError
 from webapp.http.range_responses import send_and_forget
 from webapp.queries.analyses import database
@@ -41,7 +42,7 @@ def send(row: AnalysisRow, folder: Path, *, video: bool) -> Response:
     with database().begin() as session:
         said = annotation_service.listed(session, row.id)
         with_log = not log_seen.hidden(session, current(), row.exhibit.sha256)
-    files = bundles.contents(
+    files = bundle_downloads.contents(
         database(),
         Folders.of(settings),
         row,
@@ -51,11 +52,11 @@ def send(row: AnalysisRow, folder: Path, *, video: bool) -> Response:
         made=made,
         with_log=with_log,
     )
-    place = bundles.packed(settings, row, result, files, made)
+    place = bundle_downloads.packed(settings, row, result, files, made)
     try:
         log = files.get(CUSTODY)
         assert log is None or isinstance(log, bytes)
-        handing_out.record(row, "bundle.zip", place, log=log)
+        custody_access.record(row, "bundle.zip", place, log=log)
         response = send_and_forget(place, "application/zip")
     finally:
         place.unlink(missing_ok=True)

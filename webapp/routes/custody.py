@@ -6,8 +6,8 @@ from flask import Blueprint, jsonify, redirect, render_template, request, url_fo
 from werkzeug.wrappers import Response
 
 from reports.custody.chain import NAME, CustodyError, check_export, read_export
-from webapp import handing_out, log_seen
 from webapp.custody import log as custody_log
+from webapp.downloads import custody_access, log_seen
 from webapp.errors import PageError, wants_json
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database
@@ -56,7 +56,7 @@ def as_json(analysis_id: str) -> Response:
     with database().begin() as session:
         log_seen.refuse_cut(session, current(), row.exhibit.sha256)
         text = custody_log.export(session, row.exhibit.sha256)
-    handing_out.record(row, NAME, text, log=text)
+    custody_access.record(row, NAME, text, log=text)
     response = Response(text, mimetype="application/json")
     response.headers.set("Content-Disposition", "attachment", filename=_name(row))
     return response

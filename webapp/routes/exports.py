@@ -9,7 +9,7 @@ from flask import Blueprint, current_app
 from werkzeug.wrappers import Response
 
 from reports.errors import ReportError
-from webapp import handing_out
+from webapp.downloads import custody_access
 from webapp.errors import PageError
 from webapp.http.range_responses import send_and_forget
 from webapp.queries.results import load
@@ -43,7 +43,7 @@ def send(row: AnalysisRow, folder: Path, name: str) -> Response:
     try:
         with place.open("xb") as out:
             chosen.write(load(folder).analysis, folder, out)
-        handing_out.record(row, chosen.ending, place)
+        custody_access.record(row, chosen.ending, place)
         response = send_and_forget(place, chosen.mimetype)
     except ReportError as problem:
         raise PageError(

@@ -9,14 +9,14 @@ from flask import Blueprint, current_app, send_file
 from werkzeug.wrappers import Response
 
 from reports.custody.chain import NAME as CUSTODY
-from webapp import handing_out, log_seen
+from webapp.downloads import custody_access, log_seen
+from webapp.downloads.reports import report_folder
 from webapp.errors import PageError
 from webapp.http.range_responses import send_part
 from webapp.http.security_headers import MEDIA_POLICY, REPORT_POLICY
 from webapp.media import playback
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.results import picture_names, result_folder
-from webapp.reviewed import report_folder
 from webapp.security.permissions import Permission, current, require
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
@@ -93,13 +93,13 @@ def _reports(analysis_id: str, file: str) -> tuple[AnalysisRow, Path]:
         with_log = not log_seen.hidden(session, current(), row.exhibit.sha256)
     folder = report_folder(analysis_queries.database(), folders, row, with_log=with_log)
     log = (folder / CUSTODY).read_bytes() if with_log else None
-    handing_out.record(row, file, folder / file, log=log)
+    custody_access.record(row, file, folder / file, log=log)
     return row, folder
 
 
 def _download(analysis_id: str, file: str, mimetype: str) -> Response:
     row, folder = finished(analysis_id)
-    handing_out.record(row, file, folder / file)
+    custody_access.record(row, file, folder / file)
     return send_file(
         folder / file, mimetype=mimetype, as_attachment=True, download_name=download_name(row, file)
     )

@@ -8,8 +8,8 @@ import pytest
 from people import PASSWORD, account, sign_in, signed_in, with_login
 
 from reports.custody.chain import check_export
-from webapp import log_seen
 from webapp.custody import log as custody_log
+from webapp.downloads import log_seen
 from webapp.security import accounts as account_store
 from webapp.security.permissions import Role
 from webapp.storage.tables import Exhibit

@@ -99,7 +99,7 @@ def _set(analysis: Path, given: dict[str, object], known: bytes | None, place: P
         if known is not None:
             (aside / CUSTODY).write_bytes(known)
         ended = subprocess.run(
-            [sys.executable, "-m", "webapp.report_process", str(analysis), str(aside)],
+            [sys.executable, "-m", "webapp.downloads.report_process", str(analysis), str(aside)],
             cwd=ROOT,
             input=json.dumps(given).encode(),
             timeout=_TIME_LIMIT,

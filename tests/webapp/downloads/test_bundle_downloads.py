@@ -18,7 +18,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from detector.schema.analysis import MediaKind
-from webapp import bundles
+from webapp.downloads import bundles as bundle_downloads
 from webapp.media import playback
 from webapp.media.playback import Playback
 from webapp.storage.data_folder import Folders
@@ -186,7 +186,7 @@ def test_the_same_state_makes_the_same_bytes(client, row, monkeypatch):
     # The log has grown by that bundle, and so has the next one.
     log = unpacked(first)["custody.json"]
     assert len(unpacked(client.get(f"/analyses/{row.id}/bundle.zip").data)["custody.json"]) > len(log)
-    monkeypatch.setattr("webapp.bundles.custody.export", lambda _session, _exhibit: log)
+    monkeypatch.setattr("webapp.downloads.bundles.custody.export", lambda _session, _exhibit: log)
     assert client.get(f"/analyses/{row.id}/bundle.zip").data == first
 
 
@@ -202,7 +202,7 @@ def test_nothing_is_left_of_a_bundle_that_broke_off(client, row, folders, monkey
         (folders.incoming / "kept?").touch()
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(bundles.bundle, "_put", broken)
+    monkeypatch.setattr(bundle_downloads.bundle, "_put", broken)
     answer = client.get(f"/analyses/{row.id}/bundle.zip")
     assert answer.status_code == 507 and "to make the bundle" in answer.text
     assert [path.name for path in folders.incoming.iterdir()] == ["kept?"]

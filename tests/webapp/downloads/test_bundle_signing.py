@@ -12,7 +12,7 @@ from made import finished
 
 from reports.verification.signatures import read_trust
 from reports.verification.verify import verify
-from webapp import signing
+from webapp.downloads import signing
 from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders
 

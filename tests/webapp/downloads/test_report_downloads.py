@@ -12,8 +12,8 @@ from made import finished
 from pypdf import PdfReader
 
 from reports.custody.chain import check_export, read_export
-from webapp import reviewed
 from webapp.custody import log as custody_log
+from webapp.downloads import reports as report_downloads
 from webapp.services import deletion
 from webapp.storage.data_folder import Folders
 
@@ -34,7 +34,7 @@ def row(app):
 def calls(monkeypatch) -> list[list[str]]:
     """The processes that were started."""
     found: list[list[str]] = []
-    monkeypatch.setattr(reviewed.subprocess, "run", _keeping(subprocess.run, found))
+    monkeypatch.setattr(report_downloads.subprocess, "run", _keeping(subprocess.run, found))
     return found
 
 
@@ -108,19 +108,19 @@ def test_what_changes_nothing_in_it_sets_no_report_anew(app, client, row, folder
 def test_a_report_that_cannot_be_set_is_said_in_words(app, client, row, folders, monkeypatch, capfd):
     client.post(f"/analyses/{row.id}/annotations", json=AGREE)
     with monkeypatch.context() as patched:
-        patched.setattr(reviewed.sys, "executable", "/bin/false")
+        patched.setattr(report_downloads.sys, "executable", "/bin/false")
         answer = client.get(f"/analyses/{row.id}/report.pdf")
     assert answer.status_code == 500 and "could not be set" in answer.text
     with monkeypatch.context() as patched:
-        patched.setattr(reviewed, "_TIME_LIMIT", 0.01)
+        patched.setattr(report_downloads, "_TIME_LIMIT", 0.01)
         assert client.get(f"/analyses/{row.id}/report.pdf").status_code == 500
     assert list(folders.reviewed(row.id).iterdir()) == []
 
 
 def test_one_at_a_time(app, client, row, folders, monkeypatch):
     client.post(f"/analyses/{row.id}/annotations", json=AGREE)
-    monkeypatch.setattr(reviewed, "_PATIENCE", 0.05)
-    with reviewed._SETTING:
+    monkeypatch.setattr(report_downloads, "_PATIENCE", 0.05)
+    with report_downloads._SETTING:
         answer = client.get(f"/analyses/{row.id}/report.pdf")
     assert answer.status_code == 503 and "Try again" in answer.text
 

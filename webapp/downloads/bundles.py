@@ -19,14 +19,14 @@ from reports.custody.chain import NAME as CUSTODY
 from reports.inputs.case import NAME as CASE
 from reports.review.annotation_file import file_text, moment_text
 from reports.review.annotations import Annotation
-from webapp import offline, signing
 from webapp.custody import log as custody_log
+from webapp.downloads import offline_page, signing
+from webapp.downloads.reports import report_folder
 from webapp.errors import PageError
 from webapp.media import playback
 from webapp.media.playback import SUFFIXES, Playback
 from webapp.queries import review_data
 from webapp.queries.results import Result
-from webapp.reviewed import report_folder
 from webapp.services import case_details
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
@@ -99,7 +99,7 @@ def contents(
         media=media,
         pictures="",
     )
-    files["index.html"] = offline.page(result.view, data, said, _FILES).encode()
+    files["index.html"] = offline_page.page(result.view, data, said, _FILES).encode()
     files["README.txt"] = _readme(row, result, made, media).encode()
     return files
 

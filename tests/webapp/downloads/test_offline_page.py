@@ -13,11 +13,11 @@ import pytest
 from analyses import build
 from flask import Flask
 
-from webapp import offline
+from webapp.downloads import offline_page
 from webapp.queries import review_data
 from webapp.queries.results import load
 
-SCRIPTS = Path(offline.__file__).resolve().parent.parent / "static" / "js" / "review"
+SCRIPTS = Path(offline_page.__file__).resolve().parent.parent / "static" / "js" / "review"
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def page(app: Flask, tmp_path: Path) -> str:
         pictures="",
     )
     with app.test_request_context():
-        return offline.page(result.view, data, [], {"report.pdf": "PDF report"})
+        return offline_page.page(result.view, data, [], {"report.pdf": "PDF report"})
 
 
 def hashed(text: str) -> str:
@@ -68,7 +68,7 @@ def test_nothing_is_fetched_from_anywhere_else(page: str) -> None:
 
 
 def test_every_module_is_in_once_and_no_name_twice() -> None:
-    code = offline.script()
+    code = offline_page.script()
     assert not re.search(r"^(import|export) ", code, re.MULTILINE)
     declared = re.findall(r"^(?:async )?(?:function|class|const|let) (\w+)", code, re.MULTILINE) + re.findall(
         r"^const \{ ([^}]+) \} =", code, re.MULTILINE

@@ -1,6 +1,6 @@
 """Sets a report as it is handed out. A process of its own: the web process never loads WeasyPrint.
 
-``python -m webapp.report_process ANALYSIS_JSON OUT`` writes ``report.html`` and ``report.pdf``
+``python -m webapp.downloads.report_process ANALYSIS_JSON OUT`` writes ``report.html`` and ``report.pdf``
 into the folder ``OUT``, which holds ``custody.json``. On standard input, as JSON: annotations,
 case details, and what hashing the kept exhibit again showed.
 """
