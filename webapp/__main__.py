@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp import commands, create_app, logs
+from webapp import create_app, logs
+from webapp.cli import main as cli
 from webapp.custody import integrity
 from webapp.downloads import signing
 from webapp.jobs import queue as job_queue
@@ -111,4 +112,4 @@ def resend(settings: Settings, app: Any) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(commands.run(sys.argv[1:]) if len(sys.argv) > 1 else main())
+    sys.exit(cli.run(sys.argv[1:]) if len(sys.argv) > 1 else main())

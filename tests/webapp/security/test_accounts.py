@@ -10,7 +10,7 @@ import pytest
 from people import PASSWORD, account, sign_in, signed_in, with_login
 from sqlalchemy import select
 
-from webapp import commands
+from webapp.cli import main as cli
 from webapp.security import accounts as account_store
 from webapp.security.accounts import AccountError
 from webapp.security.permissions import Role
@@ -230,7 +230,7 @@ def command(tmp_path, monkeypatch):
     file.write_text(PASSWORD + "\n")
 
     def run(*arguments: str, password: bool = False) -> int:
-        return commands.run([*arguments, *(["--password-file", str(file)] if password else [])])
+        return cli.run([*arguments, *(["--password-file", str(file)] if password else [])])
 
     return run
 

@@ -11,7 +11,7 @@ from made import finished
 from people import account, signed_in, with_login
 from sqlalchemy import select
 
-from webapp import commands
+from webapp.cli import main as cli
 from webapp.security import api_tokens
 from webapp.security.accounts import principal
 from webapp.security.permissions import LOCAL, Permission, Role
@@ -151,16 +151,13 @@ def test_a_token_makes_no_tokens(app, client):
 
 def test_commands(app, client, monkeypatch, capsys):
     monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
-    assert (
-        commands.run(["add-token", "--name", "ci", "--scope", "read", "--scope", "export", "--days", "2"])
-        == 0
-    )
+    assert cli.run(["add-token", "--name", "ci", "--scope", "read", "--scope", "export", "--days", "2"]) == 0
     token = capsys.readouterr().out.strip()
     assert ask(client, token).json["scopes"] == ["read", "export"]
-    assert commands.run(["list-tokens"]) == 0
+    assert cli.run(["list-tokens"]) == 0
     listed = capsys.readouterr().out
     assert "ci" in listed and token not in listed
-    assert commands.run(["revoke-token", listed.split()[0]]) == 0
+    assert cli.run(["revoke-token", listed.split()[0]]) == 0
     assert ask(client, token).status_code == 401
-    assert commands.run(["revoke-token", "nothing"]) == 2
-    assert commands.run(["add-token", "--name", "x", "--scope", "read", "--user", "nobody"]) == 2
+    assert cli.run(["revoke-token", "nothing"]) == 2
+    assert cli.run(["add-token", "--name", "x", "--scope", "read", "--user", "nobody"]) == 2

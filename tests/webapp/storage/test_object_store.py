@@ -23,7 +23,8 @@ from flask.testing import FlaskClient
 from made import add_model, digest, pair
 from sqlalchemy import select
 
-from webapp import commands, create_app, store_process, work
+from webapp import create_app, store_process, work
+from webapp.cli import main as cli
 from webapp.custody import integrity
 from webapp.custody.integrity import DamagedExhibit
 from webapp.jobs import failures
@@ -331,17 +332,17 @@ def test_filling_a_store_and_clearing_the_cache(app, client, bucket, folders, mo
     before = bucket.names()
     assert NAME in before and f"lab/analyses/{analysis_id}.tar" in before
     bucket.empty()
-    assert commands.run(["clear-cache", "--days", "0"]) == 0
+    assert cli.run(["clear-cache", "--days", "0"]) == 0
     assert folders.exhibit(digest(CONTENT)).exists() and folders.result(analysis_id).exists()
-    assert commands.run(["fill-store"]) == 0
+    assert cli.run(["fill-store"]) == 0
     assert bucket.names() == before
-    assert commands.run(["clear-cache"]) == 0
+    assert cli.run(["clear-cache"]) == 0
     assert folders.exhibit(digest(CONTENT)).exists() and folders.result(analysis_id).exists()
-    assert commands.run(["clear-cache", "--days", "0"]) == 0
+    assert cli.run(["clear-cache", "--days", "0"]) == 0
     assert kept(folders.exhibits) == [] and not folders.result(analysis_id).exists()
     assert client.get(f"/analyses/{analysis_id}").status_code == 200
     monkeypatch.setenv("REELPROOF_STORE", "")
-    assert commands.run(["fill-store"]) == 2
+    assert cli.run(["fill-store"]) == 2
     assert "REELPROOF_STORE names no store" in capsys.readouterr().err
 
 

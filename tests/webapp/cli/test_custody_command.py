@@ -11,7 +11,7 @@ import pytest
 from made import hand_in
 
 from reports.custody.chain import act, chained, check_export, plain, read_export
-from webapp import commands
+from webapp.cli import main as cli
 from webapp.custody import log as custody_log
 from webapp.storage.tables import now
 
@@ -34,14 +34,14 @@ def touch(folder, *statements):
 
 
 def verify(capsys, *arguments) -> tuple[int, list[str]]:
-    status = commands.run(["verify-log", *map(str, arguments)])
+    status = cli.run(["verify-log", *map(str, arguments)])
     return status, capsys.readouterr().out.splitlines()
 
 
 def test_an_untouched_log_fits(folder, capsys, tmp_path):
     status, lines = verify(capsys)
     assert status == 0 and lines[-1].startswith("The chain is whole")
-    assert commands.run(["export-log", "--out", str(tmp_path / "all.json")]) == 0
+    assert cli.run(["export-log", "--out", str(tmp_path / "all.json")]) == 0
     assert check_export((tmp_path / "all.json").read_bytes()) == []
     capsys.readouterr()
     status, lines = verify(capsys, "--against", tmp_path / "all.json")
@@ -89,7 +89,7 @@ def test_an_inserted_entry_is_named(folder, capsys):
 
 def test_a_cut_tail_is_found_by_an_earlier_export(folder, capsys, tmp_path):
     early = tmp_path / "early.json"
-    commands.run(["export-log", "--out", str(early)])
+    cli.run(["export-log", "--out", str(early)])
     count = read_export(early.read_bytes()).count
     touch(folder, f"DELETE FROM custody WHERE number >= {count - 1}")
     capsys.readouterr()
@@ -106,25 +106,25 @@ def test_another_key_and_none(folder, capsys):
     status, lines = verify(capsys)
     assert status == 1 and lines[0].startswith("No entry was written with this key")
     key.unlink()
-    assert commands.run(["verify-log"]) == 2
+    assert cli.run(["verify-log"]) == 2
     said = capsys.readouterr()
     assert "Only the chain of hashes was checked" in said.err and "back-up" in said.err
     assert not key.exists() and "8 entries" in said.out
     touch(folder, "UPDATE custody SET actor = 'nobody' WHERE number = 4")
-    assert commands.run(["verify-log"]) == 1
+    assert cli.run(["verify-log"]) == 1
     key.write_bytes(kept)
 
 
 def test_the_log_of_one_exhibit(app, folder, capsys, tmp_path):
     sha256 = hand_in(app, b"one more").exhibit.sha256
     out = tmp_path / "one.json"
-    assert commands.run(["export-log", "--exhibit", sha256.upper(), "--out", str(out)]) == 0
+    assert cli.run(["export-log", "--exhibit", sha256.upper(), "--out", str(out)]) == 0
     export = read_export(out.read_bytes())
     assert export.exhibit == sha256 and len(export.entries) == 2
     with app.extensions["database"].begin() as session:
         *_, last = custody_log.entries(session)
     assert last.action == "export" and last.details["log count"] == export.count == last.number - 1
-    assert commands.run(["export-log", "--exhibit", "0" * 64, "--out", str(out)]) == 2
+    assert cli.run(["export-log", "--exhibit", "0" * 64, "--out", str(out)]) == 2
     assert "no entry about this exhibit" in capsys.readouterr().err
 
 
@@ -133,13 +133,13 @@ def test_what_cannot_be_used_is_said(folder, capsys, tmp_path, content):
     file = tmp_path / "x.json"
     if content is not None:
         file.write_bytes(content)
-    assert commands.run(["verify-log", "--against", str(file)]) == 2
+    assert cli.run(["verify-log", "--against", str(file)]) == 2
     assert capsys.readouterr().err.startswith("reelproof: ")
 
 
 def test_without_a_database_nothing_is_made(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("REELPROOF_DATA", str(tmp_path / "none"))
-    assert commands.run(["verify-log"]) == 2
+    assert cli.run(["verify-log"]) == 2
     assert "There is no database" in capsys.readouterr().err and not (tmp_path / "none").exists()
 
 

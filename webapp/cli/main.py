@@ -11,7 +11,8 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from webapp import custody_command, store_command
+from webapp.cli import custody as custody_command
+from webapp.cli import object_store as object_store_command
 from webapp.custody import audit as custody_audit
 from webapp.custody import log as custody_log
 from webapp.custody import startup as custody_startup
@@ -88,8 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     ended = add("revoke-token", _revoke_token, "end an API token for good")
     ended.add_argument("id", metavar="ID")
     ended.add_argument("--user", help="whose; without login, leave it out")
-    add("fill-store", store_command.fill, "put what the data folder has into a new REELPROOF_STORE")
-    cleared = add("clear-cache", store_command.clear, "remove from the data folder what the store has")
+    add("fill-store", object_store_command.fill, "put what the data folder has into a new REELPROOF_STORE")
+    cleared = add("clear-cache", object_store_command.clear, "remove from the data folder what the store has")
     cleared.add_argument("--days", type=float, default=7, help="and nobody used for so long (7)")
     custody_command.add_to(commands)
     return parser
