@@ -34,7 +34,7 @@ test-slow: $(BROWSER)
 
 # SIGKILL at random points; two hundred clips over four workers with servers that go away
 test-faults: $(BROWSER)
-	$(BIN)/python -m pytest -m slow -s tests/webapp/test_faults.py tests/webapp/test_soak.py
+	$(BIN)/python -m pytest -m slow -s tests/webapp/worker/test_faults.py tests/webapp/worker/test_soak.py
 
 # Fifty browsers that poll while ten files of 100 MB come in at once
 test-load: $(BROWSER)

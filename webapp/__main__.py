@@ -23,7 +23,7 @@ from webapp.services.sample import sample_missing
 from webapp.settings import SettingError, Settings, is_loopback, read_settings, refuse_open_door
 from webapp.storage.data_folder import Folders
 from webapp.storage.object_store import StoreError
-from webapp.supervisor import Worker, lock, noted_signals, watch
+from webapp.worker.supervisor import Worker, lock, noted_signals, watch
 
 
 def main() -> int:

@@ -15,12 +15,13 @@ from flask import Flask
 from unconfined import Unconfined
 
 from detector.demo_clip import make_sample
-from webapp import create_app, work
+from webapp import create_app
 from webapp.intake import incoming
 from webapp.jobs import states
 from webapp.media import preview_job, thumbnails
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Priority
+from webapp.worker import run_analysis
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIP = "two people.mp4"
@@ -57,9 +58,9 @@ class Served:
         """The id of a finished analysis of a file."""
         analysis = self.handed_in(file, priority=Priority.HIGH, **given)  # before what is left waiting
         with contextlib.ExitStack() as patched:
-            for module in (work, thumbnails, preview_job):
+            for module in (run_analysis, thumbnails, preview_job):
                 patched.enter_context(mock.patch.object(module, "Confined", Unconfined))
-            work.work(self.app.extensions["settings"])
+            run_analysis.work(self.app.extensions["settings"])
         return analysis
 
 

@@ -12,10 +12,11 @@ from typing import NamedTuple
 from werkzeug.test import TestResponse
 
 from detector.sandbox import Confined
-from webapp import create_app, work
+from webapp import create_app
 from webapp.jobs import failures, parameters
 from webapp.media import preview_job, thumbnails
 from webapp.storage.tables import AnalysisRow
+from webapp.worker import run_analysis
 
 MEMORY_MB = 2500
 CPU_LIMIT = 60  # seconds of processor time
@@ -74,7 +75,7 @@ class House:
             with self.app.extensions["database"].begin() as session:
                 session.get_one(AnalysisRow, analysis_id).settings = parameters.keep(changes)
         with self._watched():
-            work.work(self.app.extensions["settings"])
+            run_analysis.work(self.app.extensions["settings"])
         for path in ("", "/state.json", ".json", "/review.json", "/thumbnail"):
             self._page(faults, self._client.get(f"/analyses/{analysis_id}{path}"))
         with self.app.extensions["database"].begin() as session:
@@ -111,7 +112,7 @@ class House:
                 peaks.append(self.peak)
                 super().close()
 
-        places = (work, preview_job, thumbnails)
+        places = (run_analysis, preview_job, thumbnails)
         for place in places:
             place.Confined = Noted
         try:

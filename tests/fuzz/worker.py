@@ -23,9 +23,9 @@ _FLAG_ALL = {"enter_threshold": 0.02, "exit_threshold": 0.01, "minimum_face": 20
 
 def prepared() -> None:
     """Import what the worker imports before it forks, and make the bases."""
-    from webapp import worker
+    from webapp.worker import celery_worker
 
-    for module in worker._HEAVY:
+    for module in celery_worker._HEAVY:
         importlib.import_module(module)
     bases()
 

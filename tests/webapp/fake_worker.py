@@ -13,8 +13,8 @@ from made import write_result
 from detector.errors import MediaError
 from detector.sandbox import Confined, Limits, Places
 from detector.schema.analysis import Analysis, Parameters
-from webapp import work, worker
 from webapp.jobs import broker
+from webapp.worker import celery_worker, run_analysis
 
 
 def engine(
@@ -23,10 +23,10 @@ def engine(
     model: Path,
     parameters: Parameters,
     folder: Path,
-    progress: work.Progress,
+    progress: run_analysis.Progress,
     limits: object,
 ) -> Analysis:
-    """Stand-in for :func:`webapp.work.analyse_and_report`."""
+    """Stand-in for :func:`webapp.worker.run_analysis.analyse_and_report`."""
     progress("reading", 0.1)
     match Path(file).stem:
         case "segfault":
@@ -62,7 +62,7 @@ def _silent(_report: object) -> None:
 
 
 if __name__ == "__main__":
-    work.analyse_and_report = engine
-    worker._HEAVY = ()
+    run_analysis.analyse_and_report = engine
+    celery_worker._HEAVY = ()
     broker.GRACE = int(os.environ.get("REELPROOF_TEST_GRACE", broker.GRACE))
-    worker.main()
+    celery_worker.main()

@@ -1,12 +1,12 @@
-"""``python -m webapp.workers`` around the stand-in engine of ``fake_worker``. Run by test_scale.py."""
+"""``python -m webapp.worker.standalone`` around the stand-in engine of ``fake_worker``. Run by test_scale.py."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from webapp import supervisor, workers
+from webapp.worker import standalone, supervisor
 
 if __name__ == "__main__":
     supervisor.WORKER = [str(Path(__file__).with_name("fake_worker.py"))]
-    sys.exit(workers.main())
+    sys.exit(standalone.main())

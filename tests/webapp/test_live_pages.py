@@ -18,7 +18,7 @@ from webapp.queries import live_sessions
 from webapp.security.permissions import Role
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import SessionRow
-from webapp.supervisor import sweep
+from webapp.worker.supervisor import sweep
 
 ID = "0123456789abcdef" * 2
 JPEG = b"\xff\xd8\xff" + b"picture"

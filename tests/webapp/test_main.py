@@ -160,7 +160,7 @@ def test_what_was_running_is_queued_again(start, data):
     process = start()
     address(process)
     (worker,) = wait_for_children(process.pid, set())
-    while b"webapp.worker" not in Path(f"/proc/{worker}/cmdline").read_bytes():
+    while b"webapp.worker.celery_worker" not in Path(f"/proc/{worker}/cmdline").read_bytes():
         time.sleep(0.01)
     os.kill(worker, signal.SIGSTOP)  # long before it has loaded: nobody takes it
     with database.begin() as session:

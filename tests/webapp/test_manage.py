@@ -15,12 +15,12 @@ from sqlalchemy import func, select
 
 from detector.models.loaded import DEFAULT
 from detector.schema.analysis import Parameters
-from webapp import work
 from webapp.jobs import failures, states
 from webapp.jobs import queue as job_queue
 from webapp.services import deletion
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CustodyRow, Exhibit, Priority, State, now
+from webapp.worker import run_analysis
 
 
 @pytest.fixture
@@ -117,11 +117,11 @@ class TestCancel:
                 time.sleep(0.01)
             pytest.fail("nobody stopped it")
 
-        monkeypatch.setattr(work, "analyse_and_report", engine)
+        monkeypatch.setattr(run_analysis, "analyse_and_report", engine)
         analysis_id = hand_in(app).id
         canceller = threading.Thread(target=lambda: (started.wait(10), states.cancel(database, analysis_id)))
         canceller.start()
-        work.work(app.extensions["settings"], end=lambda: ended.append("forced"))
+        run_analysis.work(app.extensions["settings"], end=lambda: ended.append("forced"))
         canceller.join()
         stopped = row(database, analysis_id)
         assert stopped.state == "cancelled" and ended == []
@@ -130,7 +130,7 @@ class TestCancel:
 
     @pytest.mark.parametrize(("act", "state"), [(states.cancel, "cancelled"), (states.pause, "paused")])
     def test_an_engine_that_is_silent_is_ended(self, app, database, folders, monkeypatch, act, state):
-        monkeypatch.setattr(work, "_engine_and_report", silent)
+        monkeypatch.setattr(run_analysis, "_engine_and_report", silent)
         analysis_id = hand_in(app).id
         stopped: list[float] = []
 
@@ -142,7 +142,7 @@ class TestCancel:
 
         stopper = threading.Thread(target=stop)
         stopper.start()
-        work.work(app.extensions["settings"])
+        run_analysis.work(app.extensions["settings"])
         took = time.monotonic() - stopped[0]
         stopper.join()
         assert took < 2.0 and row(database, analysis_id).state == state
@@ -297,9 +297,9 @@ class TestSettings:
             write_result(analysis, folder)
             return analysis
 
-        monkeypatch.setattr(work, "analyse_and_report", engine)
+        monkeypatch.setattr(run_analysis, "analyse_and_report", engine)
         queued = hand_in(app, settings_changed={"minimum_face": 32})
-        work.work(app.extensions["settings"])
+        run_analysis.work(app.extensions["settings"])
         assert got == [Parameters(minimum_face=32.0)]
         assert row(database, queued.id).duration == 12.5
 
@@ -453,12 +453,12 @@ class TestDelete:
             for derived in (folders.preview(sha256), folders.playback(sha256)):
                 derived.write_bytes(b"made of it")
 
-        monkeypatch.setattr(work, "analyse_and_report", engine)
-        monkeypatch.setattr(work, "publish", late)
-        monkeypatch.setattr(work.previewing, "prepare", lambda *_: None)
+        monkeypatch.setattr(run_analysis, "analyse_and_report", engine)
+        monkeypatch.setattr(run_analysis, "publish", late)
+        monkeypatch.setattr(run_analysis.previewing, "prepare", lambda *_: None)
         handed_in = hand_in(app)
         analysis_id = handed_in.id
-        work.work(app.extensions["settings"])
+        run_analysis.work(app.extensions["settings"])
         assert list(folders.analyses.iterdir()) == [] and list(folders.thumbnails.iterdir()) == []
         assert (exhibits(folders) == []) == (list(folders.previews.iterdir()) == []) == deleted
 

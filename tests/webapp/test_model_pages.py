@@ -18,7 +18,7 @@ from safetensors.torch import load, save
 from detector.models.loaded import DEFAULT, MODELS
 from detector.models.validate import CARD_LIMIT, check_pair
 from detector.networks.base import architectures
-from webapp import create_app, work
+from webapp import create_app
 from webapp.jobs import states
 from webapp.queries.results import load as load_result
 from webapp.routes.models import _PAIR
@@ -26,6 +26,7 @@ from webapp.services import models as model_service
 from webapp.services import sample as sample_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Choice
+from webapp.worker import run_analysis
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x>"
 
@@ -340,7 +341,7 @@ class TestRemoving:
 
     def test_an_analysis_whose_model_is_gone_says_so(self, app, database):
         row = hand_in(app, model="gone")
-        work.work(app.extensions["settings"])
+        run_analysis.work(app.extensions["settings"])
         with database.begin() as session:
             failed = session.get_one(AnalysisRow, row.id)
         assert failed.state == "failed" and "The model gone is not here any more" in failed.error
@@ -359,7 +360,7 @@ def test_from_two_files_to_a_result_made_with_them(app, client, sent, database, 
         "/analyses", data={"model": "second-opinion", "file": (photo.open("rb"), "portrait.png")}
     )
     assert answer.status_code == 303
-    work.work(app.extensions["settings"])
+    run_analysis.work(app.extensions["settings"])
     with database.begin() as session:
         row = session.get_one(AnalysisRow, sent[0])
     assert (row.state, row.model, row.error) == ("done", "second-opinion", None)
@@ -376,9 +377,9 @@ def test_an_analysis_from_before_there_was_a_choice_uses_the_default(app, databa
         used.append(model)
         raise MemoryError
 
-    monkeypatch.setattr(work, "analyse_and_report", noted)
+    monkeypatch.setattr(run_analysis, "analyse_and_report", noted)
     hand_in(app)
-    work.work(app.extensions["settings"])
+    run_analysis.work(app.extensions["settings"])
     assert used == [model_service.MODELS / f"{DEFAULT}.json"]
 
 

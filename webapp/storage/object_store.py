@@ -5,7 +5,7 @@ the names they have below the data folder; a whole folder is one object, a tar, 
 seen complete or not at all. What is fetched is checked, flushed and only then renamed into place.
 
 fsspec and s3fs are loaded when they are first needed, and start a thread: a worker, whose
-confined processes are forked, leaves this to a process of its own (:mod:`webapp.store_process`).
+confined processes are forked, leaves this to a process of its own (:mod:`webapp.worker.store_transfer`).
 """
 
 from __future__ import annotations

@@ -9,12 +9,12 @@ import pytest
 from made import hand_in
 from sqlalchemy import update
 
-from webapp import work
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, now
+from webapp.worker import run_analysis
 
 
 @pytest.fixture
@@ -109,9 +109,9 @@ def test_a_damaged_exhibit_is_not_analysed(app, database, settings, monkeypatch)
         write_result(analysis, folder)
         return analysis
 
-    monkeypatch.setattr(work, "analyse_and_report", engine)
+    monkeypatch.setattr(run_analysis, "analyse_and_report", engine)
     row = hand_in(app)
-    work.work(settings)
+    run_analysis.work(settings)
     with database.begin() as session:
         failed = session.get_one(AnalysisRow, row.id)
         *_, last = custody_log.entries(session)

@@ -10,14 +10,15 @@ from made import hand_in
 from sqlalchemy import select
 from test_jobs import change, row
 
-from webapp import create_app, work
+from webapp import create_app
 from webapp.jobs import broker, failures, states
 from webapp.jobs import queue as job_queue
 from webapp.queries.analyses import ahead
 from webapp.settings import QUEUES, read_settings
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, CustodyRow, Priority, State, now
-from webapp.supervisor import sweep
+from webapp.worker import run_analysis
+from webapp.worker.supervisor import sweep
 
 
 @pytest.fixture
@@ -78,9 +79,9 @@ class TestOrder:
             done.append(held.analysis_id)
             raise MemoryError  # any end will do
 
-        monkeypatch.setattr(work, "_result", result)
+        monkeypatch.setattr(run_analysis, "_result", result)
         for _message in [*three, three[0]]:  # one too many, as after a lost acknowledgement
-            work.work(app.extensions["settings"])
+            run_analysis.work(app.extensions["settings"])
         assert done == three[::-1]
 
     def test_many_workers_share_them_out(self, app, database):
@@ -212,7 +213,7 @@ class TestPause:
 
     def test_nothing_is_left_of_an_attempt_that_came_too_late(self, app, database, monkeypatch):
         """Its result was in place already when it was paused."""
-        folders = work.Folders(app.extensions["settings"].data)
+        folders = run_analysis.Folders(app.extensions["settings"].data)
         queued = hand_in(app).id
 
         def late(_settings, _database, held, _progress):
@@ -220,8 +221,8 @@ class TestPause:
             states.pause(database, held.analysis_id)
             raise states.LostClaim(held.analysis_id)
 
-        monkeypatch.setattr(work, "_result", late)
-        work.work(app.extensions["settings"])
+        monkeypatch.setattr(run_analysis, "_result", late)
+        run_analysis.work(app.extensions["settings"])
         assert row(database, queued).state == "paused" and list(folders.analyses.iterdir()) == []
 
 

@@ -10,13 +10,13 @@ import pytest
 from made import hand_in
 
 from detector.schema.analysis import Parameters
-from webapp import supervisor
 from webapp.custody import actors
 from webapp.jobs import failures, states
 from webapp.jobs import queue as job_queue
 from webapp.settings import read_settings
 from webapp.storage.tables import AnalysisRow, State, now
-from webapp.supervisor import sweep
+from webapp.worker import supervisor
+from webapp.worker.supervisor import sweep
 
 
 @pytest.fixture

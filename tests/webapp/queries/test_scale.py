@@ -20,7 +20,7 @@ from webapp.queries.library import Search, find
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, State, now
-from webapp.supervisor import sweep
+from webapp.worker.supervisor import sweep
 
 HERE = Path(__file__).resolve().parent
 
@@ -217,7 +217,7 @@ def test_a_gpu_queue_gets_what_is_large(app, shared, tmp_path):
 def test_workers_say_what_they_need(shared, tmp_path, changes, words):
     with scaled.processes() as started:
         log = tmp_path / "log"
-        process = scaled.run(started, "-m", "webapp.workers", environment=shared | changes, log=log)
+        process = scaled.run(started, "-m", "webapp.worker.standalone", environment=shared | changes, log=log)
         assert process.wait(60) == 2
         assert words in log.read_text()
 
@@ -225,6 +225,6 @@ def test_workers_say_what_they_need(shared, tmp_path, changes, words):
 def test_workers_wait_for_the_tables(postgresql, redis, shared, tmp_path):
     with scaled.processes() as started:
         log = tmp_path / "log"
-        process = scaled.run(started, "-m", "webapp.workers", environment=shared, log=log)
+        process = scaled.run(started, "-m", "webapp.worker.standalone", environment=shared, log=log)
         assert process.wait(60) == 2
         assert "Start python -m webapp of the same version once" in log.read_text()

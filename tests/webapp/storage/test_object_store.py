@@ -23,7 +23,7 @@ from flask.testing import FlaskClient
 from made import add_model, digest, pair
 from sqlalchemy import select
 
-from webapp import create_app, store_process, work
+from webapp import create_app
 from webapp.cli import main as cli
 from webapp.custody import integrity
 from webapp.custody.integrity import DamagedExhibit
@@ -36,6 +36,7 @@ from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.object_store import DamagedFile, StoreError
 from webapp.storage.tables import AnalysisRow, CustodyRow, Exhibit
+from webapp.worker import run_analysis, store_transfer
 
 HERE = Path(__file__).resolve().parent
 CONTENT = b"the bytes of a clip"
@@ -74,10 +75,10 @@ def pictures():
 
 @pytest.fixture(autouse=True)
 def no_engine(request, monkeypatch):
-    monkeypatch.setattr(work, "analyse_and_report", stored.engine)
+    monkeypatch.setattr(run_analysis, "analyse_and_report", stored.engine)
     if "pictures" not in request.fixturenames:
-        monkeypatch.setattr(work, "confined_thumbnail", lambda *_: None)
-        monkeypatch.setattr(work.previewing, "prepare", lambda *_: None)
+        monkeypatch.setattr(run_analysis, "confined_thumbnail", lambda *_: None)
+        monkeypatch.setattr(run_analysis.previewing, "prepare", lambda *_: None)
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ def kept(folder) -> list[str]:
 def test_handed_in_here_analysed_there_read_here(app, client, bucket, folders, worker, pictures):
     analysis_id = upload(client)
     assert bucket.names() == [NAME] and bucket.read(NAME) == CONTENT
-    work.work(worker)
+    run_analysis.work(worker)
     assert (row(app, analysis_id).state, row(app, analysis_id).error) == ("done", None)
     assert f"lab/analyses/{analysis_id}.tar" in bucket.names()
     there = Folders(worker.data)
@@ -135,7 +136,7 @@ def test_handed_in_here_analysed_there_read_here(app, client, bucket, folders, w
 def test_deleting_empties_the_store(app, client, bucket, folders, worker):
     analysis_id, other = upload(client), upload(client)
     for _ in (analysis_id, other):
-        work.work(worker)
+        run_analysis.work(worker)
     assert client.post(f"/analyses/{analysis_id}/delete").status_code == 303
     assert NAME in bucket.names() and not [name for name in bucket.names() if analysis_id in name]
     assert client.post(f"/analyses/{other}/delete").status_code == 303
@@ -150,8 +151,8 @@ def test_a_result_of_an_attempt_that_was_cancelled_goes(app, client, bucket, wor
         assert client.post(f"/analyses/{analysis_id}/cancel").status_code == 303
         return made
 
-    monkeypatch.setattr(work, "analyse_and_report", cancelled)
-    work.work(worker)
+    monkeypatch.setattr(run_analysis, "analyse_and_report", cancelled)
+    run_analysis.work(worker)
     assert row(app, analysis_id).state == "cancelled" and bucket.names() == [NAME]
 
 
@@ -159,7 +160,7 @@ def test_a_flipped_byte_in_the_store_is_found_and_put_right(app, client, bucket,
     analysis_id, database = upload(client), app.extensions["database"]
     flipped = bytes([CONTENT[0] ^ 1]) + CONTENT[1:]
     bucket.write(NAME, flipped)
-    work.work(worker)
+    run_analysis.work(worker)
     failed = row(app, analysis_id)
     assert (failed.state, failed.error) == ("failed", failures.explain(DamagedExhibit()).error)
     with database.begin() as session:
@@ -185,13 +186,13 @@ def test_a_damaged_copy_in_the_data_folder_is_replaced(app, client, folders):
     analysis_id, place = upload(client), folders.exhibit(digest(CONTENT))
     place.chmod(0o600)
     place.write_bytes(b"other bytes")
-    work.work(app.extensions["settings"])
+    run_analysis.work(app.extensions["settings"])
     assert row(app, analysis_id).state == "done"
 
 
 def test_a_bundle_has_the_exhibit_that_was_handed_in(app, client, folders, quick_reports):
     analysis_id, place = upload(client), folders.exhibit(digest(CONTENT))
-    work.work(app.extensions["settings"])
+    run_analysis.work(app.extensions["settings"])
     playback.record(folders, digest(CONTENT), playback.Playback("exhibit", "video/mp4", 0.0, 4, 4, ""))
     place.chmod(0o600)
     place.write_bytes(b"other bytes")
@@ -202,7 +203,7 @@ def test_a_bundle_has_the_exhibit_that_was_handed_in(app, client, folders, quick
 
 def test_a_damaged_result_is_named(app, client, bucket, worker):
     analysis_id = upload(client)
-    work.work(worker)
+    run_analysis.work(worker)
     name = f"lab/analyses/{analysis_id}.tar"
     changed = io.BytesIO()
     with (
@@ -213,7 +214,7 @@ def test_a_damaged_result_is_named(app, client, bucket, worker):
             content = old.extractfile(member).read().replace(b"manipulated", b"manipulater")
             new.addfile(member, io.BytesIO(content))
     other = upload(client, b"another clip")
-    work.work(worker)  # whole, and of another exhibit
+    run_analysis.work(worker)  # whole, and of another exhibit
     for bytes_ in (
         bucket.read(f"lab/analyses/{other}.tar"),
         changed.getvalue(),
@@ -228,7 +229,7 @@ def test_a_damaged_result_is_named(app, client, bucket, worker):
 def test_an_analysis_waits_for_what_it_needs(app, client, bucket, worker):
     analysis_id = upload(client)
     bucket.empty()
-    work.work(worker)
+    run_analysis.work(worker)
     assert row(app, analysis_id).error == "The exhibit is not in the store."
 
 
@@ -252,9 +253,9 @@ def test_a_store_that_cannot_be_reached(app, client, folders, closed, capsys, mo
     monkeypatch.setenv("REELPROOF_STORE", "s3://evidence/lab")
     monkeypatch.setenv("REELPROOF_STORE_ENDPOINT", closed)
     arguments = ["bring", "0" * 32, digest(CONTENT), str(folders.data / "to"), "reelproof"]
-    assert store_process.main(arguments, patience=0) == 3
+    assert store_transfer.main(arguments, patience=0) == 3
     assert json.loads(capsys.readouterr().out)[:2] == [503, "The store cannot be reached, or failed."]
-    for program in ("webapp", "webapp.workers"):
+    for program in ("webapp", "webapp.worker.standalone"):
         monkeypatch.setenv("REELPROOF_DATABASE", "postgresql://nobody@127.0.0.1:1/none")
         monkeypatch.setenv("REELPROOF_BROKER", "redis://127.0.0.1:1/0")
         ended = subprocess.run([sys.executable, "-m", program], capture_output=True, text=True, timeout=60)
@@ -263,7 +264,7 @@ def test_a_store_that_cannot_be_reached(app, client, folders, closed, capsys, mo
 
 def test_a_result_that_cannot_be_fetched_is_there_later(app, client, bucket, worker, folders, monkeypatch):
     analysis_id = upload(client)
-    work.work(worker)
+    run_analysis.work(worker)
     with monkeypatch.context() as gone:
         gone.setattr(folders.store, "_endpoint", f"http://127.0.0.1:{servers.free_port()}")
         folders.store.__dict__.pop("_files", None)
@@ -328,7 +329,7 @@ def test_filling_a_store_and_clearing_the_cache(app, client, bucket, folders, mo
     for name, value in {"REELPROOF_DATA": str(folders.data), **bucket.settings}.items():
         monkeypatch.setenv(name, value)
     analysis_id = upload(client)
-    work.work(app.extensions["settings"])
+    run_analysis.work(app.extensions["settings"])
     before = bucket.names()
     assert NAME in before and f"lab/analyses/{analysis_id}.tar" in before
     bucket.empty()
@@ -363,7 +364,7 @@ def test_workers_with_a_data_folder_of_their_own(postgresql, bucket, tmp_path):
     end = time.monotonic() + 120
     try:
         with scaled.processes() as started:
-            keyless = scaled.run(started, "-m", "webapp.workers", environment=environment, log=log)
+            keyless = scaled.run(started, "-m", "webapp.worker.standalone", environment=environment, log=log)
             assert keyless.wait(60) == 2 and "custody.key is missing" in log.read_text()
             shutil.copy(settings.custody_key, there)
             scaled.run(started, str(HERE / "fake_workers.py"), environment=environment, log=log)

@@ -1,6 +1,6 @@
-"""The worker process: Celery around :func:`webapp.work.work`.
+"""The worker process: Celery around :func:`webapp.worker.run_analysis.work`.
 
-``python -m webapp.worker`` runs one. Each analysis has a child process of its own, forked
+``python -m webapp.worker.celery_worker`` runs one. Each analysis has a child process of its own, forked
 from a parent in which torch is already imported, and recycled afterwards. That child keeps the
 row; what touches the exhibit is done in confined processes, which it forks in turn.
 """
@@ -30,7 +30,7 @@ from webapp.services.sample import add_sample
 from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import opened
-from webapp.work import work
+from webapp.worker.run_analysis import work
 from webapp.worker.worker_process import PARENT, end_with
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,6 @@ from sqlalchemy.exc import OperationalError
 
 from detector.sandbox import Confined, KilledError, Limits, Places, refuse_links
 from detector.schema.analysis import Analysis, Parameters
-from webapp import store_process
 from webapp.custody.integrity import DamagedExhibit
 from webapp.durable import publish
 from webapp.jobs import states
@@ -32,6 +31,7 @@ from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
 from webapp.storage.object_store import DamagedFile, StoreError
+from webapp.worker import store_transfer
 
 log = logging.getLogger(__name__)
 
@@ -195,7 +195,7 @@ def _result(settings: Settings, database: Database, held: states.Claim, progress
         def waiting() -> None:
             progress("putting the result into the store", 1.0)
 
-        store_process.deliver(settings, held.analysis_id, exhibit.name, waiting)
+        store_transfer.deliver(settings, held.analysis_id, exhibit.name, waiting)
     return analysis
 
 
@@ -208,7 +208,7 @@ def _brought(
     with database.begin() as session:
         model = held.model or model_service.default(session, folders)
     try:
-        return store_process.bring(
+        return store_transfer.bring(
             settings,
             held.analysis_id,
             sha256,

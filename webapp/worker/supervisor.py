@@ -31,7 +31,7 @@ from webapp.worker.worker_process import PARENT
 
 log = logging.getLogger(__name__)
 
-WORKER = ["-m", "webapp.worker"]
+WORKER = ["-m", "webapp.worker.celery_worker"]
 SENDER = ["-m", "webapp.webhooks.delivery"]
 _LOOK_EVERY = 0.25  # seconds
 _SWEEP_EVERY = 5.0

@@ -1,4 +1,4 @@
-"""``python -m webapp.workers``: workers of a shared queue, without pages, until Ctrl-C or SIGTERM.
+"""``python -m webapp.worker.standalone``: workers of a shared queue, without pages, until Ctrl-C or SIGTERM.
 
 For machines beside the one that serves the pages. They need the same ``REELPROOF_DATABASE``,
 ``REELPROOF_BROKER`` as it has, its custody key, and its data folder or ``REELPROOF_STORE``.
@@ -17,7 +17,7 @@ from webapp.settings import SettingError, Settings, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import REVISION, Database
 from webapp.storage.object_store import StoreError
-from webapp.supervisor import Worker, noted_signals, watch_worker
+from webapp.worker.supervisor import Worker, noted_signals, watch_worker
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ from webapp import create_app
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
-from webapp.supervisor import sweep
+from webapp.worker.supervisor import sweep
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +55,7 @@ def test_nothing_is_lost_and_nothing_comes_twice(tmp_path):
 
         def start() -> None:
             log_of_it = log.with_suffix(f".{len(started)}")
-            scaled.run(started, "-m", "webapp.workers", environment=shared, log=log_of_it)
+            scaled.run(started, "-m", "webapp.worker.standalone", environment=shared, log=log_of_it)
 
         def kill_one() -> None:
             scaled.kill(chance.choice([each for each in started if each.poll() is None]))

@@ -14,12 +14,13 @@ import pytest
 from billiard.exceptions import WorkerLostError
 from made import hand_in
 
-from webapp import create_app, worker
+from webapp import create_app
 from webapp.jobs import broker, failures
 from webapp.jobs import queue as job_queue
 from webapp.jobs import states as jobs_states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Priority
+from webapp.worker import celery_worker
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -131,12 +132,12 @@ def test_a_lost_attempt_takes_only_its_own_folder_along(app):
     folders = Folders(settings.data)
     held = jobs_states.claim(database, row_id)
     folders.unfinished(row_id, held.name).mkdir()
-    worker._child_gone(settings, os.getpid(), WorkerLostError("signal 9 (SIGKILL)"))
+    celery_worker._child_gone(settings, os.getpid(), WorkerLostError("signal 9 (SIGKILL)"))
     assert list(folders.analyses.iterdir()) == [] and row(app, row_id).state == "queued"
 
     held = jobs_states.claim(database, row_id)
     folders.unfinished(row_id, held.name).mkdir()
-    worker._child_gone(settings, os.getpid() + 1, WorkerLostError("signal 11 (SIGSEGV)"))
+    celery_worker._child_gone(settings, os.getpid() + 1, WorkerLostError("signal 11 (SIGSEGV)"))
     assert [path.name for path in folders.analyses.iterdir()] == [f".{row_id}.{held.name}"]
     assert row(app, row_id).state == "running"
 

@@ -10,12 +10,12 @@ from celery.exceptions import SoftTimeLimitExceeded
 from made import hand_in, write_result
 
 from detector.errors import MediaError, ModelError
-from webapp import work
 from webapp.durable import publish
 from webapp.jobs import failures, states
 from webapp.services import sample as sample_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit
+from webapp.worker import run_analysis
 
 
 @pytest.fixture
@@ -52,9 +52,9 @@ def test_a_result_is_published_whole_and_then_marked(app, settings, database, fo
         seen.append((path.read_bytes(), file, folder.name, folders.result(analysis_id).exists()))
         return engine(path, file, model, parameters, folder, progress, limits)
 
-    monkeypatch.setattr(work, "analyse_and_report", watched)
+    monkeypatch.setattr(run_analysis, "analyse_and_report", watched)
     analysis_id = hand_in(app, b"the bytes", "clip.mp4").id
-    work.work(settings)
+    run_analysis.work(settings)
     ((content, name, folder, there),) = seen
     assert (content, name, there) == (b"the bytes", "clip.mp4", False)
     assert folder.startswith(f".{analysis_id}.1.")
@@ -63,7 +63,7 @@ def test_a_result_is_published_whole_and_then_marked(app, settings, database, fo
     names = {path.name for path in folders.result(analysis_id).iterdir()}
     assert names == {"analysis.json", "report.html", "report.pdf", "manifest.json", "overlays"}
     assert not list(folders.analyses.glob(".*"))
-    work.work(settings)  # a second message finds nothing to do
+    run_analysis.work(settings)  # a second message finds nothing to do
     assert len(seen) == 1
 
 
@@ -81,9 +81,9 @@ def test_failures_have_words(app, settings, database, folders, monkeypatch, prob
         (folder / "half").write_text("half")
         raise problem
 
-    monkeypatch.setattr(work, "analyse_and_report", broken)
+    monkeypatch.setattr(run_analysis, "analyse_and_report", broken)
     analysis_id = hand_in(app).id
-    work.work(settings)
+    run_analysis.work(settings)
     failed = row(database, analysis_id)
     assert (failed.state, failed.error, failed.remedy) == ("failed", *failure)
     assert list(folders.analyses.iterdir()) == []
@@ -94,9 +94,9 @@ def test_the_engines_own_words_are_shown(app, settings, database, monkeypatch, k
     def broken(*_arguments):
         raise kind("The weights are damaged; train or copy them again.")
 
-    monkeypatch.setattr(work, "analyse_and_report", broken)
+    monkeypatch.setattr(run_analysis, "analyse_and_report", broken)
     analysis_id = hand_in(app).id
-    work.work(settings)
+    run_analysis.work(settings)
     assert row(database, analysis_id).error == "The weights are damaged; train or copy them again."
     # What a file needs, only the engine knows: its words hold the remedy.
     assert bool(row(database, analysis_id).remedy) == (kind is ModelError)
@@ -109,8 +109,8 @@ def test_a_whole_result_of_a_lost_attempt_is_kept(app, settings, database, folde
     write_result(build(folder, segments=1), folder)
     states.claim(database, analysis_id)  # published, and lost before it was marked
     states.recover(database, count_attempt=True)
-    monkeypatch.setattr(work, "analyse_and_report", lambda *_: pytest.fail("it was done already"))
-    work.work(settings)
+    monkeypatch.setattr(run_analysis, "analyse_and_report", lambda *_: pytest.fail("it was done already"))
+    run_analysis.work(settings)
     done = row(database, analysis_id)
     assert (done.state, done.attempt, done.verdict) == ("done", 2, "manipulated")
 
@@ -120,9 +120,9 @@ def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database,
         states.recover(database, count_attempt=True)
         return engine(path, file, model, folder, lambda *_: None)
 
-    monkeypatch.setattr(work, "analyse_and_report", slow)
+    monkeypatch.setattr(run_analysis, "analyse_and_report", slow)
     analysis_id = hand_in(app).id
-    work.work(settings)
+    run_analysis.work(settings)
     assert row(database, analysis_id).state == "queued"
     assert list(folders.analyses.iterdir()) == []
 
@@ -130,7 +130,7 @@ def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database,
 def test_progress_is_written_a_few_times_a_second(app, database):
     held = states.claim(database, hand_in(app).id)
     clock = 0.0
-    report = work.reporter(database, held, clock=lambda: clock)
+    report = run_analysis.reporter(database, held, clock=lambda: clock)
     written = []
     for step in range(100):
         clock = step / 50
