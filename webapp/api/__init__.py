@@ -27,14 +27,25 @@ def install(app: Flask) -> None:
         analyses,
         annotations,
         custody,
+        downloads,
         exhibits,
-        files,
         findings,
         models,
-        operations,
+        operation,
         uploads,
         webhooks,
     )
 
-    for area in (analyses, uploads, findings, annotations, files, exhibits, custody, models, webhooks, about):
-        app.register_blueprint(area.blueprint, url_prefix=operations.PREFIX)
+    for area in (
+        analyses,
+        uploads,
+        findings,
+        annotations,
+        downloads,
+        exhibits,
+        custody,
+        models,
+        webhooks,
+        about,
+    ):
+        app.register_blueprint(area.blueprint, url_prefix=operation.PREFIX)

@@ -8,8 +8,8 @@ from flask import Blueprint, Response, current_app, render_template
 
 import detector
 from webapp.api import openapi
-from webapp.api.operations import Answer, operation
-from webapp.api.shapes import Health, Me
+from webapp.api.operation import Answer, operation
+from webapp.api.schemas import Health, Me
 from webapp.security.permissions import Permission, current
 
 blueprint = Blueprint("api_about", __name__)

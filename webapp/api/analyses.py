@@ -8,10 +8,10 @@ from flask import Blueprint, current_app, url_for
 from sqlalchemy import select, tuple_
 from werkzeug.wrappers import Response
 
-from webapp.api import paging
+from webapp.api import pagination
 from webapp.api.idempotency import identity
-from webapp.api.operations import Answer, Form, operation, uploaded
-from webapp.api.shapes import Again, Listing, NewAnalysis, OfUpload, Prioritised, Search, Standing
+from webapp.api.operation import Answer, Form, operation, uploaded
+from webapp.api.schemas import Again, Listing, NewAnalysis, OfUpload, Prioritised, Search, Standing
 from webapp.errors import PageError
 from webapp.intake.incoming import Allowance, clean_name
 from webapp.queries import analyses as analysis_queries
@@ -126,14 +126,14 @@ def listing(query: Search) -> Response:
         until=query.until if query.until is None or query.until.year < 9999 else None,
     )
     fitting = library_search.fitting(select(AnalysisRow), asked)
-    after = paging.read(query.cursor)
+    after = pagination.read(query.cursor)
     if after is not None:
         fitting = fitting.where(tuple_(AnalysisRow.created, AnalysisRow.id) < tuple_(*after))
     newest = fitting.order_by(AnalysisRow.created.desc(), AnalysisRow.id.desc()).limit(query.limit + 1)
     with analysis_queries.reading() as session:
         found = session.scalars(newest).all()
     shown, more = found[: query.limit], len(found) > query.limit
-    rest = paging.following(paging.written(shown[-1].created, shown[-1].id)) if more else None
+    rest = pagination.following(pagination.written(shown[-1].created, shown[-1].id)) if more else None
     page = Listing(items=tuple(told(row, ahead=False) for row in shown), next=rest)
     response = Response(page.model_dump_json(exclude_unset=True) + "\n", content_type="application/json")
     if rest:

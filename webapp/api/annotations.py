@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint
 
 from reports.review.annotation_file import plain
-from webapp.api.operations import Answer, Form, operation, uploaded
-from webapp.api.shapes import Added, AnnotationFile, Annotations, Imported
+from webapp.api.operation import Answer, Form, operation, uploaded
+from webapp.api.schemas import Added, AnnotationFile, Annotations, Imported
 from webapp.api.spoken import NewAnnotation
 from webapp.queries.analyses import database
 from webapp.routes.annotations import allowance, judged, merge, record

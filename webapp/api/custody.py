@@ -10,10 +10,10 @@ from sqlalchemy import select
 
 from detector.schema.analysis import Value
 from reports.custody.chain import NAME, CustodyError, Entry
-from webapp.api import paging
+from webapp.api import pagination
 from webapp.api.exhibits import find
-from webapp.api.operations import Answer, operation
-from webapp.api.shapes import Asked, Sha256
+from webapp.api.operation import Answer, operation
+from webapp.api.schemas import Asked, Sha256
 from webapp.custody import log as custody_log
 from webapp.downloads import custody_access, log_seen
 from webapp.errors import PageError
@@ -106,5 +106,5 @@ def listing(query: CustodySearch) -> CustodyEntries:
         head=last.sha256,
         head_mac=last.mac,
         items=items,
-        next=paging.following(wanted[-1], "after") if more else None,
+        next=pagination.following(wanted[-1], "after") if more else None,
     )

@@ -11,11 +11,11 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from webapp.api import paging
+from webapp.api import pagination
 from webapp.api.analyses import QUEUED, accepted, changes, priority
 from webapp.api.idempotency import identity
-from webapp.api.operations import Answer, operation
-from webapp.api.shapes import Again, Exhibits, ExhibitShape, Paged, moment
+from webapp.api.operation import Answer, operation
+from webapp.api.schemas import Again, Exhibits, ExhibitShape, Paged, moment
 from webapp.errors import PageError
 from webapp.queries.analyses import reading
 from webapp.security.permissions import Permission, current
@@ -37,7 +37,7 @@ blueprint = Blueprint("api_exhibits", __name__)
 def listing(query: Paged) -> Exhibits:
     """List exhibits, newest first."""
     newest = select(Exhibit).order_by(Exhibit.created.desc(), Exhibit.id.desc()).limit(query.limit + 1)
-    after = paging.read(query.cursor)
+    after = pagination.read(query.cursor)
     if after is not None:
         made, key = after
         newest = newest.where(
@@ -47,7 +47,7 @@ def listing(query: Paged) -> Exhibits:
         found = session.scalars(newest).all()
         shown = _told(session, found[: query.limit])
     last = found[query.limit - 1] if len(found) > query.limit else None
-    rest = paging.following(paging.written(last.created, last.id)) if last else None
+    rest = pagination.following(pagination.written(last.created, last.id)) if last else None
     return Exhibits(items=shown, next=rest)
 
 

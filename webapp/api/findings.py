@@ -9,10 +9,10 @@ import numpy as np
 from flask import Blueprint, Response
 
 from detector.schema.analysis import Analysis, Person
-from webapp.api import paging
+from webapp.api import pagination
 from webapp.api.analyses import ready
-from webapp.api.operations import Answer, operation
-from webapp.api.shapes import PersonScore, Scores, ScoreSearch, Segments
+from webapp.api.operation import Answer, operation
+from webapp.api.schemas import PersonScore, Scores, ScoreSearch, Segments
 from webapp.queries.results import load
 from webapp.routes.result import viewed
 from webapp.security.permissions import Permission
@@ -82,7 +82,7 @@ def scores(analysis_id: str, query: ScoreSearch) -> Scores:
         PersonScore(person=person.id, **dict(person.scores[place])) for person, place in found[: query.limit]
     )
     more = len(found) > query.limit
-    return Scores(items=items, next=paging.following(query.cursor + query.limit) if more else None)
+    return Scores(items=items, next=pagination.following(query.cursor + query.limit) if more else None)
 
 
 def _within(person: Person, query: ScoreSearch) -> list[int]:

@@ -13,7 +13,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 import detector
 from webapp.api.headers import LONGEST_METADATA, METADATA
 from webapp.api.idempotency import HEADER, REPLAYED
-from webapp.api.operations import JSON, OPERATIONS, PREFIX, Answer, Bytes, Form, Operation
+from webapp.api.operation import JSON, OPERATIONS, PREFIX, Answer, Bytes, Form, Operation
 from webapp.http.problem_details import MEDIA_TYPE, Problem, title
 from webapp.security.permissions import Permission
 from webapp.webhooks.registry import EVENTS, SIGNATURE

@@ -20,8 +20,8 @@ from werkzeug.wrappers import Response as Answered
 from webapp.api.analyses import QUEUED, accepted, case_of, changes, one_exhibit, priority
 from webapp.api.headers import LONGEST_METADATA, METADATA
 from webapp.api.idempotency import identity
-from webapp.api.operations import Answer, Bytes, operation
-from webapp.api.shapes import OfUpload, UploadShape, moment
+from webapp.api.operation import Answer, Bytes, operation
+from webapp.api.schemas import OfUpload, UploadShape, moment
 from webapp.errors import PageError
 from webapp.http.problem_details import FieldProblem, FieldsError
 from webapp.intake import resumable

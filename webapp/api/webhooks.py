@@ -6,8 +6,8 @@ from flask import Blueprint, current_app
 from sqlalchemy import select
 
 from webapp.api.idempotency import identity
-from webapp.api.operations import Answer, operation
-from webapp.api.shapes import (
+from webapp.api.operation import Answer, operation
+from webapp.api.schemas import (
     Deliveries,
     DeliveryShape,
     MadeWebhook,

@@ -6,8 +6,8 @@ from flask import Blueprint, url_for
 from werkzeug.wrappers import Response
 
 from webapp.api.analyses import ready
-from webapp.api.operations import Answer, operation
-from webapp.api.shapes import BundleSearch, Export, Exports
+from webapp.api.operation import Answer, operation
+from webapp.api.schemas import BundleSearch, Export, Exports
 from webapp.routes import bundles, exports, files
 from webapp.security.permissions import Permission
 
