@@ -8,11 +8,12 @@ from typing import Any
 from flask import Flask
 
 from detector.paths import ROOT
-from webapp import api, errors, logs, presentation
+from webapp import api, errors, logs
 from webapp.custody import startup as custody_startup
 from webapp.http import security_headers, static_files
 from webapp.intake import incoming
 from webapp.monitoring import metrics
+from webapp.pages import template_filters
 from webapp.security import request_guard
 from webapp.security.passwords import Passwords
 from webapp.settings import Settings, read_settings
@@ -31,29 +32,29 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     (:data:`webapp.settings.SETTINGS`); other keys go to Flask's own configuration.
     ``SEND``, a callable taking an analysis id, replaces Celery; ``PASSWORDS`` the usual cost of hashing.
     """
-    from webapp.routes import (
+    from webapp.pages import (
         account,
+        accounts,
+        analysis,
         annotations,
-        bundles,
+        api_tokens,
+        bundles_tmp,
         cases,
         compare,
         custody,
-        exports,
-        files,
+        downloads,
+        exports_tmp,
         health,
         help,
         library,
         live,
         login,
-        manage,
+        manage_analysis,
         models,
-        result,
-        review,
-        sample,
+        review_desk,
+        sample_tmp,
         statistics,
-        tokens,
         upload,
-        users,
     )
 
     settings = read_settings(config)
@@ -85,29 +86,29 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     api.recognise(app)
     request_guard.install(app)
     errors.install(app)
-    presentation.install(app)
+    template_filters.install(app)
     for area in (
         upload,
         library,
-        manage,
-        result,
-        review,
-        files,
+        manage_analysis,
+        analysis,
+        review_desk,
+        downloads,
         annotations,
-        bundles,
-        exports,
+        bundles_tmp,
+        exports_tmp,
         custody,
         compare,
         statistics,
         models,
-        sample,
+        sample_tmp,
         live,
         help,
         health,
         login,
         account,
-        tokens,
-        users,
+        api_tokens,
+        accounts,
         cases,
     ):
         app.register_blueprint(area.blueprint)

@@ -14,11 +14,11 @@ from webapp.api.operation import Answer, Form, operation, uploaded
 from webapp.api.schemas import Again, Listing, NewAnalysis, OfUpload, Prioritised, Search, Standing
 from webapp.errors import PageError
 from webapp.intake.incoming import Allowance, clean_name
+from webapp.pages.downloads import finished
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import library as library_search
 from webapp.queries.analyses import database
 from webapp.queries.standing import standing
-from webapp.routes.files import finished
 from webapp.security.permissions import Permission, current
 from webapp.services import analyses as analysis_service
 from webapp.services import cases as case_service

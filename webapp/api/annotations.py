@@ -8,8 +8,8 @@ from reports.review.annotation_file import plain
 from webapp.api.operation import Answer, Form, operation, uploaded
 from webapp.api.schemas import Added, AnnotationFile, Annotations, Imported
 from webapp.api.spoken import NewAnnotation
+from webapp.pages.annotations import allowance, judged, merge, record
 from webapp.queries.analyses import database
-from webapp.routes.annotations import allowance, judged, merge, record
 from webapp.security.permissions import Permission
 from webapp.services import annotations as annotation_service
 

@@ -14,8 +14,8 @@ from many import NEWEST, fill
 from test_manage import say
 
 from detector.schema.analysis import MediaKind, Verdict
-from webapp import charts
 from webapp.jobs import states
+from webapp.pages import charts
 from webapp.queries import statistics as library_statistics
 from webapp.queries.statistics import Count
 from webapp.services import backfill_durations

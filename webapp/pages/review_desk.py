@@ -11,9 +11,9 @@ from flask import Blueprint, Response, current_app, request
 
 from webapp.errors import PageError
 from webapp.media.playback import Playback, playback
+from webapp.pages.downloads import finished
 from webapp.queries import levels, review_data
 from webapp.queries.results import load
-from webapp.routes.files import finished
 from webapp.security.permissions import Permission, require
 from webapp.storage.data_folder import Folders
 

@@ -20,8 +20,8 @@ from detector.models.validate import CARD_LIMIT, check_pair
 from detector.networks.base import architectures
 from webapp import create_app
 from webapp.jobs import states
+from webapp.pages.models import _PAIR
 from webapp.queries.results import load as load_result
-from webapp.routes.models import _PAIR
 from webapp.services import models as model_service
 from webapp.services import sample as sample_service
 from webapp.storage.data_folder import Folders
@@ -217,14 +217,14 @@ class TestAdding:
         assert kept(folders) == []
 
     def test_too_large_is_said_with_the_limit(self, client, folders, monkeypatch):
-        monkeypatch.setattr("webapp.routes.models._PAIR", models_allowance(200_000))
+        monkeypatch.setattr("webapp.pages.models._PAIR", models_allowance(200_000))
         card, weights = pair("new")
         answer = add_model(client, card, weights, Accept="application/json")
         assert answer.status_code == 413 and "larger than 0.2 MB" in answer.json["error"]
         assert kept(folders) == []
 
     def test_a_request_too_large_altogether(self, client, folders, monkeypatch):
-        monkeypatch.setattr("webapp.routes.models.WEIGHTS_LIMIT", 1000)
+        monkeypatch.setattr("webapp.pages.models.WEIGHTS_LIMIT", 1000)
         answer = add_model(client, *pair("new"))
         assert answer.status_code == 413 and "larger than 100 MB" in answer.text
         assert kept(folders) == []

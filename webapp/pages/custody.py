@@ -9,9 +9,9 @@ from reports.custody.chain import NAME, CustodyError, check_export, read_export
 from webapp.custody import log as custody_log
 from webapp.downloads import custody_access, log_seen
 from webapp.errors import PageError, wants_json
+from webapp.pages.analysis import viewed
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database
-from webapp.routes.result import viewed
 from webapp.security.permissions import Permission, current, require
 from webapp.services import case_details
 from webapp.storage.tables import AnalysisRow

@@ -12,8 +12,8 @@ from reports.errors import ReportError
 from webapp.downloads import custody_access
 from webapp.errors import PageError
 from webapp.http.range_responses import send_and_forget
+from webapp.pages.downloads import download_name, finished
 from webapp.queries.results import load
-from webapp.routes.files import download_name, finished
 from webapp.security.permissions import Permission, require
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template, request
 
-from webapp import charts
+from webapp.pages import charts
 from webapp.queries import statistics as library_statistics
 from webapp.queries.analyses import reading
 from webapp.security.permissions import Permission, require

@@ -7,8 +7,8 @@ from werkzeug.wrappers import Response
 
 from webapp.custody import audit as custody_audit
 from webapp.errors import PageError
+from webapp.pages.login import renewed
 from webapp.queries.analyses import database
-from webapp.routes.login import renewed
 from webapp.security import accounts as account_store
 from webapp.security import request_guard, sessions
 from webapp.security.accounts import AccountError

@@ -12,9 +12,9 @@ from webapp.downloads import bundles as bundle_downloads
 from webapp.downloads import custody_access, log_seen
 from webapp.errors import PageError
 from webapp.http.range_responses import send_and_forget
+from webapp.pages.downloads import download_name, finished
 from webapp.queries.analyses import database
 from webapp.queries.results import load
-from webapp.routes.files import download_name, finished
 from webapp.security.permissions import Permission, current, require
 from webapp.services import annotations as annotation_service
 from webapp.settings import Settings

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, render_template, request
 
 from webapp.errors import PageError
+from webapp.pages.downloads import finished
 from webapp.queries import comparison
 from webapp.queries.results import load
-from webapp.routes.files import finished
 from webapp.security.permissions import Permission, require
 
 blueprint = Blueprint("compare", __name__)
