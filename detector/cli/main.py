@@ -382,7 +382,7 @@ def _setup_check(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     from detector.training.config import SHIPPED, read_config
-    from detector.training.publish import publish
+    from detector.training.publish.publish import publish
     from detector.training.train import train, train_together
 
     configs = [read_config(path) for path in options.configs or [SHIPPED]]

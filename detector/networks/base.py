@@ -104,6 +104,17 @@ def freeze_backbone(backbone: nn.Module, count: int) -> None:
 
 
 _ARCHITECTURES: dict[str, type[Network]] = {}
+# Each lies in a file of its own name, which is imported when the architecture is first asked for.
+_SHIPPED = frozenset(
+    {
+        "efficientnet_b1",
+        "efficientnet_b3_transformer",
+        "efficientnet_lite0",
+        "efficientnet_lstm",
+        "resnet18",
+        "resnet18_features_mlp",
+    }
+)
 
 
 def register(name: str) -> Callable[[type[Network]], type[Network]]:
@@ -118,12 +129,18 @@ def register(name: str) -> Callable[[type[Network]], type[Network]]:
 
 def architectures() -> list[str]:
     """Names that :func:`create` knows."""
-    return sorted(_ARCHITECTURES)
+    return sorted(_SHIPPED | _ARCHITECTURES.keys())
+
+
+def _find(name: str) -> type[Network] | None:
+    if name not in _ARCHITECTURES and name in _SHIPPED:
+        import_module(f"detector.networks.{name}")
+    return _ARCHITECTURES.get(name)
 
 
 def is_sequence(name: str) -> bool:
     """Whether architecture ``name`` reads several frames at once; False for unknown names."""
-    return issubclass(_ARCHITECTURES.get(name, Network), SequenceNetwork)
+    return issubclass(_find(name) or Network, SequenceNetwork)
 
 
 def create(name: str) -> Network:
@@ -131,18 +148,8 @@ def create(name: str) -> Network:
 
     Raises :class:`ModelError` for a name nobody registered.
     """
-    if name not in _ARCHITECTURES:
+    network = _find(name)
+    if network is None:
         known = ", ".join(architectures())
         raise ModelError(f"Unknown architecture {name!r}; this version of Reelproof has: {known}.")
-    return _ARCHITECTURES[name]()
-
-
-for _file in (
-    "efficientnet_lite0",
-    "resnet18",
-    "efficientnet_lstm",
-    "efficientnet_b1",
-    "efficientnet_b3_transformer",
-    "resnet18_features_mlp",
-):
-    import_module(f"detector.networks.base.{_file}")
+    return network()

@@ -1,4 +1,4 @@
-"""Make graphs out of architectures, with torch: ``python -m detector.networks.trace_graphs`` makes all anew."""
+"""Trace architectures to ONNX graphs: ``python -m detector.networks.trace_graphs`` makes all anew."""
 
 from __future__ import annotations
 

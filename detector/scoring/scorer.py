@@ -30,7 +30,8 @@ _WINDOWS = 256  # judged at once
 class Scorer:
     """A loaded model on the fastest back end present; preprocessing comes from its card.
 
-    ``backend`` names another (:func:`detector.backends.selection.opened`); with a torch ``device`` it is torch.
+    ``backend`` names another (:func:`detector.backends.selection.opened`); with a torch ``device``
+    it is torch.
     With ``still`` a crop and its mirror image are scored and averaged: a photo has no
     other frames that would even out chance. Sequence networks do without.
     """

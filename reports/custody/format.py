@@ -115,7 +115,7 @@ _FIELDS = (
     "previous",
     "previous_of_exhibit",
 )
-# As reports.review.annotation_file.canonical, which also treats fractions; an entry has none, and there are many.
+# As annotation_file.canonical, which also treats fractions; an entry has none, and there are many.
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _EXPORT_FIELDS = {_MARK, "exhibit", "count", "head", "head_mac", "exported", "entries"}
 _HASH: TypeAdapter[str] = TypeAdapter(Hash)

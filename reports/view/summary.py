@@ -64,8 +64,9 @@ def _surely(analysis: Analysis, sections: dict[str, Section]) -> str:
     interval = of_segment(analysis, strongest) if strongest else None
     between = f", {in_brackets(interval)}" if interval else ""
     return (
-        f"{numbers.strength(figure).phrase.capitalize()}. {name}: {numbers.probability(figure)}{between}. It is "
-        f"not the odds that this file is manipulated; section {meaning} defines the words and the figure."
+        f"{numbers.strength(figure).phrase.capitalize()}. {name}: {numbers.probability(figure)}{between}. "
+        "It is not the odds that this file is manipulated; "
+        f"section {meaning} defines the words and the figure."
     )
 
 

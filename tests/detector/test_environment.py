@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.cli import main
-from detector.cli.main import _parameters, _parser
+from detector.cli.main import _parameters, _parser, main
 from detector.environment import (
     ROOT,
     command,

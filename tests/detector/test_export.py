@@ -14,7 +14,7 @@ import torch
 
 from detector import export as exporting
 from detector.backends.openvino import core
-from detector.cli import main
+from detector.cli.main import main
 from detector.errors import ModelError
 from detector.export import TOLERANCE, export, faces
 from detector.models.loaded import LoadedModel, load_model

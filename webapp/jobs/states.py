@@ -276,7 +276,8 @@ def requeue_of_worker(database: Database, analysis_id: str, worker: str) -> bool
 def recover(database: Database, *, count_attempt: bool, workers: str | None = None) -> None:
     """Queue every running analysis again, or those of ``workers``. Only while none of them runs.
 
-    ``workers`` is how the names of one instance's worker processes begin, see :func:`webapp.custody.actors.instance`.
+    ``workers`` is how the names of one instance's worker processes begin, see
+    :func:`webapp.custody.actors.instance`.
     An orderly stop does not count as an attempt, or three of them would fail a long analysis.
     """
     values = _again() if count_attempt else _queued() | {"attempt": AnalysisRow.attempt - 1}

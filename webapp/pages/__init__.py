@@ -1,1 +1,4 @@
-"""The routes, one small file per area."""
+"""Browser routes, one file an area: they read requests and render templates.
+
+What changes something is in `services`, what reads in `queries`; nothing here is imported by `api`.
+"""

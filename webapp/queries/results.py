@@ -37,7 +37,8 @@ class Result:
 def result_folder(database: Database, folders: Folders, analysis_id: str) -> Path:
     """The folder of a finished result, fetched from the store if only that has it.
 
-    Raises :class:`~webapp.storage.object_store.StoreError` where it cannot be had, or is not what the custody log says.
+    Raises :class:`~webapp.storage.object_store.StoreError` where it cannot be had, or is
+    not what the custody log says.
     """
     folder = folders.result(analysis_id)
     if not folder.exists():

@@ -1,8 +1,8 @@
 """What the review page works with: one analysis as JSON, its words from the report's view.
 
 Scores go as one list a person and a field, which is a quarter of the size of a list of
-objects; those of a long analysis in two levels (:mod:`webapp.queries.levels`). Times are seconds from the first
-frame to a ten-thousandth, boxes whole pixels.
+objects; those of a long analysis in two levels (:mod:`webapp.queries.levels`). Times are seconds
+from the first frame to a ten-thousandth, boxes whole pixels.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class Folders:
 
     @property
     def deletions(self) -> Path:
-        """One small file for each deletion that has begun, by analysis id; see :mod:`webapp.services.deletion`."""
+        """One small file for each deletion that has begun, by analysis (:mod:`webapp.services.deletion`)."""
         return self.data / "deletions"
 
     @property
@@ -80,7 +80,7 @@ class Folders:
 
     @property
     def live(self) -> Path:
-        """What live sessions write for pages to show, one folder each; see :mod:`webapp.queries.live_sessions`."""
+        """What live sessions write for pages, one folder each (:mod:`webapp.queries.live_sessions`)."""
         return self.data / "live"
 
     def exhibit(self, sha256: str) -> Path:

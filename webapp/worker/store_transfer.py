@@ -1,4 +1,6 @@
-"""What a worker has to do with the store, in a process of its own: ``python -m webapp.worker.store_transfer``.
+"""Transfers between worker and object store, in a process of its own.
+
+Run as ``python -m webapp.worker.store_transfer``.
 
 The worker's process may have no thread beside its own, and fsspec starts one. Who waits here
 writes the heartbeat meanwhile, however long a file takes.

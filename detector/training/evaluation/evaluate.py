@@ -51,7 +51,7 @@ class Measured:
     figures: dict[str, float] = field(default_factory=dict)
     levels: dict[str, dict[str, Any]] = field(default_factory=dict)
     curves: dict[str, Scored] = field(default_factory=dict)
-    temporal_metrics: dict[str, Any] = field(default_factory=dict)
+    temporal: dict[str, Any] = field(default_factory=dict)
     robustness: list[dict[str, Any]] = field(default_factory=list)
     explanation: list[dict[str, Any]] = field(default_factory=list)
     left_out: dict[str, float] = field(default_factory=dict)

@@ -26,7 +26,7 @@ from pytorch_grad_cam.metrics.road import NoisyLinearImputer
 from torch import nn
 from torch.nn.functional import interpolate
 
-from detector.explain import heatmaps
+from detector.explain.heatmaps import heatmaps
 from detector.faces.detector import FaceDetector, Image, cut, framing
 from detector.networks.base import Network
 from detector.scoring.scorer import Scorer

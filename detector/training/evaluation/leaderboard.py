@@ -1,9 +1,10 @@
 """Every model on the same data: ``models/leaderboard.jsonl``, and ``LEADERBOARD.md`` made from it.
 
 The lines of JSON, one a model, are the record: a model whose weights are not shipped
-keeps its row there, so the table needs nothing else. Figures come from :mod:`detector.training.evaluation.evaluate` and
-belong to the weights whose SHA-256 the row carries; speed is measured in one run for all,
-in turns, beside the default, because a machine's pace changes from hour to hour.
+keeps its row there, so the table needs nothing else. Figures come from
+:mod:`detector.training.evaluation.evaluate` and belong to the weights whose SHA-256 the
+row carries; speed is measured in one run for all, in turns, beside the default, because a
+machine's pace changes from hour to hour.
 """
 
 from __future__ import annotations

@@ -172,7 +172,7 @@ def _judgeable(recording: Recording, crops: NDArray[np.uint8], parameters: Param
 
 
 def _score(seen: Sightings, recording: Recording, crops: NDArray[np.uint8], scorer: Scorer) -> None:
-    """Fill in ``logit`` of what is usable, track by track as :class:`~detector.scoring.first_pass.Survey` does."""
+    """Fill in ``logit`` of what is usable, track by track, as the first pass does."""
     usable = [
         (place, sighting.crop)
         for place, sighting in enumerate(recording.sightings)

@@ -29,7 +29,7 @@ from detector.annotated_video import Annotated, annotate
 from detector.annotated_video.drawing import COLOURS
 from detector.annotated_video.lanes import State
 from detector.annotated_video.layout import Layout, arrange
-from detector.cli import main
+from detector.cli.main import main
 from detector.errors import MediaError
 from detector.media.reader import open_media
 from detector.schema.analysis import Analysis, Media, MediaKind, Parameters, Person, Score, Scores, Segment

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save
 
 from detector.backends import selection as backends
-from detector.cli import main
+from detector.cli.main import main
 from detector.errors import ModelError, ParameterError
 from detector.faces.detector import FaceDetector, cut, framing
 from detector.models.loaded import Card, LoadedModel, load_card, load_model, load_pair

@@ -18,8 +18,7 @@ from clips import numbered, write_clip, write_sound
 from unconfined import Unconfined
 
 from detector import Analysis
-from detector.cli import main
-from detector.cli.main import summary
+from detector.cli.main import main, summary
 from detector.models.loaded import DEFAULT
 from detector.schema.analysis import schema_text
 

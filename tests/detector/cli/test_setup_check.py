@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from detector.cli import main, setup_check
+from detector.cli import setup_check
+from detector.cli.main import main
 from detector.cli.setup_check import ROOT, Finding, check_setup, table
 from detector.models.loaded import DEFAULT, MODELS
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from detector.explain import heatmaps
 from detector.explain.heatmaps import (
     HIDDEN_AREA,
     Explained,
     explain,
     heat_layer,
+    heatmaps,
     hide_and_rescore,
     hottest,
     overlay,

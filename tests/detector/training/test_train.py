@@ -22,7 +22,7 @@ from detector.training.config import Config, read_config
 from detector.training.data.crop_examples import UNKNOWN, stacked
 from detector.training.data.sources import framed_batches
 from detector.training.losses import Batch, local_contrast
-from detector.training.publish import publish
+from detector.training.publish.publish import publish
 from detector.training.train import predicted, train_together
 from tests.learning import overfit
 

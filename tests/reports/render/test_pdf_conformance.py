@@ -18,7 +18,6 @@ from detector.schema.analysis import MediaKind
 from reports.custody.chain import ZEROS, act, chained, export_text
 from reports.inputs.case import CaseDetails
 from reports.inputs.pictures import embed
-from reports.render import pdf as render_pdf
 from reports.render.attachments import Enclosure, enclosures
 from reports.render.pdf import render_pdf
 from reports.review.annotation_file import read_file
@@ -112,7 +111,7 @@ def test_keeps_them_whatever_was_found(tmp_path: Path, choices: dict[str, object
 
 def test_rules_are_broken_without_the_finish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The check finds what it should: WeasyPrint's own PDF/A lacks these."""
-    monkeypatch.setattr(render_pdf, "finish", lambda document, places: None)
+    monkeypatch.setattr("reports.render.pdf.finish", lambda document, places: None)
     with pikepdf.open(io.BytesIO(made(tmp_path)[0])) as document:
         found = "\n".join(broken(document))
     for clause in (

@@ -195,8 +195,10 @@ def test_no_room_is_said_before_the_server_keeps_the_body(app, monkeypatch):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_disk_that_fills_midway(app, client, sent, monkeypatch):
     monkeypatch.setattr(
-        "webapp.intake.incoming.open", lambda *_a, **_k: open("/dev/full", "wb"), raising=False
-    )  # noqa: SIM115
+        "webapp.intake.incoming.open",
+        lambda *_a, **_k: open("/dev/full", "wb"),  # noqa: SIM115
+        raising=False,
+    )
     answer = upload(client, b"x" * 5_000_000)
     assert answer.status_code == 507
     assert (left_over(app), exhibits(app), sent) == ([], [], [])

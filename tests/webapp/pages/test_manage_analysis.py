@@ -455,7 +455,7 @@ class TestDelete:
 
         monkeypatch.setattr(run_analysis, "analyse_and_report", engine)
         monkeypatch.setattr(run_analysis, "publish", late)
-        monkeypatch.setattr(run_analysis.previewing, "prepare", lambda *_: None)
+        monkeypatch.setattr(run_analysis.preview_job, "prepare", lambda *_: None)
         handed_in = hand_in(app)
         analysis_id = handed_in.id
         run_analysis.work(app.extensions["settings"])

@@ -78,7 +78,7 @@ def no_engine(request, monkeypatch):
     monkeypatch.setattr(run_analysis, "analyse_and_report", stored.engine)
     if "pictures" not in request.fixturenames:
         monkeypatch.setattr(run_analysis, "confined_thumbnail", lambda *_: None)
-        monkeypatch.setattr(run_analysis.previewing, "prepare", lambda *_: None)
+        monkeypatch.setattr(run_analysis.preview_job, "prepare", lambda *_: None)
 
 
 @pytest.fixture

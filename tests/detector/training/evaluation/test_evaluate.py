@@ -12,7 +12,7 @@ import pytest
 from clips import Analysed
 from made_faces import crop, encoded
 
-from detector.cli import main
+from detector.cli.main import main
 from detector.errors import ParameterError
 from detector.models.loaded import MODELS, LoadedModel, load_card
 from detector.schema.analysis import Analysis, Parameters, Verdict

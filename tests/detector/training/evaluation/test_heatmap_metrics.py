@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.explain import heatmaps
+from detector.explain.heatmaps import heatmaps
 from detector.scoring.scorer import Scorer
 from detector.training.evaluation.heatmap_metrics import (
     CENTRE,

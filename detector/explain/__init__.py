@@ -1,0 +1,1 @@
+"""Heatmaps of peak frames, and their check by hiding what they highlight."""

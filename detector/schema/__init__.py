@@ -1,0 +1,1 @@
+"""The published result: dataclasses and models behind docs/analysis.schema.json. No computation."""

@@ -1,0 +1,1 @@
+"""From crops to calibrated probabilities: batches, and the first pass through a file."""

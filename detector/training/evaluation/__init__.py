@@ -1,0 +1,1 @@
+"""Measuring models: figures, pages, the leaderboard."""

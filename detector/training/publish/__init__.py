@@ -1,0 +1,1 @@
+"""From a checkpoint to weights and a model card."""

@@ -1,0 +1,1 @@
+"""What the findings amount to, within which validated domain, and how reproducible they are."""

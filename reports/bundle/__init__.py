@@ -1,0 +1,1 @@
+"""Manifest, archive and review bundle. How they are checked is in `verification`."""

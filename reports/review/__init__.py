@@ -1,0 +1,1 @@
+"""Annotations of reviewers and the file they travel in."""

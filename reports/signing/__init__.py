@@ -1,0 +1,1 @@
+"""Keys, and signatures of PDFs and manifests. How signatures are checked is in `verification`."""

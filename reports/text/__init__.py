@@ -1,0 +1,1 @@
+"""Numbers, dates, probabilities and standard phrases in words."""

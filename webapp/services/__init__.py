@@ -1,0 +1,1 @@
+"""Acts that change something, for pages and API alike. What only reads is in `queries`."""

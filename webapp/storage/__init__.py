@@ -1,0 +1,1 @@
+"""Tables, migrations, the data folder, the object store, and key files. No rules of the product."""
