@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from detector.paths import ROOT
 
 
 @pytest.fixture(scope="session")

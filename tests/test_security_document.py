@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from detector.paths import ROOT
+
 TEXT = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 LIST = ROOT.parent / "shared" / "refs" / "asvs-5.0-levels-1-2.csv"
 _ROW = re.compile(r"^\| (V\d+\.\d+\.\d+) \| ([^|]*) \| ([^|]*) \|$", re.MULTILINE)

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import desk
 import pytest
-from desk import ROOT, Seen
+from desk import Seen
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from detector.paths import ROOT
 from webapp import create_app
 from webapp.services.sample import SAMPLE_ADDED
 from webapp.storage.tables import Milestone, now

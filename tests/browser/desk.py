@@ -23,7 +23,6 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Priority
 from webapp.worker import run_analysis
 
-ROOT = Path(__file__).resolve().parents[2]
 CLIP = "two people.mp4"
 # How an mp4 file begins: taken in, where what follows cannot be read.
 BROKEN = b"\0\0\0\x18ftypisom" + b"no video at all\n" * 100

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from desk import ROOT, Seen, Served, served
+from desk import Seen, Served, served
 from playwright.sync_api import Browser, Page, expect
 from test_accessibility import complaints
 
 from detector.demo_clip import make_sample
+from detector.paths import ROOT
 
 pytestmark = pytest.mark.browser
 

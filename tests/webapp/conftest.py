@@ -25,8 +25,8 @@ class Client(FlaskClient):
 
 @pytest.fixture(autouse=True)
 def made_up_exhibits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests hand in bytes they made up, which are no media; only ``test_kinds`` is about that."""
-    if request.path.stem != "test_kinds":
+    """Tests hand in bytes they made up, which are no media; only ``test_accepted_kinds`` is about that."""
+    if request.path.stem != "test_accepted_kinds":
         monkeypatch.setattr(kinds, "is_media", lambda _head: True)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from clips import write_clip
 from skimage import data as pictures
 
-ROOT = Path(__file__).resolve().parents[2]
+from detector.paths import ROOT
 
 
 @contextmanager

@@ -6,9 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from detector.paths import ROOT
 from webapp import create_app
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_makes_its_data_folder_for_this_user_alone(tmp_path):

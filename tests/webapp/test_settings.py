@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from detector.paths import ROOT
 from webapp.settings import SETTINGS, SettingError, is_loopback, read_settings, refuse_open_door
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)

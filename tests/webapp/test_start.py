@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 from made import hand_in
 
+from detector.paths import ROOT
 from webapp import create_app
 from webapp.jobs import states
 from webapp.services.sample import SAMPLE_ADDED
 from webapp.storage.tables import AnalysisRow, Milestone, now
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 
 

@@ -10,7 +10,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).res
 
 if __name__ == "__main__":
     from people import with_login
-    from test_access_matrix import DOCUMENT, framed, printed
+    from test_permission_matrix import DOCUMENT, framed, printed
 
     with tempfile.TemporaryDirectory() as folder:
         app = with_login(Path(folder), [])

@@ -32,10 +32,10 @@ from detector.annotated_video.layout import Layout, arrange
 from detector.cli.main import main
 from detector.errors import MediaError
 from detector.media.reader import open_media
+from detector.paths import ROOT
 from detector.schema.analysis import Analysis, Media, MediaKind, Parameters, Person, Score, Scores, Segment
 from detector.schema.formatting import timecode
 
-ROOT = Path(__file__).resolve().parents[2]
 STEP = 3  # source px a box moves from one frame to the next
 LEFT, TOP, BOX_WIDTH, BOTTOM = 8, 66, 30, 88
 CONSTANT = list(range(30))

@@ -21,11 +21,11 @@ from detector.models.loaded import Card, LoadedModel, load_card, load_model, loa
 from detector.networks import graphs
 from detector.networks.base import create
 from detector.networks.trace_graphs import SHIPPED
+from detector.paths import ROOT
 from detector.schema.analysis import Analysis
 from detector.scoring.scorer import Scorer
 from detector.verdict.reproducibility import compare
 
-ROOT = Path(__file__).resolve().parents[2]
 EXACT = [name for name in backends.NAMES if name not in backends.ROUGH]
 CLOSE = 5e-4
 """Largest difference of logits: a fiftieth of what two analyses' probabilities may differ by."""

@@ -25,8 +25,8 @@ from detector.batch.input_files import File, HandedIn
 from detector.batch.results_file import KeptLines, made_by
 from detector.batch.worker_pool import score_files
 from detector.errors import ModelError, ParameterError
+from detector.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PHOTO = b"\xff\xd8\xff\xe0" + bytes(60)
 DEFAULT = Parameters()
 

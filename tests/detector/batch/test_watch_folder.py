@@ -16,8 +16,7 @@ from analyses import build
 from detector.batch import watch_folder as watch_module
 from detector.batch.watch_folder import LOG, STILL_FOR, Watch
 from detector.errors import MediaError, ParameterError
-
-ROOT = Path(__file__).resolve().parents[2]
+from detector.paths import ROOT
 
 
 class Clock:

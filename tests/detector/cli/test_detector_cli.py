@@ -20,9 +20,8 @@ from unconfined import Unconfined
 from detector import Analysis
 from detector.cli.main import main, summary
 from detector.models.loaded import DEFAULT
+from detector.paths import ROOT
 from detector.schema.analysis import schema_text
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)

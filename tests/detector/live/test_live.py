@@ -20,10 +20,10 @@ from detector.errors import MediaError, ParameterError
 from detector.live import LiveSession, Source, play, source_of
 from detector.live.sources import opened
 from detector.media.reader import Frame
+from detector.paths import ROOT
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.scorer import Scorer
 
-ROOT = Path(__file__).resolve().parents[2]
 DEFAULT = Parameters()
 
 

@@ -20,6 +20,7 @@ import cloudpickle
 import pytest
 
 from detector.errors import MediaError, ModelError, ReelproofError
+from detector.paths import ROOT
 from detector.sandbox import (
     Confined,
     CrashError,
@@ -33,7 +34,6 @@ from detector.sandbox import (
 )
 
 MB = 1_000_000
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

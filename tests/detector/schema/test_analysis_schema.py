@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -12,9 +11,10 @@ from clips import Analysed
 from pydantic import ValidationError
 
 from detector import Analysis, Parameters, Verdict
+from detector.paths import ROOT
 from detector.schema.analysis import Scores, schema_text
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "analysis.schema.json"
+PUBLISHED = ROOT / "docs" / "analysis.schema.json"
 
 
 @pytest.fixture(scope="module")

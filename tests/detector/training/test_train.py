@@ -17,6 +17,7 @@ from detector.backends.torch import normalised
 from detector.errors import ParameterError
 from detector.models.loaded import load_model
 from detector.networks.base import create
+from detector.paths import ROOT
 from detector.training.config import SHIPPED as RECIPE
 from detector.training.config import Config, read_config
 from detector.training.data.crop_examples import UNKNOWN, stacked
@@ -25,8 +26,6 @@ from detector.training.losses import Batch, local_contrast
 from detector.training.publish.publish import publish
 from detector.training.train import predicted, train_together
 from tests.learning import overfit
-
-ROOT = Path(__file__).resolve().parents[3]
 
 MEAN = STD = (0.5, 0.5, 0.5)
 

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 from analyses import build
 
+from detector.paths import ROOT
 from detector.schema.analysis import Analysis, MediaKind
 from reports.__main__ import main
 from reports.exports.formats import FORMATS
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from analyses import build
 from hypothesis import given
 from hypothesis import strategies as st
+from made_annotations import START, say
 from pydantic import ValidationError
 
 from detector.schema.analysis import Analysis
@@ -28,16 +28,6 @@ from reports.review.annotations import (
     standing,
     unfit,
 )
-
-START = datetime(2026, 11, 20, 9, tzinfo=UTC)
-
-
-def say(number: int, kind: str, author: str = "Ann", **more: Any) -> Annotation:
-    """An annotation made ``number`` seconds after the first."""
-    made = START + timedelta(seconds=number)
-    return ANNOTATION.validate_python(
-        {"id": f"{number:032x}", "author": author, "made": made, "kind": kind, **more}
-    )
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ import pytest
 from evidence import small_bundle
 from keys import make_key
 
+from detector.paths import ROOT
 from reports.signing.keys import read_key
 from reports.verification.verify import verify
 
-ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "docs" / "verify_bundle.py"
 
 

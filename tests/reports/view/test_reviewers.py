@@ -11,9 +11,9 @@ import pikepdf
 import pypdfium2
 import pytest
 from analyses import build
+from html_page import Page
+from made_annotations import say
 from pypdf import PdfReader
-from test_annotations import say
-from test_report_html import Page
 
 from detector.schema.analysis import MediaKind, Verdict
 from reports.render.html import render_html

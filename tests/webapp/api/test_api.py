@@ -6,11 +6,11 @@ import io
 import json
 import re
 import zipfile
-from pathlib import Path
 
 import pytest
 from made import digest, finished, hand_in
 
+from detector.paths import ROOT
 from detector.schema.analysis import Analysis
 from reports.custody.chain import check_export
 from webapp.api.openapi import document
@@ -18,7 +18,6 @@ from webapp.jobs import failures, states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
 
-ROOT = Path(__file__).resolve().parents[2]
 API = "/api/v1"
 
 

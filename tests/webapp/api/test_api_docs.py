@@ -7,19 +7,18 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from live import Receiver, served
 from made import finished
 from print_api import printed
 
+from detector.paths import ROOT
 from webapp import create_app
 from webapp.security import api_tokens
 from webapp.security.permissions import LOCAL
 from webapp.storage.tables import AnalysisRow
 
-ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 
 

@@ -13,11 +13,12 @@ import pytest
 from analyses import build
 from flask import Flask
 
+from detector.paths import ROOT
 from webapp.downloads import offline_page
 from webapp.queries import review_data
 from webapp.queries.results import load
 
-SCRIPTS = Path(offline_page.__file__).resolve().parent.parent / "static" / "js" / "review"
+SCRIPTS = ROOT / "static" / "js" / "review"
 
 
 @pytest.fixture

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from fuzz.bases import bases
 from fuzz.mutations import Recipe, parts, recipe
 
-ROOT = Path(__file__).resolve().parents[2]
+from detector.paths import ROOT
 
 
 def test_a_sample_of_broken_files(tmp_path):

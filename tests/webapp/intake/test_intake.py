@@ -19,13 +19,12 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.test import encode_multipart
 
+from detector.paths import ROOT
 from webapp import create_app
 from webapp.intake.incoming import Incoming, clean_name
 from webapp.server import listen
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def upload(client, content: bytes, name: str = "clip.mp4", **more):

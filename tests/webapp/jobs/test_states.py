@@ -8,13 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 from made import hand_in
+from made_rows import change, row
 
 from detector.schema.analysis import Parameters
 from webapp.custody import actors
 from webapp.jobs import failures, states
 from webapp.jobs import queue as job_queue
 from webapp.settings import read_settings
-from webapp.storage.tables import AnalysisRow, State, now
+from webapp.storage.tables import State, now
 from webapp.worker import supervisor
 from webapp.worker.supervisor import sweep
 
@@ -22,18 +23,6 @@ from webapp.worker.supervisor import sweep
 @pytest.fixture
 def database(app):
     return app.extensions["database"]
-
-
-def change(database, analysis_id: str, **values) -> None:
-    with database.begin() as session:
-        row = session.get_one(AnalysisRow, analysis_id)
-        for name, value in values.items():
-            setattr(row, name, value)
-
-
-def row(database, analysis_id: str) -> AnalysisRow:
-    with database.begin() as session:
-        return session.get_one(AnalysisRow, analysis_id)
 
 
 def test_ids_cannot_be_guessed(app):

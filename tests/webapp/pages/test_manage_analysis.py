@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from analyses import build
 from made import finished, hand_in, put_model, write_result
-from sqlalchemy import func, select
+from made_rows import count, say
+from sqlalchemy import select
 
 from detector.models.loaded import DEFAULT
 from detector.schema.analysis import Parameters
@@ -38,30 +39,8 @@ def row(database, analysis_id: str) -> AnalysisRow | None:
         return session.get(AnalysisRow, analysis_id)
 
 
-def count(database, table) -> int:
-    with database.begin() as session:
-        return session.scalar(select(func.count()).select_from(table))
-
-
 def exhibits(folders: Folders) -> list[Path]:
     return [path for path in folders.exhibits.rglob("*") if path.is_file()]
-
-
-def say(database, analysis_id: str, **changes: object) -> None:
-    annotation = {"kind": "exhibit", "author": "Ada", "verdict": "agree", "note": ""} | changes
-    annotation |= {"id": f"{count(database, AnnotationRow):032x}", "made": "2026-11-20T10:00:00Z"}
-    with database.begin() as session:
-        session.add(
-            AnnotationRow(
-                analysis_id=analysis_id,
-                id=annotation["id"],
-                kind=annotation["kind"],
-                author=annotation["author"],
-                verdict=annotation["verdict"],
-                made=now(),
-                body=json.dumps(annotation),
-            )
-        )
 
 
 class TestCancel:

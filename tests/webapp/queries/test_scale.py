@@ -22,7 +22,7 @@ from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, State, now
 from webapp.worker.supervisor import sweep
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")

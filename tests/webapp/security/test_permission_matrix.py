@@ -7,7 +7,6 @@ document, the moment it exists.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from made import finished, hand_in
@@ -15,10 +14,11 @@ from people import account, signed_in, with_login
 from sqlalchemy import delete
 from werkzeug.routing import Rule
 
+from detector.paths import ROOT
 from webapp.security.permissions import PERMISSIONS, SAMPLE_FILE, Asker, Need, Role, table
 from webapp.storage.tables import AnalysisRow, SignInFailure
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "security.md"
+DOCUMENT = ROOT / "docs" / "security.md"
 ROLES = [str(role) for role in Role]
 _BEGIN, _END = "<!-- access matrix -->", "<!-- end of the access matrix -->"
 

@@ -38,7 +38,7 @@ from webapp.storage.object_store import DamagedFile, StoreError
 from webapp.storage.tables import AnalysisRow, CustodyRow, Exhibit
 from webapp.worker import run_analysis, store_transfer
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parents[1]
 CONTENT = b"the bytes of a clip"
 NAME = f"lab/exhibits/{digest(CONTENT)[:2]}/{digest(CONTENT)}"
 

@@ -8,13 +8,13 @@ import json
 import re
 import socket
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from live import Receiver
 from made import finished, hand_in
 from sqlalchemy import select
 
+from detector.paths import ROOT
 from webapp import create_app
 from webapp.jobs import failures, states
 from webapp.settings import SettingError, read_settings
@@ -23,7 +23,6 @@ from webapp.webhooks import delivery
 from webapp.webhooks import registry as webhook_registry
 
 API = "/api/v1"
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

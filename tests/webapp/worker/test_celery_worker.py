@@ -22,7 +22,7 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Priority
 from webapp.worker import celery_worker
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parents[1]
 ROOT = HERE.parents[1]
 _GRACE = 20.0
 

@@ -18,9 +18,8 @@ from clips import write_clip
 from made_faces import crop, encoded, write_archive
 
 from detector.faces.detector import FaceDetector, Square, cut, framing
+from detector.paths import ROOT
 from detector.training.data.face_samples import MARGIN, Sample, decode, dfdc_samples, read_csv
-
-ROOT = Path(__file__).resolve().parents[3]
 
 GATHER = """
 import pickle, sys

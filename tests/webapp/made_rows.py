@@ -1,0 +1,43 @@
+"""Rows of the database as tests make and read them."""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import func, select
+
+from webapp.storage.tables import AnalysisRow, AnnotationRow, now
+
+
+def count(database, table) -> int:
+    with database.begin() as session:
+        return session.scalar(select(func.count()).select_from(table))
+
+
+def say(database, analysis_id: str, **changes: object) -> None:
+    annotation = {"kind": "exhibit", "author": "Ada", "verdict": "agree", "note": ""} | changes
+    annotation |= {"id": f"{count(database, AnnotationRow):032x}", "made": "2026-11-20T10:00:00Z"}
+    with database.begin() as session:
+        session.add(
+            AnnotationRow(
+                analysis_id=analysis_id,
+                id=annotation["id"],
+                kind=annotation["kind"],
+                author=annotation["author"],
+                verdict=annotation["verdict"],
+                made=now(),
+                body=json.dumps(annotation),
+            )
+        )
+
+
+def change(database, analysis_id: str, **values) -> None:
+    with database.begin() as session:
+        row = session.get_one(AnalysisRow, analysis_id)
+        for name, value in values.items():
+            setattr(row, name, value)
+
+
+def row(database, analysis_id: str) -> AnalysisRow:
+    with database.begin() as session:
+        return session.get_one(AnalysisRow, analysis_id)
