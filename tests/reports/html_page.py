@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-from test_report_html import VOID
-
 
 class Page(HTMLParser):
     """Collects elements, attributes and text, and whether tags nest."""
@@ -36,3 +34,6 @@ class Page(HTMLParser):
     @property
     def text(self) -> str:
         return " ".join(" ".join(self.words).split())
+
+
+VOID = {"meta", "img", "br", "link"}

@@ -14,8 +14,6 @@ from reports.errors import ReportError
 from reports.render.html import render_html
 from reports.view.report import report_view
 
-VOID = {"meta", "img", "br", "link"}
-
 
 def page(folder: Path, **choices: object) -> Page:
     analysis = build(folder, kept=False, **choices)  # type: ignore[arg-type]

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 from made import hand_in
+from made_rows import change, row
 from sqlalchemy import select
-from test_jobs import change, row
 
 from webapp import create_app
 from webapp.jobs import broker, failures, states

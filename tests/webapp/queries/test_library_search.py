@@ -10,9 +10,9 @@ from html import unescape
 
 import pytest
 from made import finished, hand_in
+from made_rows import say
 from many import REVIEWERS, fill
 from sqlalchemy import func, select
-from test_manage import say
 from werkzeug.datastructures import MultiDict
 
 from webapp.jobs import states

@@ -10,8 +10,8 @@ from datetime import date, datetime, timedelta
 
 import pytest
 from made import finished, hand_in
+from made_rows import say
 from many import NEWEST, fill
-from test_manage import say
 
 from detector.schema.analysis import MediaKind, Verdict
 from webapp.jobs import states
