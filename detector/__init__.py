@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from detector.schema.analysis import Parameters as Parameters
     from detector.schema.analysis import Verdict as Verdict
 
-__version__ = "0.1.0"
 __all__ = ["Analysis", "Parameters", "Verdict", "analyze"]
 
 # Torch takes a second to import, which the web process and `--help` never need; and

@@ -17,7 +17,8 @@ import av
 import cv2
 import numpy as np
 
-from detector.faces.detector import FaceDetector, Image
+from detector.faces.detector import FaceDetector
+from detector.media.frame import Image
 from detector.training.synthesis.blending import align, generated, match_colour, outline
 
 FRAME_RATE = 25

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from detector.environment import software
 from detector.files import hashed
 from detector.media.limits import Bounds
+from detector.media.open import open_media
 from detector.media.prefetch import ahead
-from detector.media.reader import MediaReader, open_media
+from detector.media.reader import MediaReader
 from detector.metadata.anomalies import anomalies_of
 from detector.metadata.c2pa import read_credentials
 from detector.metadata.collect import details_of

@@ -14,9 +14,11 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from detector.backends.selection import ROUGH, Backend
+from detector.backends.base import Backend
+from detector.backends.selection import ROUGH
 from detector.paths import ROOT
 from detector.schema.analysis import Library, Parameters, Software
+from detector.version import __version__
 
 # What takes part in a result, by its name on the package index.
 LIBRARIES = (
@@ -41,10 +43,9 @@ def software(
     backend: Backend, batch: int, created: str, file: str, model: str, given: Parameters
 ) -> Software:
     """The published facts; ``backend`` ran the network, ``file`` and ``model`` are names."""
-    import detector
 
     return Software(
-        reelproof=detector.__version__,
+        reelproof=__version__,
         torch=torch_version(),
         device=backend.device,
         created=created,

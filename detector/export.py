@@ -1,6 +1,6 @@
 """Write a model for other programs and for phones: ``python -m detector export``.
 
-What is written takes crops as :func:`detector.faces.detector.cut` makes them, uint8 (n, size, size, 3) in
+What is written takes crops as :func:`detector.faces.crop.cut` makes them, uint8 (n, size, size, 3) in
 RGB, preprocessing included, and gives logits; divided by the card's temperature, their sigmoid is
 the probability of one frame. Before anything is kept, the files as they lie on disk are run on real
 faces and held against torch.
@@ -24,8 +24,10 @@ from detector.backends.selection import processor_threads
 from detector.backends.torch import Torch
 from detector.demo_clip import portraits
 from detector.errors import ModelError
-from detector.faces.detector import FaceDetector, Image, cut, framing
+from detector.faces.crop import cut, framing
+from detector.faces.detector import FaceDetector
 from detector.files import hashed
+from detector.media.frame import Image
 from detector.models.loaded import LoadedModel, load_model
 from detector.networks import graphs
 from detector.networks.base import SequenceNetwork

@@ -25,8 +25,10 @@ import cv2
 import torch
 
 from detector import analyze
-from detector.faces.detector import FaceDetector, Image, cut, framing
-from detector.media.reader import open_media
+from detector.faces.crop import cut, framing
+from detector.faces.detector import FaceDetector
+from detector.media.frame import Image
+from detector.media.open import open_media
 from detector.models.loaded import LoadedModel, load_model
 from detector.scoring.first_pass import BATCH
 from detector.scoring.scorer import Scorer

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from detector.demo_clip import portraits
-from detector.faces.detector import Image
+from detector.media.frame import Image
 
 RATE = 25
 # Where the face is in each portrait, px, and how wide.

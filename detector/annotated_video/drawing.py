@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from detector.annotated_video.lanes import Face, State
 from detector.annotated_video.layout import Rect
-from detector.faces.detector import Image
+from detector.media.frame import Image
 from detector.schema.analysis import Box
 
 Colour = tuple[int, int, int]  # RGB

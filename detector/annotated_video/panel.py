@@ -25,7 +25,7 @@ from detector.annotated_video.drawing import (
 )
 from detector.annotated_video.lanes import Lane, State
 from detector.annotated_video.layout import INSET, MARGIN, Layout, Rect
-from detector.faces.detector import Image
+from detector.media.frame import Image
 from detector.schema.analysis import Analysis
 from detector.schema.formatting import timecode
 

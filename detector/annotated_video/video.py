@@ -28,9 +28,10 @@ from detector.annotated_video.lanes import Lane, lanes
 from detector.annotated_video.layout import Layout, arrange
 from detector.annotated_video.panel import Inset, Panel, cropped
 from detector.errors import MediaError
-from detector.faces.detector import Image
 from detector.files import hashed
-from detector.media.reader import MediaReader, open_container, open_media
+from detector.media.frame import Image
+from detector.media.open import open_container, open_media
+from detector.media.reader import MediaReader
 from detector.schema.analysis import Analysis, MediaKind, Peak, Segment
 from detector.schema.formatting import timecode
 

@@ -28,7 +28,7 @@ class OnnxRuntime:
         self._session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """See :class:`detector.backends.selection.Backend`."""
+        """See :class:`detector.backends.base.Backend`."""
         (out,) = self._session.run(None, {CROPS: np.ascontiguousarray(crops)})
         result: NDArray[np.float32] = out
         return result

@@ -61,7 +61,7 @@ class OpenVINO:
         self._requests: list[Any] = [compiled.create_infer_request() for _ in range(2 * threads)]
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """See :class:`detector.backends.selection.Backend`."""
+        """See :class:`detector.backends.base.Backend`."""
         # Threads with a few crops each take two thirds of the time of all of them on one batch.
         size = min(_MOST, -(-len(crops) // self.threads))
         pieces = [np.ascontiguousarray(crops[i : i + size]) for i in range(0, len(crops), size)]

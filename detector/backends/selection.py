@@ -14,13 +14,12 @@ from __future__ import annotations
 import os
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
-import numpy as np
-from numpy.typing import NDArray
-
+from detector.backends.base import Backend
 from detector.errors import ModelError, ParameterError
+from detector.models.loaded import graph_path
 from detector.networks import graphs
 
 if TYPE_CHECKING:
@@ -39,23 +38,8 @@ NAMES = tuple(_NEEDED)
 ROUGH = frozenset({"openvino-bf16"})
 """Those that round to 16 bits. Their scores differ by more than two analyses may: never chosen unasked."""
 
-
-class Backend(Protocol):
-    """One network, ready to run."""
-
-    name: str
-    """As ``--backend`` takes it."""
-    version: str
-    """Of the library."""
-    device: str
-    """``cpu``, or ``cuda`` and the device's name."""
-    precision: str
-    """Of the arithmetic: ``float32`` or ``bfloat16``, and what else is to be said of it."""
-    threads: int
-    """On the processor."""
-
-    def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Crops (n, size, size, 3), RGB, n of at least 1, to logits (n,) or features (n, d)."""
+# What runs each loaded model, by name.
+_READY: WeakKeyDictionary[LoadedModel, dict[str, Backend]] = WeakKeyDictionary()
 
 
 def present() -> tuple[str, ...]:
@@ -97,20 +81,15 @@ def opened(model: LoadedModel, name: str | None = None) -> Backend:
             f"There is no graph of {model.card.architecture} at {model.card.input.size} px that the back end "
             f"{name} could run. Choose --backend torch, or let Reelproof choose."
         )
-    made = model.backends.get(name)
-    if made is None:
-        made = model.backends[name] = _made(name, model)
-    return made
+    ready = _READY.setdefault(model, {})
+    if name not in ready:
+        ready[name] = _made(name, model)
+    return ready[name]
 
 
 def can_run(name: str, model: LoadedModel) -> bool:
     """Whether back end ``name`` can run ``model``: torch any, the others what there is a graph of."""
     return name == "torch" or (model.weights is not None and graph_path(model) is not None)
-
-
-def graph_path(model: LoadedModel) -> Path | None:
-    """The shipped graph of a model's architecture and size, if there is one."""
-    return graphs.shipped(model.card.architecture, model.card.input.size)
 
 
 def processor_threads() -> int:

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 
 from detector.batch.input_files import File
-from detector.faces.detector import Image, Square, cut
+from detector.faces.crop import Square, cut
+from detector.media.frame import Image
 from detector.models.loaded import load_model
 from detector.schema.analysis import Parameters, Verdict
 from detector.scoring.scorer import Scorer

@@ -14,12 +14,12 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from detector import __version__
 from detector.backends import selection as backends
 from detector.batch.input_files import File
 from detector.errors import ParameterError
-from detector.models.loaded import load_card
+from detector.models.card import load_card
 from detector.schema.analysis import Parameters
+from detector.version import __version__
 
 Line = dict[str, object]
 _Known = tuple[str, str, int, int]  # name, zip, bytes, modified

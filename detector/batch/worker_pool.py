@@ -183,7 +183,9 @@ def _ready(model: str | None, several: bool) -> bool:
     if backends.needs_torch(loaded):
         if native_threads() == 1:
             _one_thread()  # folding a network into another computes, which would start more
-        loaded.fused  # noqa: B018 - made here, all have it
+        from detector.backends.torch import fused_network
+
+        fused_network(loaded)  # made here, all have it
     means()
     return native_threads() == 1
 

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.explain.occlusion import hide
-from detector.faces.detector import Image, Square, cut
+from detector.faces.crop import Square, cut
+from detector.media.frame import Image
 from detector.schema.analysis import Box, HideAndRescore
 from detector.scoring.scorer import Scorer
 

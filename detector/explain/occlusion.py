@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.detector import Image
+from detector.media.frame import Image
 
 
 def hide(crop: Image, mask: NDArray[np.float32]) -> Image:

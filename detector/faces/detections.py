@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.detector import Face, Square, framed, roll
+from detector.faces.crop import Face, Square, framed, roll
 from detector.faces.quality import Quality
 from detector.schema.analysis import Box
 

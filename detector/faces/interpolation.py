@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.detector import Face, Image
+from detector.faces.crop import Face
 from detector.faces.tracks import correlating
-from detector.media.reader import Frame
+from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box
 
 LONGEST = 1.0  # seconds over which a face is predicted, at most

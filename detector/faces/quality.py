@@ -15,7 +15,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from detector.faces.detector import Face, Image, cut, framing
+from detector.faces.crop import Face, cut, framing
+from detector.media.frame import Image
 from detector.schema.analysis import Parameters
 
 _FINE = 1.5  # px

@@ -18,9 +18,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from detector.faces.detector import Face, FaceDetector, Image
+from detector.faces.crop import Face
+from detector.faces.detector import FaceDetector
 from detector.faces.interpolation import LONGEST, faces_between
-from detector.media.reader import Frame
+from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box, Parameters
 from detector.schema.boxes import grown, overlap
 

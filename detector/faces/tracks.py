@@ -11,15 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scenedetect import FrameTimecode
-from scenedetect.detector import FlashFilter
-from scenedetect.detectors import ContentDetector
 from scipy.optimize import linear_sum_assignment
 
-from detector.faces.detector import Face, Image, Square, cut, framing
+from detector.faces.crop import Face, Square, cut, framing
+from detector.media.frame import Image
 from detector.schema.analysis import Box
 from detector.schema.boxes import grown, overlap
 
@@ -30,7 +27,6 @@ _THUMBNAIL = 24
 _ALIKE = 0.85
 _EVERY = 4  # sightings for one that goes into the mean picture: neighbours hardly differ
 _NEVER = np.float32(-2)
-_CUT_WIDTH = 160  # px; cuts show at any size
 
 
 @dataclass
@@ -45,37 +41,6 @@ class Track:
     thumbnail: NDArray[np.float32] = field(
         default_factory=lambda: np.zeros((_THUMBNAIL, _THUMBNAIL, 3), np.float32)
     )
-
-
-class CutDetector:
-    """Scene cuts by change of hue, saturation and brightness (PySceneDetect's content detector)."""
-
-    def __init__(self, sample_rate: float) -> None:
-        self._detector = _content_detector()
-        self._rate = float(sample_rate)
-        self._number = 0
-        self._shape: tuple[int, ...] = ()
-
-    def process_frame(self, image: Image) -> bool:
-        """True when ``image`` (RGB) begins a new scene."""
-        height = max(16, round(image.shape[0] * _CUT_WIDTH / image.shape[1]))
-        # Every second or further pixel does for this: averaging all of them takes ten times as long.
-        step = max(1, image.shape[1] // (2 * _CUT_WIDTH))
-        coarse = np.ascontiguousarray(image[::step, ::step])
-        small = cv2.resize(coarse, (_CUT_WIDTH, min(height, 4 * _CUT_WIDTH)), interpolation=cv2.INTER_AREA)
-        resized = bool(self._shape) and small.shape != self._shape
-        self._shape = small.shape
-        if resized:  # a picture of another shape is another scene, and cannot be compared
-            self._detector = _content_detector()
-        found = self._detector.process_frame(
-            FrameTimecode(self._number, fps=self._rate), cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
-        )
-        self._number += 1
-        return resized or (bool(found) and self._number > 1)
-
-
-def _content_detector() -> ContentDetector:
-    return ContentDetector(min_scene_len=1, filter_mode=FlashFilter.Mode.SUPPRESS)
 
 
 class Tracker:

@@ -14,7 +14,7 @@ import numpy as np
 from detector.errors import ReelproofError
 from detector.live.session import LiveSegment, LiveSession
 from detector.live.sources import Source, opened
-from detector.media.reader import Frame
+from detector.media.frame import Frame
 
 _LOOK_EVERY = 0.2  # seconds between two looks whether to stop
 _REMEMBERED = 10_000  # delays of which the summary gives percentiles

@@ -17,7 +17,6 @@ from typing import Any
 import cv2
 
 from detector.errors import ParameterError, ReelproofError
-from detector.faces.detector import Image
 from detector.live import LiveSession, Source
 from detector.live.state import (
     MOST_FACES,
@@ -28,6 +27,7 @@ from detector.live.state import (
     LiveState,
     picture_name,
 )
+from detector.media.frame import Image
 from detector.schema.analysis import Parameters
 
 _EVERY = 0.4  # seconds

@@ -9,10 +9,9 @@ from typing import Any
 
 from detector.errors import ParameterError
 from detector.faces.detections import Sightings
-from detector.faces.detector import Image
 from detector.live.online_segments import Closed, OnlineSegments
 from detector.live.state import MOST_SEGMENTS, SECONDS_SHOWN
-from detector.media.reader import Frame
+from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box, Parameters
 from detector.scoring.first_pass import Survey
 from detector.scoring.scorer import Scorer

@@ -17,13 +17,15 @@ import cv2
 import numpy as np
 
 from detector.errors import MediaError, ParameterError
-from detector.faces.detector import Image
+from detector.media.frame import Frame, Image
 from detector.media.limits import Bounds
+from detector.media.open import open_media
 from detector.media.orientation import UPRIGHT
-from detector.media.reader import VIDEO_FORMATS, Frame, MediaReader, open_media
+from detector.media.reader import MediaReader
+from detector.media.signatures import VIDEO_DEMUXERS
 
 # What a network camera may speak, and in which wrappings. No playlists: they name further addresses.
-_STREAM_FORMATS = ("rtsp", "sdp", "rtp", "mpegts", "mpjpeg", "h264", "hevc", *VIDEO_FORMATS)
+_STREAM_FORMATS = ("rtsp", "sdp", "rtp", "mpegts", "mpjpeg", "h264", "hevc", *VIDEO_DEMUXERS)
 _PROTOCOLS = "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,crypto"
 _ADDRESS = re.compile(r"(rtsps?|https?)://[^\s]+", re.IGNORECASE)
 _OPEN_WITHIN, _READ_WITHIN = 10.0, 10.0  # seconds

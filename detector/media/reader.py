@@ -1,60 +1,34 @@
 """Read video and photos: frames in order, each with its presentation time.
 
-FFmpeg (through PyAV) is given an open file, never a name or an address, and may use
-only the demuxers on :data:`FORMATS`: a playlist, or a file that points at another one,
-can open nothing. Times are exact, ``pts * time_base`` as fractions, counted from the
-first frame; frame numbers and average rates are never turned into times.
+Files are opened by :mod:`detector.media.open`. Times are exact, ``pts * time_base`` as fractions,
+counted from the first frame; frame numbers and average rates are never turned into times.
 """
 
 from __future__ import annotations
 
-import errno
 import math
-import os
-import stat
 from array import array
 from bisect import bisect_right
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from detector.errors import MediaError
-from detector.faces.detector import Image
+from detector.media.frame import Frame, Image
 from detector.media.limits import Bounds
-from detector.media.orientation import Orientation, display_orientation, photo_orientation
+from detector.media.orientation import Orientation, display_orientation
 from detector.media.packet_stats import Packets
-from detector.media.signatures import HEAD, refuse_mismatch, refuse_others
+from detector.media.signatures import ACCEPTED, PHOTO_DEMUXERS
 from detector.schema.analysis import MediaKind
-
-VIDEO_FORMATS = ("mov", "mp4", "matroska", "webm", "avi")
-IMAGE_FORMATS = ("jpeg_pipe", "png_pipe", "webp_pipe", "webp")
-FORMATS = (*VIDEO_FORMATS, *IMAGE_FORMATS)
-ACCEPTED = "Accepted are video (mp4, mov, mkv, webm, avi) and photos (jpeg, png, webp)."
 
 Decoded = Iterator[tuple[av.VideoFrame, int]]  # frames, each with its PTS
 # Containers round, and count the last frame's length in their own ways.
 _SLACK = 0.5
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One decoded frame, upright. ``time`` is in seconds from the first frame.
-
-    ``index`` counts the frames decoded before it, in order of presentation; None where it was
-    reached by seeking.
-    """
-
-    pts: int
-    time: Fraction
-    image: Image
-    index: int | None = None
 
 
 @dataclass
@@ -72,7 +46,7 @@ class Tally:
 
 
 class MediaReader:
-    """An open exhibit. Use :func:`open_media`; read :meth:`frames` once, to the end."""
+    """An open exhibit. Use :func:`~detector.media.open.open_media`; read :meth:`frames` once, to the end."""
 
     def __init__(self, container: av.container.InputContainer, photo: Orientation, bounds: Bounds) -> None:
         self._container = container
@@ -94,7 +68,7 @@ class MediaReader:
         self.container_format: str = container.format.name
         self.codec: str = self._stream.codec_context.name
         self.has_sound: bool = bool(container.streams.audio)
-        self.kind = MediaKind.IMAGE if self.container_format in IMAGE_FORMATS else MediaKind.VIDEO
+        self.kind = MediaKind.IMAGE if self.container_format in PHOTO_DEMUXERS else MediaKind.VIDEO
         bounds.refuse_claims(self.expected_duration, self._stream.frames)
 
     @property
@@ -323,72 +297,6 @@ def _first_at(frames: Decoded, pts: int) -> av.VideoFrame | None:
         if at >= pts:
             return frame if at == pts else None
     return None
-
-
-class _Nameless:
-    """A file without its name: FFmpeg would choose demuxers by it, one of which opens files itself."""
-
-    name = ""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
-
-
-@contextmanager
-def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader]:
-    """Open ``path`` for reading; ``bounds`` are how much of what it may hold.
-
-    Raises :class:`MediaError` when it is missing, empty, of a kind not accepted, beyond the
-    bounds, or holds no picture.
-    """
-    with _opened(path) as file:
-        head = file.read(HEAD)
-        if not head:
-            raise MediaError("The file is empty (0 bytes). Copy or download it again.")
-        refuse_others(head, ACCEPTED)
-        file.seek(0)
-        photo = photo_orientation(file)
-        file.seek(0)
-        with open_container(file) as container:
-            refuse_mismatch(head, container.format.name)
-            yield MediaReader(container, photo, bounds or Bounds())
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    try:
-        # A named pipe that nobody writes to would be waited for.
-        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise MediaError(f"The file cannot be opened: {os.strerror(error.errno or 0)}.") from None
-    mode = os.fstat(number).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(number)
-        what = os.strerror(errno.EISDIR) if stat.S_ISDIR(mode) else "It is a device or a pipe, not a file"
-        raise MediaError(f"The file cannot be opened: {what}.")
-    with os.fdopen(number, "rb") as file:
-        yield file
-
-
-def open_container(file: BinaryIO) -> av.container.InputContainer:
-    """An open file as a container, which knows no name and only the demuxers on :data:`FORMATS`.
-
-    Raises :class:`MediaError` when none of them can read it.
-    """
-    try:
-        # `enable_drefs` stays off (FFmpeg's default): a mov may not point at other files.
-        # Tags that are no UTF-8 must not keep a file from being examined.
-        return av.open(
-            _Nameless(file),
-            mode="r",
-            options={"format_whitelist": ",".join(FORMATS)},
-            metadata_errors="replace",
-        )
-    except (av.FFmpegError, ValueError):
-        raise MediaError(
-            "The file cannot be read: it is not a video or photo, or it is damaged or was copied "
-            f"only in part. {ACCEPTED}"
-        ) from None
 
 
 def _picture_stream(container: av.container.InputContainer) -> av.VideoStream:

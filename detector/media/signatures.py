@@ -1,10 +1,12 @@
-"""What a file's first bytes say it is: better words for what is not accepted, and no chameleons.
+"""What a file's first bytes say it is: the one table of what is accepted, and words for what is not.
 
 FFmpeg looks for something it can read anywhere in a file's beginning. A file that starts as one
 thing and is read as another was made by somebody to be seen as both.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from detector.errors import MediaError
 
@@ -34,18 +36,69 @@ _TEXTS = (
     (b"<!doctype html", "a web page", "Save the video or photo in it, not the page."),
     (b"<html", "a web page", "Save the video or photo in it, not the page."),
 )
-# What is accepted, and the names under which FFmpeg reads it.
-_KINDS = (
-    (0, b"\xff\xd8\xff", "a JPEG photo", ("jpeg_pipe",)),
-    (0, b"\x89PNG\r\n\x1a\n", "a PNG picture", ("png_pipe",)),
-    (8, b"WEBP", "a WebP picture", ("webp_pipe", "webp")),
-    (8, b"AVI ", "an AVI video", ("avi",)),
-    (0, b"\x1a\x45\xdf\xa3", "a Matroska or WebM video", ("matroska,webm",)),
-    (4, b"ftyp", "an mp4 or mov video", ("mov,mp4,m4a,3gp,3g2,mj2",)),
+
+
+@dataclass(frozen=True)
+class Container:
+    """A kind of file that is accepted: how it begins, and the names under which FFmpeg reads it."""
+
+    name: str
+    is_photo: bool
+    demuxers: tuple[str, ...]
+    starts: tuple[bytes, ...] = ()
+    """Its first bytes."""
+    forms: tuple[bytes, ...] = ()
+    """Of a RIFF file: what bytes 8 to 12 say it holds."""
+    boxes: tuple[bytes, ...] = ()
+    """Of a row of boxes (ISO/IEC 14496-12, QuickTime): the types the first one may have."""
+
+    def matches(self, head: bytes) -> bool:
+        """Whether a file that begins with ``head`` is of this kind."""
+        if head[:4] == b"RIFF":
+            return head[8:12] in self.forms
+        return head.startswith(self.starts) or head[4:8] in self.boxes
+
+
+CONTAINERS = (
+    Container("a JPEG photo", True, ("jpeg_pipe",), starts=(b"\xff\xd8\xff",)),
+    Container("a PNG picture", True, ("png_pipe",), starts=(b"\x89PNG\r\n\x1a\n",)),
+    Container("a WebP picture", True, ("webp_pipe", "webp"), forms=(b"WEBP",)),
+    Container("an AVI video", False, ("avi",), forms=(b"AVI ", b"AVIX")),
+    Container("a Matroska or WebM video", False, ("matroska,webm",), starts=(b"\x1a\x45\xdf\xa3",)),
+    Container(
+        "an mp4 or mov video",
+        False,
+        ("mov,mp4,m4a,3gp,3g2,mj2",),
+        # QuickTime files need no `ftyp`, and may begin with any of the others.
+        boxes=(b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"uuid"),
+    ),
 )
+PHOTO_DEMUXERS, VIDEO_DEMUXERS = (
+    tuple(
+        demuxer
+        for container in CONTAINERS
+        if container.is_photo is photos
+        for name in container.demuxers
+        for demuxer in name.split(",")
+    )
+    for photos in (True, False)
+)
+DEMUXERS = (*VIDEO_DEMUXERS, *PHOTO_DEMUXERS)
+"""What FFmpeg may use."""
+ACCEPTED = "Accepted are video (mp4, mov, mkv, webm, avi) and photos (jpeg, png, webp)."
 
 
-def refuse_others(head: bytes, accepted: str) -> None:
+def container_of(head: bytes) -> Container | None:
+    """The accepted kind of a file that begins so; None if it is of no accepted kind."""
+    return next((container for container in CONTAINERS if container.matches(head)), None)
+
+
+def is_accepted(head: bytes) -> bool:
+    """Whether the first bytes are those of a kind of video or photo that is accepted."""
+    return container_of(head) is not None
+
+
+def refuse_others(head: bytes, accepted: str = ACCEPTED) -> None:
     """Raise :class:`MediaError` when the first bytes are those of something known not to be accepted."""
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for start, name, remedy in _OTHERS:
@@ -56,17 +109,12 @@ def refuse_others(head: bytes, accepted: str) -> None:
             raise MediaError(f"The file is {name}. {remedy} {accepted}")
 
 
-def refuse_mismatch(head: bytes, container: str) -> None:
-    """Raise :class:`MediaError` when FFmpeg reads as ``container`` what starts as something else."""
-    for offset, mark, name, containers in _KINDS:
-        if head[offset:].startswith(mark) and container not in containers:
-            raise MediaError(
-                f"The file begins as {name} and is read as something else ({container}), so different "
-                "programs would show different things. Save it anew from the program in which it shows "
-                "what you want examined, and keep the original as it is."
-            )
-
-
-def is_accepted(head: bytes) -> bool:
-    """Whether the first bytes are those of a kind of video or photo that is accepted."""
-    return any(head[offset:].startswith(mark) for offset, mark, _, _ in _KINDS)
+def refuse_mismatch(head: bytes, demuxer: str) -> None:
+    """Raise :class:`MediaError` when FFmpeg reads with ``demuxer`` what starts as something else."""
+    container = container_of(head)
+    if container is not None and demuxer not in container.demuxers:
+        raise MediaError(
+            f"The file begins as {container.name} and is read as something else ({demuxer}), so different "
+            "programs would show different things. Save it anew from the program in which it shows "
+            "what you want examined, and keep the original as it is."
+        )

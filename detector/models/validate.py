@@ -13,17 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from detector.errors import ModelError
-from detector.models.loaded import (
-    Card,
-    LoadedModel,
-    is_name,
-    is_pickled_name,
-    load_pair,
-    looks_pickled,
-    of_another_card,
-    pickled,
-    read_card,
-)
+from detector.models.card import Card, is_name, read_card
+from detector.models.loaded import LoadedModel, load_pair
+from detector.models.weights import is_pickled_name, looks_pickled, pickled_error, wrong_weights_error
 
 CARD_LIMIT = 64_000
 """Bytes of the longest card accepted; the shipped ones have a few thousand."""
@@ -75,7 +67,7 @@ def check_weights(card: Card, weights: Path, name: str, sha256: str | None = Non
     with weights.open("rb") as file:
         head = file.read(16)
         if is_pickled_name(name) or looks_pickled(head, size):
-            raise pickled(name)
+            raise pickled_error(name)
         if not 0 < size <= WEIGHTS_LIMIT:
             raise ModelError(
                 f"{name} has {size:,} bytes; weights have at most {WEIGHTS_LIMIT:,}, and more than none. "
@@ -83,7 +75,7 @@ def check_weights(card: Card, weights: Path, name: str, sha256: str | None = Non
             )
         file.seek(0)
         if (sha256 or hashlib.file_digest(file, "sha256").hexdigest()) != card.sha256:
-            raise of_another_card(name)
+            raise wrong_weights_error(name)
 
 
 def check_pair(card: bytes, weights: Path) -> LoadedModel:

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces import tracks
+from detector.faces.crop import Face
 from detector.faces.detections import Gathered, Sightings
-from detector.faces.detector import Face, Image
 from detector.faces.quality import NEVER_SURE, looked_at
 from detector.faces.search import FaceSearch, Found
-from detector.media.reader import Frame, MediaReader
+from detector.media import cuts
+from detector.media.frame import Frame, Image
+from detector.media.reader import MediaReader
 from detector.schema.analysis import MediaKind, Parameters
 from detector.scoring.scorer import Scorer
 
@@ -54,7 +56,7 @@ class Survey:
     ) -> None:
         self._search = FaceSearch(parameters, hold=reader is not None)
         self._tracker = tracks.Tracker(parameters.bridge_gap)
-        self._cuts = tracks.CutDetector(parameters.sample_rate)
+        self._cuts = cuts.CutDetector(parameters.sample_rate)
         self._scorer = scorer
         self._parameters = parameters
         self._settled = settled

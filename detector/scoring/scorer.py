@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.backends import selection as backends
-from detector.faces.detector import Image
+from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Platt
 

@@ -18,13 +18,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.faces.crop import Face
 from detector.faces.detections import Gathered, Sightings
-from detector.faces.detector import Face, Image
 from detector.faces.interpolation import faces_between
 from detector.faces.quality import looked_at
 from detector.faces.search import FaceSearch
+from detector.media.frame import Frame, Image
 from detector.media.prefetch import ahead
-from detector.media.reader import Frame, MediaReader
+from detector.media.reader import MediaReader
 from detector.schema.analysis import Parameters
 from detector.scoring.first_pass import BATCH, Surveyed
 from detector.scoring.scorer import Scorer

@@ -14,7 +14,8 @@ from sklearn.metrics import f1_score, roc_auc_score
 from torch import Tensor, nn
 
 from detector.errors import ParameterError
-from detector.models.loaded import MODELS, load_model
+from detector.models.card import MODELS
+from detector.models.loaded import load_model
 from detector.networks.base import Network, create
 from detector.training.config import Config, Metric, Schedule
 from detector.training.data.cached_features import featured

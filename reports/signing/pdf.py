@@ -25,7 +25,7 @@ from pyhanko.sign.signers.pdf_byterange import BuildProps
 from pyhanko.stamp import StaticStampStyle
 from weasyprint import HTML
 
-import detector
+from detector.version import __version__
 from reports.render.pdf import SuppliedOnly
 from reports.signing.keys import DIGEST, PROGRAM, SigningError, SigningKey
 
@@ -96,7 +96,7 @@ def sign_pdf(data: bytes, key: SigningKey, *, reason: str = "", place: str = "")
             name=key.name,
             reason=reason or None,
             location=place or None,
-            app_build_props=BuildProps(PROGRAM, revision=detector.__version__),
+            app_build_props=BuildProps(PROGRAM, revision=__version__),
         )
         with tempfile.NamedTemporaryFile(suffix=".pdf") as stamp:
             stamp.write(_appearance(words, where.box))

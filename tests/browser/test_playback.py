@@ -18,7 +18,7 @@ from flask import Flask
 from live import served
 from playwright.sync_api import Page
 
-from detector.media.reader import open_media
+from detector.media.open import open_media
 from detector.sandbox import Limits
 from detector.schema.analysis import Media, MediaKind
 from webapp import create_app

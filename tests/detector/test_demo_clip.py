@@ -11,7 +11,7 @@ import pytest
 
 from detector import demo_clip as recipe
 from detector.faces.detector import FaceDetector
-from detector.media.reader import open_media
+from detector.media.open import open_media
 
 
 def test_what_it_is(sample: Path) -> None:

@@ -15,15 +15,15 @@ import pytest
 import torch
 from clips import Analysed, packets, write_clip
 
-import detector
 from detector import Analysis, Parameters, Verdict, analyze
 from detector.demo_clip import MANIPULATED
 from detector.errors import MediaError, ModelError
-from detector.media.reader import open_media
+from detector.media.open import open_media
 from detector.models.loaded import LoadedModel
 from detector.networks.base import create
 from detector.schema.analysis import MediaKind
 from detector.scoring.scorer import Scorer
+from detector.version import __version__
 
 # Everything is flagged: what is tested is the machinery, whatever the weights say.
 ALL_FLAGGED: dict[str, Any] = {"enter_threshold": 1e-12, "exit_threshold": 1e-13}
@@ -307,7 +307,7 @@ class TestOneTalkingFace:
     def test_software_and_model(self, flagged: tuple[Analysis, Path], model: LoadedModel) -> None:
         analysis, _ = flagged
         assert analysis.model == model.card.as_model()
-        assert analysis.software.reelproof == detector.__version__
+        assert analysis.software.reelproof == __version__
         assert datetime.fromisoformat(analysis.software.created).tzinfo is not None
 
     def test_unflagged(self, talking: Path, model: LoadedModel) -> None:

@@ -34,12 +34,13 @@ def examined(folder: Path, files: Iterable[tuple[int, Recipe]]) -> Iterator[tupl
     """Each file with its number and what became of it."""
     import torch
 
+    from detector.backends.torch import fused_network
     from detector.models import loaded as models_loaded
     from reports.render import write
 
     torch.set_num_threads(1)  # the confined processes are forked from this one, where no pool may be
     loaded = models_loaded.load_model()
-    assert loaded.fused is not None
+    fused_network(loaded)
     logging.disable(logging.WARNING)
     house = House(folder)
     try:

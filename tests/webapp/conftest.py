@@ -27,7 +27,7 @@ class Client(FlaskClient):
 def made_up_exhibits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests hand in bytes they made up, which are no media; only ``test_accepted_kinds`` is about that."""
     if request.path.stem != "test_accepted_kinds":
-        monkeypatch.setattr(kinds, "is_media", lambda _head: True)
+        monkeypatch.setattr(kinds, "is_accepted", lambda _head: True)
 
 
 @pytest.fixture

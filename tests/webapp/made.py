@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
-from detector.models.loaded import DEFAULT, MODELS
+from detector.models.card import DEFAULT, MODELS
 from detector.schema.analysis import Analysis
 from reports.bundle import manifest
 from webapp.intake import incoming

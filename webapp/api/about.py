@@ -6,7 +6,7 @@ import json
 
 from flask import Blueprint, Response, current_app, render_template
 
-import detector
+from detector.version import __version__
 from webapp.api import openapi
 from webapp.api.operation import Answer, operation
 from webapp.api.schemas import Health, Me
@@ -18,7 +18,7 @@ blueprint = Blueprint("api_about", __name__)
 @operation(blueprint, "GET", "/health", permission=None, answers={200: Answer("It answers.", Health)})
 def health() -> Health:
     """Whether the API answers; whether it can work is told by /readyz."""
-    return Health(status="ok", version=detector.__version__)
+    return Health(status="ok", version=__version__)
 
 
 @operation(

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-import detector
+from detector.version import __version__
 from webapp.api.headers import LONGEST_METADATA, METADATA
 from webapp.api.idempotency import HEADER, REPLAYED
 from webapp.api.operation import JSON, OPERATIONS, PREFIX, Answer, Bytes, Form, Operation
@@ -109,7 +109,7 @@ def document(*, login: bool) -> dict[str, Any]:
             "summary": "Finds manipulated faces in videos and photos",
             "description": _INTRODUCTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-            "x-software-version": detector.__version__,
+            "x-software-version": __version__,
         },
         "servers": [{"url": "/", "description": "This machine"}],
         "tags": [{"name": name, "description": text} for name, text in _AREAS.items() if name in used],

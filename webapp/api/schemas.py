@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, RootModel, WithJsonSchema
 
-from detector.models.loaded import Card
+from detector.models.card import Card
 from detector.schema.analysis import Parameters, Score, Segment, Value, Verdict
 from reports.review.annotations import Annotation
 from webapp.storage.tables import Priority, State

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-import detector
+from detector.version import __version__
 from reports.custody.chain import mac
 from webapp.custody import log as custody_log
 from webapp.settings import Settings
@@ -49,7 +49,7 @@ def _there(session: Session) -> dict[str, int]:
 def _note_settings(session: Session, settings: Settings) -> None:
     """Record the settings if one differs from the last start."""
     values: dict[str, str | int | None] = {
-        "reelproof": detector.__version__,
+        "reelproof": __version__,
         "host": settings.host,
         "port": settings.port,
         "data": str(settings.data),

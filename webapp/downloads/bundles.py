@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-import detector
 from detector.files import hashed
+from detector.version import __version__
 from reports.bundle import bundle, manifest
 from reports.custody.chain import NAME as CUSTODY
 from reports.inputs.case import NAME as CASE
@@ -146,7 +146,7 @@ def _readme(row: AnalysisRow, result: Result, made: datetime, media: str | None)
 Exhibit           {result.view.file}
 SHA-256           {row.exhibit.sha256}
 Verdict           {result.view.verdict} (a machine's finding, in need of a person's judgement)
-Bundle made       {moment_text(made)} by Reelproof {detector.__version__}
+Bundle made       {moment_text(made)} by Reelproof {__version__}
 
 To open it
 ----------

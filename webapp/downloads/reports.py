@@ -20,8 +20,8 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-import detector
 from detector.paths import ROOT
+from detector.version import __version__
 from reports.custody.chain import NAME as CUSTODY
 from reports.review.annotation_file import canonical, moment_text, plain
 from webapp.custody import integrity
@@ -82,7 +82,7 @@ def _place(database: Database, folders: Folders, row: AnalysisRow, with_log: boo
             case_details.stored(session, row.id).model_dump(),
             _last_act(session, row.exhibit.sha256) if with_log else "without the log",
             session.scalar(select(Exhibit.condition).where(Exhibit.id == row.exhibit_id)) or "fits",
-            detector.__version__,
+            __version__,
         ]
     return folders.reviewed(row.id) / hashlib.sha256(canonical(inputs).encode()).hexdigest()[:32]
 

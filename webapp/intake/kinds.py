@@ -6,13 +6,10 @@ from pathlib import Path
 
 from detector.errors import MediaError
 from detector.media import signatures
+from detector.media.signatures import is_accepted
 from webapp.intake.incoming import IntakeError
 
 ACCEPTED = "mp4, mov, mkv, webm, avi, jpeg, png or webp"
-_STARTS = (b"\x1aE\xdf\xa3", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")  # Matroska and WebM, JPEG, PNG
-_RIFF = (b"AVI ", b"AVIX", b"WEBP")
-# mp4 and mov are a row of boxes; these may come first.
-_BOXES = frozenset((b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"uuid"))
 
 
 def refuse_others(path: Path) -> None:
@@ -26,16 +23,9 @@ def refuse_others(path: Path) -> None:
         signatures.refuse_others(head, f"Reelproof reads {ACCEPTED}.")
     except MediaError as problem:
         raise IntakeError(415, str(problem), "") from None
-    if head and not is_media(head):
+    if head and not is_accepted(head):
         raise IntakeError(
             415,
             "This is no video or photo that Reelproof reads: it begins like a file of another kind.",
             f"Hand in {ACCEPTED}. What the file is called does not matter.",
         )
-
-
-def is_media(head: bytes) -> bool:
-    """Whether a file that begins so may be media."""
-    if head[:4] == b"RIFF":
-        return head[8:12] in _RIFF
-    return head.startswith(_STARTS) or head[4:8] in _BOXES

@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 
 from detector.errors import MediaError
-from detector.media.reader import open_container, open_media
+from detector.media.open import open_container, open_media
 from detector.schema.analysis import Media, MediaKind
 from webapp.media.playback import Playback
 

@@ -19,7 +19,8 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from detector.errors import MediaError
-from detector.media.reader import MediaReader, Orientation, open_media
+from detector.media.open import open_media
+from detector.media.reader import MediaReader, Orientation
 from detector.schema.analysis import Media, MediaKind
 from webapp.media.browser_support import NotPlayable, judge
 from webapp.media.playback import Playback

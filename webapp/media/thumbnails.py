@@ -72,7 +72,7 @@ def make_thumbnail(analysis: Analysis, folder: Path, exhibit: Path, to: Path) ->
 
 def _frame(analysis: Analysis, exhibit: Path) -> Image.Image | None:
     """A frame of the exhibit, or none where that cannot be had: the list does well without."""
-    from detector.media.reader import open_media  # brings FFmpeg
+    from detector.media.open import open_media
 
     faces = [score.time for person in analysis.persons for score in person.scores[:1]]
     wanted = min((time for time in faces if time <= _LATEST), default=0.0)

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from detector.errors import ModelError
-from detector.models.loaded import DEFAULT, MODELS, Card, is_name, known_models
+from detector.models.card import DEFAULT, MODELS, Card, is_name, known_models
 from detector.models.validate import check_card, check_weights
 from webapp.custody import log as custody_log
 from webapp.durable import publish

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
-import detector
+from detector.version import __version__
 from webapp import logs
 from webapp.settings import Settings, read_settings
 from webapp.storage.database import Database
@@ -146,7 +146,7 @@ def attempt(settings: Settings, database: Database, delivery_id: str) -> None:
         body = row.body.encode()
         headers = {
             "Content-Type": "application/json",
-            "User-Agent": f"Reelproof/{detector.__version__}",
+            "User-Agent": f"Reelproof/{__version__}",
             "Reelproof-Event": row.event,
             "Reelproof-Delivery": row.id,
             SIGNATURE: webhook_registry.signature(

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from detector.explain.occlusion import hide
-from detector.faces.detector import SIDE_PER_BOX, Image, Square, cut
+from detector.faces.crop import SIDE_PER_BOX, Square, cut
+from detector.media.frame import Image
 from detector.training.config import MixConfig
 from detector.training.data.face_samples import MARGIN, Sample, decode
 from detector.training.synthesis.blending import Mask, self_blend, swap_blend

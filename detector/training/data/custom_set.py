@@ -14,7 +14,9 @@ from torch.utils.data import Dataset, IterableDataset
 
 from detector.batch.crops import framed_crop
 from detector.errors import ParameterError
-from detector.faces.detector import FaceDetector, Image, Square, cut
+from detector.faces.crop import Square, cut
+from detector.faces.detector import FaceDetector
+from detector.media.frame import Image
 from detector.networks.base import is_sequence
 from detector.training.config import Config, MixConfig
 from detector.training.data.crop_examples import Examples, stacked

@@ -21,9 +21,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.detector import Face, FaceDetector, Image, Square, cut, framing
-from detector.faces.tracks import CutDetector
-from detector.media.reader import Frame, open_media
+from detector.faces.crop import Face, Square, cut, framing
+from detector.faces.detector import FaceDetector
+from detector.media.cuts import CutDetector
+from detector.media.frame import Frame, Image
+from detector.media.open import open_media
 from detector.training.data.face_samples import MARGIN, read_csv
 
 RATE = 8.0  # frames a second, as an analysis samples them

@@ -21,7 +21,9 @@ import av
 import cv2
 import numpy as np
 
-from detector.faces.detector import FaceDetector, Image, Landmarks, Square, cut, framing
+from detector.faces.crop import Landmarks, Square, cut, framing
+from detector.faces.detector import FaceDetector
+from detector.media.frame import Image
 
 FRAMES_A_CLIP = 40
 MARGIN = 1.6  # sides of the framing square kept around a face from a photo or clip

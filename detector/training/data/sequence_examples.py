@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch.utils.data import Dataset
 
-from detector.faces.detector import Image, Square, cut
+from detector.faces.crop import Square, cut
+from detector.media.frame import Image
 from detector.schema.analysis import Value
 from detector.training.data.crop_examples import (
     _jittered as framed_square,  # one place says how training frames

@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from detector.backends.torch import normalised
-from detector.faces.detector import Square, cut
+from detector.faces.crop import Square, cut
 from detector.training.config import Config
 from detector.training.data.crop_examples import Examples, stacked
 from detector.training.data.custom_set import open_own

@@ -17,8 +17,9 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from detector.errors import MediaError
-from detector.faces.detector import FaceDetector, Image
-from detector.media.reader import open_media
+from detector.faces.detector import FaceDetector
+from detector.media.frame import Image
+from detector.media.open import open_media
 from detector.training.data.labelled_sets import DataSetError, Item
 from detector.training.data.video_crops import Detect, largest_crop
 from detector.training.synthesis.degradations import degrade

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.detector import Face, FaceDetector, Image, cut, framing
+from detector.faces.crop import Face, cut, framing
+from detector.faces.detector import FaceDetector
 from detector.faces.quality import flaw_of_face
-from detector.media.reader import open_media
+from detector.media.frame import Image
+from detector.media.open import open_media
 from detector.schema.analysis import MediaKind, Parameters
 
 Detect = Callable[[Image], list[Face]]

@@ -9,28 +9,25 @@ chose nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from detector.errors import ParameterError
-from detector.models.loaded import Card, load_card, load_model
+from detector.models.card import load_card
+from detector.models.loaded import load_model
 from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
 from detector.training.evaluation import clips as clips_
 from detector.training.evaluation import crops as crops_
 from detector.training.evaluation import metrics, temporal_metrics
-from detector.training.evaluation.clips import Clip
-from detector.training.evaluation.failures import Failure, clip_failures, crop_failures, write_failures
-from detector.training.evaluation.given import given_clips, given_crops
+from detector.training.evaluation.clips import Clip, given_clips, given_crops
+from detector.training.evaluation.failures import clip_failures, crop_failures, write_failures
+from detector.training.evaluation.measured import Measured, Report
 from detector.training.evaluation.metrics import Figure, Scored, measure
 from detector.training.publish.error_rates import measured_rates
 from detector.training.publish.publish import write_card
-
-Report = Callable[[str], None]
 
 # What of each level goes into the card; the rest is in metrics.json.
 _CARD_CROPS = (
@@ -40,42 +37,6 @@ _CARD_CROPS = (
     "expected calibration error",
     "Brier score",
 )
-
-
-@dataclass
-class Measured:
-    """Everything one evaluation found: ``figures`` for the card, the rest for the page and the file."""
-
-    card: Card
-    parameters: Parameters
-    figures: dict[str, float] = field(default_factory=dict)
-    levels: dict[str, dict[str, Any]] = field(default_factory=dict)
-    curves: dict[str, Scored] = field(default_factory=dict)
-    temporal: dict[str, Any] = field(default_factory=dict)
-    robustness: list[dict[str, Any]] = field(default_factory=list)
-    explanation: list[dict[str, Any]] = field(default_factory=list)
-    left_out: dict[str, float] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "model": {
-                "name": self.card.name,
-                "title": self.card.title,
-                "architecture": self.card.architecture,
-                "sha256": self.card.sha256,
-                "temperature": self.card.temperature,
-            },
-            "parameters": self.parameters.model_dump(),
-            "figures": self.figures,
-            "levels": self.levels,
-            "left out": self.left_out,
-            "temporal": self.temporal,
-            "robustness": self.robustness,
-            "explanation": self.explanation,
-            "notes": self.notes,
-        }
 
 
 def evaluate(

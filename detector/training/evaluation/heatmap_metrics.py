@@ -27,7 +27,9 @@ from torch import nn
 from torch.nn.functional import interpolate
 
 from detector.explain.heatmaps import heatmaps
-from detector.faces.detector import FaceDetector, Image, cut, framing
+from detector.faces.crop import cut, framing
+from detector.faces.detector import FaceDetector
+from detector.media.frame import Image
 from detector.networks.base import Network
 from detector.scoring.scorer import Scorer
 from detector.training.data.face_samples import decode

@@ -14,7 +14,7 @@ from detector.training.evaluation.failures import Failure
 from detector.training.evaluation.metrics import BINS, Scored, reliability, roc
 
 if TYPE_CHECKING:
-    from detector.training.evaluation.evaluate import Measured
+    from detector.training.evaluation.measured import Measured
 
 TEMPLATES = ROOT / "templates"
 # Colours of lines, told apart by dashes as well.

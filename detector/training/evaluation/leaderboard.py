@@ -20,7 +20,8 @@ import torch
 from pydantic import ValidationError
 
 from detector.errors import ParameterError
-from detector.models.loaded import DEFAULT, MODELS, Card, LoadedModel, load_card, load_model
+from detector.models.card import DEFAULT, MODELS, Card, load_card
+from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Sha256, Value
 from detector.scoring.scorer import Scorer
 from detector.training.evaluation.evaluate import evaluate

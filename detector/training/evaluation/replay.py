@@ -23,13 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.engine import conclude, media_facts
-from detector.faces import detector
+from detector.faces import crop
+from detector.faces.crop import Face, Square, cut, framing
 from detector.faces.detections import Gathered, Seen, Sightings
-from detector.faces.detector import Face, Image, Square, cut, framing
 from detector.faces.quality import flaw_of_crop, flaw_of_face
 from detector.faces.tracks import Track
 from detector.files import hashed
-from detector.media.reader import Frame, MediaReader, open_media
+from detector.media.frame import Frame, Image
+from detector.media.open import open_media
+from detector.media.reader import MediaReader
 from detector.schema.analysis import Analysis, Media, Parameters
 from detector.scoring.first_pass import Survey
 from detector.scoring.scorer import Scorer
@@ -268,7 +270,7 @@ def _key(path: Path, parameters: Parameters, distortion: str) -> str:
         "version": _VERSION,
         "file": digest,
         "distortion": distortion,
-        "framing": [detector.SIDE_PER_BOX, detector.CENTRE_BELOW_BOX, detector.LEAN_KEPT],
+        "framing": [crop.SIDE_PER_BOX, crop.CENTRE_BELOW_BOX, crop.LEAN_KEPT],
         **{name: getattr(parameters, name) for name in _FIRST_PASS},
     }
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:24]

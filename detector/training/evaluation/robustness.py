@@ -19,8 +19,9 @@ import cv2
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from detector.faces.detector import Image
-from detector.media.reader import Frame, MediaReader, open_media
+from detector.media.frame import Frame, Image
+from detector.media.open import open_media
+from detector.media.reader import MediaReader
 from detector.schema.analysis import Parameters, Verdict
 from detector.scoring.scorer import Scorer
 from detector.training.evaluation.clips import Clip, Listed, analysed, scored_clips, scored_frames

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from detector.models.loaded import MODELS, Card, Input, load_model
+from detector.models.card import MODELS, Card, Input
+from detector.models.loaded import load_model
 from detector.networks.base import create
 from detector.training.config import Config
 from detector.training.data.sources import open_source

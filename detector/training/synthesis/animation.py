@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.detector import Image, Landmarks, Square
+from detector.faces.crop import Landmarks, Square
+from detector.media.frame import Image
 from detector.training.synthesis.blending import TEMPLATE, outline
 
 # Where expression moves a face (in the template's unit square), how far around, and by how

@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.detector import Image, Landmarks
+from detector.faces.crop import Landmarks
+from detector.media.frame import Image
 
 Mask = NDArray[np.float32]
 

@@ -13,7 +13,7 @@ import av
 import cv2
 import numpy as np
 
-from detector.faces.detector import Image
+from detector.media.frame import Image
 
 _VIDEO = 0.55  # share of compressions that are a video codec's; most exhibits are video
 

@@ -21,7 +21,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.detector import Image, Landmarks
+from detector.faces.crop import Landmarks
+from detector.media.frame import Image
 from detector.training.synthesis.animation import drift
 from detector.training.synthesis.blending import Blend, Mask, outline, self_blend, swap_blend
 

@@ -31,7 +31,7 @@ from detector.annotated_video.lanes import State
 from detector.annotated_video.layout import Layout, arrange
 from detector.cli.main import main
 from detector.errors import MediaError
-from detector.media.reader import open_media
+from detector.media.open import open_media
 from detector.paths import ROOT
 from detector.schema.analysis import Analysis, Media, MediaKind, Parameters, Person, Score, Scores, Segment
 from detector.schema.formatting import timecode

@@ -16,8 +16,10 @@ from safetensors.torch import load_file, save
 from detector.backends import selection as backends
 from detector.cli.main import main
 from detector.errors import ModelError, ParameterError
-from detector.faces.detector import FaceDetector, cut, framing
-from detector.models.loaded import Card, LoadedModel, load_card, load_model, load_pair
+from detector.faces.crop import cut, framing
+from detector.faces.detector import FaceDetector
+from detector.models.card import Card, load_card
+from detector.models.loaded import LoadedModel, load_model, load_pair
 from detector.networks import graphs
 from detector.networks.base import create
 from detector.networks.trace_graphs import SHIPPED

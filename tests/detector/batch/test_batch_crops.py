@@ -16,7 +16,8 @@ from clips import numbered
 from detector import Parameters
 from detector.batch.crops import CROP_SCALE, framed_crop
 from detector.batch.run import Line, Many
-from detector.faces.detector import FaceDetector, Square, cut, framing
+from detector.faces.crop import Square, cut, framing
+from detector.faces.detector import FaceDetector
 from detector.scoring.scorer import Scorer
 
 KEYS = ("file", "verdict", "probability", "faces", "duration", "seconds")

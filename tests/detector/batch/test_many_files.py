@@ -58,7 +58,7 @@ def line(file, work, real=hands._line):
 
 hands._scored, hands._line, hands._MODULES, hands._FOR_SEVERAL = scored, line, (), ()
 hands._one_thread = lambda: None
-hands._loaded = lambda model: SimpleNamespace(fused=None)
+hands._loaded = lambda model: SimpleNamespace()
 hands.backends.needs_torch = lambda model: False
 sys.exit(main(["score", *sys.argv[1:]]))
 """

@@ -19,7 +19,7 @@ from unconfined import Unconfined
 
 from detector import Analysis
 from detector.cli.main import main, summary
-from detector.models.loaded import DEFAULT
+from detector.models.card import DEFAULT
 from detector.paths import ROOT
 from detector.schema.analysis import schema_text
 

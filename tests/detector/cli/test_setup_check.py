@@ -15,7 +15,7 @@ import pytest
 from detector.cli import setup_check
 from detector.cli.main import main
 from detector.cli.setup_check import ROOT, Finding, check_setup, table
-from detector.models.loaded import DEFAULT, MODELS
+from detector.models.card import DEFAULT, MODELS
 
 
 @pytest.fixture

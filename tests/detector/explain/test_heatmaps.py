@@ -22,7 +22,8 @@ from detector.explain.heatmaps import (
     write_overlays,
     write_png,
 )
-from detector.faces.detector import Face, FaceDetector, Square, cut, framing
+from detector.faces.crop import Face, Square, cut, framing
+from detector.faces.detector import FaceDetector
 from detector.scoring.scorer import Scorer
 
 

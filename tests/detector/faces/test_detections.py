@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from detector.faces.crop import Face, framing, roll
 from detector.faces.detections import Gathered, Sightings
-from detector.faces.detector import Face, Image, framing, roll
 from detector.faces.quality import NEVER_SURE, Quality
 from detector.faces.search import Found
-from detector.media.reader import Frame
+from detector.media.frame import Frame, Image
 from detector.schema.analysis import Parameters
 from detector.scoring import first_pass as survey_module
 from detector.scoring.first_pass import BATCH, Survey

@@ -7,16 +7,8 @@ import numpy as np
 import pytest
 
 from detector.faces import centerface
-from detector.faces.detector import (
-    CENTRE_BELOW_BOX,
-    LEAN_KEPT,
-    SIDE_PER_BOX,
-    Face,
-    FaceDetector,
-    Square,
-    cut,
-    framing,
-)
+from detector.faces.crop import CENTRE_BELOW_BOX, LEAN_KEPT, SIDE_PER_BOX, Face, Square, cut, framing
+from detector.faces.detector import FaceDetector
 
 # Eyes, nose, mouth corners in half box widths from the middle of an upright face.
 SPOTS = np.array([[-0.4, -0.35], [0.4, -0.35], [0, 0.05], [-0.3, 0.45], [0.3, 0.45]])

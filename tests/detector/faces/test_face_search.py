@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from detector.faces import search
-from detector.faces.detector import Face, FaceDetector, Image, framing
+from detector.faces.crop import Face, framing
+from detector.faces.detector import FaceDetector
 from detector.faces.search import FaceSearch, Found
-from detector.media.reader import Frame
+from detector.media.frame import Frame, Image
 from detector.schema.analysis import Parameters
 
 SIZE = (640, 360)

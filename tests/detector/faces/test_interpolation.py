@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.faces.detector import Face, Image
+from detector.faces.crop import Face
 from detector.faces.interpolation import faces_between
-from detector.media.reader import Frame
+from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box
 
 SIDE = 60

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.faces.detector import Face, FaceDetector, cut, framing
+from detector.faces.crop import Face, cut, framing
+from detector.faces.detector import FaceDetector
 from detector.faces.quality import flaw_of_crop, flaw_of_face, quality
 from detector.schema.analysis import Parameters
 

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.faces.detector import Face
-from detector.faces.tracks import CutDetector, Tracker, persons
+from detector.faces.crop import Face
+from detector.faces.tracks import Tracker, persons
+from detector.media.cuts import CutDetector
 from detector.schema.formatting import name_of
 
 WIDTH, HEIGHT = 640, 360

@@ -19,7 +19,7 @@ from clips import Analysed, numbered, write_clip
 from detector.errors import MediaError, ParameterError
 from detector.live import LiveSession, Source, play, source_of
 from detector.live.sources import opened
-from detector.media.reader import Frame
+from detector.media.frame import Frame
 from detector.paths import ROOT
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.scorer import Scorer

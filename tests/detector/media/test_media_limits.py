@@ -15,7 +15,7 @@ from PIL import Image
 
 from detector.errors import MediaError
 from detector.media.limits import Bounds
-from detector.media.reader import open_media
+from detector.media.open import open_media
 
 
 def refusal(path: Path, bounds: Bounds | None = None) -> str:

@@ -18,7 +18,9 @@ from clips import UPRIGHT, box, cornered, corners, number_of, numbered, packets,
 from PIL import Image as Pillow
 
 from detector.errors import MediaError
-from detector.media.reader import Frame, MediaReader, Tally, open_media
+from detector.media.frame import Frame
+from detector.media.open import open_media
+from detector.media.reader import MediaReader, Tally
 from detector.schema.analysis import MediaKind
 
 EVERY_FRAME = 1000.0

@@ -15,7 +15,7 @@ from PIL import ExifTags
 from PIL.TiffImagePlugin import IFDRational
 
 from detector.engine import media_facts
-from detector.media.reader import open_media
+from detector.media.open import open_media
 from detector.metadata.anomalies import anomalies_of
 from detector.metadata.collect import details_of, exif_time, iso_time
 from detector.metadata.photo import likeness, nearest_table, standard_tables, xmp_tags

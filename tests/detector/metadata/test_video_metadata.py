@@ -12,8 +12,8 @@ import pytest
 from clips import box, numbered, write_clip
 
 from detector.engine import media_facts
+from detector.media.open import open_media
 from detector.media.packet_stats import Packets, sequence_headers
-from detector.media.reader import open_media
 from detector.media.text import clean
 from detector.metadata.anomalies import anomalies_of
 from detector.metadata.collect import details_of

@@ -13,16 +13,8 @@ import torch
 from safetensors.torch import load_file, save
 
 from detector.errors import ModelError
-from detector.models.loaded import (
-    DEFAULT,
-    MODELS,
-    Card,
-    LoadedModel,
-    is_name,
-    known_models,
-    load_card,
-    load_model,
-)
+from detector.models.card import DEFAULT, MODELS, Card, is_name, known_models, load_card
+from detector.models.loaded import LoadedModel, load_model
 from detector.models.validate import CARD_LIMIT, check_card, check_pair, check_weights
 from detector.networks.base import Network, create
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from detector.backends.torch import choose_device
-from detector.faces.detector import FaceDetector, cut, framing
+from detector.faces.crop import cut, framing
+from detector.faces.detector import FaceDetector
 from detector.models.loaded import LoadedModel
 from detector.networks.base import SequenceNetwork
 from detector.schema.analysis import Platt

@@ -13,10 +13,11 @@ from clips import Analysed
 from numpy.typing import NDArray
 
 from detector.demo_clip import MANIPULATED
+from detector.faces.crop import Face
 from detector.faces.detections import Gathered, Sightings
-from detector.faces.detector import Face, Image
 from detector.faces.tracks import Track
-from detector.media.reader import Frame, MediaReader
+from detector.media.frame import Frame, Image
+from detector.media.reader import MediaReader
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.first_pass import Surveyed
 from detector.scoring.scorer import Scorer

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from detector.errors import ParameterError
-from detector.models.loaded import DEFAULT
+from detector.models.card import DEFAULT
 from detector.training.config import CONFIGS, SHIPPED, Config, read_config
 
 OPTIONAL = ("notes", "seen_again", "mix", "sequences", "set", "features")

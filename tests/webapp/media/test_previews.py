@@ -21,7 +21,7 @@ from clips import UPRIGHT, cornered, corners, number_of, numbered, write_clip
 from live import served
 from made import digest, finished, hand_in
 
-from detector.media.reader import open_media
+from detector.media.open import open_media
 from detector.sandbox import Limits
 from detector.schema.analysis import Media
 from webapp.jobs.states import LostClaim

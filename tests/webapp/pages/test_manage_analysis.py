@@ -14,7 +14,7 @@ from made import finished, hand_in, put_model, write_result
 from made_rows import count, say
 from sqlalchemy import select
 
-from detector.models.loaded import DEFAULT
+from detector.models.card import DEFAULT
 from detector.schema.analysis import Parameters
 from webapp.jobs import failures, states
 from webapp.jobs import queue as job_queue

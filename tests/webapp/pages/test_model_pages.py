@@ -15,7 +15,7 @@ import torch
 from made import add_model, digest, hand_in, pair, put_model
 from safetensors.torch import load, save
 
-from detector.models.loaded import DEFAULT, MODELS
+from detector.models.card import DEFAULT, MODELS
 from detector.models.validate import CARD_LIMIT, check_pair
 from detector.networks.base import architectures
 from webapp import create_app

@@ -8,7 +8,7 @@ import torch
 from made_faces import encoded, samples
 
 from detector.backends.torch import normalised
-from detector.faces.detector import Square, cut
+from detector.faces.crop import Square, cut
 from detector.training.config import MixConfig
 from detector.training.data.crop_examples import CELL, UNKNOWN, Examples, stacked
 from detector.training.data.face_samples import Sample

@@ -17,7 +17,9 @@ from made_faces import crop, encoded
 
 from detector.batch.crops import framed_crop
 from detector.errors import MediaError, ParameterError
-from detector.faces.detector import Face, FaceDetector, Image, cut, framing
+from detector.faces.crop import Face, cut, framing
+from detector.faces.detector import FaceDetector
+from detector.media.frame import Image
 from detector.training.config import SHIPPED, Config, SetConfig, read_config
 from detector.training.data import custom_set
 from detector.training.data.custom_set import open_own, shown

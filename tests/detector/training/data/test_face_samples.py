@@ -17,7 +17,8 @@ import pytest
 from clips import write_clip
 from made_faces import crop, encoded, write_archive
 
-from detector.faces.detector import FaceDetector, Square, cut, framing
+from detector.faces.crop import Square, cut, framing
+from detector.faces.detector import FaceDetector
 from detector.paths import ROOT
 from detector.training.data.face_samples import MARGIN, Sample, decode, dfdc_samples, read_csv
 

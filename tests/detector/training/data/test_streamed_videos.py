@@ -15,7 +15,8 @@ import torch
 from clips import write_clip
 from torch.utils.data import DataLoader
 
-from detector.faces.detector import Face, Image
+from detector.faces.crop import Face
+from detector.media.frame import Image
 from detector.training.data import streamed_videos
 from detector.training.data.labelled_sets import DataSetError, Item, read_set
 from detector.training.data.streamed_videos import StreamedVideos, VideoLeftOut, _augmented

@@ -9,7 +9,8 @@ import pytest
 from clips import HEIGHT, WIDTH, number_of, numbered, write_clip
 
 from detector.errors import MediaError
-from detector.faces.detector import Face, Image, Landmarks
+from detector.faces.crop import Face, Landmarks
+from detector.media.frame import Image
 from detector.training.data.video_crops import largest_crop, video_crops
 
 POINTS: Landmarks = np.array([[60, 30], [100, 30], [80, 50], [65, 70], [95, 70]], np.float32)

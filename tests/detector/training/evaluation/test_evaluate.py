@@ -14,13 +14,16 @@ from made_faces import crop, encoded
 
 from detector.cli.main import main
 from detector.errors import ParameterError
-from detector.models.loaded import MODELS, LoadedModel, load_card
+from detector.models.card import MODELS, load_card
+from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Analysis, Parameters, Verdict
 from detector.scoring.scorer import Scorer
 from detector.training.evaluation.clips import (
     Clip,
     clip_figures,
     found,
+    given_clips,
+    given_crops,
     identity_pairs,
     inner_auc,
     left_out_figures,
@@ -29,7 +32,6 @@ from detector.training.evaluation.clips import (
     timed,
 )
 from detector.training.evaluation.evaluate import evaluate
-from detector.training.evaluation.given import given_clips, given_crops
 from detector.training.evaluation.replay import record, replay, strongest_crop
 
 

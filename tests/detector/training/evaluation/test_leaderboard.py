@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from detector.errors import ParameterError
-from detector.models.loaded import DEFAULT, MODELS, LoadedModel, load_card
+from detector.models.card import DEFAULT, MODELS, load_card
+from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
 from detector.training.evaluation import leaderboard as board

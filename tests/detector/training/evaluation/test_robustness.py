@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from clips import write_clip
 
-from detector.media.reader import open_media
+from detector.media.open import open_media
 from detector.scoring.scorer import Scorer
 from detector.training.evaluation.clips import Listed
 from detector.training.evaluation.robustness import SECONDS, Compressed, distortions, robustness, subset

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_faces import crop
 
-from detector.faces.detector import Square
+from detector.faces.crop import Square
 from detector.training.synthesis.animation import Animation, drift, swaying
 from detector.training.synthesis.blending import TEMPLATE
 

@@ -1,0 +1,126 @@
+"""Model cards: what a model is, how its input is prepared, and what was measured with it.
+
+A card carries the preprocessing, the calibration, the measured figures and the SHA-256 of
+the weights it belongs to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from detector.errors import ModelError
+from detector.models.weights import is_pickled_name, pickled_error
+from detector.paths import ROOT
+from detector.schema.base import Sha256, Value
+from detector.schema.model import Model, Platt, Range, Rate
+
+MODELS = ROOT / "models"
+DEFAULT = "reelproof"
+
+
+# A name is also a file's, and part of an address: nothing in it can lead elsewhere.
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Input(Value):
+    """What the network is fed: square crops of ``size`` pixels, RGB in [0, 1], normalised."""
+
+    size: int = Field(ge=32, le=1024)
+    mean: tuple[float, float, float]
+    std: tuple[Positive, Positive, Positive]
+
+
+class Card(Value):
+    """``models/NAME.json``. The Markdown beside it is generated from this."""
+
+    name: str
+    title: str
+    architecture: str
+    sha256: Sha256
+    input: Input
+    temperature: float = Field(gt=0, description="logits are divided by this before the sigmoid")
+    segment: Platt | None = Field(default=None, description="calibration of a segment's mean logit")
+    exhibit: Platt | None = Field(default=None, description="calibration of an exhibit's")
+    data: tuple[str, ...]
+    terms: str
+    recipe: tuple[str, ...]
+    figures: dict[str, float]
+    domain: str
+    limits: tuple[str, ...]
+    rates: tuple[Rate, ...] = Field(default=(), description="error rates with intervals")
+    validated: tuple[Range, ...] = Field(default=(), description="what the measured data covered")
+
+    def as_model(self) -> Model:
+        """The part of the card that goes into an analysis."""
+        shared = set(Model.model_fields)
+        return Model(**{name: value for name, value in self if name in shared})
+
+
+def is_name(text: str) -> bool:
+    """Whether ``text`` may name a model: small letters, digits and hyphens, at most 60 in all."""
+    return _NAME.fullmatch(text) is not None
+
+
+def load_card(model: str | Path | None = None) -> tuple[Card, Path]:
+    """The card named or pointed at by ``model`` (default: the shipped one), and its weights' path.
+
+    ``model`` is a name in ``models/`` or the path of a ``.json`` card or a ``.safetensors``
+    file. Raises :class:`ModelError` when either is missing or the card is malformed.
+    """
+    model = DEFAULT if model is None else model
+    given = Path(model)
+    if is_pickled_name(given.name):
+        raise pickled_error(given.name)
+    by_path = given.suffix in {".json", ".safetensors"}
+    if not by_path and not is_name(str(model)):
+        raise ModelError(
+            f"{str(model)!r} names no model: a name is made of small letters, digits and hyphens. "
+            f"{_models_here()} A model elsewhere is named by the path of its .json or .safetensors file."
+        )
+    path = given if by_path else MODELS / f"{given}.json"
+    card_path, weights = path.with_suffix(".json"), path.with_suffix(".safetensors")
+    for needed in (card_path, weights):
+        if not needed.is_file():
+            beside = f" It belongs beside {given.name}." if by_path and needed.name != given.name else ""
+            raise ModelError(f"Model file {needed.name} not found.{beside} {_models_here()}")
+    return read_card(card_path.read_bytes(), card_path.name), weights
+
+
+def _models_here() -> str:
+    return f"Models here: {', '.join(sorted(card.stem for card in MODELS.glob('*.json'))) or 'none'}."
+
+
+def read_card(data: bytes, name: str) -> Card:
+    """The card in ``data``, called ``name`` in the :class:`ModelError` raised when it is malformed."""
+    try:
+        return Card.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))[:80] or "its top level"
+        raise ModelError(f"Model card {name} is malformed at {place}: {first['msg']}.") from None
+
+
+def known_models(folders: Iterable[Path] = (MODELS,)) -> list[tuple[Card, Path]]:
+    """Cards and weights' paths of the whole pairs in ``folders``, each folder's in order of their names.
+
+    Nothing is loaded or hashed. Left out are cards without weights, cards that are malformed
+    or under another name than their own, and names that an earlier folder has already.
+    """
+    found: dict[str, tuple[Card, Path]] = {}
+    for folder in folders:
+        for path in sorted(folder.glob("*.json")):
+            try:
+                card, weights = load_card(path)
+            except (ModelError, OSError):
+                continue
+            if card.name == path.stem and is_name(card.name):
+                found.setdefault(card.name, (card, weights))
+    return list(found.values())
