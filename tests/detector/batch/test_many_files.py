@@ -35,7 +35,7 @@ ACTING = """
 import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background may begin without
 from types import SimpleNamespace
-from detector import hands
+from detector.batch import worker_pool
 from detector.cli.main import main
 
 def scored(path, name, parameters, model, threads, report):
@@ -51,15 +51,15 @@ def scored(path, name, parameters, model, threads, report):
     return {"verdict": what, "probability": 0.5, "faces": threads, "duration": 0.0, "from": began,
             "to": time.monotonic()}
 
-def line(file, work, real=hands._line):
+def line(file, work, real=worker_pool._line):
     if file.path.name.startswith("killed"):
         os.kill(os.getpid(), signal.SIGKILL)
     return real(file, work)
 
-hands._scored, hands._line, hands._MODULES, hands._FOR_SEVERAL = scored, line, (), ()
-hands._one_thread = lambda: None
-hands._loaded = lambda model: SimpleNamespace()
-hands.backends.needs_torch = lambda model: False
+worker_pool._scored, worker_pool._line, worker_pool._MODULES, worker_pool._FOR_SEVERAL = scored, line, (), ()
+worker_pool._one_thread = lambda: None
+worker_pool._loaded = lambda model: SimpleNamespace()
+worker_pool.backends.needs_torch = lambda model: False
 sys.exit(main(["score", *sys.argv[1:]]))
 """
 
