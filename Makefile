@@ -1,4 +1,4 @@
-# README explains these. `run` and `test` install what is missing first.
+# README and CONTRIBUTING.md explain these. `run` and `test` install what is missing first.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ MODEL ?= reelproof
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup run test test-slow test-faults test-load lint train evaluate leaderboard bench schema fuzz
+.PHONY: setup run test test-slow test-faults test-load lint train evaluate leaderboard bench schema screenshots fuzz
 
 setup: $(READY)
 
@@ -62,6 +62,10 @@ bench: $(BROWSER)
 	$(BIN)/python -m tests.bench_many
 	$(BIN)/python -m tests.bench_review
 	$(BIN)/python -m tests.bench_backends
+
+# Pictures of README, from the project's own sample
+screenshots: $(BROWSER)
+	$(BIN)/python -m tests.screenshots
 
 schema: $(READY)
 	$(BIN)/python -m detector schema > docs/analysis.schema.json

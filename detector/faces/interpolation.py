@@ -3,7 +3,7 @@
 Half a second of a face that hardly moves need not be looked at frame by frame: its box lies on the
 line between those at both ends. Over the research clips that line is nearer to CenterFace's own
 boxes than these are to one another when only the size of what is searched differs
-(docs/ARCHITECTURE.md). What moves more, or looks different on the way, is looked for.
+(docs/engine.md). What moves more, or looks different on the way, is looked for.
 """
 
 from __future__ import annotations

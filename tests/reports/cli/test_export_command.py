@@ -38,7 +38,7 @@ def test_each_format_is_written(result: Path, tmp_path: Path, name: str) -> None
 @pytest.mark.parametrize("name", FORMATS)
 def test_each_format_is_documented(name: str) -> None:
     assert f"`{name}`" in (ROOT / "docs" / "exports.md").read_text("utf-8")
-    assert name in (ROOT / "README.md").read_text("utf-8")
+    assert f"`{name}`" in (ROOT / "docs" / "cli.md").read_text("utf-8")
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -348,7 +348,7 @@ def test_filling_a_store_and_clearing_the_cache(app, client, bucket, folders, mo
 
 
 def test_workers_with_a_data_folder_of_their_own(postgresql, bucket, tmp_path):
-    """As docs/operations.md has it: rows and ids on servers, files in the store, the custody key copied."""
+    """As docs/deployment.md has it: rows and ids on servers, files in the store, the custody key copied."""
     redis = servers.Redis(tmp_path / "redis")
     shared = {
         "REELPROOF_DATABASE": postgresql.url,

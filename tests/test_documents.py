@@ -1,0 +1,109 @@
+"""Documents: the index is complete, links lead somewhere, and files and modules they name exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from detector.paths import ROOT
+
+DOCS = ROOT / "docs"
+DOCUMENTS = sorted(
+    [*ROOT.glob("*.md"), *DOCS.glob("*.md"), *(ROOT / "models").glob("*.md")],
+    key=lambda path: path.as_posix(),
+)
+PACKAGES = ("detector", "reports", "webapp")
+
+_FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"`[^`\n]+`")
+_LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
+_HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
+_PATH = re.compile(
+    r"(?<![\w./-])((?:detector|reports|webapp|tests|templates|static|docs|models)/[\w./-]*\w/?)(?![\w*<{])"
+)
+_MODULE = re.compile(r"(?<![\w./-])((?:detector|reports|webapp|tests)(?:\.[a-z_]\w*)+)\b")
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def anchors(document: Path) -> set[str]:
+    """The addresses of a document's headings, as GitHub makes them."""
+    headings = _HEADING.findall(_FENCED.sub("", text(document)))
+    words = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading) for heading in headings)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in words}
+
+
+def links(document: Path) -> list[str]:
+    prose = _CODE.sub("", _FENCED.sub("", text(document)))
+    return [first or second for first, second in _LINK.findall(prose)]
+
+
+def test_every_document_is_in_the_index():
+    listed = re.findall(r"^- \[[^\]]+\]\(([^)#]+)\): \S", text(DOCS / "index.md"), re.MULTILINE)
+    assert len(listed) == len(set(listed)), "a document is listed twice"
+    there = {path.name for path in DOCS.glob("*.md")} - {"index.md"}
+    assert there - set(listed) == set(), "put these into docs/index.md, one line each"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_relative_links_resolve(document: Path):
+    broken = []
+    for link in links(document):
+        if re.match(r"[a-z]+:", link):
+            continue
+        address, _, anchor = link.partition("#")
+        target = (document.parent / address).resolve() if address else document
+        if not target.exists() or anchor and target.suffix == ".md" and anchor not in anchors(target):
+            broken.append(link)
+    assert broken == []
+
+
+def exists(module: str) -> bool:
+    """Whether a dotted name is a package, a module, or a name that a module defines."""
+    parts = module.split(".")
+    if ROOT.joinpath(*parts).is_dir() or module in {path.name for path in DOCUMENTS}:
+        return True
+    for length in range(len(parts), 0, -1):
+        base = ROOT.joinpath(*parts[:length])
+        source = base.with_suffix(".py") if base.with_suffix(".py").is_file() else base / "__init__.py"
+        if not source.is_file():
+            continue
+        if length == len(parts):
+            return True
+        return re.search(rf"\b{re.escape(parts[length])}\b", text(source)) is not None
+    return False
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_files_and_modules_it_names_exist(document: Path):
+    if document.name == "CHANGELOG.md":
+        return  # it speaks of earlier versions
+    words = text(document)
+    paths = {path for path in _PATH.findall(words) if "." in path or path.endswith("/")}
+    paths -= {"models/NAME.md"}  # stands for any name
+    missing = {path for path in paths if not (ROOT / path).exists()}
+    missing |= {module for module in _MODULE.findall(words) if not exists(module)}
+    assert missing == set()
+
+
+def test_the_front_door_stays_short():
+    words = len(text(ROOT / "README.md").split())
+    assert words <= 750, f"README.md has {words} words; the rest belongs in docs/"
+    words = len(text(DOCS / "ARCHITECTURE.md").split())
+    assert words <= 1800, f"docs/ARCHITECTURE.md has {words} words; details belong in other documents"
+
+
+def test_pictures_are_small_and_used():
+    used = {(document.parent / link).resolve() for document in DOCUMENTS for link in links(document)}
+    pictures = sorted((DOCS / "images").iterdir())
+    assert pictures
+    assert [name(path) for path in pictures if path.stat().st_size > 400_000] == []
+    assert [name(path) for path in pictures if path.resolve() not in used] == []
