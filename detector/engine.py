@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from detector import timestamps
 from detector.environment import software
 from detector.files import hashed
 from detector.media.limits import Bounds
@@ -141,7 +142,7 @@ def conclude(
         software=software(
             scorer.backend,
             BATCH,
-            datetime.now(UTC).isoformat(timespec="seconds"),
+            timestamps.iso_seconds(datetime.now(UTC)),
             media.file,
             scorer.card.name,
             parameters,

@@ -12,7 +12,7 @@ from reports.cli import export as cli_export
 from reports.cli import sign as sign_command
 from reports.cli import verify as verification
 from reports.cli.case_options import add_case_options, given_case
-from reports.inputs.analysis_file import parsed
+from reports.inputs.analysis_file import parse_analysis
 from reports.render.write import kept_custody, write_files
 
 
@@ -58,7 +58,7 @@ def _render(options: argparse.Namespace) -> None:
     folder = options.analysis.parent
     custody = options.custody.read_bytes() if options.custody else kept_custody(folder)
     case = given_case(options, folder)
-    write_files(parsed(text, options.analysis), text, folder, options.out or folder, case, custody)
+    write_files(parse_analysis(text, options.analysis), text, folder, options.out or folder, case, custody)
 
 
 def _refuse(message: str) -> int:

@@ -13,7 +13,7 @@ _was = False
 
 
 @contextmanager
-def without_collecting() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Garbage in circles is left until after the block; threads may be inside at the same time.
 
     For work that makes much and throws little away, such as reading an analysis of hundreds of

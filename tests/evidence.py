@@ -11,11 +11,11 @@ from weasyprint import HTML, Attachment
 
 from detector.schema.analysis import Analysis
 from reports.bundle import bundle
-from reports.bundle.manifest import Signer, about, listing, sealed
-from reports.custody.chain import act, chained, export_text
+from reports.bundle.manifest import Signer, file_entries, manifest_files, new_manifest
+from reports.custody.format import entry_body, export_text, sign_entry
 from reports.exports.scores import scores_csv
 from reports.render.pdf_digest import PLACEHOLDER
-from reports.render.pdf_digest import sealed as sealed_pdf
+from reports.render.pdf_digest import with_digest as sealed_pdf
 from reports.review.annotation_file import file_text
 from reports.review.annotations import ANNOTATION, Annotation
 
@@ -42,8 +42,8 @@ def custody(exhibit: str) -> bytes:
     zeros, entries, of_exhibit = "0" * 64, [], "0" * 64
     previous = zeros
     for number, about_it in enumerate((True, False, True), 1):
-        done = act(MOMENT, "Ada", "view", exhibit=exhibit if about_it else "b" * 64)
-        entries.append(chained(done, number, previous, of_exhibit if about_it else zeros, KEY))
+        done = entry_body(MOMENT, "Ada", "view", exhibit=exhibit if about_it else "b" * 64)
+        entries.append(sign_entry(done, number, previous, of_exhibit if about_it else zeros, KEY))
         previous = entries[-1].sha256
         of_exhibit = previous if about_it else of_exhibit
     own = [entry for entry in entries if entry.exhibit == exhibit]
@@ -105,7 +105,7 @@ def small_bundle(folder: Path, *, pdf: bool = True, signer: Signer | None = None
     pictures.mkdir()
     analysis, files = contents(pictures, pdf=pdf)
     path = folder / "bundle.zip"
-    bundle.write(path, files, about(analysis, "bundle", analysis_id="c" * 32), signer)
+    bundle.write(path, files, new_manifest(analysis, "bundle", analysis_id="c" * 32), signer)
     return path
 
 
@@ -116,9 +116,9 @@ def small_result(folder: Path, signer: Signer | None = None) -> Path:
     for name, data in files.items():
         if isinstance(data, bytes):
             (folder / name).write_bytes(data)
-    manifest = about(analysis, "result").model_copy(update={"files": listing(folder, files)})
+    manifest = new_manifest(analysis, "result").model_copy(update={"files": file_entries(folder, files)})
     case, log = files["case.json"], files["custody.json"]
     assert isinstance(case, bytes) and isinstance(log, bytes)
-    for name, data in sealed(manifest, case=case, custody=log, signer=signer).items():
+    for name, data in manifest_files(manifest, case=case, custody=log, signer=signer).items():
         (folder / name).write_bytes(data)
     return folder

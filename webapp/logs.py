@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 
 from flask import Flask, Response, g, has_request_context, request
 
+from detector import timestamps
+
 HEADER = "X-Request-Id"
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _log = logging.getLogger("webapp.requests")
@@ -25,7 +27,7 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line, without its end."""
         said: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": timestamps.iso_milliseconds(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
             "logger": record.name,
             "process": record.process,

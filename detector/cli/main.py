@@ -337,14 +337,14 @@ def _annotate(options: argparse.Namespace) -> int:
 
     from detector.annotated_video import annotate
     from reports.exports.overlays import kept_maps
-    from reports.inputs.analysis_file import parsed
+    from reports.inputs.analysis_file import parse_analysis
 
     out: Path = options.out
     if out.suffix.lower() != ".mp4" or out.is_dir():
         raise ParameterError(f"{out}: the video is an MP4 file. Give a name that ends in .mp4.")
     if not out.parent.is_dir():
         raise ParameterError(f"{out}: there is no such folder. Make it first.")
-    analysis = parsed(options.analysis.read_bytes(), options.analysis)
+    analysis = parse_analysis(options.analysis.read_bytes(), options.analysis)
     maps = kept_maps(analysis, options.analysis.parent)
     with tqdm(total=1.0, bar_format="drawing {percentage:3.0f} % |{bar}| {elapsed}", disable=None) as bar:
         made = annotate(options.file, analysis, out, maps, lambda done: bar.update(max(0.0, done - bar.n)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
+from detector import timestamps
 from detector.metadata import known_programs
 from detector.schema.analysis import Media, MediaKind
 from detector.schema.formatting import timecode
@@ -71,7 +72,7 @@ def _making(tags: tuple[Tag, ...]) -> Iterator[Anomaly]:
 
 
 def _clocks(times: tuple[Moment, ...], now: datetime) -> Iterator[Anomaly]:
-    dated = [(each, datetime.fromisoformat(each.utc)) for each in times if each.utc]
+    dated = [(each, timestamps.parse(each.utc)) for each in times if each.utc]
     if ahead := [each for each, moment in dated if moment > now + _AHEAD]:
         yield Anomaly(
             kind="time in the future",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import IntEnum
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,7 @@ from detector.metadata.isobmff import Layout, read_layout
 from detector.metadata.photo import read_photo, xmp_tags
 from detector.schema.analysis import MediaKind
 from detector.schema.metadata import Details, Moment, Picture, Stream, Tag
+from detector.timestamps import iso_seconds
 
 _MOST_STREAMS = 32
 _MOST_TIMES = 64
@@ -137,7 +138,7 @@ def exif_time(written: str, offset: str = "") -> str | None:
     if not offset:
         return None
     try:
-        return _utc(datetime.strptime(f"{written} {offset}", "%Y:%m:%d %H:%M:%S %z"))
+        return iso_seconds(datetime.strptime(f"{written} {offset}", "%Y:%m:%d %H:%M:%S %z"))
     except (ValueError, OverflowError):
         return None
 
@@ -146,10 +147,6 @@ def iso_time(written: str) -> str | None:
     """An ISO 8601 time in UTC, likewise."""
     try:
         moment = datetime.fromisoformat(written)
-        return _utc(moment) if moment.tzinfo else None
+        return iso_seconds(moment) if moment.tzinfo else None
     except (ValueError, OverflowError):
         return None
-
-
-def _utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

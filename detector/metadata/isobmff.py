@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
+from detector import timestamps
 from detector.media.text import clean
 from detector.schema.metadata import Edit, Moment, Structure
 
@@ -122,7 +123,7 @@ def _times(layout: Layout, data: bytes, place: str) -> int:
 
 def _utc(seconds: int) -> str | None:
     try:
-        return (_EPOCH + timedelta(seconds=seconds)).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return timestamps.iso_seconds(_EPOCH + timedelta(seconds=seconds))
     except OverflowError:
         return None
 

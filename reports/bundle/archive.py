@@ -31,7 +31,7 @@ class BundleError(ReportError):
     """A bundle cannot be used: it is damaged, was changed, or is no bundle."""
 
 
-def put(archive: zipfile.ZipFile, name: str, size: int, content: Iterable[bytes]) -> None:
+def add_entry(archive: zipfile.ZipFile, name: str, size: int, content: Iterable[bytes]) -> None:
     """Add one file of ``size`` bytes to ``archive`` as every bundle has it."""
     entry = zipfile.ZipInfo(name, _EPOCH)
     entry.create_system, entry.external_attr = 3, _MODE
@@ -54,7 +54,7 @@ def is_zip(path: Path) -> bool:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[zipfile.ZipFile]:
+def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
     """The zip at ``path``; raises :class:`BundleError` for one that is damaged or that no bundle is like."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -70,7 +70,7 @@ def _refuse_hostile(archive: zipfile.ZipFile, size: int) -> None:
     if len(entries) > _MOST_FILES:
         raise BundleError(f"The zip holds more than {_MOST_FILES:,} files; it is no bundle.")
     for name, count in Counter(entry.filename for entry in entries).items():
-        if leads_out(name):
+        if escapes_folder(name):
             raise BundleError(f"The zip names a file outside itself, {name[:80]!r}; it is no bundle.")
         if count > 1:
             raise BundleError(f"The zip holds {name[:80]} twice; it is no bundle.")
@@ -80,7 +80,7 @@ def _refuse_hostile(archive: zipfile.ZipFile, size: int) -> None:
         raise BundleError("The zip claims to hold far more than fits into it; it is no bundle.")
 
 
-def leads_out(name: str) -> bool:
+def escapes_folder(name: str) -> bool:
     """Whether a file's name in a bundle or manifest could mean a place outside of it, on any system."""
     pure = PurePosixPath(name)
     return pure.is_absolute() or ".." in pure.parts or any(char in name for char in "\\:\0")
@@ -98,7 +98,7 @@ def differences(path: Path, names: Sequence[str]) -> list[tuple[str, str]]:
         with zipfile.ZipFile(own, "w") as again:
             for name in names:
                 with archive.open(name) as stream:
-                    put(again, name, archive.getinfo(name).file_size, chunks(stream))
+                    add_entry(again, name, archive.getinfo(name).file_size, chunks(stream))
             starts = [entry.header_offset for entry in again.infolist()]
             directory = again.start_dir
         records = [at for at in own.records if at >= directory]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from detector.paths import ROOT
-from reports.bundle.archive import BundleError, chunks, is_zip, opened, put
+from reports.bundle.archive import BundleError, add_entry, chunks, is_zip, open_zip
 from reports.bundle.manifest import (
     ANALYSIS,
     CASE,
@@ -23,17 +23,17 @@ from reports.bundle.manifest import (
     Manifest,
     ManifestError,
     Signer,
+    manifest_files,
     read_manifest,
-    sealed,
 )
 from reports.review.annotation_file import read_file
 
-__all__ = ["BundleError", "is_zip", "judgements_of", "write"]
+__all__ = ["BundleError", "is_zip", "annotations_in", "write"]
 
 SUMS = "sha256sums.txt"
 VERIFIER = "verify.py"
 _VERIFIER = ROOT / "docs" / "verify_bundle.py"
-JUDGEMENTS = "annotations.json"
+ANNOTATIONS = "annotations.json"
 _LARGEST_TEXT = 32_000_000  # of the files that are read into memory
 _NAMED = 12
 
@@ -58,7 +58,7 @@ def write(
         add(SUMS, "".join(f"{entry.sha256}  {entry.path}\n" for entry in listed).encode())
         case, custody = (_bytes(files[name]) if name in files else None for name in (CASE, CUSTODY))
         whole = manifest.model_copy(update={"files": tuple(listed)})
-        for name, data in sealed(whole, case=case, custody=custody, signer=signer).items():
+        for name, data in manifest_files(whole, case=case, custody=custody, signer=signer).items():
             _put(archive, name, data)
 
 
@@ -77,24 +77,24 @@ def _put(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> Entry:
             yield piece
 
     if isinstance(content, bytes):
-        put(archive, name, len(content), counted([content]))
+        add_entry(archive, name, len(content), counted([content]))
     else:
         with content.open("rb") as stream:
-            put(archive, name, content.stat().st_size, counted(chunks(stream)))
+            add_entry(archive, name, content.stat().st_size, counted(chunks(stream)))
     return Entry.model_construct(path=name, bytes=size, sha256=digest.hexdigest())
 
 
-def judgements_of(path: Path) -> bytes:
+def annotations_in(path: Path) -> bytes:
     """The file of judgements in a bundle, once every file of it was found as its manifest says.
 
     A bundle that was unpacked and packed again will do. Raises :class:`BundleError` that names
     each file that is missing, not listed or changed.
     """
-    with opened(path) as archive:
+    with open_zip(path) as archive:
         listed = _check(archive)
-        if JUDGEMENTS not in listed or ANALYSIS not in listed:
-            raise BundleError(f"The bundle holds no {JUDGEMENTS} or no {ANALYSIS}.")
-        text = _text(archive, JUDGEMENTS)
+        if ANNOTATIONS not in listed or ANALYSIS not in listed:
+            raise BundleError(f"The bundle holds no {ANNOTATIONS} or no {ANALYSIS}.")
+        text = _text(archive, ANNOTATIONS)
     if read_file(text).analysis_sha256 != listed[ANALYSIS].sha256:
         raise BundleError(
             f"The bundle's judgements are not about its own {ANALYSIS}: it was put together by hand."

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
 from detector.files import hashed
 from detector.schema.analysis import Analysis, Sha256, Value
-from reports.bundle.archive import leads_out
+from reports.bundle.archive import escapes_folder
 from reports.errors import ReportError
 
 VERSION = "2.0"
@@ -38,7 +38,7 @@ class ManifestError(ReportError):
 
 
 def _inside(path: str) -> str:
-    if not path or leads_out(path) or path in OWN or str(path) != path.strip("/"):
+    if not path or escapes_folder(path) or path in OWN or str(path) != path.strip("/"):
         raise ValueError("names no file of a result")
     return path
 
@@ -119,7 +119,7 @@ class Signer(Protocol):
         """A detached CMS signature over ``data``, DER."""
 
 
-def about(
+def new_manifest(
     analysis: Analysis,
     contents: Literal["result", "bundle"],
     *,
@@ -144,7 +144,7 @@ def about(
     )
 
 
-def listing(folder: Path, names: Iterable[str]) -> tuple[Entry, ...]:
+def file_entries(folder: Path, names: Iterable[str]) -> tuple[Entry, ...]:
     """The files ``names`` below ``folder``, sorted, with their fingerprints."""
     return tuple(_entry(folder, name) for name in sorted(set(names)))
 
@@ -154,7 +154,7 @@ def _entry(folder: Path, name: str) -> Entry:
     return Entry(path=name, bytes=size, sha256=digest)
 
 
-def sealed(
+def manifest_files(
     manifest: Manifest,
     *,
     case: bytes | None = None,

@@ -8,7 +8,7 @@ from pathlib import Path
 from reports.errors import ExportError
 from reports.exports.formats import FORMATS
 from reports.files import appearing
-from reports.inputs.analysis_file import parsed
+from reports.inputs.analysis_file import parse_analysis
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,7 @@ def export(options: argparse.Namespace) -> None:
     Raises :class:`~reports.errors.ReportError` or ``OSError``.
     """
     out: Path = options.out
-    analysis = parsed(options.analysis.read_bytes(), options.analysis)
+    analysis = parse_analysis(options.analysis.read_bytes(), options.analysis)
     if out.is_dir():
         raise ExportError(f"{out} is a folder. Name a file.")
     if not out.parent.is_dir():

@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _sign_folder(folder: Path, key: SigningKey, reason: str, place: str) -> None:
     """Sign the report and the manifest of a result that still is as it was made."""
-    from reports.bundle.manifest import CASE, CUSTODY, NAME, listing, read_manifest, sealed
+    from reports.bundle.manifest import CASE, CUSTODY, NAME, file_entries, manifest_files, read_manifest
     from reports.signing.keys import SigningError
     from reports.signing.pdf import sign_pdf
     from reports.verification.verify import verify
@@ -75,6 +75,6 @@ def _sign_folder(folder: Path, key: SigningKey, reason: str, place: str) -> None
     write_atomically(folder / _REPORT, signed)
     names = [entry.path for entry in manifest.files]
     case, custody = ((folder / name).read_bytes() if name in names else None for name in (CASE, CUSTODY))
-    whole = manifest.model_copy(update={"files": listing(folder, names)})
-    for name, data in reversed(sealed(whole, case=case, custody=custody, signer=key).items()):
+    whole = manifest.model_copy(update={"files": file_entries(folder, names)})
+    for name, data in reversed(manifest_files(whole, case=case, custody=custody, signer=key).items()):
         write_atomically(folder / name, data)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reports.verification.reanalysis import Again
+    from reports.verification.reanalysis import Reanalysis
     from reports.verification.verify import Verified
 
 _WHAT = {"bundle": "review bundle", "result": "result of an analysis", "report": "report"}
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     """Verify and print; returns the exit status."""
     # pyHanko and pydantic's models take a second; other commands, and --help, go without.
     from reports.verification.model_weights import check_model
-    from reports.verification.reanalysis import AgainError, analyse_again
+    from reports.verification.reanalysis import ReanalysisError, reanalyse
     from reports.verification.signatures import read_trust
     from reports.verification.verify import verify
 
@@ -51,14 +51,16 @@ def run(options: argparse.Namespace) -> int:
     if done.analysis:
         weights = check_model(done.analysis, options.model, done.findings)
         if options.reanalyse:
-            again = analyse_again(done.analysis, options.reanalyse, weights, done.findings)
+            again = reanalyse(done.analysis, options.reanalyse, weights, done.findings)
     elif options.reanalyse:
-        raise AgainError(f"{options.path} holds no analysis.json that can be read: nothing to compare with.")
+        raise ReanalysisError(
+            f"{options.path} holds no analysis.json that can be read: nothing to compare with."
+        )
     print(_as_json(done, again) if options.format == "json" else _in_words(done, again))
     return 1 if done.findings.problems else 0
 
 
-def _in_words(done: Verified, again: Again | None) -> str:
+def _in_words(done: Verified, again: Reanalysis | None) -> str:
     findings = done.findings
     lines = [f"{done.path}: {_WHAT[done.what]}, {findings.files:,} files compared"]
     width = max(map(len, findings.facts), default=0)
@@ -75,7 +77,7 @@ def _in_words(done: Verified, again: Again | None) -> str:
     return "\n".join(lines)
 
 
-def _as_json(done: Verified, again: Again | None) -> str:
+def _as_json(done: Verified, again: Reanalysis | None) -> str:
     values = {"path": str(done.path), "what": done.what, **done.findings.as_json(), "reanalysis": None}
     if again:
         values["reanalysis"] = {

@@ -12,52 +12,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from reports.custody.format import (
-    NAME,
     ZEROS,
-    Act,
-    Action,
     CustodyError,
     Entry,
     Export,
     Unreadable,
-    act,
-    chained,
-    export_text,
     fingerprint,
     mac,
-    plain,
     read_export,
-    understood,
+    to_json,
 )
-
-__all__ = [
-    "NAME",
-    "ZEROS",
-    "Act",
-    "Action",
-    "CustodyError",
-    "Entry",
-    "Export",
-    "Unreadable",
-    "act",
-    "chained",
-    "check_export",
-    "check_log",
-    "compare_exports",
-    "export_text",
-    "fingerprint",
-    "mac",
-    "plain",
-    "read_export",
-    "understood",
-]
 
 # How far from its number an entry that was moved is looked for.
 _NEAR = 3
 
 
 @dataclass
-class Chain:
+class ChainCheck:
     """The state of one walk along a chain, entry by entry. ``whole``: no number may be left out."""
 
     whole: bool
@@ -82,7 +53,7 @@ class Chain:
             yield f"{name} stands after entry {self.number}: it was put in, or moved."
         elif self.whole and entry.number > expected:
             yield f"{_missing(expected, entry.number - 1)} before entry {entry.number}: removed."
-        values = plain(entry)
+        values = to_json(entry)
         if fingerprint(values) != entry.sha256:
             moved = _moved_from(values, entry.sha256)
             yield (
@@ -128,7 +99,7 @@ class Chain:
         self._last_of[entry.exhibit] = entry.sha256
 
 
-class Held:
+class EarlierExport:
     """An earlier export held against a later log, entry by entry."""
 
     def __init__(self, export: Export, name: str) -> None:
@@ -175,7 +146,7 @@ def check_log(
     ``entries`` are in order of their numbers. ``earlier`` are exports of the same log, by the
     names to call them in words.
     """
-    chain, held = Chain(whole=True, key=key), [Held(export, name) for name, export in earlier]
+    chain, held = ChainCheck(whole=True, key=key), [EarlierExport(export, name) for name, export in earlier]
     for entry in entries:
         yield from chain.problems(entry)
         if isinstance(entry, Entry):
@@ -209,7 +180,7 @@ def compare_exports(earlier: bytes, later: bytes) -> list[str]:
         return [str(problem)]
     if second.exhibit is not None and second.exhibit != first.exhibit:
         return ["The two custody logs are not about the same exhibit."]
-    held = Held(first, "the earlier log")
+    held = EarlierExport(first, "the earlier log")
     if second.count < first.count:
         return list(held.end(second.count))
     found = [problem for entry in second.entries for problem in held.problems(entry)]
@@ -217,7 +188,7 @@ def compare_exports(earlier: bytes, later: bytes) -> list[str]:
 
 
 def _of_export(export: Export) -> Iterator[str]:
-    chain = Chain(whole=export.exhibit is None)
+    chain = ChainCheck(whole=export.exhibit is None)
     for entry in export.entries:
         yield from chain.problems(entry)
         if export.exhibit not in (None, entry.exhibit):

@@ -19,8 +19,8 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from detector.schema.analysis import Value
+from detector.timestamps import iso_milliseconds
 from reports.errors import ReportError
-from reports.review.annotation_file import moment_text
 
 VERSION = "1.0"
 NAME = "custody.json"
@@ -61,8 +61,8 @@ class CustodyError(ReportError):
     """A file is no custody log, or not one this Reelproof can read."""
 
 
-class Act(Value):
-    """What happened, as it is recorded: an entry before it has its place in the chain."""
+class EntryBody(Value):
+    """What an entry records: who did what, and when; without its place in the chain."""
 
     model_config = ConfigDict(strict=True)
 
@@ -74,7 +74,7 @@ class Act(Value):
     details: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9 _]{0,59}$")], Detail] = {}
 
 
-class Entry(Act):
+class Entry(EntryBody):
     """One line of the log. ``sha256`` is over the canonical JSON of the nine fields before it."""
 
     number: Annotated[int, Field(ge=1, le=_WHOLE)]
@@ -98,7 +98,7 @@ class Export:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """What stands in an entry's place and is none; ``problem`` says why in words."""
+    """Something in an entry's place that cannot be read as one; ``problem`` says why."""
 
     number: int
     problem: str
@@ -121,17 +121,17 @@ _EXPORT_FIELDS = {_MARK, "exhibit", "count", "head", "head_mac", "exported", "en
 _HASH: TypeAdapter[str] = TypeAdapter(Hash)
 
 
-def act(made: datetime, actor: str, action: Action, **about: Any) -> Act:
-    """An act of this moment; ``about`` is ``exhibit``, ``analysis`` and ``details`` where there are any."""
-    return Act(made=moment_text(made), actor=actor, action=action, **about)
+def entry_body(made: datetime, actor: str, action: Action, **about: Any) -> EntryBody:
+    """What happened at ``made``; ``about`` holds ``exhibit``, ``analysis`` and ``details`` where known."""
+    return EntryBody(made=iso_milliseconds(made), actor=actor, action=action, **about)
 
 
-def chained(act: Act, number: int, previous: str, previous_of_exhibit: str, key: bytes) -> Entry:
-    """An act given its place in the chain."""
-    placed = act.model_dump()
-    placed |= {"number": number, "previous": previous, "previous_of_exhibit": previous_of_exhibit}
-    sha256 = fingerprint(placed)
-    return Entry(**placed, sha256=sha256, mac=mac(key, sha256))
+def sign_entry(body: EntryBody, number: int, previous: str, previous_of_exhibit: str, key: bytes) -> Entry:
+    """The entry with its number, the hashes of the entries before it, its own hash and its MAC."""
+    values = body.model_dump()
+    values |= {"number": number, "previous": previous, "previous_of_exhibit": previous_of_exhibit}
+    sha256 = fingerprint(values)
+    return Entry(**values, sha256=sha256, mac=mac(key, sha256))
 
 
 def fingerprint(fields: dict[str, Any]) -> str:
@@ -155,13 +155,13 @@ def export_text(
         "count": count,
         "head": head,
         "head_mac": head_mac,
-        "exported": moment_text(exported),
-        "entries": [plain(entry) for entry in entries],
+        "exported": iso_milliseconds(exported),
+        "entries": [to_json(entry) for entry in entries],
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def plain(entry: Entry) -> dict[str, Any]:
+def to_json(entry: Entry) -> dict[str, Any]:
     """An entry as JSON values, in the order in which people read them."""
     return {name: getattr(entry, name) for name in (*_FIELDS, "sha256", "mac")}
 
@@ -169,7 +169,7 @@ def plain(entry: Entry) -> dict[str, Any]:
 def read_export(data: bytes) -> Export:
     """Understand ``custody.json``, its form only; raises :class:`CustodyError` with the reason why not."""
     try:
-        document = json.loads(data.decode("utf-8"), object_pairs_hook=_once)
+        document = json.loads(data.decode("utf-8"), object_pairs_hook=_unique_names)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or _MARK not in document:
@@ -191,7 +191,7 @@ def read_export(data: bytes) -> Export:
         raise CustodyError("The custody log's count is no number of entries.")
     entries = []
     for place, values in enumerate(document["entries"], 1):
-        entry = understood(values, place)
+        entry = parse(values, place)
         if isinstance(entry, Unreadable):
             raise CustodyError(entry.problem)
         entries.append(entry)
@@ -200,23 +200,23 @@ def read_export(data: bytes) -> Export:
     )
 
 
-def understood(values: Any, place: int) -> Entry | Unreadable:
+def parse(values: Any, place: int) -> Entry | Unreadable:
     """An entry out of its values; ``place`` is its number where it names none."""
     try:
         return Entry.model_validate(values)
     except ValidationError as error:
-        problem = f"{_called(values, place)} cannot be read: {_wrong(error)}."
+        problem = f"{_label(values, place)} cannot be read: {_reason(error)}."
         return Unreadable(_number(values, place), problem)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object none of whose names stands twice: readers would disagree on which one counts."""
     if len(found := dict(pairs)) != len(pairs):
         raise ValueError("a name stands twice")
     return found
 
 
-def _called(values: object, place: int) -> str:
+def _label(values: object, place: int) -> str:
     number = _number(values, 0)
     return f"Entry {number}" if number else f"The entry in place {place}"
 
@@ -226,7 +226,7 @@ def _number(values: object, otherwise: int) -> int:
     return number if type(number) is int else otherwise
 
 
-def _wrong(error: ValidationError) -> str:
+def _reason(error: ValidationError) -> str:
     first = error.errors()[0]
     field = next((str(part) for part in first["loc"] if isinstance(part, str)), "it")
     return f"its {field} is missing" if first["type"] == "missing" else f"its {field} is not as it can be"

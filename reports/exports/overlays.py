@@ -7,10 +7,10 @@ import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from detector import timestamps
 from detector.schema.analysis import Analysis, Peak, Segment
 from reports.errors import ExportError, PictureError
 from reports.exports.csv_tables import Cell, csv_table
@@ -143,9 +143,8 @@ def _row(each: _Kept, name: str | None, digest: str | None) -> tuple[Cell, ...]:
 def _moment(created: str) -> _Moment:
     """When the analysis was made, in UTC, as a zip says it."""
     try:
-        moment = datetime.fromisoformat(created)
-    except ValueError:
+        moment = timestamps.parse(created)
+    except (ValueError, OverflowError):
         return _EARLIEST
-    moment = moment.astimezone(UTC) if moment.tzinfo else moment
     parts = (moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second)
     return parts if 1980 <= moment.year <= 2107 else _EARLIEST

@@ -10,7 +10,7 @@ from detector.schema.analysis import Analysis
 from reports.errors import ReportError
 
 
-def parsed(text: bytes, path: Path) -> Analysis:
+def parse_analysis(text: bytes, path: Path) -> Analysis:
     """The analysis that ``text``, read from ``path``, holds.
 
     Raises :class:`ReportError` that names what does not fit.

@@ -11,12 +11,12 @@ from typing import Literal
 from detector.schema.analysis import Analysis
 from reports.exports.scores import scores_csv
 from reports.review.annotation_file import file_text
-from reports.review.annotations import Annotation, order
+from reports.review.annotations import Annotation, sort_key
 from reports.text.numbers import plural
 
 
 @dataclass(frozen=True)
-class Enclosure:
+class Attachment:
     """One file: its bytes, and what they are to the report (ISO 32000-2, 7.11.3)."""
 
     name: str
@@ -36,29 +36,29 @@ class Enclosure:
         return plural(len(self.data), "byte")
 
 
-def enclosures(
+def attachments(
     analysis: Analysis, text: bytes, annotations: Iterable[Annotation] = (), custody: bytes | None = None
-) -> tuple[Enclosure, ...]:
+) -> tuple[Attachment, ...]:
     """What goes with the report of ``analysis``, sorted by name.
 
     ``text`` is the bytes of its ``analysis.json``, ``custody`` those of ``custody.json``.
     """
     found = [
-        Enclosure("analysis.json", text, "application/json", "Source", "all figures of this report"),
-        Enclosure("scores.csv", scores_csv(analysis), "text/csv", "Data", "every score as a table"),
+        Attachment("analysis.json", text, "application/json", "Source", "all figures of this report"),
+        Attachment("scores.csv", scores_csv(analysis), "text/csv", "Data", "every score as a table"),
     ]
-    said = sorted(annotations, key=order)
+    said = sorted(annotations, key=sort_key)
     if said:
-        data = _judgements(analysis, text, said, said[-1].made)
+        data = _annotation_file(analysis, text, said, said[-1].made)
         holds = "the reviewers' judgements"
-        found.append(Enclosure("annotations.json", data, "application/json", "Supplement", holds))
+        found.append(Attachment("annotations.json", data, "application/json", "Supplement", holds))
     if custody is not None:
         holds = "the custody log of the exhibit"
-        found.append(Enclosure("custody.json", custody, "application/json", "Supplement", holds))
+        found.append(Attachment("custody.json", custody, "application/json", "Supplement", holds))
     return tuple(sorted(found, key=lambda each: each.name))
 
 
-def _judgements(analysis: Analysis, text: bytes, said: list[Annotation], saved: datetime) -> bytes:
+def _annotation_file(analysis: Analysis, text: bytes, said: list[Annotation], saved: datetime) -> bytes:
     """As a review bundle holds them; dated by the newest, so that the same judgements make the same bytes."""
     return file_text(
         said,

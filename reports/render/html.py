@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from detector import timestamps
 from detector.paths import ROOT
 from reports.errors import ReportError
 from reports.inputs.pictures import Picture, width_for
-from reports.render.attachments import Enclosure
+from reports.render.attachments import Attachment
 from reports.view.report import ReportView
 
 TEMPLATES = ROOT / "templates"
@@ -31,7 +32,7 @@ STYLES = {
 }
 
 
-def render_html(view: ReportView, pictures: Mapping[str, bytes], enclosed: Sequence[Enclosure] = ()) -> str:
+def render_html(view: ReportView, pictures: Mapping[str, bytes], enclosed: Sequence[Attachment] = ()) -> str:
     """The self-contained page: styles and pictures inlined, no script, no network.
 
     ``pictures`` maps the paths of ``view.pictures`` to JPEG bytes; ``enclosed`` are the files the
@@ -46,7 +47,7 @@ def render_html(view: ReportView, pictures: Mapping[str, bytes], enclosed: Seque
 
 
 def fill_template(
-    view: ReportView, medium: str, source: Callable[[Picture], str], enclosed: Sequence[Enclosure]
+    view: ReportView, medium: str, source: Callable[[Picture], str], enclosed: Sequence[Attachment]
 ) -> str:
     """The report's markup for ``screen`` or ``print``; ``source`` gives the address of a picture."""
     style = "\n".join(path.read_text("utf-8") for path in STYLES[medium])
@@ -83,6 +84,6 @@ def document_date(own: str) -> str:
     if not epoch:
         return own
     try:
-        return f"{datetime.fromtimestamp(int(epoch), UTC):%Y-%m-%dT%H:%M:%SZ}"
+        return timestamps.iso_seconds(datetime.fromtimestamp(int(epoch), UTC))
     except (ValueError, OverflowError, OSError) as error:
         raise ReportError(f"SOURCE_DATE_EPOCH is {epoch!r}; set it to whole seconds or unset it.") from error

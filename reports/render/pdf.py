@@ -9,16 +9,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pydyf
-from weasyprint import HTML, Attachment
+import weasyprint
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
+from detector import timestamps
 from reports.errors import ReportError
-from reports.gc_pause import without_collecting
+from reports.gc_pause import gc_paused
 from reports.inputs.pictures import Picture
-from reports.render.attachments import Enclosure
+from reports.render.attachments import Attachment
 from reports.render.html import document_date, fill_template
 from reports.render.pdf_conformance import finish
-from reports.render.pdf_digest import PLACEHOLDER, sealed
+from reports.render.pdf_digest import PLACEHOLDER, with_digest
 from reports.view.report import ReportView
 
 SCHEME = "picture:"
@@ -54,7 +55,7 @@ class _Unprintable(Exception):
         self.codes = codes
 
 
-def render_pdf(view: ReportView, pictures: Mapping[str, bytes], enclosed: Sequence[Enclosure] = ()) -> bytes:
+def render_pdf(view: ReportView, pictures: Mapping[str, bytes], enclosed: Sequence[Attachment] = ()) -> bytes:
     """The PDF's bytes, equal for equal input and fonts; ``pictures`` as for ``render_html``.
 
     Follows PDF/A-3a and PDF/UA-1, with bookmarks; ``enclosed`` are attached. Characters that no
@@ -79,7 +80,7 @@ def render_pdf(view: ReportView, pictures: Mapping[str, bytes], enclosed: Sequen
         raise ReportError(f"{error} Its template must only show pictures of the analysis.") from error
 
 
-def _set(markup: str, fetcher: URLFetcher, view: ReportView, enclosed: Sequence[Enclosure]) -> bytes:
+def _set(markup: str, fetcher: URLFetcher, view: ReportView, enclosed: Sequence[Attachment]) -> bytes:
     def finisher(document: Any, pdf: Any) -> None:
         missing = {code for font in document.fonts.values() for code in font.missing}
         if missing:
@@ -92,10 +93,12 @@ def _set(markup: str, fetcher: URLFetcher, view: ReportView, enclosed: Sequence[
         "pdf_identifier": PLACEHOLDER,
         "attachments": _attachments(view, enclosed),
     }
-    with warnings.catch_warnings(), without_collecting():
+    with warnings.catch_warnings(), gc_paused():
         # WeasyPrint leaves the file of its colour profile for the garbage collector to close.
         warnings.simplefilter("ignore", ResourceWarning)
-        return sealed(bytes(HTML(string=markup, url_fetcher=fetcher).write_pdf(finisher=finisher, **options)))
+        return with_digest(
+            bytes(weasyprint.HTML(string=markup, url_fetcher=fetcher).write_pdf(finisher=finisher, **options))
+        )
 
 
 def _compress(pdf: pydyf.PDF) -> None:
@@ -108,12 +111,12 @@ def _compress(pdf: pydyf.PDF) -> None:
             each.compress = False
 
 
-def _attachments(view: ReportView, enclosed: Sequence[Enclosure]) -> list[Attachment]:
+def _attachments(view: ReportView, enclosed: Sequence[Attachment]) -> list[weasyprint.Attachment]:
     """WeasyPrint dates files by the clock unless told otherwise."""
     date = document_date(view.judgements.until_iso or view.created_iso)
-    moment = datetime.fromisoformat(date) if date else _UNDATED
+    moment = timestamps.parse(date) if date else _UNDATED
     return [
-        Attachment(
+        weasyprint.Attachment(
             string=each.data,
             name=each.name,
             description=each.holds[:1].upper() + each.holds[1:],

@@ -17,7 +17,7 @@ _END = b"%%EOF\n"
 _FOUND = re.compile(_BEFORE + rb"([0-9a-f]{64})\)")
 
 
-def sealed(document: bytes) -> bytes:
+def with_digest(document: bytes) -> bytes:
     """``document`` with its digest in the place of :data:`PLACEHOLDER`; ValueError where there is none."""
     places = list(re.finditer(_BEFORE + PLACEHOLDER + rb"\)", document))
     if not places:
@@ -27,7 +27,7 @@ def sealed(document: bytes) -> bytes:
     return document[:start] + digest + document[start + DIGITS :]
 
 
-def whole_until(document: bytes) -> int | None:
+def covered_length(document: bytes) -> int | None:
     """Where the revision ends that a digest in ``document`` covers; None where none of them fits.
 
     What follows, if anything, was added later, as a signature is.
@@ -42,6 +42,6 @@ def whole_until(document: bytes) -> int | None:
     return None
 
 
-def is_sealed(document: bytes) -> bool:
+def states_digest(document: bytes) -> bool:
     """Whether ``document`` states a digest of itself, fitting or not."""
     return _FOUND.search(document) is not None

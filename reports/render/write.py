@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from detector.schema.analysis import Analysis
-from reports.bundle.manifest import FILES, SIGNATURE, about, listing, sealed
+from reports.bundle.manifest import FILES, SIGNATURE, file_entries, manifest_files, new_manifest
 from reports.custody.format import NAME as CUSTODY
 from reports.files import write_atomically
 from reports.inputs.case import NAME as CASE
 from reports.inputs.case import CaseDetails, read_case
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.inputs.pictures import embed
-from reports.render.attachments import Enclosure, enclosures
+from reports.render.attachments import Attachment, attachments
 from reports.render.html import render_html
 from reports.render.pdf import render_pdf
 from reports.review.annotations import Annotation
@@ -53,7 +53,7 @@ def write_files(
     """
     case = (case or CaseDetails()).settled()
     view = report_view(analysis, folder, case=case, custody=custody, check=check)
-    page, document = _rendered(view, folder, enclosures(analysis, text, custody=custody))
+    page, document = _rendered(view, folder, attachments(analysis, text, custody=custody))
     out.mkdir(parents=True, exist_ok=True)
     if out.resolve() != folder.resolve():
         for path in view.kept:
@@ -64,16 +64,16 @@ def write_files(
         own[CUSTODY] = custody
     for name, data in (own | {"report.html": page, "report.pdf": document}).items():
         write_atomically(out / name, data)
-    listed = listing(out, {*FILES, *own, *view.kept})
-    stated = about(analysis, "result").model_copy(update={"files": listed})
-    beside = sealed(stated, case=own[CASE], custody=custody)
+    listed = file_entries(out, {*FILES, *own, *view.kept})
+    stated = new_manifest(analysis, "result").model_copy(update={"files": listed})
+    beside = manifest_files(stated, case=own[CASE], custody=custody)
     if SIGNATURE not in beside:  # an earlier result's says nothing of this one
         (out / SIGNATURE).unlink(missing_ok=True)
     for name, data in reversed(beside.items()):
         write_atomically(out / name, data)
 
 
-def write_judged(
+def write_reviewed(
     analysis: Analysis,
     text: bytes,
     folder: Path,
@@ -93,7 +93,7 @@ def write_judged(
     case = read_case(folder) if case is None else case
     custody = kept_custody(folder) if custody is None else custody
     view = report_view(analysis, folder, said, case.settled(), custody, check)
-    page, document = _rendered(view, folder, enclosures(analysis, text, said, custody))
+    page, document = _rendered(view, folder, attachments(analysis, text, said, custody))
     write_atomically(out / "report.html", page)
     write_atomically(out / "report.pdf", document)
 
@@ -104,7 +104,7 @@ def kept_custody(folder: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _rendered(view: ReportView, folder: Path, enclosed: Sequence[Enclosure]) -> tuple[bytes, bytes]:
+def _rendered(view: ReportView, folder: Path, enclosed: Sequence[Attachment]) -> tuple[bytes, bytes]:
     """The report as HTML and as PDF."""
     pictures = embed(folder, [picture.path for picture in view.pictures if picture.path])
     return render_html(view, pictures, enclosed).encode(), render_pdf(view, pictures, enclosed)

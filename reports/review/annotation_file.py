@@ -11,13 +11,14 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
+from detector.timestamps import iso_milliseconds
 from reports.errors import ReportError
-from reports.review.annotations import ANNOTATION, Annotation, order
+from reports.review.annotations import ANNOTATION, Annotation, sort_key
 
 VERSION = "1.0"
 _MARK = "reelproof_judgements"
@@ -31,12 +32,12 @@ _FIELDS = {
 }
 
 
-class JudgementsError(ReportError):
+class AnnotationFileError(ReportError):
     """A file of judgements cannot be used, or an annotation says nothing that can be kept."""
 
 
 @dataclass(frozen=True)
-class Saved:
+class AnnotationFile:
     """What a file of judgements says, checked in itself; ``annotations`` in order of time."""
 
     analysis: str
@@ -45,29 +46,24 @@ class Saved:
     annotations: tuple[Annotation, ...]
 
 
-def plain(annotation: Annotation) -> dict[str, Any]:
+def to_json(annotation: Annotation) -> dict[str, Any]:
     """An annotation as JSON values: moments and seconds to the millisecond, nothing that is not said."""
     values = annotation.model_dump(mode="json", exclude_none=True)
-    values["made"] = moment_text(annotation.made)
-    return {name: _number(value) if isinstance(value, float) else value for name, value in values.items()}
+    values["made"] = iso_milliseconds(annotation.made)
+    return {name: _rounded(value) if isinstance(value, float) else value for name, value in values.items()}
 
 
-def moment_text(moment: datetime) -> str:
-    """A moment in UTC as JavaScript writes it."""
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
-
-
-def understood(values: object) -> Annotation:
+def parse(values: object) -> Annotation:
     """An annotation out of JSON values, its times to the millisecond.
 
-    Raises :class:`JudgementsError` that says in words what is wrong with it.
+    Raises :class:`AnnotationFileError` that says in words what is wrong with it.
     """
     try:
-        return ANNOTATION.validate_python(plain(ANNOTATION.validate_python(values)))
+        return ANNOTATION.validate_python(to_json(ANNOTATION.validate_python(values)))
     except ValidationError as error:
-        raise JudgementsError(_in_words(error)) from None
+        raise AnnotationFileError(_error_text(error)) from None
     except OverflowError:  # a zone that leads beyond the calendar
-        raise JudgementsError("Its moment is none of the calendar.") from None
+        raise AnnotationFileError("Its moment is none of the calendar.") from None
 
 
 def canonical(value: object) -> str:
@@ -92,55 +88,57 @@ def file_text(
     saved: datetime,
 ) -> str:
     """The text of a file of judgements."""
-    values = [plain(annotation) for annotation in sorted(annotations, key=order)]
+    values = [to_json(annotation) for annotation in sorted(annotations, key=sort_key)]
     document = {
         _MARK: VERSION,
         "analysis": analysis,
         "analysis_sha256": analysis_sha256,
         "exhibit_sha256": exhibit_sha256,
-        "saved": moment_text(saved),
+        "saved": iso_milliseconds(saved),
         "annotations": values,
         "sha256": checksum(values),
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def read_file(data: bytes) -> Saved:
-    """Understand a file of judgements; raises :class:`JudgementsError` with the reason why not."""
+def read_file(data: bytes) -> AnnotationFile:
+    """Understand a file of judgements; raises :class:`AnnotationFileError` with the reason why not."""
     try:
         document = json.loads(data.decode("utf-8-sig"), parse_constant=_no_number)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or _MARK not in document:
-        raise JudgementsError("This is no file of judgements that the page of a bundle saved.")
+        raise AnnotationFileError("This is no file of judgements that the page of a bundle saved.")
     if str(document[_MARK]).partition(".")[0] != VERSION.partition(".")[0]:
-        raise JudgementsError("A newer Reelproof saved this file. Update this one, then import it again.")
+        raise AnnotationFileError("A newer Reelproof saved this file. Update this one, then import it again.")
     given = document.get("annotations")
     about: dict[str, Any] = {
         name: document.get(name) for name in ("analysis", "analysis_sha256", "exhibit_sha256")
     }
     if not isinstance(given, list) or not all(isinstance(text, str) for text in about.values()):
-        raise JudgementsError("The file of judgements is not complete. Save it again from the bundle's page.")
+        raise AnnotationFileError(
+            "The file of judgements is not complete. Save it again from the bundle's page."
+        )
     try:
         sum_now = checksum(given)
     except (ValueError, RecursionError):  # characters that stand for nothing
         sum_now = ""
     if sum_now != document.get("sha256"):
-        raise JudgementsError("The file was changed after it was saved, so nothing of it is taken in.")
-    return Saved(**about, annotations=_all(given))
+        raise AnnotationFileError("The file was changed after it was saved, so nothing of it is taken in.")
+    return AnnotationFile(**about, annotations=_parse_all(given))
 
 
-def _all(given: list[Any]) -> tuple[Annotation, ...]:
+def _parse_all(given: list[Any]) -> tuple[Annotation, ...]:
     found: dict[str, Annotation] = {}
     for number, values in enumerate(given, 1):
         try:
-            annotation = understood(values)
-        except JudgementsError as problem:
-            raise JudgementsError(f"Judgement {number} of the file: {problem}") from None
+            annotation = parse(values)
+        except AnnotationFileError as problem:
+            raise AnnotationFileError(f"Judgement {number} of the file: {problem}") from None
         if annotation.id in found:
-            raise JudgementsError(f"Judgement {number} of the file stands in it twice.")
+            raise AnnotationFileError(f"Judgement {number} of the file stands in it twice.")
         found[annotation.id] = annotation
-    return tuple(sorted(found.values(), key=order))
+    return tuple(sorted(found.values(), key=sort_key))
 
 
 def _numbers(value: Any) -> Any:
@@ -151,7 +149,7 @@ def _numbers(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _number(value: float) -> float:
+def _rounded(value: float) -> float:
     value = round(value, 3)
     return int(value) if value.is_integer() else value
 
@@ -160,7 +158,7 @@ def _no_number(text: str) -> float:
     raise ValueError(f"{text} is no number of JSON")
 
 
-def _in_words(error: ValidationError) -> str:
+def _error_text(error: ValidationError) -> str:
     first = error.errors()[0]
     field = next((str(part) for part in reversed(first["loc"]) if isinstance(part, str)), "")
     what = _FIELDS.get(field, f"“{field}”" if field else "The judgement")

@@ -28,7 +28,7 @@ Opinion = Literal["agree", "disagree", "unsure"]
 Seconds = Annotated[float, Field(ge=0)]
 
 
-class _Said(Value):
+class _Authored(Value):
     """Who said it, and when (UTC)."""
 
     id: Id
@@ -36,7 +36,7 @@ class _Said(Value):
     made: AwareDatetime
 
 
-class OfSegment(_Said):
+class SegmentAnnotation(_Authored):
     """Whether a person agrees that a segment shows manipulation."""
 
     kind: Literal["segment"]
@@ -45,7 +45,7 @@ class OfSegment(_Said):
     note: Note = ""
 
 
-class OfExhibit(_Said):
+class ExhibitAnnotation(_Authored):
     """Whether a person agrees with the verdict on the whole exhibit."""
 
     kind: Literal["exhibit"]
@@ -53,7 +53,7 @@ class OfExhibit(_Said):
     note: Note = ""
 
 
-class OfSpan(_Said):
+class SpanAnnotation(_Authored):
     """A stretch that the machine did not flag and a person did; seconds from the first frame."""
 
     kind: Literal["span"]
@@ -64,13 +64,13 @@ class OfSpan(_Said):
     note: Note = ""
 
     @model_validator(mode="after")
-    def _in_order(self) -> OfSpan:
+    def _in_order(self) -> SpanAnnotation:
         if self.end < self.start:
             raise ValueError("a span ends before it starts")
         return self
 
 
-class Renaming(_Said):
+class PersonRename(_Authored):
     """A name for one of the machine's persons."""
 
     kind: Literal["rename"]
@@ -78,7 +78,7 @@ class Renaming(_Said):
     name: Name
 
 
-class Merging(_Said):
+class PersonMerge(_Authored):
     """Two of the machine's persons are the same face."""
 
     kind: Literal["merge"]
@@ -86,13 +86,13 @@ class Merging(_Said):
     into: Letters
 
     @model_validator(mode="after")
-    def _two(self) -> Merging:
+    def _two(self) -> PersonMerge:
         if self.person == self.into:
             raise ValueError("a person cannot be merged with itself")
         return self
 
 
-class Splitting(_Said):
+class PersonSplit(_Authored):
     """Some tracks of a person are another face."""
 
     kind: Literal["split"]
@@ -100,7 +100,7 @@ class Splitting(_Said):
     tracks: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, max_length=10_000)]
 
 
-class Withdrawal(_Said):
+class Withdrawal(_Authored):
     """An annotation that no longer stands; only its own author withdraws it."""
 
     kind: Literal["withdrawal"]
@@ -108,13 +108,20 @@ class Withdrawal(_Said):
 
 
 Annotation = Annotated[
-    OfSegment | OfExhibit | OfSpan | Renaming | Merging | Splitting | Withdrawal, Field(discriminator="kind")
+    SegmentAnnotation
+    | ExhibitAnnotation
+    | SpanAnnotation
+    | PersonRename
+    | PersonMerge
+    | PersonSplit
+    | Withdrawal,
+    Field(discriminator="kind"),
 ]
 ANNOTATION: TypeAdapter[Annotation] = TypeAdapter(Annotation)
 
 
 @dataclass(frozen=True)
-class Face:
+class ReviewedPerson:
     """A person as the reviewers see it: which of the machine's tracks it consists of.
 
     ``id`` is the machine's letter, or one after the machine's last for a face split off.
@@ -125,80 +132,82 @@ class Face:
     tracks: tuple[int, ...]
 
 
-def order(annotation: Annotation) -> tuple[datetime, str]:
+def sort_key(annotation: Annotation) -> tuple[datetime, str]:
     """Sorts annotations by when they were made, equal moments by id."""
     return annotation.made, annotation.id
 
 
-def standing(annotations: Iterable[Annotation]) -> tuple[Annotation, ...]:
+def current(annotations: Iterable[Annotation]) -> tuple[Annotation, ...]:
     """What stands, in order of time: nothing withdrawn, and each author's newest word on each thing."""
-    said = sorted(annotations, key=order)
+    said = sorted(annotations, key=sort_key)
     authors = {a.id: a.author for a in said}
     gone = {a.about for a in said if isinstance(a, Withdrawal) and authors.get(a.about) == a.author}
     newest: dict[tuple[str, ...], Annotation] = {}
     for a in said:
         if a.id not in gone and not isinstance(a, Withdrawal):
-            newest.pop(thing(a), None)
-            newest[thing(a)] = a
+            newest.pop(subject(a), None)
+            newest[subject(a)] = a
     return tuple(newest.values())
 
 
-def thing(annotation: Annotation) -> tuple[str, ...]:
+def subject(annotation: Annotation) -> tuple[str, ...]:
     """What is spoken of and by whom, of which only the newest stands; a name is the same whoever gives it."""
     match annotation:
-        case OfSegment():
+        case SegmentAnnotation():
             return ("segment", annotation.segment, annotation.author)
-        case OfExhibit():
+        case ExhibitAnnotation():
             return ("exhibit", annotation.author)
-        case Renaming():
+        case PersonRename():
             return ("rename", annotation.person)
-        case Merging():
+        case PersonMerge():
             return ("merge", annotation.person)
     return (annotation.kind, annotation.id)
 
 
-def faces(analysis: Analysis, annotations: Iterable[Annotation]) -> tuple[Face, ...]:
+def reviewed_persons(analysis: Analysis, annotations: Iterable[Annotation]) -> tuple[ReviewedPerson, ...]:
     """The persons after what reviewers renamed, merged and split, in the machine's order."""
     tracks = {person.id: set(person.tracks) for person in analysis.persons}
     names = {person.id: f"Person {person.id}" for person in analysis.persons}
     annotations = tuple(annotations)
-    stands = standing(annotations)
+    stands = current(annotations)
     # Each split has a letter of its own, withdrawn or not: a name given to one must not pass to another.
-    splits = [a.id for a in sorted(annotations, key=order) if isinstance(a, Splitting)]
+    splits = [a.id for a in sorted(annotations, key=sort_key) if isinstance(a, PersonSplit)]
     for act in stands:
-        if isinstance(act, Splitting) and act.person in tracks:
+        if isinstance(act, PersonSplit) and act.person in tracks:
             off = tracks[act.person] & set(act.tracks)
             if off and off != tracks[act.person]:
                 tracks[act.person] -= off
                 new = name_of(len(analysis.persons) + splits.index(act.id))
                 tracks[new], names[new] = off, f"Person {new}"
-        elif isinstance(act, Merging) and act.person in tracks and act.into in tracks:
+        elif isinstance(act, PersonMerge) and act.person in tracks and act.into in tracks:
             tracks[act.into] |= tracks.pop(act.person)
     for act in stands:
-        if isinstance(act, Renaming) and act.person in tracks:
+        if isinstance(act, PersonRename) and act.person in tracks:
             names[act.person] = act.name
-    return tuple(Face(who, names[who], tuple(sorted(own))) for who, own in tracks.items())
+    return tuple(ReviewedPerson(who, names[who], tuple(sorted(own))) for who, own in tracks.items())
 
 
-def unfit(analysis: Analysis, annotation: Annotation, known: Iterable[Annotation] = ()) -> str | None:
+def rejection_reason(
+    analysis: Analysis, annotation: Annotation, known: Iterable[Annotation] = ()
+) -> str | None:
     """Why an annotation speaks of nothing in this analysis; None where it does.
 
     ``known`` are the annotations it may refer to.
     """
     known = tuple(known)
-    present = {face.id: set(face.tracks) for face in faces(analysis, known)}
+    present = {face.id: set(face.tracks) for face in reviewed_persons(analysis, known)}
     match annotation:
-        case OfSegment() if annotation.segment not in {s.id for s in analysis.segments}:
+        case SegmentAnnotation() if annotation.segment not in {s.id for s in analysis.segments}:
             return f"There is no segment {annotation.segment} in this analysis."
-        case OfSpan() if annotation.end > analysis.media.duration + 1:
+        case SpanAnnotation() if annotation.end > analysis.media.duration + 1:
             return "The span ends after the exhibit does."
-        case OfSpan() if annotation.person is not None and annotation.person not in present:
+        case SpanAnnotation() if annotation.person is not None and annotation.person not in present:
             return f"There is no person {annotation.person} in this analysis."
-        case Renaming() if annotation.person not in present:
+        case PersonRename() if annotation.person not in present:
             return f"There is no person {annotation.person} in this analysis."
-        case Merging() if not {annotation.person, annotation.into} <= set(present):
+        case PersonMerge() if not {annotation.person, annotation.into} <= set(present):
             return f"There are no two persons {annotation.person} and {annotation.into} in this analysis."
-        case Splitting() if not set(annotation.tracks) < present.get(annotation.person, set()):
+        case PersonSplit() if not set(annotation.tracks) < present.get(annotation.person, set()):
             return f"Person {annotation.person} has no such tracks, or no others that would stay."
         case Withdrawal() if annotation.about not in {a.id for a in known}:
             return "What is to be withdrawn is not there."

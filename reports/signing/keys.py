@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 from cryptography.x509 import Certificate, ExtensionNotFound, KeyUsage, Name
 from cryptography.x509.oid import NameOID
 
+from detector import timestamps
 from reports.errors import ReportError
 
 if TYPE_CHECKING:
@@ -129,9 +130,9 @@ def _refuse_unfit(certificate: Certificate, path: Path) -> None:
     now = datetime.now(UTC)
     first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if now > last:
-        raise SigningError(f"{path}: the certificate expired on {last:%Y-%m-%d}. Get a new one.")
+        raise SigningError(f"{path}: the certificate expired on {timestamps.day(last)}. Get a new one.")
     if now < first:
-        raise SigningError(f"{path}: the certificate is not valid before {first:%Y-%m-%d}.")
+        raise SigningError(f"{path}: the certificate is not valid before {timestamps.day(first)}.")
     try:
         usage = certificate.extensions.get_extension_for_class(KeyUsage).value
     except (ExtensionNotFound, ValueError):

@@ -25,6 +25,7 @@ from pyhanko.sign.signers.pdf_byterange import BuildProps
 from pyhanko.stamp import StaticStampStyle
 from weasyprint import HTML
 
+from detector import timestamps
 from detector.version import __version__
 from reports.render.pdf import SuppliedOnly
 from reports.signing.keys import DIGEST, PROGRAM, SigningError, SigningKey
@@ -124,7 +125,7 @@ def _words(key: SigningKey, now: datetime, reason: str, place: str) -> list[str]
     said = [f"Reason: {reason}." if reason else "", f"Place: {place}." if place else ""]
     return [
         f"Signed by {key.name}",
-        f"{now:%Y-%m-%d %H:%M:%S} UTC by the signer's clock. SHA-256 of the certificate: "
+        f"{timestamps.readable(now)} by the signer's clock. SHA-256 of the certificate: "
         f"{key.certificate_sha256[:16]}…",
         *filter(None, [" ".join(filter(None, said))]),
         vouches,

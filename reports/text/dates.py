@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
+
+from detector import timestamps
 
 
 def in_utc(text: str) -> tuple[str, str]:
@@ -11,7 +13,7 @@ def in_utc(text: str) -> tuple[str, str]:
     moment = _moment(text)
     if moment is None:
         return text, ""
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC", f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return timestamps.readable(moment), timestamps.iso_seconds(moment)
 
 
 def in_zone(text: str, zone: str) -> str:
@@ -29,7 +31,6 @@ def in_zone(text: str, zone: str) -> str:
 
 def _moment(text: str) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        return timestamps.parse(text)
     except (ValueError, OverflowError):
         return None

@@ -78,7 +78,11 @@ def finding(analysis: Analysis) -> str:
     if len(persons) > MOST_NAMED:
         who = f"The faces of {len(persons)} persons were"
     else:
-        who = f"The faces of {listed(persons)} were" if persons[1:] else f"The face of {listed(persons)} was"
+        who = (
+            f"The faces of {person_list(persons)} were"
+            if persons[1:]
+            else f"The face of {person_list(persons)} was"
+        )
     if noun == "image":
         return f"{who} judged to be manipulated in this image."
     flagged, whole = timecode(_covered(analysis.segments)), timecode(analysis.media.duration)
@@ -97,14 +101,14 @@ def _covered(segments: Sequence[Segment]) -> float:
     return total
 
 
-def listed(names: Sequence[str]) -> str:
+def person_list(names: Sequence[str]) -> str:
     """Persons by their letters: ``person A``, ``persons A, B and C``."""
     if not names[1:]:
         return f"person {names[0]}"
     return f"persons {', '.join(names[:-1])} and {names[-1]}"
 
 
-def means(verdict: Verdict) -> tuple[str, ...]:
+def verdict_meaning(verdict: Verdict) -> tuple[str, ...]:
     """What the finding says."""
     if verdict is Verdict.MANIPULATED:
         return (
@@ -164,7 +168,7 @@ def interval_made(analysis: Analysis) -> str:
     )
 
 
-def means_not(verdict: Verdict) -> tuple[str, ...]:
+def verdict_limits(verdict: Verdict) -> tuple[str, ...]:
     """What the finding does not say, however it is quoted."""
     common = (
         "It says nothing about sound, scenery, bodies, text, or the order and completeness of the recording.",
@@ -190,7 +194,7 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
         lines.append(
             f"Frames between samples: {coverage.frames_sampled:,} of "
             f"{plural(media.frames_decoded, 'decoded frame')} were sampled, at most "
-            f"{analysis.parameters.sample_rate:g} a second{_between(coverage.frames_between)}."
+            f"{analysis.parameters.sample_rate:g} a second{_frames_between(coverage.frames_between)}."
         )
         lines.append(
             "Sound: present, not examined."
@@ -233,7 +237,7 @@ def procedure(analysis: Analysis) -> str:
             f"Along each track the scores were smoothed by a median over {given.median_window:g} s. "
             f"A segment opens where the smoothed score reaches {given.enter_threshold:g} and closes where it "
             f"falls below {given.exit_threshold:g}; segments nearer than {given.merge_gap:g} s become one, "
-            f"those shorter than {given.minimum_duration:g} s are dropped. {_sharpened(analysis)}The "
+            f"those shorter than {given.minimum_duration:g} s are dropped. {_refined(analysis)}The "
             "confidence of those that remain is that of the mean raw score of their own frames, not the "
             "smoothed one. Where none "
             f"remains, a person whose mean raw score over all frames amounts to {given.doubt_threshold:g} or "
@@ -241,7 +245,7 @@ def procedure(analysis: Analysis) -> str:
         )
         seen = (
             f"Frames were sampled at {given.sample_rate:g} a second; faces were found with CenterFace and "
-            f"followed between scene cuts. {_searched(given.search_interval)} Each usable face was "
+            f"followed between scene cuts. {_search_words(given.search_interval)} Each usable face was "
         )
         pictured = "At the peak frames"
     return (
@@ -252,11 +256,11 @@ def procedure(analysis: Analysis) -> str:
     )
 
 
-def _between(frames: int) -> str:
+def _frames_between(frames: int) -> str:
     return f", and {frames:,} of the others judged around the ends of segments" if frames else ""
 
 
-def _sharpened(analysis: Analysis) -> str:
+def _refined(analysis: Analysis) -> str:
     if not analysis.coverage.frames_between:
         return ""
     return (
@@ -267,7 +271,7 @@ def _sharpened(analysis: Analysis) -> str:
     )
 
 
-def _searched(interval: float) -> str:
+def _search_words(interval: float) -> str:
     if not interval:
         return "Every sampled frame was searched whole."
     return (

@@ -60,7 +60,7 @@ def _logits(person: Person, segment: Segment, rate: float) -> list[float]:
     return even(times[inside], logits[inside], rate).tolist()
 
 
-def of_segment(analysis: Analysis, segment: Segment) -> Interval | None:
+def segment_interval(analysis: Analysis, segment: Segment) -> Interval | None:
     """The interval of a segment's confidence; None where neither source of doubt is known."""
     logits = [
         logit

@@ -8,10 +8,10 @@ import json
 from pydantic import ValidationError
 
 from detector.schema.analysis import Analysis, Verdict
-from reports.bundle.bundle import JUDGEMENTS, SUMS
+from reports.bundle.bundle import ANNOTATIONS, SUMS
 from reports.bundle.manifest import ANALYSIS, CASE, CUSTODY, CustodyHead, Manifest
 from reports.custody.chain import check_export
-from reports.review.annotation_file import JudgementsError, read_file
+from reports.review.annotation_file import AnnotationFileError, read_file
 from reports.verification.problems import Findings
 from reports.verification.sources import Source, Unreadable
 
@@ -34,8 +34,8 @@ def check_consistency(source: Source, manifest: Manifest | None, findings: Findi
     analysis = check_analysis(ANALYSIS, text, findings) if text is not None else None
     if analysis and manifest:
         _against_manifest(analysis, manifest, source, findings)
-    if (judgements := read(JUDGEMENTS)) is not None:
-        check_judgements(JUDGEMENTS, judgements, text, findings)
+    if (judgements := read(ANNOTATIONS)) is not None:
+        check_annotations(ANNOTATIONS, judgements, text, findings)
     custody = read(CUSTODY)
     if custody is not None:
         check_custody(CUSTODY, custody, analysis, findings)
@@ -106,11 +106,11 @@ def _against_manifest(analysis: Analysis, manifest: Manifest, source: Source, fi
                     findings.add(path, "missing", f"it is a picture of segment {segment.id}")
 
 
-def check_judgements(file: str, data: bytes, analysis: bytes | None, findings: Findings) -> None:
+def check_annotations(file: str, data: bytes, analysis: bytes | None, findings: Findings) -> None:
     """A file of judgements: its checksum, and that it is about the analysis it came with."""
     try:
         saved = read_file(data)
-    except JudgementsError as error:
+    except AnnotationFileError as error:
         findings.add(file, "changed", str(error))
         return
     if analysis is not None and saved.analysis_sha256 != hashlib.sha256(analysis).hexdigest():

@@ -17,7 +17,7 @@ from reports.verification.signatures import Trust, check_detached
 from reports.verification.sources import Source, Unreadable
 
 
-def check_listed(source: Source, trust: Trust, findings: Findings) -> Manifest | None:
+def check_files(source: Source, trust: Trust, findings: Findings) -> Manifest | None:
     """Compare every file with the manifest; returns it, or None where there is none to go by."""
     if NAME not in source.names:
         findings.add(NAME, "missing", "without it nothing can be compared")

@@ -37,10 +37,10 @@ def check_pdf(
     ``beside`` gives a file of the same name that came along, to be compared, or None. ``alone``: it came
     alone, so that it must be signed itself where signers to trust are named.
     """
-    whole = pdf_digest.whole_until(data)
+    whole = pdf_digest.covered_length(data)
     if whole is None:
         why = "its bytes are not those its digest of itself was made of"
-        if not pdf_digest.is_sealed(data):
+        if not pdf_digest.states_digest(data):
             why = "it has no digest of itself: damaged, or no report of this version of Reelproof"
         findings.add(file, "changed", why)
     signed = check_embedded(file, data, whole, trust, findings)

@@ -12,12 +12,12 @@ from reports.errors import ReportError
 from reports.verification.problems import Findings
 
 
-class AgainError(ReportError):
+class ReanalysisError(ReportError):
     """The analysis cannot be made again here; the message says what is needed."""
 
 
 @dataclass(frozen=True)
-class Again:
+class Reanalysis:
     """The outcome, and the machines both analyses were made on."""
 
     agreement: Agreement
@@ -34,24 +34,24 @@ class Again:
         ]
 
 
-def analyse_again(
+def reanalyse(
     recorded: Analysis, exhibit: Path, weights: Path | None, findings: Findings
-) -> Again | None:
+) -> Reanalysis | None:
     """Analyse ``exhibit`` as ``recorded`` was, and compare; None where it is another exhibit.
 
     Differences beyond the tolerance become problems of ``analysis.json``. Raises
-    :class:`AgainError` without the model's ``weights``, and :class:`~detector.errors.MediaError`.
+    :class:`ReanalysisError` without the model's ``weights``, and :class:`~detector.errors.MediaError`.
     """
     try:
         _, sha256 = hashed(exhibit)
     except OSError as error:
-        raise AgainError(f"{exhibit}: {error.strerror}. Name the exhibit that was analysed.") from None
+        raise ReanalysisError(f"{exhibit}: {error.strerror}. Name the exhibit that was analysed.") from None
     if sha256 != recorded.media.sha256:
         why = f"its SHA-256 is {sha256}, where the analysis was made of {recorded.media.sha256}"
         findings.add(exhibit.name, "does not fit", why)
         return None
     if weights is None:
-        raise AgainError(
+        raise ReanalysisError(
             f"The model that judged is not here: {recorded.model.name}, SHA-256 of its weights "
             f"{recorded.model.sha256}. Name it with --model FILE."
         )
@@ -61,7 +61,7 @@ def analyse_again(
     agreement = compare(recorded, made)
     for problem in agreement.problems:
         findings.add("analysis.json", "does not fit", f"analysed again, {problem}")
-    return Again(agreement, _machine(recorded), _machine(made))
+    return Reanalysis(agreement, _machine(recorded), _machine(made))
 
 
 def _machine(analysis: Analysis) -> str:

@@ -24,6 +24,7 @@ from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko.sign.validation.status import SignatureCoverageLevel, StandardCMSSignatureStatus
 from pyhanko_certvalidator import ValidationContext
 
+from detector import timestamps
 from reports.errors import ReportError
 from reports.signing.keys import PROGRAM, fingerprint, name_in, run
 from reports.verification.problems import Findings
@@ -215,7 +216,7 @@ def _state(
     certificate = x509.load_der_x509_certificate(status.signing_cert.dump())
     own = certificate.issuer == certificate.subject
     vouched = "self-signed" if own else f"certificate issued by {name_in(certificate.issuer)}"
-    moment = f"{when:%Y-%m-%d %H:%M:%S} UTC" if when else "an unknown time"
+    moment = timestamps.readable(when) if when else "an unknown time"
     findings.facts[f"signature of {file}"] = (
         f"by {name_in(certificate.subject)} ({vouched}), by the signer's clock on {moment}, "
         f"certificate SHA-256 {fingerprint(certificate)}"
@@ -232,7 +233,7 @@ def _state(
         )
     if datetime.now(UTC) > certificate.not_valid_after_utc:
         findings.notes.append(
-            f"{file}: the signer's certificate expired on {certificate.not_valid_after_utc:%Y-%m-%d}. "
+            f"{file}: the signer's certificate expired on {timestamps.day(certificate.not_valid_after_utc)}. "
             "Only the signer's clock says that it was signed before."
         )
     return fingerprint(certificate)

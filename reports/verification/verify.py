@@ -11,17 +11,17 @@ from typing import Literal
 from cryptography.x509 import Certificate
 
 from detector.schema.analysis import Analysis
-from reports.bundle.archive import UNREADABLE, BundleError, differences, is_zip, opened
-from reports.bundle.bundle import JUDGEMENTS
+from reports.bundle.archive import UNREADABLE, BundleError, differences, is_zip, open_zip
+from reports.bundle.bundle import ANNOTATIONS
 from reports.bundle.manifest import ANALYSIS, CUSTODY, NAME, SIGNATURE, SUM, Manifest
 from reports.errors import ReportError
 from reports.verification.consistency import (
     check_analysis,
+    check_annotations,
     check_consistency,
     check_custody,
-    check_judgements,
 )
-from reports.verification.listed_files import check_listed
+from reports.verification.listed_files import check_files
 from reports.verification.pdf import check_pdf
 from reports.verification.problems import Findings
 from reports.verification.sources import Folder, Source, Unreadable, Zip
@@ -82,7 +82,7 @@ def _kind(path: Path) -> What:
 
 def _verify_zip(done: Verified, trust: Sequence[Certificate]) -> None:
     try:
-        with opened(done.path) as archive:
+        with open_zip(done.path) as archive:
             manifest = _verify_files(done, Zip(archive), trust)
             if manifest and manifest.manifest_version != "1.0":
                 _check_container(done.path, archive, manifest, done.findings)
@@ -119,7 +119,7 @@ def _check_container(path: Path, archive: zipfile.ZipFile, manifest: Manifest, f
 
 def _verify_files(done: Verified, source: Source, trust: Sequence[Certificate]) -> Manifest | None:
     findings = done.findings
-    manifest = check_listed(source, trust, findings)
+    manifest = check_files(source, trust, findings)
     if manifest:
         done.what = manifest.contents
         findings.facts |= {
@@ -152,8 +152,8 @@ def _verify_pdf(done: Verified, trust: Sequence[Certificate]) -> None:
     text = attached.get(ANALYSIS)
     if text is not None:
         done.analysis = check_analysis(f"{name}/{ANALYSIS}", text, findings)
-    if (judgements := attached.get(JUDGEMENTS)) is not None:
-        check_judgements(f"{name}/{JUDGEMENTS}", judgements, text, findings)
+    if (judgements := attached.get(ANNOTATIONS)) is not None:
+        check_annotations(f"{name}/{ANNOTATIONS}", judgements, text, findings)
     if (custody := attached.get(CUSTODY)) is not None:
         check_custody(f"{name}/{CUSTODY}", custody, done.analysis, findings)
     if done.analysis:

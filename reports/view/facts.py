@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from detector import timestamps
 from detector.schema.analysis import Analysis, Media, MediaKind, Model, Parameters, Platt
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.text import numbers
@@ -63,13 +64,13 @@ def exhibit(media: Media, check: ExhibitCheck | None = None) -> tuple[Fact, ...]
 
 
 def _compared(media: Media, check: ExhibitCheck) -> tuple[Fact, ...]:
-    when = f"of the kept file, computed for this report on {check.checked:%Y-%m-%d at %H:%M:%S} UTC"
+    when = f"of the kept file, computed for this report on {timestamps.readable(check.checked)}"
     if check.fits(media.sha256, media.bytes):
         same = f"The same: the kept file has the {media.bytes:,} bytes that were handed in."
         return Fact("SHA-256, again", check.sha256, when, exact=True), Fact("Comparison", same)
     if not check.sha256:
         gone = "NOT CONFIRMED: the kept file is missing or cannot be read. The custody log says more."
-        return (Fact("Comparison", gone, f"looked for on {check.checked:%Y-%m-%d at %H:%M:%S} UTC"),)
+        return (Fact("Comparison", gone, f"looked for on {timestamps.readable(check.checked)}"),)
     differs = (
         "NOT THE SAME: the kept file no longer has the bytes that were handed in "
         f"({check.bytes:,} bytes now, {media.bytes:,} then). "

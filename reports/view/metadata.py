@@ -26,7 +26,7 @@ _LEVELS = {"h264": 10, "hevc": 30}
 
 
 @dataclass(frozen=True)
-class RecordedView:
+class MetadataView:
     """All that a report shows of the file's making; empty tuples where nothing is known."""
 
     known: bool
@@ -45,11 +45,11 @@ class RecordedView:
     failures_note: str
 
 
-def recorded(media: Media) -> RecordedView:
+def metadata_view(media: Media) -> MetadataView:
     """The view of an exhibit's details; an older analysis, which has none, says so by ``known``."""
     details = media.details or Details()
     failures = details.timing.failures if details.timing else ()
-    return RecordedView(
+    return MetadataView(
         known=media.details is not None,
         encoding=_encoding(media, details),
         timing=_timing(media, details),

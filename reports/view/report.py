@@ -22,8 +22,8 @@ from reports.view import facts, reproduction, summary
 from reports.view.contents import Section, contents
 from reports.view.custody import CustodyView, custody_view
 from reports.view.facts import Fact, ModelView, Setting
-from reports.view.metadata import RecordedView, recorded
-from reports.view.reviewers import Judgements, judged
+from reports.view.metadata import MetadataView, metadata_view
+from reports.view.reviewers import ReviewerView, reviewer_view
 from reports.view.segments import PeakView, SegmentView, segment_view
 from reports.view.timeline import Timeline, draw
 from reports.view.validity import ValidationView, validation
@@ -83,7 +83,7 @@ class ReportView:
     scale: str
     exhibit: tuple[Fact, ...]
     recording: tuple[Fact, ...]
-    recorded: RecordedView
+    metadata: MetadataView
     validation: ValidationView
     timeline: Timeline
     persons: tuple[PersonView, ...]
@@ -103,7 +103,7 @@ class ReportView:
     means_not: tuple[str, ...]
     interval_made: str
     glossary: tuple[tuple[str, str], ...]
-    judgements: Judgements
+    judgements: ReviewerView
     custody: CustodyView
 
     @property
@@ -158,7 +158,7 @@ def report_view(
         verdict=analysis.verdict.value,
         finding=prose.finding(analysis),
         reason=analysis.reason,
-        answers=summary.answers(analysis, sections),
+        answers=summary.key_answers(analysis, sections),
         figure=numbers.probability(figure),
         figure_name=prose.figure_name(analysis),
         # Beside another verdict a phrase would contradict it.
@@ -167,7 +167,7 @@ def report_view(
         scale=prose.SCALE,
         exhibit=facts.exhibit(media, check),
         recording=facts.recording(media),
-        recorded=recorded(media),
+        metadata=metadata_view(media),
         validation=validation(analysis),
         timeline=draw(analysis),
         persons=tuple(_person(analysis, person) for person in analysis.persons),
@@ -186,11 +186,11 @@ def report_view(
             for gap in analysis.coverage.not_examined
         ),
         not_examined=prose.not_examined(analysis),
-        means=prose.means(analysis.verdict),
-        means_not=prose.means_not(analysis.verdict),
+        means=prose.verdict_meaning(analysis.verdict),
+        means_not=prose.verdict_limits(analysis.verdict),
         interval_made=prose.interval_made(analysis),
         glossary=prose.GLOSSARY,
-        judgements=judged(analysis, annotations),
+        judgements=reviewer_view(analysis, annotations),
         custody=custody_view(custody, media.sha256),
     )
 

@@ -7,20 +7,21 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from detector import timestamps
 from detector.schema.analysis import Analysis, MediaKind
-from reports.review.annotation_file import checksum, plain
+from reports.review.annotation_file import checksum, to_json
 from reports.review.annotations import (
     Annotation,
-    Merging,
-    OfExhibit,
-    OfSegment,
-    OfSpan,
-    Renaming,
-    Splitting,
+    ExhibitAnnotation,
+    PersonMerge,
+    PersonRename,
+    PersonSplit,
+    SegmentAnnotation,
+    SpanAnnotation,
     Withdrawal,
-    order,
-    standing,
-    thing,
+    current,
+    sort_key,
+    subject,
 )
 from reports.text.numbers import plural, timecode
 
@@ -32,7 +33,7 @@ _OVERRIDES = {"\u202d": "\\u202d", "\u202e": "\\u202e"}
 
 
 @dataclass(frozen=True)
-class Judged:
+class AnnotationView:
     """One annotation in words.
 
     ``mark`` is ``agree``, ``disagree``, ``unsure`` or ``none``; ``direction`` is that of the note;
@@ -51,7 +52,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Judgements:
+class ReviewerView:
     """All annotations of an analysis: what stands of them, who is who after them, and what stood before.
 
     ``until`` is when the newest was made, ``sha256`` that of their canonical text; both are empty
@@ -59,72 +60,88 @@ class Judgements:
     """
 
     summary: tuple[str, ...]
-    judgements: tuple[Judged, ...]
-    persons: tuple[Judged, ...]
-    history: tuple[Judged, ...]
+    judgements: tuple[AnnotationView, ...]
+    persons: tuple[AnnotationView, ...]
+    history: tuple[AnnotationView, ...]
     until: str
     until_iso: str
     sha256: str
 
 
-def judged(analysis: Analysis, annotations: Iterable[Annotation]) -> Judgements:
+def reviewer_view(analysis: Analysis, annotations: Iterable[Annotation]) -> ReviewerView:
     """Put annotations of an analysis into words."""
-    said = sorted(annotations, key=order)
-    stands = standing(said)
-    opinions = [each for each in stands if isinstance(each, OfSegment | OfExhibit | OfSpan)]
-    acts = [each for each in stands if isinstance(each, Renaming | Merging | Splitting)]
+    said = sorted(annotations, key=sort_key)
+    stands = current(said)
+    opinions = [
+        each for each in stands if isinstance(each, SegmentAnnotation | ExhibitAnnotation | SpanAnnotation)
+    ]
+    acts = [each for each in stands if isinstance(each, PersonRename | PersonMerge | PersonSplit)]
     starts = {segment.id: segment.start for segment in analysis.segments}
 
     def place(each: Annotation) -> tuple[bool, float]:
         """The exhibit first, then in order of the video; the order of time for each thing is kept."""
-        start = starts.get(each.segment, 0.0) if isinstance(each, OfSegment) else getattr(each, "start", 0.0)
-        return not isinstance(each, OfExhibit), start
+        start = (
+            starts.get(each.segment, 0.0)
+            if isinstance(each, SegmentAnnotation)
+            else getattr(each, "start", 0.0)
+        )
+        return not isinstance(each, ExhibitAnnotation), start
 
     fates = _fates(said)
-    return Judgements(
+    return ReviewerView(
         summary=_summary(analysis, opinions),
         judgements=tuple(_in_words(analysis, each) for each in sorted(opinions, key=place)),
         persons=tuple(_in_words(analysis, each) for each in acts),
         history=tuple(_in_words(analysis, each, fates[each.id]) for each in said if each.id in fates),
-        until=_moment(said[-1]) if said else "",
-        until_iso=f"{said[-1].made:%Y-%m-%dT%H:%M:%SZ}" if said else "",
-        sha256=checksum([plain(each) for each in said]) if said else "",
+        until=timestamps.readable(said[-1].made) if said else "",
+        until_iso=timestamps.iso_seconds(said[-1].made) if said else "",
+        sha256=checksum([to_json(each) for each in said]) if said else "",
     )
 
 
-def _in_words(analysis: Analysis, said: Annotation, fate: str = "") -> Judged:
+def _in_words(analysis: Analysis, said: Annotation, fate: str = "") -> AnnotationView:
     about, when, verdict, mark = _what(analysis, said)
     note = readable(getattr(said, "note", ""))
-    return Judged(about, when, verdict, mark, note, direction(note), _line(said.author), _moment(said), fate)
+    return AnnotationView(
+        about,
+        when,
+        verdict,
+        mark,
+        note,
+        direction(note),
+        _one_line(said.author),
+        timestamps.readable(said.made),
+        fate,
+    )
 
 
 def _what(analysis: Analysis, said: Annotation) -> tuple[str, str, str, str]:
     """What an annotation is about, its place in time, what it says, and its mark."""
     still = analysis.media.kind is MediaKind.IMAGE
     match said:
-        case OfSegment():
+        case SegmentAnnotation():
             segment = next((each for each in analysis.segments if each.id == said.segment), None)
             name = f"{'Flagged face' if still else 'Segment'} {said.segment}"
             if segment is None:
                 return name, "", _OPINION[said.verdict], said.verdict
             when = "" if still else _interval(segment.start, segment.end)
             return f"{name}, person {segment.person}", when, _OPINION[said.verdict], said.verdict
-        case OfExhibit():
+        case ExhibitAnnotation():
             return "The whole exhibit", "", _OPINION[said.verdict], said.verdict
-        case OfSpan():
+        case SpanAnnotation():
             who = f", person {said.person}" if said.person else ""
             mark = "disagree" if said.verdict == "manipulated" else "unsure"
             return f"Marked stretch{who}", _interval(said.start, said.end), _SPAN[said.verdict], mark
-        case Renaming():
-            return f"Person {said.person}", "", f"Is called “{_line(said.name)}”", "none"
-        case Merging():
+        case PersonRename():
+            return f"Person {said.person}", "", f"Is called “{_one_line(said.name)}”", "none"
+        case PersonMerge():
             return (
                 f"Persons {said.person} and {said.into}",
                 "",
                 f"Are the same face, counted as {said.into}",
                 "none",
             )
-        case Splitting():
+        case PersonSplit():
             tracks = plural(len(said.tracks), "track")
             return (
                 f"Person {said.person}",
@@ -147,12 +164,12 @@ def _fates(said: Sequence[Annotation]) -> dict[str, str]:
     newer: dict[tuple[str, ...], Annotation] = {}
     for each in reversed(said):
         if (back := withdrawn.get(each.id)) is not None:
-            fates[each.id] = f"Withdrawn {_moment(back)}"
+            fates[each.id] = f"Withdrawn {timestamps.readable(back.made)}"
         elif not isinstance(each, Withdrawal):
-            if (next_one := newer.get(thing(each))) is not None:
-                who = "" if next_one.author == each.author else f" by {_line(next_one.author)}"
-                fates[each.id] = f"Replaced{who} {_moment(next_one)}"
-            newer[thing(each)] = each
+            if (next_one := newer.get(subject(each))) is not None:
+                who = "" if next_one.author == each.author else f" by {_one_line(next_one.author)}"
+                fates[each.id] = f"Replaced{who} {timestamps.readable(next_one.made)}"
+            newer[subject(each)] = each
     return fates
 
 
@@ -161,17 +178,17 @@ def _summary(analysis: Analysis, opinions: Sequence[Annotation]) -> tuple[str, .
         return ("No reviewer has judged this analysis.",)
     reviewers = len({each.author for each in opinions})
     lines = [f"{plural(reviewers, 'reviewer')} judged this analysis."]
-    exhibit = [each.verdict for each in opinions if isinstance(each, OfExhibit)]
+    exhibit = [each.verdict for each in opinions if isinstance(each, ExhibitAnnotation)]
     if exhibit:
         lines.append(f"The verdict “{analysis.verdict.value}”: {_counts(exhibit)}.")
-    segments = [each for each in opinions if isinstance(each, OfSegment)]
+    segments = [each for each in opinions if isinstance(each, SegmentAnnotation)]
     if segments:
         noun = "flagged face" if analysis.media.kind is MediaKind.IMAGE else "segment"
         lines.append(
             f"Of {plural(len(analysis.segments), noun)}, {len({each.segment for each in segments})} judged: "
             f"{_counts(each.verdict for each in segments)}."
         )
-    missed = sum(isinstance(each, OfSpan) and each.verdict == "manipulated" for each in opinions)
+    missed = sum(isinstance(each, SpanAnnotation) and each.verdict == "manipulated" for each in opinions)
     if missed:
         lines.append(
             f"Marked as manipulated and not flagged by the machine: {plural(missed, 'stretch', 'stretches')}."
@@ -194,11 +211,7 @@ def _interval(start: float, end: float) -> str:
     return f"{timecode(start)} to {timecode(end)}"
 
 
-def _moment(said: Annotation) -> str:
-    return f"{said.made:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _line(text: str) -> str:
+def _one_line(text: str) -> str:
     """A name as one line."""
     return " ".join(readable(text).split())
 

@@ -9,7 +9,7 @@ from detector.schema.analysis import Analysis, MediaKind, Peak, Segment
 from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers
 from reports.text.numbers import timecode
-from reports.text.uncertainty import Interval, of_segment
+from reports.text.uncertainty import Interval, segment_interval
 from reports.view import summary
 from reports.view.facts import Fact
 
@@ -68,7 +68,7 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
     """Put one finding into words; ``folder`` holds its pictures."""
     still = analysis.media.kind is MediaKind.IMAGE
     start, end = timecode(segment.start), timecode(segment.end)
-    doubt = of_segment(analysis, segment)
+    doubt = segment_interval(analysis, segment)
     return SegmentView(
         id=segment.id,
         title=f"Flagged face {segment.id}" if still else f"Segment {segment.id}",
@@ -83,7 +83,7 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
         frames=f"{segment.frames:,}",
         bounds=() if still else _bounds(analysis, segment),
         figures=_figures(analysis, segment, doubt),
-        meaning=summary.meaning_of(analysis, segment),
+        meaning=summary.segment_meaning(analysis, segment),
         peaks=tuple(_peak(segment, peak, index, folder) for index, peak in enumerate(segment.peaks, 1)),
     )
 

@@ -5,24 +5,24 @@ from __future__ import annotations
 from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
 from reports.text import numbers, prose
 from reports.text.numbers import plural, timecode
-from reports.text.uncertainty import Interval, of_segment
+from reports.text.uncertainty import Interval, segment_interval
 from reports.view.contents import Section
 
 MOST_TIMES = 4  # segments whose times stand on the first page
 Answer = tuple[str, str]
 
 
-def answers(analysis: Analysis, sections: dict[str, Section]) -> tuple[Answer, ...]:
+def key_answers(analysis: Analysis, sections: dict[str, Section]) -> tuple[Answer, ...]:
     """Questions and answers; ``sections`` gives the numbers of the sections they refer to."""
     still = analysis.media.kind is MediaKind.IMAGE
     found: list[Answer] = [("Grounds", analysis.reason)]
     if analysis.segments:
         if not still:
             found.append(("When", _when(analysis, sections["segments"].number)))
-        found.append(("Whose face", _who(analysis)))
-    found.append(("How surely", _surely(analysis, sections)))
-    found.append(("Not looked at", _not_looked(analysis, sections["not-examined"].number)))
-    found.append(("What to do next", _next(analysis, sections)))
+        found.append(("Whose face", _persons(analysis)))
+    found.append(("How surely", _confidence(analysis, sections)))
+    found.append(("Not looked at", _not_examined(analysis, sections["not-examined"].number)))
+    found.append(("What to do next", _next_steps(analysis, sections)))
     return tuple(found)
 
 
@@ -42,17 +42,17 @@ def _when(analysis: Analysis, section: int) -> str:
     )
 
 
-def _who(analysis: Analysis) -> str:
+def _persons(analysis: Analysis) -> str:
     flagged = {segment.person for segment in analysis.segments}
     others = len(analysis.persons) - len(flagged)
-    names = prose.listed(sorted(flagged, key=lambda name: (len(name), name)))
+    names = prose.person_list(sorted(flagged, key=lambda name: (len(name), name)))
     if len(flagged) > prose.MOST_NAMED:
         names = f"{len(flagged)} persons"
     rest = f" {plural(others, 'other person')} not flagged." if others else ""
     return f"{names[:1].upper()}{names[1:]}.{rest} Letters tell faces apart; they do not say who a person is."
 
 
-def _surely(analysis: Analysis, sections: dict[str, Section]) -> str:
+def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
     figure, meaning = analysis.probability, sections["limits"].number
     if figure is None:
         return "Not stated: nothing could be judged."
@@ -61,8 +61,8 @@ def _surely(analysis: Analysis, sections: dict[str, Section]) -> str:
         # Beside another verdict a phrase of the scale would contradict it.
         return f"{name}: {numbers.probability(figure)}. Section {meaning} says what such figures mean."
     strongest = max(analysis.segments, key=lambda each: each.confidence, default=None)
-    interval = of_segment(analysis, strongest) if strongest else None
-    between = f", {in_brackets(interval)}" if interval else ""
+    interval = segment_interval(analysis, strongest) if strongest else None
+    between = f", {interval_words(interval)}" if interval else ""
     return (
         f"{numbers.strength(figure).phrase.capitalize()}. {name}: {numbers.probability(figure)}{between}. "
         "It is not the odds that this file is manipulated; "
@@ -70,12 +70,12 @@ def _surely(analysis: Analysis, sections: dict[str, Section]) -> str:
     )
 
 
-def in_brackets(interval: Interval) -> str:
+def interval_words(interval: Interval) -> str:
     """The ends of an interval as they stand in a sentence."""
     return f"interval {numbers.probability(interval.low)} to {numbers.probability(interval.high)}"
 
 
-def _not_looked(analysis: Analysis, section: int) -> str:
+def _not_examined(analysis: Analysis, section: int) -> str:
     coverage, media = analysis.coverage, analysis.media
     found = []
     if media.kind is MediaKind.VIDEO:
@@ -95,7 +95,7 @@ def _not_looked(analysis: Analysis, section: int) -> str:
     return f"{listed[:1].upper()}{listed[1:]}. Section {section} has the whole list."
 
 
-def _next(analysis: Analysis, sections: dict[str, Section]) -> str:
+def _next_steps(analysis: Analysis, sections: dict[str, Section]) -> str:
     where = sections["segments"].number
     if analysis.verdict is Verdict.MANIPULATED:
         return (
@@ -114,7 +114,7 @@ def _next(analysis: Analysis, sections: dict[str, Section]) -> str:
     )
 
 
-def meaning_of(analysis: Analysis, segment: Segment) -> str:
+def segment_meaning(analysis: Analysis, segment: Segment) -> str:
     """What the finding of one segment, or one flagged face, means, as a sentence for a court."""
     phrase, figure = numbers.strength(segment.confidence).phrase, numbers.probability(segment.confidence)
     if analysis.media.kind is MediaKind.IMAGE:

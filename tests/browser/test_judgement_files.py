@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from reports.review.annotation_file import canonical, checksum, plain, read_file, understood
+from reports.review.annotation_file import canonical, checksum, parse, read_file, to_json
 
 pytestmark = pytest.mark.browser
 
@@ -60,7 +60,7 @@ def test_annotations_of_every_kind_are_written_alike(modules: Page) -> None:
         {"kind": "withdrawal", "about": "0" * 32},
     ]
     values = [
-        plain(understood({"id": f"{n:032x}", "author": "Zoë", "made": "2026-11-20T10:00:00Z", **one}))
+        to_json(parse({"id": f"{n:032x}", "author": "Zoë", "made": "2026-11-20T10:00:00Z", **one}))
         for n, one in enumerate(said)
     ]
     assert in_javascript(modules, json.dumps(values)) == [canonical(values), checksum(values)]
@@ -68,7 +68,7 @@ def test_annotations_of_every_kind_are_written_alike(modules: Page) -> None:
 
 def test_a_file_that_the_page_puts_together_is_read(modules: Page) -> None:
     """As store.js does it, from annotations as Python put them into the page."""
-    span = understood(
+    span = parse(
         {
             "id": "1" * 32,
             "author": "Zoë",

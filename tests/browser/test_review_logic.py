@@ -16,7 +16,7 @@ from playwright.sync_api import Page
 
 from detector.schema.analysis import Analysis, Parameters, Person, Score
 from detector.segments.rules import find_intervals
-from reports.review.annotations import ANNOTATION, faces, standing
+from reports.review.annotations import ANNOTATION, current, reviewed_persons
 from reports.text.numbers import timecode
 from webapp.queries import review_data
 from webapp.queries.results import load, remembered
@@ -85,8 +85,8 @@ def test_what_stands_and_who_is_who(modules: Page, tmp_path: Path) -> None:
             ".map((f) => [f.id, f.name, [...f.tracks].sort((a, b) => a - b), f.lane.time.length])];",
             {"data": data, "said": annotations},
         )
-        expected = faces(analysis, parsed)
-        assert got[0] == [a.id for a in standing(parsed)]
+        expected = reviewed_persons(analysis, parsed)
+        assert got[0] == [a.id for a in current(parsed)]
         assert [row[:3] for row in got[1]] == [[f.id, f.name, list(f.tracks)] for f in expected]
         for face, row in zip(expected, got[1], strict=True):
             assert row[3] == sum(s.track in face.tracks for p in analysis.persons for s in p.scores)

@@ -7,12 +7,12 @@ from threading import Event, Thread
 
 import pytest
 
-from reports.gc_pause import without_collecting
+from reports.gc_pause import gc_paused
 
 
 def test_it_is_off_inside_and_on_again_after_an_error() -> None:
     assert gc.isenabled()
-    with pytest.raises(KeyError), without_collecting():
+    with pytest.raises(KeyError), gc_paused():
         assert not gc.isenabled()
         raise KeyError
     assert gc.isenabled()
@@ -22,12 +22,12 @@ def test_the_last_one_out_turns_it_on() -> None:
     inside, leave = Event(), Event()
 
     def other() -> None:
-        with without_collecting():
+        with gc_paused():
             inside.set()
             leave.wait(10)
 
     thread = Thread(target=other)
-    with without_collecting():
+    with gc_paused():
         thread.start()
         assert inside.wait(10)
     assert not gc.isenabled()
@@ -39,7 +39,7 @@ def test_the_last_one_out_turns_it_on() -> None:
 def test_who_had_it_off_keeps_it_off() -> None:
     gc.disable()
     try:
-        with without_collecting():
+        with gc_paused():
             pass
         assert not gc.isenabled()
     finally:

@@ -28,8 +28,10 @@ def write_result(analysis: Analysis, folder: Path) -> None:
     (folder / "report.html").write_text("<!doctype html><style>p{color:red}</style><p>report</p>")
     (folder / "report.pdf").write_bytes(b"%PDF-1.7 stand-in")
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    listed = manifest.about(analysis, "result").model_copy(update={"files": manifest.listing(folder, names)})
-    (folder / manifest.NAME).write_bytes(manifest.sealed(listed)[manifest.NAME])
+    listed = manifest.new_manifest(analysis, "result").model_copy(
+        update={"files": manifest.file_entries(folder, names)}
+    )
+    (folder / manifest.NAME).write_bytes(manifest.manifest_files(listed)[manifest.NAME])
 
 
 def hand_in(

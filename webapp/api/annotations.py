@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from reports.review.annotation_file import plain
+from reports.review.annotation_file import to_json
 from webapp.api.operation import Answer, Form, operation, uploaded
 from webapp.api.schemas import Added, AnnotationFile, Annotations, Imported
 from webapp.api.spoken import NewAnnotation
@@ -29,7 +29,7 @@ def listing(analysis_id: str) -> Annotations:
     row = judged(analysis_id)
     with database().begin() as session:
         said = annotation_service.listed(session, row.id)
-    return Annotations.model_validate({"analysis": row.id, "annotations": [plain(each) for each in said]})
+    return Annotations.model_validate({"analysis": row.id, "annotations": [to_json(each) for each in said]})
 
 
 @operation(
@@ -50,8 +50,8 @@ def add(analysis_id: str, body: NewAnnotation) -> tuple[Added, int]:
     """
     row = judged(analysis_id)
     made, everything = record(row, body.root)
-    said = {"analysis": row.id, "annotations": [plain(each) for each in everything]}
-    return Added.model_validate(said | {"annotation": plain(made)}), 201
+    said = {"analysis": row.id, "annotations": [to_json(each) for each in everything]}
+    return Added.model_validate(said | {"annotation": to_json(made)}), 201
 
 
 @operation(
@@ -72,5 +72,5 @@ def take_in(analysis_id: str, body: AnnotationFile) -> Imported:
     row = judged(analysis_id)
     stream, _name = uploaded("file")
     merged, everything = merge(row, stream)
-    said = {"analysis": row.id, "annotations": [plain(each) for each in everything]}
+    said = {"analysis": row.id, "annotations": [to_json(each) for each in everything]}
     return Imported.model_validate(said | {"new": merged.new, "known": merged.known})

@@ -9,7 +9,7 @@ from pydantic import Field
 from sqlalchemy import select
 
 from detector.schema.analysis import Value
-from reports.custody.chain import NAME, CustodyError, Entry
+from reports.custody.format import NAME, CustodyError, Entry
 from webapp.api import pagination
 from webapp.api.exhibits import find
 from webapp.api.operation import Answer, operation

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, RootModel, WithJsonSchema
 
+from detector import timestamps
 from detector.models.card import Card
 from detector.schema.analysis import Parameters, Score, Segment, Value, Verdict
 from reports.review.annotations import Annotation
@@ -323,4 +324,4 @@ class Me(Value):
 
 def moment(value: datetime | None) -> str | None:
     """A moment as the API writes it: UTC to the millisecond."""
-    return value.isoformat(timespec="milliseconds").replace("+00:00", "Z") if value else None
+    return timestamps.iso_milliseconds(value) if value else None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from detector import timestamps
 from webapp.cli import custody as custody_command
 from webapp.cli import object_store as object_store_command
 from webapp.custody import audit as custody_audit
@@ -176,8 +177,14 @@ def _add_token(database: Database, asked: argparse.Namespace) -> None:
 def _list_tokens(database: Database, asked: argparse.Namespace) -> None:
     with database.begin() as session:
         for row in api_tokens.listed(session, _owner(session, asked.user)):
-            state = "revoked" if row.revoked else f"until {row.expires:%Y-%m-%d}" if row.expires else "works"
-            used = f"used {row.used:%Y-%m-%d}" if row.used else "never used"
+            state = (
+                "revoked"
+                if row.revoked
+                else f"until {timestamps.day(row.expires)}"
+                if row.expires
+                else "works"
+            )
+            used = f"used {timestamps.day(row.used)}" if row.used else "never used"
             print(f"{row.id}  {row.name:<24}  {row.scopes}  ({state}, {used})")
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from detector import timestamps
 from detector.errors import ReelproofError
 from reports.inputs.exhibit_check import ExhibitCheck
 from webapp.custody import log as custody_log
@@ -133,7 +134,7 @@ def run(database: Database, settings: Settings, stopping: Callable[[], bool] = l
             counts[Condition(condition)] += 1
     with database.begin() as session:
         details = {"exhibits": sum(counts.values())} | {str(name): n for name, n in counts.items()}
-        custody_log.record(session, "integrity check", details | {"begun": f"{begun:%Y-%m-%d %H:%M:%S} UTC"})
+        custody_log.record(session, "integrity check", details | {"begun": timestamps.readable(begun)})
     return sum(counts.values())
 
 

@@ -18,10 +18,11 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, insert, select, text
 from sqlalchemy.orm import Session
 
+from detector import timestamps
 from detector.files import hashed
-from reports.custody import chain as custody_chain
-from reports.custody.chain import ZEROS, Action, CustodyError, Entry, Unreadable
-from reports.review.annotation_file import moment_text
+from detector.timestamps import iso_milliseconds
+from reports.custody import format as custody_format
+from reports.custody.format import ZEROS, Action, CustodyError, Entry, Unreadable
 from webapp.custody import actors
 from webapp.storage.key_files import CustodyKey
 from webapp.storage.tables import CustodyRow, now
@@ -61,7 +62,7 @@ def record(
     _wait_for_turn(session)
     who = actors.current()
     said = dict(details or {}) | ({} if who.process is None else {"process": who.process})
-    act = custody_chain.act(
+    act = custody_format.entry_body(
         now(),
         str(_fit(actor or who.name, 120)),
         action,
@@ -71,8 +72,10 @@ def record(
     )
     last = head(session)
     key: CustodyKey = session.info[KEY]
-    entry = custody_chain.chained(act, last.count + 1, last.sha256, _last_of(session, exhibit), key.read())
-    values = custody_chain.plain(entry) | {"details": _json(entry.details)}
+    entry = custody_format.sign_entry(
+        act, last.count + 1, last.sha256, _last_of(session, exhibit), key.read()
+    )
+    values = custody_format.to_json(entry) | {"details": _json(entry.details)}
     session.execute(insert(CustodyRow.__table__), values)  # type: ignore[arg-type]
     return entry
 
@@ -91,7 +94,7 @@ def entries(
 
     ``until`` is the last number, ``after`` the one before the first.
 
-    Raises :class:`~reports.custody.chain.CustodyError` for a row that is none.
+    Raises :class:`~reports.custody.format.CustodyError` for a row that is none.
     """
     for entry in rows(session, exhibit, until, after):
         if isinstance(entry, Unreadable):
@@ -112,20 +115,20 @@ def rows(
         query = query.where(CustodyRow.number <= until)
     found = session.execute(query.order_by(CustodyRow.number), execution_options={"yield_per": 1000})
     for place, row in enumerate(found.mappings(), after + 1):
-        yield custody_chain.understood(_values(row), place)
+        yield custody_format.parse(_values(row), place)
 
 
 def export(session: Session, exhibit: str | None) -> bytes:
     """``custody.json`` of one exhibit, or of the whole log."""
     last = head(session)  # what others append from here on is not part of it
     own = entries(session, exhibit, until=last.count)
-    return custody_chain.export_text(exhibit, last.count, last.sha256, last.mac, now(), own).encode()
+    return custody_format.export_text(exhibit, last.count, last.sha256, last.mac, now(), own).encode()
 
 
 def view(session: Session, exhibit: str, analysis: str) -> None:
     """Record that somebody opened the page of an analysis, unless they did a moment ago."""
     who = actors.current().name
-    since = moment_text(now() - ONE_VIEW)
+    since = iso_milliseconds(now() - ONE_VIEW)
     recent = select(CustodyRow.number).where(
         CustodyRow.analysis == analysis,
         CustodyRow.action == "view",
@@ -176,14 +179,14 @@ def export_details(name: str, content: Path | bytes, log: bytes | None) -> dict[
         size, sha256 = len(content), hashlib.sha256(content).hexdigest()
     details: dict[str, str | int | None] = {"file": name, "bytes": size, "sha256": sha256}
     if log is not None:
-        told = custody_chain.read_export(log)
+        told = custody_format.read_export(log)
         details |= {"log count": told.count, "log head": told.head}
     return details
 
 
 def moment(entry: Entry) -> datetime:
     """When an entry was made."""
-    return datetime.fromisoformat(entry.made)
+    return timestamps.parse(entry.made)
 
 
 def _values(row: RowMapping) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from detector.version import __version__
-from reports.custody.chain import mac
+from reports.custody.format import mac
 from webapp.custody import log as custody_log
 from webapp.settings import Settings
 from webapp.storage import key_files

@@ -13,11 +13,12 @@ from datetime import datetime
 from pathlib import Path
 
 from detector.files import hashed
+from detector.timestamps import iso_milliseconds
 from detector.version import __version__
 from reports.bundle import bundle, manifest
-from reports.custody.chain import NAME as CUSTODY
+from reports.custody.format import NAME as CUSTODY
 from reports.inputs.case import NAME as CASE
-from reports.review.annotation_file import file_text, moment_text
+from reports.review.annotation_file import file_text
 from reports.review.annotations import Annotation
 from webapp.custody import log as custody_log
 from webapp.downloads import offline_page, signing
@@ -41,7 +42,7 @@ _FILES = {
     "report.pdf": "PDF report",
     "report.html": "HTML report",
     "analysis.json": "analysis.json",
-    bundle.JUDGEMENTS: "annotations.json",
+    bundle.ANNOTATIONS: "annotations.json",
     CUSTODY: "Custody log",
     manifest.NAME: "Manifest",
     "README.txt": "Read me",
@@ -73,7 +74,7 @@ def contents(
         if with_log:
             files[CUSTODY] = custody_log.export(session, row.exhibit.sha256)
         files[CASE] = case_details.stored(session, row.id).settled().to_json().encode()
-    files[bundle.JUDGEMENTS] = file_text(
+    files[bundle.ANNOTATIONS] = file_text(
         said,
         analysis=row.id,
         analysis_sha256=result.sha256,
@@ -112,7 +113,7 @@ def packed(
     size = sum(len(each) if isinstance(each, bytes) else each.stat().st_size for each in files.values())
     if size > shutil.disk_usage(incoming).free - settings.spare:
         raise _no_room()
-    about = manifest.about(result.analysis, "bundle", made=moment_text(made), analysis_id=row.id)
+    about = manifest.new_manifest(result.analysis, "bundle", made=iso_milliseconds(made), analysis_id=row.id)
     place = incoming / f"{secrets.token_hex(16)}.zip"
     try:
         with signing.signed(settings, files, place.with_suffix(".pdf")) as (whole, key):
@@ -146,7 +147,7 @@ def _readme(row: AnalysisRow, result: Result, made: datetime, media: str | None)
 Exhibit           {result.view.file}
 SHA-256           {row.exhibit.sha256}
 Verdict           {result.view.verdict} (a machine's finding, in need of a person's judgement)
-Bundle made       {moment_text(made)} by Reelproof {__version__}
+Bundle made       {iso_milliseconds(made)} by Reelproof {__version__}
 
 To open it
 ----------

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from reports.custody.chain import Entry
+from reports.custody.format import Entry
 from webapp.errors import PageError
 from webapp.security.permissions import Principal, visible
 from webapp.storage.tables import AnalysisRow, CustodyRow

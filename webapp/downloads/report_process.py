@@ -10,16 +10,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from datetime import datetime
 from pathlib import Path
 
+from detector import timestamps
 from detector.sandbox import Limits, Places, confine, means
 from detector.schema.analysis import Analysis
-from reports.custody.chain import NAME as CUSTODY
+from reports.custody.format import NAME as CUSTODY
 from reports.inputs.case import case_details
 from reports.inputs.exhibit_check import ExhibitCheck
-from reports.render.write import write_judged
-from reports.review.annotation_file import understood
+from reports.render.write import write_reviewed
+from reports.review.annotation_file import parse
 from webapp.worker.worker_process import end_with
 
 
@@ -31,14 +31,14 @@ def main(analysis: Path, out: Path) -> None:
     places = Places(readable=(analysis.parent,), writable=(out,))
     confine(Limits(), places, out, network=means().network)
     given = json.load(sys.stdin)
-    check = given["check"] | {"checked": datetime.fromisoformat(given["check"]["checked"])}
+    check = given["check"] | {"checked": timestamps.parse(given["check"]["checked"])}
     text = analysis.read_bytes()
-    write_judged(
+    write_reviewed(
         Analysis.from_json(text),
         text,
         analysis.parent,
         out,
-        [understood(values) for values in given["annotations"]],
+        [parse(values) for values in given["annotations"]],
         case_details(given["case"]),
         (out / CUSTODY).read_bytes() if (out / CUSTODY).is_file() else None,
         ExhibitCheck(**check),

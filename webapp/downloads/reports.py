@@ -21,9 +21,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from detector.paths import ROOT
+from detector.timestamps import iso_milliseconds
 from detector.version import __version__
-from reports.custody.chain import NAME as CUSTODY
-from reports.review.annotation_file import canonical, moment_text, plain
+from reports.custody.format import NAME as CUSTODY
+from reports.review.annotation_file import canonical, to_json
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
 from webapp.durable import publish
@@ -59,14 +60,14 @@ def report_folder(database: Database, folders: Folders, row: AnalysisRow, *, wit
             return place
         check = integrity.check(database, folders, row.exhibit)
         with database.begin() as session:
-            said = [plain(annotation) for annotation in annotation_service.listed(session, row.id)]
+            said = [to_json(annotation) for annotation in annotation_service.listed(session, row.id)]
             case = case_details.stored(session, row.id)
             known = custody_log.export(session, row.exhibit.sha256) if with_log else None
             place = _place(database, folders, row, with_log)  # the check may have found something
         given: dict[str, object] = {
             "annotations": said,
             "case": case.model_dump(),
-            "check": asdict(check) | {"checked": moment_text(check.checked)},
+            "check": asdict(check) | {"checked": iso_milliseconds(check.checked)},
         }
         _set(folders.result(row.id) / "analysis.json", given, known, place)
     finally:
@@ -78,7 +79,7 @@ def _place(database: Database, folders: Folders, row: AnalysisRow, with_log: boo
     """Where the reports for what is said and done until now lie, or would."""
     with database.begin() as session:
         inputs = [
-            [plain(annotation) for annotation in annotation_service.listed(session, row.id)],
+            [to_json(annotation) for annotation in annotation_service.listed(session, row.id)],
             case_details.stored(session, row.id).model_dump(),
             _last_act(session, row.exhibit.sha256) if with_log else "without the log",
             session.scalar(select(Exhibit.condition).where(Exhibit.id == row.exhibit_id)) or "fits",

@@ -27,7 +27,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from detector.files import hashed
-from reports.review.annotation_file import moment_text
+from detector.timestamps import compact, iso_milliseconds
 from webapp.custody import log as custody_log
 from webapp.durable import flush_file, flush_folder
 from webapp.settings import Settings
@@ -220,7 +220,7 @@ def _sent(folders: Folders, file: Incoming | Whole, damaged: bool) -> bool:
 
 
 def _aside(place: Path) -> Path:
-    return place.with_name(f"{place.name}.damaged.{now():%Y%m%d%H%M%S%f}")
+    return place.with_name(f"{place.name}.damaged.{compact(now())}")
 
 
 class UploadRequest(Request):
@@ -319,7 +319,7 @@ def record(session: Session, kept: Kept, file: str) -> Exhibit:
         "name": file,
         "bytes": kept.bytes,
         "first name": row.name,
-        "first handed in": moment_text(row.created),
+        "first handed in": iso_milliseconds(row.created),
     }
     if kept.put:
         row.checked, row.condition = now(), Condition.FITS

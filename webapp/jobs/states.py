@@ -17,7 +17,8 @@ from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.orm import Session
 
 from detector.schema.analysis import Parameters
-from reports.custody.chain import Action
+from detector.timestamps import compact
+from reports.custody.format import Action
 from webapp.custody import actors
 from webapp.custody import log as custody_log
 from webapp.jobs import parameters
@@ -305,7 +306,7 @@ def requeue_stale(database: Database) -> None:
 
 def attempt_name(attempt: int, started: datetime) -> str:
     """An attempt's number with its start: after a retry, numbers come again."""
-    return f"{attempt}.{started:%Y%m%d%H%M%S%f}"
+    return f"{attempt}.{compact(started)}"
 
 
 def _change(session: Session, which: tuple[ColumnElement[bool], ...], values: dict[str, Any]) -> None:

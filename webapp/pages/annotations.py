@@ -10,9 +10,9 @@ from flask import Blueprint, current_app, jsonify, redirect, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from reports.bundle.bundle import is_zip, judgements_of
+from reports.bundle.bundle import annotations_in, is_zip
 from reports.errors import ReportError
-from reports.review.annotation_file import checksum, plain, read_file
+from reports.review.annotation_file import checksum, read_file, to_json
 from reports.review.annotations import Annotation
 from webapp import errors
 from webapp.custody import log as custody_log
@@ -59,7 +59,7 @@ def add(analysis_id: str) -> Response:
     """Record one annotation; the answer holds it and, with it, all there are."""
     row = judged(analysis_id)
     made, everything = record(row, _said())
-    response = jsonify(annotation=plain(made), **_list(row.id, everything))
+    response = jsonify(annotation=to_json(made), **_list(row.id, everything))
     response.status_code = 201
     return response
 
@@ -150,7 +150,7 @@ def _said() -> dict[str, object]:
 def _judgements(stream: Incoming) -> bytes:
     """The file of judgements that was handed in, on its own or in a bundle."""
     if is_zip(stream.path):
-        return judgements_of(stream.path)
+        return annotations_in(stream.path)
     if stream.bytes > _LARGEST_FILE:
         raise PageError(413, "This is too large for a file of judgements.", "Nothing was imported.")
     return stream.path.read_bytes()
@@ -161,7 +161,7 @@ def _result(row: AnalysisRow) -> Result:
 
 
 def _record(session: Session, row: AnalysisRow, made: Annotation) -> None:
-    said = plain(made)
+    said = to_json(made)
     details = {
         "kind": made.kind,
         "id": made.id,
@@ -180,4 +180,4 @@ def _record(session: Session, row: AnalysisRow, made: Annotation) -> None:
 
 
 def _list(analysis_id: str, everything: tuple[Annotation, ...]) -> dict[str, object]:
-    return {"analysis": analysis_id, "annotations": [plain(annotation) for annotation in everything]}
+    return {"analysis": analysis_id, "annotations": [to_json(annotation) for annotation in everything]}

@@ -7,7 +7,7 @@ from pathlib import Path
 from flask import Blueprint, current_app, request
 from werkzeug.wrappers import Response
 
-from reports.custody.chain import NAME as CUSTODY
+from reports.custody.format import NAME as CUSTODY
 from webapp.downloads import bundles as bundle_downloads
 from webapp.downloads import custody_access, log_seen
 from webapp.errors import PageError

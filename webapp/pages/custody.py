@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from reports.custody.chain import NAME, CustodyError, check_export, read_export
+from reports.custody.chain import check_export
+from reports.custody.format import NAME, CustodyError, read_export
 from webapp.custody import log as custody_log
 from webapp.downloads import custody_access, log_seen
 from webapp.errors import PageError, wants_json

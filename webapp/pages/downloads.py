@@ -8,7 +8,7 @@ from pathlib import Path
 from flask import Blueprint, current_app, send_file
 from werkzeug.wrappers import Response
 
-from reports.custody.chain import NAME as CUSTODY
+from reports.custody.format import NAME as CUSTODY
 from webapp.downloads import custody_access, log_seen
 from webapp.downloads.reports import report_folder
 from webapp.errors import PageError

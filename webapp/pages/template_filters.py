@@ -7,6 +7,7 @@ from datetime import datetime
 from flask import Flask, url_for
 from markupsafe import Markup
 
+from detector import timestamps
 from detector.paths import ROOT
 from reports.text import numbers
 from webapp.jobs import parameters, states
@@ -57,7 +58,7 @@ def short_size(count: int) -> str:
 
 def moment(value: datetime | None) -> str:
     """A moment as it is sorted and quoted: UTC to the second."""
-    return f"{value:%Y-%m-%d %H:%M:%S} UTC" if value else ""
+    return timestamps.readable(value) if value else ""
 
 
 def ago(value: datetime) -> str:

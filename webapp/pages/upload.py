@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from detector import timestamps
 from reports.inputs.case import CaseDetails
 from webapp.intake.incoming import Incoming, IntakeError, clean_name, this_request
 from webapp.queries import analyses as analysis_queries
@@ -67,5 +68,7 @@ def create() -> Response:
     stream.complete()  # flushing a large file takes a while, in which others want to write
     row = analysis_service.hand_in(stream, file, chosen, case_id=case_id, details=details, priority=priority)
     earlier = analysis_queries.earlier(row)
-    known: dict[str, Any] = {"known": earlier.count, "since": f"{earlier.first:%Y-%m-%d}"} if earlier else {}
+    known: dict[str, Any] = (
+        {"known": earlier.count, "since": timestamps.day(earlier.first)} if earlier else {}
+    )
     return redirect(url_for("result.show", analysis_id=row.id, **known), 303)

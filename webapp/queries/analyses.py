@@ -13,7 +13,15 @@ from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from reports.review.annotations import ANNOTATION, Annotation, OfExhibit, OfSegment, OfSpan, standing
+from detector import timestamps
+from reports.review.annotations import (
+    ANNOTATION,
+    Annotation,
+    ExhibitAnnotation,
+    SegmentAnnotation,
+    SpanAnnotation,
+    current,
+)
 from webapp.custody import log as custody_log
 from webapp.errors import PageError
 from webapp.jobs import queue as job_queue
@@ -22,7 +30,7 @@ from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, AnnotationRow, State
 
 MOST_COMPARABLE = 5
-JUDGEMENTS = (OfSegment, OfExhibit, OfSpan)
+JUDGEMENTS = (SegmentAnnotation, ExhibitAnnotation, SpanAnnotation)
 
 
 def database() -> Database:
@@ -62,7 +70,7 @@ def gone(session: Session, analysis_id: str) -> PageError:
         of = f" of {tombstone.details.get('name')}, SHA-256 {tombstone.exhibit},"
     return PageError(
         410,
-        f"This analysis{of} was deleted on {custody_log.moment(tombstone):%Y-%m-%d at %H:%M} UTC.",
+        f"This analysis{of} was deleted on {timestamps.readable(custody_log.moment(tombstone))}.",
         f"Entry {tombstone.number} of the custody log says so. To analyse the file again, hand it in again.",
     )
 
@@ -149,5 +157,5 @@ def judgements(session: Session, shown: Sequence[AnalysisRow]) -> Counter[str]:
         said[analysis_id].append(ANNOTATION.validate_json(body))
     counts: Counter[str] = Counter()
     for analysis_id, all_said in said.items():
-        counts[analysis_id] = sum(isinstance(a, JUDGEMENTS) for a in standing(all_said))
+        counts[analysis_id] = sum(isinstance(a, JUDGEMENTS) for a in current(all_said))
     return counts

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from detector.files import hashed
 from detector.schema.analysis import Analysis, Box
 from reports.bundle import manifest
-from reports.gc_pause import without_collecting
+from reports.gc_pause import gc_paused
 from webapp.custody import log as custody_log
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -106,7 +106,7 @@ def load(folder: Path) -> Result:
     if (known := remembered.get(folder)) is not None:
         return known
     text = (folder / "analysis.json").read_bytes()
-    with without_collecting():
+    with gc_paused():
         analysis = Analysis.from_json(text)
         view = report_view(analysis, folder)
     result = Result(analysis, view, hashlib.sha256(text).hexdigest())

@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
+from detector.timestamps import iso_milliseconds
 from webapp.queries import analyses as analysis_queries
 from webapp.storage.tables import AnalysisRow, Priority, State
 
@@ -41,4 +42,4 @@ def standing(row: AnalysisRow, *, ahead: bool = True) -> dict[str, Any]:
 
 
 def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None
+    return iso_milliseconds(moment) if moment else None

@@ -13,7 +13,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from detector.schema.analysis import Verdict
-from reports.review.annotations import ANNOTATION, OfExhibit, OfSegment, OfSpan, standing
+from reports.review.annotations import (
+    ANNOTATION,
+    ExhibitAnnotation,
+    SegmentAnnotation,
+    SpanAnnotation,
+    current,
+)
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State
 
 VERDICTS = tuple(str(verdict) for verdict in Verdict)
@@ -145,17 +151,17 @@ def agreement(session: Session) -> Agreement:
     missed = judged = 0
     for analysis_id, said in groupby(session.execute(query), key=lambda row: row[0]):
         any_here = False
-        for each in standing(ANNOTATION.validate_json(body) for _, body in said):
-            if isinstance(each, OfExhibit):
+        for each in current(ANNOTATION.validate_json(body) for _, body in said):
+            if isinstance(each, ExhibitAnnotation):
                 exhibits[verdicts[analysis_id] or UNFINISHED][each.verdict] += 1
-            elif isinstance(each, OfSegment):
+            elif isinstance(each, SegmentAnnotation):
                 segments[each.verdict] += 1
-            elif isinstance(each, OfSpan):
+            elif isinstance(each, SpanAnnotation):
                 missed += each.verdict == "manipulated"
             else:
                 continue
             any_here = True
-            if not isinstance(each, OfSpan):
+            if not isinstance(each, SpanAnnotation):
                 people[each.author][each.verdict] += 1
         judged += any_here
     return Agreement(

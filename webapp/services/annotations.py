@@ -11,19 +11,20 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from detector import timestamps
 from detector.schema.analysis import Analysis
-from reports.review.annotation_file import JudgementsError, Saved, plain, understood
+from reports.review.annotation_file import AnnotationFile, AnnotationFileError, parse, to_json
 from reports.review.annotations import (
     ANNOTATION,
     Annotation,
-    Merging,
-    OfExhibit,
-    OfSegment,
-    Renaming,
-    Splitting,
+    ExhibitAnnotation,
+    PersonMerge,
+    PersonRename,
+    PersonSplit,
+    SegmentAnnotation,
     Withdrawal,
-    order,
-    unfit,
+    rejection_reason,
+    sort_key,
 )
 from webapp.errors import PageError
 from webapp.storage.tables import AnnotationRow, now
@@ -45,7 +46,7 @@ class Merged:
 def listed(session: Session, analysis_id: str) -> tuple[Annotation, ...]:
     """All annotations of an analysis, in order of time."""
     query = select(AnnotationRow.body).where(AnnotationRow.analysis_id == analysis_id)
-    return tuple(sorted((ANNOTATION.validate_json(body) for body in session.scalars(query)), key=order))
+    return tuple(sorted((ANNOTATION.validate_json(body) for body in session.scalars(query)), key=sort_key))
 
 
 def add(session: Session, analysis_id: str, analysis: Analysis, said: Mapping[str, object]) -> Annotation:
@@ -66,10 +67,10 @@ def add(session: Session, analysis_id: str, analysis: Analysis, said: Mapping[st
     # Later than all there is: what was said last stands, even within one millisecond.
     moment = max([now(), *(annotation.made + _TICK for annotation in known[-1:])])
     try:
-        annotation = understood({**said, "id": secrets.token_hex(16), "made": moment})
-    except JudgementsError as problem:
+        annotation = parse({**said, "id": secrets.token_hex(16), "made": moment})
+    except AnnotationFileError as problem:
         raise PageError(400, str(problem), "Nothing was recorded.") from None
-    if reason := unfit(analysis, annotation, known):
+    if reason := rejection_reason(analysis, annotation, known):
         raise PageError(
             400, reason, "Nothing was recorded. Reload the page: others may have changed it meanwhile."
         )
@@ -78,7 +79,7 @@ def add(session: Session, analysis_id: str, analysis: Analysis, said: Mapping[st
 
 
 def merge(
-    session: Session, analysis_id: str, analysis: Analysis, analysis_sha256: str, saved: Saved
+    session: Session, analysis_id: str, analysis: Analysis, analysis_sha256: str, saved: AnnotationFile
 ) -> Merged:
     """Take in a file of judgements, all of it or, with the reason as a :class:`PageError`, nothing.
 
@@ -95,20 +96,22 @@ def merge(
     for annotation in saved.annotations:
         if annotation.made > now() + _AHEAD:
             raise _refused(
-                f"A judgement by {annotation.author} was made in the future: {_when(annotation)}.",
+                f"The annotation of {timestamps.readable(annotation.made)} by {annotation.author} "
+                "lies in the future.",
                 "Set the clocks of both machines right, then judge and save again.",
             )
         here = by_id.get(annotation.id)
-        if here is not None and plain(here) != plain(annotation):
+        if here is not None and to_json(here) != to_json(annotation):
             raise _refused(
-                f"A judgement by {here.author} of {_when(here)} is recorded here with other words.",
+                f"The annotation of {timestamps.readable(here.made)} by {here.author} "
+                "differs from the one kept here.",
                 "Judgements are never changed. Save the file again from the bundle's page.",
             )
         here = here or by_content.get(_content(annotation))
         if here is not None:
             ids[annotation.id] = here.id
         else:
-            if reason := unfit(analysis, annotation, _concerning(annotation, own)):
+            if reason := rejection_reason(analysis, annotation, _concerning(annotation, own)):
                 raise _refused(
                     reason, "The file does not belong to this analysis, or was not saved by a bundle's page."
                 )
@@ -123,7 +126,7 @@ def merge(
     return Merged(len(fresh), len(saved.annotations) - len(fresh))
 
 
-def _refuse_others(analysis_id: str, analysis: Analysis, analysis_sha256: str, saved: Saved) -> None:
+def _refuse_others(analysis_id: str, analysis: Analysis, analysis_sha256: str, saved: AnnotationFile) -> None:
     if saved.exhibit_sha256 != analysis.media.sha256:
         raise _refused(
             "These judgements are about another exhibit.", "Import them on the page of its analysis."
@@ -140,10 +143,6 @@ def _refuse_others(analysis_id: str, analysis: Analysis, analysis_sha256: str, s
         )
 
 
-def _when(annotation: Annotation) -> str:
-    return f"{annotation.made:%Y-%m-%d %H:%M:%S} UTC"
-
-
 def _refused(error: str, remedy: str) -> PageError:
     return PageError(400, error, f"Nothing was imported. {remedy}")
 
@@ -151,17 +150,17 @@ def _refused(error: str, remedy: str) -> PageError:
 def _concerning(annotation: Annotation, known: Iterable[Annotation]) -> tuple[Annotation, ...]:
     """Those of ``known`` on which it depends whether ``annotation`` fits: few, even of thousands."""
     match annotation:
-        case OfSegment() | OfExhibit():
+        case SegmentAnnotation() | ExhibitAnnotation():
             return ()
         case Withdrawal():
             return tuple(each for each in known if each.id == annotation.about)
-    acts = (Renaming, Merging, Splitting, Withdrawal)
+    acts = (PersonRename, PersonMerge, PersonSplit, Withdrawal)
     return tuple(each for each in known if isinstance(each, acts))
 
 
 def _content(annotation: Annotation) -> str:
     """Author, moment and what is spoken of, as one text."""
-    values = plain(annotation)
+    values = to_json(annotation)
     return json.dumps(
         [[name, values[name]] for name in sorted(values) if name not in ("id", "note", "verdict")]
     )
@@ -175,5 +174,5 @@ def _row(analysis_id: str, annotation: Annotation) -> AnnotationRow:
         author=annotation.author,
         verdict=getattr(annotation, "verdict", None),
         made=annotation.made,
-        body=json.dumps(plain(annotation), ensure_ascii=False),
+        body=json.dumps(to_json(annotation), ensure_ascii=False),
     )

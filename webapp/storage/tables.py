@@ -225,7 +225,7 @@ class CaseDetailsRow(Base):
 
 
 class CustodyRow(Base):
-    """One entry of the custody log (:mod:`reports.custody.chain`). Triggers refuse to change or remove it.
+    """One entry of the custody log (:mod:`reports.custody.format`). Triggers refuse to change or remove it.
 
     No foreign keys: an entry stays when what it is about is gone.
     """

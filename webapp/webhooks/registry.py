@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from detector import timestamps
 from webapp.durable import flush_file, flush_folder
 from webapp.errors import PageError
 from webapp.storage.tables import AnalysisRow, Delivery, State, WebhookRow, now
@@ -154,7 +155,7 @@ def _delivery(hook: WebhookRow, row: AnalysisRow, event: str, happened: datetime
     body = {
         "id": identity,
         "event": event,
-        "happened": happened.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "happened": timestamps.iso_milliseconds(happened),
         "analysis": row.id,
         "href": f"/api/v1/analyses/{row.id}",
         "state": str(row.state),

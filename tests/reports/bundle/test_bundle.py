@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from reports.bundle.bundle import BundleError, is_zip, judgements_of, write
+from reports.bundle.bundle import BundleError, annotations_in, is_zip, write
 from reports.bundle.manifest import Manifest
-from reports.review.annotation_file import JudgementsError, file_text
+from reports.review.annotation_file import AnnotationFileError, file_text
 
 ANALYSIS = b'{"analysis": 1}' * 50
 
@@ -101,7 +101,7 @@ def test_the_same_files_make_the_same_bytes(bundle: Path, tmp_path: Path) -> Non
 
 
 def test_a_bundle_as_it_was_made_gives_its_judgements(bundle: Path) -> None:
-    assert is_zip(bundle) and judgements_of(bundle) == judgements()
+    assert is_zip(bundle) and annotations_in(bundle) == judgements()
 
 
 def remade(bundle: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
@@ -116,8 +116,8 @@ def remade(bundle: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
 
 
 def refusal(bundle: Path) -> str:
-    with pytest.raises((BundleError, JudgementsError)) as problem:
-        judgements_of(bundle)
+    with pytest.raises((BundleError, AnnotationFileError)) as problem:
+        annotations_in(bundle)
     return str(problem.value)
 
 
@@ -135,14 +135,14 @@ def test_a_bundle_of_before_gives_its_judgements(bundle: Path) -> None:
             }
         ).encode()
 
-    assert judgements_of(remade(bundle, older)) == judgements()
+    assert annotations_in(remade(bundle, older)) == judgements()
 
 
 def test_unpacked_and_packed_again_it_is_the_same(bundle: Path) -> None:
     def with_folder(content: dict[str, bytes]) -> None:
         content["overlays/"] = b""
 
-    assert judgements_of(remade(bundle, with_folder)) == judgements()
+    assert annotations_in(remade(bundle, with_folder)) == judgements()
 
 
 def test_every_file_that_is_not_as_it_was_is_named(bundle: Path) -> None:

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 from analyses import EXHIBIT_SHA256, MODEL_SHA256, Written, build
 
-from reports.bundle.manifest import FILES, ManifestError, about, listing, read_manifest, sealed
+from reports.bundle.manifest import (
+    FILES,
+    ManifestError,
+    file_entries,
+    manifest_files,
+    new_manifest,
+    read_manifest,
+)
 from reports.files import write_atomically
 
 
@@ -39,7 +46,7 @@ def test_manifest_names_exhibit_versions_and_model(written: Written) -> None:
 def test_other_files_in_the_folder_are_left_out(tmp_path: Path) -> None:
     for name in (*FILES, "a.png", "notes.txt", ".report.pdf.1.part"):
         (tmp_path / name).write_text("x")
-    assert [entry.path for entry in listing(tmp_path, {*FILES, "a.png"})] == ["a.png", *FILES]
+    assert [entry.path for entry in file_entries(tmp_path, {*FILES, "a.png"})] == ["a.png", *FILES]
 
 
 def test_the_manifest_has_a_sum_of_its_own(written: Written) -> None:
@@ -49,9 +56,11 @@ def test_the_manifest_has_a_sum_of_its_own(written: Written) -> None:
 
 
 def test_case_and_custody_are_in_it(tmp_path: Path) -> None:
-    manifest = about(build(tmp_path, segments=0), "bundle", made="2026-11-20T15:00:00.000Z", analysis_id="x")
+    manifest = new_manifest(
+        build(tmp_path, segments=0), "bundle", made="2026-11-20T15:00:00.000Z", analysis_id="x"
+    )
     log = {"count": 7, "head": "1" * 64, "head_mac": "2" * 64, "entries": []}
-    made = sealed(manifest, case=b'{"case_number": "12"}', custody=json.dumps(log).encode())
+    made = manifest_files(manifest, case=b'{"case_number": "12"}', custody=json.dumps(log).encode())
     read = read_manifest(made["manifest.json"])
     assert read.case == {"case_number": "12"} and read.custody and read.custody.count == 7
     assert (read.contents, read.made, read.analysis) == ("bundle", "2026-11-20T15:00:00.000Z", "x")

@@ -10,19 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from reports.custody import chain as custody_chain
-from reports.custody.chain import (
-    ZEROS,
-    Entry,
-    act,
-    chained,
-    check_export,
-    check_log,
-    compare_exports,
-    export_text,
-    plain,
-    read_export,
-)
+from reports.custody import format as custody_format
+from reports.custody.chain import check_export, check_log, compare_exports
+from reports.custody.format import ZEROS, Entry, entry_body, export_text, read_export, sign_entry, to_json
 from reports.review.annotation_file import canonical
 
 KEY = bytes(range(32))
@@ -35,10 +25,10 @@ def log(about=ABOUT, key=KEY, start=START, words="ü") -> list[Entry]:
     entries: list[Entry] = []
     last: dict[str | None, str] = {}
     for number, exhibit in enumerate(about, 1):
-        happened = act(
+        happened = entry_body(
             start + timedelta(seconds=number), words, "view", exhibit=exhibit, details={"bytes": number}
         )
-        entry = chained(
+        entry = sign_entry(
             happened, number, entries[-1].sha256 if entries else ZEROS, last.get(exhibit, ZEROS), key
         )
         if exhibit:
@@ -61,11 +51,11 @@ def rewritten(entries, key):
     """The same acts, in a chain of its own."""
     again, last = [], {}
     for number, entry in enumerate(entries, 1):
-        happened = custody_chain.Act(
-            **{name: getattr(entry, name) for name in custody_chain.Act.model_fields}
+        happened = custody_format.EntryBody(
+            **{name: getattr(entry, name) for name in custody_format.EntryBody.model_fields}
         )
         before = again[-1].sha256 if again else ZEROS
-        again.append(chained(happened, number, before, last.get(entry.exhibit, ZEROS), key))
+        again.append(sign_entry(happened, number, before, last.get(entry.exhibit, ZEROS), key))
         if entry.exhibit:
             last[entry.exhibit] = again[-1].sha256
     return again
@@ -73,7 +63,7 @@ def rewritten(entries, key):
 
 def test_the_hash_can_be_computed_from_the_document_alone():
     for entry in log():
-        values = plain(entry)
+        values = to_json(entry)
         own = {name: value for name, value in values.items() if name not in ("sha256", "mac")}
         text = json.dumps(own, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         assert entry.sha256 == hashlib.sha256(text.encode()).hexdigest()
@@ -119,7 +109,7 @@ def test_a_changed_entry_is_named(change):
 def test_a_changed_entry_with_its_hash_made_anew_breaks_the_chain_and_has_no_mac():
     entries = log()
     changed = entries[3].model_copy(update={"actor": "x"})
-    entries[3] = changed.model_copy(update={"sha256": custody_chain.fingerprint(plain(changed))})
+    entries[3] = changed.model_copy(update={"sha256": custody_format.fingerprint(to_json(changed))})
     problems = found(entries)
     assert "Entry 4 was not written with this log's key." in problems
     assert "Entry 5 does not follow entry 4: something was removed, put in or changed there." in problems
@@ -161,7 +151,9 @@ def test_reordered_entries_are_found():
 
 def test_an_inserted_entry_is_found():
     entries = log()
-    fake = chained(act(START, "x", "view", exhibit=A), 5, entries[3].sha256, entries[3].sha256, b"no key")
+    fake = sign_entry(
+        entry_body(START, "x", "view", exhibit=A), 5, entries[3].sha256, entries[3].sha256, b"no key"
+    )
     moved = [entry.model_copy(update={"number": entry.number + 1}) for entry in entries[4:]]
     problems = found(entries[:4] + [fake] + moved)
     assert problems[0] == "Entry 5 was not written with this log's key."
@@ -298,4 +290,4 @@ def test_what_an_entry_lacks_is_said():
 )
 def test_details_are_flat_and_alike_in_every_language(details):
     with pytest.raises(ValidationError):
-        act(START, "x", "view", details=details)
+        entry_body(START, "x", "view", details=details)

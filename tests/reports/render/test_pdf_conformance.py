@@ -15,10 +15,10 @@ from analyses import EXHIBIT_SHA256, build
 from pdf_rules import broken, elements
 
 from detector.schema.analysis import MediaKind
-from reports.custody.chain import ZEROS, act, chained, export_text
+from reports.custody.format import ZEROS, entry_body, export_text, sign_entry
 from reports.inputs.case import CaseDetails
 from reports.inputs.pictures import embed
-from reports.render.attachments import Enclosure, enclosures
+from reports.render.attachments import Attachment, attachments
 from reports.render.pdf import render_pdf
 from reports.review.annotation_file import read_file
 from reports.review.annotations import ANNOTATION
@@ -51,8 +51,8 @@ def custody_log(exhibit: str = EXHIBIT_SHA256, count: int = 3) -> bytes:
     previous = ZEROS
     for number in range(1, count + 1):
         moment = datetime(2026, 11, 20, 9, number % 60, tzinfo=UTC)
-        done = act(moment, "Ida", "view", exhibit=exhibit, details={"page": f"page {number}"})
-        entries.append(chained(done, number, previous, previous, b"k" * 32))
+        done = entry_body(moment, "Ida", "view", exhibit=exhibit, details={"page": f"page {number}"})
+        entries.append(sign_entry(done, number, previous, previous, b"k" * 32))
         previous = entries[-1].sha256
     moment = datetime(2026, 11, 20, 10, tzinfo=UTC)
     return export_text(exhibit, count, previous, entries[-1].mac, moment, entries).encode()
@@ -65,11 +65,11 @@ def made(
     judged: bool = False,
     custody: bytes | None = None,
     **choices: object,
-) -> tuple[bytes, tuple[Enclosure, ...]]:
+) -> tuple[bytes, tuple[Attachment, ...]]:
     """A report's PDF and what it was given to carry."""
     analysis = build(folder, **{"segments": 1, "peaks": 1, **choices})  # type: ignore[arg-type]
     said = SAID if judged else []
-    enclosed = enclosures(analysis, analysis.to_json().encode(), said, custody)
+    enclosed = attachments(analysis, analysis.to_json().encode(), said, custody)
     view = report_view(analysis, folder, said, case, custody)
     pictures = embed(folder, [picture.path for picture in view.pictures if picture.path])
     return render_pdf(view, pictures, enclosed), enclosed
@@ -81,13 +81,13 @@ def text_of(data: bytes) -> str:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, tuple[Enclosure, ...]]:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, tuple[Attachment, ...]]:
     """A report with everything in it."""
     folder = tmp_path_factory.mktemp("whole")
     return made(folder, judged=True, custody=custody_log(), segments=3, peaks=2)
 
 
-def test_keeps_the_rules_of_both_standards(whole: tuple[bytes, tuple[Enclosure, ...]]) -> None:
+def test_keeps_the_rules_of_both_standards(whole: tuple[bytes, tuple[Attachment, ...]]) -> None:
     with pikepdf.open(io.BytesIO(whole[0])) as document:
         assert broken(document) == []
         kinds = {str(each.S) for each in elements(document)}
@@ -125,13 +125,13 @@ def test_rules_are_broken_without_the_finish(tmp_path: Path, monkeypatch: pytest
         assert clause in found, clause
 
 
-def test_links_say_where_they_lead(whole: tuple[bytes, tuple[Enclosure, ...]]) -> None:
+def test_links_say_where_they_lead(whole: tuple[bytes, tuple[Attachment, ...]]) -> None:
     with pikepdf.open(io.BytesIO(whole[0])) as document:
         said = {str(each.Contents) for page in document.pages for each in page.obj.get("/Annots", [])}
     assert {"Section 4 Flagged segments", "Section 13 Integrity and signature", "Segment B1"} <= said
 
 
-def test_carries_its_files_with_their_hashes_in_the_text(whole: tuple[bytes, tuple[Enclosure, ...]]) -> None:
+def test_carries_its_files_with_their_hashes_in_the_text(whole: tuple[bytes, tuple[Attachment, ...]]) -> None:
     data, enclosed = whole
     assert [each.name for each in enclosed] == [
         "analysis.json",
@@ -152,14 +152,14 @@ def test_carries_its_files_with_their_hashes_in_the_text(whole: tuple[bytes, tup
     assert read_file(enclosed[1].data).annotations == tuple(SAID)
 
 
-def test_every_page_names_case_and_exhibit(whole: tuple[bytes, tuple[Enclosure, ...]]) -> None:
+def test_every_page_names_case_and_exhibit(whole: tuple[bytes, tuple[Attachment, ...]]) -> None:
     with pypdfium2.PdfDocument(whole[0]) as document:
         pages = [page.get_textpage().get_text_bounded() for page in document]
     for number, page in enumerate(pages, 1):
         assert "Case 24-117 K · Exhibit EX-3" in page and f"Page {number} of {len(pages)}" in page
 
 
-def test_first_page_answers_and_leads_on(whole: tuple[bytes, tuple[Enclosure, ...]]) -> None:
+def test_first_page_answers_and_leads_on(whole: tuple[bytes, tuple[Attachment, ...]]) -> None:
     with pypdfium2.PdfDocument(whole[0]) as document:
         pages = [" ".join(page.get_textpage().get_text_bounded().split()) for page in document]
     for words in (

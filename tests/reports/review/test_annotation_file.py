@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detector.timestamps import iso_milliseconds
 from reports.review.annotation_file import (
-    JudgementsError,
+    AnnotationFileError,
     canonical,
     checksum,
     file_text,
-    moment_text,
-    plain,
+    parse,
     read_file,
-    understood,
+    to_json,
 )
 from reports.review.annotations import ANNOTATION, Annotation
 
@@ -47,17 +47,17 @@ SPAN: dict[str, Any] = {"kind": "span", "verdict": "manipulated", "start": 1.0, 
 
 def test_plain_values_are_to_the_millisecond_and_say_nothing_that_was_not_said() -> None:
     span = one(**SPAN, made=MADE)
-    assert plain(span) == values(kind="span", verdict="manipulated", start=1, end=2, note="")
-    assert json.dumps(plain(span)["start"]) == "1"  # as JavaScript writes it
+    assert to_json(span) == values(kind="span", verdict="manipulated", start=1, end=2, note="")
+    assert json.dumps(to_json(span)["start"]) == "1"  # as JavaScript writes it
     elsewhere = MADE.astimezone(timezone(timedelta(hours=9)))
-    assert moment_text(elsewhere) == "2026-11-20T15:04:05.678Z"
-    assert "person" not in plain(span)
+    assert iso_milliseconds(elsewhere) == "2026-11-20T15:04:05.678Z"
+    assert "person" not in to_json(span)
 
 
 def test_what_is_understood_keeps_no_more_than_it_says() -> None:
-    annotation = understood(values(made="2026-11-20T16:04:05.678999+01:00"))
+    annotation = parse(values(made="2026-11-20T16:04:05.678999+01:00"))
     assert annotation.made == MADE.replace(microsecond=678_000)
-    assert understood(plain(annotation)) == annotation
+    assert parse(to_json(annotation)) == annotation
 
 
 @pytest.mark.parametrize(
@@ -77,15 +77,15 @@ def test_what_is_understood_keeps_no_more_than_it_says() -> None:
     ],
 )
 def test_what_is_wrong_is_said_in_words(changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(JudgementsError) as problem:
-        understood(values(**changes))
+    with pytest.raises(AnnotationFileError) as problem:
+        parse(values(**changes))
     assert words in str(problem.value)
 
 
 @pytest.mark.parametrize("nothing", [None, [], "text", 5, {}])
 def test_what_is_no_object_is_refused(nothing: object) -> None:
-    with pytest.raises(JudgementsError):
-        understood(nothing)
+    with pytest.raises(AnnotationFileError):
+        parse(nothing)
 
 
 def test_the_canonical_text_is_sorted_dense_and_unescaped() -> None:
@@ -106,7 +106,7 @@ def test_a_file_is_read_back_in_order_of_time() -> None:
     saved = read_file(text.encode())
     assert {name: getattr(saved, name) for name in ABOUT} == ABOUT
     assert [each.id[0] for each in saved.annotations] == ["1", "3", "2"]
-    assert [plain(each) for each in saved.annotations] == json.loads(text)["annotations"]
+    assert [to_json(each) for each in saved.annotations] == json.loads(text)["annotations"]
     assert json.loads(text)["sha256"] == checksum(json.loads(text)["annotations"])
 
 
@@ -137,7 +137,7 @@ def test_files_that_cannot_be_used_say_why() -> None:
         (changed(text, sha256=""), "changed after it was saved"),
         (text.replace('"Ann"', '"\\ud800"').encode(), "changed after it was saved"),
     ):
-        with pytest.raises(JudgementsError) as problem:
+        with pytest.raises(AnnotationFileError) as problem:
             read_file(data)
         assert words in str(problem.value), data[:60]
 
@@ -150,6 +150,6 @@ def test_what_is_wrong_inside_is_said_with_its_place() -> None:
     ):
         document = {"reelproof_judgements": "1.0", **ABOUT, "annotations": said}
         document["sha256"] = hashlib.sha256(canonical(said).encode()).hexdigest()
-        with pytest.raises(JudgementsError) as problem:
+        with pytest.raises(AnnotationFileError) as problem:
             read_file(json.dumps(document).encode())
         assert words in str(problem.value)

@@ -16,17 +16,17 @@ from detector.schema.analysis import Analysis
 from reports.review.annotations import (
     ANNOTATION,
     Annotation,
-    Face,
-    Merging,
-    OfExhibit,
-    OfSegment,
-    Renaming,
-    Splitting,
+    ExhibitAnnotation,
+    PersonMerge,
+    PersonRename,
+    PersonSplit,
+    ReviewedPerson,
+    SegmentAnnotation,
     Withdrawal,
-    faces,
-    order,
-    standing,
-    unfit,
+    current,
+    rejection_reason,
+    reviewed_persons,
+    sort_key,
 )
 
 
@@ -49,18 +49,18 @@ def test_the_newest_word_of_each_author_on_each_thing_stands() -> None:
         say(5, "exhibit", verdict="agree"),
         say(6, "exhibit", verdict="unsure", author="Ben"),
     ]
-    assert ids(standing(said)) == [2, 3, 4, 5, 6]
-    assert ids(standing(reversed(said))) == [2, 3, 4, 5, 6]
+    assert ids(current(said)) == [2, 3, 4, 5, 6]
+    assert ids(current(reversed(said))) == [2, 3, 4, 5, 6]
 
 
 def test_spans_do_not_replace_each_other() -> None:
     said = [say(n, "span", start=1, end=2, verdict="manipulated") for n in (1, 2)]
-    assert ids(standing(said)) == [1, 2]
+    assert ids(current(said)) == [1, 2]
 
 
 def test_a_name_is_the_same_whoever_gives_it() -> None:
     said = [say(1, "rename", person="A", name="Eve"), say(2, "rename", "Ben", person="A", name="Eva")]
-    assert ids(standing(said)) == [2]
+    assert ids(current(said)) == [2]
 
 
 def test_a_withdrawal_takes_back_ones_own_and_brings_the_one_before_to_stand() -> None:
@@ -69,14 +69,14 @@ def test_a_withdrawal_takes_back_ones_own_and_brings_the_one_before_to_stand() -
         say(2, "exhibit", verdict="disagree"),
         say(3, "withdrawal", about=f"{2:032x}"),
     ]
-    assert ids(standing(said)) == [1]
-    assert ids(standing([*said[:2], say(3, "withdrawal", "Ben", about=f"{2:032x}")])) == [2]
+    assert ids(current(said)) == [1]
+    assert ids(current([*said[:2], say(3, "withdrawal", "Ben", about=f"{2:032x}")])) == [2]
 
 
 def test_equal_moments_are_ordered_by_id() -> None:
     one, other = say(1, "exhibit", verdict="agree"), say(2, "exhibit", verdict="unsure")
     other = other.model_copy(update={"made": one.made})
-    assert standing([other, one]) == (other,)
+    assert current([other, one]) == (other,)
 
 
 def test_the_name_of_a_face_split_off_never_passes_to_another(analysis: Analysis) -> None:
@@ -86,7 +86,7 @@ def test_the_name_of_a_face_split_off_never_passes_to_another(analysis: Analysis
         say(3, "withdrawal", about=f"{1:032x}"),
         say(4, "split", person="B", tracks=[3]),
     ]
-    assert {face.id: face.name for face in faces(analysis, said)} == {
+    assert {face.id: face.name for face in reviewed_persons(analysis, said)} == {
         "A": "Person A",
         "B": "Person B",
         "C": "Person C",
@@ -95,10 +95,10 @@ def test_the_name_of_a_face_split_off_never_passes_to_another(analysis: Analysis
 
 
 def test_persons_are_renamed_merged_and_split(analysis: Analysis) -> None:
-    assert faces(analysis, []) == (
-        Face("A", "Person A", (0, 1)),
-        Face("B", "Person B", (2, 3)),
-        Face("C", "Person C", (4, 5)),
+    assert reviewed_persons(analysis, []) == (
+        ReviewedPerson("A", "Person A", (0, 1)),
+        ReviewedPerson("B", "Person B", (2, 3)),
+        ReviewedPerson("C", "Person C", (4, 5)),
     )
     said = [
         say(1, "merge", person="B", into="A"),
@@ -106,10 +106,10 @@ def test_persons_are_renamed_merged_and_split(analysis: Analysis) -> None:
         say(3, "rename", person="D", name="Eve"),
         say(4, "rename", person="B", name="nobody any more"),
     ]
-    assert faces(analysis, said) == (
-        Face("A", "Person A", (0, 3)),
-        Face("C", "Person C", (4, 5)),
-        Face("D", "Eve", (1, 2)),
+    assert reviewed_persons(analysis, said) == (
+        ReviewedPerson("A", "Person A", (0, 3)),
+        ReviewedPerson("C", "Person C", (4, 5)),
+        ReviewedPerson("D", "Eve", (1, 2)),
     )
 
 
@@ -120,7 +120,7 @@ def test_what_cannot_be_done_to_persons_is_passed_over(analysis: Analysis) -> No
         say(3, "split", person="B", tracks=[0, 1, 2, 3]),  # nothing would stay
         say(4, "split", person="C", tracks=[0]),  # not hers
     ]
-    assert [face.tracks for face in faces(analysis, said)] == [(0, 1, 2, 3), (4, 5)]
+    assert [face.tracks for face in reviewed_persons(analysis, said)] == [(0, 1, 2, 3), (4, 5)]
 
 
 @pytest.mark.parametrize(
@@ -145,15 +145,17 @@ def test_what_cannot_be_done_to_persons_is_passed_over(analysis: Analysis) -> No
 def test_what_speaks_of_nothing_is_unfit(
     analysis: Analysis, kind: str, more: dict[str, Any], reason: str | None
 ) -> None:
-    found = unfit(analysis, say(9, kind, **more))
+    found = rejection_reason(analysis, say(9, kind, **more))
     assert found is None if reason is None else reason in (found or "")
 
 
 def test_what_fits_depends_on_what_was_said_before(analysis: Analysis) -> None:
     split, own = say(1, "split", person="A", tracks=[1]), say(2, "exhibit", verdict="agree")
-    assert unfit(analysis, say(3, "rename", person="D", name="Eve"), [split]) is None
-    assert unfit(analysis, say(3, "withdrawal", about=own.id), [own]) is None
-    assert "own author" in (unfit(analysis, say(3, "withdrawal", "Ben", about=own.id), [own]) or "")
+    assert rejection_reason(analysis, say(3, "rename", person="D", name="Eve"), [split]) is None
+    assert rejection_reason(analysis, say(3, "withdrawal", about=own.id), [own]) is None
+    assert "own author" in (
+        rejection_reason(analysis, say(3, "withdrawal", "Ben", about=own.id), [own]) or ""
+    )
 
 
 @pytest.mark.parametrize(
@@ -215,26 +217,26 @@ def histories(draw: st.DrawFn) -> list[Annotation]:
 
 @given(histories(), st.randoms())
 def test_what_stands_follows_from_what_was_said_and_not_from_its_order(said: Any, chance: Any) -> None:
-    stands = standing(said)
+    stands = current(said)
     mixed = list(said)
     chance.shuffle(mixed)
-    assert standing(mixed) == stands
-    assert list(stands) == sorted(stands, key=order)
+    assert current(mixed) == stands
+    assert list(stands) == sorted(stands, key=sort_key)
     assert set(ids(stands)) <= {int(each.id, 16) for each in said}
     assert not any(isinstance(each, Withdrawal) for each in stands)
     once = [
         (type(each), getattr(each, "segment", None), each.author)
         for each in stands
-        if isinstance(each, OfSegment | OfExhibit)
+        if isinstance(each, SegmentAnnotation | ExhibitAnnotation)
     ]
     assert len(once) == len(set(once))
-    assert standing(stands) == stands
+    assert current(stands) == stands
 
 
 @given(histories())
 def test_no_track_is_lost_or_shared_by_whatever_is_said(said: Any) -> None:
     analysis = _ANALYSIS
-    found = faces(analysis, said)
+    found = reviewed_persons(analysis, said)
     tracks = [track for face in found for track in face.tracks]
     assert sorted(tracks) == sorted(track for person in analysis.persons for track in person.tracks)
     assert len({face.id for face in found}) == len(found) and all(face.tracks for face in found)
@@ -245,21 +247,21 @@ def test_what_fits_changes_what_it_is_about(said: Any) -> None:
     """An act that is not refused is never passed over."""
     known: list[Annotation] = []
     for each in said:
-        if unfit(_ANALYSIS, each, known) is None:
-            before = faces(_ANALYSIS, known)
+        if rejection_reason(_ANALYSIS, each, known) is None:
+            before = reviewed_persons(_ANALYSIS, known)
             known.append(each)
-            after = faces(_ANALYSIS, known)
+            after = reviewed_persons(_ANALYSIS, known)
             match each:
-                case Renaming():
+                case PersonRename():
                     assert next(face.name for face in after if face.id == each.person) == each.name
-                case Merging():
+                case PersonMerge():
                     assert len(after) == len(before) - 1
-                case Splitting():
+                case PersonSplit():
                     assert len(after) == len(before) + 1
                 case Withdrawal():
-                    assert each.about not in {stands.id for stands in standing(known)}
+                    assert each.about not in {stands.id for stands in current(known)}
                 case _:
-                    assert after == before and each in standing(known)
+                    assert after == before and each in current(known)
 
 
 _ANALYSIS = build(Path(), persons=3, segments=4, kept=False)

@@ -43,7 +43,7 @@ def signed(report: bytes, keys: Keys) -> bytes:
 
 
 def test_the_report_before_the_signature_stays_byte_by_byte(report: bytes, signed: bytes) -> None:
-    assert signed.startswith(report) and pdf_digest.whole_until(signed) == len(report)
+    assert signed.startswith(report) and pdf_digest.covered_length(signed) == len(report)
 
 
 def test_what_is_seen_of_it(report: bytes, signed: bytes) -> None:
@@ -82,7 +82,7 @@ def test_it_is_verified_with_and_without_trust(signed: bytes, keys: Keys, tmp_pa
     other = make_key(tmp_path)[2]
     for trust, wrong in ((), False), (read_trust([keys[2]]), False), (read_trust([other]), True):
         findings = Findings()
-        assert check_embedded("report.pdf", signed, pdf_digest.whole_until(signed), trust, findings)
+        assert check_embedded("report.pdf", signed, pdf_digest.covered_length(signed), trust, findings)
         assert bool(findings.problems) is wrong
         assert "Zoë Müller-映像 (self-signed)" in findings.facts["signature of report.pdf"]
         assert any("nothing here says" in note for note in findings.notes) is not bool(trust)
@@ -96,7 +96,7 @@ def test_what_is_added_or_changed_after_signing_is_found(signed: bytes) -> None:
     cases.append(signed[:padding] + b"1" + signed[padding + 1 :])
     for data in cases:
         findings = Findings()
-        check_embedded("report.pdf", data, pdf_digest.whole_until(data), (), findings)
+        check_embedded("report.pdf", data, pdf_digest.covered_length(data), (), findings)
         assert {problem.file for problem in findings.problems} == {"report.pdf"}
 
 

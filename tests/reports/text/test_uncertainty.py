@@ -7,7 +7,7 @@ import pytest
 from analyses import build
 
 from detector.schema.analysis import Analysis, Platt, Scores
-from reports.text.uncertainty import calibrated, calibration_error, mean_interval, of_segment
+from reports.text.uncertainty import calibrated, calibration_error, mean_interval, segment_interval
 
 
 def series(rng: np.random.Generator, count: int, correlation: float) -> np.ndarray:
@@ -77,11 +77,11 @@ def test_a_segment_gets_its_own_frames_and_the_cards_error(tmp_path: Path) -> No
         for score in plain.persons[0].scores
         if score.logit is not None and plain.segments[0].start <= score.time <= plain.segments[0].end
     ]
-    narrow = of_segment(plain, plain.segments[0])
+    narrow = segment_interval(plain, plain.segments[0])
     assert narrow is not None and narrow.frames == len(own) and narrow.calibration is None
     assert narrow.low <= 0.8 <= narrow.high
     wide_of = flagged(tmp_path, 0.8, {"expected calibration error": 0.1})
-    wide = of_segment(wide_of, wide_of.segments[0])
+    wide = segment_interval(wide_of, wide_of.segments[0])
     assert wide is not None and wide.calibration == 0.1
     assert wide.low == pytest.approx(narrow.low - 0.1)
     assert wide.high == pytest.approx(min(1.0, narrow.high + 0.1))
@@ -91,10 +91,10 @@ def test_one_picture_has_the_cards_error_only(tmp_path: Path) -> None:
     from detector.schema.analysis import MediaKind
 
     still = build(tmp_path, kind=MediaKind.IMAGE, segments=1, kept=False)
-    found = of_segment(still, still.segments[0])
+    found = segment_interval(still, still.segments[0])
     assert found is not None and found.frames is None and found.calibration == 0.021
     bare = still.model_copy(update={"model": still.model.model_copy(update={"figures": {}})})
-    assert of_segment(bare, bare.segments[0]) is None
+    assert segment_interval(bare, bare.segments[0]) is None
 
 
 def test_probabilities_are_the_engines(tmp_path: Path) -> None:
@@ -120,8 +120,8 @@ def test_frames_between_samples_add_no_certainty(tmp_path: Path) -> None:
     assert len(dense) == 3 * len(person.scores)
     whole = segment.model_copy(update={"end": segment.end + 0.1})
     before, after = (
-        of_segment(analysis, whole),
-        of_segment(analysis.model_copy(update={"persons": persons}), whole),
+        segment_interval(analysis, whole),
+        segment_interval(analysis.model_copy(update={"persons": persons}), whole),
     )
     assert before is not None and after is not None and before.frames == after.frames
     assert (before.low, before.high) == pytest.approx((after.low, after.high))

@@ -14,7 +14,7 @@ from detector.demo_clip import make_sample
 from detector.schema.analysis import Analysis
 from reports import write_report
 from reports.__main__ import main
-from reports.bundle.manifest import about, listing, sealed
+from reports.bundle.manifest import file_entries, manifest_files, new_manifest
 
 
 @pytest.fixture
@@ -29,8 +29,10 @@ def case(tmp_path: Path) -> tuple[Path, Path, Path]:
     model = made.model.model_copy(update={"sha256": hashlib.sha256(b"the weights").hexdigest()})
     analysis = made.model_copy(update={"model": model})
     (folder / "analysis.json").write_text(analysis.to_json())
-    manifest = about(analysis, "result").model_copy(update={"files": listing(folder, ["analysis.json"])})
-    for name, data in sealed(manifest).items():
+    manifest = new_manifest(analysis, "result").model_copy(
+        update={"files": file_entries(folder, ["analysis.json"])}
+    )
+    for name, data in manifest_files(manifest).items():
         (folder / name).write_bytes(data)
     return folder, exhibit, weights
 

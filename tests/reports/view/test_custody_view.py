@@ -12,7 +12,7 @@ import pytest
 from analyses import EXHIBIT_SHA256, Written
 
 from reports.__main__ import main
-from reports.custody.chain import ZEROS, act, chained, export_text
+from reports.custody.format import ZEROS, entry_body, export_text, sign_entry
 from reports.text.dates import in_utc, in_zone
 from reports.view.custody import MOST_ROWS, custody_view
 
@@ -22,8 +22,8 @@ def exported(exhibit: str = EXHIBIT_SHA256, count: int = 3, **details: str) -> b
     previous = ZEROS
     for number in range(1, count + 1):
         moment = datetime(2026, 11, 20, 9, 0, number % 60, tzinfo=UTC)
-        done = act(moment, "Ida\u202e", "view", exhibit=exhibit, details=details)
-        entries.append(chained(done, number, previous, previous, b"k" * 32))
+        done = entry_body(moment, "Ida\u202e", "view", exhibit=exhibit, details=details)
+        entries.append(sign_entry(done, number, previous, previous, b"k" * 32))
         previous = entries[-1].sha256
     moment = datetime(2026, 11, 20, 10, tzinfo=UTC)
     return export_text(exhibit, count, previous, entries[-1].mac, moment, entries).encode()

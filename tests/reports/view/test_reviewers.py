@@ -18,11 +18,11 @@ from pypdf import PdfReader
 from detector.schema.analysis import MediaKind, Verdict
 from reports.render.html import render_html
 from reports.render.pdf import render_pdf
-from reports.render.write import write_judged, write_report
-from reports.review.annotation_file import checksum, plain
+from reports.render.write import write_report, write_reviewed
+from reports.review.annotation_file import checksum, to_json
 from reports.review.annotations import Annotation
 from reports.view.report import report_view
-from reports.view.reviewers import direction, judged, readable
+from reports.view.reviewers import direction, readable, reviewer_view
 
 ARABIC = "هذا الوجه يبدو متلاعبا به: حافة الفك"
 CHINESE = "这张脸看起来被篡改过。"
@@ -52,7 +52,7 @@ def document(folder: Path, said: list[Annotation]) -> bytes:
 
 
 def test_what_stands_who_is_who_and_what_stood_before(tmp_path: Path) -> None:
-    found = judged(build(tmp_path, kept=False), reversed(SAID))
+    found = reviewer_view(build(tmp_path, kept=False), reversed(SAID))
     assert [(each.about, each.when, each.verdict, each.author) for each in found.judgements] == [
         ("The whole exhibit", "", "Disagrees with the machine", "Ann"),
         ("Segment A1, person A", "00:00:06.000 to 00:00:18.000", "Agrees with the machine", "Ann"),
@@ -83,13 +83,13 @@ def test_what_stands_who_is_who_and_what_stood_before(tmp_path: Path) -> None:
     )
     assert found.judgements[1].made == "2026-11-20 09:00:01 UTC"
     assert found.until == "2026-11-20 09:00:12 UTC"
-    assert found.sha256 == checksum([plain(each) for each in SAID])
+    assert found.sha256 == checksum([to_json(each) for each in SAID])
 
 
 def test_a_judgement_given_back_its_place_has_no_fate(tmp_path: Path) -> None:
     """The newer one was withdrawn, so the one before stands again and only the newer is history."""
     said = [*SAID[3:5], say(20, "withdrawal", about=f"{5:032x}")]
-    found = judged(build(tmp_path, kept=False), said)
+    found = reviewer_view(build(tmp_path, kept=False), said)
     assert [each.verdict for each in found.judgements] == ["Agrees with the machine"]
     assert [each.fate for each in found.history] == ["Withdrawn 2026-11-20 09:00:20 UTC"]
 
@@ -136,7 +136,7 @@ def test_what_people_write_cannot_leave_its_place(tmp_path: Path) -> None:
 
 def test_photos_have_faces_and_no_times(tmp_path: Path) -> None:
     said = [say(1, "segment", segment="A1", verdict="agree")]
-    found = judged(build(tmp_path, kind=MediaKind.IMAGE, segments=1, kept=False), said)
+    found = reviewer_view(build(tmp_path, kind=MediaKind.IMAGE, segments=1, kept=False), said)
     assert (found.judgements[0].about, found.judgements[0].when) == ("Flagged face A1, person A", "")
     assert "Of 1 flagged face, 1 judged: 1 agrees." in found.summary
 
@@ -144,7 +144,7 @@ def test_photos_have_faces_and_no_times(tmp_path: Path) -> None:
 def test_a_judgement_of_the_verdict_names_it(tmp_path: Path) -> None:
     analysis = build(tmp_path, segments=0, verdict=Verdict.INCONCLUSIVE, kept=False)
     said = [say(1, "exhibit", verdict="unsure"), say(2, "exhibit", "Ben", verdict="unsure")]
-    assert judged(analysis, said).summary[1] == "The verdict “inconclusive”: 2 are unsure."
+    assert reviewer_view(analysis, said).summary[1] == "The verdict “inconclusive”: 2 are unsure."
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_the_pdf_says_the_same(tmp_path: Path) -> None:
         "Replaced by Ben 2026-11-20 09:00:09 UTC",
         CHINESE,
         "Judgements until 2026-11-20 09:00:12 UTC",
-        checksum([plain(each) for each in SAID]),
+        checksum([to_json(each) for each in SAID]),
     ):
         assert words in text, words
     with pikepdf.open(io.BytesIO(data)) as pdf:
@@ -231,7 +231,7 @@ def test_only_the_reports_are_written_and_the_result_stays(tmp_path: Path) -> No
     write_report(analysis, result)
     before = {path: path.read_bytes() for path in result.rglob("*") if path.is_file()}
     out.mkdir()
-    write_judged(analysis, (result / "analysis.json").read_bytes(), result, out, SAID[:1])
+    write_reviewed(analysis, (result / "analysis.json").read_bytes(), result, out, SAID[:1])
     assert {path: path.read_bytes() for path in result.rglob("*") if path.is_file()} == before
     assert sorted(path.name for path in out.iterdir()) == ["report.html", "report.pdf"]
     page = (out / "report.html").read_text()

@@ -11,12 +11,12 @@ from analyses import build
 from detector.schema.analysis import MediaKind, Verdict
 from reports.view.contents import contents
 from reports.view.report import report_view
-from reports.view.summary import MOST_TIMES, answers, meaning_of
+from reports.view.summary import MOST_TIMES, key_answers, segment_meaning
 
 
 def said(tmp_path: Path, **choices: object) -> dict[str, str]:
     analysis = build(tmp_path, kept=False, **choices)  # type: ignore[arg-type]
-    return dict(answers(analysis, contents(analysis.media.kind is MediaKind.IMAGE)))
+    return dict(key_answers(analysis, contents(analysis.media.kind is MediaKind.IMAGE)))
 
 
 def test_what_was_flagged(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_photo_has_no_times(tmp_path: Path) -> None:
 
 def test_a_finding_as_a_sentence(tmp_path: Path) -> None:
     analysis = build(tmp_path, segments=1, kept=False)
-    sentence = meaning_of(analysis, analysis.segments[0])
+    sentence = segment_meaning(analysis, analysis.segments[0])
     assert sentence.startswith("From 00:00:12.000 to 00:00:36.000 the face of person A resembles")
     assert "strong indication (calibrated probability 0.97, from 24 frames)" in sentence
     assert "does not by itself prove" in sentence

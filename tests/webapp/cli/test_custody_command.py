@@ -10,7 +10,8 @@ from contextlib import closing
 import pytest
 from made import hand_in
 
-from reports.custody.chain import act, chained, check_export, plain, read_export
+from reports.custody.chain import check_export
+from reports.custody.format import entry_body, read_export, sign_entry, to_json
 from webapp.cli import main as cli
 from webapp.custody import log as custody_log
 from webapp.storage.tables import now
@@ -151,10 +152,10 @@ def test_a_hundred_thousand_entries_take_seconds(folder, app, capsys):
     number, head, of_exhibit, rows = last.count, last.sha256, {}, []
     for step in range(100_000):
         number, exhibit = number + 1, f"{step % 500:064x}"
-        happened = act(now(), "somebody", "view", exhibit=exhibit, details={"bytes": step})
-        entry = chained(happened, number, head, of_exhibit.get(exhibit, "0" * 64), key)
+        happened = entry_body(now(), "somebody", "view", exhibit=exhibit, details={"bytes": step})
+        entry = sign_entry(happened, number, head, of_exhibit.get(exhibit, "0" * 64), key)
         head = of_exhibit[exhibit] = entry.sha256
-        rows.append(tuple({**plain(entry), "details": json.dumps(entry.details)}.values()))
+        rows.append(tuple({**to_json(entry), "details": json.dumps(entry.details)}.values()))
     with closing(sqlite3.connect(folder / "reelproof.sqlite3")) as connection, connection:
         columns = "number, made, actor, action, exhibit, analysis, details, previous, previous_of_exhibit"
         marks = ", ".join("?" * 11)

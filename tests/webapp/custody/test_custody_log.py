@@ -10,7 +10,8 @@ from made import digest, finished, hand_in
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
-from reports.custody.chain import check_export, check_log, read_export
+from reports.custody.chain import check_export, check_log
+from reports.custody.format import read_export
 from webapp.custody import log as custody_log
 from webapp.jobs import states
 from webapp.jobs.failures import CRASHED

@@ -11,7 +11,8 @@ import pytest
 from made import finished
 from pypdf import PdfReader
 
-from reports.custody.chain import check_export, read_export
+from reports.custody.chain import check_export
+from reports.custody.format import read_export
 from webapp.custody import log as custody_log
 from webapp.downloads import reports as report_downloads
 from webapp.services import deletion

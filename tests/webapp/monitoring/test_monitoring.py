@@ -132,7 +132,7 @@ def test_the_log_as_json_says_nothing_of_evidence(app, client, monkeypatch):
     first, second = (json.loads(line) for line in lines)
     assert first["request"] == answer.headers["X-Request-Id"] and first["status"] == 200
     assert (first["method"], first["route"], first["who"]) == ("GET", "/analyses/<analysis_id>", "local user")
-    assert first["milliseconds"] > 0 and first["time"].endswith("+00:00")
+    assert first["milliseconds"] > 0 and first["time"].endswith("Z")
     assert second["route"] == "/analyses" and not any("secret" in line for line in lines)
 
 

@@ -20,8 +20,8 @@ from werkzeug.test import encode_multipart
 
 from detector.schema.analysis import Analysis
 from reports.bundle import bundle
-from reports.bundle.manifest import about
-from reports.review.annotation_file import file_text, plain
+from reports.bundle.manifest import new_manifest
+from reports.review.annotation_file import file_text, to_json
 from reports.review.annotations import ANNOTATION
 from webapp.jobs import states
 from webapp.jobs.failures import CRASHED
@@ -253,10 +253,10 @@ def test_files_are_refused_with_the_reason(app, client, row, address):
         (saved(app, row, said(1), analysis=other.id), "another analysis of this exhibit"),
         (saved(app, row, said(1), analysis_sha256="0" * 64), "one of them was changed"),
         (saved(app, row, said(1)).replace(b"agree", b"unsure"), "changed after it was saved"),
-        (saved(app, row, said(1), said(2, made=ahead)), "made in the future"),
+        (saved(app, row, said(1), said(2, made=ahead)), "lies in the future"),
         (saved(app, row, said(1), said(2, segment="Z9")), "There is no segment Z9"),
         (saved(app, row, saying(2, kind="withdrawal", about="f" * 32)), "is not there"),
-        (saved(app, row, known | {"verdict": "disagree"}), "recorded here with other words"),
+        (saved(app, row, known | {"verdict": "disagree"}), "differs from the one kept here"),
         (b"no judgements", "no file of judgements"),
         (b"", "No file came"),
     ):
@@ -295,7 +295,7 @@ def bundled(app: Flask, row: AnalysisRow, place: Path, *values: dict[str, Any]) 
     path = place / "bundle.zip"
     text = (Folders(app.extensions["settings"].data).result(row.id) / "analysis.json").read_bytes()
     files: dict[str, bytes | Path] = {"annotations.json": saved(app, row, *values), "analysis.json": text}
-    bundle.write(path, files, about(Analysis.from_json(text), "bundle"))
+    bundle.write(path, files, new_manifest(Analysis.from_json(text), "bundle"))
     return path
 
 
@@ -303,7 +303,7 @@ def test_judgements_come_in_with_a_bundle(app, client, row, address, tmp_path):
     path = bundled(app, row, tmp_path, said(1))
     answer = bring_in(client, address, path.read_bytes())
     assert (answer.json["new"], answer.json["known"]) == (1, 0)
-    assert plain(ANNOTATION.validate_python(said(1))) in answer.json["annotations"]
+    assert to_json(ANNOTATION.validate_python(said(1))) in answer.json["annotations"]
 
 
 def test_a_bundle_changed_by_hand_is_refused(app, client, row, address, tmp_path):

@@ -13,7 +13,8 @@ from contextlib import closing
 import pytest
 from made import finished, hand_in
 
-from reports.custody.chain import check_export, read_export
+from reports.custody.chain import check_export
+from reports.custody.format import read_export
 from webapp.custody import log as custody_log
 from webapp.services import case_details
 from webapp.storage.tables import CaseDetailsRow, Exhibit, State
