@@ -17,6 +17,7 @@ import desk
 import pytest
 from desk import Seen
 from playwright.sync_api import Browser, Page, sync_playwright
+from quick_apps import Quick
 
 from detector.paths import ROOT
 from webapp import create_app
@@ -24,6 +25,15 @@ from webapp.services.sample import SAMPLE_ADDED
 from webapp.storage.tables import Milestone, now
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tables are copied, not migrated, and passwords hashed at the least cost."""
+    quick = Quick(tmp_path_factory.mktemp("template"))
+    quick.install()
+    yield
+    quick.remove()
 
 
 @dataclass

@@ -9,6 +9,7 @@ import pytest
 import servers
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
+from quick_apps import Quick
 
 from webapp import create_app
 from webapp.downloads import reports as report_downloads
@@ -21,6 +22,23 @@ class Client(FlaskClient):
 
     def open(self, *args, **kwargs):
         return super().open(*args, **({"buffered": True} | kwargs))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Quick]:
+    """Migrations and the full cost of passwords are left to the tests of them."""
+    quick = Quick(tmp_path_factory.mktemp("template"))
+    quick.install()
+    yield quick
+    quick.remove()
+
+
+@pytest.fixture
+def not_quick(quick: Quick) -> Iterator[None]:
+    """For tests of migrations and of the cost of passwords."""
+    quick.remove()
+    yield
+    quick.install()
 
 
 @pytest.fixture(autouse=True)

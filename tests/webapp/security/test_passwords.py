@@ -49,7 +49,7 @@ def test_what_is_one(password):
     assert not CHEAP.fits(kept, password.strip() + ".")
 
 
-def test_the_usual_cost_is_what_the_documentation_says():
+def test_the_usual_cost_is_what_the_documentation_says(not_quick):
     assert Cost() == Cost(memory=65536, passes=3, lanes=1)
     kept = Passwords().hash("otter velvet ladder 93")
     assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=1$")

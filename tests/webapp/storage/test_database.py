@@ -17,9 +17,11 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from webapp.storage.database import _MIGRATIONS, REVISION, Database
 from webapp.storage.tables import AnalysisRow, Base, Choice, Exhibit, Milestone, Priority
 
+pytestmark = pytest.mark.usefixtures("not_quick")
+
 
 @pytest.fixture
-def database(tmp_path):
+def database(tmp_path, not_quick):
     path = tmp_path / "rows 100%? #1.sqlite3"
     database = Database(URL.create("sqlite", database=str(path)), tmp_path / "custody.key")
     database.migrate()

