@@ -28,9 +28,11 @@ from detector.paths import ROOT
 from detector.sandbox import process as sandbox_process
 
 _PACKAGES = ("detector", "reports", "webapp", "tests")
+_TESTS = os.path.dirname(__file__) + os.sep
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 # Read by the interpreter and by libraries when they are loaded.
 _EARLY = ("PYTHON", "LD_", "OMP_", "MKL_", "OPENBLAS_", "OPENCV_", "ATEN_", "TORCH", "MPL")
+_LATE = ("PYTHONPATH",)  # heeded by what is forked
 _START = "import sys; sys.path[:0] = {paths!r}; import warm_server; warm_server.main({number})"
 
 _afresh = sandbox_process._afresh
@@ -91,7 +93,9 @@ class Server:
 
 
 def _early(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name.startswith(_EARLY)}
+    return {
+        name: value for name, value in environment.items() if name.startswith(_EARLY) and name not in _LATE
+    }
 
 
 server = Server()
@@ -110,7 +114,7 @@ class Popen(subprocess.Popen):
         if shell or not plain or not close_fds or not _may_be_forked(args, cwd, environment):
             return super()._execute_child(args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *rest)
         folder = os.path.abspath(cwd or os.getcwd())
-        first = folder if args[1] == "-m" else ""
+        first = {"-m": folder, "-c": ""}.get(args[1], os.path.dirname(args[1]))
         given = [0 if p2cread == -1 else p2cread, 1 if c2pwrite == -1 else c2pwrite]
         given.append(2 if errwrite == -1 else errwrite)
         self.pid = server.fork(
@@ -182,11 +186,13 @@ def _may_be_forked(args: Any, cwd: Any, environment: dict[str, str]) -> bool:
         return False
     if cwd is not None and not os.path.isdir(cwd):
         return False
-    option, what = args[1:3]
+    option, what = args[1], args[-1] if len(args) == 2 else args[2]
     if option == "-m":
         known = what.partition(".")[0] in _PACKAGES
+    elif option == "-c":
+        known = isinstance(what, Script)
     else:
-        known = option == "-c" and isinstance(what, Script)
+        known = str(option).startswith(_TESTS)
     at_home = os.path.realpath(cwd or os.getcwd()) == str(ROOT)
     return known and at_home and _early(environment) == server.early
 

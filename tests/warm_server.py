@@ -123,9 +123,13 @@ def _become(request: dict[str, Any], files: list[int]) -> None:
 
 
 def _run(arguments: list[str]) -> None:
-    """What the interpreter does with ``-m MODULE …`` or ``-c CODE …``."""
+    """What the interpreter does with ``-m MODULE …``, ``-c CODE …`` or ``FILE …``."""
     import runpy
 
+    if arguments[0] not in ("-m", "-c"):
+        sys.argv[:] = arguments
+        runpy.run_path(arguments[0], run_name="__main__")
+        return
     option, what, *rest = arguments
     sys.modules["__main__"] = types.ModuleType("__main__")
     if option == "-c":

@@ -22,7 +22,10 @@ from webapp.jobs import states
 from webapp.services.sample import SAMPLE_ADDED
 from webapp.storage.tables import AnalysisRow, Milestone, now
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+pytestmark = [
+    pytest.mark.fresh,  # as a person starts it
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc"),
+]
 
 
 @pytest.fixture

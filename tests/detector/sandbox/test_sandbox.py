@@ -398,6 +398,7 @@ def threads_at_work(_report):
     return len(os.listdir("/proc/self/task"))
 
 
+@pytest.mark.fresh
 class TestNoThreadIsThereBeforeItIsConfined:
     """One would stay outside of Landlock."""
 
