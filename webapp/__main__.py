@@ -13,6 +13,7 @@ from webapp import create_app, logs
 from webapp.cli import main as cli
 from webapp.custody import integrity
 from webapp.downloads import signing
+from webapp.errors import StoreError
 from webapp.jobs import queue as job_queue
 from webapp.jobs import states
 from webapp.security import accounts as account_store
@@ -22,7 +23,6 @@ from webapp.services import models as model_service
 from webapp.services.sample import sample_missing
 from webapp.settings import SettingError, Settings, is_loopback, read_settings, refuse_open_door
 from webapp.storage.data_folder import Folders
-from webapp.storage.object_store import StoreError
 from webapp.worker.supervisor import Worker, lock, noted_signals, watch
 
 

@@ -1,124 +1,41 @@
-"""What people see when something goes wrong: a page in words, or JSON where JSON was asked for."""
+"""The root of every error that is answered in words: HTTP status, what is the matter, what to do about it.
+
+:mod:`webapp.http.error_pages` turns them into pages, JSON or problem details.
+"""
 
 from __future__ import annotations
 
-import logging
-
-from flask import Flask, Response, jsonify, make_response, render_template, request
-from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException
-
-from webapp.http import problem_details
-from webapp.intake.incoming import IntakeError, this_request
-from webapp.storage.object_store import StoreError
-
-log = logging.getLogger(__name__)
-
-_TITLES = {
-    400: "This request does not work",
-    401: "Not signed in",
-    403: "Refused",
-    404: "Nothing here",
-    405: "This request does not work",
-    409: "Not ready yet",
-    410: "Deleted",
-    413: "The file is too large",
-    415: "No video and no photo",
-    429: "Too often",
-    500: "Something went wrong inside Reelproof",
-    503: "Busy at the moment",
-    507: "The disk is full",
-}
-_WORDS = {
-    404: (
-        "There is no page at this address.",
-        "Check the address, or look for the analysis in the library.",
-    ),
-    405: ("This address does not take that kind of request.", "Go back to the page you came from."),
-    500: (
-        "Reelproof met an error it did not expect. Exhibits and results are untouched.",
-        "Try again. If it happens again, the messages in the terminal Reelproof runs in say what went wrong.",
-    ),
-    503: (
-        "The database cannot be reached, or is busy.",
-        "Try again in a minute. Exhibits and results are untouched. If it stays so, the messages in the "
-        "terminal Reelproof runs in say why.",
-    ),
-}
+from detector.errors import ReelproofError
 
 
-class PageError(Exception):
-    """An answer other than 200, with words: what is the matter and what to do."""
+class UserError(Exception):
+    """Something a person or program is told in words instead of the answer they asked for."""
 
     def __init__(self, status: int, error: str, remedy: str) -> None:
         super().__init__(error)
         self.status, self.error, self.remedy = status, error, remedy
 
 
-def install(app: Flask) -> None:
-    """Answer every error in words."""
-
-    @app.errorhandler(PageError)
-    @app.errorhandler(IntakeError)
-    @app.errorhandler(StoreError)
-    def in_words(problem: PageError | IntakeError | StoreError) -> Response:
-        response = answer(problem.status, problem.error, problem.remedy)
-        if (seconds := getattr(problem, "seconds", None)) is not None:
-            response.headers["Retry-After"] = str(seconds)
-        return response
-
-    @app.errorhandler(problem_details.FieldsError)
-    def fields_at_fault(problem: problem_details.FieldsError) -> Response:
-        words = "Parts of this request cannot be used.", "Put right what “errors” names, then send it again."
-        return problem_details.response(422, *words, problem.errors)
-
-    @app.errorhandler(413)
-    def request_too_large(_problem: HTTPException) -> Response:
-        # Werkzeug says 413 of too many parts and of a text field too large as well.
-        if (request.content_length or 0) <= (request.max_content_length or 0):
-            return answer(400, "The form holds too many parts or too long a text.", "Hand in one file alone.")
-        words = this_request().allowed().too_large()
-        return answer(words.status, words.error, words.remedy)
-
-    @app.errorhandler(HTTPException)
-    def of_http(problem: HTTPException) -> Response:
-        status = problem.code or 500
-        error, remedy = _WORDS.get(status, (problem.description or "", "Go back to the page you came from."))
-        response = answer(status, error, remedy)
-        for name, value in problem.get_headers():
-            if name in ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate"):
-                response.headers[name] = value
-        return response
-
-    @app.errorhandler(OperationalError)
-    def no_database(problem: OperationalError) -> Response:
-        log.error("%s %s failed: %s", request.method, request.path, problem.orig)
-        return answer(503, *_WORDS[503])
-
-    @app.errorhandler(Exception)
-    def unexpected(problem: Exception) -> Response:
-        log.error("%s %s failed", request.method, request.path, exc_info=problem)
-        return answer(500, *_WORDS[500])
+class IntakeError(UserError):
+    """An upload that cannot become an exhibit."""
 
 
-def answer(status: int, error: str, remedy: str) -> Response:
-    """A page or, for addresses ending in .json and callers that ask for it, JSON; for the API a problem."""
-    if problem_details.is_api():
-        return problem_details.response(status, error, remedy)
-    if wants_json():
-        response = jsonify(error=error, remedy=remedy)
-    else:
-        title = _TITLES.get(status, _TITLES[400])
-        response = make_response(
-            render_template("pages/error.html", status=status, title=title, error=error, remedy=remedy)
+class StoreError(UserError, ReelproofError):
+    """The object store cannot be used."""
+
+    def __str__(self) -> str:
+        """Both sentences: commands print it."""
+        return f"{self.error} {self.remedy}"
+
+
+class DamagedFile(StoreError):
+    """A stored file does not have the bytes that were put there."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            500,
+            f"In the store, {name} does not have the bytes that were put there.",
+            "Put it back from a back-up of the store; an exhibit is put back as well by handing in the "
+            "same file again.",
         )
-    response.status_code = status
-    return response
-
-
-def wants_json() -> bool:
-    """Whether the caller is a program rather than a person's browser."""
-    if request.path.endswith(".json"):
-        return True
-    best = request.accept_mimetypes.best_match(["text/html", "application/json"])
-    return best == "application/json"

@@ -368,7 +368,7 @@ def refuse_open_door(settings: Settings, administrators: int) -> None:
 
 
 def _addresses(text: Mapping[str, str], name: str) -> tuple[str, ...]:
-    from webapp.webhooks.registry import place
+    from webapp.url_allowlist import place
 
     for address in text[name].split():
         try:

@@ -16,7 +16,7 @@ from unconfined import Unconfined
 
 from detector.demo_clip import make_sample
 from webapp import create_app
-from webapp.intake import incoming
+from webapp.intake import exhibits
 from webapp.jobs import states
 from webapp.media import preview_job, thumbnails
 from webapp.storage.data_folder import Folders
@@ -50,7 +50,7 @@ class Served:
     def handed_in(self, file: Path, **given: Any) -> str:
         """The id of a queued analysis of a file; ``given`` goes to :func:`webapp.jobs.states.create`."""
         with self.app.extensions["database"].begin() as session:
-            exhibit = incoming.take_in_file(session, self.folders, file, file.name, spare=0)
+            exhibit = exhibits.take_in_file(session, self.folders, file, file.name, spare=0)
             return states.create(session, exhibit, file.name, **given).id
 
     def analysed(self, file: Path, **given: Any) -> str:

@@ -183,7 +183,7 @@ def test_cancel_and_retry_a_running_analysis(without_sample, page: Page, tmp_pat
     address = page.url
     data = without_sample.data
     url = URL.create("sqlite", database=str(data / "reelproof.sqlite3"))
-    database = Database(url, data / "custody.key")
+    database = Database(url, {})
     with database.begin() as session:
         worker = session.get(states.AnalysisRow, address.rpartition("/")[2]).worker
     page.get_by_role("button", name="Cancel the analysis").click()

@@ -22,7 +22,7 @@ from detector.media.open import open_media
 from detector.sandbox import Limits
 from detector.schema.analysis import Media, MediaKind
 from webapp import create_app
-from webapp.intake import incoming
+from webapp.intake import exhibits
 from webapp.jobs import states
 from webapp.media import preview_job
 from webapp.media.playback import Playback
@@ -93,7 +93,7 @@ def hand_in(app: Flask, clip: Path) -> AnalysisRow:
     """A row that says its analysis is done; nothing here asks for the result."""
     with app.extensions["database"].begin() as session:
         folders = Folders(app.extensions["settings"].data)
-        exhibit = incoming.take_in_file(session, folders, clip, clip.name, spare=0)
+        exhibit = exhibits.take_in_file(session, folders, clip, clip.name, spare=0)
         row = states.create(session, exhibit, clip.name)
         row.state = State.DONE
     return row

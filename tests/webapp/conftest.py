@@ -13,7 +13,7 @@ from quick_apps import Quick
 
 from webapp import create_app
 from webapp.downloads import reports as report_downloads
-from webapp.intake import kinds
+from webapp.intake import exhibits
 from webapp.queries import results
 
 
@@ -45,7 +45,7 @@ def not_quick(quick: Quick) -> Iterator[None]:
 def made_up_exhibits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests hand in bytes they made up, which are no media; only ``test_accepted_kinds`` is about that."""
     if request.path.stem != "test_accepted_kinds":
-        monkeypatch.setattr(kinds, "is_accepted", lambda _head: True)
+        monkeypatch.setattr(exhibits, "is_accepted", lambda _head: True)
 
 
 @pytest.fixture

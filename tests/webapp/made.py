@@ -16,7 +16,7 @@ from werkzeug.test import encode_multipart
 from detector.models.card import DEFAULT, MODELS
 from detector.schema.analysis import Analysis
 from reports.bundle import manifest
-from webapp.intake import incoming
+from webapp.intake import exhibits
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State, now
@@ -47,7 +47,7 @@ def hand_in(
     source = folders.data / "source"
     source.write_bytes(content)
     with database.begin() as session:
-        exhibit = incoming.take_in_file(session, folders, source, file, spare=0)
+        exhibit = exhibits.take_in_file(session, folders, source, file, spare=0)
         return states.create(session, exhibit, file, model, settings_changed)
 
 

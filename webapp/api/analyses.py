@@ -12,12 +12,13 @@ from webapp.api import pagination
 from webapp.api.idempotency import identity
 from webapp.api.operation import Answer, Form, operation, uploaded
 from webapp.api.schemas import Again, Listing, NewAnalysis, OfUpload, Prioritised, Search, Standing
-from webapp.errors import PageError
-from webapp.intake.incoming import Allowance, clean_name
-from webapp.pages.downloads import finished
+from webapp.errors import UserError
+from webapp.intake.exhibits import clean_name
+from webapp.intake.incoming import Allowance
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import library as library_search
 from webapp.queries.analyses import database
+from webapp.queries.results import finished
 from webapp.queries.standing import standing
 from webapp.security.permissions import Permission, current
 from webapp.services import analyses as analysis_service
@@ -45,8 +46,8 @@ def case_of(asked: NewAnalysis | OfUpload) -> int | None:
     try:
         with database().begin() as session:
             return case_service.find(session, current(), asked.case).id
-    except PageError:
-        raise PageError(400, "There is no such case, or you are not in it.", "Name one you are in.") from None
+    except UserError:
+        raise UserError(400, "There is no such case, or you are not in it.", "Name one you are in.") from None
 
 
 def accepted(row: AnalysisRow) -> Response:
@@ -68,7 +69,7 @@ def ready(analysis_id: str) -> tuple[AnalysisRow, Path]:
     row = analysis_queries.find(analysis_id)
     if row.state in (State.FAILED, State.CANCELLED):
         ended = "failed" if row.state == State.FAILED else "was cancelled"
-        raise PageError(409, f"This analysis {ended}, so it has no result.", "Retry it.")
+        raise UserError(409, f"This analysis {ended}, so it has no result.", "Retry it.")
     return finished(analysis_id)
 
 

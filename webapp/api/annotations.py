@@ -8,7 +8,6 @@ from reports.review.annotation_file import to_json
 from webapp.api.operation import Answer, Form, operation, uploaded
 from webapp.api.schemas import Added, AnnotationFile, Annotations, Imported
 from webapp.api.spoken import NewAnnotation
-from webapp.pages.annotations import allowance, judged, merge, record
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission
 from webapp.services import annotations as annotation_service
@@ -26,7 +25,7 @@ blueprint = Blueprint("api_annotations", __name__)
 )
 def listing(analysis_id: str) -> Annotations:
     """What reviewers said of an analysis, in order of time."""
-    row = judged(analysis_id)
+    row = annotation_service.judgeable(analysis_id)
     with database().begin() as session:
         said = annotation_service.listed(session, row.id)
     return Annotations.model_validate({"analysis": row.id, "annotations": [to_json(each) for each in said]})
@@ -48,8 +47,8 @@ def add(analysis_id: str, body: NewAnnotation) -> tuple[Added, int]:
     Annotations are never changed: a later one of the same author about the same thing stands in
     its place, and a withdrawal takes one out of what stands.
     """
-    row = judged(analysis_id)
-    made, everything = record(row, body.root)
+    row = annotation_service.judgeable(analysis_id)
+    made, everything = annotation_service.record(row, body.root)
     said = {"analysis": row.id, "annotations": [to_json(each) for each in everything]}
     return Added.model_validate(said | {"annotation": to_json(made)}), 201
 
@@ -59,7 +58,7 @@ def add(analysis_id: str, body: NewAnnotation) -> tuple[Added, int]:
     "POST",
     "/analyses/<analysis_id>/annotations/import",
     permission=Permission.ANNOTATE,
-    body=Form(AnnotationFile, "file", allowance),
+    body=Form(AnnotationFile, "file", annotation_service.import_limit),
     answers={200: Answer("They were merged.", Imported)},
     errors=(404, 409, 413, 415, 422, 507),
     keyed=True,
@@ -69,8 +68,8 @@ def take_in(analysis_id: str, body: AnnotationFile) -> Imported:
 
     What is known already changes nothing, so the same file may be imported again.
     """
-    row = judged(analysis_id)
+    row = annotation_service.judgeable(analysis_id)
     stream, _name = uploaded("file")
-    merged, everything = merge(row, stream)
+    merged, everything = annotation_service.import_file(row, stream)
     said = {"analysis": row.id, "annotations": [to_json(each) for each in everything]}
     return Imported.model_validate(said | {"new": merged.new, "known": merged.known})

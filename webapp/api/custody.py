@@ -16,7 +16,7 @@ from webapp.api.operation import Answer, operation
 from webapp.api.schemas import Asked, Sha256
 from webapp.custody import log as custody_log
 from webapp.downloads import custody_access, log_seen
-from webapp.errors import PageError
+from webapp.errors import UserError
 from webapp.queries.analyses import database, reading
 from webapp.security.permissions import Permission, current
 from webapp.storage.tables import AnalysisRow, CustodyRow
@@ -97,7 +97,7 @@ def listing(query: CustodySearch) -> CustodyEntries:
         try:
             items = tuple(custody_log.entries(session, after=query.after, until=wanted[-1])) if wanted else ()
         except CustodyError as problem:
-            raise PageError(
+            raise UserError(
                 409, str(problem), "The log must be looked at by whoever runs Reelproof."
             ) from None
     more = bool(wanted) and wanted[-1] < last.count

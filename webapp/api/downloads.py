@@ -8,7 +8,9 @@ from werkzeug.wrappers import Response
 from webapp.api.analyses import ready
 from webapp.api.operation import Answer, operation
 from webapp.api.schemas import BundleSearch, Export, Exports
-from webapp.pages import bundles_tmp, downloads, exports_tmp
+from webapp.downloads import bundles as bundle_downloads
+from webapp.downloads import exports as export_downloads
+from webapp.downloads import reports as report_downloads
 from webapp.security.permissions import Permission
 
 blueprint = Blueprint("api_files", __name__)
@@ -26,8 +28,7 @@ _ERRORS = (404, 409, 503)
 )
 def report_pdf(analysis_id: str) -> Response:
     """The evidence report as PDF, with what reviewers said until now."""
-    ready(analysis_id)
-    return downloads.report_pdf(analysis_id)
+    return report_downloads.send(*ready(analysis_id), "report.pdf")
 
 
 @operation(
@@ -40,8 +41,7 @@ def report_pdf(analysis_id: str) -> Response:
 )
 def report_html(analysis_id: str) -> Response:
     """The same as one HTML page."""
-    ready(analysis_id)
-    return downloads.report_html(analysis_id)
+    return report_downloads.send(*ready(analysis_id), "report.html")
 
 
 @operation(
@@ -54,8 +54,7 @@ def report_html(analysis_id: str) -> Response:
 )
 def manifest(analysis_id: str) -> Response:
     """SHA-256 of the exhibit and of each file of the result."""
-    ready(analysis_id)
-    return downloads.manifest_json(analysis_id)
+    return report_downloads.send(*ready(analysis_id), "manifest.json")
 
 
 @operation(
@@ -69,7 +68,7 @@ def manifest(analysis_id: str) -> Response:
 )
 def bundle(analysis_id: str, query: BundleSearch) -> Response:
     """Everything needed to review offline and to check it, as one zip."""
-    return bundles_tmp.send(*ready(analysis_id), video=query.video == "yes")
+    return bundle_downloads.send(*ready(analysis_id), video=query.video == "yes")
 
 
 @operation(
@@ -119,4 +118,4 @@ def export_list(analysis_id: str) -> Exports:
 )
 def export(analysis_id: str, export_name: str) -> Response:
     """An analysis in one of the formats of docs/exports.md."""
-    return exports_tmp.send(*ready(analysis_id), export_name)
+    return export_downloads.send(*ready(analysis_id), export_name)

@@ -16,7 +16,7 @@ from webapp.api.analyses import QUEUED, accepted, changes, priority
 from webapp.api.idempotency import identity
 from webapp.api.operation import Answer, operation
 from webapp.api.schemas import Again, Exhibits, ExhibitShape, Paged, moment
-from webapp.errors import PageError
+from webapp.errors import UserError
 from webapp.queries.analyses import reading
 from webapp.security.permissions import Permission, current
 from webapp.services import analyses as analysis_service
@@ -89,7 +89,7 @@ def find(session: Session, sha256: str) -> Exhibit:
     """An exhibit that who asks may see; ``session`` is :func:`webapp.queries.analyses.reading`'s."""
     row = session.scalar(select(Exhibit).where(Exhibit.sha256 == sha256))
     if row is None:
-        raise PageError(404, "There is no exhibit with this SHA-256.", "Hand the file in.")
+        raise UserError(404, "There is no exhibit with this SHA-256.", "Hand the file in.")
     return row
 
 

@@ -13,8 +13,7 @@ from webapp.api import pagination
 from webapp.api.analyses import ready
 from webapp.api.operation import Answer, operation
 from webapp.api.schemas import PersonScore, Scores, ScoreSearch, Segments
-from webapp.pages.analysis import viewed
-from webapp.queries.results import load
+from webapp.queries.results import load, viewed
 from webapp.security.permissions import Permission
 
 blueprint = Blueprint("api_findings", __name__)

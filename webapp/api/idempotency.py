@@ -19,7 +19,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as Answered
 
-from webapp.errors import PageError
+from webapp.errors import UserError
 from webapp.intake.incoming import Incoming, this_request
 from webapp.queries.analyses import database
 from webapp.security.permissions import current
@@ -39,7 +39,7 @@ def once(do: Callable[[], Answered]) -> Answered:
     if key is None:
         return do()
     if not _KEY.fullmatch(key):
-        raise PageError(
+        raise UserError(
             400,
             "The Idempotency-Key cannot be used.",
             "Send 1 to 128 visible ASCII characters, such as a UUID.",
@@ -75,7 +75,7 @@ def identity() -> str:
 def _known(row: KeyedRequest, fingerprint: str) -> Answered | None:
     """The kept answer; none where the earlier attempt was cut off and this one is to do it."""
     if row.fingerprint != fingerprint:
-        raise PageError(
+        raise UserError(
             422,
             "This Idempotency-Key was used for another request.",
             "Take a new key for each new request, and the same one only to send the same again.",
@@ -84,7 +84,7 @@ def _known(row: KeyedRequest, fingerprint: str) -> Answered | None:
         cut_off = row.started < max(current_app.extensions["started"], now() - _ABANDONED)
         if cut_off:
             return None
-        raise PageError(
+        raise UserError(
             409,
             "The first request with this Idempotency-Key is still being answered.",
             "Ask again in a moment.",

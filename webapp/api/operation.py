@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.wrappers import Response as Answered
 
 from webapp.api import idempotency
-from webapp.errors import PageError
+from webapp.errors import UserError
 from webapp.http.problem_details import FieldProblem, FieldsError
 from webapp.intake.incoming import Allowance, Incoming, this_request
 from webapp.security.permissions import Permission, public, require
@@ -171,16 +171,16 @@ def _query(model: type[BaseModel] | None) -> BaseModel | None:
 
 def _json(model: type[BaseModel]) -> BaseModel:
     if request.mimetype != JSON:  # no form of another site can send this type
-        raise PageError(415, "This operation takes JSON.", f"Set Content-Type to {JSON}.")
+        raise UserError(415, "This operation takes JSON.", f"Set Content-Type to {JSON}.")
     if (request.content_length or 0) > LARGEST_JSON:
-        raise PageError(413, "The body is larger than 256 kB.", "Send less in one request.")
+        raise UserError(413, "The body is larger than 256 kB.", "Send less in one request.")
     data = request.get_data()
     return checked(lambda: model.model_validate_json(data, strict=True), "body")
 
 
 def _form(form: Form) -> BaseModel:
     if request.mimetype != "multipart/form-data":
-        raise PageError(
+        raise UserError(
             415, "This operation takes a form with a file.", "Send multipart/form-data, as curl --form does."
         )
     asked = this_request()
@@ -216,7 +216,7 @@ def checked(read: Callable[[], BaseModel], where: str) -> BaseModel:
     except ValidationError as problem:
         found = problem.errors(include_url=False, include_context=False, include_input=False)
         if found[0]["type"] == "json_invalid" and not found[0]["loc"]:
-            raise PageError(400, "The body is no JSON.", "Send one JSON object in UTF-8.") from None
+            raise UserError(400, "The body is no JSON.", "Send one JSON object in UTF-8.") from None
         raise FieldsError(
             tuple(
                 FieldProblem(where=".".join((where, *map(str, each["loc"]))), problem=f"{each['msg']}.")

@@ -22,10 +22,11 @@ from webapp.api.headers import LONGEST_METADATA, METADATA
 from webapp.api.idempotency import identity
 from webapp.api.operation import Answer, Bytes, operation
 from webapp.api.schemas import OfUpload, UploadShape, moment
-from webapp.errors import PageError
+from webapp.errors import UserError
 from webapp.http.problem_details import FieldProblem, FieldsError
 from webapp.intake import resumable
-from webapp.intake.incoming import Whole, clean_name
+from webapp.intake.exhibits import clean_name
+from webapp.intake.incoming import Whole
 from webapp.intake.resumable import CHECKSUMS
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current
@@ -131,9 +132,9 @@ def append(upload_id: str) -> Response:
     """
     _refuse_other_versions()
     if request.mimetype != PART:
-        raise PageError(415, "A part is sent as bytes.", f"Set Content-Type to {PART}.")
+        raise UserError(415, "A part is sent as bytes.", f"Set Content-Type to {PART}.")
     if (request.content_length or 0) > LARGEST_PART:
-        raise PageError(
+        raise UserError(
             413, f"A part may have {LARGEST_PART / 1e6:g} MB at most.", "Send parts of some megabytes."
         )
     row = _find(upload_id)
@@ -183,7 +184,7 @@ def analyse(upload_id: str, body: OfUpload) -> Answered:
     def start(path: Path, upload: UploadRow) -> str:
         whole = Whole(Folders.of(_settings()), path)
         if upload.sha256 is not None and whole.sha256 != upload.sha256:
-            raise PageError(
+            raise UserError(
                 460,
                 "The file arrived damaged: its SHA-256 is not the one announced.",
                 "Delete this upload and send the file again.",
@@ -196,7 +197,7 @@ def analyse(upload_id: str, body: OfUpload) -> Answered:
     with database().begin() as session:
         made = session.get(AnalysisRow, analysis_id)
     if made is None:
-        raise PageError(404, "The analysis of this upload was deleted.", "Hand the file in again.")
+        raise UserError(404, "The analysis of this upload was deleted.", "Hand the file in again.")
     return accepted(made)
 
 
@@ -204,7 +205,7 @@ def _find(upload_id: str) -> UploadRow:
     with database().begin() as session:
         row = session.get(UploadRow, upload_id)
     if row is None or row.who != current().name:
-        raise PageError(404, "There is no such upload; it may have expired.", "Begin another one.")
+        raise UserError(404, "There is no such upload; it may have expired.", "Begin another one.")
     return row
 
 
@@ -237,7 +238,7 @@ def _refuse_other_versions() -> None:
     if said != VERSION:
         status = 400 if said is None else 412
         words = f"This is tus {VERSION}, and the request does not say so."
-        raise PageError(status, words, f"Send Tus-Resumable: {VERSION}.")
+        raise UserError(status, words, f"Send Tus-Resumable: {VERSION}.")
 
 
 def _number(name: str) -> int:

@@ -7,16 +7,8 @@ from sqlalchemy import select
 
 from webapp.api.idempotency import identity
 from webapp.api.operation import Answer, operation
-from webapp.api.schemas import (
-    Deliveries,
-    DeliveryShape,
-    MadeWebhook,
-    NewWebhook,
-    Webhook,
-    Webhooks,
-    moment,
-)
-from webapp.errors import PageError
+from webapp.api.schemas import Deliveries, DeliveryShape, MadeWebhook, NewWebhook, Webhook, Webhooks, moment
+from webapp.errors import UserError
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current
 from webapp.settings import Settings
@@ -117,5 +109,5 @@ def _plain(row: WebhookRow) -> dict[str, object]:
     return {"id": row.id, "url": row.url, "events": row.events.split(), "made": moment(row.made)}
 
 
-def _none() -> PageError:
-    return PageError(404, "There is no such webhook.", "List those there are.")
+def _none() -> UserError:
+    return UserError(404, "There is no such webhook.", "List those there are.")

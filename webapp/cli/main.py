@@ -17,6 +17,7 @@ from webapp.cli import object_store as object_store_command
 from webapp.custody import audit as custody_audit
 from webapp.custody import log as custody_log
 from webapp.custody import startup as custody_startup
+from webapp.errors import StoreError
 from webapp.security import accounts as account_store
 from webapp.security import api_tokens
 from webapp.security.accounts import AccountError
@@ -26,7 +27,6 @@ from webapp.security.permissions import LOCAL, Permission, Principal, Role
 from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
-from webapp.storage.object_store import StoreError
 from webapp.storage.tables import User, now
 
 Command = Callable[[Database, argparse.Namespace], None]

@@ -24,10 +24,10 @@ from detector.timestamps import iso_milliseconds
 from reports.custody import format as custody_format
 from reports.custody.format import ZEROS, Action, CustodyError, Entry, Unreadable
 from webapp.custody import actors
+from webapp.storage.database import CUSTODY_KEY
 from webapp.storage.key_files import CustodyKey
 from webapp.storage.tables import CustodyRow, now
 
-KEY = "custody key"  # of a session's info, where webapp.storage.database puts it
 ONE_VIEW = timedelta(minutes=15)  # in which somebody opens the page of an analysis again
 Details = Mapping[str, str | int | None]
 
@@ -71,7 +71,7 @@ def record(
         details={name: _fit(value, _LONGEST) for name, value in said.items() if value is not None},
     )
     last = head(session)
-    key: CustodyKey = session.info[KEY]
+    key: CustodyKey = session.info[CUSTODY_KEY]
     entry = custody_format.sign_entry(
         act, last.count + 1, last.sha256, _last_of(session, exhibit), key.read()
     )

@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from flask import current_app
+from werkzeug.wrappers import Response
+
 from detector.files import hashed
 from detector.timestamps import iso_milliseconds
 from detector.version import __version__
@@ -21,18 +24,22 @@ from reports.inputs.case import NAME as CASE
 from reports.review.annotation_file import file_text
 from reports.review.annotations import Annotation
 from webapp.custody import log as custody_log
-from webapp.downloads import offline_page, signing
+from webapp.downloads import custody_access, log_seen, offline_page, signing
 from webapp.downloads.reports import report_folder
-from webapp.errors import PageError
+from webapp.errors import UserError
+from webapp.http.range_responses import send_and_forget
 from webapp.media import playback
 from webapp.media.playback import SUFFIXES, Playback
 from webapp.queries import review_data
-from webapp.queries.results import Result
+from webapp.queries.analyses import database
+from webapp.queries.results import Result, download_name, load
+from webapp.security.permissions import current
+from webapp.services import annotations as annotation_service
 from webapp.services import case_details
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
-from webapp.storage.tables import AnalysisRow
+from webapp.storage.tables import AnalysisRow, now
 
 _WITHOUT = Playback(
     "none", "", 0.0, 0, 0, "This bundle was made without the video; its kept frames are shown."
@@ -108,7 +115,7 @@ def contents(
 def packed(
     settings: Settings, row: AnalysisRow, result: Result, files: dict[str, bytes | Path], made: datetime
 ) -> Path:
-    """Where the zip of a bundle lies, among what is on its way; raises :class:`PageError` without room."""
+    """Where the zip of a bundle lies, among what is on its way; raises :class:`UserError` without room."""
     incoming = Folders(settings.data).incoming
     size = sum(len(each) if isinstance(each, bytes) else each.stat().st_size for each in files.values())
     if size > shutil.disk_usage(incoming).free - settings.spare:
@@ -126,8 +133,8 @@ def packed(
     return place
 
 
-def _no_room() -> PageError:
-    return PageError(
+def _no_room() -> UserError:
+    return UserError(
         507,
         "There is not enough free disk space to make the bundle.",
         "Free some space on the disk that holds Reelproof's data, or take the bundle without the video.",
@@ -184,3 +191,32 @@ Each file must be OK. That shows that nothing was damaged or changed since the s
 not show who made them: for that there must be a signature, checked with a certificate you trust, or you
 compare the SHA-256 of manifest.json (in manifest.sha256) with one you got another way.
 """
+
+
+def send(row: AnalysisRow, folder: Path, *, video: bool) -> Response:
+    """The bundle of a finished analysis, with what reviewers said until now."""
+    settings: Settings = current_app.extensions["settings"]
+    result, made = load(folder), now()
+    with database().begin() as session:
+        said = annotation_service.listed(session, row.id)
+        with_log = not log_seen.hidden(session, current(), row.exhibit.sha256)
+    files = contents(
+        database(),
+        Folders.of(settings),
+        row,
+        result,
+        said,
+        video=video,
+        made=made,
+        with_log=with_log,
+    )
+    place = packed(settings, row, result, files, made)
+    try:
+        log = files.get(CUSTODY)
+        assert log is None or isinstance(log, bytes)
+        custody_access.record(row, "bundle.zip", place, log=log)
+        response = send_and_forget(place, "application/zip")
+    finally:
+        place.unlink(missing_ok=True)
+    response.headers.set("Content-Disposition", "attachment", filename=download_name(row, "bundle.zip"))
+    return response

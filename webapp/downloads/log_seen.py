@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from reports.custody.format import Entry
-from webapp.errors import PageError
+from webapp.errors import UserError
 from webapp.security.permissions import Principal, visible
 from webapp.storage.tables import AnalysisRow, CustodyRow
 
@@ -30,9 +30,9 @@ def hidden(session: Session, who: Principal, sha256: str) -> frozenset[str]:
 
 
 def refuse_cut(session: Session, who: Principal, sha256: str) -> None:
-    """Raise :class:`PageError` where the log speaks of analyses they may not see."""
+    """Raise :class:`UserError` where the log speaks of analyses they may not see."""
     if hidden(session, who, sha256):
-        raise PageError(
+        raise UserError(
             403,
             "The custody log of these bytes speaks of analyses you may not see, and cannot be cut.",
             "An administrator can export it.",

@@ -17,8 +17,10 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 
+from flask import current_app, send_file
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
 
 from detector.paths import ROOT
 from detector.timestamps import iso_milliseconds
@@ -27,13 +29,27 @@ from reports.custody.format import NAME as CUSTODY
 from reports.review.annotation_file import canonical, to_json
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
+from webapp.downloads import custody_access, log_seen
 from webapp.durable import publish
-from webapp.errors import PageError
+from webapp.errors import UserError
+from webapp.http.security_headers import REPORT_POLICY
+from webapp.queries.analyses import database
+from webapp.queries.results import download_name
+from webapp.security.permissions import current
 from webapp.services import annotations as annotation_service
 from webapp.services import case_details
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, CustodyRow, Exhibit
+
+REPORTS = ("report.pdf", "report.html")
+# What :func:`send` hands out.
+MEDIA_TYPES = {
+    "report.pdf": "application/pdf",
+    "report.html": "text/html",
+    "analysis.json": "application/json",
+    "manifest.json": "application/json",
+}
 
 log = logging.getLogger(__name__)
 
@@ -48,13 +64,13 @@ def report_folder(database: Database, folders: Folders, row: AnalysisRow, *, wit
     """The folder of ``report.html`` and ``report.pdf`` as they are to be handed out now.
 
     With them lies the ``custody.json`` they hold, unless they are to be without the log. Raises
-    :class:`PageError` where they cannot be made, or not soon.
+    :class:`UserError` where they cannot be made, or not soon.
     """
     place = _place(database, folders, row, with_log)
     if place.is_dir():
         return place
     if not _SETTING.acquire(timeout=_PATIENCE):
-        raise PageError(503, "Other reports are being set at the moment.", "Try again in a minute.")
+        raise UserError(503, "Other reports are being set at the moment.", "Try again in a minute.")
     try:
         if place.is_dir():
             return place
@@ -117,10 +133,35 @@ def _set(analysis: Path, given: dict[str, object], known: bytes | None, place: P
             shutil.rmtree(older, ignore_errors=True)
 
 
-def _not_made() -> PageError:
-    return PageError(
+def _not_made() -> UserError:
+    return UserError(
         500,
         "The report could not be set.",
         "The terminal Reelproof runs in may say why. Nothing is lost: judgements and findings are on the "
         "page, and the machine's findings in analysis.json.",
     )
+
+
+def send(row: AnalysisRow, folder: Path, name: str) -> Response:
+    """One of the files of :data:`MEDIA_TYPES` of a finished analysis; that it is handed out is recorded.
+
+    ``folder`` is that of its result. Reports come with what reviewers said until now.
+    """
+    log = None
+    if name in REPORTS:
+        folders = Folders.of(current_app.extensions["settings"])
+        with database().begin() as session:
+            with_log = not log_seen.hidden(session, current(), row.exhibit.sha256)
+        folder = report_folder(database(), folders, row, with_log=with_log)
+        log = (folder / CUSTODY).read_bytes() if with_log else None
+    custody_access.record(row, name, folder / name, log=log)
+    page = name == "report.html"
+    response = send_file(
+        folder / name,
+        mimetype=MEDIA_TYPES[name],
+        as_attachment=not page,
+        download_name=download_name(row, name),
+    )
+    if page:
+        response.headers["Content-Security-Policy"] = REPORT_POLICY
+    return response

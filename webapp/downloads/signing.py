@@ -10,7 +10,7 @@ from pathlib import Path
 
 from detector.paths import ROOT
 from reports.signing.keys import SigningError, SigningKey, read_key
-from webapp.errors import PageError
+from webapp.errors import UserError
 from webapp.settings import SettingError, Settings
 
 _TIME_LIMIT = 120  # seconds; it takes two
@@ -30,7 +30,7 @@ def signed(
 ) -> Iterator[tuple[dict[str, bytes | Path], SigningKey | None]]:
     """The files of a bundle with the report signed, and the key for its manifest; as they are without a key.
 
-    The signed report lies at ``beside`` until the block ends. Raises :class:`PageError` where
+    The signed report lies at ``beside`` until the block ends. Raises :class:`UserError` where
     the key cannot sign, such as after its certificate expired.
     """
     try:
@@ -43,7 +43,7 @@ def signed(
         _sign(settings, report, beside)
         yield {**files, "report.pdf": beside}, key
     except SigningError as problem:
-        raise PageError(
+        raise UserError(
             500,
             f"The bundle could not be signed: {problem}",
             "Whoever runs Reelproof has to put another key in place, or unset REELPROOF_SIGNING_KEY.",

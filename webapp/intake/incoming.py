@@ -15,36 +15,25 @@ import os
 import secrets
 import shutil
 import threading
-import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from flask import Request, current_app, request
-from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from detector.files import hashed
-from detector.timestamps import compact, iso_milliseconds
-from webapp.custody import log as custody_log
+from detector.timestamps import compact
 from webapp.durable import flush_file, flush_folder
+from webapp.errors import IntakeError
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import Condition, Exhibit, now
+from webapp.storage.tables import now
 
+# Room for the multipart frame around the largest exhibit.
+FORM_OVERHEAD = 64 * 1024
 _CHUNK = 1 << 20
-_LONGEST_NAME = 200
 _LARGE = threading.BoundedSemaphore(1)  # uploads that are hashed and copied at a time
-
-
-class IntakeError(Exception):
-    """An upload that cannot become an exhibit: what happened, what to do, and the HTTP status."""
-
-    def __init__(self, status: int, error: str, remedy: str) -> None:
-        super().__init__(error)
-        self.status, self.error, self.remedy = status, error, remedy
 
 
 @dataclass(frozen=True)
@@ -274,70 +263,6 @@ class UploadRequest(Request):
 def this_request() -> UploadRequest:
     """The request that is being answered, as the class the app makes them."""
     return cast(UploadRequest, request)
-
-
-def take_in(session: Session, stream: Incoming | Whole, file: str) -> Exhibit:
-    """Make an exhibit of a complete upload, or find the one that has the same bytes."""
-    if not stream.bytes:
-        raise IntakeError(
-            400,
-            "The file is empty: it holds no bytes.",
-            "Check the file on your disk, then hand it in again.",
-        )
-    known = session.scalar(select(Exhibit).where(Exhibit.sha256 == stream.sha256))
-    damaged = known is not None and known.condition not in (None, Condition.FITS)
-    return record(session, stream.keep(damaged), file)
-
-
-def take_in_file(session: Session, folders: Folders, source: Path, file: str, spare: int) -> Exhibit:
-    """The same for a file on this machine's disk, which is left where it is."""
-    size = source.stat().st_size
-    stream = Incoming(folders, Allowance(1, size), spare=spare, announced=size)
-    try:
-        with source.open("rb") as reader:
-            while chunk := reader.read(_CHUNK):
-                stream.write(chunk)
-        return take_in(session, stream, file)
-    finally:
-        stream.close()
-
-
-def record(session: Session, kept: Kept, file: str) -> Exhibit:
-    """The row of this exhibit: the one there is, or a new one. Safe against two at once."""
-    known = select(Exhibit).where(Exhibit.sha256 == kept.sha256)
-    if (row := session.scalar(known)) is None:
-        new = Exhibit(sha256=kept.sha256, name=file, bytes=kept.bytes, path=kept.path, created=now())
-        try:
-            with session.begin_nested():
-                session.add(new)
-        except IntegrityError:  # another upload of the same bytes was quicker
-            row = session.scalars(known).one()
-        else:
-            custody_log.record(session, "intake", {"name": file, "bytes": kept.bytes}, exhibit=kept.sha256)
-            return new
-    details: dict[str, str | int | None] = {
-        "name": file,
-        "bytes": kept.bytes,
-        "first name": row.name,
-        "first handed in": iso_milliseconds(row.created),
-    }
-    if kept.put:
-        row.checked, row.condition = now(), Condition.FITS
-        details["kept file"] = "was missing or damaged; put back from what was handed in now"
-    custody_log.record(session, "intake again", details, exhibit=kept.sha256)
-    return row
-
-
-def clean_name(name: str | None) -> str:
-    """An upload's name fit to be shown and stored: no folders, no control or direction characters."""
-    last = (name or "").replace("\\", "/").rsplit("/", 1)[-1]
-    text = unicodedata.normalize("NFC", last.encode("utf-8", "replace").decode("utf-8"))
-    text = "".join(char for char in text if unicodedata.category(char)[0] != "C").strip()
-    if len(text) > _LONGEST_NAME:
-        stem, dot, suffix = text.rpartition(".")
-        keep = suffix if dot and len(suffix) <= 10 else ""
-        text = f"{(stem if keep else text)[: _LONGEST_NAME - len(keep) - 2]}…{dot if keep else ''}{keep}"
-    return text if text.strip(". ") else "unnamed file"
 
 
 def no_space() -> IntakeError:

@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webapp.durable import flush_folder
-from webapp.errors import PageError
+from webapp.errors import UserError
 from webapp.intake.incoming import Allowance, disk_full_in_words, no_space
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
@@ -47,7 +47,7 @@ def begin(
     if size > allowed.bytes:
         raise allowed.too_large()
     if not size:
-        raise PageError(400, "The file is empty: it holds no bytes.", "Check the file on your disk.")
+        raise UserError(400, "The file is empty: it holds no bytes.", "Check the file on your disk.")
     folders = Folders(settings.data)
     with database.alone() as session:
         if (known := session.get(UploadRow, identity)) is not None:
@@ -56,7 +56,7 @@ def begin(
         if (
             session.scalar(select(func.count()).where(unfinished, UploadRow.who == who)) or 0
         ) >= MOST_AT_A_TIME:
-            raise PageError(
+            raise UserError(
                 429,
                 f"There are {MOST_AT_A_TIME} unfinished uploads of yours, the most there can be.",
                 "Finish or delete one of them; each goes by itself a day after its last part.",
@@ -99,7 +99,7 @@ def append(
         with database.begin() as session:  # as it is now that nobody else writes
             row = session.get_one(UploadRow, row.id)
         if offset != row.received:
-            raise PageError(
+            raise UserError(
                 409,
                 f"This part starts at byte {offset:,}, but {row.received:,} bytes are here.",
                 "Ask with HEAD where to go on, then send the part that starts there.",
@@ -112,7 +112,7 @@ def append(
             while chunk := body.read(_CHUNK):
                 received += len(chunk)
                 if received > row.size:
-                    raise PageError(
+                    raise UserError(
                         413,
                         f"More came than the {row.size:,} bytes announced.",
                         "Nothing of this part was kept.",
@@ -124,7 +124,7 @@ def append(
             os.fsync(file.fileno())
         if checksum is not None and digest is not None and digest.digest() != checksum[1]:
             file.truncate(row.received)
-            raise PageError(
+            raise UserError(
                 460, "The part arrived damaged: its checksum is another one.", "Send the same part again."
             )
         with database.begin() as session:
@@ -149,7 +149,7 @@ def finish(
         if row.analysis_id is not None:
             return row.analysis_id
         if row.received != row.size:
-            raise PageError(
+            raise UserError(
                 409,
                 f"The file is not whole: {row.received:,} of {row.size:,} bytes are here.",
                 "Ask with HEAD where to go on, and send the rest.",
@@ -194,12 +194,12 @@ def _held(place: Path, mode: str = "r+b") -> Iterator[BinaryIO]:
     try:
         file: BinaryIO = place.open(mode)  # type: ignore[assignment]
     except FileNotFoundError:
-        raise PageError(404, "There is no such upload any more.", "Begin another one.") from None
+        raise UserError(404, "There is no such upload any more.", "Begin another one.") from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise PageError(
+            raise UserError(
                 423,
                 "Another request is sending a part of this upload.",
                 "Wait for it, then ask where to go on.",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from detector.errors import MediaError, ReelproofError
 from detector.sandbox import CrashError, LimitError
-from webapp.storage.object_store import StoreError
+from webapp.errors import StoreError
 
 
 class Failure(NamedTuple):

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from detector.schema.analysis import Parameters
 from reports.text import numbers
-from webapp.errors import PageError
+from webapp.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -136,11 +136,11 @@ def in_words(text: str | None) -> list[tuple[str, str]]:
     ]
 
 
-def refuse(problems: Mapping[str, str]) -> PageError:
+def refuse(problems: Mapping[str, str]) -> UserError:
     """The answer to a program that sent settings which cannot be used."""
     labels = {field.name: field.label for field in FIELDS}
     lines = (f"{labels[name]}: {problem}" for name, problem in problems.items())
-    return PageError(400, " ".join(lines), "Put that right, then start the analysis again.")
+    return UserError(400, " ".join(lines), "Put that right, then start the analysis again.")
 
 
 def _in_words(problem: ValidationError) -> str:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 
+from webapp.errors import StoreError
 from webapp.jobs import heartbeat
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import REVISION, Database
-from webapp.storage.object_store import StoreError
 from webapp.storage.tables import Milestone, now
 
 _PROBE = "readiness probe"

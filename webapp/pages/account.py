@@ -6,7 +6,7 @@ from flask import Blueprint, current_app, g, make_response, redirect, render_tem
 from werkzeug.wrappers import Response
 
 from webapp.custody import audit as custody_audit
-from webapp.errors import PageError
+from webapp.errors import UserError
 from webapp.pages.login import renewed
 from webapp.queries.analyses import database
 from webapp.security import accounts as account_store
@@ -75,7 +75,7 @@ def end_one(session_id: str) -> Response:
     with database().begin() as session:
         mine = (SessionRow.user_id == row.user_id, SessionRow.id == session_id)
         if not sessions.end(session, *mine):
-            raise PageError(404, "There is no such session.", "It may have ended meanwhile.")
+            raise UserError(404, "There is no such session.", "It may have ended meanwhile.")
         custody_audit.record(session, "sign-out", account=row.user.name, sessions=1)
     return redirect(url_for("account.show"), 303)
 
@@ -83,7 +83,7 @@ def end_one(session_id: str) -> Response:
 def _session() -> SessionRow:
     row: SessionRow | None = g.session
     if row is None:
-        raise PageError(
+        raise UserError(
             404, "There is no account here: nobody signs in to this Reelproof.", "Go back to the library."
         )
     return row

@@ -6,7 +6,7 @@ from flask import Blueprint, current_app, make_response, render_template, reques
 from werkzeug.wrappers import Response
 
 from webapp.custody import audit as custody_audit
-from webapp.errors import PageError
+from webapp.errors import UserError
 from webapp.queries.analyses import database
 from webapp.security import accounts as account_store
 from webapp.security.accounts import AccountError
@@ -101,7 +101,7 @@ def password(user_id: int) -> Response:
 
 def _user(found: User | None) -> User:
     if found is None:
-        raise PageError(404, "There is no such account.", "Go back to the list.")
+        raise UserError(404, "There is no such account.", "Go back to the list.")
     return found
 
 
@@ -109,7 +109,7 @@ def _role() -> Role:
     try:
         return Role(request.form.get("role", ""))
     except ValueError:
-        raise PageError(400, "There is no such role.", f"There are {', '.join(Role)}.") from None
+        raise UserError(400, "There is no such role.", f"There are {', '.join(Role)}.") from None
 
 
 def _page(

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 
-from webapp.custody import log as custody_log
 from webapp.queries import analyses as analysis_queries
-from webapp.queries.results import load, result_folder
+from webapp.queries.results import load, result_folder, viewed
 from webapp.queries.standing import standing
 from webapp.security.permissions import Permission, require
 from webapp.services import case_details
@@ -67,12 +66,6 @@ def as_json(analysis_id: str) -> Response:
 def _earlier(row: AnalysisRow) -> analysis_queries.Earlier | None:
     """What to say of a file that was handed in before, on the page that its form leads to."""
     return analysis_queries.earlier(row) if "known" in request.args else None
-
-
-def viewed(row: AnalysisRow) -> None:
-    """Record that somebody looks at an analysis; once for a while."""
-    with analysis_queries.database().begin() as session:
-        custody_log.view(session, row.exhibit.sha256, row.id)
 
 
 def _folder(row: AnalysisRow) -> Path:

@@ -8,7 +8,7 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from werkzeug.wrappers import Response
 
 from webapp.custody import audit as custody_audit
-from webapp.errors import PageError
+from webapp.errors import UserError
 from webapp.queries.analyses import database
 from webapp.security import api_tokens
 from webapp.security.api_tokens import TokenError
@@ -52,7 +52,7 @@ def revoke(token_id: str) -> Response:
     with database().begin() as session:
         row = api_tokens.revoke(session, current(), token_id)
         if row is None:
-            raise PageError(404, "There is no such token of yours.", "Look at the list of your tokens.")
+            raise UserError(404, "There is no such token of yours.", "Look at the list of your tokens.")
         custody_audit.record(session, "token revoked", token=row.id, name=row.name)
     return redirect(url_for("tokens.listing"), 303)
 
@@ -60,7 +60,7 @@ def revoke(token_id: str) -> Response:
 def _refuse_tokens() -> None:
     """A token must not make others: one that leaked could outlive its own end."""
     if current().scopes is not None:
-        raise PageError(403, "Tokens are made and revoked by people.", "Sign in with a browser.")
+        raise UserError(403, "Tokens are made and revoked by people.", "Sign in with a browser.")
 
 
 def _end_of(day: str) -> datetime | None:

@@ -6,7 +6,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webapp.custody import audit as custody_audit
-from webapp.errors import PageError
+from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current, login_is_on, require
@@ -71,7 +71,7 @@ def admit(case_id: int) -> Response:
     """Let somebody see it."""
     chosen = request.form.get("user", "")
     if not chosen.isascii() or not chosen.isdigit() or len(chosen) > 9:
-        raise PageError(400, "Nobody was chosen.", "Choose somebody from the list.")
+        raise UserError(400, "Nobody was chosen.", "Choose somebody from the list.")
     with database().begin() as session:
         case = case_service.find(session, current(), case_id)
         user = case_service.admit(session, case, int(chosen))

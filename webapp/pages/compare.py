@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template, request
 
-from webapp.errors import PageError
-from webapp.pages.downloads import finished
+from webapp.errors import UserError
 from webapp.queries import comparison
-from webapp.queries.results import load
+from webapp.queries.results import finished, load
 from webapp.security.permissions import Permission, require
 
 blueprint = Blueprint("compare", __name__)
@@ -19,12 +18,12 @@ def show() -> str:
     """Analyses ``a`` and ``b``, which must be of the same exhibit."""
     ids = [request.args.get("a", ""), request.args.get("b", "")]
     if not all(ids) or ids[0] == ids[1]:
-        raise PageError(
+        raise UserError(
             400, "A comparison needs two analyses.", "Choose two analyses of one exhibit in the library."
         )
     (row_a, folder_a), (row_b, folder_b) = (finished(one) for one in ids)
     if row_a.exhibit_id != row_b.exhibit_id:
-        raise PageError(
+        raise UserError(
             400,
             "These are analyses of two different exhibits, so their times and faces have nothing in common.",
             "Choose two analyses of the same exhibit; its page lists them.",

@@ -9,10 +9,11 @@ from reports.custody.chain import check_export
 from reports.custody.format import NAME, CustodyError, read_export
 from webapp.custody import log as custody_log
 from webapp.downloads import custody_access, log_seen
-from webapp.errors import PageError, wants_json
-from webapp.pages.analysis import viewed
+from webapp.errors import UserError
+from webapp.http.error_pages import wants_json
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database
+from webapp.queries.results import viewed
 from webapp.security.permissions import Permission, current, require
 from webapp.services import case_details
 from webapp.storage.tables import AnalysisRow
@@ -72,7 +73,7 @@ def case(analysis_id: str) -> Response:
     with database().alone() as session:
         stored = session.get(AnalysisRow, row.id)
         if stored is None:
-            raise PageError(404, "This analysis was deleted meanwhile.", "Nothing was stored.")
+            raise UserError(404, "This analysis was deleted meanwhile.", "Nothing was stored.")
         changed = case_details.keep(session, stored, details)
     if wants_json():
         return jsonify(changed=changed, **details.model_dump())

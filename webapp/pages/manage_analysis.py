@@ -9,7 +9,7 @@ from flask import Blueprint, current_app, jsonify, make_response, redirect, rend
 from werkzeug.wrappers import Response
 
 from reports.text.numbers import number
-from webapp.errors import wants_json
+from webapp.http.error_pages import wants_json
 from webapp.jobs import parameters
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database

@@ -7,9 +7,10 @@ from werkzeug.wrappers import Response as Answer
 
 from detector.errors import ModelError
 from detector.models.validate import CARD_LIMIT, WEIGHTS_LIMIT
-from webapp import FORM_OVERHEAD
-from webapp.errors import PageError, answer, wants_json
-from webapp.intake.incoming import Allowance, Incoming, IntakeError, clean_name, this_request
+from webapp.errors import IntakeError, UserError
+from webapp.http.error_pages import answer, wants_json
+from webapp.intake.exhibits import clean_name
+from webapp.intake.incoming import FORM_OVERHEAD, Allowance, Incoming, this_request
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, require
 from webapp.services import models as model_service
@@ -73,14 +74,14 @@ def remove(name: str) -> Answer:
 
 
 @blueprint.errorhandler(ModelError)
-@blueprint.errorhandler(PageError)
-@blueprint.errorhandler(IntakeError)
-def refused(problem: ModelError | PageError | IntakeError) -> Response:
+@blueprint.errorhandler(UserError)
+def refused(problem: ModelError | UserError) -> Response:
     """Say why on the page itself, beside what can be done about it."""
-    status, remedy = (400, "") if isinstance(problem, ModelError) else (problem.status, problem.remedy)
+    if isinstance(problem, ModelError):
+        problem = UserError(400, str(problem), "")
     if wants_json():
-        return answer(status, str(problem), remedy)
-    return make_response(_page(problem=str(problem), remedy=remedy), status)
+        return answer(problem.status, problem.error, problem.remedy)
+    return make_response(_page(problem=problem.error, remedy=problem.remedy), problem.status)
 
 
 def _page(*, added: str | None = None, problem: str = "", remedy: str = "") -> str:

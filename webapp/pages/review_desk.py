@@ -9,11 +9,10 @@ from pathlib import Path
 
 from flask import Blueprint, Response, current_app, request
 
-from webapp.errors import PageError
+from webapp.errors import UserError
 from webapp.media.playback import Playback, playback
-from webapp.pages.downloads import finished
 from webapp.queries import levels, review_data
-from webapp.queries.results import load
+from webapp.queries.results import finished, load
 from webapp.security.permissions import Permission, require
 from webapp.storage.data_folder import Folders
 
@@ -49,7 +48,7 @@ def _second(name: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise PageError(400, f"“{name}” is no number of seconds.", "Write it like from=0&to=60.")
+        raise UserError(400, f"“{name}” is no number of seconds.", "Write it like from=0&to=60.")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Handing in a file."""
+"""Handing in a file, or the sample, which is one click away."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from werkzeug.wrappers import Response
 
 from detector import timestamps
 from reports.inputs.case import CaseDetails
-from webapp.intake.incoming import Incoming, IntakeError, clean_name, this_request
+from webapp.errors import IntakeError
+from webapp.intake.exhibits import clean_name
+from webapp.intake.incoming import Incoming, this_request
+from webapp.jobs.sending import tell_workers
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database, latest
 from webapp.security.permissions import Permission, current, require, signed_in
@@ -18,6 +21,7 @@ from webapp.services import analyses as analysis_service
 from webapp.services import case_details
 from webapp.services import cases as case_service
 from webapp.services import models as model_service
+from webapp.services import sample as sample_service
 from webapp.services.quota import allowance
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
@@ -72,3 +76,11 @@ def create() -> Response:
         {"known": earlier.count, "since": timestamps.day(earlier.first)} if earlier else {}
     )
     return redirect(url_for("result.show", analysis_id=row.id, **known), 303)
+
+
+@blueprint.post("/sample")
+@require(Permission.ANALYSE)
+def sample() -> Response:
+    """Go to an analysis of the sample, which is made and queued if there is none."""
+    analysis_id = sample_service.sample(current_app.extensions["settings"], database(), tell_workers)
+    return redirect(url_for("result.show", analysis_id=analysis_id), 303)

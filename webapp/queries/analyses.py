@@ -23,7 +23,7 @@ from reports.review.annotations import (
     current,
 )
 from webapp.custody import log as custody_log
-from webapp.errors import PageError
+from webapp.errors import UserError
 from webapp.jobs import queue as job_queue
 from webapp.security import permissions
 from webapp.storage.database import Database
@@ -56,11 +56,11 @@ def find(analysis_id: str) -> AnalysisRow:
     return row
 
 
-def gone(session: Session, analysis_id: str) -> PageError:
+def gone(session: Session, analysis_id: str) -> UserError:
     """What to say of an analysis that is not there: that it was deleted, and when, or never was."""
     tombstone = custody_log.deleted(session, analysis_id)
     if tombstone is None:
-        return PageError(
+        return UserError(
             404,
             "There is no analysis at this address.",
             "Check the address, or look for the analysis in the library.",
@@ -68,7 +68,7 @@ def gone(session: Session, analysis_id: str) -> PageError:
     who, of = permissions.somebody(), ""
     if who is not None and who.sees_all:  # nobody knows any more who else could see it
         of = f" of {tombstone.details.get('name')}, SHA-256 {tombstone.exhibit},"
-    return PageError(
+    return UserError(
         410,
         f"This analysis{of} was deleted on {timestamps.readable(custody_log.moment(tombstone))}.",
         f"Entry {tombstone.number} of the custody log says so. To analyse the file again, hand it in again.",

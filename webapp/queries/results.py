@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -10,13 +11,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flask import current_app
+
 from detector.files import hashed
 from detector.schema.analysis import Analysis, Box
 from reports.bundle import manifest
 from reports.gc_pause import gc_paused
 from webapp.custody import log as custody_log
+from webapp.errors import UserError
+from webapp.queries import analyses as analysis_queries
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, State
 
 if TYPE_CHECKING:
     from reports.view.report import ReportView
@@ -37,7 +43,7 @@ class Result:
 def result_folder(database: Database, folders: Folders, analysis_id: str) -> Path:
     """The folder of a finished result, fetched from the store if only that has it.
 
-    Raises :class:`~webapp.storage.object_store.StoreError` where it cannot be had, or is
+    Raises :class:`~webapp.errors.StoreError` where it cannot be had, or is
     not what the custody log says.
     """
     folder = folders.result(analysis_id)
@@ -127,3 +133,29 @@ def picture_names(folder: Path) -> frozenset[str]:
     analysis = Analysis.from_json((folder / "analysis.json").read_bytes())
     peaks = [peak for segment in analysis.segments for peak in segment.peaks]
     return frozenset(path for peak in peaks for path in (peak.frame, peak.overlay, peak.map) if path)
+
+
+def finished(analysis_id: str) -> tuple[AnalysisRow, Path]:
+    """The row of a finished analysis and the folder of its result, or an answer that says why not."""
+    row = analysis_queries.find(analysis_id)
+    if row.state in (State.FAILED, State.CANCELLED):
+        ended = "failed" if row.state == State.FAILED else "was cancelled"
+        raise UserError(404, f"This analysis {ended}, so it has no report.", "Its page says what to do.")
+    if row.state != State.DONE:
+        raise UserError(409, "This analysis is not finished.", "Its page shows how far it is.")
+    return row, result_folder(
+        analysis_queries.database(), Folders.of(current_app.extensions["settings"]), row.id
+    )
+
+
+def download_name(row: AnalysisRow, file: str) -> str:
+    """A name to save under that says what it belongs to, in plain ASCII."""
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", row.file.rsplit(".", 1)[0]).strip("-")[:60] or "exhibit"
+    kind, dot, suffix = file.partition(".")
+    return f"reelproof-{stem}-{row.exhibit.sha256[:8]}-{kind}{dot}{suffix}"
+
+
+def viewed(row: AnalysisRow) -> None:
+    """Record that somebody looks at an analysis; once for a while."""
+    with analysis_queries.database().begin() as session:
+        custody_log.view(session, row.exhibit.sha256, row.id)

@@ -20,7 +20,7 @@ from flask import Flask, current_app, g, has_request_context
 from sqlalchemy import ColumnElement, Select, and_, event, or_, select
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
-from webapp.errors import PageError
+from webapp.errors import UserError
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseMember, CaseRow, Exhibit
 
@@ -273,11 +273,11 @@ def _conditions(principal: Principal) -> dict[type[Any], ColumnElement[bool]]:
     }
 
 
-def refused(permission: Permission) -> PageError:
+def refused(permission: Permission) -> UserError:
     """What to say to somebody whose role or token does not allow it."""
     who = current()
     what = f"The role {who.role}" if permission not in PERMISSIONS[who.role] else "This token"
-    return PageError(
+    return UserError(
         403,
         f"{what} does not include “{permission}”.",
         "Ask an administrator, or go back to the page you came from.",

@@ -13,7 +13,7 @@ from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
-from webapp.errors import PageError
+from webapp.errors import UserError
 from webapp.security.permissions import Permission
 
 # A page that follows three analyses asks five times a second; pictures and video come in bursts.
@@ -26,7 +26,7 @@ _DEAR: dict[Permission | None, str] = {
 }
 
 
-class TooOften(PageError):
+class TooOften(UserError):
     """Somebody asks more often than they may."""
 
     def __init__(self, seconds: int) -> None:

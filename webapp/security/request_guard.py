@@ -9,30 +9,28 @@ ask too often.
 from __future__ import annotations
 
 import hmac
-import secrets
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
-from markupsafe import Markup
 from werkzeug.http import parse_cookie
 from werkzeug.wrappers import Response as Answer
 
 from webapp.custody import audit as custody_audit
-from webapp.errors import PageError, answer, wants_json
+from webapp.errors import UserError
+from webapp.http.error_pages import answer, wants_json
 from webapp.http.problem_details import is_api
 from webapp.intake.incoming import this_request
 from webapp.security import accounts as account_store
-from webapp.security import sessions
+from webapp.security import csrf, sessions
 from webapp.security.permissions import LOCAL, Asker, Need, Principal, login_is_on, need_of, refused
 from webapp.security.rate_limits import Rates
 from webapp.storage.secret_key import mac, secret_key
 from webapp.storage.tables import SessionRow, User, now
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-CSRF_FIELD, CSRF_HEADER = "csrf_token", "X-CSRF-Token"
 _SESSION, _DEVICE = "reelproof", "reelproof-device"
 _DEVICE_AGE = timedelta(days=365)
 _BEARER = "Bearer "
@@ -48,7 +46,7 @@ def install(app: Flask) -> None:
     app.extensions["secret"] = secret_key(app.extensions["settings"].data)
     app.extensions["rates"] = Rates()
     app.extensions.setdefault("token reader", None)
-    app.jinja_env.globals.update(csrf_token=csrf_token, csrf_input=csrf_input)
+    app.jinja_env.globals.update(csrf_token=csrf.csrf_token, csrf_input=csrf.csrf_input)
     app.before_request(_check)
     app.context_processor(lambda: {"who": g.get("principal"), "login_on": login_is_on()})
 
@@ -62,13 +60,13 @@ def _check() -> Answer | None:
         return None  # no such address: the answer is the same for everybody
     need = need_of(current_app, request.endpoint)
     if need is None:
-        raise PageError(403, "This address is open to nobody.", "It does not say whom it is for.")
+        raise UserError(403, "This address is open to nobody.", "It does not say whom it is for.")
     if (elsewhere := _turned_away(need)) is not None:
         return elsewhere
     if request.method not in SAFE and g.session is not None:
-        this_request().on_form = check_csrf
-        if request.headers.get(CSRF_HEADER) is not None or not need.takes_files:
-            check_csrf()
+        this_request().on_form = _check_form
+        if request.headers.get(csrf.CSRF_HEADER) is not None or not need.takes_files:
+            _check_form()
     if login_is_on():
         rates: Rates = current_app.extensions["rates"]
         who = g.principal.name if g.principal is not None else f"from {request.remote_addr}"
@@ -88,7 +86,7 @@ def _turned_away(need: Need) -> Answer | None:
             "account.show", 403, "Your password was given to you by somebody else.", "Change it first."
         )
     if need.permission is not None and not who.may(need.permission):
-        _record("access refused", permission=need.permission)
+        _record_refusal("access refused", permission=need.permission)
         raise refused(need.permission)
     if need.confirmed and row is not None and now() - row.confirmed > sessions.CONFIRMED_FOR:
         return _elsewhere(
@@ -97,7 +95,18 @@ def _turned_away(need: Need) -> Answer | None:
     return None
 
 
-def _record(what: str, **details: str) -> None:
+def _check_form() -> None:
+    """Abort with 403 unless the request brings its session's token."""
+    this_request().on_form = None
+    if not csrf.brings_token():
+        _record_refusal("form refused")
+        abort(
+            403,
+            "This form is not from a page of this session. Reload the page it came from and send it again.",
+        )
+
+
+def _record_refusal(what: str, **details: str) -> None:
     with current_app.extensions["database"].begin() as session:
         custody_audit.record(session, what, **details, method=request.method, path=request.path[:200])
 
@@ -158,51 +167,6 @@ def session_cookie(headers: Mapping[str, str]) -> str:
     """The session's token among raw headers, whichever scheme it was set under."""
     cookies = parse_cookie(headers.get("COOKIE", ""))
     return cookies.get(f"__Host-{_SESSION}") or cookies.get(_SESSION) or ""
-
-
-def csrf_token() -> str:
-    """What forms of this session bring along; empty where there is no session to steal.
-
-    Another text each time, under a mask that comes with it: answers are compressed, and their
-    lengths must not tell what is in them (BREACH).
-    """
-    token = bytes.fromhex(_csrf_token())
-    mask = secrets.token_bytes(len(token))
-    return (mask + _masked(token, mask)).hex()
-
-
-def _csrf_token() -> str:
-    row: SessionRow | None = g.get("session")
-    return mac(current_app.extensions["secret"], "form", row.id) if row is not None else ""
-
-
-def _masked(text: bytes, mask: bytes) -> bytes:
-    return bytes(one ^ other for one, other in zip(text, mask, strict=True))
-
-
-def csrf_input() -> Markup:
-    """The same as a hidden field of a form."""
-    token = csrf_token()
-    return (
-        Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, token) if token else Markup()
-    )
-
-
-def check_csrf() -> None:
-    """Abort with 403 unless the request brings its session's token."""
-    this_request().on_form = None
-    brought = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD, "")
-    try:
-        both = bytes.fromhex(brought)
-        token: bytes | None = _masked(both[len(both) // 2 :], both[: len(both) // 2])
-    except ValueError:
-        token = None
-    if token is None or not hmac.compare_digest(token, bytes.fromhex(_csrf_token())):
-        _record("form refused")
-        abort(
-            403,
-            "This form is not from a page of this session. Reload the page it came from and send it again.",
-        )
 
 
 def welcome(response: Any, user: User, token: str) -> None:

@@ -1,7 +1,7 @@
 """What is asked of analyses: start, cancel, retry, pause, prioritise. Pages and the API ask alike.
 
-All need an application context, and raise :class:`~webapp.errors.PageError` or
-:class:`~webapp.intake.incoming.IntakeError` in words.
+All need an application context, and raise :class:`~webapp.errors.UserError` or
+:class:`~webapp.errors.IntakeError` in words.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from reports.inputs.case import CaseDetails
-from webapp.errors import PageError
-from webapp.intake import kinds
-from webapp.intake.incoming import Incoming, Whole, take_in
+from webapp.errors import UserError
+from webapp.intake import exhibits
+from webapp.intake.exhibits import take_in
+from webapp.intake.incoming import Incoming, Whole
 from webapp.jobs import states
 from webapp.jobs.sending import tell_workers
 from webapp.queries import analyses as analysis_queries
@@ -30,9 +31,9 @@ NOTHING_STATED = CaseDetails()
 
 
 def refuse_unknown_model(name: str | None) -> None:
-    """Raise :class:`PageError` for a model that is not there; none means the default."""
+    """Raise :class:`UserError` for a model that is not there; none means the default."""
     if name is not None and name not in {model.name for model in model_service.listed()}:
-        raise PageError(400, "There is no model of this name.", "Choose one that the models page lists.")
+        raise UserError(400, "There is no model of this name.", "Choose one that the models page lists.")
 
 
 def hand_in(
@@ -50,7 +51,7 @@ def hand_in(
     ``identity`` is the id the analysis is to have; where it is there already nothing is done again.
     """
 
-    kinds.refuse_others(stream.path)
+    exhibits.refuse_others(stream.path)
     stream.send()
 
     def taken_in(session: Session) -> tuple[Exhibit, CaseDetails]:
@@ -76,7 +77,7 @@ def again(
     def known(session: Session) -> tuple[Exhibit, CaseDetails]:
         row = session.get(AnalysisRow, earlier.id)
         if row is None:
-            raise PageError(404, "This analysis was deleted meanwhile.", "Hand the file in again.")
+            raise UserError(404, "This analysis was deleted meanwhile.", "Hand the file in again.")
         return row.exhibit, case_details.stored(session, earlier.id)
 
     return start(known, earlier.file, model, changes, identity, earlier.case_id, priority)
@@ -119,7 +120,7 @@ def cancel(analysis_id: str) -> None:
         not states.cancel(database(), analysis_id)
         and analysis_queries.find(analysis_id).state != State.CANCELLED
     ):
-        raise PageError(409, "This analysis has ended already.", f"{row.file} has nothing left to cancel.")
+        raise UserError(409, "This analysis has ended already.", f"{row.file} has nothing left to cancel.")
 
 
 def retry(analysis_id: str) -> None:
@@ -128,9 +129,9 @@ def retry(analysis_id: str) -> None:
     if states.retry(database(), analysis_id):
         tell_workers(analysis_id)
     elif row.state == State.PAUSED:
-        raise PageError(409, "This analysis is paused, so there is nothing to retry.", "Resume it.")
+        raise UserError(409, "This analysis is paused, so there is nothing to retry.", "Resume it.")
     elif row.state == State.DONE:
-        raise PageError(
+        raise UserError(
             409,
             "This analysis is done, and a finished one is never changed.",
             "To get another result, analyse the exhibit again.",
@@ -141,7 +142,7 @@ def pause(analysis_id: str) -> None:
     """Take the analysis out of the queue, or stop it, until it is resumed; a paused one is as asked."""
     row = analysis_queries.find(analysis_id)
     if not states.pause(database(), analysis_id) and analysis_queries.find(analysis_id).state != State.PAUSED:
-        raise PageError(409, "This analysis has ended already.", f"{row.file} has nothing left to pause.")
+        raise UserError(409, "This analysis has ended already.", f"{row.file} has nothing left to pause.")
 
 
 def resume(analysis_id: str) -> None:
@@ -150,14 +151,14 @@ def resume(analysis_id: str) -> None:
     if states.resume(database(), analysis_id):
         tell_workers(analysis_id)
     elif row.state not in states.UNFINISHED:
-        raise PageError(409, "This analysis has ended already.", f"{row.file} is not paused.")
+        raise UserError(409, "This analysis has ended already.", f"{row.file} is not paused.")
 
 
 def prioritise(analysis_id: str, priority: Priority) -> None:
     """Have the analysis come earlier or later among those that wait."""
     analysis_queries.find(analysis_id)
     if not states.prioritise(database(), analysis_id, priority):
-        raise PageError(
+        raise UserError(
             409,
             "This analysis does not wait any more.",
             "A priority says which analysis begins first; this one has begun.",
@@ -165,8 +166,8 @@ def prioritise(analysis_id: str, priority: Priority) -> None:
 
 
 def priority_of(name: str | None) -> Priority:
-    """The priority of this name, and the normal one of none; raises :class:`PageError` for any other."""
+    """The priority of this name, and the normal one of none; raises :class:`UserError` for any other."""
     try:
         return Priority[name.upper()] if name else Priority.NORMAL
     except KeyError:
-        raise PageError(400, "There is no such priority.", "Choose low, normal or high.") from None
+        raise UserError(400, "There is no such priority.", "Choose low, normal or high.") from None

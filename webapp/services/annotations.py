@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from detector import timestamps
 from detector.schema.analysis import Analysis
-from reports.review.annotation_file import AnnotationFile, AnnotationFileError, parse, to_json
+from reports.bundle.bundle import annotations_in, is_zip
+from reports.errors import ReportError
+from reports.review.annotation_file import (
+    AnnotationFile,
+    AnnotationFileError,
+    checksum,
+    parse,
+    read_file,
+    to_json,
+)
 from reports.review.annotations import (
     ANNOTATION,
     Annotation,
@@ -26,8 +37,16 @@ from reports.review.annotations import (
     rejection_reason,
     sort_key,
 )
-from webapp.errors import PageError
-from webapp.storage.tables import AnnotationRow, now
+from webapp.custody import log as custody_log
+from webapp.errors import UserError
+from webapp.intake.incoming import Allowance, Incoming
+from webapp.queries import analyses as analysis_queries
+from webapp.queries.analyses import database
+from webapp.queries.results import Result, load, result_folder
+from webapp.security.permissions import current, login_is_on
+from webapp.settings import Settings
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, AnnotationRow, State, now
 
 MOST = 10_000  # of one analysis: far beyond what people say, and still quick
 # How far the clock of the machine that judgements come from may be ahead.
@@ -52,16 +71,16 @@ def listed(session: Session, analysis_id: str) -> tuple[Annotation, ...]:
 def add(session: Session, analysis_id: str, analysis: Analysis, said: Mapping[str, object]) -> Annotation:
     """Record what somebody says now; ``said`` is an annotation without ``id`` and ``made``.
 
-    The session must be alone (:meth:`webapp.storage.database.Database.alone`). Raises :class:`PageError`
+    The session must be alone (:meth:`webapp.storage.database.Database.alone`). Raises :class:`UserError`
     where it is no annotation or speaks of nothing in the analysis.
     """
     if {"id", "made"} & set(said):
-        raise PageError(
+        raise UserError(
             400, "A new judgement brings no “id” and no “made”.", "Reelproof gives both. Leave them out."
         )
     known = listed(session, analysis_id)
     if len(known) >= MOST:
-        raise PageError(
+        raise UserError(
             409, f"This analysis has {MOST:,} judgements, the most it can.", "Analyse the exhibit again."
         )
     # Later than all there is: what was said last stands, even within one millisecond.
@@ -69,9 +88,9 @@ def add(session: Session, analysis_id: str, analysis: Analysis, said: Mapping[st
     try:
         annotation = parse({**said, "id": secrets.token_hex(16), "made": moment})
     except AnnotationFileError as problem:
-        raise PageError(400, str(problem), "Nothing was recorded.") from None
+        raise UserError(400, str(problem), "Nothing was recorded.") from None
     if reason := rejection_reason(analysis, annotation, known):
-        raise PageError(
+        raise UserError(
             400, reason, "Nothing was recorded. Reload the page: others may have changed it meanwhile."
         )
     session.add(_row(analysis_id, annotation))
@@ -81,7 +100,7 @@ def add(session: Session, analysis_id: str, analysis: Analysis, said: Mapping[st
 def merge(
     session: Session, analysis_id: str, analysis: Analysis, analysis_sha256: str, saved: AnnotationFile
 ) -> Merged:
-    """Take in a file of judgements, all of it or, with the reason as a :class:`PageError`, nothing.
+    """Take in a file of judgements, all of it or, with the reason as a :class:`UserError`, nothing.
 
     An annotation is there already if its id is, or one by the same author of the same moment about
     the same thing. The session must be alone.
@@ -143,8 +162,12 @@ def _refuse_others(analysis_id: str, analysis: Analysis, analysis_sha256: str, s
         )
 
 
-def _refused(error: str, remedy: str) -> PageError:
-    return PageError(400, error, f"Nothing was imported. {remedy}")
+def _when(annotation: Annotation) -> str:
+    return f"{annotation.made:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _refused(error: str, remedy: str) -> UserError:
+    return UserError(400, error, f"Nothing was imported. {remedy}")
 
 
 def _concerning(annotation: Annotation, known: Iterable[Annotation]) -> tuple[Annotation, ...]:
@@ -176,3 +199,88 @@ def _row(analysis_id: str, annotation: Annotation) -> AnnotationRow:
         made=annotation.made,
         body=json.dumps(to_json(annotation), ensure_ascii=False),
     )
+
+
+_LARGEST_FILE = 10_000_000  # of judgements; a bundle may be as large as an exhibit
+
+
+def import_limit(settings: Settings) -> Allowance:
+    """What an import may bring: one file of judgements, or a bundle."""
+    return Allowance(
+        files=1,
+        bytes=settings.upload_limit,
+        fewer="Import one file at a time.",
+        smaller="Import the file of judgements alone.",
+    )
+
+
+def judgeable(analysis_id: str) -> AnalysisRow:
+    """The row of an analysis that can be judged, or an answer that says why it cannot."""
+    row = analysis_queries.find(analysis_id)
+    if row.state != State.DONE:
+        raise UserError(
+            409, "This analysis has no result that could be judged.", "Its page says where it stands."
+        )
+    return row
+
+
+def _judgements(stream: Incoming) -> bytes:
+    """The file of judgements that was handed in, on its own or in a bundle."""
+    if is_zip(stream.path):
+        return annotations_in(stream.path)
+    if stream.bytes > _LARGEST_FILE:
+        raise UserError(413, "This is too large for a file of judgements.", "Nothing was imported.")
+    return stream.path.read_bytes()
+
+
+def _result(row: AnalysisRow) -> Result:
+    return load(result_folder(database(), Folders.of(current_app.extensions["settings"]), row.id))
+
+
+def _log_annotation(session: Session, row: AnalysisRow, made: Annotation) -> None:
+    said = to_json(made)
+    details = {
+        "kind": made.kind,
+        "id": made.id,
+        "about": said.get("segment") or said.get("about"),
+        "verdict": said.get("verdict"),
+        "sha256": checksum([said]),
+    }
+    custody_log.record(
+        session,
+        "annotation",
+        details,
+        exhibit=row.exhibit.sha256,
+        analysis=row.id,
+        actor=None if login_is_on() else made.author,
+    )
+
+
+def import_file(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annotation, ...]]:
+    """Take in a file of judgements or a bundle; how many were new, and all there are now."""
+    stream.complete()
+    try:
+        text = _judgements(stream)
+        saved = read_file(text)
+    except ReportError as problem:
+        raise UserError(400, str(problem), "Nothing was imported.") from None
+    result = _result(row)
+    with database().alone() as session:
+        merged = merge(session, row.id, result.analysis, result.sha256, saved)
+        everything = listed(session, row.id)
+        details: dict[str, str | int | None] = {"new": merged.new, "known": merged.known}
+        details["sha256"] = hashlib.sha256(text).hexdigest()
+        custody_log.record(session, "import", details, exhibit=row.exhibit.sha256, analysis=row.id)
+    return merged, everything
+
+
+def record(row: AnalysisRow, said: Mapping[str, object]) -> tuple[Annotation, tuple[Annotation, ...]]:
+    """Record what somebody says now; the annotation that became of it, and all there are."""
+    if login_is_on():  # nobody judges under somebody else's name
+        said = {**said, "author": current().display}
+    result = _result(row)
+    with database().alone() as session:
+        made = add(session, row.id, result.analysis, said)
+        everything = listed(session, row.id)
+        _log_annotation(session, row, made)
+    return made, everything

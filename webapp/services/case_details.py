@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from reports.inputs.case import CaseDetails, CaseError, case_details
 from webapp.custody import log as custody_log
-from webapp.errors import PageError
+from webapp.errors import UserError
 from webapp.storage.tables import AnalysisRow, CaseDetailsRow, now
 
 # What forms ask for, in this order, and its name on pages.
@@ -27,11 +27,11 @@ def stored(session: Session, analysis_id: str) -> CaseDetails:
 
 
 def from_form(form: Mapping[str, str]) -> CaseDetails:
-    """Case details out of a form's fields; raises :class:`PageError` that says what cannot be used."""
+    """Case details out of a form's fields; raises :class:`UserError` that says what cannot be used."""
     try:
         return case_details({name: form.get(name) or None for name in (*LABELS, "paper")})
     except CaseError as problem:
-        raise PageError(400, str(problem), "Go back, correct it and save again.") from None
+        raise UserError(400, str(problem), "Go back, correct it and save again.") from None
 
 
 def keep(session: Session, row: AnalysisRow, details: CaseDetails) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from webapp.errors import PageError
+from webapp.errors import UserError
 from webapp.security.permissions import Principal, visible
 from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, User, now
 
@@ -36,7 +36,7 @@ def find(session: Session, who: Principal, case_id: int) -> CaseRow:
     """A case they may see, or a 404 page that says there is none."""
     case = session.scalar(visible(select(CaseRow).where(CaseRow.id == case_id), who))
     if case is None:
-        raise PageError(404, "There is no case at this address.", "Look for it in the list of cases.")
+        raise UserError(404, "There is no case at this address.", "Look for it in the list of cases.")
     return case
 
 
@@ -81,7 +81,7 @@ def admit(session: Session, case: CaseRow, user_id: int) -> User:
     """Let somebody see the case."""
     user = session.get(User, user_id)
     if user is None or user.disabled is not None:
-        raise PageError(400, "There is no such account, or it is disabled.", "Choose one from the list.")
+        raise UserError(400, "There is no such account, or it is disabled.", "Choose one from the list.")
     session.merge(CaseMember(case_id=case.id, user_id=user_id))
     return user
 
@@ -90,7 +90,7 @@ def dismiss(session: Session, case: CaseRow, user_id: int) -> User:
     """Let somebody see it no longer, but for what they handed in themselves."""
     user = session.get(User, user_id)
     if user is None:
-        raise PageError(404, "There is no such account.", "Go back to the case.")
+        raise UserError(404, "There is no such account.", "Go back to the case.")
     session.execute(delete(CaseMember).where(CaseMember.case_id == case.id, CaseMember.user_id == user_id))
     return user
 
@@ -100,16 +100,16 @@ def chosen(session: Session, who: Principal, text: str | None) -> int | None:
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise PageError(400, "There is no such case.", "Choose one from the list.")
+        raise UserError(400, "There is no such case.", "Choose one from the list.")
     return find(session, who, int(text)).id
 
 
 def _describe(session: Session, case: CaseRow, name: str, description: str) -> None:
     name = " ".join(unicodedata.normalize("NFC", name).split())
     if not name or len(name) > _LONGEST_NAME or any(unicodedata.category(c)[0] == "C" for c in name):
-        raise PageError(
+        raise UserError(
             400, "A case needs a name.", f"At most {_LONGEST_NAME} characters, none of them invisible."
         )
     if len(description) > _LONGEST_DESCRIPTION:
-        raise PageError(400, "The description is too long.", f"At most {_LONGEST_DESCRIPTION} characters.")
+        raise UserError(400, "The description is too long.", f"At most {_LONGEST_DESCRIPTION} characters.")
     case.name, case.description = name, description.strip()

@@ -20,11 +20,10 @@ from sqlalchemy.orm import Session
 
 from webapp.custody import log as custody_log
 from webapp.durable import flush_file, flush_folder
-from webapp.errors import PageError
+from webapp.errors import StoreError, UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
-from webapp.storage.object_store import StoreError
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseDetailsRow, Exhibit, State
 
 
@@ -43,9 +42,9 @@ def consequences(session: Session, row: AnalysisRow) -> Consequences:
 
 
 def refuse_unfinished(row: AnalysisRow) -> None:
-    """Raise :class:`PageError` for an analysis that waits or runs."""
+    """Raise :class:`UserError` for an analysis that waits or runs."""
     if row.state in (State.QUEUED, State.RUNNING):
-        raise PageError(
+        raise UserError(
             409,
             f"This analysis is {'running' if row.state == State.RUNNING else 'in the queue'}, "
             "so it cannot be deleted.",
@@ -54,7 +53,7 @@ def refuse_unfinished(row: AnalysisRow) -> None:
 
 
 def delete(database: Database, folders: Folders, analysis_id: str) -> None:
-    """Delete an analysis that has ended, for good. Raises :class:`PageError` if there is none such."""
+    """Delete an analysis that has ended, for good. Raises :class:`UserError` if there is none such."""
     note = folders.deletions / analysis_id
     with database.alone() as session:
         row = session.get(AnalysisRow, analysis_id)
@@ -84,7 +83,7 @@ def delete(database: Database, folders: Folders, analysis_id: str) -> None:
     try:
         _finish(database, folders, note)
     except StoreError as problem:
-        raise PageError(
+        raise UserError(
             503,
             f"The analysis is deleted, but its files are still in the store. {problem.error}",
             "The next start of Reelproof removes them.",

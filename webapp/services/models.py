@@ -18,7 +18,7 @@ from detector.models.card import DEFAULT, MODELS, Card, is_name, known_models
 from detector.models.validate import check_card, check_weights
 from webapp.custody import log as custody_log
 from webapp.durable import publish
-from webapp.errors import PageError
+from webapp.errors import UserError
 from webapp.intake.incoming import Incoming
 from webapp.jobs import states
 from webapp.queries.analyses import database
@@ -128,12 +128,12 @@ def choose_default(session: Session, folders: Folders, name: str) -> None:
 def remove(session: Session, folders: Folders, name: str) -> None:
     """Remove an added model that nothing needs. Results made with it stay as they are."""
     if _find(folders, name).parent == MODELS:
-        raise PageError(409, f"{name} came with Reelproof and cannot be removed.", "Only added models can.")
+        raise UserError(409, f"{name} came with Reelproof and cannot be removed.", "Only added models can.")
     if default(session, folders) == name:
-        raise PageError(409, f"{name} is the default model.", "Make another model the default first.")
+        raise UserError(409, f"{name} is the default model.", "Make another model the default first.")
     waiting = select(func.count()).where(AnalysisRow.model == name, AnalysisRow.state.in_(states.UNFINISHED))
     if session.scalar(waiting):
-        raise PageError(409, f"Analyses that are not finished use {name}.", "Remove it when they are done.")
+        raise UserError(409, f"Analyses that are not finished use {name}.", "Remove it when they are done.")
     custody_log.record(session, "configuration", {"what": "model removed", "model": name})
     for kind in ("json", "safetensors"):
         folders.store.remove(folders.models / name / f"{name}.{kind}")
@@ -146,7 +146,7 @@ def remove(session: Session, folders: Folders, name: str) -> None:
 def _find(folders: Folders, name: str) -> Path:
     path = _card_path(folders, name)
     if path is None:
-        raise PageError(404, "There is no model of this name.", "Choose one of the models listed.")
+        raise UserError(404, "There is no model of this name.", "Choose one of the models listed.")
     return path
 
 
@@ -154,18 +154,18 @@ def add(folders: Folders, text: bytes, weights: Incoming, file: str) -> Card:
     """Take in a card and the weights it describes; ``file`` is what the weights' file was called.
 
     Both appear in their place together, after everything was checked. Raises
-    :class:`ModelError` or :class:`PageError` with the reason, and then nothing is kept.
+    :class:`ModelError` or :class:`UserError` with the reason, and then nothing is kept.
     """
     card = check_card(text)
     weights.complete()
     check_weights(card, weights.path, file, weights.sha256)
     if not _CHECKING.acquire(blocking=False):
-        raise PageError(409, "Another model is being checked at the moment.", "Add this one in a minute.")
+        raise UserError(409, "Another model is being checked at the moment.", "Add this one in a minute.")
     aside = folders.models / f".added-{secrets.token_hex(8)}"
     try:
         # Inside, so that of two with one name the second is told.
         if _card_path(folders, card.name):
-            raise PageError(
+            raise UserError(
                 409,
                 f"There is a model called {card.name} already.",
                 "Change the name in the card, or remove the other one first if it was added here.",

@@ -16,8 +16,8 @@ from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from detector.paths import ROOT
-from webapp.errors import PageError
-from webapp.intake.incoming import take_in_file
+from webapp.errors import UserError
+from webapp.intake.exhibits import take_in_file
 from webapp.jobs import states
 from webapp.security.permissions import SAMPLE_FILE
 from webapp.services import models as model_service
@@ -59,7 +59,7 @@ def sample(settings: Settings, database: Database, send: Callable[[str], None]) 
     """Id of an analysis of the sample: one there is, or a new one, of a clip made anew if need be.
 
     Takes seconds when the clip has to be made, in a process of its own: the web process loads no OpenCV.
-    Raises :class:`PageError` if it cannot be made.
+    Raises :class:`UserError` if it cannot be made.
     """
     with _MAKING:
         with database.alone() as session:
@@ -110,7 +110,7 @@ def _queue(session: Session, settings: Settings, clip: Path) -> AnalysisRow:
 
 
 def _make(clip: Path) -> None:
-    failed = PageError(
+    failed = UserError(
         500,
         "The sample could not be made.",
         "The messages in the terminal Reelproof runs in say why. Files of your own can be handed in as ever.",

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, NullPool, QueuePool, create_engine, event, inspect, text
+from sqlalchemy import (
+    URL,
+    Engine,
+    NullPool,
+    QueuePool,
+    create_engine,
+    event,
+    inspect,
+    text,
+)
 from sqlalchemy.orm import Session, sessionmaker
 
-from webapp.custody import log as custody_log
 from webapp.settings import Settings
 from webapp.storage.key_files import CustodyKey
 
+CUSTODY_KEY = "custody key"  # of a session's info: the key of the custody log, for what records
 REVISION = "0007"  # the newest migration; a test compares it with the files
 _KEPT_OPEN = 8  # connections; more are opened and closed as they are needed
 _ALONE = text("SELECT pg_advisory_xact_lock(7733661155)")  # any number that everyone here uses
@@ -27,13 +36,11 @@ class Database:
     with an open :class:`Database` in hand; but see :meth:`hold`.
     """
 
-    def __init__(self, url: URL, custody_key: Path) -> None:
-        """``custody_key`` is the file with the key of the custody log, read when something is recorded."""
+    def __init__(self, url: URL, info: Mapping[str, Any]) -> None:
+        """``info`` is what every session carries, such as :data:`CUSTODY_KEY`."""
         self._url, self._sqlite = url, url.get_backend_name() == "sqlite"
         self.engine = self._opened(poolclass=NullPool)
-        self._sessions = sessionmaker(
-            self.engine, expire_on_commit=False, info={custody_log.KEY: CustodyKey(custody_key)}
-        )
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False, info=dict(info))
 
     def begin(self) -> AbstractContextManager[Session]:
         """A session in a transaction that commits at the end of the ``with`` block."""
@@ -120,10 +127,15 @@ class Database:
         return engine
 
 
+def connect(settings: Settings) -> Database:
+    """The database of these settings; its sessions can record in the custody log."""
+    return Database(settings.database_url, {CUSTODY_KEY: CustodyKey(settings.custody_key)})
+
+
 @contextmanager
 def opened(settings: Settings) -> Iterator[Database]:
     """A database for one piece of work in a worker."""
-    database = Database(settings.database_url, settings.custody_key)
+    database = connect(settings)
     try:
         yield database
     finally:

@@ -22,9 +22,9 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import IO, Any
 
-from detector.errors import ReelproofError
 from detector.files import hashed
 from webapp.durable import flush_file, flush_folder, publish
+from webapp.errors import DamagedFile, StoreError
 from webapp.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -36,27 +36,6 @@ _NO_ENTRY = frozenset(
     {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "401", "403"}
 )
 _FULL = frozenset({"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "507"})
-
-
-class StoreError(ReelproofError):
-    """The store cannot be used: what happened, what to do, and the HTTP status."""
-
-    def __init__(self, status: int, error: str, remedy: str) -> None:
-        super().__init__(f"{error} {remedy}")
-        self.status, self.error, self.remedy = status, error, remedy
-
-
-class DamagedFile(StoreError):
-    """A stored file does not have the bytes that were put there."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        super().__init__(
-            500,
-            f"In the store, {name} does not have the bytes that were put there.",
-            "Put it back from a back-up of the store; an exhibit is put back as well by handing in the "
-            "same file again.",
-        )
 
 
 class Store:

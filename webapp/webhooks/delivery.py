@@ -24,12 +24,13 @@ from urllib.parse import urlsplit
 from sqlalchemy import select
 
 from detector.version import __version__
-from webapp import logs
+from webapp import logs, url_allowlist
 from webapp.settings import Settings, read_settings
-from webapp.storage.database import Database
+from webapp.storage.database import Database, connect
 from webapp.storage.tables import Delivery, WebhookRow, now
+from webapp.url_allowlist import Place
 from webapp.webhooks import registry as webhook_registry
-from webapp.webhooks.registry import BACK_OFF, SIGNATURE, Place
+from webapp.webhooks.registry import BACK_OFF, SIGNATURE
 from webapp.worker.worker_process import PARENT, end_with
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ def send(url: str, allowed: Place, body: bytes, headers: dict[str, str]) -> int:
     Follows no redirect and uses no proxy.
     """
     parts = urlsplit(url)
-    wanted = webhook_registry.place(url)
+    wanted = url_allowlist.place(url)
     address = _checked_address(wanted, allowed)
     connection = _Pinned(wanted, address)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -140,7 +141,7 @@ def attempt(settings: Settings, database: Database, delivery_id: str) -> None:
         return
     status, problem = None, None
     try:
-        allowed = webhook_registry.allowing(settings.webhooks, hook.url)
+        allowed = url_allowlist.allowing(settings.webhooks, hook.url)
         if allowed is None:
             raise NotSent("An administrator no longer allows this address.")
         body = row.body.encode()
@@ -197,7 +198,7 @@ def main() -> None:
     logs.prepare(as_json=settings.log_json)
     if parent := os.environ.pop(PARENT, None):
         end_with(int(parent))
-    database = Database(settings.database_url, settings.custody_key)
+    database = connect(settings)
     since = now()
     while True:
         try:

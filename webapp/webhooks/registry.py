@@ -13,18 +13,17 @@ import json
 import os
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from detector import timestamps
 from webapp.durable import flush_file, flush_folder
-from webapp.errors import PageError
+from webapp.errors import UserError
 from webapp.storage.tables import AnalysisRow, Delivery, State, WebhookRow, now
+from webapp.url_allowlist import allowing
 
 EVENTS = ("analysis.done", "analysis.failed", "analysis.cancelled")
 SIGNATURE = "Reelproof-Signature"
@@ -34,50 +33,6 @@ _STATES = {State.DONE: EVENTS[0], State.FAILED: EVENTS[1], State.CANCELLED: EVEN
 BACK_OFF = (10, 60, 300, 1800, 7200, 21600, 43200, 86400)
 _KEPT = timedelta(days=30)
 _LATE = timedelta(hours=1)  # what ended longer before a webhook's sender looked is still told of
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a URL leads: what an allowance and a request must agree in."""
-
-    scheme: str
-    host: str
-    port: int
-    path: str
-
-    def covers(self, other: Place) -> bool:
-        """Whether ``other`` lies at or below this place."""
-        if (self.scheme, self.host, self.port) != (other.scheme, other.host, other.port):
-            return False
-        return other.path == self.path or other.path.startswith(self.path.rstrip("/") + "/")
-
-
-def place(url: str) -> Place:
-    """Take a URL apart; raises ``ValueError`` for one that is none, or that hides something."""
-    parts = urlsplit(url)
-    host, port = parts.hostname, parts.port
-    if parts.scheme not in ("http", "https") or not host or parts.username is not None:
-        raise ValueError("not http or https with a host and no user")
-    path = parts.path or "/"
-    if (
-        parts.fragment
-        or "\\" in url
-        or any(part in ("..", ".") for part in path.split("/"))
-        or "%2e" in path.lower()
-    ):
-        raise ValueError("a fragment, or a path that leads back")
-    if not url.isascii() or any(ord(char) <= 32 for char in url):
-        raise ValueError("characters no URL has")
-    return Place(parts.scheme, host.lower(), port or (443 if parts.scheme == "https" else 80), path)
-
-
-def allowing(allowed: Sequence[str], url: str) -> Place | None:
-    """The allowance a URL lies in; none if an administrator allowed no such address."""
-    try:
-        wanted = place(url)
-    except ValueError:
-        return None
-    return next((each for each in map(place, allowed) if each.covers(wanted)), None)
 
 
 def secret(data: Path, webhook_id: str) -> str:
@@ -98,17 +53,17 @@ def signature(secret: str, moment: int, body: bytes) -> str:
 def add(
     session: Session, allowed: Sequence[str], url: str, events: Sequence[str], who: str, identity: str
 ) -> WebhookRow:
-    """Record a webhook; raises :class:`PageError` for an address that is not allowed."""
+    """Record a webhook; raises :class:`UserError` for an address that is not allowed."""
     if (known := session.get(WebhookRow, identity)) is not None:
         return known
     if allowing(allowed, url) is None:
-        raise PageError(
+        raise UserError(
             403,
             "Webhooks to this address are not allowed.",
             "An administrator allows addresses with REELPROOF_WEBHOOKS; without it nothing is sent anywhere.",
         )
     if len(session.scalars(select(WebhookRow.id)).all()) >= MOST:
-        raise PageError(409, f"There are {MOST} webhooks, the most there can be.", "Delete one of them.")
+        raise UserError(409, f"There are {MOST} webhooks, the most there can be.", "Delete one of them.")
     row = WebhookRow(id=identity, url=url, events=" ".join(dict.fromkeys(events)), who=who, made=now())
     session.add(row)
     return row

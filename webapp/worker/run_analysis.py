@@ -21,6 +21,7 @@ from detector.sandbox import Confined, KilledError, Limits, Places, refuse_links
 from detector.schema.analysis import Analysis, Parameters
 from webapp.custody.integrity import DamagedExhibit
 from webapp.durable import publish
+from webapp.errors import DamagedFile, StoreError
 from webapp.jobs import states
 from webapp.jobs.failures import OUT_OF_TIME, WORKER_LOST, explain
 from webapp.media import preview_job
@@ -30,7 +31,6 @@ from webapp.services import models as model_service
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
-from webapp.storage.object_store import DamagedFile, StoreError
 from webapp.worker import store_transfer
 
 log = logging.getLogger(__name__)

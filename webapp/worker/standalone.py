@@ -12,11 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import logs
 from webapp.custody import startup as custody_startup
+from webapp.errors import StoreError
 from webapp.jobs import states
 from webapp.settings import SettingError, Settings, read_settings
 from webapp.storage.data_folder import Folders
-from webapp.storage.database import REVISION, Database
-from webapp.storage.object_store import StoreError
+from webapp.storage.database import REVISION, connect
 from webapp.worker.supervisor import Worker, noted_signals, watch_worker
 
 
@@ -27,7 +27,7 @@ def main() -> int:
     try:
         settings = _checked(read_settings())
         logs.prepare(as_json=settings.log_json)
-        database = Database(settings.database_url, settings.custody_key)
+        database = connect(settings)
         found = database.revision()
         if found == REVISION:
             custody_startup.check_key(database, settings)

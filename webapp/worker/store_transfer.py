@@ -19,11 +19,11 @@ from pathlib import Path
 
 from detector.files import hashed
 from detector.paths import ROOT
+from webapp.errors import DamagedFile, StoreError
 from webapp.queries.results import refuse_damaged
 from webapp.services import models as model_service
 from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
-from webapp.storage.object_store import DamagedFile, StoreError
 from webapp.worker.worker_process import PARENT, end_with
 
 BACK = 60.0  # seconds in which a store that cannot be reached should be there again

@@ -195,11 +195,11 @@ def test_names_of_any_kind_are_recorded(app, database):
 _WRITER = """
 import sys
 from pathlib import Path
-from webapp import custody
-from webapp.storage.database import Database
+from webapp.custody import log as custody
+from webapp.storage.database import connect
 from webapp.settings import read_settings
 settings = read_settings({"REELPROOF_DATA": sys.argv[1]})
-database = Database(settings.database_url, settings.custody_key)
+database = connect(settings)
 for number in range(int(sys.argv[3])):
     with database.begin() as session:
         custody.record(session, "view", {"n": number}, exhibit=sys.argv[2] * 64)

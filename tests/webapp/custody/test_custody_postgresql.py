@@ -14,16 +14,17 @@ from sqlalchemy.exc import DatabaseError
 from reports.custody.chain import check_log
 from webapp.custody import log as custody_log
 from webapp.storage import key_files
-from webapp.storage.database import Database
+from webapp.storage.database import CUSTODY_KEY, Database
 from webapp.storage.tables import Base
 
 _WRITER = """
 import sys
 from pathlib import Path
 from sqlalchemy import make_url
-from webapp import custody
-from webapp.storage.database import Database
-database = Database(make_url(sys.argv[1]), Path(sys.argv[2]))
+from webapp.custody import log as custody
+from webapp.storage.database import CUSTODY_KEY, Database
+from webapp.storage.key_files import CustodyKey
+database = Database(make_url(sys.argv[1]), {CUSTODY_KEY: CustodyKey(Path(sys.argv[2]))})
 for number in range(25):
     with database.begin() as session:
         custody.record(session, "view", {"n": number}, exhibit=sys.argv[3] * 64)
@@ -34,7 +35,7 @@ for number in range(25):
 def database(postgresql, tmp_path_factory):
     key = tmp_path_factory.mktemp("key") / "custody.key"
     key_files.create(key)
-    database = Database(make_url(postgresql.url), key)
+    database = Database(make_url(postgresql.url), {CUSTODY_KEY: key_files.CustodyKey(key)})
     database.migrate()
     with database.begin() as session:
         custody_log.record(session, "log begun")

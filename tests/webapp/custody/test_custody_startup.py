@@ -75,7 +75,7 @@ def test_changed_settings_are_recorded_and_the_same_ones_are_not(tmp_path):
 def test_the_log_of_an_older_data_folder_says_what_was_there(tmp_path):
     (tmp_path / "data").mkdir()
     url = URL.create("sqlite", database=str(tmp_path / "data/reelproof.sqlite3"))
-    database = Database(url, tmp_path / "data/custody.key")
+    database = Database(url, {})
     config = Config()
     config.set_main_option("script_location", _MIGRATIONS)
     with database.engine.begin() as connection:

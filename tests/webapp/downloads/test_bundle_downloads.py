@@ -181,7 +181,7 @@ def app_result(app, row):
 
 
 def test_the_same_state_makes_the_same_bytes(client, row, monkeypatch):
-    monkeypatch.setattr("webapp.pages.bundles_tmp.now", lambda: datetime(2026, 11, 20, 12, tzinfo=UTC))
+    monkeypatch.setattr("webapp.downloads.bundles.now", lambda: datetime(2026, 11, 20, 12, tzinfo=UTC))
     first = client.get(f"/analyses/{row.id}/bundle.zip").data
     # The log has grown by that bundle, and so has the next one.
     log = unpacked(first)["custody.json"]

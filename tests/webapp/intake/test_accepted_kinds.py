@@ -7,7 +7,7 @@ import io
 import pytest
 
 from detector.demo_clip import make_sample
-from webapp.intake import kinds
+from webapp.intake import exhibits
 from webapp.storage.data_folder import Folders
 
 
@@ -54,11 +54,11 @@ def test_other_files_are_refused_in_words_and_nothing_is_kept(app, client, sent,
     answer = post(client, head)
     assert answer.status_code == 415
     assert "begins like a file of another kind" in answer.text or "The file is a" in answer.text
-    assert kinds.ACCEPTED in answer.text
+    assert exhibits.ACCEPTED in answer.text
     folders = Folders(app.extensions["settings"].data)
     assert list(folders.incoming.iterdir()) == list(folders.exhibits.iterdir()) == sent == []
 
 
 def test_what_the_engine_makes_is_media(tmp_path):
     make_sample(tmp_path / "sample.mp4")
-    kinds.refuse_others(tmp_path / "sample.mp4")
+    exhibits.refuse_others(tmp_path / "sample.mp4")

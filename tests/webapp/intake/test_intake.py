@@ -21,7 +21,8 @@ from werkzeug.test import encode_multipart
 
 from detector.paths import ROOT
 from webapp import create_app
-from webapp.intake.incoming import Incoming, clean_name
+from webapp.intake.exhibits import clean_name
+from webapp.intake.incoming import Incoming
 from webapp.server import listen
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit

@@ -95,9 +95,9 @@ def test_held_connections_outlive_a_server_started_anew(app, postgresql):
 def test_two_migrations_at_once(app, postgresql, tmp_path):
     postgresql.empty()
     script = (
-        "import sys; from pathlib import Path; from sqlalchemy import make_url; "
+        "import sys; from sqlalchemy import make_url; "
         "from webapp.storage.database import Database; "
-        "Database(make_url(sys.argv[1]), Path(sys.argv[2])).migrate()"
+        "Database(make_url(sys.argv[1]), {}).migrate()"
     )
     with scaled.processes() as started:
         both = [

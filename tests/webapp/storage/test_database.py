@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("not_quick")
 @pytest.fixture
 def database(tmp_path, not_quick):
     path = tmp_path / "rows 100%? #1.sqlite3"
-    database = Database(URL.create("sqlite", database=str(path)), tmp_path / "custody.key")
+    database = Database(URL.create("sqlite", database=str(path)), {})
     database.migrate()
     assert path.is_file()
     yield database
@@ -50,9 +50,7 @@ def test_migrating_again_changes_nothing(database):
 
 
 def test_rows_of_the_first_release_stay_as_they_were(tmp_path):
-    database = Database(
-        URL.create("sqlite", database=str(tmp_path / "old.sqlite3")), tmp_path / "custody.key"
-    )
+    database = Database(URL.create("sqlite", database=str(tmp_path / "old.sqlite3")), {})
     config = Config()
     config.set_main_option("script_location", _MIGRATIONS)
     with database.engine.begin() as connection:

@@ -27,6 +27,7 @@ from webapp import create_app
 from webapp.cli import main as cli
 from webapp.custody import integrity
 from webapp.custody.integrity import DamagedExhibit
+from webapp.errors import DamagedFile, StoreError
 from webapp.jobs import failures
 from webapp.media import playback
 from webapp.queries import results
@@ -34,7 +35,6 @@ from webapp.services import deletion
 from webapp.services import models as model_service
 from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders
-from webapp.storage.object_store import DamagedFile, StoreError
 from webapp.storage.tables import AnalysisRow, CustodyRow, Exhibit
 from webapp.worker import run_analysis, store_transfer
 

@@ -15,7 +15,7 @@ from made import finished, hand_in
 from sqlalchemy import select
 
 from detector.paths import ROOT
-from webapp import create_app
+from webapp import create_app, url_allowlist
 from webapp.jobs import failures, states
 from webapp.settings import SettingError, read_settings
 from webapp.storage.tables import AnalysisRow, Delivery, now
@@ -98,7 +98,7 @@ def test_without_an_allowance_nothing_is_sent_anywhere(app, client, monkeypatch)
     ],
 )
 def test_only_addresses_below_an_allowed_one(url, fits):
-    assert (webhook_registry.allowing(("https://lab.example/in",), url) is not None) == fits
+    assert (url_allowlist.allowing(("https://lab.example/in",), url) is not None) == fits
 
 
 def test_a_message_is_signed_and_says_nothing_of_the_file(lab, receiver):
@@ -224,23 +224,23 @@ def answering(monkeypatch, *addresses: str) -> None:
 )
 def test_a_name_that_leads_into_a_private_network_is_refused(monkeypatch, address):
     answering(monkeypatch, address)
-    allowed = webhook_registry.place("https://lab.example/in")
+    allowed = url_allowlist.place("https://lab.example/in")
     with pytest.raises(delivery.NotSent, match="private network"):
-        delivery._checked_address(webhook_registry.place("https://lab.example/in"), allowed)
+        delivery._checked_address(url_allowlist.place("https://lab.example/in"), allowed)
 
 
 def test_a_private_address_listed_itself_is_fine_and_a_public_one_too(monkeypatch):
-    listed = webhook_registry.place("http://10.1.2.3/in")
+    listed = url_allowlist.place("http://10.1.2.3/in")
     answering(monkeypatch, "10.1.2.3")
     assert delivery._checked_address(listed, listed) == "10.1.2.3"
     answering(monkeypatch, "93.184.215.14")
-    named = webhook_registry.place("https://lab.example/in")
+    named = url_allowlist.place("https://lab.example/in")
     assert delivery._checked_address(named, named) == "93.184.215.14"
 
 
 def test_the_connection_goes_to_the_address_that_was_checked(lab, receiver, monkeypatch):
     """A second look at the name server, with another answer, would find nothing to answer it."""
-    named = webhook_registry.place(f"http://lab.example:{receiver.server_address[1]}/in")
+    named = url_allowlist.place(f"http://lab.example:{receiver.server_address[1]}/in")
     monkeypatch.setattr(delivery, "_public", lambda _address: True)
     answers = iter([("127.0.0.1",)])
     monkeypatch.setattr(
@@ -266,7 +266,7 @@ def test_nobody_there(lab, receiver):
     receiver.shutdown()
     receiver.server_close()
     with pytest.raises(delivery.NotSent):
-        delivery.send(place, webhook_registry.place(place), b"{}", {})
+        delivery.send(place, url_allowlist.place(place), b"{}", {})
     receiver.shutdown = lambda: None  # the fixture's end finds it closed
 
 
@@ -291,7 +291,7 @@ def test_a_receiver_that_drips_is_cut_off(monkeypatch):
     monkeypatch.setattr(delivery, "_DEADLINE", 1)
     place = f"http://127.0.0.1:{server.getsockname()[1]}/in"
     with pytest.raises(delivery.NotSent, match="longer than"), delivery._deadline():
-        delivery.send(place, webhook_registry.place(place), b"{}", {})
+        delivery.send(place, url_allowlist.place(place), b"{}", {})
     stop.set()
     server.close()
 

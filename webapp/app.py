@@ -1,0 +1,121 @@
+"""Makes the Flask app: settings, data folder, database, routes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Flask
+
+from detector.paths import ROOT
+from webapp import api, logs
+from webapp.custody import startup as custody_startup
+from webapp.http import error_pages, security_headers, static_files
+from webapp.intake import incoming
+from webapp.monitoring import metrics
+from webapp.pages import template_filters
+from webapp.security import request_guard
+from webapp.security.passwords import Passwords
+from webapp.settings import Settings, read_settings
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database, connect
+from webapp.storage.tables import now
+
+
+def create_app(config: Mapping[str, Any] | None = None) -> Flask:
+    """Make the app: settings, data folder, tables up to date, routes.
+
+    ``config`` overrides settings of the environment by their names
+    (:data:`webapp.settings.SETTINGS`); other keys go to Flask's own configuration.
+    ``SEND``, a callable taking an analysis id, replaces Celery; ``PASSWORDS`` the usual cost of hashing.
+    """
+    from webapp.pages import (
+        account,
+        accounts,
+        analysis,
+        annotations,
+        api_tokens,
+        cases,
+        compare,
+        custody,
+        downloads,
+        health,
+        help,
+        library,
+        live,
+        login,
+        manage_analysis,
+        models,
+        review_desk,
+        statistics,
+        upload,
+    )
+
+    settings = read_settings(config)
+    app = Flask("webapp", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
+    app.request_class = incoming.UploadRequest
+    app.config.from_mapping(
+        # The exhibit's own limit is checked while it is written; this bounds the whole request.
+        MAX_CONTENT_LENGTH=settings.upload_limit + incoming.FORM_OVERHEAD,
+        MAX_FORM_PARTS=16,
+    )
+    app.config.from_mapping(config or {})
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the schema's order
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+    Folders(settings.data).create()
+    database = connect(settings)
+    database.migrate()
+    custody_startup.begin(database, settings)
+    app.extensions["started"] = now()
+    app.extensions["settings"] = settings
+    app.extensions["database"] = database
+    app.extensions["passwords"] = app.config.get("PASSWORDS") or Passwords()
+    app.extensions["send"] = app.config.get("SEND") or celery_sender(settings, database)
+
+    static_files.install(app)
+    logs.install(app)
+    metrics.install(app)
+    security_headers.install(app, settings)
+    api.recognise(app)
+    request_guard.install(app)
+    error_pages.install(app)
+    template_filters.install(app)
+    for area in (
+        upload,
+        library,
+        manage_analysis,
+        analysis,
+        review_desk,
+        downloads,
+        annotations,
+        custody,
+        compare,
+        statistics,
+        models,
+        live,
+        help,
+        health,
+        login,
+        account,
+        api_tokens,
+        accounts,
+        cases,
+    ):
+        app.register_blueprint(area.blueprint)
+    api.install(app)
+    return app
+
+
+def celery_sender(settings: Settings, database: Database) -> Callable[[str], None]:
+    """Sends an analysis id to the workers. Celery is loaded by the first one, not by the start."""
+    senders: list[Callable[[str], None]] = []
+
+    def send(analysis_id: str) -> None:
+        from webapp.jobs import broker
+
+        if not senders:
+            senders.append(broker.Sender(settings, database))
+        senders[0](analysis_id)
+
+    return send

@@ -1,0 +1,108 @@
+"""Exhibits: which kinds of files are accepted, and the row of one whose bytes are in their place."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from detector.errors import MediaError
+from detector.media import signatures
+from detector.media.signatures import is_accepted
+from detector.timestamps import iso_milliseconds
+from webapp.custody import log as custody_log
+from webapp.errors import IntakeError
+from webapp.intake.incoming import _CHUNK, Allowance, Incoming, Kept, Whole
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import Condition, Exhibit, now
+
+_LONGEST_NAME = 200
+
+
+def take_in(session: Session, stream: Incoming | Whole, file: str) -> Exhibit:
+    """Make an exhibit of a complete upload, or find the one that has the same bytes."""
+    if not stream.bytes:
+        raise IntakeError(
+            400,
+            "The file is empty: it holds no bytes.",
+            "Check the file on your disk, then hand it in again.",
+        )
+    known = session.scalar(select(Exhibit).where(Exhibit.sha256 == stream.sha256))
+    damaged = known is not None and known.condition not in (None, Condition.FITS)
+    return record(session, stream.keep(damaged), file)
+
+
+def take_in_file(session: Session, folders: Folders, source: Path, file: str, spare: int) -> Exhibit:
+    """The same for a file on this machine's disk, which is left where it is."""
+    size = source.stat().st_size
+    stream = Incoming(folders, Allowance(1, size), spare=spare, announced=size)
+    try:
+        with source.open("rb") as reader:
+            while chunk := reader.read(_CHUNK):
+                stream.write(chunk)
+        return take_in(session, stream, file)
+    finally:
+        stream.close()
+
+
+def record(session: Session, kept: Kept, file: str) -> Exhibit:
+    """The row of this exhibit: the one there is, or a new one. Safe against two at once."""
+    known = select(Exhibit).where(Exhibit.sha256 == kept.sha256)
+    if (row := session.scalar(known)) is None:
+        new = Exhibit(sha256=kept.sha256, name=file, bytes=kept.bytes, path=kept.path, created=now())
+        try:
+            with session.begin_nested():
+                session.add(new)
+        except IntegrityError:  # another upload of the same bytes was quicker
+            row = session.scalars(known).one()
+        else:
+            custody_log.record(session, "intake", {"name": file, "bytes": kept.bytes}, exhibit=kept.sha256)
+            return new
+    details: dict[str, str | int | None] = {
+        "name": file,
+        "bytes": kept.bytes,
+        "first name": row.name,
+        "first handed in": iso_milliseconds(row.created),
+    }
+    if kept.put:
+        row.checked, row.condition = now(), Condition.FITS
+        details["kept file"] = "was missing or damaged; put back from what was handed in now"
+    custody_log.record(session, "intake again", details, exhibit=kept.sha256)
+    return row
+
+
+def clean_name(name: str | None) -> str:
+    """An upload's name fit to be shown and stored: no folders, no control or direction characters."""
+    last = (name or "").replace("\\", "/").rsplit("/", 1)[-1]
+    text = unicodedata.normalize("NFC", last.encode("utf-8", "replace").decode("utf-8"))
+    text = "".join(char for char in text if unicodedata.category(char)[0] != "C").strip()
+    if len(text) > _LONGEST_NAME:
+        stem, dot, suffix = text.rpartition(".")
+        keep = suffix if dot and len(suffix) <= 10 else ""
+        text = f"{(stem if keep else text)[: _LONGEST_NAME - len(keep) - 2]}…{dot if keep else ''}{keep}"
+    return text if text.strip(". ") else "unnamed file"
+
+
+ACCEPTED = "mp4, mov, mkv, webm, avi, jpeg, png or webp"
+
+
+def refuse_others(path: Path) -> None:
+    """Raise :class:`IntakeError` for a file that is no video or photo of these kinds.
+
+    Says nothing of what follows the first bytes: the engine opens the file confined, later.
+    """
+    with path.open("rb") as file:
+        head = file.read(signatures.HEAD)
+    try:
+        signatures.refuse_others(head, f"Reelproof reads {ACCEPTED}.")
+    except MediaError as problem:
+        raise IntakeError(415, str(problem), "") from None
+    if head and not is_accepted(head):
+        raise IntakeError(
+            415,
+            "This is no video or photo that Reelproof reads: it begins like a file of another kind.",
+            f"Hand in {ACCEPTED}. What the file is called does not matter.",
+        )

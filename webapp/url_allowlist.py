@@ -1,0 +1,54 @@
+"""Which URLs may be asked for: those at or below an address that an administrator allowed.
+
+The same check reads the setting and is made again before each request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a URL leads: what an allowance and a request must agree in."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    def covers(self, other: Place) -> bool:
+        """Whether ``other`` lies at or below this place."""
+        if (self.scheme, self.host, self.port) != (other.scheme, other.host, other.port):
+            return False
+        return other.path == self.path or other.path.startswith(self.path.rstrip("/") + "/")
+
+
+def place(url: str) -> Place:
+    """Take a URL apart; raises ``ValueError`` for one that is none, or that hides something."""
+    parts = urlsplit(url)
+    host, port = parts.hostname, parts.port
+    if parts.scheme not in ("http", "https") or not host or parts.username is not None:
+        raise ValueError("not http or https with a host and no user")
+    path = parts.path or "/"
+    if (
+        parts.fragment
+        or "\\" in url
+        or any(part in ("..", ".") for part in path.split("/"))
+        or "%2e" in path.lower()
+    ):
+        raise ValueError("a fragment, or a path that leads back")
+    if not url.isascii() or any(ord(char) <= 32 for char in url):
+        raise ValueError("characters no URL has")
+    return Place(parts.scheme, host.lower(), port or (443 if parts.scheme == "https" else 80), path)
+
+
+def allowing(allowed: Sequence[str], url: str) -> Place | None:
+    """The allowance a URL lies in; none if an administrator allowed no such address."""
+    try:
+        wanted = place(url)
+    except ValueError:
+        return None
+    return next((each for each in map(place, allowed) if each.covers(wanted)), None)
