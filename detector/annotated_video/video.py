@@ -11,7 +11,7 @@ import os
 import struct
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -28,7 +28,7 @@ from detector.annotated_video.lanes import Lane, lanes
 from detector.annotated_video.layout import Layout, arrange
 from detector.annotated_video.panel import Inset, Panel, cropped
 from detector.errors import MediaError
-from detector.files import hashed
+from detector.files import atomic_path, hashed
 from detector.media.frame import Image
 from detector.media.open import open_container, open_media
 from detector.media.reader import MediaReader
@@ -71,19 +71,11 @@ def annotate(
     _check(exhibit, analysis)
     if out.exists() and out.samefile(exhibit):
         raise MediaError("The annotated video would take the exhibit's place. Name another file.")
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
+    with atomic_path(out) as temporary:
         try:
-            made = _make(exhibit, analysis, temporary, maps, True, progress)
+            return _make(exhibit, analysis, temporary, maps, True, progress)
         except SoundRefused:
-            made = _make(exhibit, analysis, temporary, maps, False, progress)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, out)
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
-    return made
+            return _make(exhibit, analysis, temporary, maps, False, progress)
 
 
 def _check(exhibit: Path, analysis: Analysis) -> None:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from detector.explain.occlusion import hide
 from detector.faces.crop import Square, cut
+from detector.files import write_atomically
 from detector.media.frame import Image
 from detector.schema.analysis import Box, HideAndRescore
 from detector.scoring.scorer import Scorer
@@ -103,9 +104,7 @@ def write_png(path: Path, image: Image) -> None:
     ok, data = cv2.imencode(".png", cv2.cvtColor(image, order), [cv2.IMWRITE_PNG_COMPRESSION, 4])
     if not ok:
         raise OSError(f"could not encode {path.name}")
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(data.tobytes())
-    temporary.replace(path)
+    write_atomically(path, data.tobytes())
 
 
 def shown(image: Image) -> Image:

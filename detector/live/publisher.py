@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import secrets
 import statistics
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 import cv2
 
 from detector.errors import ParameterError, ReelproofError
+from detector.files import write_atomically
 from detector.live import LiveSession, Source
 from detector.live.state import (
     MOST_FACES,
@@ -132,10 +132,8 @@ class Shared:
         )
 
     def _publish(self, name: str, data: bytes) -> None:
-        """Whole or not at all."""
-        aside = self.folder / f".{name}"
-        aside.write_bytes(data)
-        os.replace(aside, self.folder / name)
+        # Of use only while the session runs: nothing of it need outlive a power cut.
+        write_atomically(self.folder / name, data, durable=False)
 
     def _remove_old(self, number: int) -> None:
         numbers = sorted(int(path.stem) for path in self.folder.glob("[0-9]*.jpg"))

@@ -41,11 +41,6 @@ class Means:
     calls: bool  # a seccomp filter
     files: int  # version of Landlock, 0 for none
 
-    @property
-    def no_network(self) -> bool:
-        """Whether a confined process is kept off the network."""
-        return self.network or self.calls
-
 
 def confine(limits: Limits, places: Places, scratch: Path, *, network: bool) -> Means:
     """Confine this process, for good; ``scratch`` becomes its folder for temporary files.

@@ -14,6 +14,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 from torch import Tensor, nn
 
 from detector.errors import ParameterError
+from detector.files import atomic_path
 from detector.models.card import MODELS
 from detector.models.loaded import load_model
 from detector.networks.base import Network, create
@@ -211,9 +212,8 @@ class _Run:
             "optimizer": self._optimizer.state_dict(),
         }
         path = self.checkpoint
-        temporary = path.with_suffix(".tmp")
-        torch.save(self._state, temporary)
-        temporary.replace(path)
+        with atomic_path(path) as temporary:
+            torch.save(self._state, temporary)
         path.with_name(f"{path.stem}-history.json").write_text(json.dumps(self.history, indent=1) + "\n")
         draw(self.history, path.with_name(f"{path.stem}-curves.png"))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from detector.files import open_atomically
 from reports.errors import ExportError
 from reports.exports.formats import FORMATS
-from reports.files import appearing
 from reports.inputs.analysis_file import parse_analysis
 
 
@@ -38,5 +38,5 @@ def export(options: argparse.Namespace) -> None:
         raise ExportError(f"{out}: there is no such folder. Make it first.")
     if out.exists() and out.samefile(options.analysis):
         raise ExportError(f"{out} is the analysis itself. Name another file.")
-    with appearing(out) as stream:
+    with open_atomically(out) as stream:
         FORMATS[options.format].write(analysis, options.analysis.parent, stream)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports.files import write_atomically
+from detector.files import write_atomically
 
 if TYPE_CHECKING:
     from reports.signing.keys import SigningKey

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from detector.files import write_atomically
 from detector.schema.analysis import Analysis
 from reports.bundle.manifest import FILES, SIGNATURE, file_entries, manifest_files, new_manifest
 from reports.custody.format import NAME as CUSTODY
-from reports.files import write_atomically
 from reports.inputs.case import NAME as CASE
 from reports.inputs.case import CaseDetails, read_case
 from reports.inputs.exhibit_check import ExhibitCheck

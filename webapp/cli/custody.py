@@ -16,9 +16,9 @@ from typing import Any
 from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
+from detector.files import write_atomically
 from reports.custody.chain import check_log
 from reports.custody.format import NAME, CustodyError, read_export
-from reports.files import write_atomically
 from webapp.custody import log as custody_log
 from webapp.settings import SettingError, Settings, read_settings
 from webapp.storage import key_files

@@ -22,6 +22,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from detector.files import publish
 from detector.paths import ROOT
 from detector.timestamps import iso_milliseconds
 from detector.version import __version__
@@ -30,7 +31,6 @@ from reports.review.annotation_file import canonical, to_json
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
 from webapp.downloads import custody_access, log_seen
-from webapp.durable import publish
 from webapp.errors import UserError
 from webapp.http.security_headers import REPORT_POLICY
 from webapp.queries.analyses import database

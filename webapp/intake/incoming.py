@@ -22,9 +22,8 @@ from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from flask import Request, current_app, request
 
-from detector.files import hashed
+from detector.files import flush_file, flush_folder, hashed
 from detector.timestamps import compact
-from webapp.durable import flush_file, flush_folder
 from webapp.errors import IntakeError
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders

@@ -19,7 +19,7 @@ from typing import IO, BinaryIO
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from webapp.durable import flush_folder
+from detector.files import flush_folder
 from webapp.errors import UserError
 from webapp.intake.incoming import Allowance, disk_full_in_words, no_space
 from webapp.settings import Settings

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from webapp.durable import flush_file, flush_folder
+from detector.files import flush_file, flush_folder
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from celery.exceptions import SoftTimeLimitExceeded
 
 from detector.errors import ReelproofError
+from detector.files import flush_file, flush_folder
 from detector.sandbox import Confined, LimitError, Limits, Places, UnexpectedError
 from detector.schema.analysis import Media
-from webapp.durable import flush_file, flush_folder
 from webapp.media.playback import Playback, record, recorded
 from webapp.storage.data_folder import Folders
 

@@ -18,8 +18,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from detector.files import flush_file, flush_folder
 from webapp.custody import log as custody_log
-from webapp.durable import flush_file, flush_folder
 from webapp.errors import StoreError, UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.storage.data_folder import Folders

@@ -14,10 +14,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from detector.errors import ModelError
+from detector.files import publish
 from detector.models.card import DEFAULT, MODELS, Card, is_name, known_models
 from detector.models.validate import check_card, check_weights
 from webapp.custody import log as custody_log
-from webapp.durable import publish
 from webapp.errors import UserError
 from webapp.intake.incoming import Incoming
 from webapp.jobs import states

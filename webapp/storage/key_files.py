@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-from webapp.durable import flush_folder
+from detector.files import flush_folder
 from webapp.settings import SettingError
 
 BYTES = 32

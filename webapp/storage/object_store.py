@@ -22,8 +22,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import IO, Any
 
-from detector.files import hashed
-from webapp.durable import flush_file, flush_folder, publish
+from detector.files import flush_file, flush_folder, hashed, publish
 from webapp.errors import DamagedFile, StoreError
 from webapp.settings import Settings
 

@@ -13,7 +13,7 @@ import secrets
 from hashlib import sha256
 from pathlib import Path
 
-from webapp.durable import flush_folder
+from detector.files import flush_folder
 from webapp.settings import SettingError
 
 _FILE = "secret.key"

@@ -20,7 +20,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from detector import timestamps
-from webapp.durable import flush_file, flush_folder
+from detector.files import flush_file, flush_folder
 from webapp.errors import UserError
 from webapp.storage.tables import AnalysisRow, Delivery, State, WebhookRow, now
 from webapp.url_allowlist import allowing

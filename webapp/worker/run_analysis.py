@@ -17,10 +17,10 @@ from pathlib import Path
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import OperationalError
 
+from detector.files import publish
 from detector.sandbox import Confined, KilledError, Limits, Places, refuse_links
 from detector.schema.analysis import Analysis, Parameters
 from webapp.custody.integrity import DamagedExhibit
-from webapp.durable import publish
 from webapp.errors import DamagedFile, StoreError
 from webapp.jobs import states
 from webapp.jobs.failures import OUT_OF_TIME, WORKER_LOST, explain

@@ -19,6 +19,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from detector.errors import ParameterError
+from detector.files import atomic_path
 from detector.networks.base import FeatureNetwork, Network
 from detector.training.config import Config
 from detector.training.data.sources import Source
@@ -48,22 +49,20 @@ def _kept(
     if not all(path.exists() for path in paths):
         count, done = config.features.examples, 0
         # Beside their places until whole: a run that stops here must not be taken for done.
-        temporary = [path.with_suffix(".tmp") for path in paths]
-        features = open_memmap(temporary[0], "w+", np.float16, (count, network.width))
-        labels = open_memmap(temporary[1], "w+", np.float32, (count,))
-        for batch in batches:
-            some = slice(done, min(count, done + len(batch.labels)))
-            features[some] = _of(batch, network).crops[: some.stop - done].numpy()
-            labels[some] = batch.labels[: some.stop - done].numpy()
-            done = some.stop
-            if done == count:
-                break
-        if done < count:
-            raise ParameterError(f"There are only {done} examples, not the {count} of [features].")
-        features.flush()
-        labels.flush()
-        for path, made in zip(paths, temporary, strict=True):
-            made.replace(path)
+        with atomic_path(paths[0]) as first, atomic_path(paths[1]) as second:
+            features = open_memmap(first, "w+", np.float16, (count, network.width))
+            labels = open_memmap(second, "w+", np.float32, (count,))
+            for batch in batches:
+                some = slice(done, min(count, done + len(batch.labels)))
+                features[some] = _of(batch, network).crops[: some.stop - done].numpy()
+                labels[some] = batch.labels[: some.stop - done].numpy()
+                done = some.stop
+                if done == count:
+                    break
+            if done < count:
+                raise ParameterError(f"There are only {done} examples, not the {count} of [features].")
+            features.flush()
+            labels.flush()
     return np.load(paths[0], mmap_mode="r"), np.load(paths[1])
 
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from detector.faces.crop import Face, Square, cut, framing
 from detector.faces.detector import FaceDetector
+from detector.files import open_atomically
 from detector.media.cuts import CutDetector
 from detector.media.frame import Frame, Image
 from detector.media.open import open_media
@@ -74,10 +75,8 @@ def gather(data: Path, cache: Path) -> list[MovingFace]:
     # Spawned, because forked children wait for ever for the threads OpenCV has started.
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         faces = [face for part in pool.map(follow, [folder / name for name in names]) for face in part]
-    temporary = kept.with_suffix(".tmp")
-    with temporary.open("wb") as file:
+    with open_atomically(kept) as file:
         pickle.dump(faces, file)
-    temporary.replace(kept)
     return faces
 
 

@@ -28,7 +28,7 @@ from detector.faces.crop import Face, Square, cut, framing
 from detector.faces.detections import Gathered, Seen, Sightings
 from detector.faces.quality import flaw_of_crop, flaw_of_face
 from detector.faces.tracks import Track
-from detector.files import hashed
+from detector.files import hashed, open_atomically
 from detector.media.frame import Frame, Image
 from detector.media.open import open_media
 from detector.media.reader import MediaReader
@@ -123,10 +123,8 @@ def record(
         return recording, np.load(crops_kept)
     recording, crops = _first_pass(path, key, size, parameters, distortion)
     _write(crops_kept, crops)
-    temporary = kept.with_suffix(".tmp")
-    with temporary.open("wb") as out:
+    with open_atomically(kept) as out:
         pickle.dump(recording, out)
-    temporary.replace(kept)
     return recording, crops
 
 
@@ -277,7 +275,5 @@ def _key(path: Path, parameters: Parameters, distortion: str) -> str:
 
 
 def _write(path: Path, crops: NDArray[np.uint8]) -> None:
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
+    with open_atomically(path) as file:
         np.save(file, crops)
-    temporary.replace(path)

@@ -53,17 +53,3 @@ def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins
         for b in np.unique(which)
     ]
     return float(sum(gaps) / len(labels))
-
-
-def equal_error_rate(labels: ArrayLike, scores: ArrayLike) -> float:
-    """The rate at which false positives and false negatives are equal, interpolated."""
-    from sklearn.metrics import roc_curve
-
-    false_positive, true_positive, _ = roc_curve(labels, scores)
-    difference = false_positive - (1 - true_positive)
-    after = int(np.argmax(difference >= 0))
-    if after == 0:
-        return float(false_positive[0])
-    before = after - 1
-    part = -difference[before] / (difference[after] - difference[before])
-    return float(false_positive[before] + part * (false_positive[after] - false_positive[before]))

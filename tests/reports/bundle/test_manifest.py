@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from analyses import EXHIBIT_SHA256, MODEL_SHA256, Written, build
 
+from detector.files import write_atomically
 from reports.bundle.manifest import (
     FILES,
     ManifestError,
@@ -15,7 +16,6 @@ from reports.bundle.manifest import (
     new_manifest,
     read_manifest,
 )
-from reports.files import write_atomically
 
 
 def test_manifest_lists_every_other_file_with_its_fingerprint(written: Written) -> None:

@@ -10,7 +10,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from made import hand_in, write_result
 
 from detector.errors import MediaError, ModelError
-from webapp.durable import publish
+from detector.files import publish
 from webapp.jobs import failures, states
 from webapp.services import sample as sample_service
 from webapp.storage.data_folder import Folders

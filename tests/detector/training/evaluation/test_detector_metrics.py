@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 from sklearn import metrics as sk
 
 from detector.training.evaluation.metrics import (
@@ -18,7 +19,7 @@ from detector.training.evaluation.metrics import (
     reliability,
     roc,
 )
-from detector.training.publish.calibration import equal_error_rate, expected_calibration_error
+from detector.training.publish.calibration import expected_calibration_error
 
 
 def scored(labels: list[int], probabilities: list[float], groups: list[str] | None = None) -> Scored:
@@ -38,6 +39,23 @@ def drawn(seed: int, count: int = 200, ties: bool = True) -> Scored:
 
 def once(items: Scored, threshold: float = 0.5) -> dict[str, float]:
     return {n: float(v[0]) for n, v in figures(items, threshold, np.ones((1, len(items.labels)))).items()}
+
+
+def crossing(fpr: np.ndarray, tpr: np.ndarray) -> float:
+    """The rate at which false positives and false negatives are equal, interpolated along the curve."""
+    difference = fpr - (1 - tpr)
+    after = int(np.argmax(difference >= 0))
+    if after == 0:
+        return float(fpr[0])
+    before = after - 1
+    part = -difference[before] / (difference[after] - difference[before])
+    return float(fpr[before] + part * (fpr[after] - fpr[before]))
+
+
+def equal_error_rate(labels: ArrayLike, scores: ArrayLike) -> float:
+    labels = np.asarray(labels).astype(int)
+    items = Scored(labels, np.asarray(scores, float), np.full(len(labels), 0.5), np.arange(len(labels)))
+    return once(items)["equal error rate"]
 
 
 def test_worked_example() -> None:
@@ -75,7 +93,7 @@ def test_as_scikit_learn_has_it(seed: int, ties: bool) -> None:
     assert found["recall"] == pytest.approx(sk.recall_score(labels, said))
     assert found["F1"] == pytest.approx(sk.f1_score(labels, said))
     assert found["Brier score"] == pytest.approx(sk.brier_score_loss(labels, probabilities))
-    assert found["equal error rate"] == pytest.approx(equal_error_rate(labels, scores))
+    assert found["equal error rate"] == pytest.approx(crossing(fpr, tpr))
     assert found["expected calibration error"] == pytest.approx(
         expected_calibration_error(labels, probabilities)
     )
@@ -143,3 +161,30 @@ def test_leave_one_group_out() -> None:
     assert left.thresholds[2] == pytest.approx(0.5)
     with pytest.raises(ValueError, match="one class"):
         leave_one_group_out(scored([0, 1], [0.1, 0.9], ["a", "b"]))
+
+
+class TestEqualErrorRate:
+    def test_by_hand(self) -> None:
+        assert equal_error_rate([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]) == 0
+        assert equal_error_rate([0, 0, 1, 1], [0.9, 0.8, 0.2, 0.1]) == 1
+        assert equal_error_rate([0, 1, 0, 1], [0.1, 0.4, 0.6, 0.9]) == pytest.approx(0.5)
+        # Of four each, one false alarm and one miss at any threshold between 0.4 and 0.6.
+        assert equal_error_rate(
+            [0, 0, 0, 0, 1, 1, 1, 1], [0.1, 0.2, 0.3, 0.7, 0.35, 0.8, 0.85, 0.9]
+        ) == pytest.approx(0.25)  # fmt: skip
+
+    def test_interpolated_between_the_steps(self) -> None:
+        """One tie holds everything: the line from (0, 0) to (1, 1) crosses at one half."""
+        assert equal_error_rate([0, 1, 1], [0.5, 0.5, 0.5]) == pytest.approx(0.5)
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_both_errors_are_equal_there(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        labels = rng.random(400) < 0.4
+        scores = rng.normal(labels.astype(float), 1.0)
+        rate = equal_error_rate(labels, scores)
+        false_positive, true_positive, _ = sk.roc_curve(labels, scores)
+        false_negative = 1 - np.interp(rate, false_positive, true_positive)
+        assert 0.2 < rate < 0.45
+        assert false_negative == pytest.approx(rate, abs=0.02)
+        assert equal_error_rate(1 - labels.astype(int), -scores) == pytest.approx(rate, abs=0.01)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.special import expit
-from sklearn.metrics import roc_curve
 
 from detector.training.publish.calibration import (
-    equal_error_rate,
     expected_calibration_error,
     fit_platt,
     fit_temperature,
@@ -67,33 +65,6 @@ class TestExpectedCalibrationError:
         rng = np.random.default_rng(1)
         probabilities = rng.random(50_000)
         assert expected_calibration_error(rng.random(50_000) < probabilities, probabilities) < 0.02
-
-
-class TestEqualErrorRate:
-    def test_by_hand(self) -> None:
-        assert equal_error_rate([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]) == 0
-        assert equal_error_rate([0, 0, 1, 1], [0.9, 0.8, 0.2, 0.1]) == 1
-        assert equal_error_rate([0, 1, 0, 1], [0.1, 0.4, 0.6, 0.9]) == pytest.approx(0.5)
-        # Of four each, one false alarm and one miss at any threshold between 0.4 and 0.6.
-        assert equal_error_rate(
-            [0, 0, 0, 0, 1, 1, 1, 1], [0.1, 0.2, 0.3, 0.7, 0.35, 0.8, 0.85, 0.9]
-        ) == pytest.approx(0.25)  # fmt: skip
-
-    def test_interpolated_between_the_steps(self) -> None:
-        """One tie holds everything: the line from (0, 0) to (1, 1) crosses at one half."""
-        assert equal_error_rate([0, 1, 1], [0.5, 0.5, 0.5]) == pytest.approx(0.5)
-
-    @pytest.mark.parametrize("seed", range(5))
-    def test_both_errors_are_equal_there(self, seed: int) -> None:
-        rng = np.random.default_rng(seed)
-        labels = rng.random(400) < 0.4
-        scores = rng.normal(labels.astype(float), 1.0)
-        rate = equal_error_rate(labels, scores)
-        false_positive, true_positive, _ = roc_curve(labels, scores)
-        false_negative = 1 - np.interp(rate, false_positive, true_positive)
-        assert 0.2 < rate < 0.45
-        assert false_negative == pytest.approx(rate, abs=0.02)
-        assert equal_error_rate(1 - labels.astype(int), -scores) == pytest.approx(rate, abs=0.01)
 
 
 class TestPlatt:
