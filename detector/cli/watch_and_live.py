@@ -79,7 +79,8 @@ def _live(options: argparse.Namespace, parameters: Any) -> int:
     from detector.live.sources import source_of
 
     source = source_of(options.source)
-    from detector.live import LiveSegment, LiveSession, play
+    from detector.live.player import play
+    from detector.live.session import LiveSegment, LiveSession
     from detector.models.loaded import load_model
     from detector.scoring.scorer import Scorer
 

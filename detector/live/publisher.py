@@ -17,7 +17,8 @@ import cv2
 
 from detector.errors import ParameterError, ReelproofError
 from detector.files import write_atomically
-from detector.live import LiveSession, Source
+from detector.live.session import LiveSession
+from detector.live.sources import Source
 from detector.live.state import (
     MOST_FACES,
     MOST_LANES,

@@ -17,8 +17,9 @@ import pytest
 from clips import Analysed, numbered, write_clip
 
 from detector.errors import MediaError, ParameterError
-from detector.live import LiveSession, Source, play, source_of
-from detector.live.sources import opened
+from detector.live.player import play
+from detector.live.session import LiveSession
+from detector.live.sources import Source, opened, source_of
 from detector.media.frame import Frame
 from detector.paths import ROOT
 from detector.schema.analysis import Analysis, Parameters

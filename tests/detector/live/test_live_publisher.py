@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 from detector.errors import MediaError, ParameterError
-from detector.live import Source, publisher
+from detector.live import publisher
 from detector.live.publisher import Shared
+from detector.live.sources import Source
 from detector.live.state import (
     MOST_FACES,
     MOST_LANES,
