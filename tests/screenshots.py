@@ -74,7 +74,7 @@ def picture_of_desk(page: Page) -> Image.Image:
     page.evaluate("() => scrollTo(0, 0)")
     lanes = page.locator("#lanes").bounding_box()
     assert lanes is not None
-    clip = {"x": 0, "y": 0, "width": _VIEWPORT["width"], "height": lanes["y"] + lanes["height"] + 12}
+    clip = {"x": 0, "y": 0, "width": _VIEWPORT["width"], "height": lanes["y"] + lanes["height"] + 2}
     return Image.open(BytesIO(page.screenshot(animations="disabled", clip=clip)))
 
 
