@@ -46,8 +46,8 @@ def problems(path):
     if path.is_file() and set(files) == set(order) and written_again(files, order) != path.read_bytes():
         yield f"{path.name}: the zip is not as it was packed"
     if "annotations.json" in files:
-        judgements = json.loads(files["annotations.json"], parse_float=number)
-        if judgements["sha256"] != sha256(canonical(judgements["annotations"])):
+        annotations = json.loads(files["annotations.json"], parse_float=number)
+        if annotations["sha256"] != sha256(canonical(annotations["annotations"])):
             yield "annotations.json: changed"
     if "custody.json" in files:
         yield from custody_problems(json.loads(files["custody.json"], parse_float=number))

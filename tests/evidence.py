@@ -24,7 +24,7 @@ KEY = b"k" * 32
 
 
 def said(exhibit: str = "agree") -> Annotation:
-    """One judgement on the exhibit."""
+    """One annotation on the exhibit."""
     return ANNOTATION.validate_python(
         {
             "id": "a" * 32,
@@ -78,7 +78,7 @@ def contents(folder: Path, *, pdf: bool = True) -> tuple[Analysis, dict[str, byt
     files: dict[str, bytes | Path] = {
         path.relative_to(folder).as_posix(): path for path in folder.rglob("*.png")
     }
-    judgements = file_text(
+    annotations = file_text(
         [said()],
         analysis="",
         analysis_sha256=digest,
@@ -87,14 +87,14 @@ def contents(folder: Path, *, pdf: bool = True) -> tuple[Analysis, dict[str, byt
     ).encode()
     files |= {
         "analysis.json": text,
-        "annotations.json": judgements,
+        "annotations.json": annotations,
         "custody.json": custody(analysis.media.sha256),
         "case.json": b'{"case_number": "12/26"}\n',
         "report.html": f"<p>{digest}</p>".encode(),
     }
     if pdf:
         files["report.pdf"] = small_pdf(
-            {"analysis.json": text, "scores.csv": scores_csv(analysis), "annotations.json": judgements}
+            {"analysis.json": text, "scores.csv": scores_csv(analysis), "annotations.json": annotations}
         )
     return analysis, files
 

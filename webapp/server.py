@@ -28,7 +28,7 @@ class NoSpace(Error):
 
 
 class Refused(Error):
-    """The answer to an upload that is not taken in."""
+    """The answer to an upload that is rejected."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.words)

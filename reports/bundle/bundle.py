@@ -85,7 +85,7 @@ def _put(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> Entry:
 
 
 def annotations_in(path: Path) -> bytes:
-    """The file of judgements in a bundle, once every file of it was found as its manifest says.
+    """The annotation file in a bundle, once every file of it was found as its manifest says.
 
     A bundle that was unpacked and packed again will do. Raises :class:`BundleError` that names
     each file that is missing, not listed or changed.
@@ -97,7 +97,7 @@ def annotations_in(path: Path) -> bytes:
         text = _text(archive, ANNOTATIONS)
     if read_file(text).analysis_sha256 != listed[ANALYSIS].sha256:
         raise BundleError(
-            f"The bundle's judgements are not about its own {ANALYSIS}: it was put together by hand."
+            f"The bundle's annotations are not about its own {ANALYSIS}: it was put together by hand."
         )
     return text
 

@@ -50,7 +50,7 @@ def attachments(
     said = sorted(annotations, key=sort_key)
     if said:
         data = _annotation_file(analysis, text, said, said[-1].made)
-        holds = "the reviewers' judgements"
+        holds = "the reviewers' annotations"
         found.append(Attachment("annotations.json", data, "application/json", "Supplement", holds))
     if custody is not None:
         holds = "the custody log of the exhibit"
@@ -59,7 +59,7 @@ def attachments(
 
 
 def _annotation_file(analysis: Analysis, text: bytes, said: list[Annotation], saved: datetime) -> bytes:
-    """As a review bundle holds them; dated by the newest, so that the same judgements make the same bytes."""
+    """As a review bundle holds them; dated by the newest, so the same annotations make the same bytes."""
     return file_text(
         said,
         analysis="",

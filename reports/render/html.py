@@ -69,7 +69,7 @@ def fill_template(
         style=Markup(style),  # our own files, never input
         policy=f"{POLICY}; style-src 'sha256-{digest}'",
         created=document_date(view.created_iso),
-        modified=document_date(view.judgements.until_iso or view.created_iso),
+        modified=document_date(view.annotations.until_iso or view.created_iso),
         enclosed=enclosed,
         picture_width=width_for(len({picture.path for picture in view.pictures})),
     )

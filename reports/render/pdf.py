@@ -113,7 +113,7 @@ def _compress(pdf: pydyf.PDF) -> None:
 
 def _attachments(view: ReportView, enclosed: Sequence[Attachment]) -> list[weasyprint.Attachment]:
     """WeasyPrint dates files by the clock unless told otherwise."""
-    date = document_date(view.judgements.until_iso or view.created_iso)
+    date = document_date(view.annotations.until_iso or view.created_iso)
     moment = timestamps.parse(date) if date else _UNDATED
     return [
         weasyprint.Attachment(

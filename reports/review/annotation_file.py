@@ -1,4 +1,4 @@
-"""Judgements as JSON, and the file they travel in: written here or by the page of a bundle.
+"""Annotations as JSON, and the file they travel in: written here or by the page of a bundle.
 
 The file's checksum is over one text that Python and JavaScript both make of the same
 annotations, so a file that was changed afterwards, by hand or in transit, is found out. It
@@ -33,12 +33,12 @@ _FIELDS = {
 
 
 class AnnotationFileError(ReportError):
-    """A file of judgements cannot be used, or an annotation says nothing that can be kept."""
+    """An annotation file, or one annotation, cannot be used; the message says why."""
 
 
 @dataclass(frozen=True)
 class AnnotationFile:
-    """What a file of judgements says, checked in itself; ``annotations`` in order of time."""
+    """The content of an annotation file, with its checksum verified; ``annotations`` in order of time."""
 
     analysis: str
     analysis_sha256: str
@@ -63,7 +63,7 @@ def parse(values: object) -> Annotation:
     except ValidationError as error:
         raise AnnotationFileError(_error_text(error)) from None
     except OverflowError:  # a zone that leads beyond the calendar
-        raise AnnotationFileError("Its moment is none of the calendar.") from None
+        raise AnnotationFileError("Its date lies outside the calendar.") from None
 
 
 def canonical(value: object) -> str:
@@ -87,7 +87,7 @@ def file_text(
     exhibit_sha256: str,
     saved: datetime,
 ) -> str:
-    """The text of a file of judgements."""
+    """The text of an annotation file."""
     values = [to_json(annotation) for annotation in sorted(annotations, key=sort_key)]
     document = {
         _MARK: VERSION,
@@ -102,13 +102,13 @@ def file_text(
 
 
 def read_file(data: bytes) -> AnnotationFile:
-    """Understand a file of judgements; raises :class:`AnnotationFileError` with the reason why not."""
+    """Parse an annotation file; raises :class:`AnnotationFileError` with the reason why not."""
     try:
         document = json.loads(data.decode("utf-8-sig"), parse_constant=_no_number)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or _MARK not in document:
-        raise AnnotationFileError("This is no file of judgements that the page of a bundle saved.")
+        raise AnnotationFileError("This is not an annotation file saved by a bundle's page.")
     if str(document[_MARK]).partition(".")[0] != VERSION.partition(".")[0]:
         raise AnnotationFileError("A newer Reelproof saved this file. Update this one, then import it again.")
     given = document.get("annotations")
@@ -117,7 +117,7 @@ def read_file(data: bytes) -> AnnotationFile:
     }
     if not isinstance(given, list) or not all(isinstance(text, str) for text in about.values()):
         raise AnnotationFileError(
-            "The file of judgements is not complete. Save it again from the bundle's page."
+            "The annotation file is not complete. Save it again from the bundle's page."
         )
     try:
         sum_now = checksum(given)
@@ -134,9 +134,9 @@ def _parse_all(given: list[Any]) -> tuple[Annotation, ...]:
         try:
             annotation = parse(values)
         except AnnotationFileError as problem:
-            raise AnnotationFileError(f"Judgement {number} of the file: {problem}") from None
+            raise AnnotationFileError(f"Annotation {number} of the file: {problem}") from None
         if annotation.id in found:
-            raise AnnotationFileError(f"Judgement {number} of the file stands in it twice.")
+            raise AnnotationFileError(f"Annotation {number} is in the file twice.")
         found[annotation.id] = annotation
     return tuple(sorted(found.values(), key=sort_key))
 
@@ -161,7 +161,7 @@ def _no_number(text: str) -> float:
 def _error_text(error: ValidationError) -> str:
     first = error.errors()[0]
     field = next((str(part) for part in reversed(first["loc"]) if isinstance(part, str)), "")
-    what = _FIELDS.get(field, f"“{field}”" if field else "The judgement")
+    what = _FIELDS.get(field, f"“{field}”" if field else "The annotation")
     limits = first.get("ctx", {})
     match first["type"]:
         case "missing" | "string_too_short" | "too_short":
@@ -169,11 +169,11 @@ def _error_text(error: ValidationError) -> str:
         case "string_too_long":
             return f"{what} is longer than {limits['max_length']} characters."
         case "union_tag_invalid" | "union_tag_not_found":
-            return "It says no kind of judgement that is known here."
+            return "This kind of annotation is not known."
         case "literal_error":
             return f"{what} is none of {limits['expected']}."
         case "extra_forbidden":
-            return f"{what} is not part of such a judgement."
+            return f"{what} is not a field of this kind of annotation."
         case "value_error":
             return f"{str(limits['error']).capitalize()}."
     return f"{what} cannot be used: {first['msg'][:1].lower()}{first['msg'][1:]}."

@@ -1,6 +1,6 @@
-"""What people say of an analysis: judgements, marked spans, and who is who.
+"""Annotations of reviewers: opinions on segments and the exhibit, marked spans, persons renamed or merged.
 
-An annotation is never changed. A newer judgement by the same author of the same thing
+An annotation is never changed. A newer annotation by the same author of the same thing
 stands in place of the older one, which stays in the history; a withdrawal takes one
 annotation out of what stands. The machine's findings are never touched by any of this.
 """
@@ -212,5 +212,5 @@ def rejection_reason(
         case Withdrawal() if annotation.about not in {a.id for a in known}:
             return "What is to be withdrawn is not there."
         case Withdrawal() if annotation.author not in {a.author for a in known if a.id == annotation.about}:
-            return "Only its own author can withdraw a judgement."
+            return "Only its own author can withdraw an annotation."
     return None

@@ -34,8 +34,8 @@ def check_consistency(source: Source, manifest: Manifest | None, findings: Findi
     analysis = check_analysis(ANALYSIS, text, findings) if text is not None else None
     if analysis and manifest:
         _against_manifest(analysis, manifest, source, findings)
-    if (judgements := read(ANNOTATIONS)) is not None:
-        check_annotations(ANNOTATIONS, judgements, text, findings)
+    if (annotations := read(ANNOTATIONS)) is not None:
+        check_annotations(ANNOTATIONS, annotations, text, findings)
     custody = read(CUSTODY)
     if custody is not None:
         check_custody(CUSTODY, custody, analysis, findings)
@@ -107,7 +107,7 @@ def _against_manifest(analysis: Analysis, manifest: Manifest, source: Source, fi
 
 
 def check_annotations(file: str, data: bytes, analysis: bytes | None, findings: Findings) -> None:
-    """A file of judgements: its checksum, and that it is about the analysis it came with."""
+    """An annotation file: its checksum, and that it is about the analysis it came with."""
     try:
         saved = read_file(data)
     except AnnotationFileError as error:

@@ -71,12 +71,12 @@ def check_pdf(
 def _differs(name: str, attached: bytes, beside: bytes) -> str:
     """Why a file that came along cannot stand beside the one in the report; empty where it can.
 
-    A bundle's judgements and custody log may have been written later than its report.
+    A bundle's annotations and custody log may have been written later than its report.
     """
     try:
         if name == "annotations.json":
             same = json.loads(attached)["annotations"] == json.loads(beside)["annotations"]
-            return "" if same else "it holds other judgements"
+            return "" if same else "it holds other annotations"
         if name == "custody.json":
             return " ".join(compare_exports(attached, beside)[:1])
     except (ValueError, TypeError, KeyError, RecursionError):

@@ -152,8 +152,8 @@ def _verify_pdf(done: Verified, trust: Sequence[Certificate]) -> None:
     text = attached.get(ANALYSIS)
     if text is not None:
         done.analysis = check_analysis(f"{name}/{ANALYSIS}", text, findings)
-    if (judgements := attached.get(ANNOTATIONS)) is not None:
-        check_annotations(f"{name}/{ANNOTATIONS}", judgements, text, findings)
+    if (annotations := attached.get(ANNOTATIONS)) is not None:
+        check_annotations(f"{name}/{ANNOTATIONS}", annotations, text, findings)
     if (custody := attached.get(CUSTODY)) is not None:
         check_custody(f"{name}/{CUSTODY}", custody, done.analysis, findings)
     if done.analysis:

@@ -12,7 +12,7 @@ _SECTIONS = (
     ("segments", "Flagged segments", "Flagged faces"),
     ("limits", "What the findings mean", ""),
     ("not-examined", "What was not examined", ""),
-    ("judgements", "Reviewers' judgements", ""),
+    ("annotations", "Reviewers' annotations", ""),
     ("method", "Method and parameters", ""),
     ("model", "Model and its measured errors", ""),
     ("reproduction", "Reproduction", ""),

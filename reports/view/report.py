@@ -2,7 +2,7 @@
 
 ``report_view`` is the only place where an :class:`~detector.schema.analysis.Analysis` is turned
 into text. Web page, HTML and PDF read the same :class:`ReportView`, so they cannot
-disagree. Templates hold no numbers' formatting and no judgement.
+disagree. Templates hold no number formatting and no decisions.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class ReportView:
     means_not: tuple[str, ...]
     interval_made: str
     glossary: tuple[tuple[str, str], ...]
-    judgements: ReviewerView
+    annotations: ReviewerView
     custody: CustodyView
 
     @property
@@ -190,7 +190,7 @@ def report_view(
         means_not=prose.verdict_limits(analysis.verdict),
         interval_made=prose.interval_made(analysis),
         glossary=prose.GLOSSARY,
-        judgements=reviewer_view(analysis, annotations),
+        annotations=reviewer_view(analysis, annotations),
         custody=custody_view(custody, media.sha256),
     )
 

@@ -60,7 +60,7 @@ class ReviewerView:
     """
 
     summary: tuple[str, ...]
-    judgements: tuple[AnnotationView, ...]
+    annotations: tuple[AnnotationView, ...]
     persons: tuple[AnnotationView, ...]
     history: tuple[AnnotationView, ...]
     until: str
@@ -90,7 +90,7 @@ def reviewer_view(analysis: Analysis, annotations: Iterable[Annotation]) -> Revi
     fates = _fates(said)
     return ReviewerView(
         summary=_summary(analysis, opinions),
-        judgements=tuple(_in_words(analysis, each) for each in sorted(opinions, key=place)),
+        annotations=tuple(_in_words(analysis, each) for each in sorted(opinions, key=place)),
         persons=tuple(_in_words(analysis, each) for each in acts),
         history=tuple(_in_words(analysis, each, fates[each.id]) for each in said if each.id in fates),
         until=timestamps.readable(said[-1].made) if said else "",
@@ -149,7 +149,7 @@ def _what(analysis: Analysis, said: Annotation) -> tuple[str, str, str, str]:
                 f"Is more than one: {tracks} of another face split off",
                 "none",
             )
-    return "An earlier judgement", "", "Withdrawn", "none"
+    return "An earlier annotation", "", "Withdrawn", "none"
 
 
 def _fates(said: Sequence[Annotation]) -> dict[str, str]:
@@ -175,9 +175,9 @@ def _fates(said: Sequence[Annotation]) -> dict[str, str]:
 
 def _summary(analysis: Analysis, opinions: Sequence[Annotation]) -> tuple[str, ...]:
     if not opinions:
-        return ("No reviewer has judged this analysis.",)
+        return ("No reviewer has annotated this analysis.",)
     reviewers = len({each.author for each in opinions})
-    lines = [f"{plural(reviewers, 'reviewer')} judged this analysis."]
+    lines = [f"{plural(reviewers, 'reviewer')} annotated this analysis."]
     exhibit = [each.verdict for each in opinions if isinstance(each, ExhibitAnnotation)]
     if exhibit:
         lines.append(f"The verdict “{analysis.verdict.value}”: {_counts(exhibit)}.")
@@ -185,8 +185,8 @@ def _summary(analysis: Analysis, opinions: Sequence[Annotation]) -> tuple[str, .
     if segments:
         noun = "flagged face" if analysis.media.kind is MediaKind.IMAGE else "segment"
         lines.append(
-            f"Of {plural(len(analysis.segments), noun)}, {len({each.segment for each in segments})} judged: "
-            f"{_counts(each.verdict for each in segments)}."
+            f"Of {plural(len(analysis.segments), noun)}, {len({each.segment for each in segments})} "
+            f"annotated: {_counts(each.verdict for each in segments)}."
         )
     missed = sum(isinstance(each, SpanAnnotation) and each.verdict == "manipulated" for each in opinions)
     if missed:

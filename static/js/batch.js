@@ -140,7 +140,7 @@ export class Batch {
 
   /** How many files came to what, in words. */
   outcomes() {
-    const names = { refused: "not taken in", unfit: "not taken in", stopped: "not sent" };
+    const names = { refused: "rejected", unfit: "rejected", stopped: "not sent" };
     const counts = new Map();
     for (const item of this.items.filter((each) => each.ended)) {
       const name = names[item.outcome] ?? item.outcome;

@@ -74,7 +74,7 @@ async function ask() {
     pause = standing === "running" ? QUICK : Math.min(pause * 1.5, SLOW);
   } catch {
     pause = Math.min(pause * 1.6, SLOW);
-    silence("Reelproof does not answer. What is shown here stands still; this page goes on asking.");
+    silence("Reelproof does not respond. This page shows the last known state and keeps trying.");
   } finally {
     asking = false;
   }

@@ -13,12 +13,12 @@ function printed(value) {
 
 // What each state reads like, whether its bar moves (null: no bar), and what can be done in it.
 const STATES = {
-  unfit: { words: () => "Cannot be taken in", bar: null, acts: ["remove"] },
+  unfit: { words: () => "Cannot be accepted", bar: null, acts: ["remove"] },
   waiting: { words: () => "Not sent yet", bar: null, acts: ["remove"] },
   sending: { words: (item) => `Uploading, ${percent(item.share)}`, bar: (item) => item.share, acts: ["stop"] },
   storing: { words: () => "Checking and storing the file", bar: () => undefined, acts: [] },
   stopped: { words: () => "Upload cancelled", bar: null, acts: ["retry", "remove"] },
-  refused: { words: () => "Not taken in", bar: null, acts: ["retry", "remove"] },
+  refused: { words: () => "Rejected", bar: null, acts: ["retry", "remove"] },
   queued: {
     words: ({ status }) => (status?.ahead ? `Queued, ${status.ahead} ahead` : "Queued"),
     bar: null,

@@ -24,9 +24,9 @@ export function unfit(file, limit, room) {
 }
 
 const BROKE_BEFORE = ["The connection broke before the whole file was sent.",
-  "See that Reelproof still runs and that its disk is not full, then retry."];
+  "Check that Reelproof is running and that its disk is not full, then retry."];
 const BROKE_AFTER = ["The connection broke after the whole file was sent.",
-  "See that Reelproof still runs and whether the library lists the file, before you hand it in again."];
+  "Check that Reelproof is running and whether the library lists the file before you hand it in again."];
 
 function refusal(request) {
   try {

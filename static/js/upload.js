@@ -36,7 +36,7 @@ function show() {
     : `${items.length} files`;
   const taken = items.some((item) => item.address);
   byId("queue-library").hidden = !taken;
-  byId("latest-analyses")?.toggleAttribute("hidden", taken); // from now on the queue knows better
+  byId("latest-analyses")?.toggleAttribute("hidden", taken); // the queue is newer
   document.title = batch.unsent && sending
     ? `${items.length - waiting.length} of ${items.length} · Reelproof`
     : title;

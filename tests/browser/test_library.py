@@ -110,7 +110,7 @@ def test_a_batch_of_five(without_sample, page: Page, seen, five, way):
     else:
         drop(page, five)
     expect(page.locator(".queue-item")).to_have_count(5)
-    expect(item(page, "empty.mp4")).to_contain_text("Cannot be taken in")
+    expect(item(page, "empty.mp4")).to_contain_text("Cannot be accepted")
     expect(page.locator("#upload-status")).to_contain_text("5 files chosen. empty.mp4: The file is empty")
     page.get_by_role("button", name="Start 4 analyses").click()
 
@@ -122,7 +122,7 @@ def test_a_batch_of_five(without_sample, page: Page, seen, five, way):
     for photo in ("coffee.png", "cat.jpg"):  # the bad ones held up no other
         expect(item(page, photo)).to_contain_text("Inconclusive", timeout=_RESULT)
     expect(page.locator("#queue-summary")).to_contain_text("5 of 5 files are done")
-    expect(page.locator("#queue-summary")).to_contain_text("1 not taken in")
+    expect(page.locator("#queue-summary")).to_contain_text("1 rejected")
     expect(page.locator("#upload-status")).to_contain_text("All files are done")
     assert seen.console == []
 

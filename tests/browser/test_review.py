@@ -160,11 +160,11 @@ def test_another_threshold_is_only_explored(desk: Page) -> None:
     segments = of_desk(desk, "desk.segments.map((one) => [one.start, one.end])")
     assert len(same) == len(segments) == recorded
     assert same[0] == pytest.approx(segments[0], abs=1e-3)
-    desk.get_by_role("button", name="Back to the recorded").click()
+    desk.get_by_role("button", name="Reset").click()
     assert of_desk(desk, "desk.explored") is None
 
 
-def test_judgements_are_kept(reviewed: tuple[Served, str], desk: Page, seen) -> None:
+def test_annotations_are_kept(reviewed: tuple[Served, str], desk: Page, seen) -> None:
     app, analysis = reviewed
     desk.get_by_placeholder("What you saw").fill("a mad add: seams at the jaw")  # a and d while typing
     expect(desk.locator("#who")).to_be_hidden()
@@ -185,7 +185,7 @@ def test_judgements_are_kept(reviewed: tuple[Served, str], desk: Page, seen) -> 
     desk.locator("#span-note").fill("The mouth lags")
     desk.get_by_role("button", name="Mark the stretch").click()
     expect(desk.locator("#history")).to_contain_text("missed by the machine")
-    desk.get_by_role("tabpanel", name="Judgements").get_by_role("button", name="Unsure", exact=True).click()
+    desk.get_by_role("tabpanel", name="Annotations").get_by_role("button", name="Unsure", exact=True).click()
     expect(desk.locator("#history")).to_contain_text("Whole exhibit")
 
     desk.get_by_role("tab", name="Persons").click()
@@ -201,7 +201,7 @@ def test_judgements_are_kept(reviewed: tuple[Served, str], desk: Page, seen) -> 
     ]
     assert said[0]["note"] == "a mad add: seams at the jaw"
     assert said[2]["start"] == pytest.approx(7.0, abs=0.1) and said[2]["end"] == pytest.approx(8.0, abs=0.1)
-    desk.get_by_role("tab", name="Judgements").click()
+    desk.get_by_role("tab", name="Annotations").click()
     desk.locator(f"[data-annotation='{said[2]['id']}']").get_by_role("button", name="Withdraw").click()
     expect(desk.locator(f"[data-annotation='{said[2]['id']}']")).to_contain_text("withdrawn")
     expect(desk.locator("[data-annotation]")).to_have_count(5)
@@ -247,20 +247,20 @@ def test_bundle_offline_and_back(
     page.keyboard.press("u")
     sign(page, "Carla, offline")
     expect(page.locator(".segment-row")).to_contain_text("Unsure")
-    page.get_by_role("tab", name="Judgements").click()
+    page.get_by_role("tab", name="Annotations").click()
     with page.expect_download() as saved:
-        page.get_by_role("button", name="Save judgements to a file").click()
-    judgements = tmp_path / "judgements.json"
-    saved.value.save_as(judgements)
+        page.get_by_role("button", name="Save annotations to a file").click()
+    annotations = tmp_path / "annotations.json"
+    saved.value.save_as(annotations)
     assert problems == []
     context.close()
 
     changed = tmp_path / "changed.json"
-    changed.write_text(judgements.read_text().replace('"unsure"', '"agree"', 1))
+    changed.write_text(annotations.read_text().replace('"unsure"', '"agree"', 1))
     bring_in(desk, changed)
     expect(desk.locator("main")).to_contain_text("changed after")
     desk.goto(f"{app.address}/analyses/{analysis}")
-    bring_in(desk, judgements)
+    bring_in(desk, annotations)
     expect(desk.locator(".segment-row")).to_contain_text("Carla, offline")
 
     torn = tmp_path / "torn.zip"
@@ -272,7 +272,7 @@ def test_bundle_offline_and_back(
 
 
 def bring_in(page: Page, file: Path) -> None:
-    page.get_by_role("tab", name="Judgements").click()
+    page.get_by_role("tab", name="Annotations").click()
     page.set_input_files("#import-file", file)
     page.get_by_role("button", name="Import").click()
 

@@ -79,9 +79,9 @@ def test_what_stands_and_who_is_who(modules: Page, tmp_path: Path) -> None:
         got = call(
             modules,
             "data.js",
-            "const s = await import('/static/js/review/said.js');"
+            "const s = await import('/static/js/review/annotations.js');"
             "const d = m.prepare(given.data);"
-            "return [s.standing(given.said).map((a) => a.id), m.faces(d, given.said)"
+            "return [s.current(given.said).map((a) => a.id), m.faces(d, given.said)"
             ".map((f) => [f.id, f.name, [...f.tracks].sort((a, b) => a - b), f.lane.time.length])];",
             {"data": data, "said": annotations},
         )
@@ -146,7 +146,7 @@ def test_exploring_follows_the_engines_rules(modules: Page, tmp_path: Path) -> N
     assert found > 40
 
 
-def test_checksums_of_judgements(modules: Page, tmp_path: Path) -> None:
+def test_checksums_of_annotations(modules: Page, tmp_path: Path) -> None:
     analysis = build(tmp_path, persons=2, segments=2, duration=20.0)
     annotations = said(random.Random(8), analysis, 40)
     annotations[0] |= {"note": 'Quotes " \\ and\nlines, ümläute, 漢字, 🎞, \u2028 and <tags>'}
@@ -164,5 +164,5 @@ def test_times(modules: Page) -> None:
     values = [0, 0.0004, 0.9996, 3.76, 59.9995, 61.5, 3599.9999, 7325.25, 86400.001]
     assert call(modules, "dom.js", "return given.map(m.timecode);", values) == [timecode(v) for v in values]
     texts = ["00:00:03.760", "1:02", "12.5", " 01:00:00 ", "", "a", "1:-2", "1:2:3:4"]
-    seconds = call(modules, "judgements.js", "return given.map(m.seconds).map(String);", texts)
+    seconds = call(modules, "annotation_panel.js", "return given.map(m.seconds).map(String);", texts)
     assert seconds == ["3.76", "62", "12.5", "3600", "NaN", "NaN", "NaN", "NaN"]

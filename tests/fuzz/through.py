@@ -27,7 +27,7 @@ FINE = (
     "refused",
     "contained crash",
     "over the memory limit",
-    "not taken in",
+    "rejected",
 )
 
 
@@ -69,7 +69,7 @@ class House:
         form = {"file": (io.BytesIO(data), name)}
         self._page(faults, self._client.post("/analyses", data=form, content_type="multipart/form-data"))
         if not self._sent:
-            return Outcome("not taken in", "", time.perf_counter() - started, 0, tuple(faults))
+            return Outcome("rejected", "", time.perf_counter() - started, 0, tuple(faults))
         (analysis_id,) = self._sent
         if changes:
             with self.app.extensions["database"].begin() as session:

@@ -25,7 +25,7 @@ blueprint = Blueprint("api_annotations", __name__)
 )
 def listing(analysis_id: str) -> Annotations:
     """What reviewers said of an analysis, in order of time."""
-    row = annotation_service.judgeable(analysis_id)
+    row = annotation_service.find_annotatable(analysis_id)
     with database().begin() as session:
         said = annotation_service.listed(session, row.id)
     return Annotations.model_validate({"analysis": row.id, "annotations": [to_json(each) for each in said]})
@@ -47,7 +47,7 @@ def add(analysis_id: str, body: NewAnnotation) -> tuple[Added, int]:
     Annotations are never changed: a later one of the same author about the same thing stands in
     its place, and a withdrawal takes one out of what stands.
     """
-    row = annotation_service.judgeable(analysis_id)
+    row = annotation_service.find_annotatable(analysis_id)
     made, everything = annotation_service.record(row, body.root)
     said = {"analysis": row.id, "annotations": [to_json(each) for each in everything]}
     return Added.model_validate(said | {"annotation": to_json(made)}), 201
@@ -64,11 +64,11 @@ def add(analysis_id: str, body: NewAnnotation) -> tuple[Added, int]:
     keyed=True,
 )
 def take_in(analysis_id: str, body: AnnotationFile) -> Imported:
-    """Merge the judgements of a file: one that a bundle's page saved, or a bundle itself.
+    """Merge the annotations of a file: one that a bundle's page saved, or a bundle itself.
 
     What is known already changes nothing, so the same file may be imported again.
     """
-    row = annotation_service.judgeable(analysis_id)
+    row = annotation_service.find_annotatable(analysis_id)
     stream, _name = uploaded("file")
     merged, everything = annotation_service.import_file(row, stream)
     said = {"analysis": row.id, "annotations": [to_json(each) for each in everything]}

@@ -20,7 +20,7 @@ from webapp.webhooks.registry import EVENTS, SIGNATURE
 
 _REF = "#/components/schemas/{model}"
 _INTRODUCTION = """What the pages do, for programs: hand in files, follow their analyses, fetch what \
-was found, record judgements. docs/api.md has examples. Every error is a problem of RFC 9457 that says \
+was found, record annotations. docs/api.md has examples. Every error is a problem of RFC 9457 that says \
 what to do. A POST may carry an Idempotency-Key."""
 _AREAS = {
     "analyses": "Hand in a file, follow its analysis, cancel, retry, pause, delete.",

@@ -131,7 +131,7 @@ class OfUpload(Again):
 
 
 class AnnotationFile(Asked):
-    """The form that imports judgements has no field but its file."""
+    """The form that imports annotations has no field but its file."""
 
 
 class Segments(Value):

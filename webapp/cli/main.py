@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     made = add("add-user", _add, "make an account")
     made.add_argument("name", metavar="NAME")
     made.add_argument("--role", required=True, type=Role, choices=list(Role))
-    made.add_argument("--display", default="", help="full name, shown on pages and beside judgements")
+    made.add_argument("--display", default="", help="full name, shown on pages and beside annotations")
     _of_password(made)
     add("list-users", _list, "list all accounts")
     changed = add("set-role", _set_role, "give an account another role")

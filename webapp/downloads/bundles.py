@@ -153,19 +153,19 @@ def _readme(row: AnalysisRow, result: Result, made: datetime, media: str | None)
 
 Exhibit           {result.view.file}
 SHA-256           {row.exhibit.sha256}
-Verdict           {result.view.verdict} (a machine's finding, in need of a person's judgement)
+Verdict           {result.view.verdict} (a machine's finding; a person must review it)
 Bundle made       {iso_milliseconds(made)} by Reelproof {__version__}
 
 To open it
 ----------
 Unpack the whole zip into a folder, then open index.html in a browser. It needs no network,
-no server and no Reelproof. Judgements you make there stay in that page until you save them
+no server and no Reelproof. Annotations you make there stay in that page until you save them
 to a file with its button; whoever runs Reelproof imports that file on the analysis's page.
 
 What is in it
 -------------
 index.html        the review page, all in one file
-report.pdf        the evidence report with the judgements made until now; report.html is the same
+report.pdf        the evidence report with the annotations made until now; report.html is the same
 analysis.json     every figure, as data
 custody.json      who did what to the exhibit, and when: its custody log until this bundle was made
 case.json         case number and the like, where they were given

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _STATIC = ROOT / "static"
 _STYLES = ("base.css", "timeline.css", "result.css", "review.css")
 _ENTRY = "offline.js"
-_IMPORT = re.compile(r'^import \{[^}]*\} from "\./([a-z]+\.js)";\n', re.MULTILINE)
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./([a-z_]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=async function|function|class|const)", re.MULTILINE)
 
 

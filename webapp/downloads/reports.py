@@ -137,7 +137,7 @@ def _not_made() -> UserError:
     return UserError(
         500,
         "The report could not be set.",
-        "The terminal Reelproof runs in may say why. Nothing is lost: judgements and findings are on the "
+        "The terminal Reelproof runs in may say why. Nothing is lost: annotations and findings are on the "
         "page, and the machine's findings in analysis.json.",
     )
 

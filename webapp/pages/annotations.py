@@ -26,7 +26,7 @@ _LONGEST = 256 * 1024  # bytes of one annotation: the longest note and ten thous
 @require(Permission.READ)
 def listing(analysis_id: str) -> Response:
     """All annotations, in order of time."""
-    row = annotation_service.judgeable(analysis_id)
+    row = annotation_service.find_annotatable(analysis_id)
     with database().begin() as session:
         return jsonify(_list(row.id, annotation_service.listed(session, row.id)))
 
@@ -35,7 +35,7 @@ def listing(analysis_id: str) -> Response:
 @require(Permission.ANNOTATE)
 def add(analysis_id: str) -> Response:
     """Record one annotation; the answer holds it and, with it, all there are."""
-    row = annotation_service.judgeable(analysis_id)
+    row = annotation_service.find_annotatable(analysis_id)
     made, everything = annotation_service.record(row, _said())
     response = jsonify(annotation=to_json(made), **_list(row.id, everything))
     response.status_code = 201
@@ -45,8 +45,8 @@ def add(analysis_id: str) -> Response:
 @blueprint.post("/annotations/import")
 @require(Permission.ANNOTATE, takes_files=True)
 def take_in(analysis_id: str) -> Response:
-    """Merge the judgements of a file: one that a bundle's page saved, or a bundle itself."""
-    row = annotation_service.judgeable(analysis_id)
+    """Merge the annotations of a file: one that a bundle's page saved, or a bundle itself."""
+    row = annotation_service.find_annotatable(analysis_id)
     asked = this_request()
     asked.allowance = annotation_service.import_limit(current_app.extensions["settings"])
     part = asked.files.get("file")
@@ -73,15 +73,17 @@ def refused(problem: UserError) -> Response:
 def _said() -> dict[str, object]:
     """The one annotation a request brings."""
     if not request.is_json:  # no form of another site can send this type
-        raise UserError(400, "A judgement is sent as JSON.", "Set Content-Type to application/json.")
+        raise UserError(400, "An annotation is sent as JSON.", "Set Content-Type to application/json.")
     if (request.content_length or 0) > _LONGEST:
-        raise UserError(413, "This is too long for one judgement.", "Shorten the note.")
+        raise UserError(413, "This is too long for one annotation.", "Shorten the note.")
     try:
         said = json.loads(request.get_data())
     except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
-        raise UserError(400, "This is no judgement: one JSON object is expected.", "Nothing was recorded.")
+        raise UserError(
+            400, "This is not an annotation: one JSON object is expected.", "Nothing was recorded."
+        )
     return said
 
 

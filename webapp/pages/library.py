@@ -31,9 +31,9 @@ def listing() -> str:
     with analysis_queries.reading() as session:
         page = library_search.find(session, asked, request.args.get("page", 1, type=int))
         known_models, reviewers = library_search.models_used(session), library_search.reviewers(session)
-        comparable, judgements = (
+        comparable, annotations = (
             analysis_queries.comparable(session, page.rows),
-            analysis_queries.judgements(session, page.rows),
+            analysis_queries.annotation_counts(session, page.rows),
         )
     recent = now() - current_app.extensions["started"] < _SAMPLE_PROMISED
     folders = Folders.of(current_app.extensions["settings"])
@@ -44,7 +44,7 @@ def listing() -> str:
         back=urlencode(asked.query(page=page.number if page.number > 1 else None)),
         pictured={row.id for row in page.rows if _pictured(folders, row)},
         comparable=comparable,
-        judgements=judgements,
+        annotations=annotations,
         verdicts=[str(verdict) for verdict in Verdict],
         states=[str(state) for state in State],
         models=known_models,

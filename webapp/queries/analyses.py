@@ -30,7 +30,7 @@ from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, AnnotationRow, State
 
 MOST_COMPARABLE = 5
-JUDGEMENTS = (SegmentAnnotation, ExhibitAnnotation, SpanAnnotation)
+ANNOTATIONS = (SegmentAnnotation, ExhibitAnnotation, SpanAnnotation)
 
 
 def database() -> Database:
@@ -148,8 +148,8 @@ def comparable(session: Session, shown: Sequence[AnalysisRow]) -> dict[str, list
     }
 
 
-def judgements(session: Session, shown: Sequence[AnalysisRow]) -> Counter[str]:
-    """By id, how many judgements of reviewers stand."""
+def annotation_counts(session: Session, shown: Sequence[AnalysisRow]) -> Counter[str]:
+    """By id, the number of current annotations."""
     ids = [row.id for row in shown]
     query = select(AnnotationRow.analysis_id, AnnotationRow.body).where(AnnotationRow.analysis_id.in_(ids))
     said: dict[str, list[Annotation]] = defaultdict(list)
@@ -157,5 +157,5 @@ def judgements(session: Session, shown: Sequence[AnalysisRow]) -> Counter[str]:
         said[analysis_id].append(ANNOTATION.validate_json(body))
     counts: Counter[str] = Counter()
     for analysis_id, all_said in said.items():
-        counts[analysis_id] = sum(isinstance(a, JUDGEMENTS) for a in current(all_said))
+        counts[analysis_id] = sum(isinstance(a, ANNOTATIONS) for a in current(all_said))
     return counts

@@ -58,7 +58,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Agreement:
-    """What reviewers say of the machine's findings, by their standing judgements.
+    """What reviewers say of the machine's findings, by their standing annotations.
 
     ``exhibits`` has one row a verdict of the machine, ``reviewers`` one a person, exhibits and segments
     together; ``missed`` counts spans the machine did not flag and a reviewer did.
@@ -68,11 +68,11 @@ class Agreement:
     segments: Count
     reviewers: tuple[Count, ...]
     missed: int
-    judged: int  # analyses with any judgement
+    judged: int  # analyses with any annotation
 
     @property
     def total(self) -> int:
-        """Judgements of exhibits and segments."""
+        """Annotations of exhibits and segments."""
         return self.segments.total + sum(row.total for row in self.exhibits)
 
 

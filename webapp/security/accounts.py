@@ -54,7 +54,7 @@ def add(
         raise AccountError(
             "The full name cannot be used.", f"At most {_LONGEST_DISPLAY} characters, none of them invisible."
         )
-    # Judgements stand under this name: two people must not share it.
+    # Annotations stand under this name: two people must not share it.
     if any(user.display.casefold() == display.casefold() for user in listed(session)):
         raise AccountError(f"Somebody is called “{display}” already.", "Add something that tells them apart.")
     _refuse(password, name, display)

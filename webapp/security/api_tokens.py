@@ -30,7 +30,7 @@ _USED_EVERY = timedelta(minutes=1)  # last use is kept to the minute, or each re
 MEANINGS = {
     Permission.READ: "see analyses, findings and models",
     Permission.EXPORT: "fetch reports, bundles and exports",
-    Permission.ANNOTATE: "record and import judgements",
+    Permission.ANNOTATE: "record and import annotations",
     Permission.ANALYSE: "hand in files, analyse again, cancel, retry, pause, prioritise",
     Permission.WATCH: "see live sessions",
     Permission.ARRANGE: "make cases and put analyses into them",

@@ -33,7 +33,7 @@ class Permission(StrEnum):
 
     READ = "read"  # pages of analyses and cases one may see, statistics, models
     EXPORT = "export"  # reports, bundles, data, the exhibit itself
-    ANNOTATE = "annotate"  # judge findings, import judgements
+    ANNOTATE = "annotate"  # annotate findings, import annotations
     ANALYSE = "analyse"  # hand in, analyse again, cancel, retry, pause, prioritise
     WATCH = "watch"  # live sessions, which are in no case
     ARRANGE = "arrange"  # make cases, say who is in them, put analyses into them
@@ -73,7 +73,7 @@ class Principal:
     """Who asks. ``scopes`` narrows what the role allows (an API token); none means all of it."""
 
     name: str  # what they sign in as; the custody log's actor
-    display: str  # what pages and judgements call them
+    display: str  # what pages and annotations call them
     role: Role
     user_id: int | None
     scopes: frozenset[str] | None = None

@@ -22,7 +22,7 @@ SMALL = 512 * 1024
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a request's body is not taken in."""
+    """Why a request's body is rejected."""
 
     status: int
     reason: str

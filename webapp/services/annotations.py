@@ -49,7 +49,7 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, AnnotationRow, State, now
 
 MOST = 10_000  # of one analysis: far beyond what people say, and still quick
-# How far the clock of the machine that judgements come from may be ahead.
+# How far the clock of the machine that annotations come from may be ahead.
 _AHEAD = timedelta(minutes=5)
 _TICK = timedelta(milliseconds=1)
 
@@ -76,12 +76,14 @@ def add(session: Session, analysis_id: str, analysis: Analysis, said: Mapping[st
     """
     if {"id", "made"} & set(said):
         raise UserError(
-            400, "A new judgement brings no “id” and no “made”.", "Reelproof gives both. Leave them out."
+            400,
+            "A new annotation must not have the fields “id” and “made”.",
+            "Reelproof sets both. Leave them out.",
         )
     known = listed(session, analysis_id)
     if len(known) >= MOST:
         raise UserError(
-            409, f"This analysis has {MOST:,} judgements, the most it can.", "Analyse the exhibit again."
+            409, f"This analysis has {MOST:,} annotations, the most it can.", "Analyse the exhibit again."
         )
     # Later than all there is: what was said last stands, even within one millisecond.
     moment = max([now(), *(annotation.made + _TICK for annotation in known[-1:])])
@@ -100,7 +102,7 @@ def add(session: Session, analysis_id: str, analysis: Analysis, said: Mapping[st
 def merge(
     session: Session, analysis_id: str, analysis: Analysis, analysis_sha256: str, saved: AnnotationFile
 ) -> Merged:
-    """Take in a file of judgements, all of it or, with the reason as a :class:`UserError`, nothing.
+    """Take in an annotation file, all of it or, with the reason as a :class:`UserError`, nothing.
 
     An annotation is there already if its id is, or one by the same author of the same moment about
     the same thing. The session must be alone.
@@ -117,14 +119,14 @@ def merge(
             raise _refused(
                 f"The annotation of {timestamps.readable(annotation.made)} by {annotation.author} "
                 "lies in the future.",
-                "Set the clocks of both machines right, then judge and save again.",
+                "Set the clocks of both machines right, then annotate and save again.",
             )
         here = by_id.get(annotation.id)
         if here is not None and to_json(here) != to_json(annotation):
             raise _refused(
                 f"The annotation of {timestamps.readable(here.made)} by {here.author} "
                 "differs from the one kept here.",
-                "Judgements are never changed. Save the file again from the bundle's page.",
+                "Annotations are never changed. Save the file again from the bundle's page.",
             )
         here = here or by_content.get(_content(annotation))
         if here is not None:
@@ -137,7 +139,7 @@ def merge(
             fresh.append(annotation)
         own.append(annotation)
     if len(stored) + len(fresh) > MOST:
-        raise _refused(f"This would make more than {MOST:,} judgements of one analysis.", "Check the file.")
+        raise _refused(f"This would make more than {MOST:,} annotations of one analysis.", "Check the file.")
     for annotation in fresh:
         if isinstance(annotation, Withdrawal):
             annotation = annotation.model_copy(update={"about": ids.get(annotation.about, annotation.about)})
@@ -148,16 +150,16 @@ def merge(
 def _refuse_others(analysis_id: str, analysis: Analysis, analysis_sha256: str, saved: AnnotationFile) -> None:
     if saved.exhibit_sha256 != analysis.media.sha256:
         raise _refused(
-            "These judgements are about another exhibit.", "Import them on the page of its analysis."
+            "These annotations are about another exhibit.", "Import them on the page of its analysis."
         )
     if saved.analysis != analysis_id:
         raise _refused(
-            "These judgements are about another analysis of this exhibit.",
+            "These annotations are about another analysis of this exhibit.",
             "Import them on its own page: another model or other settings may have flagged other segments.",
         )
     if saved.analysis_sha256 != analysis_sha256:
         raise _refused(
-            "These judgements are about an analysis.json unlike the one kept here: one of them was changed.",
+            "These annotations are about an analysis.json unlike the one kept here: one of them was changed.",
             "Compare its SHA-256 in the manifest of the bundle with the one in the manifest of this page.",
         )
 
@@ -201,35 +203,33 @@ def _row(analysis_id: str, annotation: Annotation) -> AnnotationRow:
     )
 
 
-_LARGEST_FILE = 10_000_000  # of judgements; a bundle may be as large as an exhibit
+_LARGEST_FILE = 10_000_000  # of annotations; a bundle may be as large as an exhibit
 
 
 def import_limit(settings: Settings) -> Allowance:
-    """What an import may bring: one file of judgements, or a bundle."""
+    """What an import may bring: one annotation file, or a bundle."""
     return Allowance(
         files=1,
         bytes=settings.upload_limit,
         fewer="Import one file at a time.",
-        smaller="Import the file of judgements alone.",
+        smaller="Import the annotation file alone.",
     )
 
 
-def judgeable(analysis_id: str) -> AnalysisRow:
+def find_annotatable(analysis_id: str) -> AnalysisRow:
     """The row of an analysis that can be judged, or an answer that says why it cannot."""
     row = analysis_queries.find(analysis_id)
     if row.state != State.DONE:
-        raise UserError(
-            409, "This analysis has no result that could be judged.", "Its page says where it stands."
-        )
+        raise UserError(409, "This analysis has no result to annotate.", "Its page says where it stands.")
     return row
 
 
-def _judgements(stream: Incoming) -> bytes:
-    """The file of judgements that was handed in, on its own or in a bundle."""
+def _annotations(stream: Incoming) -> bytes:
+    """The annotation file that was handed in, on its own or in a bundle."""
     if is_zip(stream.path):
         return annotations_in(stream.path)
     if stream.bytes > _LARGEST_FILE:
-        raise UserError(413, "This is too large for a file of judgements.", "Nothing was imported.")
+        raise UserError(413, "This is too large for an annotation file.", "Nothing was imported.")
     return stream.path.read_bytes()
 
 
@@ -257,10 +257,10 @@ def _log_annotation(session: Session, row: AnalysisRow, made: Annotation) -> Non
 
 
 def import_file(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annotation, ...]]:
-    """Take in a file of judgements or a bundle; how many were new, and all there are now."""
+    """Take in an annotation file or a bundle; how many were new, and all there are now."""
     stream.complete()
     try:
-        text = _judgements(stream)
+        text = _annotations(stream)
         saved = read_file(text)
     except ReportError as problem:
         raise UserError(400, str(problem), "Nothing was imported.") from None
@@ -276,7 +276,7 @@ def import_file(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annot
 
 def record(row: AnalysisRow, said: Mapping[str, object]) -> tuple[Annotation, tuple[Annotation, ...]]:
     """Record what somebody says now; the annotation that became of it, and all there are."""
-    if login_is_on():  # nobody judges under somebody else's name
+    if login_is_on():  # nobody annotates under somebody else's name
         said = {**said, "author": current().display}
     result = _result(row)
     with database().alone() as session:

@@ -31,14 +31,14 @@ from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseDetailsRow, Ex
 class Consequences:
     """What deleting an analysis takes along: for the page that asks."""
 
-    judgements: int
+    annotations: int
     others: int  # analyses of the same exhibit, which stay and keep it
 
 
 def consequences(session: Session, row: AnalysisRow) -> Consequences:
     """What would go, and what would stay."""
-    judgements = select(func.count()).where(AnnotationRow.analysis_id == row.id)
-    return Consequences(session.scalar(judgements) or 0, _others(session, row))
+    annotations = select(func.count()).where(AnnotationRow.analysis_id == row.id)
+    return Consequences(session.scalar(annotations) or 0, _others(session, row))
 
 
 def refuse_unfinished(row: AnalysisRow) -> None:
@@ -63,7 +63,7 @@ def delete(database: Database, folders: Folders, analysis_id: str) -> None:
         exhibit = row.exhibit
         _write(note, exhibit.sha256)
         alone = not _others(session, row)
-        judgements = consequences(session, row).judgements
+        annotations = consequences(session, row).annotations
         session.execute(delete_from(AnnotationRow).where(AnnotationRow.analysis_id == analysis_id))
         session.execute(delete_from(CaseDetailsRow).where(CaseDetailsRow.analysis_id == analysis_id))
         session.delete(row)
@@ -76,7 +76,7 @@ def delete(database: Database, folders: Folders, analysis_id: str) -> None:
             "state": row.state,
             "verdict": row.verdict,
             "model": row.model,
-            "judgements": judgements,
+            "judgements": annotations,
             "exhibit": "deleted with it" if alone else "kept, other analyses use it",
         }
         custody_log.record(session, "deletion", details, exhibit=exhibit.sha256, analysis=analysis_id)

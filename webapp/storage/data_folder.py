@@ -75,7 +75,7 @@ class Folders:
 
     @property
     def reviews(self) -> Path:
-        """Reports with judgements, one folder an analysis; made again whenever they are missing."""
+        """Reports with annotations, one folder an analysis; made again whenever they are missing."""
         return self.data / "reviews"
 
     @property
@@ -116,7 +116,7 @@ class Folders:
         return self.previews / f"{sha256}.mp4"
 
     def reviewed(self, analysis_id: str) -> Path:
-        """Reports of one analysis with judgements, a folder for each state of them."""
+        """Reports of one analysis with annotations, a folder for each state of them."""
         return self.reviews / analysis_id
 
     def create(self) -> None:

@@ -1,4 +1,4 @@
-// One text and one SHA-256 for the same judgements, whoever computes them.
+// One text and one SHA-256 for the same annotations, whoever computes them.
 
 /** JSON with sorted keys and no spaces, as Python's json.dumps writes it with ensure_ascii off. */
 export function canonical(value) {

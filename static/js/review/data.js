@@ -1,7 +1,7 @@
 // The analysis as arrays: what the machine recorded, and the persons as the reviewers see them.
 
 import { lowerBound } from "./dom.js";
-import { inOrder, standing } from "./said.js";
+import { inOrder, current } from "./annotations.js";
 
 const STALE = 0.3; // seconds; a box is not carried over a longer gap
 
@@ -132,9 +132,9 @@ export function letters(rank) {
 export function faces(data, annotations) {
   const tracks = new Map(data.raw.persons.map((person) => [person.id, new Set(person.tracks)]));
   const names = new Map(data.raw.persons.map((person) => [person.id, `Person ${person.id}`]));
-  const acts = standing(annotations);
+  const acts = current(annotations);
   // Each split has a letter of its own, withdrawn or not: a name given to one must not pass to another.
-  const splits = inOrder(annotations).filter((said) => said.kind === "split").map((said) => said.id);
+  const splits = inOrder(annotations).filter((one) => one.kind === "split").map((one) => one.id);
   for (const act of acts) {
     const own = tracks.get(act.person);
     if (act.kind === "split" && own) {

@@ -34,10 +34,10 @@ function median(values) {
   return sorted.length % 2 ? sorted[Math.floor(half)] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
-/** Intervals [start, end] in seconds that would be flagged in one lane if segments opened at `enter`. */
 /** The number of the sampling interval that a time lies in, which was rounded to a ten-thousandth. */
 export const sampleOf = (time, rules) => Math.floor((time + 6e-5) * rules.sample_rate);
 
+/** Intervals [start, end] in seconds that would be flagged in one lane if segments opened at `enter`. */
 export function wouldFlag(lane, rules, enter) {
   const leave = Math.min(rules.exit, enter);
   const all = [];

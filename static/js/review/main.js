@@ -1,15 +1,15 @@
-// The review desk: wires player, timeline, lists and judgements to one analysis.
+// The review desk: wires player, timeline, lists and annotations to one analysis.
 
 import { faces, nearest, prepare } from "./data.js";
 import { Detail } from "./detail.js";
 import { byId, clamp, el, icon, lowerBound, plural, say, timecode } from "./dom.js";
 import { sampleOf, wouldFlag } from "./explore.js";
-import { Judgements } from "./judgements.js";
+import { AnnotationPanel } from "./annotation_panel.js";
 import { KEYS, listen } from "./keys.js";
 import { Persons } from "./persons.js";
 import { lightbox } from "./pictures.js";
 import { Player } from "./player.js";
-import { standing } from "./said.js";
+import { current } from "./annotations.js";
 import { Inspector, SegmentList } from "./segments.js";
 import { reviewer } from "./store.js";
 import { Timeline } from "./timeline.js";
@@ -30,7 +30,7 @@ class Desk {
     this.list = new SegmentList(this);
     this.inspector = new Inspector(this);
     this.persons = new Persons(this);
-    this.judgements = new Judgements(this);
+    this.annotationPanel = new AnnotationPanel(this);
     if (!this.data.still) {
       this.timeline = new Timeline({
         lanes: () => this.lanes, cuts: raw.cuts, gaps: raw.gaps, rules: raw.rules, duration: raw.media.duration,
@@ -49,7 +49,7 @@ class Desk {
 
   #take(annotations) {
     this.annotations = annotations;
-    this.standing = standing(annotations);
+    this.current = current(annotations);
     this.faces = faces(this.data, annotations);
     this.owners = new Map(this.segments.map((segment) => [segment.id, this.#owner(segment)]));
   }
@@ -76,7 +76,7 @@ class Desk {
 
   faceOf(segment) { return this.owners.get(segment.id); }
   nameOf(segment) { return this.faceOf(segment)?.name ?? `Person ${segment.person}`; }
-  saidOf(id) { return this.standing.filter((one) => one.kind === "segment" && one.segment === id); }
+  annotationsOf(id) { return this.current.filter((one) => one.kind === "segment" && one.segment === id); }
   author() { return this.store.author || reviewer.get(); }
 
   /** A stretch of a long analysis is there. Drawn at once if it shows; persons and counts when all are. */
@@ -100,17 +100,17 @@ class Desk {
     this.list.draw();
     this.inspector.draw();
     this.persons.draw();
-    this.judgements.draw();
+    this.annotationPanel.draw();
     this.drawLanes();
     byId("rename-reviewer").hidden = Boolean(this.store.author);
     byId("reviewer-name").textContent = this.author() || "not given yet";
-    if (this.store.offline) byId("save-judgements").disabled = !this.store.unsaved;
+    if (this.store.offline) byId("save-annotations").disabled = !this.store.unsaved;
     this.player.draw();
   }
 
   drawLanes() {
-    const spans = this.standing.filter((one) => one.kind === "span");
-    const { start, end } = this.judgements.mark;
+    const spans = this.current.filter((one) => one.kind === "span");
+    const { start, end } = this.annotationPanel.mark;
     if (start !== null || end !== null) spans.push({ start: start ?? end, end: end ?? start, person: null });
     this.lanes = this.faces.map((face) => ({
       ...face,
@@ -187,22 +187,22 @@ class Desk {
     }
   }
 
-  withdraw(said) { return this.record({ kind: "withdrawal", about: said.id }, "Withdrawn; it stays in the history"); }
+  withdraw(annotation) { return this.record({ kind: "withdrawal", about: annotation.id }, "Withdrawn; it stays in the history"); }
 
   /** Adds one annotation; asks for a name where there is none yet. Whether it was recorded. */
-  async record(said, words) {
+  async record(annotation, words) {
     if (this.store.silent) {
-      this.complain("Your role does not judge findings. An administrator can give you another one.");
+      this.complain("Your role cannot annotate findings. An administrator can give you another role.");
       return false;
     }
     const author = this.author() || await this.askName();
     if (!author) return false;
     try {
       const before = new Set(this.annotations.map((one) => one.id));
-      this.#take(await this.store.add({ author, ...said }));
+      this.#take(await this.store.add({ author, ...annotation }));
       const made = this.annotations.find((one) => !before.has(one.id));
       this.drawAll();
-      say(`${words}.`, made && said.kind !== "withdrawal" ? { label: "Undo", run: () => this.withdraw(made) } : null);
+      say(`${words}.`, made && annotation.kind !== "withdrawal" ? { label: "Undo", run: () => this.withdraw(made) } : null);
       return true;
     } catch (problem) {
       this.complain(problem.message);
@@ -255,7 +255,7 @@ class Desk {
     press("rename-reviewer", () => this.askName());
     press("show-keys", () => byId("keys").showModal());
     press("explore-reset", () => this.#explore(null));
-    press("save-judgements", () => this.store.save().then(() => { this.drawAll(); say("Saved. Import the file into Reelproof to keep the judgements there."); }));
+    press("save-annotations", () => this.store.save().then(() => { this.drawAll(); say("Saved. Import the file into Reelproof to keep the annotations there."); }));
     byId("rate").addEventListener("change", (event) => { player.video.playbackRate = Number(event.target.value); });
     byId("show-boxes").addEventListener("change", (event) => { player.shown.boxes = event.target.checked; player.draw(); });
     byId("heat").addEventListener("input", (event) => { player.shown.heat = Number(event.target.value); player.draw(); });
@@ -273,7 +273,7 @@ class Desk {
       j: () => player.backwards(), k: () => player.pause(), l: () => player.faster(),
       n: () => this.neighbour(1), p: () => this.neighbour(-1),
       a: () => this.judgeSegment("agree"), d: () => this.judgeSegment("disagree"), u: () => this.judgeSegment("unsure"),
-      i: () => this.judgements.markAt("start"), o: () => this.judgements.markAt("end"),
+      i: () => this.annotationPanel.markAt("start"), o: () => this.annotationPanel.markAt("end"),
       "+": () => this.timeline?.zoom(0.5), "=": () => this.timeline?.zoom(0.5), "-": () => this.timeline?.zoom(2), 0: () => this.timeline?.fit(),
       "?": () => byId("keys").showModal(),
     });
@@ -312,6 +312,6 @@ export async function open(raw, store) {
   byId("play").replaceChildren(icon("play"), icon("pause"));
   byId("explore").value = raw.rules.enter;
   for (const part of document.querySelectorAll("[data-video-only]")) part.hidden = raw.media.kind === "image";
-  root.desk = new Desk(raw, store, annotations); // where tests and curious people find it
+  root.desk = new Desk(raw, store, annotations); // for tests and the browser's console
   return root.desk;
 }

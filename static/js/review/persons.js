@@ -17,7 +17,7 @@ export class Persons {
     const { desk } = this;
     byId("persons").replaceChildren(...desk.faces.map((face) => this.#card(face)));
     if (!desk.faces.length) {
-      byId("persons").append(el("p", { class: "nothing" }, "No face was found, so there is nobody to list."));
+      byId("persons").append(el("p", { class: "nothing" }, "No face was found."));
     }
   }
 
@@ -112,7 +112,7 @@ export class Persons {
     const rename = el("form", { class: "inline", onsubmit: (event) => {
       event.preventDefault();
       const text = name.value.trim();
-      if (text && text !== face.name) desk.record({ kind: "rename", person: face.id, name: text }, `${text} it is`);
+      if (text && text !== face.name) desk.record({ kind: "rename", person: face.id, name: text }, `Renamed to ${text}`);
     } }, el("label", { for: `name-${face.id}`, class: "visually-hidden" }, `Name of person ${face.id}`), name, el("button", { type: "submit" }, "Rename"));
     const others = desk.faces.filter((other) => other.id !== face.id);
     const thumb = this.thumb(face);
@@ -121,7 +121,7 @@ export class Persons {
     return el("article", { class: "person", "data-person": face.id },
       el("div", { class: "person-top" }, thumb,
         el("div", { class: "person-words" }, el("h3", {}, face.name, face.name === `Person ${face.id}` ? null : el("span", { class: "muted" }, ` (person ${face.id})`)),
-          el("p", {}, `${plural(judged(face.lane), "judged frame")}, ${plural(flagged, desk.data.still ? "flag" : "segment")}`),
+          el("p", {}, `${plural(judged(face.lane), "scored frame")}, ${plural(flagged, desk.data.still ? "flag" : "segment")}`),
           this.#merged(face))),
       el("details", { class: "person-more" }, el("summary", {}, "Rename, merge or split"),
         rename,
@@ -131,7 +131,7 @@ export class Persons {
 
   #merged(face) {
     const { desk } = this;
-    const acts = desk.standing.filter((one) => one.kind === "merge" && one.into === face.id);
+    const acts = desk.current.filter((one) => one.kind === "merge" && one.into === face.id);
     return acts.length ? el("p", {}, acts.map((act) => el("span", { class: "tag" }, `with person ${act.person} `,
       act.author === desk.author() ? el("button", { type: "button", class: "quiet", onclick: () => desk.withdraw(act) }, "undo") : null))) : null;
   }

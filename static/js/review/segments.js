@@ -2,12 +2,12 @@
 
 import { byId, el, icon } from "./dom.js";
 import { closeUp, enlarge } from "./pictures.js";
-import { inWords } from "./said.js";
+import { annotationWords } from "./annotations.js";
 
-function opinions(said) {
-  const marks = said.map((one) => inWords(one, String));
-  return marks.map((mark, i) => el("span", { class: `mark mark-${mark.mark}`, title: `${said[i].author}: ${mark.verdict}` },
-    icon(mark.mark), el("span", {}, `${mark.verdict} `, el("small", {}, said[i].author))));
+function opinions(annotations) {
+  const marks = annotations.map((one) => annotationWords(one, String));
+  return marks.map((mark, i) => el("span", { class: `mark mark-${mark.mark}`, title: `${annotations[i].author}: ${mark.verdict}` },
+    icon(mark.mark), el("span", {}, `${mark.verdict} `, el("small", {}, annotations[i].author))));
 }
 
 export class SegmentList {
@@ -36,7 +36,7 @@ export class SegmentList {
         el("span", { class: "segment-top" }, el("strong", {}, segment.id), ` ${this.desk.nameOf(segment)}`),
         this.desk.data.still ? null : el("span", { class: "time" }, `${segment.from} – ${segment.to}`),
         el("span", {}, `Confidence ${segment.confidence_words}, ${segment.strength}`),
-        el("span", { class: "marks" }, ...opinions(this.desk.saidOf(segment.id)))));
+        el("span", { class: "marks" }, ...opinions(this.desk.annotationsOf(segment.id)))));
     this.rows.set(segment.id, button);
     return el("li", {}, button);
   }
@@ -74,7 +74,7 @@ export class Inspector {
       el("div", { class: "heading-row" },
         el("h2", { id: "inspector-title" }, `${desk.data.still ? "Flagged face" : "Segment"} ${segment.id}, ${desk.nameOf(segment)}`),
         el("div", { class: "inspector-tools" }, byId("heat-legend").content.cloneNode(true), whole)),
-      el("p", { class: "muted" }, desk.data.still ? "One face in a still image. " : `${segment.from} to ${segment.to}, ${segment.length} long, ${segment.frames} frames judged. `,
+      el("p", { class: "muted" }, desk.data.still ? "One face in a still image. " : `${segment.from} to ${segment.to}, ${segment.length} long, ${segment.frames} frames scored. `,
         `Confidence ${segment.confidence_words}: ${segment.strength}. `, el("span", {}, segment.meaning)),
       this.#judge(segment),
       el("div", { class: "peaks" }, ...segment.peaks.map((peak) => this.#peak(segment, peak))),
@@ -89,10 +89,10 @@ export class Inspector {
     note.addEventListener("input", () => desk.drafts.set(segment.id, note.value));
     const press = (verdict, words, key) => el("button", { type: "button", class: `judge judge-${verdict}`, "data-verdict": verdict, "aria-keyshortcuts": key, onclick: () => desk.judgeSegment(verdict) },
       icon(verdict), words, el("kbd", {}, key));
-    return el("div", { class: "judging", role: "group", "aria-label": `Your judgement of segment ${segment.id}` },
+    return el("div", { class: "judging", role: "group", "aria-label": `Your annotation of segment ${segment.id}` },
       el("div", { class: "judge-buttons" }, press("agree", "Agree", "A"), press("disagree", "Disagree", "D"), press("unsure", "Unsure", "U")),
       el("label", { for: "segment-note" }, "Note"), note,
-      el("div", { class: "marks" }, ...opinions(desk.saidOf(segment.id))));
+      el("div", { class: "marks" }, ...opinions(desk.annotationsOf(segment.id))));
   }
 
   #peak(segment, peak) {

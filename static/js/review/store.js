@@ -1,7 +1,7 @@
-// Where judgements are kept: with the app, or, in a page opened from disk, in a file of one's own.
+// Where annotations are kept: with the app, or, in a page opened from disk, in a file of one's own.
 
 import { canonical, fingerprint } from "./checksum.js";
-import { inOrder } from "./said.js";
+import { inOrder } from "./annotations.js";
 import { tokenHeaders } from "./token.js";
 
 const NAME_KEY = "reelproof-reviewer";
@@ -13,8 +13,8 @@ export const reviewer = {
 };
 
 /**
- * Judgements kept by the app. `add` raises an Error whose message can be shown. `author` is who is signed in, if
- * anybody has to; `silent` is for those whose role does not judge.
+ * Annotations kept by the app. `add` raises an Error whose message can be shown. `author` is who is signed in, if
+ * anybody has to; `silent`: the role of whoever is signed in may not annotate.
  */
 export class AppStore {
   constructor(address, author, silent) {
@@ -26,20 +26,20 @@ export class AppStore {
 
   async load() {
     const answer = await fetch(`${this.address}/annotations.json`, { headers: { Accept: "application/json" }, cache: "no-store" });
-    if (!answer.ok) throw new Error("The judgements could not be read. Reload the page.");
+    if (!answer.ok) throw new Error("The annotations could not be read. Reload the page.");
     return inOrder((await answer.json()).annotations);
   }
 
-  async add(said) {
+  async add(annotation) {
     let answer;
     try {
       answer = await fetch(`${this.address}/annotations`, {
         method: "POST",
         headers: { "Content-Type": "application/json", Accept: "application/json", ...tokenHeaders() },
-        body: JSON.stringify(said),
+        body: JSON.stringify(annotation),
       });
     } catch {
-      throw new Error("Reelproof does not answer, so nothing was recorded. See that it still runs, then try again.");
+      throw new Error("Reelproof does not respond, so nothing was recorded. Check that it is running, then try again.");
     }
     const words = await answer.json().catch(() => ({}));
     if (!answer.ok) throw new Error([words.error, words.remedy].filter(Boolean).join(" ") || "Nothing was recorded. Try again.");
@@ -47,7 +47,7 @@ export class AppStore {
   }
 }
 
-/** Judgements made in a page opened from disk; `save` gives the file that the app takes back in. */
+/** Annotations made in a page opened from disk; `save` gives the file that the app takes back in. */
 export class FileStore {
   constructor(facts, annotations) {
     this.facts = facts;
@@ -59,9 +59,9 @@ export class FileStore {
 
   async load() { return inOrder(this.annotations); }
 
-  async add(said) {
+  async add(annotation) {
     const id = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-    this.annotations = inOrder([...this.annotations, { ...said, id, made: new Date().toISOString() }]);
+    this.annotations = inOrder([...this.annotations, { ...annotation, id, made: new Date().toISOString() }]);
     this.unsaved += 1;
     return this.annotations;
   }
@@ -78,7 +78,7 @@ export class FileStore {
     }, null, 2);
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([`${text}\n`], { type: "application/json" }));
-    link.download = `judgements-${this.facts.exhibit_sha256.slice(0, 8)}-${new Date().toISOString().slice(0, 16).replace(/[-:T]/g, "")}.json`;
+    link.download = `annotations-${this.facts.exhibit_sha256.slice(0, 8)}-${new Date().toISOString().slice(0, 16).replace(/[-:T]/g, "")}.json`;
     document.body.append(link);
     link.click();
     link.remove();

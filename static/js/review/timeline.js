@@ -144,7 +144,7 @@ export class Timeline {
       const index = nearest(lane.lane, time, Math.max(0.1, 3 * this.#pixel()));
       lines.unshift(lane.name);
       if (index < 0) lines.push("no face seen");
-      else if (Number.isNaN(lane.lane.smooth[index])) lines.push("face seen, not judged");
+      else if (Number.isNaN(lane.lane.smooth[index])) lines.push("face found, not scored");
       else {
         lines.push(`smoothed ${lane.lane.smooth[index].toFixed(2)}, this frame ${lane.lane.score[index].toFixed(2)}`);
       }

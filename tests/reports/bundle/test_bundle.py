@@ -33,7 +33,7 @@ ABOUT = Manifest.model_validate(
 )
 
 
-def judgements(analysis: bytes = ANALYSIS) -> bytes:
+def annotations(analysis: bytes = ANALYSIS) -> bytes:
     return file_text(
         [],
         analysis="a" * 32,
@@ -49,7 +49,7 @@ def files(tmp_path: Path) -> dict[str, bytes | Path]:
     return {
         "index.html": b"<!doctype html>" * 30,
         "overlays/A1-1.png": picture,
-        "annotations.json": judgements(),
+        "annotations.json": annotations(),
         "analysis.json": ANALYSIS,
     }
 
@@ -100,8 +100,8 @@ def test_the_same_files_make_the_same_bytes(bundle: Path, tmp_path: Path) -> Non
     assert again.read_bytes() == bundle.read_bytes()
 
 
-def test_a_bundle_as_it_was_made_gives_its_judgements(bundle: Path) -> None:
-    assert is_zip(bundle) and annotations_in(bundle) == judgements()
+def test_a_bundle_as_it_was_made_gives_its_annotations(bundle: Path) -> None:
+    assert is_zip(bundle) and annotations_in(bundle) == annotations()
 
 
 def remade(bundle: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
@@ -121,7 +121,7 @@ def refusal(bundle: Path) -> str:
     return str(problem.value)
 
 
-def test_a_bundle_of_before_gives_its_judgements(bundle: Path) -> None:
+def test_a_bundle_of_before_gives_its_annotations(bundle: Path) -> None:
     def older(content: dict[str, bytes]) -> None:
         manifest = json.loads(content["manifest.json"])
         del content["manifest.sha256"]
@@ -135,14 +135,14 @@ def test_a_bundle_of_before_gives_its_judgements(bundle: Path) -> None:
             }
         ).encode()
 
-    assert annotations_in(remade(bundle, older)) == judgements()
+    assert annotations_in(remade(bundle, older)) == annotations()
 
 
 def test_unpacked_and_packed_again_it_is_the_same(bundle: Path) -> None:
     def with_folder(content: dict[str, bytes]) -> None:
         content["overlays/"] = b""
 
-    assert annotations_in(remade(bundle, with_folder)) == judgements()
+    assert annotations_in(remade(bundle, with_folder)) == annotations()
 
 
 def test_every_file_that_is_not_as_it_was_is_named(bundle: Path) -> None:
@@ -164,7 +164,7 @@ def test_many_of_them_are_counted(bundle: Path) -> None:
     )
 
 
-def test_without_manifest_or_judgements_it_is_none(bundle: Path, tmp_path: Path) -> None:
+def test_without_manifest_or_annotations_it_is_none(bundle: Path, tmp_path: Path) -> None:
     assert "no manifest.json" in refusal(
         remade(bundle, lambda content: content.pop("manifest.json") and None)
     )
@@ -189,13 +189,13 @@ def test_a_newer_bundle_is_left_to_a_newer_reelproof(bundle: Path) -> None:
     )
 
 
-def test_judgements_of_another_analysis_inside_a_consistent_bundle(bundle: Path, tmp_path: Path) -> None:
-    write(bundle, files(tmp_path) | {"annotations.json": judgements(b"other")}, ABOUT)
+def test_annotations_of_another_analysis_inside_a_consistent_bundle(bundle: Path, tmp_path: Path) -> None:
+    write(bundle, files(tmp_path) | {"annotations.json": annotations(b"other")}, ABOUT)
     assert "put together by hand" in refusal(bundle)
 
 
-def test_judgements_changed_inside_a_consistent_bundle(bundle: Path, tmp_path: Path) -> None:
-    text = json.loads(judgements()) | {"sha256": "0" * 64}
+def test_annotations_changed_inside_a_consistent_bundle(bundle: Path, tmp_path: Path) -> None:
+    text = json.loads(annotations()) | {"sha256": "0" * 64}
     write(bundle, files(tmp_path) | {"annotations.json": json.dumps(text).encode()}, ABOUT)
     assert "changed after it was saved" in refusal(bundle)
 

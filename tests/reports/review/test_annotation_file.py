@@ -1,4 +1,4 @@
-"""Judgements as JSON and as a file: what is written, what is read, what is refused and why."""
+"""Annotations as JSON and as a file: what is written, what is read, what is refused and why."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ def test_what_is_understood_keeps_no_more_than_it_says() -> None:
         ({"author": None}, "The name of the reviewer cannot be used"),
         ({"note": "x" * 4001}, "The note is longer than 4000 characters."),
         ({"verdict": "real"}, "The verdict is none of 'agree', 'disagree' or 'unsure'."),
-        ({"kind": "praise"}, "no kind of judgement that is known"),
-        ({"kind": None}, "no kind of judgement that is known"),
-        ({"score": 1}, "“score” is not part of such a judgement."),
+        ({"kind": "praise"}, "kind of annotation is not known"),
+        ({"kind": None}, "kind of annotation is not known"),
+        ({"score": 1}, "“score” is not a field of this kind of annotation."),
         (SPAN | {"end": 0}, "A span ends before it starts."),
         (SPAN | {"start": "soon"}, "The start cannot be used: input should be a valid number"),
-        ({"made": "0001-01-01T00:00:00+14:00"}, "Its moment is none of the calendar."),
+        ({"made": "0001-01-01T00:00:00+14:00"}, "Its date lies outside the calendar."),
         ({"made": "yesterday"}, "“made” cannot be used"),
     ],
 )
@@ -123,12 +123,12 @@ def changed(text: str, **changes: Any) -> bytes:
 def test_files_that_cannot_be_used_say_why() -> None:
     text = file_text([one(), one(id="2" * 32, **SPAN)], **ABOUT, saved=MADE)
     for data, words in (
-        (b"", "no file of judgements"),
-        (b"\xff\xfe\x00", "no file of judgements"),
-        (b"[" * 200_000, "no file of judgements"),
-        (b'{"annotations": []}', "no file of judgements"),
-        (text[:-40].encode(), "no file of judgements"),
-        (text.replace("}\n", "NaN}\n").encode(), "no file of judgements"),
+        (b"", "not an annotation file"),
+        (b"\xff\xfe\x00", "not an annotation file"),
+        (b"[" * 200_000, "not an annotation file"),
+        (b'{"annotations": []}', "not an annotation file"),
+        (text[:-40].encode(), "not an annotation file"),
+        (text.replace("}\n", "NaN}\n").encode(), "not an annotation file"),
         (changed(text, reelproof_judgements="2.0"), "A newer Reelproof"),
         (changed(text, analysis=None), "not complete"),
         (changed(text, annotations={}), "not complete"),
@@ -144,9 +144,9 @@ def test_files_that_cannot_be_used_say_why() -> None:
 
 def test_what_is_wrong_inside_is_said_with_its_place() -> None:
     for said, words in (
-        ([values(), values(id="2" * 32, verdict="real")], "Judgement 2 of the file: The verdict is none of"),
-        ([values(), values()], "Judgement 2 of the file stands in it twice."),
-        ([7], "Judgement 1 of the file: "),
+        ([values(), values(id="2" * 32, verdict="real")], "Annotation 2 of the file: The verdict is none of"),
+        ([values(), values()], "Annotation 2 is in the file twice."),
+        ([7], "Annotation 1 of the file: "),
     ):
         document = {"reelproof_judgements": "1.0", **ABOUT, "annotations": said}
         document["sha256"] = hashlib.sha256(canonical(said).encode()).hexdigest()

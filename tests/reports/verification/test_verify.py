@@ -200,10 +200,10 @@ def test_files_that_contradict_each_other(folder: Path) -> None:
     }
 
 
-def test_judgements_and_custody_are_checked_in_themselves(folder: Path) -> None:
-    judgements = json.loads((folder / "annotations.json").read_bytes())
-    judgements["annotations"][0]["verdict"] = "disagree"
-    consistent(folder, "annotations.json", json.dumps(judgements).encode())
+def test_annotations_and_custody_are_checked_in_themselves(folder: Path) -> None:
+    annotations = json.loads((folder / "annotations.json").read_bytes())
+    annotations["annotations"][0]["verdict"] = "disagree"
+    consistent(folder, "annotations.json", json.dumps(annotations).encode())
     log = json.loads((folder / "custody.json").read_bytes())
     del log["entries"][0]
     consistent(folder, "custody.json", json.dumps(log).encode())

@@ -109,15 +109,15 @@ def test_both_find_a_flipped_byte_in_a_zip(bundle: Path, tmp_path: Path) -> None
         assert verify(path).findings.problems, at
 
 
-def test_judgements_and_logs_that_the_manifest_agrees_with(
+def test_annotations_and_logs_that_the_manifest_agrees_with(
     bundle: Path, folder: Path, tmp_path: Path
 ) -> None:
     """A forger who makes all hashes of files fit still has those inside the files to mind."""
-    judgements = json.loads((folder / "annotations.json").read_bytes())
-    judgements["annotations"][0]["note"] = "1.0 and ümlauts"
+    annotations = json.loads((folder / "annotations.json").read_bytes())
+    annotations["annotations"][0]["note"] = "1.0 and ümlauts"
     log = json.loads((folder / "custody.json").read_bytes())
     log["entries"][1]["actor"] = "Bob"
-    (folder / "annotations.json").write_text(json.dumps(judgements))
+    (folder / "annotations.json").write_text(json.dumps(annotations))
     (folder / "custody.json").write_text(json.dumps(log))
     said = alone(folder)[1].splitlines()
     assert "annotations.json: changed" in said and "custody.json: entry 3 was changed" in said

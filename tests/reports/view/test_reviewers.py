@@ -1,4 +1,4 @@
-"""Judgements in the report: in words, apart from the machine's findings, whatever people write."""
+"""Annotations in the report: in words, apart from the machine's findings, whatever people write."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def document(folder: Path, said: list[Annotation]) -> bytes:
 
 def test_what_stands_who_is_who_and_what_stood_before(tmp_path: Path) -> None:
     found = reviewer_view(build(tmp_path, kept=False), reversed(SAID))
-    assert [(each.about, each.when, each.verdict, each.author) for each in found.judgements] == [
+    assert [(each.about, each.when, each.verdict, each.author) for each in found.annotations] == [
         ("The whole exhibit", "", "Disagrees with the machine", "Ann"),
         ("Segment A1, person A", "00:00:06.000 to 00:00:18.000", "Agrees with the machine", "Ann"),
         ("Segment A1, person A", "00:00:06.000 to 00:00:18.000", "Disagrees with the machine", "Ben"),
@@ -76,30 +76,30 @@ def test_what_stands_who_is_who_and_what_stood_before(tmp_path: Path) -> None:
         ("Person B", "Is called “Eve”", "Replaced by Ben 2026-11-20 09:00:09 UTC"),
     ]
     assert found.summary == (
-        "2 reviewers judged this analysis.",
+        "2 reviewers annotated this analysis.",
         "The verdict “manipulated”: 1 disagrees.",
-        "Of 3 segments, 2 judged: 1 agrees, 1 disagrees, 1 is unsure.",
+        "Of 3 segments, 2 annotated: 1 agrees, 1 disagrees, 1 is unsure.",
         "Marked as manipulated and not flagged by the machine: 1 stretch.",
     )
-    assert found.judgements[1].made == "2026-11-20 09:00:01 UTC"
+    assert found.annotations[1].made == "2026-11-20 09:00:01 UTC"
     assert found.until == "2026-11-20 09:00:12 UTC"
     assert found.sha256 == checksum([to_json(each) for each in SAID])
 
 
-def test_a_judgement_given_back_its_place_has_no_fate(tmp_path: Path) -> None:
+def test_an_annotation_given_back_its_place_has_no_fate(tmp_path: Path) -> None:
     """The newer one was withdrawn, so the one before stands again and only the newer is history."""
     said = [*SAID[3:5], say(20, "withdrawal", about=f"{5:032x}")]
     found = reviewer_view(build(tmp_path, kept=False), said)
-    assert [each.verdict for each in found.judgements] == ["Agrees with the machine"]
+    assert [each.verdict for each in found.annotations] == ["Agrees with the machine"]
     assert [each.fate for each in found.history] == ["Withdrawn 2026-11-20 09:00:20 UTC"]
 
 
 def test_nobody_has_judged(tmp_path: Path) -> None:
     text = rendered(tmp_path, []).text
-    assert "7 Reviewers' judgements No reviewer has judged this analysis. 8 Method" in text
-    assert "Judgements, SHA-256" not in text and "judgements until" not in text
+    assert "7 Reviewers' annotations No reviewer has annotated this analysis. 8 Method" in text
+    assert "Annotations, SHA-256" not in text and "annotations until" not in text
     renamed = rendered(tmp_path, [SAID[7]]).text
-    assert "No reviewer has judged this analysis." in renamed and "Is called “Eve”" in renamed
+    assert "No reviewer has annotated this analysis." in renamed and "Is called “Eve”" in renamed
 
 
 def test_the_machines_findings_are_not_touched(tmp_path: Path) -> None:
@@ -115,8 +115,8 @@ def test_the_page_holds_every_word_and_the_direction_of_notes(tmp_path: Path) ->
         "Seams at the jaw, and the light.",
         ARABIC,
         CHINESE,
-        "Judgements that stand",
-        "Earlier judgements",
+        "Current annotations",
+        "Earlier annotations",
     ):
         assert words in page.text, words
     directions = [
@@ -137,11 +137,11 @@ def test_what_people_write_cannot_leave_its_place(tmp_path: Path) -> None:
 def test_photos_have_faces_and_no_times(tmp_path: Path) -> None:
     said = [say(1, "segment", segment="A1", verdict="agree")]
     found = reviewer_view(build(tmp_path, kind=MediaKind.IMAGE, segments=1, kept=False), said)
-    assert (found.judgements[0].about, found.judgements[0].when) == ("Flagged face A1, person A", "")
-    assert "Of 1 flagged face, 1 judged: 1 agrees." in found.summary
+    assert (found.annotations[0].about, found.annotations[0].when) == ("Flagged face A1, person A", "")
+    assert "Of 1 flagged face, 1 annotated: 1 agrees." in found.summary
 
 
-def test_a_judgement_of_the_verdict_names_it(tmp_path: Path) -> None:
+def test_an_annotation_of_the_verdict_names_it(tmp_path: Path) -> None:
     analysis = build(tmp_path, segments=0, verdict=Verdict.INCONCLUSIVE, kept=False)
     said = [say(1, "exhibit", verdict="unsure"), say(2, "exhibit", "Ben", verdict="unsure")]
     assert reviewer_view(analysis, said).summary[1] == "The verdict “inconclusive”: 2 are unsure."
@@ -175,12 +175,12 @@ def test_the_pdf_says_the_same(tmp_path: Path) -> None:
     data = document(tmp_path, SAID)
     text = text_of(data)
     for words in (
-        "7 Reviewers' judgements",
+        "7 Reviewers' annotations",
         "Disagrees with the machine",
         "00:00:50.123 to 00:00:53.500",
         "Replaced by Ben 2026-11-20 09:00:09 UTC",
         CHINESE,
-        "Judgements until 2026-11-20 09:00:12 UTC",
+        "Annotations until 2026-11-20 09:00:12 UTC",
         checksum([to_json(each) for each in SAID]),
     ):
         assert words in text, words

@@ -148,7 +148,7 @@ def test_a_photo_comes_as_itself(app, client, folders):
     assert "media/exhibit.jpg" in unpacked(client.get(f"/analyses/{row.id}/bundle.zip").data)
 
 
-def test_judgements_are_in_it_and_come_back(app, client, row):
+def test_annotations_are_in_it_and_come_back(app, client, row):
     made = client.post(f"/analyses/{row.id}/annotations", json=AGREE).json["annotation"]
     data = client.get(f"/analyses/{row.id}/bundle.zip").data
     files = unpacked(data)

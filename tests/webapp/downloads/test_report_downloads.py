@@ -47,7 +47,7 @@ def _keeping(run, found):
     return kept
 
 
-def test_judgements_are_in_the_report_that_is_handed_out(app, client, row, folders, calls):
+def test_annotations_are_in_the_report_that_is_handed_out(app, client, row, folders, calls):
     address = f"/analyses/{row.id}"
     stored = {path.name: path.read_bytes() for path in folders.result(row.id).glob("*.*")}
     client.post(f"{address}/annotations", json=AGREE)

@@ -1,4 +1,4 @@
-"""Judgements over HTTP: added, listed, merged from files, refused with a reason."""
+"""Annotations over HTTP: added, listed, merged from files, refused with a reason."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_nobody_withdraws_what_another_said(client, address):
     assert answer.status_code == 400 and "own author" in answer.json["error"]
 
 
-def test_requests_that_are_no_judgement(app, client, address):
+def test_requests_that_are_no_annotation(app, client, address):
     for data, kind, status in (
         (b"{", "application/json", 400),
         (b"[1]", "application/json", 400),
@@ -175,7 +175,7 @@ def said(number: int, **more: Any) -> dict[str, Any]:
 
 
 def saved(app: Flask, row: AnalysisRow, *values: dict[str, Any], **about: str) -> bytes:
-    """A file of judgements on an analysis."""
+    """An annotation file on an analysis."""
     result = load(Folders(app.extensions["settings"].data).result(row.id))
     facts = {
         "analysis": row.id,
@@ -208,7 +208,7 @@ def test_a_file_is_merged_once(app, client, row, address):
 
 
 def saying(number: int, **more: Any) -> dict[str, Any]:
-    """:func:`said` without what only judgements of segments have."""
+    """:func:`said` without what only annotations of segments have."""
     values = {
         name: value for name, value in said(number).items() if name not in ("segment", "verdict", "note")
     }
@@ -216,7 +216,7 @@ def saying(number: int, **more: Any) -> dict[str, Any]:
 
 
 def test_a_file_is_merged_by_author_and_moment_as_well(app, client, row, address):
-    """Another machine may have given the same judgement another id; a withdrawal still finds it."""
+    """Another machine may have given the same annotation another id; a withdrawal still finds it."""
     bring_in(client, address, saved(app, row, said(1)))
     same = said(1, id="f" * 32, note="worded anew")
     back = saying(2, kind="withdrawal", about="f" * 32)
@@ -233,10 +233,10 @@ def test_a_person_gets_a_page(client, app, row, address):
     assert answer.status_code == 303
     assert answer.headers["Location"] == f"/analyses/{row.id}?imported=1&known=0"
     wrong = bring_in(client, address, b"{}", Accept="text/html")
-    assert wrong.status_code == 400 and "<h1>" in wrong.text and "no file of judgements" in wrong.text
+    assert wrong.status_code == 400 and "<h1>" in wrong.text and "not an annotation file" in wrong.text
 
 
-def test_judgements_of_persons_made_apart_from_each_other_are_both_taken_in(app, client, row, address):
+def test_annotations_of_persons_made_apart_from_each_other_are_both_taken_in(app, client, row, address):
     """Here A and B were merged; offline, where nobody knew of it, B was given a name."""
     client.post(address, json={"kind": "merge", "person": "B", "into": "A", "author": "Ann"})
     offline = saved(app, row, saying(5, kind="rename", person="B", name="Eve"))
@@ -257,7 +257,7 @@ def test_files_are_refused_with_the_reason(app, client, row, address):
         (saved(app, row, said(1), said(2, segment="Z9")), "There is no segment Z9"),
         (saved(app, row, saying(2, kind="withdrawal", about="f" * 32)), "is not there"),
         (saved(app, row, known | {"verdict": "disagree"}), "differs from the one kept here"),
-        (b"no judgements", "no file of judgements"),
+        (b"no annotations", "not an annotation file"),
         (b"", "No file came"),
     ):
         answer = bring_in(client, address, data)
@@ -286,7 +286,7 @@ def test_a_file_of_thousands_is_quick(app, client, row, address):
     assert time.process_time() - began < 10
 
 
-def test_too_large_a_file_of_judgements(app, client, address, monkeypatch):
+def test_too_large_a_file_of_annotations(app, client, address, monkeypatch):
     monkeypatch.setattr("webapp.services.annotations._LARGEST_FILE", 100)
     assert bring_in(client, address, b"{" + b" " * 200 + b"}").status_code == 413
 
@@ -299,7 +299,7 @@ def bundled(app: Flask, row: AnalysisRow, place: Path, *values: dict[str, Any]) 
     return path
 
 
-def test_judgements_come_in_with_a_bundle(app, client, row, address, tmp_path):
+def test_annotations_come_in_with_a_bundle(app, client, row, address, tmp_path):
     path = bundled(app, row, tmp_path, said(1))
     answer = bring_in(client, address, path.read_bytes())
     assert (answer.json["new"], answer.json["known"]) == (1, 0)

@@ -108,7 +108,7 @@ def test_a_bundle_holds_the_log_and_the_case(app, client):
     assert manifest["case"]["case_number"] == "ST/1"
 
 
-def test_judgements_are_recorded_under_their_author(app, client, database):
+def test_annotations_are_recorded_under_their_author(app, client, database):
     row = finished(app)
     said = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann"}
     made = client.post(f"/analyses/{row.id}/annotations", json=said).json["annotation"]

@@ -190,14 +190,14 @@ def test_two_of_one_exhibit_can_be_compared(app, client, database, sent):
     assert "other settings" in text and "Frames looked at 4 a second" in text
 
 
-def test_judgements_that_stand_are_counted(app, client, database):
+def test_annotations_that_stand_are_counted(app, client, database):
     row = finished(app)
     for verdict in ("agree", "disagree"):  # the second stands in place of the first
         say(database, row.id, author="Ada", verdict=verdict)
     say(database, row.id, author="Grace")
     with database.begin() as session:
         assert session.scalar(select(func.count()).select_from(AnnotationRow)) == 3
-    assert '<td role="cell" class="number library-judged">2</td>' in client.get("/analyses").text
+    assert '<td role="cell" class="number library-annotations">2</td>' in client.get("/analyses").text
 
 
 def test_hostile_reviewers_are_shown_as_text(app, client, database):

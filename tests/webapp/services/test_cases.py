@@ -148,7 +148,7 @@ def test_deleting_keeps_an_exhibit_somebody_else_needs_and_says_nothing_of_it(ap
     assert len([path for path in exhibits.rglob("*") if path.is_file()]) == 1
 
 
-def test_a_judgement_is_signed_in_as_who_made_it(app, ada):
+def test_an_annotation_is_signed_in_as_who_made_it(app, ada):
     row = finished(app)
     with app.extensions["database"].begin() as session:
         session.get_one(AnalysisRow, row.id).owner_id = 1

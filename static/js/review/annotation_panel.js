@@ -1,7 +1,7 @@
-// What reviewers say of the whole exhibit and of stretches they mark, and the history of all of it.
+// The panel of annotations: the whole exhibit, marked spans, and the history.
 
 import { byId, el, icon, moment, timecode } from "./dom.js";
-import { inWords } from "./said.js";
+import { annotationWords } from "./annotations.js";
 
 /** HH:MM:SS.mmm, MM:SS or seconds, as a number; NaN where it is none of these. */
 export function seconds(text) {
@@ -10,7 +10,7 @@ export function seconds(text) {
   return Math.round(1000 * parts.reduce((sum, part) => 60 * sum + part, 0)) / 1000;
 }
 
-export class Judgements {
+export class AnnotationPanel {
   constructor(desk) {
     this.desk = desk;
     this.mark = { start: null, end: null };
@@ -21,30 +21,30 @@ export class Judgements {
 
   draw() {
     this.#persons();
-    const { annotations, standing } = this.desk;
-    const stands = new Set(standing.map((one) => one.id));
+    const { annotations, current } = this.desk;
+    const inForce = new Set(current.map((one) => one.id));
     const gone = new Map(annotations.filter((one) => one.kind === "withdrawal").map((one) => [one.about, one]));
     const rows = [...annotations].reverse().filter((one) => one.kind !== "withdrawal");
-    byId("history").replaceChildren(...rows.map((one) => this.#entry(one, stands.has(one.id), gone.get(one.id))));
+    byId("history").replaceChildren(...rows.map((one) => this.#entry(one, inForce.has(one.id), gone.get(one.id))));
     byId("history-none").hidden = rows.length > 0;
-    byId("judgement-count").textContent = String(standing.length);
-    const mine = standing.find((one) => one.kind === "exhibit" && one.author === this.desk.author());
+    byId("annotation-count").textContent = String(current.length);
+    const mine = current.find((one) => one.kind === "exhibit" && one.author === this.desk.author());
     for (const button of byId("exhibit-buttons").querySelectorAll("button")) {
       button.setAttribute("aria-pressed", String(mine?.verdict === button.dataset.verdict));
     }
   }
 
-  #entry(said, stands, withdrawn) {
-    const { about, verdict, mark } = inWords(said, timecode);
+  #entry(annotation, isCurrent, withdrawn) {
+    const { about, verdict, mark } = annotationWords(annotation, timecode);
     const { desk } = this;
-    const state = stands ? null : el("span", { class: "tag" }, withdrawn ? `withdrawn ${moment(withdrawn.made)}` : "replaced by a later one");
-    return el("li", { class: stands ? "" : "past", "data-annotation": said.id },
+    const state = isCurrent ? null : el("span", { class: "tag" }, withdrawn ? `withdrawn ${moment(withdrawn.made)}` : "replaced by a later one");
+    return el("li", { class: isCurrent ? "" : "past", "data-annotation": annotation.id },
       el("p", {}, el("span", { class: `mark mark-${mark}` }, icon(mark), el("strong", {}, verdict)), " ",
-        said.kind === "span" ? el("button", { type: "button", class: "quiet time", onclick: () => desk.player.seek(said.start) }, about)
-          : said.kind === "segment" ? el("button", { type: "button", class: "quiet", onclick: () => desk.choose(said.segment, true) }, about) : el("span", {}, about), " ", state),
-      said.note ? el("p", { class: "said-note" }, said.note) : null,
-      el("p", { class: "muted" }, `${said.author}, ${moment(said.made)} `,
-        stands && said.author === desk.author() ? el("button", { type: "button", class: "quiet", onclick: () => desk.withdraw(said) }, "Withdraw") : null));
+        annotation.kind === "span" ? el("button", { type: "button", class: "quiet time", onclick: () => desk.player.seek(annotation.start) }, about)
+          : annotation.kind === "segment" ? el("button", { type: "button", class: "quiet", onclick: () => desk.choose(annotation.segment, true) }, about) : el("span", {}, about), " ", state),
+      annotation.note ? el("p", { class: "said-note" }, annotation.note) : null,
+      el("p", { class: "muted" }, `${annotation.author}, ${moment(annotation.made)} `,
+        isCurrent && annotation.author === desk.author() ? el("button", { type: "button", class: "quiet", onclick: () => desk.withdraw(annotation) }, "Withdraw") : null));
   }
 
   #exhibit() {
@@ -81,9 +81,9 @@ export class Judgements {
         return;
       }
       const verdict = new FormData(byId("span-form")).get("span-verdict");
-      const said = { kind: "span", start, end, verdict, note: byId("span-note").value.trim() };
-      if (byId("span-person").value) said.person = byId("span-person").value;
-      if (await this.desk.record(said, "The stretch is marked")) {
+      const annotation = { kind: "span", start, end, verdict, note: byId("span-note").value.trim() };
+      if (byId("span-person").value) annotation.person = byId("span-person").value;
+      if (await this.desk.record(annotation, "The stretch is marked")) {
         byId("span-form").reset();
         this.mark = { start: null, end: null };
         this.desk.drawLanes();
@@ -102,7 +102,7 @@ export class Judgements {
       byId("span-end").value = "";
     }
     this.desk.say(`${edge === "start" ? "Start" : "End"} of your stretch: ${timecode(time)}`);
-    this.desk.tab("judgements");
+    this.desk.tab("annotations");
     this.desk.drawLanes();
   }
 }

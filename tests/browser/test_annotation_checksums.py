@@ -1,4 +1,4 @@
-"""The checksum of judgements is the same whoever computes it: Python, or the page of a bundle."""
+"""The checksum of annotations is the same whoever computes it: Python, or the page of a bundle."""
 
 from __future__ import annotations
 
