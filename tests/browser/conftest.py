@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import re
@@ -16,7 +17,7 @@ from pathlib import Path
 import desk
 import pytest
 from desk import Seen
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from quick_apps import Quick
 
 from detector.paths import ROOT
@@ -24,6 +25,7 @@ from webapp import create_app
 from webapp.services.sample import SAMPLE_ADDED
 from webapp.storage.tables import Milestone, now
 
+_PATIENCE = 60_000.0  # milliseconds an expectation is given on a slow machine
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -73,7 +75,7 @@ def serve(data: Path) -> Iterator[Running]:
     yield Running(process, found[0], data)
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=15)
+    process.communicate(timeout=60)
 
 
 @pytest.fixture
@@ -111,18 +113,33 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[desk.Workben
         yield desk.workbench(folder / "mine", app)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Playwright leaves an event loop running in this thread, which tests of other kinds must not meet."""
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
+    """One browser for all tests of this process, and the event loop it is driven by."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")
+    expect.set_options(timeout=_PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM,
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
-        yield browser
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+        yield browser, loop
+        asyncio._set_running_loop(loop)
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterator[Browser]:
+    """Playwright leaves its event loop running in this thread, which tests of other kinds must not meet."""
+    browser, loop = chromium
+    asyncio._set_running_loop(loop)
+    yield browser
+    for context in browser.contexts:
+        context.close()
+    asyncio._set_running_loop(None)
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +160,7 @@ def seen() -> Seen:
 @pytest.fixture
 def page(browser: Browser, seen: Seen) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
+    context.set_default_timeout(2 * _PATIENCE)
     page = context.new_page()
     page.on("console", lambda message: seen.console.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda problem: seen.console.append(f"error: {problem}"))

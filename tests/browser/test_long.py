@@ -45,7 +45,7 @@ def test_it_opens_on_an_outline_and_comes_to_hold_every_score(
     sizes = answer.value.request.sizes()
     assert 1_000 < sizes["responseBodySize"] < 100_000
     assert sum(len(person["time"]) for person in answer.value.json()["persons"]) < COUNT / 4
-    page.locator("#review[data-complete]").wait_for(timeout=60_000)
+    page.locator("#review[data-complete]").wait_for(timeout=200_000)
     held, whole = page.evaluate(HELD, f"{app.address}/analyses/{analysis}")
     assert json.loads(held) == json.loads(whole)
     assert len(stretches(seen)) == len(set(stretches(seen))) == -(-HOURS * 3600 * 2 * COUNT // 12_000) // 7200
@@ -71,6 +71,6 @@ def test_what_is_looked_at_is_read_first(long: tuple[desk.Served, str], page: Pa
     for route in held:
         route.continue_()  # type: ignore[attr-defined]
     page.unroute("**/scores.json?*")
-    page.locator("#review[data-complete]").wait_for(timeout=60_000)
+    page.locator("#review[data-complete]").wait_for(timeout=200_000)
     starts = [float(query.partition("from=")[2].partition("&")[0]) for query in stretches(seen)]
     assert starts[2] < 6800 < starts[2] + HOURS * 3600 * 12_000 / (2 * COUNT)

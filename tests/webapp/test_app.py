@@ -54,4 +54,4 @@ def test_web_process_loads_no_network_and_no_renderer(tmp_path):
         "REELPROOF_DATA": str(tmp_path),
         "PYTHONPATH": str(Path(__file__).resolve().parent),  # judged analyses are among what they list
     }
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True, timeout=200)

@@ -79,7 +79,7 @@ def acting(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
 def done(*arguments: str | Path) -> tuple[list[dict[str, Any]], str, int]:
     """Lines, standard error and status of `score`."""
     process = acting(*arguments)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=400)
     return [json.loads(line) for line in out.splitlines()], err, process.returncode
 
 
@@ -338,7 +338,7 @@ def session(leader: int) -> list[int]:
 
 
 def gone(leader: int) -> None:
-    until = time.monotonic() + 15
+    until = time.monotonic() + 120
     while left := session(leader):
         assert time.monotonic() < until, f"processes {left} still run"
         time.sleep(0.05)

@@ -71,7 +71,7 @@ def shared(place: Path, session: object) -> Shared:
 
 
 def until(true) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)

@@ -482,7 +482,7 @@ def test_the_process_ends_with_the_worker(folders, long_clip):
     os.waitpid(parent, 0)
     assert os.read(reader, 10) == b"1"  # it was at work
     os.close(reader), os.close(writer)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (left := _inside(folders.analyses)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not left

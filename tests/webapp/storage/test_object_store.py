@@ -258,7 +258,7 @@ def test_a_store_that_cannot_be_reached(app, client, folders, closed, capsys, mo
     for program in ("webapp", "webapp.worker.standalone"):
         monkeypatch.setenv("REELPROOF_DATABASE", "postgresql://nobody@127.0.0.1:1/none")
         monkeypatch.setenv("REELPROOF_BROKER", "redis://127.0.0.1:1/0")
-        ended = subprocess.run([sys.executable, "-m", program], capture_output=True, text=True, timeout=60)
+        ended = subprocess.run([sys.executable, "-m", program], capture_output=True, text=True, timeout=200)
         assert ended.returncode == 2 and "The store cannot be reached" in ended.stderr
 
 
@@ -361,7 +361,7 @@ def test_workers_with_a_data_folder_of_their_own(postgresql, bucket, tmp_path):
     path = os.pathsep.join(map(str, (scaled.ROOT, HERE, HERE.parent)))
     environment = shared | {"REELPROOF_DATA": str(there), "PYTHONPATH": path}
     analysis_id = upload(app.test_client())
-    end = time.monotonic() + 120
+    end = time.monotonic() + 400
     try:
         with scaled.processes() as started:
             keyless = scaled.run(started, "-m", "webapp.worker.standalone", environment=environment, log=log)

@@ -24,7 +24,7 @@ from webapp.worker import celery_worker
 
 HERE = Path(__file__).resolve().parents[1]
 ROOT = HERE.parents[1]
-_GRACE = 20.0
+_GRACE = 120.0
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_a_lost_attempt_takes_only_its_own_folder_along(app):
 
 def wait_until_gone(group: int) -> None:
     """Until no process of this group is left."""
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while time.monotonic() < end:
         try:
             os.killpg(group, 0)
@@ -156,7 +156,7 @@ def wait_until_gone(group: int) -> None:
 
 @pytest.mark.parametrize("file", ["slow.mp4", "stuck.mp4"])
 def test_the_time_limit(app, start, file):
-    start(REELPROOF_TIME_LIMIT="3", REELPROOF_TEST_GRACE="1")
+    start(REELPROOF_TIME_LIMIT="6", REELPROOF_TEST_GRACE="1")
     analysis_id = queue(app, file)
     failed = wait(app, analysis_id, "failed")
     assert (failed.error, failed.remedy) == failures.OUT_OF_TIME
@@ -228,7 +228,7 @@ def test_messages_appear_whole_and_in_order(app):
     for number in range(50):
         celery.send_task(broker.ANALYSE, args=[f"{number:03}"])
     with celery.connection_for_read() as connection, connection.SimpleQueue("reelproof.cpu") as waiting:
-        found = [waiting.get(timeout=5) for _ in range(50)]
+        found = [waiting.get(timeout=60) for _ in range(50)]
     assert [message.payload[0][0] for message in found] == [f"{number:03}" for number in range(50)]
 
 

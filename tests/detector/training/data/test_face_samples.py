@@ -44,7 +44,7 @@ def gathered(data: Path, cache: Path, how: str = "") -> list[Sample]:
     command = [sys.executable, "-c", GATHER, str(data), str(cache), how, str(result)]
     with subprocess.Popen(command, cwd=ROOT, start_new_session=True) as process:
         try:
-            assert process.wait(timeout=60) == 0
+            assert process.wait(timeout=300) == 0
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -1,0 +1,100 @@
+"""A data folder of version 0.1, made before modules moved (commit 80e6eaa), opens as it is.
+
+``data-folder-0.1.zip`` holds a portrait the engine analysed, a made-up finding with an annotation, an exhibit
+that waits, an account, a case, the recording of a live session, and the bundle of the finding.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zipfile
+from pathlib import Path
+
+import pytest
+from people import signed_in, with_login
+
+from detector.paths import ROOT
+from detector.schema.analysis import Analysis
+from reports.verification.verify import verify
+from webapp.cli import main as cli
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import REVISION
+
+ARCHIVE = ROOT / "tests" / "data" / "data-folder-0.1.zip"
+pytestmark = pytest.mark.usefixtures("not_quick")
+
+
+@pytest.fixture
+def old(tmp_path) -> Path:
+    with zipfile.ZipFile(ARCHIVE) as archive:
+        archive.extractall(tmp_path)
+    for key in ("custody.key", "secret.key"):
+        (tmp_path / "data" / key).chmod(0o600)
+    return tmp_path
+
+
+@pytest.fixture
+def app(old, sent, not_quick):
+    app = with_login(old / "data", sent)
+    yield app
+    app.extensions["database"].close()
+
+
+def ids(old: Path) -> dict[str, str]:
+    """Analyses by the names of their files, read past the app."""
+    with sqlite3.connect(old / "data" / "reelproof.sqlite3") as database:
+        return dict(database.execute("SELECT file, id FROM analyses").fetchall())
+
+
+def test_people_sign_in_and_see_what_was_there(app, old):
+    assert app.extensions["database"].revision() == REVISION
+    ada = signed_in(app, "ada")
+    library = ada.get("/analyses").text
+    for file in ("portrait.mp4", "interview.mp4", "waits.mp4"):
+        assert file in library
+    assert "Case 7" in ada.get("/cases").text
+    for file in ("portrait.mp4", "interview.mp4"):
+        assert ada.get(f"/analyses/{ids(old)[file]}").status_code == 200
+        found = ada.get(f"/analyses/{ids(old)[file]}/analysis.json")
+        assert found.status_code == 200 and Analysis.from_json(found.data).media.file == file
+    assert "seams at the jaw" in ada.get(f"/api/v1/analyses/{ids(old)['interview.mp4']}/annotations").text
+
+
+def test_its_report_is_written_anew(app, old):
+    answer = signed_in(app, "ada").get(f"/analyses/{ids(old)['portrait.mp4']}/report.html")
+    assert answer.status_code == 200 and "portrait.mp4" in answer.text
+
+
+def test_the_live_recording_is_shown(app, old):
+    (recording,) = (old / "data" / "live").iterdir()
+    ada = signed_in(app, "ada")
+    answer = ada.get(f"/live/{recording.name}")
+    assert answer.status_code == 200 and "portrait.mp4" in answer.text
+    state = json.loads((recording / "state.json").read_bytes())
+    assert ada.get(f"/live/{recording.name}/pictures/{state['picture']['number']}.jpg").status_code == 200
+
+
+def test_its_custody_log_is_whole(app, old, monkeypatch, capsys):
+    assert signed_in(app, "ada").get(f"/analyses/{ids(old)['portrait.mp4']}/custody").status_code == 200
+    monkeypatch.setenv("REELPROOF_DATA", str(old / "data"))
+    assert cli.run(["verify-log"]) == 0
+    assert "The chain is whole" in capsys.readouterr().out
+
+
+def test_the_exhibit_that_waited_is_still_in_the_queue(app, old):
+    with sqlite3.connect(old / "data" / "reelproof.sqlite3") as database:
+        states = dict(database.execute("SELECT file, state FROM analyses").fetchall())
+    assert states == {"portrait.mp4": "done", "interview.mp4": "done", "waits.mp4": "queued"}
+
+
+def test_a_result_fits_its_manifest(old):
+    assert verify(Folders(old / "data").result(ids(old)["portrait.mp4"])).findings.problems == []
+
+
+def test_a_bundle_fits_its_manifest(old):
+    """All but its report, for which ``made.finished`` puts a stand-in: it would be most of the file."""
+    problems = verify(old / "bundle.zip").findings.problems
+    assert {problem.file for problem in problems} <= {"report.html", "report.pdf"}
+    with zipfile.ZipFile(old / "bundle.zip") as bundle:
+        assert "seams at the jaw" in bundle.read("annotations.json").decode()
