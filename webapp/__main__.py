@@ -105,7 +105,7 @@ def resend(settings: Settings, app: Any) -> None:
     sender = broker.Sender(settings, database)
     if not settings.shared:
         broker.empty(settings)
-        for analysis_id in job_queue.unheard(database, settings.workers, at_start=True):
+        for analysis_id in job_queue.lost_messages(database, settings.workers, at_start=True):
             sender(analysis_id)
     if sample_missing(database):
         sender.app.send_task(broker.SAMPLE)

@@ -11,32 +11,32 @@ from werkzeug.wrappers import Response
 from webapp.api import pagination
 from webapp.api.idempotency import identity
 from webapp.api.operation import Answer, Form, operation, uploaded
-from webapp.api.schemas import Again, Listing, NewAnalysis, OfUpload, Prioritised, Search, Standing
+from webapp.api.schemas import Again, AnalysisStatus, Listing, NewAnalysis, OfUpload, Prioritised, Search
 from webapp.errors import UserError
 from webapp.intake.exhibits import clean_name
-from webapp.intake.incoming import Allowance
+from webapp.intake.incoming import UploadLimit
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import library as library_search
 from webapp.queries.analyses import database
 from webapp.queries.results import finished
-from webapp.queries.standing import standing
+from webapp.queries.standing import status_json
 from webapp.security.permissions import Permission, current
 from webapp.services import analyses as analysis_service
 from webapp.services import cases as case_service
 from webapp.services import deletion
-from webapp.services.quota import allowance
+from webapp.services.quota import upload_limit
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Priority, State
 
 blueprint = Blueprint("api_analyses", __name__)
 
-QUEUED = Answer("It waits to be analysed.", Standing, headers=("Location",))
+QUEUED = Answer("It waits to be analysed.", AnalysisStatus, headers=("Location",))
 
 
-def one_exhibit(settings: Settings) -> Allowance:
+def one_exhibit(settings: Settings) -> UploadLimit:
     """What who asks may hand in at once."""
-    return allowance(settings, current())
+    return upload_limit(settings, current())
 
 
 def case_of(asked: NewAnalysis | OfUpload) -> int | None:
@@ -50,23 +50,23 @@ def case_of(asked: NewAnalysis | OfUpload) -> int | None:
         raise UserError(400, "There is no such case, or you are not in it.", "Name one you are in.") from None
 
 
-def accepted(row: AnalysisRow) -> Response:
+def accepted_response(row: AnalysisRow) -> Response:
     """202 with where the new analysis stands and its address."""
     response = Response(
-        told(row).model_dump_json(exclude_unset=True) + "\n", status=202, content_type="application/json"
+        to_status(row).model_dump_json(exclude_unset=True) + "\n", status=202, content_type="application/json"
     )
     response.headers["Location"] = url_for("api_analyses.get", analysis_id=row.id)
     return response
 
 
-def told(row: AnalysisRow, *, ahead: bool = True) -> Standing:
+def to_status(row: AnalysisRow, *, ahead: bool = True) -> AnalysisStatus:
     """A row as the API tells of it."""
-    return Standing.model_validate(standing(row, ahead=ahead) | {"case": row.case_id})
+    return AnalysisStatus.model_validate(status_json(row, ahead=ahead) | {"case": row.case_id})
 
 
-def ready(analysis_id: str) -> tuple[AnalysisRow, Path]:
+def require_finished(analysis_id: str) -> tuple[AnalysisRow, Path]:
     """The row of a finished analysis and the folder of its result; 409 where there is none (yet)."""
-    row = analysis_queries.find(analysis_id)
+    row = analysis_queries.get_or_404(analysis_id)
     if row.state in (State.FAILED, State.CANCELLED):
         ended = "failed" if row.state == State.FAILED else "was cancelled"
         raise UserError(409, f"This analysis {ended}, so it has no result.", "Retry it.")
@@ -103,7 +103,7 @@ def create(body: NewAnalysis) -> Response:
     analysis_service.refuse_unknown_model(body.model)
     file, case_id = clean_name(name), case_of(body)
     given = (body.model, changes(body), identity(), case_id)
-    return accepted(analysis_service.hand_in(stream, file, *given, priority=priority(body)))
+    return accepted_response(analysis_service.submit(stream, file, *given, priority=priority(body)))
 
 
 @operation(
@@ -131,11 +131,11 @@ def listing(query: Search) -> Response:
     if after is not None:
         fitting = fitting.where(tuple_(AnalysisRow.created, AnalysisRow.id) < tuple_(*after))
     newest = fitting.order_by(AnalysisRow.created.desc(), AnalysisRow.id.desc()).limit(query.limit + 1)
-    with analysis_queries.reading() as session:
+    with analysis_queries.visible_session() as session:
         found = session.scalars(newest).all()
     shown, more = found[: query.limit], len(found) > query.limit
     rest = pagination.following(pagination.written(shown[-1].created, shown[-1].id)) if more else None
-    page = Listing(items=tuple(told(row, ahead=False) for row in shown), next=rest)
+    page = Listing(items=tuple(to_status(row, ahead=False) for row in shown), next=rest)
     response = Response(page.model_dump_json(exclude_unset=True) + "\n", content_type="application/json")
     if rest:
         response.headers["Link"] = f'<{rest}>; rel="next"'
@@ -147,12 +147,12 @@ def listing(query: Search) -> Response:
     "GET",
     "/analyses/<analysis_id>",
     permission=Permission.READ,
-    answers={200: Answer("Where it stands.", Standing, headers=("ETag",))},
+    answers={200: Answer("Where it stands.", AnalysisStatus, headers=("ETag",))},
     errors=(404,),
 )
-def get(analysis_id: str) -> Standing:
+def get(analysis_id: str) -> AnalysisStatus:
     """Where an analysis stands."""
-    return told(analysis_queries.find(analysis_id))
+    return to_status(analysis_queries.get_or_404(analysis_id))
 
 
 @operation(
@@ -160,14 +160,14 @@ def get(analysis_id: str) -> Standing:
     "POST",
     "/analyses/<analysis_id>/cancel",
     permission=Permission.ANALYSE,
-    answers={200: Answer("It was cancelled.", Standing)},
+    answers={200: Answer("It was cancelled.", AnalysisStatus)},
     errors=(404, 409, 422),
     keyed=True,
 )
-def cancel(analysis_id: str) -> Standing:
+def cancel(analysis_id: str) -> AnalysisStatus:
     """Take an analysis out of the queue, or stop it."""
     analysis_service.cancel(analysis_id)
-    return told(analysis_queries.find(analysis_id))
+    return to_status(analysis_queries.get_or_404(analysis_id))
 
 
 @operation(
@@ -182,7 +182,7 @@ def cancel(analysis_id: str) -> Standing:
 def retry(analysis_id: str) -> Response:
     """Queue an analysis that failed or was cancelled once more."""
     analysis_service.retry(analysis_id)
-    return accepted(analysis_queries.find(analysis_id))
+    return accepted_response(analysis_queries.get_or_404(analysis_id))
 
 
 @operation(
@@ -190,17 +190,17 @@ def retry(analysis_id: str) -> Response:
     "POST",
     "/analyses/<analysis_id>/pause",
     permission=Permission.ANALYSE,
-    answers={200: Answer("It is paused.", Standing)},
+    answers={200: Answer("It is paused.", AnalysisStatus)},
     errors=(404, 409, 422),
     keyed=True,
 )
-def pause(analysis_id: str) -> Standing:
+def pause(analysis_id: str) -> AnalysisStatus:
     """Take an analysis out of the queue, or stop it, until it is resumed.
 
     Nothing is kept of what a running one did so far: resumed, it begins anew.
     """
     analysis_service.pause(analysis_id)
-    return told(analysis_queries.find(analysis_id))
+    return to_status(analysis_queries.get_or_404(analysis_id))
 
 
 @operation(
@@ -215,7 +215,7 @@ def pause(analysis_id: str) -> Standing:
 def resume(analysis_id: str) -> Response:
     """Queue a paused analysis again, in the place it had."""
     analysis_service.resume(analysis_id)
-    return accepted(analysis_queries.find(analysis_id))
+    return accepted_response(analysis_queries.get_or_404(analysis_id))
 
 
 @operation(
@@ -224,14 +224,14 @@ def resume(analysis_id: str) -> Response:
     "/analyses/<analysis_id>/priority",
     permission=Permission.ANALYSE,
     body=Prioritised,
-    answers={200: Answer("It has that priority.", Standing)},
+    answers={200: Answer("It has that priority.", AnalysisStatus)},
     errors=(404, 409, 413, 415, 422),
     keyed=True,
 )
-def prioritise(analysis_id: str, body: Prioritised) -> Standing:
+def prioritise(analysis_id: str, body: Prioritised) -> AnalysisStatus:
     """Have an analysis that waits, or is paused, begin earlier or later than others."""
     analysis_service.prioritise(analysis_id, priority(body))
-    return told(analysis_queries.find(analysis_id))
+    return to_status(analysis_queries.get_or_404(analysis_id))
 
 
 @operation(
@@ -246,9 +246,11 @@ def prioritise(analysis_id: str, body: Prioritised) -> Standing:
 )
 def again(analysis_id: str, body: Again) -> Response:
     """Analyse the exhibit of an analysis again, with another model or other parameters."""
-    row = analysis_queries.find(analysis_id)
+    row = analysis_queries.get_or_404(analysis_id)
     analysis_service.refuse_unknown_model(body.model)
-    return accepted(analysis_service.again(row, body.model, changes(body), identity(), priority(body)))
+    return accepted_response(
+        analysis_service.reanalyse(row, body.model, changes(body), identity(), priority(body))
+    )
 
 
 @operation(
@@ -261,5 +263,5 @@ def again(analysis_id: str, body: Again) -> Response:
 )
 def delete(analysis_id: str) -> None:
     """Delete an analysis that has ended."""
-    analysis_queries.find(analysis_id)
+    analysis_queries.get_or_404(analysis_id)
     deletion.delete(database(), Folders.of(current_app.extensions["settings"]), analysis_id)

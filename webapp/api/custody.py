@@ -13,11 +13,11 @@ from reports.custody.format import NAME, CustodyError, Entry
 from webapp.api import pagination
 from webapp.api.exhibits import find
 from webapp.api.operation import Answer, operation
-from webapp.api.schemas import Asked, Sha256
+from webapp.api.schemas import RequestModel, Sha256
 from webapp.custody import log as custody_log
 from webapp.downloads import custody_access, log_seen
 from webapp.errors import UserError
-from webapp.queries.analyses import database, reading
+from webapp.queries.analyses import database, visible_session
 from webapp.security.permissions import Permission, current
 from webapp.storage.tables import AnalysisRow, CustodyRow
 
@@ -48,7 +48,7 @@ class CustodyEntries(Value):
     next: str | None
 
 
-class CustodySearch(Asked):
+class CustodySearch(RequestModel):
     """Which entries to list."""
 
     after: int = Field(default=0, ge=0, le=2**53, description="entries from the next number on")
@@ -68,14 +68,14 @@ def of_exhibit(sha256: str) -> Response:
 
     Handing it out is an entry of the log itself, made after it.
     """
-    with reading() as session:
+    with visible_session() as session:
         exhibit = find(session, sha256)
         own = select(AnalysisRow).where(AnalysisRow.exhibit_id == exhibit.id)
         row = session.scalars(own.order_by(AnalysisRow.created.desc()).limit(1)).one()
     with database().begin() as session:
-        log_seen.refuse_cut(session, current(), sha256)
+        log_seen.require_full_log(session, current(), sha256)
         text = custody_log.export(session, sha256)
-    custody_access.record(row, NAME, text, log=text)
+    custody_access.log_download(row, NAME, text, log=text)
     return Response(text, content_type="application/json")
 
 

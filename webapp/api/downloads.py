@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, url_for
 from werkzeug.wrappers import Response
 
-from webapp.api.analyses import ready
+from webapp.api.analyses import require_finished
 from webapp.api.operation import Answer, operation
 from webapp.api.schemas import BundleSearch, Export, Exports
 from webapp.downloads import bundles as bundle_downloads
@@ -28,7 +28,7 @@ _ERRORS = (404, 409, 503)
 )
 def report_pdf(analysis_id: str) -> Response:
     """The evidence report as PDF, with what reviewers said until now."""
-    return report_downloads.send(*ready(analysis_id), "report.pdf")
+    return report_downloads.send(*require_finished(analysis_id), "report.pdf")
 
 
 @operation(
@@ -41,7 +41,7 @@ def report_pdf(analysis_id: str) -> Response:
 )
 def report_html(analysis_id: str) -> Response:
     """The same as one HTML page."""
-    return report_downloads.send(*ready(analysis_id), "report.html")
+    return report_downloads.send(*require_finished(analysis_id), "report.html")
 
 
 @operation(
@@ -54,7 +54,7 @@ def report_html(analysis_id: str) -> Response:
 )
 def manifest(analysis_id: str) -> Response:
     """SHA-256 of the exhibit and of each file of the result."""
-    return report_downloads.send(*ready(analysis_id), "manifest.json")
+    return report_downloads.send(*require_finished(analysis_id), "manifest.json")
 
 
 @operation(
@@ -68,7 +68,7 @@ def manifest(analysis_id: str) -> Response:
 )
 def bundle(analysis_id: str, query: BundleSearch) -> Response:
     """Everything needed to review offline and to check it, as one zip."""
-    return bundle_downloads.send(*ready(analysis_id), video=query.video == "yes")
+    return bundle_downloads.send(*require_finished(analysis_id), video=query.video == "yes")
 
 
 @operation(
@@ -83,7 +83,7 @@ def export_list(analysis_id: str) -> Exports:
     """The formats an analysis can be exported in."""
     from reports.exports.formats import FORMATS  # brings pyarrow and OpenTimelineIO
 
-    ready(analysis_id)
+    require_finished(analysis_id)
     found = (
         Export(
             name=each.name,
@@ -118,4 +118,4 @@ def export_list(analysis_id: str) -> Exports:
 )
 def export(analysis_id: str, export_name: str) -> Response:
     """An analysis in one of the formats of docs/exports.md."""
-    return export_downloads.send(*ready(analysis_id), export_name)
+    return export_downloads.send(*require_finished(analysis_id), export_name)

@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from webapp.api import pagination
-from webapp.api.analyses import QUEUED, accepted, changes, priority
+from webapp.api.analyses import QUEUED, accepted_response, changes, priority
 from webapp.api.idempotency import identity
 from webapp.api.operation import Answer, operation
 from webapp.api.schemas import Again, Exhibits, ExhibitShape, Paged, moment
 from webapp.errors import UserError
-from webapp.queries.analyses import reading
+from webapp.queries.analyses import visible_session
 from webapp.security.permissions import Permission, current
 from webapp.services import analyses as analysis_service
 from webapp.storage.tables import AnalysisRow, Exhibit
@@ -43,7 +43,7 @@ def listing(query: Paged) -> Exhibits:
         newest = newest.where(
             tuple_(Exhibit.created, Exhibit.id) < tuple_(made, int(key) if key.isdigit() else 0)
         )
-    with reading() as session:
+    with visible_session() as session:
         found = session.scalars(newest).all()
         shown = _told(session, found[: query.limit])
     last = found[query.limit - 1] if len(found) > query.limit else None
@@ -61,7 +61,7 @@ def listing(query: Paged) -> Exhibits:
 )
 def get(sha256: str) -> ExhibitShape:
     """One exhibit and its analyses."""
-    with reading() as session:
+    with visible_session() as session:
         return _told(session, [find(session, sha256)])[0]
 
 
@@ -77,16 +77,18 @@ def get(sha256: str) -> ExhibitShape:
 )
 def analyse(sha256: str, body: Again) -> Response:
     """Analyse an exhibit that is here already: its bytes need not be sent again."""
-    with reading() as session:
+    with visible_session() as session:
         found = find(session, sha256)
         latest = select(AnalysisRow).where(AnalysisRow.exhibit_id == found.id)
         row = session.scalars(latest.order_by(AnalysisRow.created.desc()).limit(1)).one()
     analysis_service.refuse_unknown_model(body.model)
-    return accepted(analysis_service.again(row, body.model, changes(body), identity(), priority(body)))
+    return accepted_response(
+        analysis_service.reanalyse(row, body.model, changes(body), identity(), priority(body))
+    )
 
 
 def find(session: Session, sha256: str) -> Exhibit:
-    """An exhibit that who asks may see; ``session`` is :func:`webapp.queries.analyses.reading`'s."""
+    """An exhibit that who asks may see; ``session`` is :func:`webapp.queries.analyses.visible_session`'s."""
     row = session.scalar(select(Exhibit).where(Exhibit.sha256 == sha256))
     if row is None:
         raise UserError(404, "There is no exhibit with this SHA-256.", "Hand the file in.")

@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 
 from detector.schema.analysis import Analysis, Person
 from webapp.api import pagination
-from webapp.api.analyses import ready
+from webapp.api.analyses import require_finished
 from webapp.api.operation import Answer, operation
 from webapp.api.schemas import PersonScore, Scores, ScoreSearch, Segments
 from webapp.queries.results import load, viewed
@@ -32,7 +32,7 @@ def analysis(analysis_id: str) -> Response:
 
     Its ETag is the SHA-256 of these bytes, which is also what the manifest says of them.
     """
-    row, folder = ready(analysis_id)
+    row, folder = require_finished(analysis_id)
     viewed(row)
     response = Response((folder / "analysis.json").read_bytes(), content_type="application/json")
     response.set_etag(load(folder).sha256)
@@ -49,7 +49,7 @@ def analysis(analysis_id: str) -> Response:
 )
 def segments(analysis_id: str) -> Segments:
     """The segments an analysis flagged, in order of persons and time."""
-    row, folder = ready(analysis_id)
+    row, folder = require_finished(analysis_id)
     viewed(row)
     return Segments(segments=load(folder).analysis.segments)
 
@@ -68,7 +68,7 @@ def scores(analysis_id: str, query: ScoreSearch) -> Scores:
 
     All of them at once are better had as an export, ``scores-csv`` or ``scores-parquet``.
     """
-    row, folder = ready(analysis_id)
+    row, folder = require_finished(analysis_id)
     viewed(row)
     fitting = (
         (person, place)

@@ -22,7 +22,7 @@ from werkzeug.wrappers import Response as Answered
 from webapp.api import idempotency
 from webapp.errors import UserError
 from webapp.http.problem_details import FieldProblem, FieldsError
-from webapp.intake.incoming import Allowance, Incoming, this_request
+from webapp.intake.incoming import Incoming, UploadLimit, this_request
 from webapp.security.permissions import Permission, public, require
 from webapp.settings import Settings
 
@@ -49,7 +49,7 @@ class Form:
 
     fields: type[BaseModel]
     file: str
-    allowance: Callable[[Settings], Allowance]
+    allowance: Callable[[Settings], UploadLimit]
 
 
 @dataclass(frozen=True)

@@ -39,13 +39,13 @@ def _day(text: object) -> date:
 Day = Annotated[date, BeforeValidator(_day)]
 
 
-class Asked(BaseModel):
+class RequestModel(BaseModel):
     """A part of a request: what it does not name is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Standing(Value):
+class AnalysisStatus(Value):
     """Where an analysis stands."""
 
     id: Id
@@ -73,11 +73,11 @@ class Standing(Value):
 class Listing(Value):
     """Some of what fits, newest first."""
 
-    items: tuple[Standing, ...]
+    items: tuple[AnalysisStatus, ...]
     next: str | None = Field(description="address of the rest; null: this is the end")
 
 
-class Search(Asked):
+class Search(RequestModel):
     """What analyses to list; what is left out asks for nothing."""
 
     q: Annotated[Text, Field(max_length=200)] = Field(
@@ -95,7 +95,7 @@ class Search(Asked):
     )
 
 
-class NewAnalysis(Asked):
+class NewAnalysis(RequestModel):
     """The text fields of the form that hands in a file."""
 
     model: Annotated[Text, Field(min_length=1, max_length=60)] | None = Field(
@@ -110,7 +110,7 @@ class NewAnalysis(Asked):
     priority: PriorityName = "normal"
 
 
-class Again(Asked):
+class Again(RequestModel):
     """With what an exhibit is to be analysed."""
 
     model: Annotated[Text, Field(min_length=1, max_length=60)] | None = None
@@ -118,7 +118,7 @@ class Again(Asked):
     priority: PriorityName = "normal"
 
 
-class Prioritised(Asked):
+class Prioritised(RequestModel):
     """How soon an analysis that waits is to begin."""
 
     priority: PriorityName
@@ -130,7 +130,7 @@ class OfUpload(Again):
     case: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
 
 
-class AnnotationFile(Asked):
+class AnnotationFile(RequestModel):
     """The form that imports annotations has no field but its file."""
 
 
@@ -153,7 +153,7 @@ class Scores(Value):
     next: str | None
 
 
-class ScoreSearch(Asked):
+class ScoreSearch(RequestModel):
     """Which scores to list; times in seconds from the first frame."""
 
     person: Annotated[str, Field(pattern=r"^[A-Z]{1,4}$")] | None = None
@@ -187,7 +187,7 @@ class Imported(Annotations):
     known: int
 
 
-class BundleSearch(Asked):
+class BundleSearch(RequestModel):
     """What the bundle is to hold."""
 
     video: Literal["yes", "no"] = Field(default="yes", description="no: without what plays of the exhibit")
@@ -241,7 +241,7 @@ class Exhibits(Value):
     next: str | None
 
 
-class Paged(Asked):
+class Paged(RequestModel):
     """How much to list."""
 
     limit: int = Field(default=25, ge=1, le=200)
@@ -260,7 +260,7 @@ class UploadShape(Value):
     analysis: Id | None = Field(description="the analysis that became of it")
 
 
-class NewWebhook(Asked):
+class NewWebhook(RequestModel):
     """Where to send what."""
 
     url: str = Field(max_length=2000, pattern=r"^https?://[!-~]+$")

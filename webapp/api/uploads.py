@@ -17,7 +17,7 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app, request, url_for
 from werkzeug.wrappers import Response as Answered
 
-from webapp.api.analyses import QUEUED, accepted, case_of, changes, one_exhibit, priority
+from webapp.api.analyses import QUEUED, accepted_response, case_of, changes, one_exhibit, priority
 from webapp.api.headers import LONGEST_METADATA, METADATA
 from webapp.api.idempotency import identity
 from webapp.api.operation import Answer, Bytes, operation
@@ -191,14 +191,14 @@ def analyse(upload_id: str, body: OfUpload) -> Answered:
             )
         # The upload's id becomes the analysis's: a crash in between makes no second one.
         given = (body.model, changes(body), upload.id, case_id)
-        return analysis_service.hand_in(whole, upload.file, *given, priority=priority(body)).id
+        return analysis_service.submit(whole, upload.file, *given, priority=priority(body)).id
 
     analysis_id = resumable.finish(database(), _settings(), row, start)
     with database().begin() as session:
         made = session.get(AnalysisRow, analysis_id)
     if made is None:
         raise UserError(404, "The analysis of this upload was deleted.", "Hand the file in again.")
-    return accepted(made)
+    return accepted_response(made)
 
 
 def _find(upload_id: str) -> UploadRow:

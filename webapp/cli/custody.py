@@ -101,7 +101,7 @@ def _export(database: Database, exhibit: str | None, out: Path) -> int:
         if exhibit is not None and not read_export(text).entries:
             raise CustodyError("The log has no entry about this exhibit. Check its SHA-256.")
         details = custody_log.export_details(NAME, text, log=text)
-        custody_log.record(session, "export", details, exhibit=exhibit, actor="local user")
+        custody_log.append(session, "export", details, exhibit=exhibit, actor="local user")
     write_atomically(out, text)
     print(f"{out}: {len(read_export(text).entries):,} entries")
     return FITS

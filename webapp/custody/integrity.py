@@ -104,7 +104,7 @@ def check(
                 "bytes found": seen.bytes if seen.sha256 else None,
                 "problem": found or None,
             }
-            custody_log.record(session, "integrity check", details, exhibit=row.sha256)
+            custody_log.append(session, "integrity check", details, exhibit=row.sha256)
     if condition != Condition.FITS:
         log.error("exhibit %s: its kept file is %s", exhibit.sha256, condition)
     return seen
@@ -134,7 +134,7 @@ def run(database: Database, settings: Settings, stopping: Callable[[], bool] = l
             counts[Condition(condition)] += 1
     with database.begin() as session:
         details = {"exhibits": sum(counts.values())} | {str(name): n for name, n in counts.items()}
-        custody_log.record(session, "integrity check", details | {"begun": timestamps.readable(begun)})
+        custody_log.append(session, "integrity check", details | {"begun": timestamps.readable(begun)})
     return sum(counts.values())
 
 

@@ -44,7 +44,7 @@ class Head:
     mac: str
 
 
-def record(
+def append(
     session: Session,
     action: Action,
     details: Details | None = None,
@@ -136,7 +136,7 @@ def view(session: Session, exhibit: str, analysis: str) -> None:
         CustodyRow.made > since,
     )
     if session.scalar(recent.limit(1)) is None:
-        record(session, "view", exhibit=exhibit, analysis=analysis)
+        append(session, "view", exhibit=exhibit, analysis=analysis)
 
 
 def deleted(session: Session, analysis: str) -> Entry | None:

@@ -24,7 +24,7 @@ def begin(database: Database, settings: Settings) -> None:
     check_key(database, settings)
     with database.alone() as session:
         if not custody_log.head(session).count:
-            custody_log.record(session, "log begun", _there(session))
+            custody_log.append(session, "log begun", _there(session))
         _note_settings(session, settings)
 
 
@@ -69,4 +69,4 @@ def _note_settings(session: Session, settings: Settings) -> None:
     changed = [name for name, value in values.items() if before.get(name) != value]
     if changed:
         details = {"what": "settings", "changed": ", ".join(changed) if before else "first start"}
-        custody_log.record(session, "configuration", details | values)
+        custody_log.append(session, "configuration", details | values)

@@ -25,7 +25,7 @@ from reports.review.annotation_file import file_text
 from reports.review.annotations import Annotation
 from webapp.custody import log as custody_log
 from webapp.downloads import custody_access, log_seen, offline_page, signing
-from webapp.downloads.reports import report_folder
+from webapp.downloads.reports import current_report
 from webapp.errors import UserError
 from webapp.http.range_responses import send_and_forget
 from webapp.media import playback
@@ -73,7 +73,7 @@ def contents(
     an application context.
     """
     folder = folders.result(row.id)
-    reports = report_folder(database, folders, row, with_log=with_log)
+    reports = current_report(database, folders, row, with_log=with_log)
     files: dict[str, bytes | Path] = {path: folder / path for path in result.view.kept}
     files |= {name: reports / name for name in ("report.pdf", "report.html")}
     files["analysis.json"] = folder / "analysis.json"
@@ -199,7 +199,7 @@ def send(row: AnalysisRow, folder: Path, *, video: bool) -> Response:
     result, made = load(folder), now()
     with database().begin() as session:
         said = annotation_service.listed(session, row.id)
-        with_log = not log_seen.hidden(session, current(), row.exhibit.sha256)
+        with_log = not log_seen.hidden_analyses(session, current(), row.exhibit.sha256)
     files = contents(
         database(),
         Folders.of(settings),
@@ -214,7 +214,7 @@ def send(row: AnalysisRow, folder: Path, *, video: bool) -> Response:
     try:
         log = files.get(CUSTODY)
         assert log is None or isinstance(log, bytes)
-        custody_access.record(row, "bundle.zip", place, log=log)
+        custody_access.log_download(row, "bundle.zip", place, log=log)
         response = send_and_forget(place, "application/zip")
     finally:
         place.unlink(missing_ok=True)

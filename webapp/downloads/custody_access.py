@@ -11,7 +11,7 @@ from webapp.queries.analyses import database
 from webapp.storage.tables import AnalysisRow
 
 
-def record(row: AnalysisRow, name: str, content: Path | bytes, log: bytes | None = None) -> None:
+def log_download(row: AnalysisRow, name: str, content: Path | bytes, log: bytes | None = None) -> None:
     """Put the export of a file into the custody log.
 
     ``log`` is the ``custody.json`` that the file holds: where the log stood then is recorded. Parts
@@ -22,4 +22,4 @@ def record(row: AnalysisRow, name: str, content: Path | bytes, log: bytes | None
         return
     details = custody_log.export_details(name, content, log)
     with database().begin() as session:
-        custody_log.record(session, "export", details, exhibit=row.exhibit.sha256, analysis=row.id)
+        custody_log.append(session, "export", details, exhibit=row.exhibit.sha256, analysis=row.id)

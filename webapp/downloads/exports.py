@@ -32,7 +32,7 @@ def send(row: AnalysisRow, folder: Path, name: str) -> Response:
     try:
         with place.open("xb") as out:
             chosen.write(load(folder).analysis, folder, out)
-        custody_access.record(row, chosen.ending, place)
+        custody_access.log_download(row, chosen.ending, place)
         response = send_and_forget(place, chosen.mimetype)
     except ReportError as problem:
         raise UserError(

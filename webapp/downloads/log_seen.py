@@ -17,7 +17,7 @@ from webapp.security.permissions import Principal, visible
 from webapp.storage.tables import AnalysisRow, CustodyRow
 
 
-def hidden(session: Session, who: Principal, sha256: str) -> frozenset[str]:
+def hidden_analyses(session: Session, who: Principal, sha256: str) -> frozenset[str]:
     """Ids of the analyses in the exhibit's log that they may not see; not those they made and deleted."""
     if who.sees_all:
         return frozenset()
@@ -29,9 +29,9 @@ def hidden(session: Session, who: Principal, sha256: str) -> frozenset[str]:
     return frozenset(analysis for analysis in known - own - seen if analysis)
 
 
-def refuse_cut(session: Session, who: Principal, sha256: str) -> None:
+def require_full_log(session: Session, who: Principal, sha256: str) -> None:
     """Raise :class:`UserError` where the log speaks of analyses they may not see."""
-    if hidden(session, who, sha256):
+    if hidden_analyses(session, who, sha256):
         raise UserError(
             403,
             "The custody log of these bytes speaks of analyses you may not see, and cannot be cut.",
@@ -39,7 +39,7 @@ def refuse_cut(session: Session, who: Principal, sha256: str) -> None:
         )
 
 
-def cut(entries: Sequence[Entry], analyses: frozenset[str]) -> tuple[Entry, ...]:
+def redact(entries: Sequence[Entry], analyses: frozenset[str]) -> tuple[Entry, ...]:
     """The entries as a page shows them to somebody who may not know of these analyses.
 
     Left out is what is about them, and how the bytes came in for them: the intake before each is

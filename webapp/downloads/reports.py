@@ -60,7 +60,7 @@ _SETTING = threading.Lock()  # it takes a core and a quarter of a gigabyte: one 
 _PASSING = ("view", "export", "integrity check")
 
 
-def report_folder(database: Database, folders: Folders, row: AnalysisRow, *, with_log: bool = True) -> Path:
+def current_report(database: Database, folders: Folders, row: AnalysisRow, *, with_log: bool = True) -> Path:
     """The folder of ``report.html`` and ``report.pdf`` as they are to be handed out now.
 
     With them lies the ``custody.json`` they hold, unless they are to be without the log. Raises
@@ -85,7 +85,7 @@ def report_folder(database: Database, folders: Folders, row: AnalysisRow, *, wit
             "case": case.model_dump(),
             "check": asdict(check) | {"checked": iso_milliseconds(check.checked)},
         }
-        _set(folders.result(row.id) / "analysis.json", given, known, place)
+        _render(folders.result(row.id) / "analysis.json", given, known, place)
     finally:
         _SETTING.release()
     return place
@@ -109,7 +109,7 @@ def _last_act(session: Session, sha256: str) -> str | None:
     return session.scalar(query.order_by(CustodyRow.number.desc()).limit(1))
 
 
-def _set(analysis: Path, given: dict[str, object], known: bytes | None, place: Path) -> None:
+def _render(analysis: Path, given: dict[str, object], known: bytes | None, place: Path) -> None:
     aside = place.parent / f".{secrets.token_hex(8)}"
     aside.mkdir(mode=0o700, parents=True)
     try:
@@ -122,10 +122,10 @@ def _set(analysis: Path, given: dict[str, object], known: bytes | None, place: P
             timeout=_TIME_LIMIT,
         )
         if ended.returncode:
-            raise _not_made()
+            raise _render_error()
         publish(aside, place)
     except subprocess.TimeoutExpired:
-        raise _not_made() from None
+        raise _render_error() from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     for older in place.parent.iterdir():
@@ -133,7 +133,7 @@ def _set(analysis: Path, given: dict[str, object], known: bytes | None, place: P
             shutil.rmtree(older, ignore_errors=True)
 
 
-def _not_made() -> UserError:
+def _render_error() -> UserError:
     return UserError(
         500,
         "The report could not be set.",
@@ -151,10 +151,10 @@ def send(row: AnalysisRow, folder: Path, name: str) -> Response:
     if name in REPORTS:
         folders = Folders.of(current_app.extensions["settings"])
         with database().begin() as session:
-            with_log = not log_seen.hidden(session, current(), row.exhibit.sha256)
-        folder = report_folder(database(), folders, row, with_log=with_log)
+            with_log = not log_seen.hidden_analyses(session, current(), row.exhibit.sha256)
+        folder = current_report(database(), folders, row, with_log=with_log)
         log = (folder / CUSTODY).read_bytes() if with_log else None
-    custody_access.record(row, name, folder / name, log=log)
+    custody_access.log_download(row, name, folder / name, log=log)
     page = name == "report.html"
     response = send_file(
         folder / name,

@@ -15,7 +15,7 @@ from detector.media.signatures import is_accepted
 from detector.timestamps import iso_milliseconds
 from webapp.custody import log as custody_log
 from webapp.errors import IntakeError
-from webapp.intake.incoming import _CHUNK, Allowance, Incoming, Kept, Whole
+from webapp.intake.incoming import _CHUNK, Incoming, Kept, UploadLimit, Whole
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Condition, Exhibit, now
 
@@ -32,13 +32,13 @@ def take_in(session: Session, stream: Incoming | Whole, file: str) -> Exhibit:
         )
     known = session.scalar(select(Exhibit).where(Exhibit.sha256 == stream.sha256))
     damaged = known is not None and known.condition not in (None, Condition.FITS)
-    return record(session, stream.keep(damaged), file)
+    return create_exhibit(session, stream.keep(damaged), file)
 
 
 def take_in_file(session: Session, folders: Folders, source: Path, file: str, spare: int) -> Exhibit:
     """The same for a file on this machine's disk, which is left where it is."""
     size = source.stat().st_size
-    stream = Incoming(folders, Allowance(1, size), spare=spare, announced=size)
+    stream = Incoming(folders, UploadLimit(1, size), spare=spare, announced=size)
     try:
         with source.open("rb") as reader:
             while chunk := reader.read(_CHUNK):
@@ -48,7 +48,7 @@ def take_in_file(session: Session, folders: Folders, source: Path, file: str, sp
         stream.close()
 
 
-def record(session: Session, kept: Kept, file: str) -> Exhibit:
+def create_exhibit(session: Session, kept: Kept, file: str) -> Exhibit:
     """The row of this exhibit: the one there is, or a new one. Safe against two at once."""
     known = select(Exhibit).where(Exhibit.sha256 == kept.sha256)
     if (row := session.scalar(known)) is None:
@@ -59,7 +59,7 @@ def record(session: Session, kept: Kept, file: str) -> Exhibit:
         except IntegrityError:  # another upload of the same bytes was quicker
             row = session.scalars(known).one()
         else:
-            custody_log.record(session, "intake", {"name": file, "bytes": kept.bytes}, exhibit=kept.sha256)
+            custody_log.append(session, "intake", {"name": file, "bytes": kept.bytes}, exhibit=kept.sha256)
             return new
     details: dict[str, str | int | None] = {
         "name": file,
@@ -70,7 +70,7 @@ def record(session: Session, kept: Kept, file: str) -> Exhibit:
     if kept.put:
         row.checked, row.condition = now(), Condition.FITS
         details["kept file"] = "was missing or damaged; put back from what was handed in now"
-    custody_log.record(session, "intake again", details, exhibit=kept.sha256)
+    custody_log.append(session, "intake again", details, exhibit=kept.sha256)
     return row
 
 

@@ -36,7 +36,7 @@ _LARGE = threading.BoundedSemaphore(1)  # uploads that are hashed and copied at 
 
 
 @dataclass(frozen=True)
-class Allowance:
+class UploadLimit:
     """What one form may bring: how many files, how many bytes in each, and what to do when it is more."""
 
     files: int
@@ -64,7 +64,7 @@ class Incoming:
     gives it another place; :meth:`close` without either removes it.
     """
 
-    def __init__(self, folders: Folders, allowance: Allowance, spare: int, announced: int | None) -> None:
+    def __init__(self, folders: Folders, allowance: UploadLimit, spare: int, announced: int | None) -> None:
         if announced is not None:
             room = shutil.disk_usage(folders.incoming).free - spare
             if announced > room:
@@ -217,7 +217,7 @@ class UploadRequest(Request):
     A view that takes other files than an exhibit sets :attr:`allowance` before it looks at them.
     """
 
-    allowance: Allowance | None = None
+    allowance: UploadLimit | None = None
     # Called once the form was read, before anybody is given any of it.
     on_form: Callable[[], None] | None = None
 
@@ -248,9 +248,9 @@ class UploadRequest(Request):
         if self.on_form is not None:
             self.on_form()
 
-    def allowed(self) -> Allowance:
+    def allowed(self) -> UploadLimit:
         """What this request may bring: one exhibit, unless its view says otherwise."""
-        return self.allowance or Allowance(1, current_app.extensions["settings"].upload_limit)
+        return self.allowance or UploadLimit(1, current_app.extensions["settings"].upload_limit)
 
     def close(self) -> None:
         """Remove what was not kept. Werkzeug forgets streams of a form that broke off; this does not."""

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from detector.files import flush_folder
 from webapp.errors import UserError
-from webapp.intake.incoming import Allowance, disk_full_in_words, no_space
+from webapp.intake.incoming import UploadLimit, disk_full_in_words, no_space
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -36,7 +36,7 @@ _CHUNK = 1 << 20
 def begin(
     database: Database,
     settings: Settings,
-    allowed: Allowance,
+    allowed: UploadLimit,
     who: str,
     file: str,
     size: int,

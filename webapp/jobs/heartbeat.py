@@ -14,7 +14,7 @@ GONE_AFTER = timedelta(seconds=30)
 _FORGOTTEN_AFTER = timedelta(days=1)
 
 
-def note(database: Database, name: str) -> None:
+def beat(database: Database, name: str) -> None:
     """Say that the worker of this name (host:process) runs."""
     moment = now()
     with database.begin() as session:
@@ -26,7 +26,7 @@ def note(database: Database, name: str) -> None:
             row.seen = moment
 
 
-def there(database: Database) -> Sequence[WorkerRow]:
+def alive(database: Database) -> Sequence[WorkerRow]:
     """The workers heard of lately."""
     with database.begin() as session:
         return session.scalars(select(WorkerRow).where(WorkerRow.seen >= now() - GONE_AFTER)).all()

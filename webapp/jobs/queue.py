@@ -21,7 +21,7 @@ _WAITS = AnalysisRow.state == State.QUEUED
 _ORDER = (AnalysisRow.priority.desc(), AnalysisRow.created, AnalysisRow.id)
 
 
-def first(database: Database, queues: Collection[str]) -> str | None:
+def next_id(database: Database, queues: Collection[str]) -> str | None:
     """Id of the analysis to be worked on next by a worker that takes from ``queues``; None: nothing waits."""
     query = select(AnalysisRow.id).where(_WAITS).order_by(*_ORDER).limit(1)
     if not set(QUEUES) <= set(queues):  # else also what was not sent yet, and so is in no queue
@@ -30,14 +30,14 @@ def first(database: Database, queues: Collection[str]) -> str | None:
         return session.scalar(query)
 
 
-def before(row: AnalysisRow) -> ColumnElement[bool]:
+def ahead_of(row: AnalysisRow) -> ColumnElement[bool]:
     """The condition for analyses that wait and come before this one."""
     earlier = tuple_(AnalysisRow.created, AnalysisRow.id) < tuple_(row.created, row.id)
     same = and_(AnalysisRow.priority == row.priority, earlier)
     return and_(_WAITS, or_(AnalysisRow.priority > row.priority, same))
 
 
-def unheard(
+def lost_messages(
     database: Database, room: int, *, at_start: bool = False, messages: Mapping[str, int] | None = None
 ) -> list[str]:
     """Queued analyses whose message must be sent (again), in order; they are marked as sent.

@@ -92,7 +92,7 @@ def create(
 
 def claim_first(database: Database, queues: Collection[str]) -> Claim | None:
     """Take the analysis that comes first in these queues to work on it; None where nothing waits there."""
-    while (analysis_id := job_queue.first(database, queues)) is not None:
+    while (analysis_id := job_queue.next_id(database, queues)) is not None:
         if (held := claim(database, analysis_id)) is not None:
             return held  # else it was just taken, cancelled or paused, and another one is first
     return None
@@ -325,7 +325,7 @@ def _change(session: Session, which: tuple[ColumnElement[bool], ...], values: di
 def _record(
     session: Session, row: AnalysisRow, action: Action, details: custody_log.Details | None = None
 ) -> None:
-    custody_log.record(session, action, details, exhibit=row.exhibit.sha256, analysis=row.id)
+    custody_log.append(session, action, details, exhibit=row.exhibit.sha256, analysis=row.id)
 
 
 def changed(result: Any) -> bool:

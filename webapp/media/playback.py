@@ -79,7 +79,7 @@ def recorded(folders: Folders, sha256: str) -> Playback | None:
     return found
 
 
-def record(folders: Folders, sha256: str, decided: Playback) -> None:
+def save_playback(folders: Folders, sha256: str, decided: Playback) -> None:
     """Write down what was decided, whole or not at all. A preview has to be in its place before."""
     place = folders.playback(sha256)
     aside = place.with_name(f".{place.name}.{os.getpid()}")

@@ -17,7 +17,7 @@ from detector.errors import ReelproofError
 from detector.files import flush_file, flush_folder
 from detector.sandbox import Confined, LimitError, Limits, Places, UnexpectedError
 from detector.schema.analysis import Media
-from webapp.media.playback import Playback, record, recorded
+from webapp.media.playback import Playback, recorded, save_playback
 from webapp.storage.data_folder import Folders
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def prepare(
             flush_file(aside)
             os.replace(aside, folders.preview(media.sha256))
             flush_folder(folders.previews)
-        record(folders, media.sha256, decided)
+        save_playback(folders, media.sha256, decided)
     except OSError as problem:
         log.warning("what plays of %s was not recorded: %s", media.sha256, problem)
         decided = _nothing("It could not be written to the disk.")

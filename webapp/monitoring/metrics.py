@@ -132,7 +132,7 @@ class _Rows(Collector):
         beats = GaugeMetricFamily(
             "reelproof_worker_heartbeat_age_seconds", "Since a worker was heard of", labels=["worker"]
         )
-        for row in heartbeat.there(self._database):
+        for row in heartbeat.alive(self._database):
             beats.add_metric([row.name], (moment - row.seen).total_seconds())
         yield beats
         disk = shutil.disk_usage(Folders(self._settings.data).data)

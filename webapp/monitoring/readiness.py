@@ -87,6 +87,6 @@ def _store(settings: Settings, _database: Database) -> str:
 
 
 def _worker(settings: Settings, database: Database) -> str:
-    if heartbeat.there(database):
+    if heartbeat.alive(database):
         return ""
     return f"No worker was heard of for {heartbeat.GONE_AFTER.seconds} s; analyses wait."

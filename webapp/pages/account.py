@@ -33,7 +33,7 @@ def password() -> Response:
     row = _session()
     kept: Passwords = current_app.extensions["passwords"]
     old, new = request.form.get("old", ""), request.form.get("new", "")
-    if not kept.fits(row.user.password, old):
+    if not kept.verify(row.user.password, old):
         return _page("This is not your password.")
     if new != request.form.get("again", ""):
         return _page("The two new passwords differ.")
@@ -43,11 +43,11 @@ def password() -> Response:
         with database().begin() as session:
             user = session.get_one(User, row.user_id)
             account_store.set_password(session, kept, user, new, one_time=False, but=row.id)
-            custody_audit.record(session, "password changed", account=row.user.name)
+            custody_audit.append_account_event(session, "password changed", account=row.user.name)
     except AccountError as problem:
         return _page(problem.error)
     response = redirect(url_for("account.show", changed=1), 303)
-    request_guard.welcome(response, row.user, renewed(row, confirmed=True))
+    request_guard.set_session_cookie(response, row.user, renewed(row, confirmed=True))
     return response
 
 
@@ -59,11 +59,11 @@ def end_all() -> Response:
     keep = "but" in request.form
     with database().begin() as session:
         ended = sessions.end_of_user(session, row.user_id, row.id if keep else "")
-        custody_audit.record(session, "sign-out", account=row.user.name, sessions=ended)
+        custody_audit.append_account_event(session, "sign-out", account=row.user.name, sessions=ended)
     if keep:
         return redirect(url_for("account.show"), 303)
     response = redirect(url_for("login.form"), 303)
-    request_guard.farewell(response)
+    request_guard.clear_session_cookie(response)
     return response
 
 
@@ -76,7 +76,7 @@ def end_one(session_id: str) -> Response:
         mine = (SessionRow.user_id == row.user_id, SessionRow.id == session_id)
         if not sessions.end(session, *mine):
             raise UserError(404, "There is no such session.", "It may have ended meanwhile.")
-        custody_audit.record(session, "sign-out", account=row.user.name, sessions=1)
+        custody_audit.append_account_event(session, "sign-out", account=row.user.name, sessions=1)
     return redirect(url_for("account.show"), 303)
 
 

@@ -10,7 +10,7 @@ from webapp.errors import UserError
 from webapp.queries.analyses import database
 from webapp.security import accounts as account_store
 from webapp.security.accounts import AccountError
-from webapp.security.passwords import made_up
+from webapp.security.passwords import generate
 from webapp.security.permissions import PERMISSIONS, Permission, Role, require
 from webapp.storage.tables import User
 
@@ -30,7 +30,7 @@ def listing() -> Response:
 @_ADMINISTERS
 def add() -> Response:
     """Make an account; the page shows, once, the password to hand over."""
-    given = made_up()
+    given = generate()
     try:
         with database().alone() as session:
             user = account_store.add(
@@ -42,7 +42,7 @@ def add() -> Response:
                 given,
                 one_time=True,
             )
-            custody_audit.record(session, "account made", account=user.name, role=user.role)
+            custody_audit.append_account_event(session, "account made", account=user.name, role=user.role)
     except AccountError as problem:
         return _page(problem=problem, values=request.form)
     return _page(handed=(user, given))
@@ -56,7 +56,7 @@ def role(user_id: int) -> Response:
         with database().alone() as session:
             user = _user(session.get(User, user_id))
             account_store.set_role(session, user, _role())
-            custody_audit.record(session, "role changed", account=user.name, role=user.role)
+            custody_audit.append_account_event(session, "role changed", account=user.name, role=user.role)
     except AccountError as problem:
         return _page(problem=problem)
     return _page(done=f"{user.display} is {user.role} now, and has to sign in again.")
@@ -70,7 +70,7 @@ def disable(user_id: int) -> Response:
         with database().alone() as session:
             user = _user(session.get(User, user_id))
             account_store.disable(session, user)
-            custody_audit.record(session, "account disabled", account=user.name)
+            custody_audit.append_account_event(session, "account disabled", account=user.name)
     except AccountError as problem:
         return _page(problem=problem)
     return _page(done=f"{user.display} cannot sign in any more.")
@@ -83,7 +83,7 @@ def enable(user_id: int) -> Response:
     with database().alone() as session:
         user = _user(session.get(User, user_id))
         account_store.enable(user)
-        custody_audit.record(session, "account enabled", account=user.name)
+        custody_audit.append_account_event(session, "account enabled", account=user.name)
     return _page(done=f"{user.display} can sign in again.")
 
 
@@ -91,11 +91,11 @@ def enable(user_id: int) -> Response:
 @_ADMINISTERS
 def password(user_id: int) -> Response:
     """Give an account a password to hand over, which is changed at the next sign-in."""
-    given = made_up()
+    given = generate()
     with database().alone() as session:
         user = _user(session.get(User, user_id))
         account_store.set_password(session, current_app.extensions["passwords"], user, given, one_time=True)
-        custody_audit.record(session, "password reset", account=user.name)
+        custody_audit.append_account_event(session, "password reset", account=user.name)
     return _page(handed=(user, given))
 
 

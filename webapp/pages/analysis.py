@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, jsonify, render_template, re
 
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.results import load, result_folder, viewed
-from webapp.queries.standing import standing
+from webapp.queries.standing import status_json
 from webapp.security.permissions import Permission, require
 from webapp.services import case_details
 from webapp.storage.data_folder import Folders
@@ -22,7 +22,7 @@ blueprint = Blueprint("result", __name__)
 @require(Permission.READ)
 def show(analysis_id: str) -> str:
     """The page of an analysis, whatever its state."""
-    row = analysis_queries.find(analysis_id)
+    row = analysis_queries.get_or_404(analysis_id)
     viewed(row)
     if row.state == State.DONE:
         view = load(_folder(row)).view
@@ -32,7 +32,7 @@ def show(analysis_id: str) -> str:
             "pages/result.html",
             row=row,
             view=view,
-            others=analysis_queries.others(row),
+            others=analysis_queries.sibling_analyses(row),
             case=case,
             earlier=_earlier(row),
         )
@@ -47,15 +47,15 @@ def show(analysis_id: str) -> str:
 @require(Permission.READ)
 def state(analysis_id: str) -> Response:
     """Where the analysis stands, for pages that wait for it."""
-    return jsonify(standing(analysis_queries.find(analysis_id)))
+    return jsonify(status_json(analysis_queries.get_or_404(analysis_id)))
 
 
 @blueprint.get("/analyses/<analysis_id>.json")
 @require(Permission.READ)
 def as_json(analysis_id: str) -> Response:
     """Where the analysis stands and, when it is done, the whole of it."""
-    row = analysis_queries.find(analysis_id)
-    text = json.dumps(standing(row), ensure_ascii=False)
+    row = analysis_queries.get_or_404(analysis_id)
+    text = json.dumps(status_json(row), ensure_ascii=False)
     if row.state == State.DONE:
         # The stored bytes are put in as they are: one truth, and no re-encoding of thousands of scores.
         stored = (_folder(row) / "analysis.json").read_text(encoding="utf-8").strip()
@@ -63,9 +63,9 @@ def as_json(analysis_id: str) -> Response:
     return Response(text + "\n", mimetype="application/json")
 
 
-def _earlier(row: AnalysisRow) -> analysis_queries.Earlier | None:
+def _earlier(row: AnalysisRow) -> analysis_queries.EarlierAnalyses | None:
     """What to say of a file that was handed in before, on the page that its form leads to."""
-    return analysis_queries.earlier(row) if "known" in request.args else None
+    return analysis_queries.earlier_analyses(row) if "known" in request.args else None
 
 
 def _folder(row: AnalysisRow) -> Path:

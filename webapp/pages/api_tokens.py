@@ -38,7 +38,9 @@ def create() -> Response:
                 session, current(), request.form.get("name", ""), request.form.getlist("scope"), expires
             )
             row = made.row
-            custody_audit.record(session, "token made", token=row.id, name=row.name, scopes=row.scopes)
+            custody_audit.append_account_event(
+                session, "token made", token=row.id, name=row.name, scopes=row.scopes
+            )
     except TokenError as problem:
         return _page(problem=str(problem))
     return _page(token=made.token)
@@ -53,7 +55,7 @@ def revoke(token_id: str) -> Response:
         row = api_tokens.revoke(session, current(), token_id)
         if row is None:
             raise UserError(404, "There is no such token of yours.", "Look at the list of your tokens.")
-        custody_audit.record(session, "token revoked", token=row.id, name=row.name)
+        custody_audit.append_account_event(session, "token revoked", token=row.id, name=row.name)
     return redirect(url_for("tokens.listing"), 303)
 
 

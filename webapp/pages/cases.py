@@ -34,7 +34,7 @@ def make() -> Response:
         case = case_service.make(
             session, current(), request.form.get("name", ""), request.form.get("description", "")
         )
-        custody_audit.record(session, "case made", case=case.id, name=case.name)
+        custody_audit.append_account_event(session, "case made", case=case.id, name=case.name)
     return _to(case.id)
 
 
@@ -61,7 +61,7 @@ def change(case_id: int) -> Response:
     with database().begin() as session:
         case = case_service.find(session, current(), case_id)
         case_service.change(session, case, request.form.get("name", ""), request.form.get("description", ""))
-        custody_audit.record(session, "case changed", case=case.id, name=case.name)
+        custody_audit.append_account_event(session, "case changed", case=case.id, name=case.name)
     return _to(case_id)
 
 
@@ -75,7 +75,7 @@ def admit(case_id: int) -> Response:
     with database().begin() as session:
         case = case_service.find(session, current(), case_id)
         user = case_service.admit(session, case, int(chosen))
-        custody_audit.record(session, "case member added", case=case.id, account=user.name)
+        custody_audit.append_account_event(session, "case member added", case=case.id, account=user.name)
     return _to(case_id)
 
 
@@ -86,7 +86,7 @@ def dismiss(case_id: int, user_id: int) -> Response:
     with database().begin() as session:
         case = case_service.find(session, current(), case_id)
         user = case_service.dismiss(session, case, user_id)
-        custody_audit.record(session, "case member removed", case=case.id, account=user.name)
+        custody_audit.append_account_event(session, "case member removed", case=case.id, account=user.name)
     if user_id == current().user_id:
         return redirect(url_for("cases.listing"), 303)
     return _to(case_id)
@@ -96,7 +96,7 @@ def dismiss(case_id: int, user_id: int) -> Response:
 @require(Permission.ARRANGE)
 def ask(analysis_id: str) -> str:
     """The form to put an analysis into a case, another one, or none."""
-    row = analysis_queries.find(analysis_id)
+    row = analysis_queries.get_or_404(analysis_id)
     with database().begin() as session:
         known = case_service.listed(session, current())
     return render_template("pages/assign.html", row=row, cases=known)
@@ -106,12 +106,12 @@ def ask(analysis_id: str) -> str:
 @require(Permission.ARRANGE)
 def assign(analysis_id: str) -> Response:
     """Put an analysis into a case, or take it out: an empty ``case`` leaves it to who handed it in."""
-    analysis_queries.find(analysis_id)
+    analysis_queries.get_or_404(analysis_id)
     with database().begin() as session:
         chosen = case_service.chosen(session, current(), request.form.get("case"))
         row = session.get_one(AnalysisRow, analysis_id)
         before, row.case_id = row.case_id, chosen
-        custody_audit.record(
+        custody_audit.append_account_event(
             session, "case assigned", analysis=analysis_id, case=chosen or 0, before=before or 0
         )
     still = chosen is not None or current().sees_all or row.owner_id == current().user_id

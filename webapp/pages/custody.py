@@ -27,18 +27,18 @@ _SHOWN = 500  # entries on the page, the newest ones; the file holds all
 @require(Permission.READ)
 def show(analysis_id: str) -> str:
     """Who did what to the exhibit, and when, the newest first."""
-    row = analysis_queries.find(analysis_id)
+    row = analysis_queries.get_or_404(analysis_id)
     viewed(row)
     with database().begin() as session:
         text = custody_log.export(session, row.exhibit.sha256)
         head = custody_log.head(session)
-        hidden = log_seen.hidden(session, current(), row.exhibit.sha256)
+        hidden = log_seen.hidden_analyses(session, current(), row.exhibit.sha256)
     try:
         entries = read_export(text).entries
     except CustodyError:  # the list of problems says why
         entries = ()
     if hidden:
-        entries = log_seen.cut(entries, hidden)
+        entries = log_seen.redact(entries, hidden)
     return render_template(
         "pages/custody.html",
         row=row,
@@ -54,11 +54,11 @@ def show(analysis_id: str) -> str:
 @require(Permission.EXPORT)
 def as_json(analysis_id: str) -> Response:
     """The exhibit's entries with the count and head of the whole log, to be kept elsewhere."""
-    row = analysis_queries.find(analysis_id)
+    row = analysis_queries.get_or_404(analysis_id)
     with database().begin() as session:
-        log_seen.refuse_cut(session, current(), row.exhibit.sha256)
+        log_seen.require_full_log(session, current(), row.exhibit.sha256)
         text = custody_log.export(session, row.exhibit.sha256)
-    custody_access.record(row, NAME, text, log=text)
+    custody_access.log_download(row, NAME, text, log=text)
     response = Response(text, mimetype="application/json")
     response.headers.set("Content-Disposition", "attachment", filename=_name(row))
     return response
@@ -68,7 +68,7 @@ def as_json(analysis_id: str) -> Response:
 @require(Permission.ANNOTATE)
 def case(analysis_id: str) -> Response:
     """Store the details of the case; reports from now on carry them."""
-    row = analysis_queries.find(analysis_id)
+    row = analysis_queries.get_or_404(analysis_id)
     details = case_details.from_form(request.form)
     with database().alone() as session:
         stored = session.get(AnalysisRow, row.id)

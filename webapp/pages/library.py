@@ -28,11 +28,11 @@ _SAMPLE_PROMISED = timedelta(minutes=3)
 def listing() -> str:
     """What fits the search in the address, a page at a time."""
     asked = library_search.read(request.args)
-    with analysis_queries.reading() as session:
+    with analysis_queries.visible_session() as session:
         page = library_search.find(session, asked, request.args.get("page", 1, type=int))
         known_models, reviewers = library_search.models_used(session), library_search.reviewers(session)
         comparable, annotations = (
-            analysis_queries.comparable(session, page.rows),
+            analysis_queries.comparable_analyses(session, page.rows),
             analysis_queries.annotation_counts(session, page.rows),
         )
     recent = now() - current_app.extensions["started"] < _SAMPLE_PROMISED
@@ -64,7 +64,7 @@ def _pictured(folders: Folders, row: AnalysisRow) -> bool:
 @require(Permission.READ)
 def thumbnail(analysis_id: str) -> Response:
     """The small picture of an analysis: its first peak frame with the heatmap, or a frame with a face."""
-    row = analysis_queries.find(analysis_id)
+    row = analysis_queries.get_or_404(analysis_id)
     folders = Folders.of(current_app.extensions["settings"])
     path = folders.thumbnail(row.id)
     if not folders.store.fetch(path):

@@ -26,7 +26,7 @@ def listing() -> str:
     # Where people sign in, what lies where on the machine is not for all of them.
     folder = "DATA/live" if login_is_on() else shlex.quote(str(_place()))
     return render_template(
-        "pages/live_sessions.html", sessions=live_sessions.sessions(_place()), folder=folder
+        "pages/live_sessions.html", sessions=live_sessions.list_sessions(_place()), folder=folder
     )
 
 
@@ -69,7 +69,7 @@ def _place() -> Path:
 
 
 def _found(live_id: str) -> live_sessions.Session:
-    session = live_sessions.find(_place(), live_id)
+    session = live_sessions.get_session(_place(), live_id)
     if session is None:
         raise UserError(
             404,

@@ -43,7 +43,7 @@ def sign_in() -> Response:
         return _too_early(wait, name)
     if user is None:
         with database().begin() as session:
-            custody_audit.record(session, "sign-in refused", account=name)
+            custody_audit.append_account_event(session, "sign-in refused", account=name)
         return _page(401, name=name, problem=_WRONG)
     moment = now()
     with database().begin() as session:
@@ -52,9 +52,9 @@ def sign_in() -> Response:
         sessions.forget_ended(session, current_app.extensions["settings"], moment)
         kept = session.get_one(User, user.id)
         token = sessions.start(session, kept, _address(), request.user_agent.string, moment)
-        custody_audit.record(session, "sign-in", actor=name, account=name, address=_address())
+        custody_audit.append_account_event(session, "sign-in", actor=name, account=name, address=_address())
     response = redirect(request_guard.own_address(request.form.get("next")), 303)
-    request_guard.welcome(response, user, token)
+    request_guard.set_session_cookie(response, user, token)
     return response
 
 
@@ -65,9 +65,9 @@ def sign_out() -> Response:
     if g.session is not None:
         with database().begin() as session:
             sessions.end(session, SessionRow.id == g.session.id)
-            custody_audit.record(session, "sign-out", account=g.principal.name)
+            custody_audit.append_account_event(session, "sign-out", account=g.principal.name)
     response = redirect(url_for("login.form"), 303)
-    request_guard.farewell(response)
+    request_guard.clear_session_cookie(response)
     return response
 
 
@@ -90,10 +90,10 @@ def confirmed() -> Response:
         return _too_early(wait, row.user.name, again=True)
     if user is None:
         with database().begin() as session:
-            custody_audit.record(session, "sign-in refused", account=row.user.name)
+            custody_audit.append_account_event(session, "sign-in refused", account=row.user.name)
         return _page(401, again=True, problem="This is not your password.")
     response = redirect(request_guard.own_address(request.form.get("next")), 303)
-    request_guard.welcome(response, user, renewed(row, confirmed=True))
+    request_guard.set_session_cookie(response, user, renewed(row, confirmed=True))
     return response
 
 
@@ -118,7 +118,7 @@ def _tried(name: str, password: str) -> tuple[User | None, timedelta]:
         if wait := login_throttle.try_now(session, counted, now()):
             return None, wait
         user = account_store.find(session, name)
-    right = passwords.fits(user.password if user is not None else None, password)
+    right = passwords.verify(user.password if user is not None else None, password)
     if user is None or not right or not account_store.usable(user, now()):
         return None, timedelta()
     with database().alone() as session:

@@ -13,7 +13,7 @@ from webapp.http.error_pages import wants_json
 from webapp.jobs import parameters
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database
-from webapp.queries.standing import standing
+from webapp.queries.standing import status_json
 from webapp.security.permissions import Permission, require
 from webapp.services import analyses as analysis_service
 from webapp.services import deletion
@@ -68,9 +68,9 @@ def prioritise(analysis_id: str) -> Response:
 @require(Permission.DELETE)
 def ask_to_delete(analysis_id: str) -> str:
     """Say what deleting means, and ask."""
-    row = analysis_queries.find(analysis_id)
+    row = analysis_queries.get_or_404(analysis_id)
     deletion.refuse_unfinished(row)
-    with analysis_queries.reading() as session:
+    with analysis_queries.visible_session() as session:
         means = deletion.consequences(session, row)
     return render_template("pages/delete.html", row=row, means=means, back=request.args.get("back"))
 
@@ -79,7 +79,7 @@ def ask_to_delete(analysis_id: str) -> str:
 @require(Permission.DELETE)
 def delete(analysis_id: str) -> Response:
     """Delete the analysis and, if no other needs it, the exhibit."""
-    analysis_queries.find(analysis_id)
+    analysis_queries.get_or_404(analysis_id)
     deletion.delete(database(), _folders(), analysis_id)
     if wants_json():
         return jsonify(deleted=analysis_id)
@@ -90,7 +90,7 @@ def delete(analysis_id: str) -> Response:
 @require(Permission.ANALYSE)
 def ask_again(analysis_id: str) -> Response:
     """The form to analyse the exhibit with another model or other settings."""
-    row = analysis_queries.find(analysis_id)
+    row = analysis_queries.get_or_404(analysis_id)
     kept = parameters.read(row.settings)
     return _form(row, {field.name: number(getattr(kept, field.name)) for field in parameters.FIELDS}, {})
 
@@ -99,7 +99,7 @@ def ask_again(analysis_id: str) -> Response:
 @require(Permission.ANALYSE)
 def again(analysis_id: str) -> Response:
     """Queue a new analysis of the same exhibit; the one there is stays as it is."""
-    row = analysis_queries.find(analysis_id)
+    row = analysis_queries.get_or_404(analysis_id)
     changes, problems = parameters.from_form(request.form)
     chosen = request.form.get("model")
     analysis_service.refuse_unknown_model(chosen)
@@ -107,7 +107,7 @@ def again(analysis_id: str) -> Response:
         if wants_json():
             raise parameters.refuse(problems)
         return _form(row, request.form, problems)
-    new = analysis_service.again(row, chosen, changes)
+    new = analysis_service.reanalyse(row, chosen, changes)
     return redirect(url_for("result.show", analysis_id=new.id), 303)
 
 
@@ -128,7 +128,7 @@ def _form(row: AnalysisRow, values: Mapping[str, str], problems: Mapping[str, st
 
 def _changed(analysis_id: str) -> Response:
     if wants_json():
-        return jsonify(standing(analysis_queries.find(analysis_id)))
+        return jsonify(status_json(analysis_queries.get_or_404(analysis_id)))
     if "back" in request.form:
         return redirect(_library(), 303)
     return redirect(url_for("result.show", analysis_id=analysis_id), 303)

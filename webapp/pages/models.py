@@ -10,7 +10,7 @@ from detector.models.validate import CARD_LIMIT, WEIGHTS_LIMIT
 from webapp.errors import IntakeError, UserError
 from webapp.http.error_pages import answer, wants_json
 from webapp.intake.exhibits import clean_name
-from webapp.intake.incoming import FORM_OVERHEAD, Allowance, Incoming, this_request
+from webapp.intake.incoming import FORM_OVERHEAD, Incoming, UploadLimit, this_request
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, require
 from webapp.services import models as model_service
@@ -18,7 +18,7 @@ from webapp.storage.data_folder import Folders
 
 blueprint = Blueprint("models", __name__, url_prefix="/models")
 
-_PAIR = Allowance(
+_PAIR = UploadLimit(
     files=2,
     bytes=WEIGHTS_LIMIT,
     fewer="Hand in one card and its weights.",

@@ -6,7 +6,7 @@ from flask import Blueprint, render_template, request
 
 from webapp.pages import charts
 from webapp.queries import statistics as library_statistics
-from webapp.queries.analyses import reading
+from webapp.queries.analyses import visible_session
 from webapp.security.permissions import Permission, require
 from webapp.storage.tables import State, now
 
@@ -21,7 +21,7 @@ _STATES = {str(state): str(state) for state in State}
 def show() -> str:
     """Counts, speed and agreement, each as a picture and a table; ``per`` is ``day`` or ``week``."""
     weekly = request.args.get("per") == "week"
-    with reading() as session:
+    with visible_session() as session:
         seen = library_statistics.overview(session)
         over_time = library_statistics.over_time(session, weekly, now().date())
     kinds = (*library_statistics.VERDICTS, library_statistics.UNFINISHED)

@@ -34,14 +34,14 @@ def install(app: Flask) -> None:
         strength=numbers.strength,
         figure=numbers.number,
         verdict_class=verdict_class,
-        standing=standing,
+        status_words=status_words,
         priority=priority,
         timecode=numbers.timecode,
         changed_settings=parameters.in_words,
         damage=damage,
     )
     place = Folders(app.extensions["settings"].data).live
-    app.jinja_env.globals["live_sessions"] = lambda: live_sessions.any_there(place)
+    app.jinja_env.globals["live_sessions"] = lambda: live_sessions.has_sessions(place)
     app.jinja_env.globals.update(case_labels=case_details.LABELS)
 
     def asset(name: str) -> str:
@@ -79,7 +79,7 @@ def verdict_class(verdict: str | None) -> str:
     }.get(verdict or "", "none")
 
 
-def standing(row: AnalysisRow) -> str:
+def status_words(row: AnalysisRow) -> str:
     """Where an analysis stands, for the list."""
     if row.state == State.RUNNING:
         return f"Running, {row.progress:.0%}"

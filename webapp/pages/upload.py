@@ -22,7 +22,7 @@ from webapp.services import case_details
 from webapp.services import cases as case_service
 from webapp.services import models as model_service
 from webapp.services import sample as sample_service
-from webapp.services.quota import allowance
+from webapp.services.quota import upload_limit
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 
@@ -54,7 +54,7 @@ def form() -> str:
 def create() -> Response:
     """Take in one file and queue its analysis; answers with a redirect to its page."""
     settings: Settings = current_app.extensions["settings"]
-    this_request().allowance = allowance(settings, current())
+    this_request().allowance = upload_limit(settings, current())
     part = request.files.get("file")
     if part is None or not isinstance(stream := part.stream, Incoming):
         raise IntakeError(
@@ -70,8 +70,8 @@ def create() -> Response:
     with database().begin() as session:
         case_id = case_service.chosen(session, current(), request.form.get("case"))
     stream.complete()  # flushing a large file takes a while, in which others want to write
-    row = analysis_service.hand_in(stream, file, chosen, case_id=case_id, details=details, priority=priority)
-    earlier = analysis_queries.earlier(row)
+    row = analysis_service.submit(stream, file, chosen, case_id=case_id, details=details, priority=priority)
+    earlier = analysis_queries.earlier_analyses(row)
     known: dict[str, Any] = (
         {"known": earlier.count, "since": timestamps.day(earlier.first)} if earlier else {}
     )

@@ -39,17 +39,17 @@ def database() -> Database:
     return found
 
 
-def reading() -> AbstractContextManager[Session]:
+def visible_session() -> AbstractContextManager[Session]:
     """A session for pages: what who asks may not see is not there."""
-    return permissions.reading(database())
+    return permissions.visible_session(database())
 
 
-def find(analysis_id: str) -> AnalysisRow:
+def get_or_404(analysis_id: str) -> AnalysisRow:
     """The row of an analysis, or an answer that says why there is none.
 
     The same answer where who asks may not see it.
     """
-    with reading() as session:
+    with visible_session() as session:
         row = session.get(AnalysisRow, analysis_id)
         if row is None:
             raise gone(session, analysis_id)
@@ -78,18 +78,18 @@ def gone(session: Session, analysis_id: str) -> UserError:
 def latest(count: int) -> tuple[AnalysisRow, ...]:
     """The analyses handed in last, newest first."""
     newest = select(AnalysisRow).order_by(AnalysisRow.created.desc(), AnalysisRow.id.desc())
-    with reading() as session:
+    with visible_session() as session:
         return tuple(session.scalars(newest.limit(count)).all())
 
 
 def ahead(row: AnalysisRow) -> int:
     """How many analyses come before a queued one, the running ones included."""
     with database().begin() as session:
-        query = select(func.count()).where(job_queue.before(row) | (AnalysisRow.state == State.RUNNING))
+        query = select(func.count()).where(job_queue.ahead_of(row) | (AnalysisRow.state == State.RUNNING))
         return session.scalar(query) or 0
 
 
-def others(row: AnalysisRow) -> tuple[AnalysisRow, ...]:
+def sibling_analyses(row: AnalysisRow) -> tuple[AnalysisRow, ...]:
     """The latest other analyses of the same exhibit."""
     query = (
         select(AnalysisRow)
@@ -97,12 +97,12 @@ def others(row: AnalysisRow) -> tuple[AnalysisRow, ...]:
         .order_by(AnalysisRow.created.desc())
         .limit(5)
     )
-    with reading() as session:
+    with visible_session() as session:
         return tuple(session.scalars(query).all())
 
 
 @dataclass(frozen=True)
-class Earlier:
+class EarlierAnalyses:
     """Analyses of an exhibit that were there when it was handed in once more."""
 
     count: int
@@ -110,18 +110,18 @@ class Earlier:
     latest: tuple[AnalysisRow, ...]
 
 
-def earlier(row: AnalysisRow) -> Earlier | None:
+def earlier_analyses(row: AnalysisRow) -> EarlierAnalyses | None:
     """The analyses of the same exhibit from before this one, as far as who asks may see them."""
     same = (AnalysisRow.exhibit_id == row.exhibit_id) & (AnalysisRow.id != row.id)
     same &= AnalysisRow.created <= row.created
     counted = select(func.count(), func.min(AnalysisRow.created)).where(same)
     newest = select(AnalysisRow).where(same).order_by(AnalysisRow.created.desc()).limit(5)
-    with reading() as session:
+    with visible_session() as session:
         count, first = session.execute(counted).one()
-        return Earlier(count, first, tuple(session.scalars(newest).all())) if count else None
+        return EarlierAnalyses(count, first, tuple(session.scalars(newest).all())) if count else None
 
 
-class Other(NamedTuple):
+class SiblingAnalysis(NamedTuple):
     """Another finished analysis of the same exhibit, as far as a link to it says."""
 
     id: str
@@ -129,17 +129,17 @@ class Other(NamedTuple):
     created: datetime
 
 
-def comparable(session: Session, shown: Sequence[AnalysisRow]) -> dict[str, list[Other]]:
+def comparable_analyses(session: Session, shown: Sequence[AnalysisRow]) -> dict[str, list[SiblingAnalysis]]:
     """By id, the latest other finished analyses of the same exhibit."""
     done = [row for row in shown if row.state == State.DONE]
     # The state is looked at here: SQLite would go through all that are done instead of these few exhibits.
     query = select(
         AnalysisRow.exhibit_id, AnalysisRow.state, AnalysisRow.id, AnalysisRow.model, AnalysisRow.created
     ).where(AnalysisRow.exhibit_id.in_({row.exhibit_id for row in done}))
-    finished: dict[int, list[Other]] = defaultdict(list)
+    finished: dict[int, list[SiblingAnalysis]] = defaultdict(list)
     for exhibit, state, analysis_id, model, created in session.execute(query):
         if state == State.DONE:
-            finished[exhibit].append(Other(analysis_id, model, created))
+            finished[exhibit].append(SiblingAnalysis(analysis_id, model, created))
     for found in finished.values():
         found.sort(key=lambda other: other.created, reverse=True)
     return {

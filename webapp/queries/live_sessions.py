@@ -26,7 +26,7 @@ WIDTH, HEIGHT = 600.0, 100.0
 _GAP = 1.0  # seconds without a score, across which no line is drawn
 
 
-class Standing(StrEnum):
+class SessionStatus(StrEnum):
     """Whether a session still goes on."""
 
     RUNNING = "running"
@@ -87,7 +87,7 @@ class Session:
 
     id: str
     state: LiveState
-    standing: Standing
+    standing: SessionStatus
     last: datetime
 
     @property
@@ -115,7 +115,7 @@ class Session:
         return sorted(found, key=lambda lane: (lane.seen_until is not None, lane.track))
 
 
-def find(place: Path, live_id: str) -> Session | None:
+def get_session(place: Path, live_id: str) -> Session | None:
     """The session of this id; None where there is none, or none that can be read."""
     if not is_id(live_id):
         return None
@@ -124,20 +124,20 @@ def find(place: Path, live_id: str) -> Session | None:
         return None
     state, written = found
     if state.ended is not None:
-        standing = Standing.ENDED
+        standing = SessionStatus.ENDED
     else:
-        standing = Standing.RUNNING if _age(written) < SEEN_WITHIN else Standing.SILENT
+        standing = SessionStatus.RUNNING if _age(written) < SEEN_WITHIN else SessionStatus.SILENT
     return Session(live_id, state, standing, datetime.fromtimestamp(written, UTC))
 
 
-def sessions(place: Path) -> list[Session]:
+def list_sessions(place: Path) -> list[Session]:
     """Those that are kept: running ones first, then the latest."""
     latest = sorted(_written(place), key=lambda each: -each[1])[:_MOST]
-    found = [session for name, _ in latest if (session := find(place, name)) is not None]
-    return sorted(found, key=lambda session: session.standing != Standing.RUNNING)
+    found = [session for name, _ in latest if (session := get_session(place, name)) is not None]
+    return sorted(found, key=lambda session: session.standing != SessionStatus.RUNNING)
 
 
-def any_there(place: Path) -> bool:
+def has_sessions(place: Path) -> bool:
     """Whether there may be sessions to show; looked at for every page, so nothing is read."""
     return next(_written(place), None) is not None
 

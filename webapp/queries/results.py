@@ -137,7 +137,7 @@ def picture_names(folder: Path) -> frozenset[str]:
 
 def finished(analysis_id: str) -> tuple[AnalysisRow, Path]:
     """The row of a finished analysis and the folder of its result, or an answer that says why not."""
-    row = analysis_queries.find(analysis_id)
+    row = analysis_queries.get_or_404(analysis_id)
     if row.state in (State.FAILED, State.CANCELLED):
         ended = "failed" if row.state == State.FAILED else "was cancelled"
         raise UserError(404, f"This analysis {ended}, so it has no report.", "Its page says what to do.")

@@ -11,7 +11,7 @@ from webapp.queries import analyses as analysis_queries
 from webapp.storage.tables import AnalysisRow, Priority, State
 
 
-def standing(row: AnalysisRow, *, ahead: bool = True) -> dict[str, Any]:
+def status_json(row: AnalysisRow, *, ahead: bool = True) -> dict[str, Any]:
     """The row of an analysis as programs and pages that wait for it are told of it.
 
     ``ahead``: whether its place in the queue is looked up.

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webapp.security import sessions
-from webapp.security.passwords import Passwords, unfit
+from webapp.security.passwords import Passwords, weakness
 from webapp.security.permissions import LOCAL, SYSTEM, Principal, Role
 from webapp.storage.tables import User, now
 
@@ -135,7 +135,7 @@ _ADMINISTERS = (User.role == Role.ADMINISTRATOR, User.disabled.is_(None))
 
 
 def _refuse(password: str, name: str, display: str) -> None:
-    if reason := unfit(password, (name, display)):
+    if reason := weakness(password, (name, display)):
         raise AccountError(reason, "")
 
 

@@ -11,6 +11,7 @@ import secrets
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -40,28 +41,33 @@ class Passwords:
             time_cost=cost.passes, memory_cost=cost.memory, parallelism=cost.lanes, type=Type.ID
         )
         self._room = threading.BoundedSemaphore(_AT_ONCE)
-        self._nobodys = self._hasher.hash(secrets.token_hex(16))
 
     def hash(self, password: str) -> str:
         """What to keep of a password."""
         with self._room:
             return self._hasher.hash(password)
 
-    def fits(self, kept: str | None, password: str) -> bool:
+    def verify(self, kept: str | None, password: str) -> bool:
         """Whether it is the password. With nothing kept it takes as long and is not."""
         with self._room:
+            dummy = self._dummy  # whoever asks first waits for it, whether there is an account or not
             try:
-                self._hasher.verify(kept or self._nobodys, password[: MOST + 1])
+                self._hasher.verify(kept or dummy, password[: MOST + 1])
             except (VerificationError, InvalidHashError):
                 return False
         return kept is not None
+
+    @cached_property
+    def _dummy(self) -> str:
+        """A hash that no password has, compared with where there is no account; made when first needed."""
+        return self._hasher.hash(secrets.token_hex(16))
 
     def outdated(self, kept: str) -> bool:
         """Whether it was hashed with other parameters than today's."""
         return self._hasher.check_needs_rehash(kept)
 
 
-def unfit(password: str, about: Iterable[str] = ()) -> str | None:
+def weakness(password: str, about: Iterable[str] = ()) -> str | None:
     """Why this cannot be a password, in words; None if it can.
 
     ``about`` are names of the person: a password made of them is guessed early.
@@ -80,7 +86,7 @@ def unfit(password: str, about: Iterable[str] = ()) -> str | None:
     return None
 
 
-def made_up() -> str:
+def generate() -> str:
     """A password to give out once: 20 characters, 99 bits."""
     groups = ("".join(secrets.choice(_ALPHABET) for _ in range(5)) for _ in range(4))
     return "-".join(groups)

@@ -205,7 +205,7 @@ def seen_by(principal: Principal) -> ColumnElement[bool]:
 
 
 @contextmanager
-def reading(database: Database, principal: Principal | None = None) -> Iterator[Session]:
+def visible_session(database: Database, principal: Principal | None = None) -> Iterator[Session]:
     """A session in which every select finds only what ``principal`` (by default, who asks) may see.
 
     For pages that show. What decides whether a file is still needed must know of everything,

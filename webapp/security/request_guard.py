@@ -61,7 +61,7 @@ def _check() -> Answer | None:
     need = need_of(current_app, request.endpoint)
     if need is None:
         raise UserError(403, "This address is open to nobody.", "It does not say whom it is for.")
-    if (elsewhere := _turned_away(need)) is not None:
+    if (elsewhere := _deny(need)) is not None:
         return elsewhere
     if request.method not in SAFE and g.session is not None:
         this_request().on_form = _check_form
@@ -74,7 +74,7 @@ def _check() -> Answer | None:
     return None
 
 
-def _turned_away(need: Need) -> Answer | None:
+def _deny(need: Need) -> Answer | None:
     who: Principal | None = g.principal
     if need.asker == Asker.ANYBODY:
         return None
@@ -82,14 +82,14 @@ def _turned_away(need: Need) -> Answer | None:
         return sign_in_first()
     row: SessionRow | None = g.session
     if row is not None and row.user.one_time and not need.first:
-        return _elsewhere(
+        return _redirect(
             "account.show", 403, "Your password was given to you by somebody else.", "Change it first."
         )
     if need.permission is not None and not who.may(need.permission):
         _record_refusal("access refused", permission=need.permission)
         raise refused(need.permission)
     if need.confirmed and row is not None and now() - row.confirmed > sessions.CONFIRMED_FOR:
-        return _elsewhere(
+        return _redirect(
             "login.confirm", 403, "This needs your password again.", "Confirm it on the account page."
         )
     return None
@@ -108,7 +108,9 @@ def _check_form() -> None:
 
 def _record_refusal(what: str, **details: str) -> None:
     with current_app.extensions["database"].begin() as session:
-        custody_audit.record(session, what, **details, method=request.method, path=request.path[:200])
+        custody_audit.append_account_event(
+            session, what, **details, method=request.method, path=request.path[:200]
+        )
 
 
 def sign_in_first() -> Answer:
@@ -116,13 +118,13 @@ def sign_in_first() -> Answer:
     if is_api():
         words = "No token came with this request, or one that does not work (any more)."
         return answer(401, words, "Send “Authorization: Bearer …” with a token of the account page.")
-    response = _elsewhere("login.form", 401, "You are not signed in.", "Sign in, then try again.")
+    response = _redirect("login.form", 401, "You are not signed in.", "Sign in, then try again.")
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="Reelproof"'
     return response
 
 
-def _elsewhere(endpoint: str, status: int, error: str, remedy: str) -> Answer:
+def _redirect(endpoint: str, status: int, error: str, remedy: str) -> Answer:
     if wants_json() or is_api():
         return answer(status, error, remedy)
     # After a form, back to the page it was on; what was filled in has to be filled in again.
@@ -169,7 +171,7 @@ def session_cookie(headers: Mapping[str, str]) -> str:
     return cookies.get(f"__Host-{_SESSION}") or cookies.get(_SESSION) or ""
 
 
-def welcome(response: Any, user: User, token: str) -> None:
+def set_session_cookie(response: Any, user: User, token: str) -> None:
     """Give the browser its session, and remember it as one that knows the account."""
     _set(response, _SESSION, token)
     if known_device(user.name) is None:
@@ -178,7 +180,7 @@ def welcome(response: Any, user: User, token: str) -> None:
         _set(response, _DEVICE, f"{made}.{key}", _DEVICE_AGE)
 
 
-def farewell(response: Response | Answer) -> None:
+def clear_session_cookie(response: Response | Answer) -> None:
     """Take the session's cookie away, and what the browser kept of pages."""
     response.delete_cookie(_name(_SESSION), secure=request.is_secure, httponly=True, samesite="Lax")
     response.headers["Clear-Site-Data"] = '"cache", "storage"'

@@ -36,7 +36,7 @@ def refuse_unknown_model(name: str | None) -> None:
         raise UserError(400, "There is no model of this name.", "Choose one that the models page lists.")
 
 
-def hand_in(
+def submit(
     stream: Incoming | Whole,
     file: str,
     model: str | None = None,
@@ -65,7 +65,7 @@ def hand_in(
         raise
 
 
-def again(
+def reanalyse(
     earlier: AnalysisRow,
     model: str | None = None,
     changes: Mapping[str, Any] | None = None,
@@ -115,17 +115,17 @@ def _folders() -> Folders:
 
 def cancel(analysis_id: str) -> None:
     """Take the analysis out of the queue, or stop it; one that was cancelled already is as asked."""
-    row = analysis_queries.find(analysis_id)
+    row = analysis_queries.get_or_404(analysis_id)
     if (
         not states.cancel(database(), analysis_id)
-        and analysis_queries.find(analysis_id).state != State.CANCELLED
+        and analysis_queries.get_or_404(analysis_id).state != State.CANCELLED
     ):
         raise UserError(409, "This analysis has ended already.", f"{row.file} has nothing left to cancel.")
 
 
 def retry(analysis_id: str) -> None:
     """Queue an analysis that failed or was cancelled once more; one that waits or runs is as asked."""
-    row = analysis_queries.find(analysis_id)
+    row = analysis_queries.get_or_404(analysis_id)
     if states.retry(database(), analysis_id):
         tell_workers(analysis_id)
     elif row.state == State.PAUSED:
@@ -140,14 +140,17 @@ def retry(analysis_id: str) -> None:
 
 def pause(analysis_id: str) -> None:
     """Take the analysis out of the queue, or stop it, until it is resumed; a paused one is as asked."""
-    row = analysis_queries.find(analysis_id)
-    if not states.pause(database(), analysis_id) and analysis_queries.find(analysis_id).state != State.PAUSED:
+    row = analysis_queries.get_or_404(analysis_id)
+    if (
+        not states.pause(database(), analysis_id)
+        and analysis_queries.get_or_404(analysis_id).state != State.PAUSED
+    ):
         raise UserError(409, "This analysis has ended already.", f"{row.file} has nothing left to pause.")
 
 
 def resume(analysis_id: str) -> None:
     """Queue a paused analysis again; one that waits or runs is as asked."""
-    row = analysis_queries.find(analysis_id)
+    row = analysis_queries.get_or_404(analysis_id)
     if states.resume(database(), analysis_id):
         tell_workers(analysis_id)
     elif row.state not in states.UNFINISHED:
@@ -156,7 +159,7 @@ def resume(analysis_id: str) -> None:
 
 def prioritise(analysis_id: str, priority: Priority) -> None:
     """Have the analysis come earlier or later among those that wait."""
-    analysis_queries.find(analysis_id)
+    analysis_queries.get_or_404(analysis_id)
     if not states.prioritise(database(), analysis_id, priority):
         raise UserError(
             409,

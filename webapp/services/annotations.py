@@ -39,7 +39,7 @@ from reports.review.annotations import (
 )
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
-from webapp.intake.incoming import Allowance, Incoming
+from webapp.intake.incoming import Incoming, UploadLimit
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database
 from webapp.queries.results import Result, load, result_folder
@@ -206,9 +206,9 @@ def _row(analysis_id: str, annotation: Annotation) -> AnnotationRow:
 _LARGEST_FILE = 10_000_000  # of annotations; a bundle may be as large as an exhibit
 
 
-def import_limit(settings: Settings) -> Allowance:
+def import_limit(settings: Settings) -> UploadLimit:
     """What an import may bring: one annotation file, or a bundle."""
-    return Allowance(
+    return UploadLimit(
         files=1,
         bytes=settings.upload_limit,
         fewer="Import one file at a time.",
@@ -218,7 +218,7 @@ def import_limit(settings: Settings) -> Allowance:
 
 def find_annotatable(analysis_id: str) -> AnalysisRow:
     """The row of an analysis that can be judged, or an answer that says why it cannot."""
-    row = analysis_queries.find(analysis_id)
+    row = analysis_queries.get_or_404(analysis_id)
     if row.state != State.DONE:
         raise UserError(409, "This analysis has no result to annotate.", "Its page says where it stands.")
     return row
@@ -246,7 +246,7 @@ def _log_annotation(session: Session, row: AnalysisRow, made: Annotation) -> Non
         "verdict": said.get("verdict"),
         "sha256": checksum([said]),
     }
-    custody_log.record(
+    custody_log.append(
         session,
         "annotation",
         details,
@@ -270,7 +270,7 @@ def import_file(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annot
         everything = listed(session, row.id)
         details: dict[str, str | int | None] = {"new": merged.new, "known": merged.known}
         details["sha256"] = hashlib.sha256(text).hexdigest()
-        custody_log.record(session, "import", details, exhibit=row.exhibit.sha256, analysis=row.id)
+        custody_log.append(session, "import", details, exhibit=row.exhibit.sha256, analysis=row.id)
     return merged, everything
 
 

@@ -42,5 +42,5 @@ def keep(session: Session, row: AnalysisRow, details: CaseDetails) -> bool:
         return False
     session.merge(CaseDetailsRow(analysis_id=row.id, body=details.model_dump_json(), changed=now()))
     said = {name.replace("_", " "): value or "removed" for name, value in changed.items()}
-    custody_log.record(session, "case details", said, exhibit=row.exhibit.sha256, analysis=row.id)
+    custody_log.append(session, "case details", said, exhibit=row.exhibit.sha256, analysis=row.id)
     return True

@@ -79,7 +79,7 @@ def delete(database: Database, folders: Folders, analysis_id: str) -> None:
             "judgements": annotations,
             "exhibit": "deleted with it" if alone else "kept, other analyses use it",
         }
-        custody_log.record(session, "deletion", details, exhibit=exhibit.sha256, analysis=analysis_id)
+        custody_log.append(session, "deletion", details, exhibit=exhibit.sha256, analysis=analysis_id)
     try:
         _finish(database, folders, note)
     except StoreError as problem:

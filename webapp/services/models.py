@@ -122,7 +122,7 @@ def choose_default(session: Session, folders: Folders, name: str) -> None:
     _find(folders, name)
     before = default(session, folders)
     session.merge(Choice(name=_DEFAULT_CHOICE, value=name, made=now()))
-    custody_log.record(session, "configuration", {"what": "default model", "model": name, "before": before})
+    custody_log.append(session, "configuration", {"what": "default model", "model": name, "before": before})
 
 
 def remove(session: Session, folders: Folders, name: str) -> None:
@@ -134,7 +134,7 @@ def remove(session: Session, folders: Folders, name: str) -> None:
     waiting = select(func.count()).where(AnalysisRow.model == name, AnalysisRow.state.in_(states.UNFINISHED))
     if session.scalar(waiting):
         raise UserError(409, f"Analyses that are not finished use {name}.", "Remove it when they are done.")
-    custody_log.record(session, "configuration", {"what": "model removed", "model": name})
+    custody_log.append(session, "configuration", {"what": "model removed", "model": name})
     for kind in ("json", "safetensors"):
         folders.store.remove(folders.models / name / f"{name}.{kind}")
     # Out of sight in one step; what a crash leaves of it goes at the next start.
@@ -176,7 +176,7 @@ def add(folders: Folders, text: bytes, weights: Incoming, file: str) -> Card:
         refuse_unfit(aside / f"{card.name}.json")
         with database().begin() as session:  # committed once the model is in its place
             details = {"what": "model added", "model": card.name, "sha256": weights.sha256, "file": file}
-            custody_log.record(session, "configuration", details)
+            custody_log.append(session, "configuration", details)
             for kind in ("safetensors", "json"):
                 name = f"{card.name}.{kind}"
                 folders.store.put(aside / name, folders.models / card.name / name)

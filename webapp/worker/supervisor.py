@@ -86,7 +86,7 @@ class Worker:
         """Say in the database that the worker runs, if it does."""
         if self._process is not None and self._process.poll() is None:
             name = f"{actors.instance(self._environment[actors.STARTED_BY])}{self._process.pid}"
-            heartbeat.note(database, name)
+            heartbeat.beat(database, name)
 
     def replace_if_deaf(self, database: Database) -> None:
         """End a worker that takes nothing although ids wait on the shared broker; it is started anew.
@@ -198,7 +198,7 @@ def sweep(
     resumable.expire(database, folders)
     live_sessions.remove_old(folders.live)
     messages = messages_waiting(settings) if settings.shared else None
-    for analysis_id in job_queue.unheard(database, settings.workers, messages=messages):
+    for analysis_id in job_queue.lost_messages(database, settings.workers, messages=messages):
         send(analysis_id)
 
 

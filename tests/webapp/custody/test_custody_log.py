@@ -101,7 +101,7 @@ def test_lost_workers_are_recorded(app, database):
 def test_an_act_that_is_undone_leaves_no_entry(app, database):
     before = log(database)
     with pytest.raises(RuntimeError), database.alone() as session:
-        custody_log.record(session, "configuration", {"what": "nothing"})
+        custody_log.append(session, "configuration", {"what": "nothing"})
         raise RuntimeError
     assert log(database) == before
 
@@ -185,7 +185,7 @@ def test_exports_hold_the_exhibit_s_own_chain(app, database):
 
 def test_names_of_any_kind_are_recorded(app, database):
     with database.alone() as session:
-        custody_log.record(session, "export", {"file": "a\ud800\0b" + "x" * 5000}, actor="名" * 200)
+        custody_log.append(session, "export", {"file": "a\ud800\0b" + "x" * 5000}, actor="名" * 200)
     entry = log(database)[-1]
     assert entry.details["file"].startswith("a?bxxx") and len(entry.details["file"]) == 4000
     assert len(entry.actor) == 120

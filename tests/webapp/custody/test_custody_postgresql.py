@@ -38,7 +38,7 @@ def database(postgresql, tmp_path_factory):
     database = Database(make_url(postgresql.url), {CUSTODY_KEY: key_files.CustodyKey(key)})
     database.migrate()
     with database.begin() as session:
-        custody_log.record(session, "log begun")
+        custody_log.append(session, "log begun")
     yield database, key
     postgresql.empty()
     database.close()

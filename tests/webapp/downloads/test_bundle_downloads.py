@@ -38,7 +38,7 @@ def folders(app) -> Folders:
 @pytest.fixture
 def row(app, folders):
     row = finished(app, segments=1, peaks=1, file="Interview – <Teil> 2.mp4")
-    playback.record(folders, row.exhibit.sha256, VIDEO)
+    playback.save_playback(folders, row.exhibit.sha256, VIDEO)
     return row
 
 
@@ -121,7 +121,7 @@ def test_without_the_video(client, row, folders, kind):
         folders.playback(row.exhibit.sha256).unlink()
     elif kind == "none":
         nothing = dataclasses.replace(VIDEO, source="none", reason="There is no preview.")
-        playback.record(folders, row.exhibit.sha256, nothing)
+        playback.save_playback(folders, row.exhibit.sha256, nothing)
     files = unpacked(
         client.get(
             f"/analyses/{row.id}/bundle.zip", query_string={"video": "no"} if kind == "asked" else {}
@@ -136,7 +136,9 @@ def test_without_the_video(client, row, folders, kind):
 
 def test_a_preview_goes_in_the_exhibits_place(client, row, folders):
     folders.preview(row.exhibit.sha256).write_bytes(b"a preview")
-    playback.record(folders, row.exhibit.sha256, dataclasses.replace(VIDEO, source="preview", offset=0.0))
+    playback.save_playback(
+        folders, row.exhibit.sha256, dataclasses.replace(VIDEO, source="preview", offset=0.0)
+    )
     files = unpacked(client.get(f"/analyses/{row.id}/bundle.zip?video=yes").data)
     assert files["media/preview.mp4"] == b"a preview" and "media/exhibit.mp4" not in files
     assert b"It is not evidence" in files["README.txt"]
@@ -144,7 +146,7 @@ def test_a_preview_goes_in_the_exhibits_place(client, row, folders):
 
 def test_a_photo_comes_as_itself(app, client, folders):
     row = finished(app, kind=MediaKind.IMAGE, segments=1, peaks=1, file="photo.jpg")
-    playback.record(folders, row.exhibit.sha256, Playback("exhibit", "image/jpeg", 0.0, 4, 4, ""))
+    playback.save_playback(folders, row.exhibit.sha256, Playback("exhibit", "image/jpeg", 0.0, 4, 4, ""))
     assert "media/exhibit.jpg" in unpacked(client.get(f"/analyses/{row.id}/bundle.zip").data)
 
 

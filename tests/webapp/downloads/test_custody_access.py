@@ -33,7 +33,7 @@ def hand_in(client, name: str, content: bytes = SAME):
 def hidden_from(app, name: str) -> frozenset[str]:
     with app.extensions["database"].begin() as session:
         who = account_store.principal(account_store.find(session, name))
-        return log_seen.hidden(session, who, session.query(Exhibit).one().sha256)
+        return log_seen.hidden_analyses(session, who, session.query(Exhibit).one().sha256)
 
 
 def test_alone_one_has_the_whole_log(app, sent):

@@ -93,7 +93,7 @@ class TestOrder:
         low, normal, high = three
         states.cancel(database, high)
         seen = [high]  # as it was looked up before that
-        first = job_queue.first
+        first = job_queue.next_id
         monkeypatch.setattr(job_queue, "first", lambda *given: seen.pop() if seen else first(*given))
         assert claimed(database) == normal
 
@@ -140,17 +140,17 @@ class TestLostMessages:
     def test_the_first_ones_are_sent_again(self, app, database, three):
         for each in three:
             change(database, each, sent=now() - timedelta(minutes=1))
-        assert job_queue.unheard(database, 2) == three[:0:-1]
-        assert job_queue.unheard(database, 1, at_start=True) == three[::-1]
+        assert job_queue.lost_messages(database, 2) == three[:0:-1]
+        assert job_queue.lost_messages(database, 1, at_start=True) == three[::-1]
 
     def test_each_queue_is_counted_by_itself(self, app, database, three):
         """Messages of paused and cancelled ones stay in their queue, and stand in for none of another."""
         low, normal, high = three
         for each, queue in ((low, "cpu"), (normal, "cpu"), (high, "gpu")):
             change(database, each, sent=now() - timedelta(minutes=1), queue=queue)
-        assert job_queue.unheard(database, 1, messages={"cpu": 2, "gpu": 5}) == []
-        assert job_queue.unheard(database, 1, messages={"cpu": 1, "gpu": 5}) == [normal]
-        assert job_queue.unheard(database, 1, messages={"cpu": 0, "gpu": 0}) == [low, high]
+        assert job_queue.lost_messages(database, 1, messages={"cpu": 2, "gpu": 5}) == []
+        assert job_queue.lost_messages(database, 1, messages={"cpu": 1, "gpu": 5}) == [normal]
+        assert job_queue.lost_messages(database, 1, messages={"cpu": 0, "gpu": 0}) == [low, high]
 
 
 class TestPause:
@@ -161,7 +161,7 @@ class TestPause:
         sent: list[str] = []
         sweep(database, app.extensions["settings"], sent.append)
         states.recover(database, count_attempt=True)
-        assert sent == [] and job_queue.unheard(database, 1, at_start=True) == [second]
+        assert sent == [] and job_queue.lost_messages(database, 1, at_start=True) == [second]
         assert states.claim(database, first) is None
         with app.app_context():
             assert ahead(row(database, second)) == 0

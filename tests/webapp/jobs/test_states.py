@@ -159,7 +159,7 @@ def test_at_start_every_queued_analysis_is_sent(app, database):
     ids = [hand_in(app, bytes([number])).id for number in range(3)]
     states.claim(database, ids[1])
     states.recover(database, count_attempt=True)
-    assert job_queue.unheard(database, 1, at_start=True) == ids
+    assert job_queue.lost_messages(database, 1, at_start=True) == ids
 
 
 def test_the_watch_notices_that_the_machine_slept(monkeypatch):

@@ -380,7 +380,7 @@ def playing(app, folders) -> str:
     place = folders.data / row.exhibit.path
     place.chmod(0o640)
     place.write_bytes(bytes(i % 251 for i in range(1000)))
-    playback.record(folders, row.exhibit.sha256, Playback("exhibit", "video/mp4", 0.5, 160, 96, ""))
+    playback.save_playback(folders, row.exhibit.sha256, Playback("exhibit", "video/mp4", 0.5, 160, 96, ""))
     return row.id
 
 
@@ -432,11 +432,11 @@ def test_a_preview_is_served_in_the_exhibits_place(app, client, folders):
     assert client.get(f"/analyses/{row.id}/media").status_code == 404  # an older analysis
     folders.preview(row.exhibit.sha256).write_bytes(b"preview")
     made = Playback("preview", "video/mp4", 0.0, 4, 4, "why")
-    playback.record(folders, row.exhibit.sha256, made)
+    playback.save_playback(folders, row.exhibit.sha256, made)
     assert playback.playback(folders, row) == made
     answer = client.get(f"/analyses/{row.id}/media")
     assert (answer.data, answer.mimetype) == (b"preview", "video/mp4")
-    playback.record(folders, row.exhibit.sha256, dataclasses.replace(made, source="none"))
+    playback.save_playback(folders, row.exhibit.sha256, dataclasses.replace(made, source="none"))
     assert client.get(f"/analyses/{row.id}/media").status_code == 404
     assert client.get(f"/analyses/{hand_in(app, b'other').id}/media").status_code == 409
     folders.playback(row.exhibit.sha256).write_text("{}")

@@ -123,7 +123,7 @@ def test_the_parts_that_change(client, place):
 
 def test_where_boxes_and_lines_lie(place):
     write(place)
-    session = live_sessions.find(place, ID)
+    session = live_sessions.get_session(place, ID)
     first, second = session.faces
     assert (first.left, first.top, first.width, first.height, first.kind) == (10, 10, 10, 20, "flagged")
     assert first.label_above and not first.label_ends and first.label_at == 10
@@ -167,7 +167,7 @@ def test_running_ones_come_first(client, place):
     write(place, ids[2], ago=600)
     (place / "notes").mkdir()
     (place / ("d" * 32)).mkdir()  # about to be written
-    assert [session.id for session in live_sessions.sessions(place)] == ids
+    assert [session.id for session in live_sessions.list_sessions(place)] == ids
     assert client.get("/live").status_code == 200
 
 

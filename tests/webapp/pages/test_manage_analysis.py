@@ -480,5 +480,5 @@ def test_states_that_are_listed_know_cancelled(app, client, database):
     states.cancel(database, queued.id)
     assert client.get(f"/analyses/{queued.id}/state.json").json["state"] == State.CANCELLED
     states.recover(database, count_attempt=True)
-    assert job_queue.unheard(database, 1, at_start=True) == []
+    assert job_queue.lost_messages(database, 1, at_start=True) == []
     assert row(database, queued.id).state == "cancelled"

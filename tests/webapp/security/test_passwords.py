@@ -6,7 +6,7 @@ import pytest
 from people import CHEAP
 
 from webapp.security import passwords
-from webapp.security.passwords import Cost, Passwords, made_up, unfit
+from webapp.security.passwords import Cost, Passwords, generate, weakness
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from webapp.security.passwords import Cost, Passwords, made_up, unfit
     ],
 )
 def test_what_is_no_password(password, words):
-    assert words in (unfit(password, ("ada", "Ada Lovelace")) or "")
+    assert words in (weakness(password, ("ada", "Ada Lovelace")) or "")
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,11 @@ def test_what_is_no_password(password, words):
     ],
 )
 def test_what_is_one(password):
-    assert unfit(password, ("ada", "Ada Lovelace")) is None
+    assert weakness(password, ("ada", "Ada Lovelace")) is None
     kept = CHEAP.hash(password)
-    assert CHEAP.fits(kept, password)
-    assert not CHEAP.fits(kept, password.upper() if password != password.upper() else password + "x")
-    assert not CHEAP.fits(kept, password.strip() + ".")
+    assert CHEAP.verify(kept, password)
+    assert not CHEAP.verify(kept, password.upper() if password != password.upper() else password + "x")
+    assert not CHEAP.verify(kept, password.strip() + ".")
 
 
 def test_the_usual_cost_is_what_the_documentation_says(not_quick):
@@ -66,11 +66,11 @@ def test_a_hash_of_other_parameters_is_outdated():
 
 @pytest.mark.parametrize("kept", [None, "", "no hash at all", "$argon2id$v=19$m=8,t=1,p=1$AAAA$AAAA"])
 def test_nothing_fits_what_is_no_hash(kept):
-    assert not CHEAP.fits(kept, "x")
+    assert not CHEAP.verify(kept, "x")
 
 
 def test_passwords_given_out_are_passwords_and_differ():
-    given = {made_up() for _ in range(50)}
+    given = {generate() for _ in range(50)}
     assert len(given) == 50
-    assert all(unfit(password) is None for password in given)
+    assert all(weakness(password) is None for password in given)
     assert len(passwords._ALPHABET) ** 20 > 2**98

@@ -193,7 +193,7 @@ def test_a_damaged_copy_in_the_data_folder_is_replaced(app, client, folders):
 def test_a_bundle_has_the_exhibit_that_was_handed_in(app, client, folders, quick_reports):
     analysis_id, place = upload(client), folders.exhibit(digest(CONTENT))
     run_analysis.work(app.extensions["settings"])
-    playback.record(folders, digest(CONTENT), playback.Playback("exhibit", "video/mp4", 0.0, 4, 4, ""))
+    playback.save_playback(folders, digest(CONTENT), playback.Playback("exhibit", "video/mp4", 0.0, 4, 4, ""))
     place.chmod(0o600)
     place.write_bytes(b"other bytes")
     bundle = client.get(f"/analyses/{analysis_id}/bundle.zip")

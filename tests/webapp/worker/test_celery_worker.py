@@ -119,7 +119,7 @@ def test_a_worker_that_was_killed_is_replaced(app, start):
     with app.extensions["database"].begin() as session:
         session.get_one(AnalysisRow, analysis_id).file = "quick.mp4"
     start()
-    for again in job_queue.unheard(app.extensions["database"], 1, at_start=True):
+    for again in job_queue.lost_messages(app.extensions["database"], 1, at_start=True):
         app.extensions["send"](again)
     done = wait(app, analysis_id, "done")
     assert done.attempt == 2
