@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from detector.errors import ReelproofError
-from reports.cli import export as cli_export
+from reports.cli import export as export_command
 from reports.cli import sign as sign_command
-from reports.cli import verify as verification
+from reports.cli import verify as verify_command
 from reports.cli.case_options import add_case_options, given_case
 from reports.inputs.analysis_file import parse_analysis
 from reports.render.write import kept_custody, write_files
@@ -36,11 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_case_options(render)
     render.set_defaults(run=_render)
     export = commands.add_parser("export", help="write segments, scores or pictures for other programs")
-    cli_export.add_options(export)
-    export.set_defaults(run=cli_export.export)
+    export_command.add_options(export)
+    export.set_defaults(run=export_command.export)
     verify = commands.add_parser("verify", help="check a bundle, the folder of a result, or a PDF")
-    verification.add_options(verify)
-    verify.set_defaults(run=verification.run)
+    verify_command.add_options(verify)
+    verify.set_defaults(run=verify_command.run)
     sign = commands.add_parser("sign", help="sign a report, or the folder of a result")
     sign_command.add_options(sign)
     sign.set_defaults(run=sign_command.run)

@@ -99,8 +99,8 @@ class ReportView:
     model: ModelView
     gaps: tuple[Gap, ...]
     not_examined: tuple[str, ...]
-    means: tuple[str, ...]
-    means_not: tuple[str, ...]
+    verdict_meaning: tuple[str, ...]
+    verdict_limits: tuple[str, ...]
     interval_made: str
     glossary: tuple[tuple[str, str], ...]
     annotations: ReviewerView
@@ -186,8 +186,8 @@ def report_view(
             for gap in analysis.coverage.not_examined
         ),
         not_examined=prose.not_examined(analysis),
-        means=prose.verdict_meaning(analysis.verdict),
-        means_not=prose.verdict_limits(analysis.verdict),
+        verdict_meaning=prose.verdict_meaning(analysis.verdict),
+        verdict_limits=prose.verdict_limits(analysis.verdict),
         interval_made=prose.interval_made(analysis),
         glossary=prose.GLOSSARY,
         annotations=reviewer_view(analysis, annotations),

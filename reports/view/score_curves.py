@@ -1,4 +1,10 @@
-"""Scores as SVG path data of bounded length, however many frames were scored."""
+"""Scores as SVG path data of bounded length, however many frames were scored.
+
+Not drawn by a plotting library: the same figure stands in web pages (CSP without style attributes,
+no script), in HTML that needs nothing but itself and in PDF/A through WeasyPrint, must be the same
+bytes each time, and keeps every spike of hundreds of thousands of scores, which plain decimation
+of a plotting library would lose.
+"""
 
 from __future__ import annotations
 

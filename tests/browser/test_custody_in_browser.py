@@ -44,7 +44,7 @@ def test_case_details_go_into_the_pdf(workbench: Workbench, page: Page, tmp_path
     page.get_by_label("Examiner").fill("Änne Ørsted")
     page.get_by_label("Paper of the PDF").select_option("Letter")
     page.get_by_role("button", name="Save the case details").click()
-    expect(page.get_by_text("Saved. Reports from now on carry them.")).to_be_visible()
+    expect(page.get_by_text("Saved. New reports include them.")).to_be_visible()
     with page.expect_download(timeout=_REPORT) as saved:
         page.get_by_role("link", name="PDF report").click()
     saved.value.save_as(tmp_path / "report.pdf")

@@ -222,7 +222,7 @@ def test_pause_resume_and_priority_of_a_waiting_analysis(browser: Browser, page:
         page.keyboard.press("Enter")
         expect(page.get_by_text("The analysis is paused")).to_be_visible()
         page.goto(f"{app.address}/analyses?state=paused")
-        expect(page.locator("#shown")).to_have_text("1 of 2 analysis fits")
+        expect(page.locator("#shown")).to_have_text("1 of 2 analysis matches")
         expect(row(page, "waiting.mp4")).to_contain_text("Paused, high priority")
         menu(page, "waiting.mp4", "Resume")
         page.goto(f"{app.address}/analyses")
@@ -249,7 +249,7 @@ def test_search_filter_and_another_analysis(without_sample, page: Page, seen, ph
 
     page.get_by_label("Search by file name").fill("COFFEE")
     page.keyboard.press("Enter")
-    expect(page.locator("#shown")).to_have_text("1 of 3 analysis fits")
+    expect(page.locator("#shown")).to_have_text("1 of 3 analysis matches")
     expect(row(page, "coffee.png")).to_have_count(1)
     page.get_by_role("link", name="Clear filters").click()
     page.get_by_label("Verdict", exact=True).select_option("inconclusive")
@@ -260,7 +260,7 @@ def test_search_filter_and_another_analysis(without_sample, page: Page, seen, ph
     assert names == ["cat.jpg", "coffee.png"]
     page.get_by_label("Search by file name").fill("nowhere")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Nothing fits")).to_be_visible()
+    expect(page.get_by_role("heading", name="No matches")).to_be_visible()
     page.get_by_role("link", name="Clear filters").click()
 
     menu(page, "coffee.png", "Analyse again")

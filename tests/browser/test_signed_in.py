@@ -93,7 +93,7 @@ def test_handing_in_to_a_case_and_cancelling(
     name = f"Case {'with' if scripts else 'without'} scripts"
     page.goto(house.address + "/cases")
     page.get_by_label("Name or number").fill(name)
-    page.get_by_role("button", name="Make the case").click()
+    page.get_by_role("button", name="Create the case").click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
     page.get_by_role("link", name="Hand in files").click()
     page.wait_for_load_state()  # the script takes a file chosen from then on
@@ -140,9 +140,9 @@ def test_a_file_that_is_no_media_is_refused_on_the_page(house: House, page: Page
 def test_a_given_password_has_to_be_changed_first(house: House, page: Page) -> None:
     sign_in(page, house, "new")
     expect(page.get_by_role("heading", name="Choose a password of your own")).to_be_visible()
-    page.get_by_label("Password now").fill(_PASSWORD)
+    page.get_by_label("Current password").fill(_PASSWORD)
     page.get_by_label("New password").fill("marble kettle 48 orchid")
-    page.get_by_label("The new one again").fill("marble kettle 48 orchid")
+    page.get_by_label("Repeat the new one").fill("marble kettle 48 orchid")
     page.get_by_role("button", name="Change the password").click()
     expect(page.get_by_text("The password was changed.")).to_be_visible()
 
@@ -152,7 +152,7 @@ def pages_of(house: House, page: Page) -> list[tuple[str, str]]:
     page.goto(house.address + "/cases")
     page.get_by_label("Name or number").fill("K-2026-0117 " + "long " * 12)
     page.get_by_label("Description").fill("Clips of the press conference.\nAsked for by the second desk.")
-    page.get_by_role("button", name="Make the case").click()
+    page.get_by_role("button", name="Create the case").click()
     case = page.url
     return [
         ("account", "/account"),

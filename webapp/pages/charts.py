@@ -1,4 +1,10 @@
-"""Where the marks of a figure go: stacked bars and a cloud of points, in units of their SVG."""
+"""Geometry of the statistics page's figures: stacked bars and a scatter plot, in units of their SVG.
+
+Drawn by us rather than by a library: the pages' CSP allows neither style attributes nor scripts of
+others, the figures must work without scripts, follow the light and dark theme by CSS classes, and be
+distinguishable by pattern; Matplotlib's SVG has inline styles and fixed colours, and JavaScript
+charts draw nothing without a script. Matplotlib does draw the learning curves of training.
+"""
 
 from __future__ import annotations
 

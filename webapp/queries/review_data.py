@@ -79,7 +79,7 @@ def document(
             for person in analysis.persons
         ],
         "segments": [_segment(analysis, s, shown[s.id], pictures) for s in analysis.segments],
-        "words": {"meaning": view.means[0] if view.means else ""},
+        "words": {"meaning": view.verdict_meaning[0] if view.verdict_meaning else ""},
     }
 
 

@@ -12,7 +12,7 @@ import { Player } from "./player.js";
 import { current } from "./annotations.js";
 import { Inspector, SegmentList } from "./segments.js";
 import { reviewer } from "./store.js";
-import { Timeline } from "./timeline.js";
+import { ROOMY, Timeline } from "./timeline.js";
 
 class Desk {
   constructor(raw, store, annotations) {
@@ -129,7 +129,7 @@ class Desk {
     const key = this.faces.map((face) => `${face.id} ${face.name}`).join("\n");
     if (key === this.labelled) return;
     this.labelled = key;
-    const low = this.faces.length > 6;
+    const low = this.faces.length > ROOMY;
     byId("lane-names").classList.toggle("low", low);
     byId("lane-names").replaceChildren(...this.faces.map((face) => {
       const thumb = this.persons.thumb(face, 20);

@@ -4,12 +4,13 @@ import { nearest, usableByTrack } from "./data.js";
 import { byId, clamp, el, lowerBound, timecode } from "./dom.js";
 
 const RULER = 22;
-const STEPS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400];
+// Steps of the ruler in seconds and the most lanes that are tall, as reports.view.timeline has them; a test compares.
+const STEPS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
 const CLICK = 4; // px; a pointer that moves less has not dragged
 const HATCH = 8; // px between two lines of a flagged band; a narrower band is all colour
 const SAMPLE = 0.125; // seconds a score stands for in the strip under a lane
 const DOTS = 500; // fewer visible scores than this are drawn one by one
-const ROOMY = 6; // more lanes than this get low ones
+export const ROOMY = 6; // more lanes than this get low ones
 
 /**
  * `view` gives `lanes()` (id, name, lane, segments, explored, spans), `cuts`, `gaps`, `rules`, `duration`

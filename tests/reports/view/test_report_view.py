@@ -29,7 +29,7 @@ def test_many_persons_are_counted_not_listed(tmp_path: Path) -> None:
 def test_verdicts_without_segments_claim_nothing_more(tmp_path: Path) -> None:
     clear = report_view(build(tmp_path, segments=0), tmp_path)
     assert clear.finding == "No manipulation was found in the faces that were examined in this video."
-    assert "It does not show that the file is unaltered." in clear.means_not[0]
+    assert "It does not show that the file is unaltered." in clear.verdict_limits[0]
     open_ = report_view(build(tmp_path, segments=0, verdict=Verdict.INCONCLUSIVE), tmp_path)
     assert open_.finding.startswith("It cannot be said")
     assert open_.figure == "not judged" and open_.strength is None and not open_.figure_name

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -8,8 +9,10 @@ import pytest
 from analyses import build
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from detector.paths import ROOT
 from detector.schema.analysis import Analysis, MediaKind, Score, Scores, Verdict
 from reports.render.html import TEMPLATES
+from reports.view import timeline
 from reports.view.report import report_view
 from reports.view.timeline import LEFT, RIGHT, draw
 
@@ -160,3 +163,11 @@ def test_crowded_labels_are_left_out_and_owned_up_to(tmp_path: Path) -> None:
     assert 5 < len(tags) < 100
     assert "labels are left out" in markup
     assert len(svg.findall(f".//{SVG}g[@class='timeline-band']")) == 150
+
+
+def test_the_review_desk_has_the_same_ruler_and_lane_limit() -> None:
+    script = (ROOT / "static" / "js" / "review" / "timeline.js").read_text(encoding="utf-8")
+    steps = re.search(r"^const STEPS = (\[.*\]);", script, re.MULTILINE)
+    roomy = re.search(r"^export const ROOMY = (\d+);", script, re.MULTILINE)
+    assert steps and tuple(json.loads(steps[1])) == timeline.STEPS
+    assert roomy and int(roomy[1]) == timeline.ROOMY_LANES

@@ -137,7 +137,7 @@ def test_the_page_says_what_is_shown_and_keeps_what_was_asked(app, client, datab
     assert f"<strong>{PAGE_SIZE + 3}</strong> analyses, 1 to {PAGE_SIZE} shown" in everything
     assert "Clear filters" not in everything
     text = client.get("/analyses?q=CLIP&sort=name&state=queued&verdict=").text
-    assert f"<strong>{PAGE_SIZE + 2} of {PAGE_SIZE + 3}</strong> analyses fit" in text
+    assert f"<strong>{PAGE_SIZE + 2} of {PAGE_SIZE + 3}</strong> analyses match" in text
     assert 'value="CLIP"' in text and '<option value="name" selected>' in text
     assert '<option value="queued" selected>' in text
     (following,) = re.findall(r'rel="next" href="([^"]+)"', text)
@@ -151,7 +151,7 @@ def test_the_page_says_what_is_shown_and_keeps_what_was_asked(app, client, datab
 def test_nothing_fits(app, client):
     hand_in(app)
     text = client.get("/analyses?q=%3Cb%3Enowhere").text
-    assert "Nothing fits" in text and "0 of 1" in text and "&lt;b&gt;nowhere" in text
+    assert "No matches" in text and "0 of 1" in text and "&lt;b&gt;nowhere" in text
     assert "<b>nowhere" not in text and "Clear filters" in text
 
 
