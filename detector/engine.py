@@ -32,10 +32,10 @@ from detector.schema.analysis import (
     Span,
     Spread,
 )
-from detector.scoring.first_pass import BATCH, Survey, Surveyed
+from detector.scoring.first_pass import BATCH, FirstPass, FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments import findings
-from detector.segments.boundaries import sharpened
+from detector.segments.boundaries import refine_boundaries
 from detector.verdict.verdict import decide
 
 Progress = Callable[[str, float], None]
@@ -74,7 +74,7 @@ def analyze(
         loaded = model if isinstance(model, LoadedModel) else load_model(model)
         scorer = Scorer(loaded, still=reader.kind is MediaKind.IMAGE)
         size, digest = hashed(path)
-        survey = Survey(reader, parameters, scorer)
+        survey = FirstPass(reader, parameters, scorer)
         with ahead(reader.frames(parameters.sample_rate), _depth(reader)) as frames:
             for frame in frames:
                 survey.process_frame(frame)
@@ -86,9 +86,9 @@ def analyze(
             def sharpen(share: float) -> None:
                 report("finding where segments begin and end", _SCORED + (_SHARP - _SCORED) * share)
 
-            survey.seen = sharpened(survey, reader, scorer, parameters, sharpen)
+            survey.detections = refine_boundaries(survey, reader, scorer, parameters, sharpen)
 
-        def explained(found: Sequence[findings.Found]) -> tuple[Segment, ...]:
+        def explained(found: Sequence[findings.FlaggedInterval]) -> tuple[Segment, ...]:
             def show(share: float) -> None:
                 report("explaining", _SHARP + (1 - _SHARP) * share)
 
@@ -107,12 +107,12 @@ def _depth(reader: MediaReader) -> int:
 
 
 def conclude(
-    survey: Surveyed,
+    survey: FirstPassResult,
     media: Media,
     missing: float,
     scorer: Scorer,
     parameters: Parameters,
-    explained: Callable[[Sequence[findings.Found]], tuple[Segment, ...]],
+    explained: Callable[[Sequence[findings.FlaggedInterval]], tuple[Segment, ...]],
 ) -> Analysis:
     """What a first pass over an exhibit, already scored, amounts to.
 
@@ -120,7 +120,7 @@ def conclude(
     of flagged intervals.
     """
     interval = media.duration / len(survey.times)
-    people = findings.people(survey, scorer, parameters)
+    people = findings.group_persons(survey, scorer, parameters)
     found = [f for who, seen in people.items() for f in findings.flagged(who, seen, parameters, media.kind)]
     segments = explained(found)
     persons = tuple(
@@ -150,8 +150,8 @@ def conclude(
     )
 
 
-def _coverage(survey: Surveyed, media: Media, missing: float) -> Coverage:
-    every, rows = survey.seen.rows, survey.seen.sampled.rows
+def _coverage(survey: FirstPassResult, media: Media, missing: float) -> Coverage:
+    every, rows = survey.detections.rows, survey.detections.sampled.rows
     usable = np.unique(rows["time"][rows["usable"]])
     flaws: dict[float, set[str]] = defaultdict(set)
     for time, flaw in rows[["time", "flaw"]][~np.isin(rows["time"], usable)].tolist():

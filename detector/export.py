@@ -1,6 +1,6 @@
 """Write a model for other programs and for phones: ``python -m detector export``.
 
-What is written takes crops as :func:`detector.faces.crop.cut` makes them, uint8 (n, size, size, 3) in
+What is written takes crops as :func:`detector.faces.crop.crop_square` makes them, uint8 (n, size, size, 3) in
 RGB, preprocessing included, and gives logits; divided by the card's temperature, their sigmoid is
 the probability of one frame. Before anything is kept, the files as they lie on disk are run on real
 faces and held against torch.
@@ -24,7 +24,7 @@ from detector.backends.selection import processor_threads
 from detector.backends.torch import Torch
 from detector.demo_clip import portraits
 from detector.errors import ModelError
-from detector.faces.crop import cut, framing
+from detector.faces.crop import crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.files import hashed
 from detector.media.frame import Image
@@ -99,7 +99,7 @@ def faces(size: int) -> NDArray[np.uint8]:
     found: list[Image] = []
     detect = FaceDetector()
     for portrait in portraits():
-        crop = cut(portrait, framing(detect(portrait)[0]), size)
+        crop = crop_square(portrait, square_for_face(detect(portrait)[0]), size)
         small = cv2.resize(crop, (size // 3, size // 3), interpolation=cv2.INTER_AREA)
         noise = np.random.default_rng(0).normal(0, 8, crop.shape)
         found += [

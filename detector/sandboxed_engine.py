@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from detector.errors import ParameterError
-from detector.sandbox import Confined, Limits, Places, refuse_links
+from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
 from detector.sandbox.limits import MEGABYTE
 from detector.schema.analysis import Analysis, Parameters
 
@@ -41,9 +41,9 @@ def analyze_confined(
     if model and Path(model).exists():
         model = str(Path(model).absolute())
         readable.append(Path(model).parent)
-    places = Places(readable=tuple(readable), writable=(folder,))
+    places = AllowedPaths(readable=tuple(readable), writable=(folder,))
     what = (_analyzed, path, folder, parameters, model, write)
-    with Confined(
+    with Sandbox(
         *what,
         limits=limits or limits_of_environment(),
         places=places,

@@ -25,7 +25,7 @@ import cv2
 import torch
 
 from detector import analyze
-from detector.faces.crop import cut, framing
+from detector.faces.crop import crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.media.frame import Image
 from detector.media.open import open_media
@@ -98,7 +98,9 @@ def measured(path: Path, model: LoadedModel) -> dict[str, float]:
             if number % 4 == 0:
                 searched.append(frame.image)
                 found = [f for f in detector(frame.image) if f.confidence >= 0.7 and f.width >= 48]
-            crops += [cut(frame.image, framing(face), scorer.card.input.size) for face in found]
+            crops += [
+                crop_square(frame.image, square_for_face(face), scorer.card.input.size) for face in found
+            ]
 
     def decode() -> None:
         with open_media(path) as reader:

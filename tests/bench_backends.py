@@ -41,8 +41,8 @@ def main(name: str = "reelproof", data: str = "") -> None:
         with torch.inference_mode():
             model.network(ready)
 
-    names = [each for each in backends.NAMES if each in (*backends.present(), "openvino-bf16")]
-    running = {each: backends.opened(model, each) for each in names}
+    names = [each for each in backends.NAMES if each in (*backends.available(), "openvino-bf16")]
+    running = {each: backends.open_backend(model, each) for each in names}
     parts: dict[str, Callable[[], object]] = {"plain torch": plain}
     parts |= {each: lambda run=backend.run: run(crops) for each, backend in running.items()}
     seconds, worked = timed(parts)

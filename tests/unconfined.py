@@ -1,4 +1,4 @@
-"""Stands in for :class:`detector.sandbox.Confined` where confinement is not what is tested.
+"""Stands in for :class:`detector.sandbox.Sandbox` where confinement is not what is tested.
 
 A process of its own has to import torch again in tests, where other threads keep it from being forked.
 """

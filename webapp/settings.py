@@ -233,7 +233,7 @@ def _check_backend(name: str) -> None:
     from detector.backends import selection as backends
 
     try:
-        backends.checked(name)
+        backends.require(name)
     except ParameterError as error:
         raise SettingError(f"REELPROOF_BACKEND: {error}") from None
 

@@ -42,30 +42,30 @@ ROUGH = frozenset({"openvino-bf16"})
 _READY: WeakKeyDictionary[LoadedModel, dict[str, Backend]] = WeakKeyDictionary()
 
 
-def present() -> tuple[str, ...]:
+def available() -> tuple[str, ...]:
     """Names of the back ends whose packages are installed, fastest first; those of full precision."""
     return tuple(name for name in NAMES if name not in ROUGH and not _lacking(name))
 
 
-def checked(name: str) -> str:
+def require(name: str) -> str:
     """``name`` if such a back end is here; :class:`ParameterError` that says what to do if not."""
     if name not in _NEEDED:
         raise ParameterError(f"{name!r} is no back end. Choose one of: {', '.join(NAMES)}.")
     if lacking := _lacking(name):
         raise ParameterError(
             f"The back end {name} needs {' and '.join(lacking)}, not installed here. Run make setup, "
-            f"or choose one that is: {', '.join(present())}."
+            f"or choose one that is: {', '.join(available())}."
         )
     return name
 
 
-def wished() -> str | None:
+def requested() -> str | None:
     """The back end that the environment's ``REELPROOF_BACKEND`` names; None where it leaves the choice."""
     name = os.environ.get(SETTING, "")
-    return checked(name) if name else None
+    return require(name) if name else None
 
 
-def opened(model: LoadedModel, name: str | None = None) -> Backend:
+def open_backend(model: LoadedModel, name: str | None = None) -> Backend:
     """What runs ``model``; made once for each model and name.
 
     ``name`` is a back end's. Without it the environment's ``REELPROOF_BACKEND`` counts; without
@@ -73,9 +73,9 @@ def opened(model: LoadedModel, name: str | None = None) -> Backend:
     the model's architecture. Raises :class:`ParameterError` for a back end that is not here and
     :class:`ModelError` for one, asked for by name, that cannot run this model.
     """
-    name = checked(name) if name else wished()
+    name = require(name) if name else requested()
     if name is None:
-        name = "torch" if gpu_is_here() else next(each for each in present() if can_run(each, model))
+        name = "torch" if gpu_is_here() else next(each for each in available() if can_run(each, model))
     elif not can_run(name, model):
         raise ModelError(
             f"There is no graph of {model.card.architecture} at {model.card.input.size} px that the back end "
@@ -83,7 +83,7 @@ def opened(model: LoadedModel, name: str | None = None) -> Backend:
         )
     ready = _READY.setdefault(model, {})
     if name not in ready:
-        ready[name] = _made(name, model)
+        ready[name] = _create(name, model)
     return ready[name]
 
 
@@ -111,10 +111,12 @@ def gpu_is_here() -> bool:
 
 
 def needs_torch(model: LoadedModel) -> bool:
-    """Whether :func:`opened` will import torch, be it only to ask it for a GPU; opens nothing."""
-    name = wished()
+    """Whether :func:`open_backend` will import torch, be it only to ask it for a GPU; opens nothing."""
+    name = requested()
     if name is None:
-        return _driver_may_be_here() or not any(can_run(each, model) for each in present() if each != "torch")
+        return _driver_may_be_here() or not any(
+            can_run(each, model) for each in available() if each != "torch"
+        )
     return name == "torch"
 
 
@@ -128,7 +130,7 @@ def _lacking(name: str) -> list[str]:
     return [package for package in _NEEDED[name] if find_spec(package) is None]
 
 
-def _made(name: str, model: LoadedModel) -> Backend:
+def _create(name: str, model: LoadedModel) -> Backend:
     if name == "torch":
         from detector.backends.torch import Torch, choose_device
 

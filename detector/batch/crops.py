@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from detector.batch.input_files import File
-from detector.faces.crop import Square, cut
+from detector.faces.crop import CropSquare, crop_square
 from detector.media.frame import Image
 from detector.models.loaded import load_model
 from detector.schema.analysis import Parameters, Verdict
@@ -67,7 +67,7 @@ def score_crops(
 def framed_crop(image: Image, size: int) -> Image:
     """A ready-made crop as the network sees faces: its middle square, at the framing's scale."""
     height, width = image.shape[:2]
-    return cut(image, Square(width / 2, height / 2, min(height, width) * CROP_SCALE, 0.0), size)
+    return crop_square(image, CropSquare(width / 2, height / 2, min(height, width) * CROP_SCALE, 0.0), size)
 
 
 def _crop_verdict(image: Image, probability: float, parameters: Parameters) -> Verdict:

@@ -50,7 +50,7 @@ class File:
 
 
 @dataclass
-class HandedIn:
+class InputFiles:
     """Files and folders given by name; iterate once. Entries of zips are unpacked below ``folder``.
 
     A folder is searched with all folders below it, in order of names. Taken from there are files

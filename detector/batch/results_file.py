@@ -27,14 +27,14 @@ _KINDS = (str, str, int, int)
 _BEGINNING = b'{"file": '  # of each line: what begins otherwise is not half of one
 
 
-def made_by(model: str | Path | None, parameters: Parameters, *, crops: bool = False) -> str:
+def run_key(model: str | Path | None, parameters: Parameters, *, crops: bool = False) -> str:
     """Sixteen hexadecimal digits for everything a line depends on but its file.
 
     Raises :class:`~detector.errors.ModelError` for a model that is not there.
     """
     card, _ = load_card(model)
     # Back ends of full precision agree; one that rounds does not.
-    rough = {backends.wished()} & backends.ROUGH
+    rough = {backends.requested()} & backends.ROUGH
     facts = [
         __version__,
         crops,
@@ -45,7 +45,7 @@ def made_by(model: str | Path | None, parameters: Parameters, *, crops: bool = F
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-class KeptLines:
+class ResultsFile:
     """The lines in ``path``, to look up and to add to; a context manager.
 
     Half a line at its end, from a run that was cut off, is removed: its file is done again. Raises
@@ -115,7 +115,7 @@ class KeptLines:
         while data:
             data = data[os.write(self._file.fileno(), data) :]
 
-    def __enter__(self) -> KeptLines:
+    def __enter__(self) -> ResultsFile:
         return self
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""Many files, one line each: what ``python -m detector score`` prints.
+"""BatchRun files, one line each: what ``python -m detector score`` prints.
 
 A line is a dictionary with ``file``, ``verdict``, ``probability`` (calibrated, of manipulation;
 None when nothing could be judged), ``faces``, ``duration`` (seconds) and ``seconds`` (that it
@@ -13,8 +13,8 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from detector.batch.input_files import File, HandedIn
-from detector.batch.results_file import KeptLines, made_by
+from detector.batch.input_files import File, InputFiles
+from detector.batch.results_file import ResultsFile, run_key
 from detector.errors import ParameterError
 from detector.schema.analysis import Parameters
 
@@ -24,7 +24,7 @@ _MOST_ENDINGS = 8  # named one by one
 
 
 @dataclass
-class Many:
+class BatchRun:
     """One run over files, folders and zips; :meth:`lines` does the work.
 
     ``workers`` files are analysed at a time (default: one a core); ``crops`` are scored in this process.
@@ -50,10 +50,10 @@ class Many:
         with contextlib.ExitStack() as stack:
             kept = None
             if self.out is not None:
-                by = made_by(self.model, self.parameters, crops=self.crops)
-                kept = stack.enter_context(KeptLines(self.out, by))
+                by = run_key(self.model, self.parameters, crops=self.crops)
+                kept = stack.enter_context(ResultsFile(self.out, by))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            handed_in = HandedIn(self.given, folder, only_images=self.crops)
+            handed_in = InputFiles(self.given, folder, only_images=self.crops)
             found = stack.enter_context(contextlib.closing(self._scored(_new(handed_in, kept))))
             for file, line in found:
                 if kept is not None:
@@ -87,7 +87,7 @@ class Many:
         return said
 
 
-def _new(handed_in: HandedIn, kept: KeptLines | None) -> Iterator[File]:
+def _new(handed_in: InputFiles, kept: ResultsFile | None) -> Iterator[File]:
     for file in handed_in:
         if kept is None or not kept.has(file):
             yield file

@@ -29,7 +29,7 @@ from detector.backends import selection as backends
 from detector.batch.input_files import File
 from detector.errors import ReelproofError
 from detector.models.loaded import LoadedModel, load_model
-from detector.sandbox import Confined, KilledError, Limits, Places, UnexpectedError, means
+from detector.sandbox import AllowedPaths, KilledError, Limits, Sandbox, UnexpectedError, capabilities
 from detector.sandbox.kernel import end_with_parent
 from detector.sandbox.process import native_threads
 from detector.sandboxed_engine import limits_of_environment
@@ -66,7 +66,7 @@ def score_files(
     first = list(islice(waiting, max(2, most)))
     if not first:
         return
-    with _Hands(model, parameters, min(most, len(first)), several=len(first) > 1) as hands:
+    with _WorkerPool(model, parameters, min(most, len(first)), several=len(first) > 1) as hands:
         yield from hands.lines(chain(first, waiting))
 
 
@@ -81,7 +81,7 @@ class _Work:
     parent: int
 
 
-class _Hand:
+class _Worker:
     def __init__(self, context: Any, work: _Work) -> None:
         self.pipe, theirs = context.Pipe()
         self.file: File | None = None
@@ -116,20 +116,20 @@ class _Hand:
         self.pipe.close()
 
 
-class _Hands:
+class _WorkerPool:
     def __init__(self, model: str | None, parameters: Parameters, most: int, several: bool) -> None:
         threads = max(1, cores() // most)
         if model and Path(model).suffix:  # a confined process is in another folder
             model = str(Path(model).absolute())
         self._work = _Work(model, parameters, limits_of_environment(), threads, os.getpid())
         self._context = multiprocessing.get_context("fork" if _ready(model, several) else "spawn")
-        self._hands: list[_Hand] = []
+        self._hands: list[_Worker] = []
         self._most = most
 
     def lines(self, files: Iterator[File]) -> Iterator[tuple[File, Line]]:
         """A line for each of ``files``."""
         for _ in range(self._most):
-            self._hands.append(_Hand(self._context, self._work))
+            self._hands.append(_Worker(self._context, self._work))
         idle = list(self._hands)
         while True:
             while idle and (file := next(files, None)) is not None:
@@ -148,7 +148,7 @@ class _Hands:
                 if line is None:
                     hand.close()
                     self._hands.remove(hand)
-                    hand = _Hand(self._context, self._work)
+                    hand = _Worker(self._context, self._work)
                     self._hands.append(hand)
                     line = {"file": file.name, "error": str(KilledError())}
                 idle.append(hand)
@@ -156,7 +156,7 @@ class _Hands:
                     file.path.unlink(missing_ok=True)
                 yield file, line
 
-    def __enter__(self) -> _Hands:
+    def __enter__(self) -> _WorkerPool:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -186,7 +186,7 @@ def _ready(model: str | None, several: bool) -> bool:
         from detector.backends.torch import fused_network
 
         fused_network(loaded)  # made here, all have it
-    means()
+    capabilities()
     return native_threads() == 1
 
 
@@ -224,11 +224,11 @@ def _line(file: File, work: _Work) -> Line:
     model = Path(work.model) if work.model and Path(work.model).suffix else None
     models = [model.with_suffix(".json"), model.with_suffix(".safetensors")] if model else []
     try:
-        with Confined(
+        with Sandbox(
             _scored,
             *(path, Path(file.name).name, work.parameters, work.model, work.threads),
             limits=work.limits,
-            places=Places(readable=(path, *models)),
+            places=AllowedPaths(readable=(path, *models)),
             modules=_MODULES,
         ) as confined:
             found = confined.result()

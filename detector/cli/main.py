@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from detector.backends import selection as backends
 
             # By the environment it also reaches confined processes and those that share the work.
-            os.environ[backends.SETTING] = backends.checked(options.backend)
+            os.environ[backends.SETTING] = backends.require(options.backend)
         return int(options.run(options))
     except MediaError as error:
         file = getattr(options, "file", None) or options.source
@@ -309,9 +309,9 @@ def summary(analysis: Analysis) -> dict[str, object]:
 
 
 def _score(options: argparse.Namespace) -> int:
-    from detector.batch.run import Many
+    from detector.batch.run import BatchRun
 
-    many = Many(
+    many = BatchRun(
         options.files, options.model, _parameters(options), options.crops, options.workers, options.out
     )
     failed = False

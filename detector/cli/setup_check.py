@@ -230,9 +230,9 @@ def _confinement() -> Iterator[Finding]:
         words = "only Linux knows the means; files are read without them"
         yield Finding("confinement", "optional", words, "Run Reelproof on Linux.")
         return
-    from detector.sandbox import means
+    from detector.sandbox import capabilities
 
-    found = means()
+    found = capabilities()
     ways = ["its own network namespace"] * found.network + ["a seccomp filter"] * found.calls
     if ways:
         yield Finding("confinement, network", "ok", f"cut off by {' and '.join(ways)}", "")

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.explain.occlusion import hide
-from detector.faces.crop import Square, cut
+from detector.faces.crop import CropSquare, crop_square
 from detector.files import write_atomically
 from detector.media.frame import Image
 from detector.schema.analysis import Box, HideAndRescore
@@ -40,7 +40,7 @@ class Explained:
     """One peak frame's map in crop pixels, and its check."""
 
     name: str
-    square: Square
+    square: CropSquare
     box: Box
     heat: Heat
     check: HideAndRescore
@@ -63,7 +63,7 @@ def heatmaps(scorer: Scorer, crops: list[Image]) -> list[Heat]:
     return [np.maximum(m - m.mean(), 0) for m in large]
 
 
-def hide_and_rescore(scorer: Scorer, crop: Image, heat: Heat, seed: int) -> HideAndRescore:
+def occlusion_check(scorer: Scorer, crop: Image, heat: Heat, seed: int) -> HideAndRescore:
     """Blur the hottest 15 % of ``crop``, and as a comparison the same shape moved to random places."""
     size = crop.shape[0]
     rng = np.random.default_rng(seed)
@@ -86,14 +86,14 @@ def hide_and_rescore(scorer: Scorer, crop: Image, heat: Heat, seed: int) -> Hide
     )
 
 
-def explain(scorer: Scorer, image: Image, name: str, square: Square, box: Box, seed: int) -> Explained:
+def explain(scorer: Scorer, image: Image, name: str, square: CropSquare, box: Box, seed: int) -> Explained:
     """Map and check of the face at ``square`` in ``image`` (RGB, upright)."""
-    crop = cut(image, square, scorer.card.input.size)
+    crop = crop_square(image, square, scorer.card.input.size)
     (heat,) = heatmaps(scorer, [crop])
-    return Explained(name, square, box, heat, hide_and_rescore(scorer, crop, heat, seed))
+    return Explained(name, square, box, heat, occlusion_check(scorer, crop, heat, seed))
 
 
-def hottest(explained: Iterable[Explained]) -> float:
+def shared_maximum(explained: Iterable[Explained]) -> float:
     """The value that is full colour on the analysis's shared scale; 1 if no map has any."""
     return max((float(e.heat.max()) for e in explained), default=0.0) or 1.0
 
@@ -107,7 +107,7 @@ def write_png(path: Path, image: Image) -> None:
     write_atomically(path, data.tobytes())
 
 
-def shown(image: Image) -> Image:
+def to_kept_size(image: Image) -> Image:
     """``image`` at the size in which frames are kept."""
     scale = min(1.0, _WIDEST / image.shape[1])
     if scale == 1.0:
@@ -122,7 +122,7 @@ def heat_layer(explained: Explained, full: float, scale: float, size: tuple[int,
     ``full`` is the shared scale's top, ``scale`` kept pixels a frame pixel.
     """
     square = explained.square
-    placed = Square(square.x * scale, square.y * scale, square.side * scale, square.angle)
+    placed = CropSquare(square.x * scale, square.y * scale, square.side * scale, square.angle)
     inverse = cv2.invertAffineTransform(placed.matrix(explained.heat.shape[0]))
     heat = cv2.warpAffine(np.clip(explained.heat / full, 0, 1), inverse, size, flags=cv2.INTER_LINEAR)
     colours = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)

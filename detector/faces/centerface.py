@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.backends.openvino import core
-from detector.backends.selection import present, processor_threads, wished
+from detector.backends.selection import available, processor_threads, requested
 
 _SMALL = 192 * 192  # px
 
@@ -75,7 +75,9 @@ class Net:
         self._plain: Any = plain
         self._current = plain
         self._path = path
-        self._quicker = CenterFaceNet(path) if "openvino" in present() and wished() in _ALLOWING else None
+        self._quicker = (
+            CenterFaceNet(path) if "openvino" in available() and requested() in _ALLOWING else None
+        )
         self._seen: Counter[tuple[int, ...]] = Counter()
 
     def setInput(self, blob: NDArray[np.float32]) -> None:

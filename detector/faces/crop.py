@@ -2,7 +2,7 @@
 
 Framing is the one thing that must be equal in training and at run time: the same
 network loses some ten points of AUC when its crops are a quarter wider than those
-it learned from. :func:`framing` therefore is the only place that says how a
+it learned from. :func:`square_for_face` therefore is the only place that says how a
 detector's box becomes a square, and training uses it too.
 """
 
@@ -32,7 +32,7 @@ CENTRE_BELOW_BOX = 0.06
 
 # Faces lean by up to some 15 degrees in the training crops; what leans more is turned
 # back to that, and not further, so that no threshold makes a crop jump between frames.
-LEAN_KEPT = 15.0
+ROLL_KEPT = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Face:
 
 
 @dataclass(frozen=True, slots=True)
-class Square:
+class CropSquare:
     """Where a crop lies: centre and side in pixels, ``angle`` in degrees clockwise."""
 
     x: float
@@ -71,25 +71,25 @@ def roll(face: Face) -> float:
     return float(np.degrees(np.arctan2(right[1] - left[1], right[0] - left[0])))
 
 
-def framing(face: Face) -> Square:
+def square_for_face(face: Face) -> CropSquare:
     """The square the network sees of ``face``."""
-    return framed(face.box, roll(face))
+    return square_for_box(face.box, roll(face))
 
 
-def framed(box: Box, lean: float) -> Square:
+def square_for_box(box: Box, lean: float) -> CropSquare:
     """The square the network sees of a face in ``box`` that leans by so many degrees."""
     x0, y0, x1, y1 = box
     side = SIDE_PER_BOX * float(np.sqrt((x1 - x0) * (y1 - y0)))
-    angle = float(np.sign(lean) * max(0.0, abs(lean) - LEAN_KEPT))
+    angle = float(np.sign(lean) * max(0.0, abs(lean) - ROLL_KEPT))
     # "Below" is along the face's own axis, which matters once it is turned.
     down = np.radians(angle)
     shift = CENTRE_BELOW_BOX * side
-    return Square(
+    return CropSquare(
         (x0 + x1) / 2 - float(np.sin(down)) * shift, (y0 + y1) / 2 + float(np.cos(down)) * shift, side, angle
     )
 
 
-def cut(image: Image, square: Square, size: int) -> Image:
+def crop_square(image: Image, square: CropSquare, size: int) -> Image:
     """The crop of ``square`` at ``size`` pixels; what lies outside the frame repeats its edge."""
     # warpAffine samples, it does not average: a face much larger than the crop is warped
     # at a multiple of the size and averaged down, or its texture would alias.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.crop import Face, Square, framed, roll
+from detector.faces.crop import CropSquare, Face, roll, square_for_box
 from detector.faces.quality import Quality
 from detector.schema.analysis import Box
 
@@ -36,7 +36,7 @@ _UNKNOWN = Quality(np.nan, np.nan)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Detection:
     """One face in one frame; None for what was not found out of it."""
 
     pts: int
@@ -50,12 +50,12 @@ class Seen:
     smoothed: float | None
 
     @property
-    def square(self) -> Square:
-        return framed(self.box, self.tilt)
+    def square(self) -> CropSquare:
+        return square_for_box(self.box, self.tilt)
 
 
 @dataclass(frozen=True, eq=False)
-class Sightings:
+class Detections:
     """Faces in order of time: ``rows`` (n,) has a field for whatever is known of them.
 
     Hours of video have a hundred thousand: what can be had again is not kept.
@@ -66,20 +66,20 @@ class Sightings:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __iter__(self) -> Iterator[Seen]:
+    def __iter__(self) -> Iterator[Detection]:
         return map(_seen, self.rows)
 
-    def __getitem__(self, index: int) -> Seen:
+    def __getitem__(self, index: int) -> Detection:
         return _seen(self.rows[index])
 
     @property
-    def sampled(self) -> Sightings:
+    def sampled(self) -> Detections:
         """Those in sampled frames."""
         return self.chosen(~self.rows["between"])
 
-    def chosen(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Sightings:
+    def chosen(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Detections:
         """Some of them."""
-        return Sightings(self.rows[which])
+        return Detections(self.rows[which])
 
     def by_track(self) -> dict[int, NDArray[np.intp]]:
         """Where in ``rows`` each track's are, in order of time."""
@@ -88,8 +88,8 @@ class Sightings:
         return dict(zip(numbers.tolist(), np.split(order, starts[1:]), strict=True)) if len(order) else {}
 
 
-class Gathered:
-    """Sightings one by one, until they are taken all at once."""
+class DetectionBuffer:
+    """Detections one by one, until they are taken all at once."""
 
     def __init__(self) -> None:
         self._blocks: list[NDArray[np.void]] = []
@@ -118,22 +118,22 @@ class Gathered:
         if len(self._last) == _BLOCK:
             self._pack()
 
-    def take(self) -> Sightings:
+    def take(self) -> Detections:
         """All that were added since the last time."""
         self._pack()
         rows = np.concatenate(self._blocks)
         self._blocks = []
-        return Sightings(rows)
+        return Detections(rows)
 
     def _pack(self) -> None:
         self._blocks.append(np.array(self._last, _ROW))
         self._last = []
 
 
-def _seen(row: np.void) -> Seen:
+def _seen(row: np.void) -> Detection:
     x0, y0, x1, y1 = row["box"].tolist()
     index, logit, smoothed = int(row["index"]), float(row["logit"]), float(row["smoothed"])
-    return Seen(
+    return Detection(
         pts=int(row["pts"]),
         time=float(row["time"]),
         index=None if index < 0 else index,

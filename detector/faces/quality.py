@@ -15,14 +15,14 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from detector.faces.crop import Face, cut, framing
+from detector.faces.crop import Face, crop_square, square_for_face
 from detector.media.frame import Image
 from detector.schema.analysis import Parameters
 
 _FINE = 1.5  # px
 # Mean difference between a pixel's largest and smallest channel, in levels: a face in colour has 15 and more.
 _COLOURLESS = 4.0
-NEVER_SURE = "too unsure"
+LOW_CONFIDENCE = "too unsure"
 
 
 class Quality(NamedTuple):
@@ -30,7 +30,7 @@ class Quality(NamedTuple):
     sharpness: float
 
 
-class Looked(NamedTuple):
+class Assessment(NamedTuple):
     """What a face found shows: why it is not judged, if it is not, and its crop, if it is."""
 
     flaw: str | None
@@ -39,15 +39,15 @@ class Looked(NamedTuple):
     crop: Image | None
 
 
-def looked_at(image: Image, face: Face, size: int, parameters: Parameters) -> Looked:
+def assess_face(image: Image, face: Face, size: int, parameters: Parameters) -> Assessment:
     """``face`` in ``image`` (RGB), cut out at ``size`` px if that is worth it."""
     flaw = flaw_of_face(face, parameters)
     if flaw is not None:
-        return Looked(flaw, None, False, None)
-    crop = cut(image, framing(face), size)
+        return Assessment(flaw, None, False, None)
+    crop = crop_square(image, square_for_face(face), size)
     looks = quality(crop)
     flaw = flaw_of(looks, parameters)
-    return Looked(flaw, looks, is_grey(crop), crop if flaw is None else None)
+    return Assessment(flaw, looks, is_grey(crop), crop if flaw is None else None)
 
 
 def quality(crop: Image) -> Quality:
@@ -70,7 +70,7 @@ def flaw_of_face(face: Face, parameters: Parameters) -> str | None:
     if face.width < parameters.minimum_face:
         return "too small"
     if face.confidence < parameters.minimum_confidence:
-        return NEVER_SURE
+        return LOW_CONFIDENCE
     return None
 
 

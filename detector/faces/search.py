@@ -36,7 +36,7 @@ _SAME = 0.3  # overlap of two boxes that are one face
 _LEAST = 0.25  # overlap of two grown boxes that may be one face at two times
 
 
-class Found(NamedTuple):
+class FoundFaces(NamedTuple):
     """A frame that is settled, the most confident face first."""
 
     frame: Frame
@@ -74,7 +74,7 @@ class FaceSearch:
         self._last: _Held | None = None  # that was looked at
         self._since_whole = self._since_quick = 0
 
-    def process_frame(self, frame: Frame, is_cut: bool) -> list[Found]:
+    def process_frame(self, frame: Frame, is_cut: bool) -> list[FoundFaces]:
         """Take the next frame, which begins a new scene if ``is_cut``; returns the frames now settled."""
         settled = self.flush() if is_cut else []
         every = min(self._every, max(1, _HELD // frame.image.nbytes))
@@ -98,7 +98,7 @@ class FaceSearch:
         self._looked_at(held, newcomers)
         return settled + (self._settled() if held.whole or not self._hold else [])
 
-    def flush(self) -> list[Found]:
+    def flush(self) -> list[FoundFaces]:
         """The frames still held, the last of them searched whole."""
         if self._held and not self._held[-1].whole:
             last = self._held.pop()
@@ -107,9 +107,9 @@ class FaceSearch:
             self._looked_at(_Held(last.frame, last.is_cut, faces, whole=True), newcomers)
         return self._settled()
 
-    def _settled(self) -> list[Found]:
+    def _settled(self) -> list[FoundFaces]:
         settled = [
-            Found(held.frame, held.is_cut, sorted(held.faces, key=lambda face: -face.confidence))
+            FoundFaces(held.frame, held.is_cut, sorted(held.faces, key=lambda face: -face.confidence))
             for held in self._held
         ]
         self._held = []

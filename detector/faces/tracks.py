@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from detector.faces.crop import Face, Square, cut, framing
+from detector.faces.crop import CropSquare, Face, crop_square, square_for_face
 from detector.media.frame import Image
 from detector.schema.analysis import Box
 from detector.schema.boxes import grown, overlap
@@ -129,7 +129,7 @@ def correlating(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _thumbnail(image: Image, face: Face) -> NDArray[np.float32]:
-    square = framing(face)
+    square = square_for_face(face)
     # Wider than the face: hair and neck tell people apart better than features at this size.
-    wide = Square(square.x, square.y, square.side * 1.5, square.angle)
-    return cut(image, wide, _THUMBNAIL).astype(np.float32)
+    wide = CropSquare(square.x, square.y, square.side * 1.5, square.angle)
+    return crop_square(image, wide, _THUMBNAIL).astype(np.float32)

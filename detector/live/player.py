@@ -13,7 +13,7 @@ import numpy as np
 
 from detector.errors import ReelproofError
 from detector.live.session import LiveSegment, LiveSession
-from detector.live.sources import Source, opened
+from detector.live.sources import Source, open_source
 from detector.media.frame import Frame
 
 _LOOK_EVERY = 0.2  # seconds between two looks whether to stop
@@ -97,7 +97,7 @@ def play(
 
     def read() -> None:
         try:
-            with opened(source, sample_rate) as frames:
+            with open_source(source, sample_rate) as frames:
                 for frame in _paced(frames, latest) if pace and not source.live else frames:
                     if latest.stopped:
                         return

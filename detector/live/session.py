@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from detector.errors import ParameterError
-from detector.faces.detections import Sightings
+from detector.faces.detections import Detections
 from detector.live.online_segments import Closed, OnlineSegments
 from detector.live.state import MOST_SEGMENTS, SECONDS_SHOWN
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box, Parameters
-from detector.scoring.first_pass import Survey
+from detector.scoring.first_pass import FirstPass
 from detector.scoring.scorer import Scorer
 from detector.segments.findings import box
 
@@ -56,7 +56,7 @@ class LiveSession:
                 "there yet. Choose another with --model."
             )
         self._scorer, self._parameters = scorer, parameters
-        self._survey = Survey(None, parameters, scorer)
+        self._survey = FirstPass(None, parameters, scorer)
         self._tracks: dict[int, OnlineSegments] = {}
         self._lock = threading.Lock()
         self._time = 0.0
@@ -124,7 +124,7 @@ class LiveSession:
             self.segments += len(closed)
         return closed
 
-    def _show(self, frame: Frame, seen: Sightings) -> None:
+    def _show(self, frame: Frame, seen: Detections) -> None:
         with self._lock:
             self._time = float(frame.time)
             self._picture = frame.image

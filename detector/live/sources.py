@@ -74,7 +74,7 @@ def source_of(text: str) -> Source:
 
 
 @contextmanager
-def opened(source: Source, sample_rate: float) -> Iterator[Iterator[Frame]]:
+def open_source(source: Source, sample_rate: float) -> Iterator[Iterator[Frame]]:
     """The sampled frames of a source, in order. Raises :class:`MediaError` when it cannot be opened."""
     if source.kind == "file":
         with open_media(Path(source.name)) as reader:

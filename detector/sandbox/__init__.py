@@ -3,7 +3,7 @@
 FFmpeg, Pillow and OpenCV are large programs in C that read whatever somebody made. What they
 do with it they do in a process of their own, which this package starts and confines:
 
-    with Confined(analyse, path, limits=Limits(), places=Places(readable=(path,))) as confined:
+    with Sandbox(analyse, path, limits=Limits(), places=AllowedPaths(readable=(path,))) as confined:
         result = confined.result(report)
 
 :mod:`~detector.sandbox.limits` says what it may use, :mod:`~detector.sandbox.kernel`,
@@ -12,21 +12,21 @@ do with it they do in a process of their own, which this package starts and conf
 :mod:`~detector.sandbox.process` is the process. docs/security.md says what is covered.
 """
 
-from detector.sandbox.kernel import Means, confine, means
-from detector.sandbox.limits import Limits, Places
+from detector.sandbox.kernel import Capabilities, capabilities, confine
+from detector.sandbox.limits import AllowedPaths, Limits
 from detector.sandbox.monitor import CrashError, KilledError, LimitError
-from detector.sandbox.process import Confined, UnexpectedError, refuse_links
+from detector.sandbox.process import Sandbox, UnexpectedError, refuse_links
 
 __all__ = [
-    "Confined",
+    "Sandbox",
     "CrashError",
     "KilledError",
     "LimitError",
     "Limits",
-    "Means",
-    "Places",
+    "Capabilities",
+    "AllowedPaths",
     "UnexpectedError",
     "confine",
-    "means",
+    "capabilities",
     "refuse_links",
 ]

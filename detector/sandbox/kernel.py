@@ -17,7 +17,7 @@ from pathlib import Path
 
 from detector.paths import ROOT
 from detector.sandbox import landlock, seccomp
-from detector.sandbox.limits import Limits, Places
+from detector.sandbox.limits import AllowedPaths, Limits
 
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
@@ -34,7 +34,7 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/shm")
 
 
 @dataclass(frozen=True)
-class Means:
+class Capabilities:
     """Which means beyond plain limits this machine offers."""
 
     network: bool  # a network namespace of its own, with nothing in it
@@ -42,10 +42,10 @@ class Means:
     files: int  # version of Landlock, 0 for none
 
 
-def confine(limits: Limits, places: Places, scratch: Path, *, network: bool) -> Means:
+def confine(limits: Limits, places: AllowedPaths, scratch: Path, *, network: bool) -> Capabilities:
     """Confine this process, for good; ``scratch`` becomes its folder for temporary files.
 
-    Needs to be called before there is a second thread. ``network`` is what :func:`means` found of a
+    Needs to be called before there is a second thread. ``network`` is what :func:`capabilities` found of a
     namespace: half of one cannot be undone. Returns which means took hold; what the kernel does
     not offer is done without.
     """
@@ -59,7 +59,7 @@ def confine(limits: Limits, places: Places, scratch: Path, *, network: bool) -> 
     writable = (*places.writable, scratch, *map(Path, _DEVICES), *Path("/dev").glob("nvidia*"))
     fenced = landlock.refuse_files((*_program(), *places.readable), writable)
     filtered = seccomp.refuse_calls()
-    return Means(alone, filtered, landlock.version() if fenced else 0)
+    return Capabilities(alone, filtered, landlock.version() if fenced else 0)
 
 
 def end_with_parent(parent: int) -> None:
@@ -70,19 +70,19 @@ def end_with_parent(parent: int) -> None:
 
 
 @cache
-def means() -> Means:
+def capabilities() -> Capabilities:
     """What takes hold on this machine, tried out in a process that does nothing else."""
-    return _tried(network=True) or _tried(network=False) or Means(False, False, 0)
+    return _tried(network=True) or _tried(network=False) or Capabilities(False, False, 0)
 
 
-def _tried(*, network: bool) -> Means | None:
+def _tried(*, network: bool) -> Capabilities | None:
     reader, writer = os.pipe()
     with tempfile.TemporaryDirectory() as scratch:
         process = os.fork()
         if not process:
             try:
                 with contextlib.suppress(OSError):
-                    found = confine(Limits(), Places(), Path(scratch), network=network)
+                    found = confine(Limits(), AllowedPaths(), Path(scratch), network=network)
                     os.write(writer, struct.pack("3i", found.network, found.calls, found.files))
             finally:
                 os._exit(0)
@@ -93,7 +93,7 @@ def _tried(*, network: bool) -> Means | None:
     if not text:
         return None
     alone, calls, files = struct.unpack("3i", text)
-    return Means(bool(alone), bool(calls), files)
+    return Capabilities(bool(alone), bool(calls), files)
 
 
 def _limit(limits: Limits) -> None:

@@ -24,7 +24,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Places:
+class AllowedPaths:
     """Files and folders a confined process may touch beside the program's own, which it may read.
 
     Those in ``writable`` exist already; their sizes together are what ``Limits.written`` limits.

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from detector.errors import ReelproofError
-from detector.sandbox.limits import MEGABYTE, Limits, Places
+from detector.sandbox.limits import MEGABYTE, AllowedPaths, Limits
 
 _LOOK_EVERY = 0.05  # seconds
 _WEIGH_EVERY = 1.0  # seconds between two looks at how much was written
@@ -85,14 +85,14 @@ def too_much_written(limits: Limits) -> LimitError:
     )
 
 
-class Watch:
+class Monitor:
     """What a confined process uses; :meth:`look` raises :class:`LimitError` when that is too much.
 
     The kernel holds the process to most limits by itself. Seen from here are what it does not
     count: memory shared with nobody, files taken together, and the clock.
     """
 
-    def __init__(self, process: int, limits: Limits, places: Places) -> None:
+    def __init__(self, process: int, limits: Limits, places: AllowedPaths) -> None:
         self.limits = limits
         self.peak = self._data = 0  # bytes
         self._process, self._places = process, places
@@ -144,7 +144,7 @@ class Watch:
         return sizes["RssAnon"] + sizes["RssShmem"]
 
 
-def lines(pipe: int, watch: Watch) -> Iterator[bytes]:
+def lines(pipe: int, watch: Monitor) -> Iterator[bytes]:
     """What comes out of a process's ``pipe``, line by line, and b"" a few times a second in between.
 
     Ends when the pipe does. Raises :class:`LimitError` as soon as the process uses too much.

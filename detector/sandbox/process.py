@@ -29,11 +29,11 @@ from typing import Any, NoReturn
 
 from detector import errors
 from detector.errors import ReelproofError
-from detector.sandbox.kernel import confine, end_with_parent, means
-from detector.sandbox.limits import Limits, Places
+from detector.sandbox.kernel import capabilities, confine, end_with_parent
+from detector.sandbox.limits import AllowedPaths, Limits
 from detector.sandbox.monitor import (
     CrashError,
-    Watch,
+    Monitor,
     is_out_of_memory,
     lines,
     too_much_memory,
@@ -67,7 +67,7 @@ class UnexpectedError(Exception):
     """An error in a confined process that nobody foresaw; the message is its traceback."""
 
 
-class Confined:
+class Sandbox:
     """``target(*arguments, report)`` in a confined process that starts now and ends with the ``with`` block.
 
     ``report(stage, fraction)`` is handed to it beside ``arguments``; what it returns must be
@@ -81,14 +81,16 @@ class Confined:
         target: Callable[..., Any],
         *arguments: Any,
         limits: Limits,
-        places: Places,
+        places: AllowedPaths,
         scratch: Path | None = None,
         modules: tuple[str, ...] = (),
     ) -> None:
         _remove_abandoned(scratch)
         self._scratch = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=scratch))
         self._limits = limits
-        job = _Job(target, arguments, modules, limits, places, self._scratch, os.getpid(), means().network)
+        job = _Job(
+            target, arguments, modules, limits, places, self._scratch, os.getpid(), capabilities().network
+        )
         self._pipe, writer = os.pipe()
         try:
             self._process = _forked(job, writer) if native_threads() == 1 else _afresh(job, writer)
@@ -96,7 +98,7 @@ class Confined:
             os.close(writer)
         self._status: int | None = None
         writable = (*places.writable, self._scratch)
-        self._watch = Watch(self._process, limits, Places(places.readable, writable))
+        self._watch = Monitor(self._process, limits, AllowedPaths(places.readable, writable))
 
     @property
     def peak(self) -> int:
@@ -135,7 +137,7 @@ class Confined:
             os.close(self._pipe)
         shutil.rmtree(self._scratch, ignore_errors=True)
 
-    def __enter__(self) -> Confined:
+    def __enter__(self) -> Sandbox:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -178,7 +180,7 @@ class _Job:
     arguments: tuple[Any, ...]
     modules: tuple[str, ...]
     limits: Limits
-    places: Places
+    places: AllowedPaths
     scratch: Path
     parent: int
     network: bool

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from detector.faces import tracks
 from detector.faces.crop import Face
-from detector.faces.detections import Gathered, Sightings
-from detector.faces.quality import NEVER_SURE, looked_at
-from detector.faces.search import FaceSearch, Found
+from detector.faces.detections import DetectionBuffer, Detections
+from detector.faces.quality import LOW_CONFIDENCE, assess_face
+from detector.faces.search import FaceSearch, FoundFaces
 from detector.media import cuts
 from detector.media.frame import Frame, Image
 from detector.media.reader import MediaReader
@@ -24,10 +24,10 @@ from detector.scoring.scorer import Scorer
 BATCH = 32  # crops scored at once
 
 
-class Surveyed(Protocol):
+class FirstPassResult(Protocol):
     """What a first pass leaves: sightings in order of time, and what it saw on the way."""
 
-    seen: Sightings
+    detections: Detections
     cuts: list[float]
     discarded: int
 
@@ -40,10 +40,10 @@ class Surveyed(Protocol):
         """The tracks that have a sighting left."""
 
 
-class Survey:
-    """Give it the sampled frames in order, then :meth:`post_process`; ``seen`` holds the result.
+class FirstPass:
+    """Give it the sampled frames in order, then :meth:`post_process`; ``detections`` holds the result.
 
-    Without a ``reader``, frames are those of a live video, and none is held back. ``settled``
+    Without a ``reader``, frames are those of a live video, and none is held back. ``on_frame``
     is called with each frame, in order, and with its faces by track.
     """
 
@@ -52,22 +52,22 @@ class Survey:
         reader: MediaReader | None,
         parameters: Parameters,
         scorer: Scorer,
-        settled: Callable[[Frame, dict[int, Face]], None] | None = None,
+        on_frame: Callable[[Frame, dict[int, Face]], None] | None = None,
     ) -> None:
         self._search = FaceSearch(parameters, hold=reader is not None)
         self._tracker = tracks.Tracker(parameters.bridge_gap)
         self._cuts = cuts.CutDetector(parameters.sample_rate)
         self._scorer = scorer
         self._parameters = parameters
-        self._settled = settled
-        self._gathered = Gathered()
+        self._on_frame = on_frame
+        self._gathered = DetectionBuffer()
         self._waiting: list[Image] = []
         # A batch is scored while faces of later frames are looked for.
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="scoring")
         self._scored: Future[list[NDArray[np.float32]]] | None = None
         self._features: list[NDArray[np.float32]] = []  # of usable sightings in their order, by batch
         self._video = reader is None or reader.kind is MediaKind.VIDEO
-        self.seen = self._gathered.take()
+        self.detections = self._gathered.take()
         self.times = array("d")
         self.cuts: list[float] = []
         self.discarded = 0
@@ -75,7 +75,7 @@ class Survey:
     @property
     def tracks(self) -> list[tracks.Track]:
         """The tracks that have a sighting left."""
-        numbers = set(self.seen.rows["track"].tolist())
+        numbers = set(self.detections.rows["track"].tolist())
         return [track for track in self._tracker.tracks if track.number in numbers]
 
     def process_frame(self, frame: Frame) -> None:
@@ -86,19 +86,19 @@ class Survey:
         self.times.append(float(frame.time))
         self._follow(self._search.process_frame(frame, is_cut))
 
-    def _follow(self, settled: Iterable[Found]) -> None:
+    def _follow(self, settled: Iterable[FoundFaces]) -> None:
         for frame, is_cut, faces in settled:
             numbers = self._tracker.process_frame(float(frame.time), frame.image, faces, is_cut)
             by_track = dict(zip(numbers, faces, strict=True))
             for track, face in by_track.items():
                 self._sight(frame, track, face)
-            if self._settled is not None:
-                self._settled(frame, by_track)
+            if self._on_frame is not None:
+                self._on_frame(frame, by_track)
             if len(self._waiting) >= BATCH:
                 self._score()
 
     def _sight(self, frame: Frame, track: int, face: Face) -> None:
-        looks = looked_at(frame.image, face, self._scorer.card.input.size, self._parameters)
+        looks = assess_face(frame.image, face, self._scorer.card.input.size, self._parameters)
         if looks.crop is not None:
             self._waiting.append(looks.crop)
         self._gathered.add(frame.pts, float(frame.time), frame.index, track, face, *looks[:3])
@@ -113,15 +113,15 @@ class Survey:
         self._follow(self._search.flush())
         seen, features = self._taken()
         tracks_, flaws = seen.rows["track"], seen.rows["flaw"]
-        kept = np.isin(tracks_, tracks_[flaws != NEVER_SURE])
+        kept = np.isin(tracks_, tracks_[flaws != LOW_CONFIDENCE])
         self.discarded = int(np.count_nonzero(~kept))
         which = np.cumsum(seen.rows["usable"])[kept] - 1  # of the features are each sighting's
-        self.seen = seen.chosen(kept)
-        for track in self.seen.by_track().values():
-            usable = track[self.seen.rows["usable"][track]]
-            self.seen.rows["logit"][usable] = self._scorer.track_logits(features[which[usable]])
+        self.detections = seen.chosen(kept)
+        for track in self.detections.by_track().values():
+            usable = track[self.detections.rows["usable"][track]]
+            self.detections.rows["logit"][usable] = self._scorer.track_logits(features[which[usable]])
 
-    def take(self) -> tuple[Sightings, set[int]]:
+    def take(self) -> tuple[Detections, set[int]]:
         """The sightings since the last call, each judged by itself, and the tracks that may go on.
 
         Nothing else is kept: for sources without an end, where :meth:`post_process` is never called.
@@ -132,7 +132,7 @@ class Survey:
         del self.times[:]
         return seen, self._tracker.forget_ended()
 
-    def _taken(self) -> tuple[Sightings, NDArray[np.float32]]:
+    def _taken(self) -> tuple[Detections, NDArray[np.float32]]:
         """All sightings not yet taken, and the features (n, d) of the usable ones."""
         self._score()
         self._finish_scoring()

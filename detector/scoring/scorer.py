@@ -30,7 +30,7 @@ _WINDOWS = 256  # judged at once
 class Scorer:
     """A loaded model on the fastest back end present; preprocessing comes from its card.
 
-    ``backend`` names another (:func:`detector.backends.selection.opened`); with a torch ``device``
+    ``backend`` names another (:func:`detector.backends.selection.open_backend`); with a torch ``device``
     it is torch.
     With ``still`` a crop and its mirror image are scored and averaged: a photo has no
     other frames that would even out chance. Sequence networks do without.
@@ -50,7 +50,7 @@ class Scorer:
         self._mirrored = still and not model.is_sequence
         self.backend: backends.Backend
         if device is None:
-            self.backend = backends.opened(model, backend)
+            self.backend = backends.open_backend(model, backend)
         else:
             from detector.backends.torch import Torch
 

@@ -19,15 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces.crop import Face
-from detector.faces.detections import Gathered, Sightings
+from detector.faces.detections import DetectionBuffer, Detections
 from detector.faces.interpolation import faces_between
-from detector.faces.quality import looked_at
+from detector.faces.quality import assess_face
 from detector.faces.search import FaceSearch
 from detector.media.frame import Frame, Image
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader
 from detector.schema.analysis import Parameters
-from detector.scoring.first_pass import BATCH, Surveyed
+from detector.scoring.first_pass import BATCH, FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments import findings
 
@@ -46,19 +46,19 @@ class _Gap(NamedTuple):
     after: int
 
 
-def sharpened(
-    survey: Surveyed,
+def refine_boundaries(
+    survey: FirstPassResult,
     reader: MediaReader,
     scorer: Scorer,
     parameters: Parameters,
     report: Callable[[float], None],
-) -> Sightings:
+) -> Detections:
     """The sightings of ``survey`` and those in all frames near the ends of its flagged intervals.
 
     ``reader`` has been read to the end; ``report`` is told the share done. Sequence networks judge a
     frame by the sampled frames around it: with them nothing is added.
     """
-    seen = survey.seen
+    seen = survey.detections
     if not parameters.edge_window or scorer.is_sequence:
         return seen
     findings.smooth(seen, scorer, parameters)
@@ -70,7 +70,7 @@ def sharpened(
     if not gaps:
         return seen
     wanted = sorted(gaps)
-    judge = _Judge(seen, scorer, parameters)
+    judge = _GapScorer(seen, scorer, parameters)
     with ahead(reader.spans(_joined(wanted)), 1) as frames:
         for pair, shown in _by_pair(frames, wanted):
             report((pair[0] - wanted[0][0]) / (wanted[-1][1] - wanted[0][0]))
@@ -81,13 +81,13 @@ def sharpened(
     while True:
         flagged = closer.chosen(np.isin(closer.rows["track"], list(found)))
         findings.smooth(flagged, scorer, parameters)
-        unfounded = _unfounded(closer, found, _intervals(flagged, parameters), reach)
+        unfounded = _unsupported(closer, found, _intervals(flagged, parameters), reach)
         if not unfounded.any():
             return closer
         closer = closer.chosen(~unfounded)
 
 
-def _intervals(seen: Sightings, parameters: Parameters) -> _ByTrack:
+def _intervals(seen: Detections, parameters: Parameters) -> _ByTrack:
     """Start and end of the flagged intervals of each track, in seconds, from what is smoothed."""
     usable = seen.chosen(seen.rows["usable"])
     times = usable.rows["time"].tolist()
@@ -95,12 +95,12 @@ def _intervals(seen: Sightings, parameters: Parameters) -> _ByTrack:
         list,
         {
             track: [(times[one.first], times[one.last]) for one in intervals]
-            for track, intervals in findings.along_tracks(usable, parameters).items()
+            for track, intervals in findings.track_intervals(usable, parameters).items()
         },
     )
 
 
-def _gaps(seen: Sightings, times: Sequence[float], found: _ByTrack, reach: float) -> Iterator[_Gap]:
+def _gaps(seen: Detections, times: Sequence[float], found: _ByTrack, reach: float) -> Iterator[_Gap]:
     """Between which sightings frames are wanted: both usable, in neighbouring sampled frames, near an end."""
     rows = seen.rows
     number = np.searchsorted(np.asarray(times), rows["time"])
@@ -117,7 +117,7 @@ def _gaps(seen: Sightings, times: Sequence[float], found: _ByTrack, reach: float
         yield from map(_Gap, before[near].tolist(), after[near].tolist())
 
 
-def _unfounded(closer: Sightings, found: _ByTrack, left: _ByTrack, reach: float) -> NDArray[np.bool_]:
+def _unsupported(closer: Detections, found: _ByTrack, left: _ByTrack, reach: float) -> NDArray[np.bool_]:
     """What was added around intervals of which nothing is left, and around such as were not there before."""
     rows = closer.rows
     unfounded = np.zeros(len(rows), np.bool_)
@@ -171,15 +171,15 @@ def _by_pair(
             held = [frame]
 
 
-class _Judge:
+class _GapScorer:
     """Adds to sightings those in the frames between them."""
 
-    def __init__(self, seen: Sightings, scorer: Scorer, parameters: Parameters) -> None:
+    def __init__(self, seen: Detections, scorer: Scorer, parameters: Parameters) -> None:
         self._seen = seen
         self._scorer = scorer
         self._parameters = parameters
         self._look = FaceSearch(parameters).look
-        self._gathered = Gathered()
+        self._gathered = DetectionBuffer()
         self._waiting: list[Image] = []
         self._logits = [np.empty(0)]
 
@@ -193,7 +193,7 @@ class _Judge:
         faces = faces_between(frames, _face(rows[0]), _face(rows[1]), self._look)
         for frame, face in zip(frames[1:-1], faces or (), strict=faces is not None):
             first += 1
-            looks = looked_at(frame.image, face, self._scorer.card.input.size, self._parameters)
+            looks = assess_face(frame.image, face, self._scorer.card.input.size, self._parameters)
             if looks.crop is not None:
                 self._waiting.append(looks.crop)
             self._gathered.add(
@@ -202,13 +202,13 @@ class _Judge:
         if len(self._waiting) >= BATCH:
             self._score()
 
-    def post_process(self) -> Sightings:
+    def post_process(self) -> Detections:
         """All sightings in order of time."""
         self._score()
         added = self._gathered.take().rows
         added["logit"][added["usable"]] = np.concatenate(self._logits)
         rows = np.concatenate([self._seen.rows, added])
-        return Sightings(rows[np.argsort(rows["time"], kind="stable")])
+        return Detections(rows[np.argsort(rows["time"], kind="stable")])
 
     def _score(self) -> None:
         self._logits.append(self._scorer.logits(self._waiting))

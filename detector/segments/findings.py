@@ -12,55 +12,60 @@ from numpy.typing import NDArray
 
 from detector.explain import heatmaps
 from detector.faces import tracks
-from detector.faces.detections import Seen, Sightings
+from detector.faces.detections import Detection, Detections
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader
 from detector.schema.analysis import Box, MediaKind, Parameters, Peak, Person, Score, Scores, Segment
 from detector.schema.formatting import name_of
-from detector.scoring.first_pass import Surveyed
+from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments import rules
 
 
 @dataclass(frozen=True)
-class Found:
+class FlaggedInterval:
     """A flagged interval of a person, before its peaks are explained; ``level`` is its mean logit."""
 
     name: str
     person: str
-    seen: Sightings
-    peaks: list[Seen]
+    seen: Detections
+    peaks: list[Detection]
     level: float
 
 
-def people(survey: Surveyed, scorer: Scorer, parameters: Parameters) -> dict[str, Sightings]:
-    """Sightings in order of time, by person, who are named in order of screen time.
+def group_persons(survey: FirstPassResult, scorer: Scorer, parameters: Parameters) -> dict[str, Detections]:
+    """Detections in order of time, by person, who are named in order of screen time.
 
     Fills in ``smoothed`` of every usable sighting, track by track.
     """
-    smooth(survey.seen, scorer, parameters)
-    by_track = survey.seen.by_track()
+    smooth(survey.detections, scorer, parameters)
+    by_track = survey.detections.by_track()
     groups = [
-        survey.seen.chosen(np.sort(np.concatenate([by_track[number] for number in group])))
+        survey.detections.chosen(np.sort(np.concatenate([by_track[number] for number in group])))
         for group in tracks.persons(survey.tracks)
     ]
     groups.sort(key=lambda group: (-len(group.sampled), group[0].time, group[0].box))
     return {name_of(rank): group for rank, group in enumerate(groups)}
 
 
-def smooth(seen: Sightings, scorer: Scorer, parameters: Parameters) -> None:
+def smooth(seen: Detections, scorer: Scorer, parameters: Parameters) -> None:
     """Fill in ``smoothed`` of every usable sighting, track by track."""
     rows = seen.rows
     for track in seen.by_track().values():
         usable = track[~np.isnan(rows["logit"][track])]
         times, logits = rows["time"][usable], rows["logit"][usable]
-        weights = rules.shares(times, parameters.sample_rate)
+        weights = rules.sample_weights(times, parameters.sample_rate)
         smoothed = rules.sliding_median(times, logits, parameters.median_window, weights)
         rows["smoothed"][usable] = np.fromiter(map(scorer.probability, smoothed), np.float64, len(usable))
 
 
 def person(
-    name: str, group: Sightings, found: Sequence[Found], scorer: Scorer, rate: float, interval: float
+    name: str,
+    group: Detections,
+    found: Sequence[FlaggedInterval],
+    scorer: Scorer,
+    rate: float,
+    interval: float,
 ) -> Person:
     """The published value of one person; ``found`` are the flagged intervals of all.
 
@@ -69,7 +74,7 @@ def person(
     sampled = group.sampled
     levels = [f.level for f in found if f.person == name]
     if not levels and np.any(~np.isnan(group.rows["logit"])):
-        levels = [_level(group, rate)]
+        levels = [_mean_logit(group, rate)]
     return Person(
         id=name,
         median_box=box(np.median(sampled.rows["box"], axis=0)),
@@ -93,7 +98,7 @@ def person(
     )
 
 
-def along_tracks(usable: Sightings, parameters: Parameters) -> dict[int, list[rules.Interval]]:
+def track_intervals(usable: Detections, parameters: Parameters) -> dict[int, list[rules.Interval]]:
     """Flagged intervals of each track, from what is smoothed, by their places in ``usable``."""
     times, smoothed = usable.rows["time"], usable.rows["smoothed"]
     return {
@@ -105,7 +110,7 @@ def along_tracks(usable: Sightings, parameters: Parameters) -> dict[int, list[ru
     }
 
 
-def flagged(name: str, group: Sightings, parameters: Parameters, kind: MediaKind) -> list[Found]:
+def flagged(name: str, group: Detections, parameters: Parameters, kind: MediaKind) -> list[FlaggedInterval]:
     """Flagged intervals of one person: found track by track, then joined across tracks."""
     usable = group.chosen(~np.isnan(group.rows["smoothed"]))
     times, smoothed, raw = (_known(usable, field) for field in ("time", "smoothed", "logit"))
@@ -113,18 +118,20 @@ def flagged(name: str, group: Sightings, parameters: Parameters, kind: MediaKind
         over = np.flatnonzero(smoothed >= parameters.enter_threshold).tolist()
         intervals = [rules.Interval(i, i) for i in over]
     else:
-        along = [one for track in along_tracks(usable, parameters).values() for one in track]
+        along = [one for track in track_intervals(usable, parameters).values() for one in track]
         intervals = rules.merged(times, sorted(along, key=lambda i: i.first), parameters.merge_gap)
     found = []
     for rank, interval in enumerate(intervals, start=1):
         inside = usable.chosen(slice(interval.first, interval.last + 1))
         peaks = [usable[i] for i in rules.peaks(times, smoothed, raw, interval)]
-        found.append(Found(f"{name}{rank}", name, inside, peaks, _level(inside, parameters.sample_rate)))
+        found.append(
+            FlaggedInterval(f"{name}{rank}", name, inside, peaks, _mean_logit(inside, parameters.sample_rate))
+        )
     return found
 
 
 def explained(
-    found: Sequence[Found],
+    found: Sequence[FlaggedInterval],
     reader: MediaReader,
     scorer: Scorer,
     images: Path | None,
@@ -136,7 +143,7 @@ def explained(
     ``images`` is the folder below which ``overlays/`` is written, if any; ``report``
     is told the share done.
     """
-    wanted: dict[int, list[tuple[str, Seen]]] = defaultdict(list)
+    wanted: dict[int, list[tuple[str, Detection]]] = defaultdict(list)
     for f in found:
         for rank, seen in enumerate(f.peaks, start=1):
             wanted[seen.pts].append((f"{f.name}-{rank}", seen))
@@ -150,20 +157,20 @@ def explained(
             for name, seen in wanted[frame.pts]:
                 maps[name] = heatmaps.explain(scorer, frame.image, name, seen.square, box(seen.box), seed)
                 if folder:
-                    heatmaps.write_png(folder / f"{name}-frame.png", heatmaps.shown(frame.image))
-    full = heatmaps.hottest(maps.values())
+                    heatmaps.write_png(folder / f"{name}-frame.png", heatmaps.to_kept_size(frame.image))
+    full = heatmaps.shared_maximum(maps.values())
     if folder:
         heatmaps.write_overlays(folder, list(maps.values()), full, reader.width)
     return tuple(_segment(f, maps, full, folder is not None, scorer) for f in found)
 
 
-def unexplained(found: Sequence[Found], scorer: Scorer) -> tuple[Segment, ...]:
+def unexplained(found: Sequence[FlaggedInterval], scorer: Scorer) -> tuple[Segment, ...]:
     """Segments without peaks, for where only the findings are wanted."""
     return tuple(_segment(f, {}, 1.0, False, scorer) for f in found)
 
 
 def _segment(
-    found: Found, maps: dict[str, heatmaps.Explained], full: float, kept: bool, scorer: Scorer
+    found: FlaggedInterval, maps: dict[str, heatmaps.Explained], full: float, kept: bool, scorer: Scorer
 ) -> Segment:
     peaks = []
     for rank, seen in enumerate(found.peaks, start=1):
@@ -203,13 +210,13 @@ def box(values: Sequence[float] | NDArray[np.float64]) -> Box:
     return x0, y0, x1, y1
 
 
-def _level(seen: Sightings, rate: float) -> float:
+def _mean_logit(seen: Detections, rate: float) -> float:
     """The mean logit, of each sampling interval alike."""
     judged = seen.rows[~np.isnan(seen.rows["logit"])]
-    return float(np.mean(rules.even(judged["time"], judged["logit"], rate)))
+    return float(np.mean(rules.mean_per_interval(judged["time"], judged["logit"], rate)))
 
 
-def _known(seen: Sightings, field: str) -> rules.Floats:
+def _known(seen: Detections, field: str) -> rules.Floats:
     """One field of those of which it is known."""
     values: rules.Floats = seen.rows[field]
     return values[~np.isnan(values)]

@@ -50,7 +50,7 @@ def sliding_median(times: Floats, values: Floats, window: float, weights: Floats
     return out
 
 
-def shares(times: Floats, rate: float) -> Floats:
+def sample_weights(times: Floats, rate: float) -> Floats:
     """The weight of each of ``times`` such that each 1/``rate`` seconds that has any weighs 1.
 
     So that where every frame is judged no more weight lies than where one of several was.
@@ -60,14 +60,14 @@ def shares(times: Floats, rate: float) -> Floats:
     return weights
 
 
-def even(times: Floats, values: Floats, rate: float) -> Floats:
+def mean_per_interval(times: Floats, values: Floats, rate: float) -> Floats:
     """The mean of ``values`` in each 1/``rate`` seconds that has any, in order of time."""
     which, counts = _sampling_intervals(times, rate)
     means: Floats = np.bincount(which, values) / counts
     return means
 
 
-def sampling_interval(times: Floats, rate: float) -> Floats:
+def interval_index(times: Floats, rate: float) -> Floats:
     """The number of the 1/``rate`` seconds that each of ``times`` lies in, whose first frame is sampled."""
     numbers: Floats = np.floor(times * rate + _ROUNDING)
     return numbers
@@ -75,7 +75,7 @@ def sampling_interval(times: Floats, rate: float) -> Floats:
 
 def _sampling_intervals(times: Floats, rate: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The number of each one's interval, and how many lie in each."""
-    numbers = sampling_interval(times, rate)
+    numbers = interval_index(times, rate)
     _, which, counts = np.unique(numbers, return_inverse=True, return_counts=True)
     return which, counts
 

@@ -16,7 +16,7 @@ import numpy as np
 from detector.schema.analysis import Analysis, Score, Segment
 from detector.schema.boxes import overlap
 from detector.schema.formatting import timecode
-from detector.segments.rules import sampling_interval
+from detector.segments.rules import interval_index
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _samples(analysis: Analysis) -> set[int]:
         for field in ("time", "pts")
     )
     order = np.argsort(times, kind="stable")
-    numbers = sampling_interval(times[order], analysis.parameters.sample_rate)
+    numbers = interval_index(times[order], analysis.parameters.sample_rate)
     return set(pts[order][np.unique(numbers, return_index=True)[1]].tolist())
 
 
@@ -188,6 +188,6 @@ def _moved(recorded: Analysis, a: Segment, b: Segment) -> int:
     def between(one: float, other: float) -> int:
         low, high = min(one, other) - _EXACT, max(one, other) + _EXACT
         inside = times[(low <= times) & (times <= high)]
-        return max(0, len(np.unique(sampling_interval(inside, rate))) - 1)
+        return max(0, len(np.unique(interval_index(inside, rate))) - 1)
 
     return max(between(a.start, b.start), between(a.end, b.end))

@@ -29,7 +29,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from detector.schema.analysis import Analysis, Person, Platt, Segment
-from detector.segments.rules import even
+from detector.segments.rules import mean_per_interval
 
 LEVEL = 0.95
 # Fewer frames than this show no spread worth the name.
@@ -57,7 +57,7 @@ def _logits(person: Person, segment: Segment, rate: float) -> list[float]:
     """Of each sampling interval with a judged frame."""
     times, logits = person.scores.time, person.scores.logit
     inside = (segment.start <= times) & (times <= segment.end) & ~np.isnan(logits)
-    return even(times[inside], logits[inside], rate).tolist()
+    return mean_per_interval(times[inside], logits[inside], rate).tolist()
 
 
 def segment_interval(analysis: Analysis, segment: Segment) -> Interval | None:

@@ -58,7 +58,7 @@ class Served:
         analysis = self.handed_in(file, priority=Priority.HIGH, **given)  # before what is left waiting
         with contextlib.ExitStack() as patched:
             for module in (run_analysis, thumbnails, preview_job):
-                patched.enter_context(mock.patch.object(module, "Confined", Unconfined))
+                patched.enter_context(mock.patch.object(module, "Sandbox", Unconfined))
             run_analysis.work(self.app.extensions["settings"])
         return analysis
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from werkzeug.test import TestResponse
 
-from detector.sandbox import Confined
+from detector.sandbox import Sandbox
 from webapp import create_app
 from webapp.jobs import failures, parameters
 from webapp.media import preview_job, thumbnails
@@ -107,19 +107,19 @@ class House:
         """Note what each confined process took."""
         peaks = self._peaks
 
-        class Noted(Confined):
+        class Noted(Sandbox):
             def close(self) -> None:
                 peaks.append(self.peak)
                 super().close()
 
         places = (run_analysis, preview_job, thumbnails)
         for place in places:
-            place.Confined = Noted
+            place.Sandbox = Noted
         try:
             yield
         finally:
             for place in places:
-                place.Confined = Confined
+                place.Sandbox = Sandbox
 
 
 def _kind(row: AnalysisRow) -> tuple[str, str]:

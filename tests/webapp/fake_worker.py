@@ -11,7 +11,7 @@ from analyses import build
 from made import write_result
 
 from detector.errors import MediaError
-from detector.sandbox import Confined, Limits, Places
+from detector.sandbox import AllowedPaths, Limits, Sandbox
 from detector.schema.analysis import Analysis, Parameters
 from webapp.jobs import broker
 from webapp.worker import celery_worker, run_analysis
@@ -40,7 +40,7 @@ def engine(
                 progress("scoring", step / 600)
                 time.sleep(0.1)
         case "silent":
-            with Confined(_silent, limits=Limits(), places=Places()) as confined:
+            with Sandbox(_silent, limits=Limits(), places=AllowedPaths()) as confined:
                 confined.result(progress)
         case "stuck":
             # As code outside Python that never looks up: only the hard limit ends it.

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from detector import timestamps
-from detector.sandbox import Limits, Places, confine, means
+from detector.sandbox import AllowedPaths, Limits, capabilities, confine
 from detector.schema.analysis import Analysis
 from reports.custody.format import NAME as CUSTODY
 from reports.inputs.case import case_details
@@ -28,8 +28,8 @@ def main(analysis: Path, out: Path) -> None:
     end_with(os.getppid())
     os.nice(5)  # as the worker is: pages stay quick
     # Its pictures were drawn by the engine from the exhibit.
-    places = Places(readable=(analysis.parent,), writable=(out,))
-    confine(Limits(), places, out, network=means().network)
+    places = AllowedPaths(readable=(analysis.parent,), writable=(out,))
+    confine(Limits(), places, out, network=capabilities().network)
     given = json.load(sys.stdin)
     check = given["check"] | {"checked": timestamps.parse(given["check"]["checked"])}
     text = analysis.read_bytes()

@@ -15,7 +15,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from detector.errors import ReelproofError
 from detector.files import flush_file, flush_folder
-from detector.sandbox import Confined, LimitError, Limits, Places, UnexpectedError
+from detector.sandbox import AllowedPaths, LimitError, Limits, Sandbox, UnexpectedError
 from detector.schema.analysis import Media
 from webapp.media.playback import Playback, recorded, save_playback
 from webapp.storage.data_folder import Folders
@@ -67,10 +67,10 @@ def _ask(
     from webapp.media.preview_encoder import decided  # brings FFmpeg
 
     aside.touch(0o600)
-    places = Places(readable=(exhibit,), writable=(aside,))
+    places = AllowedPaths(readable=(exhibit,), writable=(aside,))
     what = (decided, exhibit, aside, media, spare)
     try:
-        with Confined(*what, limits=limits, places=places, scratch=folders.analyses) as confined:
+        with Sandbox(*what, limits=limits, places=places, scratch=folders.analyses) as confined:
             return Playback(**confined.result(lambda _stage, share: progress(share)))
     except SoftTimeLimitExceeded:
         return _nothing("The time limit of the analysis came first.")

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from detector.errors import MediaError, ReelproofError
-from detector.sandbox import Confined, Limits, Places, UnexpectedError
+from detector.sandbox import AllowedPaths, Limits, Sandbox, UnexpectedError
 from detector.schema.analysis import Analysis
 
 log = logging.getLogger(__name__)
@@ -35,10 +35,10 @@ def confined_thumbnail(
     """
     to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     to.touch()
-    places = Places(readable=(exhibit, folder), writable=(to,))
+    places = AllowedPaths(readable=(exhibit, folder), writable=(to,))
     limits = replace(limits, wall=min(limits.wall, _LONGEST))
     try:
-        with Confined(
+        with Sandbox(
             _make, analysis, folder, exhibit, to, limits=limits, places=places, scratch=folder.parent
         ) as confined:
             confined.result(report)

@@ -45,10 +45,10 @@ def refuse_unfit(card: Path) -> None:
 def main(card: Path) -> int:
     """Check one pair; prints the reason of a refusal."""
     from detector.models.validate import check_pair
-    from detector.sandbox import Limits, Places, confine, means
+    from detector.sandbox import AllowedPaths, Limits, capabilities, confine
 
     os.nice(5)
-    confine(Limits(), Places(readable=(card.parent,)), card.parent, network=means().network)
+    confine(Limits(), AllowedPaths(readable=(card.parent,)), card.parent, network=capabilities().network)
     try:
         check_pair(card.read_bytes(), card.with_suffix(".safetensors"))
     except ModelError as refusal:

@@ -18,7 +18,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import OperationalError
 
 from detector.files import publish
-from detector.sandbox import Confined, KilledError, Limits, Places, refuse_links
+from detector.sandbox import AllowedPaths, KilledError, Limits, Sandbox, refuse_links
 from detector.schema.analysis import Analysis, Parameters
 from webapp.custody.integrity import DamagedExhibit
 from webapp.errors import DamagedFile, StoreError
@@ -56,9 +56,9 @@ def analyse_and_report(
 
     ``model`` is the path of the model's card. All of it is done in a confined process.
     """
-    places = Places(readable=(path, model.parent), writable=(folder,))
+    places = AllowedPaths(readable=(path, model.parent), writable=(folder,))
     what = (_engine_and_report, path, file, model, parameters, folder)
-    with Confined(*what, limits=limits, places=places, scratch=folder.parent) as confined:
+    with Sandbox(*what, limits=limits, places=places, scratch=folder.parent) as confined:
         confined.result(progress)
     refuse_links(folder)
     return Analysis.from_json((folder / "analysis.json").read_bytes())

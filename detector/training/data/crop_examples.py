@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from detector.explain.occlusion import hide
-from detector.faces.crop import SIDE_PER_BOX, Square, cut
+from detector.faces.crop import SIDE_PER_BOX, CropSquare, crop_square
 from detector.media.frame import Image
 from detector.training.config import MixConfig
 from detector.training.data.face_samples import MARGIN, Sample, decode
@@ -105,9 +105,9 @@ class Examples(Dataset[tuple[torch.Tensor | float, ...]]):
         if blend is not None:
             where = _reduced(blend.mask / max(1e-6, float(blend.mask.max())), square, len(where))
         if rng.random() < 0.5:
-            return [cut(image, square, size) for size in self._sizes], label, where
+            return [crop_square(image, square, size) for size in self._sizes], label, where
         small = int(np.exp(rng.uniform(np.log(48), np.log(200)))) // 2 * 2
-        crop = degrade(cut(image, square, small), rng)
+        crop = degrade(crop_square(image, square, small), rng)
         # Drawn for the first side alone: further ones must change nothing about it.
         drawn = small <= self._sizes[0]
         enlarged = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC])) if drawn else cv2.INTER_CUBIC
@@ -119,10 +119,10 @@ def _resized(crop: Image, size: int, enlarged: int) -> Image:
     return cv2.resize(crop, (size, size), interpolation=how)
 
 
-def _reduced(mask: Mask, square: Square, places: int) -> Mask:
+def _reduced(mask: Mask, square: CropSquare, places: int) -> Mask:
     """``mask`` framed as the crop is, averaged over ``places`` by ``places``."""
     pixels = (mask * 255).astype(np.uint8)
-    framed = cut(np.repeat(pixels[..., None], 3, axis=2), square, 8 * places)[..., 0]
+    framed = crop_square(np.repeat(pixels[..., None], 3, axis=2), square, 8 * places)[..., 0]
     return cv2.resize(framed.astype(np.float32) / 255, (places, places), interpolation=cv2.INTER_AREA)
 
 
@@ -141,10 +141,10 @@ def _blob(coarse: Mask, share: float, size: int) -> Mask:
     return (hills > np.quantile(hills, 1 - share)).astype(np.float32)
 
 
-def _jittered(image: Image, framed: bool, rng: np.random.Generator) -> Square:
+def _jittered(image: Image, framed: bool, rng: np.random.Generator) -> CropSquare:
     side = image.shape[0] if framed else image.shape[0] / MARGIN * (_DFDC_SIDE / SIDE_PER_BOX)
     x, y = image.shape[1] / 2 + rng.normal(0, 0.025, 2) * side
-    return Square(float(x), float(y), side * float(rng.uniform(0.87, 1.04)), float(rng.uniform(-8, 8)))
+    return CropSquare(float(x), float(y), side * float(rng.uniform(0.87, 1.04)), float(rng.uniform(-8, 8)))
 
 
 def stacked(crops: list[Image]) -> NDArray[np.uint8]:

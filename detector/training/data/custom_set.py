@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, IterableDataset
 
 from detector.batch.crops import framed_crop
 from detector.errors import ParameterError
-from detector.faces.crop import Square, cut
+from detector.faces.crop import CropSquare, crop_square
 from detector.faces.detector import FaceDetector
 from detector.media.frame import Image
 from detector.networks.base import is_sequence
@@ -23,7 +23,7 @@ from detector.training.data.crop_examples import Examples, stacked
 from detector.training.data.face_samples import Sample, decode
 from detector.training.data.hard_examples import read_failures
 from detector.training.data.labelled_sets import DataSetError, Item, check_leakage, contents, read_set
-from detector.training.data.sequence_examples import worn_alike
+from detector.training.data.sequence_examples import degrade_sequence
 from detector.training.data.streamed_videos import StreamedVideos
 from detector.training.data.video_crops import largest_crop, video_crops
 
@@ -33,7 +33,7 @@ _KEPT_QUALITY = 98
 Example = tuple[torch.Tensor, float]
 
 
-class Shown(NamedTuple):
+class CroppedItem(NamedTuple):
     """The face crops of one item, in order of time; one of a picture."""
 
     crops: tuple[bytes, ...]
@@ -41,14 +41,14 @@ class Shown(NamedTuple):
     group: str
 
 
-class Own(NamedTuple):
+class CustomSet(NamedTuple):
     """Examples still to be seen, and those to validate on."""
 
     examples: Dataset[Any]
     validation: Dataset[Any]
 
 
-def open_own(config: Config, data: Path, seen: int, failures: Path | None) -> Own:
+def open_own(config: Config, data: Path, seen: int, failures: Path | None) -> CustomSet:
     """Examples of the set at ``data``, see :func:`~detector.training.data.labelled_sets.read_set`.
 
     ``failures`` names what an evaluation got wrong: about half of the examples then are
@@ -72,33 +72,33 @@ def open_own(config: Config, data: Path, seen: int, failures: Path | None) -> Ow
         raise ParameterError("Streamed videos give single faces, and this architecture reads sequences.")
     if reads_sequences and config.size % 2:
         raise ParameterError(f"size: {config.size} must be even, because sequences pass through H.264.")
-    tested = shown(held_out, config.set.frames)
+    tested = crop_items(held_out, config.set.frames)
     # Once more: videos that show no face are gone.
     _insist_on_both(data, "validation", tested)
     if config.set.streamed:
-        return Own(_Streamed(train, config, seen), _Faces(tested, config.size))
-    learned = shown(train, config.set.frames)
+        return CustomSet(_Streamed(train, config, seen), _Faces(tested, config.size))
+    learned = crop_items(train, config.set.frames)
     _insist_on_both(data, "training", learned)
     if reads_sequences:
-        return Own(_Sequences(learned, config, seen), _Undegraded(tested, config.size))
-    return Own(_crops(learned, config, seen), _Faces(tested, config.size))
+        return CustomSet(_Sequences(learned, config, seen), _Undegraded(tested, config.size))
+    return CustomSet(_crops(learned, config, seen), _Faces(tested, config.size))
 
 
-def _insist_on_both(data: Path, split: str, some: Sequence[Item] | Sequence[Shown]) -> None:
+def _insist_on_both(data: Path, split: str, some: Sequence[Item] | Sequence[CroppedItem]) -> None:
     if {one.label for one in some} != {0, 1}:
         raise DataSetError(
             f"{data}: the {split} split needs both real and manipulated examples, with a face to see."
         )
 
 
-def shown(items: Sequence[Item], frames: int) -> list[Shown]:
+def crop_items(items: Sequence[Item], frames: int) -> list[CroppedItem]:
     """The largest face of each item: ``frames`` evenly spaced ones of a video, one of a picture.
 
     A picture in a zip is itself a crop, as is one in which no face is found. Items that
     stand in the list again are read once; videos that show no face are left out.
     """
     detect = FaceDetector()
-    known: dict[Item, Shown] = {}
+    known: dict[Item, CroppedItem] = {}
     for item, data in contents([i for i in dict.fromkeys(items) if not i.is_video]):
         try:
             image = decode(data)
@@ -114,19 +114,19 @@ def shown(items: Sequence[Item], frames: int) -> list[Shown]:
     return [known[item] for item in items if item in known]
 
 
-def _kept(item: Item, crops: list[Image]) -> Shown:
+def _kept(item: Item, crops: list[Image]) -> CroppedItem:
     quality = [cv2.IMWRITE_JPEG_QUALITY, _KEPT_QUALITY]
     encoded = (cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), quality)[1] for crop in crops)
-    return Shown(tuple(data.tobytes() for data in encoded), item.label, item.group)
+    return CroppedItem(tuple(data.tobytes() for data in encoded), item.label, item.group)
 
 
 def _at_size(crop: Image, size: int) -> Image:
     """A kept crop, which is framed already, as the network takes it."""
     side = crop.shape[0]
-    return cut(crop, Square(side / 2, side / 2, side, 0.0), size)
+    return crop_square(crop, CropSquare(side / 2, side / 2, side, 0.0), size)
 
 
-def _crops(items: Sequence[Shown], config: Config, seen: int) -> Examples:
+def _crops(items: Sequence[CroppedItem], config: Config, seen: int) -> Examples:
     assert config.set is not None
     samples = [Sample(data, i.label, i.group, None, framed=True) for i in items for data in i.crops]
     share = config.set.fake_share
@@ -138,7 +138,7 @@ def _crops(items: Sequence[Shown], config: Config, seen: int) -> Examples:
 class _Faces(Dataset[Example]):
     """Crops undegraded, uint8 (3, size, size), and their labels."""
 
-    def __init__(self, items: Sequence[Shown], size: int) -> None:
+    def __init__(self, items: Sequence[CroppedItem], size: int) -> None:
         self._crops = [(data, float(item.label)) for item in items for data in item.crops]
         self._size = size
 
@@ -154,7 +154,7 @@ class _Faces(Dataset[Example]):
 class _Undegraded(Dataset[Example]):
     """Whole sequences as they are, uint8 (t, 3, size, size), and their labels."""
 
-    def __init__(self, items: Sequence[Shown], size: int) -> None:
+    def __init__(self, items: Sequence[CroppedItem], size: int) -> None:
         self._items, self._size = items, size
 
     def __len__(self) -> int:
@@ -169,7 +169,7 @@ class _Undegraded(Dataset[Example]):
 class _Sequences(Dataset[Example]):
     """Sequences drawn at the recipe's share of manipulated ones, mirrored and degraded as a whole."""
 
-    def __init__(self, items: Sequence[Shown], config: Config, seen: int) -> None:
+    def __init__(self, items: Sequence[CroppedItem], config: Config, seen: int) -> None:
         assert config.set is not None
         self._by_label = [[item for item in items if item.label == label] for label in (0, 1)]
         self._share, self._size, self._seed = config.set.fake_share, config.size, config.seed
@@ -185,7 +185,7 @@ class _Sequences(Dataset[Example]):
         item = items[rng.integers(len(items))]
         crops = [_at_size(decode(data), self._size) for data in item.crops]
         if rng.random() < 0.5:
-            crops = worn_alike(crops, rng)
+            crops = degrade_sequence(crops, rng)
         if rng.random() < 0.5:
             crops = [crop[:, ::-1] for crop in crops]
         return torch.from_numpy(np.ascontiguousarray(stacked(crops))), float(item.label)

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.crop import Face, Square, cut, framing
+from detector.faces.crop import CropSquare, Face, crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.files import open_atomically
 from detector.media.cuts import CutDetector
@@ -138,14 +138,14 @@ def _kept(group: str, track: list[tuple[Image, Face]]) -> list[MovingFace]:
     """``track`` cut out, if it is long enough."""
     if len(track) < SHORTEST:
         return []
-    squares = [framing(face) for _, face in track]
+    squares = [square_for_face(face) for _, face in track]
     places = smoothed(np.array([(s.x, s.y, s.side * MARGIN, s.angle) for s in squares]))
     points = smoothed(np.array([face.landmarks for _, face in track], np.float64))
     size = min(LARGEST, round(float(np.median(places[:, 2]))))
     frames, landmarks = [], []
     for (image, _), place, found in zip(track, places, points, strict=True):
-        wide = Square(*map(float, place))
-        picture = cv2.cvtColor(cut(image, wide, size), cv2.COLOR_RGB2BGR)
+        wide = CropSquare(*map(float, place))
+        picture = cv2.cvtColor(crop_square(image, wide, size), cv2.COLOR_RGB2BGR)
         ok, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 98])
         if not ok:
             raise RuntimeError(f"OpenCV cannot encode a {size} px JPEG. Reinstall opencv-python.")

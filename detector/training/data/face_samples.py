@@ -21,7 +21,7 @@ import av
 import cv2
 import numpy as np
 
-from detector.faces.crop import Landmarks, Square, cut, framing
+from detector.faces.crop import CropSquare, Landmarks, crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.media.frame import Image
 
@@ -127,13 +127,13 @@ def _with_margin(images: Iterator[tuple[str, Image]]) -> Iterator[Sample]:
         for face in detector(image):
             if face.width < 40:
                 continue
-            square = framing(face)
-            wide = Square(square.x, square.y, square.side * MARGIN, square.angle)
+            square = square_for_face(face)
+            wide = CropSquare(square.x, square.y, square.side * MARGIN, square.angle)
             size = min(LARGEST, round(wide.side))
             points = np.c_[face.landmarks, np.ones(5)] @ wide.matrix(size).T
             ok, data = cv2.imencode(
                 ".jpg",
-                cv2.cvtColor(cut(image, wide, size), cv2.COLOR_RGB2BGR),
+                cv2.cvtColor(crop_square(image, wide, size), cv2.COLOR_RGB2BGR),
                 [cv2.IMWRITE_JPEG_QUALITY, 98],
             )
             if ok:

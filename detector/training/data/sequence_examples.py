@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch.utils.data import Dataset
 
-from detector.faces.crop import Square, cut
+from detector.faces.crop import CropSquare, crop_square
 from detector.media.frame import Image
 from detector.schema.analysis import Value
 from detector.training.data.crop_examples import (
@@ -140,7 +140,7 @@ class Sequences(Dataset[tuple[torch.Tensor, float]]):
         if after.random() < _EVENTFUL:
             crops = _eventful(crops, after)
         if worn:
-            crops = worn_alike(crops, after)
+            crops = degrade_sequence(crops, after)
         if small != self._size:
             choice = int(after.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
             how = cv2.INTER_AREA if small > self._size else choice
@@ -261,7 +261,7 @@ def timeline(count: int, available: int, rng: np.random.Generator) -> NDArray[np
     return shown + int(rng.integers(0, available - int(shown[-1])))
 
 
-def worn_alike(crops: list[Image], rng: np.random.Generator) -> list[Image]:
+def degrade_sequence(crops: list[Image], rng: np.random.Generator) -> list[Image]:
     """All ``crops`` (one size, its side even) degraded alike: one camera, one way through the network.
 
     The steps of :mod:`degrade` with what they drew the same in each frame, grain that is not,
@@ -340,7 +340,7 @@ def _cut_all(
     footage: Moving,
     carried: Carried | None,
     moments: NDArray[np.int64],
-    squares: list[Square],
+    squares: list[CropSquare],
     small: int,
     rng: np.random.Generator,
 ) -> tuple[list[Image], NDArray[np.bool_]]:
@@ -351,17 +351,17 @@ def _cut_all(
     crops = []
     for moment, manipulated in zip(moments.tolist(), fake.tolist(), strict=True):
         frames = carried.frames if carried is not None and manipulated else footage.frames
-        crops.append(cut(frames[moment], squares[moment], small))
+        crops.append(crop_square(frames[moment], squares[moment], small))
     return crops, fake
 
 
-def _trembling(image: Image, framed: bool, count: int, rng: np.random.Generator) -> list[Square]:
+def _trembling(image: Image, framed: bool, count: int, rng: np.random.Generator) -> list[CropSquare]:
     """A framing for the sequence, and a detector's tremble around it for each of ``count`` moments."""
     shared = framed_square(image, framed, rng)
     level = rng.uniform(0.3, 1.7)
     errors = level * _TREMBLE * drift(rng, count, (4,), 0.5, white=0.7)
     return [
-        Square(
+        CropSquare(
             shared.x + shared.side * dx,
             shared.y + shared.side * dy,
             shared.side * (1 + ds),

@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from detector.backends.torch import normalised
-from detector.faces.crop import Square, cut
+from detector.faces.crop import CropSquare, crop_square
 from detector.training.config import Config
 from detector.training.data.crop_examples import Examples, stacked
 from detector.training.data.custom_set import open_own
@@ -204,7 +204,9 @@ def framed_batches(samples: list[Sample], config: Config) -> Iterator[Batch]:
     for start in range(0, len(samples), _VALIDATED_AT_ONCE):
         some = samples[start : start + _VALIDATED_AT_ONCE]
         images = [decode(sample.data) for sample in some]
-        squares = [Square(i.shape[1] / 2, i.shape[0] / 2, i.shape[0], 0.0) for i in images]
-        crops = [cut(image, square, config.size) for image, square in zip(images, squares, strict=True)]
+        squares = [CropSquare(i.shape[1] / 2, i.shape[0] / 2, i.shape[0], 0.0) for i in images]
+        crops = [
+            crop_square(image, square, config.size) for image, square in zip(images, squares, strict=True)
+        ]
         labels = torch.tensor([float(sample.label) for sample in some])
         yield Batch(_normalised(torch.from_numpy(stacked(crops)), config), labels)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.crop import Face, cut, framing
+from detector.faces.crop import Face, crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.faces.quality import flaw_of_face
 from detector.media.frame import Image
@@ -31,7 +31,7 @@ def largest_crop(image: Image, detect: Detect, size: int) -> Image | None:
     faces = [face for face in detect(image) if flaw_of_face(face, _JUDGED) is None]
     if not faces:
         return None
-    return cut(image, framing(max(faces, key=lambda face: face.width)), size)
+    return crop_square(image, square_for_face(max(faces, key=lambda face: face.width)), size)
 
 
 def video_crops(path: Path, size: int, count: int = 10, detect: Detect | None = None) -> NDArray[np.uint8]:

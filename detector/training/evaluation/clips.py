@@ -266,7 +266,7 @@ def _belongs(person: Person, side: str, split_x: float | None) -> bool:
 _ALL_TO_MEASURE_ON = (0.0, 0.0, 1.0)  # shares of train, val and test where the set names no splits
 
 
-def given_clips(data: Path) -> list[Listed]:
+def custom_clips(data: Path) -> list[Listed]:
     """Videos and photos of the set at ``data``, whatever their split.
 
     Raises :class:`~detector.training.data.labelled_sets.DataSetError` for a set that cannot be read, or
@@ -281,7 +281,7 @@ def given_clips(data: Path) -> list[Listed]:
     ]
 
 
-def given_crops(data: Path) -> list[Crop]:
+def custom_crops(data: Path) -> list[Crop]:
     """Pictures of the set at ``data`` that are themselves crops of one face each."""
     items = [item for item in read_set(data, _ALL_TO_MEASURE_ON) if not item.is_video]
     return [Crop(_named(item, data), content, item.label, item.group) for item, content in contents(items)]

@@ -22,7 +22,7 @@ from detector.scoring.scorer import Scorer
 from detector.training.evaluation import clips as clips_
 from detector.training.evaluation import crops as crops_
 from detector.training.evaluation import metrics, temporal_metrics
-from detector.training.evaluation.clips import Clip, given_clips, given_crops
+from detector.training.evaluation.clips import Clip, custom_clips, custom_crops
 from detector.training.evaluation.failures import clip_failures, crop_failures, write_failures
 from detector.training.evaluation.measured import Measured, Report
 from detector.training.evaluation.metrics import Figure, Scored, measure
@@ -123,9 +123,9 @@ def _given(
     measured: Measured, scorer: Scorer, data: Path, out: Path, faces: Path, crops: bool, report: Report
 ) -> None:
     if crops:
-        _crop_level(measured, scorer.stills, "crops", given_crops(data), out)
+        _crop_level(measured, scorer.stills, "crops", custom_crops(data), out)
         return
-    clips = clips_.analysed(given_clips(data), scorer, faces, report, thumbnails=out / "gallery")
+    clips = clips_.analysed(custom_clips(data), scorer, faces, report, thumbnails=out / "gallery")
     _clip_level(measured, clips, "clips")
     measured.failures += clip_failures(clips, measured.parameters, "given")
     judged = clips_.scored_clips(clips)

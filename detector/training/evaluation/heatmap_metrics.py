@@ -27,7 +27,7 @@ from torch import nn
 from torch.nn.functional import interpolate
 
 from detector.explain.heatmaps import heatmaps
-from detector.faces.crop import cut, framing
+from detector.faces.crop import crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.media.frame import Image
 from detector.networks.base import Network
@@ -78,10 +78,10 @@ def blended_faces(archive: Path, size: int, count: int = FACES) -> Blended:
                 continue
             face = max(found, key=lambda f: f.width)
             blend = self_blend(image, face.landmarks, np.random.default_rng(seed))
-            square = framing(face)
-            crops.append(cut(blend.image, square, size))
+            square = square_for_face(face)
+            crops.append(crop_square(blend.image, square, size))
             mask = np.repeat((255 * blend.mask / blend.mask.max()).astype(np.uint8)[..., None], 3, axis=2)
-            masks.append(cut(mask, square, size)[..., 0] > 255 * _INSIDE)
+            masks.append(crop_square(mask, square, size)[..., 0] > 255 * _INSIDE)
     return Blended(crops, np.array(masks))
 
 

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from detector.engine import conclude, media_facts
 from detector.faces import crop
-from detector.faces.crop import Face, Square, cut, framing
-from detector.faces.detections import Gathered, Seen, Sightings
+from detector.faces.crop import CropSquare, Face, crop_square, square_for_face
+from detector.faces.detections import Detection, DetectionBuffer, Detections
 from detector.faces.quality import flaw_of_crop, flaw_of_face
 from detector.faces.tracks import Track
 from detector.files import hashed, open_atomically
@@ -33,11 +33,11 @@ from detector.media.frame import Frame, Image
 from detector.media.open import open_media
 from detector.media.reader import MediaReader
 from detector.schema.analysis import Analysis, Media, Parameters
-from detector.scoring.first_pass import Survey
+from detector.scoring.first_pass import FirstPass
 from detector.scoring.scorer import Scorer
 from detector.segments import findings
 
-_VERSION = 3  # of the recording; raise it when face finding or tracking changes
+_VERSION = 4  # of the recording; raise it when face finding or tracking changes
 _BATCH = 64
 # Parameters that the first pass depends on.
 _FIRST_PASS = (
@@ -57,7 +57,7 @@ class Sighting:
     time: Fraction
     track: int
     face: Face
-    square: Square
+    square: CropSquare
     crop: int | None
 
 
@@ -154,15 +154,15 @@ def replay(
 class _Replayed:
     """A recording with scores, as the engine concludes from it."""
 
-    seen: Sightings
+    detections: Detections
     tracks: list[Track]
     times: list[float]
     cuts: list[float]
     discarded: int
 
 
-def _judgeable(recording: Recording, crops: NDArray[np.uint8], parameters: Parameters) -> Sightings:
-    gathered = Gathered()
+def _judgeable(recording: Recording, crops: NDArray[np.uint8], parameters: Parameters) -> Detections:
+    gathered = DetectionBuffer()
     for one in recording.sightings:
         flaw = flaw_of_face(one.face, parameters)
         if flaw is None and one.crop is not None:
@@ -171,7 +171,7 @@ def _judgeable(recording: Recording, crops: NDArray[np.uint8], parameters: Param
     return gathered.take()
 
 
-def _score(seen: Sightings, recording: Recording, crops: NDArray[np.uint8], scorer: Scorer) -> None:
+def _score(seen: Detections, recording: Recording, crops: NDArray[np.uint8], scorer: Scorer) -> None:
     """Fill in ``logit`` of what is usable, track by track, as the first pass does."""
     usable = [
         (place, sighting.crop)
@@ -216,14 +216,14 @@ def _first_pass(
             for track, face in faces.items():
                 found[frame.pts, track] = frame.time, face
                 if flaw_of_face(face, any_crop) is None:
-                    crops.append(cut(frame.image, framing(face), size))
+                    crops.append(crop_square(frame.image, square_for_face(face), size))
 
-        survey = Survey(reader, any_crop, cast(Scorer, _Counter()), settled)
+        survey = FirstPass(reader, any_crop, cast(Scorer, _Counter()), settled)
         for frame in distortion.frames(reader, parameters.sample_rate):
             survey.process_frame(frame)
         survey.post_process()
         recording = Recording(
-            sightings=[_sighting(seen, *found[seen.pts, seen.track]) for seen in survey.seen],
+            sightings=[_sighting(seen, *found[seen.pts, seen.track]) for seen in survey.detections],
             tracks=survey.tracks,
             times=times,
             cuts=survey.cuts,
@@ -235,16 +235,16 @@ def _first_pass(
     return recording, _stacked(crops, size)
 
 
-def _sighting(seen: Seen, time: Fraction, face: Face) -> Sighting:
+def _sighting(seen: Detection, time: Fraction, face: Face) -> Sighting:
     crop = None if seen.logit is None else int(seen.logit)
-    return Sighting(seen.pts, time, seen.track, face, framing(face), crop)
+    return Sighting(seen.pts, time, seen.track, face, square_for_face(face), crop)
 
 
 def _crops_again(
     path: Path, recording: Recording, size: int, parameters: Parameters, distortion: Distortion
 ) -> NDArray[np.uint8]:
     """Crops of another size: the file is decoded again, and no faces are looked for."""
-    at: dict[int, list[tuple[Square, int]]] = {}
+    at: dict[int, list[tuple[CropSquare, int]]] = {}
     for s in recording.sightings:
         if s.crop is not None:
             at.setdefault(s.pts, []).append((s.square, s.crop))
@@ -254,7 +254,7 @@ def _crops_again(
     with open_media(path) as reader:
         for frame in distortion.frames(reader, parameters.sample_rate):
             for square, number in at.get(frame.pts, ()):
-                crops[number] = cut(frame.image, square, size)
+                crops[number] = crop_square(frame.image, square, size)
     return crops
 
 
@@ -268,7 +268,7 @@ def _key(path: Path, parameters: Parameters, distortion: str) -> str:
         "version": _VERSION,
         "file": digest,
         "distortion": distortion,
-        "framing": [crop.SIDE_PER_BOX, crop.CENTRE_BELOW_BOX, crop.LEAN_KEPT],
+        "framing": [crop.SIDE_PER_BOX, crop.CENTRE_BELOW_BOX, crop.ROLL_KEPT],
         **{name: getattr(parameters, name) for name in _FIRST_PASS},
     }
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:24]

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.crop import Landmarks, Square
+from detector.faces.crop import CropSquare, Landmarks
 from detector.media.frame import Image
 from detector.training.synthesis.blending import TEMPLATE, outline
 
@@ -55,7 +55,7 @@ class Animation:
         self._places = np.array([[*place, 1] for place, *_ in _EXPRESSION]) @ affine
         self._reach = np.array([reach for _, reach, _ in _EXPRESSION]) * self.side
 
-    def frame(self, moment: int, square: Square, size: int) -> Image:
+    def frame(self, moment: int, square: CropSquare, size: int) -> Image:
         """The crop of ``square`` (in pixels of the still) at ``moment``, (size, size, 3)."""
         times = max(1, round(square.side / size))
         big = size * times
@@ -74,7 +74,7 @@ class Animation:
     def whole(self, moment: int) -> Image:
         """All of the still at ``moment``, in its own geometry (it has to be square)."""
         size = self._image.shape[0]
-        return self.frame(moment, Square(size / 2, size / 2, size, 0.0), size)
+        return self.frame(moment, CropSquare(size / 2, size / 2, size, 0.0), size)
 
     def landmarks(self, moment: int) -> Landmarks:
         """Where the landmarks are at ``moment``, (5, 2); by iteration: the field is a contraction."""

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save
 from detector.backends import selection as backends
 from detector.cli.main import main
 from detector.errors import ModelError, ParameterError
-from detector.faces.crop import cut, framing
+from detector.faces.crop import crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.models.card import Card, load_card
 from detector.models.loaded import LoadedModel, load_model, load_pair
@@ -41,8 +41,8 @@ def _free_choice(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def crops(astronaut: np.ndarray) -> np.ndarray:
     """A face as the network sees it, lit and compressed in several ways."""
-    square = framing(FaceDetector()(astronaut)[0])
-    face = cut(astronaut, square, 128)
+    square = square_for_face(FaceDetector()(astronaut)[0])
+    face = crop_square(astronaut, square, 128)
     found = [face, face[:, ::-1], face // 3, cv2.GaussianBlur(face, (0, 0), 2), 255 - face]
     for quality in (10, 50):
         data = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
@@ -81,8 +81,8 @@ def untrained(architecture: str, size: int, folder: Path) -> LoadedModel:
 class TestAgreement:
     @pytest.mark.parametrize("name", EXACT)
     def test_the_shipped_model(self, model: LoadedModel, crops: np.ndarray, name: str) -> None:
-        expected = backends.opened(model, "torch").run(crops)
-        backend = backends.opened(model, name)
+        expected = backends.open_backend(model, "torch").run(crops)
+        backend = backends.open_backend(model, name)
         assert backend.name == name and backend.precision.startswith("float32")
         found = backend.run(crops)
         assert found.dtype == np.float32 and found.shape == (len(crops),)
@@ -93,7 +93,7 @@ class TestAgreement:
     def test_batches_of_any_size_and_what_was_given_stays_given(
         self, model: LoadedModel, crops: np.ndarray, name: str
     ) -> None:
-        backend = backends.opened(model, name)
+        backend = backends.open_backend(model, name)
         together = backend.run(crops)
         kept = together.copy()
         for i in range(len(crops)):
@@ -111,10 +111,10 @@ class TestAgreement:
         """With weights the graph was not made of: had any been left in it, this would differ."""
         model = untrained(architecture, size, tmp_path)
         given = np.stack([cv2.resize(crop, (size, size)) for crop in crops[:3]])
-        expected = backends.opened(model, "torch").run(given)
+        expected = backends.open_backend(model, "torch").run(given)
         assert expected.std() > 1e-4
         for name in ("openvino", "onnxruntime"):
-            found = backends.opened(model, name).run(given)
+            found = backends.open_backend(model, name).run(given)
             assert found.shape == expected.shape
             scale = max(1.0, float(np.abs(expected).max()))
             assert np.abs(found - expected).max() < CLOSE * scale, name
@@ -137,11 +137,11 @@ class TestAgreement:
         assert scorer.logits([crops[0]])[0] == pytest.approx(straight, abs=CLOSE)
 
     def test_rounding_is_told_and_stays_small(self, model: LoadedModel, crops: np.ndarray) -> None:
-        rough = backends.opened(model, "openvino-bf16")
+        rough = backends.open_backend(model, "openvino-bf16")
         if rough.precision == "float32":
             pytest.skip("this processor does not know bfloat16")
         assert (rough.name, rough.precision) == ("openvino-bf16", "bfloat16")
-        difference = np.abs(rough.run(crops) - backends.opened(model, "torch").run(crops)).max()
+        difference = np.abs(rough.run(crops) - backends.open_backend(model, "torch").run(crops)).max()
         assert CLOSE < difference < 1
 
     def test_weights_in_bfloat16(self, crops: np.ndarray, tmp_path: Path) -> None:
@@ -150,24 +150,24 @@ class TestAgreement:
         (tmp_path / "x.safetensors").write_bytes(data := save(halved))
         changed = card.model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
         model = load_pair(changed, tmp_path / "x.safetensors")
-        expected = backends.opened(model, "torch").run(crops)
-        assert np.abs(backends.opened(model, "openvino").run(crops) - expected).max() < CLOSE
+        expected = backends.open_backend(model, "torch").run(crops)
+        assert np.abs(backends.open_backend(model, "openvino").run(crops) - expected).max() < CLOSE
 
 
 class TestChoice:
     def test_the_fastest_present(self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(backends, "gpu_is_here", lambda: False)
-        assert backends.present() == ("openvino", "onnxruntime", "torch")
-        assert backends.opened(model).name == "openvino"
+        assert backends.available() == ("openvino", "onnxruntime", "torch")
+        assert backends.open_backend(model).name == "openvino"
         for lacking, left in (({"openvino"}, "onnxruntime"), ({"openvino", "onnxruntime"}, "torch")):
             monkeypatch.setattr(
                 backends, "find_spec", lambda name, gone=lacking: None if name in gone else name
             )
-            assert backends.opened(model).name == left
+            assert backends.open_backend(model).name == left
 
     def test_torch_where_there_is_a_gpu(self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(backends, "gpu_is_here", lambda: True)
-        assert backends.opened(model).name == "torch"
+        assert backends.open_backend(model).name == "torch"
 
     def test_by_the_environment_and_by_name(
         self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch
@@ -195,9 +195,9 @@ class TestChoice:
 
     def test_without_a_graph_it_is_torch(self, model: LoadedModel, tmp_path: Path) -> None:
         other = untrained("efficientnet_lite0", 96, tmp_path)
-        assert backends.opened(other).name == "torch"
+        assert backends.open_backend(other).name == "torch"
         with pytest.raises(ModelError, match="no graph of efficientnet_lite0 at 96 px .* openvino"):
-            backends.opened(other, "openvino")
+            backends.open_backend(other, "openvino")
         # A network made elsewhere is run as it is, whatever its card says.
         assert Scorer(LoadedModel(model.card, model.network)).backend.name == "torch"
 

@@ -15,8 +15,8 @@ from clips import numbered
 
 from detector import Parameters
 from detector.batch.crops import CROP_SCALE, framed_crop
-from detector.batch.run import Line, Many
-from detector.faces.crop import Square, cut, framing
+from detector.batch.run import BatchRun, Line
+from detector.faces.crop import CropSquare, crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.scoring.scorer import Scorer
 
@@ -31,8 +31,8 @@ def encoded(picture: np.ndarray, suffix: str = ".jpg") -> bytes:
 @pytest.fixture(scope="module")
 def looks(astronaut: np.ndarray) -> list[np.ndarray]:
     """Four pictures whose scores differ."""
-    square = framing(FaceDetector()(astronaut)[0])
-    face = cut(astronaut, square, 160)
+    square = square_for_face(FaceDetector()(astronaut)[0])
+    face = crop_square(astronaut, square, 160)
     dim = cv2.convertScaleAbs(face, alpha=0.5)
     noise = np.random.default_rng(0).integers(0, 255, face.shape, np.uint8)
     return [face, dim, noise, cv2.resize(numbered(77), (160, 160))]
@@ -46,7 +46,7 @@ def zipped(path: Path, entries: dict[str, bytes], method: int = zipfile.ZIP_STOR
 
 
 def crops(*files: Path, parameters: Parameters = DEFAULT) -> list[Line]:
-    return list(Many(files, None, parameters, crops=True).lines())
+    return list(BatchRun(files, None, parameters, crops=True).lines())
 
 
 class TestCrops:
@@ -86,7 +86,7 @@ class TestCrops:
         picture[:, 50:150] = 200
         crop = framed_crop(picture, 96)
         assert crop.shape == (96, 96, 3) and (crop == 200).all()
-        assert np.array_equal(crop, cut(picture, Square(100, 50, 100 * CROP_SCALE, 0), 96))
+        assert np.array_equal(crop, crop_square(picture, CropSquare(100, 50, 100 * CROP_SCALE, 0), 96))
 
     @pytest.mark.parametrize("content", [b"", b"not a picture", b"\xff\xd8\xff\xe0" + bytes(50)])
     def test_what_is_no_picture(self, tmp_path: Path, looks: list[np.ndarray], content: bytes) -> None:

@@ -21,8 +21,8 @@ import numpy as np
 import pytest
 
 from detector import Parameters
-from detector.batch.input_files import File, HandedIn
-from detector.batch.results_file import KeptLines, made_by
+from detector.batch.input_files import File, InputFiles
+from detector.batch.results_file import ResultsFile, run_key
 from detector.batch.worker_pool import score_files
 from detector.errors import ModelError, ParameterError
 from detector.paths import ROOT
@@ -91,9 +91,9 @@ def files(folder: Path, *names: str) -> list[Path]:
 
 
 class TestFolders:
-    def found(self, tmp_path: Path, *given: Path, **options: Any) -> tuple[list[File], HandedIn]:
+    def found(self, tmp_path: Path, *given: Path, **options: Any) -> tuple[list[File], InputFiles]:
         (tmp_path / "unpacked").mkdir()
-        handed_in = HandedIn(given, tmp_path / "unpacked", **options)
+        handed_in = InputFiles(given, tmp_path / "unpacked", **options)
         return list(handed_in), handed_in
 
     @pytest.fixture
@@ -137,7 +137,7 @@ class TestFolders:
         assert len(found) == 5
 
     def test_nothing_is_looked_for_before_it_is_wanted(self, tmp_path: Path, folder: Path) -> None:
-        handed_in = iter(HandedIn([folder, tmp_path / "gone"], tmp_path))
+        handed_in = iter(InputFiles([folder, tmp_path / "gone"], tmp_path))
         assert next(handed_in).path.name == "a.jpg"
         (folder / "below" / "c.mkv").unlink()
         assert "c.mkv" not in [file.path.name for file in handed_in]
@@ -152,12 +152,12 @@ class TestKept:
         return File(str(path), path, path)
 
     def keep(self, out: Path, file: File, **line: object) -> None:
-        with KeptLines(out, self.BY) as kept:
+        with ResultsFile(out, self.BY) as kept:
             assert not kept.has(file)
             kept.add(file, {"file": file.name, "verdict": "x", **line})
 
     def has(self, out: Path, file: File, by: str = BY) -> bool:
-        with KeptLines(out, by) as kept:
+        with ResultsFile(out, by) as kept:
             return kept.has(file)
 
     def test_what_was_done_is_known(self, tmp_path: Path, file: File) -> None:
@@ -182,27 +182,27 @@ class TestKept:
         self.keep(tmp_path / "out.jsonl", file)
         assert not self.has(tmp_path / "out.jsonl", file, by="f" * 16)
         ways = [
-            made_by(None, DEFAULT),
-            made_by(None, Parameters(sample_rate=4)),
-            made_by("reelproof-lite0", DEFAULT),
-            made_by(None, DEFAULT, crops=True),
+            run_key(None, DEFAULT),
+            run_key(None, Parameters(sample_rate=4)),
+            run_key("reelproof-lite0", DEFAULT),
+            run_key(None, DEFAULT, crops=True),
         ]
-        assert len(set(ways)) == 4 and made_by("reelproof", Parameters()) == ways[0]
+        assert len(set(ways)) == 4 and run_key("reelproof", Parameters()) == ways[0]
 
     @pytest.mark.parametrize("text", ["[1, 2]", '{"a": 1}', "notes", '{"file": "a", "bytes": []}\n'])
     def test_a_file_of_something_else_is_left_alone(self, tmp_path: Path, text: str) -> None:
         """Without an end of line, too, where half a line of ours would be removed."""
         (tmp_path / "out.jsonl").write_text(text)
         with pytest.raises(ParameterError, match="something else"):
-            KeptLines(tmp_path / "out.jsonl", self.BY)
+            ResultsFile(tmp_path / "out.jsonl", self.BY)
         assert (tmp_path / "out.jsonl").read_text() == text
 
     def test_a_back_end_that_rounds(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        plain = made_by(None, DEFAULT)
+        plain = run_key(None, DEFAULT)
         monkeypatch.setenv("REELPROOF_BACKEND", "onnxruntime")
-        assert made_by(None, DEFAULT) == plain
+        assert run_key(None, DEFAULT) == plain
         monkeypatch.setenv("REELPROOF_BACKEND", "openvino-bf16")
-        assert made_by(None, DEFAULT) != plain
+        assert run_key(None, DEFAULT) != plain
 
     def test_what_failed_is_tried_again(self, tmp_path: Path, file: File) -> None:
         self.keep(tmp_path / "out.jsonl", file, error="Out of memory.")
@@ -227,15 +227,15 @@ class TestKept:
         for text in ("years of work\n", '{"other": 1}\n', "[1]\n"):
             out.write_text(text)
             with pytest.raises(ParameterError, match="holds something else"):
-                KeptLines(out, self.BY)
+                ResultsFile(out, self.BY)
             assert out.read_text() == text
 
     def test_two_runs_do_not_add_to_one(self, tmp_path: Path) -> None:
         with (
-            KeptLines(tmp_path / "out.jsonl", self.BY),
+            ResultsFile(tmp_path / "out.jsonl", self.BY),
             pytest.raises(ParameterError, match="another run"),
         ):
-            KeptLines(tmp_path / "out.jsonl", self.BY)
+            ResultsFile(tmp_path / "out.jsonl", self.BY)
 
 
 class TestProcesses:

@@ -27,7 +27,7 @@ from detector.schema.analysis import schema_text
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """But for ``TestScore``, whose files are confined as they should be."""
-    monkeypatch.setattr("detector.sandboxed_engine.Confined", Unconfined)
+    monkeypatch.setattr("detector.sandboxed_engine.Sandbox", Unconfined)
 
 
 @pytest.fixture(scope="module")

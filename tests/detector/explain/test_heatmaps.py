@@ -15,14 +15,14 @@ from detector.explain.heatmaps import (
     explain,
     heat_layer,
     heatmaps,
-    hide_and_rescore,
-    hottest,
+    occlusion_check,
     overlay,
-    shown,
+    shared_maximum,
+    to_kept_size,
     write_overlays,
     write_png,
 )
-from detector.faces.crop import Face, Square, cut, framing
+from detector.faces.crop import CropSquare, Face, crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.scoring.scorer import Scorer
 
@@ -34,12 +34,12 @@ def face(astronaut: np.ndarray) -> Face:
 
 @pytest.fixture(scope="module")
 def crop(scorer: Scorer, astronaut: np.ndarray, face: Face) -> np.ndarray:
-    return cut(astronaut, framing(face), scorer.card.input.size)
+    return crop_square(astronaut, square_for_face(face), scorer.card.input.size)
 
 
 @pytest.fixture(scope="module")
 def explained(scorer: Scorer, astronaut: np.ndarray, face: Face) -> Explained:
-    return explain(scorer, astronaut, "A1-1", framing(face), face.box, 0)
+    return explain(scorer, astronaut, "A1-1", square_for_face(face), face.box, 0)
 
 
 def hooks(scorer: Scorer) -> int:
@@ -108,7 +108,7 @@ class TestHeatmaps:
 class TestHideAndRescore:
     def test_figures_fit_together(self, scorer: Scorer, crop: np.ndarray) -> None:
         (heat,) = heatmaps(scorer, [crop])
-        check = hide_and_rescore(scorer, crop, heat, seed=0)
+        check = occlusion_check(scorer, crop, heat, seed=0)
         assert check.area == pytest.approx(HIDDEN_AREA, abs=0.001) and HIDDEN_AREA == 0.15
         logit = float(scorer.logits([crop])[0])
         assert check.probability == pytest.approx(scorer.probability(logit), abs=1e-3)
@@ -118,7 +118,7 @@ class TestHideAndRescore:
 
     def test_deterministic_by_seed(self, scorer: Scorer, crop: np.ndarray) -> None:
         (heat,) = heatmaps(scorer, [crop])
-        first, again, other = (hide_and_rescore(scorer, crop, heat, seed) for seed in (1, 1, 2))
+        first, again, other = (occlusion_check(scorer, crop, heat, seed) for seed in (1, 1, 2))
         assert first == again
         assert first.drop_highlight == pytest.approx(other.drop_highlight, abs=1e-3)
         assert first.drop_random != other.drop_random
@@ -131,12 +131,12 @@ class TestHideAndRescore:
         band = slice(0, size // 5)  # a fifth of the crop: more than is hidden
         flat[: size // 2] = 128
         heat[band] = 1
-        check = hide_and_rescore(scorer, flat, heat, seed=0)
+        check = occlusion_check(scorer, flat, heat, seed=0)
         assert abs(check.drop_highlight) < 1e-3
         assert abs(check.drop_random) > 10 * abs(check.drop_highlight)
 
     def test_a_picture_without_detail_loses_nothing(self, scorer: Scorer, crop: np.ndarray) -> None:
-        check = hide_and_rescore(
+        check = occlusion_check(
             scorer, np.full_like(crop, 128), np.random.default_rng(0).random(crop.shape[:2]), seed=0
         )
         assert abs(check.drop_highlight) < 1e-3 and abs(check.drop_random) < 1e-3
@@ -170,7 +170,7 @@ class TestOverlay:
         assert changed[core].mean() > 0.99
 
     def test_a_turned_square_too(self, astronaut: np.ndarray, explained: Explained) -> None:
-        turned = Square(explained.square.x, explained.square.y, explained.square.side, 30.0)
+        turned = CropSquare(explained.square.x, explained.square.y, explained.square.side, 30.0)
         hot = with_heat(explained, np.ones_like(explained.heat), square=turned)
         changed = (drawn(astronaut, hot, 1.0, 1.0) != astronaut).any(axis=2)
         rows, columns = np.mgrid[0:512, 0:512]
@@ -218,7 +218,7 @@ class TestOverlay:
 
     def test_a_face_at_the_edge(self, astronaut: np.ndarray, explained: Explained) -> None:
         hot = with_heat(
-            explained, np.ones_like(explained.heat), square=Square(0, 500, 90, 0), box=(-40, 460, 30, 540)
+            explained, np.ones_like(explained.heat), square=CropSquare(0, 500, 90, 0), box=(-40, 460, 30, 540)
         )
         assert drawn(astronaut, hot, 1.0, 1.0).shape == astronaut.shape
 
@@ -226,9 +226,9 @@ class TestOverlay:
 class TestKeptPictures:
     def test_one_scale_for_all(self, explained: Explained) -> None:
         maps = [with_heat(explained, np.full_like(explained.heat, top)) for top in (0.5, 3.0, 1.0)]
-        assert hottest(maps) == 3.0
-        assert hottest([]) == 1.0
-        assert hottest([with_heat(explained, np.zeros_like(explained.heat))]) == 1.0
+        assert shared_maximum(maps) == 3.0
+        assert shared_maximum([]) == 1.0
+        assert shared_maximum([with_heat(explained, np.zeros_like(explained.heat))]) == 1.0
 
     def test_png_round_trip(self, tmp_path: Path, astronaut: np.ndarray) -> None:
         write_png(tmp_path / "frame.png", astronaut)
@@ -236,19 +236,19 @@ class TestKeptPictures:
         assert [p.name for p in tmp_path.iterdir()] == ["frame.png"]
 
     def test_wide_frames_are_kept_smaller(self) -> None:
-        assert shown(np.zeros((1080, 1920, 3), np.uint8)).shape == (720, 1280, 3)
-        assert shown(np.zeros((720, 1280, 3), np.uint8)).shape == (720, 1280, 3)
+        assert to_kept_size(np.zeros((1080, 1920, 3), np.uint8)).shape == (720, 1280, 3)
+        assert to_kept_size(np.zeros((720, 1280, 3), np.uint8)).shape == (720, 1280, 3)
 
     def test_overlays_beside_the_frames(
         self, tmp_path: Path, astronaut: np.ndarray, explained: Explained
     ) -> None:
         wide = cv2.resize(astronaut, (2560, 2560), interpolation=cv2.INTER_LINEAR)
-        write_png(tmp_path / "A1-1-frame.png", shown(wide))
+        write_png(tmp_path / "A1-1-frame.png", to_kept_size(wide))
         square = explained.square
         on_wide = with_heat(
             explained,
             np.ones_like(explained.heat),
-            square=Square(square.x * 5, square.y * 5, square.side * 5, square.angle),
+            square=CropSquare(square.x * 5, square.y * 5, square.side * 5, square.angle),
             box=tuple(v * 5 for v in explained.box),
         )
         write_overlays(tmp_path, [on_wide], 1.0, wide.shape[1])

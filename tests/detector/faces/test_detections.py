@@ -1,4 +1,4 @@
-"""Sightings: what is kept of a face once its crop is cut, and that each gets its own score."""
+"""Detections: what is kept of a face once its crop is cut, and that each gets its own score."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detector.faces.crop import Face, framing, roll
-from detector.faces.detections import Gathered, Sightings
-from detector.faces.quality import NEVER_SURE, Quality
-from detector.faces.search import Found
+from detector.faces.crop import Face, roll, square_for_face
+from detector.faces.detections import DetectionBuffer, Detections
+from detector.faces.quality import LOW_CONFIDENCE, Quality
+from detector.faces.search import FoundFaces
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Parameters
 from detector.scoring import first_pass as survey_module
-from detector.scoring.first_pass import BATCH, Survey
+from detector.scoring.first_pass import BATCH, FirstPass
 
 ANY_CROP = Parameters(minimum_contrast=0, minimum_sharpness=0, maximum_sharpness=1e9, minimum_face=48)
 
@@ -31,12 +31,12 @@ def face(rng: random.Random, confidence: float = 0.9) -> Face:
     return Face((x, y, x + rng.uniform(50, 90), y + 0.1 + 80), confidence, landmarks)
 
 
-def gathered(count: int) -> tuple[Sightings, list[Face]]:
+def gathered(count: int) -> tuple[Detections, list[Face]]:
     rng = random.Random(1)
-    together, faces = Gathered(), []
+    together, faces = DetectionBuffer(), []
     for step in range(count):
         faces.append(face(rng))
-        flaw = NEVER_SURE if step % 5 == 0 else None
+        flaw = LOW_CONFIDENCE if step % 5 == 0 else None
         looks = Quality(step / 3, step / 7) if step % 2 else None
         together.add(step * 1001, step / 7, step or None, step % 4, faces[-1], flaw, looks, step % 2 > 0)
     assert len(together) == count
@@ -51,11 +51,11 @@ def test_what_was_seen_comes_back(count: int) -> None:
     assert len(seen) == count
     for step, (one, found) in enumerate(zip(seen, faces, strict=True)):
         assert (one.pts, one.time, one.index, one.track) == (step * 1001, step / 7, step or None, step % 4)
-        assert one.box == found.box and one.tilt == roll(found) and one.square == framing(found)
+        assert one.box == found.box and one.tilt == roll(found) and one.square == square_for_face(found)
         assert one.usable is (step % 5 > 0) and one.logit is None and one.smoothed is None
         types = [type(one.pts), type(one.time), type(one.track), *map(type, one.box)]
         assert types == [int, float, int, *[float] * 4]
-    assert set(seen.rows["flaw"]) <= {NEVER_SURE, None}
+    assert set(seen.rows["flaw"]) <= {LOW_CONFIDENCE, None}
     judged = seen.chosen(seen.rows["grey"])
     assert judged.rows["contrast"].tolist() == [step / 3 for step in range(1, count, 2)]
     assert np.isnan(seen.rows["contrast"][::2]).all()
@@ -74,7 +74,7 @@ def test_by_track() -> None:
 def test_memory_of_a_sighting() -> None:
     rng, count = random.Random(2), 20_000
     tracemalloc.start()
-    together = Gathered()
+    together = DetectionBuffer()
     for step in range(count):
         together.add(step * 512, step / 8, step, 0, face(rng), None, Quality(20.0, 0.1))
     kept = tracemalloc.get_traced_memory()[0]
@@ -91,13 +91,15 @@ class Search:
     def __init__(self, *_: Any, **__: Any) -> None:
         self._number = -1
 
-    def process_frame(self, frame: Frame, is_cut: bool) -> list[Found]:
+    def process_frame(self, frame: Frame, is_cut: bool) -> list[FoundFaces]:
         self._number += 1
         # Two that are sure, one that is so now and then, and one that never is.
         sure = (0.9, 0.8, 0.9 if self._number % 3 == 0 else 0.6, 0.6)
-        return [Found(frame, is_cut, [placed(place, confidence) for place, confidence in enumerate(sure)])]
+        return [
+            FoundFaces(frame, is_cut, [placed(place, confidence) for place, confidence in enumerate(sure)])
+        ]
 
-    def flush(self) -> list[Found]:
+    def flush(self) -> list[FoundFaces]:
         return []
 
 
@@ -127,7 +129,7 @@ def test_each_sighting_gets_its_own_score(monkeypatch: pytest.MonkeyPatch, width
     """Over several batches, in which faces are missing that nobody judges."""
     monkeypatch.setattr(survey_module, "FaceSearch", Search)
     settled = []
-    first = Survey(
+    first = FirstPass(
         None, ANY_CROP, Brightness(width), lambda frame, faces: settled.append((frame.pts, list(faces)))
     )
     count = 3 * BATCH + 5

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from detector.faces import centerface
-from detector.faces.crop import CENTRE_BELOW_BOX, LEAN_KEPT, SIDE_PER_BOX, Face, Square, cut, framing
+from detector.faces.crop import (
+    CENTRE_BELOW_BOX,
+    ROLL_KEPT,
+    SIDE_PER_BOX,
+    CropSquare,
+    Face,
+    crop_square,
+    square_for_face,
+)
 from detector.faces.detector import FaceDetector
 
 # Eyes, nose, mouth corners in half box widths from the middle of an upright face.
@@ -39,7 +47,7 @@ def dot(picture: np.ndarray) -> tuple[float, float]:
 
 class TestFraming:
     def test_upright(self) -> None:
-        square = framing(face())
+        square = square_for_face(face())
         side = SIDE_PER_BOX * np.sqrt(80 * 100)
         assert square.side == pytest.approx(side)
         assert (square.x, square.y) == pytest.approx((200, 150 + CENTRE_BELOW_BOX * side))
@@ -51,17 +59,20 @@ class TestFraming:
     def test_what_leans_more_than_fifteen_degrees_is_turned_back_to_that(
         self, lean: float, turned: float
     ) -> None:
-        assert framing(face(lean=lean)).angle == pytest.approx(turned, abs=0.01)
+        assert square_for_face(face(lean=lean)).angle == pytest.approx(turned, abs=0.01)
 
     def test_no_jump_at_the_threshold(self) -> None:
-        before, after = framing(face(lean=LEAN_KEPT - 0.01)), framing(face(lean=LEAN_KEPT + 0.01))
+        before, after = (
+            square_for_face(face(lean=ROLL_KEPT - 0.01)),
+            square_for_face(face(lean=ROLL_KEPT + 0.01)),
+        )
         assert (before.x, before.y, before.angle) == pytest.approx((after.x, after.y, after.angle), abs=0.05)
 
     @pytest.mark.parametrize("lean", [25, 40, -40, 60])
     def test_below_means_towards_the_chin(self, lean: float) -> None:
         """The centre moves to the side on which the mouth lies, whichever way the face leans."""
         leaning = face(lean=lean)
-        square = framing(leaning)
+        square = square_for_face(leaning)
         moved = np.array([square.x - 200, square.y - 150])
         chin = leaning.landmarks[3:].mean(axis=0) - leaning.landmarks[:2].mean(axis=0)
         assert np.linalg.norm(moved) == pytest.approx(CENTRE_BELOW_BOX * square.side)
@@ -72,24 +83,30 @@ class TestCut:
     @pytest.mark.parametrize("size", [64, 128])
     def test_the_square_maps_to_the_crop(self, size: int) -> None:
         """Corners, edges and centre of an upright square land where they should."""
-        square = Square(240, 180, 100, 0)
+        square = CropSquare(240, 180, 100, 0)
         for across, down in [(0.1, 0.1), (0.9, 0.1), (0.1, 0.9), (0.9, 0.9), (0.5, 0.5), (0.3, 0.7)]:
             point = (240 + (across - 0.5) * 100, 180 + (down - 0.5) * 100)
-            x, y = dot(cut(dotted(np.array([point])), square, size))
+            x, y = dot(crop_square(dotted(np.array([point])), square, size))
             assert (x, y) == pytest.approx((across * size, down * size), abs=0.6)
 
     @pytest.mark.parametrize("lean", [40, -40])
     def test_a_leaning_face_comes_nearly_upright(self, lean: float) -> None:
         leaning = face(lean=lean)
         size = 128
-        places = [dot(cut(dotted(point[None]), framing(leaning), size)) for point in leaning.landmarks]
+        places = [
+            dot(crop_square(dotted(point[None]), square_for_face(leaning), size))
+            for point in leaning.landmarks
+        ]
         left, right = np.array(places[0]), np.array(places[1])
         roll = np.degrees(np.arctan2(*(right - left)[::-1]))
-        assert roll == pytest.approx(np.sign(lean) * LEAN_KEPT, abs=2)
+        assert roll == pytest.approx(np.sign(lean) * ROLL_KEPT, abs=2)
         assert right[0] > left[0] and places[3][1] > left[1], "eyes left to right, mouth below them"
         # The same face upright has its landmarks at the same distances from the middle.
         upright = face()
-        at_rest = [dot(cut(dotted(point[None]), framing(upright), size)) for point in upright.landmarks]
+        at_rest = [
+            dot(crop_square(dotted(point[None]), square_for_face(upright), size))
+            for point in upright.landmarks
+        ]
         middle = np.array([size / 2, size / 2])
         for leant, straight in zip(places, at_rest, strict=True):
             distance, usual = (np.linalg.norm(np.array(p) - middle) for p in (leant, straight))
@@ -99,7 +116,7 @@ class TestCut:
     def test_at_the_edge_of_the_frame_its_edge_is_repeated(self, x: float, y: float) -> None:
         rows, columns = np.mgrid[0:400, 0:500]
         picture = np.stack([columns // 2, rows // 2, (columns + rows) // 4], axis=2).astype(np.uint8)
-        crop = cut(picture, Square(x, y, 80, 0), 80)
+        crop = crop_square(picture, CropSquare(x, y, 80, 0), 80)
         at_x = np.clip(np.arange(80) + x - 40, 0, 499).astype(int)
         at_y = np.clip(np.arange(80) + y - 40, 0, 399).astype(int)
         expected = picture[at_y][:, at_x]
@@ -109,12 +126,12 @@ class TestCut:
         """Fine stripes turn grey; sampled they would alias to coarse ones."""
         picture = np.zeros((1200, 1200, 3), np.uint8)
         picture[:, ::2] = 255
-        crop = cut(picture, Square(600, 600, 1024, 0), 128)
+        crop = crop_square(picture, CropSquare(600, 600, 1024, 0), 128)
         assert crop.shape == (128, 128, 3) and crop.dtype == np.uint8
         assert np.abs(crop.astype(int) - 127).max() <= 8
 
     def test_a_small_face_is_enlarged(self) -> None:
-        crop = cut(dotted(np.array([[100, 100]])), Square(100, 100, 32, 0), 128)
+        crop = crop_square(dotted(np.array([[100, 100]])), CropSquare(100, 100, 32, 0), 128)
         assert crop.shape == (128, 128, 3)
         assert dot(crop) == pytest.approx((64, 64), abs=2)
 
@@ -211,7 +228,7 @@ class TestNet:
 
     def test_a_size_that_comes_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """OpenCV's network is then forgotten, and read again where another size comes."""
-        monkeypatch.setattr(centerface, "wished", lambda: None)
+        monkeypatch.setattr(centerface, "requested", lambda: None)
         assert self.asked(monkeypatch, [64, 64, 96, 64, 96, 64, 96]) == [
             "opencv 64",
             "opencv 64",
@@ -223,9 +240,9 @@ class TestNet:
         ]
 
     def test_not_where_another_back_end_is_wished_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(centerface, "wished", lambda: "torch")
+        monkeypatch.setattr(centerface, "requested", lambda: "torch")
         assert self.asked(monkeypatch, [64] * 4) == ["opencv 64"] * 4
 
     def test_not_where_it_is_not_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(centerface, "present", lambda: ("torch",))
+        monkeypatch.setattr(centerface, "available", lambda: ("torch",))
         assert self.asked(monkeypatch, [64] * 4) == ["opencv 64"] * 4

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from detector.faces import search
-from detector.faces.crop import Face, framing
+from detector.faces.crop import Face, square_for_face
 from detector.faces.detector import FaceDetector
-from detector.faces.search import FaceSearch, Found
+from detector.faces.search import FaceSearch, FoundFaces
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Parameters
 
@@ -59,7 +59,7 @@ def frames(shown: Iterable[Sequence[Where]], size: tuple[int, int] = SIZE) -> li
 
 def searched(
     shown: Iterable[Frame], cuts: Sequence[int] = (), hold: bool = True, interval: float = 2.0
-) -> list[Found]:
+) -> list[FoundFaces]:
     """All frames as they come back, which they do once and in order."""
     faces = FaceSearch(Parameters(search_interval=interval), hold)
     found = [one for frame in shown for one in faces.process_frame(frame, frame.pts in cuts)]
@@ -69,7 +69,7 @@ def searched(
     return found
 
 
-def boxes(found: Iterable[Found]) -> list[list[Where]]:
+def boxes(found: Iterable[FoundFaces]) -> list[list[Where]]:
     return [
         sorted((int(x0), int(y0), int(x1 - x0)) for (x0, y0, x1, _) in (f.box for f in one.faces))
         for one in found
@@ -211,8 +211,8 @@ def test_boxes_are_those_of_whole_searches(astronaut: Image, monkeypatch: pytest
         shown.append(Frame(i, Fraction(i, 8), image, i))
     detect = FaceDetector()
     for one in searched(shown):
-        whole = framing(detect(one.frame.image)[0])
-        mine = framing(one.faces[0])
+        whole = square_for_face(detect(one.frame.image)[0])
+        mine = square_for_face(one.faces[0])
         assert abs(mine.side / whole.side - 1) < 0.12
         assert np.hypot(mine.x - whole.x, mine.y - whole.y) < 0.08 * whole.side
         assert abs(mine.angle - whole.angle) < 4

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.faces.crop import Face, cut, framing
+from detector.faces.crop import Face, crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.faces.quality import flaw_of_crop, flaw_of_face, quality
 from detector.schema.analysis import Parameters
@@ -16,7 +16,7 @@ POINTS = np.zeros((5, 2), np.float32)
 
 @pytest.fixture(scope="module")
 def face(astronaut: np.ndarray) -> np.ndarray:
-    return cut(astronaut, framing(FaceDetector()(astronaut)[0]), 128)
+    return crop_square(astronaut, square_for_face(FaceDetector()(astronaut)[0]), 128)
 
 
 def altered(crop: np.ndarray, gain: float = 1.0, lift: float = 0.0) -> np.ndarray:

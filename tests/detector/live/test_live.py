@@ -19,7 +19,7 @@ from clips import Analysed, numbered, write_clip
 from detector.errors import MediaError, ParameterError
 from detector.live.player import play
 from detector.live.session import LiveSession
-from detector.live.sources import Source, opened, source_of
+from detector.live.sources import Source, open_source, source_of
 from detector.media.frame import Frame
 from detector.paths import ROOT
 from detector.schema.analysis import Analysis, Parameters
@@ -53,7 +53,7 @@ def test_a_snapshot(analysed_sample: Analysed, scorer: Scorer):
     # From a second before the first segment to a second into it.
     first = min(segment.start for segment in analysed_sample.analysis.segments)
     session = LiveSession(scorer, DEFAULT)
-    with opened(source_of(str(analysed_sample.path)), 8.0) as frames:
+    with open_source(source_of(str(analysed_sample.path)), 8.0) as frames:
         near = [frame for frame in frames if first - 1 <= frame.time <= first + 2]
     for frame in near:
         session.process_frame(frame)
@@ -121,7 +121,7 @@ def test_it_stops_when_told_to(clip):
 
 def test_memory_does_not_grow_with_time(analysed_sample: Analysed, scorer: Scorer):
     """The sample over and over as one endless recording: what a session holds stays as it is."""
-    with opened(source_of(str(analysed_sample.path)), 2.0) as frames:
+    with open_source(source_of(str(analysed_sample.path)), 2.0) as frames:
         pictures = [frame.image for frame in frames][:3]
     session = LiveSession(scorer, Parameters(sample_rate=2.0))
     sizes = []

@@ -10,7 +10,7 @@ from fuzz.mutations import Recipe
 
 from detector.engine import analyze
 from detector.errors import MediaError
-from detector.sandbox import Confined, Limits, Places
+from detector.sandbox import AllowedPaths, Limits, Sandbox
 
 FOUND = {
     # The picture's size changes from one frame to the next: scene cuts compared the two.
@@ -39,8 +39,8 @@ FOUND = {
 def test_is_examined_or_refused_in_words(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"file{suffix(FOUND[name].base)}"
     path.write_bytes(FOUND[name].bake())
-    limits, places = Limits(memory=2_500_000_000), Places(readable=(path,))
-    with Confined(examined, path, limits=limits, places=places) as confined:
+    limits, places = Limits(memory=2_500_000_000), AllowedPaths(readable=(path,))
+    with Sandbox(examined, path, limits=limits, places=places) as confined:
         assert confined.result()
 
 

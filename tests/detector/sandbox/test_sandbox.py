@@ -22,14 +22,14 @@ import pytest
 from detector.errors import MediaError, ModelError, ReelproofError
 from detector.paths import ROOT
 from detector.sandbox import (
-    Confined,
+    AllowedPaths,
     CrashError,
     KilledError,
     LimitError,
     Limits,
-    Places,
+    Sandbox,
     UnexpectedError,
-    means,
+    capabilities,
     refuse_links,
 )
 
@@ -43,8 +43,8 @@ def run(tmp_path: Path):
     scratch.mkdir()
 
     def run(target, *arguments, limits=None, places=None, report=None):
-        what = {"limits": limits or Limits(), "places": places or Places(), "scratch": scratch}
-        with Confined(called, cloudpickle.dumps(target), *arguments, **what) as confined:
+        what = {"limits": limits or Limits(), "places": places or AllowedPaths(), "scratch": scratch}
+        with Sandbox(called, cloudpickle.dumps(target), *arguments, **what) as confined:
             return confined.result(report)
 
     yield run
@@ -176,7 +176,7 @@ class TestLimits:
             time.sleep(5)
 
         with pytest.raises(LimitError, match="wrote more than the 20 MB"):
-            run(target, limits=Limits(written=20 * MB), places=Places(writable=(tmp_path,)))
+            run(target, limits=Limits(written=20 * MB), places=AllowedPaths(writable=(tmp_path,)))
 
     def test_open_files(self, run):
         def target(_report):
@@ -216,7 +216,7 @@ class TestEnds:
         scratch = tmp_path / "scratch"
         parent = os.fork()
         if not parent:
-            Confined(lambda _report: time.sleep(60), limits=Limits(), places=Places(), scratch=scratch)
+            Sandbox(lambda _report: time.sleep(60), limits=Limits(), places=AllowedPaths(), scratch=scratch)
             os.kill(os.getpid(), signal.SIGKILL)
         os.waitpid(parent, 0)
         (abandoned,) = scratch.iterdir()
@@ -242,8 +242,8 @@ class TestRefusals:
 
     @pytest.fixture(autouse=True)
     def offered(self):
-        if not (means().calls and means().files):
-            pytest.skip(f"this machine offers only {means()}")
+        if not (capabilities().calls and capabilities().files):
+            pytest.skip(f"this machine offers only {capabilities()}")
 
     @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6, socket.AF_UNIX])
     def test_no_network(self, run, family):
@@ -256,7 +256,7 @@ class TestRefusals:
         assert run(target) == "EPERM"
 
     def test_no_interface_but_one_that_is_down(self, run):
-        if not means().network:
+        if not capabilities().network:
             pytest.skip("no network namespaces here")
         names = run(lambda _report: Path("/proc/self/net/dev").read_text())
         assert [line.split(":")[0].strip() for line in names.splitlines()[2:]] == ["lo"]
@@ -317,7 +317,7 @@ class TestRefusals:
                 "beside": attempt(lambda: (tmp_path / "new").touch()),
             }
 
-        found = run(target, places=Places(readable=(exhibit,), writable=(out,)))
+        found = run(target, places=AllowedPaths(readable=(exhibit,), writable=(out,)))
         allowed = {"exhibit", "result", "temporary"}
         assert {name for name, what in found.items() if what == "done"} == allowed
         assert {what for name, what in found.items() if name not in allowed} <= {"EACCES", "EPERM"}
@@ -383,11 +383,11 @@ def test_torch_computes_with_all_its_threads_after_the_parent_did(run):
 def test_forked_only_where_no_other_thread_runs(alone):
     code = f"""
 import json, threading, time
-from detector.sandbox import Confined, Limits, Places
+from detector.sandbox import Sandbox, Limits, AllowedPaths
 json.dumps.__doc__ = "changed"
 if not {alone}:
     threading.Thread(target=time.sleep, args=[60], daemon=True).start()
-with Confined(getattr, json.dumps, "__doc__", limits=Limits(), places=Places()) as confined:
+with Sandbox(getattr, json.dumps, "__doc__", limits=Limits(), places=AllowedPaths()) as confined:
     print(confined.result() == "changed")
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
@@ -410,8 +410,8 @@ class TestNoThreadIsThereBeforeItIsConfined:
         end = threading.Event()
         other = threading.Thread(target=end.wait)
         other.start()
-        what = {"limits": Limits(), "places": Places(), "modules": ("detector.engine",)}
-        with Confined(threads_at_work, **what) as confined:
+        what = {"limits": Limits(), "places": AllowedPaths(), "modules": ("detector.engine",)}
+        with Sandbox(threads_at_work, **what) as confined:
             assert confined.result() == 1
         end.set()
         other.join()
@@ -419,10 +419,10 @@ class TestNoThreadIsThereBeforeItIsConfined:
     def test_forked(self):
         code = """
 import os
-from detector.sandbox import Confined, Limits, Places
+from detector.sandbox import Sandbox, Limits, AllowedPaths
 def threads(_report):
     return len(os.listdir("/proc/self/task"))
-with Confined(threads, limits=Limits(), places=Places(), modules=("detector.engine",)) as confined:
+with Sandbox(threads, limits=Limits(), places=AllowedPaths(), modules=("detector.engine",)) as confined:
     print(confined.result())
 """
         ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

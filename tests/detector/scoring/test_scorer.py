@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.backends.torch import choose_device
-from detector.faces.crop import cut, framing
+from detector.faces.crop import crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.models.loaded import LoadedModel
 from detector.networks.base import SequenceNetwork
@@ -20,7 +20,7 @@ from detector.scoring.scorer import Scorer
 @pytest.fixture(scope="module")
 def crops(scorer: Scorer, astronaut: np.ndarray) -> list[np.ndarray]:
     size = scorer.card.input.size
-    face = cut(astronaut, framing(FaceDetector()(astronaut)[0]), size)
+    face = crop_square(astronaut, square_for_face(FaceDetector()(astronaut)[0]), size)
     noise = np.random.default_rng(0).integers(0, 255, (size, size, 3), np.uint8)
     return [face, np.ascontiguousarray(face[:, ::-1]), noise, np.zeros_like(face)]
 

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from detector.demo_clip import MANIPULATED
 from detector.faces.crop import Face
-from detector.faces.detections import Gathered, Sightings
+from detector.faces.detections import DetectionBuffer, Detections
 from detector.faces.tracks import Track
 from detector.media.frame import Frame, Image
 from detector.media.reader import MediaReader
 from detector.schema.analysis import Analysis, Parameters
-from detector.scoring.first_pass import Surveyed
+from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments import boundaries, findings
-from detector.segments.boundaries import sharpened
+from detector.segments.boundaries import refine_boundaries
 
 RATE = 25
 SECONDS = 9
@@ -53,8 +53,8 @@ class Footage:
                 if first <= frame.pts <= last and number != self.missing:
                     yield frame
 
-    def sampled(self, scorer: Scorer, rate: float = 8) -> Surveyed:
-        gathered = Gathered()
+    def sampled(self, scorer: Scorer, rate: float = 8) -> FirstPassResult:
+        gathered = DetectionBuffer()
         times: list[float] = []
         for number, frame in enumerate(self.frames):
             if times and int(frame.time * Fraction(rate)) == int(Fraction(times[-1]) * Fraction(rate)):
@@ -65,7 +65,7 @@ class Footage:
         seen = gathered.take()
         level = [self.frames[index].image for index in seen.rows["index"]]
         seen.rows["logit"] = scorer.logits(level)
-        return cast(Surveyed, SimpleNamespace(seen=seen, times=times))
+        return cast(FirstPassResult, SimpleNamespace(detections=seen, times=times))
 
 
 def face(left: float) -> Face:
@@ -92,14 +92,16 @@ def scorer(is_sequence: bool = False) -> Scorer:
 
 def run(
     footage: Footage, parameters: Parameters = PARAMETERS, judge: Scorer | None = None, rate: float = 8
-) -> tuple[Sightings, Sightings]:
-    """Sightings of the sampled frames, and with those added."""
+) -> tuple[Detections, Detections]:
+    """Detections of the sampled frames, and with those added."""
     judge = judge or scorer()
     survey = footage.sampled(judge, rate)
-    return survey.seen, sharpened(survey, cast(MediaReader, footage), judge, parameters, lambda share: None)
+    return survey.detections, refine_boundaries(
+        survey, cast(MediaReader, footage), judge, parameters, lambda share: None
+    )
 
 
-def intervals(seen: Sightings, parameters: Parameters = PARAMETERS) -> list[tuple[float, float]]:
+def intervals(seen: Detections, parameters: Parameters = PARAMETERS) -> list[tuple[float, float]]:
     findings.smooth(seen, scorer(), parameters)
     return boundaries._intervals(seen, parameters)[0]
 
@@ -242,16 +244,21 @@ def test_letters_go_by_screen_time_all_the_same() -> None:
     judge = scorer()
     survey = footage.sampled(judge)
     briefly, longer = (
-        survey.seen.chosen(survey.seen.rows["time"] < seconds).rows.copy() for seconds in (5.0, 7.0)
+        survey.detections.chosen(survey.detections.rows["time"] < seconds).rows.copy()
+        for seconds in (5.0, 7.0)
     )
     longer["track"], longer["logit"] = 1, -FLAGGED
     rows = np.concatenate([briefly, longer])
-    survey.seen = Sightings(rows[np.argsort(rows["time"], kind="stable")])
-    survey.seen = sharpened(survey, cast(MediaReader, footage), judge, PARAMETERS, lambda share: None)
-    assert np.count_nonzero(survey.seen.rows["track"] == 0) > np.count_nonzero(survey.seen.rows["track"] == 1)
+    survey.detections = Detections(rows[np.argsort(rows["time"], kind="stable")])
+    survey.detections = refine_boundaries(
+        survey, cast(MediaReader, footage), judge, PARAMETERS, lambda share: None
+    )
+    assert np.count_nonzero(survey.detections.rows["track"] == 0) > np.count_nonzero(
+        survey.detections.rows["track"] == 1
+    )
     thumbnails = np.random.default_rng(2).random((2, 24, 24, 3), np.float32)
     survey.tracks = [  # type: ignore[misc]
         Track(number, face(20).box, 0.0, 9.0, thumbnail=thumbnails[number]) for number in (0, 1)
     ]
-    people = findings.people(survey, judge, PARAMETERS)
+    people = findings.group_persons(survey, judge, PARAMETERS)
     assert [set(group.rows["track"].tolist()) for group in people.values()] == [{1}, {0}]

@@ -14,12 +14,12 @@ from detector.segments.rules import (
     MOST_PEAKS,
     PEAK_DISTANCE,
     Interval,
-    even,
     find_intervals,
     hysteresis,
+    mean_per_interval,
     merged,
     peaks,
-    shares,
+    sample_weights,
     sliding_median,
 )
 
@@ -73,19 +73,19 @@ class TestSamplingIntervals:
     TIMES = np.array([0, 0.04, 0.08, 0.16, 0.28, 1.0])
 
     def test_each_weighs_one(self) -> None:
-        assert shares(self.TIMES, 8.0) == pytest.approx([1 / 3, 1 / 3, 1 / 3, 1, 1, 1])
+        assert sample_weights(self.TIMES, 8.0) == pytest.approx([1 / 3, 1 / 3, 1 / 3, 1, 1, 1])
 
     def test_means(self) -> None:
         values = np.array([3.0, 6, 9, 1, 2, 4])
-        assert even(self.TIMES, values, 8.0).tolist() == [6, 1, 2, 4]
-        assert len(even(np.empty(0), np.empty(0), 8.0)) == 0
+        assert mean_per_interval(self.TIMES, values, 8.0).tolist() == [6, 1, 2, 4]
+        assert len(mean_per_interval(np.empty(0), np.empty(0), 8.0)) == 0
 
     @pytest.mark.parametrize("rate", [8.0, 12.5, 25.0, 30.0, 120.0])
     def test_samples_are_never_thrown_together(self, rate: float) -> None:
         """Their times are fractions; the nearest floats must not fall into a neighbour's interval."""
         times = np.array([float(Fraction(-(-number * 25 // Fraction(rate)), 25)) for number in range(5000)])
         times = np.unique(times)
-        assert shares(times, min(rate, 25.0)).tolist() == [1.0] * len(times)
+        assert sample_weights(times, min(rate, 25.0)).tolist() == [1.0] * len(times)
 
     def test_a_gap_is_one_between_samples(self) -> None:
         """Many scores close together do not make a gap of seconds between the others."""

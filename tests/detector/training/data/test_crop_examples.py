@@ -8,7 +8,7 @@ import torch
 from made_faces import encoded, samples
 
 from detector.backends.torch import normalised
-from detector.faces.crop import Square, cut
+from detector.faces.crop import CropSquare, crop_square
 from detector.training.config import MixConfig
 from detector.training.data.crop_examples import CELL, UNKNOWN, Examples, stacked
 from detector.training.data.face_samples import Sample
@@ -190,6 +190,6 @@ def test_normalised_as_the_scorer_does() -> None:
 
 
 def test_stacked() -> None:
-    crop = cut(np.full((64, 64, 3), (1, 2, 3), np.uint8), Square(32, 32, 64, 0), 32)
+    crop = crop_square(np.full((64, 64, 3), (1, 2, 3), np.uint8), CropSquare(32, 32, 64, 0), 32)
     assert stacked([crop, crop]).shape == (2, 3, 32, 32)
     assert stacked([crop])[0, :, 5, 5].tolist() == [1, 2, 3]

@@ -17,12 +17,12 @@ from made_faces import crop, encoded
 
 from detector.batch.crops import framed_crop
 from detector.errors import MediaError, ParameterError
-from detector.faces.crop import Face, cut, framing
+from detector.faces.crop import Face, crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.media.frame import Image
 from detector.training.config import SHIPPED, Config, SetConfig, read_config
 from detector.training.data import custom_set
-from detector.training.data.custom_set import open_own, shown
+from detector.training.data.custom_set import crop_items, open_own
 from detector.training.data.face_samples import Sample, decode
 from detector.training.data.labelled_sets import DataSetError, Item
 
@@ -109,14 +109,14 @@ class TestShown:
             Item(tmp_path / "pattern.png", None, 0, "pattern", "train"),
             Item(tmp_path / "crops.zip", "face.png", 0, "zipped", "train"),
         ]
-        video, face, pattern, zipped = shown(items, 10)
+        video, face, pattern, zipped = crop_items(items, 10)
         assert (video.label, video.group, face.label, zipped.group) == (1, "clip", 0, "zipped")
         assert len(video.crops) == 10
         means = [decode(data).mean() for data in video.crops]
         assert means == sorted(means) and means[-1] > 1.7 * means[0]
         (found,) = FaceDetector()(portrait)
         for one, expected in [
-            (face, cut(portrait, framing(found), 224)),
+            (face, crop_square(portrait, square_for_face(found), 224)),
             (pattern, framed_crop(crop(1, False), 224)),
             (zipped, framed_crop(portrait, 224)),
         ]:
@@ -132,7 +132,7 @@ class TestShown:
             custom_set, "video_crops", lambda path, *rest: read.append(path) or real(path, *rest)
         )
         a, b = (Item(videos / "train" / "real" / f"{n}.mp4", None, 0, f"{n}", "train") for n in (40, 60))
-        out = shown([a, b, a, a], 3)
+        out = crop_items([a, b, a, a], 3)
         assert [one.group for one in out] == ["40", "60", "40", "40"]
         assert read == [a.path, b.path] and out[0] is out[2]
         assert [len(one.crops) for one in out] == [3, 3, 3, 3]
@@ -144,24 +144,24 @@ class TestShown:
             Item(tmp_path / "dark.mp4", None, 1, "dark", "train"),
             Item(videos / "train" / "real" / "40.mp4", None, 0, "40", "train"),
         ]
-        assert [one.group for one in shown(items, 4)] == ["40"]
+        assert [one.group for one in crop_items(items, 4)] == ["40"]
 
     @pytest.mark.usefixtures("every_frame_a_face")
     @pytest.mark.parametrize("data", [b"no picture", b""])
     def test_a_broken_picture_is_named(self, tmp_path: Path, data: bytes) -> None:
         (tmp_path / "broken.png").write_bytes(data)
         with pytest.raises(DataSetError, match=r"broken\.png is not a picture"):
-            shown([Item(tmp_path / "broken.png", None, 1, "a", "train")], 1)
+            crop_items([Item(tmp_path / "broken.png", None, 1, "a", "train")], 1)
         with zipfile.ZipFile(tmp_path / "crops.zip", "w") as archive:
             archive.writestr("in/broken.png", data)
         with pytest.raises(DataSetError, match=r"crops\.zip:in/broken\.png is not a picture"):
-            shown([Item(tmp_path / "crops.zip", "in/broken.png", 1, "a", "train")], 1)
+            crop_items([Item(tmp_path / "crops.zip", "in/broken.png", 1, "a", "train")], 1)
 
     @pytest.mark.usefixtures("every_frame_a_face")
     def test_a_broken_video_is_an_error(self, tmp_path: Path) -> None:
         (tmp_path / "broken.mp4").write_bytes(b"no video")
         with pytest.raises(MediaError):
-            shown([Item(tmp_path / "broken.mp4", None, 1, "a", "train")], 1)
+            crop_items([Item(tmp_path / "broken.mp4", None, 1, "a", "train")], 1)
 
 
 @pytest.mark.usefixtures("every_frame_a_face")

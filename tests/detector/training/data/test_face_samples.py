@@ -17,7 +17,7 @@ import pytest
 from clips import write_clip
 from made_faces import crop, encoded, write_archive
 
-from detector.faces.crop import Square, cut, framing
+from detector.faces.crop import CropSquare, crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.paths import ROOT
 from detector.training.data.face_samples import MARGIN, Sample, decode, dfdc_samples, read_csv
@@ -71,8 +71,8 @@ def test_colours_are_red_green_blue() -> None:
 def test_landmarks_of_real_crops_only(tmp_path: Path, astronaut: np.ndarray) -> None:
     """In pixels of the crop itself, though it is found with a border around it."""
     (face,) = FaceDetector()(astronaut)
-    square = framing(face)
-    inside = cut(astronaut, square, 128)
+    square = square_for_face(face)
+    inside = crop_square(astronaut, square, 128)
     with zipfile.ZipFile(tmp_path / "dfdc-x.zip", "w") as archive:
         archive.writestr("a.png", encoded(inside))
         archive.writestr("b.png", encoded(inside))
@@ -111,7 +111,7 @@ def test_faces_from_photos_and_clips(folder: Path, tmp_path: Path) -> None:
         side = picture.shape[0]
         assert picture.shape == (side, side, 3) and sample.landmarks is not None
         # Without its margin this is the framing the network sees: the eyes where they belong.
-        inner = cut(picture, Square(side / 2, side / 2, side / MARGIN, 0), 128)
+        inner = crop_square(picture, CropSquare(side / 2, side / 2, side / MARGIN, 0), 128)
         (face,) = FaceDetector(0.3)(cv2.copyMakeBorder(inner, 64, 64, 64, 64, cv2.BORDER_REPLICATE))
         from_margin = (sample.landmarks - side / 2) * (128 * MARGIN / side) + 64
         assert np.abs(face.landmarks - 64 - from_margin).max() < 8

@@ -17,9 +17,9 @@ from detector.training.data.sequence_examples import (
     Sequences,
     Shares,
     compressed,
+    degrade_sequence,
     padded,
     timeline,
-    worn_alike,
 )
 from detector.training.synthesis.blending import TEMPLATE
 
@@ -173,7 +173,7 @@ def test_compressed_the_same_each_time() -> None:
 def test_worn_alike_over_time() -> None:
     """A face that holds still is not made to flicker in colour by what wears it."""
     for seed in range(20):
-        worn = worn_alike([crop(1, False, 64)] * 10, np.random.default_rng(seed))
+        worn = degrade_sequence([crop(1, False, 64)] * 10, np.random.default_rng(seed))
         means = np.array([frame.mean(axis=(0, 1)) for frame in worn])
         assert len(worn) == 10 and np.ptp(means, axis=0).max() < 4
 

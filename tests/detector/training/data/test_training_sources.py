@@ -17,7 +17,7 @@ from detector.networks.base import Network, SequenceNetwork
 from detector.training.config import SHIPPED, Config, MixConfig, SequencesConfig, SetConfig, read_config
 from detector.training.data import sources
 from detector.training.data.crop_examples import CELL, stacked
-from detector.training.data.custom_set import Own
+from detector.training.data.custom_set import CustomSet
 from detector.training.data.face_clips import MovingFace
 from detector.training.data.face_samples import MARGIN, Sample
 from detector.training.data.sources import Source, _Loaded, framed_batches, open_shared, open_source
@@ -196,9 +196,9 @@ class TestSet:
     ) -> None:
         asked = []
 
-        def own(*given: object) -> Own:
+        def own(*given: object) -> CustomSet:
             asked.append(given)
-            return Own(Levels(), Levels())
+            return CustomSet(Levels(), Levels())
 
         monkeypatch.setattr(sources, "open_own", own)
         own_set = SetConfig(frames=3, streamed=False, fake_share=0.5)

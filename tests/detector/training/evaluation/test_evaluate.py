@@ -21,9 +21,9 @@ from detector.scoring.scorer import Scorer
 from detector.training.evaluation.clips import (
     Clip,
     clip_figures,
+    custom_clips,
+    custom_crops,
     found,
-    given_clips,
-    given_crops,
     identity_pairs,
     inner_auc,
     left_out_figures,
@@ -196,7 +196,7 @@ def test_crops_from_a_table(model: LoadedModel, tmp_path: Path) -> None:
         for i in range(6):
             (tmp_path / f"{i}.jpg").write_bytes(encoded(crop(i, bool(i % 2)), ".jpg"))
             rows.writerow([f"{i}.jpg", i % 2, f"g{i // 2}"])
-    found_ = given_crops(tmp_path / "table.csv")
+    found_ = custom_crops(tmp_path / "table.csv")
     assert [c.label for c in found_] == [0, 1] * 3 and found_[3].group == "g1"
     measured = evaluate(None, tmp_path / "table.csv", tmp_path / "out", crops=True)
     assert measured.levels["crops"]["items"] == 6 and measured.levels["crops"]["groups"] == 3
@@ -207,7 +207,7 @@ def test_data_of_neither_form(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="no such"):
         evaluate(None, tmp_path / "gone", tmp_path / "out")
     with pytest.raises(ParameterError, match="empty"):
-        given_clips(tmp_path)
+        custom_clips(tmp_path)
     (tmp_path / "t.csv").write_text("path,label\na.jpg,maybe\n")
     with pytest.raises(ParameterError, match="line 2"):
-        given_clips(tmp_path / "t.csv")
+        custom_clips(tmp_path / "t.csv")

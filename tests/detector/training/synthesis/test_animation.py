@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_faces import crop
 
-from detector.faces.crop import Square
+from detector.faces.crop import CropSquare
 from detector.training.synthesis.animation import Animation, drift, swaying
 from detector.training.synthesis.blending import TEMPLATE
 
@@ -20,7 +20,7 @@ def animated(seed: int, count: int = 24, image: np.ndarray | None = None) -> Ani
 
 
 def test_by_its_seed_alone() -> None:
-    square = Square(80, 80, 100, 3)
+    square = CropSquare(80, 80, 100, 3)
     one, two, three = (animated(seed).frame(6, square, 64) for seed in (1, 1, 2))
     assert one.shape == (64, 64, 3) and one.dtype == np.uint8
     assert np.array_equal(one, two) and not np.array_equal(one, three)
