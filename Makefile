@@ -8,7 +8,7 @@ MODEL ?= reelproof
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup run test test-slow test-faults test-load lint train evaluate leaderboard bench schema screenshots fuzz
+.PHONY: setup run check test durations test-slow test-faults test-load lint train evaluate leaderboard bench schema screenshots fuzz
 
 setup: $(READY)
 
@@ -24,10 +24,21 @@ $(BROWSER): $(READY) setup.sh
 run: $(READY)
 	@exec $(BIN)/python -m webapp
 
-# Two processes, each with one thread for arithmetic: more of them only fight over two cores. In order of
-# folders: files with few tests, which would come last, are those in a browser that take longest.
+# Two processes, each with one thread for arithmetic: more of them only fight over two cores. The longest
+# files begin first (tests/durations.txt), so that neither process is left with one at the end.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+
 test: $(BROWSER)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) $(PARALLEL)
+
+# The inner loop: lint and every file of tests that is quick
+check: lint
+	$(PYTEST) $(PARALLEL) -q -m "not slow and not long and not browser"
+
+# Measures every file anew, for the order and for what `make check` leaves out
+durations: $(BROWSER)
+	$(PYTEST) --write-durations
 
 test-slow: $(BROWSER)
 	$(BIN)/python -m pytest -m slow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import re
 import shutil
@@ -12,11 +11,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import desk
 import pytest
 from desk import Seen
+from once import made_once
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from quick_apps import Quick
 
@@ -95,19 +96,10 @@ def without_sample(tmp_path: Path) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="session")
-def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[desk.Workbench]:
+def workbench(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[desk.Workbench]:
     """Analyses the real engine made, once for all processes of a run: each has a copy of its own."""
     folder = tmp_path_factory.mktemp("workbench")
-    several = "PYTEST_XDIST_WORKER" in os.environ
-    made = (tmp_path_factory.getbasetemp().parent if several else folder) / "made once"
-    with (made.parent / "workbench.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not made.exists():
-            # What breaks off half-way is made anew by the next.
-            half = folder / "half"
-            half.mkdir()
-            desk.make_workbench(half)
-            half.rename(made)
+    made = made_once(tmp_path_factory, "workbench", partial(desk.make_workbench, sample))
     shutil.copytree(made, folder / "mine")
     with desk.served(folder / "mine" / "data") as app:
         yield desk.workbench(folder / "mine", app)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 from clips import Analysed
 from hypothesis import settings
+from once import made_once
 
 from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.scorer import Scorer
 
+_PICKLED = "analysis.pickle"
 # The machine may be busy, and a failure must be there for the next person too.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
@@ -40,33 +43,37 @@ def astronaut() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demonstration clip."""
-    from detector.demo_clip import make_sample
-
-    path = tmp_path_factory.mktemp("sample") / "sample.mp4"
-    make_sample(path)
-    return path
-
-
-@pytest.fixture(scope="session")
-def analysed_sample(
-    sample: Path, model: LoadedModel, tmp_path_factory: pytest.TempPathFactory
-) -> Analysed:  # fmt: skip
+def analysed_sample(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Analysed:
     """The demonstration clip, analysed with the shipped model and the default settings."""
-    from detector.engine import analyze
 
-    folder = tmp_path_factory.mktemp("sample-analysis")
-    progress: list[tuple[str, float]] = []
-    analysis = analyze(
-        sample, model=model, images=folder, progress=lambda stage, done: progress.append((stage, done))
-    )
-    return Analysed(sample, folder, analysis, tuple(progress))
+    def make(folder: Path) -> None:
+        from detector.engine import analyze
+
+        images = folder / "images"
+        images.mkdir()
+        progress: list[tuple[str, float]] = []
+        analysis = analyze(
+            sample,
+            model=load_model(),
+            images=images,
+            progress=lambda stage, done: progress.append((stage, done)),
+        )
+        (folder / _PICKLED).write_bytes(pickle.dumps((analysis, tuple(progress))))
+
+    folder = made_once(tmp_path_factory, "sample-analysis", make)
+    return Analysed(sample, folder / "images", *pickle.loads((folder / _PICKLED).read_bytes()))
 
 
 @pytest.fixture(scope="session")
-def sampled_alone(sample: Path, model: LoadedModel) -> Analysis:
+def sampled_alone(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Analysis:
     """The demonstration clip as its sampled frames alone show it."""
-    from detector.engine import analyze
 
-    return analyze(sample, model=model, parameters=Parameters(edge_window=0))
+    def make(folder: Path) -> None:
+        from detector.engine import analyze
+
+        analysis = analyze(sample, model=load_model(), parameters=Parameters(edge_window=0))
+        (folder / _PICKLED).write_bytes(pickle.dumps(analysis))
+
+    folder = made_once(tmp_path_factory, "sampled-alone", make)
+    analysis: Analysis = pickle.loads((folder / _PICKLED).read_bytes())
+    return analysis

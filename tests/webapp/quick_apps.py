@@ -41,7 +41,7 @@ class Quick:
     def _made(self) -> Path:
         if not self._template.exists():
             url = URL.create("sqlite", database=str(self._template))
-            database = Database(url, self._template.with_name("custody.key"))
+            database = Database(url, {})
             self._migrate(database)
             database.close()
         return self._template
