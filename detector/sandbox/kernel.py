@@ -146,3 +146,18 @@ def _program() -> list[Path]:
         *(Path("/etc", name) for name in _SETTINGS),
         *(home / name for name in _FONTS),
     ]
+
+
+# Set by `python -m webapp` to its own process id: a worker it started must not outlive it.
+PARENT = "REELPROOF_PARENT"
+
+
+def end_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends, however that comes about.
+
+    Only Linux knows this; elsewhere a worker whose parent was killed ends with the terminal.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:  # it ended before the line above
+        sys.exit(1)

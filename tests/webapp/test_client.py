@@ -13,6 +13,7 @@ import pytest
 from live import served
 from made import finished, hand_in
 
+from detector.paths import ROOT
 from webapp import client as module
 from webapp.client import (
     AnalysisFailed,
@@ -192,3 +193,12 @@ class Relay:
             near.shutdown(socket.SHUT_WR)
         except OSError:
             return
+
+
+def test_it_is_imported_from_the_tree_with_the_standard_library_alone():
+    """Isolated, and without site-packages: whatever else is imported is not there."""
+    code = f"import sys; sys.path.append({str(ROOT)!r}); import webapp.client; print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-S", "-I", "-c", code], capture_output=True, text=True, cwd="/")
+    assert ended.returncode == 0, ended.stderr
+    packages = {name.partition(".")[0] for name in ended.stdout.split()}
+    assert packages - set(sys.stdlib_module_names) <= {"webapp", "__main__"}

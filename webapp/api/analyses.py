@@ -17,14 +17,13 @@ from webapp.intake.exhibits import clean_name
 from webapp.intake.incoming import UploadLimit
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import library as library_search
-from webapp.queries.analyses import database
+from webapp.queries.analyses import database, status_json
 from webapp.queries.results import finished
-from webapp.queries.standing import status_json
 from webapp.security.permissions import Permission, current
 from webapp.services import analyses as analysis_service
 from webapp.services import cases as case_service
 from webapp.services import deletion
-from webapp.services.quota import upload_limit
+from webapp.services.analyses import upload_limit
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Priority, State

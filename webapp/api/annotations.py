@@ -6,8 +6,7 @@ from flask import Blueprint
 
 from reports.review.annotation_file import to_json
 from webapp.api.operation import Answer, Form, operation, uploaded
-from webapp.api.schemas import Added, AnnotationFile, Annotations, Imported
-from webapp.api.spoken import NewAnnotation
+from webapp.api.schemas import Added, AnnotationFile, Annotations, Imported, NewAnnotation
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission
 from webapp.services import annotations as annotation_service

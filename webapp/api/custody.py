@@ -15,7 +15,7 @@ from webapp.api.exhibits import find
 from webapp.api.operation import Answer, operation
 from webapp.api.schemas import RequestModel, Sha256
 from webapp.custody import log as custody_log
-from webapp.downloads import custody_access, log_seen
+from webapp.downloads import custody_access
 from webapp.errors import UserError
 from webapp.queries.analyses import database, visible_session
 from webapp.security.permissions import Permission, current
@@ -73,7 +73,7 @@ def of_exhibit(sha256: str) -> Response:
         own = select(AnalysisRow).where(AnalysisRow.exhibit_id == exhibit.id)
         row = session.scalars(own.order_by(AnalysisRow.created.desc()).limit(1)).one()
     with database().begin() as session:
-        log_seen.require_full_log(session, current(), sha256)
+        custody_access.require_full_log(session, current(), sha256)
         text = custody_log.export(session, sha256)
     custody_access.log_download(row, NAME, text, log=text)
     return Response(text, content_type="application/json")

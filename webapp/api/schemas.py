@@ -9,12 +9,23 @@ import re
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, RootModel, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    Json,
+    RootModel,
+    WithJsonSchema,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from detector import timestamps
 from detector.models.card import Card
 from detector.schema.analysis import Parameters, Score, Segment, Value, Verdict
-from reports.review.annotations import Annotation
+from reports.review.annotations import ANNOTATION, Annotation
 from webapp.storage.tables import Priority, State
 from webapp.webhooks.registry import EVENTS
 
@@ -325,3 +336,32 @@ class Me(Value):
 def moment(value: datetime | None) -> str | None:
     """A moment as the API writes it: UTC to the millisecond."""
     return timestamps.iso_milliseconds(value) if value else None
+
+
+# What headers of uploads look like, for their check and their description.
+_PAIR = r"[A-Za-z0-9_.-]{1,60}( [A-Za-z0-9+/]{0,4000}={0,2})?"
+
+
+METADATA = f"^{_PAIR}(,{_PAIR}){{0,9}}$"
+
+
+LONGEST_METADATA = 8000
+
+
+# Of an annotation: what Reelproof gives it.
+_GIVEN = ("id", "made")
+
+
+class NewAnnotation(RootModel[dict[str, Any]]):
+    """What somebody says now (docs/bundle.md); without “id” and “made”."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The schema of annotations, less what is given to them."""
+        schema = ANNOTATION.json_schema(ref_template="#/{model}")
+        kinds = []
+        for kind in schema["$defs"].values():
+            properties = {name: of for name, of in kind["properties"].items() if name not in _GIVEN}
+            required = [name for name in kind["required"] if name not in _GIVEN]
+            kinds.append(kind | {"properties": properties, "required": required})
+        return {"title": "NewAnnotation", "description": cls.__doc__, "oneOf": kinds}

@@ -18,10 +18,9 @@ from flask import Blueprint, Response, current_app, request, url_for
 from werkzeug.wrappers import Response as Answered
 
 from webapp.api.analyses import QUEUED, accepted_response, case_of, changes, one_exhibit, priority
-from webapp.api.headers import LONGEST_METADATA, METADATA
 from webapp.api.idempotency import identity
 from webapp.api.operation import Answer, Bytes, operation
-from webapp.api.schemas import OfUpload, UploadShape, moment
+from webapp.api.schemas import LONGEST_METADATA, METADATA, OfUpload, UploadShape, moment
 from webapp.errors import UserError
 from webapp.http.problem_details import FieldProblem, FieldsError
 from webapp.intake import resumable

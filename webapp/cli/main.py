@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from detector import timestamps
 from webapp.cli import custody as custody_command
 from webapp.cli import object_store as object_store_command
-from webapp.custody import audit as custody_audit
+from webapp.custody import log
 from webapp.custody import log as custody_log
 from webapp.custody import startup as custody_startup
 from webapp.errors import StoreError
@@ -117,7 +117,7 @@ def _add(database: Database, asked: argparse.Namespace) -> None:
         user = account_store.add(
             session, Passwords(), asked.name, asked.display, asked.role, password, one_time=asked.one_time
         )
-        custody_audit.append_account_event(session, "account made", account=user.name, role=user.role)
+        log.append_account_event(session, "account made", account=user.name, role=user.role)
     print(f"{user.name} can sign in now, as {user.role}.")
 
 
@@ -135,7 +135,7 @@ def _set_role(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = _user(session, asked.name)
         account_store.set_role(session, user, asked.role)
-        custody_audit.append_account_event(session, "role changed", account=user.name, role=user.role)
+        log.append_account_event(session, "role changed", account=user.name, role=user.role)
     print(f"{user.name} is {user.role} now.")
 
 
@@ -143,7 +143,7 @@ def _disable(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = _user(session, asked.name)
         account_store.disable(session, user)
-        custody_audit.append_account_event(session, "account disabled", account=user.name)
+        log.append_account_event(session, "account disabled", account=user.name)
     print(f"{user.name} cannot sign in any more.")
 
 
@@ -151,7 +151,7 @@ def _enable(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = _user(session, asked.name)
         account_store.enable(user)
-        custody_audit.append_account_event(session, "account enabled", account=user.name)
+        log.append_account_event(session, "account enabled", account=user.name)
     print(f"{user.name} can sign in again.")
 
 
@@ -160,7 +160,7 @@ def _reset(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = _user(session, asked.name)
         account_store.set_password(session, Passwords(), user, password, one_time=asked.one_time)
-        custody_audit.append_account_event(session, "password reset", account=user.name)
+        log.append_account_event(session, "password reset", account=user.name)
     print(f"{user.name} has a new password, and is signed out everywhere.")
 
 
@@ -169,9 +169,7 @@ def _add_token(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         made = api_tokens.make(session, _owner(session, asked.user), asked.name, asked.scope, expires)
         row = made.row
-        custody_audit.append_account_event(
-            session, "token made", token=row.id, name=row.name, scopes=row.scopes
-        )
+        log.append_account_event(session, "token made", token=row.id, name=row.name, scopes=row.scopes)
     print("Copy it now, it cannot be shown again:", file=sys.stderr)
     print(made.token)
 
@@ -195,7 +193,7 @@ def _revoke_token(database: Database, asked: argparse.Namespace) -> None:
         row = api_tokens.revoke(session, _owner(session, asked.user), asked.id)
         if row is None:
             raise TokenError("There is no such token. python -m webapp list-tokens shows those there are.")
-        custody_audit.append_account_event(session, "token revoked", token=row.id, name=row.name)
+        log.append_account_event(session, "token revoked", token=row.id, name=row.name)
     print(f"{row.name} works no longer.")
 
 

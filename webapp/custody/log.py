@@ -24,6 +24,7 @@ from detector.timestamps import iso_milliseconds
 from reports.custody import format as custody_format
 from reports.custody.format import ZEROS, Action, CustodyError, Entry, Unreadable
 from webapp.custody import actors
+from webapp.custody import log as custody_log
 from webapp.storage.database import CUSTODY_KEY
 from webapp.storage.key_files import CustodyKey
 from webapp.storage.tables import CustodyRow, now
@@ -230,3 +231,14 @@ def _fit(value: str | int, longest: int) -> str | int:
 
 def _json(details: Mapping[str, str | int]) -> str:
     return json.dumps(details, ensure_ascii=False, sort_keys=True)
+
+
+def append_account_event(
+    session: Session, what: str, *, actor: str | None = None, **details: str | int
+) -> None:
+    """Record it in the transaction of what was done; last in it, since others wait for their turn.
+
+    ``actor`` is somebody who is not signed in yet; otherwise it is who asks.
+    """
+    plain = {name: str(value) if isinstance(value, str) else value for name, value in details.items()}
+    custody_log.append(session, "account", {"what": what, **plain}, actor=actor)

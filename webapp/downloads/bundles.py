@@ -24,7 +24,7 @@ from reports.inputs.case import NAME as CASE
 from reports.review.annotation_file import file_text
 from reports.review.annotations import Annotation
 from webapp.custody import log as custody_log
-from webapp.downloads import custody_access, log_seen, offline_page, signing
+from webapp.downloads import custody_access, offline_page, signing
 from webapp.downloads.reports import current_report
 from webapp.errors import UserError
 from webapp.http.range_responses import send_and_forget
@@ -199,7 +199,7 @@ def send(row: AnalysisRow, folder: Path, *, video: bool) -> Response:
     result, made = load(folder), now()
     with database().begin() as session:
         said = annotation_service.listed(session, row.id)
-        with_log = not log_seen.hidden_analyses(session, current(), row.exhibit.sha256)
+        with_log = not custody_access.hidden_analyses(session, current(), row.exhibit.sha256)
     files = contents(
         database(),
         Folders.of(settings),

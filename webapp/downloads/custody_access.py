@@ -1,14 +1,24 @@
-"""Recording what is handed out: which file, with its SHA-256, to whom and when."""
+"""The custody log and what is handed out: a download is recorded, and who may have the log of an exhibit.
+
+The log of an exhibit holds everything done with these bytes, whoever handed them in, and as a
+chain it cannot be cut. Somebody who may not see all of the analyses it speaks of gets none.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from flask import request
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from reports.custody.format import Entry
 from webapp.custody import log as custody_log
+from webapp.errors import UserError
 from webapp.queries.analyses import database
-from webapp.storage.tables import AnalysisRow
+from webapp.security.permissions import Principal, visible
+from webapp.storage.tables import AnalysisRow, CustodyRow
 
 
 def log_download(row: AnalysisRow, name: str, content: Path | bytes, log: bytes | None = None) -> None:
@@ -23,3 +33,48 @@ def log_download(row: AnalysisRow, name: str, content: Path | bytes, log: bytes 
     details = custody_log.export_details(name, content, log)
     with database().begin() as session:
         custody_log.append(session, "export", details, exhibit=row.exhibit.sha256, analysis=row.id)
+
+
+def hidden_analyses(session: Session, who: Principal, sha256: str) -> frozenset[str]:
+    """Ids of the analyses in the exhibit's log that they may not see; not those they made and deleted."""
+    if who.sees_all:
+        return frozenset()
+    spoken_of = CustodyRow.exhibit == sha256, CustodyRow.analysis.is_not(None)
+    known = set(session.scalars(select(CustodyRow.analysis).where(*spoken_of).distinct()))
+    begun = CustodyRow.action == "analysis queued", CustodyRow.actor == who.name
+    own = set(session.scalars(select(CustodyRow.analysis).where(*spoken_of, *begun)))
+    seen = set(session.scalars(visible(select(AnalysisRow.id).where(AnalysisRow.id.in_(known)), who)))
+    return frozenset(analysis for analysis in known - own - seen if analysis)
+
+
+def require_full_log(session: Session, who: Principal, sha256: str) -> None:
+    """Raise :class:`UserError` where the log speaks of analyses they may not see."""
+    if hidden_analyses(session, who, sha256):
+        raise UserError(
+            403,
+            "The custody log of these bytes speaks of analyses you may not see, and cannot be cut.",
+            "An administrator can export it.",
+        )
+
+
+def redact(entries: Sequence[Entry], analyses: frozenset[str]) -> tuple[Entry, ...]:
+    """The entries as a page shows them to somebody who may not know of these analyses.
+
+    Left out is what is about them, and how the bytes came in for them: the intake before each is
+    queued. That an intake of one's own was not the first is left out as well. No chain any more.
+    """
+    kept: list[Entry] = []
+    theirs: set[str] = set()  # whose analysis, not to be seen, comes next
+    for entry in reversed(entries):
+        intake = entry.action in ("intake", "intake again")
+        if entry.analysis in analyses:
+            if entry.action == "analysis queued":
+                theirs.add(entry.actor)
+        elif intake and entry.actor in theirs:
+            theirs.discard(entry.actor)
+        elif intake:
+            details = {name: value for name, value in entry.details.items() if name in ("name", "bytes")}
+            kept.append(entry.model_copy(update={"action": "intake", "details": details}))
+        else:
+            kept.append(entry)
+    return tuple(reversed(kept))

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from detector import timestamps
 from detector.sandbox import AllowedPaths, Limits, capabilities, confine
+from detector.sandbox.kernel import end_with
 from detector.schema.analysis import Analysis
 from reports.custody.format import NAME as CUSTODY
 from reports.inputs.case import case_details
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.render.write import write_reviewed
 from reports.review.annotation_file import parse
-from webapp.worker.worker_process import end_with
 
 
 def main(analysis: Path, out: Path) -> None:

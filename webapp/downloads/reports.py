@@ -30,7 +30,7 @@ from reports.custody.format import NAME as CUSTODY
 from reports.review.annotation_file import canonical, to_json
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
-from webapp.downloads import custody_access, log_seen
+from webapp.downloads import custody_access
 from webapp.errors import UserError
 from webapp.http.security_headers import REPORT_POLICY
 from webapp.queries.analyses import database
@@ -151,7 +151,7 @@ def send(row: AnalysisRow, folder: Path, name: str) -> Response:
     if name in REPORTS:
         folders = Folders.of(current_app.extensions["settings"])
         with database().begin() as session:
-            with_log = not log_seen.hidden_analyses(session, current(), row.exhibit.sha256)
+            with_log = not custody_access.hidden_analyses(session, current(), row.exhibit.sha256)
         folder = current_report(database(), folders, row, with_log=with_log)
         log = (folder / CUSTODY).read_bytes() if with_log else None
     custody_access.log_download(row, name, folder / name, log=log)

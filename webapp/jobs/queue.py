@@ -1,13 +1,15 @@
-"""Analyses that wait: which comes first, and whose message was lost.
+"""Analyses that wait: which comes first, whose message was lost, and telling the workers of one.
 
 Rows say who waits; a message only wakes a worker up, which then takes what comes first here.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
+from flask import current_app
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
@@ -74,3 +76,14 @@ def _beyond(session: Session, queue: str, messages: int) -> Iterable[AnalysisRow
     of_queue = func.coalesce(AnalysisRow.queue, QUEUES[0]) == queue
     waiting = session.scalar(select(func.count()).where(_WAITS, of_queue)) or 0
     return session.scalars(_all().where(of_queue).limit(max(0, waiting - messages)))
+
+
+log = logging.getLogger(__name__)
+
+
+def tell_workers(analysis_id: str) -> None:
+    """Send the id. Never raises: the row is queued, and the sweep sends it again."""
+    try:
+        current_app.extensions["send"](analysis_id)
+    except Exception as problem:
+        log.warning("analysis %s is queued, but the broker was not told: %s", analysis_id, problem)

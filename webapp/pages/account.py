@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp.custody import audit as custody_audit
+from webapp.custody import log
 from webapp.errors import UserError
 from webapp.pages.login import renewed
 from webapp.queries.analyses import database
@@ -43,7 +43,7 @@ def password() -> Response:
         with database().begin() as session:
             user = session.get_one(User, row.user_id)
             account_store.set_password(session, kept, user, new, one_time=False, but=row.id)
-            custody_audit.append_account_event(session, "password changed", account=row.user.name)
+            log.append_account_event(session, "password changed", account=row.user.name)
     except AccountError as problem:
         return _page(problem.error)
     response = redirect(url_for("account.show", changed=1), 303)
@@ -59,7 +59,7 @@ def end_all() -> Response:
     keep = "but" in request.form
     with database().begin() as session:
         ended = sessions.end_of_user(session, row.user_id, row.id if keep else "")
-        custody_audit.append_account_event(session, "sign-out", account=row.user.name, sessions=ended)
+        log.append_account_event(session, "sign-out", account=row.user.name, sessions=ended)
     if keep:
         return redirect(url_for("account.show"), 303)
     response = redirect(url_for("login.form"), 303)
@@ -76,7 +76,7 @@ def end_one(session_id: str) -> Response:
         mine = (SessionRow.user_id == row.user_id, SessionRow.id == session_id)
         if not sessions.end(session, *mine):
             raise UserError(404, "There is no such session.", "It may have ended meanwhile.")
-        custody_audit.append_account_event(session, "sign-out", account=row.user.name, sessions=1)
+        log.append_account_event(session, "sign-out", account=row.user.name, sessions=1)
     return redirect(url_for("account.show"), 303)
 
 

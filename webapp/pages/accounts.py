@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, current_app, make_response, render_template, request
 from werkzeug.wrappers import Response
 
-from webapp.custody import audit as custody_audit
+from webapp.custody import log
 from webapp.errors import UserError
 from webapp.queries.analyses import database
 from webapp.security import accounts as account_store
@@ -42,7 +42,7 @@ def add() -> Response:
                 given,
                 one_time=True,
             )
-            custody_audit.append_account_event(session, "account made", account=user.name, role=user.role)
+            log.append_account_event(session, "account made", account=user.name, role=user.role)
     except AccountError as problem:
         return _page(problem=problem, values=request.form)
     return _page(handed=(user, given))
@@ -56,7 +56,7 @@ def role(user_id: int) -> Response:
         with database().alone() as session:
             user = _user(session.get(User, user_id))
             account_store.set_role(session, user, _role())
-            custody_audit.append_account_event(session, "role changed", account=user.name, role=user.role)
+            log.append_account_event(session, "role changed", account=user.name, role=user.role)
     except AccountError as problem:
         return _page(problem=problem)
     return _page(done=f"{user.display} is {user.role} now, and has to sign in again.")
@@ -70,7 +70,7 @@ def disable(user_id: int) -> Response:
         with database().alone() as session:
             user = _user(session.get(User, user_id))
             account_store.disable(session, user)
-            custody_audit.append_account_event(session, "account disabled", account=user.name)
+            log.append_account_event(session, "account disabled", account=user.name)
     except AccountError as problem:
         return _page(problem=problem)
     return _page(done=f"{user.display} cannot sign in any more.")
@@ -83,7 +83,7 @@ def enable(user_id: int) -> Response:
     with database().alone() as session:
         user = _user(session.get(User, user_id))
         account_store.enable(user)
-        custody_audit.append_account_event(session, "account enabled", account=user.name)
+        log.append_account_event(session, "account enabled", account=user.name)
     return _page(done=f"{user.display} can sign in again.")
 
 
@@ -95,7 +95,7 @@ def password(user_id: int) -> Response:
     with database().alone() as session:
         user = _user(session.get(User, user_id))
         account_store.set_password(session, current_app.extensions["passwords"], user, given, one_time=True)
-        custody_audit.append_account_event(session, "password reset", account=user.name)
+        log.append_account_event(session, "password reset", account=user.name)
     return _page(handed=(user, given))
 
 

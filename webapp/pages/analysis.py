@@ -8,8 +8,8 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 
 from webapp.queries import analyses as analysis_queries
+from webapp.queries.analyses import status_json
 from webapp.queries.results import load, result_folder, viewed
-from webapp.queries.standing import status_json
 from webapp.security.permissions import Permission, require
 from webapp.services import case_details
 from webapp.storage.data_folder import Folders
@@ -39,7 +39,7 @@ def show(analysis_id: str) -> str:
     if row.state in (State.FAILED, State.CANCELLED, State.PAUSED):
         return render_template("pages/stopped.html", row=row, earlier=_earlier(row))
     return render_template(
-        "pages/progress.html", row=row, ahead=analysis_queries.ahead(row), earlier=_earlier(row)
+        "pages/progress.html", row=row, ahead=analysis_queries.count_ahead(row), earlier=_earlier(row)
     )
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp.custody import audit as custody_audit
+from webapp.custody import log
 from webapp.errors import UserError
 from webapp.queries.analyses import database
 from webapp.security import api_tokens
@@ -38,9 +38,7 @@ def create() -> Response:
                 session, current(), request.form.get("name", ""), request.form.getlist("scope"), expires
             )
             row = made.row
-            custody_audit.append_account_event(
-                session, "token made", token=row.id, name=row.name, scopes=row.scopes
-            )
+            log.append_account_event(session, "token made", token=row.id, name=row.name, scopes=row.scopes)
     except TokenError as problem:
         return _page(problem=str(problem))
     return _page(token=made.token)
@@ -55,7 +53,7 @@ def revoke(token_id: str) -> Response:
         row = api_tokens.revoke(session, current(), token_id)
         if row is None:
             raise UserError(404, "There is no such token of yours.", "Look at the list of your tokens.")
-        custody_audit.append_account_event(session, "token revoked", token=row.id, name=row.name)
+        log.append_account_event(session, "token revoked", token=row.id, name=row.name)
     return redirect(url_for("tokens.listing"), 303)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp.custody import audit as custody_audit
+from webapp.custody import log
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database
@@ -34,7 +34,7 @@ def make() -> Response:
         case = case_service.make(
             session, current(), request.form.get("name", ""), request.form.get("description", "")
         )
-        custody_audit.append_account_event(session, "case made", case=case.id, name=case.name)
+        log.append_account_event(session, "case made", case=case.id, name=case.name)
     return _to(case.id)
 
 
@@ -61,7 +61,7 @@ def change(case_id: int) -> Response:
     with database().begin() as session:
         case = case_service.find(session, current(), case_id)
         case_service.change(session, case, request.form.get("name", ""), request.form.get("description", ""))
-        custody_audit.append_account_event(session, "case changed", case=case.id, name=case.name)
+        log.append_account_event(session, "case changed", case=case.id, name=case.name)
     return _to(case_id)
 
 
@@ -75,7 +75,7 @@ def admit(case_id: int) -> Response:
     with database().begin() as session:
         case = case_service.find(session, current(), case_id)
         user = case_service.admit(session, case, int(chosen))
-        custody_audit.append_account_event(session, "case member added", case=case.id, account=user.name)
+        log.append_account_event(session, "case member added", case=case.id, account=user.name)
     return _to(case_id)
 
 
@@ -86,7 +86,7 @@ def dismiss(case_id: int, user_id: int) -> Response:
     with database().begin() as session:
         case = case_service.find(session, current(), case_id)
         user = case_service.dismiss(session, case, user_id)
-        custody_audit.append_account_event(session, "case member removed", case=case.id, account=user.name)
+        log.append_account_event(session, "case member removed", case=case.id, account=user.name)
     if user_id == current().user_id:
         return redirect(url_for("cases.listing"), 303)
     return _to(case_id)
@@ -111,7 +111,7 @@ def assign(analysis_id: str) -> Response:
         chosen = case_service.chosen(session, current(), request.form.get("case"))
         row = session.get_one(AnalysisRow, analysis_id)
         before, row.case_id = row.case_id, chosen
-        custody_audit.append_account_event(
+        log.append_account_event(
             session, "case assigned", analysis=analysis_id, case=chosen or 0, before=before or 0
         )
     still = chosen is not None or current().sees_all or row.owner_id == current().user_id

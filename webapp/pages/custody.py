@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from reports.custody.chain import check_export
 from reports.custody.format import NAME, CustodyError, read_export
 from webapp.custody import log as custody_log
-from webapp.downloads import custody_access, log_seen
+from webapp.downloads import custody_access
 from webapp.errors import UserError
 from webapp.http.error_pages import wants_json
 from webapp.queries import analyses as analysis_queries
@@ -32,13 +32,13 @@ def show(analysis_id: str) -> str:
     with database().begin() as session:
         text = custody_log.export(session, row.exhibit.sha256)
         head = custody_log.head(session)
-        hidden = log_seen.hidden_analyses(session, current(), row.exhibit.sha256)
+        hidden = custody_access.hidden_analyses(session, current(), row.exhibit.sha256)
     try:
         entries = read_export(text).entries
     except CustodyError:  # the list of problems says why
         entries = ()
     if hidden:
-        entries = log_seen.redact(entries, hidden)
+        entries = custody_access.redact(entries, hidden)
     return render_template(
         "pages/custody.html",
         row=row,
@@ -56,7 +56,7 @@ def as_json(analysis_id: str) -> Response:
     """The exhibit's entries with the count and head of the whole log, to be kept elsewhere."""
     row = analysis_queries.get_or_404(analysis_id)
     with database().begin() as session:
-        log_seen.require_full_log(session, current(), row.exhibit.sha256)
+        custody_access.require_full_log(session, current(), row.exhibit.sha256)
         text = custody_log.export(session, row.exhibit.sha256)
     custody_access.log_download(row, NAME, text, log=text)
     response = Response(text, mimetype="application/json")

@@ -8,7 +8,7 @@ from datetime import timedelta
 from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp.custody import audit as custody_audit
+from webapp.custody import log
 from webapp.queries.analyses import database
 from webapp.security import accounts as account_store
 from webapp.security import login_throttle, request_guard, sessions
@@ -43,7 +43,7 @@ def sign_in() -> Response:
         return _too_early(wait, name)
     if user is None:
         with database().begin() as session:
-            custody_audit.append_account_event(session, "sign-in refused", account=name)
+            log.append_account_event(session, "sign-in refused", account=name)
         return _page(401, name=name, problem=_WRONG)
     moment = now()
     with database().begin() as session:
@@ -52,7 +52,7 @@ def sign_in() -> Response:
         sessions.forget_ended(session, current_app.extensions["settings"], moment)
         kept = session.get_one(User, user.id)
         token = sessions.start(session, kept, _address(), request.user_agent.string, moment)
-        custody_audit.append_account_event(session, "sign-in", actor=name, account=name, address=_address())
+        log.append_account_event(session, "sign-in", actor=name, account=name, address=_address())
     response = redirect(request_guard.own_address(request.form.get("next")), 303)
     request_guard.set_session_cookie(response, user, token)
     return response
@@ -65,7 +65,7 @@ def sign_out() -> Response:
     if g.session is not None:
         with database().begin() as session:
             sessions.end(session, SessionRow.id == g.session.id)
-            custody_audit.append_account_event(session, "sign-out", account=g.principal.name)
+            log.append_account_event(session, "sign-out", account=g.principal.name)
     response = redirect(url_for("login.form"), 303)
     request_guard.clear_session_cookie(response)
     return response
@@ -90,7 +90,7 @@ def confirmed() -> Response:
         return _too_early(wait, row.user.name, again=True)
     if user is None:
         with database().begin() as session:
-            custody_audit.append_account_event(session, "sign-in refused", account=row.user.name)
+            log.append_account_event(session, "sign-in refused", account=row.user.name)
         return _page(401, again=True, problem="This is not your password.")
     response = redirect(request_guard.own_address(request.form.get("next")), 303)
     request_guard.set_session_cookie(response, user, renewed(row, confirmed=True))

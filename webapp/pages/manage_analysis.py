@@ -12,8 +12,7 @@ from reports.text.numbers import number
 from webapp.http.error_pages import wants_json
 from webapp.jobs import parameters
 from webapp.queries import analyses as analysis_queries
-from webapp.queries.analyses import database
-from webapp.queries.standing import status_json
+from webapp.queries.analyses import database, status_json
 from webapp.security.permissions import Permission, require
 from webapp.services import analyses as analysis_service
 from webapp.services import deletion

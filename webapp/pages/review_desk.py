@@ -11,7 +11,7 @@ from flask import Blueprint, Response, current_app, request
 
 from webapp.errors import UserError
 from webapp.media.playback import Playback, playback
-from webapp.queries import levels, review_data
+from webapp.queries import review_data
 from webapp.queries.results import finished, load
 from webapp.security.permissions import Permission, require
 from webapp.storage.data_folder import Folders
@@ -36,7 +36,8 @@ def scores(analysis_id: str) -> Response:
     _row, folder = finished(analysis_id)
     start, end = _second("from"), _second("to")
     people = [
-        {"id": person, **levels.stretch(columns, start, end)} for person, columns in _columns(folder).items()
+        {"id": person, **review_data.stretch(columns, start, end)}
+        for person, columns in _columns(folder).items()
     ]
     text = json.dumps({"from": start, "to": end, "persons": people}, separators=(",", ":"))
     return Response(text, mimetype="application/json")
@@ -53,8 +54,8 @@ def _second(name: str) -> float:
 
 
 @lru_cache(maxsize=4)
-def _columns(folder: Path) -> dict[str, levels.Columns]:
-    return {person.id: levels.columns_of(person) for person in load(folder).analysis.persons}
+def _columns(folder: Path) -> dict[str, review_data.Columns]:
+    return {person.id: review_data.columns_of(person) for person in load(folder).analysis.persons}
 
 
 @lru_cache(maxsize=4)

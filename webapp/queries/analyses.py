@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from detector import timestamps
+from detector.timestamps import iso_milliseconds
 from reports.review.annotations import (
     ANNOTATION,
     Annotation,
@@ -27,7 +29,7 @@ from webapp.errors import UserError
 from webapp.jobs import queue as job_queue
 from webapp.security import permissions
 from webapp.storage.database import Database
-from webapp.storage.tables import AnalysisRow, AnnotationRow, State
+from webapp.storage.tables import AnalysisRow, AnnotationRow, Priority, State
 
 MOST_COMPARABLE = 5
 ANNOTATIONS = (SegmentAnnotation, ExhibitAnnotation, SpanAnnotation)
@@ -82,7 +84,7 @@ def latest(count: int) -> tuple[AnalysisRow, ...]:
         return tuple(session.scalars(newest.limit(count)).all())
 
 
-def ahead(row: AnalysisRow) -> int:
+def count_ahead(row: AnalysisRow) -> int:
     """How many analyses come before a queued one, the running ones included."""
     with database().begin() as session:
         query = select(func.count()).where(job_queue.ahead_of(row) | (AnalysisRow.state == State.RUNNING))
@@ -159,3 +161,37 @@ def annotation_counts(session: Session, shown: Sequence[AnalysisRow]) -> Counter
     for analysis_id, all_said in said.items():
         counts[analysis_id] = sum(isinstance(a, ANNOTATIONS) for a in current(all_said))
     return counts
+
+
+def status_json(row: AnalysisRow, *, ahead: bool = True) -> dict[str, Any]:
+    """The row of an analysis as programs and pages that wait for it are told of it.
+
+    ``ahead``: whether its place in the queue is looked up.
+    """
+    known: dict[str, Any] = {
+        "id": row.id,
+        "state": row.state,
+        "priority": Priority(row.priority).words,
+        "stage": row.stage,
+        "progress": row.progress,
+        "file": row.file,
+        "model": row.model,
+        "sha256": row.exhibit.sha256,
+        "created": _iso(row.created),
+        "started": _iso(row.started),
+        "finished": _iso(row.finished),
+        "attempt": row.attempt,
+        "settings": json.loads(row.settings or "{}"),
+        "duration": row.duration,
+        "verdict": row.verdict,
+        "probability": row.probability,
+    }
+    if row.state == State.QUEUED and ahead:
+        known["ahead"] = count_ahead(row)
+    if row.state == State.FAILED:
+        known |= {"error": row.error, "remedy": row.remedy}
+    return known
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return iso_milliseconds(moment) if moment else None

@@ -8,7 +8,7 @@ import secrets
 from flask import current_app, g, request
 from markupsafe import Markup
 
-from webapp.storage.secret_key import mac
+from webapp.storage.key_files import mac
 from webapp.storage.tables import SessionRow
 
 CSRF_FIELD, CSRF_HEADER = "csrf_token", "X-CSRF-Token"

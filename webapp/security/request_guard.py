@@ -18,7 +18,7 @@ from flask import Flask, Response, abort, current_app, g, redirect, request, url
 from werkzeug.http import parse_cookie
 from werkzeug.wrappers import Response as Answer
 
-from webapp.custody import audit as custody_audit
+from webapp.custody import log
 from webapp.errors import UserError
 from webapp.http.error_pages import answer, wants_json
 from webapp.http.problem_details import is_api
@@ -27,7 +27,7 @@ from webapp.security import accounts as account_store
 from webapp.security import csrf, sessions
 from webapp.security.permissions import LOCAL, Asker, Need, Principal, login_is_on, need_of, refused
 from webapp.security.rate_limits import Rates
-from webapp.storage.secret_key import mac, secret_key
+from webapp.storage.key_files import mac, secret_key
 from webapp.storage.tables import SessionRow, User, now
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -108,9 +108,7 @@ def _check_form() -> None:
 
 def _record_refusal(what: str, **details: str) -> None:
     with current_app.extensions["database"].begin() as session:
-        custody_audit.append_account_event(
-            session, what, **details, method=request.method, path=request.path[:200]
-        )
+        log.append_account_event(session, what, **details, method=request.method, path=request.path[:200])
 
 
 def sign_in_first() -> Answer:

@@ -10,21 +10,24 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import current_app
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from reports.inputs.case import CaseDetails
 from webapp.errors import UserError
 from webapp.intake import exhibits
 from webapp.intake.exhibits import take_in
-from webapp.intake.incoming import Incoming, Whole
+from webapp.intake.incoming import Incoming, UploadLimit, Whole
 from webapp.jobs import states
-from webapp.jobs.sending import tell_workers
+from webapp.jobs.queue import tell_workers
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database
-from webapp.security.permissions import current
+from webapp.security.permissions import Principal, current
 from webapp.services import case_details, deletion
 from webapp.services import models as model_service
+from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, Exhibit, Priority, State
 
 NOTHING_STATED = CaseDetails()
@@ -174,3 +177,28 @@ def priority_of(name: str | None) -> Priority:
         return Priority[name.upper()] if name else Priority.NORMAL
     except KeyError:
         raise UserError(400, "There is no such priority.", "Choose low, normal or high.") from None
+
+
+def exhibit_bytes(session: Session, user_id: int) -> int:
+    """Bytes of the exhibits an account has analyses of, each once."""
+    own = select(AnalysisRow.exhibit_id).where(AnalysisRow.owner_id == user_id)
+    return session.scalar(select(func.coalesce(func.sum(Exhibit.bytes), 0)).where(Exhibit.id.in_(own))) or 0
+
+
+def upload_limit(settings: Settings, who: Principal) -> UploadLimit:
+    """What one upload of theirs may bring: the usual limit, or what their quota leaves where that is less."""
+    usual = UploadLimit(1, settings.upload_limit)
+    if settings.quota is None or who.user_id is None:
+        return usual
+    database: Database = current_app.extensions["database"]
+    with database.begin() as session:
+        left = max(0, settings.quota - exhibit_bytes(session, who.user_id))
+    if left >= settings.upload_limit:
+        return usual
+    total = f"{settings.quota / 1e6:,.10g} MB"
+    return UploadLimit(
+        1,
+        left,
+        smaller=f"That is what is left of the {total} you may use in all. Delete analyses you need no longer "
+        "or ask whoever runs this Reelproof to raise REELPROOF_QUOTA_MB.",
+    )

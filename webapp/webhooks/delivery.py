@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
+from detector.sandbox.kernel import PARENT, end_with
 from detector.version import __version__
 from webapp import logs, url_allowlist
 from webapp.settings import Settings, read_settings
@@ -31,7 +32,6 @@ from webapp.storage.tables import Delivery, WebhookRow, now
 from webapp.url_allowlist import Place
 from webapp.webhooks import registry as webhook_registry
 from webapp.webhooks.registry import BACK_OFF, SIGNATURE
-from webapp.worker.worker_process import PARENT, end_with
 
 log = logging.getLogger(__name__)
 

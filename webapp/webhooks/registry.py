@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-import os
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -20,8 +19,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from detector import timestamps
-from detector.files import flush_file, flush_folder
 from webapp.errors import UserError
+from webapp.storage.key_files import webhook_key
 from webapp.storage.tables import AnalysisRow, Delivery, State, WebhookRow, now
 from webapp.url_allowlist import allowing
 
@@ -37,7 +36,7 @@ _LATE = timedelta(hours=1)  # what ended longer before a webhook's sender looked
 
 def secret(data: Path, webhook_id: str) -> str:
     """What a webhook's messages are signed with. Made from a key beside the database, and so not in it."""
-    digest = hmac.digest(_key(data), f"webhook {webhook_id}".encode(), "sha256")
+    digest = hmac.digest(webhook_key(data), f"webhook {webhook_id}".encode(), "sha256")
     return "whsec_" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
@@ -127,25 +126,3 @@ def _delivery(hook: WebhookRow, row: AnalysisRow, event: str, happened: datetime
         attempts=0,
         due=now(),
     )
-
-
-def _key(data: Path) -> bytes:
-    path = data / "webhooks.key"
-    try:
-        found = path.read_bytes()
-    except FileNotFoundError:
-        found = b""
-    if len(found) == 32:
-        return found
-    aside = path.with_name(f".webhooks.{secrets.token_hex(8)}")
-    with open(aside, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(secrets.token_bytes(32))
-    flush_file(aside)
-    try:
-        os.link(aside, path)  # of two at once, one wins and both read the same
-    except FileExistsError:
-        pass
-    finally:
-        aside.unlink()
-    flush_folder(data)
-    return path.read_bytes()

@@ -22,6 +22,7 @@ from celery import Celery, signals
 from celery.exceptions import SecurityWarning, TimeLimitExceeded
 from celery.worker.request import Request
 
+from detector.sandbox.kernel import PARENT, end_with
 from webapp import logs
 from webapp.custody import actors
 from webapp.jobs import broker, states
@@ -31,7 +32,6 @@ from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import opened
 from webapp.worker.run_analysis import work
-from webapp.worker.worker_process import PARENT, end_with
 
 log = logging.getLogger(__name__)
 

@@ -19,12 +19,12 @@ from pathlib import Path
 
 from detector.files import hashed
 from detector.paths import ROOT
+from detector.sandbox.kernel import PARENT, end_with
 from webapp.errors import DamagedFile, StoreError
 from webapp.queries.results import refuse_damaged
 from webapp.services import models as model_service
 from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
-from webapp.worker.worker_process import PARENT, end_with
 
 BACK = 60.0  # seconds in which a store that cannot be reached should be there again
 _PAUSE = 3.0

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TextIO
 
 from detector.paths import ROOT
+from detector.sandbox.kernel import PARENT
 from webapp.custody import actors
 from webapp.intake import resumable
 from webapp.jobs import heartbeat, states
@@ -27,7 +28,6 @@ from webapp.queries import live_sessions
 from webapp.settings import QUEUES, SettingError, Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
-from webapp.worker.worker_process import PARENT
 
 log = logging.getLogger(__name__)
 

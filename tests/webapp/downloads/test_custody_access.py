@@ -9,7 +9,7 @@ from people import PASSWORD, account, sign_in, signed_in, with_login
 
 from reports.custody.chain import check_export
 from webapp.custody import log as custody_log
-from webapp.downloads import log_seen
+from webapp.downloads import custody_access
 from webapp.security import accounts as account_store
 from webapp.security.permissions import Role
 from webapp.storage.tables import Exhibit
@@ -33,7 +33,7 @@ def hand_in(client, name: str, content: bytes = SAME):
 def hidden_from(app, name: str) -> frozenset[str]:
     with app.extensions["database"].begin() as session:
         who = account_store.principal(account_store.find(session, name))
-        return log_seen.hidden_analyses(session, who, session.query(Exhibit).one().sha256)
+        return custody_access.hidden_analyses(session, who, session.query(Exhibit).one().sha256)
 
 
 def test_alone_one_has_the_whole_log(app, sent):

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from webapp import create_app
 from webapp.jobs import broker, failures, states
 from webapp.jobs import queue as job_queue
-from webapp.queries.analyses import ahead
+from webapp.queries.analyses import count_ahead
 from webapp.settings import QUEUES, read_settings
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, CustodyRow, Priority, State, now
@@ -55,9 +55,9 @@ class TestOrder:
 
     def test_how_many_are_ahead(self, app, database, three):
         with app.app_context():
-            assert [ahead(row(database, each)) for each in three] == [2, 1, 0]
+            assert [count_ahead(row(database, each)) for each in three] == [2, 1, 0]
             claimed(database)
-            assert [ahead(row(database, each)) for each in three[:2]] == [2, 1]
+            assert [count_ahead(row(database, each)) for each in three[:2]] == [2, 1]
 
     def test_a_priority_is_changed_while_it_waits_and_no_longer(self, app, database):
         queued = hand_in(app).id
@@ -164,7 +164,7 @@ class TestPause:
         assert sent == [] and job_queue.lost_messages(database, 1, at_start=True) == [second]
         assert states.claim(database, first) is None
         with app.app_context():
-            assert ahead(row(database, second)) == 0
+            assert count_ahead(row(database, second)) == 0
         assert states.resume(database, first) and not states.resume(database, first)
         assert claimed(database) == first  # it has its place in the queue again
         assert [action for action, _details in acts(database, first)] == [
