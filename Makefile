@@ -42,6 +42,7 @@ durations: $(BROWSER)
 
 test-slow: $(BROWSER)
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "hypothesis and not slow" --hypothesis-profile thorough
 
 # SIGKILL at random points; two hundred clips over four workers with servers that go away
 test-faults: $(BROWSER)

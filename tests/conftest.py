@@ -9,9 +9,15 @@ from pathlib import Path
 import durations
 import pytest
 import warm
+from hypothesis import settings
 from once import made_once
 
 from detector.paths import ROOT
+
+# The machine may be busy, and a failure must be there for the next person too. `make test-slow` looks longer.
+settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=50)
+settings.register_profile("thorough", deadline=None, max_examples=1000)
+settings.load_profile("repeatable")
 
 _measured: Counter[str] = Counter()
 

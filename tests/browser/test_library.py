@@ -154,7 +154,9 @@ def test_uploads_can_be_cancelled_retried_and_removed(without_sample, page: Page
     asked = []
     page.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
     page.close(run_before_unload=True)  # leaving now would lose the queue
-    page.wait_for_timeout(1000)
+    end = time.monotonic() + 60
+    while not asked and time.monotonic() < end:
+        page.wait_for_timeout(50)  # in which the dialog's event is heard
     assert asked == ["beforeunload"] and not page.is_closed()
 
     network.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})

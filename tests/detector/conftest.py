@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import Analysed
-from hypothesis import settings
 from once import made_once
 
 from detector.models.loaded import LoadedModel, load_model
@@ -16,9 +15,6 @@ from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.scorer import Scorer
 
 _PICKLED = "analysis.pickle"
-# The machine may be busy, and a failure must be there for the next person too.
-settings.register_profile("repeatable", deadline=None, derandomize=True)
-settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from detector.schema.analysis import Parameters
@@ -266,7 +266,6 @@ def test_the_same_moments_later_give_the_same_segments_later(
     high=st.floats(0.5, 30),
 )
 @example(count=2, place=0, rate=1.6, low=-1.0, high=6.0)
-@settings(max_examples=400)
 def test_a_lone_spike_never_makes_a_segment_at_any_rate(
     count: int, place: int, rate: float, low: float, high: float
 ) -> None:
