@@ -21,7 +21,12 @@ from detector.errors import MediaError
 from detector.media.limits import Bounds
 from detector.media.orientation import photo_orientation
 from detector.media.reader import MediaReader
-from detector.media.signatures import ACCEPTED, DEMUXERS, HEAD, refuse_mismatch, refuse_others
+from detector.media.signatures import ACCEPTED, DEMUXERS, HEAD, is_accepted, refuse_mismatch, refuse_others
+
+_UNREADABLE = (
+    "The file cannot be read: it is not a video or photo, or it is damaged or was copied only in part. "
+    f"{ACCEPTED}"
+)
 
 
 class _Nameless:
@@ -44,7 +49,9 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
         head = file.read(HEAD)
         if not head:
             raise MediaError("The file is empty (0 bytes). Copy or download it again.")
-        refuse_others(head, ACCEPTED)
+        refuse_others(head)
+        if not is_accepted(head):
+            raise MediaError(_UNREADABLE)
         file.seek(0)
         photo = photo_orientation(file)
         file.seek(0)
@@ -84,7 +91,4 @@ def open_container(file: BinaryIO) -> av.container.InputContainer:
             metadata_errors="replace",
         )
     except (av.FFmpegError, ValueError):
-        raise MediaError(
-            "The file cannot be read: it is not a video or photo, or it is damaged or was copied "
-            f"only in part. {ACCEPTED}"
-        ) from None
+        raise MediaError(_UNREADABLE) from None

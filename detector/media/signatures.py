@@ -36,6 +36,8 @@ _TEXTS = (
     (b"<!doctype html", "a web page", "Save the video or photo in it, not the page."),
     (b"<html", "a web page", "Save the video or photo in it, not the page."),
 )
+# Of `ftyp`: pictures in boxes (ISO/IEC 23008-12). FFmpeg reads them as videos, and of a sequence one frame.
+_PICTURE_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Container:
         """Whether a file that begins with ``head`` is of this kind."""
         if head[:4] == b"RIFF":
             return head[8:12] in self.forms
+        if _is_picture_of_boxes(head):
+            return False
         return head.startswith(self.starts) or head[4:8] in self.boxes
 
 
@@ -98,8 +102,14 @@ def is_accepted(head: bytes) -> bool:
     return container_of(head) is not None
 
 
+def _is_picture_of_boxes(head: bytes) -> bool:
+    return head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS
+
+
 def refuse_others(head: bytes, accepted: str = ACCEPTED) -> None:
     """Raise :class:`MediaError` when the first bytes are those of something known not to be accepted."""
+    if _is_picture_of_boxes(head):
+        raise MediaError(f"The file is an AVIF or HEIF picture. Convert it to png or jpeg. {accepted}")
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for start, name, remedy in _OTHERS:
         if head.startswith(start):

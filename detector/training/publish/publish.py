@@ -15,34 +15,8 @@ from detector.networks.base import create
 from detector.training.config import Config
 from detector.training.data.sources import open_source
 from detector.training.publish.calibration import fit_temperature
-from detector.training.publish.error_rates import VALIDATED
+from detector.training.publish.origin import origin_of
 from detector.training.train import predicted
-
-DATA = (
-    "Deepfake Detection Challenge training set: face crops of one frame a video, 12,360 unmanipulated and "
-    "20,400 manipulated; validation 600 and 600, test 1,000 and 1,000, split by source video",
-    "Labeled Faces in the Wild: 1,500 photographs, one a person",
-    "UTKFace: 2,200 photographs of adults",
-    "22 clips of real people talking (driving clips and others), presumed unmanipulated, 40 frames each",
-)
-TERMS = (
-    "The data sets are for research; whoever trains or deploys on them is bound by their terms. "
-    "These weights were trained by the Reelproof project and are shared under Apache-2.0."
-)
-DOMAIN = (
-    "Faces at least as wide as the smallest face judged, roughly frontal, in video or photographs: face "
-    "swaps and reenactment of the kinds in the Deepfake Detection Challenge and FaceForensics++."
-)
-LIMITS = (
-    "Methods unlike those it was trained and measured on may go unseen.",
-    "Reenactment that keeps the identity (Face2Face) is seen far less surely than face swaps, and mostly "
-    "missed where it fills only part of a strongly compressed clip.",
-    "Wholly synthetic faces (generated photographs of people who do not exist) were not measured.",
-    "Sound, lip-sync to altered sound, and anything outside the face are not examined.",
-    "Actors recur across the data set's videos, so its test figures flatter the model a little.",
-    "Figures for strong compression (FaceForensics++ c40) rest on few clips of few people.",
-    "Filters, make-up effects, heavy retouching and hard re-compression can look like manipulation.",
-)
 
 
 def publish(config: Config, checkpoint: Path, data: Path, folder: Path = MODELS) -> Card:
@@ -60,6 +34,7 @@ def publish(config: Config, checkpoint: Path, data: Path, folder: Path = MODELS)
     source = open_source(config, data, checkpoint.parent, config.samples)
     labels, logits = predicted(network, source.validation(), torch.device("cpu"))
     weights = save(halves)
+    origin = origin_of(config, data)
     card = Card(
         name=config.name,
         title=config.title,
@@ -67,14 +42,13 @@ def publish(config: Config, checkpoint: Path, data: Path, folder: Path = MODELS)
         sha256=hashlib.sha256(weights).hexdigest(),
         input=Input(size=config.size, mean=config.mean, std=config.std),
         temperature=round(fit_temperature(labels, logits), 4),
-        data=DATA if config.set is None else (f"A data set of the trainer's own: {data.name}",),
-        terms=TERMS if config.set is None else "Not stated by the trainer.",
+        data=origin.data,
+        terms=origin.terms,
         recipe=_recipe(config, state["history"]),
         figures={},
-        domain=DOMAIN,
-        limits=LIMITS,
-        # A data set of one's own covers what its owner knows, and the card's ranges are of other data.
-        validated=VALIDATED if config.set is None else (),
+        domain=origin.domain,
+        limits=origin.limits,
+        validated=origin.validated,
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{config.name}.safetensors").write_bytes(weights)
