@@ -100,4 +100,4 @@ def quick_reports(monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("report.html", "report.pdf"):
             (place / name).write_bytes((analysis.parent / name).read_bytes())
 
-    monkeypatch.setattr(report_downloads, "_set", stand_in)
+    monkeypatch.setattr(report_downloads, "_render", stand_in)

@@ -104,7 +104,7 @@ def test_errors_are_problems(client, method, path, status):
 
 def test_a_bug_is_a_problem_without_a_traceback(app, client, monkeypatch, caplog):
     app.testing = False
-    monkeypatch.setattr("webapp.api.analyses.search.fitting", lambda *_: 1 / 0)
+    monkeypatch.setattr("webapp.api.analyses.library_search.fitting", lambda *_: 1 / 0)
     told = problem(client.get(f"{API}/analyses"), 500)
     assert "ZeroDivision" not in json.dumps(told) and "ZeroDivisionError" in caplog.text
 

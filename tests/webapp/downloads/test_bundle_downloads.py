@@ -188,7 +188,7 @@ def test_the_same_state_makes_the_same_bytes(client, row, monkeypatch):
     # The log has grown by that bundle, and so has the next one.
     log = unpacked(first)["custody.json"]
     assert len(unpacked(client.get(f"/analyses/{row.id}/bundle.zip").data)["custody.json"]) > len(log)
-    monkeypatch.setattr("webapp.downloads.bundles.custody.export", lambda _session, _exhibit: log)
+    monkeypatch.setattr("webapp.downloads.bundles.custody_log.export", lambda _session, _exhibit: log)
     assert client.get(f"/analyses/{row.id}/bundle.zip").data == first
 
 

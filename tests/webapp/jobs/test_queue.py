@@ -94,7 +94,7 @@ class TestOrder:
         states.cancel(database, high)
         seen = [high]  # as it was looked up before that
         first = job_queue.next_id
-        monkeypatch.setattr(job_queue, "first", lambda *given: seen.pop() if seen else first(*given))
+        monkeypatch.setattr(job_queue, "next_id", lambda *given: seen.pop() if seen else first(*given))
         assert claimed(database) == normal
 
     def test_a_worker_of_one_queue_takes_from_that_alone(self, app, database, three):

@@ -233,7 +233,7 @@ def test_errors_have_words_in_both_forms(client):
 
 def test_a_bug_becomes_a_page_in_words(app, client, monkeypatch, caplog):
     app.testing = False
-    monkeypatch.setattr("webapp.pages.library.search.find", lambda *_: 1 / 0)
+    monkeypatch.setattr("webapp.pages.library.library_search.find", lambda *_: 1 / 0)
     answer = client.get("/analyses")
     assert answer.status_code == 500
     assert "did not expect" in answer.text and "ZeroDivision" not in answer.text
