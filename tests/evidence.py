@@ -10,7 +10,7 @@ from analyses import build
 from weasyprint import HTML, Attachment
 
 from detector.schema.analysis import Analysis
-from reports.bundle import bundle
+from reports.bundle import packing
 from reports.bundle.manifest import Signer, file_entries, manifest_files, new_manifest
 from reports.custody.format import entry_body, export_text, sign_entry
 from reports.exports.scores import scores_csv
@@ -105,7 +105,7 @@ def small_bundle(folder: Path, *, pdf: bool = True, signer: Signer | None = None
     pictures.mkdir()
     analysis, files = contents(pictures, pdf=pdf)
     path = folder / "bundle.zip"
-    bundle.write(path, files, new_manifest(analysis, "bundle", analysis_id="c" * 32), signer)
+    packing.write(path, files, new_manifest(analysis, "bundle", analysis_id="c" * 32), signer)
     return path
 
 

@@ -204,6 +204,7 @@ def _models(folder: Path) -> Iterator[Finding]:
     try:
         from detector.errors import ModelError
         from detector.models.card import DEFAULT, load_card
+        from detector.models.weights import OTHER_FILE
     except ImportError as error:
         yield Finding("models", "missing", f"cannot be checked: {_first_line(error)}", SETUP)
         return
@@ -221,7 +222,7 @@ def _models(folder: Path) -> Iterator[Finding]:
         if fits:
             yield Finding(name, "ok", f"{card.title}, {weights.stat().st_size / 10**6:.1f} MB", "")
         else:
-            yield Finding(name, "missing", "is not the file its card describes (SHA-256 differs)", remedy)
+            yield Finding(name, "missing", OTHER_FILE, remedy)
 
 
 def _confinement() -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from detector.errors import ModelError
 from detector.models.card import Card, load_card
-from detector.models.weights import looks_pickled, mismatch, pickled_error, read_tensors, wrong_weights_error
+from detector.models.weights import looks_pickled, mismatch, pickled_error, read_tensors, refuse_wrong_weights
 from detector.networks import graphs
 
 if TYPE_CHECKING:
@@ -77,8 +77,7 @@ def load_pair(card: Card, weights: Path) -> LoadedModel:
     data = weights.read_bytes()
     if looks_pickled(data[:16], len(data)):
         raise pickled_error(weights.name)
-    if hashlib.sha256(data).hexdigest() != card.sha256:
-        raise wrong_weights_error(weights.name)
+    refuse_wrong_weights(weights.name, hashlib.sha256(data).hexdigest(), card.sha256)
     model = LoadedModel(card, weights=data)
     path = graph_path(model)
     # A graph says what tensors there must be; without one torch has to be asked.

@@ -15,7 +15,7 @@ from typing import Any
 from detector.errors import ModelError
 from detector.models.card import Card, is_name, read_card
 from detector.models.loaded import LoadedModel, load_pair
-from detector.models.weights import is_pickled_name, looks_pickled, pickled_error, wrong_weights_error
+from detector.models.weights import is_pickled_name, looks_pickled, pickled_error, refuse_wrong_weights
 
 CARD_LIMIT = 64_000
 """Bytes of the longest card accepted; the shipped ones have a few thousand."""
@@ -74,8 +74,8 @@ def check_weights(card: Card, weights: Path, name: str, sha256: str | None = Non
                 "Store them in half precision."
             )
         file.seek(0)
-        if (sha256 or hashlib.file_digest(file, "sha256").hexdigest()) != card.sha256:
-            raise wrong_weights_error(name)
+        found = sha256 or hashlib.file_digest(file, "sha256").hexdigest()
+        refuse_wrong_weights(name, found, card.sha256)
 
 
 def check_pair(card: bytes, weights: Path) -> LoadedModel:

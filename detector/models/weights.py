@@ -84,6 +84,7 @@ def looks_pickled(head: bytes, size: int) -> bool:
     return head.startswith(b"PK") or (head[:1] == b"\x80" and head[1:2] in b"\x01\x02\x03\x04\x05")
 
 
+OTHER_FILE = "is not the file its card describes (SHA-256 differs)"
 _PICKLED = frozenset({".pt", ".pth", ".bin", ".pkl", ".pickle", ".ckpt"})
 
 
@@ -100,6 +101,7 @@ def pickled_error(name: str) -> ModelError:
     )
 
 
-def wrong_weights_error(name: str) -> ModelError:
-    """What to say of weights whose SHA-256 is not their card's."""
-    return ModelError(f"{name} is not the file its card describes (SHA-256 differs). Fetch both files again.")
+def refuse_wrong_weights(name: str, found: str, wanted: str) -> None:
+    """Raise :class:`ModelError` when weights' SHA-256 ``found`` is not the one their card wants."""
+    if found != wanted:
+        raise ModelError(f"{name} {OTHER_FILE}. Fetch both files again.")

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from detector import timestamps
 from detector.schema.analysis import Analysis, Peak, Segment
 from reports.errors import ExportError, PictureError
-from reports.exports.csv_tables import Cell, csv_table
+from reports.exports.csv_writing import Cell, csv_table
 from reports.exports.segments import in_order
 from reports.inputs.pictures import PNG_SIGNATURE, Picture, find_picture
 from reports.text.numbers import timecode

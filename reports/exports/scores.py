@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from detector.schema.analysis import Analysis, Segment
 from reports.errors import ExportError
-from reports.exports.csv_tables import csv_table
+from reports.exports.csv_writing import csv_table
 from reports.text.numbers import timecode
 
 COLUMNS = (

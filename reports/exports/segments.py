@@ -7,7 +7,7 @@ from typing import Any
 
 from detector.schema.analysis import Analysis, MediaKind, Segment
 from reports.errors import ExportError
-from reports.exports.csv_tables import csv_table
+from reports.exports.csv_writing import csv_table
 from reports.text.numbers import file_name, probability, strength, timecode
 
 JSON_FORMAT = "reelproof-segments"

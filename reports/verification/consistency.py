@@ -8,8 +8,8 @@ import json
 from pydantic import ValidationError
 
 from detector.schema.analysis import Analysis, Verdict
-from reports.bundle.bundle import ANNOTATIONS, SUMS
 from reports.bundle.manifest import ANALYSIS, CASE, CUSTODY, CustodyHead, Manifest
+from reports.bundle.packing import ANNOTATIONS, SUMS
 from reports.custody.chain import check_export
 from reports.review.annotation_file import AnnotationFileError, read_file
 from reports.verification.problems import Findings

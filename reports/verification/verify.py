@@ -12,8 +12,8 @@ from cryptography.x509 import Certificate
 
 from detector.schema.analysis import Analysis
 from reports.bundle.archive import UNREADABLE, BundleError, differences, is_zip, open_zip
-from reports.bundle.bundle import ANNOTATIONS
 from reports.bundle.manifest import ANALYSIS, CUSTODY, NAME, SIGNATURE, SUM, Manifest
+from reports.bundle.packing import ANNOTATIONS
 from reports.errors import ReportError
 from reports.verification.consistency import (
     check_analysis,

@@ -1,6 +1,6 @@
 """The review bundle of an analysis: which files it holds, and the zip that is sent.
 
-``docs/evidence.md`` defines it; :mod:`reports.bundle.bundle` writes the zip and checks one that comes back.
+``docs/evidence.md`` defines it; :mod:`reports.bundle.packing` writes the zip.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 from detector.files import hashed
 from detector.timestamps import iso_milliseconds
 from detector.version import __version__
-from reports.bundle import bundle, manifest
+from reports.bundle import manifest, packing
 from reports.custody.format import NAME as CUSTODY
 from reports.inputs.case import NAME as CASE
 from reports.review.annotation_file import file_text
@@ -49,7 +49,7 @@ _FILES = {
     "report.pdf": "PDF report",
     "report.html": "HTML report",
     "analysis.json": "analysis.json",
-    bundle.ANNOTATIONS: "annotations.json",
+    packing.ANNOTATIONS: "annotations.json",
     CUSTODY: "Custody log",
     manifest.NAME: "Manifest",
     "README.txt": "Read me",
@@ -81,7 +81,7 @@ def contents(
         if with_log:
             files[CUSTODY] = custody_log.export(session, row.exhibit.sha256)
         files[CASE] = case_details.stored(session, row.id).settled().to_json().encode()
-    files[bundle.ANNOTATIONS] = file_text(
+    files[packing.ANNOTATIONS] = file_text(
         said,
         analysis=row.id,
         analysis_sha256=result.sha256,
@@ -124,7 +124,7 @@ def packed(
     place = incoming / f"{secrets.token_hex(16)}.zip"
     try:
         with signing.signed(settings, files, place.with_suffix(".pdf")) as (whole, key):
-            bundle.write(place, whole, about, key)
+            packing.write(place, whole, about, key)
     except BaseException as problem:
         place.unlink(missing_ok=True)
         if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from detector import timestamps
 from detector.schema.analysis import Analysis
-from reports.bundle.bundle import annotations_in, is_zip
+from reports.bundle.archive import is_zip
+from reports.bundle.returned import annotations_in
 from reports.errors import ReportError
 from reports.review.annotation_file import (
     AnnotationFile,

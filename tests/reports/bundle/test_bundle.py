@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from reports.bundle.bundle import BundleError, annotations_in, is_zip, write
+from reports.bundle.archive import BundleError, is_zip
 from reports.bundle.manifest import Manifest
+from reports.bundle.packing import write
+from reports.bundle.returned import annotations_in
 from reports.review.annotation_file import AnnotationFileError, file_text
 
 ANALYSIS = b'{"analysis": 1}' * 50

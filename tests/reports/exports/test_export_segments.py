@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from detector.schema.analysis import Analysis, MediaKind
 from reports.errors import ExportError
-from reports.exports.csv_tables import csv_table, harmless
+from reports.exports.csv_writing import csv_table, harmless
 from reports.exports.segments import COLUMNS, segments_csv, segments_json, segments_webvtt
 from reports.text.numbers import file_name, timecode
 

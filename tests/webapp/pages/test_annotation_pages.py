@@ -19,7 +19,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from detector.schema.analysis import Analysis
-from reports.bundle import bundle
+from reports.bundle import packing
 from reports.bundle.manifest import new_manifest
 from reports.review.annotation_file import file_text, to_json
 from reports.review.annotations import ANNOTATION
@@ -295,7 +295,7 @@ def bundled(app: Flask, row: AnalysisRow, place: Path, *values: dict[str, Any]) 
     path = place / "bundle.zip"
     text = (Folders(app.extensions["settings"].data).result(row.id) / "analysis.json").read_bytes()
     files: dict[str, bytes | Path] = {"annotations.json": saved(app, row, *values), "analysis.json": text}
-    bundle.write(path, files, new_manifest(Analysis.from_json(text), "bundle"))
+    packing.write(path, files, new_manifest(Analysis.from_json(text), "bundle"))
     return path
 
 
