@@ -195,14 +195,14 @@ def test_names_of_any_kind_are_recorded(app, database):
 _WRITER = """
 import sys
 from pathlib import Path
-from webapp.custody import log as custody
+from webapp.custody import log as custody_log
 from webapp.storage.database import connect
 from webapp.settings import read_settings
 settings = read_settings({"REELPROOF_DATA": sys.argv[1]})
 database = connect(settings)
 for number in range(int(sys.argv[3])):
     with database.begin() as session:
-        custody.record(session, "view", {"n": number}, exhibit=sys.argv[2] * 64)
+        custody_log.append(session, "view", {"n": number}, exhibit=sys.argv[2] * 64)
 """
 
 

@@ -21,13 +21,13 @@ _WRITER = """
 import sys
 from pathlib import Path
 from sqlalchemy import make_url
-from webapp.custody import log as custody
+from webapp.custody import log as custody_log
 from webapp.storage.database import CUSTODY_KEY, Database
 from webapp.storage.key_files import CustodyKey
 database = Database(make_url(sys.argv[1]), {CUSTODY_KEY: CustodyKey(Path(sys.argv[2]))})
 for number in range(25):
     with database.begin() as session:
-        custody.record(session, "view", {"n": number}, exhibit=sys.argv[3] * 64)
+        custody_log.append(session, "view", {"n": number}, exhibit=sys.argv[3] * 64)
 """
 
 

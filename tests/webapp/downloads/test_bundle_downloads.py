@@ -204,7 +204,7 @@ def test_nothing_is_left_of_a_bundle_that_broke_off(client, row, folders, monkey
         (folders.incoming / "kept?").touch()
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(bundle_downloads.bundle, "_put", broken)
+    monkeypatch.setattr(bundle_downloads.packing, "_put", broken)
     answer = client.get(f"/analyses/{row.id}/bundle.zip")
     assert answer.status_code == 507 and "to make the bundle" in answer.text
     assert [path.name for path in folders.incoming.iterdir()] == ["kept?"]
