@@ -11,15 +11,13 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from detector.cli.engine_options import add_engine_options, parameters_from
+
 if TYPE_CHECKING:
     from detector.schema.analysis import Analysis
 
-Parameters = Callable[[argparse.Namespace], Any]
 
-
-def add_commands(
-    commands: Any, add_engine_options: Callable[[argparse.ArgumentParser], None], parameters: Parameters
-) -> None:
+def add_commands(commands: Any) -> None:
     """Add both to the commands of ``python -m detector``."""
     watch = commands.add_parser("watch", help="analyse what arrives in a folder")
     watch.add_argument("folder", type=Path, metavar="FOLDER")
@@ -31,7 +29,7 @@ def add_commands(
     )
     watch.add_argument("--once", action="store_true", help="end when all that is there has been dealt with")
     add_engine_options(watch)
-    watch.set_defaults(run=lambda options: _watch(options, parameters(options)))
+    watch.set_defaults(run=_watch)
 
     live = commands.add_parser("live", help="score a camera, a stream or a file as it plays")
     live.add_argument(
@@ -46,10 +44,11 @@ def add_commands(
         help="show it on the web app's page Live: DIR is the folder live in its data folder",
     )
     add_engine_options(live)
-    live.set_defaults(run=lambda options: _live(options, parameters(options)))
+    live.set_defaults(run=_live)
 
 
-def _watch(options: argparse.Namespace, parameters: Any) -> int:
+def _watch(options: argparse.Namespace) -> int:
+    parameters = parameters_from(options)
     from detector.batch.watch_folder import Watch
 
     stopping = _stopping()
@@ -72,10 +71,11 @@ def _watch(options: argparse.Namespace, parameters: Any) -> int:
     return int(failed)
 
 
-def _live(options: argparse.Namespace, parameters: Any) -> int:
+def _live(options: argparse.Namespace) -> int:
     import contextlib
     from dataclasses import asdict
 
+    parameters = parameters_from(options)
     from detector.live.sources import source_of
 
     source = source_of(options.source)

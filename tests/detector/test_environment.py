@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.cli.main import _parameters, _parser, main
+from detector.cli.engine_options import parameters_from
+from detector.cli.main import argument_parser, main
 from detector.environment import (
     ROOT,
     command,
@@ -47,9 +48,9 @@ def test_the_command_parses_to_the_same_parameters(given: Parameters, file: str)
     """As a shell would take it apart; a name is never an option, and nothing in it is run."""
     words = shlex.split(command(file, "reelproof", given))
     assert words[:3] == ["python", "-m", "detector"]
-    options = _parser().parse_args(words[3:])
+    options = argument_parser().parse_args(words[3:])
     assert options.file.name == file and options.model == "reelproof" and options.out == Path("again")
-    assert _parameters(options) == given
+    assert parameters_from(options) == given
 
 
 def test_defaults_are_not_spelled_out() -> None:
@@ -105,7 +106,7 @@ def test_what_ran_the_network() -> None:
 def test_a_back_end_that_rounds_is_part_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Ran, "name", "openvino-bf16")
     words = shlex.split(made(Parameters()).command or "")
-    assert _parser().parse_args(words[3:]).backend == "openvino-bf16"
+    assert argument_parser().parse_args(words[3:]).backend == "openvino-bf16"
 
 
 def test_torch_and_instructions_are_told_as_torch_tells_them() -> None:

@@ -18,7 +18,8 @@ from clips import numbered, write_clip, write_sound
 from unconfined import Unconfined
 
 from detector import Analysis
-from detector.cli.main import main, summary
+from detector.cli.analyze import summary
+from detector.cli.main import main
 from detector.models.card import DEFAULT
 from detector.paths import ROOT
 from detector.schema.analysis import schema_text

@@ -1,0 +1,175 @@
+"""``analyze`` and ``score``: one file and its report, or one line a file."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from detector.cli.engine_options import add_engine_options, parameters_from
+from detector.errors import ParameterError
+from reports.cli.case_options import add_case_options, given_case
+
+if TYPE_CHECKING:
+    from detector.schema.analysis import Analysis
+    from reports.inputs.case import CaseDetails
+
+
+def add_commands(commands: Any) -> None:
+    """Add both to the commands of ``python -m detector``."""
+    analyze = commands.add_parser("analyze", help="analyse one file and write its report")
+    analyze.add_argument("file", type=Path, metavar="FILE")
+    analyze.add_argument("--out", type=Path, metavar="DIR", help="folder for analysis, report and overlays")
+    analyze.add_argument(
+        "--format",
+        choices=["text", "json", "summary"],
+        default="text",
+        help="what to print: words, the whole analysis, or the compact form older tools use",
+    )
+    add_engine_options(analyze)
+    add_case_options(analyze)
+    analyze.set_defaults(run=_analyze)
+
+    score = commands.add_parser("score", help="print one line a file: verdict and probability")
+    score.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE", help="video, photo, zip of photos, or folder of these"
+    )
+    score.add_argument("--crops", action="store_true", help="each image is itself a crop of one face")
+    score.add_argument("--format", choices=["jsonl"], default="jsonl")
+    score.add_argument("--workers", type=int, metavar="N", help="files at a time (default: one a core)")
+    score.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="keep the lines here too; files that stand in it are not repeated",
+    )
+    add_engine_options(score)
+    score.set_defaults(run=_score)
+
+
+def _analyze(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    parameters = parameters_from(options)
+    case = given_case(options)
+    if options.out:
+        _refuse_others(options.out)
+    elif case.model_fields_set:
+        raise ParameterError("Case details are printed in the report. Say where to write it: --out DIR.")
+    from detector.sandboxed_engine import analyze_confined
+
+    with contextlib.ExitStack() as stack:
+        # The result is made beside its place: what fails leaves an earlier result as it was.
+        beside = _beside(options.out) if options.out else tempfile.TemporaryDirectory()
+        made = Path(stack.enter_context(beside), "result").absolute()
+        made.mkdir()
+        # The bar goes to standard error and only to a terminal: what is printed stays readable by programs.
+        bar = stack.enter_context(
+            tqdm(total=1.0, bar_format="{desc:28}{percentage:3.0f} % |{bar}| {elapsed}", disable=None)
+        )
+
+        def show(stage: str, fraction: float) -> None:
+            bar.set_description_str(stage, refresh=False)
+            bar.update(max(0.0, fraction - bar.n))
+
+        analysis = analyze_confined(
+            options.file,
+            made,
+            parameters=parameters,
+            model=options.model,
+            write=partial(_write, case=case, exhibit=options.file.absolute()) if options.out else None,
+            progress=show,
+        )
+        if options.out:
+            _put(made, options.out)
+    if options.format == "json":
+        sys.stdout.write(analysis.to_json())
+    elif options.format == "summary":
+        print(json.dumps(summary(analysis), ensure_ascii=False))
+    else:
+        _print_words(analysis, options.out)
+    return 0
+
+
+def _write(analysis: Analysis, folder: Path, *, case: CaseDetails, exhibit: Path) -> None:
+    from reports import write_report
+    from reports.inputs.exhibit_check import check_exhibit
+
+    write_report(analysis, folder, case, check=check_exhibit(exhibit))
+
+
+def _refuse_others(folder: Path) -> None:
+    """A result goes into an empty folder, or takes the place of an earlier one."""
+    if folder.exists() and not folder.is_dir():
+        raise ParameterError(f"{folder} is a file. Name a folder.")
+    if folder.is_dir() and os.listdir(folder) and not (folder / "manifest.json").is_file():
+        raise ParameterError(f"{folder} is not empty and holds no earlier result. Name another folder.")
+
+
+def _beside(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent)
+
+
+def _put(made: Path, folder: Path) -> None:
+    """Move a finished result into ``folder``; only the parts of an earlier one are replaced."""
+    folder.mkdir(exist_ok=True)
+    shutil.rmtree(folder / "overlays", ignore_errors=True)
+    (folder / "manifest.sig").unlink(missing_ok=True)  # it signs the earlier one
+    for part in made.iterdir():
+        part.replace(folder / part.name)
+
+
+def _print_words(analysis: Analysis, out: Path | None) -> None:
+    from detector.schema.formatting import timecode
+
+    print(f"{analysis.media.file}: {analysis.verdict}")
+    print(analysis.reason)
+    for segment in analysis.segments:
+        print(
+            f"  {segment.id}  person {segment.person}  {timecode(segment.start)} to {timecode(segment.end)}"
+            f"  probability {segment.confidence:.2f}"
+        )
+    if out:
+        print(f"Report: {out / 'report.pdf'}")
+
+
+def summary(analysis: Analysis) -> dict[str, object]:
+    """The compact form older tools use. ``video_is_fake`` is null when the analysis is inconclusive."""
+    from detector.schema.analysis import Verdict
+
+    def clock(seconds: float) -> str:
+        return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
+
+    judged = analysis.verdict is not Verdict.INCONCLUSIVE
+    return {
+        "input_type": str(analysis.media.kind),
+        "video_is_fake": analysis.verdict is Verdict.MANIPULATED if judged else None,
+        "overall_confidence": analysis.probability,
+        "manipulated_segments": [
+            {"start_time": clock(s.start), "end_time": clock(s.end), "confidence": s.confidence}
+            for s in analysis.segments
+        ],
+    }
+
+
+def _score(options: argparse.Namespace) -> int:
+    from detector.batch.run import BatchRun
+
+    many = BatchRun(
+        options.files, options.model, parameters_from(options), options.crops, options.workers, options.out
+    )
+    failed = False
+    for line in many.lines():
+        failed = failed or "error" in line
+        print(json.dumps(line), flush=True)
+    for words in many.remarks():
+        print(f"reelproof: {words}", file=sys.stderr)
+    return 1 if failed else 0

@@ -1,0 +1,83 @@
+"""Commands that write a file and analyse nothing: ``sample``, ``annotate``, ``export``, ``schema``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from detector.errors import ParameterError
+
+
+def add_commands(commands: Any) -> None:
+    """Add them to the commands of ``python -m detector``."""
+    sample = commands.add_parser("sample", help="make the demonstration clip")
+    sample.add_argument("file", type=Path, metavar="FILE")
+    sample.set_defaults(run=_sample)
+
+    annotate = commands.add_parser("annotate", help="draw the findings into a copy of the exhibit")
+    annotate.add_argument("file", type=Path, metavar="EXHIBIT", help="the very file that was analysed")
+    annotate.add_argument(
+        "analysis", type=Path, metavar="ANALYSIS_JSON", help="heatmaps are read from its folder"
+    )
+    annotate.add_argument("--out", type=Path, required=True, metavar="FILE.mp4", help="video to write")
+    annotate.set_defaults(run=_annotate)
+
+    export = commands.add_parser("export", help="write a model for other programs and for phones")
+    export.add_argument("model", nargs="?", metavar="MODEL", help="a model in models/, or the path of one")
+    export.add_argument("--to", type=Path, required=True, metavar="FOLDER")
+    export.add_argument("--format", choices=["onnx", "openvino"], default="onnx")
+    export.set_defaults(run=_export)
+
+    schema = commands.add_parser("schema", help="print the JSON schema of analysis.json")
+    schema.set_defaults(run=_schema)
+
+
+def _sample(options: argparse.Namespace) -> int:
+    from detector.demo_clip import make_sample
+
+    if not options.file.parent.is_dir():
+        raise ParameterError(f"{options.file}: there is no such folder.")
+    make_sample(options.file)
+    return 0
+
+
+def _annotate(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from detector.annotated_video import annotate
+    from reports.exports.overlays import kept_maps
+    from reports.inputs.analysis_file import parse_analysis
+
+    out: Path = options.out
+    if out.suffix.lower() != ".mp4" or out.is_dir():
+        raise ParameterError(f"{out}: the video is an MP4 file. Give a name that ends in .mp4.")
+    if not out.parent.is_dir():
+        raise ParameterError(f"{out}: there is no such folder. Make it first.")
+    analysis = parse_analysis(options.analysis.read_bytes(), options.analysis)
+    maps = kept_maps(analysis, options.analysis.parent)
+    with tqdm(total=1.0, bar_format="drawing {percentage:3.0f} % |{bar}| {elapsed}", disable=None) as bar:
+        made = annotate(options.file, analysis, out, maps, lambda done: bar.update(max(0.0, done - bar.n)))
+    print(f"{out}: {made.frames:,} frames, {made.heatmaps} with a heatmap. Sound: {made.sound}.")
+    if made.heatmaps_missing:
+        print(f"Heatmaps that were not kept or cannot be read: {made.heatmaps_missing}.")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from detector.export import export
+
+    facts = export(options.model, options.to, options.format)
+    for part in facts["parts"]:
+        for file in part["files"]:
+            print(f"{options.to / file['file']}: {file['bytes']:,} bytes, SHA-256 {file['sha256']}")
+        print(f"  on {facts['check']['faces']} faces within {part['difference']:.2g} of torch")
+    return 0
+
+
+def _schema(options: argparse.Namespace) -> int:
+    from detector.schema.analysis import schema_text
+
+    sys.stdout.write(schema_text())
+    return 0

@@ -1,0 +1,122 @@
+"""Commands that train and measure models: ``train``, ``calibrate``, ``evaluate``, ``leaderboard``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from detector.errors import ParameterError
+
+
+def add_commands(commands: Any) -> None:
+    """Add them to the commands of ``python -m detector``."""
+    train = commands.add_parser("train", help="train a recipe and publish the model")
+    train.add_argument(
+        "configs",
+        type=Path,
+        nargs="*",
+        metavar="CONFIG",
+        help="TOML recipe (default: the shipped); several learn side by side from the same examples",
+    )
+    train.add_argument("--data", type=Path, required=True, metavar="DIR")
+    train.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="checkpoints and caches")
+    train.add_argument(
+        "--failures", type=Path, metavar="FILE", help="an evaluation's failures.json, to fine-tune on"
+    )
+    train.add_argument(
+        "--checkpoint-only", action="store_true", help="publish nothing: another recipe goes on from it"
+    )
+    train.set_defaults(run=_train)
+
+    calibrate = commands.add_parser("calibrate", help="fit how sure segments and exhibits are")
+    calibrate.add_argument("model", metavar="MODEL", help="a model in models/, or the path of one")
+    calibrate.add_argument("data", type=Path, metavar="DATA", help="research folder")
+    calibrate.add_argument(
+        "--out", type=Path, default=Path("out"), metavar="DIR", help="where faces are kept"
+    )
+    calibrate.set_defaults(run=_calibrate)
+
+    evaluate = commands.add_parser("evaluate", help="measure a model: crops, clips, segments, heatmaps")
+    evaluate.add_argument("model", metavar="MODEL", help="a model in models/, or the path of one")
+    evaluate.add_argument(
+        "data",
+        type=Path,
+        metavar="DATA",
+        help="research folder, folder with real and fake in it, or CSV path,label[,group]",
+    )
+    evaluate.add_argument(
+        "--out", type=Path, default=Path("out/evaluation"), metavar="DIR", help="figures, page, failures.json"
+    )
+    evaluate.add_argument("--crops", action="store_true", help="each picture is itself a crop of one face")
+    evaluate.add_argument("--quick", action="store_true", help="leave out distortions and heatmaps")
+    evaluate.add_argument(
+        "--update-card", action="store_true", help="write the figures into the model's card"
+    )
+    evaluate.set_defaults(run=_evaluate)
+
+    leaderboard = commands.add_parser("leaderboard", help="measure every model alike: models/LEADERBOARD.md")
+    leaderboard.add_argument("models", nargs="*", metavar="MODEL", help="names or paths (default: models/)")
+    leaderboard.add_argument("--data", type=Path, required=True, metavar="DIR", help="research folder")
+    leaderboard.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="evaluations")
+    leaderboard.set_defaults(run=_leaderboard)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from detector.training.config import SHIPPED, read_config
+    from detector.training.publish.publish import publish
+    from detector.training.train import train, train_together
+
+    configs = [read_config(path) for path in options.configs or [SHIPPED]]
+    if len(configs) == 1:
+        checkpoints = [train(configs[0], options.data, options.out, options.failures)]
+    elif options.failures:
+        raise ParameterError("--failures goes with one recipe, not with several.")
+    else:
+        checkpoints = train_together(configs, options.data, options.out)
+    for config, checkpoint in zip(configs, checkpoints, strict=True):
+        if options.checkpoint_only:
+            print(checkpoint)
+            continue
+        name, temperature = config.name, publish(config, checkpoint, options.data).temperature
+        print(f"models/{name}: temperature {temperature}. Now measure it: make evaluate MODEL={name}")
+    return 0
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from detector.training.evaluation.calibrate import calibrate
+
+    for name, value in calibrate(options.model, options.data, options.out).items():
+        print(f"{name:55} {value:.4f}")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from detector.training.evaluation.evaluate import evaluate, printed
+
+    def report(what: str) -> None:
+        print(what, file=sys.stderr, flush=True)
+
+    measured = evaluate(
+        options.model,
+        options.data,
+        options.out,
+        update_card=options.update_card,
+        quick=options.quick,
+        crops=options.crops,
+        report=report,
+    )
+    print(printed(measured))
+    print(f"Page: {options.out / 'index.html'}")
+    return 0
+
+
+def _leaderboard(options: argparse.Namespace) -> int:
+    from detector.training.evaluation.leaderboard import leaderboard
+
+    path = leaderboard(
+        options.models, options.data, options.out, lambda what: print(what, file=sys.stderr, flush=True)
+    )
+    print(path)
+    return 0
