@@ -8,7 +8,7 @@ MODEL ?= reelproof
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup run check test durations test-slow test-faults test-load lint train evaluate leaderboard bench schema screenshots fuzz
+.PHONY: setup run check test durations test-slow test-faults test-load lint train evaluate leaderboard bench schema screenshots settings fuzz
 
 setup: $(READY)
 
@@ -81,6 +81,9 @@ screenshots: $(BROWSER)
 
 schema: $(READY)
 	$(BIN)/python -m detector schema > docs/analysis.schema.json
+
+settings: $(READY)
+	$(BIN)/python -m webapp settings-doc > docs/settings.md
 
 # 2,000 broken files through intake and engine; figures at the end, outcomes in out/fuzz.
 fuzz: $(READY)

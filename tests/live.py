@@ -6,7 +6,6 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -19,7 +18,7 @@ from webapp.server import listen
 def served(app: Flask) -> Iterator[str]:
     """Address of the app, answered by the server it has in earnest."""
     before = tempfile.tempdir
-    server = listen(app, replace(app.extensions["settings"], port=0))
+    server = listen(app, app.extensions["settings"].model_copy(update={"port": 0}))
     tempfile.tempdir = before  # what it set is for a process that serves one app and does nothing else
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

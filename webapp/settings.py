@@ -1,209 +1,210 @@
-"""Every setting of the web app: one tuple of name, default and help, read from the environment.
+"""Every setting of the web app: :class:`Settings` is the one table of name, default and meaning.
 
-A setting that is not listed in :data:`SETTINGS` does not exist; a test fails when one of
-them is missing from the documentation.
+pydantic-settings reads it from the environment. A setting that is no field of :class:`Settings` does not
+exist. ``python -m webapp settings-doc`` prints docs/settings.md from the same table.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import os
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple, Self
 
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import URL
 
-from detector.errors import ParameterError
 from detector.sandbox.limits import Limits
-
-
-class Setting(NamedTuple):
-    """One setting: the environment variable, its default as text, and what it does."""
-
-    name: str
-    default: str
-    help: str
-
-
-SETTINGS = (
-    Setting("PORT", "8000", "TCP port the web app listens on."),
-    Setting(
-        "REELPROOF_HOST",
-        "127.0.0.1",
-        "Address the web app listens on. Beyond loopback only with REELPROOF_LOGIN=on and an administrator.",
-    ),
-    Setting("REELPROOF_LOGIN", "off", "on: people sign in. off: one person on their own machine, no login."),
-    Setting(
-        "REELPROOF_DATA",
-        "instance",
-        "Folder of everything the web app keeps: database, exhibits, results. Created if missing.",
-    ),
-    Setting(
-        "REELPROOF_STORE",
-        "",
-        "URL of a bucket, s3://bucket/prefix, that keeps exhibits and results for machines that share no "
-        "folder; without one, the data folder keeps all.",
-    ),
-    Setting(
-        "REELPROOF_STORE_ENDPOINT",
-        "",
-        "Address of the S3-compatible server that has the bucket, such as https://store.example:9000; "
-        "without one, as the AWS_ variables say.",
-    ),
-    Setting(
-        "REELPROOF_ALLOWED_HOSTS",
-        "",
-        "Further host names the app answers to, separated by commas; loopback names always work. "
-        "A request under any other name is refused, which stops DNS rebinding.",
-    ),
-    Setting("REELPROOF_IDLE_MINUTES", "60", "Minutes without a request after which somebody is signed out."),
-    Setting("REELPROOF_SESSION_HOURS", "12", "Hours after which somebody has to sign in again in any case."),
-    Setting(
-        "REELPROOF_PROXY",
-        "",
-        "Address of a proxy before the app, such as 127.0.0.1. Its X-Forwarded-For, -Proto and -Host are "
-        "believed, nobody else's; needed for https.",
-    ),
-    Setting(
-        "REELPROOF_WEBHOOKS",
-        "",
-        "Addresses that webhooks may lie below, separated by spaces, such as https://lab.example/hooks/. "
-        "None: nothing is sent anywhere.",
-    ),
-    Setting("REELPROOF_LOG", "text", "json: the log as one JSON object a line, requests included."),
-    Setting(
-        "REELPROOF_WORKERS", "1", "Analyses that run at the same time; 0: pages only, workers run elsewhere."
-    ),
-    Setting(
-        "REELPROOF_DATABASE",
-        "",
-        "URL of a PostgreSQL database, as postgresql://user@host/name; "
-        "without one, SQLite in the data folder.",
-    ),
-    Setting(
-        "REELPROOF_BROKER",
-        "",
-        "URL of a Redis server that carries ids to workers on several machines; "
-        "without one, a folder in the data folder.",
-    ),
-    Setting(
-        "REELPROOF_QUEUES",
-        "cpu,gpu",
-        "Queues this machine's workers take analyses from, separated by commas: cpu, gpu or both.",
-    ),
-    Setting(
-        "REELPROOF_GPU_FROM_MB",
-        "",
-        "Exhibits of at least this size, in MB of 1,000,000 bytes, go to the queue gpu; without it none do.",
-    ),
-    Setting(
-        "REELPROOF_BACKEND",
-        "",
-        "What runs networks: openvino, onnxruntime, torch. Empty: torch on a GPU, else the fastest present.",
-    ),
-    Setting(
-        "REELPROOF_TIME_LIMIT",
-        "7200",
-        "Seconds one analysis may take before it is stopped and marked failed.",
-    ),
-    Setting(
-        "REELPROOF_MEMORY_LIMIT_MB",
-        "4096",
-        "Memory one analysis may take, in MB of 1,000,000 bytes; the program itself takes some 1,000 of it.",
-    ),
-    Setting(
-        "REELPROOF_CPU_LIMIT",
-        "14400",
-        "Seconds of processor time one analysis may take, all cores together.",
-    ),
-    Setting(
-        "REELPROOF_TEMP_LIMIT_MB",
-        "4096",
-        "Disk space one analysis may fill with its result and temporary files, in MB of 1,000,000 bytes.",
-    ),
-    Setting("REELPROOF_UPLOAD_LIMIT_MB", "8192", "Largest exhibit accepted, in MB of 1,000,000 bytes."),
-    Setting(
-        "REELPROOF_QUOTA_MB",
-        "0",
-        "With login on, what the exhibits one person handed in may take together, in MB; 0: no limit.",
-    ),
-    Setting("REELPROOF_UPLOADS_AT_ONCE", "4", "With login on, uploads one person may send at the same time."),
-    Setting(
-        "REELPROOF_SPARE_MB",
-        "512",
-        "Disk space uploads must leave free, in MB of 1,000,000 bytes.",
-    ),
-    Setting(
-        "REELPROOF_CUSTODY_KEY",
-        "",
-        "File with the key of the custody log, 32 bytes, made once if missing. "
-        "Without this setting it is custody.key in the data folder.",
-    ),
-    Setting(
-        "REELPROOF_SIGNING_KEY",
-        "",
-        "PKCS#12 file (.p12) that bundles are signed with: their report and their manifest. Empty: none are.",
-    ),
-    Setting(
-        "REELPROOF_SIGNING_PASSWORD_FILE",
-        "",
-        "File whose first line is the password of REELPROOF_SIGNING_KEY.",
-    ),
-    Setting(
-        "REELPROOF_INTEGRITY_HOURS",
-        "24",
-        "Hours between two checks that kept exhibits still have the bytes that were handed in; 0: none.",
-    ),
-)
-
-QUEUES = ("cpu", "gpu")
-_LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
-_MEGABYTE = 1_000_000
-_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[A-Za-z0-9_./-]+)?")
+from webapp import setting_values as values
+from webapp.setting_values import QUEUES, Number, either, in_bytes, in_hours
 
 
 class SettingError(Exception):
     """A setting's value cannot be used; the message names it and says what would do."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The settings of one running app, checked and with units resolved."""
+def _setting(name: str, default: str, meaning: str) -> Any:
+    """One row of the table: environment variable, default as text, and what it does (Markdown)."""
+    return Field(default, validation_alias=name, description=meaning)
 
-    port: int
-    host: str  # as in a URL: an IPv6 address has brackets
-    data: Path
-    store: str | None
-    store_endpoint: str | None
-    allowed_hosts: tuple[str, ...]
-    workers: int
-    time_limit: int
-    memory_limit: int
-    cpu_limit: int
-    temp_limit: int
-    upload_limit: int
-    spare: int
-    login: bool
-    webhooks: tuple[str, ...]
-    log_json: bool
-    idle: timedelta
-    longest_session: timedelta
-    proxy: str  # its address; empty: there is none
-    quota: int | None
-    uploads_at_once: int
-    postgresql: URL | None
-    broker: str | None
-    queues: tuple[str, ...]
-    gpu_from: int | None
-    custody_key: Path
-    signing_key: Path | None
-    signing_password: Path | None  # a file
-    integrity_every: timedelta | None  # None: exhibits are not checked on a schedule
+
+class Settings(BaseSettings):
+    """The settings of one running app, checked and with units resolved.
+
+    Fields are read in this order: ``allowed_hosts`` needs ``host``, ``custody_key`` needs ``data``.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        case_sensitive=True,
+        env_ignore_empty=True,
+        enable_decoding=False,
+        extra="ignore",
+        arbitrary_types_allowed=True,
+    )
+
+    port: Annotated[int, Number(0, 65535)] = _setting(
+        "PORT", "8000", "TCP port the web app listens on; 0 picks a free one"
+    )
+    # as in a URL: an IPv6 address has brackets
+    host: Annotated[str, PlainValidator(values.host)] = _setting(
+        "REELPROOF_HOST",
+        "127.0.0.1",
+        "listening address; beyond loopback only with login on and an administrator",
+    )
+    login: Annotated[bool, either("on", "off")] = _setting(
+        "REELPROOF_LOGIN", "off", "`on`: people sign in; `off`: one person on their own machine, no login"
+    )
+    idle: Annotated[timedelta, Number(1, 10_000, lambda minutes: timedelta(minutes=minutes))] = _setting(
+        "REELPROOF_IDLE_MINUTES", "60", "minutes without a request after which somebody is signed out"
+    )
+    longest_session: Annotated[timedelta, Number(0.1, 1000, in_hours)] = _setting(
+        "REELPROOF_SESSION_HOURS", "12", "hours after which somebody has to sign in again in any case"
+    )
+    proxy: Annotated[str, PlainValidator(values.address)] = _setting(
+        "REELPROOF_PROXY",
+        "",
+        "address of the proxy that brings https, such as `127.0.0.1`; its `X-Forwarded-For`, `-Proto` and "
+        "`-Host` are believed, nobody else's",
+    )
+    quota: Annotated[int | None, Number(0, 1_000_000_000, lambda mb: in_bytes(mb) or None)] = _setting(
+        "REELPROOF_QUOTA_MB",
+        "0",
+        "with login on, what the exhibits one person handed in may take together, in MB of 1,000,000 bytes; "
+        "0: no limit",
+    )
+    uploads_at_once: Annotated[int, Number(1, 1000)] = _setting(
+        "REELPROOF_UPLOADS_AT_ONCE", "4", "with login on, uploads one person may send at the same time"
+    )
+    data: Annotated[Path, PlainValidator(lambda text: Path(text).absolute())] = _setting(
+        "REELPROOF_DATA",
+        "instance",
+        "folder of everything the web app keeps: database, exhibits, results; created if missing",
+    )
+    store: Annotated[str | None, PlainValidator(values.bucket)] = _setting(
+        "REELPROOF_STORE",
+        "",
+        "bucket of an S3-compatible server that keeps exhibits and results for machines that share no "
+        "folder, `s3://bucket/prefix`; the data folder is a cache then "
+        "([steps](deployment.md#files-in-an-s3-compatible-store))",
+    )
+    store_endpoint: Annotated[str | None, PlainValidator(values.endpoint)] = _setting(
+        "REELPROOF_STORE_ENDPOINT",
+        "",
+        "address of that server, `https://store.example:9000`; without one, as the `AWS_` variables say",
+    )
+    allowed_hosts: Annotated[tuple[str, ...], PlainValidator(values.allowed_hosts)] = _setting(
+        "REELPROOF_ALLOWED_HOSTS",
+        "",
+        "further host names answered to, separated by commas; loopback names always work. A request under "
+        "any other name is refused, which stops DNS rebinding",
+    )
+    webhooks: Annotated[tuple[str, ...], PlainValidator(values.webhooks)] = _setting(
+        "REELPROOF_WEBHOOKS",
+        "",
+        "addresses that webhooks may lie below, separated by spaces, such as `https://lab.example/hooks/`; "
+        "without it nothing is sent anywhere",
+    )
+    log_json: Annotated[bool, either("json", "text")] = _setting(
+        "REELPROOF_LOG", "text", "`json`: the log as one JSON object a line, requests included"
+    )
+    workers: Annotated[int, Number(0, 64)] = _setting(
+        "REELPROOF_WORKERS", "1", "analyses that run at the same time; 0: pages only, workers run elsewhere"
+    )
+    postgresql: Annotated[URL | None, PlainValidator(values.postgresql)] = _setting(
+        "REELPROOF_DATABASE",
+        "",
+        "URL of a PostgreSQL database, `postgresql://user@host/name`; without one, SQLite in the data folder",
+    )
+    broker: Annotated[str | None, PlainValidator(values.redis)] = _setting(
+        "REELPROOF_BROKER",
+        "",
+        "URL of a Redis server that carries ids to workers on several machines, `redis://host:6379/0`; needs "
+        "`REELPROOF_DATABASE`; without one, a folder in the data folder",
+    )
+    queues: Annotated[tuple[str, ...], PlainValidator(values.queues)] = _setting(
+        "REELPROOF_QUEUES",
+        ",".join(QUEUES),
+        "queues this machine's workers take analyses from, separated by commas: `cpu`, `gpu` or both",
+    )
+    gpu_from: Annotated[
+        Annotated[int, Number(0, 10_000_000, in_bytes)] | None,
+        BeforeValidator(lambda text: text.strip() or None),
+    ] = _setting(
+        "REELPROOF_GPU_FROM_MB",
+        "",
+        "exhibits of at least this size go to the queue `gpu`, in MB of 1,000,000 bytes; without it none do",
+    )
+    backend: Annotated[str, AfterValidator(values.backend)] = _setting(
+        "REELPROOF_BACKEND",
+        "",
+        "what runs networks: `openvino`, `onnxruntime` or `torch`; without it torch on a GPU, else the "
+        "fastest present. `openvino-bf16` is faster and rounds scores "
+        "([figures](performance.md#back-ends)). `--backend` does the same for one command",
+    )
+    time_limit: Annotated[int, Number(1, 10_000_000)] = _setting(
+        "REELPROOF_TIME_LIMIT",
+        "7200",
+        "seconds one analysis may take before it is stopped and marked failed",
+    )
+    memory_limit: Annotated[int, Number(1500, 10_000_000, in_bytes)] = _setting(
+        "REELPROOF_MEMORY_LIMIT_MB",
+        "4096",
+        "memory one analysis may take, in MB of 1,000,000 bytes; the program itself takes some 1,000 of it",
+    )
+    cpu_limit: Annotated[int, Number(1, 100_000_000)] = _setting(
+        "REELPROOF_CPU_LIMIT", "14400", "seconds of processor time one analysis may take, all cores together"
+    )
+    temp_limit: Annotated[int, Number(1, 10_000_000, in_bytes)] = _setting(
+        "REELPROOF_TEMP_LIMIT_MB",
+        "4096",
+        "disk space one analysis may fill with its result and temporary files, in MB of 1,000,000 bytes",
+    )
+    upload_limit: Annotated[int, Number(0, 10_000_000, in_bytes)] = _setting(
+        "REELPROOF_UPLOAD_LIMIT_MB", "8192", "largest exhibit accepted, in MB of 1,000,000 bytes"
+    )
+    spare: Annotated[int, Number(0, 1_000_000_000, in_bytes)] = _setting(
+        "REELPROOF_SPARE_MB",
+        "512",
+        "disk space uploads must leave free, in MB of 1,000,000 bytes; an upload needs twice its size while "
+        "it arrives",
+    )
+    custody_key: Annotated[Path, PlainValidator(values.custody_key)] = _setting(
+        "REELPROOF_CUSTODY_KEY",
+        "",
+        "file with the key of the [custody log](custody.md), 32 bytes; made once if missing, never "
+        "overwritten. Keep a copy of it apart from the database. Without this setting it is `custody.key` in "
+        "the data folder",
+    )
+    signing_key: Annotated[Path | None, PlainValidator(values.file)] = _setting(
+        "REELPROOF_SIGNING_KEY",
+        "",
+        "PKCS#12 file (`.p12`) that bundles are [signed](evidence.md#signatures) with: their PDF and their "
+        "manifest; without it none are",
+    )
+    signing_password: Annotated[Path | None, PlainValidator(values.file)] = _setting(
+        "REELPROOF_SIGNING_PASSWORD_FILE", "", "file whose first line is that key's password"
+    )
+    # None: exhibits are not checked on a schedule
+    integrity_every: Annotated[
+        timedelta | None, Number(0, 100_000, lambda hours: in_hours(hours) if hours else None)
+    ] = _setting(
+        "REELPROOF_INTEGRITY_HOURS",
+        "24",
+        "hours between two checks that kept exhibits still have the bytes that were handed in; 0: none",
+    )
+
+    @model_validator(mode="after")
+    def _broker_needs_database(self) -> Self:
+        if self.broker and not self.postgresql:
+            raise ValueError(
+                "REELPROOF_BROKER needs REELPROOF_DATABASE beside it: workers on several machines "
+                "cannot share a SQLite file."
+            )
+        return self
 
     @property
     def limits(self) -> Limits:
@@ -226,16 +227,18 @@ class Settings:
         return self.broker is not None
 
 
-def _check_backend(name: str) -> None:
-    """The engine reads the name itself; a wrong one is said now and not with the first analysis."""
-    if not name:
-        return
-    from detector.backends import selection as backends
+class Setting(NamedTuple):
+    """One row of the table, as documents show it."""
 
-    try:
-        backends.require(name)
-    except ParameterError as error:
-        raise SettingError(f"REELPROOF_BACKEND: {error}") from None
+    name: str
+    default: str
+    meaning: str
+
+
+SETTINGS = tuple(
+    Setting(str(field.validation_alias), field.default, field.description or "")
+    for field in Settings.model_fields.values()
+)
 
 
 def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
@@ -243,106 +246,19 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
 
     Raises :class:`SettingError` when a value cannot be used.
     """
-    text = {setting.name: os.environ.get(setting.name) or setting.default for setting in SETTINGS}
-    for name, value in (overrides or {}).items():
-        if name in text:
-            text[name] = str(value)
-    data = Path(text["REELPROOF_DATA"]).absolute()
-    host = text["REELPROOF_HOST"].strip().lower().strip("[]")
-    host = f"[{host}]" if ":" in host else host
-    _check_backend(text["REELPROOF_BACKEND"])
-    hours = _number(text, "REELPROOF_INTEGRITY_HOURS", 0, 100_000)
-    extra = (name.strip().lower() for name in text["REELPROOF_ALLOWED_HOSTS"].split(","))
-    return Settings(
-        port=int(_number(text, "PORT", 0, 65535)),
-        host=host,
-        data=data,
-        store=_bucket(text),
-        store_endpoint=_endpoint(text),
-        allowed_hosts=tuple(dict.fromkeys((*_LOOPBACK_NAMES, host, *filter(None, extra)))),
-        workers=int(_number(text, "REELPROOF_WORKERS", 0, 64)),
-        time_limit=int(_number(text, "REELPROOF_TIME_LIMIT", 1, 10_000_000)),
-        memory_limit=int(_number(text, "REELPROOF_MEMORY_LIMIT_MB", 1500, 10_000_000) * _MEGABYTE),
-        cpu_limit=int(_number(text, "REELPROOF_CPU_LIMIT", 1, 100_000_000)),
-        temp_limit=int(_number(text, "REELPROOF_TEMP_LIMIT_MB", 1, 10_000_000) * _MEGABYTE),
-        upload_limit=int(_number(text, "REELPROOF_UPLOAD_LIMIT_MB", 0, 10_000_000) * _MEGABYTE),
-        spare=int(_number(text, "REELPROOF_SPARE_MB", 0, 1_000_000_000) * _MEGABYTE),
-        login=_switch(text, "REELPROOF_LOGIN"),
-        webhooks=_addresses(text, "REELPROOF_WEBHOOKS"),
-        log_json=_log(text),
-        idle=timedelta(minutes=_number(text, "REELPROOF_IDLE_MINUTES", 1, 10_000)),
-        longest_session=timedelta(hours=_number(text, "REELPROOF_SESSION_HOURS", 0.1, 1000)),
-        proxy=_address(text, "REELPROOF_PROXY"),
-        quota=int(_number(text, "REELPROOF_QUOTA_MB", 0, 1_000_000_000) * _MEGABYTE) or None,
-        uploads_at_once=int(_number(text, "REELPROOF_UPLOADS_AT_ONCE", 1, 1000)),
-        postgresql=_postgresql(text["REELPROOF_DATABASE"].strip()),
-        broker=_redis(text),
-        queues=_queues(text["REELPROOF_QUEUES"]),
-        gpu_from=int(_number(text, "REELPROOF_GPU_FROM_MB", 0, 10_000_000) * _MEGABYTE)
-        if text["REELPROOF_GPU_FROM_MB"].strip()
-        else None,
-        custody_key=Path(text["REELPROOF_CUSTODY_KEY"] or data / "custody.key").absolute(),
-        signing_key=_path(text["REELPROOF_SIGNING_KEY"]),
-        signing_password=_path(text["REELPROOF_SIGNING_PASSWORD_FILE"]),
-        integrity_every=timedelta(hours=hours) if hours else None,
-    )
-
-
-def _path(text: str) -> Path | None:
-    return Path(text).absolute() if text.strip() else None
-
-
-def _postgresql(text: str) -> URL | None:
-    if not text:
-        return None
+    known = {setting.name for setting in SETTINGS}
+    given: dict[str, Any] = {name: str(value) for name, value in (overrides or {}).items() if name in known}
     try:
-        url = make_url(text)
-    except ArgumentError:
-        raise SettingError("REELPROOF_DATABASE is no URL such as postgresql://user@host/name.") from None
-    if url.get_backend_name() != "postgresql" or not url.database:
-        raise SettingError(
-            "REELPROOF_DATABASE must be like postgresql://user@host/name; for SQLite, leave it out."
-        )
-    return url.set(drivername="postgresql+psycopg")
+        return Settings(**given)
+    except ValidationError as problem:
+        raise SettingError(" ".join(_sentence(error) for error in problem.errors())) from None
 
 
-def _redis(text: Mapping[str, str]) -> str | None:
-    broker = text["REELPROOF_BROKER"].strip()
-    if not broker:
-        return None
-    if not broker.startswith(("redis://", "rediss://", "unix://")):
-        raise SettingError(
-            "REELPROOF_BROKER must be like redis://host:6379/0; for one machine, leave it out."
-        )
-    if not text["REELPROOF_DATABASE"].strip():
-        raise SettingError(
-            "REELPROOF_BROKER needs REELPROOF_DATABASE beside it: workers on several machines "
-            "cannot share a SQLite file."
-        )
-    return broker
-
-
-def _bucket(text: Mapping[str, str]) -> str | None:
-    store = text["REELPROOF_STORE"].strip().rstrip("/")
-    if store and not _BUCKET.fullmatch(store):
-        raise SettingError(
-            "REELPROOF_STORE must be like s3://bucket/prefix; to keep all in the data folder, leave it out."
-        )
-    return store or None
-
-
-def _endpoint(text: Mapping[str, str]) -> str | None:
-    endpoint = text["REELPROOF_STORE_ENDPOINT"].strip().rstrip("/")
-    if endpoint and not endpoint.startswith(("http://", "https://")):
-        raise SettingError("REELPROOF_STORE_ENDPOINT must be like https://store.example:9000.")
-    return endpoint or None
-
-
-def _queues(text: str) -> tuple[str, ...]:
-    queues = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    if not queues or not set(queues) <= set(QUEUES):
-        raise SettingError(f"REELPROOF_QUEUES={text} must name one or more of {', '.join(QUEUES)}.")
-    return queues
+def _sentence(error: ErrorDetails) -> str:
+    name = "".join(map(str, error["loc"][:1]))
+    if error["type"] == "value_error":
+        return f"{name}{error['ctx']['error']}"
+    return f"{name}={error['input']} is not a number."
 
 
 def is_loopback(host: str) -> bool:
@@ -365,49 +281,3 @@ def refuse_open_door(settings: Settings, administrators: int) -> None:
             "REELPROOF_LOGIN=on, but there is no administrator yet. Make one on this machine: "
             "python -m webapp add-user NAME --role administrator"
         )
-
-
-def _addresses(text: Mapping[str, str], name: str) -> tuple[str, ...]:
-    from webapp.url_allowlist import place
-
-    for address in text[name].split():
-        try:
-            place(address)
-        except ValueError as problem:
-            raise SettingError(
-                f"{name} holds {address}, which is no address to send to: {problem}. "
-                "Write addresses such as https://lab.example/hooks/, separated by spaces."
-            ) from None
-    return tuple(text[name].split())
-
-
-def _log(text: Mapping[str, str]) -> bool:
-    value = text["REELPROOF_LOG"].strip().lower()
-    if value not in ("text", "json"):
-        raise SettingError(f"REELPROOF_LOG={text['REELPROOF_LOG']} is neither text nor json.")
-    return value == "json"
-
-
-def _switch(text: Mapping[str, str], name: str) -> bool:
-    value = text[name].strip().lower()
-    if value not in ("on", "off"):
-        raise SettingError(f"{name}={text[name]} is neither on nor off.")
-    return value == "on"
-
-
-def _address(text: Mapping[str, str], name: str) -> str:
-    value = text[name].strip().strip("[]")
-    try:
-        return str(ipaddress.ip_address(value)) if value else ""
-    except ValueError:
-        raise SettingError(f"{name}={text[name]} is no network address, such as 127.0.0.1.") from None
-
-
-def _number(text: Mapping[str, str], name: str, least: float, most: float) -> float:
-    try:
-        value = float(text[name])
-    except ValueError:
-        raise SettingError(f"{name}={text[name]} is not a number.") from None
-    if not least <= value <= most:
-        raise SettingError(f"{name}={text[name]} is outside {least:g} to {most:g}.")
-    return value

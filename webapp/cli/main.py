@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from detector import timestamps
 from webapp.cli import custody as custody_command
 from webapp.cli import object_store as object_store_command
+from webapp.cli import settings_doc
 from webapp.custody import log
 from webapp.custody import log as custody_log
 from webapp.custody import startup as custody_startup
@@ -94,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     cleared = add("clear-cache", object_store_command.clear, "remove from the data folder what the store has")
     cleared.add_argument("--days", type=float, default=7, help="and nobody used for so long (7)")
     custody_command.add_to(commands)
+    settings_doc.add_to(commands)
     return parser
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ def row(app):
 
 
 def use(app, **changes: object) -> None:
-    app.extensions["settings"] = dataclasses.replace(app.extensions["settings"], **changes)
+    app.extensions["settings"] = app.extensions["settings"].model_copy(update=changes)
 
 
 def taken(client, row, place: Path):

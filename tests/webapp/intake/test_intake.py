@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import shutil
 import stat
@@ -180,7 +179,7 @@ def test_no_room_is_said_before_anything_is_written(app, client, sent, monkeypat
 
 
 def test_no_room_is_said_before_the_server_keeps_the_body(app, monkeypatch):
-    settings = dataclasses.replace(app.extensions["settings"], port=0)
+    settings = app.extensions["settings"].model_copy(update={"port": 0})
     monkeypatch.setattr(tempfile, "tempdir", None)  # put back what listen sets
     server = listen(app, settings)
     free = settings.spare + 9_999

@@ -297,11 +297,9 @@ def test_a_receiver_that_drips_is_cut_off(monkeypatch):
 
 
 def test_an_allowance_taken_back_stops_messages(lab, receiver):
-    from dataclasses import replace
-
     hook(lab, f"{receiver.address}/hooks/a")
     finished(lab)
-    settings = replace(lab.extensions["settings"], webhooks=())
+    settings = lab.extensions["settings"].model_copy(update={"webhooks": ()})
     delivery.round_trip(settings, lab.extensions["database"], now() - timedelta(minutes=1))
     assert receiver.got == []
 

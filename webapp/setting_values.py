@@ -1,0 +1,166 @@
+"""How the text of each kind of setting becomes its value.
+
+What a ``ValueError`` says here continues after the setting's name. Most repeat the value ("=yes is neither on
+nor off."); those of URLs that may hold a password do not.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import PlainValidator, ValidationInfo
+from pydantic_core import core_schema
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from detector.errors import ParameterError
+from webapp.url_allowlist import place
+
+QUEUES = ("cpu", "gpu")
+_LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+_MEGABYTE = 1_000_000
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[A-Za-z0-9_./-]+)?")
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number from ``least`` to ``most`` in the setting's own unit, and how it becomes the field's value."""
+
+    least: float
+    most: float
+    convert: Callable[[float], Any] = int
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self._checked, core_schema.float_schema())
+
+    def _checked(self, value: float) -> Any:
+        if not self.least <= value <= self.most:
+            raise ValueError(f"={value:.15g} is outside {self.least:g} to {self.most:g}.")
+        return self.convert(value)
+
+
+def in_bytes(megabytes: float) -> int:
+    """MB of 1,000,000 bytes."""
+    return int(megabytes * _MEGABYTE)
+
+
+def in_hours(hours: float) -> timedelta:
+    """Hours as a length of time."""
+    return timedelta(hours=hours)
+
+
+def either(yes: str, no: str) -> PlainValidator:
+    """One of two words; true for the first."""
+
+    def read(text: str) -> bool:
+        value = text.strip().lower()
+        if value not in (yes, no):
+            raise ValueError(f"={text} is neither {yes} nor {no}.")
+        return value == yes
+
+    return PlainValidator(read)
+
+
+def host(text: str) -> str:
+    """A host as in a URL: an IPv6 address has brackets."""
+    host = text.strip().lower().strip("[]")
+    return f"[{host}]" if ":" in host else host
+
+
+def address(text: str) -> str:
+    """A network address; empty: there is none."""
+    value = text.strip().strip("[]")
+    try:
+        return str(ipaddress.ip_address(value)) if value else ""
+    except ValueError:
+        raise ValueError(f"={text} is no network address, such as 127.0.0.1.") from None
+
+
+def file(text: str) -> Path | None:
+    """A file's absolute path."""
+    return Path(text).absolute() if text.strip() else None
+
+
+def custody_key(text: str, info: ValidationInfo) -> Path:
+    """A file; by default in the data folder."""
+    return Path(text or info.data["data"] / "custody.key").absolute()
+
+
+def allowed_hosts(text: str, info: ValidationInfo) -> tuple[str, ...]:
+    """Host names, with those of loopback and the one listened on."""
+    extra = (name.strip().lower() for name in text.split(","))
+    return tuple(dict.fromkeys((*_LOOPBACK_NAMES, info.data["host"], *filter(None, extra))))
+
+
+def webhooks(text: str) -> tuple[str, ...]:
+    """Addresses that messages may be sent to."""
+    for address in text.split():
+        try:
+            place(address)
+        except ValueError as problem:
+            raise ValueError(
+                f" holds {address}, which is no address to send to: {problem}. "
+                "Write addresses such as https://lab.example/hooks/, separated by spaces."
+            ) from None
+    return tuple(text.split())
+
+
+def bucket(text: str) -> str | None:
+    """URL of a bucket."""
+    store = text.strip().rstrip("/")
+    if store and not _BUCKET.fullmatch(store):
+        raise ValueError(" must be like s3://bucket/prefix; to keep all in the data folder, leave it out.")
+    return store or None
+
+
+def endpoint(text: str) -> str | None:
+    """URL of a server of objects."""
+    endpoint = text.strip().rstrip("/")
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        raise ValueError(" must be like https://store.example:9000.")
+    return endpoint or None
+
+
+def postgresql(text: str) -> URL | None:
+    """URL of a PostgreSQL database, with the driver used here."""
+    if not text.strip():
+        return None
+    try:
+        url = make_url(text.strip())
+    except ArgumentError:
+        raise ValueError(" is no URL such as postgresql://user@host/name.") from None
+    if url.get_backend_name() != "postgresql" or not url.database:
+        raise ValueError(" must be like postgresql://user@host/name; for SQLite, leave it out.")
+    return url.set(drivername="postgresql+psycopg")
+
+
+def redis(text: str) -> str | None:
+    """URL of a Redis server."""
+    broker = text.strip()
+    if broker and not broker.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError(" must be like redis://host:6379/0; for one machine, leave it out.")
+    return broker or None
+
+
+def queues(text: str) -> tuple[str, ...]:
+    """Names of queues, each once."""
+    queues = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not queues or not set(queues) <= set(QUEUES):
+        raise ValueError(f"={text} must name one or more of {', '.join(QUEUES)}.")
+    return queues
+
+
+def backend(name: str) -> str:
+    """The engine reads the name itself; a wrong one is reported now and not with the first analysis."""
+    from detector.backends import selection as backends
+
+    try:
+        return backends.require(name) if name else ""
+    except ParameterError as error:
+        raise ValueError(f": {error}") from None
