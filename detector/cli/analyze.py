@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.cli.engine_options import add_engine_options, parameters_from
+from detector.cli.progress import progress_bar
 from detector.errors import ParameterError
 from reports.cli.case_options import add_case_options, given_case
 
@@ -55,8 +56,6 @@ def add_commands(commands: Any) -> None:
 
 
 def _analyze(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     parameters = parameters_from(options)
     case = given_case(options)
     if options.out:
@@ -70,15 +69,7 @@ def _analyze(options: argparse.Namespace) -> int:
         beside = _beside(options.out) if options.out else tempfile.TemporaryDirectory()
         made = Path(stack.enter_context(beside), "result").absolute()
         made.mkdir()
-        # The bar goes to standard error and only to a terminal: what is printed stays readable by programs.
-        bar = stack.enter_context(
-            tqdm(total=1.0, bar_format="{desc:28}{percentage:3.0f} % |{bar}| {elapsed}", disable=None)
-        )
-
-        def show(stage: str, fraction: float) -> None:
-            bar.set_description_str(stage, refresh=False)
-            bar.update(max(0.0, fraction - bar.n))
-
+        show = stack.enter_context(progress_bar())
         analysis = analyze_confined(
             options.file,
             made,

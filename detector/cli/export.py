@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from detector.cli.progress import progress_bar
 from detector.errors import ParameterError
 
 
@@ -44,8 +46,6 @@ def _sample(options: argparse.Namespace) -> int:
 
 
 def _annotate(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     from detector.annotated_video import annotate
     from reports.exports.overlays import kept_maps
     from reports.inputs.analysis_file import parse_analysis
@@ -57,8 +57,8 @@ def _annotate(options: argparse.Namespace) -> int:
         raise ParameterError(f"{out}: there is no such folder. Make it first.")
     analysis = parse_analysis(options.analysis.read_bytes(), options.analysis)
     maps = kept_maps(analysis, options.analysis.parent)
-    with tqdm(total=1.0, bar_format="drawing {percentage:3.0f} % |{bar}| {elapsed}", disable=None) as bar:
-        made = annotate(options.file, analysis, out, maps, lambda done: bar.update(max(0.0, done - bar.n)))
+    with progress_bar() as show:
+        made = annotate(options.file, analysis, out, maps, partial(show, "drawing"))
     print(f"{out}: {made.frames:,} frames, {made.heatmaps} with a heatmap. Sound: {made.sound}.")
     if made.heatmaps_missing:
         print(f"Heatmaps that were not kept or cannot be read: {made.heatmaps_missing}.")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
+from detector.cli.progress import progress_line
 from detector.errors import ParameterError
 
 
@@ -95,9 +95,6 @@ def _calibrate(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     from detector.training.evaluation.evaluate import evaluate, printed
 
-    def report(what: str) -> None:
-        print(what, file=sys.stderr, flush=True)
-
     measured = evaluate(
         options.model,
         options.data,
@@ -105,7 +102,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         update_card=options.update_card,
         quick=options.quick,
         crops=options.crops,
-        report=report,
+        report=progress_line,
     )
     print(printed(measured))
     print(f"Page: {options.out / 'index.html'}")
@@ -115,8 +112,6 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _leaderboard(options: argparse.Namespace) -> int:
     from detector.training.evaluation.leaderboard import leaderboard
 
-    path = leaderboard(
-        options.models, options.data, options.out, lambda what: print(what, file=sys.stderr, flush=True)
-    )
+    path = leaderboard(options.models, options.data, options.out, progress_line)
     print(path)
     return 0

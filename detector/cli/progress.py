@@ -1,0 +1,29 @@
+"""Progress of a command, on standard error: what standard output carries stays readable by programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, float], None]]:
+    """A bar from 0 to 1, drawn on a terminal only; call what is given with the stage and the share done.
+
+    The bar never goes back.
+    """
+    from tqdm import tqdm
+
+    with tqdm(total=1.0, bar_format="{desc:28}{percentage:3.0f} % |{bar}| {elapsed}", disable=None) as bar:
+
+        def show(stage: str, share: float) -> None:
+            bar.set_description_str(stage, refresh=False)
+            bar.update(max(0.0, share - bar.n))
+
+        yield show
+
+
+def progress_line(what: str) -> None:
+    """One line for a step of a command that goes on for minutes or hours."""
+    print(what, file=sys.stderr, flush=True)

@@ -1,0 +1,31 @@
+"""What a command shows of its progress, and where."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from detector.cli.progress import progress_bar, progress_line
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_sees_the_stage_and_a_bar_that_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    with progress_bar() as show:
+        show("first pass", 0.5)
+        show("second pass", 0.25)
+    last = terminal.getvalue().rstrip().rsplit("\r", 1)[-1]
+    assert last.startswith("second pass") and " 50 %" in last
+
+
+def test_elsewhere_there_is_no_bar_and_nothing_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bar() as show:
+        show("first pass", 0.5)
+    progress_line("crops measured")
+    assert capsys.readouterr() == ("", "crops measured\n")
