@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from detector.faces.detector import FaceDetector
+from detector.media.encode import H264Writer
 from detector.media.frame import Image
 from detector.training.synthesis.blending import align, generated, match_colour, outline
 
@@ -63,13 +64,14 @@ def make_sample(path: Path) -> None:
     shake = _shake(rng)
     grain = [_grain(rng) for _ in range(8)]
     with av.open(str(path), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=FRAME_RATE)
-        stream.width, stream.height = SIZE
-        stream.pix_fmt = "yuv420p"
-        stream.time_base = Fraction(1, FRAME_RATE)
-        stream.bit_rate = _BIT_RATE
-        stream.options = {"preset": "veryfast"}
-        stream.codec_context.thread_count = 1  # the same bytes on any number of cores
+        writer = H264Writer(
+            container,
+            SIZE,
+            Fraction(FRAME_RATE),
+            {"preset": "veryfast"},
+            bit_rate=_BIT_RATE,
+            one_thread=True,  # the same bytes on any number of cores
+        )
         for number in range(FRAME_RATE * SECONDS):
             inside = MANIPULATED[0] <= number / FRAME_RATE < MANIPULATED[1]
             left = _view(blended if inside else collins, (215, 222), 1.75, shake[number, 0])
@@ -77,9 +79,8 @@ def make_sample(path: Path) -> None:
             picture = cv2.convertScaleAbs(np.hstack([left, right]), alpha=1 + 0.02 * np.sin(number / 9))
             picture = cv2.add(picture, grain[rng.integers(len(grain))], dtype=cv2.CV_8U)
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts = number
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+            writer.write(frame, Fraction(number, FRAME_RATE))
+        writer.finish()
 
 
 def _shake(rng: np.random.Generator) -> np.ndarray:

@@ -29,6 +29,7 @@ from detector.annotated_video.layout import Layout, arrange
 from detector.annotated_video.panel import Inset, Panel, cropped
 from detector.errors import MediaError
 from detector.files import atomic_path, hashed
+from detector.media.encode import BT709, H264Writer, clock_of
 from detector.media.frame import Image
 from detector.media.open import open_container, open_media
 from detector.media.reader import MediaReader
@@ -36,8 +37,6 @@ from detector.schema.analysis import Analysis, MediaKind, Peak, Segment
 from detector.schema.formatting import timecode
 
 _X264 = {"preset": "veryfast", "crf": "20", "bf": "0", "g": "60"}
-_FINEST_CLOCK = 1_000_000  # ticks a second; an MP4 file's clock has 32 bits
-_MOST_RATE = 240
 _HIGH_DEFINITION = 720  # rows from which colours that say nothing of themselves are taken for BT.709
 _MOST_MAP_PIXELS = 1280 * 16_384
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -138,7 +137,6 @@ class _Making:
         self._drawn = 0
 
     def run(self, progress: Callable[[float], None] | None) -> Annotated:
-        clock = Fraction(1, min(self._reader.time_base.denominator, _FINEST_CLOCK))
         first: int | None = None
         count = 0
         for frame, pts in self._reader.every_frame():
@@ -146,7 +144,7 @@ class _Making:
                 first = pts
                 layout = self._layout(frame)
                 panel = Panel(self._analysis, self._lanes, layout, self._sound.state)
-                stream = self._stream(layout, clock)
+                writer = self._writer(layout)
                 self._sound.begin(self._container, first * self._reader.time_base)
             moment = (pts - first) * self._reader.time_base
             image = self._drawing(frame, pts, float(moment), count, layout, panel)
@@ -156,15 +154,14 @@ class _Making:
                 dst_colorspace=Colorspace.ITU709,
                 dst_color_range=ColorRange.MPEG,
             )
-            picture.time_base, picture.pts = clock, round(moment / clock)
-            self._container.mux(stream.encode(picture))
+            writer.write(picture, moment)
             self._sound.until(self._container, moment)
             count += 1
             if progress is not None and self._analysis.media.duration:
                 progress(min(1.0, float(moment) / self._analysis.media.duration))
         if first is None:
             raise MediaError("Not one frame could be decoded: the file is damaged.")
-        self._container.mux(stream.encode())
+        writer.finish()
         self._sound.until(self._container, None)
         kept = sum(len(peaks) for peaks in self._peaks.values())
         return Annotated(count, self._drawn, kept - self._drawn, self._sound.state)
@@ -175,17 +172,15 @@ class _Making:
         aspect = 1 / self._pixel_aspect if turned else self._pixel_aspect
         return arrange(width, height, aspect, len(self._lanes), bool(self._maps))
 
-    def _stream(self, layout: Layout, clock: Fraction) -> av.VideoStream:
-        rate = self._reader.frame_rate or Fraction(25)
-        stream = self._container.add_stream("libx264", rate=min(max(rate, Fraction(1)), Fraction(_MOST_RATE)))
-        stream.width, stream.height = layout.width, layout.height
-        stream.pix_fmt = "yuv420p"
-        stream.options = _X264
-        context = stream.codec_context
-        stream.time_base = context.time_base = clock
-        context.color_range = ColorRange.MPEG
-        context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709 (ITU-T H.273)
-        return stream
+    def _writer(self, layout: Layout) -> H264Writer:
+        return H264Writer(
+            self._container,
+            (layout.width, layout.height),
+            self._reader.frame_rate or Fraction(25),
+            _X264,
+            clock=clock_of(self._reader.time_base),
+            colours=BT709,
+        )
 
     def _drawing(
         self, frame: av.VideoFrame, pts: int, time: float, number: int, layout: Layout, panel: Panel

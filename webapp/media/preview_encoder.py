@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from detector.errors import MediaError
+from detector.media.encode import Colours, H264Writer, clock_of
 from detector.media.open import open_media
 from detector.media.reader import MediaReader, Orientation
 from detector.schema.analysis import Media, MediaKind
@@ -32,8 +32,6 @@ _REPORT_EVERY = 0.3  # seconds
 _X264 = {"preset": "veryfast", "crf": "23", "bf": "0", "g": "600", "forced-idr": "1"}
 # Without frames out of order and without an edit list the first frame is at 0 in every browser.
 _MP4 = {"movflags": "+faststart", "use_editlist": "0"}
-_FINEST_CLOCK = 1_000_000
-_MOST_RATE = 240
 _HIGH_DEFINITION = 720  # rows from which colours that say nothing of themselves are taken for BT.709
 _BT709, _BT601 = 1, 6  # in the tables of ITU-T H.273
 
@@ -59,61 +57,47 @@ def make_preview(
 def _video(
     reader: MediaReader, to: Path, media: Media, room: int, report: Callable[[float], None]
 ) -> tuple[int, int]:
-    clock = Fraction(1, min(reader.time_base.denominator, _FINEST_CLOCK))
     first: int | None = None
     next_key = Fraction(0)
     reformatter = VideoReformatter()  # one for all frames: making one takes longer than what it does
-    with _writer(to) as container:
+    with av.open(str(to), "w", format="mp4", options=_MP4) as container:
         for frame, pts in reader.every_frame():
             if first is None:
                 first, turn = pts, reader.orientation(frame)
                 size = _fitting(frame.width, frame.height, turn)
-                stream = _stream(container, frame, size, clock, media)
+                writer = H264Writer(
+                    container,
+                    size,
+                    Fraction(media.frame_rate or 25),
+                    _X264,
+                    clock=clock_of(reader.time_base),
+                    colours=_colours(frame),
+                )
             moment = (pts - first) * reader.time_base
             picture = _upright(frame, size, turn, reformatter)
-            picture.time_base, picture.pts = clock, round(moment / clock)
             if moment >= next_key:
                 picture.pict_type = av.video.frame.PictureType.I
                 next_key = moment + _KEY_FRAME_EVERY
             else:
                 picture.pict_type = av.video.frame.PictureType.NONE
-            container.mux(stream.encode(picture))
+            writer.write(picture, moment)
             if shutil.disk_usage(to.parent).free < room:
                 raise NoPreview("The disk is too full for one.")
             report(float(moment) / media.duration if media.duration else 0.0)
         if first is None:
             raise NoPreview("No frame can be decoded.")
-        container.mux(stream.encode())
+        writer.finish()
     return size
 
 
-@contextmanager
-def _writer(to: Path) -> Iterator[av.container.OutputContainer]:
-    with av.open(str(to), "w", format="mp4", options=_MP4) as container:
-        yield container
-
-
-def _stream(
-    container: av.container.OutputContainer,
-    frame: av.VideoFrame,
-    size: tuple[int, int],
-    clock: Fraction,
-    media: Media,
-) -> av.VideoStream:
-    rate = Fraction(media.frame_rate) if media.frame_rate else Fraction(25)
-    stream = container.add_stream("libx264", rate=min(max(rate, Fraction(1)), Fraction(_MOST_RATE)))
-    stream.width, stream.height = size
-    stream.pix_fmt = "yuv420p"
-    stream.options = _X264
-    context = stream.codec_context
-    stream.time_base = context.time_base = clock
-    # What the numbers mean is said outright: a browser would guess by the size, which changed.
+def _colours(frame: av.VideoFrame) -> Colours:
+    """What the numbers mean is said outright: a browser would guess by the size, which changed."""
     guess = _BT709 if frame.height >= _HIGH_DEFINITION or _is_rgb(frame) else _BT601
-    context.color_range = ColorRange.MPEG
-    context.colorspace = _known(frame.colorspace, guess)
-    context.color_primaries = _known(frame.color_primaries, guess)
-    context.color_trc = _known(frame.color_trc, guess)
-    return stream
+    return Colours(
+        _known(frame.colorspace, guess),
+        _known(frame.color_primaries, guess),
+        _known(frame.color_trc, guess),
+    )
 
 
 def _known(value: int, guess: int) -> int:
@@ -172,7 +156,11 @@ def decide(source: Path, to: Path, media: Media, room: int, report: Callable[[fl
     why = f"Shown is a preview, not the exhibit itself, because {reason}."
     try:
         made = make_preview(source, to, media, room, report)
-    except (NoPreview, MediaError, av.FFmpegError, OSError, ValueError, MemoryError) as problem:
+    except MemoryError:
+        raise  # whoever confines this process says which limit it met
+    except av.error.BlockingIOError as problem:  # a thread whose stack could not be had
+        raise MemoryError from problem
+    except (NoPreview, MediaError, av.FFmpegError, OSError, ValueError) as problem:
         words = str(problem) if isinstance(problem, NoPreview | MediaError) else "Making one failed."
         return Playback("none", "", 0.0, 0, 0, f"There is no preview of the exhibit. {words}")
     return Playback(**(asdict(made) | {"reason": why}))

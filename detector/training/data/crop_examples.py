@@ -100,7 +100,7 @@ class Examples(Dataset[tuple[torch.Tensor | float, ...]]):
             image, label = blend.image, 1.0
         # Half of the examples keep the resolution they have; the rest pass through that
         # of a smaller face and through degradation at that size, as in a video.
-        square = _jittered(image, sample.framed, rng)
+        square = framed_square(image, sample.framed, rng)
         where = np.full((self._sizes[0] // CELL,) * 2, UNKNOWN if label else 0.0, np.float32)
         if blend is not None:
             where = _reduced(blend.mask / max(1e-6, float(blend.mask.max())), square, len(where))
@@ -141,7 +141,7 @@ def _blob(coarse: Mask, share: float, size: int) -> Mask:
     return (hills > np.quantile(hills, 1 - share)).astype(np.float32)
 
 
-def _jittered(image: Image, framed: bool, rng: np.random.Generator) -> CropSquare:
+def framed_square(image: Image, framed: bool, rng: np.random.Generator) -> CropSquare:
     side = image.shape[0] if framed else image.shape[0] / MARGIN * (_DFDC_SIDE / SIDE_PER_BOX)
     x, y = image.shape[1] / 2 + rng.normal(0, 0.025, 2) * side
     return CropSquare(float(x), float(y), side * float(rng.uniform(0.87, 1.04)), float(rng.uniform(-8, 8)))

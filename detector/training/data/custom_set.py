@@ -23,9 +23,9 @@ from detector.training.data.crop_examples import Examples, stacked
 from detector.training.data.face_samples import Sample, decode
 from detector.training.data.hard_examples import read_failures
 from detector.training.data.labelled_sets import DataSetError, Item, check_leakage, contents, read_set
-from detector.training.data.sequence_examples import degrade_sequence
 from detector.training.data.streamed_videos import StreamedVideos
 from detector.training.data.video_crops import largest_crop, video_crops
+from detector.training.synthesis.sequence_degradations import degrade_sequence
 
 _KEPT_SIDE = 224  # px at which crops are held in memory, as JPEG
 _KEPT_QUALITY = 98

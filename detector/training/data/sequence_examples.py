@@ -9,10 +9,8 @@ and ``i`` alone.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import NamedTuple
 
-import av
 import cv2
 import numpy as np
 import torch
@@ -23,21 +21,17 @@ from torch.utils.data import Dataset
 from detector.faces.crop import CropSquare, crop_square
 from detector.media.frame import Image
 from detector.schema.analysis import Value
-from detector.training.data.crop_examples import (
-    _jittered as framed_square,  # one place says how training frames
-)
-from detector.training.data.crop_examples import stacked
+from detector.training.data.crop_examples import framed_square, stacked
 from detector.training.data.face_clips import MovingFace
 from detector.training.data.face_samples import Sample, decode
 from detector.training.synthesis.animation import Animation, drift
 from detector.training.synthesis.blending import self_blend, swap_blend
-from detector.training.synthesis.degradations import degrade
+from detector.training.synthesis.sequence_degradations import degrade_sequence, eventful, timeline
 from detector.training.synthesis.video_blending import Carried, Moving, interval, self_blended, swapped
 
-_RATE = 8
 # A detector's box trembles: spread of centre and side in shares of the side, of the angle in degrees.
 # Seven training clips lie 0.006, 0.008 and 0.007 sides from their own smoothed squares, motion included
-# (`moving_faces.smoothed` takes away some 40 % of a white tremble).
+# (`face_clips.smoothed` takes away some 40 % of a white tremble).
 _TREMBLE = np.array([0.007, 0.009, 0.008, 0.15])
 _SPARE = 12  # moments an event may skip
 
@@ -80,8 +74,9 @@ class Example(NamedTuple):
 class Sequences(Dataset[tuple[torch.Tensor, float]]):
     """Sequences uint8 (t, 3, size, size), ``shortest`` ≤ t ≤ ``longest``; labels, 1.0 is manipulated.
 
-    ``clips`` come from :func:`moving_faces.gather`, ``photos`` from :func:`harvest.harvest`: framed
-    samples are DFDC crops, the others faces with a margin. ``size`` is even. Raises ValueError
+    ``clips`` come from :func:`detector.training.data.face_clips.gather`, ``photos`` from
+    :func:`detector.training.data.face_samples.harvest`: framed samples are DFDC crops, the others
+    faces with a margin. ``size`` is even. Raises ValueError
     when a kind that has a share has nothing to draw from. Collate with :func:`padded`.
     """
 
@@ -138,7 +133,7 @@ class Sequences(Dataset[tuple[torch.Tensor, float]]):
         else:
             crops, fake = self._from_still(kind, count, small, rng, after)
         if after.random() < _EVENTFUL:
-            crops = _eventful(crops, after)
+            crops = eventful(crops, after)
         if worn:
             crops = degrade_sequence(crops, after)
         if small != self._size:
@@ -150,7 +145,7 @@ class Sequences(Dataset[tuple[torch.Tensor, float]]):
         return Example(crops, float(fake.any()), fake, kind)
 
     def _resolution(self, rng: np.random.Generator) -> tuple[int, bool]:
-        """The side at which a face is met, and whether it is degraded there; as `dataset` has it."""
+        """The side at which a face is met, and whether it is degraded there; as for `crop_examples`."""
         if rng.random() < 0.35:
             return self._size, False
         return int(np.exp(rng.uniform(np.log(48), np.log(200)))) // 2 * 2, True
@@ -240,87 +235,6 @@ def padded(batch: list[tuple[torch.Tensor, float]]) -> tuple[torch.Tensor, torch
         frames[i, : len(sequence)] = sequence
         present[i, : len(sequence)] = True
     return frames, present, torch.tensor([label for _, label in batch], dtype=torch.float32)
-
-
-def timeline(count: int, available: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Which of ``available`` moments are shown as ``count`` frames, in order.
-
-    Mostly a run of neighbours; one time in six a jump cut, frames dropped, or frames shown twice.
-    """
-    spare = available - count
-    how = rng.random()
-    steps = np.ones(count - 1, np.int64)
-    if how < 0.06 and spare > 0:  # jump cut
-        steps[rng.integers(count - 1)] += int(rng.integers(1, spare + 1))
-    elif how < 0.11:  # dropped
-        for place in rng.integers(0, count - 1, min(spare, int(rng.integers(1, 4)))):
-            steps[place] += 1
-    elif how < 0.16:  # shown twice
-        steps[rng.integers(0, count - 1, int(rng.integers(1, 4)))] = 0
-    shown = np.concatenate([[0], np.cumsum(steps)])
-    return shown + int(rng.integers(0, available - int(shown[-1])))
-
-
-def degrade_sequence(crops: list[Image], rng: np.random.Generator) -> list[Image]:
-    """All ``crops`` (one size, its side even) degraded alike: one camera, one way through the network.
-
-    The steps of :mod:`degrade` with what they drew the same in each frame, grain that is not,
-    and, more often than not, H.264 over the whole sequence, so that what a codec does over
-    time is seen.
-    """
-    if rng.random() < 0.5:
-        seed = int(rng.integers(2**32))
-        crops = [degrade(crop, np.random.default_rng(seed)) for crop in crops]
-    if rng.random() < 0.2:
-        strength = rng.uniform(1, 7)
-        crops = [
-            np.clip(crop + strength * rng.standard_normal(crop.shape, np.float32), 0, 255).astype(np.uint8)
-            for crop in crops
-        ]
-    if rng.random() < 0.65:
-        crops = compressed(crops, int(rng.integers(18, 41)), int(rng.integers(8, 25)))
-    return crops
-
-
-def compressed(crops: list[Image], crf: int, gop: int) -> list[Image]:
-    """``crops`` through x264 at ``crf`` with a key frame every ``gop`` frames, and back."""
-    height, width = crops[0].shape[:2]
-    encoder = av.CodecContext.create("libx264", "w")
-    encoder.width, encoder.height = width, height
-    encoder.pix_fmt = "yuv420p"
-    encoder.time_base, encoder.framerate = Fraction(1, _RATE), Fraction(_RATE)
-    encoder.gop_size = gop
-    encoder.thread_count = 1
-    # Without the flag the same pictures of 50 to 160 px gave up to 12 different streams in 12 tries.
-    encoder.options = {"preset": "veryfast", "crf": str(crf), "x264-params": "cpu-independent=1"}
-    packets = []
-    for pts, crop in enumerate(crops):
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(crop), format="rgb24")
-        frame.pts = pts
-        packets += encoder.encode(frame)
-    packets += encoder.encode()
-    decoder = av.CodecContext.create("h264", "r")
-    decoder.thread_count = 1
-    return [
-        frame.to_ndarray(format="rgb24") for packet in [*packets, None] for frame in decoder.decode(packet)
-    ]
-
-
-def _eventful(crops: list[Image], rng: np.random.Generator) -> list[Image]:
-    """A stretch compressed once more, or another exposure from some frame on; beside `timeline`'s cuts."""
-    crops = list(crops)
-    start = int(rng.integers(1, len(crops) - 3))
-    end = int(rng.integers(start + 3, len(crops) + 1))
-    if rng.random() < 0.5:
-        crops[start:end] = compressed(crops[start:end], int(rng.integers(20, 41)), 24)
-        return crops
-    gain, lift = np.exp(rng.normal(0, 0.15)), rng.normal(0, 8)
-    fade = int(rng.integers(1, 4))
-    for i in range(start, end):
-        share = min(1.0, (i - start + 1) / fade)
-        out = crops[i].astype(np.float32) * np.float32(1 + share * (gain - 1)) + np.float32(share * lift)
-        crops[i] = np.clip(out, 0, 255).astype(np.uint8)
-    return crops
 
 
 def _footage(clip: MovingFace, used: slice, small: int) -> Moving:

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from detector.media.encode import H264Writer
 from detector.media.frame import Frame, Image
 from detector.media.open import open_media
 from detector.media.reader import MediaReader
@@ -34,6 +35,7 @@ _RATE = 4.0  # sampled frames a second: half of what the engine takes
 _SUBSET = ("183", "253_183", "183_253", "original-253", "dfdc-", "voxceleb2-audio")
 _NOISE = 10.0
 _BLUR = 2.0  # standard deviation, px of a frame 640 px wide
+_TICKS = 90_000  # a second: the clock of the compressed excerpt
 _GAMMA_DARK, _GAIN_BRIGHT = 2.2, 1.7
 
 
@@ -157,28 +159,26 @@ def _share(clips: Sequence[Clip], verdict: Verdict) -> float:
 
 
 def _compress(reader: MediaReader, path: Path, crf: int) -> None:
-    rate = Fraction(30)
     with av.open(str(path), "w") as container:
-        stream = None
+        writer: H264Writer | None = None
         # One frame a thirtieth of a second stands for every frame of what was made at 24 to 30.
         for frame in reader.frames(30):
             if frame.time >= SECONDS:
                 continue
             height, width = (n // 2 * 2 for n in frame.image.shape[:2])
-            if stream is None:
-                stream = container.add_stream("libx264", rate=rate)
-                stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-                stream.codec_context.thread_count = 1
-                stream.codec_context.time_base = Fraction(1, 90_000)
-                stream.options = {"preset": "veryfast", "crf": str(crf)}
-            picture = av.VideoFrame.from_ndarray(
-                np.ascontiguousarray(frame.image[:height, :width]), format="rgb24"
+            writer = writer or H264Writer(
+                container,
+                (width, height),
+                Fraction(30),
+                {"preset": "veryfast", "crf": str(crf)},
+                clock=Fraction(1, _TICKS),
+                one_thread=True,
             )
-            picture.pts = int(frame.time * 90_000)
-            picture.time_base = Fraction(1, 90_000)
-            container.mux(stream.encode(picture))
-        if stream is not None:
-            container.mux(stream.encode())
+            picture = np.ascontiguousarray(frame.image[:height, :width])
+            time = Fraction(int(frame.time * _TICKS), _TICKS)
+            writer.write(av.VideoFrame.from_ndarray(picture, format="rgb24"), time)
+        if writer is not None:
+            writer.finish()
 
 
 def _scaled(image: Image, scale: float) -> Image:

@@ -7,12 +7,10 @@ Images are RGB uint8, square; the size may change.
 
 from __future__ import annotations
 
-from fractions import Fraction
-
-import av
 import cv2
 import numpy as np
 
+from detector.media.encode import h264_round_trip
 from detector.media.frame import Image
 
 _VIDEO = 0.55  # share of compressions that are a video codec's; most exhibits are video
@@ -68,20 +66,6 @@ def _jpeg(crop: Image, rng: np.random.Generator) -> Image:
 def _h264(crop: Image, rng: np.random.Generator) -> Image:
     """Through x264 and back; the last of one to three frames, so predicted ones are met too."""
     side = crop.shape[0] // 2 * 2
-    crop = np.ascontiguousarray(crop[:side, :side])
-    encoder = av.CodecContext.create("libx264", "w")
-    encoder.width = encoder.height = side
-    encoder.pix_fmt = "yuv420p"
-    encoder.time_base, encoder.framerate = Fraction(1, 25), Fraction(25)
-    encoder.thread_count = 1
-    encoder.options = {"preset": "veryfast", "crf": str(int(rng.integers(18, 43))), "tune": "zerolatency"}
-    frame = av.VideoFrame.from_ndarray(crop, format="rgb24")
-    packets = []
-    for pts in range(int(rng.integers(1, 4))):
-        frame.pts = pts
-        packets += encoder.encode(frame)
-    packets += encoder.encode()
-    decoder = av.CodecContext.create("h264", "r")
-    decoder.thread_count = 1
-    frames = [image for packet in [*packets, None] for image in decoder.decode(packet)]
-    return frames[-1].to_ndarray(format="rgb24")
+    crop = crop[:side, :side]
+    options = {"preset": "veryfast", "crf": str(int(rng.integers(18, 43))), "tune": "zerolatency"}
+    return h264_round_trip([crop] * int(rng.integers(1, 4)), 25, options)[-1]

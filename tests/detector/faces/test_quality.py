@@ -62,7 +62,7 @@ def test_blur_lowers_it_and_noise_raises_it(face: np.ndarray) -> None:
 
 def test_strong_compression_lowers_it(face: np.ndarray) -> None:
     """A video codec's, which smooths its blocks; those that a very strong JPEG leaves have edges."""
-    from detector.training.data.sequence_examples import compressed
+    from detector.training.synthesis.sequence_degradations import compressed
 
     (worn,) = compressed([face], 45, 8)
     assert quality(worn).sharpness < 0.8 * quality(face).sharpness

@@ -1,0 +1,108 @@
+"""H.264 by x264, 8-bit 4:2:0: a writer for a container's picture stream, and pictures there and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange
+
+from detector.media.frame import Image
+
+_CODEC, _PIXELS = "libx264", "yuv420p"
+_FINEST_CLOCK = 1_000_000  # ticks a second; an MP4 file's clock has 32 bits
+_LEAST_RATE, _MOST_RATE = Fraction(1), Fraction(240)
+
+
+@dataclass(frozen=True)
+class Colours:
+    """What the numbers of a picture mean, as codes of ITU-T H.273; the range is the narrow one of video."""
+
+    space: int
+    primaries: int
+    transfer: int
+
+
+BT709 = Colours(1, 1, 1)
+
+
+def clock_of(time_base: Fraction) -> Fraction:
+    """The clock for a copy of a stream that has ``time_base``: as fine, within what MP4 can hold."""
+    return Fraction(1, min(time_base.denominator, _FINEST_CLOCK))
+
+
+class H264Writer:
+    """The picture stream of ``container``; each picture is shown at its own time.
+
+    ``rate`` is the nominal rate in frames a second, kept within 1 to 240: x264 budgets by it, no
+    time follows from it. ``clock`` is the unit of times, by default one frame of ``rate``. ``options``
+    are x264's. With ``one_thread`` the bytes are the same on any number of cores.
+    """
+
+    def __init__(
+        self,
+        container: av.container.OutputContainer,
+        size: tuple[int, int],
+        rate: Fraction,
+        options: Mapping[str, str],
+        *,
+        clock: Fraction | None = None,
+        bit_rate: int | None = None,
+        colours: Colours | None = None,
+        one_thread: bool = False,
+    ) -> None:
+        rate = min(max(rate, _LEAST_RATE), _MOST_RATE)
+        self._clock = clock or 1 / rate
+        self._container = container
+        self._stream = container.add_stream(_CODEC, rate=rate)
+        self._stream.width, self._stream.height = size
+        self._stream.pix_fmt = _PIXELS
+        self._stream.options = dict(options)
+        context = self._stream.codec_context
+        self._stream.time_base = context.time_base = self._clock
+        if bit_rate is not None:
+            context.bit_rate = bit_rate
+        if one_thread:
+            context.thread_count = 1
+        if colours is not None:
+            context.color_range = ColorRange.MPEG
+            context.colorspace = colours.space
+            context.color_primaries, context.color_trc = colours.primaries, colours.transfer
+
+    def write(self, picture: av.VideoFrame, time: Fraction) -> None:
+        """Add one picture at ``time``, in seconds, later than the one before by a tick at least."""
+        picture.time_base, picture.pts = self._clock, round(time / self._clock)
+        self._container.mux(self._stream.encode(picture))
+
+    def finish(self) -> None:
+        """Write what the encoder still holds. Needed once, after the last picture."""
+        self._container.mux(self._stream.encode())
+
+
+def h264_round_trip(
+    pictures: Iterable[Image], rate: int, options: Mapping[str, str], key_frame_every: int | None = None
+) -> list[Image]:
+    """RGB ``pictures``, all of one even size, as they come back from x264 on one thread."""
+    encoder = av.CodecContext.create(_CODEC, "w")
+    packets: list[av.Packet] = []
+    for pts, picture in enumerate(pictures):
+        if pts == 0:
+            encoder.height, encoder.width = picture.shape[:2]
+            encoder.pix_fmt = _PIXELS
+            encoder.time_base, encoder.framerate = Fraction(1, rate), Fraction(rate)
+            encoder.thread_count = 1
+            encoder.options = dict(options)
+            if key_frame_every is not None:
+                encoder.gop_size = key_frame_every
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        frame.pts = pts
+        packets += encoder.encode(frame)
+    packets += encoder.encode()
+    decoder = av.CodecContext.create("h264", "r")
+    decoder.thread_count = 1
+    return [
+        frame.to_ndarray(format="rgb24") for packet in [*packets, None] for frame in decoder.decode(packet)
+    ]
