@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 
 import pytest
+from media_files import ACCEPTED, REFUSED
 
 from detector.demo_clip import make_sample
+from webapp.errors import IntakeError
 from webapp.intake import exhibits
 from webapp.storage.data_folder import Folders
 
@@ -62,3 +64,14 @@ def test_other_files_are_refused_in_words_and_nothing_is_kept(app, client, sent,
 def test_what_the_engine_makes_is_media(tmp_path):
     make_sample(tmp_path / "sample.mp4")
     exhibits.refuse_others(tmp_path / "sample.mp4")
+
+
+@pytest.mark.parametrize("make", ACCEPTED.values(), ids=ACCEPTED)
+def test_what_the_engine_reads_is_taken_in(tmp_path, make):
+    exhibits.refuse_others(make(tmp_path))
+
+
+@pytest.mark.parametrize("make", REFUSED.values(), ids=REFUSED)
+def test_what_the_engine_refuses_is_refused(tmp_path, make):
+    with pytest.raises(IntakeError):
+        exhibits.refuse_others(make(tmp_path))
