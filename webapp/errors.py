@@ -15,6 +15,10 @@ class UserError(Exception):
         super().__init__(error)
         self.status, self.error, self.remedy = status, error, remedy
 
+    def __str__(self) -> str:
+        """Both sentences: commands print it."""
+        return f"{self.error} {self.remedy}".rstrip()
+
 
 class IntakeError(UserError):
     """An upload that cannot become an exhibit."""
@@ -22,10 +26,6 @@ class IntakeError(UserError):
 
 class StoreError(UserError, ReelproofError):
     """The object store cannot be used."""
-
-    def __str__(self) -> str:
-        """Both sentences: commands print it."""
-        return f"{self.error} {self.remedy}"
 
 
 class DamagedFile(StoreError):

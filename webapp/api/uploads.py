@@ -38,7 +38,6 @@ blueprint = Blueprint("api_uploads", __name__)
 
 VERSION = "1.0.0"
 PART = "application/offset+octet-stream"
-EXTENSIONS = "creation,termination,expiration,checksum"
 # A whole file in one request is no upload in parts; the server would hold it twice.
 LARGEST_PART = 256_000_000
 _NUMBER = re.compile(r"[0-9]{1,18}")

@@ -18,7 +18,7 @@ from webapp.cli import settings_doc
 from webapp.custody import log
 from webapp.custody import log as custody_log
 from webapp.custody import startup as custody_startup
-from webapp.errors import StoreError
+from webapp.errors import UserError
 from webapp.security import accounts as account_store
 from webapp.security import api_tokens
 from webapp.security.accounts import AccountError
@@ -50,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
                 custody_startup.begin(database, settings)
             command: Command = asked.command
             command(database, asked)
-    except (AccountError, TokenError, SettingError, StoreError, OSError, UnicodeDecodeError) as problem:
+    except (UserError, SettingError, OSError, UnicodeDecodeError) as problem:
         print(f"reelproof: {problem}", file=sys.stderr)
         return 2
     return 0
@@ -194,7 +194,7 @@ def _revoke_token(database: Database, asked: argparse.Namespace) -> None:
     with database.begin() as session:
         row = api_tokens.revoke(session, _owner(session, asked.user), asked.id)
         if row is None:
-            raise TokenError("There is no such token. python -m webapp list-tokens shows those there are.")
+            raise TokenError("There is no such token.", "python -m webapp list-tokens shows those there are.")
         log.append_account_event(session, "token revoked", token=row.id, name=row.name)
     print(f"{row.name} works no longer.")
 

@@ -69,7 +69,7 @@ def _end_of(day: str) -> datetime | None:
     try:
         return datetime.combine(date.fromisoformat(day.strip()), time(23, 59, 59), UTC)
     except ValueError:
-        raise TokenError("The last day must be a date, such as 2027-01-31.") from None
+        raise TokenError("The last day is no date.", "Write one such as 2027-01-31.") from None
 
 
 def _page(*, token: str = "", problem: str = "") -> Response:

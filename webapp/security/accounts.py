@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from webapp.errors import UserError
 from webapp.security import sessions
 from webapp.security.passwords import Passwords, weakness
 from webapp.security.permissions import LOCAL, SYSTEM, Principal, Role
@@ -22,12 +23,11 @@ _LONGEST_DISPLAY = 80
 ONE_TIME_FOR = timedelta(days=7)
 
 
-class AccountError(Exception):
+class AccountError(UserError):
     """An account that cannot be made or changed so: what is the matter, and what to do."""
 
     def __init__(self, error: str, remedy: str) -> None:
-        super().__init__(f"{error} {remedy}")
-        self.error, self.remedy = error, remedy
+        super().__init__(400, error, remedy)
 
 
 def add(

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from webapp.errors import UserError
 from webapp.security.permissions import LOCAL, Permission, Principal, Role
 from webapp.storage.tables import ApiToken, User, now
 
@@ -48,8 +49,11 @@ class Made(NamedTuple):
     row: ApiToken
 
 
-class TokenError(Exception):
-    """A token cannot be made; the message says why."""
+class TokenError(UserError):
+    """A token cannot be made: what is the matter, and what to do."""
+
+    def __init__(self, error: str, remedy: str) -> None:
+        super().__init__(400, error, remedy)
 
 
 def make(
@@ -58,17 +62,20 @@ def make(
     """Make a token for a person, with no more than they may themselves."""
     name, wanted = " ".join(name.split()), sorted(set(scopes))
     if not name or len(name) > 80 or not name.isprintable():
-        raise TokenError("A token needs a name of at most 80 characters, which says what it is for.")
+        raise TokenError("A token needs a name of at most 80 characters.", "Say in it what the token is for.")
     unknown = [scope for scope in wanted if scope not in set(Permission)]
     if unknown or not wanted:
-        raise TokenError(f"A token needs scopes out of {', '.join(Permission)}.")
+        raise TokenError(f"A token needs scopes out of {', '.join(Permission)}.", "Choose at least one.")
     beyond = [scope for scope in wanted if not principal.may(Permission(scope))]
     if beyond:
-        raise TokenError(f"{principal.display} may not {', '.join(beyond)}, and so no token of theirs may.")
+        raise TokenError(
+            f"{principal.display} may not {', '.join(beyond)}, and so no token of theirs may.",
+            "Choose other scopes.",
+        )
     if expires is not None and expires <= now():
-        raise TokenError("The token would have expired already. Choose a later day.")
+        raise TokenError("The token would have expired already.", "Choose a later day.")
     if sum(row.revoked is None for row in listed(session, principal)) >= MOST:
-        raise TokenError(f"There are {MOST} tokens already. Revoke those that nothing uses.")
+        raise TokenError(f"There are {MOST} tokens already.", "Revoke those that nothing uses.")
     token = PREFIX + secrets.token_urlsafe(32)
     row = ApiToken(
         id=secrets.token_hex(8),

@@ -173,17 +173,6 @@ def somebody() -> Principal | None:
     return current() if not has_request_context() or g.get("principal") is not None else None
 
 
-def may_see(session: Session, principal: Principal, thing: AnalysisRow | Exhibit) -> bool:
-    """Whether they may know of this analysis or, by any analysis of it, of this exhibit."""
-    if principal.sees_all:
-        return True
-    wanted = (
-        AnalysisRow.id == thing.id if isinstance(thing, AnalysisRow) else AnalysisRow.exhibit_id == thing.id
-    )
-    query = select(AnalysisRow.id).where(wanted, seen_by(principal)).limit(1)
-    return session.scalar(query) is not None
-
-
 _Statement = TypeVar("_Statement", bound=Select[Any])
 
 
@@ -197,11 +186,6 @@ def visible(statement: _Statement, principal: Principal) -> _Statement:
     if not chosen:
         raise TypeError("visible() was given a select of none of the tables whose rows may be hidden")
     return statement.where(*chosen)
-
-
-def seen_by(principal: Principal) -> ColumnElement[bool]:
-    """The condition on ``analyses`` that says what they may see."""
-    return _analyses(principal)
 
 
 @contextmanager

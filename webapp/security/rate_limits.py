@@ -2,6 +2,10 @@
 
 Counted in memory, in the one process that answers: a restart forgets, and several processes
 behind one proxy would each count for themselves.
+
+Flask-Limiter is a layer over the same ``limits`` library. With its memory storage it gave the same
+answers when tried, but person and permission are known only after the guard's own checks, so each
+limit has to be applied there by hand: as much code, and two more packages.
 """
 
 from __future__ import annotations

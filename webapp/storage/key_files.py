@@ -7,7 +7,6 @@ devices), ``webhooks.key`` the signatures of webhook messages.
 
 from __future__ import annotations
 
-import contextlib
 import hmac
 import os
 import secrets
@@ -63,19 +62,12 @@ def read(file: Path) -> bytes:
 def create(file: Path) -> None:
     """Make a new key unless the file exists."""
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
+        _make_once(file)
     except OSError as problem:
         raise CustodyKeyError(
             f"The key of the custody log cannot be made: {problem}. Make its folder, or set "
             "REELPROOF_CUSTODY_KEY to another file."
         ) from None
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(secrets.token_bytes(BYTES))
-        stream.flush()
-        os.fsync(stream.fileno())
-    flush_folder(file.parent)
 
 
 def secret_key(data: Path) -> bytes:
@@ -84,8 +76,7 @@ def secret_key(data: Path) -> bytes:
     Raises :class:`SettingError` for a file that is too short or that others on this machine may read.
     """
     path = data / "secret.key"
-    with contextlib.suppress(FileExistsError):
-        _make(path)
+    _make_once(path)
     if path.stat().st_mode & 0o077:
         raise SettingError(f"Others on this machine may read {path}. Run: chmod 600 {path}")
     key = path.read_bytes()
@@ -100,8 +91,7 @@ def secret_key(data: Path) -> bytes:
 def webhook_key(data: Path) -> bytes:
     """The key of a data folder's webhooks, made if there is none."""
     path = data / "webhooks.key"
-    with contextlib.suppress(FileExistsError):
-        _make(path)
+    _make_once(path)
     return path.read_bytes()
 
 
@@ -110,7 +100,10 @@ def mac(key: bytes, purpose: str, text: str) -> str:
     return hmac.new(key, f"{purpose}\0{text}".encode(), sha256).hexdigest()
 
 
-def _make(path: Path) -> None:
+def _make_once(path: Path) -> None:
+    """Write a new key, readable by its owner alone, unless the file exists."""
+    if path.exists():
+        return
     # Written beside and then linked: another process starting at the same time finds the whole key or none.
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -119,6 +112,8 @@ def _make(path: Path) -> None:
         os.fsync(file.fileno())
     try:
         os.link(beside, path)
+    except FileExistsError:
+        return
     finally:
         beside.unlink()
     flush_folder(path.parent)

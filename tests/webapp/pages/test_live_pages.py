@@ -150,7 +150,7 @@ def test_a_session_that_ended(client, place):
 def test_a_session_without_a_word(client, place):
     write(place, ago=60)
     page = client.get(f"/live/{ID}").text
-    assert "Not responding" in page and "Last heard on" in page and "js/live.js" in page
+    assert "Not responding" in page and "Last update" in page and "js/live.js" in page
 
 
 def test_before_the_first_frame(client, place):

@@ -1,0 +1,52 @@
+"""Key files: made once and whole, readable by their owner alone, never overwritten."""
+
+from __future__ import annotations
+
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from webapp.storage import key_files
+
+
+def make_custody_key(data: Path) -> bytes:
+    key_files.create(data / "custody.key")
+    return key_files.read(data / "custody.key")
+
+
+MAKERS = {
+    "custody.key": make_custody_key,
+    "secret.key": key_files.secret_key,
+    "webhooks.key": key_files.webhook_key,
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_made_once_by_whoever_comes_first(tmp_path, name):
+    with ThreadPoolExecutor(8) as threads:
+        (key,) = set(threads.map(MAKERS[name], [tmp_path] * 16))
+    assert len(key) == key_files.BYTES and [path.name for path in tmp_path.iterdir()] == [name]
+    assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+    assert MAKERS[name](tmp_path) == key
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_key_that_appears_meanwhile_is_kept(tmp_path, name, monkeypatch):
+    link = os.link
+
+    def late(made: Path, place: Path) -> None:
+        Path(place).write_bytes(b"k" * key_files.BYTES)
+        Path(place).chmod(0o600)
+        link(made, place)
+
+    monkeypatch.setattr(os, "link", late)
+    assert MAKERS[name](tmp_path) == b"k" * key_files.BYTES
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_custody_key_that_cannot_be_made_is_said_in_words(tmp_path):
+    with pytest.raises(key_files.CustodyKeyError, match="REELPROOF_CUSTODY_KEY to another file"):
+        key_files.create(tmp_path / "missing" / "custody.key")
