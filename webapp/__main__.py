@@ -15,7 +15,7 @@ from webapp.custody import integrity
 from webapp.downloads import signing
 from webapp.errors import StoreError
 from webapp.jobs import queue as job_queue
-from webapp.jobs import states
+from webapp.jobs import recovery
 from webapp.security import accounts as account_store
 from webapp.server import listen
 from webapp.services import backfill_durations, deletion
@@ -61,7 +61,7 @@ def main() -> int:
         folders.remove_leftovers(alone=not settings.shared)
         deletion.finish_deletions(database, folders)
         if not settings.shared:  # elsewhere others may be at work; the sweep finds those that are not
-            states.recover(database, count_attempt=True)
+            recovery.recover(database, count_attempt=True)
         threading.Thread(target=server.run, name="pages", daemon=True).start()
         checking = (database, settings, threading.Event())
         threading.Thread(target=integrity.keep_checking, args=checking, name="integrity", daemon=True).start()
@@ -87,7 +87,7 @@ def main() -> int:
             print("Reelproof stops.", flush=True)
             sender.stop()
             worker.stop()
-            states.recover(database, count_attempt=False, workers=worker.names)
+            recovery.recover(database, count_attempt=False, workers=worker.names)
             held.close()
     return 0
 

@@ -3,6 +3,7 @@
 The broker only wakes workers up. Whoever works on an analysis first claims its row; every later
 change says whose it is (the attempt's number and start), so that a worker that was given
 up for lost, or told to stop, cannot touch what its successor does.
+:mod:`webapp.jobs.recovery` takes analyses from workers that are gone.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, select, update
+from sqlalchemy import ColumnElement, case, update
 from sqlalchemy.orm import Session
 
 from detector.schema.analysis import Parameters
@@ -23,13 +24,11 @@ from webapp.custody import actors
 from webapp.custody import log as custody_log
 from webapp.jobs import parameters
 from webapp.jobs import queue as job_queue
-from webapp.jobs.failures import WORKER_LOST, Failure
+from webapp.jobs.failures import Failure
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, Exhibit, Priority, State, now
 
-MOST_ATTEMPTS = 3
 UNFINISHED = (State.QUEUED, State.RUNNING, State.PAUSED)
-STALE_AFTER = timedelta(seconds=25)
 
 
 class LostClaim(Exception):
@@ -174,7 +173,7 @@ def resume(database: Database, analysis_id: str) -> bool:
     """Queue a paused analysis, in the place it had; False if it is not paused."""
     is_paused = (AnalysisRow.id == analysis_id, AnalysisRow.state == State.PAUSED)
     with database.begin() as session:
-        queued = session.execute(update(AnalysisRow).where(*is_paused).values(_queued() | {"sent": now()}))
+        queued = session.execute(update(AnalysisRow).where(*is_paused).values(as_queued() | {"sent": now()}))
         if not changed(queued):
             return False
         _record(session, session.get_one(AnalysisRow, analysis_id), "analysis resumed")
@@ -202,7 +201,7 @@ def retry(database: Database, analysis_id: str) -> bool:
     fresh = {"attempt": 0, "sent": now(), "finished": None, "error": None, "remedy": None}
     with database.begin() as session:
         queued = session.execute(
-            update(AnalysisRow).where(AnalysisRow.id == analysis_id, stopped).values(_queued() | fresh)
+            update(AnalysisRow).where(AnalysisRow.id == analysis_id, stopped).values(as_queued() | fresh)
         )
         if not changed(queued):
             return False
@@ -246,62 +245,7 @@ def finish(
 def fail(database: Database, held: Claim, failure: Failure) -> None:
     """Mark the analysis failed, with words. Does nothing if it is no longer this attempt's."""
     with database.begin() as session:
-        _change(session, _held(held), _failed(failure))
-
-
-def fail_of_worker(database: Database, analysis_id: str, worker: str, failure: Failure) -> None:
-    """The same, said by the parent of a worker process that ended."""
-    with database.begin() as session:
-        _change(session, _held_by(analysis_id, worker), _failed(failure))
-
-
-def attempt_of_worker(database: Database, worker: str) -> tuple[str, str] | None:
-    """Id of the analysis a worker process is at, and the attempt's name; None if it is at none."""
-    mine = (AnalysisRow.worker == worker, AnalysisRow.state == State.RUNNING)
-    query = select(AnalysisRow.id, AnalysisRow.attempt, AnalysisRow.started).where(*mine)
-    with database.begin() as session:
-        found = session.execute(query).first()
-        if found is None or found.started is None:
-            return None
-        return found.id, attempt_name(found.attempt, found.started)
-
-
-def requeue_of_worker(database: Database, analysis_id: str, worker: str) -> bool:
-    """Queue the analysis of a worker process that ended; False if it was not queued again."""
-    with database.begin() as session:
-        _change(session, _held_by(analysis_id, worker), _again())
-        row = session.get(AnalysisRow, analysis_id)
-        return row is not None and row.state == State.QUEUED
-
-
-def recover(database: Database, *, count_attempt: bool, workers: str | None = None) -> None:
-    """Queue every running analysis again, or those of ``workers``. Only while none of them runs.
-
-    ``workers`` is how the names of one instance's worker processes begin, see
-    :func:`webapp.custody.actors.instance`.
-    An orderly stop does not count as an attempt, or three of them would fail a long analysis.
-    """
-    values = _again() if count_attempt else _queued() | {"attempt": AnalysisRow.attempt - 1}
-    lost = [AnalysisRow.state == State.RUNNING]
-    if workers is not None:
-        lost.append(AnalysisRow.worker.startswith(workers, autoescape=True))
-    with database.begin() as session:
-        _change(session, tuple(lost), values)
-
-
-def running(database: Database, workers: str) -> int:
-    """How many analyses the processes work on whose names begin with ``workers``."""
-    mine = AnalysisRow.worker.startswith(workers, autoescape=True)
-    query = select(func.count()).where(AnalysisRow.state == State.RUNNING, mine)
-    with database.begin() as session:
-        return session.scalar(query) or 0
-
-
-def requeue_stale(database: Database) -> None:
-    """Queue analyses whose worker has gone silent; after the third attempt they have failed."""
-    silent = AnalysisRow.heartbeat < now() - STALE_AFTER
-    with database.begin() as session:
-        _change(session, (AnalysisRow.state == State.RUNNING, silent), _again())
+        change_running(session, _held(held), as_failed(failure))
 
 
 def attempt_name(attempt: int, started: datetime) -> str:
@@ -309,7 +253,7 @@ def attempt_name(attempt: int, started: datetime) -> str:
     return f"{attempt}.{compact(started)}"
 
 
-def _change(session: Session, which: tuple[ColumnElement[bool], ...], values: dict[str, Any]) -> None:
+def change_running(session: Session, which: tuple[ColumnElement[bool], ...], values: dict[str, Any]) -> None:
     """Fail running analyses or queue them again, and record which became of each."""
     query = update(AnalysisRow).where(*which).values(values).returning(AnalysisRow.id)
     ids = session.scalars(query, execution_options={"synchronize_session": False}).all()
@@ -342,15 +286,8 @@ def _held(held: Claim) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _held_by(analysis_id: str, worker: str) -> tuple[ColumnElement[bool], ...]:
-    return (
-        AnalysisRow.id == analysis_id,
-        AnalysisRow.state == State.RUNNING,
-        AnalysisRow.worker == worker,
-    )
-
-
-def _failed(failure: Failure) -> dict[str, Any]:
+def as_failed(failure: Failure) -> dict[str, Any]:
+    """Values of a row that has failed."""
     return {
         "state": State.FAILED,
         "error": failure.error,
@@ -359,20 +296,6 @@ def _failed(failure: Failure) -> dict[str, Any]:
     }
 
 
-def _queued() -> dict[str, Any]:
+def as_queued() -> dict[str, Any]:
+    """Values of a row that is queued again."""
     return {"state": State.QUEUED, "stage": "", "progress": 0.0, "sent": None, "started": None}
-
-
-def _again() -> dict[str, Any]:
-    """Back to the queue or, when that was the last attempt, failed."""
-    out = AnalysisRow.attempt >= MOST_ATTEMPTS
-    return {
-        "state": case((out, State.FAILED.value), else_=State.QUEUED.value),
-        "error": case((out, WORKER_LOST.error), else_=None),
-        "remedy": case((out, WORKER_LOST.remedy), else_=None),
-        "finished": case((out, now()), else_=None),
-        "started": case((out, AnalysisRow.started), else_=None),
-        "stage": "",
-        "progress": 0.0,
-        "sent": None,
-    }

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from detector import timestamps
 from detector.paths import ROOT
 from reports.text import numbers
-from webapp.jobs import parameters, states
+from webapp.jobs import parameters, recovery
 from webapp.queries import live_sessions
 from webapp.services import case_details
 from webapp.storage.data_folder import Folders
@@ -22,7 +22,7 @@ _ICONS = ROOT / "static" / "icons"
 def install(app: Flask) -> None:
     """Give the templates their filters."""
     icons = {path.stem: Markup(path.read_text()) for path in sorted(_ICONS.glob("*.svg"))}
-    app.jinja_env.globals.update(icon=icons.__getitem__, most_attempts=states.MOST_ATTEMPTS)
+    app.jinja_env.globals.update(icon=icons.__getitem__, most_attempts=recovery.MOST_ATTEMPTS)
     app.jinja_env.globals["priorities"] = [each.words for each in Priority]
     app.jinja_env.filters.update(
         size=short_size,

@@ -25,7 +25,7 @@ from celery.worker.request import Request
 from detector.sandbox.kernel import PARENT, end_with
 from webapp import logs
 from webapp.custody import actors
-from webapp.jobs import broker, states
+from webapp.jobs import broker, recovery
 from webapp.jobs.failures import CRASH_SIGNALS, CRASHED, OUT_OF_TIME
 from webapp.services.sample import add_sample
 from webapp.settings import Settings, read_settings
@@ -80,7 +80,7 @@ def _child_gone(settings: Settings, process: int, problem: BaseException) -> Non
     worker = actors.process_name(process)
     with opened(settings) as database:
         # Only what is surely its own: a successor may be at work. Anything else goes at the next start.
-        mine = states.attempt_of_worker(database, worker)
+        mine = recovery.attempt_of_worker(database, worker)
         if mine is None:  # before it took one, whose message the sweep sends again
             log.warning("a process with no analysis ended: %r", problem)
             return
@@ -90,10 +90,10 @@ def _child_gone(settings: Settings, process: int, problem: BaseException) -> Non
         for left in (folders.unfinished(analysis_id, attempt), folders.fetched(analysis_id, attempt)):
             shutil.rmtree(left, ignore_errors=True)
         if isinstance(problem, TimeLimitExceeded):
-            states.fail_of_worker(database, analysis_id, worker, OUT_OF_TIME)
+            recovery.fail_of_worker(database, analysis_id, worker, OUT_OF_TIME)
         elif found and int(found[1]) in CRASH_SIGNALS:
-            states.fail_of_worker(database, analysis_id, worker, CRASHED)
-        elif states.requeue_of_worker(database, analysis_id, worker):
+            recovery.fail_of_worker(database, analysis_id, worker, CRASHED)
+        elif recovery.requeue_of_worker(database, analysis_id, worker):
             broker.Sender(settings, database)(analysis_id)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from webapp import logs
 from webapp.custody import startup as custody_startup
 from webapp.errors import StoreError
-from webapp.jobs import states
+from webapp.jobs import recovery
 from webapp.settings import SettingError, Settings, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import REVISION, connect
@@ -48,7 +48,7 @@ def main() -> int:
         watch_worker(worker, database, lambda: bool(stops))
     finally:
         worker.stop()
-        states.recover(database, count_attempt=False, workers=worker.names)
+        recovery.recover(database, count_attempt=False, workers=worker.names)
         database.close()
     return 0
 

@@ -22,7 +22,7 @@ from detector.paths import ROOT
 from detector.sandbox.kernel import PARENT
 from webapp.custody import actors
 from webapp.intake import resumable
-from webapp.jobs import heartbeat, states
+from webapp.jobs import heartbeat, recovery
 from webapp.jobs import queue as job_queue
 from webapp.queries import live_sessions
 from webapp.settings import QUEUES, SettingError, Settings
@@ -96,7 +96,7 @@ class Worker:
         if self.names is None or self._process is None or self._process.poll() is not None:
             return
         there = messages_waiting(self._settings, self._settings.queues)
-        if states.running(database, self.names) or not any(there.values()):
+        if recovery.running(database, self.names) or not any(there.values()):
             self._heard = time.monotonic()
         elif time.monotonic() - max(self._heard, self._started) > _DEAF_AFTER:
             log.warning("the worker takes nothing though analyses wait; starting another one")
@@ -147,7 +147,7 @@ def watch_worker(worker: Worker, database: Database, stopping: Callable[[], bool
         time.sleep(_LOOK_EVERY)
         try:
             if worker.keep_running():
-                states.recover(database, count_attempt=True, workers=worker.names)
+                recovery.recover(database, count_attempt=True, workers=worker.names)
             if time.monotonic() - last >= _SWEEP_EVERY:
                 last = time.monotonic()
                 worker.note_presence(database)
@@ -172,7 +172,7 @@ def watch(
         try:
             sender.keep_running()
             if worker.keep_running():
-                states.recover(database, count_attempt=True, workers=worker.names)
+                recovery.recover(database, count_attempt=True, workers=worker.names)
             elapsed = time.time() - last_sweep
             if 0 <= elapsed < _SWEEP_EVERY:
                 continue
@@ -182,7 +182,7 @@ def watch(
             if not 0 <= elapsed < 2 * _SWEEP_EVERY:
                 woke = last_sweep  # or the clock was set: heartbeats look stale though every worker is well
             sweep(
-                database, settings, send, silent_too=last_sweep - woke >= states.STALE_AFTER.total_seconds()
+                database, settings, send, silent_too=last_sweep - woke >= recovery.STALE_AFTER.total_seconds()
             )
         except Exception as problem:  # a watcher that ends leaves the queue to itself
             log.warning("looking after the queue failed, trying again: %s", problem)
@@ -193,7 +193,7 @@ def sweep(
 ) -> None:
     """Queue analyses whose worker went silent, send those whose message was lost, remove what is old."""
     if silent_too:
-        states.requeue_stale(database)
+        recovery.requeue_stale(database)
     folders = Folders(settings.data)
     resumable.expire(database, folders)
     live_sessions.remove_old(folders.live)

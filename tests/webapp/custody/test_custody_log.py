@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError
 from reports.custody.chain import check_export, check_log
 from reports.custody.format import read_export
 from webapp.custody import log as custody_log
-from webapp.jobs import states
+from webapp.jobs import recovery, states
 from webapp.jobs.failures import CRASHED
 from webapp.services import deletion
 from webapp.storage.data_folder import Folders
@@ -88,9 +88,9 @@ def test_failing_retrying_and_cancelling_are_recorded(app, database):
 
 def test_lost_workers_are_recorded(app, database):
     row = hand_in(app)
-    for _ in range(states.MOST_ATTEMPTS):
+    for _ in range(recovery.MOST_ATTEMPTS):
         states.claim(database, row.id)
-        states.recover(database, count_attempt=True)
+        recovery.recover(database, count_attempt=True)
     assert actions(database, row.exhibit.sha256)[2:] == [
         *("analysis started", "analysis queued"),
         *("analysis started", "analysis queued"),

@@ -11,7 +11,7 @@ from made_rows import change, row
 from sqlalchemy import select
 
 from webapp import create_app
-from webapp.jobs import broker, failures, states
+from webapp.jobs import broker, failures, recovery, states
 from webapp.jobs import queue as job_queue
 from webapp.queries.analyses import count_ahead
 from webapp.settings import QUEUES, read_settings
@@ -160,7 +160,7 @@ class TestPause:
         change(database, first, sent=now() - timedelta(hours=1))
         sent: list[str] = []
         sweep(database, app.extensions["settings"], sent.append)
-        states.recover(database, count_attempt=True)
+        recovery.recover(database, count_attempt=True)
         assert sent == [] and job_queue.lost_messages(database, 1, at_start=True) == [second]
         assert states.claim(database, first) is None
         with app.app_context():
@@ -176,7 +176,7 @@ class TestPause:
 
     def test_a_running_one_is_taken_away_and_begins_anew(self, app, database):
         queued = hand_in(app).id
-        for _ in range(2 * states.MOST_ATTEMPTS):  # they do not count
+        for _ in range(2 * recovery.MOST_ATTEMPTS):  # they do not count
             held = states.claim(database, queued)
             assert held.attempt == 1
             states.beat(database, held, "scoring", 0.5)
@@ -198,7 +198,7 @@ class TestPause:
     def test_lost_attempts_before_it_still_count(self, app, database):
         queued = hand_in(app).id
         states.claim(database, queued)
-        states.recover(database, count_attempt=True)
+        recovery.recover(database, count_attempt=True)
         states.pause(database, queued)
         states.resume(database, queued)
         assert states.claim(database, queued).attempt == 2

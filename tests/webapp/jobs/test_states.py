@@ -12,7 +12,7 @@ from made_rows import change, row
 
 from detector.schema.analysis import Parameters
 from webapp.custody import actors
-from webapp.jobs import failures, states
+from webapp.jobs import failures, recovery, states
 from webapp.jobs import queue as job_queue
 from webapp.settings import read_settings
 from webapp.storage.tables import State, now
@@ -82,7 +82,7 @@ def test_progress_and_end(app, database):
 def test_a_lost_attempt_cannot_touch_its_successor(app, database):
     queued = hand_in(app)
     first = states.claim(database, queued.id)
-    states.recover(database, count_attempt=True)
+    recovery.recover(database, count_attempt=True)
     second = states.claim(database, queued.id)
     assert second.attempt == 2
     with pytest.raises(states.LostClaim):
@@ -98,8 +98,8 @@ def test_silent_workers_are_given_up_and_well_ones_are_not(app, database):
     lost, well = hand_in(app, b"1"), hand_in(app, b"2")
     for each in (lost, well):
         states.claim(database, each.id)
-    change(database, lost.id, heartbeat=now() - states.STALE_AFTER - timedelta(seconds=1))
-    states.requeue_stale(database)
+    change(database, lost.id, heartbeat=now() - recovery.STALE_AFTER - timedelta(seconds=1))
+    recovery.requeue_stale(database)
     assert row(database, lost.id).state == "queued"
     assert row(database, well.id).state == "running"
 
@@ -110,7 +110,7 @@ def test_three_attempts_and_then_worker_lost(app, database):
         assert row(database, queued.id).state == "queued"
         assert states.claim(database, queued.id).attempt == attempt
         change(database, queued.id, heartbeat=now() - timedelta(hours=1))
-        states.requeue_stale(database)
+        recovery.requeue_stale(database)
     failed = row(database, queued.id)
     assert (failed.state, failed.error, failed.remedy) == ("failed", *failures.WORKER_LOST)
     assert failed.finished is not None
@@ -121,17 +121,17 @@ def test_an_orderly_stop_is_no_attempt(app, database):
     queued = hand_in(app)
     for _ in range(5):
         assert states.claim(database, queued.id).attempt == 1
-        states.recover(database, count_attempt=False)
+        recovery.recover(database, count_attempt=False)
     assert row(database, queued.id).state == "queued"
 
 
 def test_a_worker_that_ended_only_loses_its_own(app, database):
     queued = hand_in(app)
     states.claim(database, queued.id)
-    states.fail_of_worker(database, queued.id, "elsewhere:1", failures.CRASHED)
-    assert not states.requeue_of_worker(database, queued.id, "elsewhere:1")
+    recovery.fail_of_worker(database, queued.id, "elsewhere:1", failures.CRASHED)
+    assert not recovery.requeue_of_worker(database, queued.id, "elsewhere:1")
     assert row(database, queued.id).state == "running"
-    assert states.requeue_of_worker(database, queued.id, actors.process_name())
+    assert recovery.requeue_of_worker(database, queued.id, actors.process_name())
     assert row(database, queued.id).state == "queued"
 
 
@@ -145,7 +145,7 @@ def test_lost_messages_are_sent_again_once_there_is_room(app, database):
     states.claim(database, first.id)
     sweep(database, settings, sent.append)
     assert sent == []  # the only worker is busy: waiting is what they should do
-    states.recover(database, count_attempt=False)
+    recovery.recover(database, count_attempt=False)
     sweep(database, settings, sent.append)
     assert sent == [first.id]  # as many as there is room for; the gap between two analyses is no loss
     sweep(database, settings, sent.append)
@@ -158,7 +158,7 @@ def test_lost_messages_are_sent_again_once_there_is_room(app, database):
 def test_at_start_every_queued_analysis_is_sent(app, database):
     ids = [hand_in(app, bytes([number])).id for number in range(3)]
     states.claim(database, ids[1])
-    states.recover(database, count_attempt=True)
+    recovery.recover(database, count_attempt=True)
     assert job_queue.lost_messages(database, 1, at_start=True) == ids
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from detector.models.card import DEFAULT
 from detector.schema.analysis import Parameters
-from webapp.jobs import failures, states
+from webapp.jobs import failures, recovery, states
 from webapp.jobs import queue as job_queue
 from webapp.services import deletion
 from webapp.storage.data_folder import Folders
@@ -479,6 +479,6 @@ def test_states_that_are_listed_know_cancelled(app, client, database):
     queued = hand_in(app)
     states.cancel(database, queued.id)
     assert client.get(f"/analyses/{queued.id}/state.json").json["state"] == State.CANCELLED
-    states.recover(database, count_attempt=True)
+    recovery.recover(database, count_attempt=True)
     assert job_queue.lost_messages(database, 1, at_start=True) == []
     assert row(database, queued.id).state == "cancelled"

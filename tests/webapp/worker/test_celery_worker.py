@@ -15,7 +15,7 @@ from billiard.exceptions import WorkerLostError
 from made import hand_in
 
 from webapp import create_app
-from webapp.jobs import broker, failures
+from webapp.jobs import broker, failures, recovery
 from webapp.jobs import queue as job_queue
 from webapp.jobs import states as jobs_states
 from webapp.storage.data_folder import Folders
@@ -115,7 +115,7 @@ def test_a_worker_that_was_killed_is_replaced(app, start):
     os.kill(first.pid, signal.SIGKILL)  # the parent alone: its child must not go on by itself
     first.wait()
     wait_until_gone(first.pid)
-    jobs_states.recover(app.extensions["database"], count_attempt=True)
+    recovery.recover(app.extensions["database"], count_attempt=True)
     with app.extensions["database"].begin() as session:
         session.get_one(AnalysisRow, analysis_id).file = "quick.mp4"
     start()

@@ -11,7 +11,7 @@ from made import hand_in, write_result
 
 from detector.errors import MediaError, ModelError
 from detector.files import publish
-from webapp.jobs import failures, states
+from webapp.jobs import failures, recovery, states
 from webapp.services import sample as sample_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit
@@ -108,7 +108,7 @@ def test_a_whole_result_of_a_lost_attempt_is_kept(app, settings, database, folde
     folder.mkdir()
     write_result(build(folder, segments=1), folder)
     states.claim(database, analysis_id)  # published, and lost before it was marked
-    states.recover(database, count_attempt=True)
+    recovery.recover(database, count_attempt=True)
     monkeypatch.setattr(run_analysis, "analyse_and_report", lambda *_: pytest.fail("it was done already"))
     run_analysis.work(settings)
     done = row(database, analysis_id)
@@ -117,7 +117,7 @@ def test_a_whole_result_of_a_lost_attempt_is_kept(app, settings, database, folde
 
 def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database, folders, monkeypatch):
     def slow(path, file, model, parameters, folder, progress, limits):
-        states.recover(database, count_attempt=True)
+        recovery.recover(database, count_attempt=True)
         return engine(path, file, model, folder, lambda *_: None)
 
     monkeypatch.setattr(run_analysis, "analyse_and_report", slow)
@@ -141,7 +141,7 @@ def test_progress_is_written_a_few_times_a_second(app, database):
     clock += 1
     report("scoring", 0.99)  # nothing new, but alive
     assert row(database, held.analysis_id).heartbeat > before
-    states.recover(database, count_attempt=True)
+    recovery.recover(database, count_attempt=True)
     clock += 1
     with pytest.raises(states.LostClaim):
         report("scoring", 1.0)

@@ -12,7 +12,7 @@ import servers
 from sqlalchemy import select
 
 from webapp import create_app
-from webapp.jobs import states
+from webapp.jobs import recovery
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
 from webapp.worker.supervisor import sweep
@@ -92,7 +92,7 @@ def test_nothing_is_lost_and_nothing_comes_twice(tmp_path):
     assert sorted(folder.name for folder in folders) == sorted(row.id for row in rows)
     exhibits = [json.loads((folder / "analysis.json").read_text())["media"]["sha256"] for folder in folders]
     assert len(set(exhibits)) == _CLIPS
-    assert max(attempts) <= states.MOST_ATTEMPTS
+    assert max(attempts) <= recovery.MOST_ATTEMPTS
     again = sum(attempt > 1 for attempt in attempts)
     print(f"\n{_CLIPS} results in {time.monotonic() - started_at:.0f} s, {again} done again; {events}")
     database.close()
