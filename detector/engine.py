@@ -74,19 +74,19 @@ def analyze(
         loaded = model if isinstance(model, LoadedModel) else load_model(model)
         scorer = Scorer(loaded, still=reader.kind is MediaKind.IMAGE)
         size, digest = hashed(path)
-        survey = FirstPass(reader, parameters, scorer)
+        first_pass = FirstPass(reader, parameters, scorer)
         with ahead(reader.frames(parameters.sample_rate), _depth(reader)) as frames:
             for frame in frames:
-                survey.process_frame(frame)
+                first_pass.process_frame(frame)
                 done = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
                 report("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, done))
-        survey.post_process()
+        first_pass.post_process()
         if reader.kind is MediaKind.VIDEO:
 
             def sharpen(share: float) -> None:
                 report("finding where segments begin and end", _SCORED + (_SHARP - _SCORED) * share)
 
-            survey.detections = refine_boundaries(survey, reader, scorer, parameters, sharpen)
+            first_pass.detections = refine_boundaries(first_pass, reader, scorer, parameters, sharpen)
 
         def explained(found: Sequence[findings.FlaggedInterval]) -> tuple[Segment, ...]:
             def show(share: float) -> None:
@@ -95,7 +95,7 @@ def analyze(
             return findings.explained(found, reader, scorer, images, parameters.seed, show)
 
         media = _known(media_facts(reader, _printable(name or path.name), size, digest), reader, path)
-        analysis = conclude(survey, media, reader.missing, scorer, parameters, explained)
+        analysis = conclude(first_pass, media, reader.missing, scorer, parameters, explained)
         report("finishing", 1.0)
         return analysis
 
@@ -107,7 +107,7 @@ def _depth(reader: MediaReader) -> int:
 
 
 def conclude(
-    survey: FirstPassResult,
+    first_pass: FirstPassResult,
     media: Media,
     missing: float,
     scorer: Scorer,
@@ -119,15 +119,19 @@ def conclude(
     ``missing`` is the number of seconds its file breaks off early; ``explained`` makes segments
     of flagged intervals.
     """
-    interval = media.duration / len(survey.times)
-    people = findings.group_persons(survey, scorer, parameters)
-    found = [f for who, seen in people.items() for f in findings.flagged(who, seen, parameters, media.kind)]
+    interval = media.duration / len(first_pass.times)
+    people = findings.group_persons(first_pass, scorer, parameters)
+    found = [
+        f
+        for who, detections in people.items()
+        for f in findings.flagged(who, detections, parameters, media.kind)
+    ]
     segments = explained(found)
     persons = tuple(
-        findings.person(who, seen, found, scorer, parameters.sample_rate, interval)
-        for who, seen in people.items()
+        findings.person(who, detections, found, scorer, parameters.sample_rate, interval)
+        for who, detections in people.items()
     )
-    coverage = _coverage(survey, media, missing)
+    coverage = _coverage(first_pass, media, missing)
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments)
     return Analysis(
         verdict=verdict,
@@ -150,20 +154,20 @@ def conclude(
     )
 
 
-def _coverage(survey: FirstPassResult, media: Media, missing: float) -> Coverage:
-    every, rows = survey.detections.rows, survey.detections.sampled.rows
+def _coverage(first_pass: FirstPassResult, media: Media, missing: float) -> Coverage:
+    every, rows = first_pass.detections.rows, first_pass.detections.sampled.rows
     usable = np.unique(rows["time"][rows["usable"]])
     flaws: dict[float, set[str]] = defaultdict(set)
     for time, flaw in rows[["time", "flaw"]][~np.isin(rows["time"], usable)].tolist():
         flaws[time].add(flaw)
     spans: list[Span] = []
     if media.kind is MediaKind.VIDEO:
-        for i in np.flatnonzero(~np.isin(survey.times, usable)).tolist():
-            time = survey.times[i]
+        for i in np.flatnonzero(~np.isin(first_pass.times, usable)).tolist():
+            time = first_pass.times[i]
             reason = "no face found"
             if time in flaws:
                 reason = f"faces {' or '.join(sorted(flaws[time]))} to judge"
-            end = survey.times[i + 1] if i + 1 < len(survey.times) else media.duration
+            end = first_pass.times[i + 1] if i + 1 < len(first_pass.times) else media.duration
             if spans and spans[-1].reason == reason and spans[-1].end == time:
                 spans[-1] = Span(start=spans[-1].start, end=end, reason=reason)
             else:
@@ -172,14 +176,14 @@ def _coverage(survey: FirstPassResult, media: Media, missing: float) -> Coverage
         end = media.duration
         spans.append(Span(start=end, end=end + missing, reason="the file breaks off here"))
     return Coverage(
-        frames_sampled=len(survey.times),
+        frames_sampled=len(first_pass.times),
         frames_with_face=len(usable) + len(flaws),
         frames_with_usable_face=len(usable),
         faces_found=len(rows),
         faces_unusable=int(np.count_nonzero(~rows["usable"])),
-        faces_discarded=survey.discarded,
+        faces_discarded=first_pass.discarded,
         frames_between=len(np.unique(every["pts"][every["between"] & every["usable"]])),
-        cuts=tuple(survey.cuts),
+        cuts=tuple(first_pass.cuts),
         not_examined=tuple(spans),
         quality=_quality(rows),
     )

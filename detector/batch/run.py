@@ -53,13 +53,13 @@ class BatchRun:
                 by = run_key(self.model, self.parameters, crops=self.crops)
                 kept = stack.enter_context(ResultsFile(self.out, by))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            handed_in = InputFiles(self.given, folder, only_images=self.crops)
-            found = stack.enter_context(contextlib.closing(self._scored(_new(handed_in, kept))))
+            input_files = InputFiles(self.given, folder, only_images=self.crops)
+            found = stack.enter_context(contextlib.closing(self._scored(_new(input_files, kept))))
             for file, line in found:
                 if kept is not None:
                     kept.add(file, line)
                 yield line
-            self._left_out = dict(handed_in.left_out.most_common())
+            self._left_out = dict(input_files.left_out.most_common())
             self._before = kept.before if kept is not None else 0
 
     def _scored(self, files: Iterator[File]) -> Generator[tuple[File, Line]]:
@@ -87,8 +87,8 @@ class BatchRun:
         return said
 
 
-def _new(handed_in: InputFiles, kept: ResultsFile | None) -> Iterator[File]:
-    for file in handed_in:
+def _new(input_files: InputFiles, kept: ResultsFile | None) -> Iterator[File]:
+    for file in input_files:
         if kept is None or not kept.has(file):
             yield file
         elif file.unpacked:

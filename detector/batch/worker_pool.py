@@ -1,10 +1,10 @@
 """Whole videos and photos, several at a time, each in a confined process of its own.
 
-A few processes, the hands, take one file after the other from this one. Each has a file analysed in
+A few worker processes take one file after the other from this one. Each has a file analysed in
 a confined process (:mod:`detector.sandbox`) forked from it, so that what breaks there is one line
 and no other file's. Everything is forked from this process, which has imported and loaded what an
 analysis needs: it is in memory once, and a file costs no start. That takes a process with a
-single thread; where there are more, hands are started afresh and load for themselves.
+single thread; where there are more, workers are started afresh and load for themselves.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def score_files(
     first = list(islice(waiting, max(2, most)))
     if not first:
         return
-    with _WorkerPool(model, parameters, min(most, len(first)), several=len(first) > 1) as hands:
-        yield from hands.lines(chain(first, waiting))
+    with _WorkerPool(model, parameters, min(most, len(first)), several=len(first) > 1) as pool:
+        yield from pool.lines(chain(first, waiting))
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class _WorkerPool:
 
 
 def _ready(model: str | None, several: bool) -> bool:
-    """Import and load what all files need; whether hands may be forked from this process."""
+    """Import and load what all files need; whether workers may be forked from this process."""
     before = {name: os.environ.get(name) for name in _NO_POOL}
     os.environ |= _NO_POOL
     try:

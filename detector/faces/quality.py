@@ -79,12 +79,12 @@ def flaw_of_crop(crop: Image, parameters: Parameters) -> str | None:
     return flaw_of(quality(crop), parameters)
 
 
-def flaw_of(seen: Quality, parameters: Parameters) -> str | None:
+def flaw_of(measured: Quality, parameters: Parameters) -> str | None:
     """Why a crop of this quality cannot be judged, likewise."""
-    if seen.contrast < parameters.minimum_contrast:
+    if measured.contrast < parameters.minimum_contrast:
         return "too dark or too flat"
-    if seen.sharpness < parameters.minimum_sharpness:
+    if measured.sharpness < parameters.minimum_sharpness:
         return "too blurred or too strongly compressed"
-    if seen.sharpness > parameters.maximum_sharpness:
+    if measured.sharpness > parameters.maximum_sharpness:
         return "too noisy"
     return None

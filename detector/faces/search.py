@@ -95,7 +95,7 @@ class FaceSearch:
             held = _Held(frame, is_cut, faces, whole)
             if whole:
                 self._since_whole = 0
-        self._looked_at(held, newcomers)
+        self._hold_frame(held, newcomers)
         return settled + (self._settled() if held.whole or not self._hold else [])
 
     def flush(self) -> list[FoundFaces]:
@@ -104,7 +104,7 @@ class FaceSearch:
             last = self._held.pop()
             before = self._last.faces if last.waits and self._last else last.faces
             faces, newcomers = self._searched(last.frame.image, before)
-            self._looked_at(_Held(last.frame, last.is_cut, faces, whole=True), newcomers)
+            self._hold_frame(_Held(last.frame, last.is_cut, faces, whole=True), newcomers)
         return self._settled()
 
     def _settled(self) -> list[FoundFaces]:
@@ -115,7 +115,7 @@ class FaceSearch:
         self._held = []
         return settled
 
-    def _looked_at(self, held: _Held, newcomers: list[Face]) -> None:
+    def _hold_frame(self, held: _Held, newcomers: list[Face]) -> None:
         """Hold a frame whose faces are known, and see to those that waited for it."""
         waiting = [number for number, one in enumerate(self._held) if one.waits]
         self._held.append(held)

@@ -25,7 +25,7 @@ _LEAST_OVERLAP = 0.25
 # Side of the colour thumbnail by which tracks are compared, and how alike two must be.
 _THUMBNAIL = 24
 _ALIKE = 0.85
-_EVERY = 4  # sightings for one that goes into the mean picture: neighbours hardly differ
+_EVERY = 4  # detections for one that goes into the mean picture: neighbours hardly differ
 _NEVER = np.float32(-2)
 
 
@@ -37,7 +37,7 @@ class Track:
     box: Box
     first: float
     last: float
-    sightings: int = 0
+    detections: int = 0
     thumbnail: NDArray[np.float32] = field(
         default_factory=lambda: np.zeros((_THUMBNAIL, _THUMBNAIL, 3), np.float32)
     )
@@ -77,9 +77,9 @@ class Tracker:
                 self.tracks.append(track)
                 self._live.append(track)
             track.box, track.last = face.box, time
-            if track.sightings % _EVERY == 0:
+            if track.detections % _EVERY == 0:
                 track.thumbnail += _thumbnail(image, face)
-            track.sightings += 1
+            track.detections += 1
             numbers.append(track.number)
         return numbers
 

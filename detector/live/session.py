@@ -56,7 +56,7 @@ class LiveSession:
                 "there yet. Choose another with --model."
             )
         self._scorer, self._parameters = scorer, parameters
-        self._survey = FirstPass(None, parameters, scorer)
+        self._first_pass = FirstPass(None, parameters, scorer)
         self._tracks: dict[int, OnlineSegments] = {}
         self._lock = threading.Lock()
         self._time = 0.0
@@ -68,17 +68,17 @@ class LiveSession:
 
     def process_frame(self, frame: Frame) -> list[LiveSegment]:
         """Score one frame; returns the segments that closed with it."""
-        self._survey.process_frame(frame)
-        seen, going_on = self._survey.take()
-        self._survey.cuts.clear()
+        self._first_pass.process_frame(frame)
+        detections, going_on = self._first_pass.take()
+        self._first_pass.cuts.clear()
         closed = []
-        for one in seen:
+        for one in detections:
             if one.logit is not None:
                 online = self._tracks.setdefault(one.track, self._online())
                 closed += self._noted(one.track, online.add(one.time, one.logit))
         for track in [track for track in self._tracks if track not in going_on]:
             closed += self._noted(track, self._tracks.pop(track).end())
-        self._show(frame, seen)
+        self._show(frame, detections)
         return closed
 
     def finish(self) -> list[LiveSegment]:
@@ -95,7 +95,7 @@ class LiveSession:
             for track, time, probability in self._recent:
                 lanes.setdefault(track, []).append((time, probability))
             opened = [(track, online.open) for track, online in list(self._tracks.items())]
-            seen = {
+            state = {
                 "time": self._time,
                 "frames": self.frames,
                 "faces": [asdict(face) for face in self._faces],
@@ -104,7 +104,7 @@ class LiveSession:
                 "segments": [asdict(segment) for segment in self._segments],
                 "segments_in_all": self.segments,
             }
-            return seen, self._picture
+            return state, self._picture
 
     def _online(self) -> OnlineSegments:
         return OnlineSegments(self._parameters, self._scorer.probability)
@@ -124,7 +124,7 @@ class LiveSession:
             self.segments += len(closed)
         return closed
 
-    def _show(self, frame: Frame, seen: Detections) -> None:
+    def _show(self, frame: Frame, detections: Detections) -> None:
         with self._lock:
             self._time = float(frame.time)
             self._picture = frame.image
@@ -135,7 +135,7 @@ class LiveSession:
                     box(one.box),
                     None if one.logit is None else self._scorer.probability(one.logit),
                 )
-                for one in seen
+                for one in detections
             ]
             while self._recent and self._recent[0][1] < self._time - SECONDS_SHOWN:
                 self._recent.popleft()

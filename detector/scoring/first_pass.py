@@ -25,7 +25,7 @@ BATCH = 32  # crops scored at once
 
 
 class FirstPassResult(Protocol):
-    """What a first pass leaves: sightings in order of time, and what it saw on the way."""
+    """What a first pass leaves: detections in order of time, and what it saw on the way."""
 
     detections: Detections
     cuts: list[float]
@@ -37,7 +37,7 @@ class FirstPassResult(Protocol):
 
     @property
     def tracks(self) -> list[tracks.Track]:
-        """The tracks that have a sighting left."""
+        """The tracks that have a detection left."""
 
 
 class FirstPass:
@@ -65,7 +65,7 @@ class FirstPass:
         # A batch is scored while faces of later frames are looked for.
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="scoring")
         self._scored: Future[list[NDArray[np.float32]]] | None = None
-        self._features: list[NDArray[np.float32]] = []  # of usable sightings in their order, by batch
+        self._features: list[NDArray[np.float32]] = []  # of usable detections in their order, by batch
         self._video = reader is None or reader.kind is MediaKind.VIDEO
         self.detections = self._gathered.take()
         self.times = array("d")
@@ -74,7 +74,7 @@ class FirstPass:
 
     @property
     def tracks(self) -> list[tracks.Track]:
-        """The tracks that have a sighting left."""
+        """The tracks that have a detection left."""
         numbers = set(self.detections.rows["track"].tolist())
         return [track for track in self._tracker.tracks if track.number in numbers]
 
@@ -111,29 +111,29 @@ class FirstPass:
         because of a small face it seldom is.
         """
         self._follow(self._search.flush())
-        seen, features = self._taken()
-        tracks_, flaws = seen.rows["track"], seen.rows["flaw"]
+        taken, features = self._taken()
+        tracks_, flaws = taken.rows["track"], taken.rows["flaw"]
         kept = np.isin(tracks_, tracks_[flaws != LOW_CONFIDENCE])
         self.discarded = int(np.count_nonzero(~kept))
-        which = np.cumsum(seen.rows["usable"])[kept] - 1  # of the features are each sighting's
-        self.detections = seen.chosen(kept)
+        which = np.cumsum(taken.rows["usable"])[kept] - 1  # of the features are each detection's
+        self.detections = taken.chosen(kept)
         for track in self.detections.by_track().values():
             usable = track[self.detections.rows["usable"][track]]
             self.detections.rows["logit"][usable] = self._scorer.track_logits(features[which[usable]])
 
     def take(self) -> tuple[Detections, set[int]]:
-        """The sightings since the last call, each judged by itself, and the tracks that may go on.
+        """The detections since the last call, each judged by itself, and the tracks that may go on.
 
         Nothing else is kept: for sources without an end, where :meth:`post_process` is never called.
         Not for sequence networks, which judge frames by those around them.
         """
-        seen, features = self._taken()
-        seen.rows["logit"][seen.rows["usable"]] = self._scorer.track_logits(features)
+        taken, features = self._taken()
+        taken.rows["logit"][taken.rows["usable"]] = self._scorer.track_logits(features)
         del self.times[:]
-        return seen, self._tracker.forget_ended()
+        return taken, self._tracker.forget_ended()
 
     def _taken(self) -> tuple[Detections, NDArray[np.float32]]:
-        """All sightings not yet taken, and the features (n, d) of the usable ones."""
+        """All detections not yet taken, and the features (n, d) of the usable ones."""
         self._score()
         self._finish_scoring()
         features = np.concatenate(self._features) if self._features else np.empty((0, 1), np.float32)

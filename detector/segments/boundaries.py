@@ -40,37 +40,37 @@ _ByTrack = dict[int, list[tuple[float, float]]]  # start and end of intervals, i
 
 
 class _Gap(NamedTuple):
-    """Two neighbouring sightings of one track, by their places; the frames in between are to be judged."""
+    """Two neighbouring detections of one track, by their places; the frames in between are to be judged."""
 
     before: int
     after: int
 
 
 def refine_boundaries(
-    survey: FirstPassResult,
+    first_pass: FirstPassResult,
     reader: MediaReader,
     scorer: Scorer,
     parameters: Parameters,
     report: Callable[[float], None],
 ) -> Detections:
-    """The sightings of ``survey`` and those in all frames near the ends of its flagged intervals.
+    """The detections of ``first_pass`` and those in all frames near the ends of its flagged intervals.
 
     ``reader`` has been read to the end; ``report`` is told the share done. Sequence networks judge a
     frame by the sampled frames around it: with them nothing is added.
     """
-    seen = survey.detections
+    detections = first_pass.detections
     if not parameters.edge_window or scorer.is_sequence:
-        return seen
-    findings.smooth(seen, scorer, parameters)
-    found = {track: here for track, here in _intervals(seen, parameters).items() if here}
+        return detections
+    findings.smooth(detections, scorer, parameters)
+    found = {track: here for track, here in _intervals(detections, parameters).items() if here}
     gaps: dict[tuple[int, int], list[_Gap]] = defaultdict(list)
     reach = parameters.edge_window + 1 / parameters.sample_rate
-    for gap in _gaps(seen, survey.times, found, reach):
-        gaps[int(seen.rows["pts"][gap.before]), int(seen.rows["pts"][gap.after])].append(gap)
+    for gap in _gaps(detections, first_pass.times, found, reach):
+        gaps[int(detections.rows["pts"][gap.before]), int(detections.rows["pts"][gap.after])].append(gap)
     if not gaps:
-        return seen
+        return detections
     wanted = sorted(gaps)
-    judge = _GapScorer(seen, scorer, parameters)
+    judge = _GapScorer(detections, scorer, parameters)
     with ahead(reader.spans(_joined(wanted)), 1) as frames:
         for pair, shown in _by_pair(frames, wanted):
             report((pair[0] - wanted[0][0]) / (wanted[-1][1] - wanted[0][0]))
@@ -87,9 +87,9 @@ def refine_boundaries(
         closer = closer.chosen(~unfounded)
 
 
-def _intervals(seen: Detections, parameters: Parameters) -> _ByTrack:
+def _intervals(detections: Detections, parameters: Parameters) -> _ByTrack:
     """Start and end of the flagged intervals of each track, in seconds, from what is smoothed."""
-    usable = seen.chosen(seen.rows["usable"])
+    usable = detections.chosen(detections.rows["usable"])
     times = usable.rows["time"].tolist()
     return defaultdict(
         list,
@@ -100,11 +100,11 @@ def _intervals(seen: Detections, parameters: Parameters) -> _ByTrack:
     )
 
 
-def _gaps(seen: Detections, times: Sequence[float], found: _ByTrack, reach: float) -> Iterator[_Gap]:
-    """Between which sightings frames are wanted: both usable, in neighbouring sampled frames, near an end."""
-    rows = seen.rows
+def _gaps(detections: Detections, times: Sequence[float], found: _ByTrack, reach: float) -> Iterator[_Gap]:
+    """Between which detections frames are wanted: both usable, neighbouring sampled frames, near an end."""
+    rows = detections.rows
     number = np.searchsorted(np.asarray(times), rows["time"])
-    by_track = seen.by_track()
+    by_track = detections.by_track()
     for track, intervals in found.items():
         places = by_track[track][rows["usable"][by_track[track]]]
         before, after = places[:-1], places[1:]
@@ -172,10 +172,10 @@ def _by_pair(
 
 
 class _GapScorer:
-    """Adds to sightings those in the frames between them."""
+    """Adds to detections those in the frames between them."""
 
-    def __init__(self, seen: Detections, scorer: Scorer, parameters: Parameters) -> None:
-        self._seen = seen
+    def __init__(self, detections: Detections, scorer: Scorer, parameters: Parameters) -> None:
+        self._detections = detections
         self._scorer = scorer
         self._parameters = parameters
         self._look = FaceSearch(parameters).look
@@ -184,8 +184,8 @@ class _GapScorer:
         self._logits = [np.empty(0)]
 
     def process_gap(self, gap: _Gap, frames: Sequence[Frame]) -> None:
-        """Judge the face in ``frames``, which reach from the one sighting to the other."""
-        rows = self._seen.rows[[gap.before, gap.after]]
+        """Judge the face in ``frames``, which reach from the one detection to the other."""
+        rows = self._detections.rows[[gap.before, gap.after]]
         first, last = rows["index"].tolist()
         # Read again, a damaged file may give other frames; then nobody knows which these are.
         if first < 0 or last - first != len(frames) - 1:
@@ -203,11 +203,11 @@ class _GapScorer:
             self._score()
 
     def post_process(self) -> Detections:
-        """All sightings in order of time."""
+        """All detections in order of time."""
         self._score()
         added = self._gathered.take().rows
         added["logit"][added["usable"]] = np.concatenate(self._logits)
-        rows = np.concatenate([self._seen.rows, added])
+        rows = np.concatenate([self._detections.rows, added])
         return Detections(rows[np.argsort(rows["time"], kind="stable")])
 
     def _score(self) -> None:
@@ -216,7 +216,7 @@ class _GapScorer:
 
 
 def _face(row: np.void) -> Face:
-    """A sighting as a face whose eyes lie as they lay; of its other landmarks nothing is known any more."""
+    """A detection as a face whose eyes lie as they lay; of its other landmarks nothing is known any more."""
     x0, y0, x1, y1 = row["box"].tolist()
     lean = np.radians(row["tilt"])
     apart = _EYES * (x1 - x0) / 2 * np.array([np.cos(lean), np.sin(lean)])

@@ -1,4 +1,4 @@
-"""From sightings to findings: persons, their flagged segments, and the peaks explained."""
+"""From detections to findings: persons, their flagged segments, and the peaks explained."""
 
 from __future__ import annotations
 
@@ -28,30 +28,32 @@ class FlaggedInterval:
 
     name: str
     person: str
-    seen: Detections
+    detections: Detections
     peaks: list[Detection]
     level: float
 
 
-def group_persons(survey: FirstPassResult, scorer: Scorer, parameters: Parameters) -> dict[str, Detections]:
+def group_persons(
+    first_pass: FirstPassResult, scorer: Scorer, parameters: Parameters
+) -> dict[str, Detections]:
     """Detections in order of time, by person, who are named in order of screen time.
 
-    Fills in ``smoothed`` of every usable sighting, track by track.
+    Fills in ``smoothed`` of every usable detection, track by track.
     """
-    smooth(survey.detections, scorer, parameters)
-    by_track = survey.detections.by_track()
+    smooth(first_pass.detections, scorer, parameters)
+    by_track = first_pass.detections.by_track()
     groups = [
-        survey.detections.chosen(np.sort(np.concatenate([by_track[number] for number in group])))
-        for group in tracks.persons(survey.tracks)
+        first_pass.detections.chosen(np.sort(np.concatenate([by_track[number] for number in group])))
+        for group in tracks.persons(first_pass.tracks)
     ]
     groups.sort(key=lambda group: (-len(group.sampled), group[0].time, group[0].box))
     return {name_of(rank): group for rank, group in enumerate(groups)}
 
 
-def smooth(seen: Detections, scorer: Scorer, parameters: Parameters) -> None:
-    """Fill in ``smoothed`` of every usable sighting, track by track."""
-    rows = seen.rows
-    for track in seen.by_track().values():
+def smooth(detections: Detections, scorer: Scorer, parameters: Parameters) -> None:
+    """Fill in ``smoothed`` of every usable detection, track by track."""
+    rows = detections.rows
+    for track in detections.by_track().values():
         usable = track[~np.isnan(rows["logit"][track])]
         times, logits = rows["time"][usable], rows["logit"][usable]
         weights = rules.sample_weights(times, parameters.sample_rate)
@@ -145,8 +147,8 @@ def explained(
     """
     wanted: dict[int, list[tuple[str, Detection]]] = defaultdict(list)
     for f in found:
-        for rank, seen in enumerate(f.peaks, start=1):
-            wanted[seen.pts].append((f"{f.name}-{rank}", seen))
+        for rank, peak in enumerate(f.peaks, start=1):
+            wanted[peak.pts].append((f"{f.name}-{rank}", peak))
     folder = images / "overlays" if images else None
     if folder and wanted:
         folder.mkdir(parents=True, exist_ok=True)
@@ -154,8 +156,8 @@ def explained(
     with ahead(reader.at(set(wanted)), 1) as frames:
         for done, frame in enumerate(frames):
             report(done / len(wanted))
-            for name, seen in wanted[frame.pts]:
-                maps[name] = heatmaps.explain(scorer, frame.image, name, seen.square, box(seen.box), seed)
+            for name, peak in wanted[frame.pts]:
+                maps[name] = heatmaps.explain(scorer, frame.image, name, peak.square, box(peak.box), seed)
                 if folder:
                     heatmaps.write_png(folder / f"{name}-frame.png", heatmaps.to_kept_size(frame.image))
     full = heatmaps.shared_maximum(maps.values())
@@ -173,17 +175,17 @@ def _segment(
     found: FlaggedInterval, maps: dict[str, heatmaps.Explained], full: float, kept: bool, scorer: Scorer
 ) -> Segment:
     peaks = []
-    for rank, seen in enumerate(found.peaks, start=1):
+    for rank, peak in enumerate(found.peaks, start=1):
         name = f"{found.name}-{rank}"
         # A frame the second reading did not reach cannot be shown; the segment stands without it.
-        if name in maps and seen.logit is not None:
+        if name in maps and peak.logit is not None:
             peaks.append(
                 Peak(
-                    time=seen.time,
-                    pts=seen.pts,
-                    frame_index=seen.index,
-                    probability=scorer.probability(seen.logit),
-                    box=box(seen.box),
+                    time=peak.time,
+                    pts=peak.pts,
+                    frame_index=peak.index,
+                    probability=scorer.probability(peak.logit),
+                    box=box(peak.box),
                     frame=f"overlays/{name}-frame.png" if kept else None,
                     overlay=f"overlays/{name}.png" if kept else None,
                     map=f"overlays/{name}-map.png" if kept else None,
@@ -194,12 +196,12 @@ def _segment(
     return Segment(
         id=found.name,
         person=found.person,
-        start=found.seen[0].time,
-        end=found.seen[-1].time,
-        start_frame=found.seen[0].index,
-        end_frame=found.seen[-1].index,
+        start=found.detections[0].time,
+        end=found.detections[-1].time,
+        start_frame=found.detections[0].index,
+        end_frame=found.detections[-1].index,
         confidence=scorer.segment_probability(found.level),
-        frames=len(found.seen),
+        frames=len(found.detections),
         peaks=tuple(peaks),
     )
 
@@ -210,13 +212,13 @@ def box(values: Sequence[float] | NDArray[np.float64]) -> Box:
     return x0, y0, x1, y1
 
 
-def _mean_logit(seen: Detections, rate: float) -> float:
+def _mean_logit(detections: Detections, rate: float) -> float:
     """The mean logit, of each sampling interval alike."""
-    judged = seen.rows[~np.isnan(seen.rows["logit"])]
+    judged = detections.rows[~np.isnan(detections.rows["logit"])]
     return float(np.mean(rules.mean_per_interval(judged["time"], judged["logit"], rate)))
 
 
-def _known(seen: Detections, field: str) -> rules.Floats:
+def _known(detections: Detections, field: str) -> rules.Floats:
     """One field of those of which it is known."""
-    values: rules.Floats = seen.rows[field]
+    values: rules.Floats = detections.rows[field]
     return values[~np.isnan(values)]

@@ -36,7 +36,8 @@ def train(config: Config, data: Path, out: Path, failures: Path | None = None) -
     ``weights_only``, whose ``best`` are the averaged weights that did best on the
     validation split. Beside it lie every check (``NAME-history.json``) and their curves
     (``NAME-curves.png``). A resumed run sees what it would have seen, streamed videos aside.
-    ``failures`` is an evaluation's ``failures.json`` to go over again, see ``own.open_own``.
+    ``failures`` is an evaluation's ``failures.json`` to go over again, see
+    :func:`~detector.training.data.custom_set.open_custom_set`.
     """
     if config.seen_again:
         return train_together([config], data, out)[0]

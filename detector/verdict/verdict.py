@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Segment, Verdict
 
-# Below this share of face sightings good enough to judge, silence proves nothing.
+# Below this share of detected faces good enough to judge, silence proves nothing.
 _LEAST_USABLE_SHARE = 0.5
 
 

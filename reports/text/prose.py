@@ -215,7 +215,7 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
     )
     if coverage.faces_discarded:
         lines.append(
-            f"Taken for no faces: {plural(coverage.faces_discarded, 'sighting')}, large enough to judge, in "
+            f"Taken for no faces: {plural(coverage.faces_discarded, 'detection')}, large enough to judge, in "
             "which the face detector was never sure."
         )
     lines.append("Everything in the picture that is not a face.")

@@ -142,6 +142,7 @@ def _blob(coarse: Mask, share: float, size: int) -> Mask:
 
 
 def framed_square(image: Image, framed: bool, rng: np.random.Generator) -> CropSquare:
+    """The square a training example shows: a face's usual framing, moved, scaled and turned a little."""
     side = image.shape[0] if framed else image.shape[0] / MARGIN * (_DFDC_SIDE / SIDE_PER_BOX)
     x, y = image.shape[1] / 2 + rng.normal(0, 0.025, 2) * side
     return CropSquare(float(x), float(y), side * float(rng.uniform(0.87, 1.04)), float(rng.uniform(-8, 8)))

@@ -48,7 +48,7 @@ class CustomSet(NamedTuple):
     validation: Dataset[Any]
 
 
-def open_own(config: Config, data: Path, seen: int, failures: Path | None) -> CustomSet:
+def open_custom_set(config: Config, data: Path, seen: int, failures: Path | None) -> CustomSet:
     """Examples of the set at ``data``, see :func:`~detector.training.data.labelled_sets.read_set`.
 
     ``failures`` names what an evaluation got wrong: about half of the examples then are

@@ -37,7 +37,7 @@ from detector.scoring.first_pass import FirstPass
 from detector.scoring.scorer import Scorer
 from detector.segments import findings
 
-_VERSION = 4  # of the recording; raise it when face finding or tracking changes
+_VERSION = 5  # of the recording; raise it when face finding, tracking or these classes change
 _BATCH = 64
 # Parameters that the first pass depends on.
 _FIRST_PASS = (
@@ -50,7 +50,7 @@ _ANY_CROP = {"minimum_contrast": 0.0, "minimum_sharpness": 0.0, "maximum_sharpne
 
 
 @dataclass(frozen=True)
-class Sighting:
+class RecordedFace:
     """One face in one sampled frame; ``crop`` is its crop's number, None for one not worth cutting out."""
 
     pts: int
@@ -65,7 +65,7 @@ class Sighting:
 class Recording:
     """What the first pass saw of one file, before any network looked at it."""
 
-    sightings: list[Sighting]
+    faces: list[RecordedFace]
     tracks: list[Track]
     times: list[Fraction]
     cuts: list[float]
@@ -136,12 +136,12 @@ def replay(
     Only sampled frames are recorded, so ends of segments are theirs (``edge_window`` 0).
     """
     parameters = parameters.model_copy(update={"edge_window": 0.0})
-    seen = _judgeable(recording, crops, parameters)
-    _score(seen, recording, crops, scorer)
+    detections = _judgeable(recording, crops, parameters)
+    _score(detections, recording, crops, scorer)
     times = list(map(float, recording.times))
-    survey = _Replayed(seen, recording.tracks, times, recording.cuts, recording.discarded)
+    first_pass = _Replayed(detections, recording.tracks, times, recording.cuts, recording.discarded)
     return conclude(
-        survey,
+        first_pass,
         recording.media,
         recording.missing,
         scorer,
@@ -163,7 +163,7 @@ class _Replayed:
 
 def _judgeable(recording: Recording, crops: NDArray[np.uint8], parameters: Parameters) -> Detections:
     gathered = DetectionBuffer()
-    for one in recording.sightings:
+    for one in recording.faces:
         flaw = flaw_of_face(one.face, parameters)
         if flaw is None and one.crop is not None:
             flaw = flaw_of_crop(crops[one.crop], parameters)
@@ -171,27 +171,27 @@ def _judgeable(recording: Recording, crops: NDArray[np.uint8], parameters: Param
     return gathered.take()
 
 
-def _score(seen: Detections, recording: Recording, crops: NDArray[np.uint8], scorer: Scorer) -> None:
+def _score(detections: Detections, recording: Recording, crops: NDArray[np.uint8], scorer: Scorer) -> None:
     """Fill in ``logit`` of what is usable, track by track, as the first pass does."""
     usable = [
-        (place, sighting.crop)
-        for place, sighting in enumerate(recording.sightings)
-        if seen.rows["usable"][place] and sighting.crop is not None
+        (place, face.crop)
+        for place, face in enumerate(recording.faces)
+        if detections.rows["usable"][place] and face.crop is not None
     ]
     by_track: dict[int, list[tuple[int, NDArray[np.float32]]]] = {}
     for start in range(0, len(usable), _BATCH):
         some = usable[start : start + _BATCH]
         features = scorer.features([crops[number] for _, number in some])
         for (place, _), values in zip(some, features, strict=True):
-            by_track.setdefault(recording.sightings[place].track, []).append((place, values))
+            by_track.setdefault(recording.faces[place].track, []).append((place, values))
     for track in by_track.values():
         logits = scorer.track_logits([values for _, values in track])
-        seen.rows["logit"][[place for place, _ in track]] = logits
+        detections.rows["logit"][[place for place, _ in track]] = logits
 
 
 def strongest_crop(recording: Recording, analysis: Analysis, crops: NDArray[np.uint8]) -> Image | None:
     """The crop of the frame with the highest logit, or None where no face was usable."""
-    numbers = {(s.pts, s.track): s.crop for s in recording.sightings if s.crop is not None}
+    numbers = {(s.pts, s.track): s.crop for s in recording.faces if s.crop is not None}
     scores = [s for p in analysis.persons for s in p.scores if s.logit is not None]
     if not scores:
         return None
@@ -218,16 +218,16 @@ def _first_pass(
                 if flaw_of_face(face, any_crop) is None:
                     crops.append(crop_square(frame.image, square_for_face(face), size))
 
-        survey = FirstPass(reader, any_crop, cast(Scorer, _Counter()), settled)
+        first_pass = FirstPass(reader, any_crop, cast(Scorer, _Counter()), settled)
         for frame in distortion.frames(reader, parameters.sample_rate):
-            survey.process_frame(frame)
-        survey.post_process()
+            first_pass.process_frame(frame)
+        first_pass.post_process()
         recording = Recording(
-            sightings=[_sighting(seen, *found[seen.pts, seen.track]) for seen in survey.detections],
-            tracks=survey.tracks,
+            faces=[_recorded(one, *found[one.pts, one.track]) for one in first_pass.detections],
+            tracks=first_pass.tracks,
             times=times,
-            cuts=survey.cuts,
-            discarded=survey.discarded,
+            cuts=first_pass.cuts,
+            discarded=first_pass.discarded,
             media=media_facts(reader, path.name, length, digest),
             missing=reader.missing,
             key=key,
@@ -235,9 +235,9 @@ def _first_pass(
     return recording, _stacked(crops, size)
 
 
-def _sighting(seen: Detection, time: Fraction, face: Face) -> Sighting:
-    crop = None if seen.logit is None else int(seen.logit)
-    return Sighting(seen.pts, time, seen.track, face, square_for_face(face), crop)
+def _recorded(one: Detection, time: Fraction, face: Face) -> RecordedFace:
+    crop = None if one.logit is None else int(one.logit)
+    return RecordedFace(one.pts, time, one.track, face, square_for_face(face), crop)
 
 
 def _crops_again(
@@ -245,7 +245,7 @@ def _crops_again(
 ) -> NDArray[np.uint8]:
     """Crops of another size: the file is decoded again, and no faces are looked for."""
     at: dict[int, list[tuple[CropSquare, int]]] = {}
-    for s in recording.sightings:
+    for s in recording.faces:
         if s.crop is not None:
             at.setdefault(s.pts, []).append((s.square, s.crop))
     # Crops of tracks that were dropped keep their numbers, and stay black.

@@ -19,7 +19,7 @@ from detector.faces.quality import LOW_CONFIDENCE, Quality
 from detector.faces.search import FoundFaces
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Parameters
-from detector.scoring import first_pass as survey_module
+from detector.scoring import first_pass
 from detector.scoring.first_pass import BATCH, FirstPass
 
 ANY_CROP = Parameters(minimum_contrast=0, minimum_sharpness=0, maximum_sharpness=1e9, minimum_face=48)
@@ -71,7 +71,7 @@ def test_by_track() -> None:
     assert gathered(0)[0].by_track() == {}
 
 
-def test_memory_of_a_sighting() -> None:
+def test_memory_of_a_detection() -> None:
     rng, count = random.Random(2), 20_000
     tracemalloc.start()
     together = DetectionBuffer()
@@ -125,9 +125,9 @@ class Brightness:
 
 
 @pytest.mark.parametrize("width", [1, 7])  # a logit, or features of a sequence network
-def test_each_sighting_gets_its_own_score(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+def test_each_detection_gets_its_own_score(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     """Over several batches, in which faces are missing that nobody judges."""
-    monkeypatch.setattr(survey_module, "FaceSearch", Search)
+    monkeypatch.setattr(first_pass, "FaceSearch", Search)
     settled = []
     first = FirstPass(
         None, ANY_CROP, Brightness(width), lambda frame, faces: settled.append((frame.pts, list(faces)))

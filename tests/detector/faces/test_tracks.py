@@ -46,7 +46,7 @@ class TestTracker:
         for i in range(20):
             assert tracker.process_frame(i / 8, EMPTY, [face(100 + 15 * i)], i == 0) == [0]
         (track,) = tracker.tracks
-        assert (track.first, track.last, track.sightings) == (0.0, 19 / 8, 20)
+        assert (track.first, track.last, track.detections) == (0.0, 19 / 8, 20)
 
     def test_two_faces_crossing(self) -> None:
         """They pass each other, one a little lower, and arrive listed in either order."""

@@ -129,13 +129,13 @@ def test_memory_does_not_grow_with_time(analysed_sample: Analysed, scorer: Score
         for index, picture in enumerate(pictures):
             at = Fraction(round_ * 60) + Fraction(index, 2)  # a minute apart: each round has its own tracks
             session.process_frame(Frame(int(at * 1000), at, picture))
-        survey = session._survey
+        first_pass = session._first_pass
         sizes.append(
-            len(survey._gathered)
-            + len(survey._features)
-            + len(survey.times)
-            + len(survey.cuts)
-            + len(survey._tracker.tracks)
+            len(first_pass._gathered)
+            + len(first_pass._features)
+            + len(first_pass.times)
+            + len(first_pass.cuts)
+            + len(first_pass._tracker.tracks)
             + len(session._tracks)
             + len(session._recent)
         )

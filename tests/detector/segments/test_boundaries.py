@@ -95,9 +95,9 @@ def run(
 ) -> tuple[Detections, Detections]:
     """Detections of the sampled frames, and with those added."""
     judge = judge or scorer()
-    survey = footage.sampled(judge, rate)
-    return survey.detections, refine_boundaries(
-        survey, cast(MediaReader, footage), judge, parameters, lambda share: None
+    first_pass = footage.sampled(judge, rate)
+    return first_pass.detections, refine_boundaries(
+        first_pass, cast(MediaReader, footage), judge, parameters, lambda share: None
     )
 
 
@@ -242,23 +242,23 @@ def test_letters_go_by_screen_time_all_the_same() -> None:
     """Not by how many frames were judged: whoever is flagged has more of those."""
     footage = Footage(lambda number: 20 <= number < 80)
     judge = scorer()
-    survey = footage.sampled(judge)
+    first_pass = footage.sampled(judge)
     briefly, longer = (
-        survey.detections.chosen(survey.detections.rows["time"] < seconds).rows.copy()
+        first_pass.detections.chosen(first_pass.detections.rows["time"] < seconds).rows.copy()
         for seconds in (5.0, 7.0)
     )
     longer["track"], longer["logit"] = 1, -FLAGGED
     rows = np.concatenate([briefly, longer])
-    survey.detections = Detections(rows[np.argsort(rows["time"], kind="stable")])
-    survey.detections = refine_boundaries(
-        survey, cast(MediaReader, footage), judge, PARAMETERS, lambda share: None
+    first_pass.detections = Detections(rows[np.argsort(rows["time"], kind="stable")])
+    first_pass.detections = refine_boundaries(
+        first_pass, cast(MediaReader, footage), judge, PARAMETERS, lambda share: None
     )
-    assert np.count_nonzero(survey.detections.rows["track"] == 0) > np.count_nonzero(
-        survey.detections.rows["track"] == 1
+    assert np.count_nonzero(first_pass.detections.rows["track"] == 0) > np.count_nonzero(
+        first_pass.detections.rows["track"] == 1
     )
     thumbnails = np.random.default_rng(2).random((2, 24, 24, 3), np.float32)
-    survey.tracks = [  # type: ignore[misc]
+    first_pass.tracks = [  # type: ignore[misc]
         Track(number, face(20).box, 0.0, 9.0, thumbnail=thumbnails[number]) for number in (0, 1)
     ]
-    people = findings.group_persons(survey, judge, PARAMETERS)
+    people = findings.group_persons(first_pass, judge, PARAMETERS)
     assert [set(group.rows["track"].tolist()) for group in people.values()] == [{1}, {0}]

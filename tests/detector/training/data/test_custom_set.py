@@ -22,7 +22,7 @@ from detector.faces.detector import FaceDetector
 from detector.media.frame import Image
 from detector.training.config import SHIPPED, Config, SetConfig, read_config
 from detector.training.data import custom_set
-from detector.training.data.custom_set import crop_items, open_own
+from detector.training.data.custom_set import crop_items, open_custom_set
 from detector.training.data.face_samples import Sample, decode
 from detector.training.data.labelled_sets import DataSetError, Item
 
@@ -167,7 +167,7 @@ class TestShown:
 @pytest.mark.usefixtures("every_frame_a_face")
 class TestCrops:
     def test_examples_and_validation(self, pictures: Path) -> None:
-        examples, validation = open_own(recipe(), pictures, 0, None)
+        examples, validation = open_custom_set(recipe(), pictures, 0, None)
         assert len(examples) == 60  # type: ignore[arg-type]
         for image, label, where in (examples[i] for i in range(8)):
             assert image.shape == (3, SIZE, SIZE) and image.dtype == torch.uint8
@@ -180,7 +180,8 @@ class TestCrops:
         ramp = np.tile(np.linspace(0, 255, 64).astype(np.uint8)[None, :, None], (64, 1, 3))
         for path in (pictures / "val").rglob("*.png"):
             path.write_bytes(encoded(np.ascontiguousarray(ramp if path.stem == "vr" else ramp[:, ::-1])))
-        images = {label: image for image, label in drawn(open_own(recipe(), pictures, 0, None).validation, 2)}
+        _, validation = open_custom_set(recipe(), pictures, 0, None)
+        images = {label: image for image, label in drawn(validation, 2)}
         plain = framed_crop(ramp, SIZE).transpose(2, 0, 1).astype(float)
         assert plain[:, :, 0].mean() == pytest.approx(0.02 * 255, abs=2)
         assert np.abs(images[0.0].numpy() - plain).max() < 4
@@ -189,20 +190,20 @@ class TestCrops:
     @pytest.mark.parametrize("share", [0.2, 0.8])
     def test_the_share_of_fakes_is_the_recipes(self, pictures: Path, share: float) -> None:
         """Whatever the set holds, here one in five."""
-        examples = open_own(recipe(fake_share=share), pictures, 0, None).examples
+        examples = open_custom_set(recipe(fake_share=share), pictures, 0, None).examples
         labels = [label for _, label in drawn(examples, 60)]
         assert np.mean(labels) == pytest.approx(share, abs=0.15)
 
     def test_a_resumed_run_sees_what_it_would_have_seen(self, pictures: Path) -> None:
-        whole = open_own(recipe(), pictures, 0, None).examples
-        rest = open_own(recipe(), pictures, 50, None).examples
+        whole = open_custom_set(recipe(), pictures, 0, None).examples
+        rest = open_custom_set(recipe(), pictures, 50, None).examples
         assert len(rest) == 10  # type: ignore[arg-type]
         for i in (0, 9):
             assert torch.equal(rest[i][0], whole[50 + i][0]) and rest[i][1] == whole[50 + i][1]
 
     def test_frames_of_videos(self, videos: Path) -> None:
         """Validation holds each of the frames asked for, where a clip has so many."""
-        _, validation = open_own(recipe(frames=5), videos, 0, None)
+        _, validation = open_custom_set(recipe(frames=5), videos, 0, None)
         seen = drawn(validation, len(validation))  # type: ignore[arg-type]
         assert [label for _, label in seen].count(1.0) == 5 and len(seen) == 9
         assert all((level(image) > 150) == bool(label) for image, label in seen)
@@ -212,7 +213,7 @@ class TestCrops:
 class TestSequences:
     def test_examples_are_whole_clips_in_order(self, videos: Path) -> None:
         config = recipe(architecture="efficientnet_lstm", samples=24)
-        examples, validation = open_own(config, videos, 4, None)
+        examples, validation = open_custom_set(config, videos, 4, None)
         assert len(examples) == 20  # type: ignore[arg-type]
         for frames, label in drawn(examples, 6):
             assert frames.shape == (6, 3, SIZE, SIZE) and frames.dtype == torch.uint8
@@ -225,11 +226,11 @@ class TestSequences:
 
     def test_an_odd_size_is_refused(self, videos: Path) -> None:
         with pytest.raises(ParameterError, match="63 must be even"):
-            open_own(recipe(architecture="efficientnet_lstm", size=63), videos, 0, None)
+            open_custom_set(recipe(architecture="efficientnet_lstm", size=63), videos, 0, None)
 
     def test_share_and_resumption(self, videos: Path) -> None:
         config = recipe(architecture="efficientnet_lstm", fake_share=0.25, frames=2)
-        whole, rest = (open_own(config, videos, seen, None).examples for seen in (0, 28))
+        whole, rest = (open_custom_set(config, videos, seen, None).examples for seen in (0, 28))
         assert np.mean([label for _, label in drawn(whole, 40)]) == pytest.approx(0.25, abs=0.15)
         for i in (0, 11):
             assert torch.equal(rest[i][0], whole[28 + i][0]) and rest[i][1] == whole[28 + i][1]
@@ -245,14 +246,14 @@ class TestSequences:
                 write_clip(tmp_path / split / label / f"{split}-{label}.mp4", [shade] * 6)
         config = recipe(architecture="efficientnet_lstm", frames=4)
         sides = []
-        for frames, _ in drawn(open_own(config, tmp_path, 0, None).examples, 24):
+        for frames, _ in drawn(open_custom_set(config, tmp_path, 0, None).examples, 24):
             right = [level(f[:, :, -16:]) > level(f[:, :, :16]) for f in frames]
             assert len(set(right)) == 1
             sides += right[:1]
         assert 4 < sum(sides) < 20
 
     def test_a_picture_is_a_sequence_of_one(self, pictures: Path) -> None:
-        examples, _ = open_own(recipe(architecture="efficientnet_lstm"), pictures, 0, None)
+        examples, _ = open_custom_set(recipe(architecture="efficientnet_lstm"), pictures, 0, None)
         assert all(frames.shape == (1, 3, SIZE, SIZE) for frames, _ in drawn(examples, 12))
 
 
@@ -260,7 +261,7 @@ class TestSequences:
 class TestStreamed:
     def test_as_many_as_the_recipe_asks_for(self, videos: Path) -> None:
         """Epoch after epoch; an epoch is six clips here, of one frame a half second."""
-        examples, validation = open_own(recipe(streamed=True, samples=20), videos, 3, None)
+        examples, validation = open_custom_set(recipe(streamed=True, samples=20), videos, 3, None)
         seen = list(examples)  # type: ignore[call-overload]
         assert len(seen) == 17
         assert all(image.shape == (3, SIZE, SIZE) and image.dtype == torch.uint8 for image, _ in seen)
@@ -270,7 +271,7 @@ class TestStreamed:
 
     def test_epochs_differ_and_runs_repeat(self, videos: Path) -> None:
         def run(seen: int) -> list[bytes]:
-            examples = open_own(recipe(streamed=True, samples=12), videos, seen, None).examples
+            examples = open_custom_set(recipe(streamed=True, samples=12), videos, seen, None).examples
             return [image.numpy().tobytes() for image, _ in examples]  # type: ignore[attr-defined]
 
         first = run(0)
@@ -279,9 +280,9 @@ class TestStreamed:
 
     def test_pictures_and_sequence_networks_are_refused(self, videos: Path, pictures: Path) -> None:
         with pytest.raises(ParameterError, match="reads sequences"):
-            open_own(recipe(streamed=True, architecture="efficientnet_lstm"), videos, 0, None)
+            open_custom_set(recipe(streamed=True, architecture="efficientnet_lstm"), videos, 0, None)
         with pytest.raises(DataSetError, match="only those can be streamed"):
-            open_own(recipe(streamed=True), pictures, 0, None)
+            open_custom_set(recipe(streamed=True), pictures, 0, None)
 
 
 @pytest.mark.usefixtures("every_frame_a_face")
@@ -315,7 +316,7 @@ class TestFailures:
     ) -> None:
         """Ten to learn from; two failures add ten more, shared out as 0.8 to 0.2."""
         groups = self.pools(monkeypatch)
-        open_own(recipe(), pictures, 0, self.listed(pictures, r3=0.8, f1=0.8))
+        open_custom_set(recipe(), pictures, 0, self.listed(pictures, r3=0.8, f1=0.8))
         assert groups.total() == 20
         assert groups["r3"] == 1 + 8 and groups["f1"] == 1 + 2
         assert {count for group, count in groups.items() if group not in {"r3", "f1"}} == {1}
@@ -323,19 +324,19 @@ class TestFailures:
     def test_one_out_of_validation_leaves_it(self, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         put(pictures / "val" / "real" / "kept.png", 51)
         groups = self.pools(monkeypatch)
-        own_set = open_own(recipe(), pictures, 0, self.listed(pictures, vr=0.9))
+        own_set = open_custom_set(recipe(), pictures, 0, self.listed(pictures, vr=0.9))
         assert groups["vr"] == 10 and groups["kept"] == groups["vf"] == 0
         assert len(own_set.validation) == 2  # type: ignore[arg-type]
 
     def test_validation_must_not_run_out(self, pictures: Path) -> None:
         with pytest.raises(DataSetError, match="the validation split needs both"):
-            open_own(recipe(), pictures, 0, self.listed(pictures, vr=0.9))
+            open_custom_set(recipe(), pictures, 0, self.listed(pictures, vr=0.9))
 
     def test_nothing_of_a_test_split(self, pictures: Path) -> None:
         put(pictures / "test" / "real" / "tr.png", 70)
         put(pictures / "test" / "fake" / "tf.png", 170, True)
         with pytest.raises(DataSetError, match="there to measure on"):
-            open_own(recipe(), pictures, 0, self.listed(pictures, tr=0.9))
+            open_custom_set(recipe(), pictures, 0, self.listed(pictures, tr=0.9))
 
 
 @pytest.mark.usefixtures("every_frame_a_face")
@@ -344,7 +345,7 @@ class TestRefusals:
         for path in (pictures / "val").rglob("*.png"):
             path.unlink()
         with pytest.raises(DataSetError, match="the validation split needs both"):
-            open_own(recipe(), pictures, 0, None)
+            open_custom_set(recipe(), pictures, 0, None)
 
     @pytest.mark.parametrize("split", ["train", "val"])
     def test_a_split_of_one_class(self, pictures: Path, split: str) -> None:
@@ -352,7 +353,7 @@ class TestRefusals:
         for path in (pictures / split / "fake").glob("*.png"):
             path.unlink()
         with pytest.raises(DataSetError, match=f"{split}.*(fake|both)|validation"):
-            open_own(recipe(), pictures, 0, None)
+            open_custom_set(recipe(), pictures, 0, None)
 
     @pytest.mark.parametrize(
         ("split", "name"), [("train", "the training split"), ("val", "the validation split")]
@@ -367,13 +368,13 @@ class TestRefusals:
                 dark = one == split and label == "fake"
                 clip(tmp_path / one / label / f"{one}-{label}.mp4", 0 if dark else shade + number, 3)
         with pytest.raises(DataSetError, match=f"{name} needs both"):
-            open_own(recipe(frames=2, architecture=architecture), tmp_path, 0, None)
+            open_custom_set(recipe(frames=2, architecture=architecture), tmp_path, 0, None)
 
     def test_the_same_picture_in_two_splits(self, pictures: Path) -> None:
         copied = (pictures / "train" / "real" / "r0.png").read_bytes()
         (pictures / "val" / "real" / "copy.png").write_bytes(copied)
         with pytest.raises(DataSetError, match="same bytes"):
-            open_own(recipe(), pictures, 0, None)
+            open_custom_set(recipe(), pictures, 0, None)
 
 
 def test_kept_pictures_lose_next_to_nothing() -> None:

@@ -200,7 +200,7 @@ class TestSet:
             asked.append(given)
             return CustomSet(Levels(), Levels())
 
-        monkeypatch.setattr(sources, "open_own", own)
+        monkeypatch.setattr(sources, "open_custom_set", own)
         own_set = SetConfig(frames=3, streamed=False, fake_share=0.5)
         config = recipe(mix=None, set=own_set, batch=2)
         failures = tmp_path / "failures.json"
