@@ -30,11 +30,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     ``SEND``, a callable taking an analysis id, replaces Celery; ``PASSWORDS`` the usual cost of hashing.
     """
     from webapp.pages import (
-        account,
-        accounts,
         analysis,
         annotations,
-        api_tokens,
         cases,
         compare,
         custody,
@@ -43,13 +40,13 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         help,
         library,
         live,
-        login,
         manage_analysis,
         models,
         review_desk,
         statistics,
         upload,
     )
+    from webapp.pages.people import account, accounts, api_tokens, login
 
     settings = read_settings(config)
     app = Flask("webapp", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))

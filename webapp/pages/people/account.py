@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from webapp.custody import log
 from webapp.errors import UserError
-from webapp.pages.login import renewed
+from webapp.pages.people.login import renewed
 from webapp.queries.analyses import database
 from webapp.security import accounts as account_store
 from webapp.security import request_guard, sessions
