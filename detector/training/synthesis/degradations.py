@@ -26,7 +26,7 @@ def degrade(crop: Image, rng: np.random.Generator) -> Image:
         crop = _noise(crop, rng)
     for chance in (0.7, 0.2):
         if rng.random() < chance:
-            crop = _h264(crop, rng) if rng.random() < _VIDEO else _jpeg(crop, rng)
+            crop = degrade_h264(crop, rng) if rng.random() < _VIDEO else _jpeg(crop, rng)
     return crop
 
 
@@ -63,7 +63,7 @@ def _jpeg(crop: Image, rng: np.random.Generator) -> Image:
     return out
 
 
-def _h264(crop: Image, rng: np.random.Generator) -> Image:
+def degrade_h264(crop: Image, rng: np.random.Generator) -> Image:
     """Through x264 and back; the last of one to three frames, so predicted ones are met too."""
     side = crop.shape[0] // 2 * 2
     crop = crop[:side, :side]

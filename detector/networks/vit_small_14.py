@@ -1,0 +1,132 @@
+"""Vision transformer ViT-S/14 at 168 px that judges two framings of a face; not shipped yet.
+
+It starts from the encoder of Depth Anything V2 Small (Yang et al., 2024), which is DINOv2 (Oquab et al.,
+2023), and is trained here throughout. The heads read the class token, and mean and standard deviation of
+the patches, after blocks 6, 9 and 12: traces of generated pictures are strongest in the middle blocks. It
+gives a logit for each head and takes the framing as a second input, unlike the networks of
+:mod:`detector.networks.base`, and is therefore not registered among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import timm
+import torch
+from safetensors.torch import load_file
+from timm.layers import PatchDropout, resample_abs_pos_embed
+from torch import Tensor, nn
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+PATCH = 14  # px
+_CLIPPED = 8.0  # standard deviations; single features lie far outside on unusual pictures
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the network is built with. The heads read after the blocks ``taps``, counted from one."""
+
+    size: int = 168
+    taps: tuple[int, ...] = (6, 9, 12)
+    framings: int = 2  # inner face, head
+    heads: int = 2  # altered, synthesised
+    dropout: float = 0.2
+    width: int = 384
+    depth: int = 12
+    attention_heads: int = 6
+
+    @property
+    def features(self) -> int:
+        return len(self.taps) * 3 * self.width
+
+
+class ViTSmall14(nn.Module):
+    """Crops (n, 3, size, size), normalised, and the framing of each (n,) to logits (n, heads)."""
+
+    def __init__(self, shape: Shape | None = None) -> None:
+        super().__init__()
+        self.shape = shape or Shape()
+        self.backbone = timm.create_model(
+            "vit_small_patch14_dinov2",
+            pretrained=False,
+            num_classes=0,
+            img_size=self.shape.size,
+            embed_dim=self.shape.width,
+            depth=self.shape.depth,
+            num_heads=self.shape.attention_heads,
+        )
+        # Mean and standard deviation of the start's features, set once, before the heads are fitted.
+        self.centre: Tensor
+        self.spread: Tensor
+        self.register_buffer("centre", torch.zeros(self.shape.features))
+        self.register_buffer("spread", torch.ones(self.shape.features))
+        self.dropout = nn.Dropout(self.shape.dropout)
+        self.judge = nn.Linear(self.shape.features, self.shape.framings * self.shape.heads)
+
+    def load_pretrained(self, weights: Path) -> None:
+        """Start from the pretrained encoder in ``weights``, position embeddings resampled to this size."""
+        state = pretrained_state(weights)
+        state["pos_embed"] = resample_abs_pos_embed(
+            state["pos_embed"], [self.shape.size // PATCH] * 2, num_prefix_tokens=1
+        )
+        self.backbone.load_state_dict(state)
+
+    def keep_patches(self, share: float) -> None:
+        """In training, let only a random ``share`` of the patches through, which costs as much less."""
+        self.backbone.patch_drop = (
+            PatchDropout(1 - share, num_prefix_tokens=1) if share < 1 else nn.Identity()
+        )
+
+    def features(self, crops: Tensor) -> Tensor:
+        """Crops to features (n, 3 · taps · width), not standardised."""
+        net = self.backbone
+        x = net.norm_pre(net.patch_drop(net._pos_embed(net.patch_embed(crops))))
+        parts = []
+        for number, block in enumerate(net.blocks, start=1):
+            x = block(x)
+            if number in self.shape.taps:
+                tapped = net.norm(x) if number == len(net.blocks) else x
+                patches = tapped[:, 1:]
+                deviation = patches.var(dim=1, unbiased=False).add(1e-6).sqrt()
+                parts += [tapped[:, 0], patches.mean(dim=1), deviation]
+        return torch.cat(parts, dim=1)
+
+    def judged(self, features: Tensor, framing: Tensor) -> Tensor:
+        """Features and framings to logits (n, heads)."""
+        standardised = ((features - self.centre) / self.spread).clamp(-_CLIPPED, _CLIPPED)
+        logits = self.judge(self.dropout(standardised))
+        logits = logits.view(-1, self.shape.framings, self.shape.heads)
+        return logits[torch.arange(len(framing), device=framing.device), framing]
+
+    def forward(self, crops: Tensor, framing: Tensor) -> Tensor:
+        return self.judged(self.features(crops), framing)
+
+
+def pretrained_state(weights: Path) -> dict[str, Tensor]:
+    """Float32 tensors of the pretrained file, whose matrices are int8 with one scale per output row."""
+    stored = load_file(weights)
+    state = {}
+    for name, value in stored.items():
+        if name.endswith(".int8"):
+            base = name.removesuffix(".int8")
+            scale = stored[base + ".scale"].reshape(-1, *[1] * (value.ndim - 1))
+            state[base] = value.float() * scale
+        elif not name.endswith(".scale"):
+            state[name] = value.float()
+    return state
+
+
+def network_from(state: Mapping[str, Tensor]) -> ViTSmall14:
+    """The network in evaluation mode with the weights of ``state``, which tells the side of its crops."""
+    side = round((state["backbone.pos_embed"].shape[1] - 1) ** 0.5) * PATCH
+    network = ViTSmall14(Shape(size=side))
+    network.load_state_dict(dict(state))
+    return network.eval()
+
+
+def normalised(crops: Tensor) -> Tensor:
+    """uint8 (n, h, w, 3) to what the network takes."""
+    x = crops.permute(0, 3, 1, 2).float().div_(255)
+    return (x - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)

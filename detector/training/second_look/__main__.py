@@ -1,0 +1,178 @@
+"""Steps of training the second look: ``python -m detector.training.second_look STEP`` (docs/training.md)."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from detector.errors import ParameterError, ReelproofError
+from detector.files import atomic_path
+from detector.models.loaded import load_model
+from detector.networks.vit_small_14 import Shape, ViTSmall14
+from detector.scoring.scorer import Scorer
+from detector.training.second_look.framing import HEAD, INNER
+from detector.training.second_look.linear_heads import fit_linear_heads
+from detector.training.second_look.measuring import by_clip, clip_aucs, every_nth_frame, logits
+from detector.training.second_look.patches import SOURCES, load, training_patches
+from detector.training.second_look.prepare import prepare
+from detector.training.second_look.report import Inputs, report_checkpoint
+from detector.training.second_look.sampling import Sampler
+from detector.training.second_look.ship import ship
+from detector.training.second_look.source_probe import probe_sources
+from detector.training.second_look.stability import report_stability
+from detector.training.second_look.train import Recipe, Trainer, tune
+
+START = "start.pt"
+_FRAMES_STEP = 3  # of a develop clip's frames, every so-manieth is looked at while training
+
+say = partial(print, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one step; 2 with one line on standard error for what cannot be done."""
+    options = _parser().parse_args(arguments)
+    cv2.setNumThreads(1)
+    try:
+        options.run(options)
+    except ReelproofError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m detector.training.second_look", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="research folder")
+    parser.add_argument("--out", type=Path, default=Path("out/second-look"), metavar="DIR")
+    parser.add_argument(
+        "--run", dest="name", default="main", metavar="NAME", help="which run (default: main)"
+    )
+    parser.add_argument("--fast", default="reelproof", metavar="MODEL", help="the fast network")
+    steps = parser.add_subparsers(required=True, metavar="STEP")
+    step = steps.add_parser("prepare", help="cut the patches of every source")
+    step.add_argument("sources", nargs="*", default=SOURCES, metavar="SOURCE")
+    step.set_defaults(run=_prepare)
+    step = steps.add_parser("heads", help="fit the heads on features of the frozen start")
+    step.add_argument("recipe", nargs="*", metavar="KEY=VALUE")
+    step.set_defaults(run=_heads)
+    step = steps.add_parser("tune", help="train every tensor; resumes")
+    step.add_argument("recipe", nargs="*", metavar="KEY=VALUE")
+    step.set_defaults(run=_tune)
+    step = steps.add_parser("report", help="measure on the develop clips and fit the fusion")
+    step.add_argument("weights", type=Path)
+    step.add_argument("--every", type=int, default=1, metavar="N", help="look at every N-th frame of a clip")
+    step.set_defaults(run=_report)
+    step = steps.add_parser("stability", help="judge develop clips shifted, scaled and re-encoded")
+    step.add_argument("weights", type=Path)
+    step.add_argument("--clips", type=int, default=24, metavar="N")
+    step.set_defaults(run=_stability)
+    step = steps.add_parser("probe-sources", help="tell labels by sharpness, size and bytes alone")
+    step.set_defaults(run=_probe_sources)
+    step = steps.add_parser("ship", help="write weights and description")
+    step.add_argument("weights", type=Path)
+    step.add_argument("to", type=Path, metavar="DIR")
+    step.set_defaults(run=_ship)
+    return parser
+
+
+def recipe_of(settings: Sequence[str]) -> Recipe:
+    """The recipe with ``KEY=VALUE`` of the command line; raises :class:`ParameterError`."""
+    values: dict[str, Any] = {}
+    defaults = dataclasses.asdict(Recipe())
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if key not in defaults or not equals:
+            raise ParameterError(f"{setting!r}: give KEY=VALUE, with one of {', '.join(defaults)}.")
+        kind: type[Any] = type(defaults[key])
+        try:
+            values[key] = tuple(value.split(",")) if kind is tuple else kind(value)
+        except ValueError:
+            raise ParameterError(f"{setting!r}: that is no {kind.__name__}.") from None
+    return Recipe(**values)
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    path: Path = options.out / "runs" / options.name
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _pretrained(options: argparse.Namespace) -> Path:
+    path: Path = options.data / "pretrained" / "vit-small-14.int8.safetensors"
+    if not path.is_file():
+        raise ParameterError(f"{path}: the pretrained start is missing.")
+    return path
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    unknown = sorted(set(options.sources) - set(SOURCES))
+    if unknown:
+        raise ParameterError(f"No such source: {', '.join(unknown)}. There are {', '.join(SOURCES)}.")
+    prepare(options.data, options.out, options.sources, say)
+
+
+def _sampler(options: argparse.Namespace, recipe: Recipe) -> Sampler:
+    return Sampler(training_patches(options.data, options.out), frozenset(recipe.left_out))
+
+
+def _measure(out: Path, network: ViTSmall14) -> tuple[float, dict[str, Any]]:
+    """AUC over develop clips while training: of the larger head in each framing, and of their sum."""
+    patches = every_nth_frame([p for p in load(out, "clips") if p.role == "develop"], _FRAMES_STEP)
+    both = [logits(network, patches, framing).max(axis=1) for framing in (INNER, HEAD)]
+    clips = by_clip(patches, np.column_stack(both))
+    total = clip_aucs(clips, clips.scores.sum(axis=1))
+    inner, head = (clip_aucs(clips, column) for column in clips.scores.T)
+    return total["all"], {"inner": inner, "head": head, "sum": total}
+
+
+def _heads(options: argparse.Namespace) -> None:
+    recipe, folder = recipe_of(options.recipe), _folder(options)
+    network = ViTSmall14(Shape(size=recipe.size))
+    network.load_pretrained(_pretrained(options))
+    sampler = _sampler(options, recipe)
+    say(f"patches (real, fake): {sampler.counts()}")
+    fit_linear_heads(network, sampler, folder / f"features-{recipe.size}.npz", say)
+    with atomic_path(folder / START) as temporary:
+        torch.save(network.state_dict(), temporary)
+    say(_measure(options.out, network)[1])
+
+
+def _tune(options: argparse.Namespace) -> None:
+    recipe, folder = recipe_of(options.recipe), _folder(options)
+    start = folder / START
+    if not start.is_file():
+        raise ParameterError(f"{start} is missing. Run the step `heads` first.")
+    network = ViTSmall14(Shape(size=recipe.size))
+    network.load_state_dict(torch.load(start, map_location="cpu", weights_only=True))
+    tune(Trainer(network, recipe), _sampler(options, recipe), folder, partial(_measure, options.out), say)
+
+
+def _report(options: argparse.Namespace) -> None:
+    scorer = Scorer(load_model(options.fast))
+    report_checkpoint(Inputs(options.weights, scorer, options.out, options.every), say)
+
+
+def _stability(options: argparse.Namespace) -> None:
+    scorer = Scorer(load_model(options.fast))
+    report_stability(options.weights, scorer, options.data, options.clips, say)
+
+
+def _probe_sources(options: argparse.Namespace) -> None:
+    probe_sources(training_patches(options.data, options.out), say)
+
+
+def _ship(options: argparse.Namespace) -> None:
+    say(ship(options.weights, _pretrained(options), options.to, "second-look", say))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""From a patch to what the network sees: one of two framings, jittered and degraded in training."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from detector.faces.crop import CropSquare, crop_square
+from detector.media.frame import Image
+from detector.training.data.face_samples import decode
+from detector.training.second_look.framing import INNER, head_square, inner_square
+from detector.training.second_look.patches import Patch
+from detector.training.synthesis.degradations import degrade, degrade_h264
+
+# The inner framing in ready-made crops: side and centre in units of the crop, measured with CenterFace.
+_IN_CROPS = {"dfdc": (0.96, 0.5, 0.5), "ffpp": (0.90, 0.5, 0.555)}
+_WITHOUT_VIDEO = {"stills", "lfw", "utkface"}
+_CLEAN = 0.55  # share of examples of footage that are not degraded
+
+
+def square_of(patch: Patch, framing: int, rng: np.random.Generator | None = None) -> CropSquare:
+    """The square of ``framing`` in ``patch``; with ``rng`` as a training example, jittered."""
+    scale, dx, dy, turn = 1.0, 0.0, 0.0, 0.0
+    if rng is not None:
+        scale, turn = float(rng.uniform(0.9, 1.1)), float(rng.uniform(-8, 8))
+        dx, dy = (float(v) for v in rng.normal(0, 0.025, 2))
+    if patch.box is None:
+        side, x, y = _IN_CROPS[patch.source]
+        side *= patch.width
+        return CropSquare(x * patch.width + dx * side, y * patch.height + dy * side, side * scale, turn)
+    if framing == INNER:
+        return inner_square(patch.box, patch.lean, scale, dx, dy, turn)
+    if rng is not None:
+        scale = float(rng.uniform(0.8, 1.08))
+    return head_square(patch.box, patch.width, patch.height, scale, 1.8 * dx, 1.8 * dy)
+
+
+def plain_crop(patch: Patch, framing: int, size: int) -> Image:
+    """The crop as at run time."""
+    return crop_square(decode(patch.data), square_of(patch, framing), size)
+
+
+def augmented_crop(patch: Patch, framing: int, size: int, rng: np.random.Generator) -> Image:
+    """A training example. What is drawn does not depend on the label, only on the source."""
+    image = decode(patch.data)
+    square = square_of(patch, framing, rng)
+    mirrored, clean = rng.random() < 0.5, rng.random() < _CLEAN
+    shrink, linear = float(rng.uniform(np.log(0.45), 0.0)), bool(rng.random() < 0.5)
+    if clean and patch.source not in _WITHOUT_VIDEO:
+        crop = crop_square(image, square, size)
+    else:
+        native = min(square.side, patch.native or square.side) * np.exp(shrink)
+        crop = crop_square(image, square, int(np.clip(native, 56, 240)) // 2 * 2)
+        if patch.source in _WITHOUT_VIDEO and rng.random() < 0.85:
+            crop = degrade_h264(crop, rng)
+        crop = degrade(crop, rng)
+        enlarging = cv2.INTER_LINEAR if linear else cv2.INTER_CUBIC
+        how = cv2.INTER_AREA if crop.shape[0] > size else enlarging
+        crop = cv2.resize(crop, (size, size), interpolation=how)
+    return np.ascontiguousarray(crop[:, ::-1] if mirrored else crop)

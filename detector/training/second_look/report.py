@@ -1,0 +1,123 @@
+"""Figures of a checkpoint on the develop clips; the fusion fitted there is written beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from detector.files import atomic_path, write_atomically
+from detector.networks.vit_small_14 import ViTSmall14, network_from
+from detector.scoring.scorer import Scorer
+from detector.training.second_look import fusion
+from detector.training.second_look.framing import HEAD, INNER
+from detector.training.second_look.kinds import TALKING_HEAD
+from detector.training.second_look.measuring import (
+    FAMILIES,
+    ClipScores,
+    by_clip,
+    clip_aucs,
+    every_nth_frame,
+    fast_logits,
+    logits,
+)
+from detector.training.second_look.patches import Patch, load
+from detector.training.second_look.source_probe import clip_covariates, matched_auc
+
+Report = Callable[[str], None]
+
+
+def read_network(weights: Path) -> ViTSmall14:
+    """The network of a file of averaged weights, ``best.pt`` or ``step-N.pt``."""
+    return network_from(torch.load(weights, map_location="cpu", weights_only=True))
+
+
+def fusion_path(weights: Path) -> Path:
+    """Where the fusion fitted for ``weights`` lies."""
+    return weights.with_suffix(".fusion.json")
+
+
+def fusion_columns(network: ViTSmall14, scorer: Scorer, patches: Sequence[Patch]) -> NDArray[np.float64]:
+    """The inputs (n, 5) of the fusion for each patch."""
+    seen = [logits(network, patches, framing) for framing in (INNER, HEAD)]
+    return np.column_stack([fast_logits(scorer, patches), *seen]).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Where the scores of one checkpoint come from. Of a clip's frames, every ``every``-th is looked at."""
+
+    weights: Path
+    scorer: Scorer
+    out: Path
+    every: int = 1
+
+    def patches(self, source: str) -> list[Patch]:
+        """Patches of the develop clips."""
+        return every_nth_frame([p for p in load(self.out, source) if p.role == "develop"], self.every)
+
+    def clips(self, source: str) -> ClipScores:
+        """Inputs (clips, 5) of the fusion; scores of frames are kept beside the weights."""
+        patches = self.patches(source)
+        kept = self.weights.with_suffix(f".{source}-{self.every}.npy")
+        if not kept.exists():
+            network = read_network(self.weights)
+            columns = fusion_columns(network, self.scorer, patches)
+            with atomic_path(kept) as temporary, temporary.open("wb") as file:
+                np.save(file, columns)
+        return by_clip(patches, np.load(kept))
+
+
+def report_checkpoint(inputs: Inputs, report: Report) -> None:
+    """Report AUC by input, fusion and family, decisions, and fit the fusion on all develop clips."""
+    clips = inputs.clips("clips")
+    talking = np.array([kind == TALKING_HEAD for kind in clips.family])
+    for number, name in enumerate(fusion.INPUTS):
+        report(f"{name:20} {clip_aucs(clips, clips.scores[:, number])}")
+    fitted = fusion.fit(clips.scores, clips.fake, talking)
+    fused = fitted.logit(clips.scores)
+    report(f"{'fused, fit on all':20} {clip_aucs(clips, fused)}")
+    left_out = fusion.left_out_logits(clips.scores, clips.fake, talking, clips.group)
+    report(f"{'fused, left out':20} {clip_aucs(clips, left_out)}")
+    for share in (0.03, 0.05, 0.1):
+        said = fusion.left_out_decisions(left_out, clips.fake, clips.group, share)
+        report(f"left out, threshold for {share:.0%}: {flagged(said, clips.fake)}")
+    threshold = fusion.threshold_for(fused, clips.fake)
+    report(f"fit on all, threshold {threshold:.3f}: {flagged(fused >= threshold, clips.fake)}")
+    _report_extremes(clips, left_out, report)
+    _report_matched(inputs.patches("clips"), clips, left_out, report)
+    more = inputs.clips("videos")
+    score = fitted.logit(more.scores)
+    auc = roc_auc_score(more.fake, score)
+    report(f"videos: AUC {auc:.3f}, {flagged(score >= threshold, more.fake)}")
+    constants = {**fitted.constants(), "threshold": threshold}
+    write_atomically(fusion_path(inputs.weights), (json.dumps(constants, indent=1) + "\n").encode())
+
+
+def flagged(said: NDArray[np.bool_], fake: NDArray[np.bool_]) -> str:
+    """How many of each class are flagged, in words."""
+    real = f"{said[~fake].sum()} of {(~fake).sum()} real"
+    return f"flagged {real}, {said[fake].sum()} of {fake.sum()} fake"
+
+
+def _report_extremes(clips: ClipScores, scores: NDArray[np.float64], report: Report) -> None:
+    """The clips that are judged worst, to be looked at frame by frame."""
+    ranked = sorted(zip(scores.round(2).tolist(), clips.files, clips.fake, strict=True), reverse=True)
+    report(f"real, highest: {[(file, score) for score, file, fake in ranked if not fake][:8]}")
+    report(f"fake, lowest: {[(file, score) for score, file, fake in ranked[::-1] if fake][:14]}")
+
+
+def _report_matched(
+    patches: list[Patch], clips: ClipScores, scores: NDArray[np.float64], report: Report
+) -> None:
+    covariates, of = clip_covariates(patches, clips.files), np.array(clips.family)
+    for name, kinds in FAMILIES.items():
+        auc = matched_auc(clips.fake, scores, covariates, np.isin(of, kinds))
+        report(f"against real clips of like sharpness and size, {name}: {auc:.3f}")
+    report(f"{'sharpness alone':20} {clip_aucs(clips, -covariates[:, 0])}")

@@ -1,0 +1,215 @@
+"""Train every tensor of the network, rates falling towards the input; a run resumes exactly where it stopped.
+
+All that is drawn at random in a step follows from the seed and the step's number.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from detector.errors import ParameterError
+from detector.files import atomic_path
+from detector.networks.vit_small_14 import ViTSmall14, normalised
+from detector.training.second_look.crops import augmented_crop
+from detector.training.second_look.sampling import Example
+
+LAST, LOG = "last.pt", "log.jsonl"
+_FULL_PATCHES_FROM = 0.9  # of the run: from here on all patches pass
+_LOSSES_KEPT = 100
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How every tensor is trained. Higher rates have destroyed the features (docs/training.md)."""
+
+    size: int = 168
+    examples: int = 30_000
+    batch: int = 16
+    rate: float = 2e-5  # of the last block
+    falling: float = 0.85  # from block to block towards the input
+    head_rate: float = 1e-5
+    weight_decay: float = 0.05
+    warm_up: int = 40  # steps
+    smoothing: float = 0.03
+    average: float = 0.997
+    clip_norm: float = 1.0
+    keep: float = 0.6  # share of the patches in training
+    keep_last: float = 1.0  # over the last tenth
+    check_every: float = 900  # seconds
+    save_every: float = 180  # seconds
+    seed: int = 19
+    left_out: tuple[str, ...] = ()  # generators
+
+    @property
+    def steps(self) -> int:
+        return self.examples // self.batch
+
+
+class Source(Protocol):
+    """Where examples come from."""
+
+    def batch(self, rng: np.random.Generator, count: int) -> list[Example]: ...
+
+
+def batch_of(examples: Sequence[Example], size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Crops (uint8), framings and targets (n, heads)."""
+    crops = [augmented_crop(e.patch, e.framing, size, np.random.default_rng(e.seed)) for e in examples]
+    return (
+        torch.from_numpy(np.stack(crops)),
+        torch.tensor([e.framing for e in examples]),
+        torch.tensor([e.targets for e in examples], dtype=torch.float32),
+    )
+
+
+def head_loss(given: Tensor, wanted: Tensor, smoothing: float) -> Tensor:
+    """Cross-entropy over the heads that are trained on an example; their targets are not negative."""
+    asked = (wanted >= 0).float()
+    smooth = wanted.clamp(min=0) * (1 - 2 * smoothing) + smoothing
+    each = F.binary_cross_entropy_with_logits(given, smooth, reduction="none")
+    return (each * asked).sum() / asked.sum().clamp(min=1)
+
+
+def parameter_groups(network: ViTSmall14, recipe: Recipe) -> list[dict[str, Any]]:
+    """Parameters with their highest rates (``peak``), which fall from block to block towards the input."""
+    depth = len(network.backbone.blocks)
+    by_rate: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if name.startswith("judge"):
+            rate = recipe.head_rate
+        elif name.startswith("backbone.blocks."):
+            rate = recipe.rate * recipe.falling ** (depth - 1 - int(name.split(".")[2]))
+        elif name.startswith("backbone.norm"):
+            rate = recipe.rate
+        else:
+            rate = recipe.rate * recipe.falling**depth
+        decay = recipe.weight_decay if parameter.ndim > 1 and "embed" not in name else 0.0
+        by_rate.setdefault((rate, decay), []).append(parameter)
+    return [{"params": p, "lr": r, "peak": r, "weight_decay": d} for (r, d), p in by_rate.items()]
+
+
+class Trainer:
+    """The network, its averaged weights and the optimiser, at one step of a recipe."""
+
+    def __init__(self, network: ViTSmall14, recipe: Recipe) -> None:
+        self.network = network
+        self.average = copy.deepcopy(network).eval().requires_grad_(False)
+        self.recipe = recipe
+        self.step = 0
+        self.best = 0.0
+        self._optimiser = torch.optim.AdamW(parameter_groups(network, recipe), betas=(0.9, 0.999))
+
+    def train_step(self, source: Source) -> float:
+        """One step on the examples ``source`` draws for it; the loss before it."""
+        recipe, done = self.recipe, self.step / self.recipe.steps
+        cosine = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done))
+        for group in self._optimiser.param_groups:
+            group["lr"] = float(group["peak"] * min(1.0, (self.step + 1) / recipe.warm_up) * cosine)
+        rng = np.random.default_rng((recipe.seed, self.step))
+        torch.manual_seed(int(np.random.default_rng((recipe.seed, self.step, 1)).integers(2**62)))
+        self.network.train()
+        self.network.keep_patches(recipe.keep_last if done > _FULL_PATCHES_FROM else recipe.keep)
+        crops, framing, wanted = batch_of(source.batch(rng, recipe.batch), recipe.size)
+        loss = head_loss(self.network(normalised(crops), framing), wanted, recipe.smoothing)
+        self._optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm)
+        self._optimiser.step()
+        self.step += 1
+        kept = min(recipe.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for mean, now in zip(self.average.parameters(), self.network.parameters(), strict=True):
+                mean.lerp_(now, 1 - kept)
+        return float(loss.detach())
+
+    def save(self, path: Path) -> None:
+        """Write all that :meth:`resume` needs."""
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "step": self.step,
+            "best": self.best,
+        }
+        with atomic_path(path) as temporary:
+            torch.save(state, temporary)
+
+    def resume(self, path: Path) -> bool:
+        """Go on from ``path`` with this recipe's rates; False where the optimiser's moments do not fit.
+
+        Another ``falling`` can make other groups of rates; the moments then start anew.
+        """
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.step, self.best = state["step"], float(state["best"])
+        own = [(group["peak"], group["weight_decay"]) for group in self._optimiser.param_groups]
+        fits = [len(group["params"]) for group in self._optimiser.param_groups] == [
+            len(group["params"]) for group in state["optimiser"]["param_groups"]
+        ]
+        if fits:
+            self._optimiser.load_state_dict(state["optimiser"])
+            for group, (peak, decay) in zip(self._optimiser.param_groups, own, strict=True):
+                group["peak"], group["weight_decay"] = peak, decay
+        return fits
+
+
+Figures = dict[str, Any]
+
+
+def tune(
+    trainer: Trainer,
+    source: Source,
+    folder: Path,
+    measure: Callable[[ViTSmall14], tuple[float, Figures]],
+    report: Callable[[str], None],
+) -> None:
+    """Train to the recipe's end, with checkpoints, averaged weights (``best.pt``) and a log in ``folder``.
+
+    ``measure`` gives the figure that chooses ``best.pt``, and all figures for the log.
+    """
+    recipe, last = trainer.recipe, folder / LAST
+    if last.exists() and not trainer.resume(last):
+        report("other groups of rates than the checkpoint's: the optimiser's moments start anew")
+    if not recipe.steps:
+        raise ParameterError("There are fewer examples than one batch holds.")
+    first, started = trainer.step, time.monotonic()
+    saved = checked = started
+    losses: list[float] = []
+    while trainer.step < recipe.steps:
+        losses = [*losses, trainer.train_step(source)][-_LOSSES_KEPT:]
+        now = time.monotonic()
+        if trainer.step % 10 == 0:
+            rate = recipe.batch * (trainer.step - first) / (now - started)
+            loss = np.mean(losses[-20:])
+            report(f"step {trainer.step} of {recipe.steps}, loss {loss:.4f}, {rate:.1f} a second")
+        if now - checked > recipe.check_every or trainer.step == recipe.steps:
+            reached, figures = measure(trainer.average)
+            line = {"step": trainer.step, "loss": float(np.mean(losses)), **figures}
+            with (folder / LOG).open("a") as log:
+                log.write(json.dumps(line) + "\n")
+            report(json.dumps(line))
+            _save_average(trainer, folder / f"step-{trainer.step}.pt")
+            if reached >= trainer.best:
+                trainer.best = reached
+                _save_average(trainer, folder / "best.pt")
+            trainer.save(last)
+            saved = checked = time.monotonic()
+        elif now - saved > recipe.save_every:
+            trainer.save(last)
+            saved = now
+
+
+def _save_average(trainer: Trainer, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        torch.save(trainer.average.state_dict(), temporary)

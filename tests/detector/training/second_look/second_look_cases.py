@@ -1,0 +1,40 @@
+"""Made patches and a tiny network, shared by the tests of the second look."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from detector.networks.vit_small_14 import Shape, ViTSmall14
+from detector.training.second_look.kinds import family
+from detector.training.second_look.patches import Patch, encode
+
+SIZE = 28
+TINY = Shape(size=SIZE, taps=(1, 2), dropout=0.1, width=24, depth=2, attention_heads=2)
+
+
+def tiny_network() -> ViTSmall14:
+    """A random network; the same after the same ``torch.manual_seed``."""
+    network = ViTSmall14(TINY)
+    network.judge.weight.data.mul_(0.1)
+    return network
+
+
+def picture(seed: int, fake: bool, side: int = 96) -> np.ndarray:
+    """Noise; fakes are red, which degradations do not hide."""
+    rng = np.random.default_rng(seed)
+    image = rng.integers(60, 120, (side, side, 3), np.uint8)
+    image[..., 0 if fake else 2] += 110
+    return image
+
+
+def patch(seed: int = 0, fake: bool = False, **changes: object) -> Patch:
+    """A patch of a clip of role ``train``, with a face in its middle."""
+    generator = "Deepfakes" if fake else "none"
+    file, box = f"{seed}-{fake}.mp4", (30.0, 28.0, 66.0, 74.0)
+    made = Patch(
+        encode(picture(seed, fake)), 96, 96, box, 0.0, 1.0, "clips", file, 0,
+        fake, generator, family(generator, fake), f"ffpp-{seed}", "", "train", "place",
+    )  # fmt: skip
+    return dataclasses.replace(made, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,257 @@
+"""Training, fusion and figures of the second look, on a tiny random network and made pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from second_look_cases import SIZE, TINY, patch, tiny_network
+
+from detector.errors import ParameterError
+from detector.networks.vit_small_14 import Shape, ViTSmall14, network_from, normalised, pretrained_state
+from detector.training.second_look import fusion
+from detector.training.second_look.__main__ import main, recipe_of
+from detector.training.second_look.linear_heads import fit_linear_heads
+from detector.training.second_look.measuring import by_clip, clip_aucs, every_nth_frame
+from detector.training.second_look.sampling import Sampler
+from detector.training.second_look.ship import LEAST_MOVED, NotTrainedError, moved, ship
+from detector.training.second_look.source_probe import label_auc, matched_auc
+from detector.training.second_look.stability import UNCHANGED, VIEWS
+from detector.training.second_look.train import LAST, LOG, Recipe, Trainer, head_loss, parameter_groups, tune
+
+RECIPE = Recipe(
+    size=SIZE, examples=64, batch=8, rate=1e-3, head_rate=1e-2, warm_up=1, save_every=1e9, check_every=1e9
+)
+
+
+@pytest.fixture(autouse=True)
+def one_seed() -> Iterator[None]:
+    """Random draws of a test follow from its own seed, and leave no trace."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
+
+
+def sampler() -> Sampler:
+    return Sampler([patch(i, fake) for i in range(6) for fake in (False, True)])
+
+
+def test_one_logit_for_each_head_by_framing() -> None:
+    network = tiny_network().eval()
+    crops = normalised(torch.randint(0, 256, (2, SIZE, SIZE, 3), dtype=torch.uint8))
+    inner, head = (network(crops, torch.full((2,), framing)) for framing in (0, 1))
+    assert inner.shape == head.shape == (2, 2)
+    assert not torch.equal(inner, head)
+    mixed = network(crops, torch.tensor([0, 1]))
+    torch.testing.assert_close(mixed, torch.stack([inner[0], head[1]]))
+
+
+def test_heads_that_are_not_asked_count_for_nothing() -> None:
+    given = torch.tensor([[2.0, 50.0], [-1.0, -50.0]])
+    wanted = torch.tensor([[1.0, -1.0], [0.0, -1.0]])
+    one_head = head_loss(given[:, :1], wanted[:, :1], 0.0)
+    torch.testing.assert_close(head_loss(given, wanted, 0.0), one_head)
+
+
+def test_rates_fall_towards_the_input() -> None:
+    network = tiny_network()
+    recipe = Recipe(rate=1e-3, falling=0.5, head_rate=1e-4)
+    rates = {id(p): g["lr"] for g in parameter_groups(network, recipe) for p in g["params"]}
+    assert len(rates) == len(list(network.parameters()))
+    of = {name: rates[id(p)] for name, p in network.named_parameters()}
+    assert of["judge.weight"] == 1e-4
+    assert of["backbone.blocks.1.attn.qkv.weight"] == 1e-3
+    assert of["backbone.blocks.0.attn.qkv.weight"] == 5e-4
+    assert of["backbone.patch_embed.proj.weight"] == 2.5e-4
+
+
+def test_training_lowers_the_loss() -> None:
+    trainer, source = Trainer(tiny_network(), RECIPE), sampler()
+    losses = [trainer.train_step(source) for _ in range(8)]
+    assert np.mean(losses[-3:]) < np.mean(losses[:2]) - 0.05
+
+
+def test_resuming_is_exact(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    whole = Trainer(tiny_network(), RECIPE)
+    for _ in range(3):
+        whole.train_step(sampler())
+    whole.save(tmp_path / LAST)
+    expected = [whole.train_step(sampler()) for _ in range(2)]
+    torch.manual_seed(99)
+    again = Trainer(tiny_network(), RECIPE)
+    assert again.resume(tmp_path / LAST)
+    assert [again.train_step(sampler()) for _ in range(2)] == expected
+    for one, two in zip(
+        whole.average.state_dict().values(), again.average.state_dict().values(), strict=True
+    ):
+        assert torch.equal(one, two)
+
+
+def test_other_groups_of_rates_start_new_moments(tmp_path: Path) -> None:
+    trainer = Trainer(tiny_network(), RECIPE)
+    trainer.train_step(sampler())
+    trainer.save(tmp_path / LAST)
+    level = Recipe(size=SIZE, falling=1.0, examples=64, batch=8)
+    again = Trainer(tiny_network(), level)
+    assert not again.resume(tmp_path / LAST)
+    assert again.step == 1
+    torch.testing.assert_close(again.network.state_dict(), trainer.network.state_dict())
+
+
+def test_a_run_ends_with_figures_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    said: list[str] = []
+    short = Recipe(size=SIZE, examples=16, batch=8, warm_up=1)
+    trainer = Trainer(tiny_network(), short)
+    tune(trainer, sampler(), tmp_path, lambda network: (0.6, {"clips": 0.6}), said.append)
+    assert json.loads((tmp_path / LOG).read_text())["step"] == 2
+    assert (tmp_path / "best.pt").exists() and (tmp_path / "step-2.pt").exists()
+    longer = Trainer(tiny_network(), Recipe(size=SIZE, examples=24, batch=8, warm_up=1))
+    tune(longer, sampler(), tmp_path, lambda network: (0.5, {"clips": 0.5}), said.append)
+    assert longer.step == 3 and longer.best == 0.6
+    best, last = (torch.load(tmp_path / f"{name}.pt") for name in ("best", "step-3"))
+    assert not torch.equal(best["judge.weight"], last["judge.weight"])
+
+
+def test_linear_heads_tell_the_toys_classes_apart(tmp_path: Path) -> None:
+    network, source = tiny_network(), sampler()
+    # The altered head alone has both classes here; fakes with both targets give the other one its own.
+    both = [patch(i, True, generator="Wav2Lip, generated", family="lip-sync") for i in range(6)]
+    source = Sampler([patch(i) for i in range(6)] + both)
+    fit_linear_heads(network, source, tmp_path / "features.npz", lambda line: None, examples=160)
+    assert float(network.judge.weight.abs().sum()) > 0
+    fit_linear_heads(network, source, tmp_path / "features.npz", pytest.fail)  # from the kept features
+
+
+def clip_inputs(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
+    rng = np.random.default_rng(seed)
+    fake = np.arange(60) % 2 == 1
+    talking = np.arange(60) % 4 == 1
+    inputs = rng.normal(0, 1, (60, 5))
+    inputs[:, 0] += 2 * (fake & ~talking)
+    inputs[:, 4] += 3 * talking
+    inputs[:, 3] -= 2 * fake  # misleading: without the bound its weight would be negative
+    return inputs, fake, talking, [f"group {i // 6}" for i in range(60)]
+
+
+def test_weights_of_the_fusion_are_not_negative() -> None:
+    inputs, fake, talking, _ = clip_inputs()
+    fitted = fusion.fit(inputs, fake, talking)
+    assert (fitted.altered.weight >= 0).all() and (fitted.synthesised.weight >= 0).all()
+    assert fitted.altered.weight[2] == 0
+    assert fitted.altered.weight[0] > 0.3
+
+
+def test_the_fusion_survives_json() -> None:
+    inputs, fake, talking, _ = clip_inputs()
+    fitted = fusion.fit(inputs, fake, talking)
+    again = fusion.Fusion.of(json.loads(json.dumps(fitted.constants())))
+    np.testing.assert_allclose(again.logit(inputs), fitted.logit(inputs))
+
+
+def test_a_clips_figures_do_not_depend_on_its_own_groups_labels() -> None:
+    inputs, fake, talking, groups = clip_inputs()
+    before = fusion.left_out_logits(inputs, fake, talking, groups)
+    mine = np.array(groups) == "group 3"
+    changed = fake ^ mine
+    after = fusion.left_out_logits(inputs, changed, talking & changed, groups)
+    np.testing.assert_array_equal(before[mine], after[mine])
+    assert not np.array_equal(before[~mine], after[~mine])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.03, 0.1, 0.5])
+def test_the_threshold_flags_no_more_than_its_share(share: float) -> None:
+    rng = np.random.default_rng(4)
+    scores, fake = rng.normal(size=100), np.arange(100) % 2 == 1
+    threshold = fusion.threshold_for(scores, fake, share)
+    real = scores[~fake]
+    assert (real >= threshold).mean() <= share
+    assert threshold < np.sort(real)[::-1][int(share * 50)] + 2.01
+
+
+def test_decisions_leave_the_clips_group_out() -> None:
+    scores = np.array([0.0, 0.1, 0.2, 9.0, 5.0, 5.1])
+    fake = np.array([False, False, False, False, True, True])
+    said = fusion.left_out_decisions(scores, fake, list("aabcdd"))
+    assert said.tolist() == [False, False, False, True, False, False]
+
+
+def test_clips_are_means_of_their_frames_and_figures_go_by_family() -> None:
+    patches = [patch(i, fake, frame=n) for i in range(3) for fake in (False, True) for n in range(4)]
+    scores = np.array([[p.fake + 0.1 * p.frame] for p in patches])
+    clips = by_clip(patches, scores)
+    assert clips.scores[:, 0] == pytest.approx([0.15, 1.15] * 3)
+    assert clip_aucs(clips, clips.scores[:, 0]) == {"all": 1.0, "swaps": 1.0, "FaceForensics++": 1.0}
+    assert [p.frame for p in every_nth_frame(patches, 2)] == [1, 3] * 6
+
+
+def test_matching_takes_away_what_sharpness_explains() -> None:
+    rng = np.random.default_rng(0)
+    sharpness = rng.normal(size=400)
+    fake = sharpness + rng.normal(size=400) > 0
+    covariates = np.column_stack([sharpness, np.zeros(400) + rng.normal(size=400) * 1e-3])
+    assert matched_auc(fake, sharpness, covariates, np.ones(400, bool)) < 0.6
+
+
+def test_the_source_probe_finds_what_tells_the_label() -> None:
+    rng = np.random.default_rng(0)
+    patches = [patch(i, i % 2 == 1) for i in range(60)]
+    noise = rng.normal(size=(60, 3))
+    telling = noise + np.array([[3.0 * p.fake] for p in patches])
+    assert label_auc(telling, patches) > 0.95
+    assert 0.25 < label_auc(noise, patches) < 0.75
+
+
+def test_views_keep_the_number_of_frames() -> None:
+    frames = [np.random.default_rng(i).integers(0, 255, (48, 64, 3), np.uint8) for i in range(3)]
+    for name, view in VIEWS.items():
+        seen = view(frames)
+        assert len(seen) == 3
+        assert np.array_equal(seen[0], frames[0]) == (name == UNCHANGED)
+
+
+def test_what_lies_near_the_start_is_told() -> None:
+    start = {"blocks.0.weight": torch.randn(8, 8), "blocks.1.weight": torch.randn(8, 8)}
+    near = start["blocks.1.weight"] * (1 + LEAST_MOVED / 2)
+    distances = moved({"near": near, "far": torch.randn(8, 8), "other shape": torch.randn(3, 3)}, start)
+    assert distances["near"] == pytest.approx(LEAST_MOVED / 2, rel=1e-3)
+    assert distances["far"] > 0.5
+    assert "other shape" not in distances
+
+
+def test_the_command_line_names_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert recipe_of(["rate=1e-5", "examples=10", "left_out=a,b"]) == Recipe(
+        rate=1e-5, examples=10, left_out=("a", "b")
+    )
+    for wrong in ("rate", "rates=1", "batch=x"):
+        with pytest.raises(ParameterError, match=wrong):
+            recipe_of([wrong])
+    place = ["--data", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert main([*place, "tune"]) == 2
+    assert "heads" in capsys.readouterr().err
+    assert main([*place, "prepare", "nosuch"]) == 2
+    assert main([*place, "heads"]) == 2
+    assert "pretrained" in capsys.readouterr().err
+
+
+def test_the_start_itself_is_refused(data: Path, tmp_path: Path) -> None:
+    pretrained = data / "pretrained" / "vit-small-14.int8.safetensors"
+    if not pretrained.is_file():
+        pytest.skip(f"no {pretrained}")
+    network = ViTSmall14(Shape())
+    network.load_pretrained(pretrained)
+    torch.save(network.state_dict(), tmp_path / "start.pt")
+    assert network_from(network.state_dict()).shape == network.shape
+    assert len(pretrained_state(pretrained)) == len(network.backbone.state_dict())
+    with pytest.raises(NotTrainedError, match=r"49 of"):
+        ship(tmp_path / "start.pt", pretrained, tmp_path, "start", lambda line: None)
+    assert not (tmp_path / "start.safetensors").exists()
+
+
+def test_the_tiny_network_is_built_like_the_large_one() -> None:
+    assert tiny_network().judge.out_features == TINY.framings * TINY.heads
+    assert Shape().features == 3 * 3 * 384
