@@ -8,7 +8,7 @@ MODEL ?= reelproof
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup run check test durations test-slow test-faults test-load lint train evaluate leaderboard bench schema screenshots settings fuzz
+.PHONY: setup run check test durations test-slow test-faults test-load lint train train-second-look evaluate leaderboard bench schema screenshots settings fuzz
 
 setup: $(READY)
 
@@ -60,6 +60,13 @@ lint: $(READY)
 
 train: $(READY)
 	$(BIN)/python -m detector train $(CONFIG) --data $(DATA)
+
+# The second look (docs/training.md): prepared once, then resumes where it stopped
+SECOND_LOOK := $(BIN)/python -m detector.training.second_look --data $(DATA)
+train-second-look: $(READY)
+	test -f out/second-look/patches/dfdc.pickle || $(SECOND_LOOK) prepare
+	test -f out/second-look/runs/main/start.pt || $(SECOND_LOOK) heads
+	$(SECOND_LOOK) tune
 
 evaluate: $(READY)
 	$(BIN)/python -m detector calibrate $(MODEL) $(DATA)

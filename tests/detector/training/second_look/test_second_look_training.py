@@ -15,8 +15,9 @@ from detector.errors import ParameterError
 from detector.networks.vit_small_14 import Shape, ViTSmall14, network_from, normalised, pretrained_state
 from detector.training.second_look import fusion
 from detector.training.second_look.__main__ import main, recipe_of
+from detector.training.second_look.framing import HEAD, INNER
 from detector.training.second_look.linear_heads import fit_linear_heads
-from detector.training.second_look.measuring import by_clip, clip_aucs, every_nth_frame
+from detector.training.second_look.measuring import by_clip, clip_aucs, every_nth_frame, logits
 from detector.training.second_look.sampling import Sampler
 from detector.training.second_look.ship import LEAST_MOVED, NotTrainedError, moved, ship
 from detector.training.second_look.source_probe import label_auc, matched_auc
@@ -86,10 +87,8 @@ def test_resuming_is_exact(tmp_path: Path) -> None:
     again = Trainer(tiny_network(), RECIPE)
     assert again.resume(tmp_path / LAST)
     assert [again.train_step(sampler()) for _ in range(2)] == expected
-    for one, two in zip(
-        whole.average.state_dict().values(), again.average.state_dict().values(), strict=True
-    ):
-        assert torch.equal(one, two)
+    whole_average, average = whole.average.state_dict(), again.average.state_dict()
+    assert all(torch.equal(whole_average[name], average[name]) for name in average)
 
 
 def test_other_groups_of_rates_start_new_moments(tmp_path: Path) -> None:
@@ -118,12 +117,15 @@ def test_a_run_ends_with_figures_and_goes_on_where_it_stopped(tmp_path: Path) ->
 
 
 def test_linear_heads_tell_the_toys_classes_apart(tmp_path: Path) -> None:
-    network, source = tiny_network(), sampler()
-    # The altered head alone has both classes here; fakes with both targets give the other one its own.
-    both = [patch(i, True, generator="Wav2Lip, generated", family="lip-sync") for i in range(6)]
-    source = Sampler([patch(i) for i in range(6)] + both)
+    network = tiny_network()
+    # Of this generator both heads are trained; a head of one class alone could not be fitted.
+    reals = [patch(i) for i in range(6)]
+    fakes = [patch(i, True, generator="Wav2Lip, generated", family="lip-sync") for i in range(6)]
+    source = Sampler(reals + fakes)
     fit_linear_heads(network, source, tmp_path / "features.npz", lambda line: None, examples=160)
-    assert float(network.judge.weight.abs().sum()) > 0
+    for framing in (INNER, HEAD):
+        real, fake = (logits(network, patches, framing).mean(axis=0) for patches in (reals, fakes))
+        assert (fake > real + 0.1).all()
     fit_linear_heads(network, source, tmp_path / "features.npz", pytest.fail)  # from the kept features
 
 
@@ -193,8 +195,10 @@ def test_matching_takes_away_what_sharpness_explains() -> None:
     rng = np.random.default_rng(0)
     sharpness = rng.normal(size=400)
     fake = sharpness + rng.normal(size=400) > 0
-    covariates = np.column_stack([sharpness, np.zeros(400) + rng.normal(size=400) * 1e-3])
-    assert matched_auc(fake, sharpness, covariates, np.ones(400, bool)) < 0.6
+    everyone = np.ones(400, bool)
+    plain = matched_auc(fake, sharpness, rng.normal(size=(400, 2)), everyone)
+    matched = matched_auc(fake, sharpness, np.column_stack([sharpness, sharpness]), everyone)
+    assert matched < plain - 0.1
 
 
 def test_the_source_probe_finds_what_tells_the_label() -> None:
