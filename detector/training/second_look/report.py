@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from detector.files import atomic_path, write_atomically
+from detector.files import atomic_path, hashed, write_atomically
 from detector.networks.vit_small_14 import ViTSmall14, network_from
 from detector.scoring.scorer import Scorer
 from detector.training.second_look import fusion
@@ -65,13 +65,19 @@ class Inputs:
     def clips(self, source: str) -> ClipScores:
         """Inputs (clips, 5) of the fusion; scores of frames are kept beside the weights."""
         patches = self.patches(source)
-        kept = self.weights.with_suffix(f".{source}-{self.every}.npy")
+        kept = self._scores_path(source)
         if not kept.exists():
             network = read_network(self.weights)
             columns = fusion_columns(network, self.scorer, patches)
             with atomic_path(kept) as temporary, temporary.open("wb") as file:
                 np.save(file, columns)
         return by_clip(patches, np.load(kept))
+
+    def _scores_path(self, source: str) -> Path:
+        """Named after the weights' bytes too: training goes on and replaces ``best.pt``."""
+        digest = hashed(self.weights)[1][:12]
+        name = f"{self.weights.stem}-{digest}.{self.scorer.card.name}.{source}-{self.every}.npy"
+        return self.weights.with_name(name)
 
 
 def report_checkpoint(inputs: Inputs, report: Report) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,11 +14,12 @@ from second_look_cases import SIZE, TINY, patch, tiny_network
 
 from detector.errors import ParameterError
 from detector.networks.vit_small_14 import Shape, ViTSmall14, network_from, normalised, pretrained_state
-from detector.training.second_look import fusion
+from detector.training.second_look import fusion, report
 from detector.training.second_look.__main__ import main, recipe_of
 from detector.training.second_look.framing import HEAD, INNER
 from detector.training.second_look.linear_heads import fit_linear_heads
 from detector.training.second_look.measuring import by_clip, clip_aucs, every_nth_frame, logits
+from detector.training.second_look.patches import store
 from detector.training.second_look.sampling import Sampler
 from detector.training.second_look.ship import LEAST_MOVED, NotTrainedError, moved, ship
 from detector.training.second_look.source_probe import label_auc, matched_auc
@@ -189,6 +191,21 @@ def test_clips_are_means_of_their_frames_and_figures_go_by_family() -> None:
     assert clips.scores[:, 0] == pytest.approx([0.15, 1.15] * 3)
     assert clip_aucs(clips, clips.scores[:, 0]) == {"all": 1.0, "swaps": 1.0, "FaceForensics++": 1.0}
     assert [p.frame for p in every_nth_frame(patches, 2)] == [1, 3] * 6
+
+
+def test_scores_kept_for_other_weights_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    patches = [patch(i, fake, role="develop") for i in range(2) for fake in (False, True)]
+    store(tmp_path, "clips", [*patches, patch(9)])
+    columns = iter([np.zeros((4, 5)), np.ones((4, 5))])
+    monkeypatch.setattr(report, "read_network", lambda weights: None)
+    monkeypatch.setattr(report, "fusion_columns", lambda network, scorer, patches: next(columns))
+    scorer = SimpleNamespace(card=SimpleNamespace(name="fast"))
+    weights = tmp_path / "best.pt"
+    for content, expected in ((b"first", 0), (b"first", 0), (b"second", 1)):
+        weights.write_bytes(content)
+        clips = report.Inputs(weights, scorer, tmp_path).clips("clips")  # type: ignore[arg-type]
+        assert len(clips.files) == 4
+        assert (clips.scores == expected).all()
 
 
 def test_matching_takes_away_what_sharpness_explains() -> None:
