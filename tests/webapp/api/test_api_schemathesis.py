@@ -71,13 +71,13 @@ def attack(app: Flask, *, examples: int, seconds: int, token: str | None = None)
     finished(app, segments=2)
     hand_in(app, b"waiting")
     project = ProjectConfig(
-        # Compressed answers, which the WSGI client does not undo, are tried in test_sending_less.py.
+        # Compressed answers, which the WSGI client does not undo, are tried in test_static_files.py.
         headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {token}"} if token else {}),
         continue_on_failure=True,
         checks=ChecksConfig(
             positive_data_acceptance=PositiveDataAcceptanceConfig(expected_statuses=FITS_BUT),
             # It passes the WSGI client an argument that is for another one. Who may use what without a
-            # token is what test_access_matrix.py tries for each operation.
+            # token is what test_permission_matrix.py tries for each operation.
             ignored_auth=SimpleCheckConfig(enabled=False),
             negative_data_rejection=NegativeDataRejectionConfig(expected_statuses=UNFIT),
         ),
