@@ -30,6 +30,10 @@ def pytest_configure() -> None:
     warm.install()
 
 
+def pytest_unconfigure() -> None:
+    warm.server.close()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what takes long, and have the longest files first, each whole."""
     seconds = durations.read()

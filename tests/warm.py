@@ -32,7 +32,8 @@ _TESTS = os.path.dirname(__file__) + os.sep
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 # Read by the interpreter and by libraries when they are loaded.
 _EARLY = ("PYTHON", "LD_", "OMP_", "MKL_", "OPENBLAS_", "OPENCV_", "ATEN_", "TORCH", "MPL")
-_LATE = ("PYTHONPATH",)  # heeded by what is forked
+# Heeded by what is forked, and set by OpenCV when it is loaded.
+_LATE = ("PYTHONPATH", "LD_LIBRARY_PATH")
 _START = "import sys; sys.path[:0] = {paths!r}; import warm_server; warm_server.main({number})"
 
 _afresh = sandbox_process._afresh
@@ -76,6 +77,12 @@ class Server:
     def attach(self, asking: socket.socket) -> None:
         """Take over a socket at whose other end a fork of this process listens."""
         self._asking, self._owner, self._lock = asking, os.getpid(), threading.Lock()
+
+    def close(self) -> None:
+        """Let it end."""
+        if self._asking is not None and os.getpid() == self._owner:
+            self._asking.close()
+            self._asking = None
 
     def _started(self) -> socket.socket:
         ours, theirs = socket.socketpair()
@@ -170,7 +177,6 @@ def fork_server() -> None:
         for standard in (0, 1, 2):
             os.dup2(null, standard)
         warm_server.serve(theirs)
-        sys.exit()  # what it became is done
     theirs.close()
     server.attach(ours)
     install()
@@ -180,7 +186,7 @@ def _may_be_forked(args: Any, cwd: Any, environment: dict[str, str]) -> bool:
     if (
         not server.usable()
         or not isinstance(args, list | tuple)
-        or len(args) < 3
+        or len(args) < 2
         or args[0] != sys.executable
     ):
         return False

@@ -1,20 +1,55 @@
 """Apps that start quickly: tables copied from a file that was migrated once, hashes of passwords cheap.
 
 Migrations take a third of a second, one hash at its full cost a tenth: an app a test comes to minutes.
-Tests of migrations, and those on PostgreSQL, have them for real.
+Tests of migrations, and those on PostgreSQL, have them for real. Templates and rules of addresses are
+compiled once a process, not once an app.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from types import CodeType
+from typing import Any
 
+from flask import Flask
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from sqlalchemy import URL
+from werkzeug.routing import Rule
 
 from webapp.security.passwords import Cost, Passwords
 from webapp.storage.database import Database
 
 CHEAP = Cost(memory=8, passes=1, lanes=1)
+
+
+class Templates(BytecodeCache):
+    """Those compiled in this process, by name and text."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[tuple[str, str], CodeType | None] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._compiled.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._compiled[bucket.key, bucket.checksum] = bucket.code
+
+
+_compile_builder = Rule._compile_builder
+_builders: dict[object, Callable[..., tuple[str, str]]] = {}
+
+
+def _builder(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+    """What makes addresses of a rule: the same for the same rule of every app."""
+    if rule.defaults:
+        return _compile_builder(rule, append_unknown)
+    key: Any = (append_unknown, *rule._trace)
+    if key not in _builders:
+        _builders[key] = _compile_builder(rule, append_unknown)
+    return _builders[key]
 
 
 class Quick:
@@ -23,6 +58,7 @@ class Quick:
     def __init__(self, folder: Path) -> None:
         self._template = folder / "migrated.sqlite3"
         self._migrate, self._cost = Database.migrate, Passwords.__init__.__defaults__
+        self._templates = Templates()
 
     def install(self) -> None:
         def migrate(database: Database) -> None:
@@ -33,10 +69,14 @@ class Quick:
 
         Database.migrate = migrate  # type: ignore[method-assign]
         Passwords.__init__.__defaults__ = (CHEAP,)  # type: ignore[attr-defined]
+        Flask.jinja_options = {"bytecode_cache": self._templates}
+        Rule._compile_builder = _builder  # type: ignore[method-assign]
 
     def remove(self) -> None:
         Database.migrate = self._migrate  # type: ignore[method-assign]
         Passwords.__init__.__defaults__ = self._cost  # type: ignore[attr-defined]
+        Flask.jinja_options = {}
+        Rule._compile_builder = _compile_builder  # type: ignore[method-assign]
 
     def _made(self) -> Path:
         if not self._template.exists():

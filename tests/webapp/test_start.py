@@ -22,10 +22,7 @@ from webapp.jobs import states
 from webapp.services.sample import SAMPLE_ADDED
 from webapp.storage.tables import AnalysisRow, Milestone, now
 
-pytestmark = [
-    pytest.mark.fresh,  # as a person starts it
-    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc"),
-]
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 
 
 @pytest.fixture
@@ -113,6 +110,7 @@ def wait_until_gone(processes: set[int], seconds: float) -> float:
     return time.monotonic() - began
 
 
+@pytest.mark.fresh  # as a person starts it
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_starts_at_once_and_stops_everything(start, number):
     process = start()
@@ -125,6 +123,7 @@ def test_starts_at_once_and_stops_everything(start, number):
     assert process.stderr.read() == ""
 
 
+@pytest.mark.fresh
 def test_no_orphans_when_the_main_process_is_killed(start):
     process = start()
     address(process)
@@ -134,6 +133,7 @@ def test_no_orphans_when_the_main_process_is_killed(start):
     wait_until_gone(everything, 5)
 
 
+@pytest.mark.fresh
 def test_a_worker_that_dies_is_started_again(start):
     process = start()
     address(process)
@@ -155,6 +155,7 @@ def children(process: int) -> set[int]:
     return {int(each) for each in text.split()}
 
 
+@pytest.mark.fresh
 def test_what_was_running_is_queued_again(start, data):
     app = create_app({"REELPROOF_DATA": data})
     database = app.extensions["database"]

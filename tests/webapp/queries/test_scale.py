@@ -12,6 +12,7 @@ import scaled
 import servers
 from made import finished, hand_in
 from sqlalchemy import func, select, text, update
+from warm import Script
 
 from webapp import create_app
 from webapp.jobs import queue as job_queue
@@ -94,7 +95,7 @@ def test_held_connections_outlive_a_server_started_anew(app, postgresql):
 
 def test_two_migrations_at_once(app, postgresql, tmp_path):
     postgresql.empty()
-    script = (
+    script = Script(
         "import sys; from sqlalchemy import make_url; "
         "from webapp.storage.database import Database; "
         "Database(make_url(sys.argv[1]), {}).migrate()"
