@@ -29,11 +29,11 @@ from detector.sandbox import process as sandbox_process
 
 _PACKAGES = ("detector", "reports", "webapp", "tests")
 _TESTS = os.path.dirname(__file__) + os.sep
+_PYTHON = sys.executable  # tests put others in its place
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 # Read by the interpreter and by libraries when they are loaded.
 _EARLY = ("PYTHON", "LD_", "OMP_", "MKL_", "OPENBLAS_", "OPENCV_", "ATEN_", "TORCH", "MPL")
-# Heeded by what is forked, and set by OpenCV when it is loaded.
-_LATE = ("PYTHONPATH", "LD_LIBRARY_PATH")
+_LATE = ("PYTHONPATH",)  # heeded by what is forked
 _START = "import sys; sys.path[:0] = {paths!r}; import warm_server; warm_server.main({number})"
 
 _afresh = sandbox_process._afresh
@@ -53,6 +53,13 @@ class Server:
         self._lock = threading.Lock()
         self._owner = os.getpid()
         self.early = _early(os.environ)
+
+    def begin(self, fresh: bool) -> None:
+        """A test begins: what it changes of such settings from now on is heeded.
+
+        OpenCV, torch and others have set some of their own when they were loaded.
+        """
+        self.on, self.early = not fresh, _early(os.environ)
 
     def fork(self, request: dict[str, Any], files: Sequence[int]) -> int:
         """The id of a child of this process that does what is asked for, with these open files."""
@@ -179,16 +186,12 @@ def fork_server() -> None:
         warm_server.serve(theirs)
     theirs.close()
     server.attach(ours)
+    server.begin(fresh=False)
     install()
 
 
 def _may_be_forked(args: Any, cwd: Any, environment: dict[str, str]) -> bool:
-    if (
-        not server.usable()
-        or not isinstance(args, list | tuple)
-        or len(args) < 2
-        or args[0] != sys.executable
-    ):
+    if not server.usable() or not isinstance(args, list | tuple) or len(args) < 2 or args[0] != _PYTHON:
         return False
     if cwd is not None and not os.path.isdir(cwd):
         return False
