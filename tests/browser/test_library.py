@@ -14,7 +14,6 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy import URL
 
-from detector.demo_clip import make_sample
 from webapp.jobs import states
 from webapp.storage.database import Database
 
@@ -83,22 +82,22 @@ def hand_in(page: Page, address: str, files: list[Path]) -> None:
     page.get_by_role("button", name=re.compile("^Start")).click()
 
 
-def long_clip(place: Path) -> Path:
-    """Half a minute of video, which takes long enough to be caught in the act."""
+def long_clip(place: Path, sample: Path) -> Path:
+    """Two minutes of video, which take long enough to be caught in the act: the sample again and again."""
     import av
 
-    short, long = place / "short.mp4", place / "long clip.mp4"
-    make_sample(short)
-    frames = []
-    with av.open(str(short)) as container:
-        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)][::5]
-    with av.open(str(long), "w") as container:
-        stream = container.add_stream("libx264", rate=10, options={"preset": "ultrafast"})
-        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
-        for _ in range(30):
-            for frame in frames:
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode())
+    long = place / "long clip.mp4"
+    with av.open(str(sample)) as short, av.open(str(long), "w") as container:
+        shown = short.streams.video[0]
+        stream = container.add_stream_from_template(shown)
+        for number in range(14):
+            short.seek(0)
+            for packet in short.demux(shown):
+                if packet.dts is not None:  # the last is empty
+                    packet.dts += number * shown.duration
+                    packet.pts += number * shown.duration
+                    packet.stream = stream
+                    container.mux(packet)
     return long
 
 
@@ -178,8 +177,8 @@ def test_uploads_can_be_cancelled_retried_and_removed(without_sample, page: Page
     assert kept == [photos[1].stat().st_size]
 
 
-def test_cancel_and_retry_a_running_analysis(without_sample, page: Page, tmp_path: Path):
-    hand_in(page, without_sample.address, [long_clip(tmp_path)])
+def test_cancel_and_retry_a_running_analysis(without_sample, page: Page, sample: Path, tmp_path: Path):
+    hand_in(page, without_sample.address, [long_clip(tmp_path, sample)])
     page.wait_for_url(re.compile(r"/analyses/[0-9a-f]{32}$"))
     expect(page.locator("#stage")).to_contain_text("Finding and scoring faces", timeout=_RESULT)
     address = page.url

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -15,7 +16,6 @@ from desk import Seen, Served, served
 from playwright.sync_api import Browser, Page, expect
 from test_accessibility import complaints
 
-from detector.demo_clip import make_sample
 from detector.paths import ROOT
 
 pytestmark = pytest.mark.browser
@@ -47,9 +47,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clip(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("clip") / "two people.mp4"
-    make_sample(path)
+    shutil.copy(sample, path)
     return path
 
 

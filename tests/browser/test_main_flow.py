@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ from desk import BROKEN
 from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 
-from detector.demo_clip import MANIPULATED, make_sample
+from detector.demo_clip import MANIPULATED
 
 pytestmark = pytest.mark.browser
 
@@ -26,9 +27,9 @@ def seconds(timecode: str) -> float:
     return int(hours) * 3600 + int(minutes) * 60 + float(rest)
 
 
-def test_upload_to_report(reelproof, page: Page, seen, tmp_path: Path):
+def test_upload_to_report(reelproof, page: Page, seen, sample: Path, tmp_path: Path):
     clip = tmp_path / "handed in.mp4"
-    make_sample(clip)
+    shutil.copy(sample, clip)
     sha256 = hashlib.sha256(clip.read_bytes()).hexdigest()
 
     page.goto(reelproof.address)

@@ -26,7 +26,7 @@ def write_result(analysis: Analysis, folder: Path) -> None:
     """The files of a finished result, with stand-ins for the reports."""
     (folder / "analysis.json").write_text(analysis.to_json())
     (folder / "report.html").write_text("<!doctype html><style>p{color:red}</style><p>report</p>")
-    (folder / "report.pdf").write_bytes(b"%PDF-1.7 stand-in")
+    (folder / "report.pdf").write_bytes(b"%PDF-1.7 stand-in\n" * 400)
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     listed = manifest.new_manifest(analysis, "result").model_copy(
         update={"files": manifest.file_entries(folder, names)}

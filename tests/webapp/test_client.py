@@ -43,7 +43,7 @@ def clip(tmp_path) -> Path:
     return path
 
 
-def test_hand_in_wait_and_fetch(app, live, clip, tmp_path, monkeypatch):
+def test_hand_in_wait_and_fetch(app, live, clip, tmp_path, monkeypatch, quick_reports):
     monkeypatch.setattr(module, "PART", 300_000)
     reelproof, parts = Client(live), []
     stands = reelproof.create(clip, parameters={"seed": 1}, on_part=lambda *so_far: parts.append(so_far))

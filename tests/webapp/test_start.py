@@ -110,8 +110,13 @@ def wait_until_gone(processes: set[int], seconds: float) -> float:
     return time.monotonic() - began
 
 
-@pytest.mark.fresh  # as a person starts it
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGTERM, marks=pytest.mark.fresh),  # as a person starts it
+        signal.SIGINT,
+    ],
+)
 def test_starts_at_once_and_stops_everything(start, number):
     process = start()
     with urllib.request.urlopen(address(process) + "/healthz", timeout=60) as answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -151,11 +152,9 @@ def test_folders_that_cannot_be_watched(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_ends_cleanly(tmp_path, number):
+def test_the_command_ends_cleanly(tmp_path, sample, number):
     """Stopped while it analyses: nothing half-made stays, and the next start does it all."""
-    from detector.demo_clip import make_sample
-
-    make_sample(tmp_path / "a.mp4")
+    shutil.copy(sample, tmp_path / "a.mp4")
     command = [sys.executable, "-m", "detector", "watch", str(tmp_path)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     results = tmp_path / "reelproof-results"

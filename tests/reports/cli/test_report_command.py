@@ -10,7 +10,11 @@ from analyses import Written, build
 from reports.__main__ import main
 
 
-def test_render_again_makes_the_same_files(written: Written, tmp_path: Path) -> None:
+def test_render_again_makes_the_same_files(
+    written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whenever that is."""
+    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
     copy = tmp_path / "copy"
     shutil.copytree(written.folder, copy)
     for name in ("report.html", "report.pdf", "manifest.json"):

@@ -7,6 +7,7 @@ import io
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pikepdf
 import pypdfium2
@@ -58,6 +59,9 @@ def custody_log(exhibit: str = EXHIBIT_SHA256, count: int = 3) -> bytes:
     return export_text(exhibit, count, previous, entries[-1].mac, moment, entries).encode()
 
 
+EVERYTHING: dict[str, Any] = {"judged": True, "custody": custody_log(), "segments": 3, "peaks": 2}
+
+
 def made(
     folder: Path,
     case: CaseDetails = CASE,
@@ -83,8 +87,7 @@ def text_of(data: bytes) -> str:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, tuple[Attachment, ...]]:
     """A report with everything in it."""
-    folder = tmp_path_factory.mktemp("whole")
-    return made(folder, judged=True, custody=custody_log(), segments=3, peaks=2)
+    return made(tmp_path_factory.mktemp("whole"), **EVERYTHING)
 
 
 def test_keeps_the_rules_of_both_standards(whole: tuple[bytes, tuple[Attachment, ...]]) -> None:
@@ -185,14 +188,14 @@ def test_paper(tmp_path: Path) -> None:
         assert {tuple(float(v) for v in page.mediabox) for page in document.pages} == {(0, 0, 612, 792)}
 
 
-def test_same_input_same_bytes_at_any_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = custody_log()
-    first = made(tmp_path, judged=True, custody=log)[0]
+def test_same_input_same_bytes_at_any_time(
+    whole: tuple[bytes, tuple[Attachment, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
     monkeypatch.setenv("TZ", "Pacific/Auckland")
-    assert made(tmp_path, judged=True, custody=log)[0] == first
+    assert made(tmp_path, **EVERYTHING)[0] == whole[0]
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
-    with pikepdf.open(io.BytesIO(made(tmp_path)[0])) as document:
+    with pikepdf.open(io.BytesIO(made(tmp_path, segments=0)[0])) as document:
         assert str(document.docinfo["/CreationDate"]) == "D:19700102000000Z"
         kept = document.attachments["analysis.json"].get_file()
         assert kept.mod_date is not None and kept.mod_date.year == 1970

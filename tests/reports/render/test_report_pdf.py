@@ -15,7 +15,6 @@ from pypdf.generic import Destination
 from weasyprint import HTML
 
 from detector.schema.analysis import MediaKind, Verdict
-from reports import write_report
 from reports.inputs.pictures import embed
 from reports.render.pdf import RefusedAddress, SuppliedOnly, render_pdf
 from reports.view.report import report_view
@@ -113,16 +112,6 @@ def test_document_is_tagged_titled_dated_and_described(written: Written) -> None
             if isinstance(item, pikepdf.Stream) and item.get("/Subtype") == "/Image"
         ]
         assert images and all(item.Filter == "/DCTDecode" for item in images)
-
-
-def test_same_analysis_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    analysis = build(tmp_path, segments=1, peaks=1)
-    write_report(analysis, tmp_path)
-    names = ("report.pdf", "report.html", "manifest.json", "analysis.json")
-    first = {name: (tmp_path / name).read_bytes() for name in names}
-    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
-    write_report(analysis, tmp_path)
-    assert {name: (tmp_path / name).read_bytes() for name in names} == first
 
 
 def test_nothing_is_complained_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pikepdf
 import pytest
-from analyses import EXHIBIT_SHA256, Written
+from analyses import EXHIBIT_SHA256, Written, build
 
 from reports.__main__ import main
 from reports.custody.format import ZEROS, entry_body, export_text, sign_entry
@@ -88,8 +88,16 @@ def folder(written: Written, to: Path) -> Path:
     return to / "analysis.json"
 
 
-def test_case_details_are_kept_and_printed_again(written: Written, tmp_path: Path) -> None:
-    path = folder(written, tmp_path / "case")
+def small(to: Path) -> Path:
+    """The analysis.json of a result with nothing flagged, whose report is short."""
+    analysis = build(to, segments=0, count=3)
+    to.mkdir()
+    (to / "analysis.json").write_text(analysis.to_json(), "utf-8")
+    return to / "analysis.json"
+
+
+def test_case_details_are_kept_and_printed_again(tmp_path: Path) -> None:
+    path = small(tmp_path / "case")
     given = ["--case-number", "24/117", "--examiner", "Ida", "--time-zone", "Asia/Tokyo", "--paper", "Letter"]
     assert main(["render", str(path), *given]) == 0
     first = (path.parent / "report.pdf").read_bytes()
@@ -112,8 +120,8 @@ def test_case_details_are_kept_and_printed_again(written: Written, tmp_path: Pat
     assert "case.json" in listed
 
 
-def test_custody_log_goes_into_folder_and_pdf(written: Written, tmp_path: Path) -> None:
-    path = folder(written, tmp_path / "case")
+def test_custody_log_goes_into_folder_and_pdf(tmp_path: Path) -> None:
+    path = small(tmp_path / "case")
     log = tmp_path / "log.json"
     log.write_bytes(exported())
     assert main(["render", str(path), "--custody", str(log)]) == 0

@@ -295,7 +295,7 @@ def test_nor_of_one_that_was_cancelled(app, client, path):
     assert "cancelled" in told["detail"]
 
 
-def test_annotations(app, client):
+def test_annotations(app, client, quick_reports):
     row = finished(app, segments=1)
     path = f"{API}/analyses/{row.id}/annotations"
     said = {"kind": "exhibit", "author": "Ada", "verdict": "agree", "note": "as I saw it"}
@@ -316,7 +316,7 @@ def test_annotations(app, client):
     problem(client.post(f"{path}/import", **form(b"{}", "x.json")), 400)
 
 
-def test_files(app, client):
+def test_files(app, client, quick_reports):
     path = f"{API}/analyses/{finished(app, segments=1).id}"
     assert client.get(f"{path}/report.pdf").data.startswith(b"%PDF")
     page = client.get(f"{path}/report.html")
@@ -344,7 +344,7 @@ def test_models_and_exhibits(app, client):
     problem(client.get(f"{API}/exhibits/{'0' * 64}"), 404)
 
 
-def test_what_the_api_does_is_in_the_custody_log(app, client):
+def test_what_the_api_does_is_in_the_custody_log(app, client, quick_reports):
     row = finished(app, segments=1)
     path, sha256 = f"{API}/analyses/{row.id}", row.exhibit.sha256
     client.get(f"{path}/segments")

@@ -9,6 +9,7 @@ import pytest
 from made import digest, finished, hand_in
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
+from warm import Script
 
 from reports.custody.chain import check_export, check_log
 from reports.custody.format import read_export
@@ -192,7 +193,7 @@ def test_names_of_any_kind_are_recorded(app, database):
     assert list(check_log(log(database), key(app))) == []
 
 
-_WRITER = """
+_WRITER = Script("""
 import sys
 from pathlib import Path
 from webapp.custody import log as custody_log
@@ -203,7 +204,7 @@ database = connect(settings)
 for number in range(int(sys.argv[3])):
     with database.begin() as session:
         custody_log.append(session, "view", {"n": number}, exhibit=sys.argv[2] * 64)
-"""
+""")
 
 
 def test_writers_in_several_processes_make_one_chain(app, database):

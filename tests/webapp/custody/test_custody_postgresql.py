@@ -10,6 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DatabaseError
+from warm import Script
 
 from reports.custody.chain import check_log
 from webapp.custody import log as custody_log
@@ -17,7 +18,7 @@ from webapp.storage import key_files
 from webapp.storage.database import CUSTODY_KEY, Database
 from webapp.storage.tables import Base
 
-_WRITER = """
+_WRITER = Script("""
 import sys
 from pathlib import Path
 from sqlalchemy import make_url
@@ -28,7 +29,7 @@ database = Database(make_url(sys.argv[1]), {CUSTODY_KEY: CustodyKey(Path(sys.arg
 for number in range(25):
     with database.begin() as session:
         custody_log.append(session, "view", {"n": number}, exhibit=sys.argv[3] * 64)
-"""
+""")
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ def taken(client, row, place: Path):
     return answer
 
 
-def test_report_and_manifest_are_signed(app, client, row, tmp_path):
+def test_report_and_manifest_are_signed(app, client, row, tmp_path, quick_reports):
     # The made-up result has no reports that could be signed.
     folder = Folders(app.extensions["settings"].data).result(row.id)
     (folder / "report.pdf").write_bytes(small_pdf({"scores.csv": b"x"}))
@@ -43,7 +43,7 @@ def test_report_and_manifest_are_signed(app, client, row, tmp_path):
     assert not list(Folders(app.extensions["settings"].data).incoming.iterdir())
 
 
-def test_a_key_that_expired_meanwhile_is_a_plain_error(app, client, row, tmp_path):
+def test_a_key_that_expired_meanwhile_is_a_plain_error(app, client, row, tmp_path, quick_reports):
     key, password, _ = make_key(tmp_path, days=(-9, -1))
     use(app, signing_key=key, signing_password=password)
     answer = taken(client, row, tmp_path)

@@ -93,7 +93,7 @@ def test_headers_on_every_kind_of_answer(app, client):
         assert "Set-Cookie" not in headers
 
 
-def test_nothing_of_an_exhibit_is_cached(app, client):
+def test_nothing_of_an_exhibit_is_cached(app, client, quick_reports):
     row = finished(app)
     page = f"/analyses/{row.id}"
     for path in ("/", "/none", page, f"{page}.json", f"{page}/report.html", f"{page}/report.pdf"):
@@ -103,7 +103,7 @@ def test_nothing_of_an_exhibit_is_cached(app, client):
     assert client.get("/static/js/upload.js").headers["Cache-Control"] != "no-store"
 
 
-def test_the_html_report_is_shown_with_its_style_and_without_scripts(app, client):
+def test_the_html_report_is_shown_with_its_style_and_without_scripts(app, client, quick_reports):
     answer = client.get(f"/analyses/{finished(app).id}/report.html")
     policy = answer.headers["Content-Security-Policy"]
     assert "style-src 'unsafe-inline'" in policy and "sandbox" in policy

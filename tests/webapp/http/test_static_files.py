@@ -42,7 +42,9 @@ def test_text_is_compressed_as_asked_for(app: Flask, client: FlaskClient, encodi
             assert "Accept-Encoding" in small.headers["Vary"]
 
 
-def test_what_is_compressed_in_itself_goes_as_it_is(app: Flask, client: FlaskClient) -> None:
+def test_what_is_compressed_in_itself_goes_as_it_is(
+    app: Flask, client: FlaskClient, quick_reports: None
+) -> None:
     page = f"/analyses/{finished(app).id}"
     for path in ("overlays/A1-1.png", "thumbnail", "report.pdf"):
         assert "Content-Encoding" not in client.get(f"{page}/{path}", headers=ANY).headers

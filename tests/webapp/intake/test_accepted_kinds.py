@@ -7,7 +7,6 @@ import io
 import pytest
 from media_files import ACCEPTED, REFUSED
 
-from detector.demo_clip import make_sample
 from webapp.errors import IntakeError
 from webapp.intake import exhibits
 from webapp.storage.data_folder import Folders
@@ -61,9 +60,8 @@ def test_other_files_are_refused_in_words_and_nothing_is_kept(app, client, sent,
     assert list(folders.incoming.iterdir()) == list(folders.exhibits.iterdir()) == sent == []
 
 
-def test_what_the_engine_makes_is_media(tmp_path):
-    make_sample(tmp_path / "sample.mp4")
-    exhibits.refuse_others(tmp_path / "sample.mp4")
+def test_what_the_engine_makes_is_media(sample):
+    exhibits.refuse_others(sample)
 
 
 @pytest.mark.parametrize("make", ACCEPTED.values(), ids=ACCEPTED)

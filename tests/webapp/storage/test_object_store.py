@@ -109,7 +109,9 @@ def kept(folder) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
-def test_handed_in_here_analysed_there_read_here(app, client, bucket, folders, worker, pictures):
+def test_handed_in_here_analysed_there_read_here(
+    app, client, bucket, folders, worker, pictures, quick_reports
+):
     analysis_id = upload(client)
     assert bucket.names() == [NAME] and bucket.read(NAME) == CONTENT
     run_analysis.work(worker)

@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 from clips import write_clip
 from made_faces import crop, encoded, write_archive
+from warm import Script
 
 from detector.faces.crop import CropSquare, crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.paths import ROOT
 from detector.training.data.face_samples import MARGIN, Sample, decode, dfdc_samples, read_csv
 
-GATHER = """
+GATHER = Script("""
 import pickle, sys
 from pathlib import Path
 import numpy as np
@@ -35,7 +36,7 @@ if sys.argv[3] == "after an analysis":
     Scorer(load_model()).logits([np.zeros((128, 128, 3), np.uint8)] * 8)
 with open(sys.argv[4], "wb") as file:
     pickle.dump(harvest(Path(sys.argv[1]), Path(sys.argv[2])), file)
-"""
+""")
 
 
 def gathered(data: Path, cache: Path, how: str = "") -> list[Sample]:
