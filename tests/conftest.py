@@ -20,10 +20,13 @@ settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile("repeatable")
 
 _measured: Counter[str] = Counter()
+_times: Counter[str] = Counter()
+_SHARED = pytest.StashKey[Counter[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-durations", action="store_true", help="measure each file for durations.txt")
+    parser.addoption("--write-durations", action="store_true", help="measure each test for durations.py")
+    parser.addoption("--quick", action="store_true", help="leave out what takes long, as `make check` does")
 
 
 def pytest_configure() -> None:
@@ -34,30 +37,65 @@ def pytest_unconfigure() -> None:
     warm.server.close()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what takes long, and have the longest files first, each whole."""
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A file of which nothing is quick is not even read where only that is wanted."""
+    if not config.getoption("quick"):
+        return None
+    path = collection_path.relative_to(ROOT).as_posix()
+    return path == "tests/browser" or path in durations.long() or None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
+    """The longest files come first, each whole."""
+    if config.getoption("quick"):
+        long = durations.long()
+        out = [item for item in items if _name(item) in long or durations.COSTLY & _fixtures(item)]
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
     seconds = durations.read()
-    for item in items:
-        if item.get_closest_marker("browser") or seconds.get(_file(item), 0.0) >= durations.LONG:
-            item.add_marker("long")
     items.sort(key=lambda item: -seconds.get(_file(item), 0.0))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """A test marked ``fresh`` has its processes started by a new interpreter each."""
-    warm.server.on = item.get_closest_marker("fresh") is None
-    with durations.measured(_file(item), _measured):
+    warm.server.begin(fresh=item.get_closest_marker("fresh") is not None)
+    item.stash[_SHARED] = Counter()
+    _times[_name(item)] += 1
+    with durations.measured(_name(item), _measured):
+        result = yield
+    _measured.subtract(item.stash[_SHARED])
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+) -> Iterator[None]:
+    """What all share is no part of the time of the test that happens to ask first."""
+    if fixturedef.argname not in durations.COSTLY:
+        return (yield)
+    item = request._pyfuncitem
+    with durations.measured(_name(item), item.stash[_SHARED]):
         return (yield)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if session.config.getoption("write_durations"):
-        durations.write(_measured)
+        durations.write(_measured, _times)
 
 
 def _file(item: pytest.Item) -> str:
     return item.nodeid.partition("::")[0]
+
+
+def _name(item: pytest.Item) -> str:
+    """Without parameters."""
+    return item.nodeid.partition("[")[0]
+
+
+def _fixtures(item: pytest.Item) -> set[str]:
+    return set(getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")

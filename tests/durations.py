@@ -1,19 +1,24 @@
-"""How long files of tests take, in seconds of processor time with that of their child processes.
+"""How long tests take, in seconds of processor time with that of their child processes.
 
-``durations.txt`` has them, a line a file; ``make durations`` measures all anew and writes it. Files that take
-long begin first, so that no process of a run is left with one at its end; and ``make check`` leaves them out.
+``make durations`` measures all of them anew, and writes two lists. ``durations.txt`` has each file: those
+that take longest begin first, so that no process of a run is left with one at its end. ``long.txt`` has the
+tests that ``make check`` leaves out: all but the quickest that together fit into its time, as functions, or
+as files where nothing of a file is left. A test in neither list, such as a new one, counts as quick.
 """
 
 from __future__ import annotations
 
+import itertools
 import resource
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-PLACE = Path(__file__).with_name("durations.txt")
-LONG = 6.0  # seconds; what `make check` runs may take a minute and a half together
+PLACE, LONG = Path(__file__).with_name("durations.txt"), Path(__file__).with_name("long.txt")
+CHECK = 80.0  # seconds that what `make check` runs takes together
+# Fixtures made once a run, by whichever test asks first: no test of `make check` does.
+COSTLY = {"sample", "analysed_sample", "sampled_alone", "workbench"}
 
 
 def read() -> dict[str, float]:
@@ -22,18 +27,38 @@ def read() -> dict[str, float]:
     return {path: float(seconds) for seconds, path in pairs}
 
 
-def write(measured: Mapping[str, float]) -> None:
-    """Write those of a second and more, the longest first."""
-    ordered = sorted(measured.items(), key=lambda pair: (-round(pair[1]), pair[0]))
-    PLACE.write_text("".join(f"{seconds:.0f} {path}\n" for path, seconds in ordered if seconds >= 1), "utf-8")
+def long() -> set[str]:
+    """Files, and functions as pytest names them without parameters, that take long."""
+    return set(LONG.read_text("utf-8").splitlines())
+
+
+def write(measured: Mapping[str, float], times: Mapping[str, int]) -> None:
+    """Write both lists from the seconds of each function, and how many times it ran with other parameters."""
+    files: Counter[str] = Counter()
+    for name, seconds in measured.items():
+        files[_file(name)] += seconds  # type: ignore[assignment]
+    ordered = sorted(files.items(), key=lambda pair: (-round(pair[1], 1), pair[0]))
+    lines = (f"{seconds:.1f} {path}\n" for path, seconds in ordered if seconds >= 0.1)
+    PLACE.write_text("".join(lines), "utf-8")
+
+    ascending = sorted(measured, key=lambda name: (measured[name] / times[name], name))
+    together = itertools.accumulate(measured[name] for name in ascending)
+    slow = {name for name, sofar in zip(ascending, together, strict=True) if sofar > CHECK}
+    partly = {_file(name) for name in measured.keys() - slow}
+    listed = {name if _file(name) in partly else _file(name) for name in slow}
+    LONG.write_text("".join(f"{name}\n" for name in sorted(listed)), "utf-8")
 
 
 @contextmanager
-def measured(path: str, into: Counter[str]) -> Iterator[None]:
+def measured(name: str, into: Counter[str]) -> Iterator[None]:
     """Add what the ``with`` block takes."""
     before = _used()
     yield
-    into[path] += _used() - before  # type: ignore[assignment]
+    into[name] += _used() - before  # type: ignore[assignment]
+
+
+def _file(name: str) -> str:
+    return name.partition("::")[0]
 
 
 def _used() -> float:
