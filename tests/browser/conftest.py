@@ -9,16 +9,17 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import desk
 import pytest
 from desk import Seen
 from once import made_once
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from quick_apps import Quick
 
 from detector.paths import ROOT
@@ -116,11 +117,19 @@ def chromium() -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
             executable_path=CHROMIUM,
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
+        browser.new_context = partial(_patient, browser.new_context)  # type: ignore[method-assign]
         loop = asyncio.get_running_loop()
         asyncio._set_running_loop(None)
         yield browser, loop
         asyncio._set_running_loop(loop)
         browser.close()
+
+
+def _patient(new_context: Callable[..., BrowserContext], **options: Any) -> BrowserContext:
+    """A context whose pages are given time on a slow machine, to load as well."""
+    context = new_context(**options)
+    context.set_default_timeout(2 * _PATIENCE)
+    return context
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +161,6 @@ def seen() -> Seen:
 @pytest.fixture
 def page(browser: Browser, seen: Seen) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
-    context.set_default_timeout(2 * _PATIENCE)
     page = context.new_page()
     page.on("console", lambda message: seen.console.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda problem: seen.console.append(f"error: {problem}"))
