@@ -62,12 +62,12 @@ lint: $(READY)
 train: $(READY)
 	$(BIN)/python -m detector train $(CONFIG) --data $(DATA)
 
-# The second look (docs/training.md): prepared once, then resumes where it stopped
+# The second look (docs/training.md): prepared once, then resumes where it stopped; `ship` is left to you
 SECOND_LOOK := $(BIN)/python -m detector.training.second_look --data $(DATA)
 train-second-look: $(READY)
 	test -f out/second-look/patches/dfdc.pickle || $(SECOND_LOOK) prepare
-	test -f out/second-look/runs/main/start.pt || $(SECOND_LOOK) heads
 	$(SECOND_LOOK) tune
+	$(SECOND_LOOK) fit out/second-look/runs/main/best.pt
 
 evaluate: $(READY)
 	$(BIN)/python -m detector calibrate $(MODEL) $(DATA)

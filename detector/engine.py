@@ -33,15 +33,17 @@ from detector.schema.analysis import (
     Spread,
 )
 from detector.scoring.first_pass import BATCH, FirstPass, FirstPassResult
+from detector.scoring.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
+from detector.scoring.second_look import look_again
 from detector.segments import findings
 from detector.segments.boundaries import refine_boundaries
-from detector.verdict.verdict import decide
+from detector.verdict.verdict import decide, stability
 
 Progress = Callable[[str, float], None]
 
 # Shares of the whole that the stages take, for the progress bar.
-_READ, _SCORED, _SHARP = 0.03, 0.90, 0.93
+_READ, _SCORED, _LOOKED, _SHARP = 0.03, 0.80, 0.90, 0.93
 _AHEAD, _AHEAD_BYTES = 4, 96 * 1024 * 1024  # frames decoded before they are looked at, at most
 
 
@@ -69,29 +71,35 @@ def analyze(
     path = Path(path)
     parameters = parameters or Parameters()
     report = progress or (lambda stage, fraction: None)
+
+    def reporter(stage: str, start: float, end: float) -> Callable[[float], None]:
+        return lambda share: report(stage, start + (end - start) * share)
+
     report("reading", 0.0)
     with open_media(path, bounds) as reader:
         loaded = model if isinstance(model, LoadedModel) else load_model(model)
+        if not parameters.second_look:
+            loaded = loaded.alone
         scorer = Scorer(loaded, still=reader.kind is MediaKind.IMAGE)
         size, digest = hashed(path)
-        first_pass = FirstPass(reader, parameters, scorer)
+        keeper = MomentKeeper(parameters.second_look) if loaded.second_look else None
+        first_pass = FirstPass(reader, parameters, scorer, keeper=keeper)
         with ahead(reader.frames(parameters.sample_rate), _depth(reader)) as frames:
             for frame in frames:
                 first_pass.process_frame(frame)
                 done = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
                 report("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, done))
         first_pass.post_process()
+        if keeper is not None:
+            scorer = look_again(
+                loaded, scorer, first_pass, keeper, parameters, reporter("looking again", _SCORED, _LOOKED)
+            )
         if reader.kind is MediaKind.VIDEO:
-
-            def sharpen(share: float) -> None:
-                report("finding where segments begin and end", _SCORED + (_SHARP - _SCORED) * share)
-
+            sharpen = reporter("finding where segments begin and end", _LOOKED, _SHARP)
             first_pass.detections = refine_boundaries(first_pass, reader, scorer, parameters, sharpen)
 
         def explained(found: Sequence[findings.FlaggedInterval]) -> tuple[Segment, ...]:
-            def show(share: float) -> None:
-                report("explaining", _SHARP + (1 - _SHARP) * share)
-
+            show = reporter("explaining", _SHARP, 1.0)
             return findings.explained(found, reader, scorer, images, parameters.seed, show)
 
         media = _known(media_facts(reader, _printable(name or path.name), size, digest), reader, path)
@@ -134,6 +142,7 @@ def conclude(
     coverage = _coverage(first_pass, media, missing)
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments)
     return Analysis(
+        stability=stability(verdict, persons, segments),
         verdict=verdict,
         reason=reason,
         probability=max((p.probability for p in persons if p.probability is not None), default=None),

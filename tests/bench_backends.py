@@ -85,7 +85,8 @@ def judged(model: LoadedModel, names: list[str], data: Path) -> dict[str, dict[s
     from sklearn.metrics import roc_auc_score
 
     from detector.batch.crops import framed_crop
-    from detector.training.data.face_samples import decode, dfdc_samples
+    from detector.faces.patch import decode
+    from detector.training.data.face_samples import dfdc_samples
 
     samples = dfdc_samples(data / "dfdc-test.zip")
     size = model.card.input.size

@@ -57,6 +57,7 @@ def score_crops(
                 "file": file.name,
                 "verdict": str(_crop_verdict(image, probability, parameters)),
                 "probability": probability,
+                "stability": None,
                 "faces": 1,
                 "duration": 0.0,
                 "seconds": seconds,

@@ -262,6 +262,7 @@ def _scored(
     return {
         "verdict": str(analysis.verdict),
         "probability": analysis.probability,
+        "stability": analysis.stability,
         "faces": len(analysis.persons),
         "duration": analysis.media.duration,
     }

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pytorch_grad_cam import GradCAM
+
+
+def places_of_tokens(tokens: torch.Tensor) -> torch.Tensor:
+    """Tokens (n, 1 + s · s, d) of a vision transformer as a map (n, d, s, s), without the class token."""
+    count, length, width = tokens.shape
+    side = math.isqrt(length - 1)
+    return tokens[:, 1:].reshape(count, side, side, width).permute(0, 3, 1, 2)
 
 
 class UnscaledGradCAM(GradCAM):

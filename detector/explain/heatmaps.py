@@ -12,7 +12,7 @@ again, and compare with blurring areas of the same size and shape elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.explain.occlusion import hide
-from detector.faces.crop import CropSquare, crop_square
+from detector.faces.crop import CropSquare
 from detector.files import write_atomically
 from detector.media.frame import Image
 from detector.schema.analysis import Box, HideAndRescore
-from detector.scoring.scorer import Scorer
+from detector.scoring.scorer import Explainable, Scorer
 
 HIDDEN_AREA = 0.15
 _RANDOM_AREAS = 8
@@ -33,6 +33,7 @@ _WIDEST = 1280  # px; kept frames and overlays are scaled down to this
 _OPACITY = 0.75
 
 Heat = NDArray[np.float32]  # (size, size), not negative
+Logits = Callable[[Sequence[Image]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,42 @@ def heatmaps(scorer: Scorer, crops: list[Image]) -> list[Heat]:
     images = scorer.tensor(crops).requires_grad_(True)
     with UnscaledGradCAM(scorer.network, [scorer.network.cam_layer]) as cam:
         maps = cam(images, targets=[lambda logit: logit] * len(crops))
-    size = crops[0].shape[0]
+    return _above_mean(maps, crops[0].shape[0])
+
+
+def heatmap_of(face: Explainable) -> Heat:
+    """Likewise of one crop, by the network that decided on it."""
+    import torch
+
+    from detector.backends.torch import normalised
+    from detector.explain.grad_cam import UnscaledGradCAM, places_of_tokens
+
+    network, card = face.network, face.input
+    device = next(network.parameters()).device
+    stacked = torch.from_numpy(face.crop[None]).to(device).permute(0, 3, 1, 2)
+    images = normalised(stacked, card.mean, card.std).requires_grad_(True)
+    outputs = face.outputs
+    target = (lambda logit: logit) if outputs is None else (lambda logits: logits[..., list(outputs)].mean())
+    tokens = places_of_tokens if network.gives_tokens else None
+    with UnscaledGradCAM(network, [network.cam_layer], reshape_transform=tokens) as cam:
+        maps = cam(images, targets=[target])
+    return _above_mean(maps, face.crop.shape[0])[0]
+
+
+def _above_mean(maps: Iterable[Heat], size: int) -> list[Heat]:
+    """Grad-CAM's small maps at ``size`` px; what is no hotter than their mean is left out."""
     # Cubic interpolation of a 4×4 map overshoots below zero.
     large = [np.maximum(cv2.resize(m, (size, size), interpolation=cv2.INTER_CUBIC), 0) for m in maps]
     return [np.maximum(m - m.mean(), 0) for m in large]
 
 
-def occlusion_check(scorer: Scorer, crop: Image, heat: Heat, seed: int) -> HideAndRescore:
-    """Blur the hottest 15 % of ``crop``, and as a comparison the same shape moved to random places."""
+def occlusion_check(
+    scorer: Scorer, crop: Image, heat: Heat, seed: int, logits: Logits | None = None
+) -> HideAndRescore:
+    """Blur the hottest 15 % of ``crop``, and as a comparison the same shape moved to random places.
+
+    ``logits`` scores crops, by default ``scorer``'s network.
+    """
     size = crop.shape[0]
     rng = np.random.default_rng(seed)
     # Equal values, as in a map without any heat, go in random order and not from the top.
@@ -75,7 +104,8 @@ def occlusion_check(scorer: Scorer, crop: Image, heat: Heat, seed: int) -> HideA
     # Rolling wraps round the edge, so each random area has exactly the same size.
     moves = rng.integers(size // 8, size - size // 8, (_RANDOM_AREAS, 2))
     elsewhere = [np.roll(mask, tuple(map(int, move)), axis=(0, 1)) for move in moves]
-    before, hidden, *others = scorer.logits([crop] + [hide(crop, m) for m in [mask, *elsewhere]])
+    rescored = (logits or scorer.logits)([crop] + [hide(crop, m) for m in [mask, *elsewhere]])
+    before, hidden, *others = rescored
     return HideAndRescore(
         area=float(mask.mean()),
         probability=scorer.probability(before),
@@ -86,11 +116,12 @@ def occlusion_check(scorer: Scorer, crop: Image, heat: Heat, seed: int) -> HideA
     )
 
 
-def explain(scorer: Scorer, image: Image, name: str, square: CropSquare, box: Box, seed: int) -> Explained:
-    """Map and check of the face at ``square`` in ``image`` (RGB, upright)."""
-    crop = crop_square(image, square, scorer.card.input.size)
-    (heat,) = heatmaps(scorer, [crop])
-    return Explained(name, square, box, heat, occlusion_check(scorer, crop, heat, seed))
+def explain(
+    scorer: Scorer, face: Explainable, name: str, square: CropSquare, box: Box, seed: int
+) -> Explained:
+    """Map and check of ``face``, which lies at ``square`` in its frame."""
+    heat = heatmap_of(face)
+    return Explained(name, square, box, heat, occlusion_check(scorer, face.crop, heat, seed, face.logits))
 
 
 def shared_maximum(explained: Iterable[Explained]) -> float:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from detector.errors import ModelError
 from detector.models.weights import is_pickled_name, pickled_error
 from detector.paths import ROOT
 from detector.schema.base import Sha256, Value
-from detector.schema.model import Model, Platt, Range, Rate
+from detector.schema.model import Model, Platt, Range, Rate, SecondLookModel
 
 MODELS = ROOT / "models"
 DEFAULT = "reelproof"
@@ -36,6 +36,70 @@ class Input(Value):
     size: int = Field(ge=32, le=1024)
     mean: tuple[float, float, float]
     std: tuple[Positive, Positive, Positive]
+
+
+class FusionHalf(Value):
+    """Logistic regression on standardised logits: ``weight`` · (logit − ``centre``) / ``spread`` + ``bias``.
+
+    ``inputs`` are of :data:`detector.scoring.fusion.INPUTS`.
+    """
+
+    inputs: tuple[str, ...]
+    centre: tuple[float, ...]
+    spread: tuple[Positive, ...]
+    weight: tuple[float, ...]
+    bias: float
+
+    @model_validator(mode="after")
+    def _of_one_length(self) -> Self:
+        if len({len(self.inputs), len(self.centre), len(self.spread), len(self.weight)}) != 1:
+            raise ValueError("inputs, centre, spread and weight differ in length")
+        return self
+
+
+class SecondLookCard(Value):
+    """The second look of the model whose weights have the SHA-256 ``of``: ``second-look/MODEL.json``.
+
+    It names the second network, whose weights lie beside it as ``MODEL.safetensors``, and says how its logits
+    are fused with the first network's. :mod:`detector.scoring.fusion` is the formula; ``probability`` turns a
+    fused logit, of a frame or a mean of them, into a probability.
+    """
+
+    name: str = Field(pattern=_NAME.pattern)
+    of: Sha256
+    architecture: str
+    sha256: Sha256
+    input: Input
+    altered: FusionHalf
+    synthesised: FusionHalf
+    probability: Platt
+    domain: str = ""
+    limits: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    recipe: tuple[str, ...] = ()
+    figures: dict[str, float] = Field(default_factory=dict, description="of both networks together")
+    rates: tuple[Rate, ...] = Field(default=(), description="likewise")
+
+    def as_model(self) -> SecondLookModel:
+        """The part that goes into an analysis."""
+        return SecondLookModel(name=self.name, architecture=self.architecture, sha256=self.sha256)
+
+    def as_card(self) -> Card:
+        """A card for what loads and runs networks; it decides nothing alone."""
+        return Card(
+            name=self.name,
+            title=self.name,
+            architecture=self.architecture,
+            sha256=self.sha256,
+            input=self.input,
+            temperature=1.0,
+            data=(),
+            terms="",
+            recipe=(),
+            figures={},
+            domain="",
+            limits=(),
+        )
 
 
 class Card(Value):
@@ -57,11 +121,40 @@ class Card(Value):
     limits: tuple[str, ...]
     rates: tuple[Rate, ...] = Field(default=(), description="error rates with intervals")
     validated: tuple[Range, ...] = Field(default=(), description="what the measured data covered")
+    second_look: SecondLookCard | None = Field(
+        default=None, exclude=True, description="from a file of its own; null: this network decides alone"
+    )
 
     def as_model(self) -> Model:
-        """The part of the card that goes into an analysis."""
-        shared = set(Model.model_fields)
-        return Model(**{name: value for name, value in self if name in shared})
+        """The part of the card that goes into an analysis.
+
+        With a second look, what was measured of whole clips is that of both networks together; single crops
+        have no second look.
+        """
+        shared = set(Model.model_fields) - {"second_look"}
+        model = Model(**{name: value for name, value in self if name in shared})
+        second = self.second_look
+        if second is None:
+            return model
+        crops = {name: value for name, value in self.figures.items() if " crops" in name}
+        told = {
+            "second_look": second.as_model(),
+            "figures": second.figures | crops,
+            "rates": (*second.rates, *(rate for rate in self.rates if rate.unit == "crops")),
+            "domain": second.domain or self.domain,
+            "limits": second.limits or self.limits,
+        }
+        return model.model_copy(update=told)
+
+    @property
+    def alone(self) -> Card:
+        """The same without a second look."""
+        return self.model_copy(update={"second_look": None}) if self.second_look else self
+
+    @property
+    def fused(self) -> Card:
+        """The same with the calibration of fused logits, which is one for frames, segments and exhibits."""
+        return self.model_copy(update={"temperature": 1.0, "segment": None, "exhibit": None})
 
 
 def is_name(text: str) -> bool:
@@ -94,6 +187,28 @@ def load_card(model: str | Path | None = None) -> tuple[Card, Path]:
     return read_card(card_path.read_bytes(), card_path.name), weights
 
 
+def second_look_path(weights: Path) -> Path:
+    """Where the second look of the model with these ``weights`` would lie, without an ending."""
+    return weights.parent / "second-look" / weights.stem
+
+
+def read_second_look(card: Card, weights: Path) -> SecondLookCard | None:
+    """The second look of a model, if there is one beside its ``weights``; raises :class:`ModelError`."""
+    path = second_look_path(weights).with_suffix(".json")
+    if not path.is_file():
+        return None
+    try:
+        found = SecondLookCard.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise _malformed(f"second-look/{path.name}", error) from None
+    if found.of != card.sha256:
+        raise ModelError(
+            f"second-look/{path.name} belongs to other weights than those of {card.name}. Fetch both "
+            "again, or remove the folder second-look."
+        )
+    return found
+
+
 def _models_here() -> str:
     return f"Models here: {', '.join(sorted(card.stem for card in MODELS.glob('*.json'))) or 'none'}."
 
@@ -103,9 +218,13 @@ def read_card(data: bytes, name: str) -> Card:
     try:
         return Card.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))[:80] or "its top level"
-        raise ModelError(f"Model card {name} is malformed at {place}: {first['msg']}.") from None
+        raise _malformed(name, error) from None
+
+
+def _malformed(name: str, error: ValidationError) -> ModelError:
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))[:80] or "its top level"
+    return ModelError(f"Model card {name} is malformed at {place}: {first['msg']}.")
 
 
 def known_models(folders: Iterable[Path] = (MODELS,)) -> list[tuple[Card, Path]]:

@@ -6,13 +6,13 @@ Loading runs no code from the file, and needs torch only where the network itsel
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.errors import ModelError
-from detector.models.card import Card, load_card
+from detector.models.card import Card, load_card, read_second_look, second_look_path
 from detector.models.weights import looks_pickled, mismatch, pickled_error, read_tensors, refuse_wrong_weights
 from detector.networks import graphs
 
@@ -34,6 +34,13 @@ class LoadedModel:
     made: Network | None = None
     weights: bytes | None = None
     """The whole safetensors file, its SHA-256 and its tensors checked."""
+    second_look: LoadedModel | None = None
+    """The network of the second look, if the card names one."""
+
+    @property
+    def alone(self) -> LoadedModel:
+        """The same without a second look."""
+        return self if self.second_look is None else replace(self, card=self.card.alone, second_look=None)
 
     @cached_property
     def network(self) -> Network:
@@ -66,11 +73,26 @@ def load_model(model: str | Path | None = None) -> LoadedModel:
     tensors do not fit the architecture.
     """
     card, weights = load_card(model)
-    return load_pair(card, weights)
+    return with_second_look(load_pair(card, weights), weights)
+
+
+def with_second_look(model: LoadedModel, weights: Path) -> LoadedModel:
+    """``model`` with the second look that lies beside its ``weights``, if there is one.
+
+    Raises :class:`ModelError` for one that cannot be used.
+    """
+    found = read_second_look(model.card, weights)
+    if found is None:
+        return model
+    path = second_look_path(weights).with_suffix(".safetensors")
+    if not path.is_file():
+        raise ModelError(f"second-look/{path.name} is missing beside its card. Fetch both again.")
+    card = model.card.model_copy(update={"second_look": found})
+    return replace(model, card=card, second_look=load_pair(found.as_card(), path))
 
 
 def load_pair(card: Card, weights: Path) -> LoadedModel:
-    """The model of ``card`` with the weights in the file ``weights``.
+    """The model of ``card`` with the weights in the file ``weights``, without any second look.
 
     Raises :class:`ModelError` as :func:`load_model` does.
     """
@@ -78,7 +100,7 @@ def load_pair(card: Card, weights: Path) -> LoadedModel:
     if looks_pickled(data[:16], len(data)):
         raise pickled_error(weights.name)
     refuse_wrong_weights(weights.name, hashlib.sha256(data).hexdigest(), card.sha256)
-    model = LoadedModel(card, weights=data)
+    model = LoadedModel(card.alone, weights=data)
     path = graph_path(model)
     # A graph says what tensors there must be; without one torch has to be asked.
     wanted = graphs.wanted(graphs.read(path)) if path else _wanted(card.architecture)

@@ -19,6 +19,9 @@ from detector.errors import ModelError
 class Network(nn.Module):
     """Base of all architectures."""
 
+    gives_tokens = False
+    """Whether ``cam_layer`` gives the tokens of a transformer, (n, 1 + s · s, d), and not a map."""
+
     @property
     def cam_layer(self) -> nn.Module:
         """The last layer that still has a spatial map worth explaining."""
@@ -115,6 +118,8 @@ _SHIPPED = frozenset(
         "resnet18_features_mlp",
     }
 )
+# Networks of the second look. They give several logits a crop and decide nothing alone.
+_SECOND_LOOK = frozenset({"efficientnet_lite0_framings", "vit_small_14"})
 
 
 def register(name: str) -> Callable[[type[Network]], type[Network]]:
@@ -128,12 +133,12 @@ def register(name: str) -> Callable[[type[Network]], type[Network]]:
 
 
 def architectures() -> list[str]:
-    """Names that :func:`create` knows."""
-    return sorted(_SHIPPED | _ARCHITECTURES.keys())
+    """Names of architectures that a model can have."""
+    return sorted((_SHIPPED | _ARCHITECTURES.keys()) - _SECOND_LOOK)
 
 
 def _find(name: str) -> type[Network] | None:
-    if name not in _ARCHITECTURES and name in _SHIPPED:
+    if name not in _ARCHITECTURES and name in _SHIPPED | _SECOND_LOOK:
         import_module(f"detector.networks.{name}")
     return _ARCHITECTURES.get(name)
 

@@ -1,10 +1,8 @@
-"""Vision transformer ViT-S/14 at 168 px that judges two framings of a face; not shipped yet.
+"""Vision transformer ViT-S/14 at 168 px, the network of the second look: two framings, two heads.
 
 It starts from the encoder of Depth Anything V2 Small (Yang et al., 2024), which is DINOv2 (Oquab et al.,
 2023), and is trained here throughout. The heads read the class token, and mean and standard deviation of
-the patches, after blocks 6, 9 and 12: traces of generated pictures are strongest in the middle blocks. It
-gives a logit for each head and takes the framing as a second input, unlike the networks of
-:mod:`detector.networks.base`, and is therefore not registered among them.
+the patches, after blocks 6, 9 and 12: traces of generated pictures are strongest in the middle blocks.
 """
 
 from __future__ import annotations
@@ -19,7 +17,9 @@ from safetensors.torch import load_file
 from timm.layers import PatchDropout, resample_abs_pos_embed
 from torch import Tensor, nn
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+from detector.networks.base import register
+from detector.networks.framings import FRAMINGS, HEADS, FramingNetwork
+
 PATCH = 14  # px
 _CLIPPED = 8.0  # standard deviations; single features lie far outside on unusual pictures
 
@@ -30,8 +30,6 @@ class Shape:
 
     size: int = 168
     taps: tuple[int, ...] = (6, 9, 12)
-    framings: int = 2  # inner face, head
-    heads: int = 2  # altered, synthesised
     dropout: float = 0.2
     width: int = 384
     depth: int = 12
@@ -42,12 +40,18 @@ class Shape:
         return len(self.taps) * 3 * self.width
 
 
-class ViTSmall14(nn.Module):
-    """Crops (n, 3, size, size), normalised, and the framing of each (n,) to logits (n, heads)."""
+@register("vit_small_14")
+class ViTSmall14(FramingNetwork):
+    """See :class:`~detector.networks.framings.FramingNetwork`."""
+
+    architecture = "vit_small_14"
+    gives_tokens = True
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
     def __init__(self, shape: Shape | None = None) -> None:
         super().__init__()
         self.shape = shape or Shape()
+        self.size = self.shape.size
         self.backbone = timm.create_model(
             "vit_small_patch14_dinov2",
             pretrained=False,
@@ -63,7 +67,7 @@ class ViTSmall14(nn.Module):
         self.register_buffer("centre", torch.zeros(self.shape.features))
         self.register_buffer("spread", torch.ones(self.shape.features))
         self.dropout = nn.Dropout(self.shape.dropout)
-        self.judge = nn.Linear(self.shape.features, self.shape.framings * self.shape.heads)
+        self.judge = nn.Linear(self.shape.features, FRAMINGS * HEADS)
 
     def load_pretrained(self, weights: Path) -> None:
         """Start from the pretrained encoder in ``weights``, position embeddings resampled to this size."""
@@ -93,15 +97,20 @@ class ViTSmall14(nn.Module):
                 parts += [tapped[:, 0], patches.mean(dim=1), deviation]
         return torch.cat(parts, dim=1)
 
-    def judged(self, features: Tensor, framing: Tensor) -> Tensor:
-        """Features and framings to logits (n, heads)."""
-        standardised = ((features - self.centre) / self.spread).clamp(-_CLIPPED, _CLIPPED)
-        logits = self.judge(self.dropout(standardised))
-        logits = logits.view(-1, self.shape.framings, self.shape.heads)
-        return logits[torch.arange(len(framing), device=framing.device), framing]
+    @property
+    def cam_layer(self) -> nn.Module:
+        """The first norm of the last block but two: its tokens still feed two of the three taps."""
+        layer: nn.Module = self.backbone.blocks[9].norm1
+        return layer
 
-    def forward(self, crops: Tensor, framing: Tensor) -> Tensor:
-        return self.judged(self.features(crops), framing)
+    def judged(self, features: Tensor) -> Tensor:
+        """Features to logits (n, framings · heads)."""
+        standardised = ((features - self.centre) / self.spread).clamp(-_CLIPPED, _CLIPPED)
+        logits: Tensor = self.judge(self.dropout(standardised))
+        return logits
+
+    def forward(self, crops: Tensor) -> Tensor:
+        return self.judged(self.features(crops))
 
 
 def pretrained_state(weights: Path) -> dict[str, Tensor]:
@@ -124,9 +133,3 @@ def network_from(state: Mapping[str, Tensor]) -> ViTSmall14:
     network = ViTSmall14(Shape(size=side))
     network.load_state_dict(dict(state))
     return network.eval()
-
-
-def normalised(crops: Tensor) -> Tensor:
-    """uint8 (n, h, w, 3) to what the network takes."""
-    x = crops.permute(0, 3, 1, 2).float().div_(255)
-    return (x - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)

@@ -30,10 +30,11 @@ from detector.schema.scores import Box as Box
 from detector.schema.scores import Score as Score
 from detector.schema.scores import Scores as Scores
 
-SCHEMA_VERSION = "1.4"
+SCHEMA_VERSION = "1.5"
 LACKING = {
     "search_interval": frozenset({"1.0", "1.1", "1.2"}),
     "edge_window": frozenset({"1.0", "1.1", "1.2", "1.3"}),
+    "second_look": frozenset({"1.0", "1.1", "1.2", "1.3", "1.4"}),
 }
 """Parameters that are 0 in analyses of earlier schema versions, in which they had no name."""
 
@@ -82,6 +83,32 @@ class Media(Value):
     credentials: Credentials | None = Field(default=None, description="Content Credentials; since 1.2")
 
 
+class Moment(Value):
+    """One face in one frame by the second look's network: logits of two framings, two heads each."""
+
+    time: Seconds
+    pts: int
+    inner_altered: float = Field(description="face replaced or altered, from the inner face")
+    inner_synthesised: float = Field(description="face synthesised, from the inner face")
+    head_altered: float = Field(description="likewise from the whole head and its surroundings")
+    head_synthesised: float
+
+
+class SecondLook(Value):
+    """One person as the second look sees them, beside what the scan said; since 1.5."""
+
+    scan: Probability = Field(
+        description="of the fast network alone, calibrated for it, over all usable frames of the person"
+    )
+    altered: Probability = Field(description="fused: that the face was replaced or altered, all moments")
+    synthesised: Probability = Field(description="likewise: that it was synthesised")
+    stability: Probability | None = Field(
+        description="share of views of the same moments (mirrored, shifted, scaled, re-encoded) that fall on "
+        "the same side of the threshold; null: clear enough that other views were not looked at"
+    )
+    moments: tuple[Moment, ...]
+
+
 class Person(Value):
     """One or more tracks judged to be the same face."""
 
@@ -94,6 +121,7 @@ class Person(Value):
         description="calibrated for exhibits, of the strongest segment or else of all usable frames; "
         "null if none was usable"
     )
+    second_look: SecondLook | None = Field(default=None, description="null: none was taken")
     scores: Scores
 
 
@@ -251,6 +279,13 @@ class Parameters(Value):
         lt=1,
         description="nothing flagged, but the probability over a person's frames this high: inconclusive",
     )
+    second_look: int = Field(
+        default=8,
+        ge=0,
+        le=64,
+        description="moments of each person that a second, stronger network judges as well, if the model has "
+        "one; its logits are fused with those of the first; 0: none; since 1.5",
+    )
     seed: int = Field(default=0, description="of the random areas that heatmaps are compared with")
 
 
@@ -294,6 +329,11 @@ class Analysis(Value):
     reason: str = Field(description="the verdict's reason in words")
     probability: Probability | None = Field(
         description="calibrated, that some face was manipulated; null when nothing could be judged"
+    )
+    stability: Probability | None = Field(
+        default=None,
+        description="the least stability of the persons on whom the verdict rests; null: none was "
+        "measured; since 1.5",
     )
     segments: tuple[Segment, ...]
     persons: tuple[Person, ...]

@@ -43,6 +43,14 @@ class Range(Value):
     basis: str = Field(description="what was measured, in words")
 
 
+class SecondLookModel(Value):
+    """Which network took the second look."""
+
+    name: str
+    architecture: str
+    sha256: Sha256
+
+
 class Model(Value):
     """Which network judged, and how well it was measured to judge."""
 
@@ -62,3 +70,8 @@ class Model(Value):
     limits: tuple[str, ...]
     rates: tuple[Rate, ...] = Field(default=(), description="error rates with intervals; since 1.2")
     validated: tuple[Range, ...] = Field(default=(), description="ranges it was validated in; since 1.2")
+    second_look: SecondLookModel | None = Field(
+        default=None,
+        description="the network whose logits are fused with this one's; null: this one decided alone; "
+        "since 1.5",
+    )

@@ -19,6 +19,7 @@ from detector.media import cuts
 from detector.media.frame import Frame, Image
 from detector.media.reader import MediaReader
 from detector.schema.analysis import MediaKind, Parameters
+from detector.scoring.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
 
 BATCH = 32  # crops scored at once
@@ -44,7 +45,8 @@ class FirstPass:
     """Give it the sampled frames in order, then :meth:`post_process`; ``detections`` holds the result.
 
     Without a ``reader``, frames are those of a live video, and none is held back. ``on_frame``
-    is called with each frame, in order, and with its faces by track.
+    is called with each frame, in order, and with its faces by track. Faces at moments spread over each
+    track are kept in ``keeper``, if given.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class FirstPass:
         parameters: Parameters,
         scorer: Scorer,
         on_frame: Callable[[Frame, dict[int, Face]], None] | None = None,
+        keeper: MomentKeeper | None = None,
     ) -> None:
         self._search = FaceSearch(parameters, hold=reader is not None)
         self._tracker = tracks.Tracker(parameters.bridge_gap)
@@ -60,6 +63,7 @@ class FirstPass:
         self._scorer = scorer
         self._parameters = parameters
         self._on_frame = on_frame
+        self._keeper = keeper
         self._gathered = DetectionBuffer()
         self._waiting: list[Image] = []
         # A batch is scored while faces of later frames are looked for.
@@ -101,6 +105,8 @@ class FirstPass:
         looks = assess_face(frame.image, face, self._scorer.card.input.size, self._parameters)
         if looks.crop is not None:
             self._waiting.append(looks.crop)
+            if self._keeper is not None:
+                self._keeper.offer(frame, track, face)
         self._gathered.add(frame.pts, float(frame.time), frame.index, track, face, *looks[:3])
 
     def post_process(self) -> None:

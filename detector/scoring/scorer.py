@@ -7,7 +7,8 @@ is needed here only for what other back ends do not do: gradients, and the heads
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
@@ -15,16 +16,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.backends import selection as backends
+from detector.faces.crop import CropSquare, crop_square
 from detector.media.frame import Image
+from detector.models.card import Input
 from detector.models.loaded import LoadedModel
-from detector.schema.analysis import Platt
+from detector.schema.analysis import Platt, SecondLook
 
 if TYPE_CHECKING:
     import torch
 
     from detector.networks.base import Network, SequenceNetwork
 
+Floats = NDArray[np.float64]
+
 _WINDOWS = 256  # judged at once
+
+
+@dataclass(frozen=True)
+class Explainable:
+    """A crop and the network that decided on it.
+
+    ``outputs`` are those of the network whose mean is explained, or None for its only one; ``logits`` gives
+    the deciding logits of changed copies of the crop, all else left as it is.
+    """
+
+    crop: Image
+    network: Network
+    input: Input
+    outputs: tuple[int, ...] | None
+    logits: Callable[[Sequence[Image]], NDArray[np.float64]]
 
 
 class Scorer:
@@ -48,6 +68,7 @@ class Scorer:
         self._model = model
         self._device = device
         self._mirrored = still and not model.is_sequence
+        self.requested_backend = "torch" if device is not None else backend
         self.backend: backends.Backend
         if device is None:
             self.backend = backends.open_backend(model, backend)
@@ -138,7 +159,7 @@ class Scorer:
 
     def probability(self, logit: float) -> float:
         """Calibrated probability that one frame was manipulated (temperature scaling, Guo et al., 2017)."""
-        return _sigmoid(logit / self.card.temperature)
+        return sigmoid(logit / self.card.temperature)
 
     def segment_probability(self, mean_logit: float) -> float:
         """The same of a segment, from the mean logit of its frames."""
@@ -148,11 +169,25 @@ class Scorer:
         """The same of a person or exhibit, from that of its strongest segment or of all its frames."""
         return self._of_mean(mean_logit, self.card.exhibit)
 
+    def fuse(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> Floats:
+        """The logits (n,) that decide, from this network's ``logits`` at ``time`` of ``track``: the same."""
+        return logits
+
+    def second_look_at(self, tracks: Collection[int]) -> SecondLook | None:
+        """What a second look found of the person of ``tracks``; without one, none."""
+        return None
+
+    def explainable(self, image: Image, square: CropSquare, track: int, time: float) -> Explainable:
+        """The crop at ``square`` of ``image`` (RGB), and the network whose map explains its score."""
+        crop = crop_square(image, square, self.card.input.size)
+        return Explainable(crop, self.network, self.card.input, None, self.logits)
+
     def _of_mean(self, mean_logit: float, platt: Platt | None) -> float:
         if platt is None:
             return self.probability(mean_logit)
-        return _sigmoid(platt.scale * mean_logit + platt.offset)
+        return sigmoid(platt.scale * mean_logit + platt.offset)
 
 
-def _sigmoid(value: float) -> float:
+def sigmoid(value: float) -> float:
+    """The probability that a logit stands for."""
     return float(1 / (1 + np.exp(-np.clip(value, -60, 60))))

@@ -206,7 +206,10 @@ class _GapScorer:
         """All detections in order of time."""
         self._score()
         added = self._gathered.take().rows
-        added["logit"][added["usable"]] = np.concatenate(self._logits)
+        usable = added["usable"]
+        added["logit"][usable] = self._scorer.fuse(
+            added["track"][usable], added["time"][usable], np.concatenate(self._logits)
+        )
         rows = np.concatenate([self._detections.rows, added])
         return Detections(rows[np.argsort(rows["time"], kind="stable")])
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from detector.explain import heatmaps
 from detector.faces import tracks
 from detector.faces.detections import Detection, Detections
+from detector.media.frame import Image
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader
 from detector.schema.analysis import Box, MediaKind, Parameters, Peak, Person, Score, Scores, Segment
@@ -74,6 +75,7 @@ def person(
     ``rate`` is that of sampling, ``interval`` the mean time between sampled frames, in seconds.
     """
     sampled = group.sampled
+    tracks_ = tuple(np.unique(group.rows["track"]).tolist())
     levels = [f.level for f in found if f.person == name]
     if not levels and np.any(~np.isnan(group.rows["logit"])):
         levels = [_mean_logit(group, rate)]
@@ -81,9 +83,10 @@ def person(
         id=name,
         median_box=box(np.median(sampled.rows["box"], axis=0)),
         screen_time=round(len(sampled) * interval, 3),
-        tracks=tuple(np.unique(group.rows["track"]).tolist()),
+        tracks=tracks_,
         usable_frames=len(_known(sampled, "logit")),
         probability=max(map(scorer.exhibit_probability, levels), default=None),
+        second_look=scorer.second_look_at(tracks_),
         scores=Scores(
             Score(
                 time=s.time,
@@ -157,13 +160,18 @@ def explained(
         for done, frame in enumerate(frames):
             report(done / len(wanted))
             for name, peak in wanted[frame.pts]:
-                maps[name] = heatmaps.explain(scorer, frame.image, name, peak.square, box(peak.box), seed)
+                maps[name] = _explained(scorer, frame.image, name, peak, seed)
                 if folder:
                     heatmaps.write_png(folder / f"{name}-frame.png", heatmaps.to_kept_size(frame.image))
     full = heatmaps.shared_maximum(maps.values())
     if folder:
         heatmaps.write_overlays(folder, list(maps.values()), full, reader.width)
     return tuple(_segment(f, maps, full, folder is not None, scorer) for f in found)
+
+
+def _explained(scorer: Scorer, image: Image, name: str, peak: Detection, seed: int) -> heatmaps.Explained:
+    face = scorer.explainable(image, peak.square, peak.track, peak.time)
+    return heatmaps.explain(scorer, face, name, peak.square, box(peak.box), seed)
 
 
 def unexplained(found: Sequence[FlaggedInterval], scorer: Scorer) -> tuple[Segment, ...]:

@@ -10,6 +10,25 @@ from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Se
 _LEAST_USABLE_SHARE = 0.5
 
 
+# Below this share of views that agree, nobody should rely on either side.
+_LEAST_STABILITY = 0.7
+
+
+def stability(verdict: Verdict, persons: Sequence[Person], segments: Sequence[Segment]) -> float | None:
+    """The least stability of the persons on whom ``verdict`` rests; None where none was measured."""
+    rests_on = list(persons)
+    if verdict is Verdict.MANIPULATED:
+        flagged = {segment.person for segment in segments}
+        rests_on = [person for person in persons if person.id in flagged and not _unstable(person)]
+    looks = (person.second_look for person in rests_on)
+    return min((look.stability for look in looks if look and look.stability is not None), default=None)
+
+
+def _unstable(person: Person) -> bool:
+    look = person.second_look
+    return look is not None and look.stability is not None and look.stability < _LEAST_STABILITY
+
+
 def decide(
     kind: MediaKind,
     parameters: Parameters,
@@ -29,8 +48,11 @@ def decide(
             f"Faces were found, but none is large (at least {parameters.minimum_face:.0f} pixels wide), "
             "clear and certain enough to judge.",
         )
+    unstable = sorted(person.id for person in persons if _unstable(person))
+    flagged = sorted({segment.person for segment in segments} - set(unstable))
+    if segments and not flagged:
+        return Verdict.INCONCLUSIVE, _instability(unstable)
     if segments:
-        flagged = sorted({segment.person for segment in segments})
         who = ("Person " if len(flagged) == 1 else "Persons ") + ", ".join(flagged)
         if image:
             return Verdict.MANIPULATED, f"{who}: the face carries traces of manipulation."
@@ -50,6 +72,8 @@ def decide(
             f"Nothing was flagged, but most faces seen ({seen_in_all - usable} of {seen_in_all}) "
             f"are too small, too unclear or too unsure to judge.",
         )
+    if unstable:
+        return Verdict.INCONCLUSIVE, _instability(unstable)
     doubtful = [
         person.id
         for person in persons
@@ -79,6 +103,14 @@ def _doubt(image: bool, names: Sequence[str]) -> str:
     return (
         f"{who}: no stretch reaches the threshold for a finding, but the score over all frames is too high "
         "to rule one out."
+    )
+
+
+def _instability(names: Sequence[str]) -> str:
+    who = ("Person " if len(names) == 1 else "Persons ") + ", ".join(names)
+    return (
+        f"{who}: the score lies so near the threshold that small changes of the same pictures (mirrored, "
+        "shifted, scaled, re-encoded) move it across."
     )
 
 

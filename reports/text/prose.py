@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
+from detector.schema.analysis import Analysis, MediaKind, Person, Segment, Verdict
+from detector.schema.formatting import probability
 from reports.text.numbers import CLEAR_MARGIN, CLEAR_RATIO, number, plural, timecode
 from reports.text.uncertainty import LEAST_FRAMES, LEVEL, calibration_error
 
@@ -249,10 +250,39 @@ def procedure(analysis: Analysis) -> str:
         )
         pictured = "At the peak frames"
     return (
-        f"{seen}cut out upright and scored by the network named in this report; its output, divided by the "
-        f"calibration temperature, became a probability. {flagged}{pictured} Grad-CAM shows which "
+        f"{seen}cut out upright and scored by the network named in this report; its output"
+        f"{_fused_words(analysis)}. {flagged}{pictured} Grad-CAM shows which "
         "areas of the face raised the score; each map was then tested by hiding what it highlights and "
         "scoring the face again."
+    )
+
+
+def _fused_words(analysis: Analysis) -> str:
+    second = analysis.model.second_look
+    if second is None:
+        return ", divided by the calibration temperature, became a probability"
+    most = analysis.parameters.second_look
+    moments = f"up to {plural(most, 'moment')} of each person"
+    return (
+        f" was fused with that of a second network, {second.name}, and became a probability. The second "
+        f"network scored {moments}: the inner face and the whole head, each for a face that was replaced or "
+        "altered and for one that was synthesised. Where the fused score lay near the threshold, both "
+        "networks scored the same moments mirrored, shifted, scaled and re-encoded as well; the share of "
+        "these views on the same side of the threshold is the stability, and a person of low stability "
+        "is not flagged but leaves the verdict inconclusive"
+    )
+
+
+def second_look(person: Person) -> str:
+    """What both networks said of a person, in one line; empty without a second look."""
+    look = person.second_look
+    if look is None:
+        return ""
+    stable = "" if look.stability is None else f"; stability {probability(look.stability)}"
+    return (
+        f"scan alone {probability(look.scan)}; with the second look at "
+        f"{plural(len(look.moments), 'moment')}: replaced or altered {probability(look.altered)}, "
+        f"synthesised {probability(look.synthesised)}{stable}"
     )
 
 

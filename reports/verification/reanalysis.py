@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.files import hashed
+from detector.models.card import load_card, read_second_look
 from detector.schema.analysis import Analysis
 from detector.verdict.reproducibility import TOLERANCE, Agreement, compare
 from reports.errors import ReportError
@@ -55,6 +56,7 @@ def reanalyse(
             f"The model that judged is not here: {recorded.model.name}, SHA-256 of its weights "
             f"{recorded.model.sha256}. Name it with --model FILE."
         )
+    _require_second_look(recorded, weights)
     from detector import analyze  # brings torch
 
     made = analyze(exhibit, name=recorded.media.file, parameters=recorded.parameters, model=weights)
@@ -62,6 +64,19 @@ def reanalyse(
     for problem in agreement.problems:
         findings.add("analysis.json", "does not fit", f"analysed again, {problem}")
     return Reanalysis(agreement, _machine(recorded), _machine(made))
+
+
+def _require_second_look(recorded: Analysis, weights: Path) -> None:
+    """Raise :class:`ReanalysisError` where the card of ``weights`` names another second network."""
+    wanted = recorded.model.second_look
+    if wanted is None:
+        return
+    found = read_second_look(*load_card(weights))
+    if found is None or found.as_model() != wanted:
+        raise ReanalysisError(
+            f"The network of the second look is not here: {wanted.name}, SHA-256 of its weights "
+            f"{wanted.sha256}. Name a model that has it with --model FILE."
+        )
 
 
 def _machine(analysis: Analysis) -> str:

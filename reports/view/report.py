@@ -43,6 +43,7 @@ class PersonView:
     strength: str
     position: str
     segments: tuple[str, ...]
+    second_look: str
 
 
 @dataclass(frozen=True)
@@ -227,4 +228,5 @@ def _person(analysis: Analysis, person: Person) -> PersonView:
         strength=strength,
         position=numbers.box(person.median_box),
         segments=flagged,
+        second_look=prose.second_look(person),
     )

@@ -22,6 +22,8 @@ MEANINGS = (
 )
 _DATA = {
     "develop clips": "whole clips of FaceForensics++ (c40), DFDC, VoxCeleb2 and HDTF, by verdict",
+    "126 develop clips": "whole clips of FaceForensics++ (c23, c40), DFDC, DeepFaceLive, lip-sync, "
+    "talking heads and unmanipulated footage of many kinds, by both networks together",
     "frames of develop clips": "single frames of the same clips",
     "dfdc-test crops": "single faces of the Deepfake Detection Challenge, test part",
     "dfdc-val crops": "single faces of the Deepfake Detection Challenge, validation part",

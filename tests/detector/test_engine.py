@@ -22,7 +22,6 @@ from detector.media.open import open_media
 from detector.models.loaded import LoadedModel
 from detector.networks.base import create
 from detector.schema.analysis import MediaKind
-from detector.scoring.scorer import Scorer
 from detector.version import __version__
 
 # Everything is flagged: what is tested is the machinery, whatever the weights say.
@@ -245,17 +244,16 @@ class TestOneTalkingFace:
         assert (segment.start, segment.end, segment.frames) == (0.0, 47 / 25, 48)
         assert (segment.start_frame, segment.end_frame) == (0, 47)
 
-    def test_confidence_is_of_the_segments_own_frames(
-        self, flagged: tuple[Analysis, Path], model: LoadedModel
-    ) -> None:
+    def test_confidence_is_of_the_segments_own_frames(self, flagged: tuple[Analysis, Path]) -> None:
         analysis, _ = flagged
         by_interval: dict[int, list[float]] = {}
         for score in analysis.persons[0].scores:
             by_interval.setdefault(score.pts * 8 // 12800, []).append(score.logit or 0.0)
         mean = float(np.mean([np.mean(logits) for logits in by_interval.values()]))
-        scorer = Scorer(model)
-        assert analysis.segments[0].confidence == pytest.approx(scorer.segment_probability(mean))
-        assert analysis.probability == pytest.approx(scorer.exhibit_probability(mean))
+        # One calibration for frames and segments, since two networks' logits are fused.
+        assert analysis.model.second_look is not None and analysis.model.segment is None
+        confidence = 1 / (1 + np.exp(-mean / analysis.model.temperature))
+        assert analysis.segments[0].confidence == analysis.probability == pytest.approx(confidence)
 
     def test_peaks(self, flagged: tuple[Analysis, Path]) -> None:
         analysis, folder = flagged
@@ -306,7 +304,7 @@ class TestOneTalkingFace:
 
     def test_software_and_model(self, flagged: tuple[Analysis, Path], model: LoadedModel) -> None:
         analysis, _ = flagged
-        assert analysis.model == model.card.as_model()
+        assert analysis.model == model.card.fused.as_model()
         assert analysis.software.reelproof == __version__
         assert datetime.fromisoformat(analysis.software.created).tzinfo is not None
 
@@ -381,6 +379,7 @@ class TestProgress:
     STAGES = (
         "reading",
         "finding and scoring faces",
+        "looking again",
         "finding where segments begin and end",
         "explaining",
     )

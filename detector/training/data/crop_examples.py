@@ -14,9 +14,10 @@ from torch.utils.data import Dataset
 
 from detector.explain.occlusion import hide
 from detector.faces.crop import SIDE_PER_BOX, CropSquare, crop_square
+from detector.faces.patch import decode
 from detector.media.frame import Image
 from detector.training.config import MixConfig
-from detector.training.data.face_samples import MARGIN, Sample, decode
+from detector.training.data.face_samples import MARGIN, Sample
 from detector.training.synthesis.blending import Mask, self_blend, swap_blend
 from detector.training.synthesis.degradations import degrade
 

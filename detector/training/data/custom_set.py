@@ -16,11 +16,12 @@ from detector.batch.crops import framed_crop
 from detector.errors import ParameterError
 from detector.faces.crop import CropSquare, crop_square
 from detector.faces.detector import FaceDetector
+from detector.faces.patch import decode
 from detector.media.frame import Image
 from detector.networks.base import is_sequence
 from detector.training.config import Config, MixConfig
 from detector.training.data.crop_examples import Examples, stacked
-from detector.training.data.face_samples import Sample, decode
+from detector.training.data.face_samples import Sample
 from detector.training.data.hard_examples import read_failures
 from detector.training.data.labelled_sets import DataSetError, Item, check_leakage, contents, read_set
 from detector.training.data.streamed_videos import StreamedVideos

@@ -23,6 +23,7 @@ import numpy as np
 
 from detector.faces.crop import CropSquare, Landmarks, crop_square, square_for_face
 from detector.faces.detector import FaceDetector
+from detector.faces.patch import decode
 from detector.media.frame import Image
 
 FRAMES_A_CLIP = 40
@@ -45,11 +46,6 @@ class Sample:
 def read_csv(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
-
-
-def decode(data: bytes) -> Image:
-    """RGB pixels of an encoded image."""
-    return cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
 def harvest(data: Path, cache: Path) -> list[Sample]:

@@ -19,11 +19,12 @@ from pydantic import Field
 from torch.utils.data import Dataset
 
 from detector.faces.crop import CropSquare, crop_square
+from detector.faces.patch import decode
 from detector.media.frame import Image
 from detector.schema.analysis import Value
 from detector.training.data.crop_examples import framed_square, stacked
 from detector.training.data.face_clips import MovingFace
-from detector.training.data.face_samples import Sample, decode
+from detector.training.data.face_samples import Sample
 from detector.training.synthesis.animation import Animation, drift
 from detector.training.synthesis.blending import self_blend, swap_blend
 from detector.training.synthesis.sequence_degradations import degrade_sequence, eventful, timeline

@@ -14,11 +14,12 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from detector.backends.torch import normalised
 from detector.faces.crop import CropSquare, crop_square
+from detector.faces.patch import decode
 from detector.training.config import Config
 from detector.training.data.crop_examples import Examples, stacked
 from detector.training.data.custom_set import open_custom_set
 from detector.training.data.face_clips import gather
-from detector.training.data.face_samples import Sample, decode, dfdc_samples, harvest
+from detector.training.data.face_samples import Sample, dfdc_samples, harvest
 from detector.training.data.sequence_examples import Sequences, Shares, padded
 from detector.training.losses import Batch
 

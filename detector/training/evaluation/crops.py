@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from detector.batch.crops import framed_crop
+from detector.faces.patch import decode
 from detector.scoring.scorer import Scorer
-from detector.training.data.face_samples import decode, dfdc_samples, read_csv
+from detector.training.data.face_samples import dfdc_samples, read_csv
 from detector.training.evaluation.metrics import Scored
 
 WIDTHS = (16, 24, 32, 40, 48, 64, 96)  # px at which the smallest face worth judging is looked for

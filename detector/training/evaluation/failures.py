@@ -9,8 +9,8 @@ from pathlib import Path
 
 import cv2
 
+from detector.faces.patch import decode
 from detector.schema.analysis import Parameters, Verdict
-from detector.training.data.face_samples import decode
 from detector.training.evaluation.clips import Clip, write_thumbnail
 from detector.training.evaluation.crops import Crop
 from detector.training.evaluation.metrics import Scored

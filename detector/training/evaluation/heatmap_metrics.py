@@ -29,10 +29,10 @@ from torch.nn.functional import interpolate
 from detector.explain.heatmaps import heatmaps
 from detector.faces.crop import crop_square, square_for_face
 from detector.faces.detector import FaceDetector
+from detector.faces.patch import decode
 from detector.media.frame import Image
 from detector.networks.base import Network
 from detector.scoring.scorer import Scorer
-from detector.training.data.face_samples import decode
 from detector.training.synthesis.blending import self_blend
 
 Maps = NDArray[np.float32]  # (n, size, size), not negative

@@ -133,9 +133,10 @@ def replay(
 ) -> Analysis:
     """The analysis that ``scorer`` gives of a recording: what the engine says, without peak frames.
 
-    Only sampled frames are recorded, so ends of segments are theirs (``edge_window`` 0).
+    Only sampled frames are recorded, so ends of segments are theirs (``edge_window`` 0), without a second
+    look.
     """
-    parameters = parameters.model_copy(update={"edge_window": 0.0})
+    parameters = parameters.model_copy(update={"edge_window": 0.0, "second_look": 0})
     detections = _judgeable(recording, crops, parameters)
     _score(detections, recording, crops, scorer)
     times = list(map(float, recording.times))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from detector.models.card import MODELS, Card, Input
+from detector.models.card import MODELS, Card, Input, SecondLookCard
 from detector.models.loaded import load_model
 from detector.networks.base import create
+from detector.schema.model import Range, Rate
 from detector.training.config import Config
 from detector.training.data.sources import open_source
 from detector.training.publish.calibration import fit_temperature
@@ -124,10 +126,53 @@ def _recipe(config: Config, history: list[dict[str, float]]) -> tuple[str, ...]:
     )
 
 
-def _rates(card: Card) -> list[str]:
-    """Error rates and validated ranges as Markdown; nothing for a card without."""
+def write_second_look(card: SecondLookCard, path: Path) -> None:
+    """Write a second look's card to ``path``, with endings, as JSON and, generated from it, as Markdown."""
+    path.with_suffix(".json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    path.with_suffix(".md").write_text(_second_look(card), encoding="utf-8")
+
+
+def _second_look(card: SecondLookCard) -> str:
+    lines = [
+        f"# Second look: `{card.name}`",
+        "",
+        f"Architecture `{card.architecture}`, input {card.input.size}×{card.input.size} px, weights SHA-256 "
+        f"`{card.sha256}`. Its logits are fused with those of the model whose weights have SHA-256 "
+        f"`{card.of}`; figures are of both together.",
+        "",
+        "*Generated from the JSON card beside it; do not edit.*",
+        "",
+        "## Domain",
+        "",
+        card.domain,
+        "",
+        "## Limits",
+        "",
+        *[f"- {limit}" for limit in card.limits],
+        "",
+        "## Measured figures",
+        "",
+        "| figure | value |",
+        "|---|---|",
+        *[f"| {name} | {value:g} |" for name, value in card.figures.items()],
+        "",
+        *_rates(card.rates, ()),
+        "## Data",
+        "",
+        *[f"- {line}" for line in card.data],
+        "",
+        "## Recipe",
+        "",
+        *[f"- {line}" for line in card.recipe],
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _rates(rates: Sequence[Rate], validated: Sequence[Range]) -> list[str]:
+    """Error rates and validated ranges as Markdown; nothing where there are none."""
     lines = []
-    if card.rates:
+    if rates:
         lines += [
             "## Error rates",
             "",
@@ -136,7 +181,7 @@ def _rates(card: Card) -> list[str]:
             "| data | figure | value | interval | counted | made by | remark |",
             "|---|---|---|---|---|---|---|",
         ]
-        for rate in card.rates:
+        for rate in rates:
             interval = "–" if rate.low is None else f"{rate.low:.3f} to {rate.high:.3f}"
             counted = f"{rate.items:,} {rate.unit}"
             counted = counted if rate.events is None else f"{rate.events:,} of {counted}"
@@ -151,9 +196,9 @@ def _rates(card: Card) -> list[str]:
             )
             lines.append(f"| {' | '.join(row)} |")
         lines.append("")
-    if card.validated:
+    if validated:
         lines += ["## Validated ranges", "", "| property | least | most | basis |", "|---|---|---|---|"]
-        for each in card.validated:
+        for each in validated:
             least, most = ("–" if end is None else f"{end:g}" for end in (each.least, each.most))
             lines.append(f"| {each.name} | {least} | {most} | {each.basis} |")
         lines.append("")
@@ -185,7 +230,7 @@ def _markdown(card: Card) -> str:
         "|---|---|",
         *[f"| {name} | {value:g} |" for name, value in card.figures.items()],
         "",
-        *_rates(card),
+        *_rates(card.rates, card.validated),
         "## Data",
         "",
         *[f"- {line}" for line in card.data],

@@ -1,1 +1,1 @@
-"""Training and measuring of the second look, a ViT-S/14 beside the fast network; no analysis uses it yet."""
+"""Training, fusing and measuring the second look, the stronger network beside the one that scans."""

@@ -15,20 +15,24 @@ import numpy as np
 import torch
 
 from detector.errors import ParameterError, ReelproofError
-from detector.files import atomic_path
-from detector.models.loaded import load_model
+from detector.faces.framing import HEAD, INNER
+from detector.files import atomic_path, write_atomically
+from detector.models.card import SecondLookCard, load_card
+from detector.models.loaded import LoadedModel, load_pair
+from detector.networks.base import create
+from detector.networks.framings import FramingNetwork
 from detector.networks.vit_small_14 import Shape, ViTSmall14
+from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
-from detector.training.second_look.framing import HEAD, INNER
+from detector.training.second_look.exhibits import fitted_card, measured_card, record_shares
 from detector.training.second_look.linear_heads import fit_linear_heads
 from detector.training.second_look.measuring import by_clip, clip_aucs, every_nth_frame, logits
 from detector.training.second_look.patches import SOURCES, load, training_patches
 from detector.training.second_look.prepare import prepare
 from detector.training.second_look.report import Inputs, report_checkpoint
 from detector.training.second_look.sampling import Sampler
-from detector.training.second_look.ship import ship
+from detector.training.second_look.ship import loaded_with, ship
 from detector.training.second_look.source_probe import probe_sources
-from detector.training.second_look.stability import report_stability
 from detector.training.second_look.train import Recipe, Trainer, tune
 
 START = "start.pt"
@@ -71,15 +75,25 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("weights", type=Path)
     step.add_argument("--every", type=int, default=1, metavar="N", help="look at every N-th frame of a clip")
     step.set_defaults(run=_report)
-    step = steps.add_parser("stability", help="judge develop clips shifted, scaled and re-encoded")
+    step = steps.add_parser("fit", help="run the engine on the develop clips; fit fusion and thresholds")
     step.add_argument("weights", type=Path)
-    step.add_argument("--clips", type=int, default=24, metavar="N")
-    step.set_defaults(run=_stability)
+    step.add_argument(
+        "--share",
+        type=int,
+        nargs=2,
+        default=(0, 1),
+        metavar=("K", "N"),
+        help="every N-th clip, the K-th first",
+    )
+    step.set_defaults(run=_fit)
     step = steps.add_parser("probe-sources", help="tell labels by sharpness, size and bytes alone")
     step.set_defaults(run=_probe_sources)
     step = steps.add_parser("ship", help="write weights and description")
     step.add_argument("weights", type=Path)
-    step.add_argument("to", type=Path, metavar="DIR")
+    step.add_argument("to", type=Path, metavar="DIR", help="folder of the models")
+    step.add_argument(
+        "--recipe", action="append", default=[], metavar="LINE", help="a line of the card's recipe"
+    )
     step.set_defaults(run=_ship)
     return parser
 
@@ -124,7 +138,7 @@ def _sampler(options: argparse.Namespace, recipe: Recipe) -> Sampler:
     return Sampler(training_patches(options.data, options.out), frozenset(recipe.left_out))
 
 
-def _measure(out: Path, network: ViTSmall14) -> tuple[float, dict[str, Any]]:
+def _measure(out: Path, network: FramingNetwork) -> tuple[float, dict[str, Any]]:
     """AUC over develop clips while training: of the larger head in each framing, and of their sum."""
     patches = every_nth_frame([p for p in load(out, "clips") if p.role == "develop"], _FRAMES_STEP)
     both = [logits(network, patches, framing).max(axis=1) for framing in (INNER, HEAD)]
@@ -148,22 +162,49 @@ def _heads(options: argparse.Namespace) -> None:
 
 def _tune(options: argparse.Namespace) -> None:
     recipe, folder = recipe_of(options.recipe), _folder(options)
-    start = folder / START
+    network = _start(options, recipe, folder / START)
+    tune(Trainer(network, recipe), _sampler(options, recipe), folder, partial(_measure, options.out), say)
+
+
+def _fast(options: argparse.Namespace) -> LoadedModel:
+    """The fast model alone, whatever second look its card names."""
+    card, weights = load_card(options.fast)
+    return load_pair(card.alone, weights)
+
+
+def _start(options: argparse.Namespace, recipe: Recipe, start: Path) -> FramingNetwork:
+    """The network training begins with: the fast model's, or the transformer with the heads fitted on it."""
+    network = create(recipe.architecture)
+    if not isinstance(network, FramingNetwork):
+        raise ParameterError(f"{recipe.architecture} is no network of the second look.")
+    if not isinstance(network, ViTSmall14):
+        network.start_from(_fast(options).network)
+        return network
     if not start.is_file():
         raise ParameterError(f"{start} is missing. Run the step `heads` first.")
     network = ViTSmall14(Shape(size=recipe.size))
     network.load_state_dict(torch.load(start, map_location="cpu", weights_only=True))
-    tune(Trainer(network, recipe), _sampler(options, recipe), folder, partial(_measure, options.out), say)
+    return network
 
 
 def _report(options: argparse.Namespace) -> None:
-    scorer = Scorer(load_model(options.fast))
+    scorer = Scorer(_fast(options))
     report_checkpoint(Inputs(options.weights, scorer, options.out, options.every), say)
 
 
-def _stability(options: argparse.Namespace) -> None:
-    scorer = Scorer(load_model(options.fast))
-    report_stability(options.weights, scorer, options.data, options.clips, say)
+def _fit(options: argparse.Namespace) -> None:
+    model = loaded_with(_fast(options), options.weights)
+    card = model.card.second_look
+    assert card is not None
+    records = record_shares(options.data, model, options.weights, tuple(options.share), say)
+    if records is not None:
+        fitted = measured_card(records, fitted_card(records, card, Parameters()), Parameters(), say)
+        write_atomically(_fitted(options), (fitted.model_dump_json(indent=2) + "\n").encode())
+
+
+def _fitted(options: argparse.Namespace) -> Path:
+    weights: Path = options.weights
+    return weights.with_suffix(".fitted.json")
 
 
 def _probe_sources(options: argparse.Namespace) -> None:
@@ -171,7 +212,10 @@ def _probe_sources(options: argparse.Namespace) -> None:
 
 
 def _ship(options: argparse.Namespace) -> None:
-    say(ship(options.weights, _pretrained(options), options.to, "second-look", say))
+    if not _fitted(options).is_file():
+        raise ParameterError(f"{_fitted(options)} is missing. Run the step `fit` first.")
+    fitted = SecondLookCard.model_validate_json(_fitted(options).read_bytes())
+    say(ship(options.weights, fitted, _pretrained(options), options.to, options.fast, options.recipe, say))
 
 
 if __name__ == "__main__":

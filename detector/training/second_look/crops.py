@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from detector.faces.crop import CropSquare, crop_square
+from detector.faces.framing import INNER, head_square, inner_square
+from detector.faces.patch import decode
 from detector.media.frame import Image
-from detector.training.data.face_samples import decode
-from detector.training.second_look.framing import INNER, head_square, inner_square
 from detector.training.second_look.patches import Patch
 from detector.training.synthesis.degradations import degrade, degrade_h264
 

@@ -1,98 +1,48 @@
-"""One score from the fast network and the second look's two framings, and the threshold it is judged by.
+"""Fit the fusion of the fast network and the second look, and the thresholds it is judged by.
 
-    altered     = logit of (fast, inner altered, head altered)
-    synthesised = logit of (inner synthesised, head synthesised)
-    fused       = log(exp(altered) + exp(synthesised)), a soft maximum
-
-Inputs are means over a clip's frames, standardised (centre: the unmanipulated develop clips); weights ≥ 0
-come from a regularised logistic regression, which calibrates at the same time. Each half is fitted on all
-unmanipulated clips and the manipulated ones it is about: talking heads for ``synthesised``, all others for
-``altered``. Every figure of a decision leaves the clip's own group out.
+The formula is :mod:`detector.scoring.fusion`. Inputs are means over a clip's frames, standardised (centre:
+the unmanipulated develop clips); weights ≥ 0 come from a regularised logistic regression, which calibrates at
+the same time. Each half is fitted on all unmanipulated clips and the manipulated ones it is about: talking
+heads for ``synthesised``, all others for ``altered``. Every figure of a decision leaves the clip's own group
+out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-Floats = NDArray[np.float64]
+from detector.models.card import FusionHalf
+from detector.scoring.fusion import INPUTS, Floats, Fusion, Half, standardised
+
 Flags = NDArray[np.bool_]
 
-INPUTS = ("fast", "inner altered", "inner synthesised", "head altered", "head synthesised")
-_ALTERED, _SYNTHESISED = (0, 1, 3), (2, 4)  # columns of INPUTS
-_LEAST, _MOST = -6.0, 8.0  # standard deviations
+# Columns of INPUTS. The head's logit for "altered" was measured to add nothing (docs/models.md).
+_ALTERED, _SYNTHESISED = (0, 1), (2, 4)
 
 
-@dataclass(frozen=True)
-class Half:
-    """Constants of one half of the formula: inputs are standardised, weighted, added."""
-
-    names: tuple[str, ...]
-    centre: Floats
-    spread: Floats
-    weight: Floats
-    bias: float
-
-    def logit(self, inputs: Floats) -> Floats:
-        """Inputs (n, names) to calibrated logits (n,)."""
-        standardised = ((inputs - self.centre) / self.spread).clip(_LEAST, _MOST)
-        logits: Floats = standardised @ self.weight + self.bias
-        return logits
+def half_of_card(half: Half) -> FusionHalf:
+    """Constants of a half as a card has them."""
+    return FusionHalf(
+        inputs=tuple(INPUTS[column] for column in half.columns),
+        centre=tuple(half.centre.tolist()),
+        spread=tuple(half.spread.tolist()),
+        weight=tuple(half.weight.tolist()),
+        bias=half.bias,
+    )
 
 
-@dataclass(frozen=True)
-class Fusion:
-    """The two halves of the formula."""
+def fit_half(columns: tuple[int, ...], inputs: Floats, fake: Flags, ridge: float = 0.05) -> Half:
+    """On ``columns`` of the inputs (n, 5): logistic regression with weights ≥ 0, drawn towards equal ones.
 
-    altered: Half
-    synthesised: Half
-
-    def halves(self, inputs: Floats) -> tuple[Floats, Floats]:
-        """Inputs (n, 5) to the logits of both halves."""
-        return self.altered.logit(inputs[:, _ALTERED]), self.synthesised.logit(inputs[:, _SYNTHESISED])
-
-    def logit(self, inputs: Floats) -> Floats:
-        """Inputs (n, 5) to fused logits (n,)."""
-        return np.logaddexp(*self.halves(inputs))
-
-    def constants(self) -> dict[str, Any]:
-        """The formula as JSON; :meth:`of` reads it."""
-        return {
-            name: {
-                "inputs": half.names,
-                "centre": half.centre.tolist(),
-                "spread": half.spread.tolist(),
-                "weight": half.weight.tolist(),
-                "bias": half.bias,
-            }
-            for name, half in (("altered", self.altered), ("synthesised", self.synthesised))
-        }
-
-    @classmethod
-    def of(cls, constants: dict[str, Any]) -> Fusion:
-        """The formula that :meth:`constants` wrote."""
-        altered, synthesised = (
-            Half(
-                tuple(half["inputs"]),
-                np.array(half["centre"]),
-                np.array(half["spread"]),
-                np.array(half["weight"]),
-                float(half["bias"]),
-            )
-            for half in (constants["altered"], constants["synthesised"])
-        )
-        return cls(altered, synthesised)
-
-
-def fit_half(names: tuple[str, ...], inputs: Floats, fake: Flags, ridge: float = 0.05) -> Half:
-    """Logistic regression with weights ≥ 0, drawn towards equal ones; both classes count alike."""
-    centre, spread = inputs[~fake].mean(axis=0), inputs.std(axis=0) + 1e-6
-    z = ((inputs - centre) / spread).clip(_LEAST, _MOST)
+    Both classes count alike.
+    """
+    chosen = inputs[:, columns]
+    centre, spread = chosen[~fake].mean(axis=0), chosen.std(axis=0) + 1e-6
+    z = standardised(chosen, centre, spread)
     sign = np.where(fake, 1.0, -1.0)
     share = np.where(fake, 0.5 / fake.sum(), 0.5 / (~fake).sum())
 
@@ -101,15 +51,15 @@ def fit_half(names: tuple[str, ...], inputs: Floats, fake: Flags, ridge: float =
         unequal, large = ((weight - weight.mean()) ** 2).sum(), (weight**2).sum()
         return float((share * np.logaddexp(0, -margin)).sum() + ridge * unequal + 0.2 * ridge * large)
 
-    bounds = [(0, None)] * len(names) + [(None, None)]
-    found = minimize(loss, np.full(len(names) + 1, 0.5), bounds=bounds, method="L-BFGS-B")
-    return Half(names, centre, spread, found.x[:-1], float(found.x[-1]))
+    bounds = [(0, None)] * len(columns) + [(None, None)]
+    found = minimize(loss, np.full(len(columns) + 1, 0.5), bounds=bounds, method="L-BFGS-B")
+    return Half(columns, centre, spread, found.x[:-1], float(found.x[-1]))
 
 
 def fit(inputs: Floats, fake: Flags, talking: Flags) -> Fusion:
     """Fit both halves on clips; ``talking`` are those whose whole face is generated."""
     altered, synthesised = (
-        fit_half(tuple(INPUTS[i] for i in columns), inputs[kept][:, columns], fake[kept])
+        fit_half(columns, inputs[kept], fake[kept])
         for columns, kept in ((_ALTERED, ~fake | ~talking), (_SYNTHESISED, ~fake | talking))
     )
     return Fusion(altered, synthesised)

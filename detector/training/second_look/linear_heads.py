@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from detector.files import atomic_path
-from detector.networks.vit_small_14 import ViTSmall14, normalised
+from detector.networks.framings import FRAMINGS, HEADS
+from detector.networks.vit_small_14 import ViTSmall14
 from detector.training.second_look.train import Source, batch_of
 
 _BATCH = 16
@@ -34,7 +35,7 @@ def fit_linear_heads(
     with np.load(cache) as kept:
         x, framing, y = kept["x"], kept["framing"], kept["y"]
     centre, spread = x.mean(axis=0), x.std(axis=0) + 1e-3
-    weight, bias = linear_heads(np.clip((x - centre) / spread, -_CLIPPED, _CLIPPED), framing, y, network)
+    weight, bias = linear_heads(np.clip((x - centre) / spread, -_CLIPPED, _CLIPPED), framing, y)
     with torch.no_grad():
         network.centre.copy_(torch.from_numpy(centre))
         network.spread.copy_(torch.from_numpy(spread))
@@ -43,20 +44,17 @@ def fit_linear_heads(
 
 
 def linear_heads(
-    z: NDArray[np.float32], framing: NDArray[np.int64], y: NDArray[np.float32], network: ViTSmall14
+    z: NDArray[np.float32], framing: NDArray[np.int64], y: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Weights (framings · heads, features) and biases of a logistic regression for each framing and head."""
-    framings, heads = network.shape.framings, network.shape.heads
-    weight, bias = (
-        np.zeros((framings * heads, z.shape[1]), np.float32),
-        np.zeros(framings * heads, np.float32),
-    )
-    for f in range(framings):
-        for head in range(heads):
+    count = FRAMINGS * HEADS
+    weight, bias = np.zeros((count, z.shape[1]), np.float32), np.zeros(count, np.float32)
+    for f in range(FRAMINGS):
+        for head in range(HEADS):
             asked = (framing == f) & (y[:, head] >= 0)
             model = LogisticRegression(C=_STRENGTH, max_iter=300, class_weight="balanced")
             model.fit(z[asked], y[asked, head])
-            weight[f * heads + head], bias[f * heads + head] = model.coef_[0], model.intercept_[0]
+            weight[f * HEADS + head], bias[f * HEADS + head] = model.coef_[0], model.intercept_[0]
     return weight, bias
 
 
@@ -64,9 +62,9 @@ def _keep_features(network: ViTSmall14, source: Source, cache: Path, examples: i
     network.eval()
     rng, parts = np.random.default_rng(seed), []
     for _ in range(examples // _BATCH):
-        crops, framing, wanted = batch_of(source.batch(rng, _BATCH), network.shape.size)
+        crops, framing, wanted = batch_of(source.batch(rng, _BATCH), network.size)
         with torch.inference_mode():
-            features = network.features(normalised(crops))
+            features = network.features(network.normalised(crops))
         parts.append((features.numpy(), framing.numpy(), wanted.numpy()))
     x, framings, y = (np.concatenate(part) for part in zip(*parts, strict=True))
     with atomic_path(cache) as temporary, temporary.open("wb") as file:

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from detector.networks.vit_small_14 import ViTSmall14, normalised
+from detector.faces.framing import INNER
+from detector.networks.framings import FramingNetwork
 from detector.scoring.scorer import Scorer
 from detector.training.second_look.crops import plain_crop
-from detector.training.second_look.framing import INNER
 from detector.training.second_look.kinds import LIP_SYNC, REENACTMENT, SWAP, TALKING_HEAD
 from detector.training.second_look.patches import Patch
 
@@ -28,14 +28,16 @@ _FAST_BATCH = 32
 
 
 @torch.inference_mode()
-def logits(network: ViTSmall14, patches: Sequence[Patch], framing: int) -> NDArray[np.float32]:
+def logits(network: FramingNetwork, patches: Sequence[Patch], framing: int) -> NDArray[np.float32]:
     """Logits (n, heads) of plain crops."""
     network.eval()
     out = []
     for start in range(0, len(patches), _BATCH):
         some = patches[start : start + _BATCH]
-        crops = np.stack([plain_crop(patch, framing, network.shape.size) for patch in some])
-        given = network(normalised(torch.from_numpy(crops)), torch.full((len(some),), framing))
+        crops = np.stack([plain_crop(patch, framing, network.size) for patch in some])
+        given = network.of_framing(
+            network(network.normalised(torch.from_numpy(crops))), torch.full((len(some),), framing)
+        )
         out.append(given.numpy())
     return np.concatenate(out)
 

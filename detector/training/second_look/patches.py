@@ -1,8 +1,4 @@
-"""Patches: the pixels around one face and what is known of it; and which may be trained on.
-
-A patch holds the frame's own pixels (no resampling, unless the face is larger than needed), so that both
-framings, their jitter and every degradation are made from it later.
-"""
+"""Patches of faces with what is known of each, and which of them may be trained on."""
 
 from __future__ import annotations
 
@@ -11,21 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from detector.errors import ParameterError
+from detector.faces.framing import Box
 from detector.files import open_atomically
-from detector.media.frame import Image
 from detector.training.data.face_samples import read_csv
-from detector.training.second_look.framing import HEAD_PER_BOX, Box
 
 TRAIN = "train"
 SOURCES = ("clips", "videos", "stills", "photos", "ffpp", "dfdc")
 DFDC_SETS = ("dfdc-train-0", "dfdc-val", "dfdc-test")
-
-MARGIN = 1.2  # head squares kept around a face
-LARGEST = 480  # px; larger patches are reduced to this
 
 
 class RoleError(ParameterError):
@@ -57,36 +46,6 @@ class Patch:
     role: str  # train, develop, val, test
     origin: str
     native: float = 0.0  # px across the inner square in the source, where the data set says so
-
-
-def encode(image: Image) -> bytes:
-    """RGB pixels to a JPEG of highest quality without chroma subsampling."""
-    options = [
-        cv2.IMWRITE_JPEG_QUALITY,
-        98,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-    ]
-    return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)[1].tobytes()
-
-
-def cut_patch(image: Image, box: Box) -> tuple[Image, Box, float]:
-    """The part of ``image`` around ``box``, the box in it, and its scale."""
-    height, width = image.shape[:2]
-    x0, y0, x1, y1 = box
-    half = MARGIN * HEAD_PER_BOX * float(np.sqrt((x1 - x0) * (y1 - y0))) / 2
-    # Moved inside like the head's square itself, so that it keeps what that needs at a frame's edge.
-    x = float(np.clip((x0 + x1) / 2, min(half, width / 2), max(width - half, width / 2)))
-    y = float(np.clip((y0 + y1) / 2, min(half, height / 2), max(height - half, height / 2)))
-    left, top = max(0, round(x - half)), max(0, round(y - half))
-    right, bottom = min(width, round(x + half)), min(height, round(y + half))
-    patch = image[top:bottom, left:right]
-    scale = min(1.0, LARGEST / max(patch.shape[:2]))
-    if scale < 1:
-        size = (round(patch.shape[1] * scale), round(patch.shape[0] * scale))
-        patch = cv2.resize(patch, size, interpolation=cv2.INTER_AREA)
-    moved = ((x0 - left) * scale, (y0 - top) * scale, (x1 - left) * scale, (y1 - top) * scale)
-    return np.ascontiguousarray(patch), moved, scale
 
 
 def store(out: Path, source: str, patches: list[Patch]) -> None:

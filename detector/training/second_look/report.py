@@ -1,8 +1,7 @@
-"""Figures of a checkpoint on the develop clips; the fusion fitted there is written beside it."""
+"""Figures of a checkpoint on the patches of the develop clips, while training goes on."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
-from detector.files import atomic_path, hashed, write_atomically
-from detector.networks.vit_small_14 import ViTSmall14, network_from
+from detector.faces.framing import HEAD, INNER
+from detector.files import atomic_path, hashed
+from detector.networks.base import create
+from detector.networks.framings import FramingNetwork
+from detector.networks.vit_small_14 import network_from
 from detector.scoring.scorer import Scorer
 from detector.training.second_look import fusion
-from detector.training.second_look.framing import HEAD, INNER
 from detector.training.second_look.kinds import TALKING_HEAD
 from detector.training.second_look.measuring import (
     FAMILIES,
@@ -33,17 +33,18 @@ from detector.training.second_look.source_probe import clip_covariates, matched_
 Report = Callable[[str], None]
 
 
-def read_network(weights: Path) -> ViTSmall14:
+def read_network(weights: Path) -> FramingNetwork:
     """The network of a file of averaged weights, ``best.pt`` or ``step-N.pt``."""
-    return network_from(torch.load(weights, map_location="cpu", weights_only=True))
+    state = torch.load(weights, map_location="cpu", weights_only=True)
+    if "judge.weight" in state:
+        return network_from(state)
+    network = create("efficientnet_lite0_framings")
+    assert isinstance(network, FramingNetwork)
+    network.load_state_dict(state)
+    return network.eval()
 
 
-def fusion_path(weights: Path) -> Path:
-    """Where the fusion fitted for ``weights`` lies."""
-    return weights.with_suffix(".fusion.json")
-
-
-def fusion_columns(network: ViTSmall14, scorer: Scorer, patches: Sequence[Patch]) -> NDArray[np.float64]:
+def fusion_columns(network: FramingNetwork, scorer: Scorer, patches: Sequence[Patch]) -> NDArray[np.float64]:
     """The inputs (n, 5) of the fusion for each patch."""
     seen = [logits(network, patches, framing) for framing in (INNER, HEAD)]
     return np.column_stack([fast_logits(scorer, patches), *seen]).astype(np.float64)
@@ -81,7 +82,7 @@ class Inputs:
 
 
 def report_checkpoint(inputs: Inputs, report: Report) -> None:
-    """Report AUC by input, fusion and family, decisions, and fit the fusion on all develop clips."""
+    """Report AUC by input, fusion and family, and decisions with a fusion fitted on the same patches."""
     clips = inputs.clips("clips")
     talking = np.array([kind == TALKING_HEAD for kind in clips.family])
     for number, name in enumerate(fusion.INPUTS):
@@ -98,12 +99,6 @@ def report_checkpoint(inputs: Inputs, report: Report) -> None:
     report(f"fit on all, threshold {threshold:.3f}: {flagged(fused >= threshold, clips.fake)}")
     _report_extremes(clips, left_out, report)
     _report_matched(inputs.patches("clips"), clips, left_out, report)
-    more = inputs.clips("videos")
-    score = fitted.logit(more.scores)
-    auc = roc_auc_score(more.fake, score)
-    report(f"videos: AUC {auc:.3f}, {flagged(score >= threshold, more.fake)}")
-    constants = {**fitted.constants(), "threshold": threshold}
-    write_atomically(fusion_path(inputs.weights), (json.dumps(constants, indent=1) + "\n").encode())
 
 
 def flagged(said: NDArray[np.bool_], fake: NDArray[np.bool_]) -> str:

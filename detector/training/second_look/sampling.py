@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detector.training.second_look.framing import HEAD, INNER
+from detector.faces.framing import HEAD, INNER
 from detector.training.second_look.kinds import LIP_SYNC, PICTURE, REENACTMENT, SWAP, TALKING_HEAD, targets
 from detector.training.second_look.patches import Patch, require_training
 

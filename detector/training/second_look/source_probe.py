@@ -17,9 +17,9 @@ from sklearn.model_selection import GroupKFold, KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from detector.faces.framing import FRAMINGS, HEAD, INNER
 from detector.media.frame import Image
 from detector.training.second_look.crops import augmented_crop, plain_crop, square_of
-from detector.training.second_look.framing import FRAMINGS, HEAD, INNER
 from detector.training.second_look.patches import Patch
 
 _SIZE = 168

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from detector.errors import ParameterError
 from detector.files import atomic_path
-from detector.networks.vit_small_14 import ViTSmall14, normalised
+from detector.networks.framings import FramingNetwork
 from detector.training.second_look.crops import augmented_crop
 from detector.training.second_look.sampling import Example
 
@@ -31,24 +31,25 @@ _LOSSES_KEPT = 100
 
 @dataclass(frozen=True)
 class Recipe:
-    """How every tensor is trained. Higher rates have destroyed the features (docs/training.md)."""
+    """How every tensor is trained; as given, what ships (docs/training.md has the transformer's)."""
 
-    size: int = 168
-    examples: int = 30_000
-    batch: int = 16
-    rate: float = 2e-5  # of the last block
-    falling: float = 0.85  # from block to block towards the input
-    head_rate: float = 1e-5
-    weight_decay: float = 0.05
-    warm_up: int = 40  # steps
+    architecture: str = "efficientnet_lite0_framings"
+    size: int = 168  # px, of the transformer; other networks have one size
+    examples: int = 44_000
+    batch: int = 32
+    rate: float = 3e-4  # of the last block
+    falling: float = 0.9  # from block to block towards the input
+    head_rate: float = 3e-4
+    weight_decay: float = 0.02
+    warm_up: int = 60  # steps
     smoothing: float = 0.03
-    average: float = 0.997
+    average: float = 0.995
     clip_norm: float = 1.0
-    keep: float = 0.6  # share of the patches in training
+    keep: float = 0.6  # share of the transformer's patches in training
     keep_last: float = 1.0  # over the last tenth
-    check_every: float = 900  # seconds
+    check_every: float = 600  # seconds
     save_every: float = 180  # seconds
-    seed: int = 19
+    seed: int = 31
     left_out: tuple[str, ...] = ()  # generators
 
     @property
@@ -80,16 +81,16 @@ def head_loss(given: Tensor, wanted: Tensor, smoothing: float) -> Tensor:
     return (each * asked).sum() / asked.sum().clamp(min=1)
 
 
-def parameter_groups(network: ViTSmall14, recipe: Recipe) -> list[dict[str, Any]]:
+def parameter_groups(network: FramingNetwork, recipe: Recipe) -> list[dict[str, Any]]:
     """Parameters with their highest rates (``peak``), which fall from block to block towards the input."""
-    depth = len(network.backbone.blocks)
+    depth = len(network.backbone.blocks)  # type: ignore[union-attr,arg-type]
     by_rate: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
-        if name.startswith("judge"):
+        if name.startswith(("judge", "backbone.classifier")):
             rate = recipe.head_rate
         elif name.startswith("backbone.blocks."):
             rate = recipe.rate * recipe.falling ** (depth - 1 - int(name.split(".")[2]))
-        elif name.startswith("backbone.norm"):
+        elif name.startswith(("backbone.norm", "backbone.conv_head", "backbone.bn2")):
             rate = recipe.rate
         else:
             rate = recipe.rate * recipe.falling**depth
@@ -101,7 +102,7 @@ def parameter_groups(network: ViTSmall14, recipe: Recipe) -> list[dict[str, Any]
 class Trainer:
     """The network, its averaged weights and the optimiser, at one step of a recipe."""
 
-    def __init__(self, network: ViTSmall14, recipe: Recipe) -> None:
+    def __init__(self, network: FramingNetwork, recipe: Recipe) -> None:
         self.network = network
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         self.recipe = recipe
@@ -119,8 +120,9 @@ class Trainer:
         torch.manual_seed(int(np.random.default_rng((recipe.seed, self.step, 1)).integers(2**62)))
         self.network.train()
         self.network.keep_patches(recipe.keep_last if done > _FULL_PATCHES_FROM else recipe.keep)
-        crops, framing, wanted = batch_of(source.batch(rng, recipe.batch), recipe.size)
-        loss = head_loss(self.network(normalised(crops), framing), wanted, recipe.smoothing)
+        crops, framing, wanted = batch_of(source.batch(rng, recipe.batch), self.network.size)
+        given = self.network.of_framing(self.network(self.network.normalised(crops)), framing)
+        loss = head_loss(given, wanted, recipe.smoothing)
         self._optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm)
@@ -130,6 +132,8 @@ class Trainer:
         with torch.no_grad():
             for mean, now in zip(self.average.parameters(), self.network.parameters(), strict=True):
                 mean.lerp_(now, 1 - kept)
+            for kept_buffer, buffer in zip(self.average.buffers(), self.network.buffers(), strict=True):
+                kept_buffer.copy_(buffer)
         return float(loss.detach())
 
     def save(self, path: Path) -> None:
@@ -171,7 +175,7 @@ def tune(
     trainer: Trainer,
     source: Source,
     folder: Path,
-    measure: Callable[[ViTSmall14], tuple[float, Figures]],
+    measure: Callable[[FramingNetwork], tuple[float, Figures]],
     report: Callable[[str], None],
 ) -> None:
     """Train to the recipe's end, with checkpoints, averaged weights (``best.pt``) and a log in ``folder``.

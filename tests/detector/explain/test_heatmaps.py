@@ -39,7 +39,8 @@ def crop(scorer: Scorer, astronaut: np.ndarray, face: Face) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def explained(scorer: Scorer, astronaut: np.ndarray, face: Face) -> Explained:
-    return explain(scorer, astronaut, "A1-1", square_for_face(face), face.box, 0)
+    square = square_for_face(face)
+    return explain(scorer, scorer.explainable(astronaut, square, 0, 0.0), "A1-1", square, face.box, 0)
 
 
 def hooks(scorer: Scorer) -> int:

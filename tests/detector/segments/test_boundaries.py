@@ -86,6 +86,7 @@ def scorer(is_sequence: bool = False) -> Scorer:
             is_sequence=is_sequence,
             logits=logits,
             probability=lambda logit: float(1 / (1 + np.exp(-logit))),
+            fuse=lambda track, time, logits: logits,
         ),
     )
 

@@ -6,9 +6,12 @@ import dataclasses
 
 import numpy as np
 
+from detector.faces.patch import encode
+from detector.models.card import FusionHalf, Input, SecondLookCard
 from detector.networks.vit_small_14 import Shape, ViTSmall14
+from detector.schema.model import Platt
 from detector.training.second_look.kinds import family
-from detector.training.second_look.patches import Patch, encode
+from detector.training.second_look.patches import Patch
 
 SIZE = 28
 TINY = Shape(size=SIZE, taps=(1, 2), dropout=0.1, width=24, depth=2, attention_heads=2)
@@ -38,3 +41,19 @@ def patch(seed: int = 0, fake: bool = False, **changes: object) -> Patch:
         fake, generator, family(generator, fake), f"ffpp-{seed}", "", "train", "place",
     )  # fmt: skip
     return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
+
+
+def idle_card() -> SecondLookCard:
+    """A card on which nothing has been fitted yet."""
+    half = FusionHalf(inputs=("fast",), centre=(0.0,), spread=(1.0,), weight=(1.0,), bias=0.0)
+    colours = (0.5, 0.5, 0.5)
+    return SecondLookCard(
+        name="trial",
+        of="0" * 64,
+        architecture="vit_small_14",
+        sha256="0" * 64,
+        input=Input(size=168, mean=colours, std=colours),
+        altered=half,
+        synthesised=half,
+        probability=Platt(scale=1.0, offset=0.0),
+    )

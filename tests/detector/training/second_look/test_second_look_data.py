@@ -7,16 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from second_look_cases import patch, picture
+from second_look_cases import patch
 
+from detector.faces.framing import HEAD, INNER
 from detector.training.second_look.crops import augmented_crop, plain_crop, square_of
-from detector.training.second_look.framing import HEAD, HEAD_PER_BOX, INNER, head_square
 from detector.training.second_look.kinds import LIP_SYNC, REAL, TALKING_HEAD, family, targets
 from detector.training.second_look.patches import (
     SOURCES,
     NotPreparedError,
     RoleError,
-    cut_patch,
     load,
     require_training,
     roles,
@@ -24,43 +23,6 @@ from detector.training.second_look.patches import (
     training_patches,
 )
 from detector.training.second_look.sampling import SHARES, Example, Sampler
-
-
-def test_the_heads_square_lies_inside_the_picture() -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(500):
-        width, height = (int(side) for side in rng.integers(40, 400, 2))
-        x, y = rng.uniform(-20, width), rng.uniform(-20, height)
-        box = (x, y, x + rng.uniform(5, 300), y + rng.uniform(5, 300))
-        square = head_square(box, width, height, rng.uniform(0.8, 1.1), *rng.normal(0, 0.1, 2))
-        half = square.side / 2 - 1e-6
-        assert half <= square.x <= width - half
-        assert half <= square.y <= height - half
-        assert square.angle == 0
-
-
-def test_the_heads_square_has_the_boxs_centre_where_there_is_room() -> None:
-    square = head_square((180, 170, 220, 230), 400, 400)
-    assert (square.x, square.y) == (200, 200)
-    assert square.side == pytest.approx(HEAD_PER_BOX * np.sqrt(40 * 60))
-
-
-def test_a_patch_keeps_the_heads_square_at_the_edge_of_a_frame() -> None:
-    image = picture(0, False, 300)
-    box = (2.0, 5.0, 62.0, 85.0)
-    cut, moved, scale = cut_patch(image, box)
-    assert scale == 1
-    whole, part = head_square(box, 300, 300), head_square(moved, cut.shape[1], cut.shape[0])
-    assert part.side == pytest.approx(whole.side)
-    x, y = box[0] - moved[0], box[1] - moved[1]
-    assert (part.x + x, part.y + y) == pytest.approx((whole.x, whole.y))
-    np.testing.assert_array_equal(cut, image[int(y) : int(y) + cut.shape[0], int(x) : int(x) + cut.shape[1]])
-
-
-def test_a_large_face_is_stored_smaller_with_its_box() -> None:
-    cut, moved, scale = cut_patch(picture(0, False, 1200), (300.0, 300.0, 900.0, 900.0))
-    assert max(cut.shape) == 480
-    assert moved[2] - moved[0] == pytest.approx(600 * scale)
 
 
 @pytest.mark.parametrize(

@@ -10,20 +10,42 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from second_look_cases import SIZE, TINY, patch, tiny_network
+from second_look_cases import SIZE, idle_card, patch, tiny_network
 
-from detector.errors import ParameterError
-from detector.networks.vit_small_14 import Shape, ViTSmall14, network_from, normalised, pretrained_state
+from detector.errors import ModelError, ParameterError
+from detector.faces.framing import HEAD, INNER
+from detector.models.card import FusionHalf
+from detector.models.loaded import load_model
+from detector.networks.framings import FRAMINGS, HEADS
+from detector.networks.vit_small_14 import Shape, ViTSmall14, network_from, pretrained_state
+from detector.schema.analysis import Parameters
+from detector.scoring.fusion import Fusion, Half
+from detector.scoring.second_look import PersonLook
 from detector.training.second_look import fusion, report
 from detector.training.second_look.__main__ import main, recipe_of
-from detector.training.second_look.framing import HEAD, INNER
+from detector.training.second_look.exhibits import (
+    ClipRecord,
+    PersonRecord,
+    fitted_card,
+    logit_of,
+    measured_card,
+    peak,
+    probability_for,
+)
 from detector.training.second_look.linear_heads import fit_linear_heads
 from detector.training.second_look.measuring import by_clip, clip_aucs, every_nth_frame, logits
 from detector.training.second_look.patches import store
 from detector.training.second_look.sampling import Sampler
-from detector.training.second_look.ship import LEAST_MOVED, NotTrainedError, moved, ship
+from detector.training.second_look.ship import (
+    LEAST_MOVED,
+    NotTrainedError,
+    loaded_with,
+    moved,
+    require_trained,
+    ship,
+    tensors_of,
+)
 from detector.training.second_look.source_probe import label_auc, matched_auc
-from detector.training.second_look.stability import UNCHANGED, VIEWS
 from detector.training.second_look.train import LAST, LOG, Recipe, Trainer, head_loss, parameter_groups, tune
 
 RECIPE = Recipe(
@@ -45,11 +67,11 @@ def sampler() -> Sampler:
 
 def test_one_logit_for_each_head_by_framing() -> None:
     network = tiny_network().eval()
-    crops = normalised(torch.randint(0, 256, (2, SIZE, SIZE, 3), dtype=torch.uint8))
-    inner, head = (network(crops, torch.full((2,), framing)) for framing in (0, 1))
+    crops = network.normalised(torch.randint(0, 256, (2, SIZE, SIZE, 3), dtype=torch.uint8))
+    inner, head = (network.of_framing(network(crops), torch.full((2,), framing)) for framing in (0, 1))
     assert inner.shape == head.shape == (2, 2)
     assert not torch.equal(inner, head)
-    mixed = network(crops, torch.tensor([0, 1]))
+    mixed = network.of_framing(network(crops), torch.tensor([0, 1]))
     torch.testing.assert_close(mixed, torch.stack([inner[0], head[1]]))
 
 
@@ -138,7 +160,7 @@ def clip_inputs(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, list
     inputs = rng.normal(0, 1, (60, 5))
     inputs[:, 0] += 2 * (fake & ~talking)
     inputs[:, 4] += 3 * talking
-    inputs[:, 3] -= 2 * fake  # misleading: without the bound its weight would be negative
+    inputs[:, 1] -= 2 * fake  # misleading: without the bound its weight would be negative
     return inputs, fake, talking, [f"group {i // 6}" for i in range(60)]
 
 
@@ -146,15 +168,18 @@ def test_weights_of_the_fusion_are_not_negative() -> None:
     inputs, fake, talking, _ = clip_inputs()
     fitted = fusion.fit(inputs, fake, talking)
     assert (fitted.altered.weight >= 0).all() and (fitted.synthesised.weight >= 0).all()
-    assert fitted.altered.weight[2] == 0
+    assert fitted.altered.weight[1] == 0
     assert fitted.altered.weight[0] > 0.3
 
 
-def test_the_fusion_survives_json() -> None:
+def test_the_fusion_survives_the_card() -> None:
     inputs, fake, talking, _ = clip_inputs()
     fitted = fusion.fit(inputs, fake, talking)
-    again = fusion.Fusion.of(json.loads(json.dumps(fitted.constants())))
-    np.testing.assert_allclose(again.logit(inputs), fitted.logit(inputs))
+    again = [
+        Half.of(FusionHalf.model_validate_json(fusion.half_of_card(half).model_dump_json()))
+        for half in (fitted.altered, fitted.synthesised)
+    ]
+    np.testing.assert_allclose(Fusion(*again).logit(inputs), fitted.logit(inputs))
 
 
 def test_a_clips_figures_do_not_depend_on_its_own_groups_labels() -> None:
@@ -227,14 +252,6 @@ def test_the_source_probe_finds_what_tells_the_label() -> None:
     assert 0.25 < label_auc(noise, patches) < 0.75
 
 
-def test_views_keep_the_number_of_frames() -> None:
-    frames = [np.random.default_rng(i).integers(0, 255, (48, 64, 3), np.uint8) for i in range(3)]
-    for name, view in VIEWS.items():
-        seen = view(frames)
-        assert len(seen) == 3
-        assert np.array_equal(seen[0], frames[0]) == (name == UNCHANGED)
-
-
 def test_what_lies_near_the_start_is_told() -> None:
     start = {"blocks.0.weight": torch.randn(8, 8), "blocks.1.weight": torch.randn(8, 8)}
     near = start["blocks.1.weight"] * (1 + LEAST_MOVED / 2)
@@ -252,7 +269,7 @@ def test_the_command_line_names_what_is_wrong(tmp_path: Path, capsys: pytest.Cap
         with pytest.raises(ParameterError, match=wrong):
             recipe_of([wrong])
     place = ["--data", str(tmp_path), "--out", str(tmp_path / "out")]
-    assert main([*place, "tune"]) == 2
+    assert main([*place, "tune", "architecture=vit_small_14"]) == 2
     assert "heads" in capsys.readouterr().err
     assert main([*place, "prepare", "nosuch"]) == 2
     assert main([*place, "heads"]) == 2
@@ -268,11 +285,57 @@ def test_the_start_itself_is_refused(data: Path, tmp_path: Path) -> None:
     torch.save(network.state_dict(), tmp_path / "start.pt")
     assert network_from(network.state_dict()).shape == network.shape
     assert len(pretrained_state(pretrained)) == len(network.backbone.state_dict())
+    _, stored = tensors_of(tmp_path / "start.pt")
     with pytest.raises(NotTrainedError, match=r"49 of"):
-        ship(tmp_path / "start.pt", pretrained, tmp_path, "start", lambda line: None)
-    assert not (tmp_path / "start.safetensors").exists()
+        require_trained(stored, pretrained, lambda line: None)
+
+
+def test_what_was_fitted_for_other_weights_is_not_shipped(tmp_path: Path) -> None:
+    torch.save(ViTSmall14(Shape()).state_dict(), tmp_path / "one.pt")
+    model = loaded_with(load_model(), tmp_path / "one.pt")
+    fitted = model.card.second_look
+    assert fitted is not None and model.second_look is not None
+    other = fitted.model_copy(update={"sha256": "0" * 64})
+    with pytest.raises(ModelError, match="one.pt"):
+        ship(tmp_path / "one.pt", other, tmp_path / "none", tmp_path, "reelproof", [], lambda line: None)
+    assert not (tmp_path / "second-look").exists()
+
+
+def test_probabilities_have_the_thresholds_where_the_parameters_have_theirs() -> None:
+    platt = probability_for(2.4, 1.2, Parameters())
+    for logit, probability in ((2.4, 0.65), (1.2, 0.4)):
+        assert 1 / (1 + np.exp(-(platt.scale * logit + platt.offset))) == pytest.approx(probability)
+
+
+def clip_record(number: int, fake: bool) -> ClipRecord:
+    """A clip of one person whose scan and second look tell the classes apart, more or less."""
+    rng = np.random.default_rng(number)
+    time = np.arange(24) / 8
+    strong = rng.normal(2.0 * fake, 1.0, (4, 4))
+    look = PersonLook((0,), (), time[::6], strong, float(rng.normal(2.0 * fake)), None)
+    fast = np.full(24, look.scan_level)
+    person = PersonRecord(np.zeros(24, np.int32), time, fast, look, None)
+    kind = ("swap", "talking head")[number % 4 // 2] if fake else "real"
+    return ClipRecord(f"{number}.mp4", fake, kind, f"group {number // 4}", (person,))
+
+
+def test_thresholds_flag_few_unmanipulated_clips() -> None:
+    records = [clip_record(n, n % 2 == 1) for n in range(80)]
+    model_card = idle_card()
+    card = fitted_card(records, model_card, Parameters())
+    formula = Fusion.of(card)
+    enter = logit_of(Parameters().enter_threshold)
+    flagged = np.array([peak(r, formula, Parameters()) >= enter for r in records])
+    fake = np.array([r.fake for r in records])
+    assert flagged[~fake].sum() <= 2 and flagged[fake].sum() > 20
+    lines: list[str] = []
+    measured = measured_card(records, card, Parameters(), lines.append)
+    assert any(line.startswith("unmanipulated: of 40 flagged") for line in lines)
+    false_positives, misses = measured.rates
+    assert (false_positives.items, misses.items) == (40, 40)
+    assert false_positives.events is not None and false_positives.events <= 4
 
 
 def test_the_tiny_network_is_built_like_the_large_one() -> None:
-    assert tiny_network().judge.out_features == TINY.framings * TINY.heads
+    assert tiny_network().judge.out_features == FRAMINGS * HEADS
     assert Shape().features == 3 * 3 * 384

@@ -1,0 +1,79 @@
+"""One logit from the fast network and the second look's two framings.
+
+    altered     = logit of (fast, inner altered)
+    synthesised = logit of (inner synthesised, head synthesised)
+    fused       = log(exp(altered) + exp(synthesised)), a soft maximum
+
+Which inputs each half has stands on the card; these are the shipped ones. Each is a logistic regression on
+standardised logits (:class:`detector.models.card.FusionHalf`), fitted
+by :mod:`detector.training.second_look.fusion`. A Platt scaling turns the fused logit into the published one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.models.card import FusionHalf, SecondLookCard
+
+Floats = NDArray[np.float64]
+
+INPUTS = ("fast", "inner altered", "inner synthesised", "head altered", "head synthesised")
+_LEAST, _MOST = -6.0, 8.0  # standard deviations
+
+
+@dataclass(frozen=True)
+class Half:
+    """Constants of one half of the formula: inputs are standardised, weighted, added."""
+
+    columns: tuple[int, ...]  # of INPUTS
+    centre: Floats
+    spread: Floats
+    weight: Floats
+    bias: float
+
+    @classmethod
+    def of(cls, card: FusionHalf) -> Self:
+        """What a card says."""
+        columns = tuple(map(INPUTS.index, card.inputs))
+        return cls(columns, np.array(card.centre), np.array(card.spread), np.array(card.weight), card.bias)
+
+    def logit(self, inputs: Floats) -> Floats:
+        """Inputs (n, 5) to logits (n,)."""
+        return standardised(inputs[:, self.columns], self.centre, self.spread) @ self.weight + self.bias
+
+
+def standardised(values: Floats, centre: Floats, spread: Floats) -> Floats:
+    """``values`` (n, d) in standard deviations, within bounds."""
+    out: Floats = ((values - centre) / spread).clip(_LEAST, _MOST)
+    return out
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """The whole formula."""
+
+    altered: Half
+    synthesised: Half
+    scale: float = 1.0
+    offset: float = 0.0
+
+    @classmethod
+    def of(cls, card: SecondLookCard) -> Self:
+        """What a card says."""
+        platt = card.probability
+        return cls(Half.of(card.altered), Half.of(card.synthesised), platt.scale, platt.offset)
+
+    def halves(self, inputs: Floats) -> tuple[Floats, Floats]:
+        """Inputs (n, 5) to the published logits of both halves, each as if the other were not."""
+        return self._published(self.altered.logit(inputs)), self._published(self.synthesised.logit(inputs))
+
+    def logit(self, inputs: Floats) -> Floats:
+        """Inputs (n, 5) to published logits (n,)."""
+        return self._published(np.logaddexp(self.altered.logit(inputs), self.synthesised.logit(inputs)))
+
+    def _published(self, logits: Floats) -> Floats:
+        return self.scale * logits + self.offset

@@ -1,0 +1,267 @@
+"""The second look: a stronger network at a few moments of each person, fused with what the scan said.
+
+The scan's network is fast and sees every sampled frame; the second look's is twenty times as large and sees
+about eight moments of each person, the inner face and the whole head. What it gives there holds for the time
+in between as well: its logits are interpolated, drawn towards their mean (:data:`LOCAL`), and fused with the
+scan's frame by frame (:mod:`detector.scoring.fusion`), so that all later rules go on as they are.
+
+Where the fused score is not clearly on one side of the threshold, the moments are looked at in further views:
+mirrored, shifted, scaled and re-encoded. Their mean counts, and how many agree is the *stability*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.backends import selection as backends
+from detector.faces import tracks
+from detector.faces.crop import CropSquare, crop_square
+from detector.faces.framing import head_square, inner_square
+from detector.media.frame import Image
+from detector.models.loaded import LoadedModel
+from detector.schema import analysis as schema
+from detector.scoring.first_pass import FirstPass
+from detector.scoring.fusion import Floats, Fusion
+from detector.scoring.moments import KeptMoment, MomentKeeper, spread
+from detector.scoring.scorer import Explainable, Scorer, sigmoid
+
+LOCAL = 0.75
+"""How much the second look's logits follow single moments; the rest is the mean of the person's moments."""
+_CLEAR = 1.5  # of the logit, from the threshold: beyond it, other views are not looked at
+_USABLE_PER_MOMENT = 3
+_BATCH = 8
+
+
+@dataclass(frozen=True)
+class View:
+    """How the same moment is looked at once more; shift in sides of the square, ``quality`` of a JPEG."""
+
+    mirrored: bool = False
+    dx: float = 0.0
+    dy: float = 0.0
+    scale: float = 1.0
+    quality: int | None = None
+
+
+AS_IT_IS = View()
+OTHERS = (View(mirrored=True), View(dx=0.02, dy=0.012), View(scale=1.1), View(quality=60))
+
+
+@dataclass(frozen=True)
+class PersonLook:
+    """What the second look found of one person: ``strong`` are logits (m, 4) at ``times`` (m,)."""
+
+    tracks: tuple[int, ...]
+    moments: tuple[KeptMoment, ...]
+    times: Floats
+    strong: Floats
+    scan_level: float  # mean logit of the fast network
+    stability: float | None
+
+    def strong_at(self, times: Floats) -> Floats:
+        """Logits (n, 4) at ``times`` (n,)."""
+        mean = self.strong.mean(axis=0)
+        local = np.column_stack([np.interp(times, self.times, column) for column in self.strong.T])
+        out: Floats = mean + LOCAL * (local - mean)
+        return out
+
+    @property
+    def inputs(self) -> Floats:
+        """The inputs (1, 5) of the fusion, means over the person's time."""
+        fast, (a, b, c, d) = self.scan_level, self.strong.mean(axis=0)
+        return np.array([[fast, a, b, c, d]])
+
+
+class FusedScorer(Scorer):
+    """A scorer whose logits are fused with what the second look found of each person."""
+
+    def __init__(self, scan: Scorer, model: LoadedModel) -> None:
+        assert model.second_look is not None and model.card.second_look is not None
+        self.__dict__.update(scan.__dict__)
+        self._scan = scan
+        self._second = model.second_look
+        self._second_backend = backends.open_backend(model.second_look, scan.requested_backend)
+        self.card = scan.card.fused
+        self.fusion = Fusion.of(model.card.second_look)
+        self.looks: list[PersonLook] = []
+        self._neutral = neutral(self.fusion)
+
+    def fuse(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> Floats:
+        """See :meth:`Scorer.fuse`. For people who were not looked at, the second network says nothing."""
+        return self.fusion.logit(np.column_stack([logits, self._strong_at(track, time)]))
+
+    def second_look_at(self, tracks: Collection[int]) -> schema.SecondLook | None:
+        look = self._look_of(next(iter(tracks)))
+        if look is None:
+            return None
+        altered, synthesised = (float(half[0]) for half in self.fusion.halves(look.inputs))
+        return schema.SecondLook(
+            scan=self._scan.exhibit_probability(look.scan_level),
+            altered=sigmoid(altered),
+            synthesised=sigmoid(synthesised),
+            stability=look.stability,
+            moments=tuple(
+                schema.Moment(
+                    time=moment.time,
+                    pts=moment.pts,
+                    inner_altered=round(inner_altered, 4),
+                    inner_synthesised=round(inner_synthesised, 4),
+                    head_altered=round(head_altered, 4),
+                    head_synthesised=round(head_synthesised, 4),
+                )
+                for moment, (inner_altered, inner_synthesised, head_altered, head_synthesised) in zip(
+                    look.moments, look.strong.tolist(), strict=True
+                )
+            ),
+        )
+
+    def explainable(self, image: Image, square: CropSquare, track: int, time: float) -> Explainable:
+        """The inner face, by the network that adds more to its score; the rest is held as it is."""
+        ((strong),) = self._strong_at(np.array([track]), np.array([time]))
+        small = crop_square(image, square, self._scan.card.input.size)
+        inputs = np.array([[float(self._scan.logits([small])[0]), *strong]])
+        without_fast, without_inner = inputs.copy(), inputs.copy()
+        without_fast[0, 0] = self.fusion.altered.centre[0]
+        without_inner[0, 1:3] = self._neutral[:2]
+        if self.fusion.logit(without_fast)[0] <= self.fusion.logit(without_inner)[0]:
+
+            def of_fast(crops: Sequence[Image]) -> Floats:
+                fast = self._scan.logits(crops)
+                return self.fusion.logit(np.column_stack([fast, np.tile(inputs[:, 1:], (len(fast), 1))]))
+
+            return Explainable(small, self._scan.network, self._scan.card.input, None, of_fast)
+        crop = crop_square(image, square, self._second.card.input.size)
+        as_it_is = self._of_second([crop])[0, :2]
+
+        def of_inner(crops: Sequence[Image]) -> Floats:
+            change = self._of_second(crops)[:, :2] - as_it_is
+            changed = np.tile(inputs, (len(change), 1))
+            changed[:, 1:3] += change
+            return self.fusion.logit(changed)
+
+        altered, synthesised = self.fusion.halves(inputs)
+        output = 0 if altered[0] >= synthesised[0] else 1
+        return Explainable(crop, self._second.network, self._second.card.input, (output,), of_inner)
+
+    def look(self, group: Sequence[int], moments: Sequence[KeptMoment], level: float) -> PersonLook:
+        """Look at ``moments`` of the person of the tracks ``group``; ``level`` is the scan's mean logit."""
+        times = np.array([moment.time for moment in moments])
+        return PersonLook(tuple(group), tuple(moments), times, self._strong(moments, AS_IT_IS), level, None)
+
+    def views(self, look: PersonLook) -> Floats:
+        """The fusion's inputs (v, 5) over every other moment, as it is and in other views."""
+        return np.array([self._levels(look.moments[::2], view) for view in (AS_IT_IS, *OTHERS)])
+
+    def settle(self, look: PersonLook, enter: float) -> PersonLook:
+        """``look``, or where its probability is near ``enter`` the mean over views, with its stability."""
+        threshold = float(np.log(enter / (1 - enter)))
+        if abs(float(self.fusion.logit(look.inputs)[0]) - threshold) > _CLEAR:
+            return look
+        seen = self.views(look)
+        # What a view changes, added to what the person amounts to as it is.
+        moved = seen - seen[0] + look.inputs
+        mean = moved.mean(axis=0)
+        flagged = float(self.fusion.logit(mean[None])[0]) >= threshold
+        return replace(
+            look,
+            strong=look.strong + (mean[1:] - look.inputs[0, 1:]),
+            stability=float(np.mean((self.fusion.logit(moved) >= threshold) == flagged)),
+        )
+
+    def _levels(self, moments: Sequence[KeptMoment], view: View) -> Floats:
+        """The inputs (5,) of the fusion, means over ``moments`` in one view."""
+        size = self._scan.card.input.size
+        fast = self._scan.logits([_framings(moment, view, size)[0] for moment in moments])
+        return np.array([fast.mean(), *self._strong(moments, view).mean(axis=0)])
+
+    def _strong(self, moments: Sequence[KeptMoment], view: View) -> Floats:
+        """Logits (m, 4) of the second network, in the order of :class:`detector.schema.analysis.Moment`."""
+        size = self._second.card.input.size
+        out = self._of_second([crop for moment in moments for crop in _framings(moment, view, size)])
+        # Inner face and head in turn; each framing has its own two of the four logits.
+        return np.column_stack([out[0::2, :2], out[1::2, 2:]])
+
+    def _of_second(self, crops: Sequence[Image]) -> Floats:
+        pieces = [np.stack(crops[i : i + _BATCH]) for i in range(0, len(crops), _BATCH)]
+        return np.concatenate([self._second_backend.run(piece) for piece in pieces]).astype(np.float64)
+
+    def _strong_at(self, track: NDArray[np.int32], time: Floats) -> Floats:
+        """The second network's logits (n, 4) at ``time`` of ``track``."""
+        out = np.tile(self._neutral, (len(time), 1))
+        for look in self.looks:
+            mine = np.isin(track, look.tracks)
+            if mine.any():
+                out[mine] = look.strong_at(time[mine])
+        return out
+
+    def _look_of(self, track: int) -> PersonLook | None:
+        return next((look for look in self.looks if track in look.tracks), None)
+
+
+def look_again(
+    model: LoadedModel,
+    scan: Scorer,
+    first_pass: FirstPass,
+    keeper: MomentKeeper,
+    parameters: schema.Parameters,
+    report: Callable[[float], None],
+) -> Scorer:
+    """The scorer that decides, once every person of ``first_pass`` was looked at in the moments kept.
+
+    The logits of its detections are fused; ``report`` is told the share done. The scan's own scorer where
+    there is nothing to look at.
+    """
+    rows = first_pass.detections.rows
+    usable = rows[~np.isnan(rows["logit"])]
+    if not len(usable):
+        return scan
+    scorer = FusedScorer(scan, model)
+    groups = tracks.persons(first_pass.tracks)
+    for done, group in enumerate(groups):
+        report(done / len(groups))
+        mine = usable[np.isin(usable["track"], group)]
+        moments = spread(keeper.of(group), mine["time"], moments_wanted(parameters, len(mine)))
+        if moments:
+            look = scorer.look(group, moments, float(mine["logit"].mean()))
+            scorer.looks.append(scorer.settle(look, parameters.enter_threshold))
+    known = ~np.isnan(rows["logit"])
+    rows["logit"][known] = scorer.fuse(rows["track"][known], rows["time"][known], rows["logit"][known])
+    return scorer
+
+
+def moments_wanted(parameters: schema.Parameters, usable: int) -> int:
+    """How many moments of a person with so many usable faces are looked at."""
+    return min(parameters.second_look, -(-usable // _USABLE_PER_MOMENT))
+
+
+def neutral(fusion: Fusion) -> Floats:
+    """Logits (4,) of the second network that say nothing: those of unmanipulated faces on average."""
+    altered, synthesised = fusion.altered, fusion.synthesised
+    by_column = dict(zip(altered.columns, altered.centre, strict=True)) | dict(
+        zip(synthesised.columns, synthesised.centre, strict=True)
+    )
+    return np.array([by_column.get(column, 0.0) for column in range(1, 5)])
+
+
+def _framings(moment: KeptMoment, view: View, size: int) -> tuple[Image, Image]:
+    """Inner face and head, as ``view`` has them."""
+    image, box, _ = moment.patch
+    height, width = image.shape[:2]
+    inner = inner_square(box, moment.lean, view.scale, view.dx, view.dy)
+    head = head_square(box, width, height, view.scale, view.dx, view.dy)
+    seen = [_seen(crop_square(image, square, size), view) for square in (inner, head)]
+    return seen[0], seen[1]
+
+
+def _seen(crop: Image, view: View) -> Image:
+    if view.quality is not None:
+        _, data = cv2.imencode(
+            ".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, view.quality]
+        )
+        crop = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return np.ascontiguousarray(crop[:, ::-1]) if view.mirrored else crop

@@ -1,0 +1,66 @@
+"""Moments kept of each track while it lasts, spread evenly, within a bound of memory."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from detector.faces.crop import Face
+from detector.media.frame import Frame
+from detector.scoring.moments import MomentKeeper, spread
+
+FACE = Face((20.0, 20.0, 40.0, 44.0), 0.9, np.zeros((5, 2), np.float32))
+PICTURE = np.zeros((64, 64, 3), np.uint8)
+
+
+def offered(keeper: MomentKeeper, count: int, track: int = 0) -> None:
+    for number in range(count):
+        keeper.offer(Frame(number, Fraction(number, 8), PICTURE, number), track, FACE)
+
+
+@pytest.mark.parametrize("count", [1, 5, 15, 16, 17, 100, 1000])
+def test_moments_lie_evenly_however_long_the_track(count: int) -> None:
+    keeper = MomentKeeper(8)
+    offered(keeper, count)
+    pts = [moment.pts for moment in keeper.of([0])]
+    assert min(count, 8) <= len(pts) < 16
+    assert pts[0] == 0
+    assert len(set(np.diff(pts).tolist())) <= 1
+    assert count - pts[-1] <= max(1, 2 * count / len(pts))
+
+
+def test_of_which_so_many_are_chosen_over_the_time_of_all_faces() -> None:
+    keeper = MomentKeeper(8)
+    offered(keeper, 100)
+    chosen = spread(keeper.of([0]), np.arange(100) / 8, 8)
+    assert len(chosen) == 8
+    assert chosen[0].time < 1.5 and chosen[-1].time > 10.5
+    assert spread(keeper.of([0]), np.arange(100) / 8, 0) == []
+    assert spread(keeper.of([7]), np.arange(100) / 8, 8) == []
+
+
+def test_tracks_are_kept_apart_and_asked_for_together() -> None:
+    keeper = MomentKeeper(4)
+    offered(keeper, 6, track=3)
+    offered(keeper, 6, track=5)
+    assert {moment.track for moment in keeper.of([3])} == {3}
+    both = keeper.of([3, 5])
+    assert {moment.track for moment in both} == {3, 5}
+    assert [moment.time for moment in both] == sorted(moment.time for moment in both)
+
+
+def test_memory_is_bounded_however_many_tracks_there_are() -> None:
+    one = MomentKeeper(8)
+    offered(one, 1)
+    (moment,) = one.of([0])
+    size = moment.patch.image.nbytes
+    keeper = MomentKeeper(8, most_bytes=40 * size)
+    for track in range(100):
+        offered(keeper, 12, track)
+    kept = keeper.of(range(100))
+    assert len(kept) <= 40
+    assert sum(each.patch.image.nbytes for each in kept) <= 40 * size
+    # Early tracks are thinned for later ones before any later one goes without.
+    assert len({each.track for each in kept}) == len(kept) == 40

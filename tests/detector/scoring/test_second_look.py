@@ -1,0 +1,167 @@
+"""The second look: what it adds to the scan's logits, and how an analysis tells of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from detector import analyze
+from detector.models.card import FusionHalf, Input, SecondLookCard
+from detector.models.loaded import LoadedModel
+from detector.networks.base import Network
+from detector.schema.analysis import Analysis, Parameters, Verdict
+from detector.schema.model import Platt
+from detector.scoring.fusion import Fusion
+from detector.scoring.second_look import LOCAL, PersonLook, neutral
+
+HALVES = {
+    "altered": FusionHalf(
+        inputs=("fast", "inner altered", "head altered"),
+        centre=(-1.0, -2.0, 0.5),
+        spread=(1.0, 2.0, 1.0),
+        weight=(1.0, 1.0, 0.5),
+        bias=-1.0,
+    ),
+    "synthesised": FusionHalf(
+        inputs=("inner synthesised", "head synthesised"),
+        centre=(-1.5, -2.5),
+        spread=(1.0, 1.0),
+        weight=(0.5, 1.0),
+        bias=-2.0,
+    ),
+}
+
+
+class Says(Network):
+    """Gives the same four logits whatever it sees; with ``unsteady``, others of mirrored pictures."""
+
+    gives_tokens = False
+
+    def __init__(self, logits: tuple[float, ...], unsteady: bool = False) -> None:
+        super().__init__()
+        self.said = nn.Parameter(torch.tensor(logits))
+        self.look = nn.Conv2d(3, 1, 3, padding=1)
+        self.unsteady = unsteady
+
+    @property
+    def cam_layer(self) -> nn.Module:
+        return self.look
+
+    def forward(self, crops: Tensor) -> Tensor:
+        seen = self.look(crops).mean(dim=(1, 2, 3))[:, None]
+        out = self.said.expand(len(crops), -1) + 1e-3 * seen
+        if self.unsteady:  # what a network that reads brightness by its side would say
+            half = crops.shape[-1] // 2
+            left, right = crops[..., :half].mean(dim=(1, 2, 3)), crops[..., half:].mean(dim=(1, 2, 3))
+            out = out + 3.0 * torch.tanh(4 * (left - right))[:, None]
+        return out
+
+
+def card(platt: Platt | None = None) -> SecondLookCard:
+    return SecondLookCard(
+        name="says",
+        of="0" * 64,
+        architecture="vit_small_14",
+        sha256="0" * 64,
+        input=Input(size=32, mean=(0.5,) * 3, std=(0.5,) * 3),
+        probability=platt or Platt(scale=1.0, offset=0.0),
+        **HALVES,
+    )
+
+
+def with_second_look(model: LoadedModel, network: Network, platt: Platt | None = None) -> LoadedModel:
+    second = card(platt)
+    changed = model.card.model_copy(update={"second_look": second})
+    return LoadedModel(changed, weights=model.weights, second_look=LoadedModel(second.as_card(), network))
+
+
+def judged(sample: Path, model: LoadedModel, network: Network, platt: Platt | None = None) -> Analysis:
+    return analyze(sample, model=with_second_look(model, network.eval(), platt))
+
+
+def test_fused_is_a_soft_maximum_of_both_halves() -> None:
+    fusion = Fusion.of(card())
+    quiet = np.array([[-1.0, -2.0, -1.5, 0.5, -2.5]])  # the centres
+    assert fusion.logit(quiet)[0] == pytest.approx(np.log(np.exp(-1.0) + np.exp(-2.0)))
+    for column in range(5):
+        louder = quiet.copy()
+        louder[0, column] += 4
+        assert fusion.logit(louder)[0] > fusion.logit(quiet)[0]
+    altered, synthesised = fusion.halves(quiet)
+    assert (altered[0], synthesised[0]) == (-1.0, -2.0)
+    assert neutral(fusion).tolist() == [-2.0, -1.5, 0.5, -2.5]
+
+
+def test_published_logits_are_scaled() -> None:
+    inputs = np.zeros((2, 5))
+    plain, scaled = Fusion.of(card()), Fusion.of(card(Platt(scale=2.0, offset=-1.0)))
+    assert scaled.logit(inputs) == pytest.approx(2 * plain.logit(inputs) - 1)
+
+
+def test_between_moments_logits_are_interpolated_and_drawn_to_their_mean() -> None:
+    strong = np.array([[0.0] * 4, [2.0] * 4])
+    look = PersonLook((0,), (), np.array([1.0, 3.0]), strong, 0.0, None)
+    at = look.strong_at(np.array([0.0, 1.0, 2.0, 3.0, 9.0]))
+    assert at[:, 0] == pytest.approx([1 - LOCAL, 1 - LOCAL, 1.0, 1 + LOCAL, 1 + LOCAL])
+    assert look.inputs.tolist() == [[0.0, 1.0, 1.0, 1.0, 1.0]]
+
+
+def test_a_clear_second_look_decides_and_the_analysis_tells_of_it(sample: Path, model: LoadedModel) -> None:
+    loud = judged(sample, model, Says((9.0, -9.0, 9.0, -9.0)))
+    assert loud.verdict is Verdict.MANIPULATED
+    assert loud.model.second_look is not None and loud.model.second_look.name == "says"
+    assert loud.model.temperature == 1.0 and loud.model.segment is None
+    (person,) = [p for p in loud.persons if p.id == "A"]
+    look = person.second_look
+    assert look is not None and look.stability is None
+    assert look.altered > 0.9 > look.synthesised
+    assert 1 <= len(look.moments) <= 8
+    assert look.moments[0].inner_altered == pytest.approx(9.0, abs=0.05)
+    assert all(segment.peaks for segment in loud.segments)
+    assert Analysis.from_json(loud.to_json()) == loud
+
+
+def test_without_a_second_look_all_is_as_it_was(sample: Path, model: LoadedModel) -> None:
+    """``second_look`` 0 gives what a model without one gives, whatever the other network would say."""
+    twice = with_second_look(model, Says((9.0,) * 4).eval())
+    given = analyze(sample, model=twice, parameters=Parameters(second_look=0))
+    expected = analyze(sample, model=model.alone)
+    assert given.persons == expected.persons and given.segments == expected.segments
+    assert given.model.second_look is None and given.stability is None
+
+
+@pytest.fixture(scope="module")
+def photo(astronaut: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A portrait whose left half is darker than the right."""
+    path = tmp_path_factory.mktemp("photo") / "portrait.png"
+    slope = np.linspace(0.6, 1.0, astronaut.shape[1])[None, :, None]
+    cv2.imwrite(str(path), (astronaut * slope).astype(np.uint8)[..., ::-1])
+    return path
+
+
+def test_a_quiet_one_can_overrule_the_scan(photo: Path, model: LoadedModel) -> None:
+    quiet = judged(photo, model, Says((-9.0, -9.0, -9.0, -9.0)), Platt(scale=1.0, offset=-4.0))
+    assert quiet.verdict is Verdict.NOT_FOUND
+    look = quiet.persons[0].second_look
+    assert look is not None and len(look.moments) == 1
+    assert quiet.probability is not None and quiet.probability < 0.1
+
+
+def test_a_verdict_that_other_views_contradict_is_inconclusive(photo: Path, model: LoadedModel) -> None:
+    """The mirrored view says the opposite; where the threshold lies between both, nobody should decide."""
+    seen = {}
+    for offset in np.arange(-8.0, 9.0, 0.5).tolist():
+        network = Says((-2.0, -1.5, 0.5, -2.5), unsteady=True)
+        analysis = judged(photo, model, network, Platt(scale=1.0, offset=offset))
+        seen[offset] = analysis.stability, analysis.verdict
+        if analysis.stability is not None and analysis.stability < 0.7:
+            assert analysis.verdict is Verdict.INCONCLUSIVE
+            assert "small changes" in analysis.reason
+    assert any(stability is not None and stability < 0.7 for stability, _ in seen.values()), seen
+    steady = judged(photo, model, Says((-2.0, -1.5, 0.5, -2.5)), Platt(scale=1.0, offset=8.0))
+    assert steady.stability in (None, 1.0)
