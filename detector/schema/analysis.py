@@ -29,6 +29,8 @@ from detector.schema.model import Rate as Rate
 from detector.schema.scores import Box as Box
 from detector.schema.scores import Score as Score
 from detector.schema.scores import Scores as Scores
+from detector.schema.second_look import SecondLook as SecondLook
+from detector.schema.second_look import SecondLookMoment as SecondLookMoment
 
 SCHEMA_VERSION = "1.5"
 LACKING = {
@@ -81,32 +83,6 @@ class Media(Value):
     details: Details | None = Field(default=None, description="since 1.2; null in older analyses")
     anomalies: tuple[Anomaly, ...] = Field(default=(), description="worth a person's look; never evidence")
     credentials: Credentials | None = Field(default=None, description="Content Credentials; since 1.2")
-
-
-class Moment(Value):
-    """One face in one frame by the second look's network: logits of two framings, two heads each."""
-
-    time: Seconds
-    pts: int
-    inner_altered: float = Field(description="face replaced or altered, from the inner face")
-    inner_synthesised: float = Field(description="face synthesised, from the inner face")
-    head_altered: float = Field(description="likewise from the whole head and its surroundings")
-    head_synthesised: float
-
-
-class SecondLook(Value):
-    """One person as the second look sees them, beside what the scan said; since 1.5."""
-
-    scan: Probability = Field(
-        description="of the fast network alone, calibrated for it, over all usable frames of the person"
-    )
-    altered: Probability = Field(description="fused: that the face was replaced or altered, all moments")
-    synthesised: Probability = Field(description="likewise: that it was synthesised")
-    stability: Probability | None = Field(
-        description="share of views of the same moments (mirrored, shifted, scaled, re-encoded) that fall on "
-        "the same side of the threshold; null: clear enough that other views were not looked at"
-    )
-    moments: tuple[Moment, ...]
 
 
 class Person(Value):

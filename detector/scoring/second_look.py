@@ -106,7 +106,7 @@ class FusedScorer(Scorer):
             synthesised=sigmoid(synthesised),
             stability=look.stability,
             moments=tuple(
-                schema.Moment(
+                schema.SecondLookMoment(
                     time=moment.time,
                     pts=moment.pts,
                     inner_altered=round(inner_altered, 4),
@@ -180,7 +180,7 @@ class FusedScorer(Scorer):
         return np.array([fast.mean(), *self._strong(moments, view).mean(axis=0)])
 
     def _strong(self, moments: Sequence[KeptMoment], view: View) -> Floats:
-        """Logits (m, 4) of the second network, in the order of :class:`detector.schema.analysis.Moment`."""
+        """Logits (m, 4) of the second network, as :class:`~detector.schema.analysis.SecondLookMoment`."""
         size = self._second.card.input.size
         out = self._of_second([crop for moment in moments for crop in _framings(moment, view, size)])
         # Inner face and head in turn; each framing has its own two of the four logits.

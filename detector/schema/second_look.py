@@ -1,0 +1,33 @@
+"""What the second look's network saw of a person, and what both networks together make of it."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from detector.schema.base import Probability, Seconds, Value
+
+
+class SecondLookMoment(Value):
+    """One face in one frame by the second look's network: logits of two framings, two heads each."""
+
+    time: Seconds
+    pts: int
+    inner_altered: float = Field(description="face replaced or altered, from the inner face")
+    inner_synthesised: float = Field(description="face synthesised, from the inner face")
+    head_altered: float = Field(description="likewise from the whole head and its surroundings")
+    head_synthesised: float
+
+
+class SecondLook(Value):
+    """One person as the second look sees them, beside what the scan said; since 1.5."""
+
+    scan: Probability = Field(
+        description="of the fast network alone, calibrated for it, over all usable frames of the person"
+    )
+    altered: Probability = Field(description="fused: that the face was replaced or altered, all moments")
+    synthesised: Probability = Field(description="likewise: that it was synthesised")
+    stability: Probability | None = Field(
+        description="share of views of the same moments (mirrored, shifted, scaled, re-encoded) that fall on "
+        "the same side of the threshold; null: clear enough that other views were not looked at"
+    )
+    moments: tuple[SecondLookMoment, ...]
