@@ -187,26 +187,20 @@ class TestOut:
         (line,) = capsys.readouterr().err.splitlines()
         assert "taken" in line
 
-    def test_an_earlier_result_is_replaced_whole(self, tmp_path: Path, blank: Path, still: Path) -> None:
-        folder = tmp_path / "result"
-        assert main(["analyze", str(blank), "--out", str(folder)]) == 0
-        (folder / "overlays").mkdir(exist_ok=True)
-        (folder / "overlays" / "Z9-1.png").write_bytes(b"old")
-        assert main(["analyze", str(still), "--out", str(folder)]) == 0
-        assert Analysis.from_json((folder / "analysis.json").read_bytes()).media.file == "astronaut.jpg"
-        assert not (folder / "overlays" / "Z9-1.png").exists()
-
-    def test_a_file_that_cannot_be_read_costs_no_earlier_result(
-        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, blank: Path
+    def test_an_earlier_result_stays_until_it_is_replaced_whole(
+        self, tmp_path: Path, blank: Path, still: Path
     ) -> None:
-        """Nor does it leave a folder that the next run refuses."""
+        """A file that cannot be read costs none, and leaves no folder that the next run refuses."""
         folder = tmp_path / "result"
         assert main(["analyze", str(blank), "--out", str(folder)]) == 0
         before = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
         assert main(["analyze", str(tmp_path / "gone.mp4"), "--out", str(folder)]) == 2
         assert {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} == before
-        capsys.readouterr()
-        assert main(["analyze", str(blank), "--out", str(folder)]) == 0
+        (folder / "overlays").mkdir(exist_ok=True)
+        (folder / "overlays" / "Z9-1.png").write_bytes(b"old")
+        assert main(["analyze", str(still), "--out", str(folder)]) == 0
+        assert Analysis.from_json((folder / "analysis.json").read_bytes()).media.file == "astronaut.jpg"
+        assert not (folder / "overlays" / "Z9-1.png").exists()
 
 
 class TestSummary:
