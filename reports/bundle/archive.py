@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 import io
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,15 @@ from typing import IO
 from reports.errors import ReportError
 
 CHUNK = 1 << 20
-UNREADABLE = (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, ValueError, OSError)
+UNREADABLE = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    NotImplementedError,
+    EOFError,
+    ValueError,
+    OSError,
+)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment a zip can name
 _MODE = 0o100644 << 16
 _MOST_FILES = 20_000
