@@ -60,16 +60,27 @@ def analysed_sample(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> A
     return Analysed(sample, folder / "images", *pickle.loads((folder / _PICKLED).read_bytes()))
 
 
+def _analysed(folder: Path, sample: Path, parameters: Parameters) -> None:
+    from detector.engine import analyze
+
+    analysis = analyze(sample, model=load_model(), parameters=parameters)
+    (folder / _PICKLED).write_bytes(pickle.dumps(analysis))
+
+
 @pytest.fixture(scope="session")
 def sampled_alone(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Analysis:
     """The demonstration clip as its sampled frames alone show it."""
+    folder = made_once(
+        tmp_path_factory, "sampled-alone", lambda to: _analysed(to, sample, Parameters(edge_window=0))
+    )
+    analysis: Analysis = pickle.loads((folder / _PICKLED).read_bytes())
+    return analysis
 
-    def make(folder: Path) -> None:
-        from detector.engine import analyze
 
-        analysis = analyze(sample, model=load_model(), parameters=Parameters(edge_window=0))
-        (folder / _PICKLED).write_bytes(pickle.dumps(analysis))
-
-    folder = made_once(tmp_path_factory, "sampled-alone", make)
+@pytest.fixture(scope="session")
+def scanned_alone(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Analysis:
+    """Likewise, by the scan's network without a second look: as live video and recordings are judged."""
+    parameters = Parameters(edge_window=0, second_look=0)
+    folder = made_once(tmp_path_factory, "scanned-alone", lambda to: _analysed(to, sample, parameters))
     analysis: Analysis = pickle.loads((folder / _PICKLED).read_bytes())
     return analysis

@@ -20,7 +20,7 @@ from detector.faces.crop import CropSquare, crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.scoring.scorer import Scorer
 
-KEYS = ("file", "verdict", "probability", "faces", "duration", "seconds")
+KEYS = ("file", "verdict", "probability", "stability", "faces", "duration", "seconds")
 DEFAULT = Parameters()
 
 

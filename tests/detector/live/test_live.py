@@ -29,7 +29,7 @@ DEFAULT = Parameters()
 
 
 def test_a_file_without_dropping_gives_the_segments_of_its_analysis(
-    analysed_sample: Analysed, sampled_alone: Analysis, scorer: Scorer
+    analysed_sample: Analysed, scanned_alone: Analysis, scorer: Scorer
 ):
     """As its sampled frames give them: start and end exactly, the probability to a thousandth.
 
@@ -37,7 +37,7 @@ def test_a_file_without_dropping_gives_the_segments_of_its_analysis(
     """
     session, found = LiveSession(scorer, DEFAULT), []
     played = play(source_of(str(analysed_sample.path)), session, 8.0, closed=found.append)
-    expected = sampled_alone.segments
+    expected = scanned_alone.segments
     assert expected and played.dropped == 0
     assert played.sampled == played.scored == analysed_sample.analysis.coverage.frames_sampled
     found.sort(key=lambda segment: segment.start)

@@ -125,10 +125,10 @@ def test_real_develop_clips_are_counted(data: Path) -> None:
 
 
 def test_a_replay_says_what_the_engine_says(
-    analysed_sample: Analysed, sampled_alone: Analysis, model: LoadedModel, tmp_path: Path
+    analysed_sample: Analysed, scanned_alone: Analysis, model: LoadedModel, tmp_path: Path
 ) -> None:
     """Verdict, segments and scores of sampled frames; crops of another size need no second search."""
-    parameters, straight = Parameters(), sampled_alone
+    parameters, straight = Parameters(), scanned_alone
     recording, crops = record(analysed_sample.path, 128, tmp_path, parameters)
     told = replay(recording, crops, Scorer(model), parameters)
     assert (told.verdict, told.reason, told.coverage) == (
