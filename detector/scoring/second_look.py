@@ -1,6 +1,6 @@
 """The second look: a stronger network at a few moments of each person, fused with what the scan said.
 
-The scan's network is fast and sees every sampled frame; the second look's is twenty times as large and sees
+The scan's network is fast and sees every sampled frame; the second look's sees larger crops of
 about eight moments of each person, the inner face and the whole head. What it gives there holds for the time
 in between as well: its logits are interpolated, drawn towards their mean (:data:`LOCAL`), and fused with the
 scan's frame by frame (:mod:`detector.scoring.fusion`), so that all later rules go on as they are.

@@ -140,6 +140,24 @@ def _second_look(card: SecondLookCard) -> str:
         f"`{card.sha256}`. Its logits are fused with those of the model whose weights have SHA-256 "
         f"`{card.of}`; figures are of both together.",
         "",
+        *_validity(card),
+        *_figures(card),
+        *_rates(card.rates, ()),
+        "## Data",
+        "",
+        *[f"- {line}" for line in card.data],
+        "",
+        "## Recipe",
+        "",
+        *[f"- {line}" for line in card.recipe],
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _validity(card: Card | SecondLookCard) -> list[str]:
+    """What a card speaks for, as Markdown, and the heading of its figures."""
+    return [
         "*Generated from the JSON card beside it; do not edit.*",
         "",
         "## Domain",
@@ -152,21 +170,16 @@ def _second_look(card: SecondLookCard) -> str:
         "",
         "## Measured figures",
         "",
+    ]
+
+
+def _figures(card: Card | SecondLookCard) -> list[str]:
+    return [
         "| figure | value |",
         "|---|---|",
         *[f"| {name} | {value:g} |" for name, value in card.figures.items()],
         "",
-        *_rates(card.rates, ()),
-        "## Data",
-        "",
-        *[f"- {line}" for line in card.data],
-        "",
-        "## Recipe",
-        "",
-        *[f"- {line}" for line in card.recipe],
-        "",
     ]
-    return "\n".join(lines)
 
 
 def _rates(rates: Sequence[Rate], validated: Sequence[Range]) -> list[str]:
@@ -212,24 +225,10 @@ def _markdown(card: Card) -> str:
         f"Architecture `{card.architecture}`, input {card.input.size}×{card.input.size} px, "
         f"temperature {card.temperature}, weights SHA-256 `{card.sha256}`.",
         "",
-        "*Generated from the JSON card beside it; do not edit.*",
-        "",
-        "## Domain",
-        "",
-        card.domain,
-        "",
-        "## Limits",
-        "",
-        *[f"- {limit}" for limit in card.limits],
-        "",
-        "## Measured figures",
-        "",
+        *_validity(card),
         "From `make evaluate MODEL=NAME`, which also writes intervals and figures by generator.",
         "",
-        "| figure | value |",
-        "|---|---|",
-        *[f"| {name} | {value:g} |" for name, value in card.figures.items()],
-        "",
+        *_figures(card),
         *_rates(card.rates, card.validated),
         "## Data",
         "",

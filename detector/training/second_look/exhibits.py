@@ -42,16 +42,12 @@ FLAGGED, DOUBTED = 0.03, 0.10  # of the unmanipulated clips: flagged, and flagge
 
 @dataclass(frozen=True)
 class PersonRecord:
-    """One person: the scan's logits (n,) at ``time`` of ``track``, the second network's, and those of views.
-
-    ``views`` (v, 5) are the fusion's inputs over every other moment, the first as it is.
-    """
+    """One person: the scan's logits (n,) at ``time`` of ``track``, and the second network's."""
 
     track: NDArray[np.int32]
     time: Floats
     fast: Floats
     look: PersonLook | None
-    views: Floats | None
 
     @property
     def inputs(self) -> Floats | None:
@@ -139,13 +135,12 @@ def persons_of(
         if not len(mine):
             continue
         moments = spread(keeper.of(group), mine["time"], moments_wanted(parameters, len(mine)))
-        look, views = None, None
+        look = None
         if moments:
             look = scorer.look(group, moments, float(mine["logit"].mean()))
-            views = scorer.views(look)
             look = dataclasses.replace(look, moments=())
         track, time, fast = (mine[name].copy() for name in ("track", "time", "logit"))
-        out.append(PersonRecord(track, time, fast, look, views))
+        out.append(PersonRecord(track, time, fast, look))
     out.sort(key=lambda person: -len(person.time))
     return tuple(out)
 

@@ -314,7 +314,7 @@ def clip_record(number: int, fake: bool) -> ClipRecord:
     strong = rng.normal(2.0 * fake, 1.0, (4, 4))
     look = PersonLook((0,), (), time[::6], strong, float(rng.normal(2.0 * fake)), None)
     fast = np.full(24, look.scan_level)
-    person = PersonRecord(np.zeros(24, np.int32), time, fast, look, None)
+    person = PersonRecord(np.zeros(24, np.int32), time, fast, look)
     kind = ("swap", "talking head")[number % 4 // 2] if fake else "real"
     return ClipRecord(f"{number}.mp4", fake, kind, f"group {number // 4}", (person,))
 
