@@ -21,6 +21,7 @@ from detector.schema.base import Probability as Probability
 from detector.schema.base import Seconds as Seconds
 from detector.schema.base import Sha256 as Sha256
 from detector.schema.base import Value as Value
+from detector.schema.declarations import Declaration as Declaration
 from detector.schema.metadata import Anomaly, Credentials, Details
 from detector.schema.model import Model as Model
 from detector.schema.model import Platt as Platt
@@ -32,7 +33,7 @@ from detector.schema.scores import Scores as Scores
 from detector.schema.second_look import SecondLook as SecondLook
 from detector.schema.second_look import SecondLookMoment as SecondLookMoment
 
-SCHEMA_VERSION = "1.5"
+SCHEMA_VERSION = "1.6"
 LACKING = {
     "search_interval": frozenset({"1.0", "1.1", "1.2"}),
     "edge_window": frozenset({"1.0", "1.1", "1.2", "1.3"}),
@@ -310,6 +311,11 @@ class Analysis(Value):
         default=None,
         description="the least stability of the persons on whom the verdict rests; null: none was "
         "measured; since 1.5",
+    )
+    declarations: tuple[Declaration, ...] | None = Field(
+        default=None,
+        description="what the file itself says of its making, most telling first; never part of verdict or "
+        "probability; null: not looked for, as in analyses before 1.6",
     )
     segments: tuple[Segment, ...]
     persons: tuple[Person, ...]

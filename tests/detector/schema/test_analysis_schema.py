@@ -192,3 +192,9 @@ def test_older_analyses_judged_sampled_frames_alone(
     assert Analysis.from_json(json.dumps(old)).parameters.edge_window == window
     old["parameters"]["edge_window"] = 0.5
     assert Analysis.from_json(json.dumps(old)).parameters.edge_window == 0.5
+
+
+def test_analyses_before_1_6_looked_for_no_declarations(document: dict[str, Any]) -> None:
+    old = json.loads(json.dumps(document)) | {"schema_version": "1.5"}
+    old.pop("declarations", None)
+    assert Analysis.from_json(json.dumps(old)).declarations is None
