@@ -3,6 +3,10 @@
 An annotation is never changed. A newer annotation by the same author of the same thing
 stands in place of the older one, which stays in the history; a withdrawal takes one
 annotation out of what stands. The machine's findings are never touched by any of this.
+
+Where people sign in, a file may name authors who did not hand it in. What is imported for them says by
+whom (``imported_by``) and is not verified: it withdraws and replaces nothing but what the same
+person imported for the same author, and changes nothing about who is who.
 """
 
 from __future__ import annotations
@@ -29,11 +33,12 @@ Seconds = Annotated[float, Field(ge=0)]
 
 
 class _Authored(Value):
-    """Who said it, and when (UTC)."""
+    """Who said it, and when (UTC). ``imported_by`` is set where the author is not verified."""
 
     id: Id
     author: Name
     made: AwareDatetime
+    imported_by: Name | None = None
 
 
 class SegmentAnnotation(_Authored):
@@ -137,11 +142,37 @@ def sort_key(annotation: Annotation) -> tuple[datetime, str]:
     return annotation.made, annotation.id
 
 
+def verified(annotation: Annotation) -> bool:
+    """Whether its author handed it in, rather than somebody else who imported it."""
+    return annotation.imported_by is None
+
+
+def may_withdraw(withdrawal: Withdrawal, other: Annotation) -> bool:
+    """Whether a withdrawal takes ``other`` back.
+
+    It must be by the same author. Of what was imported for an author, that author and whoever imported
+    it may take it back; a withdrawal that was imported reaches only what came in the same way.
+    """
+    if not verified(withdrawal):
+        return (withdrawal.author, withdrawal.imported_by) == (other.author, other.imported_by)
+    return withdrawal.author in (other.author, other.imported_by)
+
+
+def withdrawals(annotations: Iterable[Annotation]) -> dict[str, Withdrawal]:
+    """By id of what was withdrawn, the first withdrawal that took it back."""
+    said = sorted(annotations, key=sort_key)
+    by_id = {a.id: a for a in said}
+    found: dict[str, Withdrawal] = {}
+    for a in said:
+        if isinstance(a, Withdrawal) and a.about in by_id and may_withdraw(a, by_id[a.about]):
+            found.setdefault(a.about, a)
+    return found
+
+
 def current(annotations: Iterable[Annotation]) -> tuple[Annotation, ...]:
     """What stands, in order of time: nothing withdrawn, and each author's newest word on each thing."""
     said = sorted(annotations, key=sort_key)
-    authors = {a.id: a.author for a in said}
-    gone = {a.about for a in said if isinstance(a, Withdrawal) and authors.get(a.about) == a.author}
+    gone = withdrawals(said)
     newest: dict[tuple[str, ...], Annotation] = {}
     for a in said:
         if a.id not in gone and not isinstance(a, Withdrawal):
@@ -151,24 +182,31 @@ def current(annotations: Iterable[Annotation]) -> tuple[Annotation, ...]:
 
 
 def subject(annotation: Annotation) -> tuple[str, ...]:
-    """What is spoken of and by whom, of which only the newest stands; a name is the same whoever gives it."""
+    """What is spoken of and by whom, of which only the newest stands.
+
+    A name is the same whoever gives it, unless its author is not verified.
+    """
+    imported = () if annotation.imported_by is None else (annotation.author, annotation.imported_by)
     match annotation:
         case SegmentAnnotation():
-            return ("segment", annotation.segment, annotation.author)
+            return ("segment", annotation.segment, annotation.author, *imported)
         case ExhibitAnnotation():
-            return ("exhibit", annotation.author)
+            return ("exhibit", annotation.author, *imported)
         case PersonRename():
-            return ("rename", annotation.person)
+            return ("rename", annotation.person, *imported)
         case PersonMerge():
-            return ("merge", annotation.person)
+            return ("merge", annotation.person, *imported)
     return (annotation.kind, annotation.id)
 
 
 def reviewed_persons(analysis: Analysis, annotations: Iterable[Annotation]) -> tuple[ReviewedPerson, ...]:
-    """The persons after what reviewers renamed, merged and split, in the machine's order."""
+    """The persons after what reviewers renamed, merged and split, in the machine's order.
+
+    Acts of authors who are not verified change nothing.
+    """
     tracks = {person.id: set(person.tracks) for person in analysis.persons}
     names = {person.id: f"Person {person.id}" for person in analysis.persons}
-    annotations = tuple(annotations)
+    annotations = tuple(filter(verified, annotations))
     stands = current(annotations)
     # Each split has a letter of its own, withdrawn or not: a name given to one must not pass to another.
     splits = [a.id for a in sorted(annotations, key=sort_key) if isinstance(a, PersonSplit)]
@@ -211,6 +249,6 @@ def rejection_reason(
             return f"Person {annotation.person} has no such tracks, or no others that would stay."
         case Withdrawal() if annotation.about not in {a.id for a in known}:
             return "What is to be withdrawn is not there."
-        case Withdrawal() if annotation.author not in {a.author for a in known if a.id == annotation.about}:
+        case Withdrawal() if not any(may_withdraw(annotation, a) for a in known if a.id == annotation.about):
             return "Only its own author can withdraw an annotation."
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from detector import timestamps
 from detector.schema.analysis import Analysis, MediaKind
@@ -22,6 +22,8 @@ from reports.review.annotations import (
     current,
     sort_key,
     subject,
+    verified,
+    withdrawals,
 )
 from reports.text.numbers import plural, timecode
 
@@ -37,7 +39,8 @@ class AnnotationView:
     """One annotation in words.
 
     ``mark`` is ``agree``, ``disagree``, ``unsure`` or ``none``; ``direction`` is that of the note;
-    ``fate`` says what became of one that no longer stands.
+    ``fate`` says what became of one that no longer stands; ``imported_by`` is empty where the author
+    is verified.
     """
 
     about: str
@@ -48,6 +51,7 @@ class AnnotationView:
     direction: str
     author: str
     made: str
+    imported_by: str
     fate: str = ""
 
 
@@ -55,6 +59,7 @@ class AnnotationView:
 class ReviewerView:
     """All annotations of an analysis: what stands of them, who is who after them, and what stood before.
 
+    ``unverified`` is what stands of those imported for authors who did not hand them in themselves.
     ``until`` is when the newest was made, ``sha256`` that of their canonical text; both are empty
     where there are none.
     """
@@ -62,6 +67,7 @@ class ReviewerView:
     summary: tuple[str, ...]
     annotations: tuple[AnnotationView, ...]
     persons: tuple[AnnotationView, ...]
+    unverified: tuple[AnnotationView, ...]
     history: tuple[AnnotationView, ...]
     until: str
     until_iso: str
@@ -71,7 +77,7 @@ class ReviewerView:
 def reviewer_view(analysis: Analysis, annotations: Iterable[Annotation]) -> ReviewerView:
     """Put annotations of an analysis into words."""
     said = sorted(annotations, key=sort_key)
-    stands = current(said)
+    stands = [each for each in current(said) if verified(each)]
     opinions = [
         each for each in stands if isinstance(each, SegmentAnnotation | ExhibitAnnotation | SpanAnnotation)
     ]
@@ -88,10 +94,12 @@ def reviewer_view(analysis: Analysis, annotations: Iterable[Annotation]) -> Revi
         return not isinstance(each, ExhibitAnnotation), start
 
     fates = _fates(said)
+    unverified = _unverified(analysis, said)
     return ReviewerView(
-        summary=_summary(analysis, opinions),
+        summary=_summary(analysis, opinions, len(unverified)),
         annotations=tuple(_in_words(analysis, each) for each in sorted(opinions, key=place)),
         persons=tuple(_in_words(analysis, each) for each in acts),
+        unverified=unverified,
         history=tuple(_in_words(analysis, each, fates[each.id]) for each in said if each.id in fates),
         until=timestamps.readable(said[-1].made) if said else "",
         until_iso=timestamps.iso_seconds(said[-1].made) if said else "",
@@ -111,8 +119,28 @@ def _in_words(analysis: Analysis, said: Annotation, fate: str = "") -> Annotatio
         direction(note),
         _one_line(said.author),
         timestamps.readable(said.made),
+        _one_line(said.imported_by or ""),
         fate,
     )
+
+
+def _unverified(analysis: Analysis, said: Sequence[Annotation]) -> tuple[AnnotationView, ...]:
+    """What was imported for others and stands, and what of it was to withdraw something and did not."""
+    stands = {each.id for each in current(said)}
+    effective = {each.id for each in withdrawals(said).values()}
+    by_id = {each.id: each for each in said}
+    found = []
+    for each in said:
+        if verified(each):
+            continue
+        if each.id in stands:
+            found.append(_in_words(analysis, each))
+        elif isinstance(each, Withdrawal) and each.id not in effective:
+            view = _in_words(analysis, each)
+            if (other := by_id.get(each.about)) is not None:
+                view = replace(view, about=f"{_what(analysis, other)[0]}, by {_one_line(other.author)}")
+            found.append(replace(view, verdict="To be withdrawn; without effect, since not verified"))
+    return tuple(found)
 
 
 def _what(analysis: Analysis, said: Annotation) -> tuple[str, str, str, str]:
@@ -154,12 +182,7 @@ def _what(analysis: Analysis, said: Annotation) -> tuple[str, str, str, str]:
 
 def _fates(said: Sequence[Annotation]) -> dict[str, str]:
     """By id, why annotations do not stand any more."""
-    authors = {each.id: each.author for each in said}
-    withdrawn = {
-        each.about: each
-        for each in reversed(said)
-        if isinstance(each, Withdrawal) and authors.get(each.about) == each.author
-    }
+    withdrawn = withdrawals(said)
     fates = {}
     newer: dict[tuple[str, ...], Annotation] = {}
     for each in reversed(said):
@@ -173,9 +196,13 @@ def _fates(said: Sequence[Annotation]) -> dict[str, str]:
     return fates
 
 
-def _summary(analysis: Analysis, opinions: Sequence[Annotation]) -> tuple[str, ...]:
+def _summary(analysis: Analysis, opinions: Sequence[Annotation], unverified: int) -> tuple[str, ...]:
+    imported: tuple[str, ...] = ()
+    if unverified:
+        words = plural(unverified, "annotation")
+        imported = (f"Not counted: {words} imported for authors who are not verified.",)
     if not opinions:
-        return ("No reviewer has annotated this analysis.",)
+        return ("No reviewer has annotated this analysis.", *imported)
     reviewers = len({each.author for each in opinions})
     lines = [f"{plural(reviewers, 'reviewer')} annotated this analysis."]
     exhibit = [each.verdict for each in opinions if isinstance(each, ExhibitAnnotation)]
@@ -193,7 +220,7 @@ def _summary(analysis: Analysis, opinions: Sequence[Annotation]) -> tuple[str, .
         lines.append(
             f"Marked as manipulated and not flagged by the machine: {plural(missed, 'stretch', 'stretches')}."
         )
-    return tuple(lines)
+    return (*lines, *imported)
 
 
 def _counts(verdicts: Iterable[str]) -> str:

@@ -52,6 +52,8 @@ def said(rng: random.Random, analysis: Analysis, count: int) -> list[dict[str, A
             "made": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "kind": rng.choice(["segment", "exhibit", "span", "rename", "merge", "split", "withdrawal"]),
         }
+        if rng.random() < 0.2:
+            one["imported_by"] = rng.choice(["Ann", "Ben", "Carl"])
         who = rng.choice(names)
         one |= {
             "segment": {"segment": rng.choice(["A1", "B1"]), "verdict": "agree", "note": "ü"},

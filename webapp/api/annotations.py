@@ -65,10 +65,12 @@ def add(analysis_id: str, body: NewAnnotation) -> tuple[Added, int]:
 def take_in(analysis_id: str, body: AnnotationFile) -> Imported:
     """Merge the annotations of a file: one that a bundle's page saved, or a bundle itself.
 
-    What is known already changes nothing, so the same file may be imported again.
+    What is known already changes nothing, so the same file may be imported again. With login on, an
+    annotation of another author than you is kept as imported by you (“imported_by”), not verified.
     """
     row = annotation_service.find_annotatable(analysis_id)
     stream, _name = uploaded("file")
     merged, everything = annotation_service.import_file(row, stream)
     said = {"analysis": row.id, "annotations": [to_json(each) for each in everything]}
-    return Imported.model_validate(said | {"new": merged.new, "known": merged.known})
+    counts = {"new": merged.new, "known": merged.known, "unverified": merged.unverified}
+    return Imported.model_validate(said | counts)

@@ -196,6 +196,7 @@ class Imported(Annotations):
 
     new: int
     known: int
+    unverified: int = Field(description="of the new ones, those whose author is not you; 0 without login")
 
 
 class BundleSearch(RequestModel):
@@ -349,11 +350,11 @@ LONGEST_METADATA = 8000
 
 
 # Of an annotation: what Reelproof gives it.
-_GIVEN = ("id", "made")
+_GIVEN = ("id", "made", "imported_by")
 
 
 class NewAnnotation(RootModel[dict[str, Any]]):
-    """What somebody says now (docs/bundle.md); without “id” and “made”."""
+    """What somebody says now (docs/bundle.md); without “id”, “made” and “imported_by”."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

@@ -55,8 +55,10 @@ def take_in(analysis_id: str) -> Response:
         raise UserError(400, "No file came with the form.", "Choose the file that the bundle's page saved.")
     merged, everything = annotation_service.import_file(row, stream)
     if wants_json():
-        return jsonify(new=merged.new, known=merged.known, **_list(row.id, everything))
-    place = url_for("result.show", analysis_id=row.id, imported=merged.new, known=merged.known)
+        counts = {"new": merged.new, "known": merged.known, "unverified": merged.unverified}
+        return jsonify(**counts, **_list(row.id, everything))
+    unverified = {"unverified": merged.unverified} if merged.unverified else {}
+    place = url_for("result.show", analysis_id=row.id, imported=merged.new, known=merged.known, **unverified)
     return redirect(place, 303)
 
 

@@ -19,6 +19,7 @@ from reports.review.annotations import (
     SegmentAnnotation,
     SpanAnnotation,
     current,
+    verified,
 )
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State
 
@@ -58,7 +59,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Agreement:
-    """What reviewers say of the machine's findings, by their standing annotations.
+    """What reviewers say of the machine's findings, by their standing annotations whose authors are verified.
 
     ``exhibits`` has one row a verdict of the machine, ``reviewers`` one a person, exhibits and segments
     together; ``missed`` counts spans the machine did not flag and a reviewer did.
@@ -152,6 +153,8 @@ def agreement(session: Session) -> Agreement:
     for analysis_id, said in groupby(session.execute(query), key=lambda row: row[0]):
         any_here = False
         for each in current(ANNOTATION.validate_json(body) for _, body in said):
+            if not verified(each):
+                continue  # anybody may have written it
             if isinstance(each, ExhibitAnnotation):
                 exhibits[verdicts[analysis_id] or UNFINISHED][each.verdict] += 1
             elif isinstance(each, SegmentAnnotation):

@@ -1,4 +1,8 @@
-"""What reviewers said of an analysis, as rows: listed, added, merged from a file. Never changed."""
+"""What reviewers said of an analysis, as rows: listed, added, merged from a file. Never changed.
+
+A file names its authors, and anybody can write one. Where people sign in, an annotation of a file counts as
+its author's only if the author is who imports it; every other one is kept as imported by them.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +41,7 @@ from reports.review.annotations import (
     Withdrawal,
     rejection_reason,
     sort_key,
+    verified,
 )
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
@@ -50,17 +55,22 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, AnnotationRow, State, now
 
 MOST = 10_000  # of one analysis: far beyond what people say, and still quick
-# How far the clock of the machine that annotations come from may be ahead.
-_AHEAD = timedelta(minutes=5)
+# How far the clock of the machine that annotations come from may differ.
+_CLOCKS = timedelta(minutes=5)
 _TICK = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
 class Merged:
-    """How many annotations of a file were new, and how many were there already."""
+    """How many annotations of a file were new, and how many were there already.
+
+    ``unverified`` of the new ones are not by who imported them; ``added`` are the new ones as they are kept.
+    """
 
     new: int
     known: int
+    unverified: int
+    added: tuple[Annotation, ...]
 
 
 def listed(session: Session, analysis_id: str) -> tuple[Annotation, ...]:
@@ -70,16 +80,16 @@ def listed(session: Session, analysis_id: str) -> tuple[Annotation, ...]:
 
 
 def add(session: Session, analysis_id: str, analysis: Analysis, said: Mapping[str, object]) -> Annotation:
-    """Record what somebody says now; ``said`` is an annotation without ``id`` and ``made``.
+    """Record what somebody says now; ``said`` is an annotation without what Reelproof gives it.
 
     The session must be alone (:meth:`webapp.storage.database.Database.alone`). Raises :class:`UserError`
     where it is no annotation or speaks of nothing in the analysis.
     """
-    if {"id", "made"} & set(said):
+    if {"id", "made", "imported_by"} & set(said):
         raise UserError(
             400,
-            "A new annotation must not have the fields “id” and “made”.",
-            "Reelproof sets both. Leave them out.",
+            "A new annotation must not have the fields “id”, “made” and “imported_by”.",
+            "Reelproof sets them. Leave them out.",
         )
     known = listed(session, analysis_id)
     if len(known) >= MOST:
@@ -101,51 +111,102 @@ def add(session: Session, analysis_id: str, analysis: Analysis, said: Mapping[st
 
 
 def merge(
-    session: Session, analysis_id: str, analysis: Analysis, analysis_sha256: str, saved: AnnotationFile
+    session: Session,
+    row: AnalysisRow,
+    analysis: Analysis,
+    analysis_sha256: str,
+    saved: AnnotationFile,
+    importer: str | None = None,
 ) -> Merged:
     """Take in an annotation file, all of it or, with the reason as a :class:`UserError`, nothing.
 
     An annotation is there already if its id is, or one by the same author of the same moment about
-    the same thing. The session must be alone.
+    the same thing. ``importer`` is the name of who signed in to import it: other authors' annotations are
+    marked with it. The session must be alone.
     """
-    _refuse_others(analysis_id, analysis, analysis_sha256, saved)
-    stored = listed(session, analysis_id)
-    by_id = {annotation.id: annotation for annotation in stored}
-    by_content = {_content(annotation): annotation for annotation in stored}
+    _refuse_others(row.id, analysis, analysis_sha256, saved)
+    stored = listed(session, row.id)
+    kept = _Kept(stored)
     ids: dict[str, str] = {}  # what the file calls an annotation that has another id here
     own: list[Annotation] = []  # the file's so far: what its page showed when the next one was made
     fresh: list[Annotation] = []
     for annotation in saved.annotations:
-        if annotation.made > now() + _AHEAD:
-            raise _refused(
-                f"The annotation of {timestamps.readable(annotation.made)} by {annotation.author} "
-                "lies in the future.",
-                "Set the clocks of both machines right, then annotate and save again.",
-            )
-        here = by_id.get(annotation.id)
-        if here is not None and to_json(here) != to_json(annotation):
+        given = annotation if importer is None else _marked(annotation, importer)
+        if (here := kept.same_as(given)) is not None:
+            ids[annotation.id] = here.id
+        else:
+            _refuse_moment(annotation, row)
+            if reason := rejection_reason(analysis, annotation, _concerning(annotation, own)):
+                raise _refused(
+                    reason, "The file does not belong to this analysis, or was not saved by a bundle's page."
+                )
+            if given.id in kept.by_id:  # somebody else imported it before the author did
+                given = given.model_copy(update={"id": secrets.token_hex(16)})
+                ids[annotation.id] = given.id
+            fresh.append(given)
+        own.append(annotation)
+    if len(stored) + len(fresh) > MOST:
+        raise _refused(f"This would make more than {MOST:,} annotations of one analysis.", "Check the file.")
+    added = tuple(
+        each.model_copy(update={"about": ids.get(each.about, each.about)})
+        if isinstance(each, Withdrawal)
+        else each
+        for each in fresh
+    )
+    session.add_all(_row(row.id, each) for each in added)
+    unverified = sum(not verified(each) for each in added)
+    return Merged(len(added), len(saved.annotations) - len(added), unverified, added)
+
+
+def _marked(annotation: Annotation, importer: str) -> Annotation:
+    """An annotation of a file as it is kept, whatever the file says of who imported it."""
+    mark = None if annotation.author == importer else importer
+    return annotation.model_copy(update={"imported_by": mark})
+
+
+class _Kept:
+    """The annotations there are, to be found by id or by author, moment and what they are about."""
+
+    def __init__(self, stored: Iterable[Annotation]) -> None:
+        self.by_id: dict[str, Annotation] = {}
+        self._verified: dict[str, Annotation] = {}
+        self._all: dict[str, Annotation] = {}
+        for each in stored:
+            self.by_id[each.id] = each
+            self._all[_content(each)] = each
+            if verified(each):
+                self._verified[_content(each)] = each
+
+    def same_as(self, given: Annotation) -> Annotation | None:
+        """What is there already of an annotation. Raises :class:`UserError` where its id is another's.
+
+        One that its author hands in is not there yet if only somebody else imported it so far.
+        """
+        here = self.by_id.get(given.id)
+        if here is not None and _unmarked(here) != _unmarked(given):
             raise _refused(
                 f"The annotation of {timestamps.readable(here.made)} by {here.author} "
                 "differs from the one kept here.",
                 "Annotations are never changed. Save the file again from the bundle's page.",
             )
-        here = here or by_content.get(_content(annotation))
-        if here is not None:
-            ids[annotation.id] = here.id
-        else:
-            if reason := rejection_reason(analysis, annotation, _concerning(annotation, own)):
-                raise _refused(
-                    reason, "The file does not belong to this analysis, or was not saved by a bundle's page."
-                )
-            fresh.append(annotation)
-        own.append(annotation)
-    if len(stored) + len(fresh) > MOST:
-        raise _refused(f"This would make more than {MOST:,} annotations of one analysis.", "Check the file.")
-    for annotation in fresh:
-        if isinstance(annotation, Withdrawal):
-            annotation = annotation.model_copy(update={"about": ids.get(annotation.about, annotation.about)})
-        session.add(_row(analysis_id, annotation))
-    return Merged(len(fresh), len(saved.annotations) - len(fresh))
+        if verified(given):
+            return here if here is not None and verified(here) else self._verified.get(_content(given))
+        return here or self._all.get(_content(given))
+
+
+def _unmarked(annotation: Annotation) -> dict[str, object]:
+    return {name: value for name, value in to_json(annotation).items() if name != "imported_by"}
+
+
+def _refuse_moment(annotation: Annotation, row: AnalysisRow) -> None:
+    """Refuse an annotation that was made before there was anything to annotate, or is yet to be made."""
+    what = f"The annotation of {timestamps.readable(annotation.made)} by {annotation.author}"
+    remedy = "Set the clocks of both machines right, then annotate and save again."
+    if annotation.made > now() + _CLOCKS:
+        raise _refused(f"{what} lies in the future.", remedy)
+    ended = row.finished or row.created
+    if annotation.made < ended - _CLOCKS:
+        raise _refused(f"{what} was made before this analysis ended, {timestamps.readable(ended)}.", remedy)
 
 
 def _refuse_others(analysis_id: str, analysis: Analysis, analysis_sha256: str, saved: AnnotationFile) -> None:
@@ -163,10 +224,6 @@ def _refuse_others(analysis_id: str, analysis: Analysis, analysis_sha256: str, s
             "These annotations are about an analysis.json unlike the one kept here: one of them was changed.",
             "Compare its SHA-256 in the manifest of the bundle with the one in the manifest of this page.",
         )
-
-
-def _when(annotation: Annotation) -> str:
-    return f"{annotation.made:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _refused(error: str, remedy: str) -> UserError:
@@ -187,9 +244,8 @@ def _concerning(annotation: Annotation, known: Iterable[Annotation]) -> tuple[An
 def _content(annotation: Annotation) -> str:
     """Author, moment and what is spoken of, as one text."""
     values = to_json(annotation)
-    return json.dumps(
-        [[name, values[name]] for name in sorted(values) if name not in ("id", "note", "verdict")]
-    )
+    others = ("id", "note", "verdict", "imported_by")
+    return json.dumps([[name, values[name]] for name in sorted(values) if name not in others])
 
 
 def _row(analysis_id: str, annotation: Annotation) -> AnnotationRow:
@@ -197,7 +253,7 @@ def _row(analysis_id: str, annotation: Annotation) -> AnnotationRow:
         analysis_id=analysis_id,
         id=annotation.id,
         kind=annotation.kind,
-        author=annotation.author,
+        author=annotation.imported_by or annotation.author,
         verdict=getattr(annotation, "verdict", None),
         made=annotation.made,
         body=json.dumps(to_json(annotation), ensure_ascii=False),
@@ -238,23 +294,25 @@ def _result(row: AnalysisRow) -> Result:
     return load(result_folder(database(), Folders.of(current_app.extensions["settings"]), row.id))
 
 
-def _log_annotation(session: Session, row: AnalysisRow, made: Annotation) -> None:
+def _log_annotations(
+    session: Session, row: AnalysisRow, made: Iterable[Annotation], actor: str | None = None
+) -> None:
+    details = [_details(each) for each in made]
+    custody_log.append_all(
+        session, "annotation", details, exhibit=row.exhibit.sha256, analysis=row.id, actor=actor
+    )
+
+
+def _details(made: Annotation) -> custody_log.Details:
     said = to_json(made)
-    details = {
+    return {
         "kind": made.kind,
         "id": made.id,
         "about": said.get("segment") or said.get("about"),
         "verdict": said.get("verdict"),
         "sha256": checksum([said]),
+        "said to be by": None if verified(made) else made.author,
     }
-    custody_log.append(
-        session,
-        "annotation",
-        details,
-        exhibit=row.exhibit.sha256,
-        analysis=row.id,
-        actor=None if login_is_on() else made.author,
-    )
 
 
 def import_file(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annotation, ...]]:
@@ -266,12 +324,14 @@ def import_file(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annot
     except ReportError as problem:
         raise UserError(400, str(problem), "Nothing was imported.") from None
     result = _result(row)
+    importer = current().display if login_is_on() else None
     with database().alone() as session:
-        merged = merge(session, row.id, result.analysis, result.sha256, saved)
+        merged = merge(session, row, result.analysis, result.sha256, saved, importer)
         everything = listed(session, row.id)
         details: dict[str, str | int | None] = {"new": merged.new, "known": merged.known}
-        details["sha256"] = hashlib.sha256(text).hexdigest()
+        details |= {"unverified": merged.unverified, "sha256": hashlib.sha256(text).hexdigest()}
         custody_log.append(session, "import", details, exhibit=row.exhibit.sha256, analysis=row.id)
+        _log_annotations(session, row, merged.added)
     return merged, everything
 
 
@@ -283,5 +343,5 @@ def record(row: AnalysisRow, said: Mapping[str, object]) -> tuple[Annotation, tu
     with database().alone() as session:
         made = add(session, row.id, result.analysis, said)
         everything = listed(session, row.id)
-        _log_annotation(session, row, made)
+        _log_annotations(session, row, [made], None if login_is_on() else made.author)
     return made, everything

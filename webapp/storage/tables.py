@@ -143,7 +143,7 @@ class AnnotationRow(Base):
     analysis_id: Mapped[str] = mapped_column(ForeignKey("analyses.id"), primary_key=True)
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
-    author: Mapped[str] = mapped_column(String(80))
+    author: Mapped[str] = mapped_column(String(80))  # or who imported it, where the author is not verified
     verdict: Mapped[str | None] = mapped_column(String(16))
     made: Mapped[datetime]
     body: Mapped[str] = mapped_column(Text)

@@ -1,7 +1,7 @@
 // The panel of annotations: the whole exhibit, marked spans, and the history.
 
 import { byId, el, icon, moment, timecode } from "./dom.js";
-import { annotationWords } from "./annotations.js";
+import { annotationWords, byline, mayWithdraw, verified, withdrawals } from "./annotations.js";
 
 /** HH:MM:SS.mmm, MM:SS or seconds, as a number; NaN where it is none of these. */
 export function seconds(text) {
@@ -23,12 +23,14 @@ export class AnnotationPanel {
     this.#persons();
     const { annotations, current } = this.desk;
     const inForce = new Set(current.map((one) => one.id));
-    const gone = new Map(annotations.filter((one) => one.kind === "withdrawal").map((one) => [one.about, one]));
-    const rows = [...annotations].reverse().filter((one) => one.kind !== "withdrawal");
+    const gone = withdrawals(annotations);
+    // A withdrawal shows with what it took back; one that was imported and took nothing back shows by itself.
+    const rows = [...annotations].reverse()
+      .filter((one) => one.kind !== "withdrawal" || (!verified(one) && gone.get(one.about) !== one));
     byId("history").replaceChildren(...rows.map((one) => this.#entry(one, inForce.has(one.id), gone.get(one.id))));
     byId("history-none").hidden = rows.length > 0;
     byId("annotation-count").textContent = String(current.length);
-    const mine = current.find((one) => one.kind === "exhibit" && one.author === this.desk.author());
+    const mine = current.find((one) => one.kind === "exhibit" && verified(one) && one.author === this.desk.author());
     for (const button of byId("exhibit-buttons").querySelectorAll("button")) {
       button.setAttribute("aria-pressed", String(mine?.verdict === button.dataset.verdict));
     }
@@ -37,14 +39,16 @@ export class AnnotationPanel {
   #entry(annotation, isCurrent, withdrawn) {
     const { about, verdict, mark } = annotationWords(annotation, timecode);
     const { desk } = this;
-    const state = isCurrent ? null : el("span", { class: "tag" }, withdrawn ? `withdrawn ${moment(withdrawn.made)}` : "replaced by a later one");
+    const withoutEffect = annotation.kind === "withdrawal" ? "without effect, since not verified" : "replaced by a later one";
+    const state = isCurrent ? null : el("span", { class: "tag" }, withdrawn ? `withdrawn ${moment(withdrawn.made)}` : withoutEffect);
+    const own = isCurrent && mayWithdraw({ author: desk.author() }, annotation);
     return el("li", { class: isCurrent ? "" : "past", "data-annotation": annotation.id },
       el("p", {}, el("span", { class: `mark mark-${mark}` }, icon(mark), el("strong", {}, verdict)), " ",
         annotation.kind === "span" ? el("button", { type: "button", class: "quiet time", onclick: () => desk.player.seek(annotation.start) }, about)
           : annotation.kind === "segment" ? el("button", { type: "button", class: "quiet", onclick: () => desk.choose(annotation.segment, true) }, about) : el("span", {}, about), " ", state),
       annotation.note ? el("p", { class: "said-note" }, annotation.note) : null,
-      el("p", { class: "muted" }, `${annotation.author}, ${moment(annotation.made)} `,
-        isCurrent && annotation.author === desk.author() ? el("button", { type: "button", class: "quiet", onclick: () => desk.withdraw(annotation) }, "Withdraw") : null));
+      el("p", { class: "muted" }, `${byline(annotation)}, ${moment(annotation.made)} `,
+        own ? el("button", { type: "button", class: "quiet", onclick: () => desk.withdraw(annotation) }, "Withdraw") : null));
   }
 
   #exhibit() {

@@ -1,7 +1,7 @@
 // The analysis as arrays: what the machine recorded, and the persons as the reviewers see them.
 
 import { lowerBound } from "./dom.js";
-import { inOrder, current } from "./annotations.js";
+import { inOrder, current, verified } from "./annotations.js";
 
 const STALE = 0.3; // seconds; a box is not carried over a longer gap
 
@@ -127,14 +127,14 @@ export function letters(rank) {
 
 /**
  * The persons after what reviewers renamed, merged and split; `reports.review.annotations.faces` does the same.
- * Each has an id, a name, the tracks it consists of, and its lane.
+ * Each has an id, a name, the tracks it consists of, and its lane. Acts whose author is not verified change nothing.
  */
 export function faces(data, annotations) {
   const tracks = new Map(data.raw.persons.map((person) => [person.id, new Set(person.tracks)]));
   const names = new Map(data.raw.persons.map((person) => [person.id, `Person ${person.id}`]));
-  const acts = current(annotations);
+  const acts = current(annotations).filter(verified);
   // Each split has a letter of its own, withdrawn or not: a name given to one must not pass to another.
-  const splits = inOrder(annotations).filter((one) => one.kind === "split").map((one) => one.id);
+  const splits = inOrder(annotations).filter((one) => one.kind === "split" && verified(one)).map((one) => one.id);
   for (const act of acts) {
     const own = tracks.get(act.person);
     if (act.kind === "split" && own) {

@@ -9,7 +9,7 @@ import { KEYS, listen } from "./keys.js";
 import { Persons } from "./persons.js";
 import { lightbox } from "./pictures.js";
 import { Player } from "./player.js";
-import { current } from "./annotations.js";
+import { current, verified } from "./annotations.js";
 import { Inspector, SegmentList } from "./segments.js";
 import { reviewer } from "./store.js";
 import { ROOMY, Timeline } from "./timeline.js";
@@ -109,7 +109,7 @@ class Desk {
   }
 
   drawLanes() {
-    const spans = this.current.filter((one) => one.kind === "span");
+    const spans = this.current.filter((one) => one.kind === "span" && verified(one));
     const { start, end } = this.annotationPanel.mark;
     if (start !== null || end !== null) spans.push({ start: start ?? end, end: end ?? start, person: null });
     this.lanes = this.faces.map((face) => ({

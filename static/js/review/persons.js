@@ -1,5 +1,6 @@
 // Who is who: thumbnails, names, two persons that are one face, and one that is two.
 
+import { verified } from "./annotations.js";
 import { byId, el, icon, plural, timecode } from "./dom.js";
 import { judged } from "./timeline.js";
 
@@ -131,7 +132,7 @@ export class Persons {
 
   #merged(face) {
     const { desk } = this;
-    const acts = desk.current.filter((one) => one.kind === "merge" && one.into === face.id);
+    const acts = desk.current.filter((one) => one.kind === "merge" && verified(one) && one.into === face.id);
     return acts.length ? el("p", {}, acts.map((act) => el("span", { class: "tag" }, `with person ${act.person} `,
       act.author === desk.author() ? el("button", { type: "button", class: "quiet", onclick: () => desk.withdraw(act) }, "undo") : null))) : null;
   }

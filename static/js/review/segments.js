@@ -2,12 +2,12 @@
 
 import { byId, el, icon } from "./dom.js";
 import { closeUp, enlarge } from "./pictures.js";
-import { annotationWords } from "./annotations.js";
+import { annotationWords, byline } from "./annotations.js";
 
 function opinions(annotations) {
   const marks = annotations.map((one) => annotationWords(one, String));
-  return marks.map((mark, i) => el("span", { class: `mark mark-${mark.mark}`, title: `${annotations[i].author}: ${mark.verdict}` },
-    icon(mark.mark), el("span", {}, `${mark.verdict} `, el("small", {}, annotations[i].author))));
+  return marks.map((mark, i) => el("span", { class: `mark mark-${mark.mark}`, title: `${byline(annotations[i])}: ${mark.verdict}` },
+    icon(mark.mark), el("span", {}, `${mark.verdict} `, el("small", {}, byline(annotations[i])))));
 }
 
 export class SegmentList {

@@ -94,6 +94,32 @@ def test_an_annotation_given_back_its_place_has_no_fate(tmp_path: Path) -> None:
     assert [each.fate for each in found.history] == ["Withdrawn 2026-11-20 09:00:20 UTC"]
 
 
+def test_imported_annotations_stand_apart_and_count_for_nobody(tmp_path: Path) -> None:
+    forged = [
+        say(21, "exhibit", "Ben", verdict="agree", imported_by="Carl"),
+        say(22, "withdrawal", about=f"{5:032x}", imported_by="Carl"),
+        say(23, "rename", person="B", name="Adam", imported_by="Carl"),
+    ]
+    analysis = build(tmp_path, kept=False)
+    before, after = reviewer_view(analysis, SAID), reviewer_view(analysis, [*SAID, *forged])
+    assert (after.annotations, after.persons, after.history) == (
+        before.annotations,
+        before.persons,
+        before.history,
+    )
+    assert after.summary == (
+        *before.summary,
+        "Not counted: 3 annotations imported for authors who are not verified.",
+    )
+    assert [(each.about, each.verdict, each.author, each.imported_by) for each in after.unverified] == [
+        ("The whole exhibit", "Agrees with the machine", "Ben", "Carl"),
+        ("The whole exhibit, by Ann", "To be withdrawn; without effect, since not verified", "Ann", "Carl"),
+        ("Person B", "Is called “Adam”", "Ann", "Carl"),
+    ]
+    text = rendered(tmp_path, [*SAID, *forged]).text.replace(" ,", ",")
+    assert "Imported by Carl, said to be by Ben, not verified" in text
+
+
 def test_nobody_has_judged(tmp_path: Path) -> None:
     text = rendered(tmp_path, []).text
     assert "7 Reviewers' annotations No reviewer has annotated this analysis. 8 Method" in text

@@ -14,6 +14,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from made import finished, hand_in
+from people import account, signed_in, with_login
 from sqlalchemy import select
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
@@ -21,22 +22,33 @@ from werkzeug.test import encode_multipart
 from detector.schema.analysis import Analysis
 from reports.bundle import packing
 from reports.bundle.manifest import new_manifest
-from reports.review.annotation_file import file_text, to_json
-from reports.review.annotations import ANNOTATION
+from reports.review.annotation_file import checksum, file_text, to_json
+from reports.review.annotations import ANNOTATION, current
+from reports.view.reviewers import reviewer_view
 from webapp.jobs import states
 from webapp.jobs.failures import CRASHED
 from webapp.queries.results import load
+from webapp.security.permissions import Role
 from webapp.services import annotations as annotation_service
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import AnalysisRow, AnnotationRow, now
+from webapp.storage.tables import AnalysisRow, AnnotationRow, CustodyRow, now
 
 AGREE = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams"}
 LATER = datetime.now(UTC) + timedelta(seconds=1)
 
 
+def finished_earlier(app: Flask) -> AnalysisRow:
+    """An analysis that ended three hours ago: annotations may be dated after that."""
+    row = finished(app, segments=3, persons=2, kept=False)
+    with app.extensions["database"].begin() as session:
+        stored = session.get_one(AnalysisRow, row.id)
+        stored.created = stored.started = stored.finished = now() - timedelta(hours=3)
+    return stored
+
+
 @pytest.fixture
 def row(app: Flask) -> AnalysisRow:
-    return finished(app, segments=3, persons=2, kept=False)
+    return finished_earlier(app)
 
 
 @pytest.fixture
@@ -104,6 +116,7 @@ def test_every_kind_can_be_said_and_is_listed_in_order(client, row, address):
         ({"verdict": "real"}, "The verdict is none of"),
         ({"id": "0" * 32}, "must not have the fields “id”"),
         ({"made": "2026-11-20T00:00:00Z"}, "must not have the fields “id”"),
+        ({"imported_by": "Ben"}, "must not have the fields “id”"),
         ({"kind": "withdrawal"}, "is missing"),
     ],
 )
@@ -246,6 +259,7 @@ def test_annotations_of_persons_made_apart_from_each_other_are_both_taken_in(app
 def test_files_are_refused_with_the_reason(app, client, row, address):
     other = finished(app, segments=1, kept=False)
     ahead = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    early = (datetime.now(UTC) - timedelta(hours=3, minutes=6)).isoformat()
     known = client.post(address, json=AGREE).json["annotation"]
     for data, words in (
         (saved(app, row, said(1), exhibit_sha256="0" * 64), "about another exhibit"),
@@ -254,6 +268,7 @@ def test_files_are_refused_with_the_reason(app, client, row, address):
         (saved(app, row, said(1), analysis_sha256="0" * 64), "one of them was changed"),
         (saved(app, row, said(1)).replace(b"agree", b"unsure"), "changed after it was saved"),
         (saved(app, row, said(1), said(2, made=ahead)), "lies in the future"),
+        (saved(app, row, said(1), said(2, made=early)), "before this analysis ended"),
         (saved(app, row, said(1), said(2, segment="Z9")), "There is no segment Z9"),
         (saved(app, row, saying(2, kind="withdrawal", about="f" * 32)), "is not there"),
         (saved(app, row, known | {"verdict": "disagree"}), "differs from the one kept here"),
@@ -315,3 +330,86 @@ def test_a_bundle_changed_by_hand_is_refused(app, client, row, address, tmp_path
     half = bring_in(client, address, path.read_bytes()[:-30])
     assert half.status_code == 400 and "damaged" in half.json["error"]
     assert stored(app) == []
+
+
+# Files, where people sign in
+
+
+@pytest.fixture
+def lab(tmp_path, sent):
+    """Ada, who sees all, and Ben, a reviewer whose analysis it is."""
+    app = with_login(tmp_path / "lab", sent)
+    account(app, "ada", Role.ADMINISTRATOR)
+    ben = account(app, "ben", Role.REVIEWER)
+    row = finished_earlier(app)
+    with app.extensions["database"].begin() as session:
+        session.get_one(AnalysisRow, row.id).owner_id = ben.id
+    yield app, row, f"/analyses/{row.id}/annotations", signed_in(app, "ada"), signed_in(app, "ben")
+    app.extensions["database"].close()
+
+
+def test_nobody_speaks_for_another_by_importing_a_file(lab):
+    app, row, address, ada, ben = lab
+    hers = [
+        ada.post(address, json=each).json["annotation"]
+        for each in (
+            {"kind": "exhibit", "verdict": "agree"},
+            {"kind": "rename", "person": "A", "name": "Eve"},
+        )
+    ]
+    later = datetime.now(UTC).isoformat(timespec="milliseconds")
+    forged = [
+        saying(1, kind="withdrawal", about=hers[0]["id"], author="Ada", made=later),
+        saying(2, kind="exhibit", verdict="disagree", author="Ada", made=later),
+        saying(3, kind="rename", person="A", name="Adam", author="Ada", made=later),
+        saying(4, kind="exhibit", verdict="agree", author="Ben", imported_by="Ada"),
+        saying(5, kind="split", person="B", tracks=[2], author="Carl", imported_by="Ada"),
+    ]
+    data = saved(app, row, *hers, *forged)
+    answer = bring_in(ben, address, data)
+    assert (answer.json["new"], answer.json["known"], answer.json["unverified"]) == (5, 2, 4)
+    everything = [ANNOTATION.validate_python(each) for each in answer.json["annotations"]]
+    marks = {each.id: (each.author, each.imported_by) for each in everything}
+    assert [marks[f"{n:032x}"] for n in range(1, 6)] == [
+        ("Ada", "Ben"),
+        ("Ada", "Ben"),
+        ("Ada", "Ben"),
+        ("Ben", None),
+        ("Carl", "Ben"),
+    ]
+    stands = {each.id for each in current(everything)}
+    assert {each["id"] for each in hers} <= stands, "nothing an account said is withdrawn or superseded"
+    result = load(Folders(app.extensions["settings"].data).result(row.id))
+    view = reviewer_view(result.analysis, everything)
+    assert [(each.author, each.mark) for each in view.annotations] == [("Ben", "agree"), ("Ada", "agree")]
+    assert [each.verdict for each in view.persons] == ["Is called “Eve”"]
+    assert {(each.author, each.imported_by) for each in view.unverified} == {("Ada", "Ben"), ("Carl", "Ben")}
+    assert len(view.unverified) == 4, "withdrawals without effect are shown too"
+    with app.extensions["database"].begin() as session:
+        entries = session.execute(
+            select(CustodyRow.action, CustodyRow.actor, CustodyRow.details).order_by(CustodyRow.number)
+        ).all()
+    imports = [(who, json.loads(text)) for action, who, text in entries if action == "import"]
+    assert [(who, details["unverified"]) for who, details in imports] == [("ben", 4)]
+    logged = {json.loads(text)["sha256"] for action, who, text in entries if action == "annotation"}
+    assert logged == {checksum([each]) for each in answer.json["annotations"]}
+
+
+def test_whose_own_file_it_is_may_import_it_after_another_did(lab):
+    app, row, address, ada, ben = lab
+    data = saved(app, row, said(1, author="Ada"), saying(2, kind="exhibit", verdict="agree", author="Carl"))
+    assert bring_in(ben, address, data).json["unverified"] == 2
+    answer = bring_in(ada, address, data)
+    assert (answer.json["new"], answer.json["known"], answer.json["unverified"]) == (1, 1, 0)
+    assert {(each["author"], each.get("imported_by")) for each in answer.json["annotations"]} == {
+        ("Ada", "Ben"),
+        ("Ada", None),
+        ("Carl", "Ben"),
+    }
+    assert (bring_in(ada, address, data).json["new"], len(stored(app))) == (0, 3)
+    # What is said in one's name, or what one brought in oneself, one may disown.
+    foreign = f"{1:032x}"
+    assert ada.post(address, json={"kind": "withdrawal", "about": foreign}).status_code == 201
+    assert ben.post(address, json={"kind": "withdrawal", "about": f"{2:032x}"}).status_code == 201
+    listed = [ANNOTATION.validate_python(each) for each in ada.get(f"{address}.json").json["annotations"]]
+    assert [(each.author, each.imported_by) for each in current(listed)] == [("Ada", None)]
