@@ -116,12 +116,12 @@ def occlusion_check(
     )
 
 
-def explain(
-    scorer: Scorer, face: Explainable, name: str, square: CropSquare, box: Box, seed: int
-) -> Explained:
-    """Map and check of ``face``, which lies at ``square`` in its frame."""
+def explain(scorer: Scorer, face: Explainable, name: str, box: Box, seed: int) -> Explained:
+    """Map and check of ``face``, whose box in its frame is ``box``."""
     heat = heatmap_of(face)
-    return Explained(name, square, box, heat, occlusion_check(scorer, face.crop, heat, seed, face.logits))
+    return Explained(
+        name, face.square, box, heat, occlusion_check(scorer, face.crop, heat, seed, face.logits)
+    )
 
 
 def shared_maximum(explained: Iterable[Explained]) -> float:

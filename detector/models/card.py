@@ -17,10 +17,12 @@ from detector.errors import ModelError
 from detector.models.weights import is_pickled_name, pickled_error
 from detector.paths import ROOT
 from detector.schema.base import Sha256, Value
-from detector.schema.model import Model, Platt, Range, Rate, SecondLookModel
+from detector.schema.model import Model, Platt, Range, Rate, SecondLookModel, TransformerModel
 
 MODELS = ROOT / "models"
 DEFAULT = "reelproof"
+TRANSFORMER = ".transformer.safetensors"
+"""Ending of the weights of a second look's transformer."""
 
 
 # A name is also a file's, and part of an address: nothing in it can lead elsewhere.
@@ -57,19 +59,43 @@ class FusionHalf(Value):
         return self
 
 
-class SecondLookCard(Value):
+class NetworkFile(Value):
+    """A network of the second look, whose weights lie in a file of its own, and what it is fed."""
+
+    architecture: str
+    sha256: Sha256
+    input: Input
+
+    def as_card(self, name: str) -> Card:
+        """A card for what loads and runs networks; it decides nothing alone."""
+        return Card(
+            name=name,
+            title=name,
+            architecture=self.architecture,
+            sha256=self.sha256,
+            input=self.input,
+            temperature=1.0,
+            data=(),
+            terms="",
+            recipe=(),
+            figures={},
+            domain="",
+            limits=(),
+        )
+
+
+class SecondLookCard(NetworkFile):
     """The second look of the model whose weights have the SHA-256 ``of``: ``second-look/MODEL.json``.
 
     It names the second network, whose weights lie beside it as ``MODEL.safetensors``, and says how its logits
     are fused with the first network's. :mod:`detector.scoring.fusion` is the formula; ``probability`` turns a
-    fused logit, of a frame or a mean of them, into a probability.
+    fused logit, of a frame or a mean of them, into a probability. A ``transformer`` that looks at the whole
+    head as well lies beside it as ``MODEL.transformer.safetensors``.
     """
 
     name: str = Field(pattern=_NAME.pattern)
     of: Sha256
-    architecture: str
-    sha256: Sha256
-    input: Input
+    transformer: NetworkFile | None = None
     altered: FusionHalf
     synthesised: FusionHalf
     probability: Platt
@@ -82,23 +108,13 @@ class SecondLookCard(Value):
 
     def as_model(self) -> SecondLookModel:
         """The part that goes into an analysis."""
-        return SecondLookModel(name=self.name, architecture=self.architecture, sha256=self.sha256)
-
-    def as_card(self) -> Card:
-        """A card for what loads and runs networks; it decides nothing alone."""
-        return Card(
-            name=self.name,
-            title=self.name,
-            architecture=self.architecture,
-            sha256=self.sha256,
-            input=self.input,
-            temperature=1.0,
-            data=(),
-            terms="",
-            recipe=(),
-            figures={},
-            domain="",
-            limits=(),
+        transformer = None
+        if self.transformer is not None:
+            transformer = TransformerModel(
+                architecture=self.transformer.architecture, sha256=self.transformer.sha256
+            )
+        return SecondLookModel(
+            name=self.name, architecture=self.architecture, sha256=self.sha256, transformer=transformer
         )
 
 

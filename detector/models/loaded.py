@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.errors import ModelError
-from detector.models.card import Card, load_card, read_second_look, second_look_path
+from detector.models.card import (
+    TRANSFORMER,
+    Card,
+    NetworkFile,
+    load_card,
+    read_second_look,
+    second_look_path,
+)
 from detector.models.weights import looks_pickled, mismatch, pickled_error, read_tensors, refuse_wrong_weights
 from detector.networks import graphs
 
@@ -36,11 +43,15 @@ class LoadedModel:
     """The whole safetensors file, its SHA-256 and its tensors checked."""
     second_look: LoadedModel | None = None
     """The network of the second look, if the card names one."""
+    transformer: LoadedModel | None = None
+    """The one that looks at whole heads beside it, likewise."""
 
     @property
     def alone(self) -> LoadedModel:
         """The same without a second look."""
-        return self if self.second_look is None else replace(self, card=self.card.alone, second_look=None)
+        if self.second_look is None:
+            return self
+        return replace(self, card=self.card.alone, second_look=None, transformer=None)
 
     @cached_property
     def network(self) -> Network:
@@ -84,11 +95,20 @@ def with_second_look(model: LoadedModel, weights: Path) -> LoadedModel:
     found = read_second_look(model.card, weights)
     if found is None:
         return model
-    path = second_look_path(weights).with_suffix(".safetensors")
+    path = second_look_path(weights)
+    card = model.card.model_copy(update={"second_look": found})
+    second = _beside_card(found, found.name, path.with_suffix(".safetensors"))
+    transformer = None
+    if found.transformer is not None:
+        name = f"{found.name}-transformer"
+        transformer = _beside_card(found.transformer, name, path.with_suffix(TRANSFORMER))
+    return replace(model, card=card, second_look=second, transformer=transformer)
+
+
+def _beside_card(file: NetworkFile, name: str, path: Path) -> LoadedModel:
     if not path.is_file():
         raise ModelError(f"second-look/{path.name} is missing beside its card. Fetch both again.")
-    card = model.card.model_copy(update={"second_look": found})
-    return replace(model, card=card, second_look=load_pair(found.as_card(), path))
+    return load_pair(file.as_card(name), path)
 
 
 def load_pair(card: Card, weights: Path) -> LoadedModel:

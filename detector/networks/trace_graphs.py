@@ -23,6 +23,7 @@ SHIPPED = (
     ("resnet18", 128),
     ("resnet18_features_mlp", 128),
     ("efficientnet_lite0_framings", 160),
+    ("vit_small_14", 224),
 )
 
 

@@ -1,8 +1,9 @@
-"""Vision transformer ViT-S/14 at 168 px, the network of the second look: two framings, two heads.
+"""Vision transformer of 11 blocks on patches of 14 px at 224 px: looks at whole heads in the second look.
 
-It starts from the encoder of Depth Anything V2 Small (Yang et al., 2024), which is DINOv2 (Oquab et al.,
-2023), and is trained here throughout. The heads read the class token, and mean and standard deviation of
-the patches, after blocks 6, 9 and 12: traces of generated pictures are strongest in the middle blocks.
+It starts from the encoder of Depth Anything V2 Small (Yang et al., 2024), which is DINOv2 ViT-S/14 (Oquab et
+al., 2023), of 12 blocks: the lower eight are distilled here into seven, the upper four tuned, then all
+together. The heads read the class token, and mean and standard deviation of the patches, after blocks 5, 8
+and 11: traces of generated pictures are strongest in the middle blocks.
 """
 
 from __future__ import annotations
@@ -28,16 +29,20 @@ _CLIPPED = 8.0  # standard deviations; single features lie far outside on unusua
 class Shape:
     """What the network is built with. The heads read after the blocks ``taps``, counted from one."""
 
-    size: int = 168
-    taps: tuple[int, ...] = (6, 9, 12)
+    size: int = 224
+    taps: tuple[int, ...] = (5, 8, 11)
     dropout: float = 0.2
     width: int = 384
-    depth: int = 12
+    depth: int = 11
     attention_heads: int = 6
 
     @property
     def features(self) -> int:
         return len(self.taps) * 3 * self.width
+
+
+PRETRAINED = Shape(depth=12, taps=(6, 9, 12))
+"""The start, at the size the network has here."""
 
 
 @register("vit_small_14")
@@ -83,24 +88,33 @@ class ViTSmall14(FramingNetwork):
             PatchDropout(1 - share, num_prefix_tokens=1) if share < 1 else nn.Identity()
         )
 
-    def features(self, crops: Tensor) -> Tensor:
-        """Crops to features (n, 3 · taps · width), not standardised."""
+    def embedded(self, crops: Tensor) -> Tensor:
+        """Crops to tokens (n, 1 + patches, width), the class token first."""
         net = self.backbone
-        x = net.norm_pre(net.patch_drop(net._pos_embed(net.patch_embed(crops))))
-        parts = []
-        for number, block in enumerate(net.blocks, start=1):
-            x = block(x)
-            if number in self.shape.taps:
-                tapped = net.norm(x) if number == len(net.blocks) else x
+        tokens: Tensor = net.norm_pre(net.patch_drop(net._pos_embed(net.patch_embed(crops))))
+        return tokens
+
+    def through(self, tokens: Tensor, blocks: range) -> tuple[Tensor, Tensor]:
+        """``tokens`` through ``blocks``: tokens, and features (n, 3 · taps among them · width)."""
+        net = self.backbone
+        parts = [tokens.new_zeros((len(tokens), 0))]
+        for block in blocks:
+            tokens = net.blocks[block](tokens)
+            if block + 1 in self.shape.taps:
+                tapped = net.norm(tokens) if block + 1 == self.shape.depth else tokens
                 patches = tapped[:, 1:]
                 deviation = patches.var(dim=1, unbiased=False).add(1e-6).sqrt()
                 parts += [tapped[:, 0], patches.mean(dim=1), deviation]
-        return torch.cat(parts, dim=1)
+        return tokens, torch.cat(parts, dim=1)
+
+    def features(self, crops: Tensor) -> Tensor:
+        """Crops to features (n, 3 · taps · width), not standardised."""
+        return self.through(self.embedded(crops), range(self.shape.depth))[1]
 
     @property
     def cam_layer(self) -> nn.Module:
         """The first norm of the last block but two: its tokens still feed two of the three taps."""
-        layer: nn.Module = self.backbone.blocks[9].norm1
+        layer: nn.Module = self.backbone.blocks[-3].norm1
         return layer
 
     def judged(self, features: Tensor) -> Tensor:
@@ -128,8 +142,7 @@ def pretrained_state(weights: Path) -> dict[str, Tensor]:
 
 
 def network_from(state: Mapping[str, Tensor]) -> ViTSmall14:
-    """The network in evaluation mode with the weights of ``state``, which tells the side of its crops."""
-    side = round((state["backbone.pos_embed"].shape[1] - 1) ** 0.5) * PATCH
-    network = ViTSmall14(Shape(size=side))
+    """The network in evaluation mode with the weights of ``state``."""
+    network = ViTSmall14()
     network.load_state_dict(dict(state))
     return network.eval()

@@ -43,12 +43,22 @@ class Range(Value):
     basis: str = Field(description="what was measured, in words")
 
 
+class TransformerModel(Value):
+    """Which transformer looked at whole heads in the second look."""
+
+    architecture: str
+    sha256: Sha256
+
+
 class SecondLookModel(Value):
-    """Which network took the second look."""
+    """Which networks took the second look."""
 
     name: str
     architecture: str
     sha256: Sha256
+    transformer: TransformerModel | None = Field(
+        default=None, description="the second of its networks; null: there was one; since 1.6"
+    )
 
 
 class Model(Value):

@@ -1,4 +1,4 @@
-"""What the second look's network saw of a person, and what both networks together make of it."""
+"""What the second look's networks saw of a person, and what all together make of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from detector.schema.base import Probability, Seconds, Value
 
 
 class SecondLookMoment(Value):
-    """One face in one frame by the second look's network: logits of two framings, two heads each."""
+    """One face in one frame by the second look's networks: logits of two framings, two heads each."""
 
     time: Seconds
     pts: int
@@ -16,6 +16,10 @@ class SecondLookMoment(Value):
     inner_synthesised: float = Field(description="face synthesised, from the inner face")
     head_altered: float = Field(description="likewise from the whole head and its surroundings")
     head_synthesised: float
+    transformer_altered: float | None = Field(
+        default=None, description="the whole head by the transformer; null: there was none; since 1.6"
+    )
+    transformer_synthesised: float | None = None
 
 
 class SecondLook(Value):

@@ -1,4 +1,4 @@
-"""One logit from the fast network and the second look's two framings.
+"""One logit from the fast network and the second look's.
 
     altered     = logit of (fast, inner altered)
     synthesised = logit of (inner synthesised, head synthesised)
@@ -21,7 +21,16 @@ from detector.models.card import FusionHalf, SecondLookCard
 
 Floats = NDArray[np.float64]
 
-INPUTS = ("fast", "inner altered", "inner synthesised", "head altered", "head synthesised")
+INPUTS = (
+    "fast",
+    "inner altered",
+    "inner synthesised",
+    "head altered",
+    "head synthesised",
+    "transformer altered",
+    "transformer synthesised",
+)
+"""The last two are of the whole head, by the second network of a second look that has two; else 0."""
 _LEAST, _MOST = -6.0, 8.0  # standard deviations
 
 
@@ -42,7 +51,7 @@ class Half:
         return cls(columns, np.array(card.centre), np.array(card.spread), np.array(card.weight), card.bias)
 
     def logit(self, inputs: Floats) -> Floats:
-        """Inputs (n, 5) to logits (n,)."""
+        """Inputs (n, 7) to logits (n,)."""
         return standardised(inputs[:, self.columns], self.centre, self.spread) @ self.weight + self.bias
 
 
@@ -67,12 +76,20 @@ class Fusion:
         platt = card.probability
         return cls(Half.of(card.altered), Half.of(card.synthesised), platt.scale, platt.offset)
 
+    @property
+    def neutral(self) -> Floats:
+        """Inputs (7,) that say nothing: those of unmanipulated faces on average."""
+        out = np.zeros(len(INPUTS))
+        for half in (self.synthesised, self.altered):
+            out[list(half.columns)] = half.centre
+        return out
+
     def halves(self, inputs: Floats) -> tuple[Floats, Floats]:
-        """Inputs (n, 5) to the published logits of both halves, each as if the other were not."""
+        """Inputs (n, 7) to the published logits of both halves, each as if the other were not."""
         return self._published(self.altered.logit(inputs)), self._published(self.synthesised.logit(inputs))
 
     def logit(self, inputs: Floats) -> Floats:
-        """Inputs (n, 5) to published logits (n,)."""
+        """Inputs (n, 7) to published logits (n,)."""
         return self._published(np.logaddexp(self.altered.logit(inputs), self.synthesised.logit(inputs)))
 
     def _published(self, logits: Floats) -> Floats:

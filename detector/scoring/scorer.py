@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from detector.backends import selection as backends
 from detector.faces.crop import CropSquare, crop_square
+from detector.faces.detections import Detection
 from detector.media.frame import Image
 from detector.models.card import Input
 from detector.models.loaded import LoadedModel
@@ -34,13 +35,14 @@ _WINDOWS = 256  # judged at once
 
 @dataclass(frozen=True)
 class Explainable:
-    """A crop and the network that decided on it.
+    """A crop, the square of the frame it is of, and the network that decided on it.
 
     ``outputs`` are those of the network whose mean is explained, or None for its only one; ``logits`` gives
     the deciding logits of changed copies of the crop, all else left as it is.
     """
 
     crop: Image
+    square: CropSquare
     network: Network
     input: Input
     outputs: tuple[int, ...] | None
@@ -65,7 +67,7 @@ class Scorer:
     ) -> None:
         self.card = model.card
         self.is_sequence = model.is_sequence
-        self._model = model
+        self.loaded = model
         self._device = device
         self._mirrored = still and not model.is_sequence
         self.requested_backend = "torch" if device is not None else backend
@@ -94,7 +96,7 @@ class Scorer:
     @cached_property
     def network(self) -> Network:
         """The network in torch, for what needs gradients."""
-        return self._model.network.to(self.device)
+        return self.loaded.network.to(self.device)
 
     def tensor(self, crops: Sequence[Image]) -> torch.Tensor:
         """Crops (size, size, 3) as :attr:`network` wants them: (n, 3, size, size), normalised."""
@@ -177,10 +179,10 @@ class Scorer:
         """What a second look found of the person of ``tracks``; without one, none."""
         return None
 
-    def explainable(self, image: Image, square: CropSquare, track: int, time: float) -> Explainable:
-        """The crop at ``square`` of ``image`` (RGB), and the network whose map explains its score."""
-        crop = crop_square(image, square, self.card.input.size)
-        return Explainable(crop, self.network, self.card.input, None, self.logits)
+    def explainable(self, image: Image, peak: Detection) -> Explainable:
+        """The crop of ``peak`` in its ``image`` (RGB), and the network whose map explains its score."""
+        crop = crop_square(image, peak.square, self.card.input.size)
+        return Explainable(crop, peak.square, self.network, self.card.input, None, self.logits)
 
     def _of_mean(self, mean_logit: float, platt: Platt | None) -> float:
         if platt is None:

@@ -1,8 +1,9 @@
 """The second look: a stronger network at a few moments of each person, fused with what the scan said.
 
 The scan's network is fast and sees every sampled frame; the second look's sees larger crops of
-about eight moments of each person, the inner face and the whole head. What it gives there holds for the time
-in between as well: its logits are interpolated, drawn towards their mean (:data:`LOCAL`), and fused with the
+about eight moments of each person, the inner face and the whole head; a transformer may look at the head
+as well. What they give there holds for the time
+in between as well: logits are interpolated, drawn towards their mean (:data:`LOCAL`), and fused with the
 scan's frame by frame (:mod:`detector.scoring.fusion`), so that all later rules go on as they are.
 
 Where the fused score is not clearly on one side of the threshold, the moments are looked at in further views:
@@ -11,16 +12,20 @@ mirrored, shifted, scaled and re-encoded. Their mean counts, and how many agree 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.backends import selection as backends
+from detector.backends.base import Backend
 from detector.faces import tracks
 from detector.faces.crop import CropSquare, crop_square
+from detector.faces.detections import Detection
 from detector.faces.framing import head_square, inner_square
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
@@ -54,7 +59,7 @@ OTHERS = (View(mirrored=True), View(dx=0.02, dy=0.012), View(scale=1.1), View(qu
 
 @dataclass(frozen=True)
 class PersonLook:
-    """What the second look found of one person: ``strong`` are logits (m, 4) at ``times`` (m,)."""
+    """What the second look found of one person: ``strong`` are logits (m, 6) at ``times`` (m,)."""
 
     tracks: tuple[int, ...]
     moments: tuple[KeptMoment, ...]
@@ -64,7 +69,7 @@ class PersonLook:
     stability: float | None
 
     def strong_at(self, times: Floats) -> Floats:
-        """Logits (n, 4) at ``times`` (n,)."""
+        """Logits (n, 6) at ``times`` (n,)."""
         mean = self.strong.mean(axis=0)
         local = np.column_stack([np.interp(times, self.times, column) for column in self.strong.T])
         out: Floats = mean + LOCAL * (local - mean)
@@ -72,9 +77,18 @@ class PersonLook:
 
     @property
     def inputs(self) -> Floats:
-        """The inputs (1, 5) of the fusion, means over the person's time."""
-        fast, (a, b, c, d) = self.scan_level, self.strong.mean(axis=0)
-        return np.array([[fast, a, b, c, d]])
+        """The inputs (1, 7) of the fusion, means over the person's time."""
+        return np.array([[self.scan_level, *self.strong.mean(axis=0)]])
+
+
+class _Part(NamedTuple):
+    """What one network sees of a face: ``run`` gives its logits (n, c) of the fusion's inputs ``columns``."""
+
+    columns: tuple[int, ...]
+    model: LoadedModel
+    outputs: tuple[int, ...] | None  # of the network, one for each column; None: it has one
+    square: CropSquare
+    run: Callable[[Sequence[Image]], Floats]
 
 
 class FusedScorer(Scorer):
@@ -85,11 +99,14 @@ class FusedScorer(Scorer):
         self.__dict__.update(scan.__dict__)
         self._scan = scan
         self._second = model.second_look
+        self._transformer = model.transformer
         self._second_backend = backends.open_backend(model.second_look, scan.requested_backend)
+        self._transformer_backend = (
+            backends.open_backend(model.transformer, scan.requested_backend) if model.transformer else None
+        )
         self.card = scan.card.fused
         self.fusion = Fusion.of(model.card.second_look)
         self.looks: list[PersonLook] = []
-        self._neutral = neutral(self.fusion)
 
     def fuse(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> Floats:
         """See :meth:`Scorer.fuse`. For people who were not looked at, the second network says nothing."""
@@ -105,48 +122,57 @@ class FusedScorer(Scorer):
             altered=sigmoid(altered),
             synthesised=sigmoid(synthesised),
             stability=look.stability,
-            moments=tuple(
-                schema.SecondLookMoment(
-                    time=moment.time,
-                    pts=moment.pts,
-                    inner_altered=round(inner_altered, 4),
-                    inner_synthesised=round(inner_synthesised, 4),
-                    head_altered=round(head_altered, 4),
-                    head_synthesised=round(head_synthesised, 4),
-                )
-                for moment, (inner_altered, inner_synthesised, head_altered, head_synthesised) in zip(
-                    look.moments, look.strong.tolist(), strict=True
-                )
-            ),
+            moments=tuple(map(self._told, look.moments, look.strong.tolist())),
         )
 
-    def explainable(self, image: Image, square: CropSquare, track: int, time: float) -> Explainable:
-        """The inner face, by the network that adds more to its score; the rest is held as it is."""
-        ((strong),) = self._strong_at(np.array([track]), np.array([time]))
-        small = crop_square(image, square, self._scan.card.input.size)
+    def _told(self, moment: KeptMoment, logits: Sequence[float]) -> schema.SecondLookMoment:
+        rounded = [round(logit, 4) for logit in logits]
+        inner_altered, inner_synthesised, head_altered, head_synthesised, *transformer = rounded
+        return schema.SecondLookMoment(
+            time=moment.time,
+            pts=moment.pts,
+            inner_altered=inner_altered,
+            inner_synthesised=inner_synthesised,
+            head_altered=head_altered,
+            head_synthesised=head_synthesised,
+            transformer_altered=transformer[0] if self._transformer else None,
+            transformer_synthesised=transformer[1] if self._transformer else None,
+        )
+
+    def explainable(self, image: Image, peak: Detection) -> Explainable:
+        """What the network without which the score falls most sees of ``peak``; others stay as they are."""
+        ((strong),) = self._strong_at(np.array([peak.track]), np.array([peak.time]))
+        small = crop_square(image, peak.square, self._scan.card.input.size)
         inputs = np.array([[float(self._scan.logits([small])[0]), *strong]])
-        without_fast, without_inner = inputs.copy(), inputs.copy()
-        without_fast[0, 0] = self.fusion.altered.centre[0]
-        without_inner[0, 1:3] = self._neutral[:2]
-        if self.fusion.logit(without_fast)[0] <= self.fusion.logit(without_inner)[0]:
+        part = min(self._parts(image, peak), key=lambda each: self._without(inputs, each.columns))
+        column = min(part.columns, key=lambda each: self._without(inputs, (each,)))
+        crop = crop_square(image, part.square, part.model.card.input.size)
+        as_it_is = part.run([crop])
 
-            def of_fast(crops: Sequence[Image]) -> Floats:
-                fast = self._scan.logits(crops)
-                return self.fusion.logit(np.column_stack([fast, np.tile(inputs[:, 1:], (len(fast), 1))]))
-
-            return Explainable(small, self._scan.network, self._scan.card.input, None, of_fast)
-        crop = crop_square(image, square, self._second.card.input.size)
-        as_it_is = self._of_second([crop])[0, :2]
-
-        def of_inner(crops: Sequence[Image]) -> Floats:
-            change = self._of_second(crops)[:, :2] - as_it_is
-            changed = np.tile(inputs, (len(change), 1))
-            changed[:, 1:3] += change
+        def of_part(crops: Sequence[Image]) -> Floats:
+            changed = np.tile(inputs, (len(crops), 1))
+            changed[:, part.columns] += part.run(crops) - as_it_is
             return self.fusion.logit(changed)
 
-        altered, synthesised = self.fusion.halves(inputs)
-        output = 0 if altered[0] >= synthesised[0] else 1
-        return Explainable(crop, self._second.network, self._second.card.input, (output,), of_inner)
+        outputs = None if part.outputs is None else (part.outputs[part.columns.index(column)],)
+        return Explainable(crop, part.square, part.model.network, part.model.card.input, outputs, of_part)
+
+    def _parts(self, image: Image, peak: Detection) -> Iterator[_Part]:
+        height, width = image.shape[:2]
+        inner, head = peak.square, head_square(peak.box, width, height)
+        yield _Part((0,), self._scan.loaded, None, inner, lambda crops: self._scan.logits(crops)[:, None])
+        of_second = partial(_run, self._second_backend)
+        yield _Part((1, 2), self._second, (0, 1), inner, lambda crops: of_second(crops)[:, :2])
+        yield _Part((3, 4), self._second, (2, 3), head, lambda crops: of_second(crops)[:, 2:])
+        if self._transformer is not None and self._transformer_backend is not None:
+            of_transformer = partial(_run, self._transformer_backend)
+            yield _Part((5, 6), self._transformer, (2, 3), head, lambda crops: of_transformer(crops)[:, 2:])
+
+    def _without(self, inputs: Floats, columns: tuple[int, ...]) -> float:
+        """The fused logit if the inputs in ``columns`` said nothing."""
+        silent = inputs.copy()
+        silent[0, columns] = self.fusion.neutral[list(columns)]
+        return float(self.fusion.logit(silent)[0])
 
     def look(self, group: Sequence[int], moments: Sequence[KeptMoment], level: float) -> PersonLook:
         """Look at ``moments`` of the person of the tracks ``group``; ``level`` is the scan's mean logit."""
@@ -154,7 +180,7 @@ class FusedScorer(Scorer):
         return PersonLook(tuple(group), tuple(moments), times, self._strong(moments, AS_IT_IS), level, None)
 
     def views(self, look: PersonLook) -> Floats:
-        """The fusion's inputs (v, 5) over every other moment, as it is and in other views."""
+        """The fusion's inputs (v, 7) over every other moment, as it is and in other views."""
         return np.array([self._levels(look.moments[::2], view) for view in (AS_IT_IS, *OTHERS)])
 
     def settle(self, look: PersonLook, enter: float) -> PersonLook:
@@ -174,25 +200,28 @@ class FusedScorer(Scorer):
         )
 
     def _levels(self, moments: Sequence[KeptMoment], view: View) -> Floats:
-        """The inputs (5,) of the fusion, means over ``moments`` in one view."""
+        """The inputs (7,) of the fusion, means over ``moments`` in one view."""
         size = self._scan.card.input.size
         fast = self._scan.logits([_framings(moment, view, size)[0] for moment in moments])
         return np.array([fast.mean(), *self._strong(moments, view).mean(axis=0)])
 
     def _strong(self, moments: Sequence[KeptMoment], view: View) -> Floats:
-        """Logits (m, 4) of the second network, as :class:`~detector.schema.analysis.SecondLookMoment`."""
+        """Logits (m, 6) of both networks, as :class:`~detector.schema.analysis.SecondLookMoment`."""
         size = self._second.card.input.size
-        out = self._of_second([crop for moment in moments for crop in _framings(moment, view, size)])
+        out = _run(
+            self._second_backend, [crop for moment in moments for crop in _framings(moment, view, size)]
+        )
         # Inner face and head in turn; each framing has its own two of the four logits.
-        return np.column_stack([out[0::2, :2], out[1::2, 2:]])
-
-    def _of_second(self, crops: Sequence[Image]) -> Floats:
-        pieces = [np.stack(crops[i : i + _BATCH]) for i in range(0, len(crops), _BATCH)]
-        return np.concatenate([self._second_backend.run(piece) for piece in pieces]).astype(np.float64)
+        inner, head = out[0::2, :2], out[1::2, 2:]
+        if self._transformer is None or self._transformer_backend is None:
+            return np.column_stack([inner, head, np.zeros_like(head)])
+        size = self._transformer.card.input.size
+        heads = [_framings(moment, view, size)[1] for moment in moments]
+        return np.column_stack([inner, head, _run(self._transformer_backend, heads)[:, 2:]])
 
     def _strong_at(self, track: NDArray[np.int32], time: Floats) -> Floats:
-        """The second network's logits (n, 4) at ``time`` of ``track``."""
-        out = np.tile(self._neutral, (len(time), 1))
+        """The second look's logits (n, 6) at ``time`` of ``track``."""
+        out = np.tile(self.fusion.neutral[1:], (len(time), 1))
         for look in self.looks:
             mine = np.isin(track, look.tracks)
             if mine.any():
@@ -239,13 +268,9 @@ def moments_wanted(parameters: schema.Parameters, usable: int) -> int:
     return min(parameters.second_look, -(-usable // _USABLE_PER_MOMENT))
 
 
-def neutral(fusion: Fusion) -> Floats:
-    """Logits (4,) of the second network that say nothing: those of unmanipulated faces on average."""
-    altered, synthesised = fusion.altered, fusion.synthesised
-    by_column = dict(zip(altered.columns, altered.centre, strict=True)) | dict(
-        zip(synthesised.columns, synthesised.centre, strict=True)
-    )
-    return np.array([by_column.get(column, 0.0) for column in range(1, 5)])
+def _run(backend: Backend, crops: Sequence[Image]) -> Floats:
+    pieces = [np.stack(crops[i : i + _BATCH]) for i in range(0, len(crops), _BATCH)]
+    return np.concatenate([backend.run(piece) for piece in pieces]).astype(np.float64)
 
 
 def _framings(moment: KeptMoment, view: View, size: int) -> tuple[Image, Image]:

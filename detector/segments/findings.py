@@ -170,8 +170,7 @@ def explained(
 
 
 def _explained(scorer: Scorer, image: Image, name: str, peak: Detection, seed: int) -> heatmaps.Explained:
-    face = scorer.explainable(image, peak.square, peak.track, peak.time)
-    return heatmaps.explain(scorer, face, name, peak.square, box(peak.box), seed)
+    return heatmaps.explain(scorer, scorer.explainable(image, peak), name, box(peak.box), seed)
 
 
 def unexplained(found: Sequence[FlaggedInterval], scorer: Scorer) -> tuple[Segment, ...]:

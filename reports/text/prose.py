@@ -263,13 +263,16 @@ def _fused_words(analysis: Analysis) -> str:
         return ", divided by the calibration temperature, became a probability"
     most = analysis.parameters.second_look
     moments = f"up to {plural(most, 'moment')} of each person"
+    transformer = ""
+    if second.transformer is not None:
+        transformer = f"; a transformer, {second.transformer.architecture}, scored the whole head as well"
     return (
         f" was fused with that of a second network, {second.name}, and became a probability. The second "
         f"network scored {moments}: the inner face and the whole head, each for a face that was replaced or "
-        "altered and for one that was synthesised. Where the fused score lay near the threshold, both "
-        "networks scored the same moments mirrored, shifted, scaled and re-encoded as well; the share of "
-        "these views on the same side of the threshold is the stability, and a person of low stability "
-        "is not flagged but leaves the verdict inconclusive"
+        f"altered and for one that was synthesised{transformer}. Where the fused score lay near the "
+        "threshold, all networks scored the same moments mirrored, shifted, scaled and re-encoded as well; "
+        "the share of these views on the same side of the threshold is the stability, and a person of low "
+        "stability is not flagged but leaves the verdict inconclusive"
     )
 
 

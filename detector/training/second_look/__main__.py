@@ -21,21 +21,23 @@ from detector.models.card import SecondLookCard, load_card
 from detector.models.loaded import LoadedModel, load_pair
 from detector.networks.base import create
 from detector.networks.framings import FramingNetwork
-from detector.networks.vit_small_14 import Shape, ViTSmall14
+from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14, network_from
 from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
 from detector.training.second_look.exhibits import fitted_card, measured_card, record_shares
-from detector.training.second_look.linear_heads import fit_linear_heads
+from detector.training.second_look.halves import DISTILLED, UPPER, distil_lower, join, new_network, tune_upper
+from detector.training.second_look.kept_tokens import KeptTokens, head_examples, keep_tokens
 from detector.training.second_look.measuring import by_clip, clip_aucs, every_nth_frame, logits
 from detector.training.second_look.patches import SOURCES, load, training_patches
 from detector.training.second_look.prepare import prepare
 from detector.training.second_look.report import Inputs, report_checkpoint
-from detector.training.second_look.sampling import Sampler
+from detector.training.second_look.sampling import HEAD_SHARES, SHARES, Sampler
 from detector.training.second_look.ship import loaded_with, ship
 from detector.training.second_look.source_probe import probe_sources
 from detector.training.second_look.train import Recipe, Trainer, tune
 
-START = "start.pt"
+START, TOKENS = "start.pt", "tokens"
+TRANSFORMER = "vit_small_14"
 _FRAMES_STEP = 3  # of a develop clip's frames, every so-manieth is looked at while training
 
 say = partial(print, flush=True)
@@ -65,9 +67,15 @@ def _parser() -> argparse.ArgumentParser:
     step = steps.add_parser("prepare", help="cut the patches of every source")
     step.add_argument("sources", nargs="*", default=SOURCES, metavar="SOURCE")
     step.set_defaults(run=_prepare)
-    step = steps.add_parser("heads", help="fit the heads on features of the frozen start")
-    step.add_argument("recipe", nargs="*", metavar="KEY=VALUE")
-    step.set_defaults(run=_heads)
+    step = steps.add_parser("tokens", help="keep what the pretrained transformer makes of heads")
+    step.add_argument("--count", type=int, default=6400, metavar="N")
+    step.set_defaults(run=_tokens)
+    for half in ("upper", "lower"):
+        step = steps.add_parser(half, help=f"train the transformer's {half} blocks on kept tokens")
+        step.add_argument("--examples", type=int, metavar="N")
+        step.set_defaults(run=_half, half=half)
+    step = steps.add_parser("join", help="make the start of a training of both halves")
+    step.set_defaults(run=_join)
     step = steps.add_parser("tune", help="train every tensor; resumes")
     step.add_argument("recipe", nargs="*", metavar="KEY=VALUE")
     step.set_defaults(run=_tune)
@@ -86,10 +94,12 @@ def _parser() -> argparse.ArgumentParser:
         help="every N-th clip, the K-th first",
     )
     step.set_defaults(run=_fit)
+    step.add_argument("--transformer", type=Path, metavar="FILE", help="weights that look at whole heads")
     step = steps.add_parser("probe-sources", help="tell labels by sharpness, size and bytes alone")
     step.set_defaults(run=_probe_sources)
     step = steps.add_parser("ship", help="write weights and description")
     step.add_argument("weights", type=Path)
+    step.add_argument("--transformer", type=Path, metavar="FILE", help="weights that look at whole heads")
     step.add_argument("to", type=Path, metavar="DIR", help="folder of the models")
     step.add_argument(
         "--recipe", action="append", default=[], metavar="LINE", help="a line of the card's recipe"
@@ -135,7 +145,8 @@ def _prepare(options: argparse.Namespace) -> None:
 
 
 def _sampler(options: argparse.Namespace, recipe: Recipe) -> Sampler:
-    return Sampler(training_patches(options.data, options.out), frozenset(recipe.left_out))
+    shares = HEAD_SHARES if recipe.architecture == TRANSFORMER else SHARES
+    return Sampler(training_patches(options.data, options.out), frozenset(recipe.left_out), shares)
 
 
 def _measure(out: Path, network: FramingNetwork) -> tuple[float, dict[str, Any]]:
@@ -148,16 +159,30 @@ def _measure(out: Path, network: FramingNetwork) -> tuple[float, dict[str, Any]]
     return total["all"], {"inner": inner, "head": head, "sum": total}
 
 
-def _heads(options: argparse.Namespace) -> None:
-    recipe, folder = recipe_of(options.recipe), _folder(options)
-    network = ViTSmall14(Shape(size=recipe.size))
-    network.load_pretrained(_pretrained(options))
-    sampler = _sampler(options, recipe)
+def _tokens(options: argparse.Namespace) -> None:
+    sampler = _sampler(options, Recipe(architecture=TRANSFORMER))
     say(f"patches (real, fake): {sampler.counts()}")
-    fit_linear_heads(network, sampler, folder / f"features-{recipe.size}.npz", say)
-    with atomic_path(folder / START) as temporary:
+    first = ViTSmall14(PRETRAINED)
+    first.load_pretrained(_pretrained(options))
+    examples = head_examples(sampler, options.count, Recipe().seed)
+    keep_tokens(first, examples, _folder(options) / TOKENS, say)
+
+
+def _half(options: argparse.Namespace) -> None:
+    folder = _folder(options)
+    kept, network = KeptTokens.read(folder / TOKENS), new_network(_pretrained(options))
+    train, half = {"upper": (tune_upper, UPPER), "lower": (distil_lower, DISTILLED)}[options.half]
+    if options.examples:
+        half = dataclasses.replace(half, examples=options.examples)
+    train(network, kept, half, say)
+    with atomic_path(folder / f"{options.half}.pt") as temporary:
         torch.save(network.state_dict(), temporary)
-    say(_measure(options.out, network)[1])
+
+
+def _join(options: argparse.Namespace) -> None:
+    folder = _folder(options)
+    join(folder / "lower.pt", folder / "upper.pt", folder / START)
+    say(_measure(options.out, network_from(torch.load(folder / START, weights_only=True)))[1])
 
 
 def _tune(options: argparse.Namespace) -> None:
@@ -173,7 +198,7 @@ def _fast(options: argparse.Namespace) -> LoadedModel:
 
 
 def _start(options: argparse.Namespace, recipe: Recipe, start: Path) -> FramingNetwork:
-    """The network training begins with: the fast model's, or the transformer with the heads fitted on it."""
+    """The network training begins with: the fast model's, or the transformer of both halves."""
     network = create(recipe.architecture)
     if not isinstance(network, FramingNetwork):
         raise ParameterError(f"{recipe.architecture} is no network of the second look.")
@@ -181,8 +206,7 @@ def _start(options: argparse.Namespace, recipe: Recipe, start: Path) -> FramingN
         network.start_from(_fast(options).network)
         return network
     if not start.is_file():
-        raise ParameterError(f"{start} is missing. Run the step `heads` first.")
-    network = ViTSmall14(Shape(size=recipe.size))
+        raise ParameterError(f"{start} is missing. Run the step `join` first.")
     network.load_state_dict(torch.load(start, map_location="cpu", weights_only=True))
     return network
 
@@ -193,10 +217,10 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    model = loaded_with(_fast(options), options.weights)
+    model = loaded_with(_fast(options), options.weights, options.transformer)
     card = model.card.second_look
     assert card is not None
-    records = record_shares(options.data, model, options.weights, tuple(options.share), say)
+    records = record_shares(options.data, model, _fitted(options), tuple(options.share), say)
     if records is not None:
         fitted = measured_card(records, fitted_card(records, card, Parameters()), Parameters(), say)
         write_atomically(_fitted(options), (fitted.model_dump_json(indent=2) + "\n").encode())
@@ -204,7 +228,8 @@ def _fit(options: argparse.Namespace) -> None:
 
 def _fitted(options: argparse.Namespace) -> Path:
     weights: Path = options.weights
-    return weights.with_suffix(".fitted.json")
+    with_transformer = f"+{options.transformer.stem}" if options.transformer else ""
+    return weights.with_name(f"{weights.stem}{with_transformer}.fitted.json")
 
 
 def _probe_sources(options: argparse.Namespace) -> None:
@@ -215,7 +240,18 @@ def _ship(options: argparse.Namespace) -> None:
     if not _fitted(options).is_file():
         raise ParameterError(f"{_fitted(options)} is missing. Run the step `fit` first.")
     fitted = SecondLookCard.model_validate_json(_fitted(options).read_bytes())
-    say(ship(options.weights, fitted, _pretrained(options), options.to, options.fast, options.recipe, say))
+    say(
+        ship(
+            options.weights,
+            options.transformer,
+            fitted,
+            _pretrained(options),
+            options.to,
+            options.fast,
+            options.recipe,
+            say,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ from detector.training.synthesis.degradations import degrade, degrade_h264
 _IN_CROPS = {"dfdc": (0.96, 0.5, 0.5), "ffpp": (0.90, 0.5, 0.555)}
 _WITHOUT_VIDEO = {"stills", "lfw", "utkface"}
 _CLEAN = 0.55  # share of examples of footage that are not degraded
+_PHOTOGRAPH, _RESAVED = 0.6, 0.25  # share of photographs that no video codec passes; of all, saved again
+_TWICE = 0.3  # share of those that are saved twice
+_LARGEST = 240  # px; of a degraded crop
 
 
 def square_of(patch: Patch, framing: int, rng: np.random.Generator | None = None) -> CropSquare:
@@ -44,13 +47,17 @@ def augmented_crop(patch: Patch, framing: int, size: int, rng: np.random.Generat
     """A training example. What is drawn does not depend on the label, only on the source."""
     image = decode(patch.data)
     square = square_of(patch, framing, rng)
+    if patch.source in _WITHOUT_VIDEO and (kind := rng.random()) < _PHOTOGRAPH:
+        resaved = kind >= _PHOTOGRAPH - _RESAVED
+        crop = _resaved(image, square, size, rng) if resaved else crop_square(image, square, size)
+        return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
     mirrored, clean = rng.random() < 0.5, rng.random() < _CLEAN
     shrink, linear = float(rng.uniform(np.log(0.45), 0.0)), bool(rng.random() < 0.5)
     if clean and patch.source not in _WITHOUT_VIDEO:
         crop = crop_square(image, square, size)
     else:
         native = min(square.side, patch.native or square.side) * np.exp(shrink)
-        crop = crop_square(image, square, int(np.clip(native, 56, 240)) // 2 * 2)
+        crop = crop_square(image, square, int(np.clip(native, 56, _LARGEST)) // 2 * 2)
         if patch.source in _WITHOUT_VIDEO and rng.random() < 0.85:
             crop = degrade_h264(crop, rng)
         crop = degrade(crop, rng)
@@ -58,3 +65,15 @@ def augmented_crop(patch: Patch, framing: int, size: int, rng: np.random.Generat
         how = cv2.INTER_AREA if crop.shape[0] > size else enlarging
         crop = cv2.resize(crop, (size, size), interpolation=how)
     return np.ascontiguousarray(crop[:, ::-1] if mirrored else crop)
+
+
+def _resaved(image: Image, square: CropSquare, size: int, rng: np.random.Generator) -> Image:
+    """As a platform would hand a photograph on: smaller, and saved as JPEG once or twice."""
+    side = int(np.clip(square.side * np.exp(rng.uniform(np.log(0.5), 0.0)), 64, _LARGEST)) // 2 * 2
+    crop = crop_square(image, square, side)
+    for _ in range(1 + int(rng.random() < _TWICE)):
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(50, 96))]
+        saved = cv2.imencode(".jpg", np.ascontiguousarray(crop), quality)[1]
+        crop = np.asarray(cv2.imdecode(saved, cv2.IMREAD_COLOR), np.uint8)
+    enlarging = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
+    return cv2.resize(crop, (size, size), interpolation=enlarging)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from detector.faces import tracks
-from detector.files import hashed, open_atomically
+from detector.files import open_atomically
 from detector.media.open import open_media
 from detector.models.card import SecondLookCard
 from detector.models.loaded import LoadedModel
@@ -27,7 +27,7 @@ from detector.scoring.first_pass import FirstPass
 from detector.scoring.fusion import INPUTS, Floats, Fusion
 from detector.scoring.moments import MomentKeeper, spread
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_look import FusedScorer, PersonLook, moments_wanted, neutral
+from detector.scoring.second_look import FusedScorer, PersonLook, moments_wanted
 from detector.segments import rules
 from detector.training.data.face_samples import read_csv
 from detector.training.publish.error_rates import clopper_pearson
@@ -51,12 +51,13 @@ class PersonRecord:
 
     @property
     def inputs(self) -> Floats | None:
-        """The fusion's inputs (1, 5) over all the person's time."""
+        """The fusion's inputs (1, 7) over all the person's time."""
         return self.look.inputs if self.look is not None else None
 
-    def fused(self, formula: Fusion, neutral: Floats) -> Floats:
+    def fused(self, formula: Fusion) -> Floats:
         """Fused logits (n,)."""
-        strong = self.look.strong_at(self.time) if self.look else np.tile(neutral, (len(self.time), 1))
+        silent = np.tile(formula.neutral[1:], (len(self.time), 1))
+        strong = self.look.strong_at(self.time) if self.look else silent
         return formula.logit(np.column_stack([self.fast, strong]))
 
 
@@ -74,17 +75,18 @@ class ClipRecord:
 def record_shares(
     data: Path,
     model: LoadedModel,
-    weights: Path,
+    beside: Path,
     share: tuple[int, int],
     report: Callable[[str], None],
 ) -> list[ClipRecord] | None:
-    """Records of all develop clips below ``data``; kept beside the ``weights``.
+    """Records of all develop clips below ``data``; kept ``beside`` that file.
 
     ``share`` (k, n) makes every n-th, from the k-th on, for several processes; None while others are missing.
     """
     count = share[1]
-    digest = hashed(weights)[1][:12]
-    places = [weights.with_name(f"{weights.stem}-{digest}.{k}-{count}.records.pickle") for k in range(count)]
+    networks = [part for part in (model, model.second_look, model.transformer) if part is not None]
+    digest = "-".join(part.card.sha256[:8] for part in networks)
+    places = [beside.with_name(f"{digest}.{k}-{count}.records.pickle") for k in range(count)]
     if not places[share[0]].exists():
         made = _recorded(data, model, share, report)
         with open_atomically(places[share[0]]) as file:
@@ -159,10 +161,9 @@ def clip_inputs(records: Sequence[ClipRecord]) -> ClipScores:
 
 def peak(clip: ClipRecord, formula: Fusion, parameters: Parameters) -> float:
     """The highest smoothed logit of any of its people: the threshold above which nothing is flagged."""
-    silent = neutral(formula)
     highest = -np.inf
     for person in clip.persons:
-        logits = person.fused(formula, silent)
+        logits = person.fused(formula)
         for track in np.unique(person.track):
             mine = person.track == track
             times = person.time[mine]
@@ -176,8 +177,7 @@ def peak(clip: ClipRecord, formula: Fusion, parameters: Parameters) -> float:
 
 def level(clip: ClipRecord, formula: Fusion) -> float:
     """The highest mean fused logit of any of its people."""
-    silent = neutral(formula)
-    return max((float(p.fused(formula, silent).mean()) for p in clip.persons), default=-np.inf)
+    return max((float(p.fused(formula).mean()) for p in clip.persons), default=-np.inf)
 
 
 def left_out(records: Sequence[ClipRecord], parameters: Parameters) -> tuple[Floats, Floats]:

@@ -30,6 +30,16 @@ SHARES = {
     ("photos", HEAD): 0.02,
 }
 
+# Of whole heads alone, for the transformer.
+HEAD_SHARES = {
+    ("aligned", HEAD): 0.13,
+    ("deepfacelive", HEAD): 0.07,
+    ("lips", HEAD): 0.15,
+    ("talking", HEAD): 0.30,
+    ("stills", HEAD): 0.25,
+    ("photos", HEAD): 0.10,
+}
+
 _Files = dict[str, list[Patch]]  # by file
 _Places = dict[str, _Files]  # by generator, or by origin of what is unmanipulated
 

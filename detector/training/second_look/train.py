@@ -34,7 +34,6 @@ class Recipe:
     """How every tensor is trained; as given, what ships (docs/training.md has the transformer's)."""
 
     architecture: str = "efficientnet_lite0_framings"
-    size: int = 168  # px, of the transformer; other networks have one size
     examples: int = 44_000
     batch: int = 32
     rate: float = 3e-4  # of the last block

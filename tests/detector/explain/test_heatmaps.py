@@ -22,7 +22,8 @@ from detector.explain.heatmaps import (
     write_overlays,
     write_png,
 )
-from detector.faces.crop import CropSquare, Face, crop_square, square_for_face
+from detector.faces.crop import CropSquare, Face, crop_square, roll, square_for_face
+from detector.faces.detections import Detection
 from detector.faces.detector import FaceDetector
 from detector.scoring.scorer import Scorer
 
@@ -39,8 +40,8 @@ def crop(scorer: Scorer, astronaut: np.ndarray, face: Face) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def explained(scorer: Scorer, astronaut: np.ndarray, face: Face) -> Explained:
-    square = square_for_face(face)
-    return explain(scorer, scorer.explainable(astronaut, square, 0, 0.0), "A1-1", square, face.box, 0)
+    peak = Detection(0, 0.0, 0, 0, True, face.box, roll(face), None, None)
+    return explain(scorer, scorer.explainable(astronaut, peak), "A1-1", face.box, 0)
 
 
 def hooks(scorer: Scorer) -> int:

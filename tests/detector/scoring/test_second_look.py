@@ -11,13 +11,20 @@ import torch
 from torch import Tensor, nn
 
 from detector import analyze
-from detector.models.card import FusionHalf, Input, SecondLookCard
+from detector.faces.crop import crop_square
+from detector.faces.detections import Detection
+from detector.faces.detector import FaceDetector
+from detector.faces.framing import head_square
+from detector.faces.patch import cut_patch
+from detector.models.card import FusionHalf, Input, NetworkFile, SecondLookCard
 from detector.models.loaded import LoadedModel
 from detector.networks.base import Network
 from detector.schema.analysis import Analysis, Parameters, Verdict
 from detector.schema.model import Platt
 from detector.scoring.fusion import Fusion
-from detector.scoring.second_look import LOCAL, PersonLook, neutral
+from detector.scoring.moments import KeptMoment
+from detector.scoring.scorer import Scorer
+from detector.scoring.second_look import LOCAL, FusedScorer, PersonLook
 
 HALVES = {
     "altered": FusionHalf(
@@ -74,10 +81,20 @@ def card(platt: Platt | None = None) -> SecondLookCard:
     )
 
 
-def with_second_look(model: LoadedModel, network: Network, platt: Platt | None = None) -> LoadedModel:
-    second = card(platt)
+def with_second_look(
+    model: LoadedModel, network: Network, platt: Platt | None = None, transformer: Network | None = None
+) -> LoadedModel:
+    second, head = card(platt), None
+    if transformer is not None:
+        file = NetworkFile(architecture="vit_small_14", sha256="1" * 64, input=second.input)
+        synthesised = FusionHalf(
+            inputs=("transformer synthesised",), centre=(-1.0,), spread=(1.0,), weight=(1.0,), bias=-1.0
+        )
+        second = second.model_copy(update={"transformer": file, "synthesised": synthesised})
+        head = LoadedModel(file.as_card("heads"), transformer)
     changed = model.card.model_copy(update={"second_look": second})
-    return LoadedModel(changed, weights=model.weights, second_look=LoadedModel(second.as_card(), network))
+    looks = LoadedModel(second.as_card("says"), network)
+    return LoadedModel(changed, weights=model.weights, second_look=looks, transformer=head)
 
 
 def judged(sample: Path, model: LoadedModel, network: Network, platt: Platt | None = None) -> Analysis:
@@ -86,7 +103,7 @@ def judged(sample: Path, model: LoadedModel, network: Network, platt: Platt | No
 
 def test_fused_is_a_soft_maximum_of_both_halves() -> None:
     fusion = Fusion.of(card())
-    quiet = np.array([[-1.0, -2.0, -1.5, 0.5, -2.5]])  # the centres
+    quiet = np.array([[-1.0, -2.0, -1.5, 0.5, -2.5, 0.0, 0.0]])  # the centres
     assert fusion.logit(quiet)[0] == pytest.approx(np.log(np.exp(-1.0) + np.exp(-2.0)))
     for column in range(5):
         louder = quiet.copy()
@@ -94,21 +111,21 @@ def test_fused_is_a_soft_maximum_of_both_halves() -> None:
         assert fusion.logit(louder)[0] > fusion.logit(quiet)[0]
     altered, synthesised = fusion.halves(quiet)
     assert (altered[0], synthesised[0]) == (-1.0, -2.0)
-    assert neutral(fusion).tolist() == [-2.0, -1.5, 0.5, -2.5]
+    assert fusion.neutral.tolist() == quiet[0].tolist()
 
 
 def test_published_logits_are_scaled() -> None:
-    inputs = np.zeros((2, 5))
+    inputs = np.zeros((2, 7))
     plain, scaled = Fusion.of(card()), Fusion.of(card(Platt(scale=2.0, offset=-1.0)))
     assert scaled.logit(inputs) == pytest.approx(2 * plain.logit(inputs) - 1)
 
 
 def test_between_moments_logits_are_interpolated_and_drawn_to_their_mean() -> None:
-    strong = np.array([[0.0] * 4, [2.0] * 4])
+    strong = np.array([[0.0] * 6, [2.0] * 6])
     look = PersonLook((0,), (), np.array([1.0, 3.0]), strong, 0.0, None)
     at = look.strong_at(np.array([0.0, 1.0, 2.0, 3.0, 9.0]))
     assert at[:, 0] == pytest.approx([1 - LOCAL, 1 - LOCAL, 1.0, 1 + LOCAL, 1 + LOCAL])
-    assert look.inputs.tolist() == [[0.0, 1.0, 1.0, 1.0, 1.0]]
+    assert look.inputs.tolist() == [[0.0, *[1.0] * 6]]
 
 
 def test_a_clear_second_look_decides_and_the_analysis_tells_of_it(sample: Path, model: LoadedModel) -> None:
@@ -126,6 +143,42 @@ def test_a_clear_second_look_decides_and_the_analysis_tells_of_it(sample: Path, 
     assert Analysis.from_json(loud.to_json()) == loud
 
 
+def test_a_transformer_that_sees_the_head_decides_and_is_explained(sample: Path, model: LoadedModel) -> None:
+    """It alone calls the head synthesised; the map is then of the whole head."""
+    quiet, loud = Says((-9.0, -9.0, -9.0, -9.0)).eval(), Says((0.0, 0.0, -9.0, 9.0)).eval()
+    analysis = analyze(sample, model=with_second_look(model, quiet, transformer=loud))
+    assert analysis.verdict is Verdict.MANIPULATED
+    assert analysis.model.second_look is not None
+    assert analysis.model.second_look.transformer is not None
+    (person,) = [p for p in analysis.persons if p.id == "A"]
+    look = person.second_look
+    assert look is not None and look.synthesised > 0.9
+    assert look.moments[0].transformer_synthesised == pytest.approx(9.0, abs=0.05)
+    assert look.moments[0].transformer_altered == pytest.approx(-9.0, abs=0.05)
+    assert Analysis.from_json(analysis.to_json()) == analysis
+
+
+def test_the_map_is_of_what_the_deciding_network_sees(
+    astronaut: np.ndarray, scan: Scorer, model: LoadedModel
+) -> None:
+    """The inner face where the scan decides, the whole head where the transformer does."""
+    face = FaceDetector()(astronaut)[0]
+    peak = Detection(0, 0.0, 0, 0, True, face.box, 0.0, 0.0, 0.0)
+    silent, loud = Says((-9.0,) * 4).eval(), Says((0.0, 0.0, -9.0, 9.0)).eval()
+    sides = {}
+    for name, transformer in (("scan", silent), ("transformer", loud)):
+        scorer = FusedScorer(scan, with_second_look(model, silent, transformer=transformer))
+        moment = KeptMoment(0, 0.0, 0, cut_patch(astronaut, face.box), 0.0)
+        scorer.looks.append(scorer.look([0], [moment], 0.0))
+        explainable = scorer.explainable(astronaut, peak)
+        sides[name] = explainable.square.side
+        fast = scan.logits([crop_square(astronaut, peak.square, scan.card.input.size)])
+        deciding = scorer.fuse(np.array([0]), np.zeros(1), fast)
+        assert explainable.logits([explainable.crop]) == pytest.approx(deciding, abs=1e-6)
+    assert sides["scan"] == pytest.approx(peak.square.side)
+    assert sides["transformer"] == pytest.approx(head_square(face.box, *astronaut.shape[1::-1]).side)
+
+
 def test_without_a_second_look_all_is_as_it_was(sample: Path, model: LoadedModel) -> None:
     """``second_look`` 0 gives what a model without one gives, whatever the other network would say."""
     twice = with_second_look(model, Says((9.0,) * 4).eval())
@@ -133,6 +186,11 @@ def test_without_a_second_look_all_is_as_it_was(sample: Path, model: LoadedModel
     expected = analyze(sample, model=model.alone)
     assert given.persons == expected.persons and given.segments == expected.segments
     assert given.model.second_look is None and given.stability is None
+
+
+@pytest.fixture(scope="module")
+def scan(model: LoadedModel) -> Scorer:
+    return Scorer(model.alone)
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,10 @@ import torch
 from second_look_cases import SIZE, idle_card, patch, tiny_network
 
 from detector.errors import ModelError, ParameterError
-from detector.faces.framing import HEAD, INNER
 from detector.models.card import FusionHalf
 from detector.models.loaded import load_model
 from detector.networks.framings import FRAMINGS, HEADS
-from detector.networks.vit_small_14 import Shape, ViTSmall14, network_from, pretrained_state
+from detector.networks.vit_small_14 import ViTSmall14, network_from
 from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Fusion, Half
 from detector.scoring.second_look import PersonLook
@@ -32,8 +31,8 @@ from detector.training.second_look.exhibits import (
     peak,
     probability_for,
 )
-from detector.training.second_look.linear_heads import fit_linear_heads
-from detector.training.second_look.measuring import by_clip, clip_aucs, every_nth_frame, logits
+from detector.training.second_look.halves import new_network
+from detector.training.second_look.measuring import by_clip, clip_aucs, every_nth_frame
 from detector.training.second_look.patches import store
 from detector.training.second_look.sampling import Sampler
 from detector.training.second_look.ship import (
@@ -48,9 +47,7 @@ from detector.training.second_look.ship import (
 from detector.training.second_look.source_probe import label_auc, matched_auc
 from detector.training.second_look.train import LAST, LOG, Recipe, Trainer, head_loss, parameter_groups, tune
 
-RECIPE = Recipe(
-    size=SIZE, examples=64, batch=8, rate=1e-3, head_rate=1e-2, warm_up=1, save_every=1e9, check_every=1e9
-)
+RECIPE = Recipe(examples=64, batch=8, rate=1e-3, head_rate=1e-2, warm_up=1, save_every=1e9, check_every=1e9)
 
 
 @pytest.fixture(autouse=True)
@@ -119,7 +116,7 @@ def test_other_groups_of_rates_start_new_moments(tmp_path: Path) -> None:
     trainer = Trainer(tiny_network(), RECIPE)
     trainer.train_step(sampler())
     trainer.save(tmp_path / LAST)
-    level = Recipe(size=SIZE, falling=1.0, examples=64, batch=8)
+    level = Recipe(falling=1.0, examples=64, batch=8)
     again = Trainer(tiny_network(), level)
     assert not again.resume(tmp_path / LAST)
     assert again.step == 1
@@ -128,36 +125,23 @@ def test_other_groups_of_rates_start_new_moments(tmp_path: Path) -> None:
 
 def test_a_run_ends_with_figures_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
     said: list[str] = []
-    short = Recipe(size=SIZE, examples=16, batch=8, warm_up=1)
+    short = Recipe(examples=16, batch=8, warm_up=1)
     trainer = Trainer(tiny_network(), short)
     tune(trainer, sampler(), tmp_path, lambda network: (0.6, {"clips": 0.6}), said.append)
     assert json.loads((tmp_path / LOG).read_text())["step"] == 2
     assert (tmp_path / "best.pt").exists() and (tmp_path / "step-2.pt").exists()
-    longer = Trainer(tiny_network(), Recipe(size=SIZE, examples=24, batch=8, warm_up=1))
+    longer = Trainer(tiny_network(), Recipe(examples=24, batch=8, warm_up=1))
     tune(longer, sampler(), tmp_path, lambda network: (0.5, {"clips": 0.5}), said.append)
     assert longer.step == 3 and longer.best == 0.6
     best, last = (torch.load(tmp_path / f"{name}.pt") for name in ("best", "step-3"))
     assert not torch.equal(best["judge.weight"], last["judge.weight"])
 
 
-def test_linear_heads_tell_the_toys_classes_apart(tmp_path: Path) -> None:
-    network = tiny_network()
-    # Of this generator both heads are trained; a head of one class alone could not be fitted.
-    reals = [patch(i) for i in range(6)]
-    fakes = [patch(i, True, generator="Wav2Lip, generated", family="lip-sync") for i in range(6)]
-    source = Sampler(reals + fakes)
-    fit_linear_heads(network, source, tmp_path / "features.npz", lambda line: None, examples=160)
-    for framing in (INNER, HEAD):
-        real, fake = (logits(network, patches, framing).mean(axis=0) for patches in (reals, fakes))
-        assert (fake > real + 0.1).all()
-    fit_linear_heads(network, source, tmp_path / "features.npz", pytest.fail)  # from the kept features
-
-
 def clip_inputs(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
     rng = np.random.default_rng(seed)
     fake = np.arange(60) % 2 == 1
     talking = np.arange(60) % 4 == 1
-    inputs = rng.normal(0, 1, (60, 5))
+    inputs = rng.normal(0, 1, (60, 7))
     inputs[:, 0] += 2 * (fake & ~talking)
     inputs[:, 4] += 3 * talking
     inputs[:, 1] -= 2 * fake  # misleading: without the bound its weight would be negative
@@ -221,7 +205,7 @@ def test_clips_are_means_of_their_frames_and_figures_go_by_family() -> None:
 def test_scores_kept_for_other_weights_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     patches = [patch(i, fake, role="develop") for i in range(2) for fake in (False, True)]
     store(tmp_path, "clips", [*patches, patch(9)])
-    columns = iter([np.zeros((4, 5)), np.ones((4, 5))])
+    columns = iter([np.zeros((4, 7)), np.ones((4, 7))])
     monkeypatch.setattr(report, "read_network", lambda weights: None)
     monkeypatch.setattr(report, "fusion_columns", lambda network, scorer, patches: next(columns))
     scorer = SimpleNamespace(card=SimpleNamespace(name="fast"))
@@ -270,34 +254,34 @@ def test_the_command_line_names_what_is_wrong(tmp_path: Path, capsys: pytest.Cap
             recipe_of([wrong])
     place = ["--data", str(tmp_path), "--out", str(tmp_path / "out")]
     assert main([*place, "tune", "architecture=vit_small_14"]) == 2
-    assert "heads" in capsys.readouterr().err
+    assert "join" in capsys.readouterr().err
     assert main([*place, "prepare", "nosuch"]) == 2
-    assert main([*place, "heads"]) == 2
-    assert "pretrained" in capsys.readouterr().err
+    assert main([*place, "upper"]) == 2
+    assert "tokens" in capsys.readouterr().err
 
 
 def test_the_start_itself_is_refused(data: Path, tmp_path: Path) -> None:
     pretrained = data / "pretrained" / "vit-small-14.int8.safetensors"
     if not pretrained.is_file():
         pytest.skip(f"no {pretrained}")
-    network = ViTSmall14(Shape())
-    network.load_pretrained(pretrained)
+    network = new_network(pretrained)
     torch.save(network.state_dict(), tmp_path / "start.pt")
     assert network_from(network.state_dict()).shape == network.shape
-    assert len(pretrained_state(pretrained)) == len(network.backbone.state_dict())
     _, stored = tensors_of(tmp_path / "start.pt")
-    with pytest.raises(NotTrainedError, match=r"49 of"):
+    with pytest.raises(NotTrainedError, match=r"45 of"):
         require_trained(stored, pretrained, lambda line: None)
 
 
 def test_what_was_fitted_for_other_weights_is_not_shipped(tmp_path: Path) -> None:
-    torch.save(ViTSmall14(Shape()).state_dict(), tmp_path / "one.pt")
+    torch.save(ViTSmall14().state_dict(), tmp_path / "one.pt")
     model = loaded_with(load_model(), tmp_path / "one.pt")
     fitted = model.card.second_look
     assert fitted is not None and model.second_look is not None
     other = fitted.model_copy(update={"sha256": "0" * 64})
     with pytest.raises(ModelError, match="one.pt"):
-        ship(tmp_path / "one.pt", other, tmp_path / "none", tmp_path, "reelproof", [], lambda line: None)
+        ship(
+            tmp_path / "one.pt", None, other, tmp_path / "none", tmp_path, "reelproof", [], lambda line: None
+        )
     assert not (tmp_path / "second-look").exists()
 
 
@@ -311,7 +295,7 @@ def clip_record(number: int, fake: bool) -> ClipRecord:
     """A clip of one person whose scan and second look tell the classes apart, more or less."""
     rng = np.random.default_rng(number)
     time = np.arange(24) / 8
-    strong = rng.normal(2.0 * fake, 1.0, (4, 4))
+    strong = rng.normal(2.0 * fake, 1.0, (4, 6))
     look = PersonLook((0,), (), time[::6], strong, float(rng.normal(2.0 * fake)), None)
     fast = np.full(24, look.scan_level)
     person = PersonRecord(np.zeros(24, np.int32), time, fast, look)
@@ -338,4 +322,4 @@ def test_thresholds_flag_few_unmanipulated_clips() -> None:
 
 def test_the_tiny_network_is_built_like_the_large_one() -> None:
     assert tiny_network().judge.out_features == FRAMINGS * HEADS
-    assert Shape().features == 3 * 3 * 384
+    assert ViTSmall14().shape.features == 3 * 3 * 384

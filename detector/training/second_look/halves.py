@@ -1,0 +1,204 @@
+"""Train the transformer's blocks in two halves, each without the other, on tokens kept between them.
+
+The upper blocks, with the heads, are tuned on the pretrained network's tokens. The lower ones are a copy of
+the pretrained network's with one block left out, distilled until their tokens are like its own. Both halves
+make the start of a last training of the whole (:mod:`detector.training.second_look.train`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from detector.files import atomic_path
+from detector.networks.framings import HEADS
+from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14
+from detector.training.second_look.kept_tokens import LOWER, KeptTokens
+from detector.training.second_look.linear_heads import fit_linear_heads
+from detector.training.second_look.train import head_loss
+
+LEFT_OUT = 4
+"""The pretrained block the distilled half does without, counted from 0: tokens differ least without it."""
+_OWN_LOWER = LOWER - 1
+_REPORT_EVERY = 20  # steps
+_CLIP_NORM = 1.0
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Half:
+    """How a half is trained; as given, what ships."""
+
+    examples: int
+    batch: int
+    rate: float
+    betas: tuple[float, float]
+    least: float  # share of the rate at the end of the cosine
+    warm_up: int = 40  # steps
+    weight_decay: float = 0.02
+    seed: int = 5
+
+    @property
+    def steps(self) -> int:
+        return self.examples // self.batch
+
+    def rate_at(self, step: int) -> float:
+        """The share of each rate at ``step``: a cosine after a warm-up."""
+        cosine = 0.5 * (1 + np.cos(np.pi * step / self.steps))
+        return float(min(1.0, (step + 1) / self.warm_up) * (self.least + (1 - self.least) * cosine))
+
+
+UPPER = Half(examples=13_600, batch=32, rate=4e-5, betas=(0.9, 0.999), least=0.02)
+DISTILLED = Half(examples=4_800, batch=8, rate=1.5e-4, betas=(0.9, 0.98), least=0.03)
+_FALLING = 0.85  # of the rate, from block to block towards the input
+_HEAD_RATE = 1e-5
+_KEEP = 0.7  # share of the patches in training
+_SMOOTHING = 0.03
+_AVERAGE = 0.99
+_FEATURES = 0.3  # weight of the lowest tap's features beside the tokens
+
+
+def start_from(pretrained: ViTSmall14, network: ViTSmall14) -> None:
+    """Give ``network`` the pretrained weights of all blocks but :data:`LEFT_OUT`."""
+    state = pretrained.backbone.state_dict()
+    kept = [block for block in range(PRETRAINED.depth) if block != LEFT_OUT]
+    own = {}
+    for name, value in state.items():
+        if not name.startswith("blocks."):
+            own[name] = value
+    for number, block in enumerate(kept):
+        prefix = f"blocks.{block}."
+        own |= {
+            f"blocks.{number}.{name.removeprefix(prefix)}": value
+            for name, value in state.items()
+            if name.startswith(prefix)
+        }
+    network.backbone.load_state_dict(own)
+
+
+def tune_upper(network: ViTSmall14, kept: KeptTokens, half: Half, report: Report) -> None:
+    """Fit the heads, then tune them and the blocks above the ``kept`` tokens; the average is kept."""
+    fit_linear_heads(network, np.asarray(kept.features), kept.targets)
+    blocks, width = range(_OWN_LOWER, network.shape.depth), 3 * network.shape.width
+    upper = [network.backbone.blocks[block] for block in blocks]
+    groups = [
+        {"params": list(block.parameters()), "peak": half.rate * _FALLING ** (len(upper) - 1 - number)}
+        for number, block in enumerate(upper)
+    ]
+    groups += [
+        {"params": list(network.backbone.norm.parameters()), "peak": half.rate},
+        {"params": list(network.judge.parameters()), "peak": _HEAD_RATE},
+    ]
+    optimiser = torch.optim.AdamW(groups, lr=half.rate, betas=half.betas, weight_decay=half.weight_decay)
+    trained = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    average = [parameter.detach().clone() for parameter in trained]
+    network.train()
+    for step, rows in enumerate(_batches(len(kept), half)):
+        tokens = torch.from_numpy(np.stack([kept.tokens[row] for row in rows])).float()
+        low = torch.from_numpy(np.stack([kept.features[row, :width] for row in rows]))
+        _, high = network.through(_some_patches(tokens), blocks)
+        given = network.judged(torch.cat([low, high], dim=1))[:, -HEADS:]
+        loss = head_loss(given, torch.from_numpy(kept.targets[rows]), _SMOOTHING)
+        _step(optimiser, trained, loss, half.rate_at(step))
+        share = min(_AVERAGE, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for mean, now in zip(average, trained, strict=True):
+                mean.lerp_(now, 1 - share)
+        if step % _REPORT_EVERY == 0:
+            report(f"upper blocks: step {step} of {half.steps}, loss {float(loss.detach()):.4f}")
+    with torch.no_grad():
+        for mean, now in zip(average, trained, strict=True):
+            now.copy_(mean)
+
+
+def distil_lower(network: ViTSmall14, kept: KeptTokens, half: Half, report: Report) -> None:
+    """Train the blocks below the ``kept`` tokens, and the embeddings, until they give tokens like them."""
+    blocks, width = range(_OWN_LOWER), 3 * network.shape.width
+    of_token, of_feature = _spread(kept, width)
+    trained = [
+        parameter
+        for name, parameter in network.backbone.named_parameters()
+        if not name.startswith(("norm.", *(f"blocks.{n}." for n in range(_OWN_LOWER, network.shape.depth))))
+    ]
+    matrices = [parameter for parameter in trained if parameter.ndim > 1 and len(parameter) > 1]
+    others = [parameter for parameter in trained if parameter.ndim <= 1 or len(parameter) == 1]
+    groups = [
+        {"params": matrices, "peak": half.rate, "weight_decay": half.weight_decay},
+        {"params": others, "peak": half.rate, "weight_decay": 0.0},
+    ]
+    optimiser = torch.optim.AdamW(groups, lr=half.rate, betas=half.betas)
+    network.train()
+    for step, rows in enumerate(_batches(len(kept), half)):
+        crops = torch.from_numpy(np.stack([kept.crops[row] for row in rows]))
+        tokens, low = network.through(network.embedded(network.normalised(crops)), blocks)
+        wanted = torch.from_numpy(np.stack([kept.tokens[row] for row in rows])).float()
+        wanted_low = torch.from_numpy(np.stack([kept.features[row, :width] for row in rows]))
+        of_tokens = F.smooth_l1_loss(tokens / of_token, wanted / of_token)
+        of_features = F.smooth_l1_loss(low / of_feature, wanted_low / of_feature)
+        _step(optimiser, trained, of_tokens + _FEATURES * of_features, half.rate_at(step))
+        if step % _REPORT_EVERY == 0:
+            report(f"lower blocks: step {step} of {half.steps}, tokens {float(of_tokens.detach()):.4f}")
+
+
+def join(lower: Path, upper: Path, start: Path) -> None:
+    """Write to ``start`` the weights of a network of which each half was trained alone."""
+    states = [torch.load(path, map_location="cpu", weights_only=True) for path in (lower, upper)]
+    of_upper = tuple(f"backbone.blocks.{n}." for n in range(_OWN_LOWER, PRETRAINED.depth))
+    of_upper += ("backbone.norm.", "judge.", "centre", "spread")
+    whole = {name: states[name.startswith(of_upper)][name] for name in states[0]}
+    with atomic_path(start) as temporary:
+        torch.save(whole, temporary)
+
+
+def new_network(pretrained: Path) -> ViTSmall14:
+    """The network to train, with the weights of the pretrained file."""
+    first, network = ViTSmall14(PRETRAINED), ViTSmall14()
+    first.load_pretrained(pretrained)
+    start_from(first, network)
+    return network
+
+
+def _batches(count: int, half: Half) -> Iterable[NDArray[np.int64]]:
+    """Rows of each step: every example once before any comes again."""
+    rng = np.random.default_rng(half.seed)
+    order: list[int] = []
+    for _ in range(half.steps):
+        if len(order) < half.batch:
+            order += rng.permutation(count).tolist()
+        rows, order = order[: half.batch], order[half.batch :]
+        yield np.array(rows)
+
+
+def _some_patches(tokens: Tensor) -> Tensor:
+    """The class token and a random share of the patches."""
+    patches = tokens.shape[1] - 1
+    chosen = 1 + torch.randperm(patches)[: int(patches * _KEEP)]
+    return torch.cat([tokens[:, :1], tokens[:, chosen]], dim=1)
+
+
+def _spread(kept: KeptTokens, width: int, few: int = 50) -> tuple[Tensor, Tensor]:
+    """Standard deviations of tokens, without outliers, and of the lowest tap's features."""
+    tokens = np.concatenate(kept.tokens[: 4 * few : 4]).astype(np.float32)
+    low, high = np.percentile(tokens, [1, 99], axis=0)
+    of_token = np.clip(tokens, low, high).std(axis=0) + 1e-3
+    of_feature = np.asarray(kept.features[:, :width]).std(axis=0) + 1e-3
+    return torch.from_numpy(of_token), torch.from_numpy(of_feature)
+
+
+def _step(
+    optimiser: torch.optim.Optimizer, trained: Sequence[nn.Parameter], loss: Tensor, share: float
+) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = group["peak"] * share
+    optimiser.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(trained, _CLIP_NORM)
+    optimiser.step()

@@ -1,0 +1,95 @@
+"""Training crops of whole heads with what the pretrained transformer makes of them, kept on disk.
+
+Tokens between its lower and its upper blocks and features at its taps are computed once, so that the upper
+blocks can be tuned without the lower ones, and the lower ones distilled without the upper ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from detector.errors import ParameterError
+from detector.faces.framing import HEAD
+from detector.files import atomic_path
+from detector.networks.vit_small_14 import PATCH, ViTSmall14
+from detector.training.second_look.crops import augmented_crop
+from detector.training.second_look.sampling import Example, Sampler
+
+LOWER = 8
+"""Blocks of the pretrained transformer below the kept tokens."""
+_BATCH = 8
+_REPORT_EVERY = 400
+
+
+@dataclass(frozen=True)
+class KeptTokens:
+    """``count`` examples: crops (n, s, s, 3), tokens after :data:`LOWER` blocks (n, t, d), features (n, f),
+    targets (n, heads)."""
+
+    crops: NDArray[np.uint8]
+    tokens: NDArray[np.float16]
+    features: NDArray[np.float32]
+    targets: NDArray[np.float32]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """What :func:`keep_tokens` left in ``folder``; raises :class:`ParameterError`."""
+        if not (folder / "targets.npy").is_file():
+            raise ParameterError(f"{folder} holds no tokens. Run the step `tokens` first.")
+        crops, tokens, features = (
+            np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("crops", "tokens", "features")
+        )
+        return cls(crops, tokens, features, np.load(folder / "targets.npy"))
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+def head_examples(sampler: Sampler, count: int, seed: int) -> list[Example]:
+    """``count`` examples of whole heads, drawn by a sampler of :data:`HEAD_SHARES`."""
+    rng = np.random.default_rng(seed)
+    out: list[Example] = []
+    while len(out) < count:
+        out += [example for example in sampler.draw(rng) if example.framing == HEAD]
+    return out[:count]
+
+
+@torch.inference_mode()
+def keep_tokens(
+    network: ViTSmall14, examples: Sequence[Example], folder: Path, report: Callable[[str], None]
+) -> None:
+    """Write crops, tokens and features of ``examples`` to ``folder``."""
+    network.eval()
+    folder.mkdir(parents=True, exist_ok=True)
+    side, shape = network.size, network.shape
+    sizes = {
+        "crops": ((side, side, 3), np.uint8),
+        "tokens": ((1 + (side // PATCH) ** 2, shape.width), np.float16),
+        "features": ((shape.features,), np.float32),
+    }
+    kept = {
+        name: open_memmap(folder / f"{name}.npy", "w+", dtype, (len(examples), *size))
+        for name, (size, dtype) in sizes.items()
+    }
+    for start in range(0, len(examples), _BATCH):
+        some = examples[start : start + _BATCH]
+        crops = np.stack([augmented_crop(e.patch, HEAD, side, np.random.default_rng(e.seed)) for e in some])
+        embedded = network.embedded(network.normalised(torch.from_numpy(crops)))
+        tokens, low = network.through(embedded, range(LOWER))
+        _, high = network.through(tokens, range(LOWER, shape.depth))
+        end = start + len(some)
+        kept["crops"][start:end], kept["features"][start:end] = crops, torch.cat([low, high], dim=1).numpy()
+        kept["tokens"][start:end] = tokens.half().numpy()
+        if start % _REPORT_EVERY == 0:
+            report(f"tokens of {end} of {len(examples)} examples")
+    # Written last: it says that the rest is whole.
+    with atomic_path(folder / "targets.npy") as temporary, temporary.open("wb") as file:
+        np.save(file, np.array([e.targets for e in examples], np.float32))

@@ -1,0 +1,108 @@
+"""The transformer's halves trained apart, on a narrow random network and made pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from second_look_cases import patch
+
+from detector.errors import ParameterError
+from detector.faces.framing import HEAD
+from detector.networks.vit_small_14 import PRETRAINED, Shape, ViTSmall14
+from detector.training.second_look.halves import (
+    DISTILLED,
+    LEFT_OUT,
+    UPPER,
+    distil_lower,
+    join,
+    start_from,
+    tune_upper,
+)
+from detector.training.second_look.kept_tokens import LOWER, KeptTokens, head_examples, keep_tokens
+from detector.training.second_look.measuring import logits
+from detector.training.second_look.sampling import HEAD_SHARES, Sampler
+
+NARROW = {"size": 28, "width": 24, "attention_heads": 2}
+FAKE = {"fake": True, "generator": "Wav2Lip, generated", "family": "lip-sync"}  # both heads learn from it
+REALS = [patch(i) for i in range(6)]
+FAKES = [patch(i, **FAKE) for i in range(6)]
+
+
+def narrow() -> ViTSmall14:
+    return ViTSmall14(dataclasses.replace(Shape(), **NARROW))
+
+
+@pytest.fixture(scope="module")
+def first() -> ViTSmall14:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        network = ViTSmall14(dataclasses.replace(PRETRAINED, **NARROW)).eval()
+        for block in network.backbone.blocks:  # a new network's blocks hardly change anything
+            block.ls2.gamma.data.fill_(1.0)
+            block.mlp.fc2.weight.data.mul_(30)
+        return network
+
+
+@pytest.fixture(scope="module")
+def kept(first: ViTSmall14, tmp_path_factory: pytest.TempPathFactory) -> KeptTokens:
+    folder = tmp_path_factory.mktemp("tokens")
+    with pytest.raises(ParameterError, match="tokens"):
+        KeptTokens.read(folder)
+    examples = head_examples(Sampler(REALS + FAKES, shares=HEAD_SHARES), 48, seed=3)
+    assert {example.framing for example in examples} == {HEAD}
+    keep_tokens(first, examples, folder, lambda line: None)
+    return KeptTokens.read(folder)
+
+
+def started(first: ViTSmall14) -> ViTSmall14:
+    network = narrow()
+    start_from(first, network)
+    return network
+
+
+def test_the_start_lacks_one_block(first: ViTSmall14) -> None:
+    network = started(first)
+    blocks, own = first.backbone.blocks, network.backbone.blocks
+    assert len(own) == len(blocks) - 1
+    pairs = [(LEFT_OUT - 1, LEFT_OUT - 1), (LEFT_OUT, LEFT_OUT + 1), (-1, -1)]
+    assert all(torch.equal(own[a].attn.qkv.weight, blocks[b].attn.qkv.weight) for a, b in pairs)
+
+
+def test_the_kept_tokens_are_the_pretrained_networks(first: ViTSmall14, kept: KeptTokens) -> None:
+    with torch.inference_mode():
+        crops = first.normalised(torch.from_numpy(np.array(kept.crops[:2])))
+        tokens, _ = first.through(first.embedded(crops), range(LOWER))
+        features = first.features(crops)
+    assert tokens.numpy() == pytest.approx(kept.tokens[:2], abs=0.01)
+    assert features.numpy() == pytest.approx(kept.features[:2], abs=1e-4)
+
+
+def test_distilled_blocks_come_near_the_kept_tokens(first: ViTSmall14, kept: KeptTokens) -> None:
+    network, said = started(first), []
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    half = dataclasses.replace(DISTILLED, examples=60 * 8, rate=2e-3, warm_up=2)
+    distil_lower(network, kept, half, said.append)
+    lost = [float(line.rsplit(" ", 1)[1]) for line in said]
+    assert lost[-1] < 0.7 * lost[0]
+    changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+    assert "backbone.patch_embed.proj.weight" in changed
+    assert not any(name.startswith((f"backbone.blocks.{LOWER - 1}.", "judge")) for name in changed)
+
+
+def test_both_halves_together_tell_the_toys_classes_apart(
+    first: ViTSmall14, kept: KeptTokens, tmp_path: Path
+) -> None:
+    lower, upper = started(first), started(first)
+    tune_upper(upper, kept, dataclasses.replace(UPPER, examples=64, batch=16), lambda line: None)
+    assert torch.equal(upper.backbone.blocks[0].attn.qkv.weight, lower.backbone.blocks[0].attn.qkv.weight)
+    for name, network in (("lower", lower), ("upper", upper)):
+        torch.save(network.state_dict(), tmp_path / f"{name}.pt")
+    join(tmp_path / "lower.pt", tmp_path / "upper.pt", tmp_path / "start.pt")
+    whole = narrow()
+    whole.load_state_dict(torch.load(tmp_path / "start.pt", weights_only=True))
+    real, fake = (logits(whole, patches, HEAD) for patches in (REALS, FAKES))
+    assert (fake.mean(axis=0) > real.mean(axis=0) + 0.1).all()
