@@ -69,10 +69,12 @@ def _parser() -> argparse.ArgumentParser:
     step.set_defaults(run=_prepare)
     step = steps.add_parser("tokens", help="keep what the pretrained transformer makes of heads")
     step.add_argument("--count", type=int, default=6400, metavar="N")
+    step.add_argument("--of", type=Path, metavar="FILE", help="a trained network, not the pretrained one")
     step.set_defaults(run=_tokens)
     for half in ("upper", "lower"):
         step = steps.add_parser(half, help=f"train the transformer's {half} blocks on kept tokens")
         step.add_argument("--examples", type=int, metavar="N")
+        step.add_argument("--of", type=Path, metavar="FILE", help="train on from these weights")
         step.set_defaults(run=_half, half=half)
     step = steps.add_parser("join", help="make the start of a training of both halves")
     step.set_defaults(run=_join)
@@ -162,19 +164,24 @@ def _measure(out: Path, network: FramingNetwork) -> tuple[float, dict[str, Any]]
 def _tokens(options: argparse.Namespace) -> None:
     sampler = _sampler(options, Recipe(architecture=TRANSFORMER))
     say(f"patches (real, fake): {sampler.counts()}")
-    first = ViTSmall14(PRETRAINED)
-    first.load_pretrained(_pretrained(options))
-    examples = head_examples(sampler, options.count, Recipe().seed)
-    keep_tokens(first, examples, _folder(options) / TOKENS, say)
+    if options.of is None:
+        network, seed = ViTSmall14(PRETRAINED), Recipe().seed
+        network.load_pretrained(_pretrained(options))
+    else:  # other examples than those its upper blocks know
+        network, seed = _network_of(options.of), Recipe().seed + 1
+    keep_tokens(network, head_examples(sampler, options.count, seed), _folder(options) / TOKENS, say)
 
 
 def _half(options: argparse.Namespace) -> None:
     folder = _folder(options)
-    kept, network = KeptTokens.read(folder / TOKENS), new_network(_pretrained(options))
-    train, half = {"upper": (tune_upper, UPPER), "lower": (distil_lower, DISTILLED)}[options.half]
-    if options.examples:
-        half = dataclasses.replace(half, examples=options.examples)
-    train(network, kept, half, say)
+    kept = KeptTokens.read(folder / TOKENS)
+    network = _network_of(options.of) if options.of else new_network(_pretrained(options))
+    half = UPPER if options.half == "upper" else DISTILLED
+    half = dataclasses.replace(half, examples=options.examples or half.examples)
+    if options.half == "upper":
+        tune_upper(network, kept, half, say, new_heads=options.of is None)
+    else:
+        distil_lower(network, kept, half, say)
     with atomic_path(folder / f"{options.half}.pt") as temporary:
         torch.save(network.state_dict(), temporary)
 
@@ -182,7 +189,11 @@ def _half(options: argparse.Namespace) -> None:
 def _join(options: argparse.Namespace) -> None:
     folder = _folder(options)
     join(folder / "lower.pt", folder / "upper.pt", folder / START)
-    say(_measure(options.out, network_from(torch.load(folder / START, weights_only=True)))[1])
+    say(_measure(options.out, _network_of(folder / START))[1])
+
+
+def _network_of(weights: Path) -> ViTSmall14:
+    return network_from(torch.load(weights, map_location="cpu", weights_only=True))
 
 
 def _tune(options: argparse.Namespace) -> None:

@@ -1,8 +1,8 @@
 """Train the transformer's blocks in two halves, each without the other, on tokens kept between them.
 
 The upper blocks, with the heads, are tuned on the pretrained network's tokens. The lower ones are a copy of
-the pretrained network's with one block left out, distilled until their tokens are like its own. Both halves
-make the start of a last training of the whole (:mod:`detector.training.second_look.train`).
+the pretrained network's with one block left out, distilled until their tokens are like its own. Then the
+upper blocks are tuned once more, on tokens of the distilled ones.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from torch.nn import functional as F
 from detector.files import atomic_path
 from detector.networks.framings import HEADS
 from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14
-from detector.training.second_look.kept_tokens import LOWER, KeptTokens
+from detector.training.second_look.kept_tokens import UPPER_BLOCKS, KeptTokens
 from detector.training.second_look.linear_heads import fit_linear_heads
 from detector.training.second_look.train import head_loss
 
 LEFT_OUT = 4
 """The pretrained block the distilled half does without, counted from 0: tokens differ least without it."""
-_OWN_LOWER = LOWER - 1
+_LOWER = PRETRAINED.depth - UPPER_BLOCKS - 1
 _REPORT_EVERY = 20  # steps
 _CLIP_NORM = 1.0
 
@@ -58,7 +58,7 @@ class Half:
 
 UPPER = Half(examples=13_600, batch=32, rate=4e-5, betas=(0.9, 0.999), least=0.02)
 DISTILLED = Half(examples=4_800, batch=8, rate=1.5e-4, betas=(0.9, 0.98), least=0.03)
-_FALLING = 0.85  # of the rate, from block to block towards the input
+_FALLING = 0.9  # of the rate, from block to block towards the input
 _HEAD_RATE = 1e-5
 _KEEP = 0.7  # share of the patches in training
 _SMOOTHING = 0.03
@@ -84,10 +84,16 @@ def start_from(pretrained: ViTSmall14, network: ViTSmall14) -> None:
     network.backbone.load_state_dict(own)
 
 
-def tune_upper(network: ViTSmall14, kept: KeptTokens, half: Half, report: Report) -> None:
-    """Fit the heads, then tune them and the blocks above the ``kept`` tokens; the average is kept."""
-    fit_linear_heads(network, np.asarray(kept.features), kept.targets)
-    blocks, width = range(_OWN_LOWER, network.shape.depth), 3 * network.shape.width
+def tune_upper(
+    network: ViTSmall14, kept: KeptTokens, half: Half, report: Report, new_heads: bool = True
+) -> None:
+    """Tune heads and blocks above the ``kept`` tokens; the average is kept.
+
+    The heads are first fitted on the kept features, unless these are of a network whose heads are tuned.
+    """
+    if new_heads:
+        fit_linear_heads(network, np.asarray(kept.features), kept.targets)
+    blocks, width = range(_LOWER, network.shape.depth), 3 * network.shape.width
     upper = [network.backbone.blocks[block] for block in blocks]
     groups = [
         {"params": list(block.parameters()), "peak": half.rate * _FALLING ** (len(upper) - 1 - number)}
@@ -121,12 +127,12 @@ def tune_upper(network: ViTSmall14, kept: KeptTokens, half: Half, report: Report
 
 def distil_lower(network: ViTSmall14, kept: KeptTokens, half: Half, report: Report) -> None:
     """Train the blocks below the ``kept`` tokens, and the embeddings, until they give tokens like them."""
-    blocks, width = range(_OWN_LOWER), 3 * network.shape.width
+    blocks, width = range(_LOWER), 3 * network.shape.width
     of_token, of_feature = _spread(kept, width)
     trained = [
         parameter
         for name, parameter in network.backbone.named_parameters()
-        if not name.startswith(("norm.", *(f"blocks.{n}." for n in range(_OWN_LOWER, network.shape.depth))))
+        if not name.startswith(("norm.", *(f"blocks.{n}." for n in range(_LOWER, network.shape.depth))))
     ]
     matrices = [parameter for parameter in trained if parameter.ndim > 1 and len(parameter) > 1]
     others = [parameter for parameter in trained if parameter.ndim <= 1 or len(parameter) == 1]
@@ -151,7 +157,7 @@ def distil_lower(network: ViTSmall14, kept: KeptTokens, half: Half, report: Repo
 def join(lower: Path, upper: Path, start: Path) -> None:
     """Write to ``start`` the weights of a network of which each half was trained alone."""
     states = [torch.load(path, map_location="cpu", weights_only=True) for path in (lower, upper)]
-    of_upper = tuple(f"backbone.blocks.{n}." for n in range(_OWN_LOWER, PRETRAINED.depth))
+    of_upper = tuple(f"backbone.blocks.{n}." for n in range(_LOWER, PRETRAINED.depth))
     of_upper += ("backbone.norm.", "judge.", "centre", "spread")
     whole = {name: states[name.startswith(of_upper)][name] for name in states[0]}
     with atomic_path(start) as temporary:

@@ -1,7 +1,7 @@
-"""Training crops of whole heads with what the pretrained transformer makes of them, kept on disk.
+"""Training crops of whole heads with what a transformer makes of them, kept on disk.
 
 Tokens between its lower and its upper blocks and features at its taps are computed once, so that the upper
-blocks can be tuned without the lower ones, and the lower ones distilled without the upper ones.
+blocks can be tuned without the lower ones, and other lower ones distilled without the upper ones.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from detector.networks.vit_small_14 import PATCH, ViTSmall14
 from detector.training.second_look.crops import augmented_crop
 from detector.training.second_look.sampling import Example, Sampler
 
-LOWER = 8
-"""Blocks of the pretrained transformer below the kept tokens."""
+UPPER_BLOCKS = 4
+"""Blocks above the kept tokens."""
 _BATCH = 8
 _REPORT_EVERY = 400
 
 
 @dataclass(frozen=True)
 class KeptTokens:
-    """``count`` examples: crops (n, s, s, 3), tokens after :data:`LOWER` blocks (n, t, d), features (n, f),
+    """``count`` examples: crops (n, s, s, 3), tokens below the upper blocks (n, t, d), features (n, f),
     targets (n, heads)."""
 
     crops: NDArray[np.uint8]
@@ -70,6 +70,7 @@ def keep_tokens(
     network.eval()
     folder.mkdir(parents=True, exist_ok=True)
     side, shape = network.size, network.shape
+    lower = shape.depth - UPPER_BLOCKS
     sizes = {
         "crops": ((side, side, 3), np.uint8),
         "tokens": ((1 + (side // PATCH) ** 2, shape.width), np.float16),
@@ -83,8 +84,8 @@ def keep_tokens(
         some = examples[start : start + _BATCH]
         crops = np.stack([augmented_crop(e.patch, HEAD, side, np.random.default_rng(e.seed)) for e in some])
         embedded = network.embedded(network.normalised(torch.from_numpy(crops)))
-        tokens, low = network.through(embedded, range(LOWER))
-        _, high = network.through(tokens, range(LOWER, shape.depth))
+        tokens, low = network.through(embedded, range(lower))
+        _, high = network.through(tokens, range(lower, shape.depth))
         end = start + len(some)
         kept["crops"][start:end], kept["features"][start:end] = crops, torch.cat([low, high], dim=1).numpy()
         kept["tokens"][start:end] = tokens.half().numpy()

@@ -14,20 +14,20 @@ from detector.training.second_look.patches import Patch, require_training
 
 # Shares of (pool, framing). The two classes of a pool that has both are drawn alike.
 SHARES = {
-    ("ffpp", INNER): 0.20,
-    ("dfdc", INNER): 0.11,
-    ("aligned", INNER): 0.09,
-    ("deepfacelive", INNER): 0.04,
-    ("lips", INNER): 0.07,
-    ("talking", INNER): 0.07,
+    ("ffpp", INNER): 0.24,
+    ("dfdc", INNER): 0.13,
+    ("aligned", INNER): 0.13,
+    ("deepfacelive", INNER): 0.05,
+    ("lips", INNER): 0.09,
+    ("talking", INNER): 0.10,
     ("photos", INNER): 0.02,
-    ("stills", INNER): 0.04,
-    ("aligned", HEAD): 0.06,
-    ("deepfacelive", HEAD): 0.03,
-    ("lips", HEAD): 0.06,
-    ("talking", HEAD): 0.11,
-    ("stills", HEAD): 0.08,
-    ("photos", HEAD): 0.02,
+    ("stills", INNER): 0.05,
+    ("aligned", HEAD): 0.03,
+    ("deepfacelive", HEAD): 0.02,
+    ("lips", HEAD): 0.03,
+    ("talking", HEAD): 0.05,
+    ("stills", HEAD): 0.05,
+    ("photos", HEAD): 0.01,
 }
 
 # Of whole heads alone, for the transformer.

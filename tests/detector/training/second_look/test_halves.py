@@ -22,7 +22,7 @@ from detector.training.second_look.halves import (
     start_from,
     tune_upper,
 )
-from detector.training.second_look.kept_tokens import LOWER, KeptTokens, head_examples, keep_tokens
+from detector.training.second_look.kept_tokens import UPPER_BLOCKS, KeptTokens, head_examples, keep_tokens
 from detector.training.second_look.measuring import logits
 from detector.training.second_look.sampling import HEAD_SHARES, Sampler
 
@@ -75,7 +75,7 @@ def test_the_start_lacks_one_block(first: ViTSmall14) -> None:
 def test_the_kept_tokens_are_the_pretrained_networks(first: ViTSmall14, kept: KeptTokens) -> None:
     with torch.inference_mode():
         crops = first.normalised(torch.from_numpy(np.array(kept.crops[:2])))
-        tokens, _ = first.through(first.embedded(crops), range(LOWER))
+        tokens, _ = first.through(first.embedded(crops), range(PRETRAINED.depth - UPPER_BLOCKS))
         features = first.features(crops)
     assert tokens.numpy() == pytest.approx(kept.tokens[:2], abs=0.01)
     assert features.numpy() == pytest.approx(kept.features[:2], abs=1e-4)
@@ -90,7 +90,10 @@ def test_distilled_blocks_come_near_the_kept_tokens(first: ViTSmall14, kept: Kep
     assert lost[-1] < 0.7 * lost[0]
     changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
     assert "backbone.patch_embed.proj.weight" in changed
-    assert not any(name.startswith((f"backbone.blocks.{LOWER - 1}.", "judge")) for name in changed)
+    assert not any(
+        name.startswith((f"backbone.blocks.{network.shape.depth - UPPER_BLOCKS}.", "judge"))
+        for name in changed
+    )
 
 
 def test_both_halves_together_tell_the_toys_classes_apart(
