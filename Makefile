@@ -64,10 +64,15 @@ train: $(READY)
 
 # The second look (docs/training.md): prepared once, then resumes where it stopped; `ship` is left to you
 SECOND_LOOK := $(BIN)/python -m detector.training.second_look --data $(DATA)
+TRANSFORMER := out/second-look/runs/vit
 train-second-look: $(READY)
 	test -f out/second-look/patches/dfdc.pickle || $(SECOND_LOOK) prepare
 	$(SECOND_LOOK) tune
-	$(SECOND_LOOK) fit out/second-look/runs/main/best.pt
+	test -f $(TRANSFORMER)/start.pt || ( $(SECOND_LOOK) --run vit tokens && $(SECOND_LOOK) --run vit upper \
+		&& $(SECOND_LOOK) --run vit lower && $(SECOND_LOOK) --run vit join )
+	$(SECOND_LOOK) --run vit tokens --of $(TRANSFORMER)/start.pt --count 5200
+	$(SECOND_LOOK) --run vit upper --of $(TRANSFORMER)/start.pt --examples 10400
+	$(SECOND_LOOK) fit out/second-look/runs/main/best.pt --transformer $(TRANSFORMER)/upper.pt
 
 evaluate: $(READY)
 	$(BIN)/python -m detector calibrate $(MODEL) $(DATA)

@@ -11,6 +11,7 @@ from scenedetect.detectors import ContentDetector
 from detector.media.frame import Image
 
 _CUT_WIDTH = 160  # px; cuts show at any size
+_BLUR = 3.0  # px of these
 
 
 class CutDetector:
@@ -25,10 +26,12 @@ class CutDetector:
     def process_frame(self, image: Image) -> bool:
         """True when ``image`` (RGB) begins a new scene."""
         height = max(16, round(image.shape[0] * _CUT_WIDTH / image.shape[1]))
-        # Every second or further pixel does for this: averaging all of them takes ten times as long.
+        # Some pixels do for this: averaging all of them takes ten times as long.
         step = max(1, image.shape[1] // (2 * _CUT_WIDTH))
         coarse = np.ascontiguousarray(image[::step, ::step])
         small = cv2.resize(coarse, (_CUT_WIDTH, min(height, 4 * _CUT_WIDTH)), interpolation=cv2.INTER_AREA)
+        # Noise, which changes the hue of grey and dark areas most, is no change of scene.
+        small = cv2.GaussianBlur(small, (0, 0), _BLUR)
         resized = bool(self._shape) and small.shape != self._shape
         self._shape = small.shape
         if resized:  # a picture of another shape is another scene, and cannot be compared

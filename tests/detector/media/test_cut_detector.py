@@ -1,0 +1,41 @@
+"""Scene cuts: noise of any strength is none, another picture is one."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from detector.media.cuts import CutDetector
+
+
+@pytest.fixture(scope="module")
+def pictures(astronaut: np.ndarray) -> dict[str, np.ndarray]:
+    whole = cv2.resize(astronaut, (640, 360))
+    return {"bright": whole, "dark": whole // 4, "grey": np.full_like(whole, 90)}
+
+
+def noisy(image: np.ndarray, amplitude: int, rng: np.random.Generator) -> np.ndarray:
+    """Noise in brightness, and in colour at half the size, as in compressed video."""
+    planes = cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb).astype(np.int16)
+    height, width = image.shape[:2]
+    planes[..., 0] += rng.integers(-amplitude, amplitude + 1, (height, width), np.int16)
+    colour = rng.integers(-amplitude, amplitude + 1, (height // 2, width // 2, 2), np.int16)
+    planes[..., 1:] += colour.repeat(2, axis=0).repeat(2, axis=1)
+    return cv2.cvtColor(planes.clip(0, 255).astype(np.uint8), cv2.COLOR_YCrCb2RGB)
+
+
+@pytest.mark.parametrize("amplitude", [10, 20, 40])
+@pytest.mark.parametrize("name", ["bright", "dark", "grey"])
+def test_noise_is_no_cut(pictures: dict[str, np.ndarray], name: str, amplitude: int) -> None:
+    cuts, rng = CutDetector(8), np.random.default_rng(0)
+    frames = [noisy(pictures[name], amplitude, rng) for _ in range(6)]
+    assert not any(cuts.process_frame(frame) for frame in frames)
+
+
+def test_another_picture_is_a_cut_through_noise(pictures: dict[str, np.ndarray]) -> None:
+    cuts, rng = CutDetector(8), np.random.default_rng(0)
+    bright, dark = pictures["bright"], pictures["dark"]
+    turned = np.ascontiguousarray(bright[::-1, ::-1])
+    frames = [noisy(image, 20, rng) for image in (bright, bright, turned, turned, dark, dark)]
+    assert [cuts.process_frame(frame) for frame in frames] == [False, False, True, False, True, False]
