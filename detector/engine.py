@@ -18,12 +18,14 @@ from detector.media.open import open_media
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader
 from detector.metadata.anomalies import anomalies_of
-from detector.metadata.c2pa import read_credentials
-from detector.metadata.collect import details_of
+from detector.metadata.c2pa import read_store
+from detector.metadata.collect import collect
+from detector.metadata.declarations import declarations_of
 from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import (
     Analysis,
     Coverage,
+    Declaration,
     FaceQuality,
     Media,
     MediaKind,
@@ -102,8 +104,11 @@ def analyze(
             show = reporter("explaining", _SHARP, 1.0)
             return findings.explained(found, reader, scorer, images, parameters.seed, show)
 
-        media = _known(media_facts(reader, _printable(name or path.name), size, digest), reader, path)
+        media, declared = _known(
+            media_facts(reader, _printable(name or path.name), size, digest), reader, path
+        )
         analysis = conclude(first_pass, media, reader.missing, scorer, parameters, explained)
+        analysis = analysis.model_copy(update={"declarations": declared})
         report("finishing", 1.0)
         return analysis
 
@@ -239,13 +244,19 @@ def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media
     )
 
 
-def _known(media: Media, reader: MediaReader, path: Path) -> Media:
-    """``media`` with everything else that is known of the file."""
-    details = details_of(reader, path)
+def _known(media: Media, reader: MediaReader, path: Path) -> tuple[Media, tuple[Declaration, ...]]:
+    """``media`` with everything else that is known of the file, and what the file declares."""
+    collected = collect(reader, path)
+    details = collected.details
     with path.open("rb") as file:
-        credentials = read_credentials(file, reader.container_format)
-    anomalies = anomalies_of(media, details, datetime.now(UTC))
-    return media.model_copy(update={"details": details, "anomalies": anomalies, "credentials": credentials})
+        credentials, claims = read_store(file, reader.container_format)
+    known = {
+        "details": details,
+        "anomalies": anomalies_of(media, details, datetime.now(UTC)),
+        "credentials": credentials,
+    }
+    declared = declarations_of(collected.texts, details.photo, credentials, claims)
+    return media.model_copy(update=known), declared
 
 
 def _printable(name: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, BinaryIO
 
 from detector.media.text import clean
@@ -34,44 +36,71 @@ _MOST = 32
 _TRUST = frozenset({"signingCredential.untrusted", "timeStamp.untrusted"})
 
 
+class Role(StrEnum):
+    """What the picture of a manifest is to the file's own."""
+
+    OWN = "own"
+    PARENT = "parent"
+    COMPONENT = "component"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One action of one manifest, or one type of source that it states; texts are clean."""
+
+    role: Role
+    action: str
+    agent: str | None
+    source_type: str | None
+    generator: str | None
+
+
 def read_credentials(file: BinaryIO, container: str) -> Credentials:
     """What the manifest store of an open file says, and which of its checks fail.
 
     ``container`` is FFmpeg's name of the format. Never raises for what a file holds.
     """
+    return read_store(file, container)[0]
+
+
+def read_store(file: BinaryIO, container: str) -> tuple[Credentials, tuple[Claim, ...]]:
+    """The same, and what all manifests of the store claim, that of the file itself first."""
     kind = _TYPES.get(container)
     if kind is None:
-        return Credentials(checked=False, note="Content Credentials are not defined for this kind of file.")
+        note = "Content Credentials are not defined for this kind of file."
+        return Credentials(checked=False, note=note), ()
     try:
         import c2pa
     except (ImportError, OSError) as error:
-        return Credentials(
-            checked=False, note=f"c2pa-python cannot be used here: {clean(error, 120)}. Install it to check."
-        )
+        note = f"c2pa-python cannot be used here: {clean(error, 120)}. Install it to check."
+        return Credentials(checked=False, note=note), ()
     library = f"c2pa-python {clean(c2pa.__version__, 40)} (c2pa-rs {clean(c2pa.sdk_version(), 40)})"
     file.seek(0)
     try:
         with c2pa.Context.from_dict(OFFLINE) as context, c2pa.Reader(kind, file, context=context) as reader:
-            return _told(json.loads(reader.json()), library)
+            store = json.loads(reader.json())
+            return _told(store, library), _claims(store)
     except c2pa.C2paError.ManifestNotFound:
-        return Credentials(checked=True, library=library)
+        return Credentials(checked=True, library=library), ()
     except (c2pa.C2paError, ValueError, RecursionError) as error:
         # The library has an exception for this and does not use it.
         kind_of_error, _, said = str(error).partition(": ")
         if kind_of_error.startswith("Remote"):
-            return Credentials(
+            elsewhere = Credentials(
                 checked=True,
                 library=library,
                 remote=clean(said.rpartition(" ")[2]),
                 note="The file names a manifest elsewhere. It was not fetched.",
             )
-        return Credentials(
+            return elsewhere, ()
+        unreadable = Credentials(
             checked=True,
             found=True,
             valid=False,
             failed=(f"the manifest cannot be read: {clean(error, 200)}",),
             library=library,
         )
+        return unreadable, ()
 
 
 def _told(store: dict[str, Any], library: str) -> Credentials:
@@ -111,15 +140,54 @@ def _generator(manifest: dict[str, Any]) -> str | None:
 
 
 def _actions(manifest: dict[str, Any]) -> Iterable[str]:
-    for assertion in _list(manifest.get("assertions")):
-        if str(_of(assertion).get("label", "")).startswith("c2pa.actions"):
-            for action in map(_of, _list(_of(_of(assertion).get("data")).get("actions"))):
-                parts = [str(action.get("action", "unnamed"))]
-                agent = action.get("softwareAgent")
-                agent = _of(agent).get("name") if isinstance(agent, dict) else agent
-                source = str(action.get("digitalSourceType", "")).rpartition("/")[2]
-                parts += [str(part) for part in (agent, source) if part]
-                yield ", ".join(parts)
+    for action in _raw_actions(manifest):
+        source = str(action.get("digitalSourceType", "")).rpartition("/")[2]
+        parts = (action.get("action", "unnamed"), _agent(action), source)
+        yield ", ".join(str(part) for part in parts if part)
+
+
+def _raw_actions(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for assertion in map(_of, _list(manifest.get("assertions"))):
+        if str(assertion.get("label", "")).startswith("c2pa.actions"):
+            yield from map(_of, _list(_of(assertion.get("data")).get("actions")))
+
+
+def _agent(action: dict[str, Any]) -> object:
+    agent = action.get("softwareAgent")
+    return _of(agent).get("name") if isinstance(agent, dict) else agent
+
+
+def _claims(store: dict[str, Any]) -> tuple[Claim, ...]:
+    """Claims of the active manifest, then of those it was made from, as far as there are few."""
+    manifests = _of(store.get("manifests"))
+    found: list[Claim] = []
+    waiting = [(str(store.get("active_manifest") or ""), Role.OWN)]
+    seen: set[str] = set()
+    while waiting and len(seen) < _MOST:
+        label, role = waiting.pop(0)
+        if label in seen or label not in manifests:
+            continue
+        seen.add(label)
+        manifest = _of(manifests[label])
+        found += _claims_of(manifest, role)
+        for ingredient in map(_of, _list(manifest.get("ingredients"))[:_MOST]):
+            is_parent = ingredient.get("relationship") == "parentOf" and role is not Role.COMPONENT
+            waiting.append(
+                (str(ingredient.get("active_manifest") or ""), Role.PARENT if is_parent else Role.COMPONENT)
+            )
+    return tuple(found[:_MOST])
+
+
+def _claims_of(manifest: dict[str, Any], role: Role) -> Iterator[Claim]:
+    generator = _generator(manifest)
+    for action in _raw_actions(manifest):
+        named, source = str(action.get("action", "unnamed")), action.get("digitalSourceType")
+        yield Claim(role, clean(named), _text(_agent(action)), _text(source), generator)
+    for assertion in map(_of, _list(manifest.get("assertions"))):
+        # IPTC's properties stand in an assertion of their own.
+        for name, value in _of(assertion.get("data")).items():
+            if name.rpartition(":")[2].lower() == "digitalsourcetype" and isinstance(value, str):
+                yield Claim(role, clean(assertion.get("label", "")), None, _text(value), generator)
 
 
 def _of(value: object) -> dict[str, Any]:

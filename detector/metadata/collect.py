@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from fractions import Fraction
@@ -15,7 +16,9 @@ from av.video import reformatter
 from detector.media.reader import MediaReader
 from detector.media.text import MOST_TAGS, clean, location_of, tags_of
 from detector.metadata.isobmff import Layout, read_layout
-from detector.metadata.photo import read_photo, xmp_tags
+from detector.metadata.photo import read_photo
+from detector.metadata.texts import Text, texts_of
+from detector.metadata.xmp import xmp_tags, xmp_texts
 from detector.schema.analysis import MediaKind
 from detector.schema.metadata import Details, Moment, Picture, Stream, Tag
 from detector.timestamps import iso_seconds
@@ -28,20 +31,35 @@ _TIME = re.compile(
 _UNSPECIFIED = 2  # ISO/IEC 23091-2
 
 
+@dataclass(frozen=True)
+class Collected:
+    """Facts for publishing, and the texts that their tags were cut from."""
+
+    details: Details
+    texts: tuple[Text, ...]
+
+
 def details_of(reader: MediaReader, path: Path) -> Details:
     """Facts about the file at ``path``, which ``reader`` has read to the end. Decodes no video again."""
-    tags = _container_tags(reader)
+    return collect(reader, path).details
+
+
+def collect(reader: MediaReader, path: Path) -> Collected:
+    """The same, with the texts."""
+    tags, texts = _container_tags(reader), _container_texts(reader)
     layout = photo = None
     with path.open("rb") as file:
         if reader.kind is MediaKind.IMAGE:
             read = read_photo(file)
-            photo, tags = read.photo, [*tags, *read.tags]
+            # FFmpeg hands out some of a photo's texts as its own.
+            photo, tags, texts = read.photo, [*tags, *read.tags], read.texts
         elif reader.container_format.startswith("mov"):
             layout = read_layout(file)
-            tags += xmp_tags(layout.xmp)
+            xmp = xmp_texts(layout.xmp)
+            tags, texts = [*tags, *xmp_tags(xmp)], [*texts, *xmp]
     tags = list(dict.fromkeys(tags))
     video, measured = reader.kind is MediaKind.VIDEO, reader.tally.packets
-    return Details(
+    details = Details(
         streams=tuple(_stream(reader, stream) for stream in list(reader.streams)[:_MOST_STREAMS]),
         picture=_picture(reader),
         groups=measured.groups() if video else None,
@@ -54,6 +72,14 @@ def details_of(reader: MediaReader, path: Path) -> Details:
         times=tuple(_times(tags, layout))[:_MOST_TIMES],
         location=location_of(tags),
     )
+    return Collected(details, tuple(texts))
+
+
+def _container_texts(reader: MediaReader) -> list[Text]:
+    texts = texts_of("file", reader.metadata)
+    for stream in list(reader.streams)[:_MOST_STREAMS]:
+        texts += texts_of(f"stream {stream.index}", stream.metadata)
+    return texts
 
 
 def _container_tags(reader: MediaReader) -> list[Tag]:

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import io
 import math
-import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, BinaryIO
 
-import numpy as np
 import PIL.Image
 from PIL import ExifTags, ImageCms, JpegImagePlugin
 
 from detector.media.signatures import PHOTOS
 from detector.media.text import clean, tags_of
+from detector.metadata.jpeg_tables import nearest_table
+from detector.metadata.png_text import png_texts
+from detector.metadata.texts import Text, texts_of, user_comment
+from detector.metadata.thumbnail import compared
+from detector.metadata.xmp import xmp_tags, xmp_texts
 from detector.schema.metadata import Photo, Table, Tag, Thumbnail
 
 # What Pillow raises on damaged files, beside OSError.
@@ -58,36 +60,32 @@ _EXIF_WANTED = {
     )
 }
 _SAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
-_MOST_TEXT = 1 << 16  # bytes of XMP searched
-_XMP_NAMES = ("CreatorTool", "HistorySoftwareAgent", "softwareAgent", "CreateDate", "ModifyDate")
-_XMP = re.compile(
-    rb"(?:xmp|xap|stEvt|exif|photoshop):("
-    + "|".join(_XMP_NAMES).encode()
-    + rb")\s*(?:=\s*[\"']|>)([^<\"']{1,400})"
-)
+_XMP_KEYWORD = "XML:com.adobe.xmp"  # of a PNG's text
 _LARGEST_THUMBNAIL = 1 << 18
-_SMALL = 48  # px, the side at which thumbnail and picture are compared
 
 
 @dataclass
 class Read:
-    """A photo's encoding and its tags."""
+    """A photo's encoding, its tags, and the texts that these were cut from."""
 
     photo: Photo | None = None
     tags: list[Tag] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
 
 
 def read_photo(file: BinaryIO) -> Read:
     """Facts of an open image file; what is damaged is left out."""
+    png = png_texts(file)
+    in_png = list(png.texts)
+    file.seek(0)
     with warnings.catch_warnings(action="ignore"):
         try:
             image = PIL.Image.open(file, formats=PHOTOS)
         except _DAMAGE:
-            return Read()
+            return _read(None, {}, [], in_png)
         with image:
-            read = Read()
-            exif = _exif(image)
-            read.tags = [*_exif_tags(exif), *xmp_tags(image.info.get("xmp", b"")), *_texts(image)]
+            exif = _exif(image, png.exif)
+            read = _read(exif, _exif_values(exif), _xmp(image, in_png), [*in_png, *_comment(image)])
             jpeg = image if isinstance(image, JpegImagePlugin.JpegImageFile) else None
             read.photo = Photo(
                 format=clean(image.format or "unknown", 20),
@@ -103,27 +101,43 @@ def read_photo(file: BinaryIO) -> Read:
             return read
 
 
-def _exif(image: PIL.Image.Image) -> PIL.Image.Exif | None:
+def _read(
+    exif: PIL.Image.Exif | None, values: dict[str, object], xmp: list[Text], others: list[Text]
+) -> Read:
+    shown = [text for text in others if text.name != _XMP_KEYWORD]
+    tags = [*tags_of("EXIF", values), *_gps_tags(exif), *xmp_tags(xmp)]
+    for text in shown:
+        tags += tags_of(text.place, {text.name: text.value})
+    return Read(tags=tags, texts=[*texts_of("EXIF", values), *xmp, *shown])
+
+
+def _exif(image: PIL.Image.Image, in_png: bytes | None) -> PIL.Image.Exif | None:
     try:
-        return image.getexif()
+        if in_png is None:
+            # Pillow's own way for a PNG decodes it first, in case that EXIF comes after the pixels.
+            return PIL.Image.Image.getexif(image)
+        exif = PIL.Image.Exif()
+        exif.load(in_png)
+        return exif
     except _DAMAGE:
         return None
 
 
-def _exif_tags(exif: PIL.Image.Exif | None) -> list[Tag]:
+def _exif_values(exif: PIL.Image.Exif | None) -> dict[str, object]:
     if exif is None:
-        return []
+        return {}
     found: dict[str, object] = {}
     for ifd in (dict(exif), _ifd(exif, ExifTags.IFD.Exif)):
         for number, name in _EXIF_WANTED.items():
             value = ifd.get(number)
             if value not in (None, "", b"") and not isinstance(value, dict):
-                found.setdefault(name, value)
-    tags = tags_of("EXIF", found)
-    gps = _ifd(exif, ExifTags.IFD.GPSInfo)
-    if gps:
-        tags.append(Tag(place="EXIF", name="GPSInfo", value=_gps(gps)))
-    return tags
+                found.setdefault(name, user_comment(value) if name == "UserComment" else value)
+    return found
+
+
+def _gps_tags(exif: PIL.Image.Exif | None) -> Iterator[Tag]:
+    if exif is not None and (gps := _ifd(exif, ExifTags.IFD.GPSInfo)):
+        yield Tag(place="EXIF", name="GPSInfo", value=_gps(gps))
 
 
 def _ifd(exif: PIL.Image.Exif, which: ExifTags.IFD) -> dict[int, Any]:
@@ -148,29 +162,15 @@ def _gps(gps: dict[int, Any]) -> str:
         return "a GPS block without a readable position"
 
 
-def xmp_tags(xmp: bytes | str) -> list[Tag]:
-    """The making software and times that an XMP packet names; read by pattern, so no XML is expanded."""
-    data = (xmp.encode("utf-8", "replace") if isinstance(xmp, str) else bytes(xmp))[:_MOST_TEXT]
-    seen: dict[tuple[str, str], None] = {}
-    for match in _XMP.finditer(data):
-        name, value = clean(match[1], 60), clean(match[2])
-        if value and len(seen) < 32:
-            seen.setdefault((name, value))
-    return [Tag(place="XMP", name=name, value=value) for name, value in seen]
+def _xmp(image: PIL.Image.Image, in_png: list[Text]) -> list[Text]:
+    packet = next((text.value for text in in_png if text.name == _XMP_KEYWORD), None)
+    return xmp_texts(packet or image.info.get("xmp") or b"")
 
 
-def _texts(image: PIL.Image.Image) -> Iterator[Tag]:
-    """Text chunks of a PNG before its pixels, and a JPEG's comment."""
-    if image.format == "PNG":
-        named: dict[str, object] = {
-            str(name): text
-            for name, text in image.info.items()
-            if isinstance(text, str) and name != "XML:com.adobe.xmp"
-        }
-        yield from tags_of("PNG text", named)
-        yield from xmp_tags(str(image.info.get("XML:com.adobe.xmp", "")))
-    elif image.info.get("comment"):
-        yield from tags_of("JPEG comment", {"comment": image.info["comment"]})
+def _comment(image: PIL.Image.Image) -> list[Text]:
+    """The comment of a JPEG."""
+    comment = image.info.get("comment") if image.format != "PNG" else None
+    return texts_of("JPEG comment", {"comment": comment}) if comment else []
 
 
 def _whole(value: object) -> int | None:
@@ -192,30 +192,6 @@ def _tables(image: JpegImagePlugin.JpegImageFile) -> Iterator[Table]:
             yield nearest_table(tuple(values), colour=number > 0)
 
 
-def nearest_table(values: tuple[int, ...], colour: bool) -> Table:
-    """The libjpeg quality whose table is nearest by mean ratio, and whether it is the very table."""
-    given = np.log(np.maximum(np.array(values, np.float64), 1))
-    known = standard_tables()[:, int(colour)]
-    errors = np.abs(np.log(known) - given).mean(axis=1)
-    best = int(errors.argmin())
-    return Table(quality=best + 1, exact=bool((known[best] == values).all()))
-
-
-@lru_cache(maxsize=1)
-def standard_tables() -> np.ndarray:
-    """libjpeg's tables, (100, 2, 64): quality 1 to 100, luminance and colour, as Pillow orders them."""
-    out = np.empty((100, 2, 64))
-    tiny = PIL.Image.new("RGB", (8, 8))
-    for quality in range(1, 101):
-        file = io.BytesIO()
-        tiny.save(file, "JPEG", quality=quality)
-        with PIL.Image.open(file, formats=PHOTOS) as image:
-            assert isinstance(image, JpegImagePlugin.JpegImageFile)
-            out[quality - 1] = image.quantization[0], image.quantization[1]
-    out.flags.writeable = False
-    return out
-
-
 def _profile(data: object) -> str | None:
     if not isinstance(data, bytes) or not data:
         return None
@@ -235,37 +211,6 @@ def _thumbnail(image: PIL.Image.Image, exif: PIL.Image.Exif | None) -> Thumbnail
         return None
     start = 6 if block[:6] == b"Exif\0\0" else 0
     try:
-        with PIL.Image.open(io.BytesIO(block[start + offset : start + offset + length])) as small:
-            if max(small.size) > 1024:
-                return None
-            width, height = small.size
-            thumb = small.convert("L")
-        image.draft("L", (image.width // 8, image.height // 8))
-        return Thumbnail(width=width, height=height, correlation=likeness(thumb, image.convert("L")))
+        return compared(block[start + offset : start + offset + length], image)
     except _DAMAGE:
         return None
-
-
-def likeness(thumb: PIL.Image.Image, picture: PIL.Image.Image) -> float | None:
-    """Correlation of two grey pictures, both made small; the best of whole, without bars, and turned.
-
-    Cameras pad thumbnails with bars to 4:3, and some turn the picture but not its thumbnail. None where
-    one of them is flat.
-    """
-    found = []
-    for turned in (picture, picture.transpose(PIL.Image.Transpose.ROTATE_90)):
-        for upright in (turned, turned.transpose(PIL.Image.Transpose.ROTATE_180)):
-            shape = upright.width / upright.height
-            width = min(thumb.width, round(thumb.height * shape))
-            height = min(thumb.height, round(thumb.width / shape))
-            left, top = (thumb.width - width) // 2, (thumb.height - height) // 2
-            for part in (thumb, thumb.crop((left, top, left + width, top + height))):
-                if not part.width or not part.height:
-                    continue
-                a, b = (
-                    np.asarray(p.resize((_SMALL, _SMALL), PIL.Image.Resampling.BOX), float)
-                    for p in (part, upright)
-                )
-                if a.std() > 1 and b.std() > 1:
-                    found.append(float(np.corrcoef(a.ravel(), b.ravel())[0, 1]))
-    return round(max(found), 3) if found else None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from detector.schema.base import Seconds, Value
+from detector.schema.base import Probability, Seconds, Value
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -161,6 +161,16 @@ class Thumbnail(Value):
     width: int
     height: int
     correlation: float | None = Field(description="of its grey levels with the photo's, both small; -1 to 1")
+    difference: float | None = Field(
+        default=None,
+        ge=0,
+        description="where they are alike as wholes: of the least alike of 8 × 8 parts, as a share of the "
+        "contrast; since 1.6",
+    )
+    cropped: Probability | None = Field(
+        default=None,
+        description="where they are not: the share of the thumbnail that the photo is a crop of; since 1.6",
+    )
 
 
 class Photo(Value):

@@ -1,0 +1,219 @@
+"""What a file itself says of its making, from all places where files say such things.
+
+Everything may have been written by anybody, or removed: it is shown beside the verdict and never enters
+it. docs/exhibit.md lists the sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from detector.media.text import clean
+from detector.metadata import known_programs
+from detector.metadata.c2pa import Claim, Role
+from detector.metadata.generation_texts import recognised
+from detector.metadata.source_types import source_type
+from detector.metadata.texts import Text
+from detector.metadata.thumbnail import LEAST_LIKENESS, MOST_DIFFERENCE
+from detector.schema.declarations import LONGEST, MOST, Declaration, DeclarationKind, Meaning
+from detector.schema.metadata import Credentials, Photo, Table, Thumbnail
+
+_ORDER = (
+    Meaning.GENERATED,
+    Meaning.COMPOSITE_WITH_GENERATED,
+    Meaning.INCONSISTENT,
+    Meaning.COMPOSITE,
+    Meaning.EDITED,
+    Meaning.SCREEN_CAPTURE,
+    Meaning.CREATED,
+    Meaning.CAPTURED,
+    Meaning.UNKNOWN,
+)
+# C2PA 2.x, actions that change what is seen.
+_CHANGES = frozenset(
+    f"c2pa.{name}"
+    for name in (
+        "adjustedColor", "changedSpeed", "color_adjustments", "cropped", "deleted", "drawing", "dubbed",
+        "edited", "enhanced", "filtered", "mixed", "orientation", "placed", "remixed", "removed", "resized",
+        "translated", "trimmed",
+    )
+)  # fmt: skip
+_CAMERAS = (
+    ("Make", "Model"),
+    ("com.apple.quicktime.make", "com.apple.quicktime.model"),
+    ("com.android.manufacturer", "com.android.model"),
+    ("make", "model"),
+)
+
+
+def declarations_of(
+    texts: Iterable[Text], photo: Photo | None, credentials: Credentials, claims: Iterable[Claim]
+) -> tuple[Declaration, ...]:
+    """All declarations, most telling first; what says the same of the same program is one."""
+    texts = list(texts)
+    found = [*_of_claims(claims, credentials), *_of_texts(texts), *_cameras(texts)]
+    if photo is not None:
+        found += [*_thumbnail(photo.thumbnail), *_tables(photo.tables)]
+    merged: dict[tuple[object, ...], Declaration] = {}
+    for each in found:
+        key = each.kind, each.meaning, each.program or each.says
+        first = merged.setdefault(key, each)
+        if each.source not in first.source:
+            source = clean(f"{first.source}; {each.source}", LONGEST)
+            merged[key] = first.model_copy(update={"source": source})
+    return tuple(sorted(merged.values(), key=lambda each: _ORDER.index(each.meaning))[:MOST])
+
+
+def short(declaration: Declaration) -> str:
+    """One declaration in a few words, such as ``generated: ComfyUI (PNG text, prompt)``."""
+    said = declaration.program or declaration.says
+    meaning = declaration.meaning.replace("_", " ")
+    return f"{meaning}: {clean(said, 80)} ({clean(declaration.source, 80)})"
+
+
+def _declared(
+    kind: DeclarationKind, source: str, says: str, means: str, meaning: Meaning, program: str | None = None
+) -> Declaration:
+    return Declaration(
+        kind=kind,
+        source=clean(source, LONGEST),
+        says=clean(says, LONGEST),
+        means=clean(means, LONGEST),
+        program=clean(program, LONGEST) if program else None,
+        meaning=meaning,
+    )
+
+
+def _of_texts(texts: list[Text]) -> Iterator[Declaration]:
+    for text in texts:
+        source = f"{text.place}, {text.name}"
+        if text.name.lower() == "digitalsourcetype":
+            code, meaning, words = source_type(text.value)
+            told = f"IPTC digital source type {code}: {words}."
+            yield _declared(DeclarationKind.DIGITAL_SOURCE_TYPE, source, text.value, told, meaning)
+        elif found := recognised(text, texts):
+            yield _declared(found.kind, source, text.value, found.means, found.meaning, found.program)
+        elif text.name == "UserComment" and text.value == "Screenshot":
+            told = "A phone says that it took this picture of its own screen."
+            kind, meaning = DeclarationKind.SOFTWARE, Meaning.SCREEN_CAPTURE
+            yield _declared(kind, source, text.value, told, meaning)
+        elif known_programs.is_about_making(text.name) or text.name == "Source":
+            yield from _software(text, source)
+
+
+def _software(text: Text, source: str) -> Iterator[Declaration]:
+    value = text.value[:1000]
+    kind = DeclarationKind.SOFTWARE
+    if name := known_programs.name_in(value, known_programs.FACE_SWAPPERS):
+        told = "A program that puts other faces into pictures is named as having made or saved this file."
+        yield _declared(kind, source, value, told, Meaning.COMPOSITE_WITH_GENERATED, name)
+    elif name := known_programs.name_in(value, known_programs.GENERATORS):
+        told = (
+            "A program that generates pictures is named as having made or saved this file; some of them "
+            "also retouch or enlarge."
+        )
+        yield _declared(kind, source, value, told, Meaning.GENERATED, name)
+    elif name := known_programs.name_in(value, known_programs.EDITORS):
+        told = (
+            "A program that can change pictures made or saved this file. Developing, titles or only "
+            "exporting leave the same name."
+        )
+        yield _declared(kind, source, value, told, Meaning.EDITED, name)
+    elif name := known_programs.name_in(value, known_programs.RECORDERS):
+        told = "A program that records screens is named; it may have saved camera pictures, too."
+        yield _declared(kind, source, value, told, Meaning.SCREEN_CAPTURE, name)
+
+
+def _cameras(texts: list[Text]) -> Iterator[Declaration]:
+    by_place: dict[str, dict[str, str]] = {}
+    for text in texts:
+        by_place.setdefault(text.place, {}).setdefault(text.name, text.value)
+    for place, named in by_place.items():
+        for make, model in _CAMERAS:
+            # ComfyUI keeps its graph in these tags of WebP files.
+            values = [named[name] for name in (make, model) if name in named and "{" not in named[name]]
+            if model in named and values:
+                told = "A camera or phone is named as having recorded the picture."
+                device = values[-1] if values[-1].startswith(values[0]) else " ".join(values)
+                source = f"{place}, {make} and {model}" if make in named else f"{place}, {model}"
+                yield _declared(DeclarationKind.CAMERA, source, device, told, Meaning.CAPTURED, device)
+
+
+def _of_claims(claims: Iterable[Claim], credentials: Credentials) -> Iterator[Declaration]:
+    standing = _standing(credentials)
+    where = {
+        Role.OWN: "Content Credentials",
+        Role.PARENT: "Content Credentials of the picture it was made from",
+        Role.COMPONENT: "Content Credentials of a part of it",
+    }
+    for claim in claims:
+        source = f"{where[claim.role]}, {claim.action}"
+        program = claim.agent or claim.generator
+        if claim.source_type:
+            code, meaning, words = source_type(claim.source_type)
+            if claim.role is Role.COMPONENT and meaning is Meaning.GENERATED:
+                meaning = Meaning.COMPOSITE_WITH_GENERATED
+            says = ", ".join(part for part in (claim.action, claim.agent, code) if part)
+            told = f"Digital source type {code}: {words}. {standing}"
+        elif claim.action in _CHANGES:
+            meaning, says = Meaning.EDITED, ", ".join(p for p in (claim.action, claim.agent) if p)
+            told = f"The picture was changed: {claim.action.removeprefix('c2pa.')}. {standing}"
+        elif claim.role is Role.OWN and program and _is_generator(program):
+            meaning, says = Meaning.GENERATED, f"{claim.action}, {program}"
+            told = f"A program that generates pictures is named as having made it. {standing}"
+        else:
+            continue
+        yield _declared(DeclarationKind.CONTENT_CREDENTIALS, source, says, told, meaning, program)
+
+
+def _is_generator(program: str) -> bool:
+    return known_programs.name_in(program, known_programs.GENERATORS) is not None
+
+
+def _standing(credentials: Credentials) -> str:
+    if not credentials.valid:
+        return "The signature or a hash does NOT hold."
+    if credentials.trusted:
+        return "The signature holds, and the signer is on a trust list."
+    return "The signature holds; the signer is on no trust list."
+
+
+def _thumbnail(thumb: Thumbnail | None) -> Iterator[Declaration]:
+    if thumb is None or thumb.correlation is None:
+        return
+    size = f"{thumb.width} × {thumb.height} px"
+    if thumb.cropped is not None:
+        says = f"{size}; the picture is {thumb.cropped:.0%} of its area"
+        told = "The picture was cropped after the small one was made, and shows only a part of it."
+    elif thumb.correlation < LEAST_LIKENESS:
+        says = f"{size}; correlation {thumb.correlation:.2f}, alike from {LEAST_LIKENESS:g}"
+        told = "The small picture shows something else: the picture was changed or replaced later."
+    elif thumb.difference is not None and thumb.difference > MOST_DIFFERENCE:
+        differs = f"{thumb.difference:.2f} of its contrast"
+        says = f"{size}; a part differs by {differs}, alike up to {MOST_DIFFERENCE:g}"
+        told = (
+            "A part of the picture differs from the small one, which was made before. Shading and filters "
+            "do this, too."
+        )
+    else:
+        return
+    source = "EXIF, thumbnail"
+    yield _declared(DeclarationKind.THUMBNAIL, source, says, told, Meaning.INCONSISTENT)
+
+
+def _tables(tables: tuple[Table, ...]) -> Iterator[Declaration]:
+    if not tables:
+        return
+    if all(table.exact for table in tables):
+        qualities = list(dict.fromkeys(table.quality for table in tables))
+        quality = " and ".join(map(str, qualities))
+        told = (
+            "Last compressed with the standard tables of the Independent JPEG Group, which most programs, "
+            "messengers and web sites use; many cameras and some editors have tables of their own."
+        )
+        says, program = f"standard tables, quality {quality}", "libjpeg or a program that uses its tables"
+    else:
+        says, program = f"tables of its own; the nearest standard ones have quality {tables[0].quality}", None
+        told = "Whose tables these are is not known. Most cameras and some editors have tables of their own."
+    kind = DeclarationKind.QUANTIZATION_TABLES
+    yield _declared(kind, "JPEG, tables", says, told, Meaning.UNKNOWN, program)

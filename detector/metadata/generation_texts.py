@@ -1,0 +1,188 @@
+"""What image generators write into their files: prompts, parameters, workflows and labels.
+
+Recognised by names and patterns, after a quick look for the words in them; no JSON is parsed, so that
+none can be too deep. The list is ours and
+never complete.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from detector.metadata.png_text import PLACE as PNG_TEXT
+from detector.metadata.texts import Text
+from detector.schema.declarations import DeclarationKind, Meaning
+
+_WEB_UIS = (
+    (re.compile(r"\bVersion: Fooocus", re.I), "Fooocus"),
+    (re.compile(r"\bVersion: f\d|\bVersion: neo|\bVersion: forge", re.I), "Stable Diffusion WebUI Forge"),
+    (re.compile(r"\bApp: SD\.Next", re.I), "SD.Next"),
+    (re.compile(r"\bVersion: ComfyUI", re.I), "ComfyUI"),
+    (re.compile(r"\bVersion: v?1\.\d"), "Stable Diffusion web UI (AUTOMATIC1111)"),
+)
+_WEB_UI = "Stable Diffusion web UI or a compatible program"
+_STEPS = re.compile(r"\bSteps: \d")
+_SETTINGS = ("Sampler: ", "CFG scale: ", "Seed: ")
+_MODEL = re.compile(r"\bModel: ([^,\n]{1,80})")
+_CHECKPOINT = re.compile(r'"(?:ckpt_name|unet_name)"\s{0,9}:\s{0,9}"([^"\\]{1,80})"')
+_INVOKE = re.compile(r"invokeai_(?:metadata|graph|workflow)|sd-metadata|dream", re.I)
+_INPAINTED = re.compile(
+    r"\bMask blur: |"  # of the web UI
+    r'"class_type"\s{0,9}:\s{0,9}"[^"]{0,80}Inpaint|'
+    r'"generation_mode"\s{0,9}:\s{0,9}"[^"]{0,40}(?:inpaint|outpaint)|'
+    r'"request_type"\s{0,9}:\s{0,9}"[^"]{0,40}Infilling',
+    re.I,
+)
+_INPAINTED_WORDS = ("Mask blur: ", "npaint", "utpaint", "nfilling")
+_EDGE = 4096  # characters at both ends of a text in which names of programs and models are looked for
+_JSON_PARAMETERS = tuple(
+    re.compile(rf'"{name}"\s{{0,9}}:', re.I) for name in ("prompt", "steps", "sampler|scale|cfg_scale|seed")
+)
+_JOB = re.compile(r"\bJob ID: [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)
+_AIGC = re.compile(r'"?AIGC"?\s{0,9}[:=]\s{0,9}\{|"?ContentProducer"?\s{0,9}[:=]')
+_AIGC_NAMES = ("AIGC", "ContentProducer")
+_AIGC_LABEL = re.compile(r'"?Label"?\s{0,9}[:=]\s{0,9}[\'"]?([123])\b')
+_GOOGLE = re.compile(r"(Made|Edited) with Google AI", re.I)
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What a text is."""
+
+    kind: DeclarationKind
+    meaning: Meaning
+    program: str | None
+    means: str
+
+
+def recognised(text: Text, everything: Iterable[Text]) -> Recognised | None:
+    """What ``text`` declares, if a generator wrote it; ``everything`` are all texts of the file."""
+    for reader in _LABELS:
+        if found := reader(text):
+            return found
+    program = next((name for reader in _PROGRAMS if (name := reader(text, everything))), None)
+    if program is None:
+        return None
+    if any(word in text.value for word in _INPAINTED_WORDS) and _INPAINTED.search(text.value):
+        meaning, means = Meaning.COMPOSITE_WITH_GENERATED, "A generator filled in a part of this picture"
+    else:
+        meaning, means = Meaning.GENERATED, "A generator made this picture"
+    return Recognised(
+        DeclarationKind.GENERATION_PARAMETERS,
+        meaning,
+        program,
+        f"{means}; these are the settings it was given and then wrote into the file.",
+    )
+
+
+def _web_ui(text: Text, _: Iterable[Text]) -> str | None:
+    holds_settings = any(name in text.value for name in _SETTINGS) and _STEPS.search(text.value)
+    if not holds_settings and text.name.lower() != "parameters":
+        return None
+    ends = text.value[:_EDGE] + "\n" + text.value[-_EDGE:]
+    name = next((name for pattern, name in _WEB_UIS if pattern.search(ends)), _WEB_UI)
+    model = _MODEL.search(ends)
+    return f"{name}, model {model[1].strip()}" if model else name
+
+
+def _comfy(text: Text, _: Iterable[Text]) -> str | None:
+    value = text.value
+    # In WebP the name stands before the value, in the EXIF tags of camera and maker.
+    begun = "{" in value[:20]
+    is_layout = '"nodes"' in value and ('"links"' in value or text.name.lower() == "workflow")
+    if not begun or not ('"class_type"' in value or is_layout):
+        return None
+    model = _CHECKPOINT.search(value)
+    return f"ComfyUI, model {model[1]}" if model else "ComfyUI"
+
+
+def _invoke(text: Text, _: Iterable[Text]) -> str | None:
+    return "InvokeAI" if _INVOKE.fullmatch(text.name) else None
+
+
+def _swarm(text: Text, _: Iterable[Text]) -> str | None:
+    return "SwarmUI" if '"sui_image_params"' in text.value else None
+
+
+def _fooocus(text: Text, _: Iterable[Text]) -> str | None:
+    return "Fooocus" if text.name.lower() == "fooocus_scheme" else None
+
+
+def _easy(text: Text, _: Iterable[Text]) -> str | None:
+    return "Easy Diffusion" if text.name.lower() == "use_stable_diffusion_model" else None
+
+
+def _novel(text: Text, everything: Iterable[Text]) -> str | None:
+    if text.name.lower() not in ("comment", "usercomment") or not _is_json_of_parameters(text.value):
+        return None
+    return "NovelAI" if any(each.value.startswith("NovelAI") for each in everything) else None
+
+
+def _midjourney(text: Text, _: Iterable[Text]) -> str | None:
+    is_job = "Job ID:" in text.value and _JOB.search(text.value)
+    return "Midjourney, by the form of its job number" if is_job else None
+
+
+def _unnamed(text: Text, _: Iterable[Text]) -> str | None:
+    name = text.name.lower()
+    is_prompt = name in ("prompt", "negative_prompt", "negative prompt") and text.place == PNG_TEXT
+    holds_json = name in ("comment", "usercomment", "description", "generation_data")
+    if is_prompt or holds_json and _is_json_of_parameters(text.value):
+        return "a generator that is not named"
+    return None
+
+
+def _is_json_of_parameters(value: str) -> bool:
+    return value[:1] == "{" and all(pattern.search(value) for pattern in _JSON_PARAMETERS)
+
+
+_PROGRAMS: tuple[Callable[[Text, Iterable[Text]], str | None], ...] = (
+    _invoke, _swarm, _fooocus, _comfy, _web_ui, _easy, _novel, _midjourney, _unnamed,
+)  # fmt: skip
+
+
+def _ai_system(text: Text) -> Recognised | None:
+    """IPTC Photo Metadata 2025.1."""
+    if text.place != "XMP" or not text.name.startswith(("AISystem", "AIPrompt")):
+        return None
+    return Recognised(
+        DeclarationKind.AI_LABEL,
+        Meaning.GENERATED,
+        text.value if text.name == "AISystemUsed" else None,
+        "The file says which AI system made the picture, or with what words it was asked.",
+    )
+
+
+def _aigc(text: Text) -> Recognised | None:
+    """China's implicit label of generated media (GB 45438-2025): 1 generated, 2 perhaps, 3 suspected."""
+    holds_label = any(name in text.value for name in _AIGC_NAMES) and _AIGC.search(text.value)
+    if text.name.upper() != "AIGC" and not holds_label:
+        return None
+    label = _AIGC_LABEL.search(text.value)
+    sure = label is not None and label[1] == "1"
+    return Recognised(
+        DeclarationKind.AI_LABEL,
+        Meaning.GENERATED if sure else Meaning.UNKNOWN,
+        None,
+        "China's label for media made by AI (GB 45438-2025) says that it was generated or altered by AI."
+        if sure
+        else "China's label for media made by AI (GB 45438-2025) says that it may be, or does not say.",
+    )
+
+
+def _google(text: Text) -> Recognised | None:
+    found = _GOOGLE.match(text.value) if text.name == "Credit" else None
+    if not found:
+        return None
+    made = found[1].lower() == "made"
+    return Recognised(
+        DeclarationKind.AI_LABEL,
+        Meaning.GENERATED if made else Meaning.COMPOSITE_WITH_GENERATED,
+        "Google AI",
+        f"The credit line says that Google's AI {'made' if made else 'edited'} the picture.",
+    )
+
+
+_LABELS: tuple[Callable[[Text], Recognised | None], ...] = (_ai_system, _aigc, _google)
