@@ -89,7 +89,8 @@ class SecondLookCard(NetworkFile):
 
     It names the second network, whose weights lie beside it as ``MODEL.safetensors``, and says how its logits
     are fused with the first network's. :mod:`detector.scoring.fusion` is the formula; ``probability`` turns a
-    fused logit, of a frame or a mean of them, into a probability. A ``transformer`` that looks at the whole
+    fused logit, of a frame or a mean of them, into a probability; beyond the published logit ``knee`` its
+    scale is ``beyond``. A ``transformer`` that looks at the whole
     head as well lies beside it as ``MODEL.transformer.safetensors``.
     """
 
@@ -99,6 +100,8 @@ class SecondLookCard(NetworkFile):
     altered: FusionHalf
     synthesised: FusionHalf
     probability: Platt
+    knee: float = 0.0
+    beyond: float | None = Field(default=None, gt=0, description="null: one scale everywhere")
     domain: str = ""
     limits: tuple[str, ...] = ()
     data: tuple[str, ...] = ()

@@ -69,12 +69,14 @@ class Fusion:
     synthesised: Half
     scale: float = 1.0
     offset: float = 0.0
+    knee: float = 0.0
+    beyond: float | None = None
 
     @classmethod
     def of(cls, card: SecondLookCard) -> Self:
         """What a card says."""
-        platt = card.probability
-        return cls(Half.of(card.altered), Half.of(card.synthesised), platt.scale, platt.offset)
+        platt, halves = card.probability, (Half.of(card.altered), Half.of(card.synthesised))
+        return cls(*halves, platt.scale, platt.offset, card.knee, card.beyond)
 
     @property
     def neutral(self) -> Floats:
@@ -93,4 +95,10 @@ class Fusion:
         return self._published(np.logaddexp(self.altered.logit(inputs), self.synthesised.logit(inputs)))
 
     def _published(self, logits: Floats) -> Floats:
-        return self.scale * logits + self.offset
+        out = self.scale * logits + self.offset
+        if self.beyond is None:
+            return out
+        steeper: Floats = np.minimum(out, self.knee) + np.maximum(out - self.knee, 0) * (
+            self.beyond / self.scale
+        )
+        return steeper

@@ -9,7 +9,9 @@ another mean. Neighbouring frames resemble each other, so
 autoregression: its correlation is estimated and corrected for the bias of short series
 (Kendall, 1954), which gives an effective number of frames and, with Student's t for that
 number, a 95 % interval of the mean (after Zwiers and von Storch, 1995). Simulated coverage
-stands in ``tests/reports/text/test_uncertainty.py``.
+stands in ``tests/reports/text/test_uncertainty.py``. Where a second look was taken, scores between its
+moments are interpolated and resemble each other for that reason alone; a segment then counts for at least
+as many independent frames as it has moments.
 
 *Whether the model's probabilities hold.* The model's card states how far they were off, on
 average, on data it was measured on (expected calibration error). The interval is widened by
@@ -68,7 +70,7 @@ def segment_interval(analysis: Analysis, segment: Segment) -> Interval | None:
         if person.id == segment.person
         for logit in _logits(person, segment, analysis.parameters.sample_rate)
     ]
-    spread = mean_interval(logits)
+    spread = mean_interval(logits, _moments(analysis, segment))
     calibration = calibration_error(analysis.model.figures)
     if spread is None and calibration is None:
         return None
@@ -88,10 +90,19 @@ def segment_interval(analysis: Analysis, segment: Segment) -> Interval | None:
     )
 
 
-def mean_interval(values: Sequence[float]) -> tuple[float, float, float] | None:
+def _moments(analysis: Analysis, segment: Segment) -> int:
+    """How many moments of a second look lie in ``segment``."""
+    looks = [person.second_look for person in analysis.persons if person.id == segment.person]
+    return sum(
+        segment.start <= moment.time <= segment.end for look in looks if look for moment in look.moments
+    )
+
+
+def mean_interval(values: Sequence[float], independent: int = 0) -> tuple[float, float, float] | None:
     """A 95 % interval of the mean of a correlated series, and how many independent values it is worth.
 
-    ``values`` are in order of time. None for fewer than :data:`LEAST_FRAMES`.
+    ``values`` are in order of time; at least ``independent`` of them are known to be so. None for fewer
+    than :data:`LEAST_FRAMES`.
     """
     count = len(values)
     if count < LEAST_FRAMES:
@@ -107,7 +118,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float, float] | None:
     corrected = min(max((count * raw + 1) / (count - 3), 0.0), _MOST_CORRELATED)
     # And it is itself unsure: one standard error more, rather too wide than too narrow.
     correlation = min(corrected + math.sqrt((1 - corrected**2) / count), _MOST_CORRELATED)
-    effective = max(_effective(count, correlation), 2.0)
+    effective = max(_effective(count, correlation), 2.0, min(count, independent))
     # The sample's variance is too small as well: values that resemble each other hide their spread.
     variance = total / count * effective / (effective - 1)
     half = float(stdtrit(effective - 1, (1 + LEVEL) / 2)) * math.sqrt(variance / effective)

@@ -217,17 +217,24 @@ def thresholds(peaks: Floats, levels: Floats, fake: NDArray[np.bool_]) -> tuple[
 def fitted_card(
     records: Sequence[ClipRecord], card: SecondLookCard, parameters: Parameters
 ) -> SecondLookCard:
-    """``card`` with fusion and thresholds fitted on all ``records``; thresholds on left-out scores."""
+    """``card`` with fusion and thresholds fitted on all ``records``; thresholds on left-out scores.
+
+    Below the threshold of a finding the probability falls as slowly as the threshold of doubt asks for; above
+    it, it rises as a logistic regression of the label does.
+    """
     clips = clip_inputs(records)
     talking = np.array([kind == TALKING_HEAD for kind in clips.family])
     formula = fusion.fit(clips.scores, clips.fake, talking)
     peaks, levels = left_out(records, parameters)
     fake = np.array([r.fake for r in records])
     platt = probability_for(*thresholds(peaks, levels, fake), parameters)
+    slope = fusion.slope(levels, fake)
     changed: dict[str, Any] = {
         "altered": fusion.half_of_card(formula.altered),
         "synthesised": fusion.half_of_card(formula.synthesised),
         "probability": platt,
+        "knee": logit_of(parameters.enter_threshold),
+        "beyond": slope if slope > platt.scale else None,
     }
     return card.model_copy(update=changed)
 

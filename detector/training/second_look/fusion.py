@@ -14,10 +14,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from sklearn.linear_model import LogisticRegression
 
 from detector.models.card import FusionHalf
 from detector.scoring.fusion import INPUTS, Floats, Fusion, Half, standardised
 
+_FAR = 8.0  # logits; a clip without a face has an infinite one
 Flags = NDArray[np.bool_]
 
 # Columns of INPUTS. The head's logit for "altered" was measured to add nothing (docs/models.md).
@@ -72,6 +74,13 @@ def left_out_logits(inputs: Floats, fake: Flags, talking: Flags, groups: Sequenc
         mine = of == group
         out[mine] = fit(inputs[~mine], fake[~mine], talking[~mine]).logit(inputs[mine])
     return out
+
+
+def slope(scores: Floats, fake: Flags) -> float:
+    """How steeply the odds of being manipulated rise with ``scores``: of a logistic regression (Platt)."""
+    model = LogisticRegression(C=10.0, class_weight="balanced")
+    model.fit(np.clip(scores, -_FAR, _FAR)[:, None], fake)
+    return float(model.coef_[0, 0])
 
 
 def threshold_for(scores: Floats, fake: Flags, flagged: float = 0.03) -> float:

@@ -120,6 +120,18 @@ def test_published_logits_are_scaled() -> None:
     assert scaled.logit(inputs) == pytest.approx(2 * plain.logit(inputs) - 1)
 
 
+def test_beyond_the_knee_published_logits_rise_faster() -> None:
+    plain = Fusion.of(card(Platt(scale=0.5, offset=-1.0)))
+    bent = Fusion.of(card(Platt(scale=0.5, offset=-1.0)).model_copy(update={"knee": 0.6, "beyond": 1.5}))
+    fast = np.zeros((40, 7))
+    fast[:, 0] = np.linspace(-5, 10, 40)
+    before, after = plain.logit(fast), bent.logit(fast)
+    below = before <= 0.6
+    assert below.any() and not below.all()
+    assert after[below] == pytest.approx(before[below])
+    assert after[~below] - 0.6 == pytest.approx(3 * (before[~below] - 0.6))
+
+
 def test_between_moments_logits_are_interpolated_and_drawn_to_their_mean() -> None:
     strong = np.array([[0.0] * 6, [2.0] * 6])
     look = PersonLook((0,), (), np.array([1.0, 3.0]), strong, 0.0, None)

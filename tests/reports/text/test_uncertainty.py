@@ -125,3 +125,21 @@ def test_frames_between_samples_add_no_certainty(tmp_path: Path) -> None:
     )
     assert before is not None and after is not None and before.frames == after.frames
     assert (before.low, before.high) == pytest.approx((after.low, after.high))
+
+
+@pytest.mark.parametrize("moments", [3, 5, 8])
+def test_covers_the_mean_of_interpolated_moments(moments: int) -> None:
+    """Independent moments a second apart, scores interpolated between them as after a second look."""
+    rng = np.random.default_rng(moments)
+    at = np.arange(moments) + 0.5
+    times = np.arange(8 * moments) / 8
+    runs, hits, widths, unaware = 600, 0, [], []
+    for _ in range(runs):
+        values = np.interp(times, at, rng.normal(3.0, 1.0, moments)) + rng.normal(0, 0.3, len(times))
+        found, wide = mean_interval(values.tolist(), moments), mean_interval(values.tolist())
+        assert found is not None and wide is not None
+        hits += found[0] <= 3.0 <= found[1]
+        widths.append(found[1] - found[0])
+        unaware.append(wide[1] - wide[0])
+    assert hits / runs >= 0.85, hits / runs
+    assert np.median(widths) < np.median(unaware) / 2
