@@ -25,7 +25,15 @@ from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14, network_from
 from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
 from detector.training.second_look.exhibits import fitted_card, measured_card, record_shares
-from detector.training.second_look.halves import DISTILLED, UPPER, distil_lower, join, new_network, tune_upper
+from detector.training.second_look.halves import (
+    DISTILLED,
+    UPPER,
+    UPPER_AGAIN,
+    distil_lower,
+    join,
+    new_network,
+    tune_upper,
+)
 from detector.training.second_look.kept_tokens import KeptTokens, head_examples, keep_tokens
 from detector.training.second_look.measuring import by_clip, clip_aucs, every_nth_frame, logits
 from detector.training.second_look.patches import SOURCES, load, training_patches
@@ -176,7 +184,9 @@ def _half(options: argparse.Namespace) -> None:
     folder = _folder(options)
     kept = KeptTokens.read(folder / TOKENS)
     network = _network_of(options.of) if options.of else new_network(_pretrained(options))
-    half = UPPER if options.half == "upper" else DISTILLED
+    half = DISTILLED
+    if options.half == "upper":
+        half = UPPER_AGAIN if options.of else UPPER
     half = dataclasses.replace(half, examples=options.examples or half.examples)
     if options.half == "upper":
         tune_upper(network, kept, half, say, new_heads=options.of is None)

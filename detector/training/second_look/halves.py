@@ -42,6 +42,7 @@ class Half:
     rate: float
     betas: tuple[float, float]
     least: float  # share of the rate at the end of the cosine
+    falling: float = 1.0  # of the upper blocks' rates, from block to block towards the input
     warm_up: int = 40  # steps
     weight_decay: float = 0.02
     seed: int = 5
@@ -56,9 +57,9 @@ class Half:
         return float(min(1.0, (step + 1) / self.warm_up) * (self.least + (1 - self.least) * cosine))
 
 
-UPPER = Half(examples=13_600, batch=32, rate=4e-5, betas=(0.9, 0.999), least=0.02)
+UPPER = Half(examples=13_600, batch=32, rate=4e-5, betas=(0.9, 0.999), least=0.02, falling=0.85)
+UPPER_AGAIN = Half(examples=10_400, batch=24, rate=5e-5, betas=(0.9, 0.999), least=0.02, falling=0.95)
 DISTILLED = Half(examples=4_800, batch=8, rate=1.5e-4, betas=(0.9, 0.98), least=0.03)
-_FALLING = 0.9  # of the rate, from block to block towards the input
 _HEAD_RATE = 1e-5
 _KEEP = 0.7  # share of the patches in training
 _SMOOTHING = 0.03
@@ -96,7 +97,7 @@ def tune_upper(
     blocks, width = range(_LOWER, network.shape.depth), 3 * network.shape.width
     upper = [network.backbone.blocks[block] for block in blocks]
     groups = [
-        {"params": list(block.parameters()), "peak": half.rate * _FALLING ** (len(upper) - 1 - number)}
+        {"params": list(block.parameters()), "peak": half.rate * half.falling ** (len(upper) - 1 - number)}
         for number, block in enumerate(upper)
     ]
     groups += [
