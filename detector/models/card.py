@@ -21,6 +21,8 @@ from detector.schema.model import Model, Platt, Range, Rate, SecondLookModel, Tr
 
 MODELS = ROOT / "models"
 DEFAULT = "reelproof"
+SECOND_LOOKS = "second-look"
+"""Folder beside the models."""
 TRANSFORMER = ".transformer.safetensors"
 """Ending of the weights of a second look's transformer."""
 
@@ -208,7 +210,7 @@ def load_card(model: str | Path | None = None) -> tuple[Card, Path]:
 
 def second_look_path(weights: Path) -> Path:
     """Where the second look of the model with these ``weights`` would lie, without an ending."""
-    return weights.parent / "second-look" / weights.stem
+    return weights.parent / SECOND_LOOKS / weights.stem
 
 
 def read_second_look(card: Card, weights: Path) -> SecondLookCard | None:
@@ -219,10 +221,10 @@ def read_second_look(card: Card, weights: Path) -> SecondLookCard | None:
     try:
         found = SecondLookCard.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise _malformed(f"second-look/{path.name}", error) from None
+        raise _malformed(f"{SECOND_LOOKS}/{path.name}", error) from None
     if found.of != card.sha256:
         raise ModelError(
-            f"second-look/{path.name} belongs to other weights than those of {card.name}. Fetch both "
+            f"{SECOND_LOOKS}/{path.name} belongs to other weights than those of {card.name}. Fetch both "
             "again, or remove the folder second-look."
         )
     return found

@@ -20,7 +20,7 @@ import torch
 from pydantic import ValidationError
 
 from detector.errors import ParameterError
-from detector.models.card import DEFAULT, MODELS, Card, load_card
+from detector.models.card import DEFAULT, MODELS, SECOND_LOOKS, Card, SecondLookCard, load_card
 from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Sha256, Value
 from detector.scoring.scorer import Scorer
@@ -113,7 +113,22 @@ def write_record(rows: Sequence[Row], folder: Path = MODELS) -> None:
     ordered = sorted(rows, key=lambda row: (-row.figures.get(best, 0.0), row.name))
     (folder / RECORD).write_text("".join(row.model_dump_json() + "\n" for row in ordered), encoding="utf-8")
     shipped = {path.stem for path in folder.glob("*.safetensors")}
-    (folder / TABLE).write_text(markdown(ordered, shipped), encoding="utf-8")
+    table = markdown(ordered, shipped) + second_looks(folder)
+    (folder / TABLE).write_text(table, encoding="utf-8")
+
+
+def second_looks(folder: Path) -> str:
+    """Figures of the models in ``folder`` that have a second look, as their cards state them."""
+    lines = []
+    for path in sorted((folder / SECOND_LOOKS).glob("*.json")):
+        card = SecondLookCard.model_validate_json(path.read_bytes())
+        of_clips = {name: value for name, value in card.figures.items() if ", " in name}
+        lines += ["", f"## `{path.stem}` with its second look", "", "| figure | value |", "|---|---|"]
+        lines += [f"| {name} | {value:.3f} |" for name, value in of_clips.items()]
+        for rate in card.rates:
+            interval = "" if rate.low is None else f" ({rate.low:.3f} to {rate.high:.3f})"
+            lines.append(f"| {rate.data}, {rate.figure} | {rate.value:.3f}{interval} |")
+    return "\n".join([*lines, ""]) if lines else ""
 
 
 def markdown(rows: Sequence[Row], shipped: set[str]) -> str:
