@@ -84,8 +84,8 @@ def judged(model: LoadedModel, names: list[str], data: Path) -> dict[str, dict[s
     """AUC on dfdc-test as ``evaluate`` has it, and differences from torch of single crops' scores."""
     from sklearn.metrics import roc_auc_score
 
-    from detector.batch.crops import framed_crop
     from detector.faces.patch import decode
+    from detector.scoring.single_crops import framed_crop
     from detector.training.data.face_samples import dfdc_samples
 
     samples = dfdc_samples(data / "dfdc-test.zip")

@@ -14,17 +14,14 @@ import cv2
 import numpy as np
 
 from detector.batch.input_files import File
-from detector.faces.crop import CropSquare, crop_square
 from detector.media.frame import Image
 from detector.models.loaded import load_model
 from detector.schema.analysis import Parameters, Verdict
-from detector.scoring.scorer import Scorer
+from detector.scoring.single_crops import CropScorer
 
 Line = dict[str, object]
 
 _BATCH = 32
-# The framing of whole frames takes in a little less than the DFDC crops do; see faces.SIDE_PER_BOX.
-CROP_SCALE = 0.96
 
 
 def score_crops(
@@ -34,7 +31,8 @@ def score_crops(
 
     Raises :class:`~detector.errors.ModelError` for a model that cannot be used.
     """
-    scorer = Scorer(load_model(model), still=True)
+    loaded = load_model(model)
+    scorer = CropScorer(loaded if parameters.second_look else loaded.alone)
     waiting = iter(files)
     while batch := list(islice(waiting, _BATCH)):
         started = time.perf_counter()
@@ -43,16 +41,15 @@ def score_crops(
             if file.unpacked:
                 file.path.unlink(missing_ok=True)
         images = [image for _, image, _ in read if image is not None]
-        logits = iter(scorer.logits([framed_crop(image, scorer.card.input.size) for image in images]))
+        known = iter(scorer.probabilities(images))
         scored = [
-            (file, image, error, next(logits) if image is not None else 0.0) for file, image, error in read
+            (file, image, error, next(known) if image is not None else 0.0) for file, image, error in read
         ]
         seconds = round((time.perf_counter() - started) / len(batch), 4)
-        for file, image, error, logit in scored:
+        for file, image, error, probability in scored:
             if image is None:
                 yield file, {"file": file.name, "error": error}
                 continue
-            probability = scorer.probability(float(logit))
             line: Line = {
                 "file": file.name,
                 "verdict": str(_crop_verdict(image, probability, parameters)),
@@ -63,12 +60,6 @@ def score_crops(
                 "seconds": seconds,
             }
             yield file, line
-
-
-def framed_crop(image: Image, size: int) -> Image:
-    """A ready-made crop as the network sees faces: its middle square, at the framing's scale."""
-    height, width = image.shape[:2]
-    return crop_square(image, CropSquare(width / 2, height / 2, min(height, width) * CROP_SCALE, 0.0), size)
 
 
 def _crop_verdict(image: Image, probability: float, parameters: Parameters) -> Verdict:

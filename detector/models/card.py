@@ -101,6 +101,9 @@ class SecondLookCard(NetworkFile):
     transformer: NetworkFile | None = None
     altered: FusionHalf
     synthesised: FusionHalf
+    crops: FusionHalf | None = Field(
+        default=None, description="of ready-made crops, its logit calibrated; null: the first network alone"
+    )
     probability: Platt
     knee: float = 0.0
     beyond: float | None = Field(default=None, gt=0, description="null: one scale everywhere")
@@ -149,8 +152,8 @@ class Card(Value):
     def as_model(self) -> Model:
         """The part of the card that goes into an analysis.
 
-        With a second look, what was measured of whole clips is that of both networks together; single crops
-        have no second look.
+        With a second look, what was measured is that of all networks together, of single crops where it has
+        a fusion for them.
         """
         shared = set(Model.model_fields) - {"second_look"}
         model = Model(**{name: value for name, value in self if name in shared})
@@ -158,10 +161,14 @@ class Card(Value):
         if second is None:
             return model
         crops = {name: value for name, value in self.figures.items() if " crops" in name}
+        of_crops = second if any(rate.unit == "crops" for rate in second.rates) else self
         told = {
             "second_look": second.as_model(),
-            "figures": second.figures | crops,
-            "rates": (*second.rates, *(rate for rate in self.rates if rate.unit == "crops")),
+            "figures": crops | second.figures,
+            "rates": (
+                *(rate for rate in second.rates if rate.unit != "crops"),
+                *(rate for rate in of_crops.rates if rate.unit == "crops"),
+            ),
             "domain": second.domain or self.domain,
             "limits": second.limits or self.limits,
         }

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, IterableDataset
 
-from detector.batch.crops import framed_crop
 from detector.errors import ParameterError
 from detector.faces.crop import CropSquare, crop_square
 from detector.faces.detector import FaceDetector
 from detector.faces.patch import decode
 from detector.media.frame import Image
 from detector.networks.base import is_sequence
+from detector.scoring.single_crops import framed_crop
 from detector.training.config import Config, MixConfig
 from detector.training.data.crop_examples import Examples, stacked
 from detector.training.data.face_samples import Sample

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from detector.batch.crops import framed_crop
 from detector.faces.patch import decode
 from detector.scoring.scorer import Scorer
+from detector.scoring.single_crops import framed_crop
 from detector.training.data.face_samples import dfdc_samples, read_csv
 from detector.training.evaluation.metrics import Scored
 

@@ -24,6 +24,7 @@ from detector.networks.framings import FramingNetwork
 from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14, network_from
 from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
+from detector.training.second_look.crop_fusion import crops_card
 from detector.training.second_look.exhibits import fitted_card, measured_card, record_shares
 from detector.training.second_look.halves import (
     DISTILLED,
@@ -244,6 +245,7 @@ def _fit(options: argparse.Namespace) -> None:
     records = record_shares(options.data, model, _fitted(options), tuple(options.share), say)
     if records is not None:
         fitted = measured_card(records, fitted_card(records, card, Parameters()), Parameters(), say)
+        fitted = crops_card(model, fitted, options.out, Parameters(), say)
         write_atomically(_fitted(options), (fitted.model_dump_json(indent=2) + "\n").encode())
 
 

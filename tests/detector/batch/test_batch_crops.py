@@ -14,11 +14,12 @@ import pytest
 from clips import numbered
 
 from detector import Parameters
-from detector.batch.crops import CROP_SCALE, framed_crop
 from detector.batch.run import BatchRun, Line
 from detector.faces.crop import CropSquare, crop_square, square_for_face
 from detector.faces.detector import FaceDetector
+from detector.models.loaded import load_model
 from detector.scoring.scorer import Scorer
+from detector.scoring.single_crops import CROP_SCALE, CropScorer, framed_crop
 
 KEYS = ("file", "verdict", "probability", "stability", "faces", "duration", "seconds")
 DEFAULT = Parameters()
@@ -58,8 +59,11 @@ class TestCrops:
         assert [line["file"] for line in lines] == [str(path) for path in files]
         assert all(tuple(line) == KEYS for line in lines)
         assert all((line["faces"], line["duration"]) == (1, 0.0) for line in lines)
-        expected = scorer.probability(float(scorer.stills.logits([framed_crop(looks[0], 128)])[0]))
+        (expected,) = CropScorer(load_model()).probabilities(looks[:1])
         assert lines[0]["probability"] == pytest.approx(expected, abs=1e-3)
+        (alone,) = crops(files[0], parameters=Parameters(second_look=0))
+        expected = scorer.probability(float(scorer.stills.logits([framed_crop(looks[0], 128)])[0]))
+        assert alone["probability"] == pytest.approx(expected, abs=1e-3)
         assert len({round(float(str(line["probability"])), 4) for line in lines}) == 4
 
     def test_the_verdict_goes_with_the_probability(self, tmp_path: Path, looks: list[np.ndarray]) -> None:

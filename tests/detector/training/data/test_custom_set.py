@@ -15,11 +15,11 @@ import torch
 from clips import write_clip
 from made_faces import crop, encoded
 
-from detector.batch.crops import framed_crop
 from detector.errors import MediaError, ParameterError
 from detector.faces.crop import Face, crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.media.frame import Image
+from detector.scoring.single_crops import framed_crop
 from detector.training.config import SHIPPED, Config, SetConfig, read_config
 from detector.training.data import custom_set
 from detector.training.data.custom_set import crop_items, open_custom_set

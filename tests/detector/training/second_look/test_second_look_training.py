@@ -22,6 +22,7 @@ from detector.scoring.fusion import Fusion, Half
 from detector.scoring.second_look import PersonLook
 from detector.training.second_look import fusion, report
 from detector.training.second_look.__main__ import main, recipe_of
+from detector.training.second_look.crop_fusion import fit_crops
 from detector.training.second_look.exhibits import (
     ClipRecord,
     PersonRecord,
@@ -323,3 +324,17 @@ def test_thresholds_flag_few_unmanipulated_clips() -> None:
 def test_the_tiny_network_is_built_like_the_large_one() -> None:
     assert tiny_network().judge.out_features == FRAMINGS * HEADS
     assert ViTSmall14().shape.features == 3 * 3 * 384
+
+
+def test_the_fusion_of_crops_takes_sets_alike() -> None:
+    """A large set in which the fast network is right does not outweigh a small one in which it is not."""
+    rng, sets = np.random.default_rng(0), {}
+    for name, count, column in (("dfdc", 900, 0), ("ffpp", 100, 1)):
+        fake = rng.random(count) < 0.5
+        inputs = rng.normal(0, 1, (count, 7))
+        inputs[:, column] += 4 * fake
+        sets[name] = inputs, fake
+    half = fit_crops(sets)
+    assert half.weight.min() > 0.5 * half.weight.max()
+    for inputs, fake in sets.values():
+        assert half.logit(inputs)[fake].mean() > half.logit(inputs)[~fake].mean() + 1

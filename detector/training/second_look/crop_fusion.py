@@ -1,0 +1,102 @@
+"""Fit and measure the fusion for ready-made crops: of the fast network and the second one's inner face.
+
+It is fitted on the validation crops of DFDC and FaceForensics++, each set and class alike, and measured once
+on their test crops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from detector.faces.patch import decode
+from detector.models.card import SecondLookCard
+from detector.models.loaded import LoadedModel
+from detector.schema.analysis import Parameters, Rate
+from detector.scoring.fusion import Floats, Half, standardised
+from detector.scoring.single_crops import CropScorer
+from detector.training.evaluation.metrics import Scored, calibration_errors
+from detector.training.publish.error_rates import clopper_pearson
+from detector.training.second_look import fusion
+from detector.training.second_look.patches import Patch, load
+
+_NAMES = {"dfdc": "dfdc-test crops", "ffpp": "ffpp-crops test"}
+_COLUMNS = (0, 1)  # of INPUTS
+_BATCH = 100
+
+
+def crops_card(
+    model: LoadedModel,
+    card: SecondLookCard,
+    out: Path,
+    parameters: Parameters,
+    report: Callable[[str], None],
+) -> SecondLookCard:
+    """``card`` with the fusion for crops of ``model`` and its figures; patches lie below ``out``."""
+    scorer = CropScorer(model)
+    of = {source: load(out, source) for source in _NAMES}
+    chosen = {source: [p for p in patches if p.role == "val"] for source, patches in of.items()}
+    half = fit_crops({source: (_inputs(scorer, some), _fakes(some)) for source, some in chosen.items()})
+    report(f"crops: weights {half.weight.round(3).tolist()}, bias {half.bias:.3f}")
+    figures, rates = dict(card.figures), list(card.rates)
+    for source, name in _NAMES.items():
+        tested = [patch for patch in of[source] if patch.role == "test"]
+        inputs, fake = _inputs(scorer, tested), _fakes(tested)
+        logits = half.logit(inputs)
+        scored = Scored.of(fake.astype(int).tolist(), logits, [patch.group for patch in tested], 1.0)
+        error = float(calibration_errors(scored, np.ones((1, len(fake))))[0])
+        figures[f"{name}, AUC"] = round(float(roc_auc_score(fake, logits)), 4)
+        figures[f"{name}, expected calibration error"] = round(error, 4)
+        alone = [round(float(roc_auc_score(fake, inputs[:, column])), 4) for column in (0, 1, 2)]
+        report(f"{name}: {figures[f'{name}, AUC']} (fast, inner altered, inner synthesised: {alone})")
+        groups = len({patch.group for patch in tested})
+        flagged = logits >= np.log(parameters.enter_threshold / (1 - parameters.enter_threshold))
+        rates.append(_rate("false positive rate", name, flagged[~fake], groups))
+        rates.append(_rate("false negative rate", name, ~flagged[fake], groups))
+    return card.model_copy(
+        update={"crops": fusion.half_of_card(half), "figures": figures, "rates": tuple(rates)}
+    )
+
+
+def fit_crops(sets: dict[str, tuple[Floats, NDArray[np.bool_]]]) -> Half:
+    """A logistic regression on inputs (n, 7) and labels (n,) of each set, all sets and classes alike."""
+    inputs = np.concatenate([some[:, _COLUMNS] for some, _ in sets.values()])
+    fake = np.concatenate([labels for _, labels in sets.values()])
+    shares = [np.where(labels, 0.5 / labels.mean(), 0.5 / (~labels).mean()) for _, labels in sets.values()]
+    weights = np.concatenate([share / len(share) for share in shares])
+    centre, spread = inputs[~fake].mean(axis=0), inputs.std(axis=0) + 1e-6
+    model = LogisticRegression(C=10.0)
+    model.fit(standardised(inputs, centre, spread), fake, sample_weight=weights * len(weights) / len(sets))
+    return Half(_COLUMNS, centre, spread, model.coef_[0], float(model.intercept_[0]))
+
+
+def _inputs(scorer: CropScorer, patches: Sequence[Patch]) -> Floats:
+    pieces = [patches[i : i + _BATCH] for i in range(0, len(patches), _BATCH)]
+    return np.concatenate([scorer.inputs([decode(p.data) for p in some]) for some in pieces])
+
+
+def _fakes(patches: Sequence[Patch]) -> NDArray[np.bool_]:
+    return np.array([patch.fake for patch in patches])
+
+
+def _rate(figure: str, data: str, events: NDArray[np.bool_], groups: int) -> Rate:
+    count, items = int(events.sum()), len(events)
+    low, high = clopper_pearson(count, items)
+    return Rate(
+        figure=figure,
+        data=data,
+        value=round(count / items, 4),
+        low=round(low, 4),
+        high=round(high, 4),
+        interval="Clopper–Pearson, each taken as independent",
+        items=items,
+        unit="crops",
+        events=count,
+        groups=groups,
+        note="fusion fitted on validation crops of the same sets",
+    )
