@@ -17,7 +17,7 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app, request, url_for
 from werkzeug.wrappers import Response as Answered
 
-from webapp.api.analyses import QUEUED, accepted_response, case_of, changes, one_exhibit, priority
+from webapp.api.analyses import QUEUED, accepted_response, case_of, changes, priority
 from webapp.api.idempotency import identity
 from webapp.api.operation import Answer, Bytes, operation
 from webapp.api.schemas import LONGEST_METADATA, METADATA, OfUpload, UploadShape, moment
@@ -74,7 +74,7 @@ def create() -> Response:
     row = resumable.begin(
         database(),
         _settings(),
-        one_exhibit(_settings()),
+        lambda session: analysis_service.upload_limit_in(session, _settings(), current()),
         current().name,
         clean_name(metadata.get("filename")),
         length,

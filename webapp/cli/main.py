@@ -161,9 +161,9 @@ def _reset(database: Database, asked: argparse.Namespace) -> None:
     password = _password(asked)
     with database.alone() as session:
         user = _user(session, asked.name)
-        account_store.set_password(session, Passwords(), user, password, one_time=asked.one_time)
-        log.append_account_event(session, "password reset", account=user.name)
-    print(f"{user.name} has a new password, and is signed out everywhere.")
+        ended = account_store.set_password(session, Passwords(), user, password, one_time=asked.one_time)
+        log.append_account_event(session, "password reset", account=user.name, tokens=ended)
+    print(f"{user.name} has a new password and is signed out everywhere. API tokens revoked: {ended}.")
 
 
 def _add_token(database: Database, asked: argparse.Namespace) -> None:

@@ -29,6 +29,7 @@ from webapp.storage.tables import UploadRow, now
 
 LIFETIME = timedelta(days=1)  # after the last part
 MOST_AT_A_TIME = 20  # unfinished ones of one person
+_SHARE = 4  # with login on, one person's may fill this part of the room, or be one file
 CHECKSUMS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256}
 _CHUNK = 1 << 20
 
@@ -36,22 +37,26 @@ _CHUNK = 1 << 20
 def begin(
     database: Database,
     settings: Settings,
-    allowed: UploadLimit,
+    limit: Callable[[Session], UploadLimit],
     who: str,
     file: str,
     size: int,
     sha256: str | None,
     identity: str,
 ) -> UploadRow:
-    """Make room for a file of ``size`` bytes. Raises an answer where it is too large or there is no room."""
-    if size > allowed.bytes:
-        raise allowed.too_large()
+    """Make room for a file of ``size`` bytes. Raises an answer where it is too large or there is no room.
+
+    ``limit`` is asked within the transaction, so that many at once cannot pass it together.
+    """
     if not size:
         raise UserError(400, "The file is empty: it holds no bytes.", "Check the file on your disk.")
     folders = Folders(settings.data)
     with database.alone() as session:
         if (known := session.get(UploadRow, identity)) is not None:
             return known
+        allowed = limit(session)
+        if size > allowed.bytes:
+            raise allowed.too_large()
         unfinished = UploadRow.analysis_id.is_(None)
         if (
             session.scalar(select(func.count()).where(unfinished, UploadRow.who == who)) or 0
@@ -61,9 +66,18 @@ def begin(
                 f"There are {MOST_AT_A_TIME} unfinished uploads of yours, the most there can be.",
                 "Finish or delete one of them; each goes by itself a day after its last part.",
             )
-        coming = session.scalar(select(func.sum(UploadRow.size - UploadRow.received)).where(unfinished)) or 0
-        if size > shutil.disk_usage(folders.uploads).free - settings.spare - coming:
+        sums = select(func.sum(UploadRow.size), func.sum(UploadRow.received)).where(unfinished)
+        announced, received = (int(found or 0) for found in session.execute(sums).one())
+        free = shutil.disk_usage(folders.uploads).free - settings.spare
+        if size > free - (announced - received):
             raise no_space()
+        share = max(settings.upload_limit, (free + received) // _SHARE)
+        if settings.login and announced_bytes(session, who) + size > share:
+            raise UserError(
+                429,
+                f"Your unfinished uploads may have {share / 1e6:,.10g} MB in all, so that others have room.",
+                "Finish or delete one of them; each goes by itself a day after its last part.",
+            )
         moment = now()
         row = UploadRow(
             id=identity,
@@ -81,6 +95,12 @@ def begin(
         pass
     flush_folder(place.parent)
     return row
+
+
+def announced_bytes(session: Session, who: str, but: str | None = None) -> int:
+    """Bytes of the unfinished uploads of one person, received or not; ``but`` one."""
+    own = UploadRow.who == who, UploadRow.analysis_id.is_(None), UploadRow.id != (but or "")
+    return int(session.scalar(select(func.sum(UploadRow.size)).where(*own)) or 0)
 
 
 def append(

@@ -10,12 +10,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webapp.errors import UserError
-from webapp.security import sessions
+from webapp.security import api_tokens, sessions
 from webapp.security.passwords import Passwords, weakness
 from webapp.security.permissions import LOCAL, SYSTEM, Principal, Role
 from webapp.storage.tables import User, now
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,39}")
+_LONGEST_NAME = 40
 _LONGEST_DISPLAY = 80
 
 
@@ -93,17 +94,40 @@ def enable(user: User) -> None:
 
 
 def set_password(
-    session: Session, passwords: Passwords, user: User, password: str, *, one_time: bool, but: str = ""
-) -> None:
-    """Give an account another password; ends its sessions, ``but`` one."""
+    session: Session,
+    passwords: Passwords,
+    user: User,
+    password: str,
+    *,
+    one_time: bool,
+    but: str = "",
+    keep_tokens: bool = False,
+) -> int:
+    """Give an account another password; ends its sessions, ``but`` one, and its API tokens.
+
+    ``keep_tokens``: they go on working. Returns how many tokens ended.
+    """
     _refuse(password, user.name, user.display)
     user.password, user.password_set, user.one_time = passwords.hash(password), now(), one_time
     sessions.end_of_user(session, user.id, but)
+    return 0 if keep_tokens else api_tokens.revoke_all(session, user.id)
 
 
 def find(session: Session, name: str) -> User | None:
     """The account of this name."""
     return session.scalar(select(User).where(User.name == clean(name)))
+
+
+def possible(name: str) -> str:
+    """A name as it is compared, or nothing where no account can have it."""
+    name = clean(name)
+    return name if _NAME.fullmatch(name) else ""
+
+
+def shortened(name: str) -> str:
+    """A name somebody typed, for the log: one that is too long for an account is cut."""
+    name = clean(name)
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
 
 
 def listed(session: Session) -> list[User]:

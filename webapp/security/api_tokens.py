@@ -27,7 +27,8 @@ _TOKEN = re.compile(r"rp_[A-Za-z0-9_-]{43}")
 _USED_EVERY = timedelta(minutes=1)  # last use is kept to the minute, or each request would write
 
 
-# What each scope lets a program do, for the form.
+# What each scope lets a program do, for the form. “administer” is not among them: accounts are changed only
+# by somebody who gave their password a moment ago.
 MEANINGS = {
     Permission.READ: "see analyses, findings and models",
     Permission.EXPORT: "fetch reports, bundles and exports",
@@ -38,7 +39,6 @@ MEANINGS = {
     Permission.DELETE: "delete analyses",
     Permission.CONFIGURE: "choose models, make webhooks",
     Permission.AUDIT: "read the custody log and the metrics",
-    Permission.ADMINISTER: "change accounts",
 }
 
 
@@ -105,9 +105,24 @@ def revoke(session: Session, principal: Principal, token_id: str) -> ApiToken | 
     return row
 
 
+def working(session: Session, user_id: int) -> int:
+    """How many tokens of an account are neither revoked nor expired."""
+    own = select(ApiToken.expires).where(ApiToken.user_id == user_id, ApiToken.revoked.is_(None))
+    return sum(expires is None or expires > now() for expires in session.scalars(own))
+
+
+def revoke_all(session: Session, user_id: int) -> int:
+    """End all tokens of an account for good; how many still worked."""
+    count = working(session, user_id)
+    own = update(ApiToken).where(ApiToken.user_id == user_id, ApiToken.revoked.is_(None))
+    session.execute(own.values(revoked=now()))
+    return count
+
+
 def recognise(session: Session, token: str, *, login: bool) -> Principal | None:
     """Whose token it is, with its scopes; none if it was never made, has expired or was revoked.
 
+    None as well while its owner's password is one that somebody else gave out: it is changed first.
     ``login``: whether people sign in. A token made on a machine without login is nobody's once they do.
     """
     if not _TOKEN.fullmatch(token):
@@ -130,7 +145,7 @@ def _person(session: Session, row: ApiToken, login: bool) -> Principal | None:
     if row.user_id is None:
         return None if login else Principal(LOCAL.name, LOCAL.display, LOCAL.role, None, scopes)
     user = session.get(User, row.user_id)
-    if user is None or user.disabled is not None:
+    if user is None or user.disabled is not None or user.one_time:
         return None
     return Principal(user.name, user.display, Role(user.role), user.id, scopes)
 

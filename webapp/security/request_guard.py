@@ -88,6 +88,10 @@ def _deny(need: Need) -> Answer | None:
     if need.permission is not None and not who.may(need.permission):
         _record_refusal("access refused", permission=need.permission)
         raise refused(need.permission)
+    if need.confirmed and who.scopes is not None:
+        raise UserError(
+            403, "An API token cannot give a password, which this needs.", "Sign in with a browser."
+        )
     if need.confirmed and row is not None and now() - row.confirmed > sessions.CONFIRMED_FOR:
         return _redirect(
             "login.confirm", 403, "This needs your password again.", "Confirm it on the account page."

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from reports.inputs.case import CaseDetails
 from webapp.errors import UserError
-from webapp.intake import exhibits
+from webapp.intake import exhibits, resumable
 from webapp.intake.exhibits import take_in
 from webapp.intake.incoming import Incoming, UploadLimit, Whole
 from webapp.jobs import states
@@ -58,6 +58,8 @@ def submit(
     stream.send()
 
     def taken_in(session: Session) -> tuple[Exhibit, CaseDetails]:
+        # Others of theirs may have arrived since the limit was set for this one.
+        _refuse_beyond_quota(session, stream, identity)
         return take_in(session, stream, file), details
 
     try:
@@ -179,26 +181,50 @@ def priority_of(name: str | None) -> Priority:
         raise UserError(400, "There is no such priority.", "Choose low, normal or high.") from None
 
 
+def _refuse_beyond_quota(session: Session, stream: Incoming | Whole, identity: str | None) -> None:
+    settings, who = current_app.extensions["settings"], current()
+    if settings.quota is None or who.user_id is None:
+        return
+    own = select(AnalysisRow.id).join(AnalysisRow.exhibit).where(AnalysisRow.owner_id == who.user_id)
+    if session.scalar(own.where(Exhibit.sha256 == stream.sha256).limit(1)) is not None:
+        return  # counted already
+    limit = upload_limit_in(session, settings, who, identity)
+    if stream.bytes > limit.bytes:
+        raise limit.too_large()
+
+
 def exhibit_bytes(session: Session, user_id: int) -> int:
     """Bytes of the exhibits an account has analyses of, each once."""
     own = select(AnalysisRow.exhibit_id).where(AnalysisRow.owner_id == user_id)
-    return session.scalar(select(func.coalesce(func.sum(Exhibit.bytes), 0)).where(Exhibit.id.in_(own))) or 0
+    found = session.scalar(select(func.coalesce(func.sum(Exhibit.bytes), 0)).where(Exhibit.id.in_(own)))
+    return int(found or 0)
 
 
 def upload_limit(settings: Settings, who: Principal) -> UploadLimit:
-    """What one upload of theirs may bring: the usual limit, or what their quota leaves where that is less."""
+    """What one upload of theirs may bring, before it is read; checked again once it has arrived."""
+    database: Database = current_app.extensions["database"]
+    with database.begin() as session:
+        return upload_limit_in(session, settings, who)
+
+
+def upload_limit_in(
+    session: Session, settings: Settings, who: Principal, but: str | None = None
+) -> UploadLimit:
+    """The usual limit, or what their quota leaves where that is less.
+
+    Files that come in parts count with their whole size once they are announced, ``but`` one.
+    """
     usual = UploadLimit(1, settings.upload_limit)
     if settings.quota is None or who.user_id is None:
         return usual
-    database: Database = current_app.extensions["database"]
-    with database.begin() as session:
-        left = max(0, settings.quota - exhibit_bytes(session, who.user_id))
+    used = exhibit_bytes(session, who.user_id) + resumable.announced_bytes(session, who.name, but)
+    left = max(0, settings.quota - used)
     if left >= settings.upload_limit:
         return usual
     total = f"{settings.quota / 1e6:,.10g} MB"
     return UploadLimit(
         1,
         left,
-        smaller=f"That is what is left of the {total} you may use in all. Delete analyses you need no longer "
-        "or ask whoever runs this Reelproof to raise REELPROOF_QUOTA_MB.",
+        smaller=f"That is what is left of the {total} you may use in all, unfinished uploads included. "
+        "Delete analyses you need no longer or ask whoever runs this Reelproof to raise REELPROOF_QUOTA_MB.",
     )

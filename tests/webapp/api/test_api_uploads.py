@@ -8,10 +8,12 @@ from datetime import timedelta
 
 import pytest
 from made import digest
+from people import account, signed_in, with_login
 from sqlalchemy import select, update
 
 from webapp import create_app
 from webapp.intake import resumable
+from webapp.security.permissions import Role
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, UploadRow, now
 
@@ -120,6 +122,46 @@ def test_no_more_than_twenty_at_a_time_and_no_more_than_fits(app, client, monkey
     monkeypatch.setattr("webapp.intake.resumable.shutil.disk_usage", lambda _: Full)
     assert begin(client).status_code == 507  # what the others announced is spoken for
     assert begin(client, b"").status_code == 400
+
+
+@pytest.fixture
+def lab(tmp_path, sent):
+    """An app people sign in to, with the settings a test gives, and Ada and Ben."""
+    opened = []
+
+    def lab(**settings: str):
+        app = with_login(tmp_path / "lab", sent, **settings)
+        opened.append(app)
+        for name in ("ada", "ben"):
+            account(app, name, Role.EXAMINER)
+        return app, signed_in(app, "ada"), signed_in(app, "ben")
+
+    yield lab
+    for app in opened:
+        app.extensions["database"].close()
+
+
+def test_announced_files_count_towards_the_quota(lab, sent):
+    _app, ada, _ben = lab(REELPROOF_QUOTA_MB="0.025")
+    places = [begin(ada).headers["Location"] for _ in range(2)]
+    over = begin(ada)
+    assert over.status_code == 413 and "unfinished uploads included" in over.json["remedy"]
+    for number, place in enumerate(places):
+        assert send(ada, place, 0, bytes([number]) * len(CONTENT)).status_code == 204
+        assert ada.post(f"{place}/analysis", json={}).status_code == 202, "it is not counted twice"
+    assert len(sent) == 2 and begin(ada).status_code == 413
+
+
+def test_nobody_announces_all_the_room_there_is(lab, monkeypatch):
+    app, ada, ben = lab(REELPROOF_UPLOAD_LIMIT_MB="0.02")
+
+    class Some:
+        free = app.extensions["settings"].spare + 32 * len(CONTENT)
+
+    monkeypatch.setattr("webapp.intake.resumable.shutil.disk_usage", lambda _: Some)
+    assert [begin(ada).status_code for _ in range(9)] == [201] * 8 + [429]
+    assert "so that others have room" in begin(ada).json["detail"]
+    assert begin(ben).status_code == 201
 
 
 def test_only_one_request_writes(app, client):

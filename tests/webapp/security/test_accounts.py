@@ -14,7 +14,7 @@ from webapp.cli import main as cli
 from webapp.security import accounts as account_store
 from webapp.security.accounts import AccountError
 from webapp.security.permissions import Role
-from webapp.storage.tables import SessionRow, User
+from webapp.storage.tables import CustodyRow, SessionRow, User
 
 NEW = "marble kettle 48 orchid"
 GIVEN = re.compile(r'<p class="given">([^<]+)</p>')
@@ -78,6 +78,18 @@ def test_a_password_that_cannot_be_changed_so(app, form, words):
     answer = change(client, **form)
     assert answer.status_code == 400 and words in answer.text
     assert sign_in(app.test_client(), "ada").status_code == 303
+
+
+def test_guessing_the_old_password_is_slowed_down_and_logged(app):
+    client = signed_in(app, "ada")
+    answers = [change(client, old="wrong") for _ in range(7)]
+    assert [answer.status_code for answer in answers] == [400] * 5 + [429] * 2
+    assert int(answers[-1].headers["Retry-After"]) >= 1 and "Too many wrong passwords" in answers[-1].text
+    assert change(client).status_code == 429, "the right one has to wait as well"
+    with app.extensions["database"].begin() as session:
+        entries = list(session.scalars(select(CustodyRow).where(CustodyRow.action == "account")))
+    refused = [entry.actor for entry in entries if "password change refused" in entry.details]
+    assert refused == ["ada"] * 5
 
 
 def test_where_one_is_signed_in(app):

@@ -8,14 +8,15 @@ from datetime import timedelta
 
 import pytest
 from made import finished
-from people import account, signed_in, with_login
+from people import PASSWORD, account, signed_in, with_login
+from people import token as csrf
 from sqlalchemy import select
 
 from webapp.cli import main as cli
 from webapp.security import api_tokens
 from webapp.security.accounts import principal
 from webapp.security.permissions import LOCAL, Permission, Role
-from webapp.storage.tables import AnalysisRow, ApiToken, User, now
+from webapp.storage.tables import AnalysisRow, ApiToken, SessionRow, User, now
 
 API = "/api/v1"
 
@@ -147,6 +148,52 @@ def test_a_token_makes_no_tokens(app, client):
     form = {"name": "x", "scope": "read"}
     assert client.post("/account/tokens", data=form, headers=headers).status_code == 403
     assert client.post("/account/tokens", data=form).status_code == 200
+
+
+def test_making_a_token_needs_the_password_again(lab):
+    app, *_ = lab
+    client = signed_in(app, "ada")
+    with app.extensions["database"].begin() as session:
+        session.scalars(select(SessionRow)).one().confirmed -= timedelta(minutes=16)
+    form = {"name": "x", "scope": "read"}
+    assert client.post("/account/tokens", data=form).location.startswith("/confirm")
+    with app.extensions["database"].begin() as session:
+        assert session.scalars(select(ApiToken)).all() == []
+    assert client.get("/account/tokens").status_code == 200
+    client.post("/confirm", data={"password": PASSWORD})
+    client.environ_base["HTTP_X_CSRF_TOKEN"] = csrf(client)
+    assert client.post("/account/tokens", data=form).status_code == 200
+
+
+def test_a_token_does_nothing_that_needs_the_password_again(lab):
+    app, *_ = lab
+    root = account(app, "root", Role.ADMINISTRATOR)
+    headers = {"Authorization": f"Bearer {made(app, principal(root), tuple(Permission))}"}
+    client = app.test_client()
+    assert client.get("/users", headers=headers).status_code == 403
+    answer = client.post("/users/1/role", data={"role": "administrator"}, headers=headers)
+    assert answer.status_code == 403 and "Sign in with a browser" in answer.text
+    assert 'value="administer"' not in signed_in(app, "root").get("/account/tokens").text
+
+
+def test_tokens_end_with_a_reset_and_if_asked_with_a_change(lab):
+    app, ada, _ = lab
+    account(app, "root", Role.ADMINISTRATOR)
+    client, token = signed_in(app, "ada"), made(app, ada)
+    assert "Also revoke my 1 API token" in client.get("/account").text
+    change = {"old": PASSWORD, "new": "marble kettle 48 orchid", "again": "marble kettle 48 orchid"}
+    assert client.post("/account/password", data=change).status_code == 303
+    assert ask(app.test_client(), token).status_code == 200, "a change keeps them unless asked"
+    client.environ_base["HTTP_X_CSRF_TOKEN"] = csrf(client)
+    back = {"old": change["new"], "new": PASSWORD, "again": PASSWORD, "tokens": "revoke"}
+    assert client.post("/account/password", data=back).status_code == 303
+    assert ask(app.test_client(), token).status_code == 401
+    other = made(app, ada)
+    answer = signed_in(app, "root").post(f"/users/{ada.user_id}/password")
+    assert answer.status_code == 200 and "1 API token" in answer.text
+    assert ask(app.test_client(), other).status_code == 401
+    # While the password is one somebody else gave out, a token must not go round the forced change.
+    assert ask(app.test_client(), made(app, ada)).status_code == 401
 
 
 def test_commands(app, client, monkeypatch, capsys):

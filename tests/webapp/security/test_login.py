@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import threading
 import time
@@ -16,7 +17,7 @@ from sqlalchemy import select
 from webapp.security import login_throttle, passwords, request_guard, sessions
 from webapp.security.permissions import Role
 from webapp.security.rate_limits import Rates, TooOften
-from webapp.storage.tables import AnalysisRow, SessionRow, SignInFailure, User, now
+from webapp.storage.tables import AnalysisRow, CustodyRow, SessionRow, SignInFailure, User, now
 
 HTTPS = {"wsgi.url_scheme": "https"}
 
@@ -234,6 +235,31 @@ def test_wrong_tries_slow_down_here_and_not_elsewhere(app, client):
     elsewhere = app.test_client()
     assert sign_in(elsewhere, "ada", environ_overrides={"REMOTE_ADDR": "10.1.2.3"}).status_code == 303
     assert sign_in(device, "ada").status_code == 303  # the same address as who guesses
+
+
+def log_of_accounts(app):
+    with app.extensions["database"].begin() as session:
+        own = select(CustodyRow.details).where(CustodyRow.action == "account").order_by(CustodyRow.number)
+        return [json.loads(text) for text in session.scalars(own)]
+
+
+def test_a_padded_name_counts_as_the_account_it_opens(app, client):
+    names = [f"ada{' ' * number}" for number in range(3)]
+    assert [sign_in(client, name, "wrong").status_code for name in names] == [401] * 3
+    for name in ("ada", "\t\nADA \t", "ａｄａ", " ada" + " " * 90):
+        assert sign_in(client, name, "wrong").status_code == 429, name
+    refused = [each["account"] for each in log_of_accounts(app) if each["what"] == "sign-in refused"]
+    assert refused == ["ada"] * 3
+
+
+def test_what_cannot_be_a_name_is_counted_as_one_and_cut_short_in_the_log(app, client):
+    names = ["ada" + " \t\n" * 30 + "x", "ada" + " " * 77 + "y", "x" * 5000]
+    assert [sign_in(client, name).status_code for name in names] == [401] * 3
+    assert sign_in(client, "ada" + " " * 77 + "z").status_code == 429
+    assert all(len(each["account"]) <= 41 for each in log_of_accounts(app) if "account" in each)
+    assert sign_in(client, "ada").status_code == 303
+    (entry,) = [each for each in log_of_accounts(app) if each["what"] == "sign-in"]
+    assert entry["account"] == "ada"
 
 
 def test_a_device_cookie_of_another_account_is_none(app, client):

@@ -14,6 +14,7 @@ from people import account, sign_in, signed_in, with_login
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
+from webapp.intake.incoming import UploadLimit
 from webapp.security.permissions import Role
 from webapp.security.upload_admission import SMALL, Admission
 
@@ -157,7 +158,7 @@ def test_nobody_else_is(app, port):
     assert answer.startswith("HTTP/1.1 200") and "Strict-Transport-Security" not in answer
 
 
-def test_quota(tmp_path, sent):
+def test_quota(tmp_path, sent, monkeypatch):
     app = with_login(tmp_path / "data", sent, REELPROOF_QUOTA_MB="1")
     account(app, "ada", Role.EXAMINER)
     client = signed_in(app, "ada")
@@ -172,5 +173,10 @@ def test_quota(tmp_path, sent):
     assert "0.4 MB" in answer.text and "left of the 1 MB you may use in all" in answer.text
     assert hand_in(b"b" * 300_000).status_code == 303
     assert hand_in(b"b" * 300_000).status_code == 413  # each file counts on its way in
+    # Two that are let in at once, each while the other has not arrived: the second is looked at again.
+    monkeypatch.setattr("webapp.pages.upload.upload_limit", lambda *_: UploadLimit(1, 1_000_000))
+    assert hand_in(b"c" * 300_000).status_code == 413
+    assert hand_in(b"a" * 600_000).status_code == 303, "one's own exhibit counts once"
+    monkeypatch.undo()
     assert sign_in(client, "nobody").status_code in (401, 403)
     app.extensions["database"].close()

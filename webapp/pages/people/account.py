@@ -7,10 +7,10 @@ from werkzeug.wrappers import Response
 
 from webapp.custody import log
 from webapp.errors import UserError
-from webapp.pages.people.login import renewed
+from webapp.pages.people.login import renewed, tried, waiting
 from webapp.queries.analyses import database
 from webapp.security import accounts as account_store
-from webapp.security import request_guard, sessions
+from webapp.security import api_tokens, request_guard, sessions
 from webapp.security.accounts import AccountError
 from webapp.security.passwords import LEAST, Passwords
 from webapp.security.permissions import PERMISSIONS, current, signed_in
@@ -33,17 +33,28 @@ def password() -> Response:
     row = _session()
     kept: Passwords = current_app.extensions["passwords"]
     old, new = request.form.get("old", ""), request.form.get("new", "")
-    if not kept.verify(row.user.password, old):
+    user, wait = tried(row.user.name, old)
+    if wait:
+        words, seconds = waiting(wait)
+        response = _page(words, 429)
+        response.headers["Retry-After"] = seconds
+        return response
+    if user is None:
+        with database().begin() as session:
+            log.append_account_event(session, "password change refused", account=row.user.name)
         return _page("This is not your password.")
     if new != request.form.get("again", ""):
         return _page("The two new passwords differ.")
     if new == old:
         return _page("The new password is the old one.")
+    keep = request.form.get("tokens") != "revoke"
     try:
         with database().begin() as session:
             user = session.get_one(User, row.user_id)
-            account_store.set_password(session, kept, user, new, one_time=False, but=row.id)
-            log.append_account_event(session, "password changed", account=row.user.name)
+            ended = account_store.set_password(
+                session, kept, user, new, one_time=False, but=row.id, keep_tokens=keep
+            )
+            log.append_account_event(session, "password changed", account=row.user.name, tokens=ended)
     except AccountError as problem:
         return _page(problem.error)
     response = redirect(url_for("account.show", changed=1), 303)
@@ -89,9 +100,10 @@ def _session() -> SessionRow:
     return row
 
 
-def _page(problem: str = "") -> Response:
+def _page(problem: str = "", status: int = 400) -> Response:
     row = _session()
     with database().begin() as session:
+        tokens = api_tokens.working(session, row.user_id)
         rows = sessions.of_user(session, current_app.extensions["settings"], row.user_id, now())
     page = render_template(
         "pages/account.html",
@@ -101,5 +113,6 @@ def _page(problem: str = "") -> Response:
         permissions=sorted(PERMISSIONS[current().role]),
         problem=problem,
         least=LEAST,
+        tokens=tokens,
     )
-    return make_response(page, 400 if problem else 200)
+    return make_response(page, status if problem else 200)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, current_app, make_response, render_template, request
 from werkzeug.wrappers import Response
 
+from reports.text.numbers import plural
 from webapp.custody import log
 from webapp.errors import UserError
 from webapp.queries.analyses import database
@@ -94,9 +95,11 @@ def password(user_id: int) -> Response:
     given = generate()
     with database().alone() as session:
         user = _user(session.get(User, user_id))
-        account_store.set_password(session, current_app.extensions["passwords"], user, given, one_time=True)
-        log.append_account_event(session, "password reset", account=user.name)
-    return _page(handed=(user, given))
+        kept = current_app.extensions["passwords"]
+        ended = account_store.set_password(session, kept, user, given, one_time=True)
+        log.append_account_event(session, "password reset", account=user.name, tokens=ended)
+    done = f"{user.display} is signed out everywhere; {plural(ended, 'API token')} revoked."
+    return _page(handed=(user, given), done=done)
 
 
 def _user(found: User | None) -> User:

@@ -12,7 +12,7 @@ from webapp.errors import UserError
 from webapp.queries.analyses import database
 from webapp.security import api_tokens
 from webapp.security.api_tokens import TokenError
-from webapp.security.permissions import Permission, current, signed_in
+from webapp.security.permissions import current, signed_in
 from webapp.storage.tables import now
 
 blueprint = Blueprint("tokens", __name__, url_prefix="/account/tokens")
@@ -27,7 +27,7 @@ def listing() -> Response:
 
 
 @blueprint.post("")
-@signed_in()
+@signed_in(confirmed=True)
 def create() -> Response:
     """Make a token; the answer is the only place it is ever shown."""
     _refuse_tokens()
@@ -58,7 +58,7 @@ def revoke(token_id: str) -> Response:
 
 
 def _refuse_tokens() -> None:
-    """A token must not make others: one that leaked could outlive its own end."""
+    """A token must not make or end others: one that leaked could outlive its own end."""
     if current().scopes is not None:
         raise UserError(403, "Tokens are made and revoked by people.", "Sign in with a browser.")
 
@@ -82,7 +82,7 @@ def _page(*, token: str = "", problem: str = "") -> Response:
         moment=now(),
         token=token,
         problem=problem,
-        scopes=[each for each in Permission if who.may(each)],
+        scopes=[each for each in api_tokens.MEANINGS if who.may(each)],
         meanings=api_tokens.MEANINGS,
         suggested=(now() + timedelta(days=90)).date(),
         form=request.form,

@@ -37,8 +37,8 @@ def sign_in() -> Response:
     """Begin a session; whatever session the browser had ends."""
     if not login_is_on():
         return redirect(url_for("upload.form"), 303)
-    name = account_store.clean(request.form.get("name", ""))[:80]
-    user, wait = _tried(name, request.form.get("password", ""))
+    name = account_store.shortened(request.form.get("name", ""))
+    user, wait = tried(name, request.form.get("password", ""))
     if wait:
         return _too_early(wait, name)
     if user is None:
@@ -52,7 +52,7 @@ def sign_in() -> Response:
         sessions.forget_ended(session, current_app.extensions["settings"], moment)
         kept = session.get_one(User, user.id)
         token = sessions.start(session, kept, _address(), request.user_agent.string, moment)
-        log.append_account_event(session, "sign-in", actor=name, account=name, address=_address())
+        log.append_account_event(session, "sign-in", actor=kept.name, account=kept.name, address=_address())
     response = redirect(request_guard.own_address(request.form.get("next")), 303)
     request_guard.set_session_cookie(response, user, token)
     return response
@@ -85,7 +85,7 @@ def confirmed() -> Response:
     row: SessionRow | None = g.session
     if row is None:
         return redirect(request_guard.own_address(request.form.get("next")), 303)
-    user, wait = _tried(row.user.name, request.form.get("password", ""))
+    user, wait = tried(row.user.name, request.form.get("password", ""))
     if wait:
         return _too_early(wait, row.user.name, again=True)
     if user is None:
@@ -110,14 +110,19 @@ def renewed(row: SessionRow, *, confirmed: bool = False) -> str:
     return token
 
 
-def _tried(name: str, password: str) -> tuple[User | None, timedelta]:
-    """The account, if name and password belong together; or how long until the next try."""
+def tried(name: str, password: str) -> tuple[User | None, timedelta]:
+    """The account, if name and password belong together; or how long until the next try.
+
+    Whatever checks a password uses this: all tries at an account are counted together, under its own name.
+    Names that can be nobody's are counted as one.
+    """
     passwords: Passwords = current_app.extensions["passwords"]
-    counted = login_throttle.buckets(name, _address(), request_guard.known_device(name))
     with database().alone() as session:
+        user = account_store.find(session, name)
+        own = user.name if user is not None else account_store.possible(name)
+        counted = login_throttle.buckets(own, _address(), request_guard.known_device(own))
         if wait := login_throttle.try_now(session, counted, now()):
             return None, wait
-        user = account_store.find(session, name)
     right = passwords.verify(user.password if user is not None else None, password)
     if user is None or not right or not account_store.usable(user, now()):
         return None, timedelta()
@@ -129,16 +134,17 @@ def _tried(name: str, password: str) -> tuple[User | None, timedelta]:
 
 
 def _too_early(wait: timedelta, name: str, *, again: bool = False) -> Response:
+    words, seconds = waiting(wait)
+    response = _page(429, again=again, name=name, problem=words)
+    response.headers["Retry-After"] = seconds
+    return response
+
+
+def waiting(wait: timedelta) -> tuple[str, str]:
+    """What to say to somebody who has to wait before the next try, and the header Retry-After."""
     seconds = max(1, math.ceil(wait.total_seconds()))
     words = f"{seconds} s" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
-    response = _page(
-        429,
-        again=again,
-        name=name,
-        problem=f"Too many wrong passwords from here. Wait {words}, then try again.",
-    )
-    response.headers["Retry-After"] = str(seconds)
-    return response
+    return f"Too many wrong passwords from here. Wait {words}, then try again.", str(seconds)
 
 
 def _page(status: int, *, again: bool = False, name: str = "", problem: str = "") -> Response:
