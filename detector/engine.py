@@ -40,7 +40,7 @@ from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import look_again
 from detector.segments import findings
 from detector.segments.boundaries import refine_boundaries
-from detector.verdict.verdict import decide, stability
+from detector.verdict.verdict import answers, decide, stability
 
 Progress = Callable[[str, float], None]
 
@@ -147,6 +147,7 @@ def conclude(
     coverage = _coverage(first_pass, media, missing)
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments)
     return Analysis(
+        answers=answers(persons),
         stability=stability(verdict, persons, segments),
         verdict=verdict,
         reason=reason,

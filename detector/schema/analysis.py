@@ -30,6 +30,7 @@ from detector.schema.model import Rate as Rate
 from detector.schema.scores import Box as Box
 from detector.schema.scores import Score as Score
 from detector.schema.scores import Scores as Scores
+from detector.schema.second_look import Answers as Answers
 from detector.schema.second_look import SecondLook as SecondLook
 from detector.schema.second_look import SecondLookMoment as SecondLookMoment
 
@@ -306,6 +307,9 @@ class Analysis(Value):
     reason: str = Field(description="the verdict's reason in words")
     probability: Probability | None = Field(
         description="calibrated, that some face was manipulated; null when nothing could be judged"
+    )
+    answers: Answers | None = Field(
+        default=None, description="what the second look answers; null: none was taken"
     )
     stability: Probability | None = Field(
         default=None,

@@ -22,6 +22,13 @@ class SecondLookMoment(Value):
     transformer_synthesised: float | None = None
 
 
+class Answers(Value):
+    """The two questions asked of every face, over all persons; since 1.6."""
+
+    altered: Probability = Field(description="the highest of any person: face replaced or altered")
+    synthesised: Probability = Field(description="likewise: face synthesised, generated as a whole")
+
+
 class SecondLook(Value):
     """One person as the second look sees them, beside what the scan said; since 1.5."""
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Segment, Verdict
+from detector.schema.analysis import Answers, Coverage, MediaKind, Parameters, Person, Segment, Verdict
 
 # Below this share of detected faces good enough to judge, silence proves nothing.
 _LEAST_USABLE_SHARE = 0.5
 
+
+# So much more probable must one answer of the second look be for the reason to name it.
+_CLEARLY = 0.15
 
 # Below this share of views that agree, nobody should rely on either side.
 _LEAST_STABILITY = 0.7
@@ -22,6 +25,16 @@ def stability(verdict: Verdict, persons: Sequence[Person], segments: Sequence[Se
         rests_on = [person for person in persons if person.id in flagged and not _unstable(person)]
     looks = (person.second_look for person in rests_on)
     return min((look.stability for look in looks if look and look.stability is not None), default=None)
+
+
+def answers(persons: Sequence[Person]) -> Answers | None:
+    """What the second look says of the persons together; None without one."""
+    looks = [person.second_look for person in persons if person.second_look is not None]
+    if not looks:
+        return None
+    return Answers(
+        altered=max(look.altered for look in looks), synthesised=max(look.synthesised for look in looks)
+    )
 
 
 def _unstable(person: Person) -> bool:
@@ -54,9 +67,10 @@ def decide(
         return Verdict.INCONCLUSIVE, _instability(unstable)
     if segments:
         who = ("Person " if len(flagged) == 1 else "Persons ") + ", ".join(flagged)
-        if image:
-            return Verdict.MANIPULATED, f"{who}: the face carries traces of manipulation."
-        return Verdict.MANIPULATED, f"{who}: {_count(len(segments), 'segment')} flagged as manipulated."
+        found = "the face carries traces of manipulation"
+        if not image:
+            found = f"{_count(len(segments), 'segment')} flagged as manipulated"
+        return Verdict.MANIPULATED, f"{who}: {found}{_kind(persons, flagged)}."
     if not image:
         best = max((person.usable_frames for person in persons), default=0)
         if best < parameters.minimum_usable_frames:
@@ -94,6 +108,16 @@ def decide(
         )
     )
     return Verdict.NOT_FOUND, f"{seen}; {outcome} the threshold for a finding."
+
+
+def _kind(persons: Sequence[Person], flagged: Sequence[str]) -> str:
+    """Which of the two questions the second look answers with yes, where one clearly outweighs the other."""
+    told = answers([person for person in persons if person.id in flagged])
+    if told is None or abs(told.altered - told.synthesised) < _CLEARLY:
+        return ""
+    if told.altered > told.synthesised:
+        return "; the traces are those of a face that was replaced or altered"
+    return "; the traces are those of a face generated as a whole"
 
 
 def _doubt(image: bool, names: Sequence[str]) -> str:

@@ -149,6 +149,9 @@ def test_a_clear_second_look_decides_and_the_analysis_tells_of_it(sample: Path, 
     look = person.second_look
     assert look is not None and look.stability is None
     assert look.altered > 0.9 > look.synthesised
+    assert loud.answers is not None
+    assert (loud.answers.altered, loud.answers.synthesised) == (look.altered, look.synthesised)
+    assert "replaced or altered" in loud.reason
     assert 1 <= len(look.moments) <= 8
     assert look.moments[0].inner_altered == pytest.approx(9.0, abs=0.05)
     assert all(segment.peaks for segment in loud.segments)
@@ -165,6 +168,7 @@ def test_a_transformer_that_sees_the_head_decides_and_is_explained(sample: Path,
     (person,) = [p for p in analysis.persons if p.id == "A"]
     look = person.second_look
     assert look is not None and look.synthesised > 0.9
+    assert "generated as a whole" in analysis.reason
     assert look.moments[0].transformer_synthesised == pytest.approx(9.0, abs=0.05)
     assert look.moments[0].transformer_altered == pytest.approx(-9.0, abs=0.05)
     assert Analysis.from_json(analysis.to_json()) == analysis
@@ -197,7 +201,7 @@ def test_without_a_second_look_all_is_as_it_was(sample: Path, model: LoadedModel
     given = analyze(sample, model=twice, parameters=Parameters(second_look=0))
     expected = analyze(sample, model=model.alone)
     assert given.persons == expected.persons and given.segments == expected.segments
-    assert given.model.second_look is None and given.stability is None
+    assert given.model.second_look is None and given.stability is None and given.answers is None
 
 
 @pytest.fixture(scope="module")
