@@ -96,6 +96,8 @@ def _graph(
         )
     assert program is not None
     model: ModelProto = program.model_proto
+    first = model.graph.input[0].type.tensor_type.shape.dim[0]
+    assert first.dim_param, "the exporter made a constant of the number of crops: something asks for it"
     # With tensors as inputs, what is constant whatever the weights are can be computed now.
     tensors = {value.name: (value.data_type, list(value.dims)) for value in model.graph.initializer}
     types = {torch.float32: onnx.TensorProto.FLOAT, torch.int64: onnx.TensorProto.INT64}

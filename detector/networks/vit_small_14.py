@@ -97,7 +97,7 @@ class ViTSmall14(FramingNetwork):
     def through(self, tokens: Tensor, blocks: range) -> tuple[Tensor, Tensor]:
         """``tokens`` through ``blocks``: tokens, and features (n, 3 · taps among them · width)."""
         net = self.backbone
-        parts = [tokens.new_zeros((len(tokens), 0))]
+        parts = [tokens[:, 0, :0]]
         for block in blocks:
             tokens = net.blocks[block](tokens)
             if block + 1 in self.shape.taps:

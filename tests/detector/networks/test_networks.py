@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from detector.errors import ModelError
+from detector.networks import graphs
 from detector.networks.base import (
     FeatureNetwork,
     Network,
@@ -420,3 +422,9 @@ def test_fused_says_the_same(name: str) -> None:
     crops = torch.randn(2, 3, 64, 64)
     with torch.inference_mode():
         assert torch.allclose(fast(crops), network(crops), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("path", sorted(graphs.FOLDER.glob("*.onnx")), ids=lambda path: path.stem)
+def test_graphs_take_any_number_of_crops(path: Path) -> None:
+    first = graphs.read(path).graph.input[0].type.tensor_type.shape.dim[0]
+    assert first.dim_param and not first.dim_value
