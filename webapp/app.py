@@ -11,6 +11,7 @@ from detector.paths import ROOT
 from webapp import api, logs
 from webapp.custody import startup as custody_startup
 from webapp.http import error_pages, security_headers, static_files
+from webapp.http.row_numbers import RowNumber
 from webapp.intake import incoming
 from webapp.monitoring import metrics
 from webapp.pages import template_filters
@@ -57,6 +58,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         MAX_FORM_PARTS=16,
     )
     app.config.from_mapping(config or {})
+    app.url_map.converters["int"] = RowNumber
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the schema's order
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 

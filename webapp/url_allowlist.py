@@ -5,9 +5,14 @@ The same check reads the setting and is made again before each request.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+
+_SEPARATORS = re.compile(r"[/\\]")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_MOST_DECODED = 4
 
 
 @dataclass(frozen=True)
@@ -33,16 +38,24 @@ def place(url: str) -> Place:
     if parts.scheme not in ("http", "https") or not host or parts.username is not None:
         raise ValueError("not http or https with a host and no user")
     path = parts.path or "/"
-    if (
-        parts.fragment
-        or "\\" in url
-        or any(part in ("..", ".") for part in path.split("/"))
-        or "%2e" in path.lower()
-    ):
+    if parts.fragment or "\\" in url or _leads_back(path):
         raise ValueError("a fragment, or a path that leads back")
     if not url.isascii() or any(ord(char) <= 32 for char in url):
         raise ValueError("characters no URL has")
     return Place(parts.scheme, host.lower(), port or (443 if parts.scheme == "https" else 80), path)
+
+
+def _leads_back(path: str) -> bool:
+    """Whether a path may mean one further up: to a server that decodes it once, or more often."""
+    for _ in range(_MOST_DECODED):
+        parts = [part.partition(";")[0] for part in _SEPARATORS.split(path)]
+        if any(part in ("..", ".") for part in parts) or _CONTROLS.search(path):
+            return True
+        decoded = unquote(path, errors="replace")
+        if decoded == path:
+            return False
+        path = decoded
+    return True  # nothing is encoded so often in earnest
 
 
 def allowing(allowed: Sequence[str], url: str) -> Place | None:

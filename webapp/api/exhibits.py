@@ -40,9 +40,9 @@ def listing(query: Paged) -> Exhibits:
     after = pagination.read(query.cursor)
     if after is not None:
         made, key = after
-        newest = newest.where(
-            tuple_(Exhibit.created, Exhibit.id) < tuple_(made, int(key) if key.isdigit() else 0)
-        )
+        # A cursor is what a program sends: no number larger than a row's.
+        number = int(key) if key.isascii() and key.isdigit() and len(key) < 10 else 0
+        newest = newest.where(tuple_(Exhibit.created, Exhibit.id) < tuple_(made, number))
     with visible_session() as session:
         found = session.scalars(newest).all()
         shown = _told(session, found[: query.limit])

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import inspect
+from sqlalchemy import func, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from detector.files import write_atomically
@@ -24,9 +24,12 @@ from webapp.settings import SettingError, Settings, read_settings
 from webapp.storage import key_files
 from webapp.storage.database import Database, opened
 from webapp.storage.key_files import CustodyKeyError
+from webapp.storage.tables import AnalysisRow, Exhibit, User
 
 MOST = 50  # problems that are printed
 FITS, DAMAGED, UNUSABLE = 0, 1, 2
+# What never comes about without an entry.
+_RECORDED = {"exhibits": Exhibit, "analyses": AnalysisRow, "accounts": User}
 
 
 def add_to(commands: Any) -> None:
@@ -78,6 +81,7 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
         problems = check_log(custody_log.rows(session), key, earlier)
         found = list(itertools.islice(problems, MOST))
         more = sum(1 for _ in problems)
+        there = {name: session.scalar(select(func.count()).select_from(of)) for name, of in _RECORDED.items()}
     for problem in found:
         print(problem)
     if more:
@@ -89,6 +93,14 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
         print("The custody log is not as it was written.")
         return DAMAGED
     if without:
+        return UNUSABLE
+    if not last.count and any(there.values()):
+        rows = ", ".join(f"{count:,} {name}" for name, count in there.items() if count)
+        print(
+            f"reelproof: The custody log is empty, although there are {rows}: its entries were removed. "
+            "Put the database back from a back-up, and compare it with an earlier export (--against).",
+            file=sys.stderr,
+        )
         return UNUSABLE
     held = f", and it fits {len(against)} earlier export{'s'[: len(against) != 1]}" if against else ""
     print(f"The chain is whole and every entry was written with this log's key{held}.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -16,16 +18,33 @@ from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit
 
 
 def begin(database: Database, settings: Settings) -> None:
-    """Open the log, or begin it. Raises :class:`CustodyKeyError` without the right key."""
+    """Open the log, or begin it.
+
+    Raises :class:`CustodyKeyError` without the right key, and for a log that was emptied: there is its key,
+    and what it told of, but no entry. A new beginning would hide that.
+    """
     with database.begin() as session:
         begun = custody_log.head(session).count > 0
+    existed = settings.custody_key.exists()
     if not begun:
         key_files.create(settings.custody_key)
     check_key(database, settings)
     with database.alone() as session:
         if not custody_log.head(session).count:
-            custody_log.append(session, "log begun", _there(session))
+            there = _there(session)
+            if existed and any(there.values()):
+                raise _emptied(settings.custody_key, there)
+            custody_log.append(session, "log begun", there)
         _note_settings(session, settings)
+
+
+def _emptied(key: Path, there: dict[str, int]) -> CustodyKeyError:
+    rows = ", ".join(f"{count:,} {name}" for name, count in there.items() if count)
+    return CustodyKeyError(
+        f"The custody log is empty, although there are {rows} and its key {key}: its entries were removed. "
+        "Put the database back from a back-up. To begin a new log all the same, move the key away: a new one "
+        "is made, and the log says what was there before it."
+    )
 
 
 def check_key(database: Database, settings: Settings) -> None:

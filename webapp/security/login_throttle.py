@@ -13,6 +13,7 @@ password is looked at, so that many at once gain nothing, and forgotten when it 
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -23,6 +24,7 @@ from sqlalchemy.orm import Session
 from webapp.storage.tables import SignInFailure
 
 _FORGOTTEN_AFTER = timedelta(days=1)
+_WITH_PORT = re.compile(r"\[(?P<v6>[^\]]+)\](:\d+)?|(?P<v4>\d+\.\d+\.\d+\.\d+):\d+")
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,27 @@ def forget(session: Session, counted: tuple[Bucket, ...]) -> None:
 
 def network(address: str) -> str:
     """An address or, of IPv6, the network a household gets."""
+    plain = plain_address(address)
     try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
+        parsed = ipaddress.ip_address(plain.partition("%")[0])
     except ValueError:
-        return address
+        return plain
     if isinstance(parsed, ipaddress.IPv6Address):
-        return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)
+
+
+def plain_address(address: str) -> str:
+    """An address as it is written by itself; proxies add ports and brackets, or write IPv4 as IPv6."""
+    text = address.strip()
+    if found := _WITH_PORT.fullmatch(text):
+        text = found["v6"] or found["v4"]
+    try:
+        parsed = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
     return str(parsed)
 
 

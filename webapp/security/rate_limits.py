@@ -11,6 +11,7 @@ limit has to be applied there by hand: as much code, and two more packages.
 from __future__ import annotations
 
 import math
+import threading
 import time
 
 from limits import RateLimitItem, parse
@@ -22,12 +23,39 @@ from webapp.security.permissions import Permission
 
 # A page that follows three analyses asks five times a second; pictures and video come in bursts.
 _ANYTHING = "3000/minute"
+_ONE_ENTRY_FOR = 3600.0  # seconds in which refusals are counted together
+_MOST_KINDS = 10_000  # before old ones are forgotten
 _DEAR: dict[Permission | None, str] = {
     Permission.EXPORT: "120/minute",  # a report may have to be set, a bundle packed
     Permission.ANALYSE: "120/minute",
     Permission.CONFIGURE: "30/minute",
     Permission.ADMINISTER: "60/minute",
 }
+
+
+class RepeatedRefusals:
+    """Which of many refusals of one kind get an entry in the log, which nobody can remove again.
+
+    Within an hour the first, the tenth, the hundredth, and so on.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, ...], tuple[float, int]] = {}
+        self._lock = threading.Lock()
+
+    def count(self, *kind: str) -> int | None:
+        """How many there have been with this one, if it is to be recorded; otherwise None."""
+        with self._lock:
+            moment = time.monotonic()
+            since, before = self._counts.get(kind, (moment, 0))
+            if moment - since >= _ONE_ENTRY_FOR:
+                since, before = moment, 0
+            if len(self._counts) >= _MOST_KINDS:
+                self._counts = {
+                    key: value for key, value in self._counts.items() if moment - value[0] < _ONE_ENTRY_FOR
+                }
+            self._counts[kind] = since, before + 1
+            return before + 1 if str(before + 1).strip("0") == "1" else None
 
 
 class TooOften(UserError):

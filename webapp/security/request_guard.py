@@ -25,8 +25,9 @@ from webapp.http.problem_details import is_api
 from webapp.intake.incoming import this_request
 from webapp.security import accounts as account_store
 from webapp.security import csrf, sessions
+from webapp.security.login_throttle import network
 from webapp.security.permissions import LOCAL, Asker, Need, Principal, login_is_on, need_of, refused
-from webapp.security.rate_limits import Rates
+from webapp.security.rate_limits import Rates, RepeatedRefusals
 from webapp.storage.key_files import mac, secret_key
 from webapp.storage.tables import SessionRow, User, now
 
@@ -45,6 +46,7 @@ def install(app: Flask) -> None:
     """Put the door before every request."""
     app.extensions["secret"] = secret_key(app.extensions["settings"].data)
     app.extensions["rates"] = Rates()
+    app.extensions["refusals"] = RepeatedRefusals()
     app.extensions.setdefault("token reader", None)
     app.jinja_env.globals.update(csrf_token=csrf.csrf_token, csrf_input=csrf.csrf_input)
     app.before_request(_check)
@@ -69,7 +71,7 @@ def _check() -> Answer | None:
             _check_form()
     if login_is_on():
         rates: Rates = current_app.extensions["rates"]
-        who = g.principal.name if g.principal is not None else f"from {request.remote_addr}"
+        who = g.principal.name if g.principal is not None else f"from {network(request.remote_addr or '')}"
         rates.count(who, need.permission)
     return None
 
@@ -111,6 +113,13 @@ def _check_form() -> None:
 
 
 def _record_refusal(what: str, **details: str) -> None:
+    repeated: RepeatedRefusals = current_app.extensions["refusals"]
+    who = g.principal.name if g.principal is not None else network(request.remote_addr or "")
+    times = repeated.count(who, what, *details.values())
+    if times is None:
+        return
+    if times > 1:
+        details["times"] = f"{times:,} within an hour"
     with current_app.extensions["database"].begin() as session:
         log.append_account_event(session, what, **details, method=request.method, path=request.path[:200])
 

@@ -38,9 +38,10 @@ class CustodyKey:
 
 
 def read(file: Path) -> bytes:
-    """The key in a file; raises :class:`CustodyKeyError` where it cannot be had."""
+    """The key in a file; raises :class:`CustodyKeyError` where it cannot be had, or others may read it."""
     try:
         key = file.read_bytes()
+        shared = _others_may_read(file)
     except FileNotFoundError:
         raise CustodyKeyError(
             f"The custody log has entries, but its key {file} is missing. Put the file back from a back-up "
@@ -51,6 +52,8 @@ def read(file: Path) -> bytes:
         raise CustodyKeyError(
             f"The key of the custody log cannot be read: {problem}. Correct the file's owner and mode."
         ) from None
+    if shared:
+        raise CustodyKeyError(shared)
     if len(key) != BYTES:
         raise CustodyKeyError(
             f"{file} is no key of a custody log: it has {len(key)} bytes instead of {BYTES}. "
@@ -77,8 +80,8 @@ def secret_key(data: Path) -> bytes:
     """
     path = data / "secret.key"
     _make_once(path)
-    if path.stat().st_mode & 0o077:
-        raise SettingError(f"Others on this machine may read {path}. Run: chmod 600 {path}")
+    if shared := _others_may_read(path):
+        raise SettingError(shared)
     key = path.read_bytes()
     if len(key) < BYTES:
         raise SettingError(
@@ -89,15 +92,27 @@ def secret_key(data: Path) -> bytes:
 
 
 def webhook_key(data: Path) -> bytes:
-    """The key of a data folder's webhooks, made if there is none."""
+    """The key of a data folder's webhooks, made if there is none.
+
+    Raises :class:`SettingError` for a file that others on this machine may read.
+    """
     path = data / "webhooks.key"
     _make_once(path)
+    if shared := _others_may_read(path):
+        raise SettingError(shared)
     return path.read_bytes()
 
 
 def mac(key: bytes, purpose: str, text: str) -> str:
     """HMAC-SHA256 of ``text`` in hexadecimal; what is made for one purpose is worth nothing for another."""
     return hmac.new(key, f"{purpose}\0{text}".encode(), sha256).hexdigest()
+
+
+def _others_may_read(path: Path) -> str:
+    """What to say of a key that not only its owner can read or change; empty for one that is well kept."""
+    if path.stat().st_mode & 0o077:
+        return f"Others on this machine may read {path}. Run: chmod 600 {path}"
+    return ""
 
 
 def _make_once(path: Path) -> None:

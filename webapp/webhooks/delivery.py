@@ -40,8 +40,10 @@ _LONGEST_ANSWER = 64 * 1024
 _LOOK_EVERY = 1.0
 _AT_A_TIME = 20
 _DEADLINE = 30  # seconds for all of one attempt, whatever drips in
-# IPv6 that stands for IPv4, private ones included.
-_TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
+# Of IPv6, what was given out for public use; the rest is reserved.
+_GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
+# Less 6to4 and Teredo, which stand for IPv4 addresses, private ones included, and what documents use.
+_EXCEPT = tuple(map(ipaddress.IPv6Network, ("2002::/16", "2001::/32", "3fff::/20")))
 
 
 class NotSent(Exception):
@@ -94,7 +96,11 @@ def _checked_address(wanted: Place, allowed: Place) -> str:
 
 def _public(address: str) -> bool:
     found = ipaddress.ip_address(address.partition("%")[0])
-    return found.is_global and not found.is_multicast and not any(found in net for net in _TRANSLATED)
+    if isinstance(found, ipaddress.IPv6Address) and (
+        found not in _GIVEN_OUT or any(found in net for net in _EXCEPT)
+    ):
+        return False
+    return found.is_global and not found.is_multicast
 
 
 def _is_address(host: str) -> bool:

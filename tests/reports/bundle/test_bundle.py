@@ -224,6 +224,18 @@ def test_what_swells_beyond_measure_is_refused_unread(bundle: Path, monkeypatch:
     assert "far more than fits" in refusal(bomb)
 
 
+def test_what_unpacks_to_more_than_a_bundle_holds_is_refused_unread(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Below the ratio, and still work for many seconds."""
+    text = b"".join(b"%07d" % number for number in range(300_000))
+    swollen = remade(bundle, lambda content: content.update({"long.txt": text}))
+    assert len(text) < 250 * swollen.stat().st_size
+    monkeypatch.setattr("reports.bundle.archive._EXPANSION", 1_000_000)
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("it was read"))
+    assert "far more than fits" in refusal(swollen)
+
+
 def test_lies_about_sizes_are_found_out(bundle: Path) -> None:
     """The central directory says less than there is: no more than it says is read."""
     data = bytearray(remade(bundle, lambda content: None).read_bytes())

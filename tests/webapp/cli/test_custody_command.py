@@ -116,6 +116,16 @@ def test_another_key_and_none(folder, capsys):
     key.write_bytes(kept)
 
 
+def test_an_emptied_log_is_not_whole(folder, capsys):
+    touch(folder, "DELETE FROM custody")
+    assert cli.run(["verify-log"]) == 2
+    told = capsys.readouterr()
+    assert "whole" not in told.out and "its entries were removed" in told.err
+    assert "3 exhibits, 3 analyses" in told.err
+    touch(folder, "DELETE FROM analyses", "DELETE FROM exhibits")
+    assert cli.run(["verify-log"]) == 0, "nothing was ever done here"
+
+
 def test_the_log_of_one_exhibit(app, folder, capsys, tmp_path):
     sha256 = hand_in(app, b"one more").exhibit.sha256
     out = tmp_path / "one.json"

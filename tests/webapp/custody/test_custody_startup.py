@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
+from contextlib import closing
 
 import pytest
 from alembic import command
@@ -57,9 +59,29 @@ def test_without_its_key_a_log_is_not_continued(tmp_path, content, words):
     key.unlink()
     if content is not None:
         key.write_bytes(content)
+        key.chmod(0o600)
     with pytest.raises(CustodyKeyError, match=words):
         start(tmp_path)
     assert key.exists() is (content is not None)
+
+
+def test_an_emptied_log_is_not_begun_anew(tmp_path):
+    start(tmp_path)
+    database = tmp_path / "data/reelproof.sqlite3"
+
+    def empty(*more: str) -> None:
+        with closing(sqlite3.connect(database)) as connection, connection:
+            for name in ("no_update", "no_delete", "in_order"):
+                connection.execute(f"DROP TRIGGER IF EXISTS custody_{name}")
+            for statement in ("DELETE FROM custody", *more):
+                connection.execute(statement)
+
+    row = "INSERT INTO exhibits (sha256, name, bytes, path, created) VALUES ('s', 'x', 1, 'p', '2026-11-20')"
+    empty(row)
+    with pytest.raises(CustodyKeyError, match="1 exhibits and its key .* entries were removed"):
+        start(tmp_path)
+    (tmp_path / "data/custody.key").rename(tmp_path / "away")
+    assert start(tmp_path)[1][0].details["exhibits"] == 1
 
 
 def test_changed_settings_are_recorded_and_the_same_ones_are_not(tmp_path):

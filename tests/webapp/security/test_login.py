@@ -327,6 +327,11 @@ def test_one_password_on_many_accounts_is_slowed_down_too(app):
         ("::ffff:10.0.0.1", "10.0.0.1"),
         ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
         ("fe80::1%eth0", "fe80::/64"),
+        ("[2001:db8:1:2:3::4]:50123", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2:3::4]", "2001:db8:1:2::/64"),
+        ("10.0.0.1:50123", "10.0.0.1"),
+        ("[::ffff:10.0.0.1]:50123", "10.0.0.1"),
+        ("::FFFF:0a00:0001", "10.0.0.1"),
         ("", ""),
     ],
 )
@@ -343,6 +348,30 @@ def test_rates_are_a_persons_own(monkeypatch):
         rates.count("ada", None)
     assert 1 <= stopped.value.seconds <= 60
     rates.count("bob", None)
+
+
+def test_who_is_not_signed_in_is_counted_by_network_however_a_proxy_writes_it(app, monkeypatch):
+    monkeypatch.setattr("webapp.security.rate_limits._ANYTHING", "3/minute")
+    app.extensions["rates"] = Rates()
+    client = app.test_client()
+    places = [f"[2001:db8::{number}]:{50000 + number}" for number in range(1, 6)]
+    answers = [client.get("/login", environ_overrides={"REMOTE_ADDR": place}) for place in places]
+    assert [answer.status_code for answer in answers] == [200] * 3 + [429] * 2
+    sign_in(client, "ada", environ_overrides={"REMOTE_ADDR": "[::ffff:10.9.8.7]:443"})
+    assert [row.address for row in rows(app, SessionRow)] == ["10.9.8.7"]
+
+
+def test_many_refusals_are_few_entries(app):
+    client = signed_in(app, "ada")
+    for number in range(30):
+        assert client.get("/users").status_code == 403
+        assert client.post("/logout", headers={"X-CSRF-Token": f"{number}"}).status_code == 403
+    refused = [each for each in log_of_accounts(app) if each["what"] in ("access refused", "form refused")]
+    assert sorted((each["what"], each.get("times")) for each in refused if "times" in each) == [
+        ("access refused", "10 within an hour"),
+        ("form refused", "10 within an hour"),
+    ]
+    assert len(refused) == 4, "the first and the tenth of each"
 
 
 def test_too_often_is_said_in_words(app, monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from made import finished, hand_in
 from sqlalchemy import func, select
@@ -154,3 +156,14 @@ def test_an_endpoint_that_says_nothing_is_open_to_nobody(app):
     answer = app.test_client().get("/forgotten")
     assert answer.status_code == 403
     assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize("number", ["2147483648", "9223372036854775808", "9" * 40])
+def test_a_number_no_row_can_have_is_an_address_there_is_not(client, number):
+    assert client.get(f"/cases/{number}").status_code == 404
+    for path in (f"/users/{number}/enable", f"/cases/1/members/{number}/remove"):
+        assert client.post(path).status_code == 404, path
+    assert client.post(f"/cases/{number}").status_code == 405  # as for any address that only GET knows
+    cursor = base64.urlsafe_b64encode(f"2026-11-20T00:00:00+00:00 {number}".encode()).decode().strip("=")
+    assert client.get(f"/api/v1/exhibits?cursor={cursor}").status_code == 200
+    assert client.get(f"/analyses?page={number}").status_code == 200

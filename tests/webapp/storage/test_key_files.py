@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from webapp.settings import SettingError
 from webapp.storage import key_files
 
 
@@ -45,6 +46,15 @@ def test_a_key_that_appears_meanwhile_is_kept(tmp_path, name, monkeypatch):
     monkeypatch.setattr(os, "link", late)
     assert MAKERS[name](tmp_path) == b"k" * key_files.BYTES
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("mode", [0o644, 0o620])
+def test_a_key_others_may_read_or_write_is_refused(tmp_path, name, mode):
+    MAKERS[name](tmp_path)
+    (tmp_path / name).chmod(mode)
+    with pytest.raises(SettingError, match=f"chmod 600 .*{name}"):
+        MAKERS[name](tmp_path)
 
 
 def test_a_custody_key_that_cannot_be_made_is_said_in_words(tmp_path):

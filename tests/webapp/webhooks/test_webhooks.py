@@ -90,6 +90,13 @@ def test_without_an_allowance_nothing_is_sent_anywhere(app, client, monkeypatch)
         ("https://lab.example@evil.example/in", False),
         ("https://lab.example/in/../admin", False),
         ("https://lab.example/in/%2e%2E/admin", False),
+        ("https://lab.example/in/..%2fadmin", False),
+        ("https://lab.example/in/..%5Cadmin", False),
+        ("https://lab.example/in/%252e%252e/admin", False),
+        ("https://lab.example/in/%25252e./admin", False),
+        ("https://lab.example/in/..;x=1/admin", False),
+        ("https://lab.example/in/a%0d%0ab", False),
+        ("https://lab.example/in/a%20b%2fc", True),
         ("https://lab.example/in#x", False),
         ("https://lab.example\\@evil.example/in", False),
         ("ftp://lab.example/in", False),
@@ -217,6 +224,11 @@ def answering(monkeypatch, *addresses: str) -> None:
         "fc00::1",
         "::ffff:10.0.0.1",
         "64:ff9b::a00:1",
+        "::7f00:1",
+        "5f00::1",
+        "4000::1",
+        "2002:a00:1::1",
+        "3fff::1",
         "224.0.0.1",
         "0.0.0.0",
         "100.64.0.1",
@@ -236,6 +248,8 @@ def test_a_private_address_listed_itself_is_fine_and_a_public_one_too(monkeypatc
     answering(monkeypatch, "93.184.215.14")
     named = url_allowlist.place("https://lab.example/in")
     assert delivery._checked_address(named, named) == "93.184.215.14"
+    answering(monkeypatch, "2606:2800:21f::1")
+    assert delivery._checked_address(named, named) == "2606:2800:21f::1"
 
 
 def test_the_connection_goes_to_the_address_that_was_checked(lab, receiver, monkeypatch):

@@ -154,4 +154,4 @@ def _page(status: int, *, again: bool = False, name: str = "", problem: str = ""
 
 
 def _address() -> str:
-    return request.remote_addr or ""
+    return login_throttle.plain_address(request.remote_addr or "")

@@ -1,0 +1,16 @@
+"""Numbers of rows in addresses, none beyond what a database holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from werkzeug.routing import IntegerConverter, Map
+
+_LARGEST = 2**31 - 1  # of PostgreSQL's integer; SQLite ends at 2**63 - 1
+
+
+class RowNumber(IntegerConverter):
+    """``<int:...>`` in a rule: a larger number is an address there is not, and so a 404."""
+
+    def __init__(self, map: Map, *args: Any, max: int | None = _LARGEST, **options: Any) -> None:
+        super().__init__(map, *args, max=max, **options)
