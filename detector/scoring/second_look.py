@@ -181,7 +181,10 @@ class FusedScorer(Scorer):
 
     def views(self, look: PersonLook) -> Floats:
         """The fusion's inputs (v, 7) over every other moment, as it is and in other views."""
-        return np.array([self._levels(look.moments[::2], view) for view in (AS_IT_IS, *OTHERS)])
+        moments = look.moments[::2]
+        strong = [look.strong[::2], *(self._strong(moments, view) for view in OTHERS)]
+        fast = [self._fast_level(moments, view) for view in (AS_IT_IS, *OTHERS)]
+        return np.column_stack([fast, [logits.mean(axis=0) for logits in strong]])
 
     def settle(self, look: PersonLook, enter: float) -> PersonLook:
         """``look``, or where its probability is near ``enter`` the mean over views, with its stability."""
@@ -199,11 +202,10 @@ class FusedScorer(Scorer):
             stability=float(np.mean((self.fusion.logit(moved) >= threshold) == flagged)),
         )
 
-    def _levels(self, moments: Sequence[KeptMoment], view: View) -> Floats:
-        """The inputs (7,) of the fusion, means over ``moments`` in one view."""
+    def _fast_level(self, moments: Sequence[KeptMoment], view: View) -> float:
+        """The fast network's mean logit over ``moments`` in one view."""
         size = self._scan.card.input.size
-        fast = self._scan.logits([_framings(moment, view, size)[0] for moment in moments])
-        return np.array([fast.mean(), *self._strong(moments, view).mean(axis=0)])
+        return float(self._scan.logits([_framings(moment, view, size)[0] for moment in moments]).mean())
 
     def _strong(self, moments: Sequence[KeptMoment], view: View) -> Floats:
         """Logits (m, 6) of both networks, as :class:`~detector.schema.analysis.SecondLookMoment`."""

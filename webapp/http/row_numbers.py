@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from werkzeug.routing import IntegerConverter, Map
 
 _LARGEST = 2**31 - 1  # of PostgreSQL's integer; SQLite ends at 2**63 - 1
@@ -12,5 +10,12 @@ _LARGEST = 2**31 - 1  # of PostgreSQL's integer; SQLite ends at 2**63 - 1
 class RowNumber(IntegerConverter):
     """``<int:...>`` in a rule: a larger number is an address there is not, and so a 404."""
 
-    def __init__(self, map: Map, *args: Any, max: int | None = _LARGEST, **options: Any) -> None:
-        super().__init__(map, *args, max=max, **options)
+    def __init__(
+        self,
+        map: Map,
+        fixed_digits: int = 0,
+        min: int | None = None,
+        max: int | None = _LARGEST,
+        signed: bool = False,
+    ) -> None:
+        super().__init__(map, fixed_digits, min, max, signed)

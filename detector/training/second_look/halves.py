@@ -108,6 +108,7 @@ def tune_upper(
     trained = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     average = [parameter.detach().clone() for parameter in trained]
     network.train()
+    losses: list[float] = []
     for step, rows in enumerate(_batches(len(kept), half)):
         tokens = torch.from_numpy(np.stack([kept.tokens[row] for row in rows])).float()
         low = torch.from_numpy(np.stack([kept.features[row, :width] for row in rows]))
@@ -119,8 +120,9 @@ def tune_upper(
         with torch.no_grad():
             for mean, now in zip(average, trained, strict=True):
                 mean.lerp_(now, 1 - share)
+        losses = [*losses, float(loss.detach())][-_REPORT_EVERY:]
         if step % _REPORT_EVERY == 0:
-            report(f"upper blocks: step {step} of {half.steps}, loss {float(loss.detach()):.4f}")
+            report(f"upper blocks: step {step} of {half.steps}, loss {np.mean(losses):.4f}")
     with torch.no_grad():
         for mean, now in zip(average, trained, strict=True):
             now.copy_(mean)
