@@ -1,8 +1,9 @@
 """BatchRun files, one line each: what ``python -m detector score`` prints.
 
 A line is a dictionary with ``file``, ``verdict``, ``probability`` (calibrated, of manipulation; None when
-nothing could be judged), ``stability`` (None where it was not measured), ``faces``, ``duration`` (seconds)
-and ``seconds`` (that it took), or with ``file`` and ``error``. One bad file never stops the others.
+nothing could be judged), ``stability`` (None where it was not measured), ``faces``, ``duration`` (seconds),
+``declarations`` (what the file itself says of its making, in short) and ``seconds`` (that it took), or with
+``file`` and ``error``. One bad file never stops the others.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ from detector.sandbox.kernel import end_with_parent
 from detector.sandbox.process import native_threads
 from detector.sandboxed_engine import limits_of_environment
 from detector.schema.analysis import Parameters
+from detector.schema.declarations import statements
 
 Line = dict[str, object]
 
@@ -265,4 +266,5 @@ def _scored(
         "stability": analysis.stability,
         "faces": len(analysis.persons),
         "duration": analysis.media.duration,
+        "declarations": [each.short for each in statements(analysis.declarations)],
     }

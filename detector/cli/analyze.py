@@ -119,10 +119,13 @@ def _put(made: Path, folder: Path) -> None:
 
 
 def _print_words(analysis: Analysis, out: Path | None) -> None:
+    from detector.schema.declarations import statements
     from detector.schema.formatting import timecode
 
     print(f"{analysis.media.file}: {analysis.verdict}")
     print(analysis.reason)
+    for declaration in statements(analysis.declarations):
+        print(f"The file declares, which is no part of the verdict: {declaration.short}")
     for segment in analysis.segments:
         print(
             f"  {segment.id}  person {segment.person}  {timecode(segment.start)} to {timecode(segment.end)}"

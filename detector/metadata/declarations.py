@@ -64,13 +64,6 @@ def declarations_of(
     return tuple(sorted(merged.values(), key=lambda each: _ORDER.index(each.meaning))[:MOST])
 
 
-def short(declaration: Declaration) -> str:
-    """One declaration in a few words, such as ``generated: ComfyUI (PNG text, prompt)``."""
-    said = declaration.program or declaration.says
-    meaning = declaration.meaning.replace("_", " ")
-    return f"{meaning}: {clean(said, 80)} ({clean(declaration.source, 80)})"
-
-
 def _declared(
     kind: DeclarationKind, source: str, says: str, means: str, meaning: Meaning, program: str | None = None
 ) -> Declaration:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from pydantic import Field
@@ -12,6 +13,7 @@ LONGEST = 300
 """Characters of any text of a declaration."""
 MOST = 32
 """Declarations kept of one file."""
+_FEW, _SHORT = 5, 80  # in lines: declarations, and characters of each part
 
 
 class DeclarationKind(StrEnum):
@@ -59,6 +61,21 @@ class Declaration(Value):
         return self.kind not in (DeclarationKind.THUMBNAIL, DeclarationKind.QUANTIZATION_TABLES)
 
     @property
+    def short(self) -> str:
+        """In a few words, such as ``generated: ComfyUI (PNG text, prompt)``."""
+        meaning = self.meaning.replace("_", " ")
+        return f"{meaning}: {_cut(self.program or self.says)} ({_cut(self.source)})"
+
+    @property
     def is_of_generation(self) -> bool:
         """It says that all or a part of the picture was generated."""
         return self.meaning in (Meaning.GENERATED, Meaning.COMPOSITE_WITH_GENERATED)
+
+
+def statements(declarations: Iterable[Declaration] | None) -> list[Declaration]:
+    """Those that were written as statements, the first few of them."""
+    return [each for each in declarations or () if each.is_statement][:_FEW]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"

@@ -15,6 +15,7 @@ import numpy as np
 
 from detector.schema.analysis import Analysis, Score, Segment
 from detector.schema.boxes import overlap
+from detector.schema.declarations import DeclarationKind
 from detector.schema.formatting import timecode
 from detector.segments.rules import interval_index
 
@@ -110,6 +111,7 @@ def compare(recorded: Analysis, again: Analysis, tolerance: Tolerance = TOLERANC
             f"a probability of a segment or the exhibit differs by {segment:.3f}, "
             f"more than {tolerance.probability:g}"
         )
+    problems += _declarations(recorded, again)
     return Agreement(
         problems=tuple(problems),
         scores=len(pairs),
@@ -135,6 +137,24 @@ def _premises(recorded: Analysis, again: Analysis) -> list[str]:
             f"the arithmetic is not the same: {other}, where {one} is recorded; see REELPROOF_BACKEND"
         )
     return found
+
+
+def _declarations(recorded: Analysis, again: Analysis) -> list[str]:
+    """Analyses before 1.6 hold none. Those of Content Credentials need a library that may be missing."""
+    if recorded.declarations is None or again.declarations is None:
+        return []
+    checked = all(each.media.credentials and each.media.credentials.checked for each in (recorded, again))
+    there, here = (
+        {
+            (each.kind, each.says, each.meaning)
+            for each in analysis.declarations or ()
+            if checked or each.kind is not DeclarationKind.CONTENT_CREDENTIALS
+        }
+        for analysis in (recorded, again)
+    )
+    if there == here:
+        return []
+    return [f"what the file declares differs: {len(there - here)} gone, {len(here - there)} new"]
 
 
 def _arithmetic(precision: str | None) -> str:

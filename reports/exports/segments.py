@@ -91,6 +91,9 @@ def segments_json(analysis: Analysis) -> bytes:
         "created": analysis.software.created,
         "verdict": analysis.verdict.value,
         "probability": analysis.probability,
+        "declarations": None
+        if analysis.declarations is None
+        else [each.model_dump(mode="json") for each in analysis.declarations],
         "segments": [_object(segment) for segment in in_order(analysis)],
     }
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()

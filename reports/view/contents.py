@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 # Key, which is also the id of the section's element, and title; those of a still image come second.
 _SECTIONS = (
+    ("declarations", "What the file declares", ""),
     ("finding", "Summary of the finding", ""),
     ("exhibit", "Exhibit", ""),
     ("timeline", "Timeline and persons", "Scores and persons"),
@@ -24,7 +25,7 @@ _SECTIONS = (
 
 @dataclass(frozen=True)
 class Section:
-    """One section: ``number`` from 1, ``key`` its address."""
+    """One section: ``number`` from 1, 0 for what comes before the report's own; ``key`` its address."""
 
     key: str
     number: int
@@ -33,12 +34,12 @@ class Section:
     @property
     def heading(self) -> str:
         """Number and title, as its heading shows them."""
-        return f"{self.number} {self.title}"
+        return f"{self.number} {self.title}" if self.number else self.title
 
 
 def contents(still: bool) -> dict[str, Section]:
     """All sections by key, in order."""
     return {
         key: Section(key, number, (other if still else "") or title)
-        for number, (key, title, other) in enumerate(_SECTIONS, 1)
+        for number, (key, title, other) in enumerate(_SECTIONS)
     }

@@ -21,6 +21,7 @@ from reports.text.numbers import timecode
 from reports.view import facts, reproduction, summary
 from reports.view.contents import Section, contents
 from reports.view.custody import CustodyView, custody_view
+from reports.view.declarations import DeclarationsView, declarations_view
 from reports.view.facts import Fact, ModelView, Setting
 from reports.view.metadata import MetadataView, metadata_view
 from reports.view.reviewers import ReviewerView, reviewer_view
@@ -76,6 +77,7 @@ class ReportView:
     verdict: str
     finding: str
     reason: str
+    declared: DeclarationsView
     answers: tuple[summary.Answer, ...]
     figure: str
     figure_name: str
@@ -159,6 +161,7 @@ def report_view(
         verdict=analysis.verdict.value,
         finding=prose.finding(analysis),
         reason=analysis.reason,
+        declared=declarations_view(analysis),
         answers=summary.key_answers(analysis, sections),
         figure=numbers.probability(figure),
         figure_name=prose.figure_name(analysis),

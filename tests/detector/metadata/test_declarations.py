@@ -17,7 +17,7 @@ from test_photo_metadata import with_thumbnail
 from detector.media.open import open_media
 from detector.metadata.c2pa import Claim, Role
 from detector.metadata.collect import collect
-from detector.metadata.declarations import declarations_of, short
+from detector.metadata.declarations import declarations_of
 from detector.metadata.png_text import png_texts
 from detector.metadata.source_types import source_type
 from detector.metadata.texts import LONGEST
@@ -91,7 +91,7 @@ def test_texts_of_generators(
     assert (DeclarationKind.GENERATION_PARAMETERS, meaning, program) in statements(path)
     first = declared(path)[0]
     assert first.source.startswith("PNG text, ") and first.is_of_generation
-    assert short(first).startswith(meaning.replace("_", " ") + ": ")
+    assert first.short.startswith(meaning.replace("_", " ") + ": ")
 
 
 def test_novelai_names_itself_twice(tmp_path: Path, portrait: PIL.Image.Image) -> None:
@@ -260,7 +260,7 @@ class TestHostile:
         found = declared(path)
         assert 0 < len(found) <= 32
         for each in found:
-            for value in (each.source, each.says, each.means, each.program or "", short(each)):
+            for value in (each.source, each.says, each.means, each.program or "", each.short):
                 assert len(value) <= 300 and value.isprintable()
 
     def test_xmp_without_end_is_searched_quickly(self) -> None:

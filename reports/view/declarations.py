@@ -1,0 +1,93 @@
+"""What the file declares, in words: shown first, and apart from what the network found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from detector.schema.analysis import Analysis
+from detector.schema.declarations import Declaration, Meaning
+from reports.text.numbers import file_name, plural
+
+TITLE = "What the file declares"
+_NOT_LOOKED_FOR = "This analysis was made by an earlier version, which did not look for declarations."
+_NOTHING = (
+    "The file declares nothing about its making. That proves nothing: most files say nothing, and any "
+    "program can remove what one says."
+)
+_SOMETHING = (
+    "This is what the file itself says. Anybody can write or remove it, so it proves nothing by itself; it "
+    "did not enter the verdict or any probability."
+)
+_MEANINGS = {
+    Meaning.GENERATED: "generated",
+    Meaning.COMPOSITE_WITH_GENERATED: "composite with generated parts",
+    Meaning.COMPOSITE: "composite",
+    Meaning.EDITED: "edited",
+    Meaning.CREATED: "made by people with software",
+    Meaning.CAPTURED: "captured",
+    Meaning.SCREEN_CAPTURE: "screen capture",
+    Meaning.INCONSISTENT: "inconsistent",
+    Meaning.UNKNOWN: "says nothing of the picture",
+}
+_MOST = 8  # listed; analysis.json has all of them
+
+
+@dataclass(frozen=True)
+class DeclarationView:
+    """One declaration; ``meaning`` in words, ``is_of_generation`` for those to be seen first."""
+
+    meaning: str
+    is_of_generation: bool
+    program: str
+    source: str
+    says: str
+    means: str
+
+
+@dataclass(frozen=True)
+class DeclarationsView:
+    """All that pages and reports show of them; ``beside_verdict`` is empty unless generation is declared."""
+
+    title: str
+    note: str
+    rows: tuple[DeclarationView, ...]
+    rest: str
+    beside_verdict: str
+
+
+def declarations_view(analysis: Analysis) -> DeclarationsView:
+    """The view of an analysis's declarations, most telling first."""
+    found = analysis.declarations or ()
+    if analysis.declarations is None:
+        note = _NOT_LOOKED_FOR
+    else:
+        note = _SOMETHING if any(each.is_statement for each in found) else _NOTHING
+    left = len(found) - _MOST
+    generated = next((each for each in found if each.is_of_generation), None)
+    return DeclarationsView(
+        title=TITLE,
+        note=note,
+        rows=tuple(_row(each) for each in found[:_MOST]),
+        rest=f"{plural(left, 'further declaration')} in analysis.json." if left > 0 else "",
+        beside_verdict=_beside_verdict(generated) if generated else "",
+    )
+
+
+def _row(each: Declaration) -> DeclarationView:
+    return DeclarationView(
+        meaning=_MEANINGS[each.meaning],
+        is_of_generation=each.is_of_generation,
+        program=file_name(each.program or ""),
+        source=file_name(each.source),
+        says=file_name(each.says),
+        means=each.means,
+    )
+
+
+def _beside_verdict(each: Declaration) -> str:
+    by = f" by {file_name(each.program)}" if each.program else ""
+    where = file_name(each.source)
+    what = (
+        "that this is generated" if each.meaning is Meaning.GENERATED else "that a part of this is generated"
+    )
+    return f"The file itself declares {what}{by} ({where}). That is no part of the verdict."
