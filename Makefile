@@ -71,7 +71,7 @@ train-second-look: $(READY)
 	test -f $(TRANSFORMER)/start.pt || ( $(SECOND_LOOK) --run vit tokens && $(SECOND_LOOK) --run vit upper \
 		&& $(SECOND_LOOK) --run vit lower && $(SECOND_LOOK) --run vit join )
 	$(SECOND_LOOK) --run vit tokens --of $(TRANSFORMER)/start.pt --count 5200
-	$(SECOND_LOOK) --run vit upper --of $(TRANSFORMER)/start.pt --examples 10400
+	$(SECOND_LOOK) --run vit upper --of $(TRANSFORMER)/start.pt
 	$(SECOND_LOOK) fit out/second-look/runs/main/best.pt --transformer $(TRANSFORMER)/upper.pt
 
 evaluate: $(READY)

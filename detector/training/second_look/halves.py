@@ -58,7 +58,7 @@ class Half:
 
 
 UPPER = Half(examples=13_600, batch=32, rate=4e-5, betas=(0.9, 0.999), least=0.02, falling=0.85)
-UPPER_AGAIN = Half(examples=10_400, batch=24, rate=5e-5, betas=(0.9, 0.999), least=0.02, falling=0.95)
+UPPER_AGAIN = Half(examples=8_640, batch=24, rate=5e-5, betas=(0.9, 0.999), least=0.02, falling=0.95)
 DISTILLED = Half(examples=4_800, batch=8, rate=1.5e-4, betas=(0.9, 0.98), least=0.03)
 _HEAD_RATE = 1e-5
 _KEEP = 0.7  # share of the patches in training

@@ -55,6 +55,8 @@ DATA = (
     "322 training clips of about 90 places (111 unmanipulated): FaceForensics++ with fakes aligned frame by "
     "frame, DeepFaceLive, Wav2Lip and relatives, SadTalker, HyperLips, EDTalk, AniPortrait, FLOAT, "
     "HunyuanPortrait, first-order motion; webcam, phone, television, studio and film footage",
+    "The transformer starts from the encoder of Depth Anything V2 Small (Yang et al., 2024), which is DINOv2 "
+    "ViT-S/14 (Oquab et al., 2023), Apache-2.0; every matrix has moved by more than 2 %",
     "Stills: 620 generated or retouched, 618 photographs; 1,848 photographs of Labeled Faces in the Wild and "
     "UTKFace",
     "Fusion and thresholds: 126 develop clips of 69 groups of people, 62 of them manipulated; "

@@ -34,7 +34,7 @@ class Recipe:
     """How every tensor is trained; as given, what ships (docs/training.md has the transformer's)."""
 
     architecture: str = "efficientnet_lite0_framings"
-    examples: int = 44_000
+    examples: int = 72_000
     batch: int = 32
     rate: float = 3e-4  # of the last block
     falling: float = 0.9  # from block to block towards the input
