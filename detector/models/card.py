@@ -101,6 +101,9 @@ class SecondLookCard(NetworkFile):
     transformer: NetworkFile | None = None
     altered: FusionHalf
     synthesised: FusionHalf
+    reserve: float = Field(
+        default=0.0, ge=0, description="taken from the synthesised half where both are fused"
+    )
     crops: FusionHalf | None = Field(
         default=None, description="of ready-made crops, its logit calibrated; null: the first network alone"
     )

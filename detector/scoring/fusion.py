@@ -1,8 +1,8 @@
 """One logit from the fast network and the second look's.
 
-    altered     = logit of (fast, inner altered)
-    synthesised = logit of (inner synthesised, head synthesised)
-    fused       = log(exp(altered) + exp(synthesised)), a soft maximum
+    altered     = logit of (fast, inner altered, transformer altered, transformer synthesised)
+    synthesised = logit of (inner synthesised, transformer synthesised)
+    fused       = log(exp(altered) + exp(synthesised - reserve)), a soft maximum
 
 Which inputs each half has stands on the card; these are the shipped ones. Each is a logistic regression on
 standardised logits (:class:`detector.models.card.FusionHalf`), fitted
@@ -71,12 +71,13 @@ class Fusion:
     offset: float = 0.0
     knee: float = 0.0
     beyond: float | None = None
+    reserve: float = 0.0
 
     @classmethod
     def of(cls, card: SecondLookCard) -> Self:
         """What a card says."""
         platt, halves = card.probability, (Half.of(card.altered), Half.of(card.synthesised))
-        return cls(*halves, platt.scale, platt.offset, card.knee, card.beyond)
+        return cls(*halves, platt.scale, platt.offset, card.knee, card.beyond, card.reserve)
 
     @property
     def neutral(self) -> Floats:
@@ -87,12 +88,15 @@ class Fusion:
         return out
 
     def halves(self, inputs: Floats) -> tuple[Floats, Floats]:
-        """Inputs (n, 7) to the published logits of both halves, each as if the other were not."""
-        return self._published(self.altered.logit(inputs)), self._published(self.synthesised.logit(inputs))
+        """Inputs (n, 7) to the published logits of both halves, neither above that of both together."""
+        fused = self.logit(inputs)
+        altered, synthesised = self.altered.logit(inputs), self.synthesised.logit(inputs)
+        return np.minimum(self._published(altered), fused), np.minimum(self._published(synthesised), fused)
 
     def logit(self, inputs: Floats) -> Floats:
         """Inputs (n, 7) to published logits (n,)."""
-        return self._published(np.logaddexp(self.altered.logit(inputs), self.synthesised.logit(inputs)))
+        synthesised = self.synthesised.logit(inputs) - self.reserve
+        return self._published(np.logaddexp(self.altered.logit(inputs), synthesised))
 
     def _published(self, logits: Floats) -> Floats:
         out = self.scale * logits + self.offset

@@ -232,6 +232,7 @@ def fitted_card(
     changed: dict[str, Any] = {
         "altered": fusion.half_of_card(formula.altered),
         "synthesised": fusion.half_of_card(formula.synthesised),
+        "reserve": fusion.RESERVE,
         "probability": platt,
         "knee": logit_of(parameters.enter_threshold),
         "beyond": slope if slope > platt.scale else None,

@@ -22,8 +22,8 @@ from detector.scoring.fusion import INPUTS, Floats, Fusion, Half, standardised
 _FAR = 8.0  # logits; a clip without a face has an infinite one
 Flags = NDArray[np.bool_]
 
-# Columns of INPUTS. The head's logit for "altered" was measured to add nothing (docs/models.md).
-_ALTERED, _SYNTHESISED = (0, 1), (2, 4)
+# Columns of INPUTS, and what is taken from the second half; chosen on develop clips (docs/models.md).
+_ALTERED, _SYNTHESISED, RESERVE = (0, 1, 5, 6), (2, 6), 2.0
 
 
 def half_of_card(half: Half) -> FusionHalf:
@@ -64,7 +64,7 @@ def fit(inputs: Floats, fake: Flags, talking: Flags) -> Fusion:
         fit_half(columns, inputs[kept], fake[kept])
         for columns, kept in ((_ALTERED, ~fake | ~talking), (_SYNTHESISED, ~fake | talking))
     )
-    return Fusion(altered, synthesised)
+    return Fusion(altered, synthesised, reserve=RESERVE)
 
 
 def left_out_logits(inputs: Floats, fake: Flags, talking: Flags, groups: Sequence[str]) -> Floats:

@@ -114,6 +114,15 @@ def test_fused_is_a_soft_maximum_of_both_halves() -> None:
     assert fusion.neutral.tolist() == quiet[0].tolist()
 
 
+def test_a_reserve_holds_the_synthesised_half_back() -> None:
+    """It alone must be so much surer; no answer is above what both say together."""
+    fusion = Fusion.of(card().model_copy(update={"reserve": 2.0}))
+    inputs = np.array([[-1.0, -2.0, -1.5, 0.5, 5.0, 0.0, 0.0]])
+    plain = Fusion.of(card())
+    assert fusion.logit(inputs)[0] == pytest.approx(plain.logit(inputs)[0] - 2, abs=0.01)
+    assert max(half[0] for half in fusion.halves(inputs)) <= fusion.logit(inputs)[0]
+
+
 def test_published_logits_are_scaled() -> None:
     inputs = np.zeros((2, 7))
     plain, scaled = Fusion.of(card()), Fusion.of(card(Platt(scale=2.0, offset=-1.0)))
