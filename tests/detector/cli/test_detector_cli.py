@@ -244,7 +244,7 @@ def lines(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]:
 class TestScore:
     """In a process of its own, which is how hands can be forked; `test_many.py` has the rest."""
 
-    KEYS = ("file", "verdict", "probability", "stability", "faces", "duration", "seconds")
+    KEYS = ("file", "verdict", "probability", "stability", "faces", "duration", "declarations", "seconds")
 
     def test_a_line_a_file(
         self, given: dict[str, Path], lines: dict[str, dict[str, Any]], done: subprocess.CompletedProcess[str]
