@@ -129,3 +129,23 @@ def clopper_pearson(events: int, items: int, level: float = 0.95) -> tuple[float
     low = 0.0 if events == 0 else float(beta.ppf(tail, events, items - events + 1))
     high = 1.0 if events == items else float(beta.ppf(1 - tail, events + 1, items - events))
     return low, high
+
+
+def counted_rate(
+    figure: str, events: int, items: int, *, data: str, unit: str, groups: int, note: str
+) -> Rate:
+    """A rate of ``events`` among ``items`` with its Clopper–Pearson interval."""
+    low, high = clopper_pearson(events, items)
+    return Rate(
+        figure=figure,
+        data=data,
+        value=round(events / items, 4),
+        low=round(low, 4),
+        high=round(high, 4),
+        interval="Clopper–Pearson, each taken as independent",
+        items=items,
+        unit=unit,
+        events=events,
+        groups=groups,
+        note=note,
+    )

@@ -16,17 +16,18 @@ from sklearn.metrics import roc_auc_score
 from detector.faces.patch import decode
 from detector.models.card import SecondLookCard
 from detector.models.loaded import LoadedModel
-from detector.schema.analysis import Parameters, Rate
+from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Floats, Half
 from detector.scoring.single_crops import CropScorer
 from detector.training.evaluation.metrics import Scored, calibration_errors
-from detector.training.publish.error_rates import clopper_pearson
+from detector.training.publish.error_rates import counted_rate
 from detector.training.second_look import fusion
 from detector.training.second_look.patches import Patch, load
 
 _NAMES = {"dfdc": "dfdc-test crops", "ffpp": "ffpp-crops test"}
 _COLUMNS = (0, 1)  # of INPUTS
 _BATCH = 100
+_NOTE = "fusion fitted on validation crops of the same sets"
 _RATIOS = np.arange(0.0, 2.01, 0.05).round(2).tolist()  # of the inner face's logit to the fast network's
 
 
@@ -56,8 +57,15 @@ def crops_card(
         report(f"{name}: {figures[f'{name}, AUC']} (fast, inner altered, inner synthesised: {alone})")
         groups = len({patch.group for patch in tested})
         flagged = logits >= np.log(parameters.enter_threshold / (1 - parameters.enter_threshold))
-        rates.append(_rate("false positive rate", name, flagged[~fake], groups))
-        rates.append(_rate("false negative rate", name, ~flagged[fake], groups))
+        for figure, events in (
+            ("false positive rate", flagged[~fake]),
+            ("false negative rate", ~flagged[fake]),
+        ):
+            count = int(events.sum())
+            rate = counted_rate(
+                figure, count, len(events), data=name, unit="crops", groups=groups, note=_NOTE
+            )
+            rates.append(rate)
     return card.model_copy(
         update={"crops": fusion.half_of_card(half), "figures": figures, "rates": tuple(rates)}
     )
@@ -96,21 +104,3 @@ def _inputs(scorer: CropScorer, patches: Sequence[Patch]) -> Floats:
 
 def _fakes(patches: Sequence[Patch]) -> NDArray[np.bool_]:
     return np.array([patch.fake for patch in patches])
-
-
-def _rate(figure: str, data: str, events: NDArray[np.bool_], groups: int) -> Rate:
-    count, items = int(events.sum()), len(events)
-    low, high = clopper_pearson(count, items)
-    return Rate(
-        figure=figure,
-        data=data,
-        value=round(count / items, 4),
-        low=round(low, 4),
-        high=round(high, 4),
-        interval="Clopper–Pearson, each taken as independent",
-        items=items,
-        unit="crops",
-        events=count,
-        groups=groups,
-        note="fusion fitted on validation crops of the same sets",
-    )

@@ -30,7 +30,7 @@ from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import FusedScorer, PersonLook, moments_wanted
 from detector.segments import rules
 from detector.training.data.face_samples import read_csv
-from detector.training.publish.error_rates import clopper_pearson
+from detector.training.publish.error_rates import counted_rate
 from detector.training.second_look import fusion
 from detector.training.second_look.kinds import REAL, TALKING_HEAD, family
 from detector.training.second_look.measuring import ClipScores, clip_aucs
@@ -289,19 +289,9 @@ def measured_card(
 
 
 def _rate(figure: str, events: NDArray[np.bool_], groups: NDArray[np.str_]) -> Rate:
-    count, items = int(events.sum()), len(events)
-    low, high = clopper_pearson(count, items)
-    return Rate(
-        figure=figure,
-        data=DATA,
-        value=round(count / items, 4),
-        low=round(low, 4),
-        high=round(high, 4),
-        interval="Clopper–Pearson, each taken as independent",
-        items=items,
-        unit="clips",
-        events=count,
-        groups=len(set(groups.tolist())),
-        note="fusion and thresholds chosen each time without the clip's own group; an early stop of the "
-        "training was chosen on these clips",
+    count, separate = int(events.sum()), len(set(groups.tolist()))
+    note = (
+        "fusion and thresholds chosen each time without the clip's own group; an early stop of the training "
+        "was chosen on these clips"
     )
+    return counted_rate(figure, count, len(events), data=DATA, unit="clips", groups=separate, note=note)
