@@ -92,8 +92,8 @@ class SecondLookCard(NetworkFile):
     It names the second network, whose weights lie beside it as ``MODEL.safetensors``, and says how its logits
     are fused with the first network's. :mod:`detector.scoring.fusion` is the formula; ``probability`` turns a
     fused logit, of a frame or a mean of them, into a probability; beyond the published logit ``knee`` its
-    scale is ``beyond``. A ``transformer`` that looks at the whole
-    head as well lies beside it as ``MODEL.transformer.safetensors``.
+    scale is ``beyond``. A ``transformer`` that looks at the whole head as well lies beside it as
+    ``MODEL.transformer.safetensors``.
     """
 
     name: str = Field(pattern=_NAME.pattern)

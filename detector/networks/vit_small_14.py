@@ -1,9 +1,9 @@
 """Vision transformer of 11 blocks on patches of 14 px at 224 px: looks at whole heads in the second look.
 
 It starts from the encoder of Depth Anything V2 Small (Yang et al., 2024), which is DINOv2 ViT-S/14 (Oquab et
-al., 2023), of 12 blocks: the lower eight are distilled here into seven, the upper four tuned, then all
-together. The heads read the class token, and mean and standard deviation of the patches, after blocks 5, 8
-and 11: traces of generated pictures are strongest in the middle blocks.
+al., 2023), of 12 blocks: the lower eight are distilled here into seven, the upper four tuned, once more
+above the distilled ones. The heads read the class token, and mean and standard deviation of the patches,
+after blocks 5, 8 and 11: traces of generated pictures are strongest in the middle blocks.
 """
 
 from __future__ import annotations

@@ -190,6 +190,18 @@ class Scorer:
         return sigmoid(platt.scale * mean_logit + platt.offset)
 
 
+def run_in_batches(backend: backends.Backend, crops: Sequence[Image], batch: int) -> Floats:
+    """What ``backend`` gives of ``crops`` (n, ...), so many at once."""
+    pieces = [np.stack(crops[i : i + batch]) for i in range(0, len(crops), batch)]
+    out: Floats = np.concatenate([backend.run(piece) for piece in pieces]).astype(np.float64)
+    return out
+
+
+def logit_of(probability: float) -> float:
+    """The logit of a probability."""
+    return float(np.log(probability / (1 - probability)))
+
+
 def sigmoid(value: float) -> float:
     """The probability that a logit stands for."""
     return float(1 / (1 + np.exp(-np.clip(value, -60, 60))))

@@ -1,10 +1,10 @@
 """The second look: a stronger network at a few moments of each person, fused with what the scan said.
 
-The scan's network is fast and sees every sampled frame; the second look's sees larger crops of
-about eight moments of each person, the inner face and the whole head; a transformer may look at the head
-as well. What they give there holds for the time
-in between as well: logits are interpolated, drawn towards their mean (:data:`LOCAL`), and fused with the
-scan's frame by frame (:mod:`detector.scoring.fusion`), so that all later rules go on as they are.
+The scan's network is fast and sees every sampled frame; the second look's sees larger crops of about eight
+moments of each person, the inner face and the whole head; a transformer may look at the head as well. What
+they give there holds for the time in between as well: logits are interpolated, drawn towards their mean
+(:data:`LOCAL`), and fused with the scan's frame by frame (:mod:`detector.scoring.fusion`), so that all later
+rules go on as they are.
 
 Where the fused score is not clearly on one side of the threshold, the moments are looked at in further views:
 mirrored, shifted, scaled and re-encoded. Their mean counts, and how many agree is the *stability*.
@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.backends import selection as backends
-from detector.backends.base import Backend
 from detector.faces import tracks
 from detector.faces.crop import CropSquare, crop_square
 from detector.faces.detections import Detection
@@ -33,13 +32,13 @@ from detector.schema import analysis as schema
 from detector.scoring.first_pass import FirstPass
 from detector.scoring.fusion import Floats, Fusion
 from detector.scoring.moments import KeptMoment, MomentKeeper, spread
-from detector.scoring.scorer import Explainable, Scorer, sigmoid
+from detector.scoring.scorer import Explainable, Scorer, logit_of, run_in_batches, sigmoid
 
 LOCAL = 0.75
 """How much the second look's logits follow single moments; the rest is the mean of the person's moments."""
 _CLEAR = 1.5  # of the logit, from the threshold: beyond it, other views are not looked at
 _USABLE_PER_MOMENT = 3
-_BATCH = 8
+_run = partial(run_in_batches, batch=8)
 
 
 @dataclass(frozen=True)
@@ -188,7 +187,7 @@ class FusedScorer(Scorer):
 
     def settle(self, look: PersonLook, enter: float) -> PersonLook:
         """``look``, or where its probability is near ``enter`` the mean over views, with its stability."""
-        threshold = float(np.log(enter / (1 - enter)))
+        threshold = logit_of(enter)
         if abs(float(self.fusion.logit(look.inputs)[0]) - threshold) > _CLEAR:
             return look
         seen = self.views(look)
@@ -268,11 +267,6 @@ def look_again(
 def moments_wanted(parameters: schema.Parameters, usable: int) -> int:
     """How many moments of a person with so many usable faces are looked at."""
     return min(parameters.second_look, -(-usable // _USABLE_PER_MOMENT))
-
-
-def _run(backend: Backend, crops: Sequence[Image]) -> Floats:
-    pieces = [np.stack(crops[i : i + _BATCH]) for i in range(0, len(crops), _BATCH)]
-    return np.concatenate([backend.run(piece) for piece in pieces]).astype(np.float64)
 
 
 def _framings(moment: KeptMoment, view: View, size: int) -> tuple[Image, Image]:

@@ -11,12 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from detector.backends import selection as backends
-from detector.backends.base import Backend
 from detector.faces.crop import CropSquare, crop_square
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.scoring.fusion import INPUTS, Floats, Half
-from detector.scoring.scorer import Scorer, sigmoid
+from detector.scoring.scorer import Scorer, run_in_batches, sigmoid
 
 # The framing of whole frames takes in a little less than the DFDC crops do; see faces.SIDE_PER_BOX.
 CROP_SCALE = 0.96
@@ -51,16 +50,12 @@ class CropScorer:
         out = np.zeros((len(images), len(INPUTS)))
         if not images:
             return out
-        crops = np.stack([framed_crop(image, self._second.card.input.size) for image in images])
+        crops = [framed_crop(image, self._second.card.input.size) for image in images]
         backend = backends.open_backend(self._second)
-        both = _run(backend, crops) + _run(backend, crops[:, :, ::-1])
+        mirrored = [crop[:, ::-1] for crop in crops]
+        both = run_in_batches(backend, crops, _BATCH) + run_in_batches(backend, mirrored, _BATCH)
         out[:, 0], out[:, 1:_OF_CROPS] = self._fast(images), both[:, : _OF_CROPS - 1] / 2
         return out
 
     def _fast(self, images: Sequence[Image]) -> Floats:
         return self._scan.logits([framed_crop(image, self._scan.card.input.size) for image in images])
-
-
-def _run(backend: Backend, crops: np.ndarray) -> Floats:
-    pieces = [backend.run(np.ascontiguousarray(crops[i : i + _BATCH])) for i in range(0, len(crops), _BATCH)]
-    return np.concatenate(pieces).astype(np.float64)

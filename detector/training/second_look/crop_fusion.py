@@ -18,6 +18,7 @@ from detector.models.card import SecondLookCard
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Floats, Half
+from detector.scoring.scorer import logit_of
 from detector.scoring.single_crops import CropScorer
 from detector.training.evaluation.metrics import Scored, calibration_errors
 from detector.training.publish.error_rates import counted_rate
@@ -56,7 +57,7 @@ def crops_card(
         alone = [round(float(roc_auc_score(fake, inputs[:, column])), 4) for column in (0, 1, 2)]
         report(f"{name}: {figures[f'{name}, AUC']} (fast, inner altered, inner synthesised: {alone})")
         groups = len({patch.group for patch in tested})
-        flagged = logits >= np.log(parameters.enter_threshold / (1 - parameters.enter_threshold))
+        flagged = logits >= logit_of(parameters.enter_threshold)
         for figure, events in (
             ("false positive rate", flagged[~fake]),
             ("false negative rate", ~flagged[fake]),

@@ -26,7 +26,7 @@ from detector.schema.analysis import MediaKind, Parameters, Platt, Rate
 from detector.scoring.first_pass import FirstPass
 from detector.scoring.fusion import INPUTS, Floats, Fusion
 from detector.scoring.moments import MomentKeeper, spread
-from detector.scoring.scorer import Scorer
+from detector.scoring.scorer import Scorer, logit_of
 from detector.scoring.second_look import FusedScorer, PersonLook, moments_wanted
 from detector.segments import rules
 from detector.training.data.face_samples import read_csv
@@ -56,8 +56,10 @@ class PersonRecord:
 
     def fused(self, formula: Fusion) -> Floats:
         """Fused logits (n,)."""
-        silent = np.tile(formula.neutral[1:], (len(self.time), 1))
-        strong = self.look.strong_at(self.time) if self.look else silent
+        if self.look is not None:
+            strong = self.look.strong_at(self.time)
+        else:
+            strong = np.tile(formula.neutral[1:], (len(self.time), 1))
         return formula.logit(np.column_stack([self.fast, strong]))
 
 
@@ -202,11 +204,6 @@ def probability_for(flagged: float, doubted: float, parameters: Parameters) -> P
     enter, doubt = (logit_of(p) for p in (parameters.enter_threshold, parameters.doubt_threshold))
     scale = float(np.clip((enter - doubt) / max(flagged - doubted, 1e-3), 0.4, 2.0))
     return Platt(scale=scale, offset=enter - scale * flagged)
-
-
-def logit_of(probability: float) -> float:
-    """The logit of a probability."""
-    return float(np.log(probability / (1 - probability)))
 
 
 def thresholds(peaks: Floats, levels: Floats, fake: NDArray[np.bool_]) -> tuple[float, float]:

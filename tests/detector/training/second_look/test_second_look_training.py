@@ -20,6 +20,7 @@ from detector.networks.framings import FRAMINGS, HEADS
 from detector.networks.vit_small_14 import ViTSmall14, network_from
 from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Fusion, Half
+from detector.scoring.scorer import logit_of
 from detector.scoring.second_look import PersonLook
 from detector.training.second_look import fusion, report
 from detector.training.second_look.__main__ import main, recipe_of
@@ -28,7 +29,6 @@ from detector.training.second_look.exhibits import (
     ClipRecord,
     PersonRecord,
     fitted_card,
-    logit_of,
     measured_card,
     peak,
     probability_for,
