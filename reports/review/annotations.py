@@ -29,7 +29,9 @@ Letters = Annotated[str, Field(pattern=r"^[A-Z]{1,4}$")]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME)]
 Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_NOTE)]
 Opinion = Literal["agree", "disagree", "unsure"]
-Seconds = Annotated[float, Field(ge=0)]
+# Strict: a JSON true or "1" is no number, as the schema says.
+Seconds = Annotated[float, Field(ge=0, strict=True)]
+TrackNumber = Annotated[int, Field(ge=0, strict=True)]
 
 
 class _Authored(Value):
@@ -102,7 +104,7 @@ class PersonSplit(_Authored):
 
     kind: Literal["split"]
     person: Letters
-    tracks: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, max_length=10_000)]
+    tracks: Annotated[tuple[TrackNumber, ...], Field(min_length=1, max_length=10_000)]
 
 
 class Withdrawal(_Authored):

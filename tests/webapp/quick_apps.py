@@ -23,6 +23,9 @@ from webapp.security.passwords import Cost, Passwords
 from webapp.storage.database import Database
 
 CHEAP = Cost(memory=8, passes=1, lanes=1)
+# As they are in the product: taken here, before anything is replaced. An object may be made while another
+# one is installed.
+_migrate, _cost = Database.migrate, Passwords.__init__.__defaults__
 
 
 class Templates(BytecodeCache):
@@ -57,7 +60,6 @@ class Quick:
 
     def __init__(self, folder: Path) -> None:
         self._template = folder / "migrated.sqlite3"
-        self._migrate, self._cost = Database.migrate, Passwords.__init__.__defaults__
         self._templates = Templates()
 
     def install(self) -> None:
@@ -65,7 +67,7 @@ class Quick:
             place = Path(database.engine.url.database or "")
             if database.engine.url.get_backend_name() == "sqlite" and not place.exists():
                 shutil.copy(self._made(), place)
-            self._migrate(database)  # finds nothing to do, and would for any other file
+            _migrate(database)  # finds nothing to do, and would for any other file
 
         Database.migrate = migrate  # type: ignore[method-assign]
         Passwords.__init__.__defaults__ = (CHEAP,)  # type: ignore[attr-defined]
@@ -73,8 +75,8 @@ class Quick:
         Rule._compile_builder = _builder  # type: ignore[method-assign]
 
     def remove(self) -> None:
-        Database.migrate = self._migrate  # type: ignore[method-assign]
-        Passwords.__init__.__defaults__ = self._cost  # type: ignore[attr-defined]
+        Database.migrate = _migrate  # type: ignore[method-assign]
+        Passwords.__init__.__defaults__ = _cost  # type: ignore[attr-defined]
         Flask.jinja_options = {}
         Rule._compile_builder = _compile_builder  # type: ignore[method-assign]
 
@@ -82,6 +84,6 @@ class Quick:
         if not self._template.exists():
             url = URL.create("sqlite", database=str(self._template))
             database = Database(url, {})
-            self._migrate(database)
+            _migrate(database)
             database.close()
         return self._template

@@ -106,13 +106,19 @@ class Search(RequestModel):
     )
 
 
+class FormParameters(Parameters):
+    """Parameters as JSON in a form: numbers are numbers, as in a JSON body."""
+
+    model_config = ConfigDict(strict=True)
+
+
 class NewAnalysis(RequestModel):
     """The text fields of the form that hands in a file."""
 
     model: Annotated[Text, Field(min_length=1, max_length=60)] | None = Field(
         default=None, description="name of a model; left out: the default"
     )
-    parameters: Json[Parameters] | None = Field(
+    parameters: Json[FormParameters] | None = Field(
         default=None, description="JSON: the parameters that are not to have their defaults"
     )
     case: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(

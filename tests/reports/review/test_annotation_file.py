@@ -72,6 +72,8 @@ def test_what_is_understood_keeps_no_more_than_it_says() -> None:
         ({"score": 1}, "“score” is not a field of this kind of annotation."),
         (SPAN | {"end": 0}, "A span ends before it starts."),
         (SPAN | {"start": "soon"}, "The start cannot be used: input should be a valid number"),
+        (SPAN | {"start": "0"}, "The start cannot be used: input should be a valid number"),
+        (SPAN | {"end": True}, "The end cannot be used: input should be a valid number"),
         ({"made": "0001-01-01T00:00:00+14:00"}, "Its date lies outside the calendar."),
         ({"made": "yesterday"}, "“made” cannot be used"),
     ],

@@ -132,6 +132,8 @@ def test_hand_in(app, client, sent):
         ({"parameters": "{"}, 422, "form.parameters"),
         ({"parameters": '{"sample_rate": 0}'}, 422, "form.parameters.sample_rate"),
         ({"parameters": '{"odd": 0}'}, 422, "form.parameters.odd"),
+        ({"parameters": '{"second_look": true}'}, 422, "form.parameters.second_look"),
+        ({"parameters": '{"sample_rate": "4"}'}, 422, "form.parameters.sample_rate"),
         ({"odd": "1"}, 422, "form.odd"),
     ],
 )
@@ -304,6 +306,9 @@ def test_annotations(app, client, quick_reports):
     assert client.post(path, json=said, headers={"Idempotency-Key": "k"}).json == made.json
     assert client.get(path).json["annotations"] == [made.json["annotation"]]
     problem(client.post(path, json=said | {"id": "0" * 32}), 400)
+    for tracks in ([False], ["0"], [0.5]):
+        split = {"kind": "split", "author": "A", "person": "A", "tracks": tracks}
+        assert "integer" in problem(client.post(path, json=split), 400)["detail"]
     problem(
         client.post(path, json={"kind": "segment", "author": "A", "segment": "Z9", "verdict": "agree"}), 400
     )

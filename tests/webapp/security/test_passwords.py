@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from people import CHEAP
+from quick_apps import Quick
 
 from webapp.security import passwords
 from webapp.security.passwords import Cost, Passwords, generate, weakness
@@ -53,6 +54,15 @@ def test_the_usual_cost_is_what_the_documentation_says(not_quick):
     assert Cost() == Cost(memory=65536, passes=3, lanes=1)
     kept = Passwords().hash("otter velvet ladder 93")
     assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=1$")
+
+
+def test_the_usual_cost_comes_back_whoever_lowered_it_first(quick, tmp_path):
+    """Browser tests of the same process lower it as well."""
+    another = Quick(tmp_path)  # while one is installed
+    another.install()
+    another.remove()
+    assert Passwords.__init__.__defaults__ == (Cost(),)
+    quick.install()
 
 
 def test_two_hashes_of_one_password_differ():
