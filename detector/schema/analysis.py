@@ -246,7 +246,12 @@ class Parameters(Value):
     )
     exit_threshold: float = Field(default=0.5, gt=0, lt=1, description="smoothed probability that closes it")
     merge_gap: float = Field(default=0.5, ge=0, description="segments nearer than this become one, seconds")
-    minimum_duration: float = Field(default=0.5, ge=0, description="shorter segments are dropped, seconds")
+    minimum_duration: float = Field(
+        default=0.5,
+        ge=0,
+        description="shorter segments are dropped, seconds, the last sample's interval counted; tracks of "
+        "one person that are shorter are judged together",
+    )
     bridge_gap: float = Field(default=0.75, ge=0, description="a face lost for less keeps its track, seconds")
     minimum_usable_frames: int = Field(
         default=8, ge=1, description="fewer usable frames in a video: inconclusive"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Segment, Verdict
+from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Score, Scores, Segment, Verdict
 from detector.verdict.verdict import decide
 
 DEFAULT = Parameters()
@@ -132,3 +132,28 @@ def test_doubt_is_no_silence() -> None:
 def test_a_passer_by_seen_too_briefly_raises_no_doubt() -> None:
     brief = person("B", usable=DEFAULT.minimum_usable_frames - 1, probability=0.6)
     assert decide(VIDEO, DEFAULT, coverage(), [person(), brief], [])[0] is Verdict.NOT_FOUND
+
+
+def brief(*smoothed: float, probability: float = 0.3) -> Person:
+    """Person A, whose smoothed scores are those."""
+    scores = tuple(
+        Score(
+            time=i / 8, pts=i, track=0, box=(0, 0, 90, 90), usable=True, logit=0, probability=0.5, smoothed=s
+        )
+        for i, s in enumerate(smoothed)
+    )
+    return person(probability=probability).model_copy(update={"scores": Scores(scores)})
+
+
+def test_what_reached_the_threshold_too_briefly_is_said() -> None:
+    for probability, expected in ((0.3, Verdict.NOT_FOUND), (0.6, Verdict.INCONCLUSIVE)):
+        verdict, reason = decide(VIDEO, DEFAULT, coverage(), [brief(0.1, 0.9, probability=probability)], [])
+        assert verdict is expected
+        assert "less than 0.5 s at a time" in reason and "none reached" not in reason
+
+
+def test_a_high_score_in_a_clip_too_short_to_judge() -> None:
+    """One frame that scores 0.98 is no finding, and no silence either."""
+    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person(usable=1, probability=0.98)], [])
+    assert verdict is Verdict.INCONCLUSIVE
+    assert "scored high" in reason and "too short to judge" in reason
