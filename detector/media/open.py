@@ -20,8 +20,18 @@ import av
 from detector.errors import MediaError
 from detector.media.limits import Bounds
 from detector.media.orientation import photo_orientation
+from detector.media.pillow_reader import open_with_pillow
 from detector.media.reader import MediaReader
-from detector.media.signatures import ACCEPTED, DEMUXERS, HEAD, is_accepted, refuse_mismatch, refuse_others
+from detector.media.signatures import (
+    ACCEPTED,
+    DEMUXERS,
+    HEAD,
+    is_accepted,
+    is_animated_webp,
+    is_boxed_picture,
+    refuse_mismatch,
+    refuse_others,
+)
 
 _UNREADABLE = (
     "The file cannot be read: it is not a video or photo, or it is damaged or was copied only in part. "
@@ -57,7 +67,11 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
         file.seek(0)
         with open_container(file) as container:
             refuse_mismatch(head, container.format.name)
-            yield MediaReader(container, photo, bounds or Bounds())
+            if is_boxed_picture(head) or is_animated_webp(head):
+                with open_with_pillow(container, file, bounds or Bounds()) as pictures:
+                    yield pictures
+            else:
+                yield MediaReader(container, photo, bounds or Bounds())
 
 
 @contextmanager

@@ -27,6 +27,11 @@ from detector.media.signatures import ACCEPTED, PHOTO_DEMUXERS
 from detector.schema.analysis import MediaKind
 
 Decoded = Iterator[tuple[av.VideoFrame, int]]  # frames, each with its PTS
+_SEEK_EARLIER = 1  # seconds
+PICTURE_DAMAGED = (
+    "The picture cannot be decoded: it is damaged or was copied only in part. Copy it again from where it "
+    "was made, or export it there as jpeg."
+)
 # Containers round, and count the last frame's length in their own ways.
 _SLACK = 0.5
 
@@ -68,7 +73,10 @@ class MediaReader:
         self.container_format: str = container.format.name
         self.codec: str = self._stream.codec_context.name
         self.has_sound: bool = bool(container.streams.audio)
-        self.kind = MediaKind.IMAGE if self.container_format in PHOTO_DEMUXERS else MediaKind.VIDEO
+        still = self.container_format in PHOTO_DEMUXERS or (
+            self.container_format == "gif" and self._stream.frames == 1
+        )
+        self.kind = MediaKind.IMAGE if still else MediaKind.VIDEO
         bounds.refuse_claims(self.expected_duration, self._stream.frames)
 
     @property
@@ -155,6 +163,8 @@ class MediaReader:
             if int(time * rate) > last_bin:
                 last_bin = int(time * rate)
                 yield Frame(pts, time, self._upright(frame), self.tally.decoded - 1)
+        if not self.tally.decoded and self.kind is MediaKind.IMAGE:
+            raise MediaError(PICTURE_DAMAGED)
         if not self.tally.decoded:
             raise MediaError(
                 "Not one frame could be decoded: the file is damaged or uses a codec unknown here. "
@@ -183,7 +193,7 @@ class MediaReader:
         for first, last in wanted:
             found = None
             if here is not None and here >= self._key_before(first):
-                found = _first_at(running, first)
+                found = first_at(running, first)
             if found is None:
                 running, found = self._seek(first)
             here = None if found is None else first
@@ -204,14 +214,20 @@ class MediaReader:
 
     def _seek(self, pts: int) -> tuple[Decoded, av.VideoFrame | None]:
         """The frame at ``pts``, and those that follow."""
-        # Some containers cannot seek, or land behind the frame: the second try reads from the start.
-        for target in (pts, self.tally.first_pts or 0):
+        # Some containers cannot seek, or land behind the frame or (transport streams) between two key
+        # frames: the next tries go to before its key frame, and then to the start of the file.
+        key = self._key_before(pts)
+        early = [int(key - _SEEK_EARLIER / self.time_base)] if math.isfinite(key) else []
+        for target in (pts, *early, self.tally.first_pts or 0, None):
             try:
-                self._container.seek(target, stream=self._stream, backward=True)
+                if target is None:
+                    self._container.seek(0, unsupported_byte_offset=True)
+                else:
+                    self._container.seek(target, stream=self._stream, backward=True)
             except av.FFmpegError:
                 continue
             running = self._decoded(counting=False)
-            found = _first_at(running, pts)
+            found = first_at(running, pts)
             if found is not None:
                 return running, found
         return iter(()), None
@@ -291,7 +307,7 @@ class MediaReader:
         return image
 
 
-def _first_at(frames: Decoded, pts: int) -> av.VideoFrame | None:
+def first_at(frames: Decoded, pts: int) -> av.VideoFrame | None:
     """The frame at ``pts``, if ``frames`` come to it."""
     for frame, at in frames:
         if at >= pts:

@@ -10,7 +10,7 @@ from reports.inputs.exhibit_check import ExhibitCheck
 from reports.text import numbers
 from reports.text.numbers import timecode
 
-# FFmpeg's names of the formats that are accepted, in words.
+# Names of the formats that are accepted, FFmpeg's or Pillow's, in words.
 CONTAINERS = {
     "mov,mp4,m4a,3gp,3g2,mj2": "MP4 or QuickTime",
     "matroska,webm": "Matroska or WebM",
@@ -18,6 +18,15 @@ CONTAINERS = {
     "jpeg_pipe": "JPEG",
     "png_pipe": "PNG",
     "webp_pipe": "WebP",
+    "heif": "HEIF",
+    "avif": "AVIF",
+    "tiff_pipe": "TIFF",
+    "bmp_pipe": "BMP",
+    "gif": "GIF",
+    "mpeg": "MPEG program stream",
+    "mpegts": "MPEG transport stream",
+    "flv": "Flash video",
+    "asf": "Windows Media",
 }
 
 
