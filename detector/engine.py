@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,7 +40,7 @@ from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import look_again
 from detector.segments import findings
 from detector.segments.boundaries import refine_boundaries
-from detector.verdict.verdict import answers, decide, stability
+from detector.verdict.verdict import answers, decide, not_seen, stability
 
 Progress = Callable[[str, float], None]
 
@@ -146,6 +146,7 @@ def conclude(
     )
     coverage = _coverage(first_pass, media, missing)
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments)
+    reason = " ".join([reason, *not_seen(media, missing)])
     return Analysis(
         answers=answers(persons),
         stability=stability(verdict, persons, segments),
@@ -187,6 +188,7 @@ def _coverage(first_pass: FirstPassResult, media: Media, missing: float) -> Cove
                 spans[-1] = Span(start=spans[-1].start, end=end, reason=reason)
             else:
                 spans.append(Span(start=time, end=max(end, time), reason=reason))
+    spans = sorted([*spans, *gaps_of(media)], key=lambda span: span.start)
     if missing:
         end = media.duration
         spans.append(Span(start=end, end=end + missing, reason="the file breaks off here"))
@@ -202,6 +204,16 @@ def _coverage(first_pass: FirstPassResult, media: Media, missing: float) -> Cove
         not_examined=tuple(spans),
         quality=_quality(rows),
     )
+
+
+def gaps_of(media: Media) -> Iterator[Span]:
+    """Where the file is damaged and shows no frame for long."""
+    timing = media.details.timing if media.details else None
+    if timing is None or not media.frames_undecodable:
+        return
+    for gap in timing.gaps:
+        start = gap.start + min(gap.length, timing.median_interval or 0.0)
+        yield Span(start=start, end=gap.start + gap.length, reason="no picture could be decoded here")
 
 
 def _quality(rows: NDArray[np.void]) -> FaceQuality | None:
@@ -240,7 +252,7 @@ def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media
         variable_frame_rate=reader.variable_frame_rate,
         duration=float(reader.duration),
         frames_decoded=reader.tally.decoded,
-        frames_undecodable=reader.tally.undecodable,
+        frames_undecodable=reader.tally.undecodable + reader.lost,
         has_sound=reader.has_sound,
     )
 

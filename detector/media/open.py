@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +21,7 @@ import av
 from detector.errors import MediaError
 from detector.media.limits import Bounds
 from detector.media.orientation import photo_orientation
+from detector.media.photo_file import is_whole
 from detector.media.pillow_reader import open_with_pillow
 from detector.media.reader import MediaReader
 from detector.media.signatures import (
@@ -63,15 +65,18 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
         if not is_accepted(head):
             raise MediaError(_UNREADABLE)
         file.seek(0)
-        photo = photo_orientation(file)
+        bounds = bounds or Bounds()
+        photo = photo_orientation(file, bounds)
         file.seek(0)
         with open_container(file) as container:
             refuse_mismatch(head, container.format.name)
             if is_boxed_picture(head) or is_animated_webp(head):
-                with open_with_pillow(container, file, bounds or Bounds()) as pictures:
+                with open_with_pillow(container, file, bounds) as pictures:
                     yield pictures
             else:
-                yield MediaReader(container, photo, bounds or Bounds())
+                reader = MediaReader(container, photo, bounds)
+                reader.is_whole = partial(is_whole, file)
+                yield reader
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import numpy as np
 import PIL.Image
 from PIL import ExifTags
 
+from detector.media.limits import Bounds
 from detector.media.photo_file import open_photo
 
 # Clockwise quarter turns, 0 to 3, and whether to mirror left to right before them.
@@ -27,10 +28,15 @@ EXIF_ORIENTATIONS: dict[int, Orientation] = {
 }
 
 
-def photo_orientation(file: BinaryIO) -> Orientation:
-    """What a photo's EXIF says; PyAV cannot read it off frames that carry it."""
+def photo_orientation(file: BinaryIO, bounds: Bounds) -> Orientation:
+    """What a photo's EXIF says; PyAV cannot read it off frames that carry it.
+
+    Raises :class:`MediaError` for a photo beyond ``bounds``, by its header: FFmpeg decodes a PNG whole to
+    find out its size, and Pillow to find its EXIF.
+    """
     try:
         with open_photo(file) as photo:
+            bounds.refuse_picture(*photo.size)
             return EXIF_ORIENTATIONS.get(photo.getexif().get(ExifTags.Base.Orientation, 1), UPRIGHT)
     except (OSError, SyntaxError, ValueError, RuntimeError, MemoryError, PIL.Image.DecompressionBombError):
         # MemoryError: Pillow asks for as much as a chunk claims to hold.

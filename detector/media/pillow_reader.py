@@ -33,8 +33,7 @@ class PillowReader(MediaReader):
     def __init__(
         self, container: av.container.InputContainer, file: BinaryIO, picture: PIL.Image.Image, bounds: Bounds
     ) -> None:
-        bounds.refuse_picture(*picture.size)
-        super().__init__(container, photo_orientation(file), bounds)
+        super().__init__(container, photo_orientation(file, bounds), bounds)
         self._picture = picture
         self.time_base = _MILLISECONDS
         if getattr(picture, "is_animated", False) and picture.format == "WEBP":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_right
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import cast
@@ -27,9 +27,10 @@ from detector.media.signatures import ACCEPTED, PHOTO_DEMUXERS
 from detector.schema.analysis import MediaKind
 
 Decoded = Iterator[tuple[av.VideoFrame, int]]  # frames, each with its PTS
+_FEW = 2  # frames
 _SEEK_EARLIER = 1  # seconds
 PICTURE_DAMAGED = (
-    "The picture cannot be decoded: it is damaged or was copied only in part. Copy it again from where it "
+    "The picture cannot be read: it is damaged or was copied only in part. Copy it again from where it "
     "was made, or export it there as jpeg."
 )
 # Containers round, and count the last frame's length in their own ways.
@@ -68,6 +69,8 @@ class MediaReader:
         # A frame would make one of its own, with its own threads, and take eight times as long.
         self._rgb = VideoReformatter()
         self.tally = Tally()
+        self.is_whole: Callable[[], bool] = lambda: True
+        """Of a photo: whether all of it can be decoded. FFmpeg fills in what is missing and says nothing."""
         self._keys = array("q")  # PTS of key frames
         self.width = self.height = self.rotation = 0
         self.container_format: str = container.format.name
@@ -133,9 +136,34 @@ class MediaReader:
         if self.kind is MediaKind.IMAGE:
             return 0.0
         expected, picture = self.expected_duration, float(self.duration)
+        slack = _SLACK
         if self._stream.duration is None and self.tally.sound_end > expected - _SLACK:
             return 0.0
-        return expected - picture if expected - picture > _SLACK else 0.0
+        if self.lost and self._stream.average_rate:
+            interval = 1 / float(self._stream.average_rate)
+            slack = 1.5 * interval
+            if self.container_format == "avi":  # FFmpeg guesses its duration by the size of the file
+                expected = max(expected, self._stream.frames * interval)
+        return expected - picture if expected - picture > slack else 0.0
+
+    @property
+    def lost(self) -> int:
+        """Frames that the container promises and that neither came nor were refused, once all were read.
+
+        Known of containers whose tables count frames; a few may be lost to the codec's own ways.
+        """
+        tally = self.tally
+        few = float(_FEW)
+        if self.container_format == "avi":
+            promised = self._stream.frames
+            # Programs fill up with empty frames where sound and picture are not of one length.
+            few = max(few, _SLACK * float(self._stream.average_rate or 0))
+        elif self.container_format.startswith("mov") and self.kind is MediaKind.VIDEO:
+            promised = len(self._stream.index_entries)  # after edit lists
+        else:
+            return 0
+        lost = promised - tally.packets.not_shown - tally.decoded - tally.undecodable
+        return lost if lost > few else 0
 
     @property
     def duration(self) -> Fraction:
@@ -163,8 +191,11 @@ class MediaReader:
             if int(time * rate) > last_bin:
                 last_bin = int(time * rate)
                 yield Frame(pts, time, self._upright(frame), self.tally.decoded - 1)
-        if not self.tally.decoded and self.kind is MediaKind.IMAGE:
-            raise MediaError(PICTURE_DAMAGED)
+        if self.kind is MediaKind.IMAGE:
+            if not self.tally.decoded:
+                raise MediaError(PICTURE_DAMAGED)
+            if not self.is_whole():
+                self.tally.undecodable += 1
         if not self.tally.decoded:
             raise MediaError(
                 "Not one frame could be decoded: the file is damaged or uses a codec unknown here. "
@@ -324,4 +355,5 @@ def _picture_stream(container: av.container.InputContainer) -> av.VideoStream:
         if container.streams.audio:
             raise MediaError(f"The file holds sound but no picture, and Reelproof examines faces. {ACCEPTED}")
         raise MediaError(f"The file holds no picture. {ACCEPTED}")
-    return streams[0]
+    # What a player shows is what is examined; the others are named.
+    return next((s for s in streams if s.disposition & av.stream.Disposition.default), streams[0])

@@ -32,7 +32,13 @@ def anomalies_of(media: Media, details: Details, now: datetime) -> tuple[Anomaly
     if media.kind is MediaKind.IMAGE:
         found += _photo(details)
     else:
-        found += [*_lengths(media, details), *_edits(details), *_joints(details), *_time_stamps(details)]
+        found += [
+            *_tracks(details),
+            *_lengths(media, details),
+            *_edits(details),
+            *_joints(details),
+            *_time_stamps(details),
+        ]
     return tuple(found)
 
 
@@ -147,6 +153,18 @@ def _lengths(media: Media, details: Details) -> Iterator[Anomaly]:
             concern="Pictures or sound are missing, were cut away, or begin and end at different times.",
             innocent="Recording that broke off, a partial copy, sound that runs on, or rounding by simple "
             "programs.",
+        )
+
+
+def _tracks(details: Details) -> Iterator[Anomaly]:
+    if others := details.other_pictures:
+        told = ", ".join(f"stream {each.index} ({each.codec})" for each in others)
+        yield Anomaly(
+            kind="another picture track",
+            observation=f"The file holds more than one track of pictures; not examined: {told}.",
+            concern="Another program, or a viewer who chooses, may show other pictures than those examined.",
+            innocent="Cameras with two lenses, recordings of meetings, and copies in another resolution hold "
+            "several tracks.",
         )
 
 

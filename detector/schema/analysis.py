@@ -79,7 +79,8 @@ class Media(Value):
     duration: Seconds = Field(description="last frame's end minus first frame's start; 0 for a still")
     frames_decoded: int = Field(ge=0)
     frames_undecodable: int = Field(
-        ge=0, description="packets or frames the decoder refused, or without a place in time"
+        ge=0,
+        description="packets or frames the decoder refused, without a place in time, or promised and missing",
     )
     has_sound: bool = Field(description="sound is present; Reelproof does not examine it")
     details: Details | None = Field(default=None, description="since 1.2; null in older analyses")

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from detector.schema.analysis import Answers, Coverage, MediaKind, Parameters, Person, Segment, Verdict
+from detector.schema.analysis import Answers, Coverage, Media, MediaKind, Parameters, Person, Segment, Verdict
 
 # Below this share of detected faces good enough to judge, silence proves nothing.
 _LEAST_USABLE_SHARE = 0.5
 
 
+# A few frames lost at a cut or at the start of a stream are not worth a sentence of the reason.
+_FEW_LOST = 0.02
 # So much more probable must one answer of the second look be for the reason to name it.
 _CLEARLY = 0.15
 
@@ -111,6 +113,29 @@ def decide(
             f"{parameters.minimum_duration:g} s at a time, which is too short for one.",
         )
     return Verdict.NOT_FOUND, f"{seen}; {outcome} the threshold for a finding."
+
+
+def not_seen(media: Media, missing: float) -> list[str]:
+    """What of the file itself was not looked at, in sentences that follow the verdict's reason.
+
+    ``missing`` is the number of seconds that its end breaks off early.
+    """
+    found = []
+    lost = media.frames_undecodable > _FEW_LOST * media.frames_decoded
+    if media.details and (others := media.details.other_pictures):
+        named = ", ".join(f"stream {stream.index}" for stream in others)
+        found.append(
+            f"The file holds {_count(len(others), 'more picture track')}, not looked at ({named})."
+            if len(others) == 1
+            else f"The file holds {len(others)} more picture tracks, not looked at ({named})."
+        )
+    if media.kind is MediaKind.IMAGE and media.frames_undecodable:
+        found.append("The file is damaged: a part of the picture is missing and was not looked at.")
+    elif missing or lost:
+        told = [f"{media.frames_undecodable:,} of its frames or packets could not be used"] * bool(lost)
+        told += [f"{missing:.1f} s are missing at its end"] * bool(missing)
+        found.append(f"The file is damaged or incomplete: {'; '.join(told)}.")
+    return found
 
 
 def _kind(persons: Sequence[Person], flagged: Sequence[str]) -> str:

@@ -202,9 +202,12 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
             if media.has_sound
             else "Sound: the file has none; it would not have been examined."
         )
+    if media.details and (others := media.details.other_pictures):
+        listed = ", ".join(f"stream {stream.index} ({stream.codec})" for stream in others)
+        lines.append(f"Other picture tracks: {listed}.")
     lines.append(
         f"Undecodable frames: {plural(media.frames_undecodable, 'packet or frame', 'packets or frames')} "
-        "that the decoder refused."
+        "that the decoder refused or that the file promises and does not hold."
         if media.frames_undecodable
         else "Undecodable frames: none."
     )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from analyses import media as media_facts
+
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Score, Scores, Segment, Verdict
-from detector.verdict.verdict import decide
+from detector.schema.metadata import Details, Stream
+from detector.verdict.verdict import decide, not_seen
 
 DEFAULT = Parameters()
 VIDEO, IMAGE = MediaKind.VIDEO, MediaKind.IMAGE
@@ -157,3 +160,16 @@ def test_a_high_score_in_a_clip_too_short_to_judge() -> None:
     verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person(usable=1, probability=0.98)], [])
     assert verdict is Verdict.INCONCLUSIVE
     assert "scored high" in reason and "too short to judge" in reason
+
+
+def test_what_of_the_file_was_not_seen() -> None:
+    video = media_facts(VIDEO, 10.0)
+    assert not_seen(video, 0.0) == []
+    streams = [Stream(index=i, kind="video", codec="h264", examined=i == 1, cover=i == 2) for i in range(3)]
+    tracks = video.model_copy(update={"details": Details(streams=tuple(streams))})
+    assert not_seen(tracks, 0.0) == ["The file holds 1 more picture track, not looked at (stream 0)."]
+    damaged = video.model_copy(update={"frames_undecodable": 36})
+    assert "36 of its frames or packets" in not_seen(damaged, 0.0)[0]
+    assert "2.8 s are missing at its end" in not_seen(video, 2.76)[0]
+    photo = media_facts(IMAGE, 0.0).model_copy(update={"frames_undecodable": 1})
+    assert "part of the picture is missing" in not_seen(photo, 0.0)[0]

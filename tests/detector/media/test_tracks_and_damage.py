@@ -1,0 +1,92 @@
+"""Files that hold more than one track of pictures, or less than they promise."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import av
+import pytest
+from analyses import media as facts
+from av.stream import Disposition
+from clips import HEIGHT, WIDTH, number_of, numbered, write_clip
+from media_files import photo
+
+from detector.engine import gaps_of, media_facts
+from detector.media.open import open_media
+from detector.metadata.anomalies import anomalies_of
+from detector.metadata.collect import details_of
+from detector.schema.analysis import MediaKind
+
+EVERY_FRAME = 1000.0
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+class TestSeveralTracks:
+    @pytest.mark.parametrize("default", [0, 1])
+    def test_the_one_a_player_shows_is_examined(self, tmp_path: Path, default: int) -> None:
+        path = tmp_path / "two.mkv"
+        with av.open(str(path), "w") as container:
+            tracks = [container.add_stream("libx264", rate=25) for _ in range(2)]
+            for number, track in enumerate(tracks):
+                track.width, track.height, track.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+                track.disposition = Disposition.default if number == default else Disposition(0)
+            for i in range(3):
+                for number, track in enumerate(tracks):
+                    frame = av.VideoFrame.from_ndarray(numbered(100 * number + i), format="rgb24")
+                    container.mux(track.encode(frame))
+            for track in tracks:
+                container.mux(track.encode())
+        with open_media(path) as reader:
+            assert number_of(next(iter(list(reader.frames(EVERY_FRAME)))).image) == 100 * default
+            details = details_of(reader, path)
+        assert [stream.index for stream in details.other_pictures] == [1 - default]
+        told = anomalies_of(facts(MediaKind.VIDEO, 0.12), details, NOW)
+        (found,) = (anomaly for anomaly in told if anomaly.kind == "another picture track")
+        assert f"stream {1 - default} (h264)" in found.observation
+
+
+class TestDamage:
+    def test_a_jpeg_cut_short_is_not_whole(self, tmp_path: Path) -> None:
+        whole = photo(tmp_path / "whole.jpg").read_bytes()
+        for name, share, lost in (("whole", 1.0, 0), ("most", 0.6, 1), ("little", 0.2, 1)):
+            path = tmp_path / f"{name}.jpg"
+            path.write_bytes(whole[: round(len(whole) * share)])
+            with open_media(path) as reader:
+                assert len(list(reader.frames(8))) == 1
+                assert reader.tally.undecodable == lost, name
+
+    def test_half_an_avi(self, tmp_path: Path) -> None:
+        """FFmpeg guesses how long it is by its size, so that nothing seems to be missing."""
+        path = write_clip(tmp_path / "a.avi", map(numbered, range(50)), codec="mpeg4")
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        with open_media(path) as reader:
+            shown = len(list(reader.frames(EVERY_FRAME)))
+            assert shown < 35 and reader.lost + reader.tally.undecodable == 50 - shown
+            assert reader.missing == pytest.approx((50 - shown) / 25)
+
+    def test_a_few_frames_missing_at_the_end(self, tmp_path: Path) -> None:
+        path = write_clip(
+            tmp_path / "a.mp4", map(numbered, range(50)), container_options={"movflags": "faststart"}
+        )
+        path.write_bytes(path.read_bytes()[: -path.stat().st_size // 8])
+        with open_media(path) as reader:
+            shown = len(list(reader.frames(EVERY_FRAME)))
+            assert 35 < shown < 48 and reader.lost + reader.tally.undecodable == 50 - shown
+            assert reader.missing == pytest.approx((50 - shown) / 25)
+
+    def test_what_cannot_be_decoded_in_the_middle_is_a_gap(self, tmp_path: Path) -> None:
+        path = write_clip(tmp_path / "a.mp4", map(numbered, range(75)), options={"g": "25"})
+        with av.open(str(path)) as container:
+            places = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+        data = bytearray(path.read_bytes())
+        for start, size in places[25:50]:
+            data[start : start + size] = b"\xff" * size
+        path.write_bytes(data)
+        with open_media(path) as reader:
+            list(reader.frames(EVERY_FRAME))
+            media = media_facts(reader, "a.mp4", 1, "0" * 64)
+            media = media.model_copy(update={"details": details_of(reader, path)})
+        (gap,) = gaps_of(media)
+        assert gap.reason == "no picture could be decoded here"
+        assert gap.start == pytest.approx(1.0, abs=0.2) and gap.end == pytest.approx(2.0, abs=0.2)
