@@ -80,6 +80,8 @@ class MediaReader:
             self.container_format == "gif" and self._stream.frames == 1
         )
         self.kind = MediaKind.IMAGE if still else MediaKind.VIDEO
+        self.pixel_aspect = _pixel_aspect(self._stream) if self.kind is MediaKind.VIDEO else Fraction(1)
+        """How much wider than high a stored pixel is."""
         bounds.refuse_claims(self.expected_duration, self._stream.frames)
 
     @property
@@ -325,10 +327,19 @@ class MediaReader:
                 tally.packets.failed(packet.pts, "a packet the decoder refused")
                 self._bounds.refuse_count(tally.decoded + tally.undecodable)
 
+    def square_size(self, frame: av.VideoFrame) -> tuple[int, int]:
+        """Width and height of a frame, not yet turned, in square pixels: none is left out."""
+        aspect = self.pixel_aspect
+        if aspect >= 1:
+            return round(frame.width * aspect), frame.height
+        return frame.width, round(frame.height / aspect)
+
     def _upright(self, frame: av.VideoFrame) -> Image:
-        self._bounds.refuse_picture(frame.width, frame.height)
+        width, height = self.square_size(frame)
+        self._bounds.refuse_picture(width, height)
         quarter_turns, mirrored = self.orientation(frame)
-        image = cast(Image, self._rgb.reformat(frame, format="rgb24", threads=1).to_ndarray())
+        square = self._rgb.reformat(frame, width=width, height=height, format="rgb24", threads=1)
+        image = cast(Image, square.to_ndarray())
         if mirrored:
             image = image[:, ::-1]
         image = np.ascontiguousarray(np.rot90(image, -quarter_turns))
@@ -357,3 +368,9 @@ def _picture_stream(container: av.container.InputContainer) -> av.VideoStream:
         raise MediaError(f"The file holds no picture. {ACCEPTED}")
     # What a player shows is what is examined; the others are named.
     return next((s for s in streams if s.disposition & av.stream.Disposition.default), streams[0])
+
+
+def _pixel_aspect(stream: av.VideoStream) -> Fraction:
+    """How much wider than high a stored pixel is; 1 where the file does not say or says nonsense."""
+    aspect = stream.sample_aspect_ratio
+    return aspect if aspect and Fraction(1, 4) <= aspect <= 4 else Fraction(1)

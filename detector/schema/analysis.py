@@ -70,8 +70,8 @@ class Media(Value):
     kind: MediaKind
     container: str = Field(description="format name as FFmpeg gives it")
     codec: str
-    width: int = Field(gt=0, description="pixels of the upright frame")
-    height: int = Field(gt=0, description="pixels of the upright frame")
+    width: int = Field(gt=0, description="square pixels of the upright frame")
+    height: int = Field(gt=0, description="square pixels of the upright frame")
     rotation: int = Field(description="degrees clockwise applied to make frames upright")
     time_base: str = Field(description="seconds per PTS tick, as a fraction such as 1/12800")
     frame_rate: str | None = Field(description="average frame rate as a fraction, null for a still")

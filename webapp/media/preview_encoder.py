@@ -76,7 +76,8 @@ def _video(
         for frame, pts in reader.every_frame():
             if first is None:
                 first, turn = pts, reader.orientation(frame)
-                size = _fitting(frame.width, frame.height, turn)
+                # As analysed: square pixels, but in analyses of earlier versions.
+                size = _fitting(media.width, media.height)
                 writer = H264Writer(
                     container,
                     size,
@@ -121,10 +122,8 @@ def _is_rgb(frame: av.VideoFrame) -> bool:
     return frame.format.is_rgb
 
 
-def _fitting(width: int, height: int, turn: Orientation) -> tuple[int, int]:
-    """Even width and height of the upright picture, its longer side at most 1280."""
-    if turn[0] % 2:
-        width, height = height, width
+def _fitting(width: int, height: int) -> tuple[int, int]:
+    """Even width and height of an upright picture of this size, its longer side at most 1280."""
     scale = min(1.0, _LONGEST_SIDE / max(width, height))
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 

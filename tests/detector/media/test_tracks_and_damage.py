@@ -1,15 +1,16 @@
-"""Files that hold more than one track of pictures, or less than they promise."""
+"""Files that hold more than one track of pictures, less than they promise, or pixels of another shape."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
 from analyses import media as facts
 from av.stream import Disposition
-from clips import HEIGHT, WIDTH, number_of, numbered, write_clip
+from clips import HEIGHT, UPRIGHT, WIDTH, cornered, corners, number_of, numbered, write_clip
 from media_files import photo
 
 from detector.engine import gaps_of, media_facts
@@ -90,3 +91,21 @@ class TestDamage:
         (gap,) = gaps_of(media)
         assert gap.reason == "no picture could be decoded here"
         assert gap.start == pytest.approx(1.0, abs=0.2) and gap.end == pytest.approx(2.0, abs=0.2)
+
+
+class TestShapes:
+    @pytest.mark.parametrize(("aspect", "size"), [(Fraction(2), (256, 96)), (Fraction(3, 4), (128, 128))])
+    def test_pixels_that_are_not_square_are_made_so(
+        self, tmp_path: Path, aspect: Fraction, size: tuple[int, int]
+    ) -> None:
+        path = tmp_path / "a.mp4"
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+            stream.codec_context.sample_aspect_ratio = aspect
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(cornered(), format="rgb24")))
+            container.mux(stream.encode())
+        with open_media(path) as reader:
+            (frame,) = reader.frames(EVERY_FRAME)
+            assert (reader.width, reader.height) == size == frame.image.shape[1::-1]
+            assert corners(frame.image) == UPRIGHT
