@@ -99,6 +99,7 @@ def _make(
 ) -> Annotated:
     with ExitStack() as stack:
         reader = stack.enter_context(open_media(exhibit))
+        reader.turned = analysis.media.turned // 90
         # A second look at the file: its sound is read beside the picture, each at its own pace.
         beside = stack.enter_context(open_container(stack.enter_context(exhibit.open("rb"))))
         sound = Sound(beside, with_sound)

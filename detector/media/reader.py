@@ -71,6 +71,8 @@ class MediaReader:
         self.tally = Tally()
         self.is_whole: Callable[[], bool] = lambda: True
         """Of a photo: whether all of it can be decoded. FFmpeg fills in what is missing and says nothing."""
+        self.turned = 0
+        """Clockwise quarter turns that the file does not ask for; to be set before frames are read."""
         self._keys = array("q")  # PTS of key frames
         self.width = self.height = self.rotation = 0
         self.container_format: str = container.format.name
@@ -210,7 +212,8 @@ class MediaReader:
 
     def orientation(self, frame: av.VideoFrame) -> Orientation:
         """How a frame is turned upright."""
-        return self._photo if self.kind is MediaKind.IMAGE else display_orientation(frame)
+        turns, mirrored = self._photo if self.kind is MediaKind.IMAGE else display_orientation(frame)
+        return (turns + self.turned) % 4, mirrored
 
     def at(self, wanted: set[int]) -> Generator[Frame]:
         """The frames whose PTS are in ``wanted``, in order; after :meth:`frames` none is decoded twice."""

@@ -73,6 +73,10 @@ class Media(Value):
     width: int = Field(gt=0, description="square pixels of the upright frame")
     height: int = Field(gt=0, description="square pixels of the upright frame")
     rotation: int = Field(description="degrees clockwise applied to make frames upright")
+    turned: int = Field(
+        default=0,
+        description="degrees of it that the file does not ask for: only so was a face found; since 1.6",
+    )
     time_base: str = Field(description="seconds per PTS tick, as a fraction such as 1/12800")
     frame_rate: str | None = Field(description="average frame rate as a fraction, null for a still")
     variable_frame_rate: bool

@@ -121,6 +121,10 @@ def not_seen(media: Media, missing: float) -> list[str]:
     ``missing`` is the number of seconds that its end breaks off early.
     """
     found = []
+    if media.turned:
+        found.append(
+            f"No face was found as the file is stored; it was examined turned by {media.turned}° clockwise."
+        )
     lost = media.frames_undecodable > _FEW_LOST * media.frames_decoded
     if media.details and (others := media.details.other_pictures):
         named = ", ".join(f"stream {stream.index}" for stream in others)

@@ -95,7 +95,7 @@ def recording(media: Media) -> tuple[Fact, ...]:
         Fact("Kind", media.kind.value),
         Fact("Container", CONTAINERS.get(media.container, media.container)),
         Fact("Codec", media.codec),
-        Fact("Resolution", f"{media.width} × {media.height} px", _turned(media.rotation)),
+        Fact("Resolution", f"{media.width} × {media.height} px", _turned(media)),
     ]
     if media.kind is MediaKind.IMAGE:
         return tuple(found)
@@ -110,8 +110,13 @@ def recording(media: Media) -> tuple[Fact, ...]:
     )
 
 
-def _turned(rotation: int) -> str:
-    return f"upright, after turning by {rotation}° clockwise" if rotation else ""
+def _turned(media: Media) -> str:
+    if not media.turned:
+        return f"upright, after turning by {media.rotation}° clockwise" if media.rotation else ""
+    return (
+        f"after turning by {media.rotation}° clockwise, {media.turned}° of which the file does not ask for: "
+        "only so was a face found"
+    )
 
 
 def coverage(analysis: Analysis) -> tuple[Fact, ...]:

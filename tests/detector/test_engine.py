@@ -180,6 +180,16 @@ class TestStill:
         for name in (peak.frame, peak.overlay):
             assert cv2.imread(str(tmp_path / name)).shape == (512, 512, 3)
 
+    def test_one_that_stands_on_its_head_is_turned(
+        self, tmp_path: Path, model: LoadedModel, astronaut: np.ndarray
+    ) -> None:
+        path = tmp_path / "on its head.png"
+        assert cv2.imwrite(str(path), np.rot90(astronaut[:, :, ::-1], 2))
+        analysis = analyze(path, model=model, parameters=Parameters(**NONE_FLAGGED))
+        assert analysis.media.turned == analysis.media.rotation == 180
+        assert "turned by 180° clockwise" in analysis.reason
+        assert analysis.coverage.faces_found == 1
+
     def test_with_default_settings(self, still: Path, model: LoadedModel) -> None:
         analysis = analyze(still, model=model)
         assert analysis.media.duration == 0

@@ -70,6 +70,8 @@ def judge(path: Path, media: Media) -> Playback:
 
 
 def _judge(path: Path, media: Media) -> Playback:
+    if media.turned:
+        raise NotPlayable("it was examined turned, because a face was found only so")
     if media.kind is MediaKind.IMAGE:
         if (mimetype := _PHOTOS.get(media.container)) is None:
             raise NotPlayable(

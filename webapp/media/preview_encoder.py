@@ -50,6 +50,7 @@ def make_preview(
     ``room`` is how many bytes of the disk must stay free.
     """
     with open_media(source) as reader:
+        reader.turned = media.turned // 90
         if media.kind is MediaKind.IMAGE:
             width, height = _photo(reader, to)
             return Playback("preview", "image/jpeg", 0.0, width, height, "")
