@@ -290,6 +290,7 @@ def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media
         frame_rate=f"{rate.numerator}/{rate.denominator}" if rate else None,
         variable_frame_rate=reader.variable_frame_rate,
         duration=float(reader.duration),
+        start_offset=reader.start_offset,
         frames_decoded=reader.tally.decoded,
         frames_undecodable=reader.tally.undecodable + reader.lost,
         has_sound=reader.has_sound,

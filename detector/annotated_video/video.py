@@ -29,6 +29,7 @@ from detector.annotated_video.layout import Layout, arrange
 from detector.annotated_video.panel import Inset, Panel, cropped
 from detector.errors import MediaError
 from detector.files import atomic_path, hashed
+from detector.media import hdr
 from detector.media.encode import BT709, H264Writer, clock_of
 from detector.media.frame import Image
 from detector.media.open import open_container, open_media
@@ -217,6 +218,9 @@ class _Making:
             width, height = height, width
         guess = Colorspace.ITU709 if frame.height >= _HIGH_DEFINITION else Colorspace.ITU601
         unknown = frame.colorspace in (0, 2) and not frame.format.is_rgb
+        if frame.color_trc in hdr.NAMES:
+            frame = av.VideoFrame.from_ndarray(self._reader.rgb(frame, width, height), format="rgb24")
+            unknown = False
         small = self._to_rgb.reformat(
             frame, width=width, height=height, format="rgb24", src_colorspace=guess if unknown else None
         ).to_ndarray()

@@ -17,8 +17,10 @@ from typing import cast
 import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
 
 from detector.errors import MediaError
+from detector.media import hdr
 from detector.media.frame import Frame, Image
 from detector.media.limits import Bounds
 from detector.media.orientation import Orientation, display_orientation
@@ -28,6 +30,7 @@ from detector.schema.analysis import MediaKind
 
 Decoded = Iterator[tuple[av.VideoFrame, int]]  # frames, each with its PTS
 _FEW = 2  # frames
+_MOST_HELD, _HELD_BYTES = 16, 64 * 1024 * 1024  # frames without a time that are held back
 _SEEK_EARLIER = 1  # seconds
 PICTURE_DAMAGED = (
     "The picture cannot be read: it is damaged or was copied only in part. Copy it again from where it "
@@ -178,6 +181,14 @@ class MediaReader:
         return (tally.end_pts - tally.first_pts) * self.time_base
 
     @property
+    def start_offset(self) -> float | None:
+        """Where the first frame stands on the clock of a player, which starts with what begins first."""
+        if self.kind is MediaKind.IMAGE or self.tally.first_pts is None:
+            return None
+        began = Fraction(self._container.start_time or 0, av.time_base)
+        return float(max(Fraction(0), self.tally.first_pts * self.time_base - began))
+
+    @property
     def variable_frame_rate(self) -> bool:
         """True when the gaps between frames differ by more than the clock's own rounding."""
         shortest, longest = self.tally.shortest, self.tally.longest
@@ -272,14 +283,7 @@ class MediaReader:
         """Sound frames in order of presentation with their PTS; what is broken is counted."""
         tally = self.tally if counting else Tally()
         last: int | None = None
-        for frame in self._raw(tally):
-            self._bounds.refuse_count(tally.decoded + tally.undecodable)
-            if frame.is_corrupt:
-                tally.undecodable += 1
-                tally.packets.failed(frame.pts, "a frame decoded with errors")
-                continue
-            # AVI keeps no presentation times, and those FFmpeg guesses for reordered frames are wrong.
-            pts = frame.dts if self.container_format == "avi" or frame.pts is None else frame.pts
+        for frame, pts in self._dated(tally):
             if pts is None:
                 pts = 0 if last is None else last + max(1, frame.duration or 1)
             if last is not None and pts <= last:  # a clock that runs backwards
@@ -300,6 +304,31 @@ class MediaReader:
             tally.end_pts = pts + (frame.duration or (tally.shortest or 0))
             last = pts
             yield frame, pts
+
+    def _dated(self, tally: Tally) -> Iterator[tuple[av.VideoFrame, int | None]]:
+        """Sound frames with their PTS; those without any before the first that has one are counted back."""
+        held: list[av.VideoFrame] = []
+        begun = False
+        for frame in self._raw(tally):
+            self._bounds.refuse_count(tally.decoded + tally.undecodable)
+            if frame.is_corrupt:
+                tally.undecodable += 1
+                tally.packets.failed(frame.pts, "a frame decoded with errors")
+                continue
+            # AVI keeps no presentation times, and those FFmpeg guesses for reordered frames are wrong.
+            pts = frame.dts if self.container_format == "avi" or frame.pts is None else frame.pts
+            most = min(_MOST_HELD, _HELD_BYTES // max(1, 3 * frame.width * frame.height))
+            if pts is None and not begun and len(held) < most:
+                held.append(frame)
+                continue
+            begun = True
+            rate = self._stream.average_rate
+            step = frame.duration or max(1, round(1 / rate / self.time_base) if rate else 1)
+            for rank, early in enumerate(held):
+                yield early, None if pts is None else pts - step * (len(held) - rank)
+            held = []
+            yield frame, pts
+        yield from ((frame, None) for frame in held)
 
     def _raw(self, tally: Tally) -> Iterator[av.VideoFrame]:
         # Sound is not decoded; where it ends tells whether the file does too early.
@@ -337,12 +366,21 @@ class MediaReader:
             return round(frame.width * aspect), frame.height
         return frame.width, round(frame.height / aspect)
 
+    def rgb(self, frame: av.VideoFrame, width: int, height: int) -> Image:
+        """A frame as it lies in the file, at this size, in RGB of standard range."""
+        if frame.color_trc in hdr.NAMES:
+            deep = self._rgb.reformat(frame, width=width, height=height, format="rgb48le", threads=1)
+            return hdr.to_standard_range(cast(NDArray[np.uint16], deep.to_ndarray()), frame.color_trc)
+        return cast(
+            Image,
+            self._rgb.reformat(frame, width=width, height=height, format="rgb24", threads=1).to_ndarray(),
+        )
+
     def _upright(self, frame: av.VideoFrame) -> Image:
         width, height = self.square_size(frame)
         self._bounds.refuse_picture(width, height)
         quarter_turns, mirrored = self.orientation(frame)
-        square = self._rgb.reformat(frame, width=width, height=height, format="rgb24", threads=1)
-        image = cast(Image, square.to_ndarray())
+        image = self.rgb(frame, width, height)
         if mirrored:
             image = image[:, ::-1]
         image = np.ascontiguousarray(np.rot90(image, -quarter_turns))

@@ -81,6 +81,11 @@ class Media(Value):
     frame_rate: str | None = Field(description="average frame rate as a fraction, null for a still")
     variable_frame_rate: bool
     duration: Seconds = Field(description="last frame's end minus first frame's start; 0 for a still")
+    start_offset: Seconds | None = Field(
+        default=None,
+        description="where the first frame stands on a player's clock, which starts with what begins first, "
+        "such as sound; null: a photo, or not recorded; since 1.6",
+    )
     frames_decoded: int = Field(ge=0)
     frames_undecodable: int = Field(
         ge=0,

@@ -95,6 +95,7 @@ def recording(media: Media) -> tuple[Fact, ...]:
         Fact("Kind", media.kind.value),
         Fact("Container", CONTAINERS.get(media.container, media.container)),
         Fact("Codec", media.codec),
+        *_range(media),
         Fact("Resolution", f"{media.width} × {media.height} px", _turned(media)),
     ]
     if media.kind is MediaKind.IMAGE:
@@ -103,11 +104,27 @@ def recording(media: Media) -> tuple[Fact, ...]:
         *found,
         Fact("Sound", "present, not examined" if media.has_sound else "none"),
         Fact("Duration", timecode(media.duration)),
+        *_offset(media),
         Fact("Frame rate", numbers.frame_rate(media.frame_rate, media.variable_frame_rate)),
         Fact("Time base", f"{media.time_base} s"),
         Fact("Frames decoded", f"{media.frames_decoded:,}"),
         Fact("Frames undecodable", f"{media.frames_undecodable:,}"),
     )
+
+
+def _offset(media: Media) -> tuple[Fact, ...]:
+    if (offset := numbers.player_offset(media)) is None:
+        return ()
+    note = "times in this report count from the first frame; add this to find them in a player"
+    return (Fact("First frame on a player's clock", timecode(offset), note),)
+
+
+def _range(media: Media) -> tuple[Fact, ...]:
+    transfer = media.details.picture.colour_transfer if media.details and media.details.picture else None
+    name = {"SMPTE2084": "PQ", "ARIB_STD_B67": "HLG"}.get(transfer or "")
+    if name is None:
+        return ()
+    return (Fact("Colours", f"high dynamic range ({name})", "converted to standard range to be examined"),)
 
 
 def _turned(media: Media) -> str:

@@ -19,7 +19,8 @@ import PIL.Image
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from detector.errors import MediaError
-from detector.media.encode import Colours, H264Writer, clock_of
+from detector.media import hdr
+from detector.media.encode import BT709, Colours, H264Writer, clock_of
 from detector.media.open import open_media
 from detector.media.reader import MediaReader, Orientation
 from detector.schema.analysis import Media, MediaKind
@@ -85,9 +86,13 @@ def _video(
                     Fraction(media.frame_rate or 25),
                     _X264,
                     clock=clock_of(reader.time_base),
-                    colours=_colours(frame),
+                    colours=BT709 if frame.color_trc in hdr.NAMES else _colours(frame),
                 )
             moment = (pts - first) * reader.time_base
+            if frame.color_trc in hdr.NAMES:  # 8 bits hold standard range only
+                frame = av.VideoFrame.from_ndarray(
+                    reader.rgb(frame, frame.width, frame.height), format="rgb24"
+                )
             picture = _upright(frame, size, turn, reformatter)
             if moment >= next_key:
                 picture.pict_type = av.video.frame.PictureType.I

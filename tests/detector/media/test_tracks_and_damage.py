@@ -1,12 +1,14 @@
-"""Files that hold more than one track of pictures, less than they promise, or pixels of another shape."""
+"""Files with several tracks of pictures, with less than they promise, with other pixels or colours."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from analyses import media as facts
 from av.stream import Disposition
@@ -14,7 +16,9 @@ from clips import HEIGHT, UPRIGHT, WIDTH, cornered, corners, number_of, numbered
 from media_files import photo
 
 from detector.engine import gaps_of, media_facts
+from detector.media import hdr
 from detector.media.open import open_media
+from detector.media.reader import MediaReader, Tally
 from detector.metadata.anomalies import anomalies_of
 from detector.metadata.collect import details_of
 from detector.schema.analysis import MediaKind
@@ -109,3 +113,71 @@ class TestShapes:
             (frame,) = reader.frames(EVERY_FRAME)
             assert (reader.width, reader.height) == size == frame.image.shape[1::-1]
             assert corners(frame.image) == UPRIGHT
+
+
+class TestHighDynamicRange:
+    def test_white_grey_and_light_beyond_white(self) -> None:
+        """203 cd/m² is 0.58 in PQ and 0.75 in HLG (ITU-R BT.2408); what is brighter stays below white."""
+        for transfer, white in ((hdr.PQ, 0.58), (hdr.HLG, 0.75)):
+            coded = np.array([0.0, 0.5 * white, white, 1.0])
+            picture = np.repeat(np.round(coded * 65535).astype(np.uint16)[None, :, None], 3, axis=2)
+            shown = hdr.to_standard_range(picture, transfer)[0]
+            assert np.ptp(shown.astype(int), axis=1).max() <= 1, "grey stays grey"
+            black, grey, bright, beyond = shown[:, 0].tolist()
+            assert black == 0 and 20 < grey < 150 and 215 < bright < 250 < beyond
+
+    def test_a_video_is_converted(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.mp4"
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx265", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p10le"
+            context = stream.codec_context
+            context.color_trc, context.color_primaries, context.colorspace = hdr.PQ, 9, 9
+            stream.options = {
+                "x265-params": "log-level=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc"
+            }
+            white = np.full((96, 128, 3), round(0.58 * 65535), np.uint16)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(white, format="rgb48le")))
+            container.mux(stream.encode())
+        with open_media(path) as reader:
+            (frame,) = reader.frames(EVERY_FRAME)
+            assert 215 < frame.image.mean() < 250
+
+
+class TestTimes:
+    def test_a_picture_that_starts_later_than_the_sound(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.mkv"
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+            voice = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+            sound = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), layout="mono")
+            sound.sample_rate, sound.pts = 8000, 0
+            container.mux(voice.encode(sound))
+            for number in range(3):
+                frame = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
+                frame.pts, frame.time_base = 125 + number, Fraction(1, 25)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        with open_media(path) as reader:
+            frames = list(reader.frames(EVERY_FRAME))
+            assert float(frames[0].time) == 0 and reader.start_offset == pytest.approx(5.0)
+
+    def test_frames_without_times_before_those_that_have_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = write_clip(tmp_path / "a.mp4", map(numbered, range(8)), options={"bf": "0"})
+        raw = MediaReader._raw
+
+        def bare(reader: MediaReader, tally: Tally) -> Iterator[av.VideoFrame]:
+            for number, frame in enumerate(raw(reader, tally)):
+                if number < 3:
+                    frame.pts = frame.dts = None
+                yield frame
+
+        monkeypatch.setattr(MediaReader, "_raw", bare)
+        with open_media(path) as reader:
+            frames = list(reader.frames(EVERY_FRAME))
+            assert [number_of(frame.image) for frame in frames] == list(range(8))
+            assert [float(frame.time) for frame in frames] == pytest.approx([n / 25 for n in range(8)])
+            assert reader.tally.undecodable == 0
