@@ -17,18 +17,21 @@ import pytest
 from clips import numbered, write_clip, write_sound
 from unconfined import Unconfined
 
-from detector import Analysis
+from detector import Analysis, engine
 from detector.cli.analyze import summary
 from detector.cli.main import main
 from detector.models.card import DEFAULT
+from detector.models.loaded import LoadedModel
 from detector.paths import ROOT
 from detector.schema.analysis import schema_text
 
 
 @pytest.fixture(autouse=True)
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """But for ``TestScore``, whose files are confined as they should be."""
+def in_this_process(monkeypatch: pytest.MonkeyPatch, model: LoadedModel) -> None:
+    """With a model loaded once; but for ``TestScore``, whose files are confined as they should be."""
     monkeypatch.setattr("detector.sandboxed_engine.Sandbox", Unconfined)
+    load = engine.load_model
+    monkeypatch.setattr(engine, "load_model", lambda name: model if name in (None, DEFAULT) else load(name))
 
 
 @pytest.fixture(scope="module")
@@ -153,18 +156,9 @@ class TestAnalyze:
         assert "caf" in Analysis.from_json(capsys.readouterr().out).media.file
 
 
-def test_an_empty_file_is_refused_before_anything_is_loaded(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "detector.sandboxed_engine", None)
-    (tmp_path / "empty.mp4").touch()
-    assert main(["analyze", str(tmp_path / "empty.mp4")]) == 2
-    assert "0 bytes" in capsys.readouterr().err
-
-
 class TestOut:
-    def test_everything_is_written_and_listed(
-        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, still: Path
+    def test_everything_is_written_listed_and_replaced_whole(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, still: Path, blank: Path
     ) -> None:
         folder = tmp_path / "new" / "result"
         assert main(["analyze", str(still), "--out", str(folder)]) == 0
@@ -179,6 +173,17 @@ class TestOut:
         assert exhibit in manifest
         for name in written - {"manifest.json", "manifest.sha256"}:
             assert hashlib.sha256((folder / name).read_bytes()).hexdigest() in manifest, name
+
+        # An earlier result stays until it is replaced whole: a file that cannot be read costs none, and
+        # leaves no folder that the next run refuses.
+        before = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+        assert main(["analyze", str(tmp_path / "gone.mp4"), "--out", str(folder)]) == 2
+        assert {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} == before
+        (folder / "overlays").mkdir(exist_ok=True)
+        (folder / "overlays" / "Z9-1.png").write_bytes(b"old")
+        assert main(["analyze", str(blank), "--out", str(folder)]) == 0
+        assert Analysis.from_json((folder / "analysis.json").read_bytes()).media.file == "blank.mp4"
+        assert not (folder / "overlays" / "Z9-1.png").exists()
 
     def test_a_folder_of_other_things_is_left_alone(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path, still: Path
@@ -195,21 +200,6 @@ class TestOut:
         assert main(["analyze", str(still), "--out", str(tmp_path / "taken")]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert "taken" in line
-
-    def test_an_earlier_result_stays_until_it_is_replaced_whole(
-        self, tmp_path: Path, blank: Path, still: Path
-    ) -> None:
-        """A file that cannot be read costs none, and leaves no folder that the next run refuses."""
-        folder = tmp_path / "result"
-        assert main(["analyze", str(blank), "--out", str(folder)]) == 0
-        before = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
-        assert main(["analyze", str(tmp_path / "gone.mp4"), "--out", str(folder)]) == 2
-        assert {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} == before
-        (folder / "overlays").mkdir(exist_ok=True)
-        (folder / "overlays" / "Z9-1.png").write_bytes(b"old")
-        assert main(["analyze", str(still), "--out", str(folder)]) == 0
-        assert Analysis.from_json((folder / "analysis.json").read_bytes()).media.file == "astronaut.jpg"
-        assert not (folder / "overlays" / "Z9-1.png").exists()
 
 
 class TestSummary:

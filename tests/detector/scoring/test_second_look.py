@@ -98,7 +98,8 @@ def with_second_look(
 
 
 def judged(sample: Path, model: LoadedModel, network: Network, platt: Platt | None = None) -> Analysis:
-    return analyze(sample, model=with_second_look(model, network.eval(), platt))
+    changed = with_second_look(model, network.eval(), platt)
+    return analyze(sample, model=changed, parameters=Parameters(edge_window=0))
 
 
 def test_fused_is_a_soft_maximum_of_both_halves() -> None:
@@ -170,7 +171,8 @@ def test_a_clear_second_look_decides_and_the_analysis_tells_of_it(sample: Path, 
 def test_a_transformer_that_sees_the_head_decides_and_is_explained(sample: Path, model: LoadedModel) -> None:
     """It alone calls the head synthesised; the map is then of the whole head."""
     quiet, loud = Says((-9.0, -9.0, -9.0, -9.0)).eval(), Says((0.0, 0.0, -9.0, 9.0)).eval()
-    analysis = analyze(sample, model=with_second_look(model, quiet, transformer=loud))
+    changed = with_second_look(model, quiet, transformer=loud)
+    analysis = analyze(sample, model=changed, parameters=Parameters(edge_window=0))
     assert analysis.verdict is Verdict.MANIPULATED
     assert analysis.model.second_look is not None
     assert analysis.model.second_look.transformer is not None
@@ -204,11 +206,12 @@ def test_the_map_is_of_what_the_deciding_network_sees(
     assert sides["transformer"] == pytest.approx(head_square(face.box, *astronaut.shape[1::-1]).side)
 
 
-def test_without_a_second_look_all_is_as_it_was(sample: Path, model: LoadedModel) -> None:
+def test_without_a_second_look_all_is_as_it_was(
+    sample: Path, scanned_alone: Analysis, model: LoadedModel
+) -> None:
     """``second_look`` 0 gives what a model without one gives, whatever the other network would say."""
-    twice = with_second_look(model, Says((9.0,) * 4).eval())
-    given = analyze(sample, model=twice, parameters=Parameters(second_look=0))
-    expected = analyze(sample, model=model.alone)
+    given = scanned_alone
+    expected = analyze(sample, model=model.alone, parameters=Parameters(edge_window=0))
     assert given.persons == expected.persons and given.segments == expected.segments
     assert given.model.second_look is None and given.stability is None and given.answers is None
 
@@ -245,6 +248,7 @@ def test_a_verdict_that_other_views_contradict_is_inconclusive(photo: Path, mode
         if analysis.stability is not None and analysis.stability < 0.7:
             assert analysis.verdict is Verdict.INCONCLUSIVE
             assert "small changes" in analysis.reason
+            break
     assert any(stability is not None and stability < 0.7 for stability, _ in seen.values()), seen
     steady = judged(photo, model, Says((-2.0, -1.5, 0.5, -2.5)), Platt(scale=1.0, offset=8.0))
     assert steady.stability in (None, 1.0)

@@ -101,11 +101,10 @@ def test_keeps_the_rules_of_both_standards(whole: tuple[bytes, tuple[Attachment,
     "choices",
     [
         {"kind": MediaKind.IMAGE, "persons": 3, "segments": 2},
-        {"segments": 0},
         {"segments": 0, "persons": 0},
-        {"persons": 20, "segments": 20, "kept": False, "count": 40},
+        {"persons": 12, "segments": 12, "kept": False, "count": 40},
     ],
-    ids=["photo", "nothing found", "no face", "twenty persons"],
+    ids=["photo", "no face", "twelve persons"],
 )
 def test_keeps_them_whatever_was_found(tmp_path: Path, choices: dict[str, object]) -> None:
     with pikepdf.open(io.BytesIO(made(tmp_path, **choices)[0])) as document:  # type: ignore[arg-type]
@@ -182,20 +181,19 @@ def test_first_page_answers_and_leads_on(whole: tuple[bytes, tuple[Attachment, .
         assert f"{heading} {page}" in pages[0]
 
 
-def test_paper(tmp_path: Path) -> None:
-    data, _ = made(tmp_path, CASE.model_copy(update={"paper": "Letter"}), segments=0)
-    with pikepdf.open(io.BytesIO(data)) as document:
-        assert {tuple(float(v) for v in page.mediabox) for page in document.pages} == {(0, 0, 612, 792)}
-
-
 def test_same_input_same_bytes_at_any_time(
     whole: tuple[bytes, tuple[Attachment, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
     monkeypatch.setenv("TZ", "Pacific/Auckland")
     assert made(tmp_path, **EVERYTHING)[0] == whole[0]
+
+
+def test_paper_and_a_date_set_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
-    with pikepdf.open(io.BytesIO(made(tmp_path, segments=0)[0])) as document:
+    data, _ = made(tmp_path, CASE.model_copy(update={"paper": "Letter"}), segments=0)
+    with pikepdf.open(io.BytesIO(data)) as document:
+        assert {tuple(float(v) for v in page.mediabox) for page in document.pages} == {(0, 0, 612, 792)}
         assert str(document.docinfo["/CreationDate"]) == "D:19700102000000Z"
         kept = document.attachments["analysis.json"].get_file()
         assert kept.mod_date is not None and kept.mod_date.year == 1970
@@ -204,10 +202,8 @@ def test_same_input_same_bytes_at_any_time(
 @pytest.mark.parametrize(
     "name",
     [
-        "مقابلة مع الشاهد.mp4",
-        "采访录像_" + "很长的名字" * 30 + ".mp4",
-        "😀\U000e0041᭚.mp4",
-        "n" * 250 + ".mp4",
+        "مقابلة مع الشاهد 😀\U000e0041᭚.mp4",
+        "采访录像_" + "很长的名字" * 30 + "n" * 100 + ".mp4",
     ],
 )
 def test_names_of_all_scripts(tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:

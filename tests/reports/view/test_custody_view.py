@@ -96,7 +96,7 @@ def small(to: Path) -> Path:
     return to / "analysis.json"
 
 
-def test_case_details_are_kept_and_printed_again(tmp_path: Path) -> None:
+def test_case_details_and_custody_log_are_kept_and_printed_again(tmp_path: Path) -> None:
     path = small(tmp_path / "case")
     given = ["--case-number", "24/117", "--examiner", "Ida", "--time-zone", "Asia/Tokyo", "--paper", "Letter"]
     assert main(["render", str(path), *given]) == 0
@@ -104,7 +104,9 @@ def test_case_details_are_kept_and_printed_again(tmp_path: Path) -> None:
     # Not given again: as they were; one given: that one alone changes.
     assert main(["render", str(path)]) == 0
     assert (path.parent / "report.pdf").read_bytes() == first
-    assert main(["render", str(path), "--exhibit-number", "3"]) == 0
+    log = tmp_path / "log.json"
+    log.write_bytes(exported())
+    assert main(["render", str(path), "--exhibit-number", "3", "--custody", str(log)]) == 0
     kept = json.loads((path.parent / "case.json").read_text("utf-8"))
     assert kept == {
         "case_number": "24/117",
@@ -118,13 +120,7 @@ def test_case_details_are_kept_and_printed_again(tmp_path: Path) -> None:
     assert "24/117" in page and "17:41:02 UTC+09:00" in page and "not stated" in page
     listed = {entry["path"] for entry in json.loads((path.parent / "manifest.json").read_text())["files"]}
     assert "case.json" in listed
-
-
-def test_custody_log_goes_into_folder_and_pdf(tmp_path: Path) -> None:
-    path = small(tmp_path / "case")
-    log = tmp_path / "log.json"
-    log.write_bytes(exported())
-    assert main(["render", str(path), "--custody", str(log)]) == 0
+    # The custody log goes into folder and PDF.
     assert (path.parent / "custody.json").read_bytes() == log.read_bytes()
     with pikepdf.open(path.parent / "report.pdf") as document:
         assert document.attachments["custody.json"].get_file().read_bytes() == log.read_bytes()
