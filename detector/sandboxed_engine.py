@@ -1,4 +1,4 @@
-"""One analysis in a confined process: what the shell's commands do with a stranger's file.
+"""One analysis, or one annotated video, in a confined process: what the shell's commands do with a file.
 
 The web app's worker does the same in its own way, since it has a row to keep up to date.
 """
@@ -6,10 +6,13 @@ The web app's worker does the same in its own way, since it has a row to keep up
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from detector.errors import ParameterError
+from detector.errors import MediaError, ParameterError
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
 from detector.sandbox.limits import MEGABYTE
 from detector.schema.analysis import Analysis, Parameters
@@ -71,6 +74,38 @@ def _analyzed(
         write(analysis, folder)
     else:
         (folder / _RESULT).write_text(analysis.to_json(), encoding="utf-8")
+
+
+def annotate_confined(
+    exhibit: Path, analysis: Analysis, out: Path, maps: Mapping[str, Path], progress: Report | None = None
+) -> dict[str, Any]:
+    """:func:`detector.annotated_video.annotate` in a confined process; returns the fields of what it returns.
+
+    Raises what that raises, and :mod:`detector.sandbox`'s errors.
+    """
+    exhibit, out = exhibit.absolute(), out.absolute()
+    if out.exists() and out.samefile(exhibit):
+        raise MediaError("The annotated video would take the exhibit's place. Name another file.")
+    maps = {name: path.absolute() for name, path in maps.items()}
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
+        made = Path(folder, "annotated.mp4")
+        places = AllowedPaths(readable=(exhibit, *maps.values()), writable=(made.parent,))
+        what = (_annotated, exhibit, analysis.to_json(), made, maps)
+        modules = ("detector.annotated_video",)
+        with Sandbox(*what, limits=limits_of_environment(), places=places, modules=modules) as confined:
+            told: dict[str, Any] = confined.result(progress)
+        refuse_links(made.parent)
+        os.replace(made, out)
+    return told
+
+
+def _annotated(
+    exhibit: Path, analysis: str, out: Path, maps: Mapping[str, Path], report: Report
+) -> dict[str, Any]:
+    from detector.annotated_video import annotate
+
+    made = annotate(exhibit, Analysis.from_json(analysis), out, maps, lambda share: report("drawing", share))
+    return asdict(made)
 
 
 def limits_of_environment() -> Limits:

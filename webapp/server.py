@@ -7,12 +7,13 @@ import shutil
 import tempfile
 from typing import Any
 
-from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import create_server
 from waitress.utilities import Error
 
+from webapp.http.connections import LOOK_EVERY, Connections, TimedChannel, close_overdue
 from webapp.intake.incoming import no_space
+from webapp.security.login_throttle import network
 from webapp.security.upload_admission import Admission, Refusal
 from webapp.settings import SettingError, Settings
 from webapp.storage.data_folder import Folders
@@ -42,6 +43,7 @@ def listen(app: Any, settings: Settings) -> Any:
     # machines /tmp is memory; the data folder is not.
     tempfile.tempdir = str(incoming)
     host = settings.host.strip("[]")
+    connections = Connections(network, settings.proxy)
     try:
         server = create_server(
             app,
@@ -53,7 +55,11 @@ def listen(app: Any, settings: Settings) -> Any:
             threads=_THREADS,
             ident="",
             max_request_body_size=app.config["MAX_CONTENT_LENGTH"] + 1,
-            channel_timeout=300,
+            channel_timeout=300,  # of one that does not read its answer; connections.py has the others
+            cleanup_interval=LOOK_EVERY,
+            connection_limit=connections.most + 50,  # beyond it nothing is accepted; one closes before
+            asyncore_use_poll=True,  # select takes no more than 1024 files
+            backlog=1024,
             recv_bytes=256 * 1024,  # 8 KiB, the default, takes twice the time for a large upload
             **_proxy(settings),
         )
@@ -96,7 +102,7 @@ def listen(app: Any, settings: Settings) -> Any:
             admission.leave(self.sender)
             self.sender = ""
 
-    class Channel(HTTPChannel):
+    class Channel(TimedChannel):
         parser_class = Parser
         request: Parser | None
 
@@ -106,7 +112,14 @@ def listen(app: Any, settings: Settings) -> Any:
                 self.request.close()  # what had arrived of it is on the disk
             super().handle_close()
 
-    server.channel_class = Channel
+    Channel.connections, server.channel_class = connections, Channel
+    of_waitress = server.maintenance
+
+    def maintenance(now: float) -> None:
+        of_waitress(now)
+        close_overdue(server.active_channels.values(), now)
+
+    server.maintenance = maintenance
     return server
 
 

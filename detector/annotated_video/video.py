@@ -29,6 +29,7 @@ from detector.annotated_video.layout import Layout, arrange
 from detector.annotated_video.panel import Inset, Panel, cropped
 from detector.errors import MediaError
 from detector.files import atomic_path, hashed
+from detector.media import hdr
 from detector.media.encode import BT709, H264Writer, clock_of
 from detector.media.frame import Image
 from detector.media.open import open_container, open_media
@@ -99,6 +100,7 @@ def _make(
 ) -> Annotated:
     with ExitStack() as stack:
         reader = stack.enter_context(open_media(exhibit))
+        reader.turned = analysis.media.turned // 90
         # A second look at the file: its sound is read beside the picture, each at its own pace.
         beside = stack.enter_context(open_container(stack.enter_context(exhibit.open("rb"))))
         sound = Sound(beside, with_sound)
@@ -107,7 +109,7 @@ def _make(
         )
         container.metadata.update(_about(analysis, sound.state))
         try:
-            return _Making(reader, analysis, container, maps, sound, _pixel_aspect(beside)).run(progress)
+            return _Making(reader, analysis, container, maps, sound).run(progress)
         except av.FFmpegError as error:
             raise MediaError(f"The video cannot be written: {error.strerror}.") from None
 
@@ -122,12 +124,11 @@ class _Making:
         container: av.container.OutputContainer,
         maps: Mapping[str, Path],
         sound: Sound,
-        pixel_aspect: Fraction,
     ) -> None:
         # One for all frames: making one takes longer than what it does.
         self._to_rgb, self._to_yuv = VideoReformatter(), VideoReformatter()
         self._reader, self._analysis, self._container = reader, analysis, container
-        self._maps, self._sound, self._pixel_aspect = maps, sound, pixel_aspect
+        self._maps, self._sound = maps, sound
         self._lanes: tuple[Lane, ...] = lanes(analysis)
         self._peaks: dict[int, list[tuple[Segment, Peak]]] = defaultdict(list)
         for segment in analysis.segments:
@@ -169,7 +170,7 @@ class _Making:
     def _layout(self, frame: av.VideoFrame) -> Layout:
         turned = self._reader.orientation(frame)[0] % 2
         width, height = (frame.height, frame.width) if turned else (frame.width, frame.height)
-        aspect = 1 / self._pixel_aspect if turned else self._pixel_aspect
+        aspect = 1 / self._reader.pixel_aspect if turned else self._reader.pixel_aspect
         return arrange(width, height, aspect, len(self._lanes), bool(self._maps))
 
     def _writer(self, layout: Layout) -> H264Writer:
@@ -187,7 +188,9 @@ class _Making:
     ) -> Image:
         """The annotated frame. Only what belongs to this very frame is drawn over its picture."""
         area = layout.picture
-        upright, size = self._upright(frame, layout)
+        upright = self._upright(frame, layout)
+        # Boxes are those of the frames as they were analysed, whose pixels an earlier version did not square.
+        size = (self._analysis.media.width, self._analysis.media.height)
         image = panel.frame(time, number, pts)
         image[area.y : area.bottom, area.x : area.right] = upright
         peaks = self._peaks.get(pts, ())
@@ -207,27 +210,23 @@ class _Making:
         panel.add_inset(image, self._inset, time)
         return image
 
-    def _upright(self, frame: av.VideoFrame, layout: Layout) -> tuple[Image, tuple[int, int]]:
-        """The frame upright, RGB and at its final size, and its own upright width and height."""
+    def _upright(self, frame: av.VideoFrame, layout: Layout) -> Image:
+        """The frame upright, RGB and at its final size."""
         turns, mirrored = self._reader.orientation(frame)
         width, height = layout.picture.width, layout.picture.height
         if turns % 2:
             width, height = height, width
         guess = Colorspace.ITU709 if frame.height >= _HIGH_DEFINITION else Colorspace.ITU601
         unknown = frame.colorspace in (0, 2) and not frame.format.is_rgb
+        if frame.color_trc in hdr.NAMES:
+            frame = av.VideoFrame.from_ndarray(self._reader.rgb(frame, width, height), format="rgb24")
+            unknown = False
         small = self._to_rgb.reformat(
             frame, width=width, height=height, format="rgb24", src_colorspace=guess if unknown else None
         ).to_ndarray()
         if mirrored:
             small = small[:, ::-1]
-        size = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
-        return np.rot90(small, -turns), size
-
-
-def _pixel_aspect(container: av.container.InputContainer) -> Fraction:
-    """How much wider than high a stored pixel is; 1 where the file does not say or says nonsense."""
-    aspect = next((s.sample_aspect_ratio for s in container.streams.video), None)
-    return aspect if aspect and Fraction(1, 4) <= aspect <= 4 else Fraction(1)
+        return np.rot90(small, -turns)
 
 
 def _map(path: Path | None) -> NDArray[np.uint8] | None:

@@ -1,6 +1,7 @@
 """Images that are themselves crops of one face: what ``python -m detector score --crops`` prints.
 
-They go through the network in batches, in this process; :mod:`detector.batch.worker_pool` scores whole files.
+They are decoded in confined processes (:mod:`detector.batch.crop_pictures`) and go through the network in
+batches, in this one; :mod:`detector.batch.worker_pool` scores whole files.
 """
 
 from __future__ import annotations
@@ -10,9 +11,7 @@ from collections.abc import Generator, Iterable
 from itertools import islice
 from pathlib import Path
 
-import cv2
-import numpy as np
-
+from detector.batch.crop_pictures import read_crops
 from detector.batch.input_files import File
 from detector.media.frame import Image
 from detector.models.loaded import load_model
@@ -34,18 +33,17 @@ def score_crops(
     loaded = load_model(model)
     scorer = CropScorer(loaded if parameters.second_look else loaded.alone)
     waiting = iter(files)
-    while batch := list(islice(waiting, _BATCH)):
+    pictures = read_crops(waiting)
+    while True:
         started = time.perf_counter()
-        read = [(file, *((None, file.error) if file.error else _read(file.path))) for file in batch]
-        for file in batch:
-            if file.unpacked:
-                file.path.unlink(missing_ok=True)
+        if not (read := list(islice(pictures, _BATCH))):
+            return
         images = [image for _, image, _ in read if image is not None]
         known = iter(scorer.probabilities(images))
         scored = [
             (file, image, error, next(known) if image is not None else 0.0) for file, image, error in read
         ]
-        seconds = round((time.perf_counter() - started) / len(batch), 4)
+        seconds = round((time.perf_counter() - started) / len(read), 4)
         for file, image, error, probability in scored:
             if image is None:
                 yield file, {"file": file.name, "error": error}
@@ -67,14 +65,3 @@ def _crop_verdict(image: Image, probability: float, parameters: Parameters) -> V
         return Verdict.MANIPULATED
     unsure = image.shape[1] < parameters.minimum_face or probability >= parameters.doubt_threshold
     return Verdict.INCONCLUSIVE if unsure else Verdict.NOT_FOUND
-
-
-def _read(path: Path) -> tuple[Image | None, str]:
-    try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        return None, f"The file cannot be opened: {error.strerror}."
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    if image is None:
-        return None, "Not a picture that can be read. Accepted crops are jpeg, png and webp."
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB), ""

@@ -20,8 +20,25 @@ from pathlib import Path
 from detector.errors import MediaError
 from detector.media.signatures import HEAD, is_accepted
 
-IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-VIDEOS = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".3gp"})
+IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp"})
+VIDEOS = frozenset(
+    {
+        ".mp4",
+        ".mov",
+        ".m4v",
+        ".mkv",
+        ".webm",
+        ".avi",
+        ".3gp",
+        ".mpg",
+        ".mpeg",
+        ".m2ts",
+        ".mts",
+        ".flv",
+        ".wmv",
+        ".gif",
+    }
+)
 _ZIP = ".zip"
 
 # A zip entry larger than this is no face crop or photo.
@@ -110,7 +127,7 @@ class InputFiles:
                 _refuse_tricks(archive, path.stat().st_size)
                 entries = [e for e in archive.infolist() if Path(e.filename).suffix.lower() in IMAGES]
                 if not entries:
-                    raise MediaError("The zip holds no images (jpeg, png, webp).")
+                    raise MediaError("The zip holds no images (jpeg, png, webp, heic, avif, tiff, bmp).")
                 for entry in entries:
                     # A number, and never the entry's own name, which could lead elsewhere.
                     to = self.folder / f"{next(self._numbers)}{Path(entry.filename).suffix.lower()}"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from detector.cli.engine_options import add_engine_options, parameters_from
 from detector.cli.progress import progress_bar
 from detector.errors import ParameterError
+from detector.media.exhibit_file import refuse_early
 from reports.cli.case_options import add_case_options, given_case
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def _analyze(options: argparse.Namespace) -> int:
         _refuse_others(options.out)
     elif case.model_fields_set:
         raise ParameterError("Case details are printed in the report. Say where to write it: --out DIR.")
+    refuse_early(options.file)
     from detector.sandboxed_engine import analyze_confined
 
     with contextlib.ExitStack() as stack:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +45,7 @@ def _sample(options: argparse.Namespace) -> int:
 
 
 def _annotate(options: argparse.Namespace) -> int:
-    from detector.annotated_video import annotate
+    from detector.sandboxed_engine import annotate_confined
     from reports.exports.overlays import kept_maps
     from reports.inputs.analysis_file import parse_analysis
 
@@ -58,10 +57,10 @@ def _annotate(options: argparse.Namespace) -> int:
     analysis = parse_analysis(options.analysis.read_bytes(), options.analysis)
     maps = kept_maps(analysis, options.analysis.parent)
     with progress_bar() as show:
-        made = annotate(options.file, analysis, out, maps, partial(show, "drawing"))
-    print(f"{out}: {made.frames:,} frames, {made.heatmaps} with a heatmap. Sound: {made.sound}.")
-    if made.heatmaps_missing:
-        print(f"Heatmaps that were not kept or cannot be read: {made.heatmaps_missing}.")
+        made = annotate_confined(options.file, analysis, out, maps, show)
+    print(f"{out}: {made['frames']:,} frames, {made['heatmaps']} with a heatmap. Sound: {made['sound']}.")
+    if made["heatmaps_missing"]:
+        print(f"Heatmaps that were not kept or cannot be read: {made['heatmaps_missing']}.")
     return 0
 
 

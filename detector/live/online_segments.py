@@ -3,7 +3,8 @@
 A score is smoothed as soon as those half a window later are there; a segment closes when none can
 be joined to it any more. What comes out is what :func:`detector.segments.rules.find_intervals` finds in
 the whole track, as long as half of its scores are no further apart than two thirds of
-``bridge_gap`` (0.5 s): beyond that the whole track is needed to know what counts as a gap.
+``bridge_gap`` (0.5 s): beyond that the whole track is needed to know what counts as a gap. Tracks too
+short to hold a segment are not judged together, since that takes to know whose they are.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from detector.schema.analysis import Parameters
+from detector.segments.rules import is_long_enough
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ class OnlineSegments:
         if following is not None and following - waiting.end < self._parameters.merge_gap:
             return []
         self._waiting = None
-        if waiting.end - waiting.start < self._parameters.minimum_duration - 1e-9:
+        if not is_long_enough(waiting.start, waiting.end, self._parameters):
             return []
         frames = waiting.after[1] - waiting.before[1]
         level = (waiting.after[0] - waiting.before[0]) / frames

@@ -7,26 +7,22 @@ another one, can open nothing.
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import av
 
 from detector.errors import MediaError
+from detector.media.exhibit_file import UNREADABLE, accepted_head, opened
 from detector.media.limits import Bounds
 from detector.media.orientation import photo_orientation
+from detector.media.photo_file import is_whole
+from detector.media.pillow_reader import open_with_pillow
 from detector.media.reader import MediaReader
-from detector.media.signatures import ACCEPTED, DEMUXERS, HEAD, is_accepted, refuse_mismatch, refuse_others
-
-_UNREADABLE = (
-    "The file cannot be read: it is not a video or photo, or it is damaged or was copied only in part. "
-    f"{ACCEPTED}"
-)
+from detector.media.signatures import DEMUXERS, is_animated_webp, is_boxed_picture, refuse_mismatch
 
 
 class _Nameless:
@@ -45,35 +41,21 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
     Raises :class:`MediaError` when it is missing, empty, of a kind not accepted, beyond the
     bounds, or holds no picture.
     """
-    with _opened(path) as file:
-        head = file.read(HEAD)
-        if not head:
-            raise MediaError("The file is empty (0 bytes). Copy or download it again.")
-        refuse_others(head)
-        if not is_accepted(head):
-            raise MediaError(_UNREADABLE)
+    with opened(path) as file:
+        head = accepted_head(file)
         file.seek(0)
-        photo = photo_orientation(file)
+        bounds = bounds or Bounds()
+        photo = photo_orientation(file, bounds)
         file.seek(0)
         with open_container(file) as container:
             refuse_mismatch(head, container.format.name)
-            yield MediaReader(container, photo, bounds or Bounds())
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    try:
-        # A named pipe that nobody writes to would be waited for.
-        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise MediaError(f"The file cannot be opened: {os.strerror(error.errno or 0)}.") from None
-    mode = os.fstat(number).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(number)
-        what = os.strerror(errno.EISDIR) if stat.S_ISDIR(mode) else "It is a device or a pipe, not a file"
-        raise MediaError(f"The file cannot be opened: {what}.")
-    with os.fdopen(number, "rb") as file:
-        yield file
+            if is_boxed_picture(head) or is_animated_webp(head):
+                with open_with_pillow(container, file, bounds) as pictures:
+                    yield pictures
+            else:
+                reader = MediaReader(container, photo, bounds)
+                reader.is_whole = partial(is_whole, file)
+                yield reader
 
 
 def open_container(file: BinaryIO) -> av.container.InputContainer:
@@ -91,4 +73,4 @@ def open_container(file: BinaryIO) -> av.container.InputContainer:
             metadata_errors="replace",
         )
     except (av.FFmpegError, ValueError):
-        raise MediaError(_UNREADABLE) from None
+        raise MediaError(UNREADABLE) from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import BinaryIO
 
 import av
@@ -11,7 +10,8 @@ import numpy as np
 import PIL.Image
 from PIL import ExifTags
 
-from detector.media.signatures import PHOTOS
+from detector.media.limits import Bounds
+from detector.media.photo_file import open_photo
 
 # Clockwise quarter turns, 0 to 3, and whether to mirror left to right before them.
 Orientation = tuple[int, bool]
@@ -28,12 +28,17 @@ EXIF_ORIENTATIONS: dict[int, Orientation] = {
 }
 
 
-def photo_orientation(file: BinaryIO) -> Orientation:
-    """What a photo's EXIF says; PyAV cannot read it off frames that carry it."""
+def photo_orientation(file: BinaryIO, bounds: Bounds) -> Orientation:
+    """What a photo's EXIF says; PyAV cannot read it off frames that carry it.
+
+    Raises :class:`MediaError` for a photo beyond ``bounds``, by its header: FFmpeg decodes a PNG whole to
+    find out its size, and Pillow to find its EXIF.
+    """
     try:
-        with warnings.catch_warnings(action="ignore"), PIL.Image.open(file, formats=PHOTOS) as photo:
+        with open_photo(file) as photo:
+            bounds.refuse_picture(*photo.size)
             return EXIF_ORIENTATIONS.get(photo.getexif().get(ExifTags.Base.Orientation, 1), UPRIGHT)
-    except (OSError, SyntaxError, ValueError, MemoryError, PIL.Image.DecompressionBombError):
+    except (OSError, SyntaxError, ValueError, RuntimeError, MemoryError, PIL.Image.DecompressionBombError):
         # MemoryError: Pillow asks for as much as a chunk claims to hold.
         return UPRIGHT  # not a photo, or one whose EXIF is damaged: what matters is whether it decodes
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_right
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import cast
@@ -17,8 +17,10 @@ from typing import cast
 import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
 
 from detector.errors import MediaError
+from detector.media import hdr
 from detector.media.frame import Frame, Image
 from detector.media.limits import Bounds
 from detector.media.orientation import Orientation, display_orientation
@@ -27,6 +29,13 @@ from detector.media.signatures import ACCEPTED, PHOTO_DEMUXERS
 from detector.schema.analysis import MediaKind
 
 Decoded = Iterator[tuple[av.VideoFrame, int]]  # frames, each with its PTS
+_FEW = 2  # frames
+_MOST_HELD, _HELD_BYTES = 16, 64 * 1024 * 1024  # frames without a time that are held back
+_SEEK_EARLIER = 1  # seconds
+PICTURE_DAMAGED = (
+    "The picture cannot be read: it is damaged or was copied only in part. Copy it again from where it "
+    "was made, or export it there as jpeg."
+)
 # Containers round, and count the last frame's length in their own ways.
 _SLACK = 0.5
 
@@ -63,12 +72,21 @@ class MediaReader:
         # A frame would make one of its own, with its own threads, and take eight times as long.
         self._rgb = VideoReformatter()
         self.tally = Tally()
+        self.is_whole: Callable[[], bool] = lambda: True
+        """Of a photo: whether all of it can be decoded. FFmpeg fills in what is missing and says nothing."""
+        self.turned = 0
+        """Clockwise quarter turns that the file does not ask for; to be set before frames are read."""
         self._keys = array("q")  # PTS of key frames
         self.width = self.height = self.rotation = 0
         self.container_format: str = container.format.name
         self.codec: str = self._stream.codec_context.name
         self.has_sound: bool = bool(container.streams.audio)
-        self.kind = MediaKind.IMAGE if self.container_format in PHOTO_DEMUXERS else MediaKind.VIDEO
+        still = self.container_format in PHOTO_DEMUXERS or (
+            self.container_format == "gif" and self._stream.frames == 1
+        )
+        self.kind = MediaKind.IMAGE if still else MediaKind.VIDEO
+        self.pixel_aspect = _pixel_aspect(self._stream) if self.kind is MediaKind.VIDEO else Fraction(1)
+        """How much wider than high a stored pixel is."""
         bounds.refuse_claims(self.expected_duration, self._stream.frames)
 
     @property
@@ -125,9 +143,34 @@ class MediaReader:
         if self.kind is MediaKind.IMAGE:
             return 0.0
         expected, picture = self.expected_duration, float(self.duration)
+        slack = _SLACK
         if self._stream.duration is None and self.tally.sound_end > expected - _SLACK:
             return 0.0
-        return expected - picture if expected - picture > _SLACK else 0.0
+        if self.lost and self._stream.average_rate:
+            interval = 1 / float(self._stream.average_rate)
+            slack = 1.5 * interval
+            if self.container_format == "avi":  # FFmpeg guesses its duration by the size of the file
+                expected = max(expected, self._stream.frames * interval)
+        return expected - picture if expected - picture > slack else 0.0
+
+    @property
+    def lost(self) -> int:
+        """Frames that the container promises and that neither came nor were refused, once all were read.
+
+        Known of containers whose tables count frames; a few may be lost to the codec's own ways.
+        """
+        tally = self.tally
+        few = float(_FEW)
+        if self.container_format == "avi":
+            promised = self._stream.frames
+            # Programs fill up with empty frames where sound and picture are not of one length.
+            few = max(few, _SLACK * float(self._stream.average_rate or 0))
+        elif self.container_format.startswith("mov") and self.kind is MediaKind.VIDEO:
+            promised = len(self._stream.index_entries)  # after edit lists
+        else:
+            return 0
+        lost = promised - tally.packets.not_shown - tally.decoded - tally.undecodable
+        return lost if lost > few else 0
 
     @property
     def duration(self) -> Fraction:
@@ -136,6 +179,14 @@ class MediaReader:
         if self.kind is MediaKind.IMAGE or tally.first_pts is None or tally.end_pts is None:
             return Fraction(0)
         return (tally.end_pts - tally.first_pts) * self.time_base
+
+    @property
+    def start_offset(self) -> float | None:
+        """Where the first frame stands on the clock of a player, which starts with what begins first."""
+        if self.kind is MediaKind.IMAGE or self.tally.first_pts is None:
+            return None
+        began = Fraction(self._container.start_time or 0, av.time_base)
+        return float(max(Fraction(0), self.tally.first_pts * self.time_base - began))
 
     @property
     def variable_frame_rate(self) -> bool:
@@ -155,6 +206,11 @@ class MediaReader:
             if int(time * rate) > last_bin:
                 last_bin = int(time * rate)
                 yield Frame(pts, time, self._upright(frame), self.tally.decoded - 1)
+        if self.kind is MediaKind.IMAGE:
+            if not self.tally.decoded:
+                raise MediaError(PICTURE_DAMAGED)
+            if not self.is_whole():
+                self.tally.undecodable += 1
         if not self.tally.decoded:
             raise MediaError(
                 "Not one frame could be decoded: the file is damaged or uses a codec unknown here. "
@@ -167,7 +223,8 @@ class MediaReader:
 
     def orientation(self, frame: av.VideoFrame) -> Orientation:
         """How a frame is turned upright."""
-        return self._photo if self.kind is MediaKind.IMAGE else display_orientation(frame)
+        turns, mirrored = self._photo if self.kind is MediaKind.IMAGE else display_orientation(frame)
+        return (turns + self.turned) % 4, mirrored
 
     def at(self, wanted: set[int]) -> Generator[Frame]:
         """The frames whose PTS are in ``wanted``, in order; after :meth:`frames` none is decoded twice."""
@@ -183,7 +240,7 @@ class MediaReader:
         for first, last in wanted:
             found = None
             if here is not None and here >= self._key_before(first):
-                found = _first_at(running, first)
+                found = first_at(running, first)
             if found is None:
                 running, found = self._seek(first)
             here = None if found is None else first
@@ -204,14 +261,20 @@ class MediaReader:
 
     def _seek(self, pts: int) -> tuple[Decoded, av.VideoFrame | None]:
         """The frame at ``pts``, and those that follow."""
-        # Some containers cannot seek, or land behind the frame: the second try reads from the start.
-        for target in (pts, self.tally.first_pts or 0):
+        # Some containers cannot seek, or land behind the frame or (transport streams) between two key
+        # frames: the next tries go to before its key frame, and then to the start of the file.
+        key = self._key_before(pts)
+        early = [int(key - _SEEK_EARLIER / self.time_base)] if math.isfinite(key) else []
+        for target in (pts, *early, self.tally.first_pts or 0, None):
             try:
-                self._container.seek(target, stream=self._stream, backward=True)
+                if target is None:
+                    self._container.seek(0, unsupported_byte_offset=True)
+                else:
+                    self._container.seek(target, stream=self._stream, backward=True)
             except av.FFmpegError:
                 continue
             running = self._decoded(counting=False)
-            found = _first_at(running, pts)
+            found = first_at(running, pts)
             if found is not None:
                 return running, found
         return iter(()), None
@@ -220,14 +283,7 @@ class MediaReader:
         """Sound frames in order of presentation with their PTS; what is broken is counted."""
         tally = self.tally if counting else Tally()
         last: int | None = None
-        for frame in self._raw(tally):
-            self._bounds.refuse_count(tally.decoded + tally.undecodable)
-            if frame.is_corrupt:
-                tally.undecodable += 1
-                tally.packets.failed(frame.pts, "a frame decoded with errors")
-                continue
-            # AVI keeps no presentation times, and those FFmpeg guesses for reordered frames are wrong.
-            pts = frame.dts if self.container_format == "avi" or frame.pts is None else frame.pts
+        for frame, pts in self._dated(tally):
             if pts is None:
                 pts = 0 if last is None else last + max(1, frame.duration or 1)
             if last is not None and pts <= last:  # a clock that runs backwards
@@ -248,6 +304,31 @@ class MediaReader:
             tally.end_pts = pts + (frame.duration or (tally.shortest or 0))
             last = pts
             yield frame, pts
+
+    def _dated(self, tally: Tally) -> Iterator[tuple[av.VideoFrame, int | None]]:
+        """Sound frames with their PTS; those without any before the first that has one are counted back."""
+        held: list[av.VideoFrame] = []
+        begun = False
+        for frame in self._raw(tally):
+            self._bounds.refuse_count(tally.decoded + tally.undecodable)
+            if frame.is_corrupt:
+                tally.undecodable += 1
+                tally.packets.failed(frame.pts, "a frame decoded with errors")
+                continue
+            # AVI keeps no presentation times, and those FFmpeg guesses for reordered frames are wrong.
+            pts = frame.dts if self.container_format == "avi" or frame.pts is None else frame.pts
+            most = min(_MOST_HELD, _HELD_BYTES // max(1, 3 * frame.width * frame.height))
+            if pts is None and not begun and len(held) < most:
+                held.append(frame)
+                continue
+            begun = True
+            rate = self._stream.average_rate
+            step = frame.duration or max(1, round(1 / rate / self.time_base) if rate else 1)
+            for rank, early in enumerate(held):
+                yield early, None if pts is None else pts - step * (len(held) - rank)
+            held = []
+            yield frame, pts
+        yield from ((frame, None) for frame in held)
 
     def _raw(self, tally: Tally) -> Iterator[av.VideoFrame]:
         # Sound is not decoded; where it ends tells whether the file does too early.
@@ -278,10 +359,28 @@ class MediaReader:
                 tally.packets.failed(packet.pts, "a packet the decoder refused")
                 self._bounds.refuse_count(tally.decoded + tally.undecodable)
 
+    def square_size(self, frame: av.VideoFrame) -> tuple[int, int]:
+        """Width and height of a frame, not yet turned, in square pixels: none is left out."""
+        aspect = self.pixel_aspect
+        if aspect >= 1:
+            return round(frame.width * aspect), frame.height
+        return frame.width, round(frame.height / aspect)
+
+    def rgb(self, frame: av.VideoFrame, width: int, height: int) -> Image:
+        """A frame as it lies in the file, at this size, in RGB of standard range."""
+        if frame.color_trc in hdr.NAMES:
+            deep = self._rgb.reformat(frame, width=width, height=height, format="rgb48le", threads=1)
+            return hdr.to_standard_range(cast(NDArray[np.uint16], deep.to_ndarray()), frame.color_trc)
+        return cast(
+            Image,
+            self._rgb.reformat(frame, width=width, height=height, format="rgb24", threads=1).to_ndarray(),
+        )
+
     def _upright(self, frame: av.VideoFrame) -> Image:
-        self._bounds.refuse_picture(frame.width, frame.height)
+        width, height = self.square_size(frame)
+        self._bounds.refuse_picture(width, height)
         quarter_turns, mirrored = self.orientation(frame)
-        image = cast(Image, self._rgb.reformat(frame, format="rgb24", threads=1).to_ndarray())
+        image = self.rgb(frame, width, height)
         if mirrored:
             image = image[:, ::-1]
         image = np.ascontiguousarray(np.rot90(image, -quarter_turns))
@@ -291,7 +390,7 @@ class MediaReader:
         return image
 
 
-def _first_at(frames: Decoded, pts: int) -> av.VideoFrame | None:
+def first_at(frames: Decoded, pts: int) -> av.VideoFrame | None:
     """The frame at ``pts``, if ``frames`` come to it."""
     for frame, at in frames:
         if at >= pts:
@@ -308,4 +407,11 @@ def _picture_stream(container: av.container.InputContainer) -> av.VideoStream:
         if container.streams.audio:
             raise MediaError(f"The file holds sound but no picture, and Reelproof examines faces. {ACCEPTED}")
         raise MediaError(f"The file holds no picture. {ACCEPTED}")
-    return streams[0]
+    # What a player shows is what is examined; the others are named.
+    return next((s for s in streams if s.disposition & av.stream.Disposition.default), streams[0])
+
+
+def _pixel_aspect(stream: av.VideoStream) -> Fraction:
+    """How much wider than high a stored pixel is; 1 where the file does not say or says nonsense."""
+    aspect = stream.sample_aspect_ratio
+    return aspect if aspect and Fraction(1, 4) <= aspect <= 4 else Fraction(1)

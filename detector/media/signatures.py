@@ -6,18 +6,31 @@ thing and is read as another was made by somebody to be seen as both.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from detector.errors import MediaError
 
 HEAD = 4096
 """How many bytes from the start are looked at."""
-PHOTOS = ("JPEG", "PNG", "WEBP")
+PHOTOS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 """What Pillow may be asked to open: it knows many more kinds, and some of them run other programs."""
 
 # Kinds that are not accepted, and what to do; by their first bytes, after white space for text.
+_TO_MP4, _TO_PNG = "Convert it to mp4.", "Convert it to png."
 _OTHERS = (
-    (b"GIF8", "a GIF animation", "Convert it to mp4, or its frames to png."),
+    (b"OggS", "an Ogg file", _TO_MP4),
+    (b"\x06\x0e\x2b\x34", "an MXF video", _TO_MP4),
+    (b".RMF", "a RealMedia file", _TO_MP4),
+    (b"FWS", "a Flash program", "Record what it shows as mp4."),
+    (b"CWS", "a Flash program", "Record what it shows as mp4."),
+    (b"\x00\x00\x00\x0cjP  \r\n", "a JPEG 2000 picture", _TO_PNG),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture", _TO_PNG),
+    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture", _TO_PNG),
+    (b"\xff\x0a", "a JPEG XL picture", _TO_PNG),
+    (b"8BPS", "a Photoshop document", _TO_PNG),
+    (b"%!PS", "a PostScript document", _TO_PNG),
     (b"%PDF", "a PDF document", "Take the pictures out of it and hand those in."),
     (b"PK\x03\x04", "a zip archive or an office document", "Unpack it and hand in what is inside."),
     (b"Rar!", "a RAR archive", "Unpack it and hand in what is inside."),
@@ -36,8 +49,13 @@ _TEXTS = (
     (b"<!doctype html", "a web page", "Save the video or photo in it, not the page."),
     (b"<html", "a web page", "Save the video or photo in it, not the page."),
 )
-# Of `ftyp`: pictures in boxes (ISO/IEC 23008-12). FFmpeg reads them as videos, and of a sequence one frame.
-_PICTURE_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+# Brands of `ftyp` (ISO/IEC 23008-12, AV1 Image File Format): single pictures, and sequences of them.
+_PICTURE_BRANDS = (b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"miaf")
+_SEQUENCE_BRANDS = (b"avis", b"hevc", b"hevx", b"hevm", b"hevs", b"msf1")
+_RAW_BRANDS = (b"crx ",)
+_TS_PACKET, _TS_SYNC = 188, 0x47  # ISO/IEC 13818-1
+_TIFF = (b"II*\0", b"MM\0*")
+_IS_DNG, _SUBFILE, _REDUCED = 0xC612, 0x00FE, 1  # tags of TIFF 6.0 and DNG
 
 
 @dataclass(frozen=True)
@@ -54,25 +72,87 @@ class Container:
     boxes: tuple[bytes, ...] = ()
     """Of a row of boxes (ISO/IEC 14496-12, QuickTime): the types the first one may have."""
 
+    brands: tuple[bytes, ...] = ()
+    """Of a row of boxes that begins with `ftyp`: the brands it may name first."""
+    test: Callable[[bytes], bool] | None = None
+    """Whether a beginning that fits is of this kind after all, or where there is none, whether it fits."""
+
     def matches(self, head: bytes) -> bool:
         """Whether a file that begins with ``head`` is of this kind."""
         if head[:4] == b"RIFF":
             return head[8:12] in self.forms
-        if _is_picture_of_boxes(head):
-            return False
+        if head[4:8] == b"ftyp" and head[8:12] in (*_PICTURE_BRANDS, *_SEQUENCE_BRANDS, *_RAW_BRANDS):
+            return head[8:12] in self.brands
+        if self.test is not None:
+            return head.startswith(self.starts or b"") and self.test(head)
         return head.startswith(self.starts) or head[4:8] in self.boxes
 
 
+def _is_transport_stream(head: bytes) -> bool:
+    """Packets of 188 bytes that begin with a mark; in M2TS with four bytes before each."""
+    for start, length in ((0, _TS_PACKET), (4, _TS_PACKET + 4)):
+        marks = head[start::length]
+        if len(marks) > 2 and set(marks) == {_TS_SYNC}:
+            return True
+    return False
+
+
+def _is_bitmap(head: bytes) -> bool:
+    """Two letters are no signature: four reserved bytes are 0, and the pixels come after the headers."""
+    return head[6:10] == bytes(4) and 26 <= int.from_bytes(head[10:14], "little") < 1 << 16
+
+
+def is_raw_photo(head: bytes) -> bool:
+    """Whether a camera's raw picture, such as a TIFF whose first picture is a small copy."""
+    if head[8:12] in _RAW_BRANDS and head[4:8] == b"ftyp":
+        return True
+    if not head.startswith(_TIFF):
+        return head.startswith((b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FUJIFILMCCD-RAW"))
+    order: Literal["little", "big"] = "little" if head[:1] == b"I" else "big"
+    if head[8:10] == b"CR":
+        return True
+    at = int.from_bytes(head[4:8], order)
+    for entry in range(at + 2, at + 2 + 12 * min(64, int.from_bytes(head[at : at + 2], order)), 12):
+        tag = int.from_bytes(head[entry : entry + 2], order)
+        value = int.from_bytes(head[entry + 8 : entry + 12], order)
+        if tag == _IS_DNG or (tag == _SUBFILE and value & _REDUCED):
+            return True
+    return False
+
+
+def is_animated_webp(head: bytes) -> bool:
+    """Whether the extended header of a WebP file announces an animation."""
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20:21]) and bool(head[20] & 2)
+
+
+def is_boxed_picture(head: bytes) -> bool:
+    """Whether a single AVIF or HEIF picture."""
+    return head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS
+
+
+def _is_animated_png(head: bytes) -> bool:
+    return head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]
+
+
+_BOXES = "mov,mp4,m4a,3gp,3g2,mj2"
 CONTAINERS = (
     Container("a JPEG photo", True, ("jpeg_pipe",), starts=(b"\xff\xd8\xff",)),
     Container("a PNG picture", True, ("png_pipe",), starts=(b"\x89PNG\r\n\x1a\n",)),
     Container("a WebP picture", True, ("webp_pipe", "webp"), forms=(b"WEBP",)),
+    Container("an AVIF or HEIF photo", True, (_BOXES,), brands=_PICTURE_BRANDS),
+    Container("a TIFF picture", True, ("tiff_pipe",), starts=_TIFF, test=lambda head: not is_raw_photo(head)),
+    Container("a BMP picture", True, ("bmp_pipe",), starts=(b"BM",), test=_is_bitmap),
+    Container("a GIF animation or picture", False, ("gif",), starts=(b"GIF87a", b"GIF89a")),
+    Container("an MPEG program stream", False, ("mpeg",), starts=(b"\x00\x00\x01\xba",)),
+    Container("an MPEG transport stream", False, ("mpegts",), test=_is_transport_stream),
+    Container("a Flash video", False, ("flv",), starts=(b"FLV\x01",)),
+    Container("a Windows Media video", False, ("asf",), starts=(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",)),
     Container("an AVI video", False, ("avi",), forms=(b"AVI ", b"AVIX")),
     Container("a Matroska or WebM video", False, ("matroska,webm",), starts=(b"\x1a\x45\xdf\xa3",)),
     Container(
         "an mp4 or mov video",
         False,
-        ("mov,mp4,m4a,3gp,3g2,mj2",),
+        (_BOXES,),
         # QuickTime files need no `ftyp`, and may begin with any of the others.
         boxes=(b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"uuid"),
     ),
@@ -81,7 +161,7 @@ PHOTO_DEMUXERS, VIDEO_DEMUXERS = (
     tuple(
         demuxer
         for container in CONTAINERS
-        if container.is_photo is photos
+        if container.is_photo is photos and not container.brands
         for name in container.demuxers
         for demuxer in name.split(",")
     )
@@ -89,7 +169,10 @@ PHOTO_DEMUXERS, VIDEO_DEMUXERS = (
 )
 DEMUXERS = (*VIDEO_DEMUXERS, *PHOTO_DEMUXERS)
 """What FFmpeg may use."""
-ACCEPTED = "Accepted are video (mp4, mov, mkv, webm, avi) and photos (jpeg, png, webp)."
+ACCEPTED = (
+    "Accepted are video (mp4, mov, mkv, webm, avi, mpg, ts, flv, wmv, gif) and photos (jpeg, png, webp, "
+    "heic, avif, tiff, bmp)."
+)
 
 
 def container_of(head: bytes) -> Container | None:
@@ -102,14 +185,17 @@ def is_accepted(head: bytes) -> bool:
     return container_of(head) is not None
 
 
-def _is_picture_of_boxes(head: bytes) -> bool:
-    return head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS
-
-
 def refuse_others(head: bytes, accepted: str = ACCEPTED) -> None:
     """Raise :class:`MediaError` when the first bytes are those of something known not to be accepted."""
-    if _is_picture_of_boxes(head):
-        raise MediaError(f"The file is an AVIF or HEIF picture. Convert it to png or jpeg. {accepted}")
+    if head[4:8] == b"ftyp" and head[8:12] in _SEQUENCE_BRANDS:
+        raise MediaError(f"The file is a sequence of AVIF or HEIF pictures. {_TO_MP4} {accepted}")
+    if is_raw_photo(head):
+        raise MediaError(
+            "The file is a camera's raw picture. Develop it to jpeg or tiff, and keep the original. "
+            f"{accepted}"
+        )
+    if _is_animated_png(head):
+        raise MediaError(f"The file is an animated PNG. Convert it to mp4, or its frames to png. {accepted}")
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for start, name, remedy in _OTHERS:
         if head.startswith(start):

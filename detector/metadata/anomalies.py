@@ -24,6 +24,7 @@ _SAME_LENGTH = 0.5
 _UNLIKE = (
     0.9  # below this correlation thumbnail and picture differ; see docs/exhibit.md for what was measured
 )
+_REORDERED = 2.5  # intervals between frames
 
 
 def anomalies_of(media: Media, details: Details, now: datetime) -> tuple[Anomaly, ...]:
@@ -32,7 +33,13 @@ def anomalies_of(media: Media, details: Details, now: datetime) -> tuple[Anomaly
     if media.kind is MediaKind.IMAGE:
         found += _photo(details)
     else:
-        found += [*_lengths(media, details), *_edits(details), *_joints(details), *_time_stamps(details)]
+        found += [
+            *_tracks(details),
+            *_lengths(media, details),
+            *_edits(details),
+            *_joints(details),
+            *_time_stamps(details),
+        ]
     return tuple(found)
 
 
@@ -150,16 +157,31 @@ def _lengths(media: Media, details: Details) -> Iterator[Anomaly]:
         )
 
 
+def _tracks(details: Details) -> Iterator[Anomaly]:
+    if others := details.other_pictures:
+        told = ", ".join(f"stream {each.index} ({each.codec})" for each in others)
+        yield Anomaly(
+            kind="another picture track",
+            observation=f"The file holds more than one track of pictures; not examined: {told}.",
+            concern="Another program, or a viewer who chooses, may show other pictures than those examined.",
+            innocent="Cameras with two lenses, recordings of meetings, and copies in another resolution hold "
+            "several tracks.",
+        )
+
+
 def _edits(details: Details) -> Iterator[Anomaly]:
     if details.structure is None:
         return
+    # Frames shown before those they are decoded after make the first one wait for two intervals at most.
+    interval = (details.timing.median_interval if details.timing else None) or 0.0
+    late = max(_SAME_LENGTH, _REORDERED * interval)
     by_track: dict[int, list[str]] = {}
     for edit in details.structure.edits:
         by_track.setdefault(edit.track, [])
         if edit.media_start is None:
             if edit.duration > _SAME_LENGTH:
                 by_track[edit.track].append(f"waits {edit.duration:.3f} s")
-        elif edit.media_start > _SAME_LENGTH:
+        elif edit.media_start > late:
             by_track[edit.track].append(f"begins {edit.media_start:.3f} s into its material")
         if edit.rate != 1 and edit.media_start is not None:
             by_track[edit.track].append(f"plays at rate {edit.rate:g}")

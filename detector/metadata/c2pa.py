@@ -30,6 +30,10 @@ _TYPES = {
     "webp": "image/webp",
     "mov,mp4,m4a,3gp,3g2,mj2": "video/mp4",
     "avi": "video/avi",
+    "heif": "image/heif",
+    "avif": "image/avif",
+    "tiff_pipe": "image/tiff",
+    "gif": "image/gif",
 }
 _MOST = 32
 # Failures that say who signed is unknown, not that anything is broken.

@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from av.stream import Disposition
 from av.video import reformatter
 
 from detector.media.reader import MediaReader
@@ -101,6 +102,7 @@ def _stream(reader: MediaReader, stream: Any) -> Stream:
         channels=context.channels if sound else None,
         sample_rate=context.sample_rate if sound else None,
         duration=float(stated) if stated is not None and stated >= 0 else None,
+        cover=bool(stream.disposition & Disposition.attached_pic),
     )
 
 

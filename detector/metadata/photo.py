@@ -9,13 +9,14 @@ import io
 import math
 import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import PIL.Image
 from PIL import ExifTags, ImageCms, JpegImagePlugin
 
-from detector.media.signatures import PHOTOS
+from detector.media.photo_file import open_photo
 from detector.media.text import clean, tags_of
 from detector.metadata.jpeg_tables import nearest_table
 from detector.metadata.png_text import png_texts
@@ -28,6 +29,7 @@ from detector.schema.metadata import Photo, Table, Tag, Thumbnail
 # MemoryError: Pillow asks for as much as a chunk claims to hold.
 _DAMAGE = (
     OSError,
+    RuntimeError,
     SyntaxError,
     ValueError,
     TypeError,
@@ -78,12 +80,12 @@ def read_photo(file: BinaryIO) -> Read:
     png = png_texts(file)
     in_png = list(png.texts)
     file.seek(0)
-    with warnings.catch_warnings(action="ignore"):
+    with warnings.catch_warnings(action="ignore"), ExitStack() as opened:
         try:
-            image = PIL.Image.open(file, formats=PHOTOS)
+            image = opened.enter_context(open_photo(file))
         except _DAMAGE:
             return _read(None, {}, [], in_png)
-        with image:
+        else:
             exif = _exif(image, png.exif)
             read = _read(exif, _exif_values(exif), _xmp(image, in_png), [*in_png, *_comment(image)])
             jpeg = image if isinstance(image, JpegImagePlugin.JpegImageFile) else None

@@ -20,9 +20,9 @@ from detector.sandbox import landlock, seccomp
 from detector.sandbox.limits import AllowedPaths, Limits
 
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
-_NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
+_NEW_USER, _NEW_NETWORK, _NEW_IPC = 0x10000000, 0x40000000, 0x08000000
 _CAPABILITIES_VERSION = 0x20080522
-_FILE_CAPABILITIES = 0b1111  # chown, dac_override, dac_read_search, fowner: what root needs to open files
+_FILE_CAPABILITIES = 0b0110  # dac_override, dac_read_search: what root needs to open files
 _CPU_GRACE = 5  # seconds between the signal that can be told from others and the one that ends everything
 
 # The program beside its data: the data folder may lie in the same folder, and is not for reading.
@@ -30,7 +30,7 @@ _PROGRAM = ("detector", "reports", "webapp", "templates", "static", "models", "r
 _SYSTEM = ("/usr", "/lib", "/lib64", "/proc", "/sys", "/var/cache/fontconfig")
 _SETTINGS = ("fonts", "ld.so.cache", "localtime", "mime.types", "nsswitch.conf", "passwd", "group")
 _FONTS = (".fonts", ".local/share/fonts", ".cache/fontconfig", ".config/fontconfig")
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/shm")
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 
 
 @dataclass(frozen=True)
@@ -112,15 +112,15 @@ def _limit(limits: Limits) -> None:
 
 
 def _leave_network(libc: ctypes.CDLL) -> bool:
-    """Into a network namespace where there is nothing, not even loopback that is up.
+    """Into a network namespace with nothing in it, not even loopback that is up, and one for System V IPC.
 
     Raises ``OSError`` where a user namespace can be made but not be set up, as on some Ubuntus.
     """
     if os.geteuid() == 0:
         # Root needs no user namespace, in which it could no longer open files of other users.
-        return bool(libc.unshare(_NEW_NETWORK) == 0)
+        return bool(libc.unshare(_NEW_NETWORK | _NEW_IPC) == 0)
     user, group = os.geteuid(), os.getegid()
-    if libc.unshare(_NEW_USER | _NEW_NETWORK) != 0:
+    if libc.unshare(_NEW_USER | _NEW_NETWORK | _NEW_IPC) != 0:
         return False
     # Without a mapping, nothing could be created: files need an owner.
     Path("/proc/self/setgroups").write_text("deny")

@@ -23,57 +23,130 @@ _CLONE_THREAD = 0x00010000
 
 # What each processor calls itself in a filter (AUDIT_ARCH_*), and its numbers.
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
-# By name: numbers on x86_64 and aarch64; none where a processor lacks the call.
-_REFUSED: dict[str, tuple[int | None, int | None]] = {
-    # the network
-    "socket": (41, 198),
-    "connect": (42, 203),
-    # other programs and processes
-    "fork": (57, None),
-    "vfork": (58, None),
-    "execve": (59, 221),
-    "execveat": (322, 281),
-    "ptrace": (101, 117),
-    "process_vm_readv": (310, 270),
-    "process_vm_writev": (311, 271),
-    "pidfd_send_signal": (424, 424),
-    "pidfd_getfd": (438, 438),
-    "rt_sigqueueinfo": (129, 138),
-    "rt_tgsigqueueinfo": (297, 240),
-    "tkill": (200, 130),
-    # the machine, and ways around other limits
-    "mount": (165, 40),
-    "umount2": (166, 39),
-    "move_mount": (429, 429),
-    "fsopen": (430, 430),
-    "mount_setattr": (442, 442),
-    "pivot_root": (155, 41),
-    "chroot": (161, 51),
-    "unshare": (272, 97),
-    "setns": (308, 268),
-    "mknod": (133, None),
-    "mknodat": (259, 33),
-    "open_by_handle_at": (304, 265),
-    "swapon": (167, 224),
-    "swapoff": (168, 225),
-    "reboot": (169, 142),
-    "init_module": (175, 105),
-    "finit_module": (313, 273),
-    "delete_module": (176, 106),
-    "kexec_load": (246, 104),
-    "kexec_file_load": (320, 294),
-    "bpf": (321, 280),
-    "perf_event_open": (298, 241),
-    "userfaultfd": (323, 282),
-    "add_key": (248, 217),
-    "request_key": (249, 218),
-    "keyctl": (250, 219),
-    "io_uring_setup": (425, 425),
-    "io_uring_enter": (426, 426),
-    "io_uring_register": (427, 427),
+# By family and name: numbers on x86_64 and aarch64; none where a processor lacks the call.
+REFUSED: dict[str, dict[str, tuple[int | None, int | None]]] = {
+    "the network": {
+        "socket": (41, 198),
+        "connect": (42, 203),
+    },
+    "other programs and processes": {
+        "fork": (57, None),
+        "vfork": (58, None),
+        "execve": (59, 221),
+        "execveat": (322, 281),
+        "ptrace": (101, 117),
+        "process_vm_readv": (310, 270),
+        "process_vm_writev": (311, 271),
+        "process_madvise": (440, 440),
+        "process_mrelease": (448, 448),
+        "kcmp": (312, 272),
+        "pidfd_open": (434, 434),
+        "pidfd_send_signal": (424, 424),
+        "pidfd_getfd": (438, 438),
+        "rt_sigqueueinfo": (129, 138),
+        "rt_tgsigqueueinfo": (297, 240),
+        "tkill": (200, 130),
+        "setpriority": (141, 140),
+        "ioprio_set": (251, 30),
+        "migrate_pages": (256, 238),
+        "move_pages": (279, 239),
+    },
+    # Landlock knows of none of these: a file that may be read could be changed by them.
+    "owner, mode, times and attributes of files": {
+        "chmod": (90, None),
+        "fchmod": (91, 52),
+        "fchmodat": (268, 53),
+        "fchmodat2": (452, 452),
+        "chown": (92, None),
+        "fchown": (93, 55),
+        "lchown": (94, None),
+        "fchownat": (260, 54),
+        "utime": (132, None),
+        "utimes": (235, None),
+        "futimesat": (261, None),
+        "utimensat": (280, 88),
+        "setxattr": (188, 5),
+        "lsetxattr": (189, 6),
+        "fsetxattr": (190, 7),
+        "setxattrat": (463, 463),
+        "removexattr": (197, 14),
+        "lremovexattr": (198, 15),
+        "fremovexattr": (199, 16),
+        "removexattrat": (466, 466),
+        "file_setattr": (469, 469),
+    },
+    "memory and queues shared with others, which outlive it": {
+        "shmget": (29, 194),
+        "shmat": (30, 196),
+        "shmctl": (31, 195),
+        "semget": (64, 190),
+        "semop": (65, 193),
+        "semctl": (66, 191),
+        "semtimedop": (220, 192),
+        "msgget": (68, 186),
+        "msgsnd": (69, 189),
+        "msgrcv": (70, 188),
+        "msgctl": (71, 187),
+        "mq_open": (240, 180),
+        "mq_unlink": (241, 181),
+    },
+    "watching what others do": {
+        "inotify_init": (253, None),
+        "inotify_init1": (294, 26),
+        "inotify_add_watch": (254, 27),
+        "fanotify_init": (300, 262),
+        "fanotify_mark": (301, 263),
+        "name_to_handle_at": (303, 264),
+        "open_by_handle_at": (304, 265),
+        "syslog": (103, 116),
+        "perf_event_open": (298, 241),
+    },
+    "the machine, and ways around other limits": {
+        "mount": (165, 40),
+        "umount2": (166, 39),
+        "move_mount": (429, 429),
+        "open_tree": (428, 428),
+        "fsopen": (430, 430),
+        "fsconfig": (431, 431),
+        "fsmount": (432, 432),
+        "fspick": (433, 433),
+        "mount_setattr": (442, 442),
+        "pivot_root": (155, 41),
+        "chroot": (161, 51),
+        "unshare": (272, 97),
+        "setns": (308, 268),
+        "mknod": (133, None),
+        "mknodat": (259, 33),
+        "quotactl": (179, 60),
+        "acct": (163, 89),
+        "swapon": (167, 224),
+        "swapoff": (168, 225),
+        "reboot": (169, 142),
+        "sethostname": (170, 161),
+        "setdomainname": (171, 162),
+        "settimeofday": (164, 170),
+        "clock_settime": (227, 112),
+        "adjtimex": (159, 171),
+        "clock_adjtime": (305, 266),
+        "init_module": (175, 105),
+        "finit_module": (313, 273),
+        "delete_module": (176, 106),
+        "kexec_load": (246, 104),
+        "kexec_file_load": (320, 294),
+        "bpf": (321, 280),
+        "userfaultfd": (323, 282),
+        "add_key": (248, 217),
+        "request_key": (249, 218),
+        "keyctl": (250, 219),
+        "io_uring_setup": (425, 425),
+        "io_uring_enter": (426, 426),
+        "io_uring_register": (427, 427),
+    },
 }
 _CLONE, _CLONE3 = (56, 220), (435, 435)
 _TO_ITSELF = ((62, 129), (234, 131))  # kill, tgkill: only with its own id as the first argument
+# prlimit64, sched_setparam, sched_setscheduler, sched_setattr: only of itself, whose id is written as 0 too.
+_OF_ITSELF = ((302, 261), (142, 118), (144, 119), (314, 274))
 
 
 class _Program(ctypes.Structure):
@@ -108,9 +181,10 @@ def _filter() -> bytes | None:
     ]
     if column == 0:  # calls of the x32 kind have numbers of their own
         program += [_step(_AT_LEAST, _X32, 0, 1), _step(_RETURN, no)]
-    for numbers in _REFUSED.values():
-        if (number := numbers[column]) is not None:
-            program += [_step(_EQUAL, number, 0, 1), _step(_RETURN, no)]
+    for family in REFUSED.values():
+        for numbers in family.values():
+            if (number := numbers[column]) is not None:
+                program += [_step(_EQUAL, number, 0, 1), _step(_RETURN, no)]
     # Its flags lie in memory, where no filter sees them; the C library then makes threads by clone.
     program += [_step(_EQUAL, _CLONE3[column], 0, 1), _step(_RETURN, _ERRNO | errno.ENOSYS)]
     program += [
@@ -124,6 +198,15 @@ def _filter() -> bytes | None:
         program += [
             _step(_EQUAL, numbers_of_call[column], 0, 4),
             _step(_LOAD, _FIRST_ARGUMENT),
+            _step(_EQUAL, os.getpid(), 0, 1),
+            _step(_RETURN, _ALLOW),
+            _step(_RETURN, no),
+        ]
+    for numbers_of_call in _OF_ITSELF:
+        program += [
+            _step(_EQUAL, numbers_of_call[column], 0, 5),
+            _step(_LOAD, _FIRST_ARGUMENT),
+            _step(_EQUAL, 0, 1, 0),
             _step(_EQUAL, os.getpid(), 0, 1),
             _step(_RETURN, _ALLOW),
             _step(_RETURN, no),

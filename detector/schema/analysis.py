@@ -70,16 +70,26 @@ class Media(Value):
     kind: MediaKind
     container: str = Field(description="format name as FFmpeg gives it")
     codec: str
-    width: int = Field(gt=0, description="pixels of the upright frame")
-    height: int = Field(gt=0, description="pixels of the upright frame")
+    width: int = Field(gt=0, description="square pixels of the upright frame")
+    height: int = Field(gt=0, description="square pixels of the upright frame")
     rotation: int = Field(description="degrees clockwise applied to make frames upright")
+    turned: int = Field(
+        default=0,
+        description="degrees of it that the file does not ask for: only so was a face found; since 1.6",
+    )
     time_base: str = Field(description="seconds per PTS tick, as a fraction such as 1/12800")
     frame_rate: str | None = Field(description="average frame rate as a fraction, null for a still")
     variable_frame_rate: bool
     duration: Seconds = Field(description="last frame's end minus first frame's start; 0 for a still")
+    start_offset: Seconds | None = Field(
+        default=None,
+        description="where the first frame stands on a player's clock, which starts with what begins first, "
+        "such as sound; null: a photo, or not recorded; since 1.6",
+    )
     frames_decoded: int = Field(ge=0)
     frames_undecodable: int = Field(
-        ge=0, description="packets or frames the decoder refused, or without a place in time"
+        ge=0,
+        description="packets or frames the decoder refused, without a place in time, or promised and missing",
     )
     has_sound: bool = Field(description="sound is present; Reelproof does not examine it")
     details: Details | None = Field(default=None, description="since 1.2; null in older analyses")
@@ -246,7 +256,12 @@ class Parameters(Value):
     )
     exit_threshold: float = Field(default=0.5, gt=0, lt=1, description="smoothed probability that closes it")
     merge_gap: float = Field(default=0.5, ge=0, description="segments nearer than this become one, seconds")
-    minimum_duration: float = Field(default=0.5, ge=0, description="shorter segments are dropped, seconds")
+    minimum_duration: float = Field(
+        default=0.5,
+        ge=0,
+        description="shorter segments are dropped, seconds, the last sample's interval counted; tracks of "
+        "one person that are shorter are judged together",
+    )
     bridge_gap: float = Field(default=0.75, ge=0, description="a face lost for less keeps its track, seconds")
     minimum_usable_frames: int = Field(
         default=8, ge=1, description="fewer usable frames in a video: inconclusive"

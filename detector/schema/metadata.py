@@ -38,6 +38,7 @@ class Stream(Value):
     channels: Count | None = None
     sample_rate: Count | None = Field(default=None, description="of sound, in hertz")
     duration: Seconds | None = Field(default=None, description="as stated for the stream")
+    cover: bool = Field(default=False, description="a picture beside the recording; since 1.6")
 
 
 class Picture(Value):
@@ -201,6 +202,11 @@ class Details(Value):
     tags_left_out: Count = Field(default=0, description="beyond the first 200")
     times: tuple[Moment, ...] = ()
     location: str | None = Field(default=None, description="a place written into the tags; personal data")
+
+    @property
+    def other_pictures(self) -> tuple[Stream, ...]:
+        """Streams of pictures that were not examined, covers aside."""
+        return tuple(s for s in self.streams if s.kind == "video" and not s.examined and not s.cover)
 
 
 class Anomaly(Value):

@@ -116,7 +116,7 @@ def track_intervals(usable: Detections, parameters: Parameters) -> dict[int, lis
 
 
 def flagged(name: str, group: Detections, parameters: Parameters, kind: MediaKind) -> list[FlaggedInterval]:
-    """Flagged intervals of one person: found track by track, then joined across tracks."""
+    """Flagged intervals of one person: found track by track, in short ones together, then joined."""
     usable = group.chosen(~np.isnan(group.rows["smoothed"]))
     times, smoothed, raw = (_known(usable, field) for field in ("time", "smoothed", "logit"))
     if kind is MediaKind.IMAGE:
@@ -124,6 +124,7 @@ def flagged(name: str, group: Detections, parameters: Parameters, kind: MediaKin
         intervals = [rules.Interval(i, i) for i in over]
     else:
         along = [one for track in track_intervals(usable, parameters).values() for one in track]
+        along += rules.find_in_pieces(times, smoothed, usable.by_track().values(), parameters)
         intervals = rules.merged(times, sorted(along, key=lambda i: i.first), parameters.merge_gap)
     found = []
     for rank, interval in enumerate(intervals, start=1):

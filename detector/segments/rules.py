@@ -6,7 +6,8 @@ Times are seconds. Nothing here knows of files, frames or networks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,7 +122,51 @@ def find_intervals(times: Floats, smoothed: Floats, parameters: Parameters) -> l
     )
     found = hysteresis(times, smoothed, parameters.enter_threshold, parameters.exit_threshold, most_gap)
     found = merged(times, found, parameters.merge_gap)
-    return [i for i in found if times[i.last] - times[i.first] >= parameters.minimum_duration - 1e-9]
+    return [i for i in found if is_long_enough(times[i.first], times[i.last], parameters)]
+
+
+def seconds_sampled(first: float, last: float, rate: float) -> float:
+    """How long samples from ``first`` to ``last`` last, the sampling interval of the last one included."""
+    return (math.floor(last * rate + _ROUNDING) - math.floor(first * rate + _ROUNDING) + 1) / rate
+
+
+def is_long_enough(first: float, last: float, parameters: Parameters) -> bool:
+    """Whether an interval is long enough to be flagged. One sample alone never is, however sparse."""
+    if last <= first and parameters.minimum_duration > 0:
+        return False
+    lasts = seconds_sampled(first, last, parameters.sample_rate)
+    return lasts >= parameters.minimum_duration - _ROUNDING
+
+
+def find_in_pieces(
+    times: Floats, smoothed: Floats, tracks: Iterable[NDArray[np.intp]], parameters: Parameters
+) -> list[Interval]:
+    """Flagged pieces of one person whose ``tracks`` are too short, each by itself, to hold an interval.
+
+    Frequent cuts make such tracks. Laid end to end they are smoothed and judged as one track is; what is
+    flagged is then given back piece by piece. ``tracks`` are the entries of each in the other arrays.
+    """
+    rate = parameters.sample_rate
+    short = [
+        track
+        for track in tracks
+        if len(track) > 1 and not is_long_enough(times[track[0]], times[track[-1]], parameters)
+    ]
+    if len(short) < 2:
+        return []
+    laid, end = [], 0.0
+    for track in short:
+        numbers = interval_index(times[track], rate)
+        laid.append(end + (numbers - numbers[0]) / rate)
+        end += seconds_sampled(times[track[0]], times[track[-1]], rate)
+    line, places = np.concatenate(laid), np.concatenate(short)
+    heights = sliding_median(line, smoothed[places], parameters.median_window)
+    found = []
+    for one in find_intervals(line, heights, parameters):
+        inside = places[one.first : one.last + 1]
+        pieces = (np.intersect1d(inside, track, assume_unique=True) for track in short)
+        found += [Interval(int(piece[0]), int(piece[-1])) for piece in pieces if len(piece) > 1]
+    return found
 
 
 def peaks(times: Floats, smoothed: Floats, raw: Floats, interval: Interval) -> list[int]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector.schema.analysis import Answers, Coverage, MediaKind, Parameters, Person, Segment, Verdict
+import numpy as np
+
+from detector.schema.analysis import Answers, Coverage, Media, MediaKind, Parameters, Person, Segment, Verdict
 
 # Below this share of detected faces good enough to judge, silence proves nothing.
 _LEAST_USABLE_SHARE = 0.5
 
 
+# A few frames lost at a cut or at the start of a stream are not worth a sentence of the reason.
+_FEW_LOST = 0.02
 # So much more probable must one answer of the second look be for the reason to name it.
 _CLEARLY = 0.15
 
@@ -66,19 +70,14 @@ def decide(
     if segments and not flagged:
         return Verdict.INCONCLUSIVE, _instability(unstable)
     if segments:
-        who = ("Person " if len(flagged) == 1 else "Persons ") + ", ".join(flagged)
         found = "the face carries traces of manipulation"
         if not image:
             found = f"{_count(len(segments), 'segment')} flagged as manipulated"
-        return Verdict.MANIPULATED, f"{who}: {found}{_kind(persons, flagged)}."
+        return Verdict.MANIPULATED, f"{_who(flagged)}: {found}{_kind(persons, flagged)}."
     if not image:
         best = max((person.usable_frames for person in persons), default=0)
         if best < parameters.minimum_usable_frames:
-            return (
-                Verdict.INCONCLUSIVE,
-                f"No person could be judged in more than {_count(best, 'sampled frame')}; "
-                f"at least {parameters.minimum_usable_frames} are needed before silence means anything.",
-            )
+            return Verdict.INCONCLUSIVE, _too_few(persons, best, parameters)
     seen_in_all = coverage.faces_found + coverage.faces_discarded
     if usable < _LEAST_USABLE_SHARE * seen_in_all:
         return (
@@ -96,7 +95,7 @@ def decide(
         and (image or person.usable_frames >= parameters.minimum_usable_frames)
     ]
     if doubtful:
-        return Verdict.INCONCLUSIVE, _doubt(image, doubtful)
+        return Verdict.INCONCLUSIVE, _doubt(image, doubtful, _briefly(persons, parameters), parameters)
     what = "face was" if usable == 1 else "faces were"
     outcome = "it did not reach" if image and usable == 1 else "none reached"
     seen = (
@@ -107,7 +106,40 @@ def decide(
             f"in {_count(coverage.frames_with_usable_face, 'sampled frame')}"
         )
     )
+    if not image and (briefly := _briefly(persons, parameters)):
+        return (
+            Verdict.NOT_FOUND,
+            f"{seen}; {_who(briefly)} reached the threshold for a finding, but for less than "
+            f"{parameters.minimum_duration:g} s at a time, which is too short for one.",
+        )
     return Verdict.NOT_FOUND, f"{seen}; {outcome} the threshold for a finding."
+
+
+def not_seen(media: Media, missing: float) -> list[str]:
+    """What of the file itself was not looked at, in sentences that follow the verdict's reason.
+
+    ``missing`` is the number of seconds that its end breaks off early.
+    """
+    found = []
+    if media.turned:
+        found.append(
+            f"No face was found as the file is stored; it was examined turned by {media.turned}° clockwise."
+        )
+    lost = media.frames_undecodable > _FEW_LOST * media.frames_decoded
+    if media.details and (others := media.details.other_pictures):
+        named = ", ".join(f"stream {stream.index}" for stream in others)
+        found.append(
+            f"The file holds {_count(len(others), 'more picture track')}, not looked at ({named})."
+            if len(others) == 1
+            else f"The file holds {len(others)} more picture tracks, not looked at ({named})."
+        )
+    if media.kind is MediaKind.IMAGE and media.frames_undecodable:
+        found.append("The file is damaged: a part of the picture is missing and was not looked at.")
+    elif missing or lost:
+        told = [f"{media.frames_undecodable:,} of its frames or packets could not be used"] * bool(lost)
+        told += [f"{missing:.1f} s are missing at its end"] * bool(missing)
+        found.append(f"The file is damaged or incomplete: {'; '.join(told)}.")
+    return found
 
 
 def _kind(persons: Sequence[Person], flagged: Sequence[str]) -> str:
@@ -120,21 +152,58 @@ def _kind(persons: Sequence[Person], flagged: Sequence[str]) -> str:
     return "; the traces are those of a face generated as a whole"
 
 
-def _doubt(image: bool, names: Sequence[str]) -> str:
-    who = ("Person " if len(names) == 1 else "Persons ") + ", ".join(names)
-    if image:
-        return f"{who}: the score is below the threshold for a finding, yet is too high to rule one out."
+def _too_few(persons: Sequence[Person], best: int, parameters: Parameters) -> str:
+    """Nobody was seen long enough to be cleared, though perhaps long enough to look suspicious."""
+    needed = f"at least {parameters.minimum_usable_frames} are needed"
+    high = [
+        person
+        for person in persons
+        if person.probability is not None and person.probability >= parameters.enter_threshold
+    ]
+    if not high:
+        return (
+            f"No person could be judged in more than {_count(best, 'sampled frame')}; "
+            f"{needed} before silence means anything."
+        )
+    most = max(person.usable_frames for person in high)
     return (
-        f"{who}: no stretch reaches the threshold for a finding, but the score over all frames is too high "
-        "to rule one out."
+        f"{_who([person.id for person in high])} scored high, but could be judged in "
+        f"{'only ' if most == 1 else 'no more than '}{_count(most, 'sampled frame')}, too short to judge: "
+        f"a finding takes {parameters.minimum_duration:g} s, and {needed} to find none."
     )
 
 
+def _briefly(persons: Sequence[Person], parameters: Parameters) -> list[str]:
+    """Who reached the threshold for a finding at some moment, to be asked where nothing was flagged."""
+    return [
+        person.id
+        for person in persons
+        if np.nanmax(person.scores.smoothed, initial=0.0) >= parameters.enter_threshold
+    ]
+
+
+def _doubt(image: bool, names: Sequence[str], briefly: Sequence[str], parameters: Parameters) -> str:
+    if image:
+        return (
+            f"{_who(names)}: the score is below the threshold for a finding, yet is too high to rule one out."
+        )
+    reached = "no stretch reaches the threshold for a finding"
+    if set(briefly) & set(names):
+        reached = (
+            "the threshold for a finding is reached, but for less than "
+            f"{parameters.minimum_duration:g} s at a time"
+        )
+    return f"{_who(names)}: {reached}, but the score over all frames is too high to rule one out."
+
+
+def _who(names: Sequence[str]) -> str:
+    return ("Person " if len(names) == 1 else "Persons ") + ", ".join(names)
+
+
 def _instability(names: Sequence[str]) -> str:
-    who = ("Person " if len(names) == 1 else "Persons ") + ", ".join(names)
     return (
-        f"{who}: the score lies so near the threshold that small changes of the same pictures (mirrored, "
-        "shifted, scaled, re-encoded) move it across."
+        f"{_who(names)}: the score lies so near the threshold that small changes of the same pictures "
+        "(mirrored, shifted, scaled, re-encoded) move it across."
     )
 
 

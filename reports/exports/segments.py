@@ -29,6 +29,8 @@ COLUMNS = (
     "exhibit_sha256",
     "model",
     "model_sha256",
+    "player_start_s",
+    "player_end_s",
 )
 
 
@@ -68,6 +70,8 @@ def segments_csv(analysis: Analysis) -> bytes:
                 analysis.media.sha256,
                 analysis.model.name,
                 analysis.model.sha256,
+                segment.start + (analysis.media.start_offset or 0.0),
+                segment.end + (analysis.media.start_offset or 0.0),
             )
         )
     return csv_table(COLUMNS, rows)
@@ -85,6 +89,7 @@ def segments_json(analysis: Analysis) -> bytes:
             "sha256": media.sha256,
             "kind": media.kind.value,
             "duration": media.duration,
+            "start_offset": media.start_offset,
         },
         "model": {"name": model.name, "sha256": model.sha256},
         "software_version": analysis.software.reelproof,
@@ -136,7 +141,7 @@ def segments_webvtt(analysis: Analysis) -> bytes:
         f"Exhibit: {_line(analysis.media.file)}\n"
         f"SHA-256: {analysis.media.sha256}\n"
         f"Model: {_line(analysis.model.name)}\n"
-        "Times count from the first frame.",
+        f"Times count from the first frame{_in_player(analysis.media.start_offset)}.",
     ]
     for segment in in_order(analysis):
         start = _milliseconds(segment.start)
@@ -152,6 +157,10 @@ def segments_webvtt(analysis: Analysis) -> bytes:
 
 def _milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
+
+
+def _in_player(offset: float | None) -> str:
+    return f", which a player shows at {timecode(offset)}" if offset else ""
 
 
 def _line(text: str) -> str:

@@ -10,7 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
 
-from detector.schema.analysis import Box, HideAndRescore
+from detector.schema.analysis import Box, HideAndRescore, Media
 from detector.schema.formatting import clock as clock
 from detector.schema.formatting import probability as probability
 from detector.schema.formatting import timecode as timecode
@@ -21,6 +21,7 @@ from detector.schema.formatting import timecode as timecode
 # drops from counting, the ratio keeps a face that any blur unsettles from counting.
 CLEAR_MARGIN = 0.5
 CLEAR_RATIO = 2.0
+_NOTICED = 0.1  # seconds between first frame and first sound; encoders make up to a twentieth
 
 
 @dataclass(frozen=True)
@@ -163,3 +164,9 @@ def hide_and_rescore(check: HideAndRescore) -> str:
     if is_confirmed(check):
         return f"{figures} That is clearly more than chance does: the map shows what the model used."
     return f"{figures} That is not clearly more than chance does: this map should not be relied upon."
+
+
+def player_offset(media: Media) -> float | None:
+    """Seconds to add to a time for a player's clock; None where nobody would notice."""
+    offset = media.start_offset
+    return offset if offset is not None and offset >= _NOTICED else None

@@ -202,9 +202,12 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
             if media.has_sound
             else "Sound: the file has none; it would not have been examined."
         )
+    if media.details and (others := media.details.other_pictures):
+        listed = ", ".join(f"stream {stream.index} ({stream.codec})" for stream in others)
+        lines.append(f"Other picture tracks: {listed}.")
     lines.append(
         f"Undecodable frames: {plural(media.frames_undecodable, 'packet or frame', 'packets or frames')} "
-        "that the decoder refused."
+        "that the decoder refused or that the file promises and does not hold."
         if media.frames_undecodable
         else "Undecodable frames: none."
     )
@@ -238,7 +241,8 @@ def procedure(analysis: Analysis) -> str:
             f"Along each track the scores were smoothed by a median over {given.median_window:g} s. "
             f"A segment opens where the smoothed score reaches {given.enter_threshold:g} and closes where it "
             f"falls below {given.exit_threshold:g}; segments nearer than {given.merge_gap:g} s become one, "
-            f"those shorter than {given.minimum_duration:g} s are dropped. {_refined(analysis)}The "
+            f"those shorter than {given.minimum_duration:g} s are dropped. A person's tracks too short "
+            f"for one are judged together, laid end to end. {_refined(analysis)}The "
             "confidence of those that remain is that of the mean raw score of their own frames, not the "
             "smoothed one. Where none "
             f"remains, a person whose mean raw score over all frames amounts to {given.doubt_threshold:g} or "

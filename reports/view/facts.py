@@ -10,7 +10,7 @@ from reports.inputs.exhibit_check import ExhibitCheck
 from reports.text import numbers
 from reports.text.numbers import timecode
 
-# FFmpeg's names of the formats that are accepted, in words.
+# Names of the formats that are accepted, FFmpeg's or Pillow's, in words.
 CONTAINERS = {
     "mov,mp4,m4a,3gp,3g2,mj2": "MP4 or QuickTime",
     "matroska,webm": "Matroska or WebM",
@@ -18,6 +18,15 @@ CONTAINERS = {
     "jpeg_pipe": "JPEG",
     "png_pipe": "PNG",
     "webp_pipe": "WebP",
+    "heif": "HEIF",
+    "avif": "AVIF",
+    "tiff_pipe": "TIFF",
+    "bmp_pipe": "BMP",
+    "gif": "GIF",
+    "mpeg": "MPEG program stream",
+    "mpegts": "MPEG transport stream",
+    "flv": "Flash video",
+    "asf": "Windows Media",
 }
 
 
@@ -86,7 +95,8 @@ def recording(media: Media) -> tuple[Fact, ...]:
         Fact("Kind", media.kind.value),
         Fact("Container", CONTAINERS.get(media.container, media.container)),
         Fact("Codec", media.codec),
-        Fact("Resolution", f"{media.width} × {media.height} px", _turned(media.rotation)),
+        *_range(media),
+        Fact("Resolution", f"{media.width} × {media.height} px", _turned(media)),
     ]
     if media.kind is MediaKind.IMAGE:
         return tuple(found)
@@ -94,6 +104,7 @@ def recording(media: Media) -> tuple[Fact, ...]:
         *found,
         Fact("Sound", "present, not examined" if media.has_sound else "none"),
         Fact("Duration", timecode(media.duration)),
+        *_offset(media),
         Fact("Frame rate", numbers.frame_rate(media.frame_rate, media.variable_frame_rate)),
         Fact("Time base", f"{media.time_base} s"),
         Fact("Frames decoded", f"{media.frames_decoded:,}"),
@@ -101,8 +112,28 @@ def recording(media: Media) -> tuple[Fact, ...]:
     )
 
 
-def _turned(rotation: int) -> str:
-    return f"upright, after turning by {rotation}° clockwise" if rotation else ""
+def _offset(media: Media) -> tuple[Fact, ...]:
+    if (offset := numbers.player_offset(media)) is None:
+        return ()
+    note = "times in this report count from the first frame; add this to find them in a player"
+    return (Fact("First frame on a player's clock", timecode(offset), note),)
+
+
+def _range(media: Media) -> tuple[Fact, ...]:
+    transfer = media.details.picture.colour_transfer if media.details and media.details.picture else None
+    name = {"SMPTE2084": "PQ", "ARIB_STD_B67": "HLG"}.get(transfer or "")
+    if name is None:
+        return ()
+    return (Fact("Colours", f"high dynamic range ({name})", "converted to standard range to be examined"),)
+
+
+def _turned(media: Media) -> str:
+    if not media.turned:
+        return f"upright, after turning by {media.rotation}° clockwise" if media.rotation else ""
+    return (
+        f"after turning by {media.rotation}° clockwise, {media.turned}° of which the file does not ask for: "
+        "only so was a face found"
+    )
 
 
 def coverage(analysis: Analysis) -> tuple[Fact, ...]:

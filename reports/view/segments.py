@@ -124,6 +124,9 @@ def _figures(analysis: Analysis, segment: Segment, interval: Interval | None) ->
             found.append(Fact("Peak probability", numbers.probability(highest), "highest frame pictured"))
         found.append(Fact("Frames scored", f"{segment.frames:,}"))
         found.append(Fact("Duration", timecode(segment.end - segment.start)))
+        if (offset := numbers.player_offset(analysis.media)) is not None:
+            shown = f"{timecode(segment.start + offset)} to {timecode(segment.end + offset)}"
+            found.append(Fact("On a player's clock", shown))
     return tuple(found)
 
 

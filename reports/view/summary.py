@@ -89,6 +89,8 @@ def _not_examined(analysis: Analysis, section: int) -> str:
             f"{coverage.faces_unusable:,} of {plural(coverage.faces_found, 'face')}, too small, unclear or "
             "unsure"
         )
+    if media.details and (others := media.details.other_pictures):
+        found.append(f"{plural(len(others), 'other picture track')}")
     if media.frames_undecodable:
         found.append("parts that could not be decoded")
     listed = "; ".join(found)

@@ -8,7 +8,7 @@ same figure. Units are those of the SVG's view box. At print width (174 mm) one 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from detector.schema.analysis import Analysis, MediaKind, Person, Scores, Segment
 from reports.text.numbers import clock, number, plural, probability, timecode
@@ -22,6 +22,7 @@ STRIP = 5.0
 ROOMY_LANES = 6  # more persons than this get the low lanes, so that 20 still fit one page
 MOST_TICKS = 8
 LEAST_BAND = 2.5
+SMALL_LETTER = 4.9  # width of one digit of a time below the axis
 LETTER = 6.6  # width of one character of a band's label
 STEPS = (
     0.05,
@@ -256,7 +257,25 @@ def _time_ticks(span: float) -> tuple[Tick, ...]:
         x = round(_x(time, span), 1)
         label = clock(round(time)) if step >= 1 else timecode(time)
         ticks.append(Tick(x, label, "start" if index == 0 else "end" if x > RIGHT - 22 else "middle"))
-    return tuple(ticks)
+    # Those at the ends reach inwards; what they would cover stays without words.
+    wordy = [ticks[0], *ticks[:0:-1]]
+    kept: list[Tick] = []
+    for tick in wordy:
+        if all(_apart_enough(tick, other) for other in kept):
+            kept.append(tick)
+    return tuple(tick if tick in kept else replace(tick, label="") for tick in ticks)
+
+
+def _apart_enough(tick: Tick, other: Tick) -> bool:
+    (left, right), (other_left, other_right) = _extent(tick), _extent(other)
+    return right + LETTER <= other_left or other_right + LETTER <= left
+
+
+def _extent(tick: Tick) -> tuple[float, float]:
+    """Where the words of a tick begin and end."""
+    wide = len(tick.label) * SMALL_LETTER
+    left = tick.x - {"start": 0.0, "middle": wide / 2, "end": wide}[tick.anchor]
+    return left, left + wide
 
 
 def _score_ticks() -> tuple[Tick, ...]:

@@ -15,7 +15,7 @@ from analyses import build
 from playwright.sync_api import Page
 
 from detector.schema.analysis import Analysis, Parameters, Person, Score
-from detector.segments.rules import find_intervals
+from detector.segments.rules import find_in_pieces, find_intervals
 from reports.review.annotations import ANNOTATION, current, reviewed_persons
 from reports.text.numbers import timecode
 from webapp.queries import review_data
@@ -116,12 +116,12 @@ def scored(values: np.ndarray, times: np.ndarray, tracks: np.ndarray) -> Person:
 def test_exploring_follows_the_engines_rules(modules: Page, tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     base = build(tmp_path, persons=1, segments=0, duration=20.0)
-    found = 0
+    found = in_pieces = 0
     for _ in range(25):
         steps = rng.choice([0.125, 0.125, 0.125, 0.4, 1.1], 140)
         times = np.round(np.cumsum(steps), 4)
         walk = np.clip(0.5 + np.cumsum(rng.normal(0, 0.12, 140)) % 1 - 0.5, 0.01, 0.99).round(4)
-        tracks = np.repeat([0, 1], 70)
+        tracks = np.repeat([0, 1, *range(2, 22)], [50, 50] + [2] * 20)
         enter = float(np.round(rng.uniform(0.3, 0.95), 2))
         parameters = Parameters(enter_threshold=enter, exit_threshold=min(0.5, enter))
         analysis = base.model_copy(update={"persons": (scored(walk, times, tracks),)})
@@ -133,19 +133,25 @@ def test_exploring_follows_the_engines_rules(modules: Page, tmp_path: Path) -> N
             {"data": document(analysis, tmp_path), "enter": enter},
         )
         remembered.clear()
+        own = [np.flatnonzero(tracks == track) for track in np.unique(tracks)]
+        spans = [
+            track[[i.first, i.last]]
+            for track in own
+            for i in find_intervals(times[track], walk[track], parameters)
+        ]
+        pieces = find_in_pieces(times, walk, own, parameters)
+        in_pieces += len(pieces)
+        spans += [np.array([i.first, i.last]) for i in pieces]
         expected: list[list[float]] = []
-        for track in (0, 1):
-            own = tracks == track
-            for interval in find_intervals(times[own], walk[own], parameters):
-                start, end = times[own][interval.first], times[own][interval.last]
-                if expected and start - expected[-1][1] < parameters.merge_gap:
-                    expected[-1][1] = end
-                else:
-                    expected.append([start, end])
+        for start, end in sorted(times[span].tolist() for span in spans):
+            if expected and start - expected[-1][1] < parameters.merge_gap:
+                expected[-1][1] = end
+            else:
+                expected.append([start, end])
         assert len(got) == len(expected), enter
         assert np.array(got).ravel() == pytest.approx(np.array(expected).ravel()), enter
         found += len(expected)
-    assert found > 40
+    assert found > 40 and in_pieces > 5
 
 
 def test_checksums_of_annotations(modules: Page, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def app(tmp_path: Path, sent: list[str], store: dict[str, str]) -> Iterator[Flas
     yield app
     app.extensions["database"].close()
     results.remembered.clear()
-    results.picture_names.cache_clear()
+    results.picture_sums.cache_clear()
 
 
 @pytest.fixture

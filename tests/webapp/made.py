@@ -16,17 +16,21 @@ from werkzeug.test import encode_multipart
 from detector.models.card import DEFAULT, MODELS
 from detector.schema.analysis import Analysis
 from reports.bundle import manifest
+from webapp.custody import log as custody_log
+from webapp.custody import records
 from webapp.intake import exhibits
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State, now
+
+REPORT_PDF = b"%PDF-1.7 stand-in\n" * 400
 
 
 def write_result(analysis: Analysis, folder: Path) -> None:
     """The files of a finished result, with stand-ins for the reports."""
     (folder / "analysis.json").write_text(analysis.to_json())
     (folder / "report.html").write_text("<!doctype html><style>p{color:red}</style><p>report</p>")
-    (folder / "report.pdf").write_bytes(b"%PDF-1.7 stand-in\n" * 400)
+    (folder / "report.pdf").write_bytes(REPORT_PDF)
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     listed = manifest.new_manifest(analysis, "result").model_copy(
         update={"files": manifest.file_entries(folder, names)}
@@ -68,6 +72,18 @@ def finished(app: Flask, **changes: object) -> AnalysisRow:
         stored.started = stored.finished = now()
         stored.verdict, stored.probability = analysis.verdict.value, analysis.probability
         stored.duration = analysis.media.duration
+        custody_log.append(
+            session,
+            "analysis finished",
+            {
+                "attempt": 1,
+                "verdict": analysis.verdict.value,
+                "probability": records.probability(analysis.probability),
+                "manifest sha256": digest((folder / manifest.NAME).read_bytes()),
+            },
+            exhibit=row.exhibit.sha256,
+            analysis=row.id,
+        )
     if analysis.segments:
         from webapp.media.thumbnails import make_thumbnail
 

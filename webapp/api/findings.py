@@ -13,7 +13,7 @@ from webapp.api import pagination
 from webapp.api.analyses import require_finished
 from webapp.api.operation import Answer, operation
 from webapp.api.schemas import PersonScore, Scores, ScoreSearch, Segments
-from webapp.queries.results import load, viewed
+from webapp.queries.results import analysis_text, load, viewed
 from webapp.security.permissions import Permission
 
 blueprint = Blueprint("api_findings", __name__)
@@ -34,7 +34,7 @@ def analysis(analysis_id: str) -> Response:
     """
     row, folder = require_finished(analysis_id)
     viewed(row)
-    response = Response((folder / "analysis.json").read_bytes(), content_type="application/json")
+    response = Response(analysis_text(folder), content_type="application/json")
     response.set_etag(load(folder).sha256)
     return response
 

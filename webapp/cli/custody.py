@@ -20,8 +20,10 @@ from detector.files import write_atomically
 from reports.custody.chain import check_log
 from reports.custody.format import NAME, CustodyError, read_export
 from webapp.custody import log as custody_log
+from webapp.custody.audit import Audit
 from webapp.settings import SettingError, Settings, read_settings
 from webapp.storage import key_files
+from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
 from webapp.storage.key_files import CustodyKeyError
 from webapp.storage.tables import AnalysisRow, Exhibit, User
@@ -78,9 +80,11 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
         without = str(missing)
     with database.begin() as session:
         last = custody_log.head(session)
-        problems = check_log(custody_log.rows(session), key, earlier)
+        audit = Audit()
+        problems = check_log(audit.noting(custody_log.rows(session)), key, earlier)
         found = list(itertools.islice(problems, MOST))
         more = sum(1 for _ in problems)
+        differing = list(audit.problems(session, Folders.of(settings))) if last.count else []
         there = {name: session.scalar(select(func.count()).select_from(of)) for name, of in _RECORDED.items()}
     for problem in found:
         print(problem)
@@ -89,8 +93,17 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
     print(f"{last.count:,} entries; SHA-256 of the last one: {last.sha256}")
     if without:
         print(f"reelproof: Only the chain of hashes was checked. {without}", file=sys.stderr)
+    for problem in differing[:MOST]:
+        print(problem)
+    if len(differing) > MOST:
+        print(f"and {len(differing) - MOST:,} more")
+    if audit.elsewhere:
+        print(f"{audit.elsewhere:,} results are only in the store; each is checked when it is fetched.")
     if found:
         print("The custody log is not as it was written.")
+    if differing:
+        print("What is kept is not what the custody log says of it.")
+    if found or differing:
         return DAMAGED
     if without:
         return UNUSABLE
@@ -102,6 +115,7 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
             file=sys.stderr,
         )
         return UNUSABLE
+    print("Results, annotations, case details and roles are as the log says.")
     held = f", and it fits {len(against)} earlier export{'s'[: len(against) != 1]}" if against else ""
     print(f"The chain is whole and every entry was written with this log's key{held}.")
     return FITS

@@ -8,6 +8,7 @@ always after the rows' own locks.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, insert, select, text
+from sqlalchemy import ColumnElement, RowMapping, Select, insert, select, text
 from sqlalchemy.orm import Session
 
 from detector import timestamps
@@ -183,11 +184,33 @@ def latest_settings(session: Session) -> Entry | None:
     return _newest(session, select(CustodyRow.__table__).where(CustodyRow.action == "configuration", own))
 
 
-def manifest_of(session: Session, analysis_id: str) -> str | None:
-    """SHA-256 of a result's manifest as it was when the analysis ended; None where the log does not say."""
-    own = CustodyRow.analysis == analysis_id, CustodyRow.action == "analysis finished"
-    ended = _newest(session, select(CustodyRow.__table__).where(*own))
-    return str(ended.details["manifest sha256"]) if ended and "manifest sha256" in ended.details else None
+def latest(session: Session, analysis_id: str, action: Action) -> Entry | None:
+    """The last entry that says this of an analysis."""
+    own = CustodyRow.analysis == analysis_id, CustodyRow.action == action
+    return _newest(session, select(CustodyRow.__table__).where(*own))
+
+
+def of_query(session: Session, *which: ColumnElement[bool]) -> Iterator[Entry]:
+    """The entries of which all this holds, in order; raises as :func:`entries` does."""
+    query = select(CustodyRow.__table__).where(*which).order_by(CustodyRow.number)
+    for row in session.execute(query).mappings():
+        entry = custody_format.parse(_values(row), row["number"])
+        if isinstance(entry, Unreadable):
+            raise CustodyError(f"{entry.problem} Run python -m webapp verify-log.")
+        yield entry
+
+
+def is_own(session: Session, entry: Entry) -> bool:
+    """Whether an entry was written with the log's key and not changed since; its place is not looked at."""
+    key: CustodyKey = session.info[CUSTODY_KEY]
+    if custody_format.fingerprint(custody_format.to_json(entry)) != entry.sha256:
+        return False
+    return hmac.compare_digest(custody_format.mac(key.read(), entry.sha256), entry.mac)
+
+
+def fitted(text: str) -> str:
+    """A text as a detail of an entry holds it."""
+    return str(_fit(text, _LONGEST))
 
 
 def export_details(name: str, content: Path | bytes, log: bytes | None) -> dict[str, str | int | None]:

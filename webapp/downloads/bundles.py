@@ -23,7 +23,9 @@ from reports.custody.format import NAME as CUSTODY
 from reports.inputs.case import NAME as CASE
 from reports.review.annotation_file import file_text
 from reports.review.annotations import Annotation
+from webapp.custody import integrity
 from webapp.custody import log as custody_log
+from webapp.custody.records import AlteredRecord
 from webapp.downloads import custody_access, offline_page, signing
 from webapp.downloads.reports import current_report
 from webapp.errors import UserError
@@ -32,7 +34,7 @@ from webapp.media import playback
 from webapp.media.playback import SUFFIXES, Playback
 from webapp.queries import review_data
 from webapp.queries.analyses import database
-from webapp.queries.results import Result, download_name, load
+from webapp.queries.results import Result, download_name, load, refuse_altered
 from webapp.security.permissions import current
 from webapp.services import annotations as annotation_service
 from webapp.services import case_details
@@ -92,10 +94,14 @@ def contents(
     media = None
     if video and (found := playback.media(folders, row)) is not None:
         path, plays = found
-        if plays.source == "exhibit" and folders.store.elsewhere:
-            # The report's check is about the store's copy; this one has lain in the cache.
-            _, sha256 = hashed(path)
-            folders.store.fetch(path, row.exhibit.sha256, anew=sha256 != row.exhibit.sha256)
+        if plays.source == "exhibit":
+            # The report's check may be an old one, or about the store's copy.
+            fits = hashed(path)[1] == row.exhibit.sha256
+            if folders.store.elsewhere:
+                folders.store.fetch(path, row.exhibit.sha256, anew=not fits)
+            elif not fits:
+                integrity.check(database, folders, row.exhibit)  # which puts it into the log
+                raise AlteredRecord("The kept file no longer has the bytes that were handed in.")
         media = f"media/{plays.source}.{SUFFIXES[plays.mimetype]}"
         files[media] = path
     data = review_data.document(
@@ -196,6 +202,7 @@ compare the SHA-256 of manifest.json (in manifest.sha256) with one you got anoth
 def send(row: AnalysisRow, folder: Path, *, video: bool) -> Response:
     """The bundle of a finished analysis, with what reviewers said until now."""
     settings: Settings = current_app.extensions["settings"]
+    refuse_altered(folder)
     result, made = load(folder), now()
     with database().begin() as session:
         said = annotation_service.listed(session, row.id)

@@ -12,7 +12,7 @@ from reports.errors import ReportError
 from webapp.downloads import custody_access
 from webapp.errors import UserError
 from webapp.http.range_responses import send_and_forget
-from webapp.queries.results import download_name, load
+from webapp.queries.results import download_name, load, refuse_altered
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
@@ -27,6 +27,7 @@ def send(row: AnalysisRow, folder: Path, name: str) -> Response:
             "There is no export of this name.",
             f"There are {', '.join(FORMATS)}; docs/exports.md says more.",
         )
+    refuse_altered(folder)
     chosen = FORMATS[name]
     place = Folders(current_app.extensions["settings"].data).incoming / secrets.token_hex(16)
     try:

@@ -22,7 +22,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from detector.files import publish
+from detector.files import hashed, publish
 from detector.paths import ROOT
 from detector.timestamps import iso_milliseconds
 from detector.version import __version__
@@ -34,12 +34,14 @@ from webapp.downloads import custody_access
 from webapp.errors import UserError
 from webapp.http.security_headers import REPORT_POLICY
 from webapp.queries.analyses import database
-from webapp.queries.results import download_name
+from webapp.queries.results import download_name, refuse_altered
 from webapp.security.permissions import current
 from webapp.services import annotations as annotation_service
 from webapp.services import case_details
+from webapp.storage import key_files
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
+from webapp.storage.key_files import mac
 from webapp.storage.tables import AnalysisRow, CustodyRow, Exhibit
 
 REPORTS = ("report.pdf", "report.html")
@@ -56,6 +58,7 @@ log = logging.getLogger(__name__)
 _TIME_LIMIT = 300  # seconds; a report of a few pages takes five on a busy machine
 _PATIENCE = 60  # seconds to wait for another report that is being set
 _SETTING = threading.Lock()  # it takes a core and a quarter of a gigabyte: one at a time
+_SUMS = "macs.json"
 # What is done so often, and changes nothing in a report, that none is set anew for it.
 _PASSING = ("view", "export", "integrity check")
 
@@ -67,13 +70,14 @@ def current_report(database: Database, folders: Folders, row: AnalysisRow, *, wi
     :class:`UserError` where they cannot be made, or not soon.
     """
     place = _place(database, folders, row, with_log)
-    if place.is_dir():
+    if _unaltered(place):
         return place
     if not _SETTING.acquire(timeout=_PATIENCE):
         raise UserError(503, "Other reports are being set at the moment.", "Try again in a minute.")
     try:
-        if place.is_dir():
+        if _unaltered(place):
             return place
+        shutil.rmtree(place, ignore_errors=True)
         check = integrity.check(database, folders, row.exhibit)
         with database.begin() as session:
             said = [to_json(annotation) for annotation in annotation_service.listed(session, row.id)]
@@ -85,10 +89,32 @@ def current_report(database: Database, folders: Folders, row: AnalysisRow, *, wi
             "case": case.model_dump(),
             "check": asdict(check) | {"checked": iso_milliseconds(check.checked)},
         }
+        if place.exists():
+            shutil.rmtree(place)
         _render(folders.result(row.id) / "analysis.json", given, known, place)
+        (place / _SUMS).write_text(json.dumps(_sums(place)))
     finally:
         _SETTING.release()
     return place
+
+
+def _unaltered(place: Path) -> bool:
+    """Whether reports lie there, and are the ones that were set."""
+    try:
+        return bool(json.loads((place / _SUMS).read_bytes()) == _sums(place))
+    except (OSError, ValueError):
+        return False
+
+
+def _sums(place: Path) -> dict[str, str]:
+    """A MAC of each file of a folder of reports, by name; to change one unseen takes the key."""
+    key = current_app.extensions["settings"].custody_key
+    of = "/".join(place.parts[-2:])  # reports set for something else do not fit
+    files = sorted(path for path in place.iterdir() if path.name != _SUMS)
+    return {
+        path.name: mac(key_files.read(key), "report", f"{of}/{path.name}\0{hashed(path)[1]}")
+        for path in files
+    }
 
 
 def _place(database: Database, folders: Folders, row: AnalysisRow, with_log: bool) -> Path:
@@ -147,6 +173,7 @@ def send(row: AnalysisRow, folder: Path, name: str) -> Response:
 
     ``folder`` is that of its result. Reports come with what reviewers said until now.
     """
+    refuse_altered(folder)
     log = None
     if name in REPORTS:
         folders = Folders.of(current_app.extensions["settings"])

@@ -86,7 +86,7 @@ def clean_name(name: str | None) -> str:
     return text if text.strip(". ") else "unnamed file"
 
 
-ACCEPTED = "mp4, mov, mkv, webm, avi, jpeg, png or webp"
+ACCEPTED = "mp4, mov, mkv, webm, avi, mpg, ts, flv, wmv, gif, jpeg, png, webp, heic, avif, tiff or bmp"
 
 
 def refuse_others(path: Path) -> None:

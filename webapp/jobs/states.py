@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from detector.schema.analysis import Parameters
 from detector.timestamps import compact
 from reports.custody.format import Action
-from webapp.custody import actors
+from webapp.custody import actors, records
 from webapp.custody import log as custody_log
 from webapp.jobs import parameters
 from webapp.jobs import queue as job_queue
@@ -238,7 +238,12 @@ def finish(
         if not changed(done):
             raise LostClaim(held.analysis_id)
         row = session.get_one(AnalysisRow, held.analysis_id)
-        details = {"attempt": held.attempt, "verdict": str(verdict), **(made_of or {})}
+        details = {
+            "attempt": held.attempt,
+            "verdict": str(verdict),
+            "probability": records.probability(probability),
+            **(made_of or {}),
+        }
         _record(session, row, "analysis finished", details)
 
 

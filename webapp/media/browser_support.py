@@ -24,7 +24,21 @@ _PHOTOS = {
     "webp_pipe": "image/webp",
     "webp": "image/webp",
 }
-_CONTAINERS = {"avi": "AVI", _MATROSKA: "Matroska", _MP4: "MP4"}
+_CONTAINERS = {
+    "avi": "AVI",
+    _MATROSKA: "Matroska",
+    _MP4: "MP4",
+    "mpeg": "MPEG-PS",
+    "mpegts": "MPEG-TS",
+    "flv": "FLV",
+    "asf": "Windows Media",
+    "gif": "GIF",
+    "webp_pipe": "animated WebP",
+    "heif": "HEIF",
+    "avif": "AVIF",
+    "tiff_pipe": "TIFF",
+    "bmp_pipe": "BMP",
+}
 # FFmpeg's names. The profiles of H.264 that hold 8-bit 4:2:0 and nothing exotic.
 _H264_PROFILES = {"Baseline", "Constrained Baseline", "Main", "High", "Constrained High"}
 _PICTURE = {"video/mp4": {"h264"}, "video/webm": {"vp8", "vp9", "av1"}}
@@ -56,9 +70,13 @@ def judge(path: Path, media: Media) -> Playback:
 
 
 def _judge(path: Path, media: Media) -> Playback:
+    if media.turned:
+        raise NotPlayable("it was examined turned, because a face was found only so")
     if media.kind is MediaKind.IMAGE:
         if (mimetype := _PHOTOS.get(media.container)) is None:
-            raise NotPlayable(f"not every browser shows {media.container}")
+            raise NotPlayable(
+                f"not every browser shows {_CONTAINERS.get(media.container, media.container)} files"
+            )
         return Playback("exhibit", mimetype, 0.0, media.width, media.height, "")
     with path.open("rb") as file, open_container(file) as container:
         mimetype = _mimetype(path, media, container)

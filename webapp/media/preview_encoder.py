@@ -15,10 +15,12 @@ from typing import Any
 
 import av
 import numpy as np
+import PIL.Image
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from detector.errors import MediaError
-from detector.media.encode import Colours, H264Writer, clock_of
+from detector.media import hdr
+from detector.media.encode import BT709, Colours, H264Writer, clock_of
 from detector.media.open import open_media
 from detector.media.reader import MediaReader, Orientation
 from detector.schema.analysis import Media, MediaKind
@@ -26,6 +28,7 @@ from webapp.media.browser_support import NotPlayable, judge
 from webapp.media.playback import Playback
 
 _LONGEST_SIDE = 1280
+_LONGEST_PHOTO = 2560
 _KEY_FRAME_EVERY = 2  # seconds: a seek decodes no more than this
 _REPORT_EVERY = 0.3  # seconds
 # Constant quality 23 at 1280 px wide measured 1 to 2 Mbit/s of talking heads.
@@ -48,10 +51,21 @@ def make_preview(
     ``room`` is how many bytes of the disk must stay free.
     """
     with open_media(source) as reader:
+        reader.turned = media.turned // 90
         if media.kind is MediaKind.IMAGE:
-            raise NoPreview("Previews are made of video only.")
+            width, height = _photo(reader, to)
+            return Playback("preview", "image/jpeg", 0.0, width, height, "")
         width, height = _video(reader, to, media, room, report)
         return Playback("preview", "video/mp4", 0.0, width, height, "")
+
+
+def _photo(reader: MediaReader, to: Path) -> tuple[int, int]:
+    """A JPEG of the upright picture; its width and height."""
+    frame = next(reader.frames(1.0))
+    picture = PIL.Image.fromarray(frame.image)
+    picture.thumbnail((_LONGEST_PHOTO, _LONGEST_PHOTO), PIL.Image.Resampling.LANCZOS)
+    picture.save(to, "JPEG", quality=90)
+    return picture.size
 
 
 def _video(
@@ -64,16 +78,21 @@ def _video(
         for frame, pts in reader.every_frame():
             if first is None:
                 first, turn = pts, reader.orientation(frame)
-                size = _fitting(frame.width, frame.height, turn)
+                # As analysed: square pixels, but in analyses of earlier versions.
+                size = _fitting(media.width, media.height)
                 writer = H264Writer(
                     container,
                     size,
                     Fraction(media.frame_rate or 25),
                     _X264,
                     clock=clock_of(reader.time_base),
-                    colours=_colours(frame),
+                    colours=BT709 if frame.color_trc in hdr.NAMES else _colours(frame),
                 )
             moment = (pts - first) * reader.time_base
+            if frame.color_trc in hdr.NAMES:  # 8 bits hold standard range only
+                frame = av.VideoFrame.from_ndarray(
+                    reader.rgb(frame, frame.width, frame.height), format="rgb24"
+                )
             picture = _upright(frame, size, turn, reformatter)
             if moment >= next_key:
                 picture.pict_type = av.video.frame.PictureType.I
@@ -109,10 +128,8 @@ def _is_rgb(frame: av.VideoFrame) -> bool:
     return frame.format.is_rgb
 
 
-def _fitting(width: int, height: int, turn: Orientation) -> tuple[int, int]:
-    """Even width and height of the upright picture, its longer side at most 1280."""
-    if turn[0] % 2:
-        width, height = height, width
+def _fitting(width: int, height: int) -> tuple[int, int]:
+    """Even width and height of an upright picture of this size, its longer side at most 1280."""
     scale = min(1.0, _LONGEST_SIDE / max(width, height))
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 

@@ -78,6 +78,7 @@ def _frame(analysis: Analysis, exhibit: Path) -> Image.Image | None:
     wanted = min((time for time in faces if time <= _LATEST), default=0.0)
     try:
         with open_media(exhibit) as reader:
+            reader.turned = analysis.media.turned // 90
             for frame in reader.frames(analysis.parameters.sample_rate):
                 if float(frame.time) >= wanted - 1e-6:
                     return Image.fromarray(frame.image)

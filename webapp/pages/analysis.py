@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, jsonify, render_template, re
 
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import status_json
-from webapp.queries.results import load, result_folder, viewed
+from webapp.queries.results import analysis_text, load, result_folder, viewed
 from webapp.security.permissions import Permission, require
 from webapp.services import case_details
 from webapp.storage.data_folder import Folders
@@ -58,7 +58,7 @@ def as_json(analysis_id: str) -> Response:
     text = json.dumps(status_json(row), ensure_ascii=False)
     if row.state == State.DONE:
         # The stored bytes are put in as they are: one truth, and no re-encoding of thousands of scores.
-        stored = (_folder(row) / "analysis.json").read_text(encoding="utf-8").strip()
+        stored = analysis_text(_folder(row)).decode().strip()
         text = f'{text[:-1]}, "analysis": {stored}}}'
     return Response(text + "\n", mimetype="application/json")
 
@@ -69,4 +69,4 @@ def _earlier(row: AnalysisRow) -> analysis_queries.EarlierAnalyses | None:
 
 
 def _folder(row: AnalysisRow) -> Path:
-    return result_folder(analysis_queries.database(), Folders.of(current_app.extensions["settings"]), row.id)
+    return result_folder(analysis_queries.database(), Folders.of(current_app.extensions["settings"]), row)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 from flask import Blueprint, current_app, request, send_file
 from werkzeug.wrappers import Response
 
@@ -12,7 +14,7 @@ from webapp.errors import UserError
 from webapp.http.range_responses import send_part
 from webapp.http.security_headers import MEDIA_POLICY
 from webapp.media import playback
-from webapp.queries.results import finished, picture_names
+from webapp.queries.results import finished, picture
 from webapp.security.permissions import Permission, require
 from webapp.storage.data_folder import Folders
 
@@ -52,9 +54,10 @@ def manifest_json(analysis_id: str) -> Response:
 def overlay(analysis_id: str, name: str) -> Response:
     """A picture the analysis names, and no other file."""
     _row, folder = finished(analysis_id)
-    if f"overlays/{name}" not in picture_names(folder):
+    content = picture(folder, f"overlays/{name}")
+    if content is None:
         raise UserError(404, "This analysis has no such picture.", "Go back to the analysis.")
-    return send_file(folder / "overlays" / name, mimetype="image/png")
+    return send_file(io.BytesIO(content), mimetype="image/png")
 
 
 @blueprint.get("/media")

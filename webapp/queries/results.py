@@ -6,6 +6,7 @@ import hashlib
 import re
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,8 @@ from detector.schema.analysis import Analysis, Box
 from reports.bundle import manifest
 from reports.gc_pause import gc_paused
 from webapp.custody import log as custody_log
+from webapp.custody import records
+from webapp.custody.records import AlteredRecord
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.storage.data_folder import Folders
@@ -40,18 +43,45 @@ class Result:
     sha256: str
 
 
-def result_folder(database: Database, folders: Folders, analysis_id: str) -> Path:
+def result_folder(database: Database, folders: Folders, row: AnalysisRow) -> Path:
     """The folder of a finished result, fetched from the store if only that has it.
 
-    Raises :class:`~webapp.errors.StoreError` where it cannot be had, or is
-    not what the custody log says.
+    Its manifest and the row are those of the custody log; else :class:`~webapp.custody.records.AlteredRecord`
+    is raised. Raises :class:`~webapp.errors.StoreError` where it cannot be had.
     """
-    folder = folders.result(analysis_id)
+    folder = folders.result(row.id)
+    with database.begin() as session:
+        told = records.finished(session, row)
     if not folder.exists():
-        with database.begin() as session:
-            made = custody_log.manifest_of(session, analysis_id)
-        folders.store.fetch_folder(folder, lambda fetched: refuse_damaged(fetched, made))
+        folders.store.fetch_folder(folder, lambda fetched: refuse_damaged(fetched, told.manifest))
+    if problem := records.manifest_problem(folder, told):
+        raise AlteredRecord(problem)
     return folder
+
+
+def refuse_altered(folder: Path) -> None:
+    """Before a hand-out: raise :class:`AlteredRecord` where a file is not what the manifest says."""
+    for problem in records.file_problems(folder):
+        raise AlteredRecord(problem)
+
+
+def analysis_text(folder: Path) -> bytes:
+    """The ``analysis.json`` of a result as it was made; raises :class:`AlteredRecord` for another one."""
+    text = (folder / manifest.ANALYSIS).read_bytes()
+    _refuse_unlike(_sums(folder), manifest.ANALYSIS, hashlib.sha256(text).hexdigest())
+    return text
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    try:
+        return records.file_sums(folder)
+    except manifest.ManifestError as problem:
+        raise AlteredRecord(str(problem)) from None
+
+
+def _refuse_unlike(sums: Mapping[str, str], path: str, sha256: str) -> None:
+    if sums and sums.get(path) != sha256:
+        raise AlteredRecord(f"{path} of this analysis is not the one that was made.")
 
 
 def refuse_damaged(folder: Path, made: str | None = None) -> None:
@@ -111,7 +141,7 @@ def load(folder: Path) -> Result:
 
     if (known := remembered.get(folder)) is not None:
         return known
-    text = (folder / "analysis.json").read_bytes()
+    text = analysis_text(folder)
     with gc_paused():
         analysis = Analysis.from_json(text)
         view = report_view(analysis, folder)
@@ -128,11 +158,23 @@ def close_up(box: Box) -> str:
 
 
 @lru_cache(maxsize=64)
-def picture_names(folder: Path) -> frozenset[str]:
-    """Paths of the pictures the analysis names, relative to its folder; nothing else may be served."""
-    analysis = Analysis.from_json((folder / "analysis.json").read_bytes())
+def picture_sums(folder: Path) -> dict[str, str | None]:
+    """The pictures the analysis names: SHA-256 by path in its folder; nothing else may be served."""
+    analysis, sums = Analysis.from_json(analysis_text(folder)), _sums(folder)
     peaks = [peak for segment in analysis.segments for peak in segment.peaks]
-    return frozenset(path for peak in peaks for path in (peak.frame, peak.overlay, peak.map) if path)
+    names = {path for peak in peaks for path in (peak.frame, peak.overlay, peak.map) if path}
+    return {name: sums.get(name) for name in names}
+
+
+def picture(folder: Path, name: str) -> bytes | None:
+    """A picture the analysis names, None for other names; raises :class:`AlteredRecord` for a changed one."""
+    sums = picture_sums(folder)
+    if name not in sums:
+        return None
+    content = (folder / name).read_bytes()
+    if sums[name] not in (None, hashlib.sha256(content).hexdigest()):
+        raise AlteredRecord(f"{name} of this analysis is not the one that was made.")
+    return content
 
 
 def finished(analysis_id: str) -> tuple[AnalysisRow, Path]:
@@ -144,7 +186,7 @@ def finished(analysis_id: str) -> tuple[AnalysisRow, Path]:
     if row.state != State.DONE:
         raise UserError(409, "This analysis is not finished.", "Its page shows how far it is.")
     return row, result_folder(
-        analysis_queries.database(), Folders.of(current_app.extensions["settings"]), row.id
+        analysis_queries.database(), Folders.of(current_app.extensions["settings"]), row
     )
 
 

@@ -44,6 +44,7 @@ from reports.review.annotations import (
     verified,
 )
 from webapp.custody import log as custody_log
+from webapp.custody import records
 from webapp.errors import UserError
 from webapp.intake.incoming import Incoming, UploadLimit
 from webapp.queries import analyses as analysis_queries
@@ -74,9 +75,13 @@ class Merged:
 
 
 def listed(session: Session, analysis_id: str) -> tuple[Annotation, ...]:
-    """All annotations of an analysis, in order of time."""
-    query = select(AnnotationRow.body).where(AnnotationRow.analysis_id == analysis_id)
-    return tuple(sorted((ANNOTATION.validate_json(body) for body in session.scalars(query)), key=sort_key))
+    """All annotations of an analysis, in order of time.
+
+    Raises :class:`~webapp.custody.records.AlteredRecord` where they are not those of the custody log.
+    """
+    rows = session.scalars(select(AnnotationRow).where(AnnotationRow.analysis_id == analysis_id)).all()
+    records.refuse_altered_annotations(session, analysis_id, rows)
+    return tuple(sorted((ANNOTATION.validate_json(row.body) for row in rows), key=sort_key))
 
 
 def add(session: Session, analysis_id: str, analysis: Analysis, said: Mapping[str, object]) -> Annotation:
@@ -291,7 +296,7 @@ def _annotations(stream: Incoming) -> bytes:
 
 
 def _result(row: AnalysisRow) -> Result:
-    return load(result_folder(database(), Folders.of(current_app.extensions["settings"]), row.id))
+    return load(result_folder(database(), Folders.of(current_app.extensions["settings"]), row))
 
 
 def _log_annotations(
@@ -327,11 +332,11 @@ def import_file(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annot
     importer = current().display if login_is_on() else None
     with database().alone() as session:
         merged = merge(session, row, result.analysis, result.sha256, saved, importer)
-        everything = listed(session, row.id)
         details: dict[str, str | int | None] = {"new": merged.new, "known": merged.known}
         details |= {"unverified": merged.unverified, "sha256": hashlib.sha256(text).hexdigest()}
         custody_log.append(session, "import", details, exhibit=row.exhibit.sha256, analysis=row.id)
         _log_annotations(session, row, merged.added)
+        everything = listed(session, row.id)
     return merged, everything
 
 
@@ -342,6 +347,6 @@ def record(row: AnalysisRow, said: Mapping[str, object]) -> tuple[Annotation, tu
     result = _result(row)
     with database().alone() as session:
         made = add(session, row.id, result.analysis, said)
-        everything = listed(session, row.id)
         _log_annotations(session, row, [made], None if login_is_on() else made.author)
+        everything = listed(session, row.id)
     return made, everything

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from reports.inputs.case import CaseDetails, CaseError, case_details
 from webapp.custody import log as custody_log
+from webapp.custody import records
 from webapp.errors import UserError
 from webapp.storage.tables import AnalysisRow, CaseDetailsRow, now
 
@@ -21,9 +22,14 @@ LABELS = {
 
 
 def stored(session: Session, analysis_id: str) -> CaseDetails:
-    """What was said of the case; all blank where nothing was."""
+    """What was said of the case; all blank where nothing was.
+
+    Raises :class:`~webapp.custody.records.AlteredRecord` where it is not what the custody log holds.
+    """
     row = session.get(CaseDetailsRow, analysis_id)
-    return CaseDetails.model_validate_json(row.body) if row else CaseDetails()
+    details = CaseDetails.model_validate_json(row.body) if row else CaseDetails()
+    records.refuse_altered_case(session, analysis_id, details.model_dump())
+    return details
 
 
 def from_form(form: Mapping[str, str]) -> CaseDetails:

@@ -112,7 +112,7 @@ class Folders:
         return self.previews / f"{sha256}.json"
 
     def preview(self, sha256: str) -> Path:
-        """The preview of one exhibit, H.264 in mp4."""
+        """The preview of one exhibit: H.264 in mp4 whatever the exhibit was, or of a photo a JPEG."""
         return self.previews / f"{sha256}.mp4"
 
     def reviewed(self, analysis_id: str) -> Path:

@@ -37,18 +37,66 @@ function median(values) {
 /** The number of the sampling interval that a time lies in, which was rounded to a ten-thousandth. */
 export const sampleOf = (time, rules) => Math.floor((time + 6e-5) * rules.sample_rate);
 
+/** Whether what is sampled from one time to another is long enough, the last one's sampling interval included. */
+function isLongEnough(start, end, rules) {
+  if (end <= start && rules.minimum_duration > 0) return false;
+  const samples = sampleOf(end, rules) - sampleOf(start, rules) + 1;
+  return samples / rules.sample_rate >= rules.minimum_duration - 1e-9;
+}
+
+/** Intervals of one series, as indices of their first and last entry. */
+function intervals(times, values, rules, enter) {
+  const leave = Math.min(rules.exit, enter);
+  const samples = times.filter((time, i) => !i || sampleOf(time, rules) !== sampleOf(times[i - 1], rules));
+  const steps = samples.slice(1).map((time, i) => time - samples[i]);
+  const mostGap = steps.length ? Math.max(rules.bridge_gap, 1.5 * median(steps)) : rules.bridge_gap;
+  const out = [];
+  for (const [first, last] of runs(times, values, enter, leave, mostGap)) {
+    if (out.length && times[first] - times[out[out.length - 1][1]] < rules.merge_gap) out[out.length - 1][1] = last;
+    else out.push([first, last]);
+  }
+  return out.filter(([first, last]) => isLongEnough(times[first], times[last], rules));
+}
+
+/** The median within the window around each time, of at least one neighbour on either side; of two, the lower. */
+function slidingMedian(times, values, window) {
+  return values.map((_, i) => {
+    const near = values.filter((__, j) => Math.abs(i - j) <= 1 || Math.abs(times[j] - times[i]) <= window / 2 + 1e-9);
+    return near.sort((a, b) => a - b)[Math.floor((near.length - 1) / 2)];
+  });
+}
+
+/** What is flagged in a person's tracks that are each too short: laid end to end, they are judged as one track. */
+function inPieces(tracks, rules, enter) {
+  const line = [];
+  let end = 0;
+  tracks.forEach((track, number) => {
+    const began = sampleOf(track.times[0], rules);
+    track.times.forEach((time, i) => {
+      line.push({ number, time, value: track.values[i], at: (end + sampleOf(time, rules) - began) / rules.sample_rate });
+    });
+    end += sampleOf(track.times[track.times.length - 1], rules) - began + 1;
+  });
+  const at = line.map((one) => one.at);
+  const heights = slidingMedian(at, line.map((one) => one.value), rules.median_window);
+  return intervals(at, heights, rules, enter).flatMap(([first, last]) => {
+    const inside = line.slice(first, last + 1);
+    return tracks.map((_, number) => inside.filter((one) => one.number === number))
+      .filter((piece) => piece.length > 1)
+      .map((piece) => [piece[0].time, piece[piece.length - 1].time]);
+  });
+}
+
 /** Intervals [start, end] in seconds that would be flagged in one lane if segments opened at `enter`. */
 export function wouldFlag(lane, rules, enter) {
-  const leave = Math.min(rules.exit, enter);
   const all = [];
+  const short = [];
   for (const indices of usableByTrack(lane).values()) {
     const times = indices.map((i) => lane.time[i]);
     const values = indices.map((i) => lane.smooth[i]);
-    const samples = times.filter((time, i) => !i || sampleOf(time, rules) !== sampleOf(times[i - 1], rules));
-    const steps = samples.slice(1).map((time, i) => time - samples[i]);
-    const mostGap = steps.length ? Math.max(rules.bridge_gap, 1.5 * median(steps)) : rules.bridge_gap;
-    const found = runs(times, values, enter, leave, mostGap).map(([a, b]) => [times[a], times[b]]);
-    all.push(...joined(found, rules.merge_gap).filter(([a, b]) => b - a >= rules.minimum_duration - 1e-9));
+    all.push(...intervals(times, values, rules, enter).map(([first, last]) => [times[first], times[last]]));
+    if (times.length > 1 && !isLongEnough(times[0], times[times.length - 1], rules)) short.push({ times, values });
   }
+  if (short.length > 1) all.push(...inPieces(short, rules, enter));
   return joined(all.sort((a, b) => a[0] - b[0]), rules.merge_gap);
 }

@@ -8,6 +8,7 @@ the wrong frame shows.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import struct
 import subprocess
@@ -25,7 +26,7 @@ import pytest
 from analyses import build, write_png
 from clips import HEIGHT, WIDTH, box, number_of, numbered, packets, write_clip, write_sound
 
-from detector.annotated_video import Annotated, annotate
+from detector.annotated_video import Annotated, annotate, video
 from detector.annotated_video.drawing import COLOURS
 from detector.annotated_video.lanes import State
 from detector.annotated_video.layout import Layout, arrange
@@ -33,6 +34,7 @@ from detector.cli.main import main
 from detector.errors import MediaError
 from detector.media.open import open_media
 from detector.paths import ROOT
+from detector.sandbox import capabilities, process
 from detector.schema.analysis import Analysis, Media, MediaKind, Parameters, Person, Score, Scores, Segment
 from detector.schema.formatting import timecode
 
@@ -703,6 +705,26 @@ class TestRefusals:
         with pytest.raises(KeyboardInterrupt):
             annotate(made.path, made.analysis, tmp_path / "out.mp4", {}, stop)
         assert [each.name for each in tmp_path.iterdir()] == ["clip.mp4"]
+
+
+def test_the_command_draws_in_a_confined_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT[:5])))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "analysis.json").write_text(made.analysis.to_json())
+    real, here = video.hashed, os.getpid()
+
+    def hashed(path: Path) -> tuple[int, str]:
+        assert os.getpid() != here
+        if capabilities().files:
+            with pytest.raises(PermissionError):
+                (tmp_path / "analysis.json").read_bytes()
+        return real(path)
+
+    monkeypatch.setattr(video, "hashed", hashed)
+    monkeypatch.setattr(process, "native_threads", lambda: 1)  # forked, so that it has this function
+    out = tmp_path / "out" / "annotated.mp4"
+    assert main(["annotate", str(made.path), str(tmp_path / "analysis.json"), "--out", str(out)]) == 0
+    assert len(read(out)) == 5 and list(out.parent.iterdir()) == [out]
 
 
 @pytest.mark.slow

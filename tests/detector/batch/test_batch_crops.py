@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import io
+import os
 import random
+import signal
 import zipfile
 from pathlib import Path
 
@@ -14,10 +16,13 @@ import pytest
 from clips import numbered
 
 from detector import Parameters
+from detector.batch import crop_pictures
+from detector.batch.input_files import File
 from detector.batch.run import BatchRun, Line
 from detector.faces.crop import CropSquare, crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.models.loaded import load_model
+from detector.sandbox import process
 from detector.scoring.scorer import Scorer
 from detector.scoring.single_crops import CROP_SCALE, CropScorer, framed_crop
 
@@ -119,6 +124,33 @@ class TestCrops:
         together = crops(*zips)
         assert [line["file"] for line in together] == [f"face-{i}.png" for i in range(4)]
         assert [line["probability"] for line in together] == pytest.approx(apart, abs=1e-3)
+
+
+def test_decoders_run_confined(
+    tmp_path: Path, looks: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One crop that ends its process is an error of its own; this process decodes nothing."""
+    files = [tmp_path / f"{i}.png" for i in range(5)]
+    for path in files:
+        path.write_bytes(encoded(looks[0], ".png"))
+    real, here = cv2.imdecode, os.getpid()
+
+    def imdecode(data: np.ndarray, flags: int) -> np.ndarray:
+        assert os.getpid() != here
+        if data[-1] == 0:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return real(data, flags)
+
+    files[2].write_bytes(files[2].read_bytes() + b"\0")
+    monkeypatch.setattr(cv2, "imdecode", imdecode)
+    monkeypatch.setattr(process, "native_threads", lambda: 1)  # forked, so that it has this function
+    monkeypatch.setattr(crop_pictures, "_ENOUGH", looks[0].size)
+    files[4].unlink()
+    pictures = list(crop_pictures.read_crops(File(path.name, path, path) for path in files))
+    assert [file.name for file, _, _ in pictures] == [path.name for path in files]
+    assert [image is not None for _, image, _ in pictures] == [True, True, False, True, False]
+    assert np.array_equal(pictures[3][1], looks[0])
+    assert "made the decoder crash" in pictures[2][2] and "cannot be opened" in pictures[4][2]
 
 
 class TestZips:

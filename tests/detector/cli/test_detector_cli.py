@@ -156,6 +156,15 @@ class TestAnalyze:
         assert "caf" in Analysis.from_json(capsys.readouterr().out).media.file
 
 
+def test_an_empty_file_is_refused_before_anything_is_loaded(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "detector.sandboxed_engine", None)
+    (tmp_path / "empty.mp4").touch()
+    assert main(["analyze", str(tmp_path / "empty.mp4")]) == 2
+    assert "0 bytes" in capsys.readouterr().err
+
+
 class TestOut:
     def test_everything_is_written_listed_and_replaced_whole(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path, still: Path, blank: Path

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import cornered, numbered, write_clip
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from detector.errors import MediaError
+from detector.media import open as media_open
 from detector.media.limits import Bounds
 from detector.media.open import open_media
 
@@ -42,11 +43,15 @@ def clip(tmp_path_factory) -> Path:
     return write_clip(tmp_path_factory.mktemp("bounds") / "clip.mp4", [numbered(n) for n in range(20)])
 
 
-@pytest.mark.parametrize("size", [(60_000, 60_000), (2**31 - 1, 2**31 - 1), (100_000, 2_000)])
-def test_a_picture_of_gigabytes(tmp_path, size):
+@pytest.mark.parametrize(
+    "size", [(60_000, 60_000), (2**31 - 1, 2**31 - 1), (100_000, 2_000), (17_000, 9_000)]
+)
+def test_a_picture_of_gigabytes(tmp_path, monkeypatch, size):
+    """It is refused by its header: FFmpeg and Pillow decode a PNG whole to tell its size or its EXIF."""
+    monkeypatch.setattr(media_open, "open_container", None)
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", None)
     (tmp_path / "bomb.png").write_bytes(png(*size))
-    words = refusal(tmp_path / "bomb.png")
-    assert "more than can be examined" in words or "cannot be read" in words or "Not one frame" in words
+    assert "more than can be examined" in refusal(tmp_path / "bomb.png")
 
 
 def test_a_strip(tmp_path):
@@ -128,7 +133,7 @@ def test_pipes_and_devices(tmp_path):
 def test_a_photograph_is_opened_as_what_is_accepted_only(tmp_path):
     """Pillow opens some kinds by running other programs; it is not asked about those."""
     (tmp_path / "x.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
-    assert "cannot be read" in refusal(tmp_path / "x.jpg")
+    assert "a PostScript document" in refusal(tmp_path / "x.jpg")
     Image.fromarray(cornered()).save(tmp_path / "good.jpg")
     with open_media(tmp_path / "good.jpg") as reader:
         assert len(list(reader.frames(8))) == 1

@@ -510,10 +510,6 @@ class TestBrokenFiles:
             assert container.streams.video, "the cover is there"
         assert "sound but no picture" in refusal(path)
 
-    def test_gif_is_not_on_the_list(self, tmp_path: Path) -> None:
-        Pillow.fromarray(cornered()).save(tmp_path / "clip.gif")
-        assert "is a GIF animation" in refusal(tmp_path / "clip.gif")
-
 
 class TestPlaylists:
     """A file that names other files opens none of them."""

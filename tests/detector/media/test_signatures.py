@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import PIL.Image
 import pytest
-from media_files import ACCEPTED, MOV, PICTURE_BRANDS, REFUSED, Maker, beginning_with, boxed_picture
+from clips import UPRIGHT, cornered, corners, number_of, numbered, write_clip
+from media_files import (
+    ACCEPTED,
+    MOV,
+    REFUSED,
+    SEQUENCE_BRANDS,
+    Maker,
+    animated,
+    beginning_with,
+    boxed_photo,
+    boxed_picture,
+)
 
 from detector.errors import MediaError
 from detector.media.open import open_media
 from detector.media.signatures import HEAD, container_of, is_accepted, refuse_others
+from detector.schema.analysis import MediaKind
 
 
 @pytest.mark.parametrize("make", ACCEPTED.values(), ids=ACCEPTED)
@@ -17,7 +31,7 @@ def test_accepted_files_are_read(tmp_path: Path, make: Maker) -> None:
     path = make(tmp_path)
     with open_media(path) as reader:
         found = container_of(path.read_bytes()[:HEAD])
-        assert found is not None and reader.container_format in found.demuxers
+        assert found is not None and (found.brands or reader.container_format in found.demuxers)
         assert len(list(reader.frames(5))) >= 1
 
 
@@ -32,9 +46,54 @@ def test_quicktime_files_without_a_leading_ftyp(tmp_path: Path, first: bytes) ->
     assert beginning_with(first, tmp_path).read_bytes()[4:8] == first
 
 
-@pytest.mark.parametrize("brand", PICTURE_BRANDS)
-def test_picture_files_made_of_boxes_are_named(tmp_path: Path, brand: bytes) -> None:
+@pytest.mark.parametrize("brand", SEQUENCE_BRANDS)
+def test_sequences_of_pictures_are_named(tmp_path: Path, brand: bytes) -> None:
     data = boxed_picture(brand, tmp_path).read_bytes()
     assert not is_accepted(data)
-    with pytest.raises(MediaError, match="AVIF or HEIF"):
+    with pytest.raises(MediaError, match="sequence of AVIF or HEIF"):
         refuse_others(data)
+
+
+@pytest.mark.parametrize("name", ["a.heic", "a.avif"])
+def test_a_photo_in_boxes_is_a_photo_and_whole(tmp_path: Path, name: str) -> None:
+    """FFmpeg reads both as videos, and of the tiled one the upper left tile alone."""
+    path = boxed_photo(tmp_path / name, cornered(320, 240), tile=128 if name.endswith("heic") else 0)
+    with open_media(path) as reader:
+        (frame,) = reader.frames(8)
+        assert reader.kind is MediaKind.IMAGE and reader.container_format in {"heif", "avif"}
+        assert frame.image.shape == (240, 320, 3) and corners(frame.image) == UPRIGHT
+        (again,) = reader.at({frame.pts})
+        assert np.array_equal(again.image, frame.image)
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.gif"])
+def test_animations_are_videos_with_their_times(tmp_path: Path, name: str) -> None:
+    with open_media(animated(tmp_path / name)) as reader:
+        frames = list(reader.frames(8))
+        assert reader.kind is MediaKind.VIDEO and float(reader.duration) == 1.0
+        assert [float(frame.time) for frame in frames] == [0, 0.2, 0.4, 0.6, 0.8]
+        assert [frame.pts for frame in reader.at({frames[3].pts})] == [frames[3].pts]
+
+
+def test_a_gif_of_one_picture_is_a_photo(tmp_path: Path) -> None:
+    PIL.Image.fromarray(cornered()).save(tmp_path / "a.gif")
+    with open_media(tmp_path / "a.gif") as reader:
+        assert reader.kind is MediaKind.IMAGE
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.ts", "libx264"), ("a.mpg", "mpeg2video"), ("a.wmv", "wmv2")])
+def test_frames_of_streams_are_found_again(tmp_path: Path, name: str, codec: str) -> None:
+    """A transport stream has no index, and a seek in it lands between two key frames."""
+    path = write_clip(tmp_path / name, map(numbered, range(60)), codec=codec, options={"g": "12"})
+    with open_media(path) as reader:
+        frames = list(reader.frames(25))
+        assert [number_of(frame.image) for frame in frames] == list(range(60))
+        again = reader.at({frames[number].pts for number in (1, 30, 59)})
+        assert [number_of(frame.image) for frame in again] == [1, 30, 59]
+
+
+def test_a_damaged_heif_photo_says_so(tmp_path: Path) -> None:
+    path = boxed_photo(tmp_path / "a.heic", cornered())
+    path.write_bytes(path.read_bytes()[:400])
+    with pytest.raises(MediaError, match="copied only in part"), open_media(path) as reader:
+        list(reader.frames(8))

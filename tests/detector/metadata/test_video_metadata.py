@@ -301,3 +301,11 @@ def test_sound_is_named_and_not_examined(tmp_path: Path) -> None:
         ("video", True, None, None),
         ("audio", False, 1, 8000),
     ]
+
+
+def test_frames_out_of_order_at_one_a_second_are_no_edit_list(tmp_path: Path) -> None:
+    """x264 lets the first frame wait for two others, which here is two seconds."""
+    path = write_clip(
+        tmp_path / "a.mp4", map(numbered, range(8)), time_base=Fraction(1), rate=1, options={"bf": "3"}
+    )
+    assert "edit list" not in kinds(path)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import json
 import mmap
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -322,6 +324,22 @@ class TestRefusals:
         assert {name for name, what in found.items() if what == "done"} == allowed
         assert {what for name, what in found.items() if name not in allowed} <= {"EACCES", "EPERM"}
 
+    @pytest.mark.parametrize("user", ["as it is", "nobody"])
+    def test_nothing_is_changed_shared_or_watched(self, run, tmp_path, user):
+        """A key, another exhibit, another process, and what outlives a process or is seen by others."""
+        if user == "nobody" and os.geteuid() != 0:
+            pytest.skip("only root can become somebody else")
+        place = Path(tempfile.mkdtemp(prefix="sandbox-test-"))  # pytest's folders are for their owner alone
+        place.chmod(0o777)
+        try:
+            (place / "key").touch()
+            found = run(_probe, place) if user == "as it is" else _as_nobody(place)
+        finally:
+            shutil.rmtree(place)
+        own = {"own prlimit", "own scheduling", "own folder"}
+        assert {name for name, what in found.items() if what == "done"} == own
+        assert {what for name, what in found.items() if name not in own} <= {"EPERM", "EACCES"}
+
     def test_nothing_open_is_inherited(self, run, tmp_path):
         def target(_report):
             places = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
@@ -340,6 +358,66 @@ class TestRefusals:
             ]
 
         assert run(target) == [[0, 0], True, True]
+
+
+def _probe(place: Path, _report) -> dict[str, str]:
+    """What came of each act that a hijacked decoder could try, by name; ``place`` may be used by anybody."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    key, segment = place / "key", Path("/dev/shm", f"reelproof-{os.getpid()}")
+
+    def attempt(act) -> str:
+        try:
+            if act() == -1:
+                return errno.errorcode[ctypes.get_errno()]
+        except OSError as problem:
+            return error_of(problem)
+        return "done"
+
+    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    other = os.getppid()
+    return {
+        "own folder": attempt(lambda: Path("file").write_bytes(b"")),
+        "own prlimit": attempt(lambda: resource.prlimit(0, resource.RLIMIT_STACK)),
+        "own scheduling": attempt(lambda: os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))),
+        "chmod": attempt(lambda: os.chmod(key, 0o666)),
+        "chmod of what is its own": attempt(lambda: os.chmod("file", 0o777)),
+        "chown": attempt(lambda: os.chown(key, os.getuid(), os.getgid())),
+        "utime": attempt(lambda: os.utime(key, (0, 0))),
+        "setxattr": attempt(lambda: os.setxattr(key, "user.a", b"a")),
+        "removexattr": attempt(lambda: os.removexattr(key, "user.a")),
+        "prlimit": attempt(lambda: resource.prlimit(other, resource.RLIMIT_CORE, unlimited)),
+        "scheduling": attempt(lambda: os.sched_setscheduler(other, os.SCHED_IDLE, os.sched_param(0))),
+        "priority": attempt(lambda: os.setpriority(os.PRIO_PROCESS, other, 19)),
+        "pidfd": attempt(lambda: os.pidfd_open(other)),
+        "shared file": attempt(lambda: segment.write_bytes(b"a")),
+        "shared memory": attempt(lambda: libc.shmget(0x5EE1, 4096, 0o1666)),
+        "semaphores": attempt(lambda: libc.semget(0x5EE1, 1, 0o1666)),
+        "messages": attempt(lambda: libc.msgget(0x5EE1, 0o1666)),
+        "inotify": attempt(lambda: libc.inotify_init1(0)),
+        "fanotify": attempt(lambda: libc.fanotify_init(0, 0)),
+        "namespace": attempt(lambda: libc.unshare(0x10000000)),
+    }
+
+
+def _as_nobody(place: Path) -> dict[str, str]:
+    """The same by an account without rights."""
+    reader, writer = os.pipe()
+    if not (process := os.fork()):
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            capabilities.cache_clear()
+            tempfile.tempdir = str(place)
+            with Sandbox(_probe, place, limits=Limits(), places=AllowedPaths(), scratch=place) as confined:
+                os.write(writer, json.dumps(confined.result()).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as answer:
+        text = answer.read()
+    os.waitpid(process, 0)
+    return json.loads(text)
 
 
 def test_links_in_a_result_are_refused(tmp_path):

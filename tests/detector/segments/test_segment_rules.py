@@ -14,8 +14,10 @@ from detector.segments.rules import (
     MOST_PEAKS,
     PEAK_DISTANCE,
     Interval,
+    find_in_pieces,
     find_intervals,
     hysteresis,
+    is_long_enough,
     mean_per_interval,
     merged,
     peaks,
@@ -109,8 +111,17 @@ class TestGolden:
         assert spans("4555 5755 5554") == [(1, 10)]
 
     def test_half_a_second_is_enough_and_less_is_not(self) -> None:
-        assert spans("1111 8888 8111 1111") == [(4, 8)]
-        assert spans("1111 8888 1111 1111") == []
+        """The last sample lasts until the next: four of eight a second are half a second."""
+        assert spans("1111 8888 1111 1111") == [(4, 7)]
+        assert spans("1111 8881 1111 1111") == []
+
+    def test_half_a_second_at_frames_that_fit_no_eighths(self) -> None:
+        """Of 25 frames a second, those sampled from 0.52 s on are 0.36 s apart, first and last."""
+        times = np.array([0.52, 0.64, 0.76, 0.88])
+        assert find_intervals(times, np.full(4, 0.98), DEFAULT) == [Interval(0, 3)]
+
+    def test_one_sample_alone_is_nothing_however_sparse(self) -> None:
+        assert find_intervals(np.array([0.0]), np.array([0.98]), Parameters(sample_rate=1.0)) == []
 
     def test_near_segments_become_one(self) -> None:
         """Three frames between are half a second from last to first: that is not near; two are."""
@@ -144,6 +155,30 @@ class TestGolden:
         assert merged(EIGHTHS, intervals, 0.5) == [Interval(0, 9), Interval(13, 20)]
         assert merged(EIGHTHS, intervals, 0.51) == [Interval(0, 20)]
         assert merged(EIGHTHS, [], 0.5) == []
+
+
+class TestPieces:
+    """Cuts every 0.3 s leave tracks of two or three samples, none of which can hold a segment."""
+
+    TRACKS = tuple(np.arange(6).reshape(2, 3))
+    TIMES = np.array([0, 0.125, 0.25, 5, 5.125, 5.25])
+
+    def test_together_they_are_long_enough(self) -> None:
+        assert find_in_pieces(self.TIMES, np.full(6, 0.98), self.TRACKS, DEFAULT) == [
+            Interval(0, 2),
+            Interval(3, 5),
+        ]
+
+    def test_a_single_high_one_among_others_is_not(self) -> None:
+        values = np.array([0.98] * 3 + [0.1] * 3)
+        assert find_in_pieces(self.TIMES, values, self.TRACKS, DEFAULT) == []
+        assert find_in_pieces(self.TIMES[:3], values[:3], self.TRACKS[:1], DEFAULT) == []
+
+    def test_tracks_that_are_long_enough_are_left_out(self) -> None:
+        times = np.concatenate([EIGHTHS[:8], self.TIMES + 10])
+        tracks = (np.arange(8), *(track + 8 for track in self.TRACKS))
+        found = find_in_pieces(times, np.full(14, 0.98), tracks, DEFAULT)
+        assert found == [Interval(8, 10), Interval(11, 13)]
 
 
 class TestPeaks:
@@ -209,7 +244,9 @@ def test_ordered_disjoint_inside_long_enough_and_apart(
     found = find_intervals(times, values, parameters)
     for interval in found:
         assert 0 <= interval.first <= interval.last < len(values)
-        assert times[interval.last] - times[interval.first] >= parameters.minimum_duration - 1e-6
+        assert is_long_enough(times[interval.first], times[interval.last], parameters)
+        lasts = times[interval.last] - times[interval.first] + 1 / parameters.sample_rate
+        assert lasts > parameters.minimum_duration - 1 / parameters.sample_rate
         inside = values[interval.first : interval.last + 1]
         assert inside[0] >= parameters.exit_threshold and inside[-1] >= parameters.exit_threshold
         assert inside.max() >= parameters.enter_threshold

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Segment, Verdict
-from detector.verdict.verdict import decide
+from analyses import media as media_facts
+
+from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Score, Scores, Segment, Verdict
+from detector.schema.metadata import Details, Stream
+from detector.verdict.verdict import decide, not_seen
 
 DEFAULT = Parameters()
 VIDEO, IMAGE = MediaKind.VIDEO, MediaKind.IMAGE
@@ -132,3 +135,41 @@ def test_doubt_is_no_silence() -> None:
 def test_a_passer_by_seen_too_briefly_raises_no_doubt() -> None:
     brief = person("B", usable=DEFAULT.minimum_usable_frames - 1, probability=0.6)
     assert decide(VIDEO, DEFAULT, coverage(), [person(), brief], [])[0] is Verdict.NOT_FOUND
+
+
+def brief(*smoothed: float, probability: float = 0.3) -> Person:
+    """Person A, whose smoothed scores are those."""
+    scores = tuple(
+        Score(
+            time=i / 8, pts=i, track=0, box=(0, 0, 90, 90), usable=True, logit=0, probability=0.5, smoothed=s
+        )
+        for i, s in enumerate(smoothed)
+    )
+    return person(probability=probability).model_copy(update={"scores": Scores(scores)})
+
+
+def test_what_reached_the_threshold_too_briefly_is_said() -> None:
+    for probability, expected in ((0.3, Verdict.NOT_FOUND), (0.6, Verdict.INCONCLUSIVE)):
+        verdict, reason = decide(VIDEO, DEFAULT, coverage(), [brief(0.1, 0.9, probability=probability)], [])
+        assert verdict is expected
+        assert "less than 0.5 s at a time" in reason and "none reached" not in reason
+
+
+def test_a_high_score_in_a_clip_too_short_to_judge() -> None:
+    """One frame that scores 0.98 is no finding, and no silence either."""
+    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person(usable=1, probability=0.98)], [])
+    assert verdict is Verdict.INCONCLUSIVE
+    assert "scored high" in reason and "too short to judge" in reason
+
+
+def test_what_of_the_file_was_not_seen() -> None:
+    video = media_facts(VIDEO, 10.0)
+    assert not_seen(video, 0.0) == []
+    streams = [Stream(index=i, kind="video", codec="h264", examined=i == 1, cover=i == 2) for i in range(3)]
+    tracks = video.model_copy(update={"details": Details(streams=tuple(streams))})
+    assert not_seen(tracks, 0.0) == ["The file holds 1 more picture track, not looked at (stream 0)."]
+    damaged = video.model_copy(update={"frames_undecodable": 36})
+    assert "36 of its frames or packets" in not_seen(damaged, 0.0)[0]
+    assert "2.8 s are missing at its end" in not_seen(video, 2.76)[0]
+    photo = media_facts(IMAGE, 0.0).model_copy(update={"frames_undecodable": 1})
+    assert "part of the picture is missing" in not_seen(photo, 0.0)[0]

@@ -135,6 +135,7 @@ def test_json_holds_what_the_analysis_does(tmp_path: Path) -> None:
         "sha256": analysis.media.sha256,
         "kind": "video",
         "duration": analysis.media.duration,
+        "start_offset": None,
     }
     assert document["verdict"] == "manipulated" and document["probability"] == analysis.probability
     by_id = {segment.id: segment for segment in analysis.segments}

@@ -168,3 +168,13 @@ def test_frames_judged_around_the_ends_of_segments_are_told_of(tmp_path: Path) -
     left = plain.media.frames_decoded - plain.coverage.frames_sampled
     looked = [" ".join(map(str, report_view(one, tmp_path).answers)) for one in (plain, told)]
     assert f"{left:,} of" in looked[0] and f"{left - 84:,} of" in looked[1]
+
+
+def test_both_clocks_where_the_picture_starts_late(tmp_path: Path) -> None:
+    given = build(tmp_path, persons=1, segments=1)
+    for offset, stated in ((5.0, True), (0.02, False)):
+        media = given.media.model_copy(update={"start_offset": offset})
+        view = report_view(given.model_copy(update={"media": media}), tmp_path)
+        facts = {fact.name: fact.value for fact in view.recording}
+        assert (facts.get("First frame on a player's clock") == "00:00:05.000") is stated
+        assert any(fact.name == "On a player's clock" for fact in view.segments[0].figures) is stated

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import made
 import pytest
 from evidence import small_pdf
 from keys import make_key
@@ -31,10 +32,10 @@ def taken(client, row, place: Path):
     return answer
 
 
-def test_report_and_manifest_are_signed(app, client, row, tmp_path, quick_reports):
-    # The made-up result has no reports that could be signed.
-    folder = Folders(app.extensions["settings"].data).result(row.id)
-    (folder / "report.pdf").write_bytes(small_pdf({"scores.csv": b"x"}))
+def test_report_and_manifest_are_signed(app, client, tmp_path, quick_reports, monkeypatch):
+    # Otherwise the made-up result has no report that could be signed.
+    monkeypatch.setattr(made, "REPORT_PDF", small_pdf({"scores.csv": b"x"}))
+    row = finished(app, segments=1, peaks=1)
     key, password, certificate = make_key(tmp_path)
     use(app, signing_key=key, signing_password=password)
     assert taken(client, row, tmp_path).status_code == 200

@@ -46,7 +46,7 @@ def test_media_is_taken_in_whatever_it_is_called(client, sent, head):
         b"\x7fELF\x02\x01\x01....",
         b"MZ..........",
         b"RIFF\x00\x00\x00\x00WAVE",
-        b"GIF89a......",
+        b"OggS\x00......",
         b"ID3\x04........",
         b"x",
     ],

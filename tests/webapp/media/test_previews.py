@@ -20,6 +20,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from clips import UPRIGHT, cornered, corners, number_of, numbered, write_clip
 from live import served
 from made import digest, finished, hand_in
+from media_files import boxed_photo
 
 from detector.media.open import open_media
 from detector.sandbox import Limits
@@ -88,6 +89,14 @@ def shaped(path: Path, *, rotation: float = 0, shape: Fraction | None = None, co
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
+
+
+@pytest.mark.parametrize("name", ["a.heic", "a.avif"])
+def test_a_photo_that_not_every_browser_shows_gets_a_jpeg(tmp_path, name):
+    found = decided(boxed_photo(tmp_path / name, cornered()), tmp_path / "preview")
+    assert (found.source, found.mimetype) == ("preview", "image/jpeg")
+    with PIL.Image.open(tmp_path / "preview") as picture:
+        assert picture.format == "JPEG" and corners(np.asarray(picture)) == UPRIGHT
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ that waits, an account, a case, the recording of a live session, and the bundle 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import zipfile
@@ -13,13 +14,16 @@ from pathlib import Path
 
 import pytest
 from people import signed_in, with_login
+from sqlalchemy import text
 
 from detector.paths import ROOT
 from detector.schema.analysis import Analysis
 from reports.verification.verify import verify
 from webapp.cli import main as cli
+from webapp.custody import log as custody_log
+from webapp.settings import read_settings
 from webapp.storage.data_folder import Folders
-from webapp.storage.database import REVISION
+from webapp.storage.database import REVISION, connect
 
 ARCHIVE = ROOT / "tests" / "data" / "data-folder-0.1.zip"
 pytestmark = pytest.mark.usefixtures("not_quick")
@@ -31,7 +35,23 @@ def old(tmp_path) -> Path:
         archive.extractall(tmp_path)
     for key in ("custody.key", "secret.key"):
         (tmp_path / "data" / key).chmod(0o600)
+    _complete_log(tmp_path / "data")
     return tmp_path
+
+
+def _complete_log(data: Path) -> None:
+    """Put in what the app logs, and what made the archive's account and made-up finding did not."""
+    database = connect(read_settings({"REELPROOF_DATA": data}))
+    with database.begin() as session:
+        custody_log.append_account_event(session, "account made", account="ada", role="administrator")
+        query = text(
+            "SELECT a.id, e.sha256 FROM analyses a JOIN exhibits e ON e.id = a.exhibit_id WHERE file = :f"
+        )
+        found, exhibit = session.execute(query, {"f": "interview.mp4"}).one()
+        manifest = hashlib.sha256((Folders(data).result(found) / "manifest.json").read_bytes()).hexdigest()
+        details = {"manifest sha256": manifest, "verdict": "manipulated"}
+        custody_log.append(session, "analysis finished", details, exhibit=exhibit, analysis=found)
+    database.close()
 
 
 @pytest.fixture

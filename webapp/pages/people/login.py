@@ -8,7 +8,7 @@ from datetime import timedelta
 from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp.custody import log
+from webapp.custody import log, records
 from webapp.queries.analyses import database
 from webapp.security import accounts as account_store
 from webapp.security import login_throttle, request_guard, sessions
@@ -127,6 +127,7 @@ def tried(name: str, password: str) -> tuple[User | None, timedelta]:
     if user is None or not right or not account_store.usable(user, now()):
         return None, timedelta()
     with database().alone() as session:
+        records.refuse_altered_account(session, user)
         login_throttle.forget(session, counted)
         if passwords.outdated(user.password):
             session.get_one(User, user.id).password = passwords.hash(password)

@@ -1,0 +1,106 @@
+"""Pictures of crops, decoded in confined processes: some hundreds in each, since starting one takes a second.
+
+What comes out of a process is one file a picture, of its size and its bare bytes, and trusted to be no more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Generator, Iterable, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from detector.batch.input_files import File
+from detector.errors import ReelproofError
+from detector.media.frame import Image
+from detector.sandbox import AllowedPaths, CrashError, LimitError, Limits, Sandbox, refuse_links
+from detector.sandboxed_engine import Report, limits_of_environment
+
+Read = tuple[File, Image | None, str]
+
+_AT_ONCE = 256
+_UNREADABLE = "Not a picture that can be read. Accepted crops are jpeg, png and webp."
+_NO_PICTURES = "What decoded the crops did not give back pictures."
+_ENOUGH = 500_000_000  # bytes: the rest is for the next process
+_SIZE = 8  # bytes before a picture's own: its height and width
+
+
+def read_crops(files: Iterable[File]) -> Generator[Read]:
+    """Each file in order with its picture, RGB, or with what is wrong with it. Removes what was unpacked."""
+    limits, waiting = limits_of_environment(), iter(files)
+    while batch := list(islice(waiting, _AT_ONCE)):
+        paths = [file.path.absolute() for file in batch if not file.error]
+        with contextlib.closing(_decoded(paths, limits)) as pictures:
+            for file in batch:
+                yield (file, None, file.error) if file.error else (file, *next(pictures))
+        for file in batch:
+            if file.unpacked:
+                file.path.unlink(missing_ok=True)
+
+
+def _decoded(paths: Sequence[Path], limits: Limits) -> Generator[tuple[Image | None, str]]:
+    """The picture of each path or what is wrong with it; one that ends a process is left out."""
+    while paths:
+        with tempfile.TemporaryDirectory() as place:
+            folder, at, ended = Path(place), [0.0], ""
+            places = AllowedPaths(readable=tuple(paths), writable=(folder,))
+            modules = ("detector.batch.crop_pictures",)
+            try:
+                with Sandbox(
+                    _decode, tuple(paths), folder, limits=limits, places=places, modules=modules
+                ) as confined:
+                    at.append(confined.result(partial(_follow, at)))
+            except (CrashError, LimitError) as problem:
+                ended = str(problem)
+            done = min(int(at[-1]), len(paths) - bool(ended))
+            if done + bool(ended) < 1:
+                raise ReelproofError(_NO_PICTURES)
+            refuse_links(folder)
+            for number in range(done):
+                yield _picture(folder / str(number))
+            if ended:
+                yield None, ended
+        paths = paths[done + bool(ended) :]
+
+
+def _follow(at: list[float], _stage: str, number: float) -> None:
+    at.append(number)
+
+
+def _decode(paths: Sequence[Path], folder: Path, report: Report) -> int:
+    """Decode pictures until enough is written; returns how many were dealt with."""
+    written = 0
+    for number, path in enumerate(paths):
+        if written > _ENOUGH:
+            return number
+        report("decoding", number)
+        try:
+            data = np.frombuffer(path.read_bytes(), np.uint8)
+        except OSError as error:
+            (folder / f"{number}.error").write_text(f"The file cannot be opened: {error.strerror}.")
+            continue
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        if image is not None:
+            size = np.array(image.shape[:2], "<u4").tobytes()
+            written += (folder / str(number)).write_bytes(
+                size + cv2.cvtColor(image, cv2.COLOR_BGR2RGB).tobytes()
+            )
+    return len(paths)
+
+
+def _picture(path: Path) -> tuple[Image | None, str]:
+    if (error := path.with_name(f"{path.name}.error")).exists():
+        return None, error.read_text(errors="replace")[:200]
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None, _UNREADABLE
+    height, width = (int(each) for each in np.frombuffer(data[:_SIZE].ljust(_SIZE, b"\0"), "<u4"))
+    if not height or not width or len(data) != _SIZE + height * width * 3:
+        raise ReelproofError(_NO_PICTURES)
+    return np.frombuffer(data, np.uint8, offset=_SIZE).reshape(height, width, 3), ""

@@ -1,0 +1,53 @@
+"""The file itself, before anything reads more than its beginning. Imports no decoder."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from detector.errors import MediaError
+from detector.media.signatures import ACCEPTED, HEAD, is_accepted, refuse_others
+
+UNREADABLE = (
+    "The file cannot be read: it is not a video or photo, or it is damaged or was copied only in part. "
+    f"{ACCEPTED}"
+)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The open file at ``path``; raises :class:`MediaError` for what is no file or cannot be opened."""
+    try:
+        # A named pipe that nobody writes to would be waited for.
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise MediaError(f"The file cannot be opened: {os.strerror(error.errno or 0)}.") from None
+    mode = os.fstat(number).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(number)
+        what = os.strerror(errno.EISDIR) if stat.S_ISDIR(mode) else "It is a device or a pipe, not a file"
+        raise MediaError(f"The file cannot be opened: {what}.")
+    with os.fdopen(number, "rb") as file:
+        yield file
+
+
+def accepted_head(file: BinaryIO) -> bytes:
+    """The first bytes of an open file; raises :class:`MediaError` where none or of a kind not accepted."""
+    head = file.read(HEAD)
+    if not head:
+        raise MediaError("The file is empty (0 bytes). Copy or download it again.")
+    refuse_others(head)
+    if not is_accepted(head):
+        raise MediaError(UNREADABLE)
+    return head
+
+
+def refuse_early(path: Path) -> None:
+    """Raise :class:`MediaError` for a file that its first bytes rule out, before anything heavy is loaded."""
+    with opened(path) as file:
+        accepted_head(file)

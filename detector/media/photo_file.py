@@ -1,0 +1,54 @@
+"""Photo files as pictures of Pillow, which may open the accepted kinds only."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import BinaryIO
+
+import PIL.Image
+
+from detector.media.signatures import HEAD, PHOTOS, is_boxed_picture
+
+
+@contextmanager
+def open_photo(file: BinaryIO) -> Iterator[PIL.Image.Image]:
+    """An open photo file as a picture of Pillow, not decoded yet; of the accepted kinds alone.
+
+    Raises what Pillow raises for any other.
+    """
+    file.seek(0)
+    head = file.read(HEAD)
+    file.seek(0)
+    formats: tuple[str, ...] = PHOTOS
+    if is_boxed_picture(head) and b"avif" not in head[8:64]:
+        import pillow_heif  # only where it is needed: it loads a decoder of its own
+
+        pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)
+        formats = ("HEIF",)
+    # Sizes are refused by `detector.media.limits`, in words, before anything is decoded.
+    PIL.Image.MAX_IMAGE_PIXELS = None
+    with warnings.catch_warnings(action="ignore"), PIL.Image.open(file, formats=formats) as picture:
+        yield picture
+
+
+def is_whole(file: BinaryIO) -> bool:
+    """Whether the picture of an open photo file can be decoded to its end; True where Pillow does not know.
+
+    Leaves the file where it was.
+    """
+    place = file.tell()
+    try:
+        with ExitStack() as opened:
+            try:
+                picture = opened.enter_context(open_photo(file))
+            except (OSError, SyntaxError, ValueError, RuntimeError):
+                return True
+            try:
+                picture.load()
+            except (OSError, SyntaxError, ValueError, EOFError):
+                return False
+            return True
+    finally:
+        file.seek(place)

@@ -1,0 +1,95 @@
+"""Pictures that FFmpeg reads wrongly or not at all, decoded by Pillow: AVIF, HEIF, animated WebP.
+
+FFmpeg shows the first tile of a tiled HEIF picture, as telephones make them, and no animated WebP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import BinaryIO
+
+import av
+import numpy as np
+import PIL.Image
+from PIL import ImageSequence
+
+from detector.errors import MediaError
+from detector.media.limits import Bounds
+from detector.media.orientation import photo_orientation
+from detector.media.photo_file import open_photo
+from detector.media.reader import PICTURE_DAMAGED, Decoded, MediaReader, Tally, first_at
+from detector.schema.analysis import MediaKind
+
+# What Pillow and its plugins raise on damaged files.
+_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, RuntimeError)
+_MILLISECONDS = Fraction(1, 1000)
+
+
+class PillowReader(MediaReader):
+    """Reads a still or an animation with Pillow; what is known of the file otherwise comes from FFmpeg."""
+
+    def __init__(
+        self, container: av.container.InputContainer, file: BinaryIO, picture: PIL.Image.Image, bounds: Bounds
+    ) -> None:
+        super().__init__(container, photo_orientation(file, bounds), bounds)
+        self._picture = picture
+        self.time_base = _MILLISECONDS
+        if getattr(picture, "is_animated", False) and picture.format == "WEBP":
+            self.kind = MediaKind.VIDEO
+        else:
+            self.kind = MediaKind.IMAGE
+            self.container_format = (picture.format or "").lower()
+
+    @property
+    def streams(self) -> Iterable[av.stream.Stream]:
+        """The picture alone: the tiles of a picture are streams to FFmpeg."""
+        return [self.stream]
+
+    @property
+    def expected_duration(self) -> float:
+        """Nothing is claimed: an animation's frames say how long each is shown."""
+        return 0.0
+
+    @property
+    def frame_rate(self) -> Fraction | None:
+        """Frames a second on average, once all were read: none is stated."""
+        if self.kind is MediaKind.IMAGE or not self.duration:
+            return None
+        return (self.tally.decoded / self.duration).limit_denominator(1000)
+
+    def _raw(self, tally: Tally) -> Iterator[av.VideoFrame]:
+        time = 0
+        pictures = ImageSequence.Iterator(self._picture) if self.kind is MediaKind.VIDEO else [self._picture]
+        try:
+            for picture in pictures:
+                frame = av.VideoFrame.from_ndarray(np.asarray(picture.convert("RGB")), format="rgb24")
+                frame.pts, frame.time_base = time, self.time_base
+                # A length of 0 is shown for 0.1 s by browsers.
+                frame.duration = int(picture.info.get("duration") or 0) or 100
+                time += frame.duration
+                yield frame
+        except _DAMAGE:
+            tally.undecodable += 1
+            tally.packets.failed(time, "a picture the decoder refused")
+
+    def _seek(self, pts: int) -> tuple[Decoded, av.VideoFrame | None]:
+        running = self._decoded(counting=False)
+        return running, first_at(running, pts)
+
+
+@contextmanager
+def open_with_pillow(
+    container: av.container.InputContainer, file: BinaryIO, bounds: Bounds
+) -> Iterator[PillowReader]:
+    """Raises :class:`MediaError` where Pillow cannot make a picture of the file."""
+    try:
+        opened = open_photo(file)
+        picture = opened.__enter__()
+    except (*_DAMAGE, MemoryError, PIL.Image.DecompressionBombError):
+        raise MediaError(PICTURE_DAMAGED) from None
+    try:
+        yield PillowReader(container, file, picture, bounds)
+    finally:
+        opened.__exit__(None, None, None)

@@ -1,0 +1,183 @@
+"""Files with several tracks of pictures, with less than they promise, with other pixels or colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from analyses import media as facts
+from av.stream import Disposition
+from clips import HEIGHT, UPRIGHT, WIDTH, cornered, corners, number_of, numbered, write_clip
+from media_files import photo
+
+from detector.engine import gaps_of, media_facts
+from detector.media import hdr
+from detector.media.open import open_media
+from detector.media.reader import MediaReader, Tally
+from detector.metadata.anomalies import anomalies_of
+from detector.metadata.collect import details_of
+from detector.schema.analysis import MediaKind
+
+EVERY_FRAME = 1000.0
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+class TestSeveralTracks:
+    @pytest.mark.parametrize("default", [0, 1])
+    def test_the_one_a_player_shows_is_examined(self, tmp_path: Path, default: int) -> None:
+        path = tmp_path / "two.mkv"
+        with av.open(str(path), "w") as container:
+            tracks = [container.add_stream("libx264", rate=25) for _ in range(2)]
+            for number, track in enumerate(tracks):
+                track.width, track.height, track.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+                track.disposition = Disposition.default if number == default else Disposition(0)
+            for i in range(3):
+                for number, track in enumerate(tracks):
+                    frame = av.VideoFrame.from_ndarray(numbered(100 * number + i), format="rgb24")
+                    container.mux(track.encode(frame))
+            for track in tracks:
+                container.mux(track.encode())
+        with open_media(path) as reader:
+            assert number_of(next(iter(list(reader.frames(EVERY_FRAME)))).image) == 100 * default
+            details = details_of(reader, path)
+        assert [stream.index for stream in details.other_pictures] == [1 - default]
+        told = anomalies_of(facts(MediaKind.VIDEO, 0.12), details, NOW)
+        (found,) = (anomaly for anomaly in told if anomaly.kind == "another picture track")
+        assert f"stream {1 - default} (h264)" in found.observation
+
+
+class TestDamage:
+    def test_a_jpeg_cut_short_is_not_whole(self, tmp_path: Path) -> None:
+        whole = photo(tmp_path / "whole.jpg").read_bytes()
+        for name, share, lost in (("whole", 1.0, 0), ("most", 0.6, 1), ("little", 0.2, 1)):
+            path = tmp_path / f"{name}.jpg"
+            path.write_bytes(whole[: round(len(whole) * share)])
+            with open_media(path) as reader:
+                assert len(list(reader.frames(8))) == 1
+                assert reader.tally.undecodable == lost, name
+
+    def test_half_an_avi(self, tmp_path: Path) -> None:
+        """FFmpeg guesses how long it is by its size, so that nothing seems to be missing."""
+        path = write_clip(tmp_path / "a.avi", map(numbered, range(50)), codec="mpeg4")
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        with open_media(path) as reader:
+            shown = len(list(reader.frames(EVERY_FRAME)))
+            assert shown < 35 and reader.lost + reader.tally.undecodable == 50 - shown
+            assert reader.missing == pytest.approx((50 - shown) / 25)
+
+    def test_a_few_frames_missing_at_the_end(self, tmp_path: Path) -> None:
+        path = write_clip(
+            tmp_path / "a.mp4", map(numbered, range(50)), container_options={"movflags": "faststart"}
+        )
+        path.write_bytes(path.read_bytes()[: -path.stat().st_size // 8])
+        with open_media(path) as reader:
+            shown = len(list(reader.frames(EVERY_FRAME)))
+            assert 35 < shown < 48 and reader.lost + reader.tally.undecodable == 50 - shown
+            assert reader.missing == pytest.approx((50 - shown) / 25)
+
+    def test_what_cannot_be_decoded_in_the_middle_is_a_gap(self, tmp_path: Path) -> None:
+        path = write_clip(tmp_path / "a.mp4", map(numbered, range(75)), options={"g": "25"})
+        with av.open(str(path)) as container:
+            places = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+        data = bytearray(path.read_bytes())
+        for start, size in places[25:50]:
+            data[start : start + size] = b"\xff" * size
+        path.write_bytes(data)
+        with open_media(path) as reader:
+            list(reader.frames(EVERY_FRAME))
+            media = media_facts(reader, "a.mp4", 1, "0" * 64)
+            media = media.model_copy(update={"details": details_of(reader, path)})
+        (gap,) = gaps_of(media)
+        assert gap.reason == "no picture could be decoded here"
+        assert gap.start == pytest.approx(1.0, abs=0.2) and gap.end == pytest.approx(2.0, abs=0.2)
+
+
+class TestShapes:
+    @pytest.mark.parametrize(("aspect", "size"), [(Fraction(2), (256, 96)), (Fraction(3, 4), (128, 128))])
+    def test_pixels_that_are_not_square_are_made_so(
+        self, tmp_path: Path, aspect: Fraction, size: tuple[int, int]
+    ) -> None:
+        path = tmp_path / "a.mp4"
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+            stream.codec_context.sample_aspect_ratio = aspect
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(cornered(), format="rgb24")))
+            container.mux(stream.encode())
+        with open_media(path) as reader:
+            (frame,) = reader.frames(EVERY_FRAME)
+            assert (reader.width, reader.height) == size == frame.image.shape[1::-1]
+            assert corners(frame.image) == UPRIGHT
+
+
+class TestHighDynamicRange:
+    def test_white_grey_and_light_beyond_white(self) -> None:
+        """203 cd/m² is 0.58 in PQ and 0.75 in HLG (ITU-R BT.2408); what is brighter stays below white."""
+        for transfer, white in ((hdr.PQ, 0.58), (hdr.HLG, 0.75)):
+            coded = np.array([0.0, 0.5 * white, white, 1.0])
+            picture = np.repeat(np.round(coded * 65535).astype(np.uint16)[None, :, None], 3, axis=2)
+            shown = hdr.to_standard_range(picture, transfer)[0]
+            assert np.ptp(shown.astype(int), axis=1).max() <= 1, "grey stays grey"
+            black, grey, bright, beyond = shown[:, 0].tolist()
+            assert black == 0 and 20 < grey < 150 and 215 < bright < 250 < beyond
+
+    def test_a_video_is_converted(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.mp4"
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx265", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p10le"
+            context = stream.codec_context
+            context.color_trc, context.color_primaries, context.colorspace = hdr.PQ, 9, 9
+            stream.options = {
+                "x265-params": "log-level=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc"
+            }
+            white = np.full((96, 128, 3), round(0.58 * 65535), np.uint16)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(white, format="rgb48le")))
+            container.mux(stream.encode())
+        with open_media(path) as reader:
+            (frame,) = reader.frames(EVERY_FRAME)
+            assert 215 < frame.image.mean() < 250
+
+
+class TestTimes:
+    def test_a_picture_that_starts_later_than_the_sound(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.mkv"
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+            voice = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+            sound = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), layout="mono")
+            sound.sample_rate, sound.pts = 8000, 0
+            container.mux(voice.encode(sound))
+            for number in range(3):
+                frame = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
+                frame.pts, frame.time_base = 125 + number, Fraction(1, 25)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        with open_media(path) as reader:
+            frames = list(reader.frames(EVERY_FRAME))
+            assert float(frames[0].time) == 0 and reader.start_offset == pytest.approx(5.0)
+
+    def test_frames_without_times_before_those_that_have_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = write_clip(tmp_path / "a.mp4", map(numbered, range(8)), options={"bf": "0"})
+        raw = MediaReader._raw
+
+        def bare(reader: MediaReader, tally: Tally) -> Iterator[av.VideoFrame]:
+            for number, frame in enumerate(raw(reader, tally)):
+                if number < 3:
+                    frame.pts = frame.dts = None
+                yield frame
+
+        monkeypatch.setattr(MediaReader, "_raw", bare)
+        with open_media(path) as reader:
+            frames = list(reader.frames(EVERY_FRAME))
+            assert [number_of(frame.image) for frame in frames] == list(range(8))
+            assert [float(frame.time) for frame in frames] == pytest.approx([n / 25 for n in range(8)])
+            assert reader.tally.undecodable == 0

@@ -1,0 +1,163 @@
+"""What was changed behind the app's back, hashes beside it recomputed, is refused and named by verify-log."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import people
+import pytest
+from made import finished, hand_in
+
+from reports.bundle import manifest
+from webapp.cli import main as cli
+from webapp.pages import review_desk
+from webapp.queries import results
+from webapp.security.permissions import Role
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseDetailsRow, User
+
+SAID = {"kind": "exhibit", "author": "Ada", "verdict": "agree", "note": ""}
+
+
+@pytest.fixture
+def folders(app, monkeypatch, quick_reports) -> Folders:
+    monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
+    return Folders(app.extensions["settings"].data)
+
+
+def verify(capsys) -> tuple[int, str]:
+    capsys.readouterr()
+    return cli.run(["verify-log"]), capsys.readouterr().out
+
+
+def forget() -> None:
+    """What is remembered is right, and may be shown; here it is read again."""
+    review_desk._text.cache_clear()
+    results.remembered.clear()
+    results.picture_sums.cache_clear()
+
+
+def test_a_changed_result_is_neither_shown_nor_handed_out(app, client, folders, capsys):
+    row = finished(app, segments=1, peaks=1)
+    folder, address, api = folders.result(row.id), f"/analyses/{row.id}", f"/api/v1/analyses/{row.id}"
+    shown = [address, f"{address}.json", f"{address}/review.json", f"{api}/segments", f"{api}/analysis.json"]
+    out = [f"{address}/{name}" for name in ("report.html", "analysis.json", "bundle.zip?video=no")]
+    out += [f"{address}/exports/csv", f"{address}/manifest.json", f"{api}/bundle.zip?video=no"]
+    assert {client.get(each).status_code for each in shown + out} == {200}
+    assert verify(capsys)[0] == 0
+    picture = sorted((folder / "overlays").iterdir())[0]
+    shutil.copytree(folder, aside := folder.with_name("aside"))
+
+    def altered(addresses) -> None:
+        forget()
+        answers = {each: client.get(each) for each in addresses}
+        assert {each: answer.status_code for each, answer in answers.items()} == dict.fromkeys(addresses, 500)
+        assert all("shown or handed out" in answer.text for answer in answers.values())
+        status, words = verify(capsys)
+        assert status == 1 and row.id in words
+        shutil.rmtree(folder)
+        shutil.copytree(aside, folder)
+
+    text = (folder / "analysis.json").read_text()
+    figure = f'"probability":{json.loads(text)["probability"]}'
+    assert figure in text.replace(": ", ":")
+    (folder / "analysis.json").write_text(text.replace(": ", ":").replace(figure, '"probability":0.01'))
+    altered([each for each in shown + out if "manifest" not in each])
+    picture.write_bytes(picture.read_bytes() + b"\0")
+    altered([f"{address}/overlays/{picture.name}", *out])
+    (folder / "analysis.json").write_text(text.replace(": ", ":").replace(figure, '"probability":0.01'))
+    made = manifest.read_manifest((folder / manifest.NAME).read_bytes())
+    entries = manifest.file_entries(folder, [entry.path for entry in made.files])
+    made = made.model_copy(update={"files": entries})
+    (folder / manifest.NAME).write_bytes(manifest.manifest_files(made)[manifest.NAME])
+    altered(shown + out)
+    assert {client.get(each).status_code for each in shown + out} == {200}
+
+
+def test_changed_rows_are_refused(app, client, folders, capsys):
+    row, database = finished(app), app.extensions["database"]
+    address = f"/analyses/{row.id}"
+    said = client.post(f"{address}/annotations", json=SAID).json["annotations"][0]
+    client.post(f"{address}/case", data={"case_number": "ST/1", "paper": "A4"})
+    named = (row.id, said["id"])
+
+    def change(alter, *addresses) -> None:
+        """Altered, refused, named, and put back."""
+        with database.begin() as session:
+            back = alter(session)
+        assert {each: client.get(each).status_code for each in addresses} == dict.fromkeys(addresses, 500)
+        status, words = verify(capsys)
+        assert status == 1 and row.id in words
+        with database.begin() as session:
+            back(session)
+        assert {each: client.get(each).status_code for each in addresses} == dict.fromkeys(addresses, 200)
+
+    def setting(table, key, **values):
+        def alter(session):
+            found = session.get_one(table, key)
+            before = {name: getattr(found, name) for name in values}
+            put(session, values)
+            return lambda session: put(session, before)
+
+        def put(session, those):
+            for name, value in those.items():
+                setattr(session.get_one(table, key), name, value)
+
+        return alter
+
+    def added(session):
+        new = {"analysis_id": row.id, "id": "f" * 32, "kind": "exhibit", "author": "Bob", "verdict": "agree"}
+        body = json.dumps(said | {"id": "f" * 32, "author": "Bob"})
+        session.add(AnnotationRow(**new, made=row.created, body=body))
+        return lambda session: session.delete(session.get_one(AnnotationRow, (row.id, "f" * 32)))
+
+    def removed(session):
+        gone = session.get_one(AnnotationRow, named)
+        values = {column.name: getattr(gone, column.name) for column in AnnotationRow.__table__.columns}
+        session.delete(gone)
+        return lambda session: session.add(AnnotationRow(**values))
+
+    handed_out = (f"{address}/report.html", f"{address}/bundle.zip?video=no")
+    listed = (f"{address}/annotations.json", *handed_out)
+    other = json.dumps(said | {"verdict": "disagree"})
+    change(setting(AnnotationRow, named, body=other, verdict="disagree"), *listed)
+    change(setting(AnnotationRow, named, author="Bob"), *listed)
+    change(added, *listed)
+    change(removed, *listed)
+    change(setting(AnalysisRow, row.id, verdict="inconclusive"), address, *handed_out)
+    change(setting(AnalysisRow, row.id, probability=0.01), address, *handed_out)
+    case = json.dumps({"case_number": "ST/2", "paper": "A4"})
+    change(setting(CaseDetailsRow, row.id, body=case), address, *handed_out)
+
+
+def test_a_role_that_nobody_gave_does_not_sign_in(tmp_path, monkeypatch, capsys):
+    app = people.with_login(tmp_path / "data", [])
+    monkeypatch.setenv("REELPROOF_DATA", str(tmp_path / "data"))
+    people.account(app, "ray", Role.READER)
+    assert people.sign_in(app.test_client(), "ray").status_code == 303
+    assert verify(capsys)[0] == 0
+    with app.extensions["database"].begin() as session:
+        session.query(User).one().role = Role.ADMINISTRATOR
+    answer = people.sign_in(app.test_client(), "ray")
+    assert answer.status_code == 500 and "role of ray" in answer.text
+    status, words = verify(capsys)
+    assert status == 1 and "role of ray" in words
+    app.extensions["database"].close()
+
+
+def test_a_kept_report_that_was_changed_is_set_anew(app, client, folders):
+    row = finished(app)
+    address = f"/analyses/{row.id}/report.html"
+    right = client.get(address).data
+    kept = next(folders.reviewed(row.id).iterdir()) / "report.html"
+    kept.write_text("no manipulation found")
+    assert client.get(address).data == right and kept.read_bytes() == right
+
+
+def test_a_lost_analysis_is_named(app, folders, capsys):
+    row = hand_in(app)
+    assert verify(capsys)[0] == 0
+    with app.extensions["database"].begin() as session:
+        session.delete(session.get_one(AnalysisRow, row.id))
+    assert verify(capsys)[0] == 1

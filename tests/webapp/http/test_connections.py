@@ -1,0 +1,107 @@
+"""Sockets that say nothing, or little at a time, neither stop the service nor stay."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import tempfile
+import threading
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from webapp.http import connections
+from webapp.server import listen
+
+OWN = ("127.0.0.1", 0)
+
+
+@pytest.fixture
+def port(app, monkeypatch):
+    monkeypatch.setattr(connections, "MOST", 30)
+    monkeypatch.setattr(connections, "MOST_OF_ADDRESS", 10)
+    monkeypatch.setattr(tempfile, "tempdir", None)  # put back what listen sets
+    server = listen(app, app.extensions["settings"].model_copy(update={"port": 0}))
+    server.adj.cleanup_interval = 0.05
+    stopping = threading.Event()
+
+    def run() -> None:
+        while not stopping.is_set():
+            server.asyncore.loop(timeout=0.05, use_poll=True, map=server._map, count=1)
+        server.asyncore.close_all(server._map)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield int(server.effective_port)
+    stopping.set()
+    thread.join()
+    server.task_dispatcher.shutdown()
+
+
+def opened(stack: ExitStack, port: int, says: bytes = b"", source=OWN) -> socket.socket:
+    made = stack.enter_context(socket.create_connection(("127.0.0.1", port), 10, source))
+    made.sendall(says)
+    return made
+
+
+def closed(made: socket.socket, within: float = 10.0) -> bool:
+    made.settimeout(within)
+    try:
+        return made.recv(1) == b""
+    except ConnectionResetError:
+        return True
+    except TimeoutError:
+        return False
+
+
+def works(port: int) -> bool:
+    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    asking.request("GET", "/healthz")
+    status = asking.getresponse().status
+    asking.close()
+    return status == 200
+
+
+def test_idle_sockets_give_way_the_oldest_first(port):
+    with ExitStack() as stack:
+        body = opened(stack, port, b"POST /analyses HTTP/1.1\r\nContent-Length: 9\r\n\r\n")
+        many = [opened(stack, port) for _ in range(24)]
+        assert works(port)
+        assert all(closed(each) for each in many[:14]) and not closed(body, 0.1)
+        assert not closed(many[-1], 0.1)
+        # Many addresses, each with a few: beyond what there may be in all.
+        others = [opened(stack, port, source=(f"127.0.1.{n // 5}", 0)) for n in range(5, 55)]
+        assert works(port) and closed(others[0]) and not closed(others[-1], 0.1)
+
+
+def test_deadlines(port, monkeypatch):
+    monkeypatch.setattr(connections, "HEADERS_WITHIN", 0.4)
+    monkeypatch.setattr(connections, "NEXT_WITHIN", 0.8)
+    monkeypatch.setattr(connections, "BODY_WITHIN", 0.4)
+    with ExitStack() as stack:
+        silent = opened(stack, port)
+        trickling = opened(stack, port, b"GET /healthz HTTP/1.1\r\n")
+        blank = opened(stack, port, b"\r\n")
+        body = opened(stack, port, b"POST /login HTTP/1.1\r\nContent-Length: 5000\r\n\r\n")
+        fast = opened(stack, port, b"POST /login HTTP/1.1\r\nContent-Length: 500000\r\n\r\n")
+        ends = time.monotonic() + 0.8
+        while time.monotonic() < ends:
+            for each, more in ((trickling, b"A: b\r\n"), (blank, b"\r\n"), (body, b"x"), (fast, bytes(5000))):
+                try:
+                    each.sendall(more)
+                except OSError:
+                    assert each is not fast
+            time.sleep(0.05)
+        assert all(closed(each) for each in (silent, trickling, blank, body))
+        assert not closed(fast, 0.1)
+        asking = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        again = opened(stack, port, asking)
+        time.sleep(0.5)  # longer than headers may take, shorter than the next request may
+        again.sendall(asking)
+        again.settimeout(10)
+        answers = b""
+        while answers.count(b"200 OK") < 2:
+            assert (more := again.recv(65536)), answers
+            answers += more
+        assert works(port)

@@ -1,0 +1,98 @@
+"""All that is kept, compared with the whole custody log: for ``verify-log``.
+
+:mod:`webapp.custody.records` compares one thing when it is loaded; this finds what nobody opened as well.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from reports.custody.format import Entry, Unreadable
+from reports.inputs.case import CaseDetails
+from webapp.custody import records
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseDetailsRow, State, User
+
+
+class Audit:
+    """What the log says is kept; first every entry is noted, then the kept things are compared."""
+
+    def __init__(self) -> None:
+        self.elsewhere = 0  # results that only the store has; they are checked when they are fetched
+        self._analyses: set[str] = set()  # queued since the log began, and not deleted
+        self._finished: dict[str, records.Finished] = {}
+        self._annotations: dict[str, dict[str, str | None]] = defaultdict(dict)
+        self._cases: dict[str, dict[str, str | int]] = defaultdict(dict)
+        self._accounts = records.Accounts()
+
+    def noting(self, entries: Iterable[Entry | Unreadable]) -> Iterator[Entry | Unreadable]:
+        """The same entries, each taken in as it passes."""
+        for entry in entries:
+            if isinstance(entry, Entry):
+                self._note(entry)
+            yield entry
+
+    def _note(self, entry: Entry) -> None:
+        self._accounts.note(entry)
+        if (about := entry.analysis) is None:
+            return
+        match entry.action:
+            case "analysis queued":
+                self._analyses.add(about)
+            case "analysis finished":
+                self._finished[about] = records.Finished.of(entry)
+            case "annotation":
+                sha256 = entry.details.get("sha256")
+                own = self._annotations[about]
+                own[str(entry.details.get("id"))] = None if sha256 is None else str(sha256)
+            case "case details":
+                self._cases[about] |= entry.details
+            case "deletion":
+                self._analyses.discard(about)
+                for kept in (self._finished, self._annotations, self._cases):
+                    kept.pop(about, None)
+
+    def problems(self, session: Session, folders: Folders) -> Iterator[str]:
+        """What is kept and is not what the log says, in words; reads every file of every result."""
+        there = set()
+        for row in session.scalars(select(AnalysisRow).order_by(AnalysisRow.created, AnalysisRow.id)):
+            there.add(row.id)
+            for problem in self._of_analysis(session, folders, row):
+                yield f"Analysis {row.id}: {problem}"
+        for lost in sorted(self._analyses - there):
+            yield f"Analysis {lost}: it is not in the database, and the custody log has no deletion of it."
+        for user in session.scalars(select(User).order_by(User.name)):
+            if altered := self._accounts.problem(user):
+                yield altered
+
+    def _of_analysis(self, session: Session, folders: Folders, row: AnalysisRow) -> Iterator[str]:
+        since = row.id in self._analyses
+        if row.state == State.DONE:
+            yield from self._of_result(folders, row, since)
+        said = session.scalars(select(AnnotationRow).where(AnnotationRow.analysis_id == row.id)).all()
+        yield from records.annotation_problems(said, self._annotations.get(row.id, {}), since)
+        case = session.get(CaseDetailsRow, row.id)
+        details = (CaseDetails.model_validate_json(case.body) if case else CaseDetails()).model_dump()
+        if problem := records.case_problem(details, self._cases.get(row.id, {}), since):
+            yield problem
+
+    def _of_result(self, folders: Folders, row: AnalysisRow, since: bool) -> Iterator[str]:
+        told = self._finished.get(row.id)
+        if told is None:
+            if since:
+                yield "The custody log does not say that this analysis was finished."
+            return
+        if contradicted := told.row_problem(row):
+            yield contradicted
+        folder = folders.result(row.id)
+        if not folder.exists() and folders.store.elsewhere:
+            self.elsewhere += 1
+            return
+        if altered := records.manifest_problem(folder, told):
+            yield altered
+        else:
+            yield from records.file_problems(folder)
