@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from importlib.metadata import version
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -20,6 +21,7 @@ from reports.render.attachments import Attachment
 from reports.view.report import ReportView
 
 TEMPLATES = ROOT / "templates"
+RENDERER = "reelproof-renderer"  # name of the page's entry that says which version set it
 POLICY = "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'"
 # WeasyPrint reads no page CSS inside an SVG and would warn of each rule, so paper goes without
 # the timeline's own sheet.
@@ -66,6 +68,7 @@ def fill_template(
             policy=f"{POLICY}; style-src 'sha256-{digest}'",
             created=document_date(view.created_iso),
             modified=document_date(view.annotations.until_iso or view.created_iso),
+            renderer=renderer() if medium == "screen" else None,
             enclosed=enclosed,
             picture_width=width_for(len({picture.path for picture in view.pictures})),
         )
@@ -83,6 +86,18 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+@cache
+def renderer() -> str:
+    """What tells this version's pages from others': a hash of the code and the templates that set them."""
+    places = [*ROOT.glob("reports/**/*.py"), *ROOT.glob("detector/schema/*.py")]
+    places += [*TEMPLATES.glob("report/*"), *TEMPLATES.glob("macros/*")]
+    digest = hashlib.sha256(version("jinja2").encode())
+    for path in sorted({*places, *STYLES["screen"]}):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:32]
 
 
 def document_date(own: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -22,6 +22,7 @@ from reports.verification.consistency import (
     check_custody,
 )
 from reports.verification.listed_files import check_files
+from reports.verification.page import check_page
 from reports.verification.pdf import check_pdf
 from reports.verification.problems import Findings
 from reports.verification.sources import Folder, Source, Unreadable, Zip
@@ -139,8 +140,10 @@ def _verify_files(done: Verified, source: Source, trust: Sequence[Certificate]) 
         except Unreadable:
             return None
 
+    attached: Mapping[str, bytes] = {}
     if (report := beside("report.pdf")) is not None:
-        check_pdf("report.pdf", report, trust, findings, beside)
+        attached = check_pdf("report.pdf", report, trust, findings, beside)
+    check_page(source, done.analysis, attached, findings)
     return manifest
 
 

@@ -32,6 +32,8 @@ from webapp.storage.tables import User, now
 
 Command = Callable[[Database, argparse.Namespace], None]
 
+_MOST_DAYS = 36_500
+
 
 def run(arguments: Sequence[str]) -> int:
     """Do what is asked. Returns the exit status: 2 when it could not be done."""
@@ -85,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--name", required=True, help="what it is for")
     token.add_argument("--scope", required=True, action="append", choices=list(Permission), type=Permission)
     token.add_argument("--user", help="whose; without login, leave it out")
-    token.add_argument("--days", type=int, help="after which it works no longer; else until it is revoked")
+    token.add_argument("--days", type=_days, help="after which it works no longer; else until it is revoked")
     listed = add("list-tokens", _list_tokens, "list API tokens")
     listed.add_argument("--user", help="whose; without login, leave it out")
     ended = add("revoke-token", _revoke_token, "end an API token for good")
@@ -164,6 +166,12 @@ def _reset(database: Database, asked: argparse.Namespace) -> None:
         ended = account_store.set_password(session, Passwords(), user, password, one_time=asked.one_time)
         log.append_account_event(session, "password reset", account=user.name, tokens=ended)
     print(f"{user.name} has a new password and is signed out everywhere. API tokens revoked: {ended}.")
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= _MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"a token works for 1 to {_MOST_DAYS:,} days")
+    return int(text)
 
 
 def _add_token(database: Database, asked: argparse.Namespace) -> None:

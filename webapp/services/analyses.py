@@ -59,7 +59,7 @@ def submit(
 
     def taken_in(session: Session) -> tuple[Exhibit, CaseDetails]:
         # Others of theirs may have arrived since the limit was set for this one.
-        _refuse_beyond_quota(session, stream, identity)
+        _refuse_beyond_quota(session, stream.sha256, stream.bytes, identity)
         return take_in(session, stream, file), details
 
     try:
@@ -83,6 +83,8 @@ def reanalyse(
         row = session.get(AnalysisRow, earlier.id)
         if row is None:
             raise UserError(404, "This analysis was deleted meanwhile.", "Hand the file in again.")
+        # It becomes theirs as well, whoever handed it in first.
+        _refuse_beyond_quota(session, row.exhibit.sha256, row.exhibit.bytes, identity)
         return row.exhibit, case_details.stored(session, earlier.id)
 
     return start(known, earlier.file, model, changes, identity, earlier.case_id, priority)
@@ -181,15 +183,15 @@ def priority_of(name: str | None) -> Priority:
         raise UserError(400, "There is no such priority.", "Choose low, normal or high.") from None
 
 
-def _refuse_beyond_quota(session: Session, stream: Incoming | Whole, identity: str | None) -> None:
+def _refuse_beyond_quota(session: Session, sha256: str, size: int, identity: str | None) -> None:
     settings, who = current_app.extensions["settings"], current()
     if settings.quota is None or who.user_id is None:
         return
     own = select(AnalysisRow.id).join(AnalysisRow.exhibit).where(AnalysisRow.owner_id == who.user_id)
-    if session.scalar(own.where(Exhibit.sha256 == stream.sha256).limit(1)) is not None:
+    if session.scalar(own.where(Exhibit.sha256 == sha256).limit(1)) is not None:
         return  # counted already
     limit = upload_limit_in(session, settings, who, identity)
-    if stream.bytes > limit.bytes:
+    if size > limit.bytes:
         raise limit.too_large()
 
 

@@ -208,3 +208,6 @@ def test_commands(app, client, monkeypatch, capsys):
     assert ask(client, token).status_code == 401
     assert cli.run(["revoke-token", "nothing"]) == 2
     assert cli.run(["add-token", "--name", "x", "--scope", "read", "--user", "nobody"]) == 2
+    for days in ("0", "99999999", "9" * 5000):
+        with pytest.raises(SystemExit):
+            cli.run(["add-token", "--name", "x", "--scope", "read", "--days", days])

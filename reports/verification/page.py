@@ -1,0 +1,158 @@
+"""``report.html`` held against what it is made of: it is set once more, in a confined process, and compared.
+
+Nothing else holds the page of an unsigned bundle: whoever changes it can change its sum in the manifest too.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from detector.errors import ReelproofError
+from detector.sandbox import AllowedPaths, Limits, Sandbox, UnexpectedError
+from detector.schema.analysis import Analysis
+from reports.bundle.manifest import ANALYSIS, CASE, CUSTODY
+from reports.bundle.packing import ANNOTATIONS
+from reports.inputs.case import read_case
+from reports.inputs.exhibit_check import ExhibitCheck
+from reports.inputs.pictures import embed
+from reports.render.attachments import attachments
+from reports.render.html import RENDERER, render_html, renderer
+from reports.review.annotation_file import read_file
+from reports.verification.problems import Findings
+from reports.verification.sources import Source, Unreadable
+from reports.view.report import report_view
+
+PAGE = "report.html"
+_PICTURE = re.compile(r"data:image/jpeg;base64,([A-Za-z0-9+/=]*)")
+_DATES = re.compile(r'<meta name="dcterms\.\w+" content="[^"]*">')
+_AGAIN = re.compile(r"computed for this report on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
+_GONE = re.compile(r"looked for on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
+_SUM_AGAIN = re.compile(r"SHA-256, again.*?\b([0-9a-f]{64})\b", re.DOTALL)
+_BYTES_NOW = re.compile(r"\(([\d,]+) bytes now, ")
+_NEAR = 8.0  # mean difference of gray levels: other versions of OpenCV encode a little differently
+_LIMITS = Limits(cpu=600, wall=900.0)
+
+
+def check_page(
+    source: Source, analysis: Analysis | None, attached: Mapping[str, bytes], findings: Findings
+) -> None:
+    """Set ``report.html`` again from the files beside it and those the PDF carries, and compare.
+
+    One of another version of Reelproof is not compared, which a note says.
+    """
+    if PAGE not in source.names or analysis is None or findings.wrong(PAGE) or findings.wrong(ANALYSIS):
+        return
+    try:
+        page = source.read(PAGE)
+        if f'<meta name="{RENDERER}" content="{renderer()}">'.encode() not in page:
+            findings.notes.append(_OTHER)
+            return
+        if sys.platform != "linux":
+            findings.notes.append(f"{PAGE} was not compared: it is set again in a confined process of Linux.")
+            return
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            _put_there(source, analysis, attached, page, folder)
+            places = AllowedPaths(readable=(folder,))
+            modules = ("reports.verification.page",)
+            with Sandbox(_differing, folder, limits=_LIMITS, places=places, modules=modules) as confined:
+                found: list[str] = confined.result()
+    except (ReelproofError, UnexpectedError, Unreadable, OSError) as error:
+        said = str(error).strip().splitlines()[-1:] or [""]
+        found = [f"it cannot be set again to compare it ({said[0][:160]})"]
+    for why in found:
+        findings.add(PAGE, "does not fit", why)
+
+
+_OTHER = (
+    f"{PAGE} was set by another version of Reelproof and was not compared with {ANALYSIS}: a change of it "
+    "may go unseen. What counts is analysis.json, or the report of a signed bundle."
+)
+
+
+def _put_there(
+    source: Source, analysis: Analysis, attached: Mapping[str, bytes], page: bytes, folder: Path
+) -> None:
+    peaks = [peak for segment in analysis.segments for peak in segment.peaks]
+    names = {path for peak in peaks for path in (peak.frame, peak.overlay, peak.map) if path}
+    files = {name: source.read(name) for name in {*names, ANALYSIS, CASE} & source.names}
+    for name in (ANNOTATIONS, CUSTODY):
+        # The PDF's were made with the page; the log beside it may have gone on.
+        if (data := attached.get(name)) is not None:
+            files[name] = data
+        elif not attached and name in source.names:
+            files[name] = source.read(name)
+    for name, data in (files | {PAGE: page}).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+
+def _differing(folder: Path, _report: Callable[[str, float], None]) -> list[str]:
+    """How the page differs from what the other files make of it. Runs confined."""
+    kept = {name: (folder / name).read_bytes() for name in (ANNOTATIONS, CUSTODY) if (folder / name).exists()}
+    given, text = (folder / PAGE).read_text("utf-8"), (folder / ANALYSIS).read_bytes()
+    analysis, custody = Analysis.from_json(text), kept.get(CUSTODY)
+    said = read_file(kept[ANNOTATIONS]).annotations if ANNOTATIONS in kept else ()
+    check = _stated_check(given, analysis)
+    view = report_view(analysis, folder, said, read_case(folder).settled(), custody, check)
+    pictures = embed(folder, [picture.path for picture in view.pictures if picture.path])
+    again = render_html(view, pictures, attachments(analysis, text, said, custody))
+    ours, theirs = (_DATES.sub("", _PICTURE.sub("picture", page)) for page in (again, given))
+    if ours != theirs:
+        return [f"it does not say what {ANALYSIS} and the files beside it say: {_first(ours, theirs)}"]
+    pairs = zip(_PICTURE.findall(again), _PICTURE.findall(given), strict=True)
+    if not all(own == other or _alike(own, other) for own, other in pairs):
+        return ["it shows other pictures than those beside it"]
+    return []
+
+
+def _stated_check(page: str, analysis: Analysis) -> ExhibitCheck | None:
+    """What the page says of the exhibit's second hash, which no other file holds."""
+    if (gone := _GONE.search(page)) is not None:
+        return ExhibitCheck("", 0, _moment(gone))
+    again, media = _AGAIN.search(page), analysis.media
+    if again is None:
+        return None
+    sha256, size = _SUM_AGAIN.search(page), _BYTES_NOW.search(page)
+    digest = sha256[1] if sha256 else media.sha256
+    return ExhibitCheck(digest, int(size[1].replace(",", "")) if size else media.bytes, _moment(again))
+
+
+def _moment(found: re.Match[str]) -> datetime:
+    return datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
+
+
+def _first(ours: str, theirs: str) -> str:
+    """The first words that differ, as the page has them and as they should be."""
+    due, there = (_words(page) for page in (ours, theirs))
+    at = next((n for n, pair in enumerate(zip(due, there, strict=False)) if pair[0] != pair[1]), None)
+    if at is None and len(due) == len(there):
+        return "its markup was changed"
+    start = max(0, (min(len(due), len(there)) if at is None else at) - 3)
+    return f"“… {' '.join(there[start : start + 6])} …” instead of “… {' '.join(due[start : start + 6])} …”"
+
+
+def _words(page: str) -> list[str]:
+    return html.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", page, flags=re.DOTALL)).split()
+
+
+def _alike(own: str, other: str) -> bool:
+    first, second = (_decoded(data) for data in (own, other))
+    if first is None or second is None or first.shape != second.shape:
+        return False
+    return float(np.abs(first.astype(np.float32) - second.astype(np.float32)).mean()) < _NEAR
+
+
+def _decoded(data: str) -> Any:
+    return cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
