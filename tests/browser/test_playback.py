@@ -22,6 +22,7 @@ from detector.media.open import open_media
 from detector.sandbox import Limits
 from detector.schema.analysis import Media, MediaKind
 from webapp import create_app
+from webapp.custody import log as custody_log
 from webapp.intake import exhibits
 from webapp.jobs import states
 from webapp.media import preview_job
@@ -96,6 +97,8 @@ def hand_in(app: Flask, clip: Path) -> AnalysisRow:
         exhibit = exhibits.take_in_file(session, folders, clip, clip.name, spare=0)
         row = states.create(session, exhibit, clip.name)
         row.state = State.DONE
+        said = {"verdict": None, "attempt": 1}
+        custody_log.append(session, "analysis finished", said, exhibit=exhibit.sha256, analysis=row.id)
     return row
 
 
