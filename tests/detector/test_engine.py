@@ -52,6 +52,12 @@ def still(tmp_path_factory: pytest.TempPathFactory, astronaut: np.ndarray) -> Pa
 
 
 @pytest.fixture(scope="module")
+def scan(model: LoadedModel) -> LoadedModel:
+    """The shipped model without its second look, which costs ten times as much as the rest of such a clip."""
+    return model.alone
+
+
+@pytest.fixture(scope="module")
 def reading(model: LoadedModel) -> LoadedModel:
     """A network that judges a face by the frames around it; its weights are random."""
     torch.manual_seed(0)
@@ -68,9 +74,9 @@ def talking(tmp_path_factory: pytest.TempPathFactory, portrait: np.ndarray) -> P
 
 
 class TestNothingToJudge:
-    def test_a_blank_clip(self, tmp_path: Path, model: LoadedModel) -> None:
+    def test_a_blank_clip(self, tmp_path: Path, scan: LoadedModel) -> None:
         path = write_clip(tmp_path / "blank.mp4", [np.full((120, 160, 3), 90, np.uint8)] * 50)
-        analysis = analyze(path, model=model)
+        analysis = analyze(path, model=scan)
         assert analysis.verdict is Verdict.INCONCLUSIVE
         assert "No face" in analysis.reason and "16 sampled frames" in analysis.reason
         assert analysis.probability is None
@@ -79,10 +85,10 @@ class TestNothingToJudge:
         (span,) = analysis.coverage.not_examined
         assert (span.start, span.end, span.reason) == (0.0, 2.0, "no face found")
 
-    def test_a_face_too_small(self, tmp_path: Path, model: LoadedModel, portrait: np.ndarray) -> None:
+    def test_a_face_too_small(self, tmp_path: Path, scan: LoadedModel, portrait: np.ndarray) -> None:
         """Tracked, but marked unusable and not scored."""
         path = write_clip(tmp_path / "far.mp4", [room(portrait, side=64)] * 50, options={"crf": "10"})
-        analysis = analyze(path, model=model)
+        analysis = analyze(path, model=scan)
         assert analysis.verdict is Verdict.INCONCLUSIVE
         assert "to judge" in analysis.reason and "48 pixels" in analysis.reason
         assert analysis.probability is None and analysis.segments == ()
@@ -106,14 +112,14 @@ class TestNothingToJudge:
     def test_a_face_that_shows_too_little(
         self,
         tmp_path: Path,
-        model: LoadedModel,
+        scan: LoadedModel,
         portrait: np.ndarray,
         wear: Callable[[np.ndarray], np.ndarray],
         reason: str,
     ) -> None:
         """Found and followed, but not judged, whatever the network would have said."""
         path = write_clip(tmp_path / "worn.mp4", [wear(room(portrait, side=200, x=60))] * 50)
-        analysis = analyze(path, model=model, parameters=Parameters(**ALL_FLAGGED))
+        analysis = analyze(path, model=scan, parameters=Parameters(**ALL_FLAGGED))
         assert analysis.verdict is Verdict.INCONCLUSIVE
         assert analysis.probability is None and analysis.segments == ()
         (person,) = analysis.persons
@@ -123,13 +129,13 @@ class TestNothingToJudge:
         assert (span.start, span.end, span.reason) == (0.0, 2.0, f"faces {reason} to judge")
 
     def test_the_dark_half_of_a_clip_is_not_examined(
-        self, tmp_path: Path, model: LoadedModel, portrait: np.ndarray
+        self, tmp_path: Path, scan: LoadedModel, portrait: np.ndarray
     ) -> None:
         """The rest is judged as ever."""
         light = room(portrait, side=200, x=60)
         dark = (light * 0.06).astype(np.uint8)
         path = write_clip(tmp_path / "half.mp4", [light] * 40 + [dark] * 40)
-        analysis = analyze(path, model=model, parameters=Parameters(**NONE_FLAGGED))
+        analysis = analyze(path, model=scan, parameters=Parameters(**NONE_FLAGGED))
         (span,) = analysis.coverage.not_examined
         assert span.reason == "faces too dark or too flat to judge"
         assert (span.start, span.end) == pytest.approx((1.6, 3.2), abs=0.13)
@@ -137,30 +143,30 @@ class TestNothingToJudge:
             assert score.usable == (score.time < span.start) == (score.logit is not None)
 
     def test_the_same_face_is_judged_when_smaller_ones_are_asked_for(
-        self, tmp_path: Path, model: LoadedModel, portrait: np.ndarray
+        self, tmp_path: Path, scan: LoadedModel, portrait: np.ndarray
     ) -> None:
         path = write_clip(tmp_path / "far.mp4", [room(portrait, side=64)] * 50, options={"crf": "10"})
-        analysis = analyze(path, model=model, parameters=Parameters(minimum_face=16))
+        analysis = analyze(path, model=scan, parameters=Parameters(minimum_face=16))
         assert analysis.persons[0].usable_frames >= 12 and analysis.probability is not None
 
-    def test_too_few_frames(self, tmp_path: Path, model: LoadedModel, portrait: np.ndarray) -> None:
+    def test_too_few_frames(self, tmp_path: Path, scan: LoadedModel, portrait: np.ndarray) -> None:
         path = write_clip(tmp_path / "short.mp4", [room(portrait, side=200)] * 12)
-        analysis = analyze(path, model=model, parameters=Parameters(**NONE_FLAGGED))
+        analysis = analyze(path, model=scan, parameters=Parameters(**NONE_FLAGGED))
         assert analysis.verdict is Verdict.INCONCLUSIVE
         assert "4 sampled frames" in analysis.reason
         assert analysis.probability is not None, "inconclusive for quality keeps its probability"
 
     @pytest.mark.parametrize("shape", [(1, 1), (2000, 40), (40, 2000)])
-    def test_pictures_of_odd_shape(self, tmp_path: Path, model: LoadedModel, shape: tuple[int, int]) -> None:
+    def test_pictures_of_odd_shape(self, tmp_path: Path, scan: LoadedModel, shape: tuple[int, int]) -> None:
         assert cv2.imwrite(str(tmp_path / "odd.png"), np.full((*shape, 3), 90, np.uint8))
-        analysis = analyze(tmp_path / "odd.png", model=model)
+        analysis = analyze(tmp_path / "odd.png", model=scan)
         assert analysis.verdict is Verdict.INCONCLUSIVE and "picture" in analysis.reason
         assert (analysis.media.height, analysis.media.width) == shape
 
 
 class TestStill:
-    def test_not_flagged(self, still: Path, model: LoadedModel) -> None:
-        analysis = analyze(still, model=model, parameters=Parameters(**NONE_FLAGGED))
+    def test_not_flagged(self, still: Path, scan: LoadedModel) -> None:
+        analysis = analyze(still, model=scan, parameters=Parameters(**NONE_FLAGGED))
         assert analysis.verdict is Verdict.NOT_FOUND
         assert analysis.media.kind is MediaKind.IMAGE
         assert (analysis.media.duration, analysis.media.frame_rate) == (0.0, None)
@@ -180,12 +186,27 @@ class TestStill:
         for name in (peak.frame, peak.overlay):
             assert cv2.imread(str(tmp_path / name)).shape == (512, 512, 3)
 
+    def test_pictures_are_not_kept_unasked(self, still: Path, scan: LoadedModel, tmp_path: Path) -> None:
+        with_pictures, analysis = (
+            analyze(still, name=name, model=scan, parameters=Parameters(**ALL_FLAGGED), images=images)
+            for name, images in (("kept.png", tmp_path), ("exhibit.png", None))
+        )
+        assert analysis.media.file == "exhibit.png"
+        (segment,) = analysis.segments
+        assert all(peak.frame is peak.overlay is peak.map is None for peak in segment.peaks)
+        # Otherwise the same, to the last digit: an analysis can be repeated.
+        (other,) = with_pictures.segments
+        blank = {"frame": None, "overlay": None, "map": None}
+        peaks = tuple(peak.model_copy(update=blank) for peak in other.peaks)
+        assert segment == other.model_copy(update={"peaks": peaks})
+        assert analysis.persons == with_pictures.persons
+
     def test_one_that_stands_on_its_head_is_turned(
-        self, tmp_path: Path, model: LoadedModel, astronaut: np.ndarray
+        self, tmp_path: Path, scan: LoadedModel, astronaut: np.ndarray
     ) -> None:
         path = tmp_path / "on its head.png"
         assert cv2.imwrite(str(path), np.rot90(astronaut[:, :, ::-1], 2))
-        analysis = analyze(path, model=model, parameters=Parameters(**NONE_FLAGGED))
+        analysis = analyze(path, model=scan, parameters=Parameters(**NONE_FLAGGED))
         assert analysis.media.turned == analysis.media.rotation == 180
         assert "turned by 180° clockwise" in analysis.reason
         assert analysis.coverage.faces_found == 1
@@ -196,7 +217,7 @@ class TestStill:
         assert all(segment.start == segment.end == 0 for segment in analysis.segments)
 
     def test_one_segment_a_flagged_face(
-        self, tmp_path: Path, model: LoadedModel, astronaut: np.ndarray
+        self, tmp_path: Path, scan: LoadedModel, astronaut: np.ndarray
     ) -> None:
         """Four faces in one picture, each its own person; progress still ends at 1 and never runs past it."""
         tile = astronaut[20:220, 125:325, ::-1]
@@ -204,7 +225,7 @@ class TestStill:
         told: list[float] = []
         analysis = analyze(
             tmp_path / "four.png",
-            model=model,
+            model=scan,
             parameters=Parameters(**ALL_FLAGGED),
             progress=lambda stage, done: told.append(done),
         )
@@ -213,13 +234,29 @@ class TestStill:
         assert all(0 <= done <= 1 for done in told) and told == sorted(told) and told[-1] == 1.0
 
 
+Told = list[tuple[str, float]]
+
+
 @pytest.fixture(scope="module")
-def flagged(
+def flagged_and_told(
     talking: Path, model: LoadedModel, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Analysis, Path]:
-    """The talking face with everything flagged, and the folder of its pictures."""
+) -> tuple[Analysis, Path, Told]:
+    """The talking face with everything flagged, the folder of its pictures, and the progress told."""
     folder = tmp_path_factory.mktemp("flagged")
-    return analyze(talking, model=model, parameters=Parameters(**ALL_FLAGGED), images=folder), folder
+    told: Told = []
+    analysis = analyze(
+        talking,
+        model=model,
+        parameters=Parameters(**ALL_FLAGGED),
+        images=folder,
+        progress=lambda stage, done: told.append((stage, done)),
+    )
+    return analysis, folder, told
+
+
+@pytest.fixture(scope="module")
+def flagged(flagged_and_told: tuple[Analysis, Path, Told]) -> tuple[Analysis, Path]:
+    return flagged_and_told[:2]
 
 
 class TestOneTalkingFace:
@@ -296,30 +333,14 @@ class TestOneTalkingFace:
         listed = {folder / name for peak in peaks for name in (peak.frame, peak.overlay, peak.map)}
         assert set((folder / "overlays").iterdir()) == listed, "and nothing else is left there"
 
-    def test_pictures_are_not_kept_unasked(
-        self, talking: Path, model: LoadedModel, tmp_path: Path, flagged: tuple[Analysis, Path]
-    ) -> None:
-        analysis = analyze(talking, name="exhibit.mp4", model=model, parameters=Parameters(**ALL_FLAGGED))
-        assert analysis.media.file == "exhibit.mp4"
-        for segment in analysis.segments:
-            assert all(peak.frame is peak.overlay is peak.map is None for peak in segment.peaks)
-        # Otherwise the same, to the last digit: an analysis can be repeated.
-        blank = {"frame": None, "overlay": None, "map": None}
-        with_pictures = [
-            segment.model_copy(update={"peaks": tuple(p.model_copy(update=blank) for p in segment.peaks)})
-            for segment in flagged[0].segments
-        ]
-        assert list(analysis.segments) == with_pictures
-        assert analysis.persons == flagged[0].persons
-
     def test_software_and_model(self, flagged: tuple[Analysis, Path], model: LoadedModel) -> None:
         analysis, _ = flagged
         assert analysis.model == model.card.fused.as_model()
         assert analysis.software.reelproof == __version__
         assert datetime.fromisoformat(analysis.software.created).tzinfo is not None
 
-    def test_unflagged(self, talking: Path, model: LoadedModel) -> None:
-        analysis = analyze(talking, model=model, parameters=Parameters(**NONE_FLAGGED))
+    def test_unflagged(self, talking: Path, scan: LoadedModel) -> None:
+        analysis = analyze(talking, model=scan, parameters=Parameters(**NONE_FLAGGED))
         assert analysis.verdict is Verdict.NOT_FOUND
         assert analysis.segments == ()
         assert analysis.probability == analysis.persons[0].probability
@@ -329,7 +350,7 @@ class TestFewFramesASecond:
     """A slow clip, or sparse sampling, must not make findings impossible."""
 
     def test_a_clip_of_one_frame_a_second(
-        self, tmp_path: Path, model: LoadedModel, portrait: np.ndarray
+        self, tmp_path: Path, scan: LoadedModel, portrait: np.ndarray
     ) -> None:
         path = write_clip(
             tmp_path / "slow.mp4",
@@ -337,33 +358,33 @@ class TestFewFramesASecond:
             time_base=Fraction(1),
             rate=1,
         )
-        analysis = analyze(path, model=model, parameters=Parameters(**ALL_FLAGGED))
+        analysis = analyze(path, model=scan, parameters=Parameters(**ALL_FLAGGED))
         assert [(s.start, s.end) for s in analysis.segments] == [(0.0, 9.0)]
         assert analysis.verdict is Verdict.MANIPULATED
 
-    def test_one_sample_a_second(self, tmp_path: Path, model: LoadedModel, portrait: np.ndarray) -> None:
+    def test_one_sample_a_second(self, tmp_path: Path, scan: LoadedModel, portrait: np.ndarray) -> None:
         path = write_clip(
             tmp_path / "clip.mp4",
             [room(portrait, side=200, x=60 + i // 5) for i in range(50)],
             time_base=Fraction(1, 5),
             rate=5,
         )
-        analysis = analyze(path, model=model, parameters=Parameters(sample_rate=1, **ALL_FLAGGED))
+        analysis = analyze(path, model=scan, parameters=Parameters(sample_rate=1, **ALL_FLAGGED))
         assert [(s.start, s.end) for s in analysis.segments] == [(0.0, 9.0)]
 
     def test_screen_time_of_a_slow_clip(
-        self, tmp_path: Path, model: LoadedModel, portrait: np.ndarray
+        self, tmp_path: Path, scan: LoadedModel, portrait: np.ndarray
     ) -> None:
         """Five frames a second for two seconds are two seconds on screen, not ten eighths."""
         path = write_clip(
             tmp_path / "slow.mp4", [room(portrait, side=200)] * 10, time_base=Fraction(1, 5), rate=5
         )
-        assert analyze(path, model=model).persons[0].screen_time == pytest.approx(2.0, abs=0.21)
+        assert analyze(path, model=scan).persons[0].screen_time == pytest.approx(2.0, abs=0.21)
 
 
 class TestCutsAndPersons:
     def test_a_cut_breaks_the_track_and_persons_go_by_screen_time(
-        self, tmp_path: Path, model: LoadedModel, portrait: np.ndarray
+        self, tmp_path: Path, scan: LoadedModel, portrait: np.ndarray
     ) -> None:
         """One second of one face, then two of another: the second is on screen longer, so she is A."""
         from detector.demo_clip import portraits
@@ -373,7 +394,7 @@ class TestCutsAndPersons:
         second = [255 - room(255 - hopper, side=220, x=90)] * 50
         analysis = analyze(
             write_clip(tmp_path / "two.mp4", first + second),
-            model=model,
+            model=scan,
             parameters=Parameters(**ALL_FLAGGED),
         )
         assert analysis.coverage.cuts == (1.0,)
@@ -394,14 +415,8 @@ class TestProgress:
         "explaining",
     )
 
-    def test_monotone_from_nothing_to_all(self, talking: Path, model: LoadedModel) -> None:
-        told: list[tuple[str, float]] = []
-        analyze(
-            talking,
-            model=model,
-            parameters=Parameters(**ALL_FLAGGED),
-            progress=lambda stage, done: told.append((stage, done)),
-        )
+    def test_monotone_from_nothing_to_all(self, flagged_and_told: tuple[Analysis, Path, Told]) -> None:
+        told = flagged_and_told[2]
         fractions = [done for _, done in told]
         assert fractions == sorted(fractions)
         assert fractions[0] == 0.0 and told[-1][1] == 1.0
@@ -410,13 +425,17 @@ class TestProgress:
         assert stages == [*self.STAGES, "finishing"]
 
     @pytest.mark.parametrize("stage", STAGES)
-    def test_what_it_raises_ends_the_analysis(self, talking: Path, model: LoadedModel, stage: str) -> None:
+    def test_what_it_raises_ends_the_analysis(
+        self, talking: Path, model: LoadedModel, scan: LoadedModel, stage: str
+    ) -> None:
+        loaded = model if stage == "looking again" else scan
+
         def stop(now: str, done: float) -> None:
             if now == stage:
                 raise InterruptedError("stopped")
 
         with pytest.raises(InterruptedError, match="stopped"):
-            analyze(talking, model=model, progress=stop, parameters=Parameters(**ALL_FLAGGED))
+            analyze(talking, model=loaded, progress=stop, parameters=Parameters(**ALL_FLAGGED))
 
 
 class TestRefusals:
@@ -429,26 +448,26 @@ class TestRefusals:
             lambda path: None,
         ],
     )
-    def test_bad_files(self, tmp_path: Path, model: LoadedModel, make: Callable[[Path], object]) -> None:
+    def test_bad_files(self, tmp_path: Path, scan: LoadedModel, make: Callable[[Path], object]) -> None:
         make(tmp_path / "bad.mp4")
         with pytest.raises(MediaError):
-            analyze(tmp_path / "bad.mp4", model=model)
+            analyze(tmp_path / "bad.mp4", model=scan)
 
     def test_a_model_that_is_not_there(self, still: Path) -> None:
         with pytest.raises(ModelError):
             analyze(still, model="nosuch")
 
-    def test_undecodable_frames_are_reported(self, tmp_path: Path, model: LoadedModel, talking: Path) -> None:
+    def test_undecodable_frames_are_reported(self, tmp_path: Path, scan: LoadedModel, talking: Path) -> None:
         data = bytearray(talking.read_bytes())
         offset, size, _ = packets(talking)[20]
         data[offset : offset + size] = bytes(size)
         (tmp_path / "bad.mp4").write_bytes(data)
-        media = analyze(tmp_path / "bad.mp4", model=model).media
+        media = analyze(tmp_path / "bad.mp4", model=scan).media
         assert media.frames_undecodable >= 1
         assert media.frames_decoded + media.frames_undecodable == 50
 
     def test_a_file_cut_off_in_the_middle_says_so(
-        self, tmp_path: Path, model: LoadedModel, portrait: np.ndarray
+        self, tmp_path: Path, scan: LoadedModel, portrait: np.ndarray
     ) -> None:
         """Half a clip must not pass for a short whole one."""
         path = write_clip(
@@ -458,7 +477,7 @@ class TestRefusals:
             container_options={"movflags": "faststart"},
         )
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-        analysis = analyze(path, model=model)
+        analysis = analyze(path, model=scan)
         assert analysis.media.duration < 2.9
         last = analysis.coverage.not_examined[-1]
         assert last.reason == "the file breaks off here"
@@ -485,15 +504,16 @@ class TestTheSample:
         assert segment.end == pytest.approx(MANIPULATED[1], abs=0.5)
 
     def test_searching_every_frame_whole_says_the_same(
-        self, analysed_sample: Analysed, model: LoadedModel
+        self, analysed_sample: Analysed, scanned_alone: Analysis, scan: LoadedModel
     ) -> None:
         """The tolerance of what saves time: two sampled frames, 0.05 of probability, logit noise.
 
         Whole searches of the clip shifted by 1 to 3 px differ by up to 0.5 (standard deviation) from
         those of the clip itself.
         """
-        fast = analysed_sample.analysis
-        slow = analyze(analysed_sample.path, model=model, parameters=Parameters(search_interval=0))
+        fast = scanned_alone
+        parameters = fast.parameters.model_copy(update={"search_interval": 0.0})
+        slow = analyze(analysed_sample.path, model=scan, parameters=parameters)
         assert fast.verdict == slow.verdict and len(fast.segments) == len(slow.segments)
         for mine, theirs in zip(fast.segments, slow.segments, strict=True):
             assert mine.person == theirs.person
@@ -501,7 +521,6 @@ class TestTheSample:
             assert mine.end == pytest.approx(theirs.end, abs=0.25)
             assert mine.confidence == pytest.approx(theirs.confidence, abs=0.05)
         for person, same in zip(fast.persons, slow.persons, strict=True):
-            # Between samples, frames are judged around rough ends, which may lie a sample apart.
             logits, others = ({score.pts: score.logit for score in each.scores} for each in (person, same))
             assert len(logits.keys() & others.keys()) > 0.9 * len(logits.keys() | others.keys())
             pairs = [(logits[pts], others[pts]) for pts in logits.keys() & others.keys()]
@@ -537,14 +556,14 @@ class TestTheSample:
         assert fractions == sorted(fractions) and fractions[-1] == 1.0
 
 
-def test_twice_the_same(talking: Path, model: LoadedModel, tmp_path: Path) -> None:
+def test_twice_the_same(
+    flagged: tuple[Analysis, Path], talking: Path, model: LoadedModel, tmp_path: Path
+) -> None:
     """All but the time of day, heatmaps and their checks included."""
-    first, second = (
-        analyze(talking, model=model, parameters=Parameters(**ALL_FLAGGED), images=tmp_path / str(i))
-        for i in range(2)
-    )
+    first, folder = flagged
+    second = analyze(talking, model=model, parameters=Parameters(**ALL_FLAGGED), images=tmp_path)
     assert first.model_copy(update={"software": second.software}) == second
-    overlays = [sorted((tmp_path / str(i) / "overlays").iterdir()) for i in range(2)]
+    overlays = [sorted((each / "overlays").iterdir()) for each in (folder, tmp_path)]
     assert len(overlays[0]) > 1
     for a, b in zip(*overlays, strict=True):
         assert a.name == b.name and a.read_bytes() == b.read_bytes()
