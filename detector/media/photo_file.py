@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import BinaryIO
 
 import PIL.Image
+import PIL.ImageFile
 
 from detector.media.signatures import HEAD, PHOTOS, is_boxed_picture
 
@@ -39,6 +40,8 @@ def is_whole(file: BinaryIO) -> bool:
     Leaves the file where it was.
     """
     place = file.tell()
+    # WeasyPrint, once imported, has Pillow take pictures cut short for whole ones in the whole process.
+    lenient, PIL.ImageFile.LOAD_TRUNCATED_IMAGES = PIL.ImageFile.LOAD_TRUNCATED_IMAGES, False
     try:
         with ExitStack() as opened:
             try:
@@ -51,4 +54,5 @@ def is_whole(file: BinaryIO) -> bool:
                 return False
             return True
     finally:
+        PIL.ImageFile.LOAD_TRUNCATED_IMAGES = lenient
         file.seek(place)
