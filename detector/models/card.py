@@ -61,6 +61,17 @@ class FusionHalf(Value):
         return self
 
 
+class Contrast(Value):
+    """What standing out from the rest of one's own track counts (:mod:`detector.scoring.contrast`).
+
+    Where the altered half's logit lies by ``least`` or more above that of the rest of the track, it is raised
+    by ``gain`` times what exceeds ``least``.
+    """
+
+    least: float = Field(gt=0)
+    gain: float = Field(gt=0)
+
+
 class NetworkFile(Value):
     """A network of the second look, whose weights lie in a file of its own, and what it is fed."""
 
@@ -104,6 +115,7 @@ class SecondLookCard(NetworkFile):
     reserve: float = Field(
         default=0.0, ge=0, description="taken from the synthesised half where both are fused"
     )
+    contrast: Contrast | None = Field(default=None, description="null: only the level counts")
     crops: FusionHalf | None = Field(
         default=None, description="of ready-made crops, its logit calibrated; null: the first network alone"
     )

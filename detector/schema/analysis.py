@@ -32,9 +32,10 @@ from detector.schema.scores import Score as Score
 from detector.schema.scores import Scores as Scores
 from detector.schema.second_look import Answers as Answers
 from detector.schema.second_look import SecondLook as SecondLook
+from detector.schema.second_look import SecondLookContrast as SecondLookContrast
 from detector.schema.second_look import SecondLookMoment as SecondLookMoment
 
-SCHEMA_VERSION = "1.6"
+SCHEMA_VERSION = "1.7"
 LACKING = {
     "search_interval": frozenset({"1.0", "1.1", "1.2"}),
     "edge_window": frozenset({"1.0", "1.1", "1.2", "1.3"}),

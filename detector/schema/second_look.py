@@ -22,6 +22,16 @@ class SecondLookMoment(Value):
     transformer_synthesised: float | None = None
 
 
+class SecondLookContrast(Value):
+    """An interval of one track that stands out from the rest of it; since 1.7."""
+
+    track: int
+    start: Seconds
+    end: Seconds
+    contrast: float = Field(description="mean logit of the altered half inside, less that of the rest")
+    raised: float = Field(description="what was added to that half's logits inside")
+
+
 class Answers(Value):
     """The two questions asked of every face, over all persons; since 1.6."""
 
@@ -42,3 +52,6 @@ class SecondLook(Value):
         "the same side of the threshold; null: clear enough that other views were not looked at"
     )
     moments: tuple[SecondLookMoment, ...]
+    contrasts: tuple[SecondLookContrast, ...] = Field(
+        default=(), description="what stands out from the rest of its track, and was raised for it; since 1.7"
+    )

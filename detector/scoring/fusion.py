@@ -6,7 +6,8 @@
 
 Which inputs each half has stands on the card; these are the shipped ones. Each is a logistic regression on
 standardised logits (:class:`detector.models.card.FusionHalf`), fitted
-by :mod:`detector.training.second_look.fusion`. A Platt scaling turns the fused logit into the published one.
+by :mod:`detector.training.second_look.fusion`. The altered half is raised where it stands out from the rest
+of its track (:mod:`detector.scoring.contrast`). A Platt scaling turns the fused logit into the published one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.models.card import FusionHalf, SecondLookCard
+from detector.models.card import Contrast, FusionHalf, SecondLookCard
 
 Floats = NDArray[np.float64]
 
@@ -72,12 +73,13 @@ class Fusion:
     knee: float = 0.0
     beyond: float | None = None
     reserve: float = 0.0
+    contrast: Contrast | None = None
 
     @classmethod
     def of(cls, card: SecondLookCard) -> Self:
         """What a card says."""
         platt, halves = card.probability, (Half.of(card.altered), Half.of(card.synthesised))
-        return cls(*halves, platt.scale, platt.offset, card.knee, card.beyond, card.reserve)
+        return cls(*halves, platt.scale, platt.offset, card.knee, card.beyond, card.reserve, card.contrast)
 
     @property
     def neutral(self) -> Floats:
@@ -93,10 +95,10 @@ class Fusion:
         altered, synthesised = self.altered.logit(inputs), self.synthesised.logit(inputs)
         return np.minimum(self._published(altered), fused), np.minimum(self._published(synthesised), fused)
 
-    def logit(self, inputs: Floats) -> Floats:
-        """Inputs (n, 7) to published logits (n,)."""
+    def logit(self, inputs: Floats, raised: Floats | float = 0.0) -> Floats:
+        """Inputs (n, 7) to published logits (n,); ``raised`` (n,) is added to the altered half."""
         synthesised = self.synthesised.logit(inputs) - self.reserve
-        return self._published(np.logaddexp(self.altered.logit(inputs), synthesised))
+        return self._published(np.logaddexp(self.altered.logit(inputs) + raised, synthesised))
 
     def _published(self, logits: Floats) -> Floats:
         out = self.scale * logits + self.offset

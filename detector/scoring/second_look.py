@@ -1,23 +1,23 @@
 """The second look: a stronger network at a few moments of each person, fused with what the scan said.
 
 The scan's network is fast and sees every sampled frame; the second look's sees larger crops of about eight
-moments of each person, the inner face and the whole head; a transformer may look at the head as well. What
-they give there holds for the time in between as well: logits are interpolated, drawn towards their mean
-(:data:`LOCAL`), and fused with the scan's frame by frame (:mod:`detector.scoring.fusion`), so that all later
-rules go on as they are.
+moments of each person, the inner face and the whole head; a transformer may look at the head as well. In
+between their logits are interpolated, and fused with the scan's frame by frame
+(:mod:`detector.scoring.fusion`), so that all later rules go on as they are. A track that is not calm is
+looked at in more moments; what stands out from the rest of it is raised (:mod:`detector.scoring.contrast`).
 
-Where the fused score is not clearly on one side of the threshold, the moments are looked at in further views:
-mirrored, shifted, scaled and re-encoded. Their mean counts, and how many agree is the *stability*.
+Where the fused score is not clearly on one side of the threshold, or something stands out, moments are looked
+at in further views: mirrored, shifted, scaled and re-encoded. Their mean counts, and how many agree is the
+*stability*.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,59 +25,24 @@ from detector.backends import selection as backends
 from detector.faces import tracks
 from detector.faces.crop import CropSquare, crop_square
 from detector.faces.detections import Detection
-from detector.faces.framing import head_square, inner_square
+from detector.faces.framing import head_square
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.schema import analysis as schema
+from detector.scoring.contrast import amounts, outliers, raised
 from detector.scoring.first_pass import FirstPass
-from detector.scoring.fusion import Floats, Fusion
+from detector.scoring.fusion import INPUTS, Floats, Fusion
 from detector.scoring.moments import KeptMoment, MomentKeeper, spread
+from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import Explainable, Scorer, logit_of, run_in_batches, sigmoid
+from detector.scoring.views import AS_IT_IS, OTHERS, View, framings
 
-LOCAL = 0.75
-"""How much the second look's logits follow single moments; the rest is the mean of the person's moments."""
+_UNEVEN = 1.5  # of the altered half's logit: a track with such a contrast is looked at in more moments
+_DENSE = 0.6  # seconds from one moment to the next: more would show nothing new
+_IN_VIEWS = 3  # moments inside an interval that stands out, and outside, that further views are of
 _CLEAR = 1.5  # of the logit, from the threshold: beyond it, other views are not looked at
 _USABLE_PER_MOMENT = 3
 _run = partial(run_in_batches, batch=8)
-
-
-@dataclass(frozen=True)
-class View:
-    """How the same moment is looked at once more; shift in sides of the square, ``quality`` of a JPEG."""
-
-    mirrored: bool = False
-    dx: float = 0.0
-    dy: float = 0.0
-    scale: float = 1.0
-    quality: int | None = None
-
-
-AS_IT_IS = View()
-OTHERS = (View(mirrored=True), View(dx=0.02, dy=0.012), View(scale=1.1), View(quality=60))
-
-
-@dataclass(frozen=True)
-class PersonLook:
-    """What the second look found of one person: ``strong`` are logits (m, 6) at ``times`` (m,)."""
-
-    tracks: tuple[int, ...]
-    moments: tuple[KeptMoment, ...]
-    times: Floats
-    strong: Floats
-    scan_level: float  # mean logit of the fast network
-    stability: float | None
-
-    def strong_at(self, times: Floats) -> Floats:
-        """Logits (n, 6) at ``times`` (n,)."""
-        mean = self.strong.mean(axis=0)
-        local = np.column_stack([np.interp(times, self.times, column) for column in self.strong.T])
-        out: Floats = mean + LOCAL * (local - mean)
-        return out
-
-    @property
-    def inputs(self) -> Floats:
-        """The inputs (1, 7) of the fusion, means over the person's time."""
-        return np.array([[self.scan_level, *self.strong.mean(axis=0)]])
 
 
 class _Part(NamedTuple):
@@ -109,7 +74,8 @@ class FusedScorer(Scorer):
 
     def fuse(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> Floats:
         """See :meth:`Scorer.fuse`. For people who were not looked at, the second network says nothing."""
-        return self.fusion.logit(np.column_stack([logits, self._strong_at(track, time)]))
+        added = amounts([one for look in self.looks for one in look.raised], track, time)
+        return self.fusion.logit(np.column_stack([logits, self._strong_at(track, time)]), added)
 
     def second_look_at(self, tracks: Collection[int]) -> schema.SecondLook | None:
         look = self._look_of(next(iter(tracks)))
@@ -121,6 +87,12 @@ class FusedScorer(Scorer):
             altered=sigmoid(altered),
             synthesised=sigmoid(synthesised),
             stability=look.stability,
+            contrasts=tuple(
+                schema.SecondLookContrast(
+                    track=one.track, start=one.start, end=one.end, contrast=one.contrast, raised=one.amount
+                )
+                for one in look.raised
+            ),
             moments=tuple(map(self._told, look.moments, look.strong.tolist())),
         )
 
@@ -143,6 +115,8 @@ class FusedScorer(Scorer):
         ((strong),) = self._strong_at(np.array([peak.track]), np.array([peak.time]))
         small = crop_square(image, peak.square, self._scan.card.input.size)
         inputs = np.array([[float(self._scan.logits([small])[0]), *strong]])
+        look = self._look_of(peak.track)
+        added = amounts(look.raised if look else (), np.array([peak.track]), np.array([peak.time]))
         part = min(self._parts(image, peak), key=lambda each: self._without(inputs, each.columns))
         column = min(part.columns, key=lambda each: self._without(inputs, (each,)))
         crop = crop_square(image, part.square, part.model.card.input.size)
@@ -151,7 +125,7 @@ class FusedScorer(Scorer):
         def of_part(crops: Sequence[Image]) -> Floats:
             changed = np.tile(inputs, (len(crops), 1))
             changed[:, part.columns] += part.run(crops) - as_it_is
-            return self.fusion.logit(changed)
+            return self.fusion.logit(changed, added)
 
         outputs = None if part.outputs is None else (part.outputs[part.columns.index(column)],)
         return Explainable(crop, part.square, part.model.network, part.model.card.input, outputs, of_part)
@@ -173,24 +147,57 @@ class FusedScorer(Scorer):
         silent[0, columns] = self.fusion.neutral[list(columns)]
         return float(self.fusion.logit(silent)[0])
 
-    def look(self, group: Sequence[int], moments: Sequence[KeptMoment], level: float) -> PersonLook:
-        """Look at ``moments`` of the person of the tracks ``group``; ``level`` is the scan's mean logit."""
-        times = np.array([moment.time for moment in moments])
-        return PersonLook(tuple(group), tuple(moments), times, self._strong(moments, AS_IT_IS), level, None)
+    def look(
+        self, group: Sequence[int], seen: NDArray[np.void], kept: list[KeptMoment], most: int
+    ) -> PersonLook | None:
+        """Look at the person of the tracks ``group``: ``most`` moments of those ``kept``, or twice as many.
 
-    def views(self, look: PersonLook) -> Floats:
-        """The fusion's inputs (v, 7) over every other moment, as it is and in other views."""
-        moments = look.moments[::2]
-        strong = [look.strong[::2], *(self._strong(moments, view) for view in OTHERS)]
-        fast = [self._fast_level(moments, view) for view in (AS_IT_IS, *OTHERS)]
-        return np.column_stack([fast, [logits.mean(axis=0) for logits in strong]])
+        ``seen`` are the scan's rows of the person's usable faces. None where nothing was kept.
+        """
+        moments = spread(kept, seen["time"], most)
+        if not moments:
+            return None
+        level = float(seen["logit"].mean())
+        look = PersonLook.of(group, moments, self._strong(moments, AS_IT_IS), level)
+        if more := self._more_moments(look, seen, kept, most):
+            strong = np.concatenate([look.strong, self._strong(more, AS_IT_IS)])
+            order = sorted(range(len(strong)), key=[moment.time for moment in (*moments, *more)].__getitem__)
+            look = PersonLook.of(group, [(*moments, *more)[i] for i in order], strong[order], level)
+        outlying = [
+            one
+            for track, times, altered in look.altered(self.fusion, seen["track"], seen["time"], seen["logit"])
+            for one in raised(track, times, altered, self.fusion.contrast)
+        ]
+        return replace(look, raised=tuple(outlying))
+
+    def _more_moments(
+        self, look: PersonLook, seen: NDArray[np.void], kept: Sequence[KeptMoment], most: int
+    ) -> list[KeptMoment]:
+        """At most ``most`` of the moments ``kept`` around what stands out, where ``look`` has few."""
+        more: list[KeptMoment] = []
+        for track, times, altered in look.altered(self.fusion, seen["track"], seen["time"], seen["logit"]):
+            own = look.times[look.track == track]
+            apart = float(np.ptp(times)) / max(1, len(own))
+            if apart < _DENSE:
+                continue
+            for one in outliers(times, altered, _UNEVEN):
+                start, end = times[one.first] - apart, times[one.last] + apart
+                more += [
+                    moment
+                    for moment in kept
+                    if moment.track == track and start <= moment.time <= end and moment.time not in own
+                ]
+        return more if len(more) <= most else [more[i] for i in _evenly(len(more), most)]
 
     def settle(self, look: PersonLook, enter: float) -> PersonLook:
-        """``look``, or where its probability is near ``enter`` the mean over views, with its stability."""
+        """``look`` with the mean over views and its stability, where it is near ``enter`` or stands out."""
         threshold = logit_of(enter)
-        if abs(float(self.fusion.logit(look.inputs)[0]) - threshold) > _CLEAR:
+        above = float(self.fusion.logit(look.inputs)[0]) - threshold
+        if look.raised and above < _CLEAR:
+            look = self._settle_contrast(look)
+        if look.raised or abs(above) > _CLEAR:
             return look
-        seen = self.views(look)
+        seen = self._views(look, range(0, len(look.moments), 2)).mean(axis=1)
         # What a view changes, added to what the person amounts to as it is.
         moved = seen - seen[0] + look.inputs
         mean = moved.mean(axis=0)
@@ -201,23 +208,56 @@ class FusedScorer(Scorer):
             stability=float(np.mean((self.fusion.logit(moved) >= threshold) == flagged)),
         )
 
-    def _fast_level(self, moments: Sequence[KeptMoment], view: View) -> float:
-        """The fast network's mean logit over ``moments`` in one view."""
+    def _settle_contrast(self, look: PersonLook) -> PersonLook:
+        """``look`` with the contrast that is the mean over views; without what no longer stands out in it."""
+        assert self.fusion.contrast is not None
+        standing_out = amounts(look.raised, look.track, look.times) > 0
+        if standing_out.all() or not standing_out.any():
+            return look
+        inside, outside = (
+            side[_evenly(len(side), _IN_VIEWS)] for side in map(np.flatnonzero, (standing_out, ~standing_out))
+        )
+        seen = self._views(look, [*inside, *outside])
+        altered = self.fusion.altered.logit(seen.reshape(-1, len(INPUTS))).reshape(seen.shape[:2])
+        contrast = altered[:, : len(inside)].mean(axis=1) - altered[:, len(inside) :].mean(axis=1)
+        moved = contrast - contrast[0]
+        least = self.fusion.contrast.least
+        highest = max(one.contrast for one in look.raised)
+        stays = highest + moved.mean() >= least
+        return replace(
+            look,
+            stability=float(np.mean((highest + moved >= least) == stays)),
+            raised=tuple(
+                one.moved(float(moved.mean()), self.fusion.contrast)
+                for one in look.raised
+                if one.contrast + moved.mean() >= least
+            ),
+        )
+
+    def _views(self, look: PersonLook, chosen: Sequence[int]) -> Floats:
+        """The fusion's inputs (v, m, 7) of ``chosen`` moments of ``look``, as they are and in other views."""
+        moments = [look.moments[i] for i in chosen]
+        strong = [look.strong[list(chosen)], *(self._strong(moments, view) for view in OTHERS)]
+        fast = [self._fast(moments, view) for view in (AS_IT_IS, *OTHERS)]
+        return np.concatenate([np.array(fast)[:, :, None], np.array(strong)], axis=2)
+
+    def _fast(self, moments: Sequence[KeptMoment], view: View) -> Floats:
+        """The fast network's logits (m,) of ``moments`` in one view."""
         size = self._scan.card.input.size
-        return float(self._scan.logits([_framings(moment, view, size)[0] for moment in moments]).mean())
+        return self._scan.logits([framings(moment, view, size)[0] for moment in moments])
 
     def _strong(self, moments: Sequence[KeptMoment], view: View) -> Floats:
         """Logits (m, 6) of both networks, as :class:`~detector.schema.analysis.SecondLookMoment`."""
         size = self._second.card.input.size
         out = _run(
-            self._second_backend, [crop for moment in moments for crop in _framings(moment, view, size)]
+            self._second_backend, [crop for moment in moments for crop in framings(moment, view, size)]
         )
         # Inner face and head in turn; each framing has its own two of the four logits.
         inner, head = out[0::2, :2], out[1::2, 2:]
         if self._transformer is None or self._transformer_backend is None:
             return np.column_stack([inner, head, np.zeros_like(head)])
         size = self._transformer.card.input.size
-        heads = [_framings(moment, view, size)[1] for moment in moments]
+        heads = [framings(moment, view, size)[1] for moment in moments]
         return np.column_stack([inner, head, _run(self._transformer_backend, heads)[:, 2:]])
 
     def _strong_at(self, track: NDArray[np.int32], time: Floats) -> Floats:
@@ -226,7 +266,7 @@ class FusedScorer(Scorer):
         for look in self.looks:
             mine = np.isin(track, look.tracks)
             if mine.any():
-                out[mine] = look.strong_at(time[mine])
+                out[mine] = look.strong_at(track[mine], time[mine])
         return out
 
     def _look_of(self, track: int) -> PersonLook | None:
@@ -255,34 +295,19 @@ def look_again(
     for done, group in enumerate(groups):
         report(done / len(groups))
         mine = usable[np.isin(usable["track"], group)]
-        moments = spread(keeper.of(group), mine["time"], moments_wanted(parameters, len(mine)))
-        if moments:
-            look = scorer.look(group, moments, float(mine["logit"].mean()))
+        look = scorer.look(group, mine, keeper.of(group), moments_wanted(parameters, len(mine)))
+        if look is not None:
             scorer.looks.append(scorer.settle(look, parameters.enter_threshold))
     known = ~np.isnan(rows["logit"])
     rows["logit"][known] = scorer.fuse(rows["track"][known], rows["time"][known], rows["logit"][known])
     return scorer
 
 
+def _evenly(count: int, most: int) -> list[int]:
+    """At most ``most`` places of ``count``, evenly spread."""
+    return sorted({int(place) for place in np.linspace(0, count - 1, min(count, most)).round()})
+
+
 def moments_wanted(parameters: schema.Parameters, usable: int) -> int:
     """How many moments of a person with so many usable faces are looked at."""
     return min(parameters.second_look, -(-usable // _USABLE_PER_MOMENT))
-
-
-def _framings(moment: KeptMoment, view: View, size: int) -> tuple[Image, Image]:
-    """Inner face and head, as ``view`` has them."""
-    image, box, _ = moment.patch
-    height, width = image.shape[:2]
-    inner = inner_square(box, moment.lean, view.scale, view.dx, view.dy)
-    head = head_square(box, width, height, view.scale, view.dx, view.dy)
-    seen = [_seen(crop_square(image, square, size), view) for square in (inner, head)]
-    return seen[0], seen[1]
-
-
-def _seen(crop: Image, view: View) -> Image:
-    if view.quality is not None:
-        _, data = cv2.imencode(
-            ".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, view.quality]
-        )
-        crop = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    return np.ascontiguousarray(crop[:, ::-1]) if view.mirrored else crop

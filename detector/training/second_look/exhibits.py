@@ -23,11 +23,13 @@ from detector.media.open import open_media
 from detector.models.card import SecondLookCard
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import MediaKind, Parameters, Platt, Rate
+from detector.scoring.contrast import amounts, raised
 from detector.scoring.first_pass import FirstPass
 from detector.scoring.fusion import INPUTS, Floats, Fusion
-from detector.scoring.moments import MomentKeeper, spread
+from detector.scoring.moments import MomentKeeper
+from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import Scorer, logit_of
-from detector.scoring.second_look import FusedScorer, PersonLook, moments_wanted
+from detector.scoring.second_look import FusedScorer, moments_wanted
 from detector.segments import rules
 from detector.training.data.face_samples import read_csv
 from detector.training.publish.error_rates import counted_rate
@@ -56,11 +58,17 @@ class PersonRecord:
 
     def fused(self, formula: Fusion) -> Floats:
         """Fused logits (n,)."""
-        if self.look is not None:
-            strong = self.look.strong_at(self.time)
-        else:
+        if self.look is None:
             strong = np.tile(formula.neutral[1:], (len(self.time), 1))
-        return formula.logit(np.column_stack([self.fast, strong]))
+            return formula.logit(np.column_stack([self.fast, strong]))
+        inputs = np.column_stack([self.fast, self.look.strong_at(self.track, self.time)])
+        outlying = [
+            one
+            for number, times, altered in self.look.altered(formula, self.track, self.time, self.fast)
+            for one in raised(number, times, altered, formula.contrast)
+        ]
+        added = amounts(outlying, self.track, self.time)
+        return formula.logit(inputs, added)
 
 
 @dataclass(frozen=True)
@@ -138,10 +146,8 @@ def persons_of(
         mine = rows[np.isin(rows["track"], group)]
         if not len(mine):
             continue
-        moments = spread(keeper.of(group), mine["time"], moments_wanted(parameters, len(mine)))
-        look = None
-        if moments:
-            look = scorer.look(group, moments, float(mine["logit"].mean()))
+        look = scorer.look(group, mine, keeper.of(group), moments_wanted(parameters, len(mine)))
+        if look is not None:
             look = dataclasses.replace(look, moments=())
         track, time, fast = (mine[name].copy() for name in ("track", "time", "logit"))
         out.append(PersonRecord(track, time, fast, look))
@@ -230,6 +236,7 @@ def fitted_card(
         "altered": fusion.half_of_card(formula.altered),
         "synthesised": fusion.half_of_card(formula.synthesised),
         "reserve": fusion.RESERVE,
+        "contrast": fusion.CONTRAST,
         "probability": platt,
         "knee": logit_of(parameters.enter_threshold),
         "beyond": slope if slope > platt.scale else None,

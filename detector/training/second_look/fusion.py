@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from detector.models.card import FusionHalf
+from detector.models.card import Contrast, FusionHalf
 from detector.scoring.fusion import INPUTS, Floats, Fusion, Half, standardised
 
 _FAR = 8.0  # logits; a clip without a face has an infinite one
@@ -24,6 +24,7 @@ Flags = NDArray[np.bool_]
 
 # Columns of INPUTS, and what is taken from the second half; chosen on develop clips (docs/models.md).
 _ALTERED, _SYNTHESISED, RESERVE = (0, 1, 5, 6), (2, 6), 2.0
+CONTRAST = Contrast(least=2.3, gain=2.0)
 
 
 def half_of_card(half: Half) -> FusionHalf:
@@ -64,7 +65,7 @@ def fit(inputs: Floats, fake: Flags, talking: Flags) -> Fusion:
         fit_half(columns, inputs[kept], fake[kept])
         for columns, kept in ((_ALTERED, ~fake | ~talking), (_SYNTHESISED, ~fake | talking))
     )
-    return Fusion(altered, synthesised, reserve=RESERVE)
+    return Fusion(altered, synthesised, reserve=RESERVE, contrast=CONTRAST)
 
 
 def left_out_logits(inputs: Floats, fake: Flags, talking: Flags, groups: Sequence[str]) -> Floats:

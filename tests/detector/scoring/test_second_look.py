@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,15 +17,16 @@ from detector.faces.detections import Detection
 from detector.faces.detector import FaceDetector
 from detector.faces.framing import head_square
 from detector.faces.patch import cut_patch
-from detector.models.card import FusionHalf, Input, NetworkFile, SecondLookCard
+from detector.models.card import Contrast, FusionHalf, Input, NetworkFile, SecondLookCard
 from detector.models.loaded import LoadedModel
 from detector.networks.base import Network
 from detector.schema.analysis import Analysis, Parameters, Verdict
 from detector.schema.model import Platt
 from detector.scoring.fusion import Fusion
 from detector.scoring.moments import KeptMoment
+from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_look import LOCAL, FusedScorer, PersonLook
+from detector.scoring.second_look import FusedScorer
 
 HALVES = {
     "altered": FusionHalf(
@@ -142,12 +144,67 @@ def test_beyond_the_knee_published_logits_rise_faster() -> None:
     assert after[~below] - 0.6 == pytest.approx(3 * (before[~below] - 0.6))
 
 
-def test_between_moments_logits_are_interpolated_and_drawn_to_their_mean() -> None:
-    strong = np.array([[0.0] * 6, [2.0] * 6])
-    look = PersonLook((0,), (), np.array([1.0, 3.0]), strong, 0.0, None)
-    at = look.strong_at(np.array([0.0, 1.0, 2.0, 3.0, 9.0]))
-    assert at[:, 0] == pytest.approx([1 - LOCAL, 1 - LOCAL, 1.0, 1 + LOCAL, 1 + LOCAL])
-    assert look.inputs.tolist() == [[0.0, *[1.0] * 6]]
+def test_between_moments_of_a_track_logits_are_interpolated() -> None:
+    """Not across a cut; where a track has no moment the mean of all stands for it."""
+    strong = np.array([[0.0] * 6, [2.0] * 6, [7.0] * 6])
+    look = PersonLook((0, 1, 2), (), np.array([0, 0, 1]), np.array([1.0, 3.0, 3.5]), strong, 0.0)
+    at = look.strong_at(np.array([0, 0, 0, 0, 1, 2]), np.array([0.0, 2.0, 3.0, 3.4, 3.45, 9.0]))
+    assert at[:, 0] == pytest.approx([0.0, 1.0, 2.0, 2.0, 7.0, 3.0])
+    assert look.inputs.tolist() == [[0.0, *[3.0] * 6]]
+
+
+class Reads(Says):
+    """Says how bright the picture is; with ``unsteady``, less of the mirrored one."""
+
+    def forward(self, crops: Tensor) -> Tensor:
+        bright = torch.clamp(crops, -1, 1).mean(dim=(1, 2, 3))[:, None]
+        out = 14.0 * bright.expand(-1, 4) + 0 * self.said.sum()
+        if self.unsteady:
+            half = crops.shape[-1] // 2
+            out = out * (crops[..., :half].mean() > crops[..., half:].mean())
+        return out
+
+
+def moments_of(astronaut: np.ndarray, brighter: tuple[float, float]) -> list[KeptMoment]:
+    """Of five seconds of the astronaut, darker to the right, brighter from one time to another."""
+    box = FaceDetector()(astronaut)[0].box
+    slope = np.linspace(1.0, 0.7, astronaut.shape[1])[None, :, None]
+    out = []
+    for time in np.arange(0.25, 5.0, 0.5).tolist():
+        light = 1.0 if brighter[0] <= time <= brighter[1] else 0.55
+        out.append(KeptMoment(0, time, 0, cut_patch((astronaut * slope * light).astype(np.uint8), box), 0.0))
+    return out
+
+
+@pytest.mark.parametrize("unsteady", [False, True])
+def test_what_stands_out_is_raised_if_other_views_agree(
+    astronaut: np.ndarray, scan: Scorer, model: LoadedModel, unsteady: bool
+) -> None:
+    loaded = with_second_look(model, Reads((0.0,) * 4, unsteady).eval())
+    fused = loaded.card.second_look
+    assert fused is not None
+    fused = fused.model_copy(update={"contrast": Contrast(least=2.0, gain=1.5)})
+    loaded = replace(loaded, card=loaded.card.model_copy(update={"second_look": fused}))
+    scorer = FusedScorer(scan, loaded)
+    rows = np.zeros(40, [("track", np.int32), ("time", float), ("logit", float)])
+    rows["time"], rows["logit"] = np.arange(40) / 8, -6.0
+    look = scorer.look([0], rows, moments_of(astronaut, (2.0, 3.5)), 8)
+    assert look is not None and len(look.raised) == 1
+    assert (look.raised[0].start, look.raised[0].end) == pytest.approx((2.0, 3.5), abs=0.4)
+    settled = scorer.settle(look, 0.9999)
+    assert settled.stability is not None
+    if unsteady:
+        assert settled.stability < 1 or not settled.raised
+        return
+    assert settled.stability == 1.0 and len(settled.raised) == 1
+    scorer.looks.append(settled)
+    at = [np.zeros(2, np.int32), np.array([2.75, 0.5]), np.full(2, -6.0)]
+    inside, outside = scorer.fuse(*at) - scorer.fusion.logit(
+        np.column_stack([at[2], settled.strong_at(at[0], at[1])])
+    )
+    assert inside > 0.05 and outside == 0.0
+    told = scorer.second_look_at([0])
+    assert told is not None and told.contrasts[0].raised == settled.raised[0].amount
 
 
 def test_a_clear_second_look_decides_and_the_analysis_tells_of_it(sample: Path, model: LoadedModel) -> None:
@@ -196,7 +253,10 @@ def test_the_map_is_of_what_the_deciding_network_sees(
     for name, transformer in (("scan", silent), ("transformer", loud)):
         scorer = FusedScorer(scan, with_second_look(model, silent, transformer=transformer))
         moment = KeptMoment(0, 0.0, 0, cut_patch(astronaut, face.box), 0.0)
-        scorer.looks.append(scorer.look([0], [moment], 0.0))
+        rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
+        look = scorer.look([0], rows, [moment], 8)
+        assert look is not None
+        scorer.looks.append(look)
         explainable = scorer.explainable(astronaut, peak)
         sides[name] = explainable.square.side
         fast = scan.logits([crop_square(astronaut, peak.square, scan.card.input.size)])

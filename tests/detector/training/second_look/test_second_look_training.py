@@ -21,7 +21,7 @@ from detector.networks.vit_small_14 import ViTSmall14, network_from
 from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Fusion, Half
 from detector.scoring.scorer import logit_of
-from detector.scoring.second_look import PersonLook
+from detector.scoring.person_look import PersonLook
 from detector.training.second_look import fusion, report
 from detector.training.second_look.__main__ import main, recipe_of
 from detector.training.second_look.crop_fusion import fit_crops
@@ -299,7 +299,9 @@ def clip_record(number: int, fake: bool) -> ClipRecord:
     rng = np.random.default_rng(number)
     time = np.arange(24) / 8
     strong = rng.normal(2.0 * fake, 1.0, (4, 6))
-    look = PersonLook((0,), (), time[::6], strong, float(rng.normal(2.0 * fake)), None)
+    look = PersonLook(
+        (0,), (), np.zeros(len(strong), np.int32), time[::6], strong, float(rng.normal(2.0 * fake))
+    )
     fast = np.full(24, look.scan_level)
     person = PersonRecord(np.zeros(24, np.int32), time, fast, look)
     kind = ("swap", "talking head")[number % 4 // 2] if fake else "real"

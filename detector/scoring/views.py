@@ -1,0 +1,47 @@
+"""The same moment seen once more: mirrored, shifted, scaled, re-encoded; each in both framings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from detector.faces.crop import crop_square
+from detector.faces.framing import head_square, inner_square
+from detector.media.frame import Image
+from detector.scoring.moments import KeptMoment
+
+
+@dataclass(frozen=True)
+class View:
+    """How the same moment is looked at once more; shift in sides of the square, ``quality`` of a JPEG."""
+
+    mirrored: bool = False
+    dx: float = 0.0
+    dy: float = 0.0
+    scale: float = 1.0
+    quality: int | None = None
+
+
+AS_IT_IS = View()
+OTHERS = (View(mirrored=True), View(dx=0.02, dy=0.012), View(scale=1.1), View(quality=60))
+
+
+def framings(moment: KeptMoment, view: View, size: int) -> tuple[Image, Image]:
+    """Inner face and head, as ``view`` has them."""
+    image, box, _ = moment.patch
+    height, width = image.shape[:2]
+    inner = inner_square(box, moment.lean, view.scale, view.dx, view.dy)
+    head = head_square(box, width, height, view.scale, view.dx, view.dy)
+    seen = [_seen(crop_square(image, square, size), view) for square in (inner, head)]
+    return seen[0], seen[1]
+
+
+def _seen(crop: Image, view: View) -> Image:
+    if view.quality is not None:
+        _, data = cv2.imencode(
+            ".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, view.quality]
+        )
+        crop = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return np.ascontiguousarray(crop[:, ::-1]) if view.mirrored else crop
