@@ -73,7 +73,8 @@ def decide(
         found = "the face carries traces of manipulation"
         if not image:
             found = f"{_count(len(segments), 'segment')} flagged as manipulated"
-        return Verdict.MANIPULATED, f"{_who(flagged)}: {found}{_kind(persons, flagged)}."
+        words = f"{_who(flagged)}: {found}{_kind(persons, flagged)}{_contrast(persons, segments)}."
+        return Verdict.MANIPULATED, words
     if not image:
         best = max((person.usable_frames for person in persons), default=0)
         if best < parameters.minimum_usable_frames:
@@ -150,6 +151,16 @@ def _kind(persons: Sequence[Person], flagged: Sequence[str]) -> str:
     if told.altered > told.synthesised:
         return "; the traces are those of a face that was replaced or altered"
     return "; the traces are those of a face generated as a whole"
+
+
+def _contrast(persons: Sequence[Person], segments: Sequence[Segment]) -> str:
+    """Said where a segment was raised because it stands out from the rest of its track."""
+    looks = {person.id: person.second_look for person in persons}
+    for segment in segments:
+        look = looks.get(segment.person)
+        if look and any(one.start <= segment.end and one.end >= segment.start for one in look.contrasts):
+            return "; it counted that the face there differs from the same person's before and after"
+    return ""
 
 
 def _too_few(persons: Sequence[Person], best: int, parameters: Parameters) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector.schema.analysis import Analysis, MediaKind, Person, Segment, Verdict
+from detector.schema.analysis import Analysis, MediaKind, Person, SecondLook, Segment, Verdict
 from detector.schema.formatting import probability
 from reports.text.numbers import CLEAR_MARGIN, CLEAR_RATIO, number, plural, timecode
 from reports.text.uncertainty import LEAST_FRAMES, LEVEL, calibration_error
@@ -276,7 +276,8 @@ def _fused_words(analysis: Analysis) -> str:
         f"altered and for one that was synthesised{transformer}. Where the fused score lay near the "
         "threshold, all networks scored the same moments mirrored, shifted, scaled and re-encoded as well; "
         "the share of these views on the same side of the threshold is the stability, and a person of low "
-        "stability is not flagged but leaves the verdict inconclusive"
+        "stability is not flagged but leaves the verdict inconclusive. Where a stretch of a track scored higher "
+        "than the rest of it by a set amount, it was raised further, and more moments of it were scored"
     )
 
 
@@ -289,8 +290,15 @@ def second_look(person: Person) -> str:
     return (
         f"scan alone {probability(look.scan)}; with the second look at "
         f"{plural(len(look.moments), 'moment')}: replaced or altered {probability(look.altered)}, "
-        f"synthesised {probability(look.synthesised)}{stable}"
+        f"synthesised {probability(look.synthesised)}{stable}{_standing_out(look)}"
     )
+
+
+def _standing_out(look: SecondLook) -> str:
+    if not look.contrasts:
+        return ""
+    spans = ", ".join(f"{timecode(one.start)} to {timecode(one.end)}" for one in look.contrasts)
+    return f"; stands out from the rest of its track, and was raised: {spans}"
 
 
 def _frames_between(frames: int) -> str:

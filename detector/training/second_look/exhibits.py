@@ -175,7 +175,7 @@ def peak(clip: ClipRecord, formula: Fusion, parameters: Parameters) -> float:
         for track in np.unique(person.track):
             mine = person.track == track
             times = person.time[mine]
-            if times[-1] - times[0] < parameters.minimum_duration:
+            if not rules.is_long_enough(times[0], times[-1], parameters):
                 continue
             weights = rules.sample_weights(times, parameters.sample_rate)
             smoothed = rules.sliding_median(times, logits[mine], parameters.median_window, weights)

@@ -20,8 +20,8 @@ from detector.networks.framings import FRAMINGS, HEADS
 from detector.networks.vit_small_14 import ViTSmall14, network_from
 from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Fusion, Half
-from detector.scoring.scorer import logit_of
 from detector.scoring.person_look import PersonLook
+from detector.scoring.scorer import logit_of
 from detector.training.second_look import fusion, report
 from detector.training.second_look.__main__ import main, recipe_of
 from detector.training.second_look.crop_fusion import fit_crops
