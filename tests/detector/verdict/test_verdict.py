@@ -8,7 +8,9 @@ from analyses import media as media_facts
 
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Score, Scores, Segment, Verdict
 from detector.schema.metadata import Details, Stream
+from detector.schema.second_look import SecondLook, SecondLookContrast
 from detector.verdict.verdict import decide, not_seen
+from reports.text.prose import second_look
 
 DEFAULT = Parameters()
 VIDEO, IMAGE = MediaKind.VIDEO, MediaKind.IMAGE
@@ -48,6 +50,19 @@ def test_a_segment_makes_it_manipulated() -> None:
     verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person()], [segment()])
     assert verdict is Verdict.MANIPULATED
     assert "Person A" in reason and "1 segment " in reason
+
+
+def test_a_segment_that_stands_out_from_its_own_track_is_said_to() -> None:
+    standing_out = SecondLookContrast(track=0, start=1.9, end=4.6, contrast=3.0, raised=1.4)
+    look = SecondLook(
+        scan=0.3, altered=0.4, synthesised=0.1, stability=1.0, moments=(), contrasts=(standing_out,)
+    )
+    differs = person().model_copy(update={"second_look": look})
+    for start, end, said in ((2.0, 4.5, True), (6.0, 7.5, False)):
+        verdict, reason = decide(VIDEO, DEFAULT, coverage(), [differs], [segment(start=start, end=end)])
+        assert verdict is Verdict.MANIPULATED
+        assert ("before and after" in reason) is said
+    assert "and was raised: 00:00:01.900 to 00:00:04.600" in second_look(differs)
 
 
 def test_several_persons_are_named_once_each_in_order() -> None:
