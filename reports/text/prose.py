@@ -277,7 +277,7 @@ def _fused_words(analysis: Analysis) -> str:
         "threshold, all networks scored the same moments mirrored, shifted, scaled and re-encoded as well; "
         "the share of these views on the same side of the threshold is the stability, and a person of low "
         "stability is not flagged but leaves the verdict inconclusive. Where a stretch of a track scored "
-        "higher than the rest of it by a set amount, it was raised further, and more of its moments were scored"
+        "higher than the rest of it by a set amount, it was raised further, and it was scored in more moments"
     )
 
 
