@@ -24,6 +24,8 @@ from detector.networks.framings import FramingNetwork
 from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14, network_from
 from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
+from detector.training.data.face_samples import harvest
+from detector.training.second_look import scan
 from detector.training.second_look.crop_fusion import crops_card
 from detector.training.second_look.exhibits import fitted_card, measured_card, record_shares
 from detector.training.second_look.halves import (
@@ -106,6 +108,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     step.set_defaults(run=_fit)
     step.add_argument("--transformer", type=Path, metavar="FILE", help="weights that look at whole heads")
+    step = steps.add_parser("scan", help="train the scan's network from a second look's; resumes")
+    step.add_argument("weights", type=Path, help="checkpoint of the second look")
+    step.add_argument("--examples", type=int, default=scan.RECIPE.examples, metavar="N")
+    step.set_defaults(run=_scan)
+    step = steps.add_parser("publish-scan", help="write the scan's network as the fast model anew")
+    step.add_argument("weights", type=Path, help="checkpoint of the second look, with which it started")
+    step.add_argument("to", type=Path, metavar="DIR", help="folder of the models")
+    step.add_argument(
+        "--share", type=float, default=1.0, help="of the way from the first weights to the last"
+    )
+    step.set_defaults(run=_publish_scan)
     step = steps.add_parser("probe-sources", help="tell labels by sharpness, size and bytes alone")
     step.set_defaults(run=_probe_sources)
     step = steps.add_parser("ship", help="write weights and description")
@@ -211,6 +224,25 @@ def _tune(options: argparse.Namespace) -> None:
     recipe, folder = recipe_of(options.recipe), _folder(options)
     network = _start(options, recipe, folder / START)
     tune(Trainer(network, recipe), _sampler(options, recipe), folder, partial(_measure, options.out), say)
+
+
+def _scan(options: argparse.Namespace) -> None:
+    folder, recipe = _folder(options), dataclasses.replace(scan.RECIPE, examples=options.examples)
+    samples = harvest(options.data, options.out / "harvest")
+    source = scan.ScanSource(training_patches(options.data, options.out), samples, recipe.seed)
+    develop = [patch for patch in load(options.out, "clips") if patch.role == "develop"]
+    network = scan.ScanNetwork.from_second_look(options.weights)
+    tune(Trainer(network, recipe), source, folder, partial(scan.measure, develop), say)
+
+
+def _publish_scan(options: argparse.Namespace) -> None:
+    last = _folder(options) / "best.pt"
+    if not last.is_file():
+        raise ParameterError(f"{last} is missing. Run the step `scan` first.")
+    state = scan.between(options.weights, last, options.share)
+    validation = [p for source in ("dfdc", "ffpp") for p in load(options.out, source) if p.role == "val"]
+    card, _ = load_card(options.fast)
+    say(scan.publish_scan(state, card, validation, {}, options.to).sha256)
 
 
 def _fast(options: argparse.Namespace) -> LoadedModel:

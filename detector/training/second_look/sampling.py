@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from detector.faces.framing import HEAD, INNER
+from detector.media.frame import Image
+from detector.training.second_look.crops import augmented_crop
 from detector.training.second_look.kinds import LIP_SYNC, PICTURE, REENACTMENT, SWAP, TALKING_HEAD, targets
 from detector.training.second_look.patches import Patch, require_training
 
@@ -54,13 +56,18 @@ class Example:
     patch: Patch
     framing: int
     seed: int
+    asked: tuple[int, ...] | None = None  # targets of other questions than the two heads'
 
     def __post_init__(self) -> None:
         require_training([self.patch], None)
 
     @property
-    def targets(self) -> tuple[int, int]:
-        return targets(self.patch.generator, self.patch.fake)
+    def targets(self) -> tuple[int, ...]:
+        return self.asked or targets(self.patch.generator, self.patch.fake)
+
+    def crop(self, size: int) -> Image:
+        """The crop, jittered and degraded."""
+        return augmented_crop(self.patch, self.framing, size, np.random.default_rng(self.seed))
 
 
 class Sampler:

@@ -20,9 +20,8 @@ from torch.nn import functional as F
 
 from detector.errors import ParameterError
 from detector.files import atomic_path
+from detector.media.frame import Image
 from detector.networks.framings import FramingNetwork
-from detector.training.second_look.crops import augmented_crop
-from detector.training.second_look.sampling import Example
 
 LAST, LOG = "last.pt", "log.jsonl"
 _FULL_PATCHES_FROM = 0.9  # of the run: from here on all patches pass
@@ -56,17 +55,30 @@ class Recipe:
         return self.examples // self.batch
 
 
+class Drawn(Protocol):
+    """A training example."""
+
+    @property
+    def framing(self) -> int: ...
+
+    @property
+    def targets(self) -> tuple[int, ...]:
+        """One a head."""
+
+    def crop(self, size: int) -> Image:
+        """What the network sees."""
+
+
 class Source(Protocol):
     """Where examples come from."""
 
-    def batch(self, rng: np.random.Generator, count: int) -> list[Example]: ...
+    def batch(self, rng: np.random.Generator, count: int) -> Sequence[Drawn]: ...
 
 
-def batch_of(examples: Sequence[Example], size: int) -> tuple[Tensor, Tensor, Tensor]:
+def batch_of(examples: Sequence[Drawn], size: int) -> tuple[Tensor, Tensor, Tensor]:
     """Crops (uint8), framings and targets (n, heads)."""
-    crops = [augmented_crop(e.patch, e.framing, size, np.random.default_rng(e.seed)) for e in examples]
     return (
-        torch.from_numpy(np.stack(crops)),
+        torch.from_numpy(np.stack([example.crop(size) for example in examples])),
         torch.tensor([e.framing for e in examples]),
         torch.tensor([e.targets for e in examples], dtype=torch.float32),
     )

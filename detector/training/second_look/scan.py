@@ -1,0 +1,165 @@
+"""Train the scan's network on the patches of the second look, and write it as a model.
+
+It sees the inner face at 128 px and has one logit: manipulated, in whatever way. It starts from the second
+look's network, whose blocks are the same, and a quarter of its examples are blends of unmanipulated faces
+(:mod:`detector.training.data.crop_examples`), which no generator made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from detector.faces.framing import INNER
+from detector.files import write_atomically
+from detector.media.frame import Image
+from detector.models.card import Card
+from detector.networks.efficientnet_lite0 import EfficientNetLite0
+from detector.networks.framings import FramingNetwork
+from detector.training.config import MixConfig
+from detector.training.data.crop_examples import Examples
+from detector.training.data.face_samples import Sample
+from detector.training.publish.calibration import fit_temperature
+from detector.training.publish.publish import write_card
+from detector.training.second_look.measuring import by_clip, clip_aucs, every_nth_frame, logits
+from detector.training.second_look.patches import Patch
+from detector.training.second_look.sampling import SHARES, Sampler
+from detector.training.second_look.train import Drawn, Figures, Recipe
+
+RECIPE = Recipe(architecture="efficientnet_lite0", examples=120_000, falling=0.85, average=0.997)
+SCAN_SHARES = {kind: share for kind, share in SHARES.items() if kind[1] == INNER} | {
+    ("talking", INNER): 0.06,
+    ("stills", INNER): 0.03,
+}
+BLENDS = 0.25  # of the examples
+MIX = MixConfig(
+    dfdc_real=0.2,
+    dfdc_fake=0.0,
+    dfdc_self_blend=0.22,
+    other_real=0.28,
+    other_self_blend=0.2,
+    other_swap=0.04,
+    other_reenacted=0.06,
+)
+HIDDEN = 0.1  # share of these with a part hidden
+_FROZEN = 2  # stages
+_FRAMES_STEP = 3  # of a develop clip's frames, every so-manieth is looked at while training
+
+
+class ScanNetwork(EfficientNetLite0, FramingNetwork):
+    """The scan's network as the trainer wants it: one framing, one head; the first stages are frozen."""
+
+    architecture = "efficientnet_lite0"
+    size = 128
+    mean = std = (0.5, 0.5, 0.5)
+
+    @classmethod
+    def from_second_look(cls, weights: Path) -> Self:
+        """With the blocks of a second look's checkpoint, and its head *altered* of the inner face."""
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+        for name in ("backbone.classifier.weight", "backbone.classifier.bias"):
+            state[name] = state[name][:1].clone()
+        network = cls()
+        network.load_state_dict(state)
+        return network
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        self.freeze_stages(_FROZEN)
+        return self
+
+    def of_framing(self, logits: Tensor, framing: Tensor) -> Tensor:
+        return logits[:, None]
+
+
+@dataclass(frozen=True)
+class Blended:
+    """An example as :class:`~detector.training.data.crop_examples.Examples` makes it."""
+
+    image: Image
+    targets: tuple[int, ...]
+    framing: int = INNER
+
+    def crop(self, size: int) -> Image:
+        assert self.image.shape[0] == size
+        return self.image
+
+
+class ScanSource:
+    """Examples of the second look's training patches, asked one question, and blends of ``samples``."""
+
+    def __init__(self, patches: Sequence[Patch], samples: list[Sample], seed: int) -> None:
+        self._sampler = Sampler(patches, shares=SCAN_SHARES)
+        self._blends = Examples(samples, MIX, ScanNetwork.size, seed, 0, 2**31, HIDDEN)
+
+    def batch(self, rng: np.random.Generator, count: int) -> list[Drawn]:
+        """So many examples."""
+        blends = round(BLENDS * count)
+        drawn: list[Drawn] = [
+            replace(example, asked=(max(example.targets),))
+            for example in self._sampler.batch(rng, count - blends)
+        ]
+        for _ in range(blends):
+            crop, label, *_ = self._blends[int(rng.integers(2**31))]
+            assert isinstance(crop, Tensor)
+            drawn.append(Blended(crop.permute(1, 2, 0).numpy(), (int(label),)))
+        return drawn
+
+
+def measure(develop: Sequence[Patch], network: FramingNetwork) -> tuple[float, Figures]:
+    """AUC over the clips of ``develop``."""
+    patches = every_nth_frame(develop, _FRAMES_STEP)
+    clips = by_clip(patches, logits(network, patches, INNER))
+    figures = clip_aucs(clips, clips.scores[:, 0])
+    return figures["all"], figures
+
+
+def between(first: Path, last: Path, share: float) -> dict[str, Tensor]:
+    """Weights ``share`` of the way from one checkpoint to another (WiSE-FT, Wortsman et al., CVPR 2022)."""
+    start = ScanNetwork.from_second_look(first).state_dict()
+    end = torch.load(last, map_location="cpu", weights_only=True)
+    return {
+        name: value.lerp(end[name], share) if value.is_floating_point() else end[name]
+        for name, value in start.items()
+    }
+
+
+def publish_scan(
+    state: dict[str, Tensor], before: Card, validation: Sequence[Patch], told: dict[str, Any], folder: Path
+) -> Card:
+    """Write ``state`` as the model ``before`` anew; its temperature is fitted on ``validation`` crops.
+
+    ``told`` are fields of the card. Figures are left to ``detector evaluate``.
+    """
+    halves = {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in state.items()
+    }
+    network = ScanNetwork()
+    network.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in halves.items()})
+    given = logits(network, validation, INNER)[:, 0].astype(np.float64)
+    labels = np.array([patch.fake for patch in validation], np.float64)
+    weights = save(halves)
+    card = before.model_copy(
+        update={
+            "sha256": hashlib.sha256(weights).hexdigest(),
+            "temperature": round(fit_temperature(labels, given), 4),
+            "segment": None,
+            "exhibit": None,
+            "second_look": None,
+            "figures": {},
+            "rates": (),
+            **told,
+        }
+    )
+    write_atomically(folder / f"{card.name}.safetensors", weights)
+    write_card(card, folder)
+    return card
