@@ -79,6 +79,18 @@ def decide(
         best = max((person.usable_frames for person in persons), default=0)
         if best < parameters.minimum_usable_frames:
             return Verdict.INCONCLUSIVE, _too_few(persons, best, parameters)
+    return _nothing_flagged(image, parameters, coverage, persons, unstable)
+
+
+def _nothing_flagged(
+    image: bool,
+    parameters: Parameters,
+    coverage: Coverage,
+    persons: Sequence[Person],
+    unstable: Sequence[str],
+) -> tuple[Verdict, str]:
+    """What it means that no segment was found, though enough faces could be judged."""
+    usable = coverage.faces_found - coverage.faces_unusable
     seen_in_all = coverage.faces_found + coverage.faces_discarded
     if usable < _LEAST_USABLE_SHARE * seen_in_all:
         return (

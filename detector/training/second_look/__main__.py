@@ -108,6 +108,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     step.set_defaults(run=_fit)
     step.add_argument("--transformer", type=Path, metavar="FILE", help="weights that look at whole heads")
+    step = steps.add_parser("probe-sources", help="tell labels by sharpness, size and bytes alone")
+    step.set_defaults(run=_probe_sources)
+    step = steps.add_parser("ship", help="write weights and description")
+    step.add_argument("weights", type=Path)
+    step.add_argument("--transformer", type=Path, metavar="FILE", help="weights that look at whole heads")
+    step.add_argument("to", type=Path, metavar="DIR", help="folder of the models")
+    step.add_argument(
+        "--recipe", action="append", default=[], metavar="LINE", help="a line of the card's recipe"
+    )
+    step.set_defaults(run=_ship)
+    _add_scan(steps)
+    return parser
+
+
+def _add_scan(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The steps that train the scan's network."""
     step = steps.add_parser("scan", help="train the scan's network from a second look's; resumes")
     step.add_argument("weights", type=Path, help="checkpoint of the second look")
     step.add_argument("--examples", type=int, default=scan.RECIPE.examples, metavar="N")
@@ -119,17 +135,6 @@ def _parser() -> argparse.ArgumentParser:
         "--share", type=float, default=1.0, help="of the way from the first weights to the last"
     )
     step.set_defaults(run=_publish_scan)
-    step = steps.add_parser("probe-sources", help="tell labels by sharpness, size and bytes alone")
-    step.set_defaults(run=_probe_sources)
-    step = steps.add_parser("ship", help="write weights and description")
-    step.add_argument("weights", type=Path)
-    step.add_argument("--transformer", type=Path, metavar="FILE", help="weights that look at whole heads")
-    step.add_argument("to", type=Path, metavar="DIR", help="folder of the models")
-    step.add_argument(
-        "--recipe", action="append", default=[], metavar="LINE", help="a line of the card's recipe"
-    )
-    step.set_defaults(run=_ship)
-    return parser
 
 
 def recipe_of(settings: Sequence[str]) -> Recipe:
