@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
-CONFIG ?= detector/training/configs/reelproof.toml
+CONFIG ?= detector/training/configs/reelproof-2.toml
 MODEL ?= reelproof
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
@@ -67,11 +67,12 @@ SECOND_LOOK := $(BIN)/python -m detector.training.second_look --data $(DATA)
 TRANSFORMER := out/second-look/runs/vit
 train-second-look: $(READY)
 	test -f out/second-look/patches/dfdc.pickle || $(SECOND_LOOK) prepare
-	$(SECOND_LOOK) tune
+	$(SECOND_LOOK) --fast reelproof-2 tune
 	test -f $(TRANSFORMER)/start.pt || ( $(SECOND_LOOK) --run vit tokens && $(SECOND_LOOK) --run vit upper \
 		&& $(SECOND_LOOK) --run vit lower && $(SECOND_LOOK) --run vit join )
 	$(SECOND_LOOK) --run vit tokens --of $(TRANSFORMER)/start.pt --count 5200
 	$(SECOND_LOOK) --run vit upper --of $(TRANSFORMER)/start.pt
+	$(SECOND_LOOK) --run scan scan out/second-look/runs/main/best.pt
 	$(SECOND_LOOK) fit out/second-look/runs/main/best.pt --transformer $(TRANSFORMER)/upper.pt
 
 evaluate: $(READY)

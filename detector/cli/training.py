@@ -64,11 +64,11 @@ def add_commands(commands: Any) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from detector.training.config import SHIPPED, read_config
+    from detector.training.config import DEFAULT_RECIPE, read_config
     from detector.training.publish.publish import publish
     from detector.training.train import train, train_together
 
-    configs = [read_config(path) for path in options.configs or [SHIPPED]]
+    configs = [read_config(path) for path in options.configs or [DEFAULT_RECIPE]]
     if len(configs) == 1:
         checkpoints = [train(configs[0], options.data, options.out, options.failures)]
     elif options.failures:

@@ -1,6 +1,6 @@
 """One logit from the fast network and the second look's.
 
-    altered     = logit of (fast, inner altered, transformer altered, transformer synthesised)
+    altered     = logit of (fast, transformer altered, transformer synthesised)
     synthesised = logit of (inner synthesised, transformer synthesised)
     fused       = log(exp(altered) + exp(synthesised - reserve)), a soft maximum
 

@@ -12,7 +12,8 @@ from detector.errors import ParameterError
 from detector.schema.analysis import Value
 
 CONFIGS = Path(__file__).parent / "configs"
-SHIPPED = CONFIGS / "reelproof.toml"
+DEFAULT_RECIPE = CONFIGS / "reelproof-2.toml"
+"""What `train` runs where no recipe is named; the default model was trained on from it."""
 
 
 class Schedule(StrEnum):

@@ -23,8 +23,8 @@ _FAR = 8.0  # logits; a clip without a face has an infinite one
 Flags = NDArray[np.bool_]
 
 # Columns of INPUTS, and what is taken from the second half; chosen on develop clips (docs/models.md).
-_ALTERED, _SYNTHESISED, RESERVE = (0, 1, 5, 6), (2, 6), 2.0
-CONTRAST = Contrast(least=2.3, gain=2.0)
+_ALTERED, _SYNTHESISED, RESERVE = (0, 5, 6), (2, 6), 3.0
+CONTRAST = Contrast(least=2.2, gain=2.0)
 
 
 def half_of_card(half: Half) -> FusionHalf:

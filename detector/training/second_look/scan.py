@@ -50,7 +50,7 @@ MIX = MixConfig(
     other_reenacted=0.06,
 )
 HIDDEN = 0.1  # share of these with a part hidden
-TITLE = "Reelproof, third generation"
+TITLE = "Reelproof, fourth generation"
 DATA = (
     "FaceForensics++ crops, training split by identity pair: 1,496 unmanipulated, 2,333 manipulated",
     "Deepfake Detection Challenge crops, one frame a video: 2,060 unmanipulated, 3,400 manipulated",

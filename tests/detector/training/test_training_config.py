@@ -8,8 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from detector.errors import ParameterError
-from detector.models.card import DEFAULT
-from detector.training.config import CONFIGS, SHIPPED, Config, read_config
+from detector.training.config import CONFIGS, DEFAULT_RECIPE, Config, read_config
 
 OPTIONAL = ("notes", "seen_again", "mix", "sequences", "set", "features")
 
@@ -23,9 +22,9 @@ def refusal(path: Path, text: str) -> str:
     return message
 
 
-def test_the_shipped_recipe() -> None:
-    config = read_config(SHIPPED)
-    assert config.name == DEFAULT
+def test_the_default_recipe() -> None:
+    config = read_config(DEFAULT_RECIPE)
+    assert config.name == "reelproof-2"
     with pytest.raises(ValidationError, match="frozen"):
         config.batch = 1  # type: ignore[misc]
 
@@ -34,7 +33,7 @@ def test_the_published_model_is_of_that_recipes_input(model: object) -> None:
     from detector.models.loaded import LoadedModel
 
     assert isinstance(model, LoadedModel)
-    config = read_config(SHIPPED)
+    config = read_config(DEFAULT_RECIPE)
     assert (model.card.input.size, model.card.input.mean) == (config.size, config.mean)
     assert (model.card.input.std, model.card.architecture) == (config.std, config.architecture)
 
@@ -49,21 +48,21 @@ def test_each_recipe_reads_and_is_named_as_its_file(path: Path) -> None:
 
 @pytest.mark.parametrize("key", [key for key in Config.model_fields if key not in OPTIONAL])
 def test_every_key_is_needed(tmp_path: Path, key: str) -> None:
-    lines = SHIPPED.read_text().splitlines()
+    lines = DEFAULT_RECIPE.read_text().splitlines()
     kept = [line for line in lines if not line.startswith(f"{key} =")]
     assert kept != lines
     assert key in refusal(tmp_path / "recipe.toml", "\n".join(kept))
 
 
 def test_one_source_of_examples(tmp_path: Path) -> None:
-    text = SHIPPED.read_text()
+    text = DEFAULT_RECIPE.read_text()
     assert "exactly one of" in refusal(tmp_path / "none.toml", text[: text.index("[mix]")])
     two = text + "\n[sequences]\nshortest = 10\nlongest = 30\n"
     assert "exactly one of" in refusal(tmp_path / "two.toml", two)
 
 
 def test_an_unknown_key_is_named(tmp_path: Path) -> None:
-    text = SHIPPED.read_text()
+    text = DEFAULT_RECIPE.read_text()
     assert "learning_rat:" in refusal(tmp_path / "a.toml", f"learning_rat = 1\n{text}")
     assert "mix.dfdc_reel" in refusal(tmp_path / "b.toml", f"{text}\ndfdc_reel = 0.1\n")
 
@@ -75,7 +74,7 @@ def test_an_unknown_key_is_named(tmp_path: Path) -> None:
 def test_what_is_out_of_range_is_named(tmp_path: Path, key: str, value: str) -> None:
     lines = [
         f"{key} = {value}" if line.startswith(f"{key} =") else line
-        for line in SHIPPED.read_text().splitlines()
+        for line in DEFAULT_RECIPE.read_text().splitlines()
     ]
     assert f"{key}:" in refusal(tmp_path / "recipe.toml", "\n".join(lines))
 

@@ -60,6 +60,6 @@ def test_it_names_the_model_whose_weights_it_began_with(own_set: Path) -> None:
 
 
 def test_the_research_data_is_named_where_it_was_used(tmp_path: Path) -> None:
-    found = origin_of(read_config(CONFIGS / "reelproof.toml"), tmp_path)
+    found = origin_of(read_config(CONFIGS / "reelproof-2.toml"), tmp_path)
     assert "Deepfake Detection Challenge" in found.data[0] and "Deepfake Detection Challenge" in found.domain
     assert found.validated
