@@ -134,6 +134,7 @@ def _add_scan(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     step.add_argument(
         "--share", type=float, default=1.0, help="of the way from the first weights to the last"
     )
+    step.add_argument("--reserve", type=float, default=0.0, help="taken off every logit")
     step.add_argument("--recipe", action="append", default=[], metavar="LINE", help="a line of the card")
     step.set_defaults(run=_publish_scan)
 
@@ -248,7 +249,8 @@ def _publish_scan(options: argparse.Namespace) -> None:
     state = scan.between(options.weights, last, options.share)
     validation = [p for source in ("dfdc", "ffpp") for p in load(options.out, source) if p.role == "val"]
     card, _ = load_card(options.fast)
-    say(scan.publish_scan(state, card, validation, options.recipe, options.to).sha256)
+    written = scan.publish_scan(state, card, validation, options.recipe, options.to, options.reserve)
+    say(written.sha256)
 
 
 def _fast(options: argparse.Namespace) -> LoadedModel:

@@ -166,9 +166,11 @@ def publish_scan(
     validation: Sequence[Patch],
     recipe: Sequence[str],
     folder: Path,
+    reserve: float = 0.0,
 ) -> Card:
     """Write ``state`` as the model ``before`` anew; its temperature is fitted on ``validation`` crops.
 
+    Then ``reserve`` is taken off every logit, so that few unmanipulated clips reach the thresholds.
     Figures and the calibration of segments are left to ``detector calibrate`` and ``detector evaluate``.
     """
     halves = {
@@ -179,6 +181,7 @@ def publish_scan(
     network.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in halves.items()})
     given = logits(network, validation, INNER)[:, 0].astype(np.float64)
     labels = np.array([patch.fake for patch in validation], np.float64)
+    halves["backbone.classifier.bias"] -= reserve
     weights = save(halves)
     card = before.model_copy(
         update={
