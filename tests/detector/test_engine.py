@@ -506,7 +506,7 @@ class TestTheSample:
     def test_searching_every_frame_whole_says_the_same(
         self, analysed_sample: Analysed, scanned_alone: Analysis, scan: LoadedModel
     ) -> None:
-        """The tolerance of what saves time: two sampled frames, 0.05 of probability, noise of calibrated logits.
+        """The tolerance of what saves time: two sampled frames, 0.05 of probability, calibrated noise.
 
         Whole searches of the clip shifted by 1 to 3 px differ by up to 0.5 (standard deviation) from
         those of the clip itself.

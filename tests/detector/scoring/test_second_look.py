@@ -217,7 +217,9 @@ def test_a_clear_second_look_decides_and_the_analysis_tells_of_it(sample: Path, 
     assert look is not None and look.stability is None
     assert look.altered > 0.9 > look.synthesised
     assert loud.answers is not None
-    assert (loud.answers.altered, loud.answers.synthesised) == (look.altered, look.synthesised)
+    looks = [p.second_look for p in loud.persons if p.second_look is not None]
+    assert loud.answers.altered == max(each.altered for each in looks)
+    assert loud.answers.synthesised == max(each.synthesised for each in looks)
     assert "replaced or altered" in loud.reason
     assert 1 <= len(look.moments) <= 8
     assert look.moments[0].inner_altered == pytest.approx(9.0, abs=0.05)
