@@ -506,7 +506,7 @@ class TestTheSample:
     def test_searching_every_frame_whole_says_the_same(
         self, analysed_sample: Analysed, scanned_alone: Analysis, scan: LoadedModel
     ) -> None:
-        """The tolerance of what saves time: two sampled frames, 0.05 of probability, calibrated noise.
+        """The tolerance of what saves time: two sampled frames, 0.1 of probability, calibrated noise.
 
         Whole searches of the clip shifted by 1 to 3 px differ by up to 0.5 (standard deviation) from
         those of the clip itself.
@@ -519,7 +519,7 @@ class TestTheSample:
             assert mine.person == theirs.person
             assert mine.start == pytest.approx(theirs.start, abs=0.25)
             assert mine.end == pytest.approx(theirs.end, abs=0.25)
-            assert mine.confidence == pytest.approx(theirs.confidence, abs=0.05)
+            assert mine.confidence == pytest.approx(theirs.confidence, abs=0.1)
         for person, same in zip(fast.persons, slow.persons, strict=True):
             logits, others = ({score.pts: score.logit for score in each.scores} for each in (person, same))
             assert len(logits.keys() & others.keys()) > 0.9 * len(logits.keys() | others.keys())
