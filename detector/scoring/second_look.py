@@ -111,14 +111,17 @@ class FusedScorer(Scorer):
         )
 
     def explainable(self, image: Image, peak: Detection) -> Explainable:
-        """What the network without which the score falls most sees of ``peak``; others stay as they are."""
+        """What the network sees of ``peak`` without one of whose answers the score falls most.
+
+        The map is of that answer; the others stay as they are.
+        """
         ((strong),) = self._strong_at(np.array([peak.track]), np.array([peak.time]))
         small = crop_square(image, peak.square, self._scan.card.input.size)
         inputs = np.array([[float(self._scan.logits([small])[0]), *strong]])
         look = self._look_of(peak.track)
         added = amounts(look.raised if look else (), np.array([peak.track]), np.array([peak.time]))
-        part = min(self._parts(image, peak), key=lambda each: self._without(inputs, each.columns))
-        column = min(part.columns, key=lambda each: self._without(inputs, (each,)))
+        answers = [(part, column) for part in self._parts(image, peak) for column in part.columns]
+        part, column = min(answers, key=lambda answer: self._without(inputs, answer[1], added))
         crop = crop_square(image, part.square, part.model.card.input.size)
         as_it_is = part.run([crop])
 
@@ -141,11 +144,11 @@ class FusedScorer(Scorer):
             of_transformer = partial(_run, self._transformer_backend)
             yield _Part((5, 6), self._transformer, (2, 3), head, lambda crops: of_transformer(crops)[:, 2:])
 
-    def _without(self, inputs: Floats, columns: tuple[int, ...]) -> float:
-        """The fused logit if the inputs in ``columns`` said nothing."""
+    def _without(self, inputs: Floats, column: int, added: Floats) -> float:
+        """The fused logit if the input of ``column`` said nothing."""
         silent = inputs.copy()
-        silent[0, columns] = self.fusion.neutral[list(columns)]
-        return float(self.fusion.logit(silent)[0])
+        silent[0, column] = self.fusion.neutral[column]
+        return float(self.fusion.logit(silent, added)[0])
 
     def look(
         self, group: Sequence[int], seen: NDArray[np.void], kept: list[KeptMoment], most: int
