@@ -146,7 +146,7 @@ def clip_inputs(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, list
     inputs = rng.normal(0, 1, (60, 7))
     inputs[:, 0] += 2 * (fake & ~talking)
     inputs[:, 4] += 3 * talking
-    inputs[:, 1] -= 2 * fake  # misleading: without the bound its weight would be negative
+    inputs[:, 5] -= 2 * fake  # misleading: without the bound its weight would be negative
     return inputs, fake, talking, [f"group {i // 6}" for i in range(60)]
 
 
@@ -298,7 +298,7 @@ def clip_record(number: int, fake: bool) -> ClipRecord:
     """A clip of one person whose scan and second look tell the classes apart, more or less."""
     rng = np.random.default_rng(number)
     time = np.arange(24) / 8
-    strong = rng.normal(2.0 * fake, 1.0, (4, 6))
+    strong = rng.normal(2.6 * fake, 1.0, (4, 6))
     look = PersonLook(
         (0,), (), np.zeros(len(strong), np.int32), time[::6], strong, float(rng.normal(2.0 * fake))
     )
