@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import io
-import os
+import json
 import random
-import signal
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -16,13 +17,11 @@ import pytest
 from clips import numbered
 
 from detector import Parameters
-from detector.batch import crop_pictures
-from detector.batch.input_files import File
 from detector.batch.run import BatchRun, Line
 from detector.faces.crop import CropSquare, crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.models.loaded import load_model
-from detector.sandbox import process
+from detector.paths import ROOT
 from detector.scoring.scorer import Scorer
 from detector.scoring.single_crops import CROP_SCALE, CropScorer, framed_crop
 
@@ -126,31 +125,50 @@ class TestCrops:
         assert [line["probability"] for line in together] == pytest.approx(apart, abs=1e-3)
 
 
-def test_decoders_run_confined(
-    tmp_path: Path, looks: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One crop that ends its process is an error of its own; this process decodes nothing."""
+CONFINED = """
+import json, os, signal, sys
+from pathlib import Path
+import cv2
+from detector.batch import crop_pictures
+from detector.batch.input_files import File
+from detector.sandbox import process
+
+real, here = cv2.imdecode, os.getpid()
+
+def imdecode(data, flags):
+    assert os.getpid() != here
+    if data[-1] == 0:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return real(data, flags)
+
+cv2.imdecode = imdecode
+process.native_threads = lambda: 1  # forked, so that it has this function
+paths = [Path(name) for name in sys.argv[2:]]
+crop_pictures._ENOUGH = int(sys.argv[1])
+pictures = crop_pictures.read_crops(File(path.name, path, path) for path in paths)
+means = [[file.name, None if image is None else image.mean(), error] for file, image, error in pictures]
+print(json.dumps(means))
+"""
+
+
+def test_decoders_run_confined(tmp_path: Path, looks: list[np.ndarray]) -> None:
+    """One crop that ends its process is an error of its own; the process that asks decodes nothing.
+
+    In a process of its own: what is forked may not have the threads of those before it.
+    """
     files = [tmp_path / f"{i}.png" for i in range(5)]
     for path in files:
         path.write_bytes(encoded(looks[0], ".png"))
-    real, here = cv2.imdecode, os.getpid()
-
-    def imdecode(data: np.ndarray, flags: int) -> np.ndarray:
-        assert os.getpid() != here
-        if data[-1] == 0:
-            os.kill(os.getpid(), signal.SIGSEGV)
-        return real(data, flags)
-
     files[2].write_bytes(files[2].read_bytes() + b"\0")
-    monkeypatch.setattr(cv2, "imdecode", imdecode)
-    monkeypatch.setattr(process, "native_threads", lambda: 1)  # forked, so that it has this function
-    monkeypatch.setattr(crop_pictures, "_ENOUGH", looks[0].size)
     files[4].unlink()
-    pictures = list(crop_pictures.read_crops(File(path.name, path, path) for path in files))
-    assert [file.name for file, _, _ in pictures] == [path.name for path in files]
-    assert [image is not None for _, image, _ in pictures] == [True, True, False, True, False]
-    assert np.array_equal(pictures[3][1], looks[0])
-    assert "made the decoder crash" in pictures[2][2] and "cannot be opened" in pictures[4][2]
+    command = [sys.executable, "-c", CONFINED, str(looks[0].size), *map(str, files)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr
+    names, means, errors = zip(*json.loads(ended.stdout), strict=True)
+    assert list(names) == [path.name for path in files]
+    assert [mean is not None for mean in means] == [True, True, False, True, False]
+    assert means[3] == pytest.approx(looks[0].mean())
+    assert "made the decoder crash" in errors[2] and "cannot be opened" in errors[4]
 
 
 class TestZips:
