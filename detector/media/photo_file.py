@@ -34,16 +34,27 @@ def open_photo(file: BinaryIO) -> Iterator[PIL.Image.Image]:
         yield picture
 
 
+@contextmanager
+def strictly() -> Iterator[None]:
+    """Pictures cut short are damaged.
+
+    WeasyPrint, once imported, has Pillow take them for whole ones in the whole process.
+    """
+    lenient, PIL.ImageFile.LOAD_TRUNCATED_IMAGES = PIL.ImageFile.LOAD_TRUNCATED_IMAGES, False
+    try:
+        yield
+    finally:
+        PIL.ImageFile.LOAD_TRUNCATED_IMAGES = lenient
+
+
 def is_whole(file: BinaryIO) -> bool:
     """Whether the picture of an open photo file can be decoded to its end; True where Pillow does not know.
 
     Leaves the file where it was.
     """
     place = file.tell()
-    # WeasyPrint, once imported, has Pillow take pictures cut short for whole ones in the whole process.
-    lenient, PIL.ImageFile.LOAD_TRUNCATED_IMAGES = PIL.ImageFile.LOAD_TRUNCATED_IMAGES, False
     try:
-        with ExitStack() as opened:
+        with strictly(), ExitStack() as opened:
             try:
                 picture = opened.enter_context(open_photo(file))
             except (OSError, SyntaxError, ValueError, RuntimeError):
@@ -54,5 +65,4 @@ def is_whole(file: BinaryIO) -> bool:
                 return False
             return True
     finally:
-        PIL.ImageFile.LOAD_TRUNCATED_IMAGES = lenient
         file.seek(place)

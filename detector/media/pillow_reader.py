@@ -18,7 +18,7 @@ from PIL import ImageSequence
 from detector.errors import MediaError
 from detector.media.limits import Bounds
 from detector.media.orientation import photo_orientation
-from detector.media.photo_file import open_photo
+from detector.media.photo_file import open_photo, strictly
 from detector.media.reader import PICTURE_DAMAGED, Decoded, MediaReader, Tally, first_at
 from detector.schema.analysis import MediaKind
 
@@ -64,7 +64,9 @@ class PillowReader(MediaReader):
         pictures = ImageSequence.Iterator(self._picture) if self.kind is MediaKind.VIDEO else [self._picture]
         try:
             for picture in pictures:
-                frame = av.VideoFrame.from_ndarray(np.asarray(picture.convert("RGB")), format="rgb24")
+                with strictly():
+                    pixels = np.asarray(picture.convert("RGB"))
+                frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
                 frame.pts, frame.time_base = time, self.time_base
                 # A length of 0 is shown for 0.1 s by browsers.
                 frame.duration = int(picture.info.get("duration") or 0) or 100
@@ -86,7 +88,8 @@ def open_with_pillow(
     """Raises :class:`MediaError` where Pillow cannot make a picture of the file."""
     try:
         opened = open_photo(file)
-        picture = opened.__enter__()
+        with strictly():
+            picture = opened.__enter__()
     except (*_DAMAGE, MemoryError, PIL.Image.DecompressionBombError):
         raise MediaError(PICTURE_DAMAGED) from None
     try:

@@ -92,7 +92,10 @@ def test_frames_of_streams_are_found_again(tmp_path: Path, name: str, codec: str
         assert [number_of(frame.image) for frame in again] == [1, 30, 59]
 
 
-def test_a_damaged_heif_photo_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lenient", [False, True])
+def test_a_damaged_heif_photo_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lenient: bool) -> None:
+    """Also where Pillow was told to make do with what is there, as WeasyPrint does."""
+    monkeypatch.setattr(PIL.ImageFile, "LOAD_TRUNCATED_IMAGES", lenient)
     path = boxed_photo(tmp_path / "a.heic", cornered())
     path.write_bytes(path.read_bytes()[:400])
     with pytest.raises(MediaError, match="copied only in part"), open_media(path) as reader:

@@ -18,7 +18,7 @@ from detector.errors import ParameterError
 from detector.models.loaded import load_model
 from detector.networks.base import create
 from detector.paths import ROOT
-from detector.training.config import SHIPPED as RECIPE
+from detector.training.config import DEFAULT_RECIPE as RECIPE
 from detector.training.config import Config, read_config
 from detector.training.data.crop_examples import UNKNOWN, stacked
 from detector.training.data.sources import framed_batches

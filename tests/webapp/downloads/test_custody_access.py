@@ -114,7 +114,9 @@ def test_what_is_done_to_accounts_is_on_record(app):
     del root.environ_base["HTTP_X_CSRF_TOKEN"]
     root.post("/logout")
     stranger = "somebody not signed in"
+    made = [("reelproof", "account made", name) for name in ("ada", "bob", "root")]
     assert told(app) == [
+        *made,
         (stranger, "sign-in refused", "ada"),
         (stranger, "sign-in refused", "nobody"),
         ("ada", "sign-in", "ada"),

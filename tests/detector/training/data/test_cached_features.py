@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from detector.errors import ParameterError
 from detector.networks.base import FeatureNetwork, create
-from detector.training.config import SHIPPED, Config, FeaturesConfig, read_config
+from detector.training.config import DEFAULT_RECIPE, Config, FeaturesConfig, read_config
 from detector.training.data.cached_features import featured
 from detector.training.data.sources import Source
 from detector.training.losses import Batch
@@ -52,7 +52,7 @@ def source(examples: int = 1000) -> Source:
 
 
 def recipe(**changes: object) -> Config:
-    shipped = read_config(SHIPPED)
+    shipped = read_config(DEFAULT_RECIPE)
     features = FeaturesConfig(examples=10)
     return shipped.model_copy(
         update={"name": "tiny", "features": features, "batch": 5, "samples": 30, "seed": 1, **changes}

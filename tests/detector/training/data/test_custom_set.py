@@ -20,7 +20,7 @@ from detector.faces.crop import Face, crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.media.frame import Image
 from detector.scoring.single_crops import framed_crop
-from detector.training.config import SHIPPED, Config, SetConfig, read_config
+from detector.training.config import DEFAULT_RECIPE, Config, SetConfig, read_config
 from detector.training.data import custom_set
 from detector.training.data.custom_set import crop_items, open_custom_set
 from detector.training.data.face_samples import Sample, decode
@@ -34,7 +34,7 @@ LEVELS = {"real": (40, 60, 80), "fake": (140, 160)}  # of the clips in `videos`
 def recipe(frames: int = 10, streamed: bool = False, fake_share: float = 0.5, **changes: object) -> Config:
     own_set = SetConfig(frames=frames, streamed=streamed, fake_share=fake_share)
     tiny = {"mix": None, "set": own_set, "size": SIZE, "samples": 60, "batch": 4, "seed": 1, "hidden": 0.0}
-    return read_config(SHIPPED).model_copy(update=tiny | changes)
+    return read_config(DEFAULT_RECIPE).model_copy(update=tiny | changes)
 
 
 @pytest.fixture

@@ -14,7 +14,14 @@ from torch.utils.data import Dataset
 from detector.backends.torch import normalised
 from detector.errors import ParameterError
 from detector.networks.base import Network, SequenceNetwork
-from detector.training.config import SHIPPED, Config, MixConfig, SequencesConfig, SetConfig, read_config
+from detector.training.config import (
+    DEFAULT_RECIPE,
+    Config,
+    MixConfig,
+    SequencesConfig,
+    SetConfig,
+    read_config,
+)
 from detector.training.data import sources
 from detector.training.data.crop_examples import CELL, stacked
 from detector.training.data.custom_set import CustomSet
@@ -28,7 +35,7 @@ SIZE = 64
 
 
 def recipe(**changes: object) -> Config:
-    shipped = read_config(SHIPPED)
+    shipped = read_config(DEFAULT_RECIPE)
     tiny = {"size": SIZE, "batch": 4, "samples": 14, "seed": 1, "hidden": 0.0}
     return shipped.model_copy(update=tiny | changes)
 
