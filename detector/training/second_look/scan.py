@@ -32,6 +32,7 @@ from detector.training.publish.publish import write_card
 from detector.training.second_look.measuring import by_clip, clip_aucs, every_nth_frame, logits
 from detector.training.second_look.patches import Patch
 from detector.training.second_look.sampling import SHARES, Sampler
+from detector.training.second_look.ship import CLIPS, STILLS
 from detector.training.second_look.train import Drawn, Figures, Recipe
 
 RECIPE = Recipe(architecture="efficientnet_lite0", examples=120_000, falling=0.85, average=0.997)
@@ -54,11 +55,8 @@ TITLE = "Reelproof, fourth generation"
 DATA = (
     "FaceForensics++ crops, training split by identity pair: 1,496 unmanipulated, 2,333 manipulated",
     "Deepfake Detection Challenge crops, one frame a video: 2,060 unmanipulated, 3,400 manipulated",
-    "322 training clips of about 90 places (111 unmanipulated): FaceForensics++ with fakes aligned frame by "
-    "frame, DeepFaceLive, Wav2Lip and relatives, SadTalker, HyperLips, EDTalk, AniPortrait, FLOAT, "
-    "HunyuanPortrait, first-order motion; webcam, phone, television, studio and film footage",
-    "Stills: 620 generated or retouched, 618 photographs; 1,848 photographs of Labeled Faces in the Wild and "
-    "UTKFace",
+    CLIPS,
+    STILLS,
     "Blends of unmanipulated faces: of the crops above, of 1,934 faces of photographs and of 920 frames of "
     "22 clips of people talking",
 )

@@ -52,16 +52,22 @@ LIMITS = (
     "Sound, and anything outside the head, are not examined.",
     "Filters, make-up effects, heavy retouching and hard re-compression can look like manipulation.",
 )
+CLIPS = (
+    "322 training clips of about 90 places (111 unmanipulated): FaceForensics++ with fakes aligned frame by "
+    "frame, DeepFaceLive, Wav2Lip and relatives, SadTalker, HyperLips, EDTalk, AniPortrait, FLOAT, "
+    "HunyuanPortrait, first-order motion; webcam, phone, television, studio and film footage"
+)
+STILLS = (
+    "Stills: 620 generated or retouched, 618 photographs; 1,848 photographs of Labeled Faces in the Wild and "
+    "UTKFace"
+)
 DATA = (
     "FaceForensics++ crops, training split by identity pair: 1,496 unmanipulated, 2,333 manipulated",
     "Deepfake Detection Challenge crops, one frame a video: 2,060 unmanipulated, 3,400 manipulated",
-    "322 training clips of about 90 places (111 unmanipulated): FaceForensics++ with fakes aligned frame by "
-    "frame, DeepFaceLive, Wav2Lip and relatives, SadTalker, HyperLips, EDTalk, AniPortrait, FLOAT, "
-    "HunyuanPortrait, first-order motion; webcam, phone, television, studio and film footage",
+    CLIPS,
     "The transformer starts from the encoder of Depth Anything V2 Small (Yang et al., 2024), which is DINOv2 "
     "ViT-S/14 (Oquab et al., 2023), Apache-2.0; every matrix has moved by more than 2 %",
-    "Stills: 620 generated or retouched, 618 photographs; 1,848 photographs of Labeled Faces in the Wild and "
-    "UTKFace",
+    STILLS,
     "Fusion and thresholds: 126 develop clips of 69 groups of people, 62 of them manipulated; "
     "FaceForensics++ (c23, c40), DFDC, and the generators above",
 )
