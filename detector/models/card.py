@@ -71,6 +71,10 @@ class Contrast(Value):
     least: float = Field(gt=0)
     gain: float = Field(gt=0)
 
+    def amount(self, contrast: float) -> float:
+        """By how much logits of such a contrast are raised."""
+        return self.gain * (contrast - self.least)
+
 
 class NetworkFile(Value):
     """A network of the second look, whose weights lie in a file of its own, and what it is fed."""

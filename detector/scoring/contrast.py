@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.models.card import Contrast
+from detector.scoring.fusion import Floats
 
-Floats = NDArray[np.float64]
 LEAST = 0.7  # seconds, of the interval and of what it is compared with
 WINDOW = 60.0  # seconds
 _MOST = 8  # intervals in one window
@@ -48,7 +48,7 @@ class Raised:
     def moved(self, by: float, constants: Contrast) -> Raised:
         """The same where the contrast is another."""
         contrast = self.contrast + by
-        return replace(self, contrast=contrast, amount=constants.gain * (contrast - constants.least))
+        return replace(self, contrast=contrast, amount=constants.amount(contrast))
 
 
 def raised(track: int, times: Floats, logits: Floats, constants: Contrast | None) -> list[Raised]:
@@ -63,7 +63,7 @@ def raised(track: int, times: Floats, logits: Floats, constants: Contrast | None
             float(sides[one.first]),
             float(sides[one.last + 1]),
             one.contrast,
-            constants.gain * (one.contrast - constants.least),
+            constants.amount(one.contrast),
         )
         for one in outliers(times, logits, constants.least)
     ]

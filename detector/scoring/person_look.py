@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.scoring.contrast import Raised
+from detector.scoring.contrast import Raised, raised
 from detector.scoring.fusion import Floats, Fusion
 from detector.scoring.moments import KeptMoment
 
@@ -52,6 +52,16 @@ class PersonLook:
         logits = fusion.altered.logit(np.column_stack([fast, self.strong_at(track, times)]))
         for number in np.unique(track).tolist():
             yield number, times[track == number], logits[track == number]
+
+    def outlying(
+        self, fusion: Fusion, track: NDArray[np.int32], times: Floats, fast: Floats
+    ) -> tuple[Raised, ...]:
+        """Where its tracks are raised; ``fast`` are the scan's logits (n,) at ``times`` of ``track``."""
+        return tuple(
+            one
+            for number, at, altered in self.altered(fusion, track, times, fast)
+            for one in raised(number, at, altered, fusion.contrast)
+        )
 
     @property
     def inputs(self) -> Floats:

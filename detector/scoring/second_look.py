@@ -29,7 +29,7 @@ from detector.faces.framing import head_square
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.schema import analysis as schema
-from detector.scoring.contrast import amounts, outliers, raised
+from detector.scoring.contrast import amounts, outliers
 from detector.scoring.first_pass import FirstPass
 from detector.scoring.fusion import INPUTS, Floats, Fusion
 from detector.scoring.moments import KeptMoment, MomentKeeper, spread
@@ -166,12 +166,8 @@ class FusedScorer(Scorer):
             strong = np.concatenate([look.strong, self._strong(more, AS_IT_IS)])
             order = sorted(range(len(strong)), key=[moment.time for moment in (*moments, *more)].__getitem__)
             look = PersonLook.of(group, [(*moments, *more)[i] for i in order], strong[order], level)
-        outlying = [
-            one
-            for track, times, altered in look.altered(self.fusion, seen["track"], seen["time"], seen["logit"])
-            for one in raised(track, times, altered, self.fusion.contrast)
-        ]
-        return replace(look, raised=tuple(outlying))
+        outlying = look.outlying(self.fusion, seen["track"], seen["time"], seen["logit"])
+        return replace(look, raised=outlying)
 
     def _more_moments(
         self, look: PersonLook, seen: NDArray[np.void], kept: Sequence[KeptMoment], most: int

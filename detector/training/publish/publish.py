@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -27,10 +27,7 @@ def publish(config: Config, checkpoint: Path, data: Path, folder: Path = MODELS)
     Figures are left to ``detector.training.evaluation.evaluate``, which measures what was published.
     """
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    halves = {
-        name: (value.half() if value.is_floating_point() else value).contiguous()
-        for name, value in _interpolated(state["best"], config).items()
-    }
+    halves = in_half_precision(_interpolated(state["best"], config))
     network = create(config.architecture)
     network.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in halves.items()})
     source = open_source(config, data, checkpoint.parent, config.samples)
@@ -65,10 +62,22 @@ def _interpolated(last: dict[str, Tensor], config: Config) -> dict[str, Tensor]:
     """
     if config.interpolation == 1:
         return last
-    first = load_model(config.start).network.state_dict()
+    return interpolated(load_model(config.start).network.state_dict(), last, config.interpolation)
+
+
+def interpolated(first: dict[str, Tensor], last: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Weights ``share`` of the way from ``first`` to ``last``; what is no float is ``last``'s."""
     return {
-        name: value.lerp(last[name], config.interpolation) if value.is_floating_point() else last[name]
+        name: value.lerp(last[name], share) if value.is_floating_point() else last[name]
         for name, value in first.items()
+    }
+
+
+def in_half_precision(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """``state`` as it is written: what is a float in half precision."""
+    return {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in state.items()
     }
 
 

@@ -23,7 +23,7 @@ from detector.media.open import open_media
 from detector.models.card import SecondLookCard
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import MediaKind, Parameters, Platt, Rate
-from detector.scoring.contrast import amounts, raised
+from detector.scoring.contrast import amounts
 from detector.scoring.first_pass import FirstPass
 from detector.scoring.fusion import INPUTS, Floats, Fusion
 from detector.scoring.moments import MomentKeeper
@@ -62,11 +62,7 @@ class PersonRecord:
             strong = np.tile(formula.neutral[1:], (len(self.time), 1))
             return formula.logit(np.column_stack([self.fast, strong]))
         inputs = np.column_stack([self.fast, self.look.strong_at(self.track, self.time)])
-        outlying = [
-            one
-            for number, times, altered in self.look.altered(formula, self.track, self.time, self.fast)
-            for one in raised(number, times, altered, formula.contrast)
-        ]
+        outlying = self.look.outlying(formula, self.track, self.time, self.fast)
         added = amounts(outlying, self.track, self.time)
         return formula.logit(inputs, added)
 

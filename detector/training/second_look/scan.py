@@ -29,11 +29,11 @@ from detector.training.data.crop_examples import Examples
 from detector.training.data.face_samples import Sample
 from detector.training.publish.calibration import fit_temperature
 from detector.training.publish.error_rates import VALIDATED
-from detector.training.publish.publish import write_card
+from detector.training.publish.publish import in_half_precision, interpolated, write_card
 from detector.training.second_look.measuring import by_clip, clip_aucs, every_nth_frame, logits
 from detector.training.second_look.patches import Patch
 from detector.training.second_look.sampling import SHARES, Sampler
-from detector.training.second_look.ship import CLIPS, STILLS
+from detector.training.second_look.ship import CLIPS, CROPS, STILLS
 from detector.training.second_look.train import Drawn, Figures, Recipe
 
 RECIPE = Recipe(architecture="efficientnet_lite0", examples=120_000, falling=0.85, average=0.997)
@@ -54,8 +54,7 @@ MIX = MixConfig(
 HIDDEN = 0.1  # share of these with a part hidden
 TITLE = "Reelproof, fourth generation"
 DATA = (
-    "FaceForensics++ crops, training split by identity pair: 1,496 unmanipulated, 2,333 manipulated",
-    "Deepfake Detection Challenge crops, one frame a video: 2,060 unmanipulated, 3,400 manipulated",
+    *CROPS,
     CLIPS,
     STILLS,
     "Blends of unmanipulated faces: of the crops above, of 1,934 faces of photographs and of 920 frames of "
@@ -164,10 +163,7 @@ def between(first: Path, last: Path, share: float) -> dict[str, Tensor]:
     """Weights ``share`` of the way from one checkpoint to another (WiSE-FT, Wortsman et al., CVPR 2022)."""
     start = ScanNetwork.from_second_look(first).state_dict()
     end = torch.load(last, map_location="cpu", weights_only=True)
-    return {
-        name: value.lerp(end[name], share) if value.is_floating_point() else end[name]
-        for name, value in start.items()
-    }
+    return interpolated(start, end, share)
 
 
 def publish_scan(
@@ -183,10 +179,7 @@ def publish_scan(
     Then ``reserve`` is taken off every logit, so that few unmanipulated clips reach the thresholds.
     Figures and the calibration of segments are left to ``detector calibrate`` and ``detector evaluate``.
     """
-    halves = {
-        name: (value.half() if value.is_floating_point() else value).contiguous()
-        for name, value in state.items()
-    }
+    halves = in_half_precision(state)
     network = ScanNetwork()
     network.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in halves.items()})
     given = logits(network, validation, INNER)[:, 0].astype(np.float64)

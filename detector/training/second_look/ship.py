@@ -26,7 +26,7 @@ from detector.models.weights import refuse_wrong_weights
 from detector.networks.framings import FramingNetwork
 from detector.networks.vit_small_14 import pretrained_state
 from detector.schema.model import Platt
-from detector.training.publish.publish import write_second_look
+from detector.training.publish.publish import in_half_precision, write_second_look
 from detector.training.second_look.report import read_network
 
 LEAST_MOVED = 0.02  # relative Frobenius norm
@@ -52,6 +52,10 @@ LIMITS = (
     "Sound, and anything outside the head, are not examined.",
     "Filters, make-up effects, heavy retouching and hard re-compression can look like manipulation.",
 )
+CROPS = (
+    "FaceForensics++ crops, training split by identity pair: 1,496 unmanipulated, 2,333 manipulated",
+    "Deepfake Detection Challenge crops, one frame a video: 2,060 unmanipulated, 3,400 manipulated",
+)
 CLIPS = (
     "322 training clips of about 90 places (111 unmanipulated): FaceForensics++ with fakes aligned frame by "
     "frame, DeepFaceLive, Wav2Lip and relatives, SadTalker, HyperLips, EDTalk, AniPortrait, FLOAT, "
@@ -62,8 +66,7 @@ STILLS = (
     "UTKFace"
 )
 DATA = (
-    "FaceForensics++ crops, training split by identity pair: 1,496 unmanipulated, 2,333 manipulated",
-    "Deepfake Detection Challenge crops, one frame a video: 2,060 unmanipulated, 3,400 manipulated",
+    *CROPS,
     CLIPS,
     "The transformer starts from the encoder of Depth Anything V2 Small (Yang et al., 2024), which is DINOv2 "
     "ViT-S/14 (Oquab et al., 2023), Apache-2.0; every matrix has moved by more than 2 %",
@@ -95,10 +98,7 @@ def moved(state: Mapping[str, Tensor], start: Mapping[str, Tensor]) -> dict[str,
 def tensors_of(weights: Path) -> tuple[FramingNetwork, bytes]:
     """The network of a checkpoint and its safetensors file (float16); raises :class:`PrecisionError`."""
     network = read_network(weights)
-    tensors = {
-        key: (value.half() if value.is_floating_point() else value).contiguous()
-        for key, value in network.state_dict().items()
-    }
+    tensors = in_half_precision(network.state_dict())
     if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
         raise PrecisionError(f"{weights}: a tensor does not fit half precision.")
     return network, save(tensors)
