@@ -16,6 +16,7 @@ from detector import timestamps
 from detector.environment import software
 from detector.faces.turned import turn_with_faces
 from detector.files import hashed
+from detector.media.completeness import lost_frames, missing_seconds
 from detector.media.frame import Image
 from detector.media.limits import Bounds
 from detector.media.open import open_media
@@ -136,7 +137,7 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
         media, declared = _known(
             media_facts(reader, _printable(job.name or path.name), size, digest), reader, path
         )
-        analysis = conclude(first_pass, media, reader.missing, scorer, parameters, explained)
+        analysis = conclude(first_pass, media, missing_seconds(reader), scorer, parameters, explained)
         wanted = 0
         if not turn and not analysis.coverage.frames_with_usable_face:
             wanted = turn_with_faces(_spread_frames(reader, first_pass.times), parameters)
@@ -292,7 +293,7 @@ def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media
         duration=float(reader.duration),
         start_offset=reader.start_offset,
         frames_decoded=reader.tally.decoded,
-        frames_undecodable=reader.tally.undecodable + reader.lost,
+        frames_undecodable=reader.tally.undecodable + lost_frames(reader),
         has_sound=reader.has_sound,
     )
 

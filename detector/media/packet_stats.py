@@ -6,6 +6,7 @@ import hashlib
 import heapq
 import re
 from collections import Counter
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import av
@@ -154,6 +155,20 @@ class Packets:
     def encoding(self) -> Encoding:
         """What encoders left in the packets."""
         return Encoding(texts=tuple(self._texts), parameter_sets=len(self._sets), headers=len(self._headers))
+
+
+@dataclass
+class Tally:
+    """What decoding met; complete once the frames have been read to the end."""
+
+    decoded: int = 0
+    undecodable: int = 0
+    first_pts: int | None = None
+    end_pts: int | None = None
+    shortest: int | None = None
+    longest: int | None = None
+    sound_end: float = 0.0  # seconds on the container's own clock
+    packets: Packets = field(default_factory=Packets)
 
 
 def sequence_headers(head: bytes, codec: str) -> list[bytes]:

@@ -18,8 +18,9 @@ from PIL import ImageSequence
 from detector.errors import MediaError
 from detector.media.limits import Bounds
 from detector.media.orientation import photo_orientation
+from detector.media.packet_stats import Tally
 from detector.media.photo_file import open_photo, strictly
-from detector.media.reader import PICTURE_DAMAGED, Decoded, MediaReader, Tally, first_at
+from detector.media.reader import PICTURE_DAMAGED, Decoded, MediaReader, first_at
 from detector.schema.analysis import MediaKind
 
 # What Pillow and its plugins raise on damaged files.

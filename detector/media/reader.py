@@ -1,7 +1,8 @@
 """Read video and photos: frames in order, each with its presentation time.
 
 Files are opened by :mod:`detector.media.open`. Times are exact, ``pts * time_base`` as fractions,
-counted from the first frame; frame numbers and average rates are never turned into times.
+counted from the first frame; frame numbers and average rates are never turned into times. Whether a file
+held all that it promised is told by :mod:`detector.media.completeness`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import math
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import cast
 
@@ -24,34 +24,17 @@ from detector.media import hdr
 from detector.media.frame import Frame, Image
 from detector.media.limits import Bounds
 from detector.media.orientation import Orientation, display_orientation
-from detector.media.packet_stats import Packets
+from detector.media.packet_stats import Tally
 from detector.media.signatures import ACCEPTED, PHOTO_DEMUXERS
 from detector.schema.analysis import MediaKind
 
 Decoded = Iterator[tuple[av.VideoFrame, int]]  # frames, each with its PTS
-_FEW = 2  # frames
 _MOST_HELD, _HELD_BYTES = 16, 64 * 1024 * 1024  # frames without a time that are held back
 _SEEK_EARLIER = 1  # seconds
 PICTURE_DAMAGED = (
     "The picture cannot be read: it is damaged or was copied only in part. Copy it again from where it "
     "was made, or export it there as jpeg."
 )
-# Containers round, and count the last frame's length in their own ways.
-_SLACK = 0.5
-
-
-@dataclass
-class Tally:
-    """What decoding met; complete once the frames have been read to the end."""
-
-    decoded: int = 0
-    undecodable: int = 0
-    first_pts: int | None = None
-    end_pts: int | None = None
-    shortest: int | None = None
-    longest: int | None = None
-    sound_end: float = 0.0  # seconds on the container's own clock
-    packets: Packets = field(default_factory=Packets)
 
 
 class MediaReader:
@@ -132,45 +115,6 @@ class MediaReader:
         if self._stream.duration:
             return float(self._stream.duration * self.time_base)
         return (self._container.duration or 0) / av.time_base
-
-    @property
-    def missing(self) -> float:
-        """Seconds of picture that the file promises and does not hold, after reading to the end.
-
-        A file cut short decodes cleanly to where it ends. A container that states only its
-        whole duration may mean longer sound, so there sound has to end early too.
-        """
-        if self.kind is MediaKind.IMAGE:
-            return 0.0
-        expected, picture = self.expected_duration, float(self.duration)
-        slack = _SLACK
-        if self._stream.duration is None and self.tally.sound_end > expected - _SLACK:
-            return 0.0
-        if self.lost and self._stream.average_rate:
-            interval = 1 / float(self._stream.average_rate)
-            slack = 1.5 * interval
-            if self.container_format == "avi":  # FFmpeg guesses its duration by the size of the file
-                expected = max(expected, self._stream.frames * interval)
-        return expected - picture if expected - picture > slack else 0.0
-
-    @property
-    def lost(self) -> int:
-        """Frames that the container promises and that neither came nor were refused, once all were read.
-
-        Known of containers whose tables count frames; a few may be lost to the codec's own ways.
-        """
-        tally = self.tally
-        few = float(_FEW)
-        if self.container_format == "avi":
-            promised = self._stream.frames
-            # Programs fill up with empty frames where sound and picture are not of one length.
-            few = max(few, _SLACK * float(self._stream.average_rate or 0))
-        elif self.container_format.startswith("mov") and self.kind is MediaKind.VIDEO:
-            promised = len(self._stream.index_entries)  # after edit lists
-        else:
-            return 0
-        lost = promised - tally.packets.not_shown - tally.decoded - tally.undecodable
-        return lost if lost > few else 0
 
     @property
     def duration(self) -> Fraction:

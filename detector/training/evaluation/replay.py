@@ -29,6 +29,7 @@ from detector.faces.detections import Detection, DetectionBuffer, Detections
 from detector.faces.quality import flaw_of_crop, flaw_of_face
 from detector.faces.tracks import Track
 from detector.files import hashed, open_atomically
+from detector.media.completeness import missing_seconds
 from detector.media.frame import Frame, Image
 from detector.media.open import open_media
 from detector.media.reader import MediaReader
@@ -230,7 +231,7 @@ def _first_pass(
             cuts=first_pass.cuts,
             discarded=first_pass.discarded,
             media=media_facts(reader, path.name, length, digest),
-            missing=reader.missing,
+            missing=missing_seconds(reader),
             key=key,
         )
     return recording, _stacked(crops, size)

@@ -17,8 +17,10 @@ from media_files import photo
 
 from detector.engine import gaps_of, media_facts
 from detector.media import hdr
+from detector.media.completeness import lost_frames, missing_seconds
 from detector.media.open import open_media
-from detector.media.reader import MediaReader, Tally
+from detector.media.packet_stats import Tally
+from detector.media.reader import MediaReader
 from detector.metadata.anomalies import anomalies_of
 from detector.metadata.collect import details_of
 from detector.schema.analysis import MediaKind
@@ -72,8 +74,8 @@ class TestDamage:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         with open_media(path) as reader:
             shown = len(list(reader.frames(EVERY_FRAME)))
-            assert shown < 35 and reader.lost + reader.tally.undecodable == 50 - shown
-            assert reader.missing == pytest.approx((50 - shown) / 25)
+            assert shown < 35 and lost_frames(reader) + reader.tally.undecodable == 50 - shown
+            assert missing_seconds(reader) == pytest.approx((50 - shown) / 25)
 
     def test_a_few_frames_missing_at_the_end(self, tmp_path: Path) -> None:
         path = write_clip(
@@ -82,8 +84,8 @@ class TestDamage:
         path.write_bytes(path.read_bytes()[: -path.stat().st_size // 8])
         with open_media(path) as reader:
             shown = len(list(reader.frames(EVERY_FRAME)))
-            assert 35 < shown < 48 and reader.lost + reader.tally.undecodable == 50 - shown
-            assert reader.missing == pytest.approx((50 - shown) / 25)
+            assert 35 < shown < 48 and lost_frames(reader) + reader.tally.undecodable == 50 - shown
+            assert missing_seconds(reader) == pytest.approx((50 - shown) / 25)
 
     def test_what_cannot_be_decoded_in_the_middle_is_a_gap(self, tmp_path: Path) -> None:
         path = write_clip(tmp_path / "a.mp4", map(numbered, range(75)), options={"g": "25"})

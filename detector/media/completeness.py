@@ -1,0 +1,49 @@
+"""Whether a file held all the picture that it promised, to be asked once it has been read to the end."""
+
+from __future__ import annotations
+
+from detector.media.reader import MediaReader
+from detector.schema.analysis import MediaKind
+
+_FEW = 2  # frames
+# Containers round, and count the last frame's length in their own ways.
+_SLACK = 0.5
+
+
+def missing_seconds(reader: MediaReader) -> float:
+    """Seconds of picture that the file promises and does not hold.
+
+    A file cut short decodes cleanly to where it ends. A container that states only its
+    whole duration may mean longer sound, so there sound has to end early too.
+    """
+    if reader.kind is MediaKind.IMAGE:
+        return 0.0
+    expected, picture = reader.expected_duration, float(reader.duration)
+    slack, rate = _SLACK, reader.stream.average_rate
+    if reader.stream.duration is None and reader.tally.sound_end > expected - _SLACK:
+        return 0.0
+    if lost_frames(reader) and rate:
+        interval = 1 / float(rate)
+        slack = 1.5 * interval
+        if reader.container_format == "avi":  # FFmpeg guesses its duration by the size of the file
+            expected = max(expected, reader.stream.frames * interval)
+    return expected - picture if expected - picture > slack else 0.0
+
+
+def lost_frames(reader: MediaReader) -> int:
+    """Frames that the container promises and that neither came nor were refused.
+
+    Known of containers whose tables count frames; a few may be lost to the codec's own ways.
+    """
+    tally = reader.tally
+    few = float(_FEW)
+    if reader.container_format == "avi":
+        promised = reader.stream.frames
+        # Programs fill up with empty frames where sound and picture are not of one length.
+        few = max(few, _SLACK * float(reader.stream.average_rate or 0))
+    elif reader.container_format.startswith("mov") and reader.kind is MediaKind.VIDEO:
+        promised = len(reader.stream.index_entries)  # after edit lists
+    else:
+        return 0
+    gone = promised - tally.packets.not_shown - tally.decoded - tally.undecodable
+    return gone if gone > few else 0
