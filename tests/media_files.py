@@ -81,7 +81,7 @@ def boxed_photo(path: Path, shown: np.ndarray | None = None, tile: int = 0) -> P
     if path.suffix == ".avif":
         given.save(path)
     else:
-        pillow_heif.from_pillow(given).save(path, **({"grid_tile_size": tile} if tile else {}))
+        pillow_heif.from_pillow(given).save(path, **({"tile_size": tile} if tile else {}))
     return path
 
 

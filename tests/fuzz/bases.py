@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from clips import cornered, numbered, write_clip
+from media_files import boxed_photo
 from PIL import Image
 
 FRAMES = 10
@@ -43,7 +44,10 @@ def _clip(ending: str, codec: str = "libx264", **options: object) -> Callable[[P
     def make(folder: Path) -> bytes:
         path = folder / f"clip.{ending}"
         pictures = _faces() if options.pop("faces", False) else [numbered(n) for n in range(FRAMES)]
-        return write_clip(path, pictures, rate=8, time_base=_EIGHTH, codec=codec, **options).read_bytes()
+        rate = options.pop("rate", 8)
+        return write_clip(
+            path, pictures, rate=rate, time_base=Fraction(1, rate), codec=codec, **options
+        ).read_bytes()
 
     return make
 
@@ -60,17 +64,21 @@ def _photo(kind: str, faces: bool = False, **options: object) -> Callable[[Path]
     return make
 
 
-def _animation(_folder: Path) -> bytes:
-    first, *rest = [Image.fromarray(picture) for picture in _faces()[:4]]
-    out = io.BytesIO()
-    first.save(out, "WEBP", save_all=True, append_images=rest, duration=125)
-    return out.getvalue()
+def _animation(kind: str) -> Callable[[Path], bytes]:
+    def make(_folder: Path) -> bytes:
+        first, *rest = [Image.fromarray(picture) for picture in _faces()[:4]]
+        out = io.BytesIO()
+        first.save(out, kind, save_all=True, append_images=rest, duration=120)
+        return out.getvalue()
+
+    return make
 
 
-def _gif(_folder: Path) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(cornered()).save(out, "GIF")
-    return out.getvalue()
+def _heic(side: int = 128, tile: int = 0) -> Callable[[Path], bytes]:
+    def make(folder: Path) -> bytes:
+        return boxed_photo(folder / "photo.heic", _faces(side)[0], tile).read_bytes()
+
+    return make
 
 
 def _exif() -> bytes:
@@ -80,7 +88,6 @@ def _exif() -> bytes:
     return exif.tobytes()
 
 
-_EIGHTH = Fraction(1, 8)
 _VP8 = {"codec": "libvpx", "options": {"deadline": "realtime", "cpu-used": "8"}}
 _VP9 = {"codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8"}}
 _MAKERS: dict[str, Callable[[Path], bytes]] = {
@@ -102,6 +109,16 @@ _MAKERS: dict[str, Callable[[Path], bytes]] = {
     "jpg-progressive": _photo("JPEG", progressive=True, quality=70),
     "webp-lossy": _photo("WEBP", faces=True),
     "webp-lossless": _photo("WEBP", lossless=True),
-    "webp-animated": _animation,
-    "gif-still": _gif,
+    "webp-animated": _animation("WEBP"),
+    "gif-still": _photo("GIF"),
+    "gif-animated": _animation("GIF"),
+    "mpg-mpeg2": _clip("mpg", codec="mpeg2video", options={}, rate=25, faces=True),
+    "ts-h264": _clip("ts", faces=True),
+    "flv-h264": _clip("flv"),
+    "wmv-wmv2": _clip("wmv", codec="wmv2", options={}, faces=True),
+    "tiff-lzw": _photo("TIFF", faces=True, compression="tiff_lzw"),
+    "bmp-rgb": _photo("BMP"),
+    "heic-whole": _heic(),
+    "heic-tiles": _heic(side=256, tile=128),
+    "avif-still": _photo("AVIF", faces=True),
 }

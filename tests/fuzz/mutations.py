@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from fuzz.bases import bases
+from fuzz.parts import parts
 
 Edit = list[Any]
 
@@ -46,16 +47,6 @@ class Recipe(NamedTuple):
             else:
                 raise ValueError(what)
         return bytes(data)
-
-
-class Part(NamedTuple):
-    """A box, chunk or element: where it starts and ends, and where its size stands in how many bytes."""
-
-    start: int
-    end: int
-    size_at: int
-    size_bytes: int
-    little: bool
 
 
 EXTREMES = (0, 1, 2, 7, 8, 15, 16, 255, 65535, 2**24, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1)
@@ -197,96 +188,3 @@ WAYS: tuple[Callable[[random.Random, str, bytes], Iterator[Edit]], ...] = (
     _joined,
     _insert,
 )
-
-
-def parts(name: str, data: bytes) -> list[Part]:
-    """The boxes, chunks or elements of a sound file."""
-    kind = name.partition("-")[0]
-    if kind in ("mp4", "mov"):
-        return list(_boxes(data, 0, len(data)))
-    if kind in ("avi", "webp"):
-        return list(_riff(data, 0, len(data)))
-    if kind == "png":
-        return list(_png(data))
-    if kind in ("mkv", "webm"):
-        return list(_ebml(data, 0, len(data)))
-    if kind == "jpg":
-        return list(_jpeg(data))
-    return []
-
-
-_INSIDE = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"dinf", b"edts", b"udta", b"moof", b"traf", b"mvex"}
-
-
-def _boxes(data: bytes, at: int, end: int) -> Iterator[Part]:
-    while at + 8 <= end:
-        size = int.from_bytes(data[at : at + 4], "big")
-        if size < 8 or at + size > end:
-            return
-        yield Part(at, at + size, at, 4, False)
-        if data[at + 4 : at + 8] in _INSIDE:
-            yield from _boxes(data, at + 8, at + size)
-        elif data[at + 4 : at + 8] == b"stsd":
-            yield from _boxes(data, at + 16, at + size)
-        at += size
-
-
-def _riff(data: bytes, at: int, end: int) -> Iterator[Part]:
-    while at + 8 <= end:
-        size = int.from_bytes(data[at + 4 : at + 8], "little")
-        stop = at + 8 + size + size % 2
-        if stop > end + 1:
-            return
-        yield Part(at, min(stop, end), at + 4, 4, True)
-        if data[at : at + 4] in (b"RIFF", b"LIST"):
-            yield from _riff(data, at + 12, min(stop, end))
-        at = stop
-
-
-def _png(data: bytes) -> Iterator[Part]:
-    at = 8
-    while at + 12 <= len(data):
-        size = int.from_bytes(data[at : at + 4], "big")
-        yield Part(at, at + 12 + size, at, 4, False)
-        at += 12 + size
-
-
-def _jpeg(data: bytes) -> Iterator[Part]:
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
-        size = int.from_bytes(data[at + 2 : at + 4], "big")
-        yield Part(at, at + 2 + size, at + 2, 2, False)
-        at += 2 + size
-
-
-_MASTERS = {
-    0x18538067,
-    0x1549A966,
-    0x1654AE6B,
-    0xAE,
-    0xE0,
-    0x1F43B675,
-    0x1C53BB6B,
-    0xBB,
-    0x114D9B74,
-    0x1A45DFA3,
-    0xA0,
-}
-
-
-def _ebml(data: bytes, at: int, end: int) -> Iterator[Part]:
-    while at < end:
-        width = 9 - data[at].bit_length()
-        number = int.from_bytes(data[at : at + width], "big")
-        size_at = at + width
-        if size_at >= end or not data[size_at] or width > 4:
-            return
-        size_bytes = 9 - data[size_at].bit_length()
-        size = int.from_bytes(data[size_at : size_at + size_bytes], "big") & (1 << 7 * size_bytes) - 1
-        start, stop = size_at + size_bytes, size_at + size_bytes + size
-        if size == (1 << 7 * size_bytes) - 1 or stop > end:
-            stop = end
-        yield Part(at, stop, size_at, size_bytes, False)
-        if number in _MASTERS:
-            yield from _ebml(data, start, stop)
-        at = stop

@@ -57,7 +57,9 @@ def test_sequences_of_pictures_are_named(tmp_path: Path, brand: bytes) -> None:
 @pytest.mark.parametrize("name", ["a.heic", "a.avif"])
 def test_a_photo_in_boxes_is_a_photo_and_whole(tmp_path: Path, name: str) -> None:
     """FFmpeg reads both as videos, and of the tiled one the upper left tile alone."""
-    path = boxed_photo(tmp_path / name, cornered(320, 240), tile=128 if name.endswith("heic") else 0)
+    tiled = name.endswith("heic")
+    path = boxed_photo(tmp_path / name, cornered(320, 240), tile=128 if tiled else 0)
+    assert (b"grid" in path.read_bytes()) is tiled
     with open_media(path) as reader:
         (frame,) = reader.frames(8)
         assert reader.kind is MediaKind.IMAGE and reader.container_format in {"heif", "avif"}
