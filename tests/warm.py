@@ -162,10 +162,10 @@ def confined(job: Any, writer: int) -> int:
         "folder": os.getcwd(),
         "environment": os.environ | sandbox_process._NO_POOL,
         "session": False,
-        "files": [2, 499],
+        "files": [2, *job.files, 499],
         "path": sys.path[:],
     }
-    return server.fork(request, [2, writer])
+    return server.fork(request, [2, *job.files, writer])
 
 
 def install() -> None:

@@ -33,7 +33,10 @@ def add_commands(commands: Any) -> None:
 
     live = commands.add_parser("live", help="score a camera, a stream or a file as it plays")
     live.add_argument(
-        "source", metavar="SOURCE", help="camera (0, /dev/video0), rtsp:// or http:// address, or a file"
+        "source",
+        metavar="SOURCE",
+        help="camera (0, /dev/video0), rtsp:// or http:// address, or a file; decoded in a confined process, "
+        "which for an address keeps the network",
     )
     live.add_argument("--pace", action="store_true", help="play a file at its own speed")
     live.add_argument("--out", type=Path, metavar="FILE", help="write segments here too, one JSON line each")
@@ -79,6 +82,11 @@ def _live(options: argparse.Namespace) -> int:
     from detector.live.sources import source_of
 
     source = source_of(options.source)
+    if source.kind == "stream":
+        print(
+            "reelproof: what decodes a stream is confined but keeps the network (docs/confinement.md)",
+            file=sys.stderr,
+        )
     from detector.live.player import play
     from detector.live.session import LiveSegment, LiveSession
     from detector.models.loaded import load_model

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from detector.errors import ReelproofError
+from detector.live.confined_source import open_confined
 from detector.live.session import LiveSegment, LiveSession
-from detector.live.sources import Source, open_source
+from detector.live.sources import Source
 from detector.media.frame import Frame
 
 _LOOK_EVERY = 0.2  # seconds between two looks whether to stop
@@ -89,15 +90,16 @@ def play(
     ``closed`` is called with each segment as it closes, ``scored`` after each frame with its delay and
     how many were dropped until then. A file is read as fast as it is scored, or
     with ``pace`` at its own speed; then, and from cameras and streams, a frame that comes while an
-    earlier one still waits takes its place. Raises :class:`MediaError` when the source cannot be
-    opened or holds nothing that can be decoded.
+    earlier one still waits takes its place. Decoding is done in a confined process
+    (:mod:`detector.live.confined_source`). Raises :class:`MediaError` when the source cannot be opened or
+    holds nothing that can be decoded.
     """
     latest = _Latest(waits=not (source.live or pace))
     problems: list[BaseException] = []
 
     def read() -> None:
         try:
-            with open_source(source, sample_rate) as frames:
+            with open_confined(source, sample_rate, lambda: latest.stopped) as frames:
                 for frame in _paced(frames, latest) if pace and not source.live else frames:
                     if latest.stopped:
                         return

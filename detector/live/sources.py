@@ -73,9 +73,17 @@ def source_of(text: str) -> Source:
     return Source("file", text)
 
 
+def camera_device(source: Source) -> Path:
+    """The device that a camera is."""
+    return Path(f"/dev/video{_camera_number(source.name)}")
+
+
 @contextmanager
 def open_source(source: Source, sample_rate: float) -> Iterator[Iterator[Frame]]:
-    """The sampled frames of a source, in order. Raises :class:`MediaError` when it cannot be opened."""
+    """The sampled frames of a source, in order, decoded in this process: call it in a confined one.
+
+    Raises :class:`MediaError` when it cannot be opened.
+    """
     if source.kind == "file":
         with open_media(Path(source.name)) as reader:
             yield reader.frames(sample_rate)
@@ -105,8 +113,7 @@ def _stream(address: str) -> Iterator[MediaReader]:
 
 @contextmanager
 def _camera(name: str) -> Iterator[Iterator[Image]]:
-    number = int(re.sub(r"\D", "", name))
-    capture = cv2.VideoCapture(number, cv2.CAP_V4L2)
+    capture = cv2.VideoCapture(_camera_number(name), cv2.CAP_V4L2)
     try:
         if not capture.isOpened():
             raise MediaError(
@@ -117,6 +124,10 @@ def _camera(name: str) -> Iterator[Iterator[Image]]:
     finally:
         with contextlib.suppress(cv2.error):
             capture.release()
+
+
+def _camera_number(name: str) -> int:
+    return int(re.sub(r"\D", "", name))
 
 
 def _captured(capture: cv2.VideoCapture) -> Iterator[Image]:

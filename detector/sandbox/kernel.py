@@ -29,6 +29,7 @@ _CPU_GRACE = 5  # seconds between the signal that can be told from others and th
 _PROGRAM = ("detector", "reports", "webapp", "templates", "static", "models", "requirements.txt")
 _SYSTEM = ("/usr", "/lib", "/lib64", "/proc", "/sys", "/var/cache/fontconfig")
 _SETTINGS = ("fonts", "ld.so.cache", "localtime", "mime.types", "nsswitch.conf", "passwd", "group")
+_OF_NETWORK = tuple(Path("/etc", name) for name in ("hosts", "resolv.conf", "gai.conf", "services", "ssl"))
 _FONTS = (".fonts", ".local/share/fonts", ".cache/fontconfig", ".config/fontconfig")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 
@@ -53,13 +54,14 @@ def confine(limits: Limits, places: AllowedPaths, scratch: Path, *, network: boo
     os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    alone = network and _leave_network(libc)
+    alone = network and _leave_network(libc, _NEW_IPC if places.ports else _NEW_NETWORK | _NEW_IPC)
     _limit(limits)
     _drop_capabilities(libc)
     writable = (*places.writable, scratch, *map(Path, _DEVICES), *Path("/dev").glob("nvidia*"))
-    fenced = landlock.refuse_files((*_program(), *places.readable), writable)
-    filtered = seccomp.refuse_calls()
-    return Capabilities(alone, filtered, landlock.version() if fenced else 0)
+    readable = (*_program(), *places.readable, *(_OF_NETWORK if places.ports else ()))
+    fenced = landlock.refuse_files(readable, writable, places.ports)
+    filtered = seccomp.refuse_calls(network=bool(places.ports))
+    return Capabilities(alone and not places.ports, filtered, landlock.version() if fenced else 0)
 
 
 def end_with_parent(parent: int) -> None:
@@ -111,16 +113,16 @@ def _limit(limits: Limits) -> None:
         resource.setrlimit(kind, (soft, hard))
 
 
-def _leave_network(libc: ctypes.CDLL) -> bool:
+def _leave_network(libc: ctypes.CDLL, namespaces: int) -> bool:
     """Into a network namespace with nothing in it, not even loopback that is up, and one for System V IPC.
 
     Raises ``OSError`` where a user namespace can be made but not be set up, as on some Ubuntus.
     """
     if os.geteuid() == 0:
         # Root needs no user namespace, in which it could no longer open files of other users.
-        return bool(libc.unshare(_NEW_NETWORK | _NEW_IPC) == 0)
+        return bool(libc.unshare(namespaces) == 0)
     user, group = os.geteuid(), os.getegid()
-    if libc.unshare(_NEW_USER | _NEW_NETWORK | _NEW_IPC) != 0:
+    if libc.unshare(_NEW_USER | namespaces) != 0:
         return False
     # Without a mapping, nothing could be created: files need an owner.
     Path("/proc/self/setgroups").write_text("deny")

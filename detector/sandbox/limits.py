@@ -27,8 +27,10 @@ class Limits:
 class AllowedPaths:
     """Files and folders a confined process may touch beside the program's own, which it may read.
 
-    Those in ``writable`` exist already; their sizes together are what ``Limits.written`` limits.
+    Those in ``writable`` exist already; their sizes together are what ``Limits.written`` limits. With
+    ``ports`` it keeps the network: it may look up names and connect to these TCP ports, of any machine.
     """
 
     readable: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
+    ports: tuple[int, ...] = ()

@@ -72,8 +72,9 @@ class Sandbox:
 
     ``report(stage, fraction)`` is handed to it beside ``arguments``; what it returns must be
     something JSON can hold, since nothing that comes out of the process is trusted to be more.
-    ``modules`` are imported there before it is confined. In a process with several threads,
-    target and arguments have to be such that pickle can hold them.
+    ``modules`` are imported there before it is confined, and ``files`` are numbers of open files that
+    stay open there. In a process with several threads, target and arguments have to be such that
+    pickle can hold them.
     """
 
     def __init__(
@@ -84,13 +85,13 @@ class Sandbox:
         places: AllowedPaths,
         scratch: Path | None = None,
         modules: tuple[str, ...] = (),
+        files: tuple[int, ...] = (),
     ) -> None:
         _remove_abandoned(scratch)
         self._scratch = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=scratch))
         self._limits = limits
-        job = _Job(
-            target, arguments, modules, limits, places, self._scratch, os.getpid(), capabilities().network
-        )
+        alone = capabilities().network
+        job = _Job(target, arguments, modules, files, limits, places, self._scratch, os.getpid(), alone)
         self._pipe, writer = os.pipe()
         try:
             self._process = _forked(job, writer) if native_threads() == 1 else _afresh(job, writer)
@@ -104,6 +105,10 @@ class Sandbox:
     def peak(self) -> int:
         """The most memory of its own that it was seen to use, in bytes."""
         return self._watch.peak
+
+    def look(self) -> None:
+        """Raise :class:`LimitError` if it uses too much: for who waits for something else than its result."""
+        self._watch.look()
 
     def result(self, report: Report | None = None) -> Any:
         """Wait for what the target returns.
@@ -179,6 +184,7 @@ class _Job:
     target: Callable[..., Any]
     arguments: tuple[Any, ...]
     modules: tuple[str, ...]
+    files: tuple[int, ...]
     limits: Limits
     places: AllowedPaths
     scratch: Path
@@ -202,7 +208,8 @@ def _afresh(job: _Job, writer: int) -> int:
         pickle.dump(sys.path, told)
         pickle.dump(job, told)
         told.seek(0)
-        actions = [(os.POSIX_SPAWN_DUP2, told.fileno(), 0), (os.POSIX_SPAWN_DUP2, writer, writer)]
+        actions = [(os.POSIX_SPAWN_DUP2, told.fileno(), 0)]
+        actions += [(os.POSIX_SPAWN_DUP2, file, file) for file in (writer, *job.files)]
         command = [sys.executable, "-c", _AFRESH, str(writer)]
         return os.posix_spawn(sys.executable, command, os.environ | _NO_POOL, file_actions=actions)
 
@@ -211,7 +218,7 @@ def live(job: _Job, writer: int) -> NoReturn:
     """The whole life of a confined process."""
     status = 1
     try:
-        _forget_parent(writer)
+        _forget_parent({writer, *job.files})
         os.environ |= _NO_POOL
         for name in job.modules:
             importlib.import_module(name)
@@ -227,8 +234,8 @@ def live(job: _Job, writer: int) -> NoReturn:
         os._exit(status)
 
 
-def _forget_parent(writer: int) -> None:
-    """Signals as they are by default, no terminal to read from, and no open files but the pipe."""
+def _forget_parent(kept: set[int]) -> None:
+    """Signals as they are by default, no terminal to read from, and no open files but those ``kept``."""
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         with contextlib.suppress(OSError, ValueError):
             # A Ctrl-C goes to all processes of a terminal; this one ends when its parent says so.
@@ -241,7 +248,7 @@ def _forget_parent(writer: int) -> None:
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
     for name in os.listdir("/proc/self/fd"):
-        if int(name) > 2 and int(name) != writer:
+        if int(name) > 2 and int(name) not in kept:
             with contextlib.suppress(OSError):
                 os.close(int(name))
 

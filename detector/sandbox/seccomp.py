@@ -18,14 +18,16 @@ _MODE_FILTER = 2
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data, little endian
+_ARGUMENT = 8  # bytes of each
 _X32 = 0x40000000
 _CLONE_THREAD = 0x00010000
 
 # What each processor calls itself in a filter (AUDIT_ARCH_*), and its numbers.
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 # By family and name: numbers on x86_64 and aarch64; none where a processor lacks the call.
+_NETWORK = "the network"
 REFUSED: dict[str, dict[str, tuple[int | None, int | None]]] = {
-    "the network": {
+    _NETWORK: {
         "socket": (41, 198),
         "connect": (42, 203),
     },
@@ -148,17 +150,25 @@ _TO_ITSELF = ((62, 129), (234, 131))  # kill, tgkill: only with its own id as th
 # prlimit64, sched_setparam, sched_setscheduler, sched_setattr: only of itself, whose id is written as 0 too.
 _OF_ITSELF = ((302, 261), (142, 118), (144, 119), (314, 274))
 
+# Where the network is kept: IPv4 and IPv6 with TCP and UDP. What speaks otherwise, such as Multipath TCP,
+# is not held to the ports that Landlock allows, and neither is a connection opened by sending.
+_SOCKET, _FAMILIES, _PROTOCOLS = (41, 198), (2, 10), (0, 6, 17)
+_SENDING = (((44, 206), 3), ((46, 211), 2), ((307, 269), 3))  # sendto, sendmsg, sendmmsg: which has the flags
+_MSG_FASTOPEN = 0x20000000
+
 
 class _Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
 
 
-def refuse_calls() -> bool:
+def refuse_calls(*, network: bool = False) -> bool:
     """Refuse the calls above to this process and its threads from now on; False where that cannot be.
+
+    With ``network`` it may make sockets of TCP and UDP.
 
     Needs ``PR_SET_NO_NEW_PRIVS`` to be set. A refused call fails with EPERM.
     """
-    program = _filter()
+    program = _filter(network)
     if program is None:
         return False
     kept = ctypes.create_string_buffer(program, len(program))
@@ -167,7 +177,7 @@ def refuse_calls() -> bool:
     return bool(libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(whole), 0, 0) == 0)
 
 
-def _filter() -> bytes | None:
+def _filter(network: bool) -> bytes | None:
     found = _ARCHITECTURES.get(platform.machine())
     if found is None:
         return None
@@ -181,8 +191,10 @@ def _filter() -> bytes | None:
     ]
     if column == 0:  # calls of the x32 kind have numbers of their own
         program += [_step(_AT_LEAST, _X32, 0, 1), _step(_RETURN, no)]
-    for family in REFUSED.values():
-        for numbers in family.values():
+    if network:
+        program += _kept_network(column, no)
+    for name, family in REFUSED.items():
+        for numbers in () if network and name == _NETWORK else family.values():
             if (number := numbers[column]) is not None:
                 program += [_step(_EQUAL, number, 0, 1), _step(_RETURN, no)]
     # Its flags lie in memory, where no filter sees them; the C library then makes threads by clone.
@@ -213,6 +225,29 @@ def _filter() -> bytes | None:
         ]
     program.append(_step(_RETURN, _ALLOW))
     return b"".join(program)
+
+
+def _kept_network(column: int, no: int) -> list[bytes]:
+    steps = [
+        _step(_EQUAL, _SOCKET[column], 0, 10),
+        _step(_LOAD, _FIRST_ARGUMENT),
+        _step(_EQUAL, _FAMILIES[0], 2, 0),
+        _step(_EQUAL, _FAMILIES[1], 1, 0),
+        _step(_RETURN, no),
+        _step(_LOAD, _FIRST_ARGUMENT + 2 * _ARGUMENT),
+        *(_step(_EQUAL, protocol, 3 - place, 0) for place, protocol in enumerate(_PROTOCOLS)),
+        _step(_RETURN, no),
+        _step(_RETURN, _ALLOW),
+    ]
+    for numbers, which in _SENDING:
+        steps += [
+            _step(_EQUAL, numbers[column], 0, 4),
+            _step(_LOAD, _FIRST_ARGUMENT + which * _ARGUMENT),
+            _step(_ANY_BIT, _MSG_FASTOPEN, 0, 1),
+            _step(_RETURN, no),
+            _step(_RETURN, _ALLOW),
+        ]
+    return steps
 
 
 def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:

@@ -340,6 +340,30 @@ class TestRefusals:
         assert {name for name, what in found.items() if what == "done"} == own
         assert {what for name, what in found.items() if name not in own} <= {"EPERM", "EACCES"}
 
+    @pytest.mark.parametrize("user", ["as it is", "nobody"])
+    def test_a_network_that_is_kept_leads_to_one_port(self, run, user):
+        """And everything else is refused as ever."""
+        if user == "nobody" and os.geteuid() != 0:
+            pytest.skip("only root can become somebody else")
+        place = Path(tempfile.mkdtemp(prefix="sandbox-test-"))
+        place.chmod(0o777)
+        with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+            ports = one.getsockname()[1], other.getsockname()[1]
+            places = AllowedPaths(ports=ports[:1])
+            try:
+                (place / "key").touch()
+                if user == "nobody":
+                    found = _as_nobody(place, _both, *ports, places=places)
+                else:
+                    found = run(_both, place, *ports, places=places)
+            finally:
+                shutil.rmtree(place)
+        allowed = {"own prlimit", "own scheduling", "own folder", "its port", "names"}
+        if capabilities().files < 4:  # knows nothing of ports
+            allowed |= {"another port", "listening"}
+        assert {name for name, what in found.items() if what == "done"} == allowed
+        assert {what for name, what in found.items() if name not in allowed} <= {"EPERM", "EACCES"}
+
     def test_nothing_open_is_inherited(self, run, tmp_path):
         def target(_report):
             places = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
@@ -399,7 +423,57 @@ def _probe(place: Path, _report) -> dict[str, str]:
     }
 
 
-def _as_nobody(place: Path) -> dict[str, str]:
+def _connections(port: int, other: int) -> dict[str, str]:
+    """What came of each way to reach somebody, by name."""
+
+    def attempt(*kind, to=None, send=False) -> str:
+        try:
+            with socket.socket(*kind) as made:
+                made.settimeout(60)
+                if send:
+                    made.sendto(b"a", socket.MSG_FASTOPEN, ("127.0.0.1", to))
+                elif to:
+                    made.connect(("127.0.0.1", to))
+        except OSError as problem:
+            return error_of(problem)
+        return "done"
+
+    def listening() -> str:
+        try:
+            socket.create_server(("127.0.0.1", 0)).close()
+        except OSError as problem:
+            return error_of(problem)
+        return "done"
+
+    tcp, udp = (socket.AF_INET, socket.SOCK_STREAM), (socket.AF_INET, socket.SOCK_DGRAM)
+    return {
+        "its port": attempt(*tcp, to=port),
+        "another port": attempt(*tcp, to=other),
+        "another port by multipath": attempt(*tcp, 262, to=other),  # IPPROTO_MPTCP
+        "another port by sending": attempt(*tcp, to=other, send=True),
+        "listening": listening(),
+        "names": attempt(*udp, to=53),
+        "raw packets": attempt(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP),
+        "packets": attempt(socket.AF_PACKET, socket.SOCK_RAW),
+        "programs on this machine": attempt(socket.AF_UNIX, socket.SOCK_STREAM),
+        "the kernel": attempt(socket.AF_NETLINK, socket.SOCK_RAW),
+        "another file": _opened(Path(__file__).parents[3] / "CHANGELOG.md"),
+    }
+
+
+def _opened(path: Path) -> str:
+    try:
+        path.read_bytes()
+    except OSError as problem:
+        return error_of(problem)
+    return "done"
+
+
+def _both(place: Path, port: int, other: int, report) -> dict[str, str]:
+    return _probe(place, report) | _connections(port, other)
+
+
+def _as_nobody(place: Path, target=_probe, *arguments, places: AllowedPaths | None = None) -> dict[str, str]:
     """The same by an account without rights."""
     reader, writer = os.pipe()
     if not (process := os.fork()):
@@ -409,7 +483,8 @@ def _as_nobody(place: Path) -> dict[str, str]:
             os.setuid(65534)
             capabilities.cache_clear()
             tempfile.tempdir = str(place)
-            with Sandbox(_probe, place, limits=Limits(), places=AllowedPaths(), scratch=place) as confined:
+            what = {"limits": Limits(), "places": places or AllowedPaths(), "scratch": place}
+            with Sandbox(target, place, *arguments, **what) as confined:
                 os.write(writer, json.dumps(confined.result()).encode())
         finally:
             os._exit(0)
