@@ -1,8 +1,9 @@
 """Follow faces from frame to frame, and say which tracks are one person.
 
 Faces of neighbouring sampled frames are matched by overlap, all at once (Hungarian
-assignment, Kuhn 1955, in SciPy). A cut breaks every track; a face lost for a moment
-keeps its own. Tracks that never share a frame and look alike are one person.
+assignment, Kuhn 1955, in SciPy). A cut breaks every track but that of a face which looks as
+it did, where it was: flashes and strobe lights read as cuts. A face lost for a moment keeps its
+track. Tracks that never share a frame and look alike are one person.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ _LEAST_OVERLAP = 0.25
 # Side of the colour thumbnail by which tracks are compared, and how alike two must be.
 _THUMBNAIL = 24
 _ALIKE = 0.85
+# What a face keeps over a cut that is none: its place, as the overlap of both boxes, and its looks.
+_SAME_PLACE, _SAME_LOOKS = 0.6, 0.9
 _EVERY = 4  # detections for one that goes into the mean picture: neighbours hardly differ
 _NEVER = np.float32(-2)
 
@@ -57,10 +60,18 @@ class Tracker:
         self.tracks: list[Track] = []
 
     def process_frame(self, time: float, image: Image, faces: Sequence[Face], is_cut: bool) -> list[int]:
-        """Track numbers of ``faces``, in their order. ``is_cut`` ends every track first."""
+        """Track numbers of ``faces``, in their order. ``is_cut`` ends tracks that none of them goes on."""
         # A face of the very last sampled frame is always followed, however sparse the sampling.
         oldest = min(self._previous, time - self._bridge_gap - 1e-9)
-        self._live = [] if is_cut else [t for t in self._live if t.last >= oldest]
+        self._live = [
+            track
+            for track in self._live
+            if (
+                track.last >= self._previous and any(_is_same(track, image, face) for face in faces)
+                if is_cut
+                else track.last >= oldest
+            )
+        ]
         self._previous = time
         matched: dict[int, Track] = {}
         if self._live and faces:
@@ -126,6 +137,14 @@ def correlating(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     centred = pictures - pictures.mean(axis=1, keepdims=True)
     spread = np.linalg.norm(centred, axis=1, keepdims=True)
     return np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
+
+
+def _is_same(track: Track, image: Image, face: Face) -> bool:
+    """Whether a face is where the track was last, and looks like it however bright the picture is."""
+    if overlap(track.box, face.box) < _SAME_PLACE:
+        return False
+    one, other = correlating(np.array([track.thumbnail.ravel(), _thumbnail(image, face).ravel()]))
+    return float(one @ other) >= _SAME_LOOKS
 
 
 def _thumbnail(image: Image, face: Face) -> NDArray[np.float32]:

@@ -94,6 +94,23 @@ class TestTracker:
         assert tracker.process_frame(0.125, EMPTY, [face(200), face(450)], True) == [2, 3]
         assert tracker.process_frame(0.25, EMPTY, [face(450), face(200)], False) == [3, 2]
 
+    def test_a_strobe_light_breaks_none(self) -> None:
+        """It reads as a cut at every sampled frame, which would leave tracks of one sample each."""
+        tracker, cuts = Tracker(0.75), CutDetector(8)
+        bright = scene((face(200), 1), (face(450), 2))
+        numbers, found = [], []
+        for sample in range(8):
+            image = bright // 6 if sample % 2 else bright
+            found.append(cuts.process_frame(image))
+            numbers.append(tracker.process_frame(sample / 8, image, [face(200), face(450)], found[-1]))
+        assert found == [False] + [True] * 7 and numbers == [[0, 1]] * 8
+
+    def test_a_cut_breaks_tracks_of_faces_that_moved_or_changed(self) -> None:
+        for other in ((face(260), 1), (face(200), 2)):
+            tracker = Tracker(0.75)
+            tracker.process_frame(0, scene((face(200), 1)), [face(200)], False)
+            assert tracker.process_frame(0.125, scene(other), [other[0]], True) == [1]
+
     def test_a_cut_on_an_empty_frame_breaks_them_too(self) -> None:
         tracker = Tracker(0.75)
         tracker.process_frame(0, EMPTY, [face(200)], False)

@@ -33,6 +33,17 @@ def test_noise_is_no_cut(pictures: dict[str, np.ndarray], name: str, amplitude: 
     assert not any(cuts.process_frame(frame) for frame in frames)
 
 
+@pytest.mark.parametrize(("shade", "spread", "coloured"), [(1, 25, False), (8, 12, True), (20, 15, True)])
+def test_film_grain_and_a_dark_phone_video_have_no_cut(
+    pictures: dict[str, np.ndarray], shade: int, spread: int, coloured: bool
+) -> None:
+    cuts, rng = CutDetector(8), np.random.default_rng(0)
+    still = (pictures["bright"] // shade).astype(float)
+    for _ in range(6):
+        grain = rng.normal(0, spread, still.shape if coloured else (*still.shape[:2], 1))
+        assert not cuts.process_frame((still + grain).clip(0, 255).astype(np.uint8))
+
+
 def test_another_picture_is_a_cut_through_noise(pictures: dict[str, np.ndarray]) -> None:
     cuts, rng = CutDetector(8), np.random.default_rng(0)
     bright, dark = pictures["bright"], pictures["dark"]
