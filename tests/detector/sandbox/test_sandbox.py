@@ -81,17 +81,15 @@ def test_progress_comes_again_while_there_is_none_and_may_end_it(run):
 
     def report(*at):
         said.append(at)
-        if len(said) == 9:
+        if said.count(("stuck", 0.5)) == 3:
             raise Enough
 
     def silent(report):
         report("stuck", 0.5)
-        time.sleep(60)
+        time.sleep(600)
 
-    started = time.monotonic()
     with pytest.raises(Enough):
         run(silent, report=report)
-    assert time.monotonic() - started < 30 and ("stuck", 0.5) in said
 
 
 @pytest.mark.parametrize("kind", [MediaError, ModelError])
