@@ -17,7 +17,7 @@ import scaled
 
 from webapp.services.sample import SAMPLE_ADDED
 
-_PATIENCE = 300.0  # seconds a start, an upload and an analysis may take on a busy machine
+_PATIENCE = 1800.0  # seconds: a machine may have much else to do
 
 
 class App:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 _CLIPS = 200
 _SEED = 20261120
-_LIMIT = 3600  # seconds
+_LIMIT = 6 * 3600  # seconds: a machine may have much else to do
 
 
 def test_nothing_is_lost_and_nothing_comes_twice(tmp_path):
