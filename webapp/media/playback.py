@@ -10,7 +10,9 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, with_config
 
 from detector.files import flush_file, flush_folder
 from webapp.storage.data_folder import Folders
@@ -26,6 +28,11 @@ SUFFIXES = {
 }
 
 
+_PREVIEWS = ("video/mp4", "image/jpeg")
+_Side = Annotated[int, Field(ge=0, le=1 << 20)]
+
+
+@with_config(extra="forbid")
 @dataclass(frozen=True)
 class Playback:
     """What a page shows of an exhibit.
@@ -41,10 +48,24 @@ class Playback:
 
     source: Literal["exhibit", "preview", "none"]
     mimetype: str
-    offset: float
-    width: int
-    height: int
-    reason: str
+    offset: Annotated[float, Field(allow_inf_nan=False)]
+    width: _Side
+    height: _Side
+    reason: Annotated[str, Field(max_length=2000)]
+
+
+_PLAYBACK = TypeAdapter(Playback)
+
+
+def checked(said: Any) -> Playback:
+    """What a confined process, which may be a stranger's by then, or a file says; else ``ValueError``.
+
+    A browser is told the kind of a file, and must not be told one that it could run.
+    """
+    found = _PLAYBACK.validate_python(said)
+    if found.mimetype not in {"exhibit": tuple(SUFFIXES), "preview": _PREVIEWS, "none": ("",)}[found.source]:
+        raise ValueError(f"{found.source} of the kind {found.mimetype[:80]!r}")
+    return found
 
 
 def playback(folders: Folders, row: AnalysisRow) -> Playback | None:
@@ -70,8 +91,8 @@ def media(folders: Folders, row: AnalysisRow) -> tuple[Path, Playback] | None:
 def recorded(folders: Folders, sha256: str) -> Playback | None:
     """What was decided for the exhibit of this SHA-256."""
     try:
-        found = Playback(**json.loads(folders.playback(sha256).read_bytes()))
-    except (OSError, ValueError, TypeError):
+        found = checked(json.loads(folders.playback(sha256).read_bytes()))
+    except (OSError, ValueError):
         return None
     # In the store a preview is there before what was decided is.
     if found.source == "preview" and not (folders.store.elsewhere or folders.preview(sha256).is_file()):

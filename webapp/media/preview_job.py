@@ -17,7 +17,7 @@ from detector.errors import ReelproofError
 from detector.files import flush_file, flush_folder
 from detector.sandbox import AllowedPaths, LimitError, Limits, Sandbox, UnexpectedError
 from detector.schema.analysis import Media
-from webapp.media.playback import Playback, recorded, save_playback
+from webapp.media.playback import Playback, checked, recorded, save_playback
 from webapp.storage.data_folder import Folders
 
 log = logging.getLogger(__name__)
@@ -71,12 +71,12 @@ def _ask(
     what = (decided, exhibit, aside, media, spare)
     try:
         with Sandbox(*what, limits=limits, places=places, scratch=folders.analyses) as confined:
-            return Playback(**confined.result(lambda _stage, share: progress(share)))
+            return checked(confined.result(lambda _stage, share: progress(share)))
     except SoftTimeLimitExceeded:
         return _nothing("The time limit of the analysis came first.")
     except LimitError as problem:
         return _nothing(f"Making one took too much. {problem}")
-    except (ReelproofError, UnexpectedError, TypeError) as problem:
+    except (ReelproofError, UnexpectedError, ValueError) as problem:
         log.warning("deciding what plays of %s broke off: %s", media.sha256, problem)
         return _nothing("The process that was to make it ended early.")
 

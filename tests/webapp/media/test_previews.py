@@ -331,6 +331,42 @@ def test_a_preview_is_made_once_an_exhibit(folders, clip, monkeypatch):
     assert playback.recorded(folders, media.sha256) is None  # one without the other is nothing
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source": "exhibit", "mimetype": "text/html"},
+        {"source": "preview", "mimetype": "image/svg+xml"},
+        {"source": "elsewhere"},
+        {"mimetype": None},
+        {"offset": float("inf")},
+        {"width": -1},
+        {"height": 10**9},
+        {"reason": "x" * 9999},
+        {"more": 1},
+    ],
+)
+def test_what_a_hijacked_encoder_says_is_not_told_to_a_browser(folders, clip, monkeypatch, changes):
+    class Hijacked:
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def __enter__(self) -> Hijacked:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def result(self, _report: object) -> object:
+            right = Playback("preview", "video/mp4", 0.0, 4, 4, "")
+            return dataclasses.asdict(right) | changes
+
+    monkeypatch.setattr(preview_job, "Sandbox", Hijacked)
+    media = described(clip)
+    made = preview_job.prepare(folders, clip, media, 0, nothing, LIMITS)
+    assert made.source == "none" and not folders.preview(media.sha256).exists()
+    assert playback.recorded(folders, media.sha256) == made
+
+
 def test_progress_is_told_and_a_lost_claim_ends_it(folders, long_clip):
     shares: list[float] = []
 
