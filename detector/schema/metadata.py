@@ -208,6 +208,11 @@ class Details(Value):
         """Streams of pictures that were not examined, covers aside."""
         return tuple(s for s in self.streams if s.kind == "video" and not s.examined and not s.cover)
 
+    @property
+    def other_pages(self) -> int:
+        """Pictures of a photo file beside the one examined; what phones add to it (MPO) aside."""
+        return self.photo.frames - 1 if self.photo and self.photo.format != "MPO" else 0
+
 
 class Anomaly(Value):
     """Something in the facts that a person should look at. Never evidence of manipulation by itself."""

@@ -146,6 +146,8 @@ def not_seen(media: Media, missing: float) -> list[str]:
             if len(others) == 1
             else f"The file holds {len(others)} more picture tracks, not looked at ({named})."
         )
+    if media.kind is MediaKind.IMAGE and media.details and (pages := media.details.other_pages):
+        found.append(f"The file holds {_count(pages, 'more picture')}, not looked at.")
     if media.kind is MediaKind.IMAGE and media.frames_undecodable:
         found.append("The file is damaged: a part of the picture is missing and was not looked at.")
     elif missing or lost:

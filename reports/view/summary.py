@@ -91,6 +91,8 @@ def _not_examined(analysis: Analysis, section: int) -> str:
         )
     if media.details and (others := media.details.other_pictures):
         found.append(f"{plural(len(others), 'other picture track')}")
+    if media.kind is MediaKind.IMAGE and media.details and (pages := media.details.other_pages):
+        found.append(f"{plural(pages, 'other picture')} of the file")
     if media.frames_undecodable:
         found.append("parts that could not be decoded")
     listed = "; ".join(found)

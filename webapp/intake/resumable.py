@@ -116,8 +116,7 @@ def append(
     ``checksum`` is the name of one of :data:`CHECKSUMS` and its digest.
     """
     with _held(Folders(settings.data).upload(row.id)) as file:
-        with database.begin() as session:  # as it is now that nobody else writes
-            row = session.get_one(UploadRow, row.id)
+        row = _still_there(database, row.id)  # as it is now that nobody else writes
         if offset != row.received:
             raise UserError(
                 409,
@@ -148,9 +147,10 @@ def append(
                 460, "The part arrived damaged: its checksum is another one.", "Send the same part again."
             )
         with database.begin() as session:
-            row = session.get_one(UploadRow, row.id)
-            row.received, row.expires = received, now() + LIFETIME
-        return row
+            if (kept := session.get(UploadRow, row.id)) is None:
+                raise _gone()
+            kept.received, kept.expires = received, now() + LIFETIME
+        return kept
 
 
 def finish(
@@ -164,8 +164,7 @@ def finish(
     if row.analysis_id is not None:
         return row.analysis_id
     with _held(place, "rb"):  # an attempt that was cut off may have made it read-only
-        with database.begin() as session:
-            row = session.get_one(UploadRow, row.id)
+        row = _still_there(database, row.id)
         if row.analysis_id is not None:
             return row.analysis_id
         if row.received != row.size:
@@ -176,7 +175,8 @@ def finish(
             )
         analysis_id = start(place, row)
         with database.begin() as session:
-            session.get_one(UploadRow, row.id).analysis_id = analysis_id
+            if (kept := session.get(UploadRow, row.id)) is not None:
+                kept.analysis_id = analysis_id
     place.unlink(missing_ok=True)
     return analysis_id
 
@@ -208,13 +208,26 @@ def _known(session: Session, upload_id: str) -> bool:
     return session.scalar(select(UploadRow.id).where(UploadRow.id == upload_id)) is not None
 
 
+def _still_there(database: Database, upload_id: str) -> UploadRow:
+    """The row; an upload may be deleted, or expire, while somebody sends a part of it."""
+    with database.begin() as session:
+        row = session.get(UploadRow, upload_id)
+    if row is None:
+        raise _gone()
+    return row
+
+
+def _gone() -> UserError:
+    return UserError(404, "There is no such upload any more.", "Begin another one.")
+
+
 @contextlib.contextmanager
 def _held(place: Path, mode: str = "r+b") -> Iterator[BinaryIO]:
     """The file, which no other request writes meanwhile."""
     try:
         file: BinaryIO = place.open(mode)  # type: ignore[assignment]
     except FileNotFoundError:
-        raise UserError(404, "There is no such upload any more.", "Begin another one.") from None
+        raise _gone() from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -7,7 +7,7 @@ from typing import Any
 from analyses import media as media_facts
 
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Score, Scores, Segment, Verdict
-from detector.schema.metadata import Details, Stream
+from detector.schema.metadata import Details, Photo, Stream
 from detector.schema.second_look import SecondLook, SecondLookContrast
 from detector.verdict.verdict import decide, not_seen
 from reports.text.prose import second_look
@@ -186,5 +186,8 @@ def test_what_of_the_file_was_not_seen() -> None:
     damaged = video.model_copy(update={"frames_undecodable": 36})
     assert "36 of its frames or packets" in not_seen(damaged, 0.0)[0]
     assert "2.8 s are missing at its end" in not_seen(video, 2.76)[0]
+    for kind, told in (("TIFF", ["The file holds 2 more pictures, not looked at."]), ("MPO", [])):
+        pages = Details(photo=Photo(format=kind, mode="RGB", frames=3))
+        assert not_seen(media_facts(IMAGE, 0.0).model_copy(update={"details": pages}), 0.0) == told
     photo = media_facts(IMAGE, 0.0).model_copy(update={"frames_undecodable": 1})
     assert "part of the picture is missing" in not_seen(photo, 0.0)[0]

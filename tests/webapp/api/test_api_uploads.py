@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from people import account, signed_in, with_login
 from sqlalchemy import select, update
 
 from webapp import create_app
+from webapp.errors import UserError
 from webapp.intake import resumable
 from webapp.security.permissions import Role
 from webapp.storage.data_folder import Folders
@@ -213,6 +215,23 @@ def test_unfinished_ones_expire_a_day_after_their_last_part(app, client):
     resumable.expire(database, folders)
     assert client.get(old).status_code == 404 and client.get(new).status_code == 200
     assert [path.name for path in folders.uploads.iterdir()] == [new.rsplit("/", 1)[1]]
+
+
+def test_one_that_is_deleted_while_a_part_comes(app, client):
+    database, settings = app.extensions["database"], app.extensions["settings"]
+    upload = begin(client).headers["Location"].rsplit("/", 1)[1]
+    with database.begin() as session:
+        row = session.get_one(UploadRow, upload)
+
+    class Deleting(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            resumable.remove(database, Folders(settings.data), upload)
+            return super().read(size)
+
+    with pytest.raises(UserError) as refused:
+        resumable.append(database, settings, row, 0, Deleting(CONTENT))
+    assert refused.value.status == 404
+    assert not list(Folders(settings.data).uploads.iterdir())
 
 
 def test_a_part_needs_no_memory(app, client):
