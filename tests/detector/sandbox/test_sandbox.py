@@ -1,25 +1,20 @@
-"""The confined process: what it may not do, what breaking a limit says, and what it leaves behind."""
+"""The confined process: what it says, its limits, how it ends, how it is started."""
 
 from __future__ import annotations
 
 import ctypes
-import errno
-import json
 import mmap
 import os
 import resource
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 
-import cloudpickle
 import pytest
+from confined import error_of
 
 from detector.errors import MediaError, ModelError, ReelproofError
 from detector.paths import ROOT
@@ -31,35 +26,10 @@ from detector.sandbox import (
     Limits,
     Sandbox,
     UnexpectedError,
-    capabilities,
     refuse_links,
 )
 
 MB = 1_000_000
-
-
-@pytest.fixture
-def run(tmp_path: Path):
-    """Run something confined; afterwards no folder of it may be left."""
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-
-    def run(target, *arguments, limits=None, places=None, report=None):
-        what = {"limits": limits or Limits(), "places": places or AllowedPaths(), "scratch": scratch}
-        with Sandbox(called, cloudpickle.dumps(target), *arguments, **what) as confined:
-            return confined.result(report)
-
-    yield run
-    assert list(scratch.iterdir()) == []
-
-
-def called(target: bytes, *arguments):
-    """Functions within a test, which pickle could not hand to a process started afresh."""
-    return cloudpickle.loads(target)(*arguments)
-
-
-def error_of(problem: OSError) -> str:
-    return errno.errorcode[problem.errno or 0]
 
 
 def test_what_it_says_comes_back(run):
@@ -235,262 +205,6 @@ def at_work_in(folder: Path) -> bool:
         except OSError:
             continue
     return False
-
-
-class TestRefusals:
-    """What a hijacked decoder would try. Each needs a means of the kernel, without which it skips."""
-
-    @pytest.fixture(autouse=True)
-    def offered(self):
-        if not (capabilities().calls and capabilities().files):
-            pytest.skip(f"this machine offers only {capabilities()}")
-
-    @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6, socket.AF_UNIX])
-    def test_no_network(self, run, family):
-        def target(_report):
-            try:
-                socket.socket(family)
-            except OSError as problem:
-                return error_of(problem)
-
-        assert run(target) == "EPERM"
-
-    def test_no_interface_but_one_that_is_down(self, run):
-        if not capabilities().network:
-            pytest.skip("no network namespaces here")
-        names = run(lambda _report: Path("/proc/self/net/dev").read_text())
-        assert [line.split(":")[0].strip() for line in names.splitlines()[2:]] == ["lo"]
-
-    def test_no_programs(self, run):
-        def target(_report):
-            try:
-                subprocess.run(["/bin/true"])
-            except OSError as problem:
-                return error_of(problem)
-
-        assert run(target) == "EPERM"
-
-    def test_no_processes_but_threads(self, run):
-        def target(_report):
-            seen = []
-            thread = threading.Thread(target=lambda: seen.append("thread"))
-            thread.start()
-            thread.join()
-            try:
-                os.fork()
-            except OSError as problem:
-                seen.append(error_of(problem))
-            return seen
-
-        assert run(target) == ["thread", "EPERM"]
-
-    def test_no_signals_to_others(self, run):
-        def target(_report):
-            try:
-                os.kill(os.getppid(), 0)
-            except OSError as problem:
-                return error_of(problem)
-
-        assert run(target) == "EPERM"
-
-    def test_only_the_files_it_needs(self, run, tmp_path):
-        exhibit, other, out = tmp_path / "exhibit", tmp_path / "other", tmp_path / "out"
-        exhibit.write_bytes(b"exhibit"), other.write_bytes(b"secret"), out.mkdir()
-
-        def attempt(action) -> str:
-            try:
-                action()
-            except OSError as problem:
-                return error_of(problem)
-            return "done"
-
-        def target(_report):
-            return {
-                "exhibit": attempt(exhibit.read_bytes),
-                "other": attempt(other.read_bytes),
-                "listing": attempt(lambda: list(tmp_path.iterdir())),
-                "home": attempt(lambda: list(Path.home().iterdir())),
-                "result": attempt(lambda: (out / "a").write_bytes(b"a")),
-                "temporary": attempt(lambda: tempfile.TemporaryFile().close()),
-                "change": attempt(lambda: exhibit.write_bytes(b"changed")),
-                "link": attempt(lambda: (out / "link").symlink_to(other)),
-                "beside": attempt(lambda: (tmp_path / "new").touch()),
-            }
-
-        found = run(target, places=AllowedPaths(readable=(exhibit,), writable=(out,)))
-        allowed = {"exhibit", "result", "temporary"}
-        assert {name for name, what in found.items() if what == "done"} == allowed
-        assert {what for name, what in found.items() if name not in allowed} <= {"EACCES", "EPERM"}
-
-    @pytest.mark.parametrize("user", ["as it is", "nobody"])
-    def test_nothing_is_changed_shared_or_watched(self, run, tmp_path, user):
-        """A key, another exhibit, another process, and what outlives a process or is seen by others."""
-        if user == "nobody" and os.geteuid() != 0:
-            pytest.skip("only root can become somebody else")
-        place = Path(tempfile.mkdtemp(prefix="sandbox-test-"))  # pytest's folders are for their owner alone
-        place.chmod(0o777)
-        try:
-            (place / "key").touch()
-            found = run(_probe, place) if user == "as it is" else _as_nobody(place)
-        finally:
-            shutil.rmtree(place)
-        own = {"own prlimit", "own scheduling", "own folder"}
-        assert {name for name, what in found.items() if what == "done"} == own
-        assert {what for name, what in found.items() if name not in own} <= {"EPERM", "EACCES"}
-
-    @pytest.mark.parametrize("user", ["as it is", "nobody"])
-    def test_a_network_that_is_kept_leads_to_one_port(self, run, user):
-        """And everything else is refused as ever."""
-        if user == "nobody" and os.geteuid() != 0:
-            pytest.skip("only root can become somebody else")
-        place = Path(tempfile.mkdtemp(prefix="sandbox-test-"))
-        place.chmod(0o777)
-        with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-            ports = one.getsockname()[1], other.getsockname()[1]
-            places = AllowedPaths(ports=ports[:1])
-            try:
-                (place / "key").touch()
-                if user == "nobody":
-                    found = _as_nobody(place, _both, *ports, places=places)
-                else:
-                    found = run(_both, place, *ports, places=places)
-            finally:
-                shutil.rmtree(place)
-        allowed = {"own prlimit", "own scheduling", "own folder", "its port", "names"}
-        if capabilities().files < 4:  # knows nothing of ports
-            allowed |= {"another port", "listening"}
-        assert {name for name, what in found.items() if what == "done"} == allowed
-        assert {what for name, what in found.items() if name not in allowed} <= {"EPERM", "EACCES"}
-
-    def test_nothing_open_is_inherited(self, run, tmp_path):
-        def target(_report):
-            places = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
-            return [os.readlink(place) for place in places if os.path.lexists(place)]
-
-        with (tmp_path / "open").open("w"):
-            assert str(tmp_path / "open") not in run(target)
-
-    def test_no_core_dump_and_no_way_to_more_rights(self, run):
-        def target(_report):
-            status = Path("/proc/self/status").read_text()
-            return [
-                resource.getrlimit(resource.RLIMIT_CORE),
-                "NoNewPrivs:\t1" in status,
-                "Seccomp:\t2" in status,
-            ]
-
-        assert run(target) == [[0, 0], True, True]
-
-
-def _probe(place: Path, _report) -> dict[str, str]:
-    """What came of each act that a hijacked decoder could try, by name; ``place`` may be used by anybody."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    key, segment = place / "key", Path("/dev/shm", f"reelproof-{os.getpid()}")
-
-    def attempt(act) -> str:
-        try:
-            if act() == -1:
-                return errno.errorcode[ctypes.get_errno()]
-        except OSError as problem:
-            return error_of(problem)
-        return "done"
-
-    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-    other = os.getppid()
-    return {
-        "own folder": attempt(lambda: Path("file").write_bytes(b"")),
-        "own prlimit": attempt(lambda: resource.prlimit(0, resource.RLIMIT_STACK)),
-        "own scheduling": attempt(lambda: os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))),
-        "chmod": attempt(lambda: os.chmod(key, 0o666)),
-        "chmod of what is its own": attempt(lambda: os.chmod("file", 0o777)),
-        "chown": attempt(lambda: os.chown(key, os.getuid(), os.getgid())),
-        "utime": attempt(lambda: os.utime(key, (0, 0))),
-        "setxattr": attempt(lambda: os.setxattr(key, "user.a", b"a")),
-        "removexattr": attempt(lambda: os.removexattr(key, "user.a")),
-        "prlimit": attempt(lambda: resource.prlimit(other, resource.RLIMIT_CORE, unlimited)),
-        "scheduling": attempt(lambda: os.sched_setscheduler(other, os.SCHED_IDLE, os.sched_param(0))),
-        "priority": attempt(lambda: os.setpriority(os.PRIO_PROCESS, other, 19)),
-        "pidfd": attempt(lambda: os.pidfd_open(other)),
-        "shared file": attempt(lambda: segment.write_bytes(b"a")),
-        "shared memory": attempt(lambda: libc.shmget(0x5EE1, 4096, 0o1666)),
-        "semaphores": attempt(lambda: libc.semget(0x5EE1, 1, 0o1666)),
-        "messages": attempt(lambda: libc.msgget(0x5EE1, 0o1666)),
-        "inotify": attempt(lambda: libc.inotify_init1(0)),
-        "fanotify": attempt(lambda: libc.fanotify_init(0, 0)),
-        "namespace": attempt(lambda: libc.unshare(0x10000000)),
-    }
-
-
-def _connections(port: int, other: int) -> dict[str, str]:
-    """What came of each way to reach somebody, by name."""
-
-    def attempt(*kind, to=None, send=False) -> str:
-        try:
-            with socket.socket(*kind) as made:
-                made.settimeout(60)
-                if send:
-                    made.sendto(b"a", socket.MSG_FASTOPEN, ("127.0.0.1", to))
-                elif to:
-                    made.connect(("127.0.0.1", to))
-        except OSError as problem:
-            return error_of(problem)
-        return "done"
-
-    def listening() -> str:
-        try:
-            socket.create_server(("127.0.0.1", 0)).close()
-        except OSError as problem:
-            return error_of(problem)
-        return "done"
-
-    tcp, udp = (socket.AF_INET, socket.SOCK_STREAM), (socket.AF_INET, socket.SOCK_DGRAM)
-    return {
-        "its port": attempt(*tcp, to=port),
-        "another port": attempt(*tcp, to=other),
-        "another port by multipath": attempt(*tcp, 262, to=other),  # IPPROTO_MPTCP
-        "another port by sending": attempt(*tcp, to=other, send=True),
-        "listening": listening(),
-        "names": attempt(*udp, to=53),
-        "raw packets": attempt(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP),
-        "packets": attempt(socket.AF_PACKET, socket.SOCK_RAW),
-        "programs on this machine": attempt(socket.AF_UNIX, socket.SOCK_STREAM),
-        "the kernel": attempt(socket.AF_NETLINK, socket.SOCK_RAW),
-        "another file": _opened(Path(__file__).parents[3] / "CHANGELOG.md"),
-    }
-
-
-def _opened(path: Path) -> str:
-    try:
-        path.read_bytes()
-    except OSError as problem:
-        return error_of(problem)
-    return "done"
-
-
-def _both(place: Path, port: int, other: int, report) -> dict[str, str]:
-    return _probe(place, report) | _connections(port, other)
-
-
-def _as_nobody(place: Path, target=_probe, *arguments, places: AllowedPaths | None = None) -> dict[str, str]:
-    """The same by an account without rights."""
-    reader, writer = os.pipe()
-    if not (process := os.fork()):
-        try:
-            os.setgroups([])
-            os.setgid(65534)
-            os.setuid(65534)
-            capabilities.cache_clear()
-            tempfile.tempdir = str(place)
-            what = {"limits": Limits(), "places": places or AllowedPaths(), "scratch": place}
-            with Sandbox(target, place, *arguments, **what) as confined:
-                os.write(writer, json.dumps(confined.result()).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as answer:
-        text = answer.read()
-    os.waitpid(process, 0)
-    return json.loads(text)
 
 
 def test_links_in_a_result_are_refused(tmp_path):

@@ -1,0 +1,111 @@
+"""Photos: one frame each, upright, in every kind of pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import UPRIGHT, cornered, corners, numbered
+from PIL import Image as Pillow
+from reading import read, refusal
+
+from detector.errors import MediaError
+from detector.media.open import open_media
+from detector.schema.analysis import MediaKind
+
+
+class TestPhotos:
+    # What was done to the upright picture for it to be stored under this EXIF orientation.
+    STORED = {
+        1: None,
+        2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+        3: Pillow.Transpose.ROTATE_180,
+        4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+        5: Pillow.Transpose.TRANSPOSE,
+        6: Pillow.Transpose.ROTATE_90,
+        7: Pillow.Transpose.TRANSVERSE,
+        8: Pillow.Transpose.ROTATE_270,
+    }
+
+    @pytest.mark.parametrize("name", ["photo.jpg", "photo.png", "photo.webp"])
+    def test_a_photo_is_one_frame_without_duration(self, tmp_path: Path, name: str) -> None:
+        path = tmp_path / name
+        assert cv2.imwrite(str(path), cornered()[:, :, ::-1])
+        with open_media(path) as reader:
+            (frame,) = reader.frames(8)
+            assert corners(frame.image) == UPRIGHT
+            assert (frame.time, reader.duration, reader.frame_rate) == (0, 0, None)
+            assert reader.kind is MediaKind.IMAGE
+            assert not reader.variable_frame_rate
+            (again,) = reader.at({frame.pts})
+            assert np.array_equal(again.image, frame.image)
+
+    def test_lossless_photos_keep_their_pixels(self, tmp_path: Path) -> None:
+        picture = numbered(5)
+        for name in ("photo.png", "photo.webp"):
+            Pillow.fromarray(picture).save(tmp_path / name, lossless=True)
+        assert np.array_equal(read(tmp_path / "photo.png")[0][0].image, picture)
+        # Lossless WebP is RGB inside, so nothing is lost here either.
+        assert np.array_equal(read(tmp_path / "photo.webp")[0][0].image, picture)
+
+    @pytest.mark.parametrize("orientation", STORED)
+    def test_exif_orientation(self, tmp_path: Path, orientation: int) -> None:
+        """All eight; a mirrored photo may stay mirrored, but stands on its feet."""
+        picture = Pillow.fromarray(cornered())
+        done = self.STORED[orientation]
+        exif = Pillow.Exif()
+        exif[0x0112] = orientation
+        path = tmp_path / "photo.jpg"
+        (picture if done is None else picture.transpose(done)).save(path, exif=exif, quality=95)
+        with open_media(path) as reader:
+            (frame,) = reader.frames(8)
+            mirrored = orientation in {2, 4, 5, 7}
+            assert corners(frame.image) in ({UPRIGHT, "GRWB"} if mirrored else {UPRIGHT})
+            assert frame.image.shape == (96, 128, 3)
+            assert (reader.width, reader.height) == (128, 96)
+
+    def test_png_with_alpha(self, tmp_path: Path) -> None:
+        picture = numbered(9)
+        alpha = np.full((*picture.shape[:2], 1), 255, np.uint8)
+        Pillow.fromarray(np.concatenate([picture, alpha], axis=2)).save(tmp_path / "photo.png")
+        (frame,), _ = read(tmp_path / "photo.png")
+        assert np.array_equal(frame.image, picture)
+
+    def test_png_of_sixteen_bits(self, tmp_path: Path) -> None:
+        picture = numbered(9)
+        deep = picture[:, :, ::-1].astype(np.uint16) * 257
+        assert cv2.imwrite(str(tmp_path / "photo.png"), deep)
+        (frame,), _ = read(tmp_path / "photo.png")
+        assert frame.image.dtype == np.uint8
+        assert np.abs(frame.image.astype(int) - picture).max() <= 1
+
+    @pytest.mark.parametrize("mode", ["L", "P", "1", "CMYK"])
+    def test_other_kinds_of_pixels(self, tmp_path: Path, mode: str) -> None:
+        path = tmp_path / ("photo.jpg" if mode == "CMYK" else "photo.png")
+        picture = Pillow.fromarray(cornered()).convert(mode)
+        picture.save(path)
+        (frame,), _ = read(path)
+        shown = np.array(picture.convert("RGB")).astype(int)
+        assert frame.image.shape == shown.shape
+        assert np.abs(frame.image.astype(int) - shown).mean() < 8
+
+    def test_one_pixel(self, tmp_path: Path) -> None:
+        Pillow.new("RGB", (1, 1), (200, 30, 90)).save(tmp_path / "dot.png")
+        (frame,), _ = read(tmp_path / "dot.png")
+        assert frame.image.tolist() == [[[200, 30, 90]]]
+
+    def test_a_picture_no_camera_takes_is_refused(self, tmp_path: Path) -> None:
+        Pillow.new("1", (40_000, 4_000)).save(tmp_path / "vast.png")
+        assert "40000×4000" in refusal(tmp_path / "vast.png")
+
+    def test_a_photo_cut_off_in_the_middle_is_not_passed_over_in_silence(self, tmp_path: Path) -> None:
+        noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
+        data = cv2.imencode(".png", noise)[1].tobytes()
+        (tmp_path / "photo.png").write_bytes(data[: len(data) // 3])
+        try:
+            _, tally = read(tmp_path / "photo.png")
+        except MediaError:
+            return
+        assert tally.undecodable
