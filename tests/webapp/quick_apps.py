@@ -1,8 +1,8 @@
 """Apps that start quickly: tables copied from a file that was migrated once, hashes of passwords cheap.
 
 Migrations take a third of a second, one hash at its full cost a tenth: an app a test comes to minutes.
-Tests of migrations, and those on PostgreSQL, have them for real. Templates and rules of addresses are
-compiled once a process, not once an app.
+Tests of migrations, and those on PostgreSQL, have them for real. Templates, statements of SQL and rules of
+addresses are compiled once a process, not once an app.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from typing import Any
 from flask import Flask
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
-from sqlalchemy import URL
+from sqlalchemy import URL, Engine
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
+from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
 from webapp.security.passwords import Cost, Passwords
@@ -25,7 +27,7 @@ from webapp.storage.database import Database
 CHEAP = Cost(memory=8, passes=1, lanes=1)
 # As they are in the product: taken here, before anything is replaced. An object may be made while another
 # one is installed.
-_migrate, _cost = Database.migrate, Passwords.__init__.__defaults__
+_migrate, _opened, _cost = Database.migrate, Database._opened, Passwords.__init__.__defaults__
 
 
 class Templates(BytecodeCache):
@@ -55,6 +57,41 @@ def _builder(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str
     return _builders[key]
 
 
+_compile = Rule.compile
+_compiled: dict[object, tuple[Any, ...]] = {}
+
+
+def _compile_once(rule: Rule) -> None:
+    """What a rule matches: likewise the same for every app."""
+    key = (rule.map.host_matching, rule.host, rule.subdomain, rule.rule, rule.merge_slashes)  # type: ignore[union-attr]
+    if rule.defaults or key not in _compiled:
+        _compile(rule)
+        if not rule.defaults:
+            _compiled[key] = rule._parts, rule._trace, rule._converters, rule.arguments
+        return
+    rule._parts, rule._trace, rule._converters, rule.arguments = _compiled[key]
+    rule._build = rule._compile_builder(False).__get__(rule, None)
+    rule._build_unknown = rule._compile_builder(True).__get__(rule, None)
+
+
+# Compiled statements of all databases: SQLAlchemy keeps them by dialect, of which each engine has its own.
+_statements: LRUCache[Any, Any] = LRUCache(5000)
+
+
+def _alike(dialect: SQLiteDialect, other: object) -> bool:
+    return type(dialect) is type(other)
+
+
+def _hash_of_kind(dialect: SQLiteDialect) -> int:
+    return hash(type(dialect))
+
+
+def _open_knowing(database: Database, **pool: Any) -> Engine:
+    engine = _opened(database, **pool)
+    engine.update_execution_options(compiled_cache=_statements)
+    return engine
+
+
 class Quick:
     """From :meth:`install` to :meth:`remove`, new databases of SQLite are copies of ``folder``'s."""
 
@@ -70,15 +107,23 @@ class Quick:
             _migrate(database)  # finds nothing to do, and would for any other file
 
         Database.migrate = migrate  # type: ignore[method-assign]
+        Database._opened = _open_knowing  # type: ignore[method-assign]
+        SQLiteDialect.__eq__ = _alike  # type: ignore[assignment]
+        SQLiteDialect.__hash__ = _hash_of_kind  # type: ignore[assignment]
         Passwords.__init__.__defaults__ = (CHEAP,)  # type: ignore[attr-defined]
         Flask.jinja_options = {"bytecode_cache": self._templates}
         Rule._compile_builder = _builder  # type: ignore[method-assign]
+        Rule.compile = _compile_once  # type: ignore[method-assign]
 
     def remove(self) -> None:
         Database.migrate = _migrate  # type: ignore[method-assign]
+        Database._opened = _opened  # type: ignore[method-assign]
+        SQLiteDialect.__eq__ = object.__eq__  # type: ignore[method-assign]
+        SQLiteDialect.__hash__ = object.__hash__  # type: ignore[method-assign]
         Passwords.__init__.__defaults__ = _cost  # type: ignore[attr-defined]
         Flask.jinja_options = {}
         Rule._compile_builder = _compile_builder  # type: ignore[method-assign]
+        Rule.compile = _compile  # type: ignore[method-assign]
 
     def _made(self) -> Path:
         if not self._template.exists():

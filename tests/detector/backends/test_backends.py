@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save
 
+from detector import analyze
 from detector.backends import selection as backends
 from detector.cli.main import main
 from detector.errors import ModelError, ParameterError
@@ -212,6 +213,14 @@ class TestChoice:
         assert backends.processor_threads() >= 1
 
 
+@pytest.fixture(scope="module")
+def usual(model: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Analysis:
+    """The portrait's analysis by the back end that is chosen by itself."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv(backends.SETTING, "")
+        return analyze(picture(tmp_path_factory.mktemp("usual")), model=model)
+
+
 class TestFromAShell:
     def test_a_wrong_name_is_an_error_in_words(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["score", "x.jpg", "--backend", "fast"]) == 2
@@ -226,27 +235,17 @@ class TestFromAShell:
 
     @pytest.mark.parametrize("name", ["onnxruntime", "torch"])
     def test_the_analysis_says_which(
-        self,
-        name: str,
-        capsys: pytest.CaptureFixture[str],
-        monkeypatch: pytest.MonkeyPatch,
-        tmp_path: Path,
+        self, name: str, usual: Analysis, capsys: pytest.CaptureFixture[str], tmp_path: Path
     ) -> None:
         """In a confined process too."""
-        path = picture(tmp_path)
-        assert main(["analyze", str(path), "--format", "json", "--backend", name]) == 0
+        assert main(["analyze", str(picture(tmp_path)), "--format", "json", "--backend", name]) == 0
         analysis = Analysis.from_json(capsys.readouterr().out)
         assert (analysis.software.backend or "").lower().replace(" ", "").startswith(name)
-        monkeypatch.setenv(backends.SETTING, "")
-        assert main(["analyze", str(path), "--format", "json"]) == 0
-        again = Analysis.from_json(capsys.readouterr().out)
-        assert (again.software.backend or "").startswith("OpenVINO") or backends.gpu_is_here()
-        assert compare(analysis, again).agree
+        assert (usual.software.backend or "").startswith("OpenVINO") or backends.gpu_is_here()
+        assert compare(analysis, usual).agree
 
-    def test_other_arithmetic_is_no_agreement(self, tmp_path: Path) -> None:
-        from detector import analyze
-
-        one = analyze(picture(tmp_path))
+    def test_other_arithmetic_is_no_agreement(self, usual: Analysis) -> None:
+        one = usual
         changed = one.software.model_copy(update={"precision": "bfloat16"})
         told = compare(one, one.model_copy(update={"software": changed}))
         assert not told.agree and "bfloat16, where float32 is recorded" in told.problems[0]

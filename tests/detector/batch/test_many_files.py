@@ -1,6 +1,6 @@
 """Many files at once: where they are found, what is kept of them, and processes that come to grief.
 
-Analyses are replaced by what their file's name says, in a process of its own that imports no torch.
+Analyses are replaced by what their file's name says, in a process of its own.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from warm import Script
 
 from detector import Parameters
 from detector.batch.input_files import File, InputFiles
@@ -31,7 +32,7 @@ PHOTO = b"\xff\xd8\xff\xe0" + bytes(60)
 DEFAULT = Parameters()
 
 # `score` with analyses that do what a file's name says, in the confined process or in the hand.
-ACTING = """
+ACTING = Script("""
 import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background may begin without
 from types import SimpleNamespace
@@ -61,7 +62,7 @@ worker_pool._one_thread = lambda: None
 worker_pool._loaded = lambda model: SimpleNamespace()
 worker_pool.backends.needs_torch = lambda model: False
 sys.exit(main(["score", *sys.argv[1:]]))
-"""
+""")
 
 
 def acting(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:

@@ -81,8 +81,11 @@ def before_call(_context, case, _kwargs):
         case.headers["Idempotency-Key"] = uuid4().hex
 
 
-def attack(app: Flask, *, examples: int, seconds: int, token: str | None = None) -> Counter[str]:
-    """Run all phases with all checks; how many requests each phase sent. Fails with what was found."""
+def attack(app: Flask, *, examples: int, token: str | None = None) -> Counter[str]:
+    """Run all phases with all checks; how many requests each phase sent. Fails with what was found.
+
+    It ends by counts, not by the clock: what is sent is the same on a busy machine.
+    """
     finished(app, segments=2)
     hand_in(app, b"waiting")
     project = ProjectConfig(
@@ -100,7 +103,6 @@ def attack(app: Flask, *, examples: int, seconds: int, token: str | None = None)
     )
     config = SchemathesisConfig(
         seed=1,
-        max_time=seconds,
         projects=ProjectsConfig(default=project),
         cache=CacheConfig(enabled=False),
     )
@@ -126,8 +128,8 @@ def attack(app: Flask, *, examples: int, seconds: int, token: str | None = None)
 
 
 def test_no_answer_but_documented_ones(app):
-    sent = attack(app, examples=3, seconds=120)
-    assert sent["coverage"] > 100 and sent["fuzzing"] > 50, sent
+    sent = attack(app, examples=1)
+    assert sent["coverage"] > 1000 and sent["fuzzing"] > 500 and sent["stateful"] > 50, sent
 
 
 @pytest.mark.slow
@@ -139,12 +141,12 @@ def test_with_login_and_a_token(tmp_path, role):
     allowed = [each for each in Permission if who.may(each)]
     with app.extensions["database"].alone() as session:
         token = api_tokens.make(session, who, "attack", allowed).token
-    sent = attack(app, examples=10, seconds=120, token=token)
+    sent = attack(app, examples=10, token=token)
     assert sent["fuzzing"] > 50, sent
     app.extensions["database"].close()
 
 
 @pytest.mark.slow
 def test_the_same_at_length(app):
-    sent = attack(app, examples=100, seconds=1800)
+    sent = attack(app, examples=100)
     assert sent["fuzzing"] > 2000, sent
