@@ -7,6 +7,8 @@ another one, can open nothing.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -31,7 +33,19 @@ class _Nameless:
     name = ""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+        self.read, self.tell, self._seek = file.read, file.tell, file.seek
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Where it then is; a number below 0, an error to FFmpeg, for a place that no file has.
+
+        A damaged index leads there. PyAV would raise Python's error, where FFmpeg goes on otherwise.
+        """
+        try:
+            return self._seek(offset, whence)
+        except (OSError, ValueError) as problem:
+            if isinstance(problem, OSError) and problem.errno != errno.EINVAL:
+                raise
+            return -errno.EINVAL
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from webapp.worker import run_analysis
 
 MEMORY_MB = 2500
 CPU_LIMIT = 60  # seconds of processor time
-TIME_LIMIT = 300  # seconds by the clock, on a machine that may have other things to do; a hang is beyond
+TIME_LIMIT = 3600  # seconds by the clock, on a machine that may have much else to do; a hang is beyond
 # Outcomes that are as they should be: the file was examined, or refused in words, or ended only itself.
 FINE = (
     "examined",

@@ -10,6 +10,7 @@ from fuzz.mutations import Recipe
 
 from detector.engine import analyze
 from detector.errors import MediaError
+from detector.media.open import open_media
 from detector.sandbox import AllowedPaths, Limits, Sandbox
 
 FOUND = {
@@ -32,6 +33,10 @@ FOUND = {
     # Chunks that claim gigabytes: Pillow asked for as much, beyond the memory limit, to look for EXIF.
     "a chunk of two gigabytes": Recipe("png-palette", [["put", 723, "7fffffff"], ["put", 2081, "0000000d"]]),
     "a chunk of four gigabytes": Recipe("png-alpha", [["put", 33, "fffffffe"]]),
+    # FFmpeg sought a place before the file's beginning when the frame was read again, and Python refused.
+    "a place before the beginning": Recipe(
+        "wmv-wmv2", [["copy", 7021, "mov-mpeg4", 0, 2902], ["put", 6934, "e7"], ["put", 552, "8c"]]
+    ),
 }
 
 
@@ -46,6 +51,9 @@ def test_is_examined_or_refused_in_words(name: str, tmp_path: Path) -> None:
 
 def examined(path: Path, _report: object) -> str:
     try:
+        with open_media(path) as reader:
+            seen = {frame.pts for frame in reader.frames(8)}
+            assert {frame.pts for frame in reader.at(seen)} <= seen
         return f"{analyze(path).coverage.frames_sampled} frames"
     except MediaError as refused:
         return str(refused)
