@@ -5,6 +5,7 @@ Only where EXIF holds a thumbnail is the picture decoded once more, at an eighth
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import warnings
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import PIL.Image
-from PIL import ExifTags, ImageCms, JpegImagePlugin
+from PIL import ExifTags, ImageCms, JpegImagePlugin, TiffImagePlugin
 
 from detector.media.photo_file import open_photo
 from detector.media.text import clean, tags_of
@@ -64,6 +65,7 @@ _EXIF_WANTED = {
 _SAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 _XMP_KEYWORD = "XML:com.adobe.xmp"  # of a PNG's text
 _LARGEST_THUMBNAIL = 1 << 18
+_MOST_PAGES = 1000
 
 
 @dataclass
@@ -92,7 +94,7 @@ def read_photo(file: BinaryIO) -> Read:
             read.photo = Photo(
                 format=clean(image.format or "unknown", 20),
                 mode=image.mode,
-                frames=max(1, int(getattr(image, "n_frames", 1) or 1)),
+                frames=_pictures(image),
                 orientation=_whole(exif.get(ExifTags.Base.Orientation)) if exif is not None else None,
                 progressive=bool(image.info.get("progressive")) if jpeg else None,
                 subsampling=_subsampling(jpeg) if jpeg else None,
@@ -101,6 +103,23 @@ def read_photo(file: BinaryIO) -> Read:
                 thumbnail=_thumbnail(image, exif) if jpeg else None,
             )
             return read
+
+
+def _pictures(image: PIL.Image.Image) -> int:
+    """How many pictures a file holds, up to the first that is damaged; of a TIFF some are enough."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        try:
+            return max(1, int(getattr(image, "n_frames", 1) or 1))
+        except (*_DAMAGE, EOFError):
+            return 1
+    count = 1
+    with contextlib.suppress(*_DAMAGE, EOFError):
+        while count < _MOST_PAGES:
+            image.seek(count)
+            count += 1
+    with contextlib.suppress(*_DAMAGE, EOFError):
+        image.seek(0)
+    return count
 
 
 def _read(

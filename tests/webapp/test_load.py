@@ -23,7 +23,7 @@ from running import App, without_sample
 
 from webapp import create_app
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.fresh]  # a fork of the tests would count their memory too
 
 _BROWSERS, _UPLOADS = 50, 10
 _SIZE = 100_000_000  # bytes of an upload

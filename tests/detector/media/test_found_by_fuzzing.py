@@ -33,6 +33,8 @@ FOUND = {
     # Chunks that claim gigabytes: Pillow asked for as much, beyond the memory limit, to look for EXIF.
     "a chunk of two gigabytes": Recipe("png-palette", [["put", 723, "7fffffff"], ["put", 2081, "0000000d"]]),
     "a chunk of four gigabytes": Recipe("png-alpha", [["put", 33, "fffffffe"]]),
+    # What a TIFF says its next page is has no size: counting the pages ended in an unexpected error.
+    "a page without a size": Recipe("tiff-lzw", [["put", 48431, "ffffff7f"]]),
     # FFmpeg sought a place before the file's beginning when the frame was read again, and Python refused.
     "a place before the beginning": Recipe(
         "wmv-wmv2", [["copy", 7021, "mov-mpeg4", 0, 2902], ["put", 6934, "e7"], ["put", 552, "8c"]]
