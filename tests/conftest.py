@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import pickle
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import durations
 import pytest
@@ -14,6 +16,9 @@ from hypothesis import settings
 from once import made_once
 
 from detector.paths import ROOT
+
+if TYPE_CHECKING:
+    from clips import Analysed
 
 # The machine may be busy, and a failure must be there for the next person too. `make test-slow` looks longer.
 settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=50)
@@ -123,6 +128,31 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make_sample(folder / "sample.mp4")
 
     return made_once(tmp_path_factory, "sample", make) / "sample.mp4"
+
+
+@pytest.fixture(scope="session")
+def analysed_sample(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Analysed:
+    """The demonstration clip, analysed with the shipped model and the default settings."""
+
+    def make(folder: Path) -> None:
+        from detector.engine import analyze
+        from detector.models.loaded import load_model
+
+        images = folder / "images"
+        images.mkdir()
+        progress: list[tuple[str, float]] = []
+        analysis = analyze(
+            sample,
+            model=load_model(),
+            images=images,
+            progress=lambda stage, done: progress.append((stage, done)),
+        )
+        (folder / "analysis.pickle").write_bytes(pickle.dumps((analysis, tuple(progress))))
+
+    from clips import Analysed  # brings PyAV
+
+    folder = made_once(tmp_path_factory, "sample-analysis", make)
+    return Analysed(sample, folder / "images", *pickle.loads((folder / "analysis.pickle").read_bytes()))
 
 
 @pytest.fixture(scope="session")

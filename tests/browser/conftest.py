@@ -17,6 +17,7 @@ from typing import Any
 
 import desk
 import pytest
+from clips import Analysed
 from desk import Seen
 from once import made_once
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -97,10 +98,12 @@ def without_sample(tmp_path: Path) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="session")
-def workbench(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[desk.Workbench]:
+def workbench(
+    analysed_sample: Analysed, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[desk.Workbench]:
     """Analyses the real engine made, once for all processes of a run: each has a copy of its own."""
     folder = tmp_path_factory.mktemp("workbench")
-    made = made_once(tmp_path_factory, "workbench", partial(desk.make_workbench, sample))
+    made = made_once(tmp_path_factory, "workbench", partial(desk.make_workbench, analysed_sample))
     shutil.copytree(made, folder / "mine")
     with desk.served(folder / "mine" / "data") as app:
         yield desk.workbench(folder / "mine", app)

@@ -7,14 +7,17 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import live
+from clips import Analysed
 from flask import Flask
 from unconfined import Unconfined
 
+from detector.schema.analysis import Analysis
 from webapp import create_app
 from webapp.intake import exhibits
 from webapp.jobs import states
@@ -89,25 +92,34 @@ class Workbench:
     failed: str
 
 
-def make_workbench(sample: Path, folder: Path) -> None:
-    """Analyse the sample twice and a portrait, and hand in two files that are none."""
+def make_workbench(sample: Analysed, folder: Path) -> None:
+    """Analyses of the sample, the one there is and a scan, one of a portrait, and two files that are none."""
     import skimage.data
     from PIL import Image
 
     clip, photo = folder / CLIP, folder / "portrait.png"
-    shutil.copy(sample, clip)
+    shutil.copy(sample.path, clip)
     Image.fromarray(skimage.data.astronaut()).save(photo)
     for name in ("waiting.mp4", "failed.mp4"):
         (folder / name).write_text(f"{name}\n" * 100)
     with served(folder / "data") as app:
+        with mock.patch("detector.analyze", partial(_known, sample)):
+            first = app.analysed(clip)
         ids = {
-            "first": app.analysed(clip),
+            "first": first,
             "second": app.analysed(clip, changes=_OTHER),
             "still": app.analysed(photo),
             "waiting": app.handed_in(folder / "waiting.mp4"),
             "failed": app.analysed(folder / "failed.mp4"),
         }
     (folder / "ids.json").write_text(json.dumps(ids))
+
+
+def _known(sample: Analysed, _path: Path, *, name: str, images: Path, **_given: Any) -> Analysis:
+    """What the engine found in the sample when it was asked by the first test of this run."""
+    shutil.copytree(sample.folder, images, dirs_exist_ok=True)
+    media = sample.analysis.media.model_copy(update={"file": name})
+    return sample.analysis.model_copy(update={"media": media})
 
 
 def workbench(folder: Path, app: Served) -> Workbench:

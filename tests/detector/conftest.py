@@ -1,4 +1,4 @@
-"""What several tests of the engine share: the shipped model, a photograph, the sample clip analysed once."""
+"""What several tests of the engine share: the shipped model, a photograph, the sample clip scanned once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import Analysed
 from once import made_once
 
 from detector.models.loaded import LoadedModel, load_model
@@ -36,28 +35,6 @@ def astronaut() -> np.ndarray:
     picture = skimage.data.astronaut()
     picture.flags.writeable = False
     return picture
-
-
-@pytest.fixture(scope="session")
-def analysed_sample(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Analysed:
-    """The demonstration clip, analysed with the shipped model and the default settings."""
-
-    def make(folder: Path) -> None:
-        from detector.engine import analyze
-
-        images = folder / "images"
-        images.mkdir()
-        progress: list[tuple[str, float]] = []
-        analysis = analyze(
-            sample,
-            model=load_model(),
-            images=images,
-            progress=lambda stage, done: progress.append((stage, done)),
-        )
-        (folder / _PICKLED).write_bytes(pickle.dumps((analysis, tuple(progress))))
-
-    folder = made_once(tmp_path_factory, "sample-analysis", make)
-    return Analysed(sample, folder / "images", *pickle.loads((folder / _PICKLED).read_bytes()))
 
 
 def _analysed(folder: Path, sample: Path, parameters: Parameters) -> None:
