@@ -170,9 +170,11 @@ class TestTimes:
             frames = list(reader.frames(EVERY_FRAME))
             assert float(frames[0].time) == 0 and reader.start_offset == pytest.approx(5.0)
 
+    @pytest.mark.parametrize("shift", [-3, 0, 100])
     def test_frames_without_times_before_those_that_have_one(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shift: int
     ) -> None:
+        """Counted back from it, wherever it stands: from 0 on they would overlap it, or lie apart."""
         path = write_clip(tmp_path / "a.mp4", map(numbered, range(8)), options={"bf": "0"})
         raw = MediaReader._raw
 
@@ -180,6 +182,8 @@ class TestTimes:
             for number, frame in enumerate(raw(reader, tally)):
                 if number < 3:
                     frame.pts = frame.dts = None
+                elif frame.pts is not None:
+                    frame.pts += shift * frame.duration
                 yield frame
 
         monkeypatch.setattr(MediaReader, "_raw", bare)
