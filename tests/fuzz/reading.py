@@ -1,0 +1,109 @@
+"""Broken files through the reader alone, with the facts it collects: thousands in minutes.
+
+``python -m tests.fuzz.reading --files 2000 --seed 7`` reads the same files as ``make fuzz``; frames are read
+again by their times, as explanations do, and Content Credentials are looked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from fuzz.bases import bases, suffix  # noqa: E402
+from fuzz.mutations import recipe  # noqa: E402
+
+_AT_ONCE = 40  # files a process reads
+_MEMORY, _CPU = 2_500_000_000, 600  # bytes, and seconds, of such a process
+_AGAIN = 6  # frames
+
+
+def main() -> int:
+    """Run; returns 1 when a file ended in anything but frames or words."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.reading", description=__doc__)
+    parser.add_argument("--files", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=7)
+    options = parser.parse_args()
+    os.nice(5)
+    bases()
+    counts: Counter[str] = Counter()
+    faults, started, number = 0, time.monotonic(), 0
+    while number < options.files:
+        end = min(number + _AT_ONCE, options.files)
+        for line in _told_by_a_process(options.seed, range(number, end)):
+            about, _, what = line.partition(" ")
+            number = int(about) + 1
+            if what in ("read", "refused"):
+                counts[what] += 1
+            else:
+                faults += 1
+                print(f"file {about}: {what}", flush=True)
+    print(f"seed {options.seed}: {dict(counts)}, faults: {faults}, {time.monotonic() - started:.0f} s")
+    return int(bool(faults))
+
+
+def _told_by_a_process(seed: int, numbers: range) -> list[str]:
+    """What became of each file, by number, up to one that ended the process."""
+    reader, writer = os.pipe()
+    process = os.fork()
+    if not process:
+        os.close(reader)
+        resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (_CPU, _CPU))
+        with tempfile.TemporaryDirectory() as folder:
+            for number in numbers:
+                os.write(writer, f"{number} {_outcome(seed, number, Path(folder))}\n".encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as told:
+        lines = told.read().splitlines()
+    status = os.waitpid(process, 0)[1]
+    if status:
+        lines.append(f"{numbers[len(lines)]} ended its process, with status {status}")
+    return lines
+
+
+def _outcome(seed: int, number: int, folder: Path) -> str:
+    from detector.errors import MediaError
+
+    made = recipe(seed, number)
+    path = folder / f"file{suffix(made.base)}"
+    path.write_bytes(made.bake())
+    try:
+        _read(path)
+    except MediaError:
+        return "refused"
+    except BaseException as problem:
+        place = traceback.extract_tb(problem.__traceback__)[-1]
+        return f"{made.base}: {type(problem).__name__} in {Path(place.filename).name}, line {place.lineno}"
+    return "read"
+
+
+def _read(path: Path) -> None:
+    from detector.media.completeness import lost_frames, missing_seconds
+    from detector.media.exhibit_file import refuse_early
+    from detector.media.open import open_media
+    from detector.metadata.c2pa import read_store
+    from detector.metadata.collect import collect
+
+    refuse_early(path)
+    with open_media(path) as reader:
+        times = [frame.pts for frame in reader.frames(8)]
+        collect(reader, path)
+        assert {frame.pts for frame in reader.at(set(times[:_AGAIN]))} <= set(times)
+        list(reader.spans([(times[0], times[-1])]))
+        assert missing_seconds(reader) >= 0 <= lost_frames(reader)
+        with path.open("rb") as file:
+            read_store(file, reader.container_format)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
