@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from detector import timestamps
 from detector.environment import software
+from detector.explain.boxed_photo import BOXED, PHOTO, write_boxed, write_photo
 from detector.faces.turned import turn_with_faces
 from detector.files import hashed
 from detector.media.completeness import lost_frames, missing_seconds
@@ -45,7 +46,7 @@ from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import look_again
 from detector.segments import findings
 from detector.segments.boundaries import refine_boundaries
-from detector.verdict.verdict import answers, decide, not_seen, stability
+from detector.verdict.verdict import answers, decide, manipulation_kind, not_seen, stability
 
 Progress = Callable[[str, float], None]
 
@@ -116,9 +117,12 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
         size, digest = hashed(path)
         keeper = MomentKeeper(parameters.second_look) if loaded.second_look else None
         first_pass = FirstPass(reader, parameters, scorer, keeper=keeper)
+        photo = None
         with ahead(reader.frames(parameters.sample_rate), _depth(reader)) as frames:
             for frame in frames:
                 first_pass.process_frame(frame)
+                if reader.kind is MediaKind.IMAGE and job.images:
+                    photo = write_photo(job.images, frame.image)
                 done = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
                 report("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, done))
         first_pass.post_process()
@@ -141,7 +145,12 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
         wanted = 0
         if not turn and not analysis.coverage.frames_with_usable_face:
             wanted = turn_with_faces(_spread_frames(reader, first_pass.times), parameters)
-        return analysis.model_copy(update={"declarations": declared}), wanted
+        told: dict[str, object] = {"declarations": declared}
+        if photo is not None and job.images:
+            flagged = {segment.person for segment in analysis.segments}
+            write_boxed(job.images, photo, reader.width, analysis.persons, flagged)
+            told |= {"picture": PHOTO, "boxed": BOXED}
+        return analysis.model_copy(update=told), wanted
 
 
 def _spread_frames(reader: MediaReader, times: Sequence[float]) -> Iterator[Image]:
@@ -190,6 +199,7 @@ def conclude(
         answers=answers(persons),
         stability=stability(verdict, persons, segments),
         verdict=verdict,
+        kind=manipulation_kind(verdict, persons, segments),
         reason=reason,
         probability=max((p.probability for p in persons if p.probability is not None), default=None),
         segments=segments,
@@ -237,6 +247,7 @@ def _coverage(first_pass: FirstPassResult, media: Media, missing: float) -> Cove
         frames_with_usable_face=len(usable),
         faces_found=len(rows),
         faces_unusable=int(np.count_nonzero(~rows["usable"])),
+        flaws=dict(Counter(sorted(rows["flaw"][~rows["usable"]].tolist()))),
         faces_discarded=first_pass.discarded,
         frames_between=len(np.unique(every["pts"][every["between"] & every["usable"]])),
         cuts=tuple(first_pass.cuts),

@@ -1,16 +1,19 @@
 """Pictures of crops, decoded in confined processes: some hundreds in each, since starting one takes a second.
 
-What comes out of a process is one file a picture, of its size and its bare bytes, and trusted to be no more.
+What comes out of a process is one file a picture, of its size and its bare bytes, and one of what the file
+declares of its making; they are trusted to be no more.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import tempfile
 from collections.abc import Generator, Iterable, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,10 +21,21 @@ import numpy as np
 from detector.batch.input_files import File
 from detector.errors import ReelproofError
 from detector.media.frame import Image
+from detector.metadata.photo_declarations import declarations_of_photo
 from detector.sandbox import AllowedPaths, CrashError, LimitError, Limits, Sandbox, refuse_links
 from detector.sandboxed_engine import Report, limits_of_environment
+from detector.schema.declarations import LONGEST, statements
 
-Read = tuple[File, Image | None, str]
+
+class Crop(NamedTuple):
+    """A decoded picture, RGB, and what its file declares in short; or what is wrong with it."""
+
+    image: Image | None
+    error: str = ""
+    declarations: tuple[str, ...] = ()
+
+
+Read = tuple[File, Crop]
 
 _AT_ONCE = 256
 _UNREADABLE = "Not a picture that can be read. Accepted crops are jpeg, png and webp."
@@ -37,19 +51,19 @@ def read_crops(files: Iterable[File]) -> Generator[Read]:
         paths = [file.path.absolute() for file in batch if not file.error]
         with contextlib.closing(_decoded(paths, limits)) as pictures:
             for file in batch:
-                yield (file, None, file.error) if file.error else (file, *next(pictures))
+                yield file, Crop(None, file.error) if file.error else next(pictures)
         for file in batch:
             if file.unpacked:
                 file.path.unlink(missing_ok=True)
 
 
-def _decoded(paths: Sequence[Path], limits: Limits) -> Generator[tuple[Image | None, str]]:
+def _decoded(paths: Sequence[Path], limits: Limits) -> Generator[Crop]:
     """The picture of each path or what is wrong with it; one that ends a process is left out."""
     while paths:
         with tempfile.TemporaryDirectory() as place:
             folder, at, ended = Path(place), [0.0], ""
             places = AllowedPaths(readable=tuple(paths), writable=(folder,))
-            modules = ("detector.batch.crop_pictures",)
+            modules = ("detector.batch.crop_pictures", "c2pa")
             try:
                 with Sandbox(
                     _decode, tuple(paths), folder, limits=limits, places=places, modules=modules
@@ -62,9 +76,9 @@ def _decoded(paths: Sequence[Path], limits: Limits) -> Generator[tuple[Image | N
                 raise ReelproofError(_NO_PICTURES)
             refuse_links(folder)
             for number in range(done):
-                yield _picture(folder / str(number))
+                yield _crop(folder / str(number))
             if ended:
-                yield None, ended
+                yield Crop(None, ended)
         paths = paths[done + bool(ended) :]
 
 
@@ -90,17 +104,31 @@ def _decode(paths: Sequence[Path], folder: Path, report: Report) -> int:
             written += (folder / str(number)).write_bytes(
                 size + cv2.cvtColor(image, cv2.COLOR_BGR2RGB).tobytes()
             )
+            with path.open("rb") as file:
+                declared = [each.short for each in statements(declarations_of_photo(file))]
+            (folder / f"{number}.declared").write_text(json.dumps(declared))
     return len(paths)
 
 
-def _picture(path: Path) -> tuple[Image | None, str]:
+def _crop(path: Path) -> Crop:
     if (error := path.with_name(f"{path.name}.error")).exists():
-        return None, error.read_text(errors="replace")[:200]
+        return Crop(None, error.read_text(errors="replace")[:200])
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        return None, _UNREADABLE
+        return Crop(None, _UNREADABLE)
     height, width = (int(each) for each in np.frombuffer(data[:_SIZE].ljust(_SIZE, b"\0"), "<u4"))
     if not height or not width or len(data) != _SIZE + height * width * 3:
         raise ReelproofError(_NO_PICTURES)
-    return np.frombuffer(data, np.uint8, offset=_SIZE).reshape(height, width, 3), ""
+    image = np.frombuffer(data, np.uint8, offset=_SIZE).reshape(height, width, 3)
+    return Crop(image, "", _declared(path.with_name(f"{path.name}.declared")))
+
+
+def _declared(path: Path) -> tuple[str, ...]:
+    try:
+        given = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        raise ReelproofError(_NO_PICTURES) from None
+    if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+        raise ReelproofError(_NO_PICTURES)
+    return tuple(each[:LONGEST] for each in given)

@@ -38,23 +38,24 @@ def score_crops(
         started = time.perf_counter()
         if not (read := list(islice(pictures, _BATCH))):
             return
-        images = [image for _, image, _ in read if image is not None]
+        images = [crop.image for _, crop in read if crop.image is not None]
         known = iter(scorer.probabilities(images))
-        scored = [
-            (file, image, error, next(known) if image is not None else 0.0) for file, image, error in read
-        ]
+        scored = [(file, crop, next(known) if crop.image is not None else 0.0) for file, crop in read]
         seconds = round((time.perf_counter() - started) / len(read), 4)
-        for file, image, error, probability in scored:
-            if image is None:
-                yield file, {"file": file.name, "error": error}
+        for file, crop, probability in scored:
+            if crop.image is None:
+                yield file, {"file": file.name, "error": crop.error}
                 continue
             line: Line = {
                 "file": file.name,
-                "verdict": str(_crop_verdict(image, probability, parameters)),
+                "verdict": str(_crop_verdict(crop.image, probability, parameters)),
                 "probability": probability,
                 "stability": None,
                 "faces": 1,
                 "duration": 0.0,
+                "kind": None,
+                "answers": None,
+                "declarations": list(crop.declarations),
                 "seconds": seconds,
             }
             yield file, line

@@ -2,8 +2,8 @@
 
 A line is a dictionary with ``file``, ``verdict``, ``probability`` (calibrated, of manipulation; None when
 nothing could be judged), ``stability`` (None where it was not measured), ``faces``, ``duration`` (seconds),
-``declarations`` (what the file itself says of its making, in short) and ``seconds`` (that it took), or with
-``file`` and ``error``. One bad file never stops the others.
+what :class:`~detector.schema.summary.Summary` has (kind, answers, declarations) and ``seconds`` (that it
+took), or with ``file`` and ``error``. One bad file never stops the others.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ from detector.sandbox.kernel import end_with_parent
 from detector.sandbox.process import native_threads
 from detector.sandboxed_engine import limits_of_environment
 from detector.schema.analysis import Parameters
-from detector.schema.declarations import statements
+from detector.schema.summary import summary_of
 
 Line = dict[str, object]
 
@@ -266,5 +266,5 @@ def _scored(
         "stability": analysis.stability,
         "faces": len(analysis.persons),
         "duration": analysis.media.duration,
-        "declarations": [each.short for each in statements(analysis.declarations)],
+        **summary_of(analysis),
     }

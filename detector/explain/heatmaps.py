@@ -176,15 +176,13 @@ def overlay(frame: Image, layer: Image, box: Box, scale: float) -> Image:
     return out
 
 
-def write_overlays(folder: Path, explained: Sequence[Explained], full: float, width: int) -> None:
-    """Beside each ``NAME-frame.png`` in ``folder`` its ``NAME.png`` and, alone, its ``NAME-map.png``.
+def write_overlay(frame: Path, one: Explained, full: float, width: int, folder: Path) -> None:
+    """In ``folder``, of the kept ``frame`` with its heatmap ``NAME.png`` and, alone, ``NAME-map.png``.
 
     ``width`` is the exhibit's, in px.
     """
-    for one in explained:
-        kept = cv2.imread(str(folder / f"{one.name}-frame.png"), cv2.IMREAD_COLOR)
-        frame = cv2.cvtColor(kept, cv2.COLOR_BGR2RGB)
-        scale = frame.shape[1] / width
-        layer = heat_layer(one, full, scale, (frame.shape[1], frame.shape[0]))
-        write_png(folder / f"{one.name}.png", overlay(frame, layer, one.box, scale))
-        write_png(folder / f"{one.name}-map.png", layer)
+    kept = cv2.cvtColor(cv2.imread(str(frame), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    scale = kept.shape[1] / width
+    layer = heat_layer(one, full, scale, (kept.shape[1], kept.shape[0]))
+    write_png(folder / f"{one.name}.png", overlay(kept, layer, one.box, scale))
+    write_png(folder / f"{one.name}-map.png", layer)

@@ -128,6 +128,9 @@ class SecondLookCard(NetworkFile):
     beyond: float | None = Field(default=None, gt=0, description="null: one scale everywhere")
     domain: str = ""
     limits: tuple[str, ...] = ()
+    learnt: tuple[str, ...] = Field(
+        default=(), description="generators and methods whose photographs were learnt from, in plain words"
+    )
     data: tuple[str, ...] = ()
     recipe: tuple[str, ...] = ()
     figures: dict[str, float] = Field(default_factory=dict, description="of both networks together")
@@ -162,6 +165,7 @@ class Card(Value):
     figures: dict[str, float]
     domain: str
     limits: tuple[str, ...]
+    learnt: tuple[str, ...] = Field(default=(), description="see the second look's")
     rates: tuple[Rate, ...] = Field(default=(), description="error rates with intervals")
     validated: tuple[Range, ...] = Field(default=(), description="what the measured data covered")
     second_look: SecondLookCard | None = Field(
@@ -190,6 +194,7 @@ class Card(Value):
             ),
             "domain": second.domain or self.domain,
             "limits": second.limits or self.limits,
+            "learnt": second.learnt or self.learnt,
         }
         return model.model_copy(update=told)
 

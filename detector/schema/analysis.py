@@ -31,15 +31,20 @@ from detector.schema.scores import Box as Box
 from detector.schema.scores import Score as Score
 from detector.schema.scores import Scores as Scores
 from detector.schema.second_look import Answers as Answers
+from detector.schema.second_look import ManipulationKind as ManipulationKind
 from detector.schema.second_look import SecondLook as SecondLook
 from detector.schema.second_look import SecondLookContrast as SecondLookContrast
 from detector.schema.second_look import SecondLookMoment as SecondLookMoment
 
-SCHEMA_VERSION = "1.7"
+SCHEMA_VERSION = "1.8"
 LACKING = {
     "search_interval": frozenset({"1.0", "1.1", "1.2"}),
     "edge_window": frozenset({"1.0", "1.1", "1.2", "1.3"}),
     "second_look": frozenset({"1.0", "1.1", "1.2", "1.3", "1.4"}),
+    **dict.fromkeys(
+        ("minimum_colour", "minimum_detail", "maximum_flatness"),
+        frozenset({"1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7"}),
+    ),
 }
 """Parameters that are 0 in analyses of earlier schema versions, in which they had no name."""
 
@@ -197,6 +202,11 @@ class Coverage(Value):
     frames_with_usable_face: int = Field(ge=0)
     faces_found: int = Field(ge=0, description="faces over all sampled frames")
     faces_unusable: int = Field(ge=0)
+    flaws: dict[str, int] = Field(
+        default_factory=dict,
+        description="why faces were not judged, in words that follow “faces”, and how many of those found; "
+        "since 1.8",
+    )
     faces_discarded: int = Field(
         ge=0, description="large enough to judge, but the detector was never sure: taken for no faces"
     )
@@ -250,6 +260,25 @@ class Parameters(Value):
     )
     maximum_sharpness: float = Field(
         default=0.25, ge=0, description="most fine detail of a judged crop, likewise; above it is noise"
+    )
+    minimum_colour: float = Field(
+        default=1.5,
+        ge=0,
+        description="photos: least mean distance of a judged face's colours from a function of their "
+        "brightness, levels of 255; below it is black and white or toned; 0: any; since 1.8",
+    )
+    minimum_detail: float = Field(
+        default=0.025,
+        ge=0,
+        description="photos: least share of a judged face's contrast that is lost at a width of 32 px; below "
+        "it is enlarged or far out of focus; 0: any; since 1.8",
+    )
+    maximum_flatness: float = Field(
+        default=0.3,
+        ge=0,
+        le=1,
+        description="photos: most of a judged face's pixels that equal all their neighbours; above it is "
+        "drawn; 0: any; since 1.8",
     )
     median_window: float = Field(default=1.2, ge=0, description="sliding median, seconds")
     enter_threshold: float = Field(
@@ -320,6 +349,11 @@ class Analysis(Value):
 
     schema_version: str = SCHEMA_VERSION
     verdict: Verdict
+    kind: ManipulationKind | None = Field(
+        default=None,
+        description="of a verdict of manipulated: the question that the second look answers with yes for all "
+        "flagged faces; null: neither clearly outweighs the other, or none was taken; since 1.8",
+    )
     reason: str = Field(description="the verdict's reason in words")
     probability: Probability | None = Field(
         description="calibrated, that some face was manipulated; null when nothing could be judged"
@@ -336,6 +370,14 @@ class Analysis(Value):
         default=None,
         description="what the file itself says of its making, most telling first; never part of verdict or "
         "probability; null: not looked for, as in analyses before 1.6",
+    )
+    picture: str | None = Field(
+        default=None,
+        description="PNG of a photo as it was examined, at most 1280 px wide, relative to analysis.json; "
+        "null: a video, or not kept; since 1.8",
+    )
+    boxed: str | None = Field(
+        default=None, description="the same with each face boxed and named, likewise; since 1.8"
     )
     segments: tuple[Segment, ...]
     persons: tuple[Person, ...]

@@ -78,6 +78,10 @@ class Model(Value):
     figures: dict[str, float] = Field(description="measured figures from the model card, by name")
     domain: str = Field(description="what it was validated on, in words")
     limits: tuple[str, ...]
+    learnt: tuple[str, ...] = Field(
+        default=(),
+        description="generators and methods whose photographs it learnt from, in plain words; since 1.8",
+    )
     rates: tuple[Rate, ...] = Field(default=(), description="error rates with intervals; since 1.2")
     validated: tuple[Range, ...] = Field(default=(), description="ranges it was validated in; since 1.2")
     second_look: SecondLookModel | None = Field(

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from pydantic import Field
 
 from detector.schema.base import Probability, Seconds, Value
+
+
+class ManipulationKind(StrEnum):
+    """Which of the two questions is answered with yes."""
+
+    EDITED = "face swap or edit"
+    GENERATED = "generated face"
 
 
 class SecondLookMoment(Value):
@@ -35,7 +44,10 @@ class SecondLookContrast(Value):
 class Answers(Value):
     """The two questions asked of every face, over all persons; since 1.6."""
 
-    altered: Probability = Field(description="the highest of any person: face replaced or altered")
+    altered: Probability = Field(
+        description="the highest of any person: face replaced or altered. The larger of the two is a "
+        "photo's probability"
+    )
     synthesised: Probability = Field(description="likewise: face synthesised, generated as a whole")
 
 

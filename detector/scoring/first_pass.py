@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from detector.faces import tracks
 from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer, Detections
+from detector.faces.photo_range import flaw_of_photo
 from detector.faces.quality import LOW_CONFIDENCE, assess_face
 from detector.faces.search import FaceSearch, FoundFaces
 from detector.media import cuts
@@ -103,6 +104,9 @@ class FirstPass:
 
     def _sight(self, frame: Frame, track: int, face: Face) -> None:
         looks = assess_face(frame.image, face, self._scorer.card.input.size, self._parameters)
+        if looks.crop is not None and not self._video:
+            flaw = flaw_of_photo(frame.image, face.box, self._parameters)
+            looks = looks if flaw is None else looks._replace(flaw=flaw, crop=None)
         if looks.crop is not None:
             self._waiting.append(looks.crop)
             if self._keeper is not None:

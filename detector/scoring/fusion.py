@@ -90,10 +90,12 @@ class Fusion:
         return out
 
     def halves(self, inputs: Floats) -> tuple[Floats, Floats]:
-        """Inputs (n, 7) to the published logits of both halves, neither above that of both together."""
+        """Inputs (n, 7) to the published logits of both halves; the larger is that of both together."""
         fused = self.logit(inputs)
-        altered, synthesised = self.altered.logit(inputs), self.synthesised.logit(inputs)
-        return np.minimum(self._published(altered), fused), np.minimum(self._published(synthesised), fused)
+        altered = np.minimum(self._published(self.altered.logit(inputs)), fused)
+        synthesised = np.minimum(self._published(self.synthesised.logit(inputs)), fused)
+        larger = altered >= synthesised
+        return np.where(larger, fused, altered), np.where(larger, synthesised, fused)
 
     def logit(self, inputs: Floats, raised: Floats | float = 0.0) -> Floats:
         """Inputs (n, 7) to published logits (n,); ``raised`` (n,) is added to the altered half."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.explain import heatmaps
+from detector.explain.boxed_photo import PHOTO
 from detector.faces import tracks
 from detector.faces.detections import Detection, Detections
 from detector.media.frame import Image
@@ -156,18 +157,27 @@ def explained(
     folder = images / "overlays" if images else None
     if folder and wanted:
         folder.mkdir(parents=True, exist_ok=True)
+    still = reader.kind is MediaKind.IMAGE
     maps: dict[str, heatmaps.Explained] = {}
     with ahead(reader.at(set(wanted)), 1) as frames:
         for done, frame in enumerate(frames):
             report(done / len(wanted))
             for name, peak in wanted[frame.pts]:
                 maps[name] = _explained(scorer, frame.image, name, peak, seed)
-                if folder:
-                    heatmaps.write_png(folder / f"{name}-frame.png", heatmaps.to_kept_size(frame.image))
+                if images and not still:
+                    place = images / _frame_path(name, still)
+                    heatmaps.write_png(place, heatmaps.to_kept_size(frame.image))
     full = heatmaps.shared_maximum(maps.values())
-    if folder:
-        heatmaps.write_overlays(folder, list(maps.values()), full, reader.width)
-    return tuple(_segment(f, maps, full, folder is not None, scorer) for f in found)
+    kept = {name: _frame_path(name, still) for name in maps} if images else {}
+    if images:
+        for name, one in maps.items():
+            heatmaps.write_overlay(images / kept[name], one, full, reader.width, images / "overlays")
+    return tuple(_segment(f, maps, full, kept, scorer) for f in found)
+
+
+def _frame_path(name: str, still: bool) -> str:
+    """All faces of a photo share its one frame, which was kept before."""
+    return PHOTO if still else f"overlays/{name}-frame.png"
 
 
 def _explained(scorer: Scorer, image: Image, name: str, peak: Detection, seed: int) -> heatmaps.Explained:
@@ -176,12 +186,17 @@ def _explained(scorer: Scorer, image: Image, name: str, peak: Detection, seed: i
 
 def unexplained(found: Sequence[FlaggedInterval], scorer: Scorer) -> tuple[Segment, ...]:
     """Segments without peaks, for where only the findings are wanted."""
-    return tuple(_segment(f, {}, 1.0, False, scorer) for f in found)
+    return tuple(_segment(f, {}, 1.0, {}, scorer) for f in found)
 
 
 def _segment(
-    found: FlaggedInterval, maps: dict[str, heatmaps.Explained], full: float, kept: bool, scorer: Scorer
+    found: FlaggedInterval,
+    maps: dict[str, heatmaps.Explained],
+    full: float,
+    frames: dict[str, str],
+    scorer: Scorer,
 ) -> Segment:
+    """A flagged interval with its peaks; ``frames`` are the paths of those that were kept."""
     peaks = []
     for rank, peak in enumerate(found.peaks, start=1):
         name = f"{found.name}-{rank}"
@@ -194,9 +209,9 @@ def _segment(
                     frame_index=peak.index,
                     probability=scorer.probability(peak.logit),
                     box=box(peak.box),
-                    frame=f"overlays/{name}-frame.png" if kept else None,
-                    overlay=f"overlays/{name}.png" if kept else None,
-                    map=f"overlays/{name}-map.png" if kept else None,
+                    frame=frames.get(name),
+                    overlay=f"overlays/{name}.png" if name in frames else None,
+                    map=f"overlays/{name}-map.png" if name in frames else None,
                     heat=min(1.0, float(maps[name].heat.max()) / full),
                     check=maps[name].check,
                 )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detector.schema.analysis import Analysis, Score, Segment
+from detector.schema.analysis import Analysis, MediaKind, Score, Segment
 from detector.schema.boxes import overlap
 from detector.schema.declarations import DeclarationKind
 from detector.schema.formatting import timecode
@@ -111,6 +111,7 @@ def compare(recorded: Analysis, again: Analysis, tolerance: Tolerance = TOLERANC
             f"a probability of a segment or the exhibit differs by {segment:.3f}, "
             f"more than {tolerance.probability:g}"
         )
+    problems += _answers(recorded, again, tolerance)
     problems += _declarations(recorded, again)
     return Agreement(
         problems=tuple(problems),
@@ -137,6 +138,19 @@ def _premises(recorded: Analysis, again: Analysis) -> list[str]:
             f"the arithmetic is not the same: {other}, where {one} is recorded; see REELPROOF_BACKEND"
         )
     return found
+
+
+def _answers(recorded: Analysis, again: Analysis, tolerance: Tolerance) -> list[str]:
+    """Earlier analyses hold no answers. Near its border a kind may be told in one of both alone."""
+    there, here = recorded.answers, again.answers
+    if there is None or here is None or recorded.media.kind is MediaKind.VIDEO:
+        return []
+    apart = max(abs(there.altered - here.altered), abs(there.synthesised - here.synthesised))
+    if apart > tolerance.probability:
+        return [f"an answer of the second look differs by {apart:.3f}, more than {tolerance.probability:g}"]
+    if recorded.kind and again.kind and recorded.kind is not again.kind:
+        return [f"the kind of manipulation is {again.kind}, where {recorded.kind} is recorded"]
+    return []
 
 
 def _declarations(recorded: Analysis, again: Analysis) -> list[str]:

@@ -6,7 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from detector.schema.analysis import Answers, Coverage, Media, MediaKind, Parameters, Person, Segment, Verdict
+from detector.faces.photo_range import OUTSIDE
+from detector.schema.analysis import (
+    Answers,
+    Coverage,
+    ManipulationKind,
+    Media,
+    MediaKind,
+    Parameters,
+    Person,
+    SecondLook,
+    Segment,
+    Verdict,
+)
 
 # Below this share of detected faces good enough to judge, silence proves nothing.
 _LEAST_USABLE_SHARE = 0.5
@@ -14,8 +26,13 @@ _LEAST_USABLE_SHARE = 0.5
 
 # A few frames lost at a cut or at the start of a stream are not worth a sentence of the reason.
 _FEW_LOST = 0.02
-# So much more probable must one answer of the second look be for the reason to name it.
+# So much more probable must one answer of the second look be to name the kind of manipulation by it.
 _CLEARLY = 0.15
+
+_TRACES = {
+    ManipulationKind.EDITED: "face that was replaced or altered",
+    ManipulationKind.GENERATED: "face generated as a whole",
+}
 
 # Below this share of views that agree, nobody should rely on either side.
 _LEAST_STABILITY = 0.7
@@ -60,26 +77,42 @@ def decide(
         return Verdict.INCONCLUSIVE, f"No face was found {where}, so there was nothing to judge."
     usable = coverage.faces_found - coverage.faces_unusable
     if not usable:
-        return (
-            Verdict.INCONCLUSIVE,
-            f"Faces were found, but none is large (at least {parameters.minimum_face:.0f} pixels wide), "
-            "clear and certain enough to judge.",
-        )
+        return Verdict.INCONCLUSIVE, _none_usable(image, parameters, coverage)
     unstable = sorted(person.id for person in persons if _unstable(person))
-    flagged = sorted({segment.person for segment in segments} - set(unstable))
+    flagged = _flagged(persons, segments)
     if segments and not flagged:
         return Verdict.INCONCLUSIVE, _instability(unstable)
     if segments:
         found = "the face carries traces of manipulation"
         if not image:
             found = f"{_count(len(segments), 'segment')} flagged as manipulated"
-        words = f"{_who(flagged)}: {found}{_kind(persons, flagged)}{_contrast(persons, segments)}."
+        words = (
+            f"{_who(flagged)}: {found}{_kind_words(persons, flagged, image)}{_contrast(persons, segments)}."
+        )
         return Verdict.MANIPULATED, words
     if not image:
         best = max((person.usable_frames for person in persons), default=0)
         if best < parameters.minimum_usable_frames:
             return Verdict.INCONCLUSIVE, _too_few(persons, best, parameters)
     return _nothing_flagged(image, parameters, coverage, persons, unstable)
+
+
+def _none_usable(image: bool, parameters: Parameters, coverage: Coverage) -> str:
+    """Faces were found, and none could be judged."""
+    outside = [flaw for flaw in coverage.flaws if flaw in OUTSIDE]
+    if image and outside:
+        what = "The face" if coverage.faces_found == 1 else "The faces"
+        verb = "is" if coverage.faces_found == 1 else "are"
+        rest = set(coverage.flaws) - set(outside)
+        others = f", others {' or '.join(sorted(rest))} to judge" if rest else ""
+        return (
+            f"{what} found {verb} {', or '.join(outside)}{others}. The networks were neither made for such "
+            "pictures nor measured on them, so no figure is given."
+        )
+    return (
+        f"Faces were found, but none is large (at least {parameters.minimum_face:.0f} pixels wide), "
+        "clear and certain enough to judge."
+    )
 
 
 def _nothing_flagged(
@@ -96,7 +129,7 @@ def _nothing_flagged(
         return (
             Verdict.INCONCLUSIVE,
             f"Nothing was flagged, but most faces seen ({seen_in_all - usable} of {seen_in_all}) "
-            f"are too small, too unclear or too unsure to judge.",
+            f"are {_too_much(image, coverage)}.",
         )
     if unstable:
         return Verdict.INCONCLUSIVE, _instability(unstable)
@@ -128,6 +161,13 @@ def _nothing_flagged(
     return Verdict.NOT_FOUND, f"{seen}; {outcome} the threshold for a finding."
 
 
+def _too_much(image: bool, coverage: Coverage) -> str:
+    """Why most faces were not judged."""
+    if image and any(flaw in OUTSIDE for flaw in coverage.flaws):
+        return "outside what can be judged: " + ", or ".join(coverage.flaws)
+    return "too small, too unclear or too unsure to judge"
+
+
 def not_seen(media: Media, missing: float) -> list[str]:
     """What of the file itself was not looked at, in sentences that follow the verdict's reason.
 
@@ -157,14 +197,45 @@ def not_seen(media: Media, missing: float) -> list[str]:
     return found
 
 
-def _kind(persons: Sequence[Person], flagged: Sequence[str]) -> str:
-    """Which of the two questions the second look answers with yes, where one clearly outweighs the other."""
-    told = answers([person for person in persons if person.id in flagged])
+def kind_of(told: Answers | SecondLook | None) -> ManipulationKind | None:
+    """Which of the two questions is answered with yes, where one clearly outweighs the other."""
     if told is None or abs(told.altered - told.synthesised) < _CLEARLY:
+        return None
+    return ManipulationKind.EDITED if told.altered > told.synthesised else ManipulationKind.GENERATED
+
+
+def manipulation_kind(
+    verdict: Verdict, persons: Sequence[Person], segments: Sequence[Segment]
+) -> ManipulationKind | None:
+    """The kind of manipulation of all flagged persons; None where they differ, or it is not told of one."""
+    if verdict is not Verdict.MANIPULATED:
+        return None
+    return _kind(persons, _flagged(persons, segments))
+
+
+def _flagged(persons: Sequence[Person], segments: Sequence[Segment]) -> list[str]:
+    """Who is flagged and stays so in other views."""
+    unstable = {person.id for person in persons if _unstable(person)}
+    return sorted({segment.person for segment in segments} - unstable)
+
+
+def _kind(persons: Sequence[Person], flagged: Sequence[str]) -> ManipulationKind | None:
+    found = {kind_of(person.second_look) for person in persons if person.id in flagged}
+    return found.pop() if len(found) == 1 else None
+
+
+def _kind_words(persons: Sequence[Person], flagged: Sequence[str], image: bool) -> str:
+    """The kind as it follows what was found."""
+    told = _kind(persons, flagged)
+    if told is not None:
+        return f"; the traces are those of a {_TRACES[told]}"
+    looks = [person for person in persons if person.id in flagged and person.second_look]
+    if not image or not looks:
         return ""
-    if told.altered > told.synthesised:
-        return "; the traces are those of a face that was replaced or altered"
-    return "; the traces are those of a face generated as a whole"
+    each = [(person.id, kind_of(person.second_look)) for person in looks]
+    if all(kind is None for _, kind in each):
+        return "; whether it was swapped or edited, or generated as a whole, the traces do not tell"
+    return "; " + ", ".join(f"{name}: {kind or 'kind not told'}" for name, kind in each)
 
 
 def _contrast(persons: Sequence[Person], segments: Sequence[Segment]) -> str:

@@ -147,6 +147,7 @@ def _facts(analysis: Analysis, grid: Grid) -> dict[str, object]:
         "model_sha256": analysis.model.sha256,
         "software_version": analysis.software.reelproof,
         "verdict": analysis.verdict.value,
+        "kind": analysis.kind,
         "frame_rate": f"{grid.rate.numerator}/{grid.rate.denominator}",
         "frame_rate_note": grid.note,
     }

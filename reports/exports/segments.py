@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from detector.schema.analysis import Analysis, MediaKind, Segment
+from detector.verdict.verdict import kind_of
 from reports.errors import ExportError
 from reports.exports.csv_writing import csv_table
 from reports.text.numbers import file_name, probability, strength, timecode
@@ -31,6 +32,9 @@ COLUMNS = (
     "model_sha256",
     "player_start_s",
     "player_end_s",
+    "kind",
+    "altered",
+    "synthesised",
 )
 
 
@@ -50,7 +54,9 @@ def refuse_still(analysis: Analysis, kind: str) -> None:
 def segments_csv(analysis: Analysis) -> bytes:
     """One row a segment, with the exhibit and the model in each, so that rows can be pooled."""
     rows = []
+    looks = {person.id: person.second_look for person in analysis.persons}
     for segment in in_order(analysis):
+        look = looks.get(segment.person)
         peak = max(segment.peaks, key=lambda each: each.probability, default=None)
         rows.append(
             (
@@ -72,6 +78,9 @@ def segments_csv(analysis: Analysis) -> bytes:
                 analysis.model.sha256,
                 segment.start + (analysis.media.start_offset or 0.0),
                 segment.end + (analysis.media.start_offset or 0.0),
+                kind_of(look),
+                None if look is None else look.altered,
+                None if look is None else look.synthesised,
             )
         )
     return csv_table(COLUMNS, rows)
@@ -80,6 +89,7 @@ def segments_csv(analysis: Analysis) -> bytes:
 def segments_json(analysis: Analysis) -> bytes:
     """Segments and what they are about; UTF-8, two-space indent."""
     media, model = analysis.media, analysis.model
+    looks = {person.id: person.second_look for person in analysis.persons}
     document: dict[str, Any] = {
         "format": JSON_FORMAT,
         "version": JSON_VERSION,
@@ -95,11 +105,15 @@ def segments_json(analysis: Analysis) -> bytes:
         "software_version": analysis.software.reelproof,
         "created": analysis.software.created,
         "verdict": analysis.verdict.value,
+        "kind": analysis.kind,
         "probability": analysis.probability,
+        "answers": None if analysis.answers is None else analysis.answers.model_dump(),
         "declarations": None
         if analysis.declarations is None
         else [each.model_dump(mode="json") for each in analysis.declarations],
-        "segments": [_object(segment) for segment in in_order(analysis)],
+        "segments": [
+            _object(segment) | {"kind": kind_of(looks.get(segment.person))} for segment in in_order(analysis)
+        ],
     }
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
 

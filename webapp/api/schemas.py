@@ -24,7 +24,15 @@ from pydantic_core import CoreSchema
 
 from detector import timestamps
 from detector.models.card import Card
-from detector.schema.analysis import Parameters, Score, Segment, Value, Verdict
+from detector.schema.analysis import (
+    Answers,
+    ManipulationKind,
+    Parameters,
+    Score,
+    Segment,
+    Value,
+    Verdict,
+)
 from reports.review.annotations import ANNOTATION, Annotation
 from webapp.storage.tables import Priority, State
 from webapp.webhooks.registry import EVENTS
@@ -76,6 +84,15 @@ class AnalysisStatus(Value):
     duration: float | None = Field(description="of the exhibit, in seconds; known once it is done")
     verdict: Verdict | None
     probability: float | None = Field(ge=0, le=1)
+    kind: ManipulationKind | None = Field(
+        default=None, description="of manipulation, where the verdict is that and it can be told"
+    )
+    answers: Answers | None = Field(default=None, description="null: not done, or no second look was taken")
+    declarations: tuple[str, ...] | None = Field(
+        default=None,
+        description="what the file itself says of its making, the first few in short; no part of the "
+        "verdict; null: not done, or by an earlier version",
+    )
     ahead: int | None = Field(default=None, description="how many come first, where it waits")
     error: str | None = Field(default=None, description="why it failed")
     remedy: str | None = Field(default=None, description="what to do about that")

@@ -32,6 +32,8 @@ from webapp.storage.tables import AnalysisRow, AnnotationRow, CustodyRow, User
 _ROLE = ("account made", "role changed")
 _ABLE = {"account made": True, "account enabled": True, "account disabled": False}
 _MANIFEST = "manifest sha256"
+FINDING = "finding sha256"
+"""In an entry of a finished analysis: of what its row holds beside the verdict."""
 
 
 class AlteredRecord(UserError):
@@ -53,11 +55,12 @@ class Finished:
     manifest: str | None = None  # SHA-256
     verdict: str | None = None
     probability: str | None = None
+    finding: str | None = None  # SHA-256
 
     @classmethod
     def of(cls, entry: Entry) -> Finished:
         """What an entry that an analysis finished says."""
-        said = {name: entry.details.get(name) for name in (_MANIFEST, "verdict", "probability")}
+        said = {name: entry.details.get(name) for name in (_MANIFEST, "verdict", "probability", FINDING)}
         return cls(*(None if value is None else str(value) for value in said.values()))
 
     def row_problem(self, row: AnalysisRow) -> str | None:
@@ -66,7 +69,14 @@ class Finished:
             return "The verdict in the database is not the one that the custody log holds."
         if self.probability is not None and self.probability != probability(row.probability):
             return "The probability in the database is not the one that the custody log holds."
+        if row.finding is not None and self.finding != fingerprint(row.finding):
+            return "The answers in the database are not those that the custody log holds."
         return None
+
+
+def fingerprint(text: str) -> str:
+    """The SHA-256 of a text that a row holds."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def probability(value: float | None) -> str:

@@ -216,10 +216,12 @@ def finish(
     probability: float | None,
     duration: float | None = None,
     made_of: custody_log.Details | None = None,
+    finding: str | None = None,
 ) -> None:
     """Mark the analysis done; its result must be in place already. Raises :class:`LostClaim`.
 
-    ``duration`` is the exhibit's length in seconds; ``made_of`` is what else the custody log is to say.
+    ``duration`` is the exhibit's length in seconds; ``made_of`` is what else the custody log is to say;
+    ``finding`` is the row's, JSON of :class:`~detector.schema.summary.Summary`.
     """
     with database.begin() as session:
         done = session.execute(
@@ -232,6 +234,7 @@ def finish(
                 finished=now(),
                 verdict=verdict,
                 probability=probability,
+                finding=finding,
                 duration=duration,
             )
         )
@@ -242,6 +245,7 @@ def finish(
             "attempt": held.attempt,
             "verdict": str(verdict),
             "probability": records.probability(probability),
+            **({records.FINDING: records.fingerprint(finding)} if finding else {}),
             **(made_of or {}),
         }
         _record(session, row, "analysis finished", details)

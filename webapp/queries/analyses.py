@@ -185,6 +185,7 @@ def status_json(row: AnalysisRow, *, ahead: bool = True) -> dict[str, Any]:
         "duration": row.duration,
         "verdict": row.verdict,
         "probability": row.probability,
+        **(json.loads(row.finding) if row.finding else {"kind": None, "answers": None, "declarations": None}),
     }
     if row.state == State.QUEUED and ahead:
         known["ahead"] = count_ahead(row)

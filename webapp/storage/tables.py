@@ -122,6 +122,7 @@ class AnalysisRow(Base):
     worker: Mapped[str | None] = mapped_column(String(120))  # host:process of the last attempt
     verdict: Mapped[str | None] = mapped_column(String(40))
     probability: Mapped[float | None]
+    finding: Mapped[str | None] = mapped_column(Text)  # JSON of a `detector.schema.summary.Summary`
     model: Mapped[str | None] = mapped_column(String(60))  # its name; none: the default when it starts
     settings: Mapped[str | None] = mapped_column(Text)  # changed parameters as JSON; none: the defaults
     duration: Mapped[float | None]  # of the exhibit, seconds

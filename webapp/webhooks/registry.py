@@ -115,6 +115,7 @@ def _delivery(hook: WebhookRow, row: AnalysisRow, event: str, happened: datetime
         "state": str(row.state),
         "exhibit": row.exhibit.sha256,
         "verdict": row.verdict,
+        "kind": json.loads(row.finding)["kind"] if row.finding else None,
     }
     return Delivery(
         id=identity,

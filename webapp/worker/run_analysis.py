@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import logging
 import shutil
 import time
@@ -20,6 +21,7 @@ from sqlalchemy.exc import OperationalError
 from detector.files import publish
 from detector.sandbox import AllowedPaths, KilledError, Limits, Sandbox, refuse_links
 from detector.schema.analysis import Analysis, Parameters
+from detector.schema.summary import summary_of
 from webapp.custody.integrity import DamagedExhibit
 from webapp.errors import DamagedFile, StoreError
 from webapp.jobs import states
@@ -100,9 +102,12 @@ def work(settings: Settings, end: Callable[[], None] | None = None) -> None:
         try:
             analysis = _result(settings, database, held, reporter(database, held))
             length, made_of = analysis.media.duration, _made_of(folders, held, analysis)
+            finding = json.dumps(summary_of(analysis))
             _forget(folders, held)
             patiently(
-                lambda: states.finish(database, held, analysis.verdict, analysis.probability, length, made_of)
+                lambda: states.finish(
+                    database, held, analysis.verdict, analysis.probability, length, made_of, finding
+                )
             )
         except states.LostClaim:
             log.warning(

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL.Image
+import PIL.PngImagePlugin
 import pytest
 from clips import numbered
 
@@ -25,7 +27,10 @@ from detector.paths import ROOT
 from detector.scoring.scorer import Scorer
 from detector.scoring.single_crops import CROP_SCALE, CropScorer, framed_crop
 
-KEYS = ("file", "verdict", "probability", "stability", "faces", "duration", "seconds")
+KEYS = (
+    *("file", "verdict", "probability", "stability", "faces", "duration"),
+    *("kind", "answers", "declarations", "seconds"),
+)
 DEFAULT = Parameters()
 
 
@@ -95,6 +100,17 @@ class TestCrops:
         crop = framed_crop(picture, 96)
         assert crop.shape == (96, 96, 3) and (crop == 200).all()
         assert np.array_equal(crop, crop_square(picture, CropSquare(100, 50, 100 * CROP_SCALE, 0), 96))
+
+    def test_what_a_crop_declares(self, tmp_path: Path, looks: list[np.ndarray]) -> None:
+        texts = PIL.PngImagePlugin.PngInfo()
+        texts.add_text("parameters", "a portrait\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1")
+        for name, info in (("plain.png", None), ("made.png", texts)):
+            PIL.Image.fromarray(looks[0]).save(tmp_path / name, pnginfo=info)
+        plain, made = crops(tmp_path / "plain.png", tmp_path / "made.png")
+        assert plain["declarations"] == []
+        assert len(made["declarations"]) == 1 and "generated" in made["declarations"][0]
+        assert plain["kind"] is plain["answers"] is None
+        assert plain["probability"] == made["probability"]
 
     @pytest.mark.parametrize("content", [b"", b"not a picture", b"\xff\xd8\xff\xe0" + bytes(50)])
     def test_what_is_no_picture(self, tmp_path: Path, looks: list[np.ndarray], content: bytes) -> None:

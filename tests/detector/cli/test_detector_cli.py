@@ -252,7 +252,10 @@ def lines(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]:
 class TestScore:
     """In a process of its own, which is how hands can be forked; `test_many.py` has the rest."""
 
-    KEYS = ("file", "verdict", "probability", "stability", "faces", "duration", "declarations", "seconds")
+    KEYS = (
+        *("file", "verdict", "probability", "stability", "faces", "duration"),
+        *("kind", "answers", "declarations", "seconds"),
+    )
 
     def test_a_line_a_file(
         self, given: dict[str, Path], lines: dict[str, dict[str, Any]], done: subprocess.CompletedProcess[str]

@@ -19,7 +19,7 @@ from detector.explain.heatmaps import (
     overlay,
     shared_maximum,
     to_kept_size,
-    write_overlays,
+    write_overlay,
     write_png,
 )
 from detector.faces.crop import CropSquare, Face, crop_square, roll, square_for_face
@@ -253,7 +253,7 @@ class TestKeptPictures:
             square=CropSquare(square.x * 5, square.y * 5, square.side * 5, square.angle),
             box=tuple(v * 5 for v in explained.box),
         )
-        write_overlays(tmp_path, [on_wide], 1.0, wide.shape[1])
+        write_overlay(tmp_path / "A1-1-frame.png", on_wide, 1.0, wide.shape[1], tmp_path)
         frame, over = (cv2.imread(str(tmp_path / f"A1-1{end}.png")) for end in ("-frame", ""))
         assert over.shape == frame.shape == (1280, 1280, 3)
         rows, columns = np.nonzero((over != frame).any(axis=2))

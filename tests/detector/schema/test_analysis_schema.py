@@ -198,3 +198,16 @@ def test_analyses_before_1_6_looked_for_no_declarations(document: dict[str, Any]
     old = json.loads(json.dumps(document)) | {"schema_version": "1.5"}
     old.pop("declarations", None)
     assert Analysis.from_json(json.dumps(old)).declarations is None
+
+
+def test_analyses_before_1_8_tell_no_kind_and_judged_every_photograph(document: dict[str, Any]) -> None:
+    """Read as if nothing had been outside the range of photographs, so that they are repeated alike."""
+    old = json.loads(json.dumps(document)) | {"schema_version": "1.7"}
+    ranges = ("minimum_colour", "minimum_detail", "maximum_flatness")
+    for name in ranges:
+        assert old["parameters"].pop(name) > 0
+    old.pop("kind")
+    old["coverage"].pop("flaws")
+    read = Analysis.from_json(json.dumps(old))
+    assert read.kind is None and read.coverage.flaws == {}
+    assert [getattr(read.parameters, name) for name in ranges] == [0, 0, 0]

@@ -20,7 +20,7 @@ from detector.faces.patch import cut_patch
 from detector.models.card import Contrast, FusionHalf, Input, NetworkFile, SecondLookCard
 from detector.models.loaded import LoadedModel
 from detector.networks.base import Network
-from detector.schema.analysis import Analysis, Parameters, Verdict
+from detector.schema.analysis import Analysis, ManipulationKind, Parameters, Verdict
 from detector.schema.model import Platt
 from detector.scoring.fusion import Fusion
 from detector.scoring.moments import KeptMoment
@@ -113,7 +113,7 @@ def test_fused_is_a_soft_maximum_of_both_halves() -> None:
         louder[0, column] += 4
         assert fusion.logit(louder)[0] > fusion.logit(quiet)[0]
     altered, synthesised = fusion.halves(quiet)
-    assert (altered[0], synthesised[0]) == (-1.0, -2.0)
+    assert (altered[0], synthesised[0]) == (fusion.logit(quiet)[0], -2.0)
     assert fusion.neutral.tolist() == quiet[0].tolist()
 
 
@@ -123,7 +123,8 @@ def test_a_reserve_holds_the_synthesised_half_back() -> None:
     inputs = np.array([[-1.0, -2.0, -1.5, 0.5, 5.0, 0.0, 0.0]])
     plain = Fusion.of(card())
     assert fusion.logit(inputs)[0] == pytest.approx(plain.logit(inputs)[0] - 2, abs=0.01)
-    assert max(half[0] for half in fusion.halves(inputs)) <= fusion.logit(inputs)[0]
+    altered, synthesised = fusion.halves(inputs)
+    assert altered[0] < synthesised[0] == fusion.logit(inputs)[0]
 
 
 def test_published_logits_are_scaled() -> None:
@@ -220,7 +221,7 @@ def test_a_clear_second_look_decides_and_the_analysis_tells_of_it(sample: Path, 
     looks = [p.second_look for p in loud.persons if p.second_look is not None]
     assert loud.answers.altered == max(each.altered for each in looks)
     assert loud.answers.synthesised == max(each.synthesised for each in looks)
-    assert "replaced or altered" in loud.reason
+    assert "replaced or altered" in loud.reason and loud.kind is ManipulationKind.EDITED
     assert 1 <= len(look.moments) <= 8
     assert look.moments[0].inner_altered == pytest.approx(9.0, abs=0.05)
     assert all(segment.peaks for segment in loud.segments)
@@ -238,7 +239,7 @@ def test_a_transformer_that_sees_the_head_decides_and_is_explained(sample: Path,
     (person,) = [p for p in analysis.persons if p.id == "A"]
     look = person.second_look
     assert look is not None and look.synthesised > 0.9
-    assert "generated as a whole" in analysis.reason
+    assert "generated as a whole" in analysis.reason and analysis.kind is ManipulationKind.GENERATED
     assert look.moments[0].transformer_synthesised == pytest.approx(9.0, abs=0.05)
     assert look.moments[0].transformer_altered == pytest.approx(-9.0, abs=0.05)
     assert Analysis.from_json(analysis.to_json()) == analysis
@@ -297,7 +298,17 @@ def test_a_quiet_one_can_overrule_the_scan(photo: Path, model: LoadedModel) -> N
     assert quiet.verdict is Verdict.NOT_FOUND
     look = quiet.persons[0].second_look
     assert look is not None and len(look.moments) == 1
-    assert quiet.probability is not None and quiet.probability < 0.1
+    assert quiet.probability is not None and quiet.probability < 0.1 and quiet.kind is None
+
+
+@pytest.mark.parametrize("said", [(-9.0, -9.0, -9.0, -9.0), (0.0, -2.0, 1.0, 2.0), (9.0, -9.0, 9.0, -9.0)])
+def test_the_probability_of_a_photo_is_the_larger_of_its_answers(
+    photo: Path, model: LoadedModel, said: tuple[float, ...]
+) -> None:
+    analysis = judged(photo, model, Says(said))
+    assert analysis.answers is not None
+    larger = max(analysis.answers.altered, analysis.answers.synthesised)
+    assert analysis.probability == pytest.approx(larger, abs=1e-6)
 
 
 def test_a_verdict_that_other_views_contradict_is_inconclusive(photo: Path, model: LoadedModel) -> None:

@@ -8,8 +8,8 @@ from analyses import media as media_facts
 
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Score, Scores, Segment, Verdict
 from detector.schema.metadata import Details, Photo, Stream
-from detector.schema.second_look import SecondLook, SecondLookContrast
-from detector.verdict.verdict import decide, not_seen
+from detector.schema.second_look import ManipulationKind, SecondLook, SecondLookContrast
+from detector.verdict.verdict import decide, manipulation_kind, not_seen
 from reports.text.prose import second_look
 
 DEFAULT = Parameters()
@@ -78,6 +78,35 @@ def test_a_flagged_photo() -> None:
     )
     assert verdict is Verdict.MANIPULATED
     assert "Person A" in reason and "second" not in reason
+
+
+def looked(name: str, altered: float, synthesised: float) -> Person:
+    look = SecondLook(scan=0.5, altered=altered, synthesised=synthesised, stability=None, moments=())
+    return person(name).model_copy(update={"second_look": look})
+
+
+def test_the_kind_is_told_where_one_answer_outweighs_the_other_for_all_flagged() -> None:
+    edited, made, both = looked("A", 0.9, 0.2), looked("B", 0.1, 0.95), looked("C", 0.9, 0.85)
+    found = coverage(faces_found=3, frames_sampled=1)
+
+    def told(*persons: Person) -> tuple[ManipulationKind | None, str]:
+        segments = [segment(each.id, 0, 0) for each in persons]
+        verdict, reason = decide(IMAGE, DEFAULT, found, persons, segments)
+        return manipulation_kind(verdict, persons, segments), reason
+
+    assert told(edited) == (ManipulationKind.EDITED, told(edited)[1])
+    assert "replaced or altered" in told(edited)[1]
+    assert told(made)[0] is ManipulationKind.GENERATED and "as a whole" in told(made)[1]
+    assert told(both)[0] is None and "do not tell" in told(both)[1]
+    assert told(edited, made)[0] is None
+    assert "A: face swap or edit, B: generated face" in told(edited, made)[1]
+    assert manipulation_kind(Verdict.NOT_FOUND, [edited], []) is None
+
+
+def test_a_photo_outside_the_range_says_of_what_kind_it_is() -> None:
+    drawn = coverage(faces_found=1, faces_unusable=1, flaws={"drawn in areas of one colour": 1})
+    verdict, reason = decide(IMAGE, DEFAULT, drawn, [person(usable=0)], [])
+    assert verdict is Verdict.INCONCLUSIVE and "drawn" in reason and "no figure is given" in reason
 
 
 def test_nothing_flagged_among_enough_faces() -> None:

@@ -1,0 +1,86 @@
+"""Photographs that the networks were not made for: without colour, without detail, drawn.
+
+A network gives a figure for whatever it is shown. Three kinds of pictures can be told by simple means, with
+few false alarms (docs/engine.md has the figures), and their faces are not judged:
+
+- *colour*: black and white, or toned in one colour. The mean distance, in levels of 255, of the face's
+  colours from the best cubic function of their brightness; a grey or evenly toned picture has little.
+- *detail*: enlarged from a tiny picture, or far out of focus. How much of the grey face is lost where it is
+  reduced to a width of 32 px and enlarged again, as a share of its contrast.
+- *flatness*: drawn, with areas of one colour. The share of pixels that equal all of their eight neighbours;
+  only drawings that were not saved as JPEG, or are large, have many of them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from detector.media.frame import Image
+from detector.schema.analysis import Box, Parameters
+
+WITHOUT_COLOUR = "without colours of their own (black and white, or toned)"
+WITHOUT_DETAIL = "without detail (enlarged from a tiny picture, or far out of focus)"
+DRAWN = "drawn in areas of one colour"
+OUTSIDE = (WITHOUT_COLOUR, WITHOUT_DETAIL, DRAWN)
+"""Why a face in a photograph is not judged, in words that follow "faces"."""
+
+_COLOUR_SIZE = 96  # px: colours are compared at this size, where compression of colour plays no part
+_DETAIL_WIDTH = 32  # px
+_NEIGHBOURS = np.ones((3, 3), np.uint8)
+
+
+class PhotoLooks(NamedTuple):
+    """What a face in a photograph shows, as the module says."""
+
+    colour: float
+    detail: float
+    flatness: float
+
+
+def flaw_of_photo(image: Image, box: Box, parameters: Parameters) -> str | None:
+    """Why the face in ``box`` of a photograph (RGB) is not judged; None if it is."""
+    looks = looks_of_photo(image, box)
+    if looks.colour < parameters.minimum_colour:
+        return WITHOUT_COLOUR
+    if looks.detail < parameters.minimum_detail:
+        return WITHOUT_DETAIL
+    if parameters.maximum_flatness and looks.flatness > parameters.maximum_flatness:
+        return DRAWN
+    return None
+
+
+def looks_of_photo(image: Image, box: Box) -> PhotoLooks:
+    """Colour, detail and flatness of the face in ``box`` of ``image`` (RGB), of the pixels as they are."""
+    height, width = image.shape[:2]
+    x0, y0 = (max(0, int(value)) for value in box[:2])
+    x1, y1 = min(width, max(x0 + 1, int(box[2]))), min(height, max(y0 + 1, int(box[3])))
+    face = image[y0:y1, x0:x1]
+    grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)
+    return PhotoLooks(_colour(face), _detail(grey, box[2] - box[0]), _flatness(grey))
+
+
+def _colour(face: Image) -> float:
+    small = cv2.resize(face, (_COLOUR_SIZE, _COLOUR_SIZE), interpolation=cv2.INTER_AREA)
+    colours = small.reshape(-1, 3).astype(np.float64)
+    brightness = colours.mean(axis=1) / 255
+    powers = np.stack([brightness**power for power in range(4)], axis=1)
+    best = powers @ np.linalg.lstsq(powers, colours, rcond=None)[0]
+    return float(np.abs(colours - best).mean())
+
+
+def _detail(grey: Image, width: float) -> float:
+    rows, columns = grey.shape
+    scale = _DETAIL_WIDTH / width
+    if scale >= 1:  # there is less than that to lose; what is too small is not judged for its width
+        return float("inf")
+    size = max(2, round(columns * scale)), max(2, round(rows * scale))
+    small = cv2.resize(grey.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    again = cv2.resize(small, (columns, rows), interpolation=cv2.INTER_CUBIC)
+    return float(np.abs(grey - again).mean() / max(1.0, float(grey.std())))
+
+
+def _flatness(grey: Image) -> float:
+    return float((cv2.dilate(grey, _NEIGHBOURS) == cv2.erode(grey, _NEIGHBOURS)).mean())

@@ -1,0 +1,85 @@
+"""Faces in photographs that are not judged: without colour, without detail, drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from detector import Parameters, Verdict, analyze
+from detector.faces import photo_range
+from detector.faces.detector import FaceDetector
+from detector.faces.photo_range import DRAWN, WITHOUT_COLOUR, WITHOUT_DETAIL, flaw_of_photo, looks_of_photo
+from detector.models.loaded import LoadedModel
+
+
+@pytest.fixture(scope="module")
+def box(astronaut: np.ndarray) -> tuple[float, float, float, float]:
+    return FaceDetector()(astronaut)[0].box
+
+
+def grey(picture: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+
+
+def toned(picture: np.ndarray) -> np.ndarray:
+    return (grey(picture) * (0.95, 0.78, 0.55)).astype(np.uint8)
+
+
+def enlarged(picture: np.ndarray, width: float) -> np.ndarray:
+    """As if the face had been 14 px wide."""
+    small = cv2.resize(picture, None, fx=14 / width, fy=14 / width, interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+
+
+def posterised(picture: np.ndarray) -> np.ndarray:
+    for _ in range(5):
+        picture = cv2.bilateralFilter(picture, 9, 40, 9)
+    return picture // 32 * 32 + 16
+
+
+def jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
+    data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return cv2.imdecode(data, cv2.IMREAD_COLOR)
+
+
+def test_a_photograph_and_what_phones_do_to_it_is_judged(
+    astronaut: np.ndarray, box: tuple[float, float, float, float]
+) -> None:
+    dark, half = (astronaut * 0.5).astype(np.uint8), cv2.resize(astronaut, None, fx=0.5, fy=0.5)
+    for picture in (astronaut, jpeg(astronaut, 40), dark, cv2.GaussianBlur(astronaut, (0, 0), 1.0)):
+        assert flaw_of_photo(picture, box, Parameters()) is None
+    assert flaw_of_photo(half, tuple(value / 2 for value in box), Parameters()) is None
+
+
+def test_each_kind_is_named(astronaut: np.ndarray, box: tuple[float, float, float, float]) -> None:
+    for picture, flaw in (
+        (jpeg(grey(astronaut), 80), WITHOUT_COLOUR),
+        (jpeg(toned(astronaut), 80), WITHOUT_COLOUR),
+        (jpeg(enlarged(astronaut, box[2] - box[0]), 90), WITHOUT_DETAIL),
+        (posterised(astronaut), DRAWN),
+    ):
+        assert flaw_of_photo(picture, box, Parameters()) == flaw
+    off = Parameters(minimum_colour=0, minimum_detail=0, maximum_flatness=0)
+    assert flaw_of_photo(grey(astronaut), box, off) is None
+    assert flaw_of_photo(posterised(astronaut), box, off) is None
+
+
+def test_a_face_at_the_edge_or_beyond_it(astronaut: np.ndarray) -> None:
+    for box in ((-30.0, -30.0, 80.0, 90.0), (480.0, 500.0, 540.0, 560.0), (511.5, 511.5, 512.5, 512.5)):
+        assert np.isfinite(looks_of_photo(astronaut, box).colour)
+
+
+def test_the_analysis_says_so_instead_of_guessing(
+    astronaut: np.ndarray, tmp_path: Path, model: LoadedModel
+) -> None:
+    Image.fromarray(grey(astronaut)).save(tmp_path / "grey.png")
+    found = analyze(tmp_path / "grey.png", model=model)
+    assert found.verdict is Verdict.INCONCLUSIVE and found.probability is None and found.answers is None
+    assert "black and white" in found.reason and "no figure" in found.reason
+    assert found.coverage.flaws == {photo_range.WITHOUT_COLOUR: 1}
+    any_colour = analyze(tmp_path / "grey.png", model=model, parameters=Parameters(minimum_colour=0))
+    assert any_colour.probability is not None
