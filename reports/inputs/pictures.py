@@ -31,10 +31,22 @@ class Picture:
     path: str | None
     alt: str
     absent: str = ""
+    part: tuple[float, float, float, float] | None = None
+    """What of it a report shows: left, top, width and height as shares of its size; None: all."""
+
+    @property
+    def key(self) -> str:
+        """Its path and, after ``#``, the part; what :func:`embed` takes and names its bytes by."""
+        if self.part is None:
+            return self.path or ""
+        # As Media Fragments URI 1.0 has it.
+        return f"{self.path}#xywh=percent:{','.join(f'{100 * value:.3f}' for value in self.part)}"
 
 
-def find_picture(folder: Path, path: str | None, alt: str) -> Picture:
-    """Look up a picture that an analysis names.
+def find_picture(
+    folder: Path, path: str | None, alt: str, part: tuple[float, float, float, float] | None = None
+) -> Picture:
+    """Look up a picture that an analysis names, of which reports show ``part``.
 
     Raises :class:`PictureError` when the path would leave ``folder``: an analysis.json
     may come from anywhere, and a report must never pull in another file of the machine.
@@ -55,7 +67,7 @@ def find_picture(folder: Path, path: str | None, alt: str) -> Picture:
         )
     if not (folder / pure).is_file():
         return Picture(None, alt, f"The file {pure} is missing from the folder of the analysis.")
-    return Picture(str(pure), alt)
+    return Picture(str(pure), alt, part=part)
 
 
 def width_for(count: int) -> int:
@@ -63,19 +75,21 @@ def width_for(count: int) -> int:
     return next((width for most, width in WIDTHS if count <= most), LEAST_WIDTH)
 
 
-def embed(folder: Path, paths: Iterable[str]) -> Mapping[str, bytes]:
-    """JPEG bytes of the pictures at ``paths``, scaled down to suit their number.
+def embed(folder: Path, keys: Iterable[str]) -> Mapping[str, bytes]:
+    """JPEG bytes of the pictures, or parts of them, of these :attr:`Picture.key`, sized to suit their number.
 
     Raises :class:`PictureError` when one of them is not a PNG that can be read.
     """
-    names = list(dict.fromkeys(paths))
+    names = list(dict.fromkeys(keys))
     width = width_for(len(names))
     # OpenCV lets go of Python's lock: as many at a time as there are cores.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip(names, pool.map(lambda name: _jpeg(folder / name, width), names), strict=True))
+        return dict(zip(names, pool.map(lambda name: _jpeg(folder, name, width), names), strict=True))
 
 
-def _jpeg(path: Path, width: int) -> bytes:
+def _jpeg(folder: Path, key: str, width: int) -> bytes:
+    name, _, part = key.partition("#xywh=percent:")
+    path = folder / name
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -90,6 +104,12 @@ def _jpeg(path: Path, width: int) -> bytes:
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise PictureError(f"The picture {path.name} is damaged; run the analysis again.")
+    if part:
+        left, top, wide, high = (float(value) / 100 for value in part.split(","))
+        x, y = round(left * columns), round(top * rows)
+        right, bottom = round((left + wide) * columns), round((top + high) * rows)
+        image = image[y : max(y + 1, bottom), x : max(x + 1, right)]
+        rows, columns = image.shape[:2]
     if columns > width:
         height = max(1, round(rows * width / columns))
         # Averaging over parts of pixels takes five times as long, and shows only where there are many.

@@ -38,12 +38,12 @@ STYLES = {
 def render_html(view: ReportView, pictures: Mapping[str, bytes], enclosed: Sequence[Attachment] = ()) -> str:
     """The self-contained page: styles and pictures inlined, no script, no network.
 
-    ``pictures`` maps the paths of ``view.pictures`` to JPEG bytes; ``enclosed`` are the files the
+    ``pictures`` maps the keys of ``view.pictures`` to JPEG bytes; ``enclosed`` are the files the
     PDF carries, listed here with their fingerprints.
     """
 
     def source(picture: Picture) -> str:
-        data = base64.b64encode(pictures[picture.path or ""]).decode("ascii")
+        data = base64.b64encode(pictures[picture.key]).decode("ascii")
         return f"data:image/jpeg;base64,{data}"
 
     return fill_template(view, "screen", source, enclosed)
@@ -70,7 +70,7 @@ def fill_template(
             modified=document_date(view.annotations.until_iso or view.created_iso),
             renderer=renderer() if medium == "screen" else None,
             enclosed=enclosed,
-            picture_width=width_for(len({picture.path for picture in view.pictures})),
+            picture_width=width_for(len({picture.key for picture in view.pictures})),
         )
     )
 

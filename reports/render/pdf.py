@@ -63,13 +63,13 @@ def render_pdf(view: ReportView, pictures: Mapping[str, bytes], enclosed: Sequen
     :class:`ReportError` when the markup asks for anything but the pictures given.
     """
     # Numbered addresses: a path from an analysis.json never becomes part of a URL.
-    address = {path: f"{SCHEME}{index}" for index, path in enumerate(pictures)}
+    address = {key: f"{SCHEME}{index}" for index, key in enumerate(pictures)}
 
     def source(picture: Picture) -> str:
-        return address[picture.path or ""]
+        return address[picture.key]
 
     markup = fill_template(view, "print", source, enclosed)
-    fetcher = SuppliedOnly({address[path]: data for path, data in pictures.items()})
+    fetcher = SuppliedOnly({address[key]: data for key, data in pictures.items()})
     try:
         try:
             return _set(markup, fetcher, view, enclosed)

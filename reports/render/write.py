@@ -106,5 +106,5 @@ def kept_custody(folder: Path) -> bytes | None:
 
 def _rendered(view: ReportView, folder: Path, enclosed: Sequence[Attachment]) -> tuple[bytes, bytes]:
     """The report as HTML and as PDF."""
-    pictures = embed(folder, [picture.path for picture in view.pictures if picture.path])
+    pictures = embed(folder, [picture.key for picture in view.pictures])
     return render_html(view, pictures, enclosed).encode(), render_pdf(view, pictures, enclosed)

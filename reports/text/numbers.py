@@ -157,7 +157,7 @@ def is_confirmed(check: HideAndRescore) -> bool:
 def hide_and_rescore(check: HideAndRescore) -> str:
     """The measured effect of hiding the hottest area, and what follows from it, in words."""
     figures = (
-        f"Hiding the hottest {check.area:.0%} of the face takes the frame score from "
+        f"Hiding the hottest {check.area:.0%} of the face takes the score from "
         f"{probability(check.probability)} to {probability(check.hidden_highlight)}, hiding random areas of "
         f"the same size to {probability(check.hidden_random)} on average."
     )

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector.schema.analysis import Analysis, MediaKind, Person, SecondLook, Segment, Verdict
+from detector.schema.analysis import (
+    Analysis,
+    ManipulationKind,
+    MediaKind,
+    Person,
+    SecondLook,
+    Segment,
+    Verdict,
+)
 from detector.schema.formatting import probability
+from reports.text import photographs
 from reports.text.numbers import CLEAR_MARGIN, CLEAR_RATIO, number, plural, timecode
 from reports.text.uncertainty import LEAST_FRAMES, LEVEL, calibration_error
 
@@ -66,9 +75,15 @@ SCALE = (
 )
 
 
+_KINDS = {
+    ManipulationKind.EDITED: "a face swap or edit",
+    ManipulationKind.GENERATED: "a generated face",
+}
+
+
 def finding(analysis: Analysis) -> str:
     """The verdict as a sentence."""
-    noun = "video" if analysis.media.kind is MediaKind.VIDEO else "image"
+    noun = "video" if analysis.media.kind is MediaKind.VIDEO else "photograph"
     if analysis.verdict is Verdict.NOT_FOUND:
         return f"No manipulation was found in the faces that were examined in this {noun}."
     if analysis.verdict is Verdict.INCONCLUSIVE:
@@ -84,8 +99,9 @@ def finding(analysis: Analysis) -> str:
             if persons[1:]
             else f"The face of {person_list(persons)} was"
         )
-    if noun == "image":
-        return f"{who} judged to be manipulated in this image."
+    if noun == "photograph":
+        what = f": {_KINDS[analysis.kind]}" if analysis.kind else ""
+        return f"{who} judged to be manipulated in this photograph{what}."
     flagged, whole = timecode(_covered(analysis.segments)), timecode(analysis.media.duration)
     return (
         f"{who} judged to be manipulated in {plural(len(analysis.segments), 'segment')} of this video, "
@@ -109,8 +125,11 @@ def person_list(names: Sequence[str]) -> str:
     return f"persons {', '.join(names[:-1])} and {names[-1]}"
 
 
-def verdict_meaning(verdict: Verdict) -> tuple[str, ...]:
+def verdict_meaning(analysis: Analysis) -> tuple[str, ...]:
     """What the finding says."""
+    verdict = analysis.verdict
+    if analysis.media.kind is MediaKind.IMAGE:
+        return photographs.meaning(verdict)
     if verdict is Verdict.MANIPULATED:
         return (
             "The flagged faces look to the model like the manipulated faces it was trained on.",
@@ -144,6 +163,8 @@ def figure_name(analysis: Analysis) -> str:
 
 def interval_made(analysis: Analysis) -> str:
     """How intervals are made, with the figures of this analysis's model."""
+    if analysis.media.kind is MediaKind.IMAGE:
+        return photographs.interval_made(analysis)
     error = calibration_error(analysis.model.figures)
     by_frames = (
         "Beside each probability stands an interval. It allows for two sources of doubt. First, the frames: "
@@ -169,8 +190,10 @@ def interval_made(analysis: Analysis) -> str:
     )
 
 
-def verdict_limits(verdict: Verdict) -> tuple[str, ...]:
+def verdict_limits(analysis: Analysis) -> tuple[str, ...]:
     """What the finding does not say, however it is quoted."""
+    if analysis.media.kind is MediaKind.IMAGE:
+        return photographs.limits(analysis)
     common = (
         "It says nothing about sound, scenery, bodies, text, or the order and completeness of the recording.",
         "It does not name the persons shown, the maker of the file, or anyone's intent.",
@@ -183,25 +206,23 @@ def verdict_limits(verdict: Verdict) -> tuple[str, ...]:
         Verdict.NOT_FOUND: "It does not show that the file is unaltered. Methods unknown to the "
         "model can go unnoticed.",
         Verdict.INCONCLUSIVE: "It is neither a sign of manipulation nor a sign of its absence.",
-    }[verdict]
+    }[analysis.verdict]
     return (first, *common)
 
 
 def not_examined(analysis: Analysis) -> tuple[str, ...]:
     """What was left out, apart from the stretches of time, in sentences."""
     media, coverage = analysis.media, analysis.coverage
-    lines = []
-    if media.kind is MediaKind.VIDEO:
-        lines.append(
-            f"Frames between samples: {coverage.frames_sampled:,} of "
-            f"{plural(media.frames_decoded, 'decoded frame')} were sampled, at most "
-            f"{analysis.parameters.sample_rate:g} a second{_frames_between(coverage.frames_between)}."
-        )
-        lines.append(
-            "Sound: present, not examined."
-            if media.has_sound
-            else "Sound: the file has none; it would not have been examined."
-        )
+    if media.kind is MediaKind.IMAGE:
+        return photographs.not_examined(analysis)
+    lines = [
+        f"Frames between samples: {coverage.frames_sampled:,} of "
+        f"{plural(media.frames_decoded, 'decoded frame')} were sampled, at most "
+        f"{analysis.parameters.sample_rate:g} a second{_frames_between(coverage.frames_between)}.",
+        "Sound: present, not examined."
+        if media.has_sound
+        else "Sound: the file has none; it would not have been examined.",
+    ]
     if media.details and (others := media.details.other_pictures):
         listed = ", ".join(f"stream {stream.index} ({stream.codec})" for stream in others)
         lines.append(f"Other picture tracks: {listed}.")
@@ -228,34 +249,27 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
 
 def procedure(analysis: Analysis) -> str:
     """How the finding came about, in the order of the work."""
-    given = analysis.parameters
     if analysis.media.kind is MediaKind.IMAGE:
-        flagged = (
-            f"A face whose score reaches {given.enter_threshold:g} is flagged; where none does, one of "
-            f"{given.doubt_threshold:g} or more leaves the verdict inconclusive. "
-        )
-        seen = "Faces were found with CenterFace. Each usable face was "
-        pictured = "For each flagged face"
-    else:
-        flagged = (
-            f"Along each track the scores were smoothed by a median over {given.median_window:g} s. "
-            f"A segment opens where the smoothed score reaches {given.enter_threshold:g} and closes where it "
-            f"falls below {given.exit_threshold:g}; segments nearer than {given.merge_gap:g} s become one, "
-            f"those shorter than {given.minimum_duration:g} s are dropped. A person's tracks too short "
-            f"for one are judged together, laid end to end. {_refined(analysis)}The "
-            "confidence of those that remain is that of the mean raw score of their own frames, not the "
-            "smoothed one. Where none "
-            f"remains, a person whose mean raw score over all frames amounts to {given.doubt_threshold:g} or "
-            "more leaves the verdict inconclusive. "
-        )
-        seen = (
-            f"Frames were sampled at {given.sample_rate:g} a second; faces were found with CenterFace and "
-            f"followed between scene cuts. {_search_words(given.search_interval)} Each usable face was "
-        )
-        pictured = "At the peak frames"
+        return photographs.procedure(analysis)
+    given = analysis.parameters
+    flagged = (
+        f"Along each track the scores were smoothed by a median over {given.median_window:g} s. "
+        f"A segment opens where the smoothed score reaches {given.enter_threshold:g} and closes where it "
+        f"falls below {given.exit_threshold:g}; segments nearer than {given.merge_gap:g} s become one, "
+        f"those shorter than {given.minimum_duration:g} s are dropped. A person's tracks too short "
+        f"for one are judged together, laid end to end. {_refined(analysis)}The "
+        "confidence of those that remain is that of the mean raw score of their own frames, not the "
+        "smoothed one. Where none "
+        f"remains, a person whose mean raw score over all frames amounts to {given.doubt_threshold:g} or "
+        "more leaves the verdict inconclusive. "
+    )
+    seen = (
+        f"Frames were sampled at {given.sample_rate:g} a second; faces were found with CenterFace and "
+        f"followed between scene cuts. {_search_words(given.search_interval)} Each usable face was "
+    )
     return (
         f"{seen}cut out upright and scored by the network named in this report; its output"
-        f"{_fused_words(analysis)}. {flagged}{pictured} Grad-CAM shows which "
+        f"{_fused_words(analysis)}. {flagged}At the peak frames Grad-CAM shows which "
         "areas of the face raised the score; each map was then tested by hiding what it highlights and "
         "scoring the face again."
     )
@@ -279,6 +293,11 @@ def _fused_words(analysis: Analysis) -> str:
         "stability is not flagged but leaves the verdict inconclusive. Where a stretch of a track scored "
         "higher than the rest of it by a set amount, it was raised further, and it was scored in more moments"
     )
+
+
+def glossary(analysis: Analysis) -> tuple[tuple[str, str], ...]:
+    """The terms of the report."""
+    return photographs.glossary(GLOSSARY) if analysis.media.kind is MediaKind.IMAGE else GLOSSARY
 
 
 def second_look(person: Person) -> str:

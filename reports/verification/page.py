@@ -106,7 +106,7 @@ def _differing(folder: Path, _report: Callable[[str, float], None]) -> list[str]
     said = read_file(kept[ANNOTATIONS]).annotations if ANNOTATIONS in kept else ()
     check = _stated_check(given, analysis)
     view = report_view(analysis, folder, said, read_case(folder).settled(), custody, check)
-    pictures = embed(folder, [picture.path for picture in view.pictures if picture.path])
+    pictures = embed(folder, [picture.key for picture in view.pictures])
     again = render_html(view, pictures, attachments(analysis, text, said, custody))
     ours, theirs = (_DATES.sub("", _PICTURE.sub("picture", page)) for page in (again, given))
     if ours != theirs:

@@ -9,7 +9,7 @@ _SECTIONS = (
     ("declarations", "What the file declares", ""),
     ("finding", "Summary of the finding", ""),
     ("exhibit", "Exhibit", ""),
-    ("timeline", "Timeline and persons", "Scores and persons"),
+    ("timeline", "Timeline and persons", "The photograph and its faces"),
     ("segments", "Flagged segments", "Flagged faces"),
     ("limits", "What the findings mean", ""),
     ("not-examined", "What was not examined", ""),

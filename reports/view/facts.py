@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from detector import timestamps
 from detector.schema.analysis import Analysis, Media, MediaKind, Model, Parameters, Platt
 from reports.inputs.exhibit_check import ExhibitCheck
-from reports.text import numbers
+from reports.text import numbers, photographs
 from reports.text.numbers import timecode
 
 # Names of the formats that are accepted, FFmpeg's or Pillow's, in words.
@@ -92,7 +92,7 @@ def recording(media: Media) -> tuple[Fact, ...]:
     """What the exhibit holds, as read from its bytes."""
     found = [
         Fact("Size", numbers.size(media.bytes)),
-        Fact("Kind", media.kind.value),
+        Fact("Kind", "photograph" if media.kind is MediaKind.IMAGE else media.kind.value),
         Fact("Container", CONTAINERS.get(media.container, media.container)),
         Fact("Codec", media.codec),
         *_range(media),
@@ -139,6 +139,12 @@ def _turned(media: Media) -> str:
 def coverage(analysis: Analysis) -> tuple[Fact, ...]:
     """How much was looked at, in counts."""
     looked = analysis.coverage
+    if analysis.media.kind is MediaKind.IMAGE:
+        return (
+            Fact("Faces found", f"{looked.faces_found:,}"),
+            Fact("… judged", f"{looked.faces_found - looked.faces_unusable:,}"),
+            Fact("… not judged", f"{looked.faces_unusable:,}", "; ".join(looked.flaws)),
+        )
     facts = [
         Fact("Frames sampled", f"{looked.frames_sampled:,}"),
         Fact("… with a face", f"{looked.frames_with_face:,}"),
@@ -146,16 +152,16 @@ def coverage(analysis: Analysis) -> tuple[Fact, ...]:
         Fact("Faces found", f"{looked.faces_found:,}"),
         Fact("… unusable", f"{looked.faces_unusable:,}"),
     ]
-    if analysis.media.kind is MediaKind.VIDEO:
-        facts.insert(3, Fact("Frames judged besides", f"{looked.frames_between:,}", "around segments' ends"))
-        facts.append(Fact("Scene cuts", f"{len(looked.cuts):,}"))
+    facts.insert(3, Fact("Frames judged besides", f"{looked.frames_between:,}", "around segments' ends"))
+    facts.append(Fact("Scene cuts", f"{len(looked.cuts):,}"))
     return tuple(facts)
 
 
-def settings(parameters: Parameters) -> tuple[Setting, ...]:
-    """Every setting, with its meaning as the schema gives it."""
-    found = []
-    for name, field in Parameters.model_fields.items():
+def settings(analysis: Analysis) -> tuple[Setting, ...]:
+    """Every setting that plays a part, with its meaning as the schema gives it."""
+    found, parameters = [], analysis.parameters
+    for name in photographs.settings_of(analysis.media.kind is MediaKind.IMAGE):
+        field = Parameters.model_fields[name]
         value, default = getattr(parameters, name), field.default
         found.append(
             Setting(

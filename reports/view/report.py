@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.schema.analysis import Analysis, MediaKind, Person, Verdict
+from detector.verdict.verdict import kind_of
 from reports.inputs.case import NOT_STATED, CaseDetails
 from reports.inputs.exhibit_check import ExhibitCheck
-from reports.inputs.pictures import Picture, heat_scale
+from reports.inputs.pictures import Picture, find_picture, heat_scale
 from reports.review.annotations import Annotation
-from reports.text import dates, numbers, prose
+from reports.text import dates, numbers, photographs, prose
 from reports.text.numbers import timecode
 from reports.view import facts, reproduction, summary
 from reports.view.contents import Section, contents
@@ -45,6 +46,9 @@ class PersonView:
     position: str
     segments: tuple[str, ...]
     second_look: str
+    altered: str
+    synthesised: str
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ class ReportView:
     answers: tuple[summary.Answer, ...]
     figure: str
     figure_name: str
+    both: str  # answers about a photo
     strength: numbers.Strength | None
     strengths: tuple[numbers.Strength, ...]
     scale: str
@@ -91,6 +96,8 @@ class ReportView:
     timeline: Timeline
     persons: tuple[PersonView, ...]
     segments: tuple[SegmentView, ...]
+    photo: Picture | None  # with each face boxed
+    clean: Picture | None  # the same without
     heat_scale: tuple[str, ...]
     procedure: str
     coverage: tuple[Fact, ...]
@@ -113,13 +120,14 @@ class ReportView:
     def pictures(self) -> tuple[Picture, ...]:
         """Every picture a report shows, in reading order."""
         both = [picture for peak in self._peaks() for picture in (peak.frame, peak.overlay)]
-        return tuple(picture for picture in both if picture.path)
+        return tuple(picture for picture in (*filter(None, [self.photo]), *both) if picture.path)
 
     @property
     def kept(self) -> tuple[str, ...]:
         """Paths of all pictures that belong to the analysis."""
         every = [picture for peak in self._peaks() for picture in (peak.frame, peak.overlay, peak.map)]
-        return tuple(picture.path for picture in every if picture.path)
+        every += filter(None, [self.photo, self.clean])
+        return tuple(dict.fromkeys(picture.path for picture in every if picture.path))
 
     def _peaks(self) -> list[PeakView]:
         return [peak for segment in self.segments for peak in segment.peaks]
@@ -165,6 +173,7 @@ def report_view(
         answers=summary.key_answers(analysis, sections),
         figure=numbers.probability(figure),
         figure_name=prose.figure_name(analysis),
+        both=photographs.both(analysis.answers) if still else "",
         # Beside another verdict a phrase would contradict it.
         strength=numbers.strength(figure) if figure is not None and manipulated else None,
         strengths=numbers.STRENGTHS,
@@ -176,10 +185,14 @@ def report_view(
         timeline=draw(analysis),
         persons=tuple(_person(analysis, person) for person in analysis.persons),
         segments=tuple(segment_view(analysis, segment, folder) for segment in analysis.segments),
+        photo=find_picture(folder, analysis.boxed, "The photograph with each face boxed and named")
+        if analysis.boxed
+        else None,
+        clean=find_picture(folder, analysis.picture, "The photograph") if analysis.picture else None,
         heat_scale=heat_scale(),
         procedure=prose.procedure(analysis),
         coverage=facts.coverage(analysis),
-        settings=facts.settings(analysis.parameters),
+        settings=facts.settings(analysis),
         method=reproduction.computed_with(analysis),
         command=reproduction.command(analysis),
         comparison=reproduction.comparison(analysis),
@@ -190,10 +203,10 @@ def report_view(
             for gap in analysis.coverage.not_examined
         ),
         not_examined=prose.not_examined(analysis),
-        verdict_meaning=prose.verdict_meaning(analysis.verdict),
-        verdict_limits=prose.verdict_limits(analysis.verdict),
+        verdict_meaning=prose.verdict_meaning(analysis),
+        verdict_limits=prose.verdict_limits(analysis),
         interval_made=prose.interval_made(analysis),
-        glossary=prose.GLOSSARY,
+        glossary=prose.glossary(analysis),
         annotations=reviewer_view(analysis, annotations),
         custody=custody_view(custody, media.sha256),
     )
@@ -217,6 +230,7 @@ def _running(case: CaseDetails) -> str:
 
 
 def _person(analysis: Analysis, person: Person) -> PersonView:
+    still = analysis.media.kind is MediaKind.IMAGE
     flagged = tuple(segment.id for segment in analysis.segments if segment.person == person.id)
     if person.probability is None:
         strength = "not judged"
@@ -231,5 +245,13 @@ def _person(analysis: Analysis, person: Person) -> PersonView:
         strength=strength,
         position=numbers.box(person.median_box),
         segments=flagged,
-        second_look=prose.second_look(person),
+        second_look="" if still else prose.second_look(person),
+        altered=_answer(person, "altered"),
+        synthesised=_answer(person, "synthesised"),
+        kind=str(kind_of(person.second_look) or "") if flagged else "",
     )
+
+
+def _answer(person: Person, question: str) -> str:
+    """One of both answers about a person."""
+    return numbers.probability(getattr(person.second_look, question) if person.second_look else None)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.schema.analysis import Analysis, MediaKind, Peak, Segment
+from detector.schema.analysis import Analysis, Media, MediaKind, Peak, Segment
 from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers
 from reports.text.numbers import timecode
 from reports.text.uncertainty import Interval, segment_interval
 from reports.view import summary
 from reports.view.facts import Fact
+
+_ROOM = 2.0  # side of what a report shows of a photo around a face, in sizes of the face
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
         start=start,
         end=end,
         duration=timecode(segment.end - segment.start),
-        interval="still image" if still else f"{start} to {end}",
+        interval="photograph" if still else f"{start} to {end}",
         confidence=numbers.probability(segment.confidence),
         strength=numbers.strength(segment.confidence).phrase,
         between=_ends(doubt) if doubt else "not known",
@@ -84,7 +86,9 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
         bounds=() if still else _bounds(analysis, segment),
         figures=_figures(analysis, segment, doubt),
         meaning=summary.segment_meaning(analysis, segment),
-        peaks=tuple(_peak(segment, peak, index, folder) for index, peak in enumerate(segment.peaks, 1)),
+        peaks=tuple(
+            _peak(segment, peak, index, analysis.media, folder) for index, peak in enumerate(segment.peaks, 1)
+        ),
     )
 
 
@@ -143,9 +147,20 @@ def _made_from(interval: Interval) -> str:
     return "; ".join(made)
 
 
-def _peak(segment: Segment, peak: Peak, index: int, folder: Path) -> PeakView:
-    check = peak.check
+def _around(peak: Peak, media: Media) -> tuple[float, float, float, float]:
+    """The part of a photo around a face, as shares of its size: left, top, width, height."""
+    x0, y0, x1, y1 = peak.box
+    half = _ROOM * max(x1 - x0, y1 - y0) / 2
+    left, right = (min(max((x0 + x1) / 2 + side, 0.0), media.width) for side in (-half, half))
+    top, bottom = (min(max((y0 + y1) / 2 + side, 0.0), media.height) for side in (-half, half))
+    return left / media.width, top / media.height, (right - left) / media.width, (bottom - top) / media.height
+
+
+def _peak(segment: Segment, peak: Peak, index: int, media: Media, folder: Path) -> PeakView:
+    check, part = peak.check, None
     what = f"peak {index} of {segment.id} at {timecode(peak.time)}, person {segment.person}"
+    if media.kind is MediaKind.IMAGE:
+        what, part = f"face {segment.id}, person {segment.person}", _around(peak, media)
     return PeakView(
         number=index,
         time=timecode(peak.time),
@@ -154,9 +169,9 @@ def _peak(segment: Segment, peak: Peak, index: int, folder: Path) -> PeakView:
         score=numbers.probability(peak.probability),
         heat=f"{peak.heat:.2f}",
         position=numbers.box(peak.box),
-        frame=find_picture(folder, peak.frame, f"Frame, {what}"),
-        overlay=find_picture(folder, peak.overlay, f"Frame with heatmap, {what}"),
-        map=find_picture(folder, peak.map, f"Heatmap alone, {what}"),
+        frame=find_picture(folder, peak.frame, f"Frame, {what}", part),
+        overlay=find_picture(folder, peak.overlay, f"Frame with heatmap, {what}", part),
+        map=find_picture(folder, peak.map, f"Heatmap alone, {what}", part),
         confirmed=numbers.is_confirmed(check),
         effect=numbers.hide_and_rescore(check),
         check=(

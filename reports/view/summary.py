@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
-from reports.text import numbers, prose
+from reports.text import numbers, photographs, prose
 from reports.text.numbers import plural, timecode
 from reports.text.uncertainty import Interval, segment_interval
 from reports.view.contents import Section
@@ -57,6 +57,8 @@ def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
     if figure is None:
         return "Not stated: nothing could be judged."
     name = prose.figure_name(analysis)
+    if analysis.answers and analysis.media.kind is MediaKind.IMAGE:
+        name = f"{photographs.both(analysis.answers)}. {name}"
     if analysis.verdict is not Verdict.MANIPULATED:
         # Beside another verdict a phrase of the scale would contradict it.
         return f"{name}: {numbers.probability(figure)}. Section {meaning} says what such figures mean."
@@ -86,8 +88,8 @@ def _not_examined(analysis: Analysis, section: int) -> str:
         found.append(f"{left:,} of {plural(media.frames_decoded, 'frame')}, between those judged")
     if coverage.faces_unusable:
         found.append(
-            f"{coverage.faces_unusable:,} of {plural(coverage.faces_found, 'face')}, too small, unclear or "
-            "unsure"
+            f"{coverage.faces_unusable:,} of {plural(coverage.faces_found, 'face')}, "
+            f"{', '.join(coverage.flaws) or 'too small, unclear or unsure'}"
         )
     if media.details and (others := media.details.other_pictures):
         found.append(f"{plural(len(others), 'other picture track')}")
@@ -107,6 +109,12 @@ def _next_steps(analysis: Analysis, sections: dict[str, Section]) -> str:
             "it comes from; have a second examiner or another method test the flagged parts before anything "
             "is decided or published."
         )
+    if analysis.media.kind is MediaKind.IMAGE and analysis.verdict is not Verdict.MANIPULATED:
+        return (
+            "Read what the file declares, at the head of this report. Obtain the original file, larger and "
+            "not passed on, and find out where it was first published (search for the picture). Do not take "
+            "this result as proof that the photograph is unaltered or that the person exists."
+        )
     if analysis.verdict is Verdict.NOT_FOUND:
         return (
             "Do not take this as proof that the file is unaltered. Where doubts remain: obtain the original, "
@@ -122,7 +130,7 @@ def segment_meaning(analysis: Analysis, segment: Segment) -> str:
     """What the finding of one segment, or one flagged face, means, as a sentence for a court."""
     phrase, figure = numbers.strength(segment.confidence).phrase, numbers.probability(segment.confidence)
     if analysis.media.kind is MediaKind.IMAGE:
-        where, frames = "In this image", "one picture"
+        where, frames = "In this photograph", "one picture"
     else:
         where = f"From {timecode(segment.start)} to {timecode(segment.end)}"
         frames = plural(segment.frames, "frame")

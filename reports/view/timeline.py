@@ -147,7 +147,7 @@ def draw(analysis: Analysis) -> Timeline:
         crowded=any(not band.label for lane in lanes for band in lane.bands),
         title=f"Timeline of scores, {plural(len(lanes), 'person')}"
         if not still
-        else f"Scores of {plural(len(lanes), 'person')} in a still image",
+        else f"Scores of {plural(len(lanes), 'person')} in a photograph",
         description=_description(analysis),
     )
 

@@ -153,7 +153,7 @@ def _row(each: Criterion) -> DomainRow:
             f"median {value} ({numbers.number(each.spread.tenth)} to {numbers.number(each.spread.ninetieth)})"
         )
     if each.name == "still images":
-        value = "a still image"
+        value = "a photograph"
     return DomainRow(
         name=each.name,
         value=value,

@@ -66,10 +66,10 @@ def segments(first: Analysis, second: Analysis) -> tuple[Row, ...]:
 
 def differences(first: Analysis, second: Analysis) -> tuple[Difference, ...]:
     """The settings in which they differ."""
-    other: dict[str, Setting] = {setting.name: setting for setting in settings(second.parameters)}
+    other: dict[str, Setting] = {setting.name: setting for setting in settings(second)}
     return tuple(
         Difference(setting.name, setting.value, other[setting.name].value)
-        for setting in settings(first.parameters)
+        for setting in settings(first)
         if setting.value != other[setting.name].value
     )
 

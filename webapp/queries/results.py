@@ -162,7 +162,12 @@ def picture_sums(folder: Path) -> dict[str, str | None]:
     """The pictures the analysis names: SHA-256 by path in its folder; nothing else may be served."""
     analysis, sums = Analysis.from_json(analysis_text(folder)), _sums(folder)
     peaks = [peak for segment in analysis.segments for peak in segment.peaks]
-    names = {path for peak in peaks for path in (peak.frame, peak.overlay, peak.map) if path}
+    named = (
+        analysis.picture,
+        analysis.boxed,
+        *(p for each in peaks for p in (each.frame, each.overlay, each.map)),
+    )
+    names = {path for path in named if path}
     return {name: sums.get(name) for name in names}
 
 

@@ -75,7 +75,7 @@ def made(
     said = SAID if judged else []
     enclosed = attachments(analysis, analysis.to_json().encode(), said, custody)
     view = report_view(analysis, folder, said, case, custody)
-    pictures = embed(folder, [picture.path for picture in view.pictures if picture.path])
+    pictures = embed(folder, [picture.key for picture in view.pictures])
     return render_pdf(view, pictures, enclosed), enclosed
 
 

@@ -23,7 +23,7 @@ from reports.view.report import report_view
 def read(folder: Path, **choices: object) -> PdfReader:
     analysis = build(folder, **{"kept": False, **choices})  # type: ignore[arg-type]
     view = report_view(analysis, folder)
-    pictures = embed(folder, [picture.path for picture in view.pictures if picture.path])
+    pictures = embed(folder, [picture.key for picture in view.pictures])
     return PdfReader(io.BytesIO(render_pdf(view, pictures)))
 
 

@@ -342,7 +342,7 @@ def test_a_changed_page_of_an_unsigned_result(tmp_path: Path) -> None:
     check = ExhibitCheck(analysis.media.sha256, analysis.media.bytes, MOMENT)
     view = report_view(analysis, folder, annotations, read_case(folder).settled(), log, check)
     enclosed = attachments(analysis, (folder / "analysis.json").read_bytes(), annotations, log)
-    page = render_html(view, embed(folder, [p.path for p in view.pictures if p.path]), enclosed)
+    page = render_html(view, embed(folder, [p.key for p in view.pictures]), enclosed)
 
     def found(text: str) -> list[Problem]:
         (folder / "report.html").write_text(text)
