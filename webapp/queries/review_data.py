@@ -60,7 +60,9 @@ def document(
             "source": media if plays else None,
             "offset": playback.offset if plays and playback else 0.0,
             "reason": playback.reason if playback else "",
+            "rotation": analysis.media.rotation,
         },
+        "photo": None if analysis.media.kind is MediaKind.VIDEO else _photo(analysis, view, pictures),
         "rules": {
             "enter": given.enter_threshold,
             "exit": given.exit_threshold,
@@ -85,6 +87,14 @@ def document(
         "segments": [_segment(analysis, s, shown[s.id], pictures) for s in analysis.segments],
         "words": {"meaning": view.verdict_meaning[0] if view.verdict_meaning else ""},
     }
+
+
+def _photo(analysis: Analysis, view: ReportView, pictures: str) -> dict[str, Any]:
+    """A photo as it was kept, perhaps smaller, and whether it is a JPEG, which is made of blocks."""
+    kept = view.clean.path if view.clean else None
+    # Analyses before 1.8 kept the photo once for each flagged face.
+    kept = kept or next((p.frame.path for s in view.segments for p in s.peaks if p.frame.path), None)
+    return {"blocks": analysis.media.codec == "mjpeg", "picture": pictures + kept if kept else None}
 
 
 def _person(person: Person, bucket: float | None) -> dict[str, Any]:
@@ -133,7 +143,8 @@ def _peak(segment: Segment, peak: Peak, view: PeakView, pictures: str, when: str
         "confirmed": view.confirmed,
         "effect": view.effect,
         "check": [list(row) for row in view.check],
-        "caption": f"Segment {segment.id}, person {segment.person}{when}, score {view.score}",
+        "caption": f"{'Segment' if when else 'Flagged face'} {segment.id}, person {segment.person}{when}, "
+        f"score {view.score}",
     }
 
 

@@ -12,6 +12,16 @@ export const KEYS = [
   ["?", "This list"],
 ];
 
+export const PHOTO_KEYS = [
+  ["+ −", "Nearer, farther; also the wheel, or two fingers"],
+  ["0 1", "The whole photo, its single pixels"],
+  ["← → ↑ ↓", "Move about; also drag"],
+  ["G", "Grid of 8 × 8 pixels over the enlarged face"],
+  ["N P", "Next or previous flagged face"],
+  ["A D U", "Agree, disagree or unsure about the chosen face"],
+  ["?", "This list"],
+];
+
 const TYPING = "input:not([type=range]):not([type=checkbox]), textarea, select, [contenteditable]";
 const PRESSED = "button, a, summary, input, label";
 

@@ -5,7 +5,8 @@ import { Detail } from "./detail.js";
 import { byId, clamp, el, icon, lowerBound, plural, say, timecode } from "./dom.js";
 import { sampleOf, wouldFlag } from "./explore.js";
 import { AnnotationPanel } from "./annotation_panel.js";
-import { KEYS, listen } from "./keys.js";
+import { FaceView } from "./face_view.js";
+import { KEYS, PHOTO_KEYS, listen } from "./keys.js";
 import { Persons } from "./persons.js";
 import { lightbox } from "./pictures.js";
 import { Player } from "./player.js";
@@ -31,6 +32,7 @@ class Desk {
     this.inspector = new Inspector(this);
     this.persons = new Persons(this);
     this.annotationPanel = new AnnotationPanel(this);
+    this.face = this.data.still ? new FaceView(this) : null;
     if (!this.data.still) {
       this.timeline = new Timeline({
         lanes: () => this.lanes, cuts: raw.cuts, gaps: raw.gaps, rules: raw.rules, duration: raw.media.duration,
@@ -97,6 +99,7 @@ class Desk {
   // Drawing
 
   drawAll() {
+    this.face?.draw();
     this.list.draw();
     this.inspector.draw();
     this.persons.draw();
@@ -163,6 +166,7 @@ class Desk {
     this.inspector.draw();
     this.drawLanes();
     if (seek && !this.data.still) this.player.seek(segment.peaks[0]?.time ?? segment.start);
+    this.face?.choose(this.faceOf(segment)?.id);
     if (scroll) this.tab("segments");
   }
 
@@ -258,25 +262,48 @@ class Desk {
     press("save-annotations", () => this.store.save().then(() => { this.drawAll(); say("Saved. Import the file into Reelproof to keep the annotations there."); }));
     byId("rate").addEventListener("change", (event) => { player.video.playbackRate = Number(event.target.value); });
     byId("show-boxes").addEventListener("change", (event) => { player.shown.boxes = event.target.checked; player.draw(); });
-    byId("heat").addEventListener("input", (event) => { player.shown.heat = Number(event.target.value); player.draw(); });
+    byId("heat").addEventListener("input", (event) => {
+      const value = Number(event.target.value);
+      player.shown.heat = Math.min(1, value);
+      player.shown.dim = Math.max(0, value - 1);
+      player.draw();
+    });
     byId("explore").addEventListener("input", (event) => this.#explore(Number(event.target.value)));
-    byId("keys-table").replaceChildren(...KEYS.map(([keys, words]) => el("tr", {}, el("th", { scope: "row" }, keys.split(" ").map((key) => (key === "+" || key === "−" || key.length > 1 || key !== "" ? el("kbd", {}, key) : key))), el("td", {}, words))));
+    byId("keys-table").replaceChildren(...(this.data.still ? PHOTO_KEYS : KEYS).map(([keys, words]) => el("tr", {}, el("th", { scope: "row" }, keys.split(" ").map((key) => (key === "+" || key === "−" || key.length > 1 || key !== "" ? el("kbd", {}, key) : key))), el("td", {}, words))));
     for (const dialog of document.querySelectorAll("dialog")) {
       dialog.querySelectorAll("[data-close]").forEach((button) => button.addEventListener("click", () => dialog.close()));
     }
     lightbox();
     this.#tabs();
+    const shared = {
+      n: () => this.neighbour(1), p: () => this.neighbour(-1),
+      a: () => this.judgeSegment("agree"), d: () => this.judgeSegment("disagree"), u: () => this.judgeSegment("unsure"),
+      "?": () => byId("keys").showModal(),
+    };
+    listen({ ...shared, ...(player.photo ? this.#photoKeys(player.photo) : this.#videoKeys()) });
+  }
+
+  #videoKeys() {
+    const { player } = this;
     const second = (direction) => { player.pause(); player.seek(player.time + direction); };
-    listen({
+    return {
       space: () => player.toggle(), ArrowLeft: () => player.step(-1), ArrowRight: () => player.step(1),
       "Shift+ArrowLeft": () => second(-1), "Shift+ArrowRight": () => second(1),
       j: () => player.backwards(), k: () => player.pause(), l: () => player.faster(),
-      n: () => this.neighbour(1), p: () => this.neighbour(-1),
-      a: () => this.judgeSegment("agree"), d: () => this.judgeSegment("disagree"), u: () => this.judgeSegment("unsure"),
       i: () => this.annotationPanel.markAt("start"), o: () => this.annotationPanel.markAt("end"),
       "+": () => this.timeline?.zoom(0.5), "=": () => this.timeline?.zoom(0.5), "-": () => this.timeline?.zoom(2), 0: () => this.timeline?.fit(),
-      "?": () => byId("keys").showModal(),
-    });
+    };
+  }
+
+  /** Zoom and pan of a photo, by buttons and keys. */
+  #photoKeys(photo) {
+    const acts = { "photo-out": () => photo.step(-1), "photo-in": () => photo.step(1), "photo-fit": () => photo.whole(), "photo-pixels": () => photo.pixels() };
+    for (const [id, act] of Object.entries(acts)) byId(id).addEventListener("click", act);
+    const grid = () => { byId("face-grid").click(); };
+    return {
+      "+": acts["photo-in"], "=": acts["photo-in"], "-": acts["photo-out"], 0: acts["photo-fit"], 1: acts["photo-pixels"], g: grid,
+      ArrowLeft: () => photo.pan(-1, 0), ArrowRight: () => photo.pan(1, 0), ArrowUp: () => photo.pan(0, -1), ArrowDown: () => photo.pan(0, 1),
+    };
   }
 
   #explore(value) {
@@ -312,6 +339,7 @@ export async function open(raw, store) {
   byId("play").replaceChildren(icon("play"), icon("pause"));
   byId("explore").value = raw.rules.enter;
   for (const part of document.querySelectorAll("[data-video-only]")) part.hidden = raw.media.kind === "image";
+  for (const part of document.querySelectorAll("[data-photo-only]")) part.hidden = raw.media.kind !== "image";
   root.desk = new Desk(raw, store, annotations); // for tests and the browser's console
   return root.desk;
 }

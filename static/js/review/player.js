@@ -3,6 +3,7 @@
 
 import { boxAt } from "./data.js";
 import { byId, clamp, lowerBound, timecode } from "./dom.js";
+import { PhotoView } from "./photo_view.js";
 
 const INSIDE = 5e-4; // seconds into a frame, so that a browser rounding down still shows it
 const REACH = 0.06; // seconds around a peak frame in which its heatmap is shown
@@ -16,7 +17,7 @@ export class Player {
     this.view = view;
     this.onTime = onTime;
     this.time = 0;
-    this.shown = { boxes: true, heat: 0.75 };
+    this.shown = { boxes: true, heat: 0.75, dim: 0 };
     this.maps = new Map();
     this.stage = byId("stage");
     this.canvas = byId("boxes");
@@ -34,6 +35,7 @@ export class Player {
     else if (data.still) this.#startStill(media);
     else this.#nothingPlays(media.reason);
     this.size = { width: 0, height: 0 };
+    this.photo = data.still ? new PhotoView(this.stage, media, () => this.draw()) : null;
     new ResizeObserver(() => {
       this.size = this.stage.getBoundingClientRect();
       this.draw();
@@ -78,7 +80,7 @@ export class Player {
 
   #startStill(media) {
     // Where the photo itself is not at hand, a kept frame is the same picture, perhaps smaller.
-    const picture = media.source ?? this.view.peaks().find((peak) => peak.frame)?.frame;
+    const picture = media.source ?? this.data.raw.photo?.picture;
     if (!picture) {
       this.still.hidden = true;
       this.#explain(media.reason || "The photo cannot be shown here.");
@@ -192,6 +194,7 @@ export class Player {
   #fit() {
     const { width, height } = this.data.raw.media;
     const box = this.size;
+    if (this.photo) return this.photo.place(box);
     const scale = Math.min(box.width / width, box.height / height);
     return { box, scale, x: (box.width - scale * width) / 2, y: (box.height - scale * height) / 2 };
   }
@@ -208,10 +211,35 @@ export class Player {
     pen.setTransform(dense, 0, 0, dense, 0, 0);
     pen.clearRect(0, 0, box.width, box.height);
     this.drawn = [];
+    if (this.photo) this.#drawPhoto(pen, x, y, scale, dense);
     this.#drawMaps(pen, x, y, scale);
     if (this.shown.boxes) {
       for (const face of this.view.faces()) this.#drawBox(pen, face, x, y, scale);
     }
+  }
+
+  /** What of a photo lies in the stage, pixel by pixel where it is near, and dimmed where only heat is to be seen. */
+  #drawPhoto(pen, x, y, scale, dense) {
+    const { still, size } = this;
+    const { width, height } = this.data.raw.media;
+    if (this.photo.zoom > 1 && still.naturalWidth) {
+      const own = still.naturalWidth / width;
+      const [left, top] = [Math.max(0, -x / scale), Math.max(0, -y / scale)];
+      const wide = Math.min(width, (size.width - x) / scale) - left;
+      const high = Math.min(height, (size.height - y) / scale) - top;
+      pen.fillStyle = "#0c0e11";
+      pen.fillRect(0, 0, size.width, size.height);
+      pen.imageSmoothingEnabled = (scale * dense) / own < 2;
+      pen.imageSmoothingQuality = "high";
+      pen.drawImage(still, left * own, top * own, wide * own, high * own, x + left * scale, y + top * scale, wide * scale, high * scale);
+      pen.imageSmoothingEnabled = true;
+    }
+    if (this.shown.dim) {
+      pen.fillStyle = `rgb(0 0 0 / ${this.shown.dim})`;
+      pen.fillRect(x, y, width * scale, height * scale);
+    }
+    const words = byId("photo-zoom"); // a comparison shows none
+    if (words) words.textContent = `${Math.round(100 * scale * dense)} %`;
   }
 
   #drawMaps(pen, x, y, scale) {

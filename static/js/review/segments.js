@@ -74,7 +74,7 @@ export class Inspector {
       el("div", { class: "heading-row" },
         el("h2", { id: "inspector-title" }, `${desk.data.still ? "Flagged face" : "Segment"} ${segment.id}, ${desk.nameOf(segment)}`),
         el("div", { class: "inspector-tools" }, byId("heat-legend").content.cloneNode(true), whole)),
-      el("p", { class: "muted" }, desk.data.still ? "One face in a still image. " : `${segment.from} to ${segment.to}, ${segment.length} long, ${segment.frames} frames scored. `,
+      el("p", { class: "muted" }, desk.data.still ? "One face of the photo. " : `${segment.from} to ${segment.to}, ${segment.length} long, ${segment.frames} frames scored. `,
         `Confidence ${segment.confidence_words}: ${segment.strength}. `, el("span", {}, segment.meaning)),
       this.#judge(segment),
       el("div", { class: "peaks" }, ...segment.peaks.map((peak) => this.#peak(segment, peak))),

@@ -1,0 +1,131 @@
+// One face of a photograph enlarged: its pixels, the grid of JPEG's blocks, and what a high-pass filter leaves.
+
+import { byId, el } from "./dom.js";
+
+const ROOM = 1.5; // side of what is shown, in sizes of the face
+const WIDE = 640; // px of a canvas, about, where the enlargement is not chosen
+const MOST = 4096; // px of a canvas
+const TIMES = [1, 2, 4, 8, 16];
+const DRAGGED = 5; // screen pixels: farther than this is no click
+const BLOCK = 8; // px, ISO/IEC 10918-1
+
+export class FaceView {
+  constructor(desk) {
+    this.desk = desk;
+    this.times = null; // null: as it fits
+    this.chosen = desk.faces[0]?.id ?? null;
+    byId("face-choice").addEventListener("change", (event) => this.choose(event.target.value));
+    byId("face-times").addEventListener("change", (event) => {
+      this.times = Number(event.target.value) || null;
+      this.draw();
+    });
+    byId("face-grid").addEventListener("change", () => this.draw());
+    byId("face-find").addEventListener("click", () => desk.player.photo.show(this.#box()));
+    desk.player.still.addEventListener("load", () => this.draw());
+    desk.player.stage.addEventListener("pointerdown", (event) => { this.pressed = [event.clientX, event.clientY]; });
+    desk.player.stage.addEventListener("click", (event) => {
+      const [x, y] = this.pressed ?? [event.clientX, event.clientY];
+      if (Math.hypot(event.clientX - x, event.clientY - y) < DRAGGED) this.#press(desk.player.photo.pixelAt(event.clientX, event.clientY));
+    });
+    const frames = [...document.querySelectorAll(".face-frame")];
+    for (const frame of frames) {
+      frame.addEventListener("scroll", () => frames.forEach((other) => {
+        if (other !== frame) other.scrollTo(frame.scrollLeft, frame.scrollTop);
+      }));
+    }
+  }
+
+  choose(id) {
+    this.chosen = id;
+    this.draw();
+  }
+
+  /** The face at a pixel of the photo is chosen, and its finding if it has one; of several the smallest. */
+  #press({ x, y }) {
+    const size = (face) => face.lane.box[2] - face.lane.box[0];
+    const [hit] = this.desk.faces.filter(({ lane }) => x >= lane.box[0] && y >= lane.box[1] && x <= lane.box[2] && y <= lane.box[3])
+      .sort((a, b) => size(a) - size(b));
+    if (!hit) return;
+    this.choose(hit.id);
+    const segment = this.desk.segments.find((one) => this.desk.faceOf(one)?.id === hit.id);
+    if (segment) this.desk.choose(segment.id, false);
+  }
+
+  #face() { return this.desk.faces.find((one) => one.id === this.chosen) ?? this.desk.faces[0]; }
+
+  #box() { return [...this.#face().lane.box.subarray(0, 4)]; }
+
+  draw() {
+    const { desk } = this;
+    const face = this.#face();
+    const picture = desk.player.still;
+    byId("face-panel").hidden = !face || !picture.naturalWidth;
+    if (byId("face-panel").hidden) return;
+    byId("face-choice").replaceChildren(...desk.faces.map((one) => el("option", { value: one.id, selected: one.id === face.id }, one.name)));
+    const { media } = desk.data.raw;
+    const own = picture.naturalWidth / media.width; // pixels of what is shown for one of the exhibit's
+    const part = this.#part(own, picture);
+    const possible = TIMES.filter((times) => times === 1 || times * Math.max(part.width, part.height) <= MOST);
+    const fitting = Math.max(...possible.filter((times) => times === 1 || times * part.width <= WIDE));
+    const times = possible.includes(this.times) ? this.times : fitting;
+    byId("face-times").replaceChildren(...possible.map((one) => el("option", { value: one, selected: one === times }, `${one}×`)));
+    const pixels = this.#copy(picture, part, "");
+    this.#paint(byId("face-pixels"), pixels, times, part, own);
+    const residual = this.#copy(picture, part, "url(#noise-residual)");
+    const able = "filter" in residual.getContext("2d");
+    byId("face-residual-frame").hidden = !able;
+    byId("face-residual-none").hidden = able;
+    if (able) this.#paint(byId("face-residual"), residual, times, part, own);
+    byId("face-grid-words").textContent = own === 1 && desk.data.raw.photo.blocks
+      ? "The grid lies where this JPEG’s blocks of 8 × 8 pixels begin. Edges along it come from compression; a grid that is off it, or missing in a part, can come from a picture inserted or saved before."
+      : own === 1 ? "This file is no JPEG: the grid counts from the picture’s corner and says nothing of blocks."
+        : "What is shown is a copy made for the browser, not the file’s own pixels: grid and residual are the copy’s.";
+    this.drawn = { face: face.id, times, part };
+  }
+
+  /** The part of the picture around the face, in whole pixels. */
+  #part(own, picture) {
+    const [left, top, right, bottom] = this.#box().map((value) => value * own);
+    const side = Math.max(right - left, bottom - top) * ROOM;
+    const edge = (middle, size) => [Math.max(0, Math.round(middle - side / 2)), Math.min(size, Math.round(middle + side / 2))];
+    const [x0, x1] = edge((left + right) / 2, picture.naturalWidth);
+    const [y0, y1] = edge((top + bottom) / 2, picture.naturalHeight);
+    return { x: x0, y: y0, width: Math.max(1, x1 - x0), height: Math.max(1, y1 - y0) };
+  }
+
+  #copy(picture, { x, y, width, height }, filter) {
+    const canvas = el("canvas", { width, height });
+    const pen = canvas.getContext("2d");
+    if (filter && "filter" in pen) pen.filter = filter;
+    pen.drawImage(picture, x, y, width, height, 0, 0, width, height);
+    return canvas;
+  }
+
+  #paint(canvas, from, times, part, own) {
+    canvas.width = from.width * times;
+    canvas.height = from.height * times;
+    const pen = canvas.getContext("2d");
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(from, 0, 0, canvas.width, canvas.height);
+    if (!byId("face-grid").checked) return;
+    const { width, height, rotation } = this.desk.data.raw.media;
+    // A turned picture's blocks begin at another of its corners.
+    const right = own === 1 && (rotation === 90 || rotation === 180) ? width % BLOCK : 0;
+    const bottom = own === 1 && (rotation === 180 || rotation === 270) ? height % BLOCK : 0;
+    const first = (start, offset) => (((offset - start) % BLOCK) + BLOCK) % BLOCK;
+    pen.lineWidth = 1;
+    for (const [colour, shift] of [["rgb(0 0 0 / 55%)", 0.5], ["rgb(255 255 255 / 75%)", -0.5]]) {
+      pen.strokeStyle = colour;
+      pen.beginPath();
+      for (let x = first(part.x, right); x < part.width; x += BLOCK) {
+        pen.moveTo(x * times + shift, 0);
+        pen.lineTo(x * times + shift, canvas.height);
+      }
+      for (let y = first(part.y, bottom); y < part.height; y += BLOCK) {
+        pen.moveTo(0, y * times + shift);
+        pen.lineTo(canvas.width, y * times + shift);
+      }
+      pen.stroke();
+    }
+  }
+}

@@ -1,0 +1,124 @@
+// How near a photograph is seen: from the whole of it to its single pixels. Turned by wheel, drag, pinch and keys.
+
+import { clamp } from "./dom.js";
+
+const NEAREST = 40; // screen pixels for one pixel of the photograph, at most
+const STEP = 1.4; // of a button or key
+const WHEEL = 0.0016; // of the zoom's logarithm, a pixel of wheel
+const PANNED = 0.15; // of the stage, by an arrow key
+
+export class PhotoView {
+  /** Of a photograph of this `width` and `height` in `stage`; `changed()` hears of each change. */
+  constructor(stage, { width, height }, changed) {
+    this.stage = stage;
+    this.width = width;
+    this.height = height;
+    this.changed = changed;
+    this.zoom = 1; // of the size at which the whole fits the stage
+    this.centre = { x: width / 2, y: height / 2 }; // pixels of the photograph
+    this.pointers = new Map();
+    stage.classList.add("zoomable");
+    this.#wire();
+  }
+
+  /** Where the photograph lies in a stage of the size of `box`: screen pixels a pixel of its own, and its corner. */
+  place(box) {
+    const scale = this.#fit(box) * this.zoom;
+    return { box, scale, x: box.width / 2 - this.centre.x * scale, y: box.height / 2 - this.centre.y * scale };
+  }
+
+  /** Screen pixels for a pixel of the photograph. */
+  get scale() { return this.#fit(this.stage.getBoundingClientRect()) * this.zoom; }
+
+  /** The pixel of the photograph that is under a point of the page. */
+  pixelAt(clientX, clientY) {
+    const box = this.stage.getBoundingClientRect();
+    const { scale, x, y } = this.place(box);
+    return { x: (clientX - box.left - x) / scale, y: (clientY - box.top - y) / scale };
+  }
+
+  /** Nearer by `factor`, with what is at a point of the page, or in the middle, staying there. */
+  by(factor, clientX = null, clientY = null) {
+    const box = this.stage.getBoundingClientRect();
+    const at = { x: clientX ?? box.left + box.width / 2, y: clientY ?? box.top + box.height / 2 };
+    const held = this.pixelAt(at.x, at.y);
+    this.#zoomTo(this.zoom * factor, box);
+    const now = this.pixelAt(at.x, at.y);
+    this.#move(held.x - now.x, held.y - now.y, box);
+  }
+
+  /** One pixel of the photograph for one of the screen. */
+  pixels() {
+    const box = this.stage.getBoundingClientRect();
+    this.by(1 / (window.devicePixelRatio || 1) / this.#fit(box) / this.zoom);
+  }
+
+  /** The whole photograph. */
+  whole() {
+    this.zoom = 1;
+    this.#move(0, 0, this.stage.getBoundingClientRect());
+  }
+
+  /** So that a box `[left, top, right, bottom]` of the photograph fills two thirds of the stage. */
+  show([left, top, right, bottom]) {
+    const box = this.stage.getBoundingClientRect();
+    this.#zoomTo(Math.min(box.width / (right - left), box.height / (bottom - top)) / 1.5 / this.#fit(box), box);
+    this.#move((left + right) / 2 - this.centre.x, (top + bottom) / 2 - this.centre.y, box);
+  }
+
+  /** Moves what is shown by shares of the stage. */
+  pan(dx, dy) {
+    const box = this.stage.getBoundingClientRect();
+    this.#move(dx * PANNED * box.width / this.scale, dy * PANNED * box.height / this.scale, box);
+  }
+
+  step(direction) { this.by(direction > 0 ? STEP : 1 / STEP); }
+
+  #fit(box) { return Math.min(box.width / this.width, box.height / this.height) || 1; }
+
+  #zoomTo(wanted, box) {
+    this.zoom = clamp(wanted, 1, Math.max(1, NEAREST / (window.devicePixelRatio || 1) / this.#fit(box)));
+  }
+
+  #move(dx, dy, box) {
+    const scale = this.#fit(box) * this.zoom;
+    const within = (value, size, seen) => (seen >= size ? size / 2 : clamp(value, seen / 2, size - seen / 2));
+    this.centre = {
+      x: within(this.centre.x + dx, this.width, box.width / scale),
+      y: within(this.centre.y + dy, this.height, box.height / scale),
+    };
+    this.stage.classList.toggle("near", this.zoom > 1);
+    this.changed();
+  }
+
+  #wire() {
+    const { stage, pointers } = this;
+    stage.addEventListener("wheel", (event) => {
+      if (this.zoom === 1 && event.deltaY > 0) return; // the page scrolls on
+      event.preventDefault();
+      this.by(Math.exp(-WHEEL * clamp(event.deltaY * (event.deltaMode ? 16 : 1), -400, 400)), event.clientX, event.clientY);
+    }, { passive: false });
+    stage.addEventListener("dblclick", (event) => {
+      if (this.zoom > 1) this.whole();
+      else this.by(1 / this.scale, event.clientX, event.clientY);
+    });
+    stage.addEventListener("pointerdown", (event) => {
+      pointers.set(event.pointerId, event);
+      stage.setPointerCapture(event.pointerId);
+    });
+    stage.addEventListener("pointermove", (event) => {
+      const before = pointers.get(event.pointerId);
+      if (!before) return;
+      const other = [...pointers.values()].find((one) => one.pointerId !== event.pointerId);
+      pointers.set(event.pointerId, event);
+      if (other) {
+        const away = (one) => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY) || 1;
+        this.by(away(event) / away(before), (event.clientX + other.clientX) / 2, (event.clientY + other.clientY) / 2);
+      } else {
+        const box = stage.getBoundingClientRect();
+        this.#move((before.clientX - event.clientX) / this.scale, (before.clientY - event.clientY) / this.scale, box);
+      }
+    });
+    for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, (event) => pointers.delete(event.pointerId));
+  }
+}

@@ -1,0 +1,172 @@
+"""The review desk for a photograph: zoom and pan, the slider, and one face enlarged with its grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import desk
+import numpy as np
+import pytest
+from desk import Served
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from detector.demo_clip import portraits
+
+pytestmark = pytest.mark.browser
+
+_WORK = 60_000  # milliseconds
+_ALL_FLAGGED = {"enter_threshold": 0.002, "exit_threshold": 0.001, "doubt_threshold": 0.001}
+
+
+@pytest.fixture(scope="module")
+def flagged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, str]]:
+    """The app, and an analysis of a JPEG of two people, both flagged by next to no threshold."""
+    folder = tmp_path_factory.mktemp("photo-desk")
+    collins, hopper = portraits()
+    both = np.full((512, 1000, 3), 128, np.uint8)
+    both[:, :512] = collins
+    both[: min(512, hopper.shape[0]), 512:1000] = hopper[:512, 10:498]
+    Image.fromarray(both).save(folder / "two.jpg", quality=92)
+    with desk.served(folder / "data") as app:
+        yield app, app.analysed(folder / "two.jpg", changes=_ALL_FLAGGED)
+
+
+@pytest.fixture
+def photo(flagged: tuple[Served, str], page: Page) -> Page:
+    app, analysis = flagged
+    page.set_default_timeout(_WORK)
+    page.goto(f"{app.address}/analyses/{analysis}")
+    expect(page.locator("#review")).to_be_visible()
+    page.wait_for_function("() => document.getElementById('still').naturalWidth > 0")
+    expect(page.locator("#face-panel")).to_be_visible()
+    return page
+
+
+def of_desk(page: Page, code: str) -> Any:
+    return page.evaluate(f"() => {{ const desk = document.getElementById('review').desk; return {code}; }}")
+
+
+def pixel(page: Page, canvas: str, x: float, y: float) -> list[int]:
+    return page.evaluate(
+        "([id, x, y]) => [...document.getElementById(id).getContext('2d').getImageData(x, y, 1, 1).data]",
+        [canvas, x, y],
+    )
+
+
+def test_zoom_reaches_single_pixels_and_stays_where_the_pointer_is(photo: Page) -> None:
+    assert of_desk(photo, "desk.player.photo.zoom") == 1
+    box = photo.locator("#stage").bounding_box()
+    assert box is not None
+    at = box["x"] + 0.3 * box["width"], box["y"] + 0.4 * box["height"]
+    under = f"desk.player.photo.pixelAt({at[0]}, {at[1]})"
+    before = of_desk(photo, under)
+    photo.mouse.move(*at)
+    photo.mouse.wheel(0, -400)
+    photo.wait_for_function("() => document.getElementById('review').desk.player.photo.zoom > 1.5")
+    after = of_desk(photo, under)
+    assert abs(after["x"] - before["x"]) < 0.5 and abs(after["y"] - before["y"]) < 0.5
+    photo.keyboard.press("1")
+    scale = of_desk(photo, "desk.player.photo.scale * (window.devicePixelRatio || 1)")
+    assert scale == pytest.approx(1, abs=0.01)
+    for _ in range(20):
+        photo.get_by_role("button", name="Nearer").click()
+    assert of_desk(photo, "desk.player.photo.scale") == pytest.approx(40, abs=0.5)
+    photo.get_by_role("button", name="Fit", exact=True).click()
+    assert of_desk(photo, "desk.player.photo.zoom") == 1
+
+
+def test_dragging_and_arrows_move_a_near_photo_within_its_edges(photo: Page) -> None:
+    photo.evaluate("() => document.getElementById('review').desk.player.photo.by(4)")
+    box = photo.locator("#stage").bounding_box()
+    assert box is not None
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    start = of_desk(photo, "desk.player.photo.centre")
+    photo.mouse.move(*middle)
+    photo.mouse.down()
+    photo.mouse.move(middle[0] - 80, middle[1] - 40, steps=4)
+    photo.mouse.up()
+    moved, scale = of_desk(photo, "desk.player.photo.centre"), of_desk(photo, "desk.player.photo.scale")
+    assert moved["x"] - start["x"] == pytest.approx(80 / scale, abs=1)
+    assert moved["y"] - start["y"] == pytest.approx(40 / scale, abs=1)
+    for _ in range(40):
+        photo.keyboard.press("ArrowLeft")
+    seen = box["width"] / scale
+    assert of_desk(photo, "desk.player.photo.centre.x") == pytest.approx(seen / 2, abs=1)
+
+
+def test_the_slider_goes_from_the_photo_over_the_heatmap_to_the_heatmap_alone(photo: Page) -> None:
+    photo.wait_for_function(
+        "() => document.getElementById('review').desk.player.drawn.filter((one) => one.map).length === 2"
+    )
+    corner = 3, 3
+    for value, dark, maps in (("0", 0, 0), ("1", 0, 2), ("2", 255, 2)):
+        photo.locator("#heat").fill(value)
+        assert of_desk(photo, "desk.player.drawn.filter((one) => one.map).length") == maps
+        assert pixel(photo, "boxes", *corner)[3] == dark  # what covers the photo where nothing is hot
+
+
+def test_a_face_is_enlarged_pixel_by_pixel_with_the_grid_of_its_blocks(photo: Page) -> None:
+    drawn = of_desk(photo, "desk.face.drawn")
+    part, times = drawn["part"], drawn["times"]
+    assert times >= 2
+    own = photo.evaluate(
+        """([x, y]) => { const canvas = document.createElement('canvas');
+        const picture = document.getElementById('still');
+        canvas.width = picture.naturalWidth; canvas.height = picture.naturalHeight;
+        const pen = canvas.getContext('2d'); pen.drawImage(picture, 0, 0);
+        return [...pen.getImageData(x, y, 1, 1).data]; }""",
+        [part["x"] + 10, part["y"] + 12],
+    )
+    for dx, dy in ((0, 0), (times - 1, times - 1)):
+        assert pixel(photo, "face-pixels", 10 * times + dx, 12 * times + dy) == own
+    first = (8 - part["x"] % 8) % 8
+    line, beside = first * times, (first + 4) * times
+    row = ((8 - part["y"] % 8) % 8 + 4) * times + 1
+    plain = pixel(photo, "face-pixels", line, row), pixel(photo, "face-pixels", beside, row)
+    photo.keyboard.press("g")
+    expect(photo.locator("#face-grid")).to_be_checked()
+    assert pixel(photo, "face-pixels", line, row) != plain[0]
+    assert pixel(photo, "face-pixels", beside, row) == plain[1]
+    expect(photo.locator("#face-grid-words")).to_contain_text("JPEG")
+
+
+def test_the_noise_residual_is_grey_where_nothing_is_left_and_says_that_it_is_no_finding(photo: Page) -> None:
+    expect(photo.locator("#face-residual-frame")).to_contain_text("an aid to the eye, not a finding")
+    grey = photo.evaluate(
+        """() => { const canvas = document.getElementById('face-residual');
+        const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+        let sum = 0, squares = 0, colour = 0;
+        for (let i = 0; i < data.length; i += 4) {
+          sum += data[i]; squares += data[i] ** 2; colour += Math.abs(data[i] - data[i + 2]);
+        }
+        const n = data.length / 4; return [sum / n, Math.sqrt(squares / n - (sum / n) ** 2), colour / n]; }"""
+    )
+    mean, spread, colour = grey
+    assert mean == pytest.approx(128, abs=4) and spread > 5 and colour < 1
+
+
+def test_a_press_on_a_face_chooses_it(photo: Page) -> None:
+    box = photo.locator("#stage").bounding_box()
+    assert box is not None
+    chosen = of_desk(photo, "desk.face.drawn.face")
+    other = next(each for each in ("A", "B") if each != chosen)
+    middle = of_desk(
+        photo,
+        f"""(() => {{ const lane = desk.faces.find((one) => one.id === '{other}').lane; const b = lane.box;
+        const {{ scale, x, y }} = desk.player.photo.place(desk.player.stage.getBoundingClientRect());
+        return [x + scale * (b[0] + b[2]) / 2, y + scale * (b[1] + b[3]) / 2]; }})()""",
+    )
+    photo.mouse.click(box["x"] + middle[0], box["y"] + middle[1])
+    photo.wait_for_function(f"() => document.getElementById('review').desk.face.drawn.face === '{other}'")
+    assert of_desk(photo, "desk.chosen") == f"{other}1"
+
+
+def test_declarations_and_metadata_stand_beside_the_photo(photo: Page) -> None:
+    photo.get_by_role("tab", name="File").click()
+    panel = photo.locator("#panel-file")
+    expect(panel).to_contain_text("What the file declares")
+    expect(panel).to_contain_text("1000 × 512 px")
+    expect(photo.locator("#lanes")).to_be_hidden()
+    expect(photo.locator("body")).not_to_contain_text("00:00:00.000")
