@@ -102,6 +102,7 @@ export class PhotoView {
       if (this.zoom > 1) this.whole();
       else this.by(1 / this.scale, event.clientX, event.clientY);
     });
+    stage.addEventListener("dragstart", (event) => event.preventDefault()); // of the picture, to another window
     stage.addEventListener("pointerdown", (event) => {
       pointers.set(event.pointerId, event);
       stage.setPointerCapture(event.pointerId);
