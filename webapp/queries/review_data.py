@@ -62,7 +62,9 @@ def document(
             "reason": playback.reason if playback else "",
             "rotation": analysis.media.rotation,
         },
-        "photo": None if analysis.media.kind is MediaKind.VIDEO else _photo(analysis, view, pictures),
+        "photo": None
+        if analysis.media.kind is MediaKind.VIDEO
+        else _photo(analysis, view, playback, pictures),
         "rules": {
             "enter": given.enter_threshold,
             "exit": given.exit_threshold,
@@ -89,12 +91,16 @@ def document(
     }
 
 
-def _photo(analysis: Analysis, view: ReportView, pictures: str) -> dict[str, Any]:
-    """A photo as it was kept, perhaps smaller, and whether it is a JPEG, which is made of blocks."""
+def _photo(analysis: Analysis, view: ReportView, playback: Playback | None, pictures: str) -> dict[str, Any]:
+    """A photo as it was kept, perhaps smaller; whether it is made of blocks, and whether a copy is shown."""
     kept = view.clean.path if view.clean else None
     # Analyses before 1.8 kept the photo once for each flagged face.
     kept = kept or next((p.frame.path for s in view.segments for p in s.peaks if p.frame.path), None)
-    return {"blocks": analysis.media.codec == "mjpeg", "picture": pictures + kept if kept else None}
+    return {
+        "blocks": analysis.media.codec == "mjpeg",
+        "copy": playback is None or playback.source != "exhibit",
+        "picture": pictures + kept if kept else None,
+    }
 
 
 def _person(person: Person, bucket: float | None) -> dict[str, Any]:

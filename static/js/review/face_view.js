@@ -76,9 +76,10 @@ export class FaceView {
     byId("face-residual-frame").hidden = !able;
     byId("face-residual-none").hidden = able;
     if (able) this.#paint(byId("face-residual"), residual, times, part, own);
-    byId("face-grid-words").textContent = own === 1 && desk.data.raw.photo.blocks
+    const { blocks, copy } = desk.data.raw.photo;
+    byId("face-grid-words").textContent = blocks && !copy
       ? "The grid lies where this JPEG’s blocks of 8 × 8 pixels begin. Edges along it come from compression; a grid that is off it, or missing in a part, can come from a picture inserted or saved before."
-      : own === 1 ? "This file is no JPEG: the grid counts from the picture’s corner and says nothing of blocks."
+      : !copy ? "This file is no JPEG: the grid counts from the picture’s corner and says nothing of blocks."
         : "What is shown is a copy made for the browser, not the file’s own pixels: grid and residual are the copy’s.";
     this.drawn = { face: face.id, times, part };
   }
@@ -110,8 +111,9 @@ export class FaceView {
     if (!byId("face-grid").checked) return;
     const { width, height, rotation } = this.desk.data.raw.media;
     // A turned picture's blocks begin at another of its corners.
-    const right = own === 1 && (rotation === 90 || rotation === 180) ? width % BLOCK : 0;
-    const bottom = own === 1 && (rotation === 180 || rotation === 270) ? height % BLOCK : 0;
+    const shifted = own === 1 && !this.desk.data.raw.photo.copy;
+    const right = shifted && (rotation === 90 || rotation === 180) ? width % BLOCK : 0;
+    const bottom = shifted && (rotation === 180 || rotation === 270) ? height % BLOCK : 0;
     const first = (start, offset) => (((offset - start) % BLOCK) + BLOCK) % BLOCK;
     pen.lineWidth = 1;
     for (const [colour, shift] of [["rgb(0 0 0 / 55%)", 0.5], ["rgb(255 255 255 / 75%)", -0.5]]) {

@@ -69,7 +69,7 @@ export class Inspector {
     const segment = desk.segments.find((one) => one.id === desk.chosen);
     place.hidden = !segment;
     if (!segment) return;
-    const whole = el("button", { type: "button", "aria-pressed": String(!this.near), onclick: () => { this.near = !this.near; this.draw(); byId("whole-frames").focus(); }, id: "whole-frames" }, "Whole frames");
+    const whole = el("button", { type: "button", "aria-pressed": String(!this.near), onclick: () => { this.near = !this.near; this.draw(); byId("whole-frames").focus(); }, id: "whole-frames" }, desk.data.still ? "Whole photo" : "Whole frames");
     place.replaceChildren(
       el("div", { class: "heading-row" },
         el("h2", { id: "inspector-title" }, `${desk.data.still ? "Flagged face" : "Segment"} ${segment.id}, ${desk.nameOf(segment)}`),
