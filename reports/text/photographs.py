@@ -140,6 +140,8 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
             f"Taken for no faces: {plural(coverage.faces_discarded, 'place')} where the face detector was "
             "never sure."
         )
+    if analysis.media.details and (pages := analysis.media.details.other_pages):
+        lines.append(f"Other pictures in the file: {plural(pages, 'page')}.")
     lines.append("Everything in the photograph that is not a face.")
     return tuple(lines)
 

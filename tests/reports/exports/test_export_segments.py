@@ -13,7 +13,7 @@ from analyses import build
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.schema.analysis import Analysis, MediaKind
+from detector.schema.analysis import Analysis, ManipulationKind, MediaKind, SecondLook
 from reports.errors import ExportError
 from reports.exports.csv_writing import csv_table, harmless
 from reports.exports.segments import COLUMNS, segments_csv, segments_json, segments_webvtt
@@ -214,5 +214,14 @@ def test_a_photo_has_a_table_and_no_times(tmp_path: Path) -> None:
     found = rows(segments_csv(analysis))
     assert [(row["start_s"], row["end_s"]) for row in found] == [("0.0", "0.0")] * 2
     assert json.loads(segments_json(analysis))["exhibit"]["kind"] == "image"
+    look = SecondLook(scan=0.4, altered=0.91, synthesised=0.3, stability=None, moments=())
+    persons = tuple(each.model_copy(update={"second_look": look}) for each in analysis.persons)
+    looked = analysis.model_copy(update={"persons": persons, "kind": ManipulationKind.EDITED})
+    assert {row["kind"] for row in found} == {""}
+    assert [(r["kind"], r["altered"]) for r in rows(segments_csv(looked))] == [
+        ("face swap or edit", "0.91")
+    ] * 2
+    document = json.loads(segments_json(looked))
+    assert document["kind"] == document["segments"][0]["kind"] == "face swap or edit"
     with pytest.raises(ExportError, match="photo"):
         segments_webvtt(analysis)

@@ -2,11 +2,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from analyses import EXHIBIT_SHA256, build
 
-from detector.schema.analysis import MediaKind, Parameters, Span, Verdict
+from detector.schema.analysis import (
+    Answers,
+    ManipulationKind,
+    MediaKind,
+    Parameters,
+    SecondLook,
+    Span,
+    Verdict,
+)
 from reports.errors import PictureError
+from reports.inputs.pictures import embed
 from reports.text import prose
 from reports.view.report import report_view
 
@@ -51,14 +62,51 @@ def test_still_image_has_faces_instead_of_intervals(tmp_path: Path) -> None:
     view = report_view(build(tmp_path, kind=MediaKind.IMAGE, segments=1), tmp_path)
     assert view.still and view.timeline.still
     assert view.segments[0].title == "Flagged face A1"
-    assert view.finding == "The face of person A was judged to be manipulated in this image."
+    assert view.finding == "The face of person A was judged to be manipulated in this photograph."
     assert "Duration" not in {fact.name for fact in view.recording}
     assert not any("Sound" in line for line in view.not_examined)
+    shown = {row.name for row in view.settings}
+    assert "minimum colour" in shown and not shown & {"sample rate", "median window", "edge window"}
+    assert not {"segment", "peak frame", "PTS"} & {term for term, _ in view.glossary}
+
+
+def test_a_photo_shows_both_answers_its_kind_and_its_boxed_faces(tmp_path: Path) -> None:
+    analysis = build(tmp_path, kind=MediaKind.IMAGE, segments=1)
+    look = SecondLook(scan=0.4, altered=0.12, synthesised=0.93, stability=None, moments=())
+    persons = tuple(each.model_copy(update={"second_look": look}) for each in analysis.persons)
+    boxed = analysis.segments[0].peaks[0].overlay
+    told = {
+        "persons": persons,
+        "answers": Answers(altered=0.12, synthesised=0.93),
+        "kind": ManipulationKind.GENERATED,
+        "boxed": boxed,
+    }
+    view = report_view(analysis.model_copy(update=told), tmp_path)
+    assert view.finding.endswith("in this photograph: a generated face.")
+    assert view.both == "Face swap or edit 0.12, generated face 0.93"
+    assert (view.persons[0].altered, view.persons[0].synthesised) == ("0.12", "0.93")
+    assert view.persons[0].kind == "generated face"
+    assert view.photo is not None and view.photo in view.pictures and boxed in view.kept
+    frame = view.segments[0].peaks[0].frame
+    assert frame.part is not None and all(0 <= share <= 1 for share in frame.part)
+    pictures = embed(tmp_path, [picture.key for picture in view.pictures])
+    whole, part = (cv2.imdecode(np.frombuffer(pictures[p.key], np.uint8), 1) for p in (view.photo, frame))
+    assert part.shape[1] < whole.shape[1]
+
+
+def test_a_report_says_which_generators_the_model_has_learnt(tmp_path: Path) -> None:
+    analysis = build(tmp_path, kind=MediaKind.IMAGE, segments=0)
+    model = analysis.model.model_copy(update={"learnt": ("StyleGAN2", "FLUX.1-dev")})
+    for given, words in ((analysis.model, "does not list"), (model, "has learnt: StyleGAN2; FLUX.1-dev.")):
+        view = report_view(analysis.model_copy(update={"model": given}), tmp_path)
+        assert any(words in line for line in view.verdict_limits)
 
 
 def test_every_parameter_is_shown_with_its_meaning_and_marked_when_changed(tmp_path: Path) -> None:
     view = report_view(build(tmp_path), tmp_path)
-    assert [row.name for row in view.settings] == [name.replace("_", " ") for name in Parameters.model_fields]
+    of_photos = {"minimum_colour", "minimum_detail", "maximum_flatness"}
+    names = [name.replace("_", " ") for name in Parameters.model_fields if name not in of_photos]
+    assert [row.name for row in view.settings] == names
     enter = next(row for row in view.settings if row.name == "enter threshold")
     assert (enter.value, enter.default, enter.changed) == ("0.75", "0.65", True)
     assert enter.meaning == Parameters.model_fields["enter_threshold"].description
