@@ -17,15 +17,12 @@ from detector.errors import ModelError
 from detector.models.weights import is_pickled_name, pickled_error
 from detector.paths import ROOT
 from detector.schema.base import Sha256, Value
-from detector.schema.model import Model, Platt, Range, Rate, SecondLookModel, TransformerModel
+from detector.schema.model import Model, Platt, Range, Rate, SecondLookModel
 
 MODELS = ROOT / "models"
 DEFAULT = "reelproof"
 SECOND_LOOKS = "second-look"
 """Folder beside the models."""
-TRANSFORMER = ".transformer.safetensors"
-"""Ending of the weights of a second look's transformer."""
-
 
 # A name is also a file's, and part of an address: nothing in it can lead elsewhere.
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
@@ -76,6 +73,14 @@ class Contrast(Value):
         return self.gain * (contrast - self.least)
 
 
+class PhotographFusion(Value):
+    """How photographs are judged: ``probability`` scales each half alone, and the larger logit counts."""
+
+    altered: FusionHalf
+    synthesised: FusionHalf
+    probability: Platt
+
+
 class NetworkFile(Value):
     """A network of the second look, whose weights lie in a file of its own, and what it is fed."""
 
@@ -107,21 +112,27 @@ class SecondLookCard(NetworkFile):
     It names the second network, whose weights lie beside it as ``MODEL.safetensors``, and says how its logits
     are fused with the first network's. :mod:`detector.scoring.fusion` is the formula; ``probability`` turns a
     fused logit, of a frame or a mean of them, into a probability; beyond the published logit ``knee`` its
-    scale is ``beyond``. A ``transformer`` that looks at the whole head as well lies beside it as
-    ``MODEL.transformer.safetensors``.
+    scale is ``beyond``.
     """
 
     name: str = Field(pattern=_NAME.pattern)
     of: Sha256
-    transformer: NetworkFile | None = None
     altered: FusionHalf
     synthesised: FusionHalf
     reserve: float = Field(
         default=0.0, ge=0, description="taken from the synthesised half where both are fused"
     )
+    within: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="share of what the first network's logit of a frame differs from the person's mean that "
+        "counts: single frames are noisier than people differ",
+    )
     contrast: Contrast | None = Field(default=None, description="null: only the level counts")
-    crops: FusionHalf | None = Field(
-        default=None, description="of ready-made crops, its logit calibrated; null: the first network alone"
+    photographs: PhotographFusion | None = Field(default=None, description="null: as videos")
+    crops: Platt | None = Field(
+        default=None, description="of the first network's logits of ready-made crops; null: as of frames"
     )
     probability: Platt
     knee: float = 0.0
@@ -138,14 +149,7 @@ class SecondLookCard(NetworkFile):
 
     def as_model(self) -> SecondLookModel:
         """The part that goes into an analysis."""
-        transformer = None
-        if self.transformer is not None:
-            transformer = TransformerModel(
-                architecture=self.transformer.architecture, sha256=self.transformer.sha256
-            )
-        return SecondLookModel(
-            name=self.name, architecture=self.architecture, sha256=self.sha256, transformer=transformer
-        )
+        return SecondLookModel(name=self.name, architecture=self.architecture, sha256=self.sha256)
 
 
 class Card(Value):

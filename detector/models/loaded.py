@@ -12,14 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.errors import ModelError
-from detector.models.card import (
-    TRANSFORMER,
-    Card,
-    NetworkFile,
-    load_card,
-    read_second_look,
-    second_look_path,
-)
+from detector.models.card import Card, NetworkFile, load_card, read_second_look, second_look_path
 from detector.models.weights import looks_pickled, mismatch, pickled_error, read_tensors, refuse_wrong_weights
 from detector.networks import graphs
 
@@ -43,15 +36,13 @@ class LoadedModel:
     """The whole safetensors file, its SHA-256 and its tensors checked."""
     second_look: LoadedModel | None = None
     """The network of the second look, if the card names one."""
-    transformer: LoadedModel | None = None
-    """The one that looks at whole heads beside it, likewise."""
 
     @property
     def alone(self) -> LoadedModel:
         """The same without a second look."""
         if self.second_look is None:
             return self
-        return replace(self, card=self.card.alone, second_look=None, transformer=None)
+        return replace(self, card=self.card.alone, second_look=None)
 
     @cached_property
     def network(self) -> Network:
@@ -98,11 +89,7 @@ def with_second_look(model: LoadedModel, weights: Path) -> LoadedModel:
     path = second_look_path(weights)
     card = model.card.model_copy(update={"second_look": found})
     second = _beside_card(found, found.name, path.with_suffix(".safetensors"))
-    transformer = None
-    if found.transformer is not None:
-        name = f"{found.name}-transformer"
-        transformer = _beside_card(found.transformer, name, path.with_suffix(TRANSFORMER))
-    return replace(model, card=card, second_look=second, transformer=transformer)
+    return replace(model, card=card, second_look=second)
 
 
 def _beside_card(file: NetworkFile, name: str, path: Path) -> LoadedModel:

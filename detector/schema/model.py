@@ -44,20 +44,20 @@ class Range(Value):
 
 
 class TransformerModel(Value):
-    """Which transformer looked at whole heads in the second look."""
+    """Which network looked at whole heads beside the first in the second look; versions 1.6 and 1.7."""
 
     architecture: str
     sha256: Sha256
 
 
 class SecondLookModel(Value):
-    """Which networks took the second look."""
+    """Which network took the second look."""
 
     name: str
     architecture: str
     sha256: Sha256
     transformer: TransformerModel | None = Field(
-        default=None, description="the second of its networks; null: there was one; since 1.6"
+        default=None, description="the second of its networks, where it had two; versions 1.6 and 1.7"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the second look's networks saw of a person, and what all together make of it."""
+"""What the second look saw of a person, and what it and the scan together make of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ManipulationKind(StrEnum):
 
 
 class SecondLookMoment(Value):
-    """One face in one frame by the second look's networks: logits of two framings, two heads each."""
+    """One face in one frame by the second look: logits of two framings, two heads each."""
 
     time: Seconds
     pts: int
@@ -26,7 +26,7 @@ class SecondLookMoment(Value):
     head_altered: float = Field(description="likewise from the whole head and its surroundings")
     head_synthesised: float
     transformer_altered: float | None = Field(
-        default=None, description="the whole head by the transformer; null: there was none; since 1.6"
+        default=None, description="the whole head by a second network; versions 1.6 and 1.7"
     )
     transformer_synthesised: float | None = None
 

@@ -1,13 +1,16 @@
 """One logit from the fast network and the second look's.
 
-    altered     = logit of (fast, transformer altered, transformer synthesised)
-    synthesised = logit of (inner synthesised, transformer synthesised)
+    altered     = logit of (fast, inner altered, head altered)
+    synthesised = logit of (inner synthesised, head synthesised)
     fused       = log(exp(altered) + exp(synthesised - reserve)), a soft maximum
 
 Which inputs each half has stands on the card; these are the shipped ones. Each is a logistic regression on
 standardised logits (:class:`detector.models.card.FusionHalf`), fitted
 by :mod:`detector.training.second_look.fusion`. The altered half is raised where it stands out from the rest
 of its track (:mod:`detector.scoring.contrast`). A Platt scaling turns the fused logit into the published one.
+
+Of a photograph the larger of two halves of its own counts: a composite and a generated portrait have little
+in common with each other, and with what video leaves of a face.
 """
 
 from __future__ import annotations
@@ -28,10 +31,7 @@ INPUTS = (
     "inner synthesised",
     "head altered",
     "head synthesised",
-    "transformer altered",
-    "transformer synthesised",
 )
-"""The last two are of the whole head, by the second network of a second look that has two; else 0."""
 _LEAST, _MOST = -6.0, 8.0  # standard deviations
 
 
@@ -52,7 +52,7 @@ class Half:
         return cls(columns, np.array(card.centre), np.array(card.spread), np.array(card.weight), card.bias)
 
     def logit(self, inputs: Floats) -> Floats:
-        """Inputs (n, 7) to logits (n,)."""
+        """Inputs (n, 5) to logits (n,)."""
         return standardised(inputs[:, self.columns], self.centre, self.spread) @ self.weight + self.bias
 
 
@@ -74,23 +74,43 @@ class Fusion:
     beyond: float | None = None
     reserve: float = 0.0
     contrast: Contrast | None = None
+    within: float = 1.0  # see the card
+    larger: bool = False  # of both halves, not their soft maximum
 
     @classmethod
-    def of(cls, card: SecondLookCard) -> Self:
-        """What a card says."""
+    def of(cls, card: SecondLookCard, still: bool = False) -> Self:
+        """What a card says of videos; of photographs if ``still``, where it tells them apart."""
+        if still and card.photographs is not None:
+            own = card.photographs
+            return cls(
+                Half.of(own.altered),
+                Half.of(own.synthesised),
+                own.probability.scale,
+                own.probability.offset,
+                larger=True,
+            )
         platt, halves = card.probability, (Half.of(card.altered), Half.of(card.synthesised))
-        return cls(*halves, platt.scale, platt.offset, card.knee, card.beyond, card.reserve, card.contrast)
+        return cls(
+            *halves,
+            platt.scale,
+            platt.offset,
+            card.knee,
+            card.beyond,
+            card.reserve,
+            card.contrast,
+            card.within,
+        )
 
     @property
     def neutral(self) -> Floats:
-        """Inputs (7,) that say nothing: those of unmanipulated faces on average."""
+        """Inputs (5,) that say nothing: those of unmanipulated faces on average."""
         out = np.zeros(len(INPUTS))
         for half in (self.synthesised, self.altered):
             out[list(half.columns)] = half.centre
         return out
 
     def halves(self, inputs: Floats) -> tuple[Floats, Floats]:
-        """Inputs (n, 7) to the published logits of both halves; the larger is that of both together."""
+        """Inputs (n, 5) to the published logits of both halves; the larger is that of both together."""
         fused = self.logit(inputs)
         altered = np.minimum(self._published(self.altered.logit(inputs)), fused)
         synthesised = np.minimum(self._published(self.synthesised.logit(inputs)), fused)
@@ -98,9 +118,12 @@ class Fusion:
         return np.where(larger, fused, altered), np.where(larger, synthesised, fused)
 
     def logit(self, inputs: Floats, raised: Floats | float = 0.0) -> Floats:
-        """Inputs (n, 7) to published logits (n,); ``raised`` (n,) is added to the altered half."""
+        """Inputs (n, 5) to published logits (n,); ``raised`` (n,) is added to the altered half."""
         synthesised = self.synthesised.logit(inputs) - self.reserve
-        return self._published(np.logaddexp(self.altered.logit(inputs) + raised, synthesised))
+        both: Floats = (np.maximum if self.larger else np.logaddexp)(
+            self.altered.logit(inputs) + raised, synthesised
+        )
+        return self._published(both)
 
     def _published(self, logits: Floats) -> Floats:
         out = self.scale * logits + self.offset

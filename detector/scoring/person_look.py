@@ -16,7 +16,7 @@ from detector.scoring.moments import KeptMoment
 
 @dataclass(frozen=True)
 class PersonLook:
-    """What the second look found of one person: logits ``strong`` (m, 6) at ``times`` of ``track`` (m,)."""
+    """What the second look found of one person: logits ``strong`` (m, 4) at ``times`` of ``track`` (m,)."""
 
     tracks: tuple[int, ...]
     moments: tuple[KeptMoment, ...]
@@ -31,19 +31,23 @@ class PersonLook:
     def of(
         cls, group: Sequence[int], moments: Sequence[KeptMoment], strong: Floats, scan_level: float
     ) -> Self:
-        """Of the person of the tracks ``group``, from logits ``strong`` (m, 6) of ``moments`` in order."""
+        """Of the person of the tracks ``group``, from logits ``strong`` (m, 4) of ``moments`` in order."""
         track = np.array([moment.track for moment in moments], np.int32)
         times = np.array([moment.time for moment in moments])
         return cls(tuple(group), tuple(moments), track, times, strong, scan_level)
 
     def strong_at(self, track: NDArray[np.int32], times: Floats) -> Floats:
-        """Logits (n, 6) at ``times`` of ``track``: interpolated; their mean in a track without a moment."""
+        """Logits (n, 4) at ``times`` of ``track``: interpolated; their mean in a track without a moment."""
         out: Floats = np.tile(self.strong.mean(axis=0), (len(times), 1))
         for number in np.unique(self.track):
             asked, own = track == number, self.track == number
             for column, known in zip(out.T, self.strong[own].T, strict=True):
                 column[asked] = np.interp(times[asked], self.times[own], known)
         return out
+
+    def levelled(self, fast: Floats, within: float) -> Floats:
+        """The scan's logits (n,), each the share ``within`` of the way from the person's mean."""
+        return self.scan_level + within * (fast - self.scan_level)
 
     def altered(
         self, fusion: Fusion, track: NDArray[np.int32], times: Floats, fast: Floats
@@ -65,5 +69,5 @@ class PersonLook:
 
     @property
     def inputs(self) -> Floats:
-        """The inputs (1, 7) of the fusion, means over the person's time."""
+        """The inputs (1, 5) of the fusion, means over the person's time."""
         return np.array([[self.scan_level, *self.strong.mean(axis=0)]])

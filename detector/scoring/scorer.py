@@ -69,7 +69,7 @@ class Scorer:
         self.is_sequence = model.is_sequence
         self.loaded = model
         self._device = device
-        self._mirrored = still and not model.is_sequence
+        self.still = still
         self.requested_backend = "torch" if device is not None else backend
         self.backend: backends.Backend
         if device is None:
@@ -83,7 +83,7 @@ class Scorer:
     def stills(self) -> Scorer:
         """The same model, for photos and single crops."""
         other = copy.copy(self)
-        other._mirrored = not self.is_sequence
+        other.still = True
         return other
 
     @cached_property
@@ -155,7 +155,7 @@ class Scorer:
     def _run(self, crops: Sequence[Image]) -> NDArray[np.float32]:
         stacked = np.stack(crops)
         out = self.backend.run(stacked)
-        if self._mirrored:
+        if self.still and not self.is_sequence:
             out = (out + self.backend.run(stacked[:, :, ::-1])) * np.float32(0.5)
         return out
 

@@ -1,8 +1,8 @@
 """The second look: a stronger network at a few moments of each person, fused with what the scan said.
 
 The scan's network is fast and sees every sampled frame; the second look's sees larger crops of about eight
-moments of each person, the inner face and the whole head; a transformer may look at the head as well. In
-between their logits are interpolated, and fused with the scan's frame by frame
+moments of each person, the inner face and the whole head. In between its logits are interpolated, and fused
+with the scan's frame by frame
 (:mod:`detector.scoring.fusion`), so that all later rules go on as they are. A track that is not calm is
 looked at in more moments; what stands out from the rest of it is raised (:mod:`detector.scoring.contrast`).
 
@@ -63,19 +63,16 @@ class FusedScorer(Scorer):
         self.__dict__.update(scan.__dict__)
         self._scan = scan
         self._second = model.second_look
-        self._transformer = model.transformer
         self._second_backend = backends.open_backend(model.second_look, scan.requested_backend)
-        self._transformer_backend = (
-            backends.open_backend(model.transformer, scan.requested_backend) if model.transformer else None
-        )
         self.card = scan.card.fused
-        self.fusion = Fusion.of(model.card.second_look)
+        self.fusion = Fusion.of(model.card.second_look, scan.still)
         self.looks: list[PersonLook] = []
 
     def fuse(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> Floats:
         """See :meth:`Scorer.fuse`. For people who were not looked at, the second network says nothing."""
         added = amounts([one for look in self.looks for one in look.raised], track, time)
-        return self.fusion.logit(np.column_stack([logits, self._strong_at(track, time)]), added)
+        fast = self._levelled(track, logits)
+        return self.fusion.logit(np.column_stack([fast, self._strong_at(track, time)]), added)
 
     def second_look_at(self, tracks: Collection[int]) -> schema.SecondLook | None:
         look = self._look_of(next(iter(tracks)))
@@ -98,7 +95,7 @@ class FusedScorer(Scorer):
 
     def _told(self, moment: KeptMoment, logits: Sequence[float]) -> schema.SecondLookMoment:
         rounded = [round(logit, 4) for logit in logits]
-        inner_altered, inner_synthesised, head_altered, head_synthesised, *transformer = rounded
+        inner_altered, inner_synthesised, head_altered, head_synthesised = rounded
         return schema.SecondLookMoment(
             time=moment.time,
             pts=moment.pts,
@@ -106,8 +103,6 @@ class FusedScorer(Scorer):
             inner_synthesised=inner_synthesised,
             head_altered=head_altered,
             head_synthesised=head_synthesised,
-            transformer_altered=transformer[0] if self._transformer else None,
-            transformer_synthesised=transformer[1] if self._transformer else None,
         )
 
     def explainable(self, image: Image, peak: Detection) -> Explainable:
@@ -117,7 +112,8 @@ class FusedScorer(Scorer):
         """
         ((strong),) = self._strong_at(np.array([peak.track]), np.array([peak.time]))
         small = crop_square(image, peak.square, self._scan.card.input.size)
-        inputs = np.array([[float(self._scan.logits([small])[0]), *strong]])
+        (fast,) = self._levelled(np.array([peak.track]), self._scan.logits([small]))
+        inputs = np.array([[float(fast), *strong]])
         look = self._look_of(peak.track)
         added = amounts(look.raised if look else (), np.array([peak.track]), np.array([peak.time]))
         answers = [(part, column) for part in self._parts(image, peak) for column in part.columns]
@@ -127,7 +123,8 @@ class FusedScorer(Scorer):
 
         def of_part(crops: Sequence[Image]) -> Floats:
             changed = np.tile(inputs, (len(crops), 1))
-            changed[:, part.columns] += part.run(crops) - as_it_is
+            counts = self.fusion.within if 0 in part.columns else 1.0
+            changed[:, part.columns] += counts * (part.run(crops) - as_it_is)
             return self.fusion.logit(changed, added)
 
         outputs = None if part.outputs is None else (part.outputs[part.columns.index(column)],)
@@ -140,9 +137,6 @@ class FusedScorer(Scorer):
         of_second = partial(_run, self._second_backend)
         yield _Part((1, 2), self._second, (0, 1), inner, lambda crops: of_second(crops)[:, :2])
         yield _Part((3, 4), self._second, (2, 3), head, lambda crops: of_second(crops)[:, 2:])
-        if self._transformer is not None and self._transformer_backend is not None:
-            of_transformer = partial(_run, self._transformer_backend)
-            yield _Part((5, 6), self._transformer, (2, 3), head, lambda crops: of_transformer(crops)[:, 2:])
 
     def _without(self, inputs: Floats, column: int, added: Floats) -> float:
         """The fused logit if the input of ``column`` said nothing."""
@@ -234,7 +228,7 @@ class FusedScorer(Scorer):
         )
 
     def _views(self, look: PersonLook, chosen: Sequence[int]) -> Floats:
-        """The fusion's inputs (v, m, 7) of ``chosen`` moments of ``look``, as they are and in other views."""
+        """The fusion's inputs (v, m, 5) of ``chosen`` moments of ``look``, as they are and in other views."""
         moments = [look.moments[i] for i in chosen]
         strong = [look.strong[list(chosen)], *(self._strong(moments, view) for view in OTHERS)]
         fast = [self._fast(moments, view) for view in (AS_IT_IS, *OTHERS)]
@@ -246,26 +240,29 @@ class FusedScorer(Scorer):
         return self._scan.logits([framings(moment, view, size)[0] for moment in moments])
 
     def _strong(self, moments: Sequence[KeptMoment], view: View) -> Floats:
-        """Logits (m, 6) of both networks, as :class:`~detector.schema.analysis.SecondLookMoment`."""
+        """The second network's logits (m, 4), as :class:`~detector.schema.analysis.SecondLookMoment`."""
         size = self._second.card.input.size
         out = _run(
             self._second_backend, [crop for moment in moments for crop in framings(moment, view, size)]
         )
         # Inner face and head in turn; each framing has its own two of the four logits.
-        inner, head = out[0::2, :2], out[1::2, 2:]
-        if self._transformer is None or self._transformer_backend is None:
-            return np.column_stack([inner, head, np.zeros_like(head)])
-        size = self._transformer.card.input.size
-        heads = [framings(moment, view, size)[1] for moment in moments]
-        return np.column_stack([inner, head, _run(self._transformer_backend, heads)[:, 2:]])
+        return np.column_stack([out[0::2, :2], out[1::2, 2:]])
 
     def _strong_at(self, track: NDArray[np.int32], time: Floats) -> Floats:
-        """The second look's logits (n, 6) at ``time`` of ``track``."""
+        """The second look's logits (n, 4) at ``time`` of ``track``."""
         out = np.tile(self.fusion.neutral[1:], (len(time), 1))
         for look in self.looks:
             mine = np.isin(track, look.tracks)
             if mine.any():
                 out[mine] = look.strong_at(track[mine], time[mine])
+        return out
+
+    def _levelled(self, track: NDArray[np.int32], fast: Floats) -> Floats:
+        """The scan's logits (n,) as they are fused."""
+        out = fast.copy()
+        for look in self.looks:
+            mine = np.isin(track, look.tracks)
+            out[mine] = look.levelled(fast[mine], self.fusion.within)
         return out
 
     def _look_of(self, track: int) -> PersonLook | None:

@@ -1,26 +1,22 @@
-"""Ready-made crops of one face each, without the frame around them: scored by all networks that see no more.
+"""Ready-made crops of one face each, without the frame around them: scored by the fast network alone.
 
-Where a second look's card has a fusion for crops, the fast network and the second network's inner face are
-fused; nothing else is known of a crop. Each is seen with its mirror image, as photographs are.
+The second look adds little where there is no frame around the face, at ten times the cost
+(docs/models.md). Where its card has a calibration for crops, that one counts: the fast network's own is set
+for finding where to look. Each crop is seen with its mirror image, as photographs are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from detector.backends import selection as backends
 from detector.faces.crop import CropSquare, crop_square
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
-from detector.scoring.fusion import INPUTS, Floats, Half
-from detector.scoring.scorer import Scorer, run_in_batches, sigmoid
+from detector.scoring.fusion import Floats
+from detector.scoring.scorer import Scorer, sigmoid
 
 # The framing of whole frames takes in a little less than the DFDC crops do; see faces.SIDE_PER_BOX.
 CROP_SCALE = 0.96
-_OF_CROPS = 3  # of INPUTS: the fast network's, and the two of the inner face
-_BATCH = 32
 
 
 def framed_crop(image: Image, size: int) -> Image:
@@ -34,28 +30,17 @@ class CropScorer:
 
     def __init__(self, model: LoadedModel) -> None:
         self._scan = Scorer(model.alone, still=True)
-        self._second = model.second_look
-        card = model.card.second_look
-        self._fusion = Half.of(card.crops) if card is not None and card.crops is not None else None
+        second = model.card.second_look
+        self._calibration = second.crops if second is not None else None
 
     def probabilities(self, images: Sequence[Image]) -> list[float]:
         """The probability that each crop's face was manipulated; ``images`` (h, w, 3) are RGB."""
-        if self._fusion is None:
-            return [self._scan.probability(float(logit)) for logit in self._fast(images)]
-        return [sigmoid(logit) for logit in self._fusion.logit(self.inputs(images)).tolist()]
+        logits = self.logits(images).tolist() if images else []
+        own = self._calibration
+        if own is None:
+            return [self._scan.probability(logit) for logit in logits]
+        return [sigmoid(own.scale * logit + own.offset) for logit in logits]
 
-    def inputs(self, images: Sequence[Image]) -> Floats:
-        """Inputs (n, 7) of a fusion for crops: 0 what no crop tells. Needs a second look."""
-        assert self._second is not None
-        out = np.zeros((len(images), len(INPUTS)))
-        if not images:
-            return out
-        crops = [framed_crop(image, self._second.card.input.size) for image in images]
-        backend = backends.open_backend(self._second)
-        mirrored = [crop[:, ::-1] for crop in crops]
-        both = run_in_batches(backend, crops, _BATCH) + run_in_batches(backend, mirrored, _BATCH)
-        out[:, 0], out[:, 1:_OF_CROPS] = self._fast(images), both[:, : _OF_CROPS - 1] / 2
-        return out
-
-    def _fast(self, images: Sequence[Image]) -> Floats:
+    def logits(self, images: Sequence[Image]) -> Floats:
+        """The fast network's logits (n,), not calibrated."""
         return self._scan.logits([framed_crop(image, self._scan.card.input.size) for image in images])

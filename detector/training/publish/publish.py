@@ -149,7 +149,6 @@ def _second_look(card: SecondLookCard) -> str:
         f"`{card.sha256}`. Its logits are fused with those of the model whose weights have SHA-256 "
         f"`{card.of}`; figures are of all together.",
         "",
-        *_transformer(card),
         *_validity(card),
         *_figures(card),
         *_rates(card.rates, ()),
@@ -163,17 +162,6 @@ def _second_look(card: SecondLookCard) -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-def _transformer(card: SecondLookCard) -> list[str]:
-    if card.transformer is None:
-        return []
-    file = card.transformer
-    return [
-        f"Whole heads are looked at by `{file.architecture}` as well: input {file.input.size}×"
-        f"{file.input.size} px, weights SHA-256 `{file.sha256}`.",
-        "",
-    ]
 
 
 def _validity(card: Card | SecondLookCard) -> list[str]:

@@ -18,7 +18,7 @@ from detector.errors import ParameterError, ReelproofError
 from detector.faces.framing import HEAD, INNER
 from detector.files import atomic_path, write_atomically
 from detector.models.card import SecondLookCard, load_card
-from detector.models.loaded import LoadedModel, load_pair
+from detector.models.loaded import LoadedModel, load_model, load_pair
 from detector.networks.base import create
 from detector.networks.framings import FramingNetwork
 from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14, network_from
@@ -26,7 +26,9 @@ from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
 from detector.training.data.face_samples import harvest
 from detector.training.second_look import scan
-from detector.training.second_look.crop_fusion import crops_card
+from detector.training.second_look.blends import WithBlends
+from detector.training.second_look.composed import measure_composed
+from detector.training.second_look.crop_calibration import crops_card
 from detector.training.second_look.exhibits import fitted_card, measured_card, record_shares
 from detector.training.second_look.halves import (
     DISTILLED,
@@ -38,11 +40,19 @@ from detector.training.second_look.halves import (
     tune_upper,
 )
 from detector.training.second_look.kept_tokens import KeptTokens, head_examples, keep_tokens
+from detector.training.second_look.linear_heads import fit_linear_heads
 from detector.training.second_look.measuring import by_clip, clip_aucs, every_nth_frame, logits
 from detector.training.second_look.patches import SOURCES, load, training_patches
+from detector.training.second_look.photograph_fusion import photographs_card
 from detector.training.second_look.prepare import prepare
 from detector.training.second_look.report import Inputs, report_checkpoint
-from detector.training.second_look.sampling import HEAD_SHARES, SHARES, Sampler
+from detector.training.second_look.sampling import (
+    HEAD_SHARES,
+    SHARES,
+    TRANSFORMER_BLENDS,
+    TRANSFORMER_SHARES,
+    Sampler,
+)
 from detector.training.second_look.ship import loaded_with, ship
 from detector.training.second_look.source_probe import probe_sources
 from detector.training.second_look.train import Recipe, Trainer, tune
@@ -81,12 +91,16 @@ def _parser() -> argparse.ArgumentParser:
     step = steps.add_parser("tokens", help="keep what the pretrained transformer makes of heads")
     step.add_argument("--count", type=int, default=6400, metavar="N")
     step.add_argument("--of", type=Path, metavar="FILE", help="a trained network, not the pretrained one")
+    step.add_argument("--inner", action="store_true", help="of inner faces and blends as well")
     step.set_defaults(run=_tokens)
     for half in ("upper", "lower"):
         step = steps.add_parser(half, help=f"train the transformer's {half} blocks on kept tokens")
         step.add_argument("--examples", type=int, metavar="N")
         step.add_argument("--of", type=Path, metavar="FILE", help="train on from these weights")
         step.set_defaults(run=_half, half=half)
+    step = steps.add_parser("heads", help="fit heads that say nothing yet on kept features")
+    step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit them for")
+    step.set_defaults(run=_heads)
     step = steps.add_parser("join", help="make the start of a training of both halves")
     step.set_defaults(run=_join)
     step = steps.add_parser("tune", help="train every tensor; resumes")
@@ -107,12 +121,12 @@ def _parser() -> argparse.ArgumentParser:
         help="every N-th clip, the K-th first",
     )
     step.set_defaults(run=_fit)
-    step.add_argument("--transformer", type=Path, metavar="FILE", help="weights that look at whole heads")
+    step = steps.add_parser("composed", help="compose splices and duos, and measure the model on them")
+    step.set_defaults(run=_composed)
     step = steps.add_parser("probe-sources", help="tell labels by sharpness, size and bytes alone")
     step.set_defaults(run=_probe_sources)
     step = steps.add_parser("ship", help="write weights and description")
     step.add_argument("weights", type=Path)
-    step.add_argument("--transformer", type=Path, metavar="FILE", help="weights that look at whole heads")
     step.add_argument("to", type=Path, metavar="DIR", help="folder of the models")
     step.add_argument(
         "--recipe", action="append", default=[], metavar="LINE", help="a line of the card's recipe"
@@ -191,14 +205,19 @@ def _measure(out: Path, network: FramingNetwork) -> tuple[float, dict[str, Any]]
 
 
 def _tokens(options: argparse.Namespace) -> None:
-    sampler = _sampler(options, Recipe(architecture=TRANSFORMER))
-    say(f"patches (real, fake): {sampler.counts()}")
     if options.of is None:
         network, seed = ViTSmall14(PRETRAINED), Recipe().seed
         network.load_pretrained(_pretrained(options))
     else:  # other examples than those its upper blocks know
         network, seed = _network_of(options.of), Recipe().seed + 1
-    keep_tokens(network, head_examples(sampler, options.count, seed), _folder(options) / TOKENS, say)
+    patches = training_patches(options.data, options.out)
+    if options.inner:
+        samples = harvest(options.data, options.out / "harvest")
+        source = WithBlends(patches, samples, network.size, seed, TRANSFORMER_SHARES, TRANSFORMER_BLENDS)
+        examples = source.batch(np.random.default_rng(seed), options.count)
+    else:
+        examples = head_examples(Sampler(patches, shares=HEAD_SHARES), options.count, seed)
+    keep_tokens(network, examples, _folder(options) / TOKENS, say)
 
 
 def _half(options: argparse.Namespace) -> None:
@@ -210,10 +229,18 @@ def _half(options: argparse.Namespace) -> None:
         half = UPPER_AGAIN if options.of else UPPER
     half = dataclasses.replace(half, examples=options.examples or half.examples)
     if options.half == "upper":
-        tune_upper(network, kept, half, say, new_heads=options.of is None)
+        tune_upper(network, kept, half, say)
     else:
         distil_lower(network, kept, half, say)
     with atomic_path(folder / f"{options.half}.pt") as temporary:
+        torch.save(network.state_dict(), temporary)
+
+
+def _heads(options: argparse.Namespace) -> None:
+    folder = _folder(options)
+    kept, network = KeptTokens.read(folder / TOKENS), _network_of(options.of)
+    fit_linear_heads(network, np.asarray(kept.features), kept.framings, kept.targets)
+    with atomic_path(folder / "heads.pt") as temporary:
         torch.save(network.state_dict(), temporary)
 
 
@@ -279,20 +306,25 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    model = loaded_with(_fast(options), options.weights, options.transformer)
+    model = loaded_with(_fast(options), options.weights)
     card = model.card.second_look
     assert card is not None
     records = record_shares(options.data, model, _fitted(options), tuple(options.share), say)
     if records is not None:
         fitted = measured_card(records, fitted_card(records, card, Parameters()), Parameters(), say)
+        network = _network_of(options.weights)
+        fitted = photographs_card(Scorer(model.alone), network, fitted, options.out, Parameters(), say)
         fitted = crops_card(model, fitted, options.out, Parameters(), say)
         write_atomically(_fitted(options), (fitted.model_dump_json(indent=2) + "\n").encode())
 
 
 def _fitted(options: argparse.Namespace) -> Path:
     weights: Path = options.weights
-    with_transformer = f"+{options.transformer.stem}" if options.transformer else ""
-    return weights.with_name(f"{weights.stem}{with_transformer}.fitted.json")
+    return weights.with_name(f"{weights.stem}.fitted.json")
+
+
+def _composed(options: argparse.Namespace) -> None:
+    measure_composed(options.data, load_model(options.fast), options.out / "composed", say)
 
 
 def _probe_sources(options: argparse.Namespace) -> None:
@@ -306,7 +338,6 @@ def _ship(options: argparse.Namespace) -> None:
     say(
         ship(
             options.weights,
-            options.transformer,
             fitted,
             _pretrained(options),
             options.to,

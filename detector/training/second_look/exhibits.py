@@ -61,7 +61,8 @@ class PersonRecord:
         if self.look is None:
             strong = np.tile(formula.neutral[1:], (len(self.time), 1))
             return formula.logit(np.column_stack([self.fast, strong]))
-        inputs = np.column_stack([self.fast, self.look.strong_at(self.track, self.time)])
+        fast = self.look.levelled(self.fast, formula.within)
+        inputs = np.column_stack([fast, self.look.strong_at(self.track, self.time)])
         outlying = self.look.outlying(formula, self.track, self.time, self.fast)
         added = amounts(outlying, self.track, self.time)
         return formula.logit(inputs, added)
@@ -90,7 +91,7 @@ def record_shares(
     ``share`` (k, n) makes every n-th, from the k-th on, for several processes; None while others are missing.
     """
     count = share[1]
-    networks = [part for part in (model, model.second_look, model.transformer) if part is not None]
+    networks = [part for part in (model, model.second_look) if part is not None]
     digest = "-".join(part.card.sha256[:8] for part in networks)
     places = [beside.with_name(f"{digest}.{k}-{count}.records.pickle") for k in range(count)]
     if not places[share[0]].exists():
@@ -233,6 +234,7 @@ def fitted_card(
         "synthesised": fusion.half_of_card(formula.synthesised),
         "reserve": fusion.RESERVE,
         "contrast": fusion.CONTRAST,
+        "within": fusion.WITHIN,
         "probability": platt,
         "knee": logit_of(parameters.enter_threshold),
         "beyond": slope if slope > platt.scale else None,

@@ -23,8 +23,9 @@ _FAR = 8.0  # logits; a clip without a face has an infinite one
 Flags = NDArray[np.bool_]
 
 # Columns of INPUTS, and what is taken from the second half; chosen on develop clips (docs/models.md).
-_ALTERED, _SYNTHESISED, RESERVE = (0, 5, 6), (2, 6), 3.0
-CONTRAST = Contrast(least=2.2, gain=2.0)
+_ALTERED, _SYNTHESISED, RESERVE = (0, 1), (2, 4), 2.0
+WITHIN = 0.6
+CONTRAST = Contrast(least=2.5, gain=2.0)
 
 
 def half_of_card(half: Half) -> FusionHalf:
@@ -65,7 +66,7 @@ def fit(inputs: Floats, fake: Flags, talking: Flags) -> Fusion:
         fit_half(columns, inputs[kept], fake[kept])
         for columns, kept in ((_ALTERED, ~fake | ~talking), (_SYNTHESISED, ~fake | talking))
     )
-    return Fusion(altered, synthesised, reserve=RESERVE, contrast=CONTRAST)
+    return Fusion(altered, synthesised, reserve=RESERVE, contrast=CONTRAST, within=WITHIN)
 
 
 def left_out_logits(inputs: Floats, fake: Flags, talking: Flags, groups: Sequence[str]) -> Floats:

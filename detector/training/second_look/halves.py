@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from detector.files import atomic_path
-from detector.networks.framings import HEADS
 from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14
 from detector.training.second_look.kept_tokens import UPPER_BLOCKS, KeptTokens
 from detector.training.second_look.linear_heads import fit_linear_heads
@@ -68,7 +67,7 @@ _FEATURES = 0.3  # weight of the lowest tap's features beside the tokens
 
 
 def start_from(pretrained: ViTSmall14, network: ViTSmall14) -> None:
-    """Give ``network`` the pretrained weights of all blocks but :data:`LEFT_OUT`."""
+    """Give ``network`` the pretrained blocks but :data:`LEFT_OUT`, and heads that say nothing."""
     state = pretrained.backbone.state_dict()
     kept = [block for block in range(PRETRAINED.depth) if block != LEFT_OUT]
     own = {}
@@ -83,17 +82,17 @@ def start_from(pretrained: ViTSmall14, network: ViTSmall14) -> None:
             if name.startswith(prefix)
         }
     network.backbone.load_state_dict(own)
+    with torch.no_grad():
+        network.judge.weight.zero_()
+        network.judge.bias.zero_()
 
 
-def tune_upper(
-    network: ViTSmall14, kept: KeptTokens, half: Half, report: Report, new_heads: bool = True
-) -> None:
+def tune_upper(network: ViTSmall14, kept: KeptTokens, half: Half, report: Report) -> None:
     """Tune heads and blocks above the ``kept`` tokens; the average is kept.
 
-    The heads are first fitted on the kept features, unless these are of a network whose heads are tuned.
+    Heads that say nothing yet are first fitted on the kept features.
     """
-    if new_heads:
-        fit_linear_heads(network, np.asarray(kept.features), kept.targets)
+    fit_linear_heads(network, np.asarray(kept.features), kept.framings, kept.targets)
     blocks, width = range(_LOWER, network.shape.depth), 3 * network.shape.width
     upper = [network.backbone.blocks[block] for block in blocks]
     groups = [
@@ -113,7 +112,8 @@ def tune_upper(
         tokens = torch.from_numpy(np.stack([kept.tokens[row] for row in rows])).float()
         low = torch.from_numpy(np.stack([kept.features[row, :width] for row in rows]))
         _, high = network.through(_some_patches(tokens), blocks)
-        given = network.judged(torch.cat([low, high], dim=1))[:, -HEADS:]
+        judged = network.judged(torch.cat([low, high], dim=1))
+        given = network.of_framing(judged, torch.from_numpy(kept.framings[rows]))
         loss = head_loss(given, torch.from_numpy(kept.targets[rows]), _SMOOTHING)
         _step(optimiser, trained, loss, half.rate_at(step))
         share = min(_AVERAGE, (1 + step) / (10 + step))

@@ -1,4 +1,4 @@
-"""Training crops of whole heads with what a transformer makes of them, kept on disk.
+"""Training crops with what a transformer makes of them, kept on disk.
 
 Tokens between its lower and its upper blocks and features at its taps are computed once, so that the upper
 blocks can be tuned without the lower ones, and other lower ones distilled without the upper ones.
@@ -20,8 +20,8 @@ from detector.errors import ParameterError
 from detector.faces.framing import HEAD
 from detector.files import atomic_path
 from detector.networks.vit_small_14 import PATCH, ViTSmall14
-from detector.training.second_look.crops import augmented_crop
-from detector.training.second_look.sampling import Example, Sampler
+from detector.training.second_look.sampling import Sampler
+from detector.training.second_look.train import Drawn
 
 UPPER_BLOCKS = 4
 """Blocks above the kept tokens."""
@@ -32,11 +32,12 @@ _REPORT_EVERY = 400
 @dataclass(frozen=True)
 class KeptTokens:
     """``count`` examples: crops (n, s, s, 3), tokens below the upper blocks (n, t, d), features (n, f),
-    targets (n, heads)."""
+    framings (n,), targets (n, heads)."""
 
     crops: NDArray[np.uint8]
     tokens: NDArray[np.float16]
     features: NDArray[np.float32]
+    framings: NDArray[np.int64]
     targets: NDArray[np.float32]
 
     @classmethod
@@ -47,16 +48,17 @@ class KeptTokens:
         crops, tokens, features = (
             np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("crops", "tokens", "features")
         )
-        return cls(crops, tokens, features, np.load(folder / "targets.npy"))
+        framings, targets = (np.load(folder / f"{name}.npy") for name in ("framings", "targets"))
+        return cls(crops, tokens, features, framings, targets)
 
     def __len__(self) -> int:
         return len(self.targets)
 
 
-def head_examples(sampler: Sampler, count: int, seed: int) -> list[Example]:
+def head_examples(sampler: Sampler, count: int, seed: int) -> list[Drawn]:
     """``count`` examples of whole heads, drawn by a sampler of :data:`HEAD_SHARES`."""
     rng = np.random.default_rng(seed)
-    out: list[Example] = []
+    out: list[Drawn] = []
     while len(out) < count:
         out += [example for example in sampler.draw(rng) if example.framing == HEAD]
     return out[:count]
@@ -64,7 +66,7 @@ def head_examples(sampler: Sampler, count: int, seed: int) -> list[Example]:
 
 @torch.inference_mode()
 def keep_tokens(
-    network: ViTSmall14, examples: Sequence[Example], folder: Path, report: Callable[[str], None]
+    network: ViTSmall14, examples: Sequence[Drawn], folder: Path, report: Callable[[str], None]
 ) -> None:
     """Write crops, tokens and features of ``examples`` to ``folder``."""
     network.eval()
@@ -82,7 +84,7 @@ def keep_tokens(
     }
     for start in range(0, len(examples), _BATCH):
         some = examples[start : start + _BATCH]
-        crops = np.stack([augmented_crop(e.patch, HEAD, side, np.random.default_rng(e.seed)) for e in some])
+        crops = np.stack([example.crop(side) for example in some])
         embedded = network.embedded(network.normalised(torch.from_numpy(crops)))
         tokens, low = network.through(embedded, range(lower))
         _, high = network.through(tokens, range(lower, shape.depth))
@@ -91,6 +93,7 @@ def keep_tokens(
         kept["tokens"][start:end] = tokens.half().numpy()
         if start % _REPORT_EVERY == 0:
             report(f"tokens of {end} of {len(examples)} examples")
+    np.save(folder / "framings.npy", np.array([e.framing for e in examples], np.int64))
     # Written last: it says that the rest is whole.
     with atomic_path(folder / "targets.npy") as temporary, temporary.open("wb") as file:
         np.save(file, np.array([e.targets for e in examples], np.float32))

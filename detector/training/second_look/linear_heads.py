@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from detector.networks.framings import HEADS
+from detector.networks.framings import FRAMINGS, HEADS
 from detector.networks.vit_small_14 import ViTSmall14
 
 _STRENGTH = 0.001  # C of the logistic regression
@@ -15,19 +15,28 @@ _CLIPPED = 8.0  # as in the network
 
 
 def fit_linear_heads(
-    network: ViTSmall14, features: NDArray[np.float32], targets: NDArray[np.float32]
+    network: ViTSmall14,
+    features: NDArray[np.float32],
+    framings: NDArray[np.int64],
+    targets: NDArray[np.float32],
 ) -> None:
-    """Set the standardisation and the heads of whole heads from features (n, f) and targets (n, heads).
+    """Set heads that say nothing yet, from features (n, f) of ``framings`` (n,) and targets (n, heads).
 
-    Those of the inner face, at which the network does not look, give 0.
+    With the first ones the standardisation is set. The heads of a framing without examples stay as they are.
     """
-    centre, spread = features.mean(axis=0), features.std(axis=0) + 1e-3
-    weight, bias = linear_heads(np.clip((features - centre) / spread, -_CLIPPED, _CLIPPED), targets)
-    with torch.no_grad():
-        network.centre.copy_(torch.from_numpy(centre))
-        network.spread.copy_(torch.from_numpy(spread))
-        network.judge.weight.zero_()[-HEADS:] = torch.from_numpy(weight)
-        network.judge.bias.zero_()[-HEADS:] = torch.from_numpy(bias)
+    weights, biases = (
+        part.detach().view(FRAMINGS, HEADS, -1) for part in (network.judge.weight, network.judge.bias)
+    )
+    if not weights.any():
+        network.centre.copy_(torch.from_numpy(features.mean(axis=0)))
+        network.spread.copy_(torch.from_numpy(features.std(axis=0) + 1e-3))
+    for framing in np.unique(framings).tolist():
+        if weights[framing].any():
+            continue
+        chosen = framings == framing
+        z = (features[chosen] - network.centre.numpy()) / network.spread.numpy()
+        weight, bias = linear_heads(np.clip(z, -_CLIPPED, _CLIPPED), targets[chosen])
+        weights[framing], biases[framing] = torch.from_numpy(weight), torch.from_numpy(bias)[:, None]
 
 
 def linear_heads(

@@ -32,7 +32,25 @@ SHARES = {
     ("photos", HEAD): 0.01,
 }
 
-# Of whole heads alone, for the transformer.
+# Of both framings, for the transformer's last training; whole heads show what is synthesised.
+TRANSFORMER_SHARES = {
+    ("ffpp", INNER): 0.20,
+    ("dfdc", INNER): 0.14,
+    ("aligned", INNER): 0.10,
+    ("deepfacelive", INNER): 0.04,
+    ("lips", INNER): 0.06,
+    ("talking", INNER): 0.04,
+    ("stills", INNER): 0.02,
+    ("talking", HEAD): 0.10,
+    ("stills", HEAD): 0.10,
+    ("photos", HEAD): 0.04,
+    ("lips", HEAD): 0.03,
+    ("aligned", HEAD): 0.02,
+    ("deepfacelive", HEAD): 0.01,
+}
+TRANSFORMER_BLENDS = 0.1  # of the examples; the rest by these shares
+
+# Of whole heads alone, for the transformer before it.
 HEAD_SHARES = {
     ("aligned", HEAD): 0.13,
     ("deepfacelive", HEAD): 0.07,
@@ -56,14 +74,13 @@ class Example:
     patch: Patch
     framing: int
     seed: int
-    asked: tuple[int, ...] | None = None  # targets of other questions than the two heads'
 
     def __post_init__(self) -> None:
         require_training([self.patch], None)
 
     @property
     def targets(self) -> tuple[int, ...]:
-        return self.asked or targets(self.patch.generator, self.patch.fake)
+        return targets(self.patch.generator, self.patch.fake)
 
     def crop(self, size: int) -> Image:
         """The crop, jittered and degraded."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -24,15 +24,14 @@ from detector.media.frame import Image
 from detector.models.card import Card
 from detector.networks.efficientnet_lite0 import EfficientNetLite0
 from detector.networks.framings import FramingNetwork
-from detector.training.config import MixConfig
-from detector.training.data.crop_examples import Examples
 from detector.training.data.face_samples import Sample
 from detector.training.publish.calibration import fit_temperature
 from detector.training.publish.error_rates import VALIDATED
 from detector.training.publish.publish import in_half_precision, interpolated, write_card
+from detector.training.second_look.blends import WithBlends
 from detector.training.second_look.measuring import by_clip, clip_aucs, every_nth_frame, logits
 from detector.training.second_look.patches import Patch
-from detector.training.second_look.sampling import SHARES, Sampler
+from detector.training.second_look.sampling import SHARES
 from detector.training.second_look.ship import CLIPS, CROPS, STILLS
 from detector.training.second_look.train import Drawn, Figures, Recipe
 
@@ -42,16 +41,6 @@ SCAN_SHARES = {kind: share for kind, share in SHARES.items() if kind[1] == INNER
     ("stills", INNER): 0.03,
 }
 BLENDS = 0.25  # of the examples
-MIX = MixConfig(
-    dfdc_real=0.2,
-    dfdc_fake=0.0,
-    dfdc_self_blend=0.22,
-    other_real=0.28,
-    other_self_blend=0.2,
-    other_swap=0.04,
-    other_reenacted=0.06,
-)
-HIDDEN = 0.1  # share of these with a part hidden
 TITLE = "Reelproof, fourth generation"
 DATA = (
     *CROPS,
@@ -118,37 +107,32 @@ class ScanNetwork(EfficientNetLite0, FramingNetwork):
 
 
 @dataclass(frozen=True)
-class Blended:
-    """An example as :class:`~detector.training.data.crop_examples.Examples` makes it."""
+class _Asked:
+    """An example asked one question: manipulated, in whatever way?"""
 
-    image: Image
-    targets: tuple[int, ...]
-    framing: int = INNER
+    example: Drawn
+
+    @property
+    def framing(self) -> int:
+        return self.example.framing
+
+    @property
+    def targets(self) -> tuple[int, ...]:
+        return (max(self.example.targets),)
 
     def crop(self, size: int) -> Image:
-        assert self.image.shape[0] == size
-        return self.image
+        return self.example.crop(size)
 
 
 class ScanSource:
-    """Examples of the second look's training patches, asked one question, and blends of ``samples``."""
+    """Examples of patches and blends, asked one question."""
 
     def __init__(self, patches: Sequence[Patch], samples: list[Sample], seed: int) -> None:
-        self._sampler = Sampler(patches, shares=SCAN_SHARES)
-        self._blends = Examples(samples, MIX, ScanNetwork.size, seed, 0, 2**31, HIDDEN)
+        self._both = WithBlends(patches, samples, ScanNetwork.size, seed, SCAN_SHARES, BLENDS)
 
     def batch(self, rng: np.random.Generator, count: int) -> list[Drawn]:
         """So many examples."""
-        blends = round(BLENDS * count)
-        drawn: list[Drawn] = [
-            replace(example, asked=(max(example.targets),))
-            for example in self._sampler.batch(rng, count - blends)
-        ]
-        for _ in range(blends):
-            crop, label, *_ = self._blends[int(rng.integers(2**31))]
-            assert isinstance(crop, Tensor)
-            drawn.append(Blended(crop.permute(1, 2, 0).numpy(), (int(label),)))
-        return drawn
+        return [_Asked(example) for example in self._both.batch(rng, count)]
 
 
 def measure(develop: Sequence[Patch], network: FramingNetwork) -> tuple[float, Figures]:

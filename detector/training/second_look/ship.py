@@ -13,7 +13,6 @@ from torch import Tensor
 from detector.errors import ModelError
 from detector.files import write_atomically
 from detector.models.card import (
-    TRANSFORMER,
     FusionHalf,
     Input,
     NetworkFile,
@@ -104,29 +103,24 @@ def tensors_of(weights: Path) -> tuple[FramingNetwork, bytes]:
     return network, save(tensors)
 
 
-def loaded_with(fast: LoadedModel, weights: Path, transformer: Path | None = None) -> LoadedModel:
-    """``fast`` with the checkpoints as its second look, neither fused nor calibrated yet."""
+def loaded_with(fast: LoadedModel, weights: Path) -> LoadedModel:
+    """``fast`` with the checkpoint as its second look, neither fused nor calibrated yet."""
     file, data = _network_file(weights)
     name = file.architecture.replace("_", "-")
     idle = FusionHalf(inputs=("fast",), centre=(0.0,), spread=(1.0,), weight=(1.0,), bias=0.0)
     columns = ("inner altered", "head altered", "inner synthesised", "head synthesised")
     silent = FusionHalf(inputs=columns, centre=(0.0,) * 4, spread=(1.0,) * 4, weight=(0.0,) * 4, bias=-60.0)
     second = LoadedModel(file.as_card(name), weights=data)
-    head_file, head = None, None
-    if transformer is not None:
-        head_file, head_data = _network_file(transformer)
-        head = LoadedModel(head_file.as_card(f"{name}-transformer"), weights=head_data)
     described = SecondLookCard(
         **dict(file),
         name=name,
         of=fast.card.sha256,
-        transformer=head_file,
         altered=idle,
         synthesised=silent,
         probability=Platt(scale=1.0, offset=0.0),
     )
     card = fast.card.model_copy(update={"second_look": described})
-    return LoadedModel(card, weights=fast.weights, second_look=second, transformer=head)
+    return LoadedModel(card, weights=fast.weights, second_look=second)
 
 
 def _network_file(weights: Path) -> tuple[NetworkFile, bytes]:
@@ -153,7 +147,6 @@ def require_trained(data: bytes, pretrained: Path, report: Callable[[str], None]
 
 def ship(
     weights: Path,
-    transformer: Path | None,
     fitted: SecondLookCard,
     pretrained: Path,
     models: Path,
@@ -161,29 +154,22 @@ def ship(
     recipe: Sequence[str],
     report: Callable[[str], None],
 ) -> Path:
-    """Write the checkpoints and what was ``fitted`` to ``models``/second-look, under the name of ``model``.
+    """Write the checkpoint and what was ``fitted`` to ``models``/second-look, under the name of ``model``.
 
     ``recipe`` says in words how it was trained.
 
     Raises :class:`NotTrainedError`, :class:`PrecisionError` or, where it was fitted for other weights,
     :class:`~detector.errors.ModelError`.
     """
-    endings = {".safetensors": (weights, fitted.sha256)}
-    if transformer is not None and fitted.transformer is not None:
-        endings[TRANSFORMER] = (transformer, fitted.transformer.sha256)
-    files = {}
-    for ending, (checkpoint, sha256) in endings.items():
-        _, data = tensors_of(checkpoint)
-        refuse_wrong_weights(checkpoint.name, hashlib.sha256(data).hexdigest(), sha256)
-        require_trained(data, pretrained, report)
-        files[ending] = data
+    _, data = tensors_of(weights)
+    refuse_wrong_weights(weights.name, hashlib.sha256(data).hexdigest(), fitted.sha256)
+    require_trained(data, pretrained, report)
     card, fast = load_card(models / f"{model}.json")
     told = fitted.model_copy(
         update={"of": card.sha256, "domain": DOMAIN, "limits": LIMITS, "data": DATA, "recipe": tuple(recipe)}
     )
     path = second_look_path(fast)
     path.parent.mkdir(parents=True, exist_ok=True)
-    for ending, data in files.items():
-        write_atomically(path.with_suffix(ending), data)
+    write_atomically(path.with_suffix(".safetensors"), data)
     write_second_look(told, path)
     return path.with_suffix(".safetensors")

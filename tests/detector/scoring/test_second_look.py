@@ -17,7 +17,7 @@ from detector.faces.detections import Detection
 from detector.faces.detector import FaceDetector
 from detector.faces.framing import head_square
 from detector.faces.patch import cut_patch
-from detector.models.card import Contrast, FusionHalf, Input, NetworkFile, SecondLookCard
+from detector.models.card import Contrast, FusionHalf, Input, SecondLookCard
 from detector.models.loaded import LoadedModel
 from detector.networks.base import Network
 from detector.schema.analysis import Analysis, ManipulationKind, Parameters, Verdict
@@ -83,20 +83,11 @@ def card(platt: Platt | None = None) -> SecondLookCard:
     )
 
 
-def with_second_look(
-    model: LoadedModel, network: Network, platt: Platt | None = None, transformer: Network | None = None
-) -> LoadedModel:
-    second, head = card(platt), None
-    if transformer is not None:
-        file = NetworkFile(architecture="vit_small_14", sha256="1" * 64, input=second.input)
-        synthesised = FusionHalf(
-            inputs=("transformer synthesised",), centre=(-1.0,), spread=(1.0,), weight=(1.0,), bias=-1.0
-        )
-        second = second.model_copy(update={"transformer": file, "synthesised": synthesised})
-        head = LoadedModel(file.as_card("heads"), transformer)
+def with_second_look(model: LoadedModel, network: Network, platt: Platt | None = None) -> LoadedModel:
+    second = card(platt)
     changed = model.card.model_copy(update={"second_look": second})
     looks = LoadedModel(second.as_card("says"), network)
-    return LoadedModel(changed, weights=model.weights, second_look=looks, transformer=head)
+    return LoadedModel(changed, weights=model.weights, second_look=looks)
 
 
 def judged(sample: Path, model: LoadedModel, network: Network, platt: Platt | None = None) -> Analysis:
@@ -106,7 +97,7 @@ def judged(sample: Path, model: LoadedModel, network: Network, platt: Platt | No
 
 def test_fused_is_a_soft_maximum_of_both_halves() -> None:
     fusion = Fusion.of(card())
-    quiet = np.array([[-1.0, -2.0, -1.5, 0.5, -2.5, 0.0, 0.0]])  # the centres
+    quiet = np.array([[-1.0, -2.0, -1.5, 0.5, -2.5]])  # the centres
     assert fusion.logit(quiet)[0] == pytest.approx(np.log(np.exp(-1.0) + np.exp(-2.0)))
     for column in range(5):
         louder = quiet.copy()
@@ -120,7 +111,7 @@ def test_fused_is_a_soft_maximum_of_both_halves() -> None:
 def test_a_reserve_holds_the_synthesised_half_back() -> None:
     """It alone must be so much surer; no answer is above what both say together."""
     fusion = Fusion.of(card().model_copy(update={"reserve": 2.0}))
-    inputs = np.array([[-1.0, -2.0, -1.5, 0.5, 5.0, 0.0, 0.0]])
+    inputs = np.array([[-1.0, -2.0, -1.5, 0.5, 5.0]])
     plain = Fusion.of(card())
     assert fusion.logit(inputs)[0] == pytest.approx(plain.logit(inputs)[0] - 2, abs=0.01)
     altered, synthesised = fusion.halves(inputs)
@@ -128,7 +119,7 @@ def test_a_reserve_holds_the_synthesised_half_back() -> None:
 
 
 def test_published_logits_are_scaled() -> None:
-    inputs = np.zeros((2, 7))
+    inputs = np.zeros((2, 5))
     plain, scaled = Fusion.of(card()), Fusion.of(card(Platt(scale=2.0, offset=-1.0)))
     assert scaled.logit(inputs) == pytest.approx(2 * plain.logit(inputs) - 1)
 
@@ -136,7 +127,7 @@ def test_published_logits_are_scaled() -> None:
 def test_beyond_the_knee_published_logits_rise_faster() -> None:
     plain = Fusion.of(card(Platt(scale=0.5, offset=-1.0)))
     bent = Fusion.of(card(Platt(scale=0.5, offset=-1.0)).model_copy(update={"knee": 0.6, "beyond": 1.5}))
-    fast = np.zeros((40, 7))
+    fast = np.zeros((40, 5))
     fast[:, 0] = np.linspace(-5, 10, 40)
     before, after = plain.logit(fast), bent.logit(fast)
     below = before <= 0.6
@@ -147,11 +138,11 @@ def test_beyond_the_knee_published_logits_rise_faster() -> None:
 
 def test_between_moments_of_a_track_logits_are_interpolated() -> None:
     """Not across a cut; where a track has no moment the mean of all stands for it."""
-    strong = np.array([[0.0] * 6, [2.0] * 6, [7.0] * 6])
+    strong = np.array([[0.0] * 4, [2.0] * 4, [7.0] * 4])
     look = PersonLook((0, 1, 2), (), np.array([0, 0, 1]), np.array([1.0, 3.0, 3.5]), strong, 0.0)
     at = look.strong_at(np.array([0, 0, 0, 0, 1, 2]), np.array([0.0, 2.0, 3.0, 3.4, 3.45, 9.0]))
     assert at[:, 0] == pytest.approx([0.0, 1.0, 2.0, 2.0, 7.0, 3.0])
-    assert look.inputs.tolist() == [[0.0, *[3.0] * 6]]
+    assert look.inputs.tolist() == [[0.0, *[3.0] * 4]]
 
 
 class Reads(Says):
@@ -228,33 +219,26 @@ def test_a_clear_second_look_decides_and_the_analysis_tells_of_it(sample: Path, 
     assert Analysis.from_json(loud.to_json()) == loud
 
 
-def test_a_transformer_that_sees_the_head_decides_and_is_explained(sample: Path, model: LoadedModel) -> None:
-    """It alone calls the head synthesised; the map is then of the whole head."""
-    quiet, loud = Says((-9.0, -9.0, -9.0, -9.0)).eval(), Says((0.0, 0.0, -9.0, 9.0)).eval()
-    changed = with_second_look(model, quiet, transformer=loud)
-    analysis = analyze(sample, model=changed, parameters=Parameters(edge_window=0))
+def test_what_is_synthesised_is_said_so(sample: Path, model: LoadedModel) -> None:
+    analysis = judged(sample, model, Says((-9.0, 9.0, -9.0, 9.0)))
     assert analysis.verdict is Verdict.MANIPULATED
-    assert analysis.model.second_look is not None
-    assert analysis.model.second_look.transformer is not None
     (person,) = [p for p in analysis.persons if p.id == "A"]
     look = person.second_look
     assert look is not None and look.synthesised > 0.9
     assert "generated as a whole" in analysis.reason and analysis.kind is ManipulationKind.GENERATED
-    assert look.moments[0].transformer_synthesised == pytest.approx(9.0, abs=0.05)
-    assert look.moments[0].transformer_altered == pytest.approx(-9.0, abs=0.05)
-    assert Analysis.from_json(analysis.to_json()) == analysis
+    assert look.moments[0].head_synthesised == pytest.approx(9.0, abs=0.05)
+    assert look.moments[0].head_altered == pytest.approx(-9.0, abs=0.05)
 
 
 def test_the_map_is_of_what_the_deciding_network_sees(
     astronaut: np.ndarray, scan: Scorer, model: LoadedModel
 ) -> None:
-    """The inner face where the scan decides, the whole head where the transformer does."""
+    """The inner face where the scan decides, the whole head where the second look's head does."""
     face = FaceDetector()(astronaut)[0]
     peak = Detection(0, 0.0, 0, 0, True, face.box, 0.0, 0.0, 0.0)
-    silent, loud = Says((-9.0,) * 4).eval(), Says((0.0, 0.0, -9.0, 9.0)).eval()
     sides = {}
-    for name, transformer in (("scan", silent), ("transformer", loud)):
-        scorer = FusedScorer(scan, with_second_look(model, silent, transformer=transformer))
+    for name, said in (("scan", (-9.0,) * 4), ("head", (-9.0, -9.0, -9.0, 9.0))):
+        scorer = FusedScorer(scan, with_second_look(model, Says(said).eval()))
         moment = KeptMoment(0, 0.0, 0, cut_patch(astronaut, face.box), 0.0)
         rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
         look = scorer.look([0], rows, [moment], 8)
@@ -266,7 +250,7 @@ def test_the_map_is_of_what_the_deciding_network_sees(
         deciding = scorer.fuse(np.array([0]), np.zeros(1), fast)
         assert explainable.logits([explainable.crop]) == pytest.approx(deciding, abs=1e-6)
     assert sides["scan"] == pytest.approx(peak.square.side)
-    assert sides["transformer"] == pytest.approx(head_square(face.box, *astronaut.shape[1::-1]).side)
+    assert sides["head"] == pytest.approx(head_square(face.box, *astronaut.shape[1::-1]).side)
 
 
 def test_without_a_second_look_all_is_as_it_was(

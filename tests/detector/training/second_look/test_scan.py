@@ -13,6 +13,7 @@ from second_look_cases import patch
 from detector.models.card import load_card
 from detector.models.loaded import load_pair
 from detector.networks.base import create
+from detector.training.second_look.blends import Blended
 from detector.training.second_look.patches import Patch
 from detector.training.second_look.scan import BLENDS, ScanNetwork, ScanSource, between, measure, publish_scan
 from detector.training.second_look.train import Recipe, Trainer
@@ -40,7 +41,7 @@ def test_it_starts_with_the_second_looks_answer_for_the_inner_face(second_look: 
 def test_a_quarter_of_its_examples_are_blends_and_all_have_one_target() -> None:
     source = ScanSource(PATCHES, samples(), seed=1)
     drawn = source.batch(np.random.default_rng(2), 16)
-    assert sum(not hasattr(example, "patch") for example in drawn) == BLENDS * 16
+    assert sum(isinstance(example.example, Blended) for example in drawn) == BLENDS * 16
     assert {example.targets for example in drawn} == {(0,), (1,)}
     assert all(example.crop(128).shape == (128, 128, 3) for example in drawn)
 

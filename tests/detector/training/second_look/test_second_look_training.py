@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from second_look_cases import SIZE, idle_card, patch, tiny_network
-from sklearn.metrics import roc_auc_score
 
 from detector.errors import ModelError, ParameterError
 from detector.models.card import FusionHalf
@@ -24,7 +23,7 @@ from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import logit_of
 from detector.training.second_look import fusion, report
 from detector.training.second_look.__main__ import main, recipe_of
-from detector.training.second_look.crop_fusion import fit_crops
+from detector.training.second_look.crop_calibration import calibrated
 from detector.training.second_look.exhibits import (
     ClipRecord,
     PersonRecord,
@@ -282,9 +281,7 @@ def test_what_was_fitted_for_other_weights_is_not_shipped(tmp_path: Path) -> Non
     assert fitted is not None and model.second_look is not None
     other = fitted.model_copy(update={"sha256": "0" * 64})
     with pytest.raises(ModelError, match="one.pt"):
-        ship(
-            tmp_path / "one.pt", None, other, tmp_path / "none", tmp_path, "reelproof", [], lambda line: None
-        )
+        ship(tmp_path / "one.pt", other, tmp_path / "none", tmp_path, "reelproof", [], lambda line: None)
     assert not (tmp_path / "second-look").exists()
 
 
@@ -298,7 +295,7 @@ def clip_record(number: int, fake: bool) -> ClipRecord:
     """A clip of one person whose scan and second look tell the classes apart, more or less."""
     rng = np.random.default_rng(number)
     time = np.arange(24) / 8
-    strong = rng.normal(2.6 * fake, 1.0, (4, 6))
+    strong = rng.normal(2.6 * fake, 1.0, (4, 4))
     look = PersonLook(
         (0,), (), np.zeros(len(strong), np.int32), time[::6], strong, float(rng.normal(2.0 * fake))
     )
@@ -330,19 +327,18 @@ def test_the_tiny_network_is_built_like_the_large_one() -> None:
     assert ViTSmall14().shape.features == 3 * 3 * 384
 
 
-def test_the_fusion_of_crops_worsens_no_set() -> None:
-    """The inner face counts for as much as the set allows in which the fast network is right alone."""
-    rng, sets = np.random.default_rng(0), {}
-    for name, fast, inner in (("dfdc", 3.0, 1.0), ("ffpp", 0.5, 2.0)):
-        fake = rng.random(600) < 0.5
-        inputs = rng.normal(0, 1, (600, 7))
-        inputs[:, 0] += fast * fake
-        inputs[:, 1] += inner * fake
-        sets[name] = inputs, fake
-    half = fit_crops(sets)
-    for inputs, fake in sets.values():
-        logits = half.logit(inputs)
-        assert roc_auc_score(fake, logits) >= roc_auc_score(fake, inputs[:, 0]) - 1e-3
-    inputs, fake = sets["ffpp"]
-    assert roc_auc_score(fake, half.logit(inputs)) > roc_auc_score(fake, inputs[:, 0]) + 0.1
-    assert abs((half.logit(inputs) > 0).mean() - 0.5) < 0.15, "calibrated for sets and classes alike"
+def test_the_calibration_of_crops_counts_sets_and_classes_alike() -> None:
+    rng, sets = np.random.default_rng(0), []
+    for count, share, at in ((2000, 0.8, -3.0), (200, 0.5, 1.0)):
+        fake = rng.random(count) < share
+        sets.append((rng.normal(at, 0.5, count) + 4 * fake, fake))
+    platt = calibrated(sets)
+    assert platt.scale > 0
+    for logits, fake in sets:
+        probability = 1 / (1 + np.exp(-(platt.scale * logits + platt.offset)))
+        assert probability[fake].mean() > probability[~fake].mean() + 0.2
+    balanced = [
+        np.mean([(platt.scale * logits[fake == side] + platt.offset > 0).mean() for side in (False, True)])
+        for logits, fake in sets
+    ]
+    assert abs(np.mean(balanced) - 0.5) < 0.15

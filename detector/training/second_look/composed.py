@@ -1,0 +1,187 @@
+"""Clips composed of aligned develop pairs, and what the whole engine says of them: when, and who.
+
+Splices: an unmanipulated clip in which one interval is that of the fake aligned with it, encoded anew as a
+whole. Duos: two people side by side, of different sizes, one of them manipulated throughout. What is
+drawn depends on the seed alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from detector.engine import analyze
+from detector.media.encode import H264Writer
+from detector.media.frame import Image
+from detector.models.loaded import LoadedModel
+from detector.schema.analysis import Verdict
+from detector.training.data.face_samples import read_csv
+from detector.training.evaluation.clips import Clip, Listed, flagged, listed_clips, timed
+from detector.training.evaluation.temporal_metrics import Span, average_precision
+
+_SEED = 22
+_RATE = Fraction(25)  # pictures a second of what is written
+_OPTIONS = {"crf": "20", "preset": "veryfast"}
+_SHORTEST, _LONGEST = 1.2, 3.0  # seconds of an interval
+_MARGIN = 0.7  # seconds before and after it
+_SIDE = 400  # px; of the larger person of two
+_SMALLER = (0.55, 0.95)  # of the larger one's side
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A fake and the unmanipulated clip it matches frame by frame."""
+
+    real: Path
+    fake: Path
+    generator: str
+
+
+@dataclass(frozen=True)
+class Duo:
+    """A clip of two people parted at ``split_x``, of whom one, at most, is manipulated."""
+
+    path: Path
+    split_x: float
+    right_is_manipulated: bool
+
+
+def develop_pairs(data: Path) -> list[Pair]:
+    """One pair of each aligned set of role ``develop`` below ``data``, generators in turn."""
+    rows = [row for row in read_csv(data / "clips" / "labels.csv") if row["role"] == "develop"]
+    sets: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        if row["aligned"]:
+            sets.setdefault(row["aligned"], []).append(row)
+    out: list[Pair] = []
+    used: dict[str, int] = {}
+    for _, members in sorted(sets.items(), key=lambda item: (len(item[1]), item[0])):
+        real = next(row for row in members if row["label"] == "real")
+        fakes = sorted((row for row in members if row["label"] == "fake"), key=lambda row: row["generator"])
+        fake = min(fakes, key=lambda row: used.get(row["generator"], 0))
+        used[fake["generator"]] = used.get(fake["generator"], 0) + 1
+        folder = data / "clips"
+        out.append(Pair(folder / real["file"], folder / fake["file"], fake["generator"]))
+    return out
+
+
+def write_splices(pairs: Sequence[Pair], folder: Path) -> list[Listed]:
+    """One splice of each pair that is long enough in ``folder``, with the interval that is manipulated."""
+    rng = np.random.default_rng(_SEED)
+    out = []
+    for pair in pairs:
+        real, fake = list(_pictures(pair.real)), list(_pictures(pair.fake))
+        count = min(len(real), len(fake))
+        within = float(count / _RATE) - 2 * _MARGIN
+        if within < _SHORTEST:
+            continue
+        length = float(rng.uniform(_SHORTEST, min(_LONGEST, within)))
+        start = _MARGIN + float(rng.uniform(0, within - length))
+        first, last = round(start * _RATE), round((start + length) * _RATE)
+        path = folder / f"splice-{pair.fake.stem}.mp4"
+        _write([*real[:first], *fake[first:last], *real[last:count]], path)
+        truth: Span = (float(first / _RATE), float(last / _RATE))
+        out.append(Listed(path.name, path, True, pair.generator, (truth,), path.name))
+    return out
+
+
+def write_duos(pairs: Sequence[Pair], folder: Path) -> list[Duo]:
+    """As many clips of two people in ``folder``: the fake of each pair beside the next pair's real clip."""
+    rng = np.random.default_rng(_SEED)
+    out = []
+    for number, pair in enumerate(pairs):
+        other = pairs[(number + 1) % len(pairs)]
+        right, larger = bool(rng.random() < 0.5), bool(rng.random() < 0.5)
+        small = round(_SIDE * float(rng.uniform(*_SMALLER))) // 2 * 2
+        people = [(pair.fake, _SIDE if larger else small), (other.real, small if larger else _SIDE)]
+        left_to_right = people[::-1] if right else people
+        pictures = [
+            np.hstack(
+                [_on_grey(picture, side) for picture, (_, side) in zip(both, left_to_right, strict=True)]
+            )
+            for both in zip(*(_pictures(path) for path, _ in left_to_right), strict=False)
+        ]
+        path = folder / f"duo-{pair.fake.stem}.mp4"
+        _write(pictures, path)
+        out.append(Duo(path, float(left_to_right[0][1]), right))
+    return out
+
+
+def measure_composed(
+    data: Path, model: LoadedModel, folder: Path, report: Callable[[str], None]
+) -> dict[str, float]:
+    """AP of segments over the splices of ``data`` and new ones; of duos, whom a finding is of.
+
+    New clips are written to ``folder``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs = develop_pairs(data)
+    given = [clip for clip in listed_clips(data / "videos") if clip.truth and clip.split_x is None]
+    controls = [clip for clip in listed_clips(data / "videos") if not clip.generator]
+    clips = []
+    for listed in [*given, *controls, *write_splices(pairs, folder)]:
+        analysis = analyze(listed.path, model=model)
+        clips.append(Clip(listed.file, listed.fake, listed.generator, listed.truth, analysis))
+        found = [(round(s.start, 2), round(s.end, 2), round(s.confidence, 2)) for s in analysis.segments]
+        report(f"{listed.file}: manipulated {listed.truth}, found {found}")
+    partly = timed([clip for clip in clips if clip.truth])
+    figures = {f"AP at tIoU {least}": average_precision(partly, least) for least in (0.5, 0.75)}
+    figures["splices flagged"] = flagged([clip for clip in clips if clip.truth])
+    figures["controls flagged"] = flagged([clip for clip in clips if not clip.truth])
+    duos = write_duos(pairs, folder)
+    duos += [
+        Duo(clip.path, clip.split_x, True)
+        for clip in listed_clips(data / "videos")
+        if clip.split_x is not None
+    ]
+    sides = [_flagged_sides(duo, model, report) for duo in duos]
+    figures["duos"] = float(len(duos))
+    figures["right person only"] = float(sum(found == {True} for found in sides))
+    figures["wrong person"] = float(sum(False in found for found in sides))
+    for name, value in figures.items():
+        report(f"{name}: {value:.3f}")
+    return figures
+
+
+def _flagged_sides(duo: Duo, model: LoadedModel, report: Callable[[str], None]) -> set[bool]:
+    """For everyone who is flagged: whether that person is the manipulated one."""
+    analysis = analyze(duo.path, model=model)
+    who = {segment.person for segment in analysis.segments}
+    found = set()
+    if analysis.verdict is Verdict.MANIPULATED:
+        for person in analysis.persons:
+            if person.id in who:
+                right = (person.median_box[0] + person.median_box[2]) / 2 >= duo.split_x
+                found.add(right == duo.right_is_manipulated)
+    report(f"{duo.path.name}: {analysis.verdict}, flagged {sorted(found)}")
+    return found
+
+
+def _pictures(path: Path) -> Iterator[Image]:
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            yield frame.to_ndarray(format="rgb24")
+
+
+def _on_grey(picture: Image, side: int) -> Image:
+    """``picture`` at ``side`` px in the middle of a grey field as high as the larger person's."""
+    out = np.full((_SIDE, side, 3), 96, np.uint8)
+    top = (_SIDE - side) // 2
+    out[top : top + side] = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+    return out
+
+
+def _write(pictures: Sequence[Image], path: Path) -> None:
+    height, width = (side // 2 * 2 for side in pictures[0].shape[:2])
+    with av.open(str(path), "w") as container:
+        writer = H264Writer(container, (width, height), _RATE, _OPTIONS, one_thread=True)
+        for number, picture in enumerate(pictures):
+            pixels = np.ascontiguousarray(picture[:height, :width])
+            writer.write(av.VideoFrame.from_ndarray(pixels, format="rgb24"), number / _RATE)
+        writer.finish()

@@ -1,0 +1,46 @@
+"""How photographs are judged: two answers, of which the larger counts."""
+
+from __future__ import annotations
+
+import numpy as np
+from second_look_cases import idle_card, patch
+
+from detector.schema.analysis import Parameters
+from detector.scoring.fusion import Fusion
+from detector.scoring.scorer import logit_of
+from detector.training.second_look.kinds import COMPOSITE, PICTURE, REAL
+from detector.training.second_look.photograph_fusion import Pictures, first_of_each, fit_photographs
+
+
+def picture_inputs(rng: np.random.Generator, count: int, kind: str) -> Pictures:
+    """Pictures of a kind, which one input of the fusion tells."""
+    inputs = rng.normal(0, 1, (count, 5))
+    if kind != REAL:
+        inputs[:, 4 if kind == PICTURE else 3] += 6.0
+    return Pictures(inputs, np.full(count, kind != REAL), (kind,) * count)
+
+
+def test_a_photographs_two_answers_are_told_apart() -> None:
+    rng = np.random.default_rng(1)
+    kinds = [picture_inputs(rng, 80, kind) for kind in (REAL, COMPOSITE, PICTURE)]
+    together = Pictures(
+        np.concatenate([some.inputs for some in kinds]),
+        np.concatenate([some.fake for some in kinds]),
+        tuple(family for some in kinds for family in some.family),
+    )
+    card = idle_card().model_copy(update={"photographs": fit_photographs(together, Parameters())})
+    formula = Fusion.of(card, still=True)
+    real, composite, generated = (formula.halves(some.inputs) for some in kinds)
+    assert (composite[0] > composite[1]).mean() > 0.9 and (generated[1] > generated[0]).mean() > 0.9
+    larger = formula.logit(together.inputs)
+    assert larger.tolist() == np.maximum(*formula.halves(together.inputs)).tolist()
+    flagged = larger >= logit_of(Parameters().enter_threshold)
+    assert flagged[:80].mean() <= 0.03 and flagged[80:].mean() > 0.9
+    assert Fusion.of(card).larger is False, "videos are judged by the other fusion"
+
+
+def test_one_frame_of_each_clip_is_taken() -> None:
+    patches = [patch(number, frame=frame) for number in range(3) for frame in (4, 9)]
+    assert [(one.file, one.frame) for one in sorted(first_of_each(patches), key=lambda p: p.file)] == [
+        (f"{number}-False.mp4", 4) for number in range(3)
+    ]
