@@ -72,8 +72,10 @@ train-second-look: $(READY)
 		&& $(SECOND_LOOK) --run vit lower && $(SECOND_LOOK) --run vit join )
 	$(SECOND_LOOK) --run vit tokens --of $(TRANSFORMER)/start.pt --count 5200
 	$(SECOND_LOOK) --run vit upper --of $(TRANSFORMER)/start.pt
+	$(SECOND_LOOK) --run inner tokens --inner --of $(TRANSFORMER)/upper.pt --count 8400
+	$(SECOND_LOOK) --run inner heads --of $(TRANSFORMER)/upper.pt
 	$(SECOND_LOOK) --run scan scan out/second-look/runs/main/best.pt
-	$(SECOND_LOOK) fit out/second-look/runs/main/best.pt --transformer $(TRANSFORMER)/upper.pt
+	$(SECOND_LOOK) fit out/second-look/runs/inner/heads.pt
 
 evaluate: $(READY)
 	$(BIN)/python -m detector calibrate $(MODEL) $(DATA)

@@ -22,7 +22,6 @@ SHIPPED = (
     ("efficientnet_b3_transformer", 112),
     ("resnet18", 128),
     ("resnet18_features_mlp", 128),
-    ("efficientnet_lite0_framings", 160),
     ("vit_small_14", 224),
 )
 

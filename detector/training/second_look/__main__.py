@@ -55,6 +55,7 @@ from detector.training.second_look.sampling import (
 )
 from detector.training.second_look.ship import loaded_with, ship
 from detector.training.second_look.source_probe import probe_sources
+from detector.training.second_look.steadiness import measure_steadiness
 from detector.training.second_look.train import Recipe, Trainer, tune
 
 START, TOKENS = "start.pt", "tokens"
@@ -123,6 +124,9 @@ def _parser() -> argparse.ArgumentParser:
     step.set_defaults(run=_fit)
     step = steps.add_parser("composed", help="compose splices and duos, and measure the model on them")
     step.set_defaults(run=_composed)
+    step = steps.add_parser("steadiness", help="how often a verdict changes with shift, scale and encoding")
+    step.add_argument("--every", type=int, default=1, metavar="N", help="every N-th develop clip")
+    step.set_defaults(run=_steadiness)
     step = steps.add_parser("probe-sources", help="tell labels by sharpness, size and bytes alone")
     step.set_defaults(run=_probe_sources)
     step = steps.add_parser("ship", help="write weights and description")
@@ -325,6 +329,11 @@ def _fitted(options: argparse.Namespace) -> Path:
 
 def _composed(options: argparse.Namespace) -> None:
     measure_composed(options.data, load_model(options.fast), options.out / "composed", say)
+
+
+def _steadiness(options: argparse.Namespace) -> None:
+    folder = options.out / "changed"
+    measure_steadiness(options.data, load_model(options.fast), folder, options.every, say)
 
 
 def _probe_sources(options: argparse.Namespace) -> None:

@@ -27,7 +27,7 @@ from detector.training.evaluation.temporal_metrics import Span, average_precisio
 
 _SEED = 22
 _RATE = Fraction(25)  # pictures a second of what is written
-_OPTIONS = {"crf": "20", "preset": "veryfast"}
+_OPTIONS = {"preset": "veryfast"}
 _SHORTEST, _LONGEST = 1.2, 3.0  # seconds of an interval
 _MARGIN = 0.7  # seconds before and after it
 _SIDE = 400  # px; of the larger person of two
@@ -76,7 +76,7 @@ def write_splices(pairs: Sequence[Pair], folder: Path) -> list[Listed]:
     rng = np.random.default_rng(_SEED)
     out = []
     for pair in pairs:
-        real, fake = list(_pictures(pair.real)), list(_pictures(pair.fake))
+        real, fake = list(pictures_of(pair.real)), list(pictures_of(pair.fake))
         count = min(len(real), len(fake))
         within = float(count / _RATE) - 2 * _MARGIN
         if within < _SHORTEST:
@@ -85,7 +85,7 @@ def write_splices(pairs: Sequence[Pair], folder: Path) -> list[Listed]:
         start = _MARGIN + float(rng.uniform(0, within - length))
         first, last = round(start * _RATE), round((start + length) * _RATE)
         path = folder / f"splice-{pair.fake.stem}.mp4"
-        _write([*real[:first], *fake[first:last], *real[last:count]], path)
+        write_clip([*real[:first], *fake[first:last], *real[last:count]], path)
         truth: Span = (float(first / _RATE), float(last / _RATE))
         out.append(Listed(path.name, path, True, pair.generator, (truth,), path.name))
     return out
@@ -105,10 +105,10 @@ def write_duos(pairs: Sequence[Pair], folder: Path) -> list[Duo]:
             np.hstack(
                 [_on_grey(picture, side) for picture, (_, side) in zip(both, left_to_right, strict=True)]
             )
-            for both in zip(*(_pictures(path) for path, _ in left_to_right), strict=False)
+            for both in zip(*(pictures_of(path) for path, _ in left_to_right), strict=False)
         ]
         path = folder / f"duo-{pair.fake.stem}.mp4"
-        _write(pictures, path)
+        write_clip(pictures, path)
         out.append(Duo(path, float(left_to_right[0][1]), right))
     return out
 
@@ -163,7 +163,8 @@ def _flagged_sides(duo: Duo, model: LoadedModel, report: Callable[[str], None]) 
     return found
 
 
-def _pictures(path: Path) -> Iterator[Image]:
+def pictures_of(path: Path) -> Iterator[Image]:
+    """The frames of a clip, RGB."""
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
             yield frame.to_ndarray(format="rgb24")
@@ -177,11 +178,18 @@ def _on_grey(picture: Image, side: int) -> Image:
     return out
 
 
-def _write(pictures: Sequence[Image], path: Path) -> None:
+def rate_of(path: Path) -> Fraction:
+    """Frames a second of a clip, on average."""
+    with av.open(str(path)) as container:
+        return container.streams.video[0].average_rate or _RATE
+
+
+def write_clip(pictures: Sequence[Image], path: Path, rate: Fraction = _RATE, crf: int = 20) -> None:
+    """H.264 of ``pictures``, even sides."""
     height, width = (side // 2 * 2 for side in pictures[0].shape[:2])
     with av.open(str(path), "w") as container:
-        writer = H264Writer(container, (width, height), _RATE, _OPTIONS, one_thread=True)
+        writer = H264Writer(container, (width, height), rate, _OPTIONS | {"crf": str(crf)}, one_thread=True)
         for number, picture in enumerate(pictures):
             pixels = np.ascontiguousarray(picture[:height, :width])
-            writer.write(av.VideoFrame.from_ndarray(pixels, format="rgb24"), number / _RATE)
+            writer.write(av.VideoFrame.from_ndarray(pixels, format="rgb24"), number / rate)
         writer.finish()

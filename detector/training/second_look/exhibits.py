@@ -109,18 +109,24 @@ def record_shares(
 def _recorded(
     data: Path, model: LoadedModel, share: tuple[int, int], report: Callable[[str], None]
 ) -> list[ClipRecord]:
-    out = []
-    for folder in FOLDERS:
-        for row in [row for row in read_csv(data / folder / "labels.csv") if row["role"] == "develop"]:
-            fake = row["label"] == "fake"
-            group = row.get("group", row["file"])
-            out.append((data / folder / row["file"], fake, family(row["generator"], fake), group))
-    out = out[share[0] :: share[1]]
+    clips = develop_clips(data)[share[0] :: share[1]]
     records = []
-    for number, (path, fake, kind, group) in enumerate(out):
+    for number, (path, row) in enumerate(clips):
+        fake, group = row["label"] == "fake", row.get("group", row["file"])
+        kind = family(row["generator"], fake)
         records.append(ClipRecord(path.name, fake, kind, group, persons_of(path, model)))
-        report(f"{number + 1} of {len(out)}: {path.name}")
+        report(f"{number + 1} of {len(clips)}: {path.name}")
     return records
+
+
+def develop_clips(data: Path) -> list[tuple[Path, dict[str, str]]]:
+    """All develop clips below ``data`` with their rows of the label files."""
+    return [
+        (data / folder / row["file"], row)
+        for folder in FOLDERS
+        for row in read_csv(data / folder / "labels.csv")
+        if row["role"] == "develop"
+    ]
 
 
 def persons_of(

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from detector.faces.framing import HEAD, INNER
 from detector.models.card import PhotographFusion, SecondLookCard
 from detector.networks.framings import FramingNetwork
 from detector.schema.analysis import Parameters
@@ -24,8 +23,8 @@ from detector.training.second_look import fusion
 from detector.training.second_look.exhibits import DOUBTED, FLAGGED, probability_for
 from detector.training.second_look.fusion import Flags
 from detector.training.second_look.kinds import COMPOSITE, PICTURE, TALKING_HEAD
-from detector.training.second_look.measuring import fast_logits, logits
 from detector.training.second_look.patches import Patch, load
+from detector.training.second_look.report import fusion_columns
 
 ALTERED, SYNTHESISED = (0, 1, 3), (4,)  # of INPUTS
 _GENERATED = (PICTURE, TALKING_HEAD)
@@ -43,9 +42,8 @@ class Pictures:
     @classmethod
     def of(cls, patches: Sequence[Patch], scorer: Scorer, network: FramingNetwork) -> Pictures:
         """What both networks say of ``patches``."""
-        inner, head = (logits(network, patches, framing) for framing in (INNER, HEAD))
         return cls(
-            np.column_stack([fast_logits(scorer, patches), inner, head]).astype(np.float64),
+            fusion_columns(network, scorer, patches),
             np.array([patch.fake for patch in patches]),
             tuple(patch.family for patch in patches),
         )
