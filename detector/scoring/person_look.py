@@ -13,6 +13,16 @@ from detector.scoring.contrast import Raised, raised
 from detector.scoring.fusion import Floats, Fusion
 from detector.scoring.moments import KeptMoment
 
+_TELLING = 1.5  # of the scan's logit: from one moment to the next, it says where something changed
+_AROUND = 0.3  # seconds on either side of a moment
+
+
+def _scan_around(seen: NDArray[np.void], track: int, time: float) -> float:
+    """The scan's median logit around a moment."""
+    own = seen[seen["track"] == track]
+    apart = np.abs(own["time"] - time)
+    return float(np.median(own["logit"][apart <= max(_AROUND, float(apart.min()))]))
+
 
 @dataclass(frozen=True)
 class PersonLook:
@@ -23,26 +33,44 @@ class PersonLook:
     track: NDArray[np.int32]
     times: Floats
     strong: Floats
-    scan_level: float  # mean logit of the fast network
+    scan_at: Floats  # (m,): the fast network's logits around the moments
+    scan_level: float  # their mean over all of the person's usable faces
     stability: float | None = None
     raised: tuple[Raised, ...] = ()
 
     @classmethod
     def of(
-        cls, group: Sequence[int], moments: Sequence[KeptMoment], strong: Floats, scan_level: float
+        cls, group: Sequence[int], moments: Sequence[KeptMoment], strong: Floats, seen: NDArray[np.void]
     ) -> Self:
-        """Of the person of the tracks ``group``, from logits ``strong`` (m, 4) of ``moments`` in order."""
+        """Of the person of the tracks ``group``, from logits ``strong`` (m, 4) of ``moments`` in order.
+
+        ``seen`` are the scan's rows of the person's usable faces.
+        """
         track = np.array([moment.track for moment in moments], np.int32)
         times = np.array([moment.time for moment in moments])
-        return cls(tuple(group), tuple(moments), track, times, strong, scan_level)
+        around = np.array([_scan_around(seen, moment.track, moment.time) for moment in moments])
+        return cls(tuple(group), tuple(moments), track, times, strong, around, float(seen["logit"].mean()))
 
-    def strong_at(self, track: NDArray[np.int32], times: Floats) -> Floats:
-        """Logits (n, 4) at ``times`` of ``track``: interpolated; their mean in a track without a moment."""
+    def strong_at(self, track: NDArray[np.int32], times: Floats, fast: Floats) -> Floats:
+        """Logits (n, 4) at ``times`` of ``track``; their mean in a track without a moment.
+
+        Between two moments they go over from one to the other as the scan's logits ``fast`` (n,) do, where
+        these differ, and evenly in time where not.
+        """
         out: Floats = np.tile(self.strong.mean(axis=0), (len(times), 1))
         for number in np.unique(self.track):
             asked, own = track == number, self.track == number
-            for column, known in zip(out.T, self.strong[own].T, strict=True):
-                column[asked] = np.interp(times[asked], self.times[own], known)
+            at, known, strong, scan = times[asked], self.times[own], self.strong[own], self.scan_at[own]
+            if len(known) == 1:
+                out[asked] = strong
+                continue
+            after = np.searchsorted(known, at).clip(1, len(known) - 1)
+            before = after - 1
+            share = ((at - known[before]) / (known[after] - known[before])).clip(0, 1)
+            step = scan[after] - scan[before]
+            telling = (np.abs(step) >= _TELLING) & (share > 0) & (share < 1)
+            share[telling] = ((fast[asked] - scan[before])[telling] / step[telling]).clip(0, 1)
+            out[asked] = strong[before] + share[:, None] * (strong[after] - strong[before])
         return out
 
     def levelled(self, fast: Floats, within: float) -> Floats:
@@ -53,7 +81,7 @@ class PersonLook:
         self, fusion: Fusion, track: NDArray[np.int32], times: Floats, fast: Floats
     ) -> Iterator[tuple[int, Floats, Floats]]:
         """Each track with its times (n,) and the altered half's logits (n,); ``fast`` are the scan's."""
-        logits = fusion.altered.logit(np.column_stack([fast, self.strong_at(track, times)]))
+        logits = fusion.altered.logit(np.column_stack([fast, self.strong_at(track, times, fast)]))
         for number in np.unique(track).tolist():
             yield number, times[track == number], logits[track == number]
 

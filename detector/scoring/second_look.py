@@ -72,7 +72,7 @@ class FusedScorer(Scorer):
         """See :meth:`Scorer.fuse`. For people who were not looked at, the second network says nothing."""
         added = amounts([one for look in self.looks for one in look.raised], track, time)
         fast = self._levelled(track, logits)
-        return self.fusion.logit(np.column_stack([fast, self._strong_at(track, time)]), added)
+        return self.fusion.logit(np.column_stack([fast, self._strong_at(track, time, logits)]), added)
 
     def second_look_at(self, tracks: Collection[int]) -> schema.SecondLook | None:
         look = self._look_of(next(iter(tracks)))
@@ -110,10 +110,10 @@ class FusedScorer(Scorer):
 
         The map is of that answer; the others stay as they are.
         """
-        ((strong),) = self._strong_at(np.array([peak.track]), np.array([peak.time]))
         small = crop_square(image, peak.square, self._scan.card.input.size)
-        (fast,) = self._levelled(np.array([peak.track]), self._scan.logits([small]))
-        inputs = np.array([[float(fast), *strong]])
+        scanned, track = self._scan.logits([small]), np.array([peak.track])
+        strong = self._strong_at(track, np.array([peak.time]), scanned)
+        inputs = np.column_stack([self._levelled(track, scanned), strong])
         look = self._look_of(peak.track)
         added = amounts(look.raised if look else (), np.array([peak.track]), np.array([peak.time]))
         answers = [(part, column) for part in self._parts(image, peak) for column in part.columns]
@@ -154,12 +154,11 @@ class FusedScorer(Scorer):
         moments = spread(kept, seen["time"], most)
         if not moments:
             return None
-        level = float(seen["logit"].mean())
-        look = PersonLook.of(group, moments, self._strong(moments, AS_IT_IS), level)
+        look = PersonLook.of(group, moments, self._strong(moments, AS_IT_IS), seen)
         if more := self._more_moments(look, seen, kept, most):
             strong = np.concatenate([look.strong, self._strong(more, AS_IT_IS)])
             order = sorted(range(len(strong)), key=[moment.time for moment in (*moments, *more)].__getitem__)
-            look = PersonLook.of(group, [(*moments, *more)[i] for i in order], strong[order], level)
+            look = PersonLook.of(group, [(*moments, *more)[i] for i in order], strong[order], seen)
         outlying = look.outlying(self.fusion, seen["track"], seen["time"], seen["logit"])
         return replace(look, raised=outlying)
 
@@ -248,13 +247,13 @@ class FusedScorer(Scorer):
         # Inner face and head in turn; each framing has its own two of the four logits.
         return np.column_stack([out[0::2, :2], out[1::2, 2:]])
 
-    def _strong_at(self, track: NDArray[np.int32], time: Floats) -> Floats:
-        """The second look's logits (n, 4) at ``time`` of ``track``."""
+    def _strong_at(self, track: NDArray[np.int32], time: Floats, fast: Floats) -> Floats:
+        """The second look's logits (n, 4) at ``time`` of ``track``; ``fast`` are the scan's (n,)."""
         out = np.tile(self.fusion.neutral[1:], (len(time), 1))
         for look in self.looks:
             mine = np.isin(track, look.tracks)
             if mine.any():
-                out[mine] = look.strong_at(track[mine], time[mine])
+                out[mine] = look.strong_at(track[mine], time[mine], fast[mine])
         return out
 
     def _levelled(self, track: NDArray[np.int32], fast: Floats) -> Floats:

@@ -62,7 +62,7 @@ class PersonRecord:
             strong = np.tile(formula.neutral[1:], (len(self.time), 1))
             return formula.logit(np.column_stack([self.fast, strong]))
         fast = self.look.levelled(self.fast, formula.within)
-        inputs = np.column_stack([fast, self.look.strong_at(self.track, self.time)])
+        inputs = np.column_stack([fast, self.look.strong_at(self.track, self.time, self.fast)])
         outlying = self.look.outlying(formula, self.track, self.time, self.fast)
         added = amounts(outlying, self.track, self.time)
         return formula.logit(inputs, added)

@@ -24,8 +24,8 @@ Flags = NDArray[np.bool_]
 
 # Columns of INPUTS, and what is taken from the second half; chosen on develop clips (docs/models.md).
 _ALTERED, _SYNTHESISED, RESERVE = (0, 1), (2, 4), 2.0
-WITHIN = 0.6
-CONTRAST = Contrast(least=2.5, gain=2.0)
+WITHIN = 0.75
+CONTRAST = Contrast(least=2.8, gain=2.0)
 
 
 def half_of_card(half: Half) -> FusionHalf:

@@ -38,16 +38,16 @@ DOMAIN = (
 LIMITS = (
     "Generators and kinds of footage that were in no training set may go unseen: of the manipulated clips "
     "measured, a share given in the error rates was not flagged.",
-    "Talking heads of recent generators (FLOAT above all) are seen least surely: 3 of 10 clips were flagged, 3 "
-    "more inconclusive; strongly compressed Face2Face likewise.",
+    "Talking heads of recent generators (FLOAT above all) are seen least surely: 3 of 10 clips were flagged, "
+    "3 more inconclusive; strongly compressed Face2Face likewise.",
     "Probabilities are scaled so that few unmanipulated clips reach the thresholds, not to the share of "
     "manipulated clips in any collection.",
     "Fusion and thresholds rest on 126 clips, 64 of them unmanipulated, 3 to 12 seconds long.",
-    "Photographs (159 of the sets learnt from, other pictures): 1 of 80 unmanipulated, 32 of 59 generated and 6 "
-    "of 20 retouched ones were flagged: many generated and most retouched photographs are not found.",
+    "Photographs (159 of the sets learnt from, other pictures): 1 of 80 unmanipulated, 32 of 59 generated "
+    "and 6 of 20 retouched ones were flagged: many generated and most retouched photographs are not found.",
     "Stretches of a second or two: about two thirds are found.",
-    "Ready-made crops are scored by the first network alone, calibrated for two sets together; on either alone "
-    "probabilities are off by the stated calibration error.",
+    "Ready-made crops are scored by the first network alone, calibrated for two sets together; on either "
+    "alone probabilities are off by the stated calibration error.",
     "Sound, and anything outside the head, are not examined.",
     "Filters, make-up effects, heavy retouching and hard re-compression can look like manipulation.",
 )
@@ -67,8 +67,8 @@ STILLS = (
 DATA = (
     *CROPS,
     CLIPS,
-    "The start: the encoder of Depth Anything V2 Small (Yang et al., 2024), which is DINOv2 ViT-S/14 (Oquab et "
-    "al., 2023), Apache-2.0; every matrix has moved by more than 2 %",
+    "The start: the encoder of Depth Anything V2 Small (Yang et al., 2024), which is DINOv2 ViT-S/14 (Oquab "
+    "et al., 2023), Apache-2.0; every matrix has moved by more than 2 %",
     "Blends of unmanipulated faces of these, every tenth example of the inner face's heads",
     STILLS,
     "Photographs' rule: 161 stills of role val, other pictures, and a frame of each develop clip",

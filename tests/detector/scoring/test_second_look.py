@@ -139,10 +139,19 @@ def test_beyond_the_knee_published_logits_rise_faster() -> None:
 def test_between_moments_of_a_track_logits_are_interpolated() -> None:
     """Not across a cut; where a track has no moment the mean of all stands for it."""
     strong = np.array([[0.0] * 4, [2.0] * 4, [7.0] * 4])
-    look = PersonLook((0, 1, 2), (), np.array([0, 0, 1]), np.array([1.0, 3.0, 3.5]), strong, 0.0)
-    at = look.strong_at(np.array([0, 0, 0, 0, 1, 2]), np.array([0.0, 2.0, 3.0, 3.4, 3.45, 9.0]))
+    look = PersonLook((0, 1, 2), (), np.array([0, 0, 1]), np.array([1.0, 3.0, 3.5]), strong, np.zeros(3), 0.0)
+    track, time = np.array([0, 0, 0, 0, 1, 2]), np.array([0.0, 2.0, 3.0, 3.4, 3.45, 9.0])
+    at = look.strong_at(track, time, np.zeros(6))
     assert at[:, 0] == pytest.approx([0.0, 1.0, 2.0, 2.0, 7.0, 3.0])
     assert look.inputs.tolist() == [[0.0, *[3.0] * 4]]
+
+
+def test_between_moments_that_differ_the_scan_says_when() -> None:
+    strong, times = np.array([[-4.0] * 4, [4.0] * 4]), np.array([1.0, 3.0])
+    look = PersonLook((0,), (), np.zeros(2, np.int32), times, strong, np.array([-3.0, 3.0]), 0.0)
+    scanned = np.array([-3.2, -3.0, -2.7, 3.0, 3.5, -3.0])
+    at = look.strong_at(np.zeros(6, np.int32), np.array([0.5, 1.5, 2.5, 2.6, 2.9, 4.0]), scanned)
+    assert at[:, 0] == pytest.approx([-4.0, -4.0, -3.6, 4.0, 4.0, 4.0])
 
 
 class Reads(Says):
@@ -191,9 +200,7 @@ def test_what_stands_out_is_raised_if_other_views_agree(
     assert settled.stability == 1.0 and len(settled.raised) == 1
     scorer.looks.append(settled)
     at = [np.zeros(2, np.int32), np.array([2.75, 0.5]), np.full(2, -6.0)]
-    inside, outside = scorer.fuse(*at) - scorer.fusion.logit(
-        np.column_stack([at[2], settled.strong_at(at[0], at[1])])
-    )
+    inside, outside = scorer.fuse(*at) - scorer.fusion.logit(np.column_stack([at[2], settled.strong_at(*at)]))
     assert inside > 0.05 and outside == 0.0
     told = scorer.second_look_at([0])
     assert told is not None and told.contrasts[0].raised == settled.raised[0].amount
