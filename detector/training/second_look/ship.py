@@ -64,6 +64,11 @@ STILLS = (
     "Stills: 620 generated or retouched, 618 photographs; 1,848 photographs of Labeled Faces in the Wild and "
     "UTKFace"
 )
+LEARNT = (
+    "portraits by StyleGAN 1 and StyleGAN 2",
+    "portraits by FLUX.1 with LoRA, of four people",
+    "composites by experts with Photoshop, in which eyes, nose or mouth were replaced",
+)
 DATA = (
     *CROPS,
     CLIPS,
@@ -168,7 +173,14 @@ def ship(
     require_trained(data, pretrained, report)
     card, fast = load_card(models / f"{model}.json")
     told = fitted.model_copy(
-        update={"of": card.sha256, "domain": DOMAIN, "limits": LIMITS, "data": DATA, "recipe": tuple(recipe)}
+        update={
+            "of": card.sha256,
+            "domain": DOMAIN,
+            "limits": LIMITS,
+            "learnt": LEARNT,
+            "data": DATA,
+            "recipe": tuple(recipe),
+        }
     )
     path = second_look_path(fast)
     path.parent.mkdir(parents=True, exist_ok=True)
