@@ -22,7 +22,7 @@ from detector.schema.analysis import Parameters
 _FINE = 1.5  # px
 # Mean difference between a pixel's largest and smallest channel, in levels: a face in colour has 15 and more.
 _COLOURLESS = 4.0
-LOW_CONFIDENCE = "too unsure"
+TOO_SMALL, LOW_CONFIDENCE = "too small", "too unsure"
 
 
 class Quality(NamedTuple):
@@ -68,7 +68,7 @@ def is_grey(crop: Image) -> bool:
 def flaw_of_face(face: Face, parameters: Parameters) -> str | None:
     """Why a face found is not worth cutting out, in words that follow "faces"; None if it is."""
     if face.width < parameters.minimum_face:
-        return "too small"
+        return TOO_SMALL
     if face.confidence < parameters.minimum_confidence:
         return LOW_CONFIDENCE
     return None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from detector.faces.photo_range import OUTSIDE
+from detector.faces.quality import TOO_SMALL
 from detector.schema.analysis import (
     Answers,
     Coverage,
@@ -100,9 +101,12 @@ def decide(
 def _none_usable(image: bool, parameters: Parameters, coverage: Coverage) -> str:
     """Faces were found, and none could be judged."""
     outside = [flaw for flaw in coverage.flaws if flaw in OUTSIDE]
+    what, verb = ("The face", "is") if coverage.faces_found == 1 else ("The faces", "are")
+    if image and coverage.flaws and not outside:
+        needed = f"; at least {parameters.minimum_face:.0f} pixels of width are needed"
+        small = needed if TOO_SMALL in coverage.flaws else ""
+        return f"{what} found {verb} {', or '.join(coverage.flaws)} to judge{small}."
     if image and outside:
-        what = "The face" if coverage.faces_found == 1 else "The faces"
-        verb = "is" if coverage.faces_found == 1 else "are"
         rest = set(coverage.flaws) - set(outside)
         others = f", others {' or '.join(sorted(rest))} to judge" if rest else ""
         return (

@@ -109,6 +109,16 @@ def test_a_photo_outside_the_range_says_of_what_kind_it_is() -> None:
     assert verdict is Verdict.INCONCLUSIVE and "drawn" in reason and "no figure is given" in reason
 
 
+def test_a_photo_too_unclear_says_in_what_way() -> None:
+    """Of a video it stays general: its spans say more."""
+    found = coverage(faces_found=2, faces_unusable=2, flaws={"too blurred": 1, "too small": 1})
+    _, reason = decide(IMAGE, DEFAULT, found, [person(usable=0)], [])
+    assert reason == (
+        "The faces found are too blurred, or too small to judge; at least 48 pixels of width are needed."
+    )
+    assert "none is large" in decide(VIDEO, DEFAULT, found, [person(usable=0)], [])[1]
+
+
 def test_nothing_flagged_among_enough_faces() -> None:
     verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person()], [])
     assert verdict is Verdict.NOT_FOUND
