@@ -1,13 +1,14 @@
 """One logit from the fast network and the second look's.
 
-    altered     = logit of (fast, inner altered, head altered)
+    altered     = logit of (fast, inner altered)
     synthesised = logit of (inner synthesised, head synthesised)
     fused       = log(exp(altered) + exp(synthesised - reserve)), a soft maximum
 
 Which inputs each half has stands on the card; these are the shipped ones. Each is a logistic regression on
-standardised logits (:class:`detector.models.card.FusionHalf`), fitted
-by :mod:`detector.training.second_look.fusion`. The altered half is raised where it stands out from the rest
-of its track (:mod:`detector.scoring.contrast`). A Platt scaling turns the fused logit into the published one.
+standardised logits (:class:`detector.models.card.FusionHalf`), fitted by
+:mod:`detector.training.second_look.fitting.fusion`. The altered half is raised where it stands out from the
+rest of its track (:mod:`detector.scoring.contrast`). A Platt scaling turns the fused logit into the published
+one.
 
 Of a photograph the larger of two halves of its own counts: a composite and a generated portrait have little
 in common with each other, and with what video leaves of a face.

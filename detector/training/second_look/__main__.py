@@ -26,10 +26,24 @@ from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
 from detector.training.data.face_samples import harvest
 from detector.training.second_look import scan
-from detector.training.second_look.blends import WithBlends
-from detector.training.second_look.composed import measure_composed
-from detector.training.second_look.crop_calibration import crops_card
-from detector.training.second_look.exhibits import fitted_card, measured_card, record_shares
+from detector.training.second_look.examples.blends import WithBlends
+from detector.training.second_look.examples.patches import SOURCES, load, training_patches
+from detector.training.second_look.examples.prepare import prepare
+from detector.training.second_look.examples.sampling import (
+    HEAD_SHARES,
+    SHARES,
+    TRANSFORMER_BLENDS,
+    TRANSFORMER_SHARES,
+    Sampler,
+)
+from detector.training.second_look.examples.source_probe import probe_sources
+from detector.training.second_look.fitting.composed import measure_composed
+from detector.training.second_look.fitting.crop_calibration import crops_card
+from detector.training.second_look.fitting.exhibits import fitted_card, measured_card, record_shares
+from detector.training.second_look.fitting.measuring import by_clip, clip_aucs, every_nth_frame, logits
+from detector.training.second_look.fitting.photograph_fusion import photographs_card
+from detector.training.second_look.fitting.report import Inputs, report_checkpoint
+from detector.training.second_look.fitting.steadiness import measure_steadiness
 from detector.training.second_look.halves import (
     DISTILLED,
     UPPER,
@@ -41,21 +55,7 @@ from detector.training.second_look.halves import (
 )
 from detector.training.second_look.kept_tokens import KeptTokens, head_examples, keep_tokens
 from detector.training.second_look.linear_heads import fit_linear_heads
-from detector.training.second_look.measuring import by_clip, clip_aucs, every_nth_frame, logits
-from detector.training.second_look.patches import SOURCES, load, training_patches
-from detector.training.second_look.photograph_fusion import photographs_card
-from detector.training.second_look.prepare import prepare
-from detector.training.second_look.report import Inputs, report_checkpoint
-from detector.training.second_look.sampling import (
-    HEAD_SHARES,
-    SHARES,
-    TRANSFORMER_BLENDS,
-    TRANSFORMER_SHARES,
-    Sampler,
-)
 from detector.training.second_look.ship import loaded_with, ship
-from detector.training.second_look.source_probe import probe_sources
-from detector.training.second_look.steadiness import measure_steadiness
 from detector.training.second_look.train import Recipe, Trainer, tune
 
 START, TOKENS = "start.pt", "tokens"

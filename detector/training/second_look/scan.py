@@ -28,10 +28,10 @@ from detector.training.data.face_samples import Sample
 from detector.training.publish.calibration import fit_temperature
 from detector.training.publish.error_rates import VALIDATED
 from detector.training.publish.publish import in_half_precision, interpolated, write_card
-from detector.training.second_look.blends import WithBlends
-from detector.training.second_look.measuring import by_clip, clip_aucs, every_nth_frame, logits
-from detector.training.second_look.patches import Patch
-from detector.training.second_look.sampling import SHARES
+from detector.training.second_look.examples.blends import WithBlends
+from detector.training.second_look.examples.patches import Patch
+from detector.training.second_look.examples.sampling import SHARES
+from detector.training.second_look.fitting.measuring import by_clip, clip_aucs, every_nth_frame, logits
 from detector.training.second_look.ship import CLIPS, CROPS, STILLS
 from detector.training.second_look.train import Drawn, Figures, Recipe
 

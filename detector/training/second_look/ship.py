@@ -26,7 +26,7 @@ from detector.networks.framings import FramingNetwork
 from detector.networks.vit_small_14 import pretrained_state
 from detector.schema.model import Platt
 from detector.training.publish.publish import in_half_precision, write_second_look
-from detector.training.second_look.report import read_network
+from detector.training.second_look.fitting.report import read_network
 
 LEAST_MOVED = 0.02  # relative Frobenius norm
 

@@ -10,8 +10,8 @@ from detector.faces.patch import encode
 from detector.models.card import FusionHalf, Input, SecondLookCard
 from detector.networks.vit_small_14 import Shape, ViTSmall14
 from detector.schema.model import Platt
-from detector.training.second_look.kinds import family
-from detector.training.second_look.patches import Patch
+from detector.training.second_look.examples.kinds import family
+from detector.training.second_look.examples.patches import Patch
 
 SIZE = 28
 TINY = Shape(size=SIZE, taps=(1, 2), dropout=0.1, width=24, depth=2, attention_heads=2)

@@ -13,6 +13,8 @@ from second_look_cases import patch
 from detector.errors import ParameterError
 from detector.faces.framing import HEAD
 from detector.networks.vit_small_14 import PRETRAINED, Shape, ViTSmall14
+from detector.training.second_look.examples.sampling import HEAD_SHARES, Sampler
+from detector.training.second_look.fitting.measuring import logits
 from detector.training.second_look.halves import (
     DISTILLED,
     LEFT_OUT,
@@ -23,8 +25,6 @@ from detector.training.second_look.halves import (
     tune_upper,
 )
 from detector.training.second_look.kept_tokens import UPPER_BLOCKS, KeptTokens, head_examples, keep_tokens
-from detector.training.second_look.measuring import logits
-from detector.training.second_look.sampling import HEAD_SHARES, Sampler
 
 NARROW = {"size": 28, "width": 24, "attention_heads": 2}
 FAKE = {"fake": True, "generator": "Wav2Lip, generated", "family": "lip-sync"}  # both heads learn from it

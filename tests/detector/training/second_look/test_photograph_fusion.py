@@ -8,8 +8,8 @@ from second_look_cases import idle_card, patch
 from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Fusion
 from detector.scoring.scorer import logit_of
-from detector.training.second_look.kinds import COMPOSITE, PICTURE, REAL
-from detector.training.second_look.photograph_fusion import Pictures, first_of_each, fit_photographs
+from detector.training.second_look.examples.kinds import COMPOSITE, PICTURE, REAL
+from detector.training.second_look.fitting.photograph_fusion import Pictures, first_of_each, fit_photographs
 
 
 def picture_inputs(rng: np.random.Generator, count: int, kind: str) -> Pictures:

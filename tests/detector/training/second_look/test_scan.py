@@ -13,8 +13,8 @@ from second_look_cases import patch
 from detector.models.card import load_card
 from detector.models.loaded import load_pair
 from detector.networks.base import create
-from detector.training.second_look.blends import Blended
-from detector.training.second_look.patches import Patch
+from detector.training.second_look.examples.blends import Blended
+from detector.training.second_look.examples.patches import Patch
 from detector.training.second_look.scan import BLENDS, ScanNetwork, ScanSource, between, measure, publish_scan
 from detector.training.second_look.train import Recipe, Trainer
 

@@ -10,9 +10,9 @@ import pytest
 from second_look_cases import patch
 
 from detector.faces.framing import HEAD, INNER
-from detector.training.second_look.crops import augmented_crop, plain_crop, square_of
-from detector.training.second_look.kinds import LIP_SYNC, REAL, TALKING_HEAD, family, targets
-from detector.training.second_look.patches import (
+from detector.training.second_look.examples.crops import augmented_crop, plain_crop, square_of
+from detector.training.second_look.examples.kinds import LIP_SYNC, REAL, TALKING_HEAD, family, targets
+from detector.training.second_look.examples.patches import (
     SOURCES,
     NotPreparedError,
     RoleError,
@@ -22,7 +22,7 @@ from detector.training.second_look.patches import (
     store,
     training_patches,
 )
-from detector.training.second_look.sampling import SHARES, Example, Sampler
+from detector.training.second_look.examples.sampling import SHARES, Example, Sampler
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,13 @@ from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Fusion, Half
 from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import logit_of
-from detector.training.second_look import fusion, report
 from detector.training.second_look.__main__ import main, recipe_of
-from detector.training.second_look.crop_calibration import calibrated
-from detector.training.second_look.exhibits import (
+from detector.training.second_look.examples.patches import store
+from detector.training.second_look.examples.sampling import Sampler
+from detector.training.second_look.examples.source_probe import label_auc, matched_auc
+from detector.training.second_look.fitting import fusion, report
+from detector.training.second_look.fitting.crop_calibration import calibrated
+from detector.training.second_look.fitting.exhibits import (
     ClipRecord,
     PersonRecord,
     fitted_card,
@@ -32,10 +35,8 @@ from detector.training.second_look.exhibits import (
     peak,
     probability_for,
 )
+from detector.training.second_look.fitting.measuring import by_clip, clip_aucs, every_nth_frame
 from detector.training.second_look.halves import new_network
-from detector.training.second_look.measuring import by_clip, clip_aucs, every_nth_frame
-from detector.training.second_look.patches import store
-from detector.training.second_look.sampling import Sampler
 from detector.training.second_look.ship import (
     LEAST_MOVED,
     NotTrainedError,
@@ -45,7 +46,6 @@ from detector.training.second_look.ship import (
     ship,
     tensors_of,
 )
-from detector.training.second_look.source_probe import label_auc, matched_auc
 from detector.training.second_look.train import LAST, LOG, Recipe, Trainer, head_loss, parameter_groups, tune
 
 RECIPE = Recipe(examples=64, batch=8, rate=1e-3, head_rate=1e-2, warm_up=1, save_every=1e9, check_every=1e9)

@@ -19,12 +19,12 @@ from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Floats, Fusion, Half
 from detector.scoring.scorer import Scorer, logit_of
 from detector.training.publish.error_rates import counted_rate
-from detector.training.second_look import fusion
-from detector.training.second_look.exhibits import DOUBTED, FLAGGED, probability_for
-from detector.training.second_look.fusion import Flags
-from detector.training.second_look.kinds import COMPOSITE, PICTURE, TALKING_HEAD
-from detector.training.second_look.patches import Patch, load
-from detector.training.second_look.report import fusion_columns
+from detector.training.second_look.examples.kinds import COMPOSITE, PICTURE, TALKING_HEAD
+from detector.training.second_look.examples.patches import Patch, load
+from detector.training.second_look.fitting import fusion
+from detector.training.second_look.fitting.exhibits import DOUBTED, FLAGGED, probability_for
+from detector.training.second_look.fitting.fusion import Flags
+from detector.training.second_look.fitting.report import fusion_columns
 
 ALTERED, SYNTHESISED = (0, 1, 3), (4,)  # of INPUTS
 _GENERATED = (PICTURE, TALKING_HEAD)

@@ -9,7 +9,7 @@ from detector.faces.crop import CropSquare, crop_square
 from detector.faces.framing import INNER, head_square, inner_square
 from detector.faces.patch import decode
 from detector.media.frame import Image
-from detector.training.second_look.patches import Patch
+from detector.training.second_look.examples.patches import Patch
 from detector.training.synthesis.degradations import degrade, degrade_h264
 
 # The inner framing in ready-made crops: side and centre in units of the crop, measured with CenterFace.

@@ -16,9 +16,11 @@ from detector.networks.base import create
 from detector.networks.framings import FramingNetwork
 from detector.networks.vit_small_14 import network_from
 from detector.scoring.scorer import Scorer
-from detector.training.second_look import fusion
-from detector.training.second_look.kinds import TALKING_HEAD
-from detector.training.second_look.measuring import (
+from detector.training.second_look.examples.kinds import TALKING_HEAD
+from detector.training.second_look.examples.patches import Patch, load
+from detector.training.second_look.examples.source_probe import clip_covariates, matched_auc
+from detector.training.second_look.fitting import fusion
+from detector.training.second_look.fitting.measuring import (
     FAMILIES,
     ClipScores,
     by_clip,
@@ -27,8 +29,6 @@ from detector.training.second_look.measuring import (
     fast_logits,
     logits,
 )
-from detector.training.second_look.patches import Patch, load
-from detector.training.second_look.source_probe import clip_covariates, matched_auc
 
 Report = Callable[[str], None]
 

@@ -13,9 +13,9 @@ from detector.media.frame import Image
 from detector.training.config import MixConfig
 from detector.training.data.crop_examples import Examples
 from detector.training.data.face_samples import Sample
-from detector.training.second_look.kinds import UNASKED
-from detector.training.second_look.patches import Patch
-from detector.training.second_look.sampling import Sampler
+from detector.training.second_look.examples.kinds import UNASKED
+from detector.training.second_look.examples.patches import Patch
+from detector.training.second_look.examples.sampling import Sampler
 from detector.training.second_look.train import Drawn
 
 MIX = MixConfig(

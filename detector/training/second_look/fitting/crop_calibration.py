@@ -23,7 +23,7 @@ from detector.scoring.scorer import logit_of
 from detector.scoring.single_crops import CropScorer
 from detector.training.evaluation.metrics import Scored, calibration_errors
 from detector.training.publish.error_rates import counted_rate
-from detector.training.second_look.patches import Patch, load
+from detector.training.second_look.examples.patches import Patch, load
 
 _NAMES = {"dfdc": "dfdc-test crops", "ffpp": "ffpp-crops test"}
 _BATCH = 100

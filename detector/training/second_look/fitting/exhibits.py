@@ -33,9 +33,9 @@ from detector.scoring.second_look import FusedScorer, moments_wanted
 from detector.segments import rules
 from detector.training.data.face_samples import read_csv
 from detector.training.publish.error_rates import counted_rate
-from detector.training.second_look import fusion
-from detector.training.second_look.kinds import REAL, TALKING_HEAD, family
-from detector.training.second_look.measuring import ClipScores, clip_aucs
+from detector.training.second_look.examples.kinds import REAL, TALKING_HEAD, family
+from detector.training.second_look.fitting import fusion
+from detector.training.second_look.fitting.measuring import ClipScores, clip_aucs
 
 FOLDERS = ("clips", "videos")
 DATA = "126 develop clips"

@@ -21,8 +21,8 @@ from detector.faces.framing import Box
 from detector.faces.patch import cut_patch, decode, encode
 from detector.media.frame import Image
 from detector.training.data.face_samples import read_csv
-from detector.training.second_look.kinds import family
-from detector.training.second_look.patches import DFDC_SETS, TRAIN, Patch, store
+from detector.training.second_look.examples.kinds import family
+from detector.training.second_look.examples.patches import DFDC_SETS, TRAIN, Patch, store
 
 FRAMES = {TRAIN: 12, "develop": 8}  # of a clip
 SMALLEST_FACE = 36  # px

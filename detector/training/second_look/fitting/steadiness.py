@@ -12,8 +12,8 @@ import numpy as np
 from detector.engine import analyze
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
-from detector.training.second_look.composed import pictures_of, rate_of, write_clip
-from detector.training.second_look.exhibits import develop_clips
+from detector.training.second_look.fitting.composed import pictures_of, rate_of, write_clip
+from detector.training.second_look.fitting.exhibits import develop_clips
 
 _SCALE = 0.9
 _SHIFT = (1, 3)  # px: down and to the right

@@ -19,8 +19,8 @@ from sklearn.preprocessing import StandardScaler
 
 from detector.faces.framing import FRAMINGS, HEAD, INNER
 from detector.media.frame import Image
-from detector.training.second_look.crops import augmented_crop, plain_crop, square_of
-from detector.training.second_look.patches import Patch
+from detector.training.second_look.examples.crops import augmented_crop, plain_crop, square_of
+from detector.training.second_look.examples.patches import Patch
 
 _SIZE = 168
 _FOLDS = 5

@@ -14,9 +14,9 @@ from sklearn.metrics import roc_auc_score
 from detector.faces.framing import INNER
 from detector.networks.framings import FramingNetwork
 from detector.scoring.scorer import Scorer
-from detector.training.second_look.crops import plain_crop
-from detector.training.second_look.kinds import LIP_SYNC, REENACTMENT, SWAP, TALKING_HEAD
-from detector.training.second_look.patches import Patch
+from detector.training.second_look.examples.crops import plain_crop
+from detector.training.second_look.examples.kinds import LIP_SYNC, REENACTMENT, SWAP, TALKING_HEAD
+from detector.training.second_look.examples.patches import Patch
 
 FAMILIES = {
     "swaps": (SWAP,),

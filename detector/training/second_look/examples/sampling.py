@@ -10,9 +10,16 @@ import numpy as np
 
 from detector.faces.framing import HEAD, INNER
 from detector.media.frame import Image
-from detector.training.second_look.crops import augmented_crop
-from detector.training.second_look.kinds import LIP_SYNC, PICTURE, REENACTMENT, SWAP, TALKING_HEAD, targets
-from detector.training.second_look.patches import Patch, require_training
+from detector.training.second_look.examples.crops import augmented_crop
+from detector.training.second_look.examples.kinds import (
+    LIP_SYNC,
+    PICTURE,
+    REENACTMENT,
+    SWAP,
+    TALKING_HEAD,
+    targets,
+)
+from detector.training.second_look.examples.patches import Patch, require_training
 
 # Shares of (pool, framing). The two classes of a pool that has both are drawn alike.
 SHARES = {
@@ -68,7 +75,7 @@ _Places = dict[str, _Files]  # by generator, or by origin of what is unmanipulat
 class Example:
     """A patch of role ``train``, how it is framed, and the seed of its jitter and degradation.
 
-    Raises :class:`~detector.training.second_look.patches.RoleError` for a patch of another role.
+    Raises :class:`~detector.training.second_look.examples.patches.RoleError` for a patch of another role.
     """
 
     patch: Patch
