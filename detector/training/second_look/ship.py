@@ -38,8 +38,8 @@ DOMAIN = (
 LIMITS = (
     "Generators and kinds of footage that were in no training set may go unseen: of the manipulated clips "
     "measured, a share given in the error rates was not flagged.",
-    "Talking heads of recent generators (FLOAT above all) are seen least surely: 3 of 10 clips were flagged, "
-    "3 more inconclusive; strongly compressed Face2Face likewise.",
+    "Talking heads of recent generators (FLOAT above all) are seen least surely: 2 of 10 clips were flagged, "
+    "5 more inconclusive; strongly compressed Face2Face likewise.",
     "Probabilities are scaled so that few unmanipulated clips reach the thresholds, not to the share of "
     "manipulated clips in any collection.",
     "Fusion and thresholds rest on 126 clips, 64 of them unmanipulated, 3 to 12 seconds long.",
