@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_faces import samples
 from second_look_cases import patch
 
 from detector.errors import ParameterError
-from detector.faces.framing import HEAD
+from detector.faces.framing import HEAD, INNER
+from detector.networks.framings import HEADS
 from detector.networks.vit_small_14 import PRETRAINED, Shape, ViTSmall14
+from detector.training.second_look.examples.blends import WithBlends
 from detector.training.second_look.examples.sampling import HEAD_SHARES, Sampler
 from detector.training.second_look.fitting.measuring import logits
 from detector.training.second_look.halves import (
@@ -25,6 +28,7 @@ from detector.training.second_look.halves import (
     tune_upper,
 )
 from detector.training.second_look.kept_tokens import UPPER_BLOCKS, KeptTokens, head_examples, keep_tokens
+from detector.training.second_look.linear_heads import fit_linear_heads
 
 NARROW = {"size": 28, "width": 24, "attention_heads": 2}
 FAKE = {"fake": True, "generator": "Wav2Lip, generated", "family": "lip-sync"}  # both heads learn from it
@@ -109,3 +113,22 @@ def test_both_halves_together_tell_the_toys_classes_apart(
     whole.load_state_dict(torch.load(tmp_path / "start.pt", weights_only=True))
     real, fake = (logits(whole, patches, HEAD) for patches in (REALS, FAKES))
     assert (fake.mean(axis=0) > real.mean(axis=0) + 0.1).all()
+
+
+def test_heads_that_say_something_stay_as_they_are(first: ViTSmall14, tmp_path: Path) -> None:
+    """The inner face's are fitted on its examples, with the standardisation there is."""
+    shares = {("aligned", HEAD): 0.5, ("aligned", INNER): 0.5}
+    source = WithBlends(REALS + FAKES, samples(), 28, 4, shares, blends=0.0)
+    examples = source.batch(np.random.default_rng(4), 48)
+    keep_tokens(first, examples, tmp_path, lambda line: None)
+    kept = KeptTokens.read(tmp_path)
+    assert kept.framings.tolist() == [example.framing for example in examples]
+    network = started(first)
+    with torch.no_grad():
+        network.judge.weight[HEADS:] = 0.5
+    centre = network.centre.clone()
+    fit_linear_heads(network, np.asarray(kept.features), kept.framings, kept.targets)
+    assert torch.equal(network.centre, centre) and bool((network.judge.weight[HEADS:] == 0.5).all())
+    assert bool(network.judge.weight[:HEADS].any())
+    real, fake = (logits(network, patches, INNER) for patches in (REALS, FAKES))
+    assert (fake.mean(axis=0) > real.mean(axis=0)).all()

@@ -10,10 +10,12 @@ import torch
 from made_faces import samples
 from second_look_cases import patch
 
+from detector.faces.framing import INNER
 from detector.models.card import load_card
 from detector.models.loaded import load_pair
 from detector.networks.base import create
-from detector.training.second_look.examples.blends import Blended
+from detector.training.second_look.examples.blends import Blended, WithBlends
+from detector.training.second_look.examples.kinds import UNASKED
 from detector.training.second_look.examples.patches import Patch
 from detector.training.second_look.scan import BLENDS, ScanNetwork, ScanSource, between, measure, publish_scan
 from detector.training.second_look.train import Recipe, Trainer
@@ -73,3 +75,11 @@ def test_clips_are_told_apart_by_what_it_says(second_look: Path) -> None:
     many: list[Patch] = [patch(i, fake, role="develop") for i in range(3) for fake in (False, True)] * 3
     auc, figures = measure(many, ScanNetwork.from_second_look(second_look))
     assert 0 <= auc <= 1 and figures["all"] == auc
+
+
+def test_of_a_blend_it_is_not_known_whether_it_is_synthesised() -> None:
+    shares = {("aligned", INNER): 1.0}
+    drawn = WithBlends(PATCHES, samples(), 64, 1, shares, blends=0.5).batch(np.random.default_rng(2), 16)
+    blends = [example for example in drawn if isinstance(example, Blended)]
+    assert len(blends) == 8
+    assert {example.targets for example in blends} <= {(1, UNASKED), (0, 0)}
