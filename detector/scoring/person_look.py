@@ -18,8 +18,10 @@ _AROUND = 0.3  # seconds on either side of a moment
 
 
 def _scan_around(seen: NDArray[np.void], track: int, time: float) -> float:
-    """The scan's median logit around a moment."""
+    """The scan's median logit around a moment; its mean where nothing of the track was usable."""
     own = seen[seen["track"] == track]
+    if not len(own):
+        return float(seen["logit"].mean())
     apart = np.abs(own["time"] - time)
     return float(np.median(own["logit"][apart <= max(_AROUND, float(apart.min()))]))
 

@@ -1,8 +1,8 @@
 """The second look: a stronger network at a few moments of each person, fused with what the scan said.
 
 The scan's network is fast and sees every sampled frame; the second look's sees larger crops of about eight
-moments of each person, the inner face and the whole head. In between its logits are interpolated, and fused
-with the scan's frame by frame
+moments of each person, the inner face and the whole head. In between its logits go over from one moment to
+the next (:mod:`detector.scoring.person_look`) and are fused with the scan's frame by frame
 (:mod:`detector.scoring.fusion`), so that all later rules go on as they are. A track that is not calm is
 looked at in more moments; what stands out from the rest of it is raised (:mod:`detector.scoring.contrast`).
 

@@ -154,6 +154,18 @@ def test_between_moments_that_differ_the_scan_says_when() -> None:
     assert at[:, 0] == pytest.approx([-4.0, -4.0, -3.6, 4.0, 4.0, 4.0])
 
 
+def test_the_scan_around_a_moment_is_that_of_its_own_track() -> None:
+    seen = np.zeros(6, [("track", np.int32), ("time", float), ("logit", float)])
+    seen["track"], seen["time"] = [0, 0, 0, 1, 1, 1], [0.0, 0.2, 2.0, 0.1, 0.2, 0.3]
+    seen["logit"] = [1.0, 3.0, 8.0, -4.0, -5.0, -6.0]
+    patch = cut_patch(np.zeros((90, 90, 3), np.uint8), (30.0, 30.0, 60.0, 60.0))
+    moments = [
+        KeptMoment(track, time, 0, patch, 0.0) for track, time in ((0, 0.1), (0, 1.5), (1, 0.2), (2, 0.2))
+    ]
+    look = PersonLook.of([0, 1, 2], moments, np.zeros((4, 4)), seen)
+    assert look.scan_at == pytest.approx([2.0, 8.0, -5.0, -0.5])
+
+
 class Reads(Says):
     """Says how bright the picture is; with ``unsteady``, less of the mirrored one."""
 
