@@ -162,7 +162,7 @@ process.native_threads = lambda: 1  # forked, so that it has this function
 paths = [Path(name) for name in sys.argv[2:]]
 crop_pictures._ENOUGH = int(sys.argv[1])
 pictures = crop_pictures.read_crops(File(path.name, path, path) for path in paths)
-means = [[file.name, None if image is None else image.mean(), error] for file, image, error in pictures]
+means = [[f.name, None if c.image is None else c.image.mean(), c.error] for f, c in pictures]
 print(json.dumps(means))
 """
 

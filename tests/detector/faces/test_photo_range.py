@@ -58,7 +58,7 @@ def test_a_photograph_and_what_phones_do_to_it_is_judged(
 def test_each_kind_is_named(astronaut: np.ndarray, box: tuple[float, float, float, float]) -> None:
     for picture, flaw in (
         (jpeg(grey(astronaut), 80), WITHOUT_COLOUR),
-        (jpeg(toned(astronaut), 80), WITHOUT_COLOUR),
+        (jpeg(toned(astronaut), 92), WITHOUT_COLOUR),
         (jpeg(enlarged(astronaut, box[2] - box[0]), 90), WITHOUT_DETAIL),
         (posterised(astronaut), DRAWN),
     ):
