@@ -8,7 +8,7 @@ MODEL ?= reelproof
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup run check test durations test-slow test-faults test-load lint train train-second-look evaluate leaderboard bench schema screenshots settings fuzz
+.PHONY: setup run check test durations test-slow test-faults test-load lint train train-second-look evaluate evaluate-comparison leaderboard bench schema screenshots settings fuzz
 
 setup: $(READY)
 
@@ -81,6 +81,10 @@ evaluate: $(READY)
 	$(BIN)/python -m detector calibrate $(MODEL) $(DATA)
 	$(BIN)/python -m detector evaluate $(MODEL) $(DATA) --out out/evaluation-$(MODEL) --update-card
 
+# Comparisons with a reference (docs/comparison.md); goes on where it was stopped
+evaluate-comparison: $(READY)
+	$(BIN)/python -m detector.training.evaluation.comparison --data $(DATA) --out out/comparison
+
 leaderboard: $(READY)
 	$(BIN)/python -m detector leaderboard --data $(DATA)
 
@@ -98,6 +102,7 @@ screenshots: $(BROWSER)
 
 schema: $(READY)
 	$(BIN)/python -m detector schema > docs/analysis.schema.json
+	$(BIN)/python -m detector schema comparison > docs/comparison.schema.json
 
 settings: $(READY)
 	$(BIN)/python -m webapp settings-doc > docs/settings.md

@@ -31,7 +31,8 @@ def add_commands(commands: Any) -> None:
     export.add_argument("--format", choices=["onnx", "openvino"], default="onnx")
     export.set_defaults(run=_export)
 
-    schema = commands.add_parser("schema", help="print the JSON schema of analysis.json")
+    schema = commands.add_parser("schema", help="print the JSON schema of analysis.json or comparison.json")
+    schema.add_argument("what", nargs="?", choices=["analysis", "comparison"], default="analysis")
     schema.set_defaults(run=_schema)
 
 
@@ -77,6 +78,7 @@ def _export(options: argparse.Namespace) -> int:
 
 def _schema(options: argparse.Namespace) -> int:
     from detector.schema.analysis import schema_text
+    from detector.schema.comparison import comparison_schema_text
 
-    sys.stdout.write(schema_text())
+    sys.stdout.write(schema_text() if options.what == "analysis" else comparison_schema_text())
     return 0

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from detector.cli import analyze, export, training, watch_and_live
+from detector.cli import analyze, compare, export, training, watch_and_live
 from detector.errors import MediaError, ReelproofError
 
 
@@ -42,6 +42,7 @@ def argument_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     analyze.add_commands(commands)
+    compare.add_commands(commands)
     watch_and_live.add_commands(commands)
     export.add_commands(commands)
     setup_check = commands.add_parser("setup-check", help="say what is missing on this machine")

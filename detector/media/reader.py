@@ -179,6 +179,10 @@ class MediaReader:
 
         Of a span whose first frame is not found nothing comes.
         """
+        return (self._reached(frame, pts) for frame, pts in self.decoded_spans(wanted))
+
+    def decoded_spans(self, wanted: Iterable[tuple[int, int]]) -> Generator[tuple[av.VideoFrame, int]]:
+        """The frames of :meth:`spans` as the decoder gives them, each with its PTS."""
         running: Decoded = iter(())
         here: int | None = None
         for first, last in wanted:
@@ -189,11 +193,11 @@ class MediaReader:
                 running, found = self._seek(first)
             here = None if found is None else first
             if found is not None:
-                yield self._reached(found, first)
+                yield found, first
             while here is not None and here < last and (following := next(running, None)):
                 found, here = following
                 if here <= last:
-                    yield self._reached(found, here)
+                    yield found, here
 
     def _reached(self, frame: av.VideoFrame, pts: int) -> Frame:
         return Frame(pts, (pts - (self.tally.first_pts or 0)) * self.time_base, self._upright(frame))

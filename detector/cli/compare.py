@@ -1,0 +1,106 @@
+"""``compare``: an exhibit against a reference."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from detector.cli.progress import progress_bar
+from detector.errors import MediaError, ParameterError
+from detector.media.exhibit_file import refuse_early
+
+if TYPE_CHECKING:
+    from detector.schema.comparison import Comparison
+
+_RESULT, _PICTURES = "comparison.json", "pictures"
+
+
+def add_commands(commands: Any) -> None:
+    """Add it to the commands of ``python -m detector``."""
+    compare = commands.add_parser(
+        "compare", help="compare a video or photo with another one said to be its original"
+    )
+    compare.add_argument("exhibit", type=Path, metavar="EXHIBIT")
+    compare.add_argument("reference", type=Path, metavar="REFERENCE")
+    compare.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for comparison.json and pictures"
+    )
+    compare.add_argument("--format", choices=["text", "json"], default="text", help="what to print")
+    compare.set_defaults(run=_compare)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    _refuse_others(options.out)
+    for path in (options.exhibit, options.reference):
+        try:
+            refuse_early(path)
+        except MediaError as error:
+            raise ParameterError(f"{path}: {error}") from None
+    from detector.comparison.sandboxed import compare_confined
+
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix=f".{options.out.name}-", dir=options.out.parent) as beside,
+        contextlib.ExitStack() as stack,
+    ):
+        # The result is made beside its place: what fails leaves an earlier result as it was.
+        made = Path(beside, "result").absolute()
+        made.mkdir()
+        show = stack.enter_context(progress_bar())
+        try:
+            comparison = compare_confined(options.exhibit, options.reference, made, progress=show)
+        except MediaError as error:  # it names the file itself
+            raise ParameterError(str(error)) from None
+        _put(made, options.out)
+    if options.format == "json":
+        sys.stdout.write(comparison.to_json())
+    else:
+        _print_words(comparison, options.out)
+    return 0
+
+
+def _refuse_others(folder: Path) -> None:
+    """A result goes into an empty folder, or takes the place of an earlier one."""
+    if folder.exists() and not folder.is_dir():
+        raise ParameterError(f"{folder} is a file. Name a folder.")
+    if folder.is_dir() and os.listdir(folder) and not (folder / _RESULT).is_file():
+        raise ParameterError(f"{folder} is not empty and holds no earlier comparison. Name another folder.")
+
+
+def _put(made: Path, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    shutil.rmtree(folder / _PICTURES, ignore_errors=True)
+    for part in made.iterdir():
+        part.replace(folder / part.name)
+
+
+def _print_words(comparison: Comparison, out: Path) -> None:
+    from detector.schema.formatting import timecode
+
+    print(f"{comparison.exhibit.file} against {comparison.reference.file}")
+    print(comparison.statement)
+    for piece in comparison.time_map:
+        print(
+            f"  {timecode(piece.exhibit.start)} to {timecode(piece.exhibit.end)}  shows "
+            f"{timecode(piece.reference.start)} to {timecode(piece.reference.end)}  "
+            f"± {piece.uncertainty:.3f} s  speed {piece.speed:.3f}"
+        )
+    for gap in comparison.gaps:
+        print(f"  {gap.file} {timecode(gap.start)} to {timecode(gap.end)} {gap.reason}")
+    for segment in comparison.segments:
+        print(
+            f"  {segment.id}  person {segment.person}  {timecode(segment.start)} to {timecode(segment.end)}"
+            f"  confidence {segment.confidence:.2f}"
+        )
+    for region in comparison.regions:
+        print(f"  {region.id}  {region.statement}")
+    for words in comparison.not_compared:
+        print(words)
+    print(comparison.limits)
+    print(f"Comparison: {out / _RESULT}")

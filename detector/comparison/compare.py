@@ -1,0 +1,280 @@
+"""One comparison from end to end: strips, view, time map, refined view, differences, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from detector import timestamps
+from detector.comparison import statements
+from detector.comparison.frame_pairs import frame_pairs, sampled
+from detector.comparison.persons import PersonTracker, find_segments
+from detector.comparison.pictures import write_peaks
+from detector.comparison.refine import Pair, Refined, reduced, refine_view
+from detector.comparison.regions import find_regions
+from detector.comparison.result import facts, gaps, region, time_pieces, transform
+from detector.comparison.strips import Strip, read_spans, read_strip
+from detector.comparison.time_map import NOWHERE, Stretch, TimeMap, first_way, map_times
+from detector.comparison.views import SAME, Guess, View, guess_view, spread
+from detector.environment import libraries
+from detector.errors import MediaError
+from detector.faces.detector import FaceDetector
+from detector.media.frame import Frame
+from detector.media.limits import Bounds
+from detector.media.open import open_media
+from detector.media.prefetch import ahead
+from detector.media.reader import MediaReader
+from detector.schema.analysis import MediaKind
+from detector.schema.comparison import ComparedFile, Comparison, ComparisonParameters
+from detector.version import __version__
+
+Progress = Callable[[str, float], None]
+
+RELATED = 0.5
+"""Agreement of the surroundings at the refined view from which on two files show the same picture."""
+_READ, _FOUND, _REFINED, _COMPARED = 0.35, 0.45, 0.5, 0.95
+_PAIRS = 6  # frames by which the view is refined
+_AROUND = 1.0  # seconds before and after what the exhibit shows in which each frame of the reference is read
+_MOST_READ = 20_000  # frames of a long reference that are read again, one by one
+_FACE_ROOM = 0.15  # of a face's box on each side that is not used to find the view
+
+
+def compare(
+    exhibit: str | Path,
+    reference: str | Path,
+    *,
+    names: tuple[str, str] | None = None,
+    parameters: ComparisonParameters | None = None,
+    images: Path | None = None,
+    progress: Progress | None = None,
+    bounds: Bounds | None = None,
+) -> Comparison:
+    """Compare ``exhibit`` with ``reference``, both paths of a video or photo.
+
+    ``names`` are their own file names where the paths are not. Pictures of peak moments are written
+    below ``images`` if given. ``progress`` is called with a stage and the fraction of the whole done.
+
+    Raises :class:`~detector.errors.MediaError`, which names the file, for one that cannot be read.
+    """
+    paths = Path(exhibit), Path(reference)
+    return _Comparing(
+        paths,
+        names or (paths[0].name, paths[1].name),
+        parameters or ComparisonParameters(),
+        images,
+        progress or (lambda stage, fraction: None),
+        bounds,
+    ).run()
+
+
+@dataclass(frozen=True)
+class _Comparing:
+    """What :func:`compare` was asked for."""
+
+    paths: tuple[Path, Path]
+    names: tuple[str, str]
+    parameters: ComparisonParameters
+    images: Path | None
+    progress: Progress
+    bounds: Bounds | None
+
+    def run(self) -> Comparison:
+        with ExitStack() as stack:
+            readers = [
+                stack.enter_context(_naming(name, path, self.bounds))
+                for name, path in zip(self.names, self.paths, strict=True)
+            ]
+            exhibit, reference = readers
+            if exhibit.kind is MediaKind.VIDEO and reference.kind is MediaKind.IMAGE:
+                raise MediaError(
+                    f"{self.names[1]} is a photo and {self.names[0]} is a video. Compare the photo with the "
+                    "video: name the photo first."
+                )
+            strips = self._strips(exhibit, reference)
+            files = [
+                facts(reader, strip, name, path)
+                for reader, strip, name, path in zip(readers, strips, self.names, self.paths, strict=True)
+            ]
+            return self._compared(exhibit, reference, strips[0], strips[1], files[0], files[1])
+
+    def _strips(self, exhibit: MediaReader, reference: MediaReader) -> tuple[Strip, Strip]:
+        seen = read_strip(exhibit, lambda share: self.progress("reading the exhibit", 0.1 * share))
+        known = read_strip(
+            reference, lambda share: self.progress("reading the reference", 0.1 + (_READ - 0.1) * share)
+        )
+        for strip, name in ((seen, self.names[0]), (known, self.names[1])):
+            if not len(strip):
+                raise MediaError(f"{name}: not one frame could be decoded.")
+        return seen, known
+
+    def _compared(
+        self,
+        exhibit: MediaReader,
+        reference: MediaReader,
+        seen: Strip,
+        known: Strip,
+        seen_file: ComparedFile,
+        known_file: ComparedFile,
+    ) -> Comparison:
+        self.progress("finding what the exhibit shows of the reference", _READ)
+        found = _found(seen, known)
+        if found is None:
+            return self._unrelated(seen_file, known_file)
+        guess, way = found
+        known, times = _mapped(reference, seen, known, guess.view, way)
+        self.progress("finding how its picture lies in the reference's", _FOUND)
+        refined = self._refined(exhibit, reference, seen, known, times, guess.view)
+        if not times.pieces or refined is None or refined.agreement < RELATED:
+            return self._unrelated(seen_file, known_file)
+        tracker = PersonTracker(refined.view, refined.shown, self.parameters, exhibit.kind)
+        wanted = sampled(seen, known, times, self.parameters.sample_rate)
+        starts = [int(seen.pts[piece.first]) for piece in times.pieces[1:]]
+        breaks = {next((pts for pts, _ in wanted if pts >= start), start) for start in starts}
+        with ahead(frame_pairs(exhibit, reference, wanted), 2) as pairs:
+            for number, (here, there) in enumerate(pairs):
+                tracker.process(here, there, here.pts in breaks)
+                share = (_COMPARED - _REFINED) * number / len(wanted)
+                self.progress("comparing faces and surroundings", _REFINED + share)
+        tracker.finish()
+        persons, segments = find_segments(tracker, self.parameters)
+        regions = find_regions(tracker.grids, seen.size, self.parameters.minimum_duration)
+        comparison = Comparison(
+            related=True,
+            statement="",
+            limits=statements.LIMITS,
+            exhibit=seen_file,
+            reference=known_file,
+            time_map=tuple(time_pieces(seen, known, times)),
+            gaps=tuple(gaps(seen_file, known_file, seen, known, times)),
+            transform=transform(refined, seen.size, known.size),
+            persons=persons,
+            segments=segments,
+            regions=tuple(region(tracker.pairs, number, one) for number, one in enumerate(regions, start=1)),
+            not_compared=tuple(tracker.remarks()),
+            parameters=self.parameters,
+            reelproof=__version__,
+            created=timestamps.iso_seconds(datetime.now(UTC)),
+            libraries=libraries(),
+        )
+        self.progress("drawing", _COMPARED)
+        if self.images is not None:
+            comparison = write_peaks(comparison, exhibit, reference, refined.view, self.images)
+        self.progress("finishing", 1.0)
+        return comparison.model_copy(update={"statement": statements.summary(comparison)})
+
+    def _refined(
+        self,
+        exhibit: MediaReader,
+        reference: MediaReader,
+        seen: Strip,
+        known: Strip,
+        times: TimeMap,
+        view: View,
+    ) -> Refined | None:
+        """The refined view, by a few pairs of frames spread over what is shown."""
+        matched = np.flatnonzero(times.places != NOWHERE)
+        if not len(matched):
+            return None
+        chosen = matched[spread(len(matched), _PAIRS)]
+        wanted = [(int(seen.pts[at]), int(known.pts[times.places[at]])) for at in chosen]
+        detect = FaceDetector()
+        pairs = [_pair(here, there, detect) for here, there in frame_pairs(exhibit, reference, wanted)]
+        return refine_view(view, pairs) if pairs else None
+
+    def _unrelated(self, seen_file: ComparedFile, known_file: ComparedFile) -> Comparison:
+        self.progress("finishing", 1.0)
+        comparison = Comparison(
+            related=False,
+            statement="",
+            limits=statements.UNRELATED_LIMITS,
+            exhibit=seen_file,
+            reference=known_file,
+            time_map=(),
+            gaps=(),
+            transform=None,
+            persons=(),
+            segments=(),
+            regions=(),
+            not_compared=(),
+            parameters=self.parameters,
+            reelproof=__version__,
+            created=timestamps.iso_seconds(datetime.now(UTC)),
+            libraries=libraries(),
+        )
+        return comparison.model_copy(update={"statement": statements.summary(comparison)})
+
+
+class _naming:
+    """:func:`open_media` whose errors begin with the file's name: there are two of them."""
+
+    def __init__(self, name: str, path: Path, bounds: Bounds | None) -> None:
+        self._name, self._context = name, open_media(path, bounds)
+
+    def __enter__(self) -> MediaReader:
+        try:
+            return self._context.__enter__()
+        except MediaError as error:
+            raise MediaError(f"{self._name}: {error}") from None
+
+    def __exit__(self, *raised: object) -> None:
+        self._context.__exit__(*raised)  # type: ignore[arg-type]
+
+
+def _found(seen: Strip, known: Strip) -> tuple[Guess, list[Stretch]] | None:
+    guess = guess_view(seen, known)
+    if guess is None or guess.agreement < SAME:
+        return None
+    way = first_way(seen, known, guess.view)
+    return (guess, way) if way else None
+
+
+def _mapped(
+    reference: MediaReader,
+    seen: Strip,
+    known: Strip,
+    view: View,
+    way: list[Stretch],
+) -> tuple[Strip, TimeMap]:
+    """The time map, and the strip of the reference that it refers to."""
+    spans = _spans(known, way)
+    skipped = known.interval > 1.5 / float(reference.frame_rate or 25)  # some frames were not decoded
+    seconds = sum(last - first for first, last in spans) * float(reference.time_base)
+    if skipped and seconds * float(reference.frame_rate or 25) <= _MOST_READ:
+        known = read_spans(reference, spans, known.size)
+    return known, map_times(seen, known, view, way)
+
+
+def _spans(known: Strip, way: list[Stretch]) -> list[tuple[int, int]]:
+    """What ``way`` passes through in the reference, and a little around it, as PTS of frames known of."""
+    out: list[tuple[int, int]] = []
+    for one in sorted(way, key=lambda stretch: stretch.reference_start):
+        first = int(np.searchsorted(known.times, one.reference_start - _AROUND).clip(0, len(known) - 1))
+        last = int(np.searchsorted(known.times, one.reference_end + _AROUND).clip(0, len(known) - 1))
+        start, end = int(known.pts[first]), int(known.pts[last])
+        if out and start <= out[-1][1]:
+            out[-1] = (out[-1][0], max(end, out[-1][1]))
+        else:
+            out.append((start, end))
+    return out
+
+
+def _pair(here: Frame, there: Frame, detect: FaceDetector) -> Pair:
+    grey = [cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY) for frame in (here, there)]
+    small = [reduced(one) for one in grey]
+    hidden = np.zeros(small[0].shape, bool)
+    scale = small[0].shape[1] / grey[0].shape[1]
+    for face in detect(here.image):
+        x0, y0, x1, y1 = face.box
+        dx, dy = _FACE_ROOM * (x1 - x0), _FACE_ROOM * (y1 - y0)
+        left, top, right, bottom = (round(v * scale) for v in (x0 - dx, y0 - dy, x1 + dx, y1 + dy))
+        hidden[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = True
+    if hidden.mean() > 0.8:  # a face that fills the frame: better it than nothing
+        hidden[:] = False
+    sizes = tuple((one.shape[1], one.shape[0]) for one in grey)
+    return Pair(small[0], small[1], (sizes[0], sizes[1]), hidden)

@@ -1,0 +1,71 @@
+"""What compression, colour and scaling explain of the difference between two aligned pictures.
+
+Estimated on the background of the same frame: one mixture of the reference's picture, sharp and blurred,
+and a shift, which accounts for brightness, contrast and loss of detail; and how much of a difference
+remains there on average, by how much structure there is, which accounts for the noise of compression.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+Picture = NDArray[np.float32]  # (height, width), levels of 0 to 255
+Mask = NDArray[np.bool_]
+
+_BLURS = (1.0, 2.0)  # px
+_MIXTURE = np.array([0.5, 0.25, 0.25, 0.0])  # what the mixture is drawn to where the background is flat
+_HELD = 0.5  # how strongly
+_ROUNDS, _OUTLIER = 3, 4.0
+_LEAST_NOISE = 0.3  # levels
+_STRUCTURE = 5  # px, the window in which it is measured
+_TRIMMED = 0.95  # quantile of squared differences beyond which they are no noise
+_FLOOR = 0.05  # squared levels: rounding alone leaves as much
+
+
+def explained(seen: Picture, known: Picture, background: Mask, smooth: float) -> tuple[Picture, Picture]:
+    """What remains of ``seen`` after the best mixture of ``known``, and its expected square, smoothed alike.
+
+    ``smooth`` is the blur in px that is applied to the remainder before it is squared.
+    """
+    rest = remainder(seen, known, background)
+    smoothed = cv2.GaussianBlur(rest, (0, 0), smooth)
+    return rest, expected(np.asarray(smoothed * smoothed, np.float32), known, background)
+
+
+def remainder(seen: Picture, known: Picture, background: Mask) -> Picture:
+    """``seen`` less the mixture of ``known`` that explains it best on ``background``, outliers aside."""
+    blurred = [cv2.GaussianBlur(known, (0, 0), blur) for blur in _BLURS]
+    basis = np.stack([known, *blurred, np.ones_like(known)], axis=-1)
+    used = background
+    rest = seen - known
+    for _ in range(_ROUNDS):
+        values, wanted = basis[used].astype(np.float64), seen[used].astype(np.float64)
+        if len(wanted) < 50:
+            break
+        held = _HELD * len(wanted) * np.array([1, 1, 1, 0.0])
+        weights = np.linalg.solve(
+            values.T @ values + np.diag(held + 1e-6), values.T @ wanted + held * _MIXTURE
+        )
+        rest = np.asarray(seen - basis @ weights, np.float32)
+        noise = 1.4826 * float(np.median(np.abs(rest[background]))) + _LEAST_NOISE
+        used = background & (np.abs(rest) < _OUTLIER * noise)
+    return np.asarray(rest, np.float32)
+
+
+def expected(energy: Picture, known: Picture, background: Mask) -> Picture:
+    """The square of a remainder to be expected everywhere, from ``energy`` on the background."""
+    window = (_STRUCTURE, _STRUCTURE)
+    mean = cv2.blur(known, window)
+    structure = np.maximum(cv2.blur(known * known, window) - mean * mean, 0)
+    there, rise = energy[background], structure[background]
+    if not len(there):
+        return np.full(energy.shape, _FLOOR, np.float32)
+    kept = there <= np.quantile(there, _TRIMMED)
+    # Relative errors count: otherwise a few edges would decide.
+    weight = 1 / (1 + rise[kept] / (float(rise.mean()) + 1))
+    basis = np.stack([weight, rise[kept] * weight], axis=-1).astype(np.float64)
+    (level, slope), _ = nnls(basis, (there[kept] * weight).astype(np.float64))
+    return np.asarray(level + slope * structure + _FLOOR, np.float32)

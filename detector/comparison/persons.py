@@ -1,0 +1,245 @@
+"""Faces followed through the compared frames, their differences over time, and the segments these make."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.comparison import statements
+from detector.comparison.difference import FaceMeasure, measure_face, probability
+from detector.comparison.regions import FrameGrid, compare_frame
+from detector.comparison.views import View
+from detector.faces.crop import Face
+from detector.faces.search import FaceSearch
+from detector.faces.tracks import Tracker, persons
+from detector.media.cuts import CutDetector
+from detector.media.frame import Frame
+from detector.schema.analysis import Box, MediaKind, Parameters
+from detector.schema.comparison import (
+    ComparedPeak,
+    ComparedPerson,
+    ComparedSegment,
+    ComparisonParameters,
+    FaceDifference,
+)
+from detector.schema.formatting import name_of
+from detector.segments import rules
+
+
+@dataclass(frozen=True)
+class ComparedTimes:
+    """When and where two compared frames stand in their files."""
+
+    time: float
+    reference_time: float
+    pts: int
+    reference_pts: int
+
+    def as_peak(self, box: Box) -> ComparedPeak:
+        """A peak there, without pictures yet."""
+        return ComparedPeak(
+            time=self.time,
+            reference_time=self.reference_time,
+            pts=self.pts,
+            reference_pts=self.reference_pts,
+            box=rounded(box),
+            side_by_side=None,
+            difference=None,
+            overlay=None,
+        )
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """One face in one pair of frames."""
+
+    track: int
+    at: ComparedTimes
+    box: Box
+    measure: FaceMeasure
+
+
+class PersonTracker:
+    """Give it the pairs of frames in order, then :meth:`finish`. ``shown`` is what no bar covers."""
+
+    def __init__(self, view: View, shown: Box, parameters: ComparisonParameters, kind: MediaKind) -> None:
+        self._view, self._shown = view, shown
+        self._parameters = parameters
+        self.kind = kind
+        engine = Parameters(sample_rate=parameters.sample_rate)
+        self._search = FaceSearch(engine)
+        self._tracker = Tracker(engine.bridge_gap)
+        self._cuts = CutDetector(parameters.sample_rate)
+        self._references: dict[int, Frame] = {}
+        self.pairs: list[ComparedTimes] = []
+        self.grids: list[FrameGrid] = []
+        self.faces: list[_Compared] = []
+        self._too_small = self._not_shown = 0
+
+    def process(self, exhibit: Frame, reference: Frame, broken: bool) -> None:
+        """One pair; ``broken`` where time does not run on in the reference."""
+        is_cut = self.kind is MediaKind.VIDEO and self._cuts.process_frame(exhibit.image)
+        self._references[exhibit.pts] = reference
+        for frame, cut, faces in self._search.process_frame(exhibit, is_cut or broken):
+            self._compare(frame, cut, faces)
+
+    def finish(self) -> None:
+        """Compare what still waits."""
+        for frame, cut, faces in self._search.flush():
+            self._compare(frame, cut, faces)
+
+    def people(self) -> list[list[int]]:
+        """Tracks with a compared face, by person, in order of screen time."""
+        counts: dict[int, int] = defaultdict(int)
+        for face in self.faces:
+            counts[face.track] += 1
+        tracks = [track for track in self._tracker.tracks if track.number in counts]
+        groups = persons(tracks)
+        return sorted(groups, key=lambda group: (-sum(counts[number] for number in group), min(group)))
+
+    def remarks(self) -> Iterator[str]:
+        """What could not be compared."""
+        if self._too_small:
+            least = self._parameters.minimum_face
+            yield f"{self._too_small} faces are less than {least:g} pixels wide in one of the files."
+        if self._not_shown:
+            yield f"{self._not_shown} faces lie where the reference shows nothing."
+
+    def _compare(self, frame: Frame, cut: bool, faces: list[Face]) -> None:
+        reference = self._references.pop(frame.pts)
+        numbers = self._tracker.process_frame(float(frame.time), frame.image, faces, cut)
+        boxes = [face.box for face in faces]
+        at = ComparedTimes(float(frame.time), float(reference.time), frame.pts, reference.pts)
+        self.pairs.append(at)
+        self.grids.append(compare_frame(at.time, frame.image, reference.image, self._view, boxes))
+        for rank, (number, face) in enumerate(zip(numbers, faces, strict=True)):
+            if face.width * min(1.0, 1 / self._view.scale) < self._parameters.minimum_face:
+                self._too_small += 1
+                continue
+            others = boxes[:rank] + boxes[rank + 1 :]
+            measure = measure_face(frame.image, reference.image, self._view, face.box, others, self._shown)
+            if measure is None:
+                self._not_shown += 1
+            else:
+                self.faces.append(_Compared(number, at, face.box, measure))
+
+
+def find_segments(
+    tracker: PersonTracker, parameters: ComparisonParameters
+) -> tuple[tuple[ComparedPerson, ...], tuple[ComparedSegment, ...]]:
+    """Persons, and the segments in which their faces differ."""
+    rule = Parameters(
+        sample_rate=parameters.sample_rate,
+        enter_threshold=parameters.enter_threshold,
+        exit_threshold=parameters.exit_threshold,
+        merge_gap=parameters.merge_gap,
+        minimum_duration=parameters.minimum_duration,
+    )
+    found_persons, found_segments = [], []
+    for rank, group in enumerate(tracker.people()):
+        name = name_of(rank)
+        faces = sorted((face for face in tracker.faces if face.track in group), key=lambda face: face.at.time)
+        smoothed = _smoothed(faces, parameters)
+        intervals = _intervals(faces, smoothed, rule, tracker.kind)
+        segments = [
+            _segment(f"{name}{number}", name, faces, smoothed, one)
+            for number, one in enumerate(intervals, start=1)
+        ]
+        found_segments += segments
+        found_persons.append(_person(name, faces, smoothed, segments))
+    return tuple(found_persons), tuple(found_segments)
+
+
+def _smoothed(faces: list[_Compared], parameters: ComparisonParameters) -> rules.Floats:
+    """Probabilities after the sliding median along each track."""
+    out = np.empty(len(faces))
+    tracks = np.array([face.track for face in faces])
+    for number in np.unique(tracks):
+        own = np.flatnonzero(tracks == number)
+        times = np.array([faces[at].at.time for at in own])
+        logits = np.array([faces[at].measure.logit for at in own])
+        medians = rules.sliding_median(times, logits, parameters.median_window)
+        out[own] = [probability(one) for one in medians]
+    return out
+
+
+def _intervals(
+    faces: list[_Compared], smoothed: rules.Floats, rule: Parameters, kind: MediaKind
+) -> list[rules.Interval]:
+    if kind is MediaKind.IMAGE:
+        over = np.flatnonzero(smoothed >= rule.enter_threshold).tolist()
+        return [rules.Interval(at, at) for at in over]
+    times = np.array([face.at.time for face in faces])
+    tracks = np.array([face.track for face in faces])
+    along = []
+    for number in np.unique(tracks):
+        own: NDArray[np.intp] = np.flatnonzero(tracks == number)
+        along += [
+            rules.Interval(int(own[one.first]), int(own[one.last]))
+            for one in rules.find_intervals(times[own], smoothed[own], rule)
+        ]
+    return rules.merged(times, sorted(along, key=lambda one: one.first), rule.merge_gap)
+
+
+def _segment(
+    name: str, person: str, faces: list[_Compared], smoothed: rules.Floats, interval: rules.Interval
+) -> ComparedSegment:
+    inside = faces[interval.first : interval.last + 1]
+    times = np.array([face.at.time for face in faces])
+    raw = np.array([face.measure.logit for face in faces])
+    first, last = inside[0].at, inside[-1].at
+    segment = ComparedSegment(
+        id=name,
+        person=person,
+        start=first.time,
+        end=last.time,
+        reference_start=first.reference_time,
+        reference_end=last.reference_time,
+        confidence=probability(float(np.mean([face.measure.logit for face in inside]))),
+        difference=float(np.mean([face.measure.difference for face in inside])),
+        surroundings=float(np.mean([face.measure.surroundings for face in inside])),
+        frames=len(inside),
+        peaks=tuple(
+            faces[at].at.as_peak(faces[at].box) for at in rules.peaks(times, smoothed, raw, interval)
+        ),
+        statement="",
+    )
+    return segment.model_copy(update={"statement": statements.of_segment(segment)})
+
+
+def _person(
+    name: str, faces: list[_Compared], smoothed: rules.Floats, segments: list[ComparedSegment]
+) -> ComparedPerson:
+    boxes = np.array([face.box for face in faces])
+    level = float(np.mean([face.measure.logit for face in faces]))
+    strongest = max((segment.confidence for segment in segments), default=probability(level))
+    return ComparedPerson(
+        id=name,
+        median_box=rounded(tuple(np.median(boxes, axis=0))),
+        frames=len(faces),
+        probability=strongest,
+        differences=tuple(
+            FaceDifference(
+                time=face.at.time,
+                reference_time=face.at.reference_time,
+                pts=face.at.pts,
+                reference_pts=face.at.reference_pts,
+                box=rounded(face.box),
+                difference=face.measure.difference,
+                surroundings=face.measure.surroundings,
+                probability=probability(face.measure.logit),
+                smoothed=float(smooth),
+            )
+            for face, smooth in zip(faces, smoothed, strict=True)
+        ),
+    )
+
+
+def rounded(box: Box | tuple[float, ...]) -> Box:
+    """``box`` to a hundredth of a pixel."""
+    x0, y0, x1, y1 = (round(float(v), 2) for v in box)
+    return x0, y0, x1, y1

@@ -1,0 +1,132 @@
+"""Pictures of the moments that differ most: side by side, the difference alone, and laid over the exhibit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.comparison.frame_pairs import frame_pairs
+from detector.comparison.views import View
+from detector.explain.heatmaps import write_png
+from detector.media.frame import Image
+from detector.media.reader import MediaReader
+from detector.schema.analysis import Box
+from detector.schema.comparison import ComparedPeak, Comparison
+
+FOLDER = "pictures"
+FULL_SCALE = 48.0
+"""Levels of difference, of 255, that are the brightest colour in every picture of every comparison."""
+_WIDEST = 960  # px of one picture
+_OPACITY = 0.75
+_SMOOTH = 1.5  # px: grain and the edges of blocks are no difference worth a look
+
+
+def write_peaks(
+    comparison: Comparison, exhibit: MediaReader, reference: MediaReader, view: View, folder: Path
+) -> Comparison:
+    """``comparison`` with pictures of its peaks, which are written below ``folder``."""
+    named = {
+        (kind, one.id, rank): peak
+        for kind, found in (("segments", comparison.segments), ("regions", comparison.regions))
+        for one in found
+        for rank, peak in enumerate(one.peaks, start=1)
+    }
+    wanted = sorted({(peak.pts, peak.reference_pts) for peak in named.values()})
+    if not wanted:
+        return comparison
+    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    drawn: dict[tuple[str, str, int], ComparedPeak] = {}
+    for here, there in frame_pairs(exhibit, reference, wanted):
+        for key, peak in named.items():
+            if (peak.pts, peak.reference_pts) == (here.pts, there.pts):
+                name = f"{FOLDER}/{key[1]}-{key[2]}"
+                draw(folder / name, here.image, there.image, view, peak.box)
+                drawn[key] = peak.model_copy(
+                    update={
+                        "side_by_side": f"{name}.png",
+                        "difference": f"{name}-difference.png",
+                        "overlay": f"{name}-overlay.png",
+                    }
+                )
+    updated = {
+        kind: tuple(
+            one.model_copy(
+                update={
+                    "peaks": tuple(
+                        drawn.get((kind, one.id, rank), peak) for rank, peak in enumerate(one.peaks, start=1)
+                    )
+                }
+            )
+            for one in found
+        )
+        for kind, found in (("segments", comparison.segments), ("regions", comparison.regions))
+    }
+    return comparison.model_copy(update=updated)
+
+
+def draw(path: Path, exhibit: Image, reference: Image, view: View, box: Box) -> None:
+    """``PATH.png`` side by side, ``PATH-difference.png`` and ``PATH-overlay.png``."""
+    scale = min(1.0, _WIDEST / exhibit.shape[1])
+    size = max(1, round(exhibit.shape[1] * scale)), max(1, round(exhibit.shape[0] * scale))
+    seen = np.asarray(cv2.resize(exhibit, size, interpolation=cv2.INTER_AREA), np.uint8)
+    known, inside = as_shown(reference, view, (exhibit.shape[1], exhibit.shape[0]), size)
+    heat = np.where(inside, difference(seen, known, inside), 0.0)
+    colours = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    colours = np.asarray(cv2.cvtColor(colours, cv2.COLOR_BGR2RGB), np.uint8)
+    weight = (_OPACITY * np.sqrt(heat))[..., None]
+    over = np.clip(seen * (1 - weight) + colours * weight + 0.5, 0, 255).astype(np.uint8)
+    x0, y0, x1, y1 = (round(v * scale) for v in box)
+    line = max(1, round(size[0] / 640))
+    for picture in (seen, known, over):
+        for colour, thickness in (((0, 0, 0), 3 * line), ((255, 255, 255), line)):
+            cv2.rectangle(picture, (x0, y0), (x1, y1), colour, thickness, cv2.LINE_AA)
+    gap = np.full((size[1], 8, 3), 255, np.uint8)
+    write_png(path.with_name(f"{path.name}.png"), np.hstack([seen, gap, known]))
+    write_png(path.with_name(f"{path.name}-difference.png"), colours)
+    write_png(path.with_name(f"{path.name}-overlay.png"), over)
+
+
+def as_shown(
+    reference: Image, view: View, exhibit: tuple[int, int], size: tuple[int, int]
+) -> tuple[Image, NDArray[np.bool_]]:
+    """The reference as the exhibit (width, height) shows it, at ``size``, and where it shows any of it."""
+    wanted = np.array(size) / np.array(exhibit)
+    shrink = min(1.0, float(wanted[0]) * view.scale)
+    small = max(1, round(reference.shape[1] * shrink)), max(1, round(reference.shape[0] * shrink))
+    known = cv2.resize(reference, small, interpolation=cv2.INTER_AREA)
+    factor = np.array(small) / np.array([reference.shape[1], reference.shape[0]])
+    matrix = cv2.invertAffineTransform(view.between(wanted, factor))
+    there = cv2.warpAffine(known, matrix, size, flags=cv2.INTER_LINEAR)
+    inside = cv2.warpAffine(np.ones(known.shape[:2], np.float32), matrix, size, flags=cv2.INTER_LINEAR)
+    return np.asarray(there, np.uint8), inside > 0.99
+
+
+def difference(seen: Image, known: Image, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """How much two pictures differ, 0 to 1 of :data:`FULL_SCALE`, less what one change of colour explains."""
+    here, there = (cv2.GaussianBlur(one.astype(np.float32), (0, 0), _SMOOTH) for one in (seen, known))
+    out = np.zeros(inside.shape, np.float32)
+    for channel in range(3):
+        x, y = there[..., channel][inside], here[..., channel][inside]
+        if not len(x):
+            continue
+        gain, shift = _line(x, y)
+        out = np.maximum(out, np.abs(here[..., channel] - gain * there[..., channel] - shift))
+    return np.asarray(np.clip(out / FULL_SCALE, 0, 1), np.float32)
+
+
+def _line(x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[float, float]:
+    """Gain and shift by least squares over the nine tenths of pixels that fit best."""
+    kept = np.ones(len(x), bool)
+    gain, shift = 1.0, 0.0
+    for _ in range(3):
+        spread = float(x[kept].var())
+        if spread < 1.0:
+            return 1.0, float((y[kept] - x[kept]).mean())
+        gain = float(np.cov(x[kept], y[kept])[0, 1]) / spread
+        shift = float(y[kept].mean() - gain * x[kept].mean())
+        error = np.abs(y - gain * x - shift)
+        kept = error <= np.quantile(error, 0.9)
+    return gain, shift

@@ -1,0 +1,131 @@
+"""What was found, as the published value: facts of the files, time map and gaps, transform, regions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from detector.comparison import statements
+from detector.comparison.persons import ComparedTimes, rounded
+from detector.comparison.refine import Refined
+from detector.comparison.regions import FoundRegion
+from detector.comparison.strips import Floats, Strip
+from detector.comparison.time_map import TimeMap
+from detector.files import hashed
+from detector.media.reader import MediaReader
+from detector.schema.analysis import Box, MediaKind
+from detector.schema.comparison import ComparedFile, Gap, Interval, Region, TimePiece, Transform
+
+_FRAMES = 2.5  # a shorter gap is none
+
+
+def facts(reader: MediaReader, strip: Strip, name: str, path: Path) -> ComparedFile:
+    """Facts of one file, once it was read to the end."""
+    size, digest = hashed(path)
+    rate = reader.frame_rate
+    return ComparedFile(
+        file=name.encode("utf-8", "replace").decode(),
+        bytes=size,
+        sha256=digest,
+        kind=reader.kind,
+        width=strip.size[0],
+        height=strip.size[1],
+        duration=float(reader.duration),
+        frame_rate=f"{rate.numerator}/{rate.denominator}" if rate else None,
+    )
+
+
+def time_pieces(seen: Strip, known: Strip, times: TimeMap) -> Iterator[TimePiece]:
+    """The pieces of a time map, in seconds."""
+    for piece in times.pieces:
+        start, end = float(seen.times[piece.first]), float(seen.times[piece.last])
+        from_, to = (max(0.0, piece.speed * at + piece.offset) for at in (start, end))
+        yield TimePiece(
+            exhibit=Interval(start=start, end=end),
+            reference=Interval(start=from_, end=to),
+            speed=piece.speed,
+            uncertainty=piece.uncertainty,
+            frames=piece.last - piece.first + 1,
+            agreement=min(1.0, piece.agreement),
+        )
+
+
+def gaps(
+    seen_file: ComparedFile, known_file: ComparedFile, seen: Strip, known: Strip, times: TimeMap
+) -> Iterator[Gap]:
+    """What one file has and the other does not, where it is more than a frame or two."""
+    if seen_file.kind is MediaKind.IMAGE:
+        return
+    pieces = list(time_pieces(seen, known, times))
+    at = 0.0
+    shown_here = [(piece.exhibit.start, piece.exhibit.end) for piece in pieces]
+    for start, end in [*shown_here, (seen_file.duration, seen_file.duration)]:
+        if start - at > _FRAMES * seen.interval:
+            yield Gap(file="exhibit", start=at, end=start, reason="shows nothing of the reference")
+        at = end
+    shown = sorted((piece.reference.start, piece.reference.end) for piece in pieces)
+    least = _FRAMES * max(seen.interval, known.interval)
+    at = 0.0
+    for start, end in [*shown, (known_file.duration, known_file.duration)]:
+        if start - at > least:
+            reason = "is left out of the exhibit"
+            if at == 0.0:
+                reason = "comes before what the exhibit shows"
+            elif start == known_file.duration:
+                reason = "comes after what the exhibit shows"
+            yield Gap(file="reference", start=at, end=start, reason=reason)
+        at = max(at, end)
+
+
+def transform(refined: Refined, seen: tuple[int, int], known: tuple[int, int]) -> Transform:
+    """The refined view in numbers; ``seen`` and ``known`` are the sizes of both files' frames."""
+    view = refined.view
+    matrix = view.matrix
+    (a, b, c), (d, e, f) = matrix.tolist()
+    back = cv2.invertAffineTransform(matrix)
+    across, down = (float(np.linalg.norm(matrix[:, axis])) for axis in (0, 1))
+    return Transform(
+        matrix=((a, b, c), (d, e, f)),
+        scale=view.scale,
+        stretch=down / across,
+        rotation=view.rotation,
+        mirror=view.mirrored,
+        crop=_shared(matrix, seen, known),
+        shown=_within(_shared(back, known, seen), refined.shown),
+        uncertainty=refined.error,
+        agreement=min(1.0, refined.agreement),
+    )
+
+
+def _shared(matrix: Floats, size: tuple[int, int], there: tuple[int, int]) -> Box:
+    """The part of a picture of size ``there`` that one of ``size``, taken by ``matrix``, covers."""
+    width, height = size
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]) @ matrix.T
+    low = np.clip(corners.min(axis=0), 0, there)
+    high = np.clip(corners.max(axis=0), 0, there)
+    x0, y0, x1, y1 = (round(float(v), 2) for v in (*low, *high))
+    return x0, y0, x1, y1
+
+
+def _within(one: Box, other: Box) -> Box:
+    x0, y0 = (max(one[axis], other[axis]) for axis in (0, 1))
+    return x0, y0, max(x0, min(one[2], other[2])), max(y0, min(one[3], other[3]))
+
+
+def region(pairs: Sequence[ComparedTimes], number: int, found: FoundRegion) -> Region:
+    """One region; ``pairs`` are the times of all compared frames."""
+    first, last, peak = (pairs[at] for at in (found.first, found.last, found.strongest))
+    published = Region(
+        id=f"R{number}",
+        box=rounded(found.box),
+        start=first.time,
+        end=last.time,
+        difference=found.level,
+        frames=found.last - found.first + 1,
+        peaks=(peak.as_peak(found.box),),
+        statement="",
+    )
+    return published.model_copy(update={"statement": statements.of_region(published)})

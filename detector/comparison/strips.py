@@ -1,0 +1,179 @@
+"""Small grey pictures of a whole file: what times and views are found by.
+
+The exhibit is read frame by frame. Of a long reference only frames that others refer to are decoded, so
+many a second as memory allows; the part that the exhibit shows is read again, frame by frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.media.reader import MediaReader
+from detector.schema.analysis import MediaKind
+
+Grey = NDArray[np.uint8]  # (height, width)
+Floats = NDArray[np.float64]
+
+SIDE = 128  # px, the longer side of a small picture
+LARGE_SIDE = 384  # px, of those in which features are looked for
+_LARGE = 240  # of these over a whole file, at most
+_BYTES = 512 * 1024 * 1024  # of small pictures held at once, at most
+_EVERY_FRAME = 6000  # a file with no more frames is read frame by frame
+_MOST_RATE = 12.0  # small pictures a second of a longer one
+# The first plane of these is the picture's brightness, a byte a pixel.
+_BRIGHTNESS_FIRST = frozenset(
+    {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray"}
+)
+
+Report = Callable[[float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """Small pictures in order of time: ``pictures`` (n, height, width) with ``pts`` (n,) and ``times`` (n,).
+
+    ``size`` is width and height of the upright frames they were made of. ``large`` are some of them
+    again, larger, and ``large_at`` are their places among the others.
+    """
+
+    pts: NDArray[np.int64]
+    times: Floats
+    pictures: Grey
+    size: tuple[int, int]
+    large: tuple[Grey, ...] = ()
+    large_at: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+    @property
+    def interval(self) -> float:
+        """The median time between neighbours, in seconds; 0 of a single one."""
+        return float(np.median(np.diff(self.times))) if len(self) > 1 else 0.0
+
+    @property
+    def scale(self) -> Floats:
+        """Small pixels a pixel of the frame, across and down."""
+        return np.array([self.pictures.shape[2] / self.size[0], self.pictures.shape[1] / self.size[1]])
+
+
+def read_strip(reader: MediaReader, report: Report, *, every_frame: bool = False) -> Strip:
+    """The strip of a whole file; of a long one some frames a second, unless ``every_frame``."""
+    if reader.kind is MediaKind.IMAGE:
+        return _of_photo(reader)
+    rate = float(reader.frame_rate or 25)
+    expected = max(reader.expected_duration, (reader.stream.frames or 0) / rate)
+    if every_frame or expected * rate <= _EVERY_FRAME:
+        return _gathered(reader, reader.every_frame(), 0.0, expected, report)
+    affordable = _BYTES / (SIDE * SIDE) / max(expected, 1.0)
+    with _referred_to_alone(reader):
+        return _gathered(reader, reader.every_frame(), 1 / min(_MOST_RATE, affordable), expected, report)
+
+
+def read_spans(reader: MediaReader, spans: Iterable[tuple[int, int]], size: tuple[int, int]) -> Strip:
+    """Every frame of ``spans``, each from a PTS to another that a strip of the file holds."""
+    return _gathered(
+        reader, reader.decoded_spans(spans), 0.0, 0.0, lambda share: None, keep_large=False, size=size
+    )
+
+
+@contextmanager
+def _referred_to_alone(reader: MediaReader) -> Iterator[None]:
+    """Frames to which no other refers are not decoded, in this block."""
+    context = reader.stream.codec_context
+    context.skip_frame = "NONREF"
+    try:
+        yield
+    finally:
+        context.skip_frame = "DEFAULT"
+
+
+def _of_photo(reader: MediaReader) -> Strip:
+    frame = next(iter(list(reader.frames(1.0))))
+    grey = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)
+    height, width = grey.shape
+    large = _reduced(grey, small_size((width, height), LARGE_SIDE))
+    small = _reduced(large, small_size((width, height), SIDE))
+    return Strip(
+        np.array([frame.pts]), np.zeros(1), small[None], (width, height), large=(large,), large_at=(0,)
+    )
+
+
+def _gathered(
+    reader: MediaReader,
+    frames: Iterable[tuple[av.VideoFrame, int]],
+    interval: float,
+    expected: float,
+    report: Report,
+    *,
+    keep_large: bool = True,
+    size: tuple[int, int] = (0, 0),
+) -> Strip:
+    pts_, pictures, large, large_at = [], [], [], []
+    next_large = next_small = 0.0
+    for frame, pts in frames:
+        time = float((pts - (reader.tally.first_pts or 0)) * reader.time_base)
+        if time < next_small:
+            continue
+        next_small = time + interval
+        if not any(size):
+            size = _upright_size(reader, frame)
+        picture = brightness(
+            reader, frame, small_size(size, LARGE_SIDE if time >= next_large and keep_large else SIDE)
+        )
+        if keep_large and time >= next_large:
+            next_large = time + max(0.25, expected / _LARGE)
+            large.append(picture)
+            large_at.append(len(pts_))
+            picture = _reduced(picture, small_size(size, SIDE))
+        pts_.append(pts)
+        pictures.append(picture)
+        report(min(1.0, time / expected) if expected else 0.0)
+    return Strip(
+        np.array(pts_, np.int64),
+        (np.array(pts_, np.int64) - (reader.tally.first_pts or 0)) * float(reader.time_base),
+        np.array(pictures, np.uint8) if pictures else np.zeros((0, 1, 1), np.uint8),
+        size,
+        tuple(large),
+        tuple(large_at),
+    )
+
+
+def small_size(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """``size`` (width, height) with the longer side at most ``side`` px."""
+    scale = min(1.0, side / max(size))
+    return max(8, round(size[0] * scale)), max(8, round(size[1] * scale))
+
+
+def _upright_size(reader: MediaReader, frame: av.VideoFrame) -> tuple[int, int]:
+    width, height = reader.square_size(frame)
+    turns, _ = reader.orientation(frame)
+    return (height, width) if turns % 2 else (width, height)
+
+
+def brightness(reader: MediaReader, frame: av.VideoFrame, size: tuple[int, int]) -> Grey:
+    """The brightness of a frame, upright, at ``size`` (width, height)."""
+    turns, mirrored = reader.orientation(frame)
+    lying = size[::-1] if turns % 2 else size
+    if frame.format.name in _BRIGHTNESS_FIRST:
+        plane = frame.planes[0]
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        # Some pixels do for pictures this small: averaging all of them takes several times as long.
+        step = max(1, frame.width // (4 * lying[0]))
+        grey = _reduced(np.ascontiguousarray(rows[: frame.height : step, : frame.width : step]), lying)
+    else:
+        grey = cv2.cvtColor(reader.rgb(frame, *lying), cv2.COLOR_RGB2GRAY)
+    if mirrored:
+        grey = grey[:, ::-1]
+    return np.ascontiguousarray(np.rot90(grey, -turns))
+
+
+def _reduced(grey: Grey, size: tuple[int, int]) -> Grey:
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,196 @@
+"""The result of comparing an exhibit with a reference: one immutable value, published as ``comparison.json``.
+
+Times are seconds from the first frame of the file they are of. Boxes are ``[x0, y0, x1, y1]`` in pixels of
+the exhibit's upright frames, unless said otherwise. Nothing here says which of the two files is the original.
+"""
+
+from __future__ import annotations
+
+import json
+
+from pydantic import Field
+
+from detector.schema.analysis import Box, Library, MediaKind
+from detector.schema.base import Probability, Seconds, Sha256, Value
+
+COMPARISON_SCHEMA_VERSION = "1.0"
+
+
+class ComparedFile(Value):
+    """Facts of one of the two files."""
+
+    file: str = Field(description="original file name, without folders")
+    bytes: int = Field(ge=0)
+    sha256: Sha256
+    kind: MediaKind
+    width: int = Field(gt=0, description="square pixels of the upright frame")
+    height: int = Field(gt=0, description="square pixels of the upright frame")
+    duration: Seconds
+    frame_rate: str | None = Field(description="average frame rate as a fraction, null for a still")
+
+
+class Interval(Value):
+    """A stretch of one file's time; of a photograph both ends are 0."""
+
+    start: Seconds
+    end: Seconds
+
+
+class TimePiece(Value):
+    """A stretch of the exhibit that shows a stretch of the reference without a break."""
+
+    exhibit: Interval
+    reference: Interval
+    speed: float = Field(gt=0, description="seconds of the reference in one of the exhibit")
+    uncertainty: Seconds = Field(description="by which the reference's times may be off")
+    frames: int = Field(gt=0, description="of the exhibit, matched one by one")
+    agreement: float = Field(ge=-1, le=1, description="of matched frames' structure, median; 1: the same")
+
+
+class Gap(Value):
+    """Time of one file that the other does not show, between or around the pieces."""
+
+    file: str = Field(pattern="^(exhibit|reference)$")
+    start: Seconds
+    end: Seconds
+    reason: str
+
+
+class Transform(Value):
+    """How the exhibit's picture lies in the reference's."""
+
+    matrix: tuple[tuple[float, float, float], tuple[float, float, float]] = Field(
+        description="takes x, y, 1 of the exhibit to x, y of the reference; whole numbers are edges of pixels"
+    )
+    scale: float = Field(gt=0, description="pixels of the exhibit to one of the reference, along a line")
+    stretch: float = Field(gt=0, description="that across, divided by that down")
+    rotation: float = Field(description="degrees clockwise")
+    mirror: bool
+    crop: Box = Field(description="part of the reference's picture that the exhibit shows, in its pixels")
+    shown: Box = Field(description="part of the exhibit's picture that shows it")
+    uncertainty: float = Field(ge=0, description="px of the exhibit, at its corners")
+    agreement: float = Field(ge=-1, le=1, description="of the surroundings' structure at the refined view")
+
+
+class FaceDifference(Value):
+    """One face in one pair of frames."""
+
+    time: Seconds
+    reference_time: Seconds
+    pts: int
+    reference_pts: int
+    box: Box
+    difference: float = Field(
+        description="log of how much more the face differs than what compression explains, 0: no more"
+    )
+    surroundings: float = Field(description="the same of its surroundings, the control")
+    probability: Probability = Field(
+        description="calibrated, that the face is another one than the reference's"
+    )
+    smoothed: Probability = Field(description="after the median along the track")
+
+
+class ComparedPerson(Value):
+    """One or more tracks of the exhibit judged to be the same face."""
+
+    id: str = Field(
+        pattern=r"^[A-Z]+$", description="A, B, C … in order of screen time within this comparison"
+    )
+    median_box: Box
+    frames: int = Field(ge=0, description="compared frames with this face")
+    probability: Probability | None = Field(description="of the strongest segment, or else of all frames")
+    differences: tuple[FaceDifference, ...]
+
+
+class ComparedPeak(Value):
+    """A frame inside a segment or region where the difference is greatest, with its pictures."""
+
+    time: Seconds
+    reference_time: Seconds
+    pts: int
+    reference_pts: int
+    box: Box
+    side_by_side: str | None = Field(description="PNG, relative to comparison.json; null if not kept")
+    difference: str | None = Field(description="PNG, likewise")
+    overlay: str | None = Field(description="PNG, likewise")
+
+
+class ComparedSegment(Value):
+    """An interval in which the face of a person differs and its surroundings do not."""
+
+    id: str = Field(description="person and number, such as A1")
+    person: str
+    start: Seconds
+    end: Seconds
+    reference_start: Seconds
+    reference_end: Seconds
+    confidence: Probability
+    difference: float = Field(description="mean of its frames'")
+    surroundings: float = Field(description="likewise")
+    frames: int = Field(gt=0)
+    peaks: tuple[ComparedPeak, ...] = Field(max_length=3)
+    statement: str
+
+
+class Region(Value):
+    """Part of the picture that differs beside the faces: something painted out or in, a caption, a logo."""
+
+    id: str = Field(description="R and number")
+    box: Box
+    start: Seconds
+    end: Seconds
+    difference: float = Field(description="log of how much more it differs than what compression explains")
+    frames: int = Field(gt=0)
+    peaks: tuple[ComparedPeak, ...] = Field(max_length=1)
+    statement: str
+
+
+class ComparisonParameters(Value):
+    """Every setting that changes a comparison. Defaults are the shipped ones."""
+
+    sample_rate: float = Field(default=8.0, gt=0, le=60, description="compared frames a second")
+    minimum_face: float = Field(
+        default=24.0, ge=0, description="least face width compared, px of both frames"
+    )
+    median_window: float = Field(default=0.6, ge=0, description="sliding median, seconds")
+    enter_threshold: float = Field(default=0.65, gt=0, lt=1)
+    exit_threshold: float = Field(default=0.5, gt=0, lt=1)
+    merge_gap: float = Field(default=0.5, ge=0)
+    minimum_duration: float = Field(default=0.5, ge=0)
+
+
+class Comparison(Value):
+    """One exhibit against one reference."""
+
+    schema_version: str = COMPARISON_SCHEMA_VERSION
+    related: bool = Field(description="whether the exhibit shows any part of the reference")
+    statement: str = Field(description="what was found, in words")
+    limits: str = Field(description="what it does not say")
+    exhibit: ComparedFile
+    reference: ComparedFile
+    time_map: tuple[TimePiece, ...]
+    gaps: tuple[Gap, ...]
+    transform: Transform | None = Field(description="null: not related")
+    persons: tuple[ComparedPerson, ...]
+    segments: tuple[ComparedSegment, ...]
+    regions: tuple[Region, ...]
+    not_compared: tuple[str, ...] = Field(description="what could not be looked at, and why")
+    parameters: ComparisonParameters
+    reelproof: str
+    created: str = Field(description="UTC, ISO 8601")
+    libraries: tuple[Library, ...]
+
+    def to_json(self) -> str:
+        """Text of ``comparison.json``: UTF-8, two-space indent, keys in schema order."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Comparison:
+        """Read what :meth:`to_json` wrote; raises ``pydantic.ValidationError`` on anything else."""
+        return cls.model_validate_json(text)
+
+
+def comparison_schema_text() -> str:
+    """The JSON schema (draft 2020-12) of ``comparison.json``, as published in ``docs/``."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Comparison.model_json_schema()}
+    return json.dumps(schema, indent=2) + "\n"

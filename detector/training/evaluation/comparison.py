@@ -1,0 +1,187 @@
+"""How well comparisons hold: the table of docs/comparison.md.
+
+    python -m detector.training.evaluation.comparison --data DATA --out out/comparison
+
+Each pair of :mod:`detector.training.evaluation.comparison_pairs` is compared; outcomes are kept one a line,
+so that a run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from detector.comparison.compare import compare
+from detector.schema.comparison import ComparedPerson, ComparedSegment, Comparison
+from detector.training.evaluation.comparison_pairs import Known, clipped, known_pairs
+from detector.training.evaluation.temporal_metrics import Timed, average_precision
+
+_LINES = "outcomes.jsonl"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one comparison said, beside what is true."""
+
+    name: str
+    kind: str
+    variant: str
+    related: bool
+    truth: tuple[tuple[float, float], ...]
+    found: tuple[tuple[float, float, float], ...]  # start, end, confidence of the right person's segments
+    others: int  # segments of other persons
+    regions: int
+    time_error: float | None  # frames of the reference, mean over the exhibit; None where nothing is matched
+    uncertainty: float | None  # likewise, as stated
+    seconds: float  # of processor time
+
+    @property
+    def flagged(self) -> bool:
+        return bool(self.found)
+
+
+def measured(pair: Known) -> Outcome:
+    """One pair, compared."""
+    with tempfile.TemporaryDirectory() as folder:
+        exhibit, reference = pair.write(Path(folder)), pair.reference(Path(folder))
+        began = time.process_time()
+        found = compare(exhibit, reference)
+        seconds = time.process_time() - began
+    right, others = _by_person(found, pair.side)
+    return Outcome(
+        pair.name,
+        pair.kind,
+        pair.variant,
+        found.related,
+        clipped(pair.spans, found.exhibit.duration),
+        tuple((one.start, one.end, one.confidence) for one in right),
+        len(others),
+        len(found.regions),
+        None if pair.shift is None else time_error(found, pair.shift),
+        max((piece.uncertainty * _rate(found) for piece in found.time_map), default=None),
+        seconds,
+    )
+
+
+def _by_person(found: Comparison, side: str) -> tuple[list[ComparedSegment], list[ComparedSegment]]:
+    """Segments of whoever is on ``side``, of anybody for "", and those of others."""
+    people = {person.id: person for person in found.persons}
+
+    def meant(person: ComparedPerson) -> bool:
+        middle = (person.median_box[0] + person.median_box[2]) / 2
+        return not side or (middle > found.exhibit.width / 2) == (side == "right")
+
+    right = [one for one in found.segments if meant(people[one.person])]
+    return right, [one for one in found.segments if one not in right]
+
+
+def _rate(found: Comparison) -> float:
+    over, under = (found.reference.frame_rate or "25/1").split("/")
+    return int(over) / int(under)
+
+
+def time_error(found: Comparison, shift: float) -> float | None:
+    """Mean error of the time map in frames of the reference, which runs ``shift`` seconds ahead."""
+    errors = []
+    for piece in found.time_map:
+        for share in np.linspace(0, 1, 20):
+            here = piece.exhibit.start + share * (piece.exhibit.end - piece.exhibit.start)
+            there = piece.reference.start + share * (piece.reference.end - piece.reference.start)
+            errors.append(abs(there - here - shift) * _rate(found))
+    return float(np.mean(errors)) if errors else None
+
+
+def figures(outcomes: Iterable[Outcome]) -> dict[str, float]:
+    """The table's numbers."""
+    every = list(outcomes)
+
+    def of(*kinds: str) -> list[Outcome]:
+        return [one for one in every if one.kind in kinds]
+
+    out: dict[str, float] = {}
+    fakes, originals, duos = of("fake"), of("original", "control"), of("two people")
+    for variant in sorted({one.variant for one in fakes}):
+        own = [one for one in fakes if one.variant == variant]
+        out[f"fake flagged, {variant} (of {len(own)})"] = _share(one.flagged for one in own)
+        own = [one for one in originals if one.variant == variant]
+        out[f"original flagged, {variant} (of {len(own)})"] = _share(one.flagged for one in own)
+    out[f"fake flagged (of {len(fakes)})"] = _share(one.flagged for one in fakes)
+    out[f"original flagged (of {len(originals)})"] = _share(one.flagged for one in originals)
+    out[f"two people: right person alone (of {len(duos)})"] = _share(
+        one.flagged and not one.others for one in duos
+    )
+    spliced = of("splice")
+    if spliced:
+        timed = [Timed(f"{n}", one.truth, one.found) for n, one in enumerate(spliced)]
+        for least in (0.5, 0.75):
+            out[f"splices, AP at tIoU {least:g} (of {len(spliced)})"] = average_precision(timed, least)
+    errors = [one.time_error for one in every if one.time_error is not None and one.kind != "unrelated"]
+    if errors:
+        out[f"time map, mean error in frames (of {len(errors)})"] = float(np.mean(errors))
+        out["time map, largest error in frames"] = float(np.max(errors))
+    unrelated = of("unrelated")
+    out[f"unrelated, said to be (of {len(unrelated)})"] = _share(not one.related for one in unrelated)
+    related = [one for one in every if one.kind != "unrelated"]
+    out[f"related, said to be (of {len(related)})"] = _share(one.related for one in related)
+    plain = [one for one in originals if one.variant != "caption bar"]
+    out[f"original with a region that differs (of {len(plain)})"] = _share(one.regions > 0 for one in plain)
+    return out
+
+
+def _share(values: Iterable[bool]) -> float:
+    listed = list(values)
+    return sum(listed) / len(listed) if listed else float("nan")
+
+
+def main() -> None:
+    """Compare all pairs of a role, print the table and write it to ``figures.json``."""
+    parser = argparse.ArgumentParser(description="Measure comparisons on aligned research clips.")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="research folder")
+    parser.add_argument("--out", type=Path, default=Path("out/comparison"), metavar="DIR")
+    parser.add_argument("--role", choices=["develop", "train"], default="develop")
+    parser.add_argument("--each", type=int, default=9, metavar="N", help="variants of each clip, in turn")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    lines = options.out / _LINES
+    done = {_key(one): one for one in _kept(lines)}
+    pairs = list(known_pairs(options.data, options.role, options.each))
+    # Mixed, so that a run that was stopped has met all kinds.
+    pairs.sort(key=lambda pair: sha256(f"{pair.kind} {pair.name} {pair.variant}".encode()).digest())
+    for number, pair in enumerate(pairs, start=1):
+        key = (pair.name, pair.kind, pair.variant)
+        if key not in done:
+            print(f"{number} of {len(pairs)}:", *key, file=sys.stderr, flush=True)
+            done[key] = measured(pair)
+            with lines.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(done[key])) + "\n")
+    table = figures(done.values())
+    (options.out / "figures.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+    for name, value in table.items():
+        print(f"{name:60} {value:.3f}")
+
+
+def _key(one: Outcome) -> tuple[str, str, str]:
+    return one.name, one.kind, one.variant
+
+
+def _kept(lines: Path) -> list[Outcome]:
+    if not lines.exists():
+        return []
+    read = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
+    return [
+        Outcome(**{**one, "truth": tuple(map(tuple, one["truth"])), "found": tuple(map(tuple, one["found"]))})
+        for one in read
+    ]
+
+
+if __name__ == "__main__":
+    main()

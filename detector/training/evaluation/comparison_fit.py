@@ -1,0 +1,124 @@
+"""Fit the weights of the face statistic of comparisons, on aligned clips of role ``train``.
+
+    python -m detector.training.evaluation.comparison_fit --data DATA
+
+Frames of originals and of their fakes, re-encoded and scaled, are measured against the original, whose view
+is known. A logistic regression separates the two; its constant is then lowered until hardly any original
+is taken for another face. What it prints goes into :mod:`detector.comparison.difference`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from detector.comparison.difference import FEATURES, measure_face
+from detector.comparison.views import View
+from detector.faces.detector import FaceDetector
+from detector.media.encode import h264_round_trip
+from detector.media.frame import Image
+from detector.training.evaluation.comparison_pairs import aligned_sets
+
+_CHANGES = ((1.0, 28), (1.0, 40), (0.5, 23))  # scale and crf
+_FRAMES, _FIRST, _STEP = 26, 6, 6  # read, the first measured, and every so many
+_HELD_BACK = 0.99  # of original clips that have to stay below the threshold
+
+
+@dataclass(frozen=True)
+class Row:
+    """Features of one frame; ``clip`` is a clip with one change made to it."""
+
+    group: str
+    clip: str
+    fake: bool
+    features: tuple[float, ...]
+
+
+def rows(data: Path, role: str) -> Iterator[Row]:
+    """Of all aligned clips."""
+    detect = FaceDetector()
+    for name, (real, fakes) in aligned_sets(data / "clips", role).items():
+        original = _frames(real)
+        boxes = {}
+        for at in range(_FIRST, len(original), _STEP):
+            faces = detect(original[at])
+            if faces:
+                boxes[at] = np.array(faces[0].box)
+        for path in (real, *fakes):
+            frames = _frames(path)
+            for scale, crf in _CHANGES:
+                changed = _changed(frames, scale, crf)
+                (height, width), (there, across) = changed[0].shape[:2], original[0].shape[:2]
+                view = View(np.diag([across / width, there / height, 0])[:2])
+                for at, box in boxes.items():
+                    if at >= len(changed):
+                        continue
+                    x0, y0, x1, y1 = (box * width / across).tolist()
+                    measured = measure_face(changed[at], original[at], view, (x0, y0, x1, y1))
+                    if measured is not None:
+                        clip = f"{path.name} {scale:g} crf {crf}"
+                        yield Row(name, clip, path != real, measured.features)
+        print(name, file=sys.stderr, flush=True)
+
+
+def fit(found: list[Row]) -> tuple[list[float], float, dict[str, float]]:
+    """Weights, constant, and how well clips are told apart when their set was left out."""
+    x, y = np.array([row.features for row in found]), np.array([row.fake for row in found])
+    groups, clips = np.array([row.group for row in found]), np.array([row.clip for row in found])
+    model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced"))
+    folds = GroupKFold(min(10, len(set(groups))))
+    left_out = cross_val_predict(model, x, y, groups=groups, cv=folds, method="decision_function")
+    names = np.unique(clips)
+    medians = np.array([np.median(left_out[clips == name]) for name in names])
+    fakes = np.array([bool(y[clips == name][0]) for name in names])
+    lowered = max(0.0, float(np.quantile(medians[~fakes], _HELD_BACK)))
+    model.fit(x, y)
+    scaler, regression = model[0], model[1]
+    weights = regression.coef_[0] / scaler.scale_
+    constant = float(regression.intercept_[0] - weights @ scaler.mean_ - lowered)
+    figures = {
+        "clips": float(len(names)),
+        "fakes above the threshold": float((medians[fakes] > lowered).mean()),
+        "originals above it": float((medians[~fakes] > lowered).mean()),
+        "lowered by": lowered,
+    }
+    return weights.tolist(), constant, figures
+
+
+def _frames(path: Path) -> list[Image]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in islice(container.decode(video=0), _FRAMES)]
+
+
+def _changed(frames: list[Image], scale: float, crf: int) -> list[Image]:
+    height, width = (2 * round(side * scale / 2) for side in frames[0].shape[:2])
+    scaled = [cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA) for frame in frames]
+    return h264_round_trip(scaled, 25, {"crf": str(crf), "preset": "veryfast"})
+
+
+def main() -> None:
+    """Print the weights."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="research folder")
+    weights, constant, figures = fit(list(rows(parser.parse_args().data, "train")))
+    print("FEATURES =", FEATURES)
+    print("WEIGHTS =", tuple(round(weight, 4) for weight in weights))
+    print("CONSTANT =", round(constant, 4))
+    for name, value in figures.items():
+        print(f"{name}: {value:.4f}")
+
+
+if __name__ == "__main__":
+    main()

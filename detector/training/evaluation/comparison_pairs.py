@@ -1,0 +1,272 @@
+"""Pairs of exhibit and reference of which everything is known, made of aligned research clips.
+
+Clips with one ``aligned`` value in ``clips/labels.csv`` match frame by frame: an original, and fakes of it.
+An exhibit is one of them, changed in one of the ways files are changed; the reference is the original.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from detector.media.encode import H264Writer
+from detector.media.frame import Image
+from detector.training.data.face_samples import read_csv
+from detector.training.evaluation.temporal_metrics import Span
+
+SHIFT = 1.5  # seconds cut off at the start
+_CROP = 0.05  # on each side: a tenth of width and height
+_CAPTION = 0.12  # of the height
+_SPLICE = (0.3, 0.65)  # of a clip's frames that are taken from the fake
+_PRESET = "veryfast"
+
+
+@dataclass(frozen=True)
+class Film:
+    """Frames with a steady rate."""
+
+    frames: list[Image]
+    rate: Fraction
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A change made to an exhibit. ``shift`` is by how many seconds the reference then runs ahead."""
+
+    name: str
+    change: Callable[[Film], Film]
+    crf: int = 23
+    shift: float = 0.0
+
+
+@dataclass(frozen=True)
+class Known:
+    """One exhibit, written to a file by ``write``, with its reference and the truth about both.
+
+    ``spans`` are the manipulated times of the person on ``side`` (of ``left``, ``right``; "" for a single
+    one); ``shift`` is None where the two are unrelated or the map is not a single shift.
+    """
+
+    name: str
+    kind: str
+    variant: str
+    reference: Callable[[Path], Path]
+    write: Callable[[Path], Path]
+    spans: tuple[Span, ...]
+    related: bool = True
+    shift: float | None = 0.0
+    side: str = ""
+
+
+def read_film(path: Path) -> Film:
+    """All frames of a short clip."""
+    with av.open(str(path)) as container:
+        rate = container.streams.video[0].average_rate or Fraction(25)
+        return Film([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)], rate)
+
+
+def write_film(film: Film, path: Path, crf: int) -> Path:
+    """H.264 in mp4."""
+    height, width = (side - side % 2 for side in film.frames[0].shape[:2])
+    with av.open(str(path), "w", format="mp4") as container:
+        options = {"crf": str(crf), "preset": _PRESET}
+        writer = H264Writer(container, (width, height), film.rate, options)
+        for number, picture in enumerate(film.frames):
+            whole = np.ascontiguousarray(picture[:height, :width])
+            writer.write(av.VideoFrame.from_ndarray(whole, format="rgb24"), Fraction(number) / film.rate)
+        writer.finish()
+    return path
+
+
+def _each(change: Callable[[Image], Image]) -> Callable[[Film], Film]:
+    return lambda film: Film([change(frame) for frame in film.frames], film.rate)
+
+
+def _scaled(scale: float) -> Callable[[Film], Film]:
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return _each(
+        lambda picture: np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=method))
+    )
+
+
+def _cropped(picture: Image) -> Image:
+    height, width = picture.shape[:2]
+    down, across = round(_CROP * height), round(_CROP * width)
+    return picture[down : height - down, across : width - across]
+
+
+def _captioned(picture: Image) -> Image:
+    height, width = picture.shape[:2]
+    bar = round(_CAPTION * height)
+    out = picture.copy()
+    out[height - bar :] = (20, 20, 60)
+    where = (width // 20, height - bar // 3)
+    cv2.putText(
+        out, "BREAKING NEWS", where, cv2.FONT_HERSHEY_SIMPLEX, bar / 45, (255, 255, 255), 2, cv2.LINE_AA
+    )
+    return out
+
+
+def _later(film: Film) -> Film:
+    return Film(film.frames[round(SHIFT * film.rate) :], film.rate)
+
+
+def _at_other_rate(film: Film) -> Film:
+    """24 frames a second, or 30 of a film that has fewer: frames are dropped or shown twice."""
+    rate = Fraction(24) if film.rate > 26 else Fraction(30)
+    count = int(len(film.frames) / film.rate * rate)
+    return Film(
+        [film.frames[min(len(film.frames) - 1, int(at / rate * film.rate))] for at in range(count)], rate
+    )
+
+
+VARIANTS = (
+    Variant("crf 28", lambda film: film, crf=28),
+    Variant("crf 40", lambda film: film, crf=40),
+    Variant("scale 0.5", _scaled(0.5)),
+    Variant("scale 1.3", _scaled(1.3)),
+    Variant("crop 10 %", _each(_cropped)),
+    Variant("mirrored", _each(lambda picture: picture[:, ::-1])),
+    Variant(f"shifted by {SHIFT} s", _later, shift=SHIFT),
+    Variant("24 or 30 fps", _at_other_rate),
+    Variant("caption bar", _each(_captioned)),
+)
+
+
+def aligned_sets(clips: Path, role: str) -> dict[str, tuple[Path, tuple[Path, ...]]]:
+    """The original and its fakes, by the name of each set of aligned clips of ``role``."""
+    sets: dict[str, list[tuple[str, Path]]] = defaultdict(list)
+    for row in read_csv(clips / "labels.csv"):
+        if row["role"] == role and row["aligned"]:
+            sets[row["aligned"]].append((row["label"], clips / row["file"]))
+    out = {}
+    for name, files in sorted(sets.items()):
+        real = [path for label, path in files if label == "real"]
+        fakes = tuple(path for label, path in files if label == "fake")
+        if len(real) == 1 and fakes:
+            out[name] = real[0], fakes
+    return out
+
+
+def known_pairs(data: Path, role: str, each: int) -> Iterator[Known]:
+    """All pairs of ``role``; of the variants ``each`` a clip, in turn, so that all are met equally often."""
+    sets = aligned_sets(data / "clips", role)
+    turn = 0
+    for real, fakes in sets.values():
+        for path in (*fakes, real):
+            for step in range(each):
+                variant = VARIANTS[(turn + step * 4) % len(VARIANTS)]
+                kind = "original" if path == real else "fake"
+                yield _changed(path, real, kind, variant)
+            turn += 1
+    names = list(sets)
+    for rank, name in enumerate(names):
+        real, fakes = sets[name]
+        yield _spliced(real, fakes[rank % len(fakes)])
+        other, other_fakes = sets[names[(rank + 1) % len(names)]]
+        yield Known(
+            f"{real.name} against {other.name}",
+            "unrelated",
+            "",
+            _as_it_is(other),
+            _as_it_is(real),
+            (),
+            False,
+            None,
+        )
+        if rank % 2 == 0:
+            yield _duo(real, other, other_fakes[0])
+    if role == "develop":
+        yield from _published(data / "videos")
+
+
+def _as_it_is(path: Path) -> Callable[[Path], Path]:
+    return lambda folder: path
+
+
+def _changed(path: Path, real: Path, kind: str, variant: Variant) -> Known:
+    def write(folder: Path) -> Path:
+        film = variant.change(read_film(path))
+        return write_film(film, folder / "exhibit.mp4", variant.crf)
+
+    film_end = 1e9
+    spans = ((0.0, film_end),) if kind == "fake" else ()
+    return Known(path.name, kind, variant.name, _as_it_is(real), write, spans, shift=variant.shift)
+
+
+def _spliced(real: Path, fake: Path) -> Known:
+    with av.open(str(real)) as container:
+        stream = container.streams.video[0]
+        rate, count = stream.average_rate or Fraction(25), stream.frames
+    first, last = (round(share * count) for share in _SPLICE)
+
+    def write(folder: Path) -> Path:
+        original, other = read_film(real), read_film(fake)
+        frames = original.frames[:first] + other.frames[first:last] + original.frames[last:]
+        return write_film(Film(frames, original.rate), folder / "exhibit.mp4", 23)
+
+    return Known(
+        fake.name, "splice", "crf 23", _as_it_is(real), write, ((float(first / rate), float(last / rate)),)
+    )
+
+
+def _duo(left: Path, right: Path, right_fake: Path) -> Known:
+    def side_by_side(second: Path, name: str) -> Callable[[Path], Path]:
+        def write(folder: Path) -> Path:
+            films = [read_film(left), read_film(second)]
+            height = min(film.frames[0].shape[0] for film in films)
+            count = min(len(film.frames) for film in films)
+            halves = [
+                [
+                    cv2.resize(frame, (height, height), interpolation=cv2.INTER_AREA)
+                    for frame in film.frames[:count]
+                ]
+                for film in films
+            ]
+            frames = [np.hstack(pair) for pair in zip(*halves, strict=True)]
+            return write_film(Film(frames, films[0].rate), folder / name, 23)
+
+        return write
+
+    return Known(
+        f"{left.name} beside {right_fake.name}",
+        "two people",
+        "crf 23",
+        side_by_side(right, "reference.mp4"),
+        side_by_side(right_fake, "exhibit.mp4"),
+        ((0.0, 1e9),),
+        side="right",
+    )
+
+
+def _published(videos: Path) -> Iterator[Known]:
+    """Spliced clips and controls in full frame, against the originals of their targets."""
+    for name in ("splices", "controls"):
+        for entry in json.loads((videos / f"{name}.json").read_text()):
+            file = entry["file"]
+            target = file.removesuffix(".mp4").split("-")[-1].split("_")[0]
+            original = videos / f"ffpp-c40-original-{target}.mp4"
+            spans = tuple((one["start"], one["end"]) for one in entry["segments"])
+            jumps = "jump" in entry.get("kind", "")
+            yield Known(
+                file,
+                "splice" if spans else "control",
+                "as published",
+                _as_it_is(original),
+                _as_it_is(videos / file),
+                spans,
+                shift=None if jumps else 0.0,
+            )
+
+
+def clipped(spans: Sequence[Span], end: float) -> tuple[Span, ...]:
+    """``spans`` within a clip that lasts until ``end``."""
+    return tuple((start, min(stop, end)) for start, stop in spans)

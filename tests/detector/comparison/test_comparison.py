@@ -1,0 +1,159 @@
+"""An exhibit against a reference: whose face differs, what is written, and how it fails."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import numbered, write_clip
+from once import made_once
+from unconfined import Unconfined
+
+from detector import demo_clip
+from detector.cli.main import main
+from detector.comparison.compare import compare
+from detector.comparison.statements import LIMITS
+from detector.errors import MediaError
+from detector.paths import ROOT
+from detector.schema.comparison import Comparison, comparison_schema_text
+
+QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 80]
+
+
+def write_photo(path: Path, picture: np.ndarray) -> Path:
+    assert cv2.imwrite(str(path), picture[:, :, ::-1], QUALITY)
+    return path
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_photo(tmp_path_factory.mktemp("original") / "original.jpg", demo_clip.portraits()[0])
+
+
+@pytest.fixture(scope="module")
+def swapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same photo with another face, four fifths as large."""
+    picture = demo_clip.swapped(*demo_clip.portraits())
+    small = cv2.resize(picture, None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA)
+    return write_photo(tmp_path_factory.mktemp("swapped") / "swapped.jpg", small)
+
+
+def test_a_photo_with_another_face(swapped: Path, original: Path, tmp_path: Path) -> None:
+    found = compare(swapped, original, images=tmp_path)
+    assert found.related
+    assert found.transform is not None
+    assert found.transform.scale == pytest.approx(0.8, rel=0.01)
+    (segment,) = found.segments
+    assert segment.person == "A"
+    assert segment.start == segment.end == 0
+    assert segment.difference > segment.surroundings + 1
+    assert "the face of person A differs from the reference by" in segment.statement
+    assert "while its surroundings" in segment.statement
+    assert found.limits == LIMITS
+    (peak,) = segment.peaks
+    for name in (peak.side_by_side, peak.difference, peak.overlay):
+        assert name is not None
+        assert cv2.imread(str(tmp_path / name)) is not None
+    heat = cv2.imread(str(tmp_path / str(peak.difference)), cv2.IMREAD_GRAYSCALE)
+    x0, y0, x1, y1 = (round(v) for v in peak.box)
+    assert heat[y0:y1, x0:x1].mean() > 5 * heat[:, : x0 // 2].mean() + 1
+
+
+def test_a_photo_saved_again(original: Path, tmp_path: Path) -> None:
+    picture = demo_clip.portraits()[0][:, ::-1]  # mirrored
+    brighter = cv2.convertScaleAbs(picture, alpha=1.1, beta=8)
+    found = compare(write_photo(tmp_path / "again.jpg", brighter), original)
+    assert found.related
+    assert found.transform is not None and found.transform.mirror
+    assert len(found.persons) == 1
+    assert found.segments == ()
+    assert "No face differs" in found.statement
+
+
+@pytest.fixture(scope="session")
+def sample_original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demonstration clip without its manipulation."""
+
+    def make(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(demo_clip, "swapped", lambda image, other: image)
+            demo_clip.make_sample(folder / "original.mp4")
+
+    return made_once(tmp_path_factory, "sample-original", make) / "original.mp4"
+
+
+def test_the_sample_against_its_original(sample: Path, sample_original: Path) -> None:
+    found = compare(sample, sample_original)
+    (segment,) = found.segments
+    assert segment.start == pytest.approx(demo_clip.MANIPULATED[0], abs=0.15)
+    assert segment.end == pytest.approx(demo_clip.MANIPULATED[1], abs=0.15)
+    (person,) = (one for one in found.persons if one.id == segment.person)
+    assert person.median_box[2] < demo_clip.SIZE[0] / 2  # the person on the left
+    assert len(found.persons) == 2
+    (piece,) = found.time_map
+    assert piece.reference.start == pytest.approx(piece.exhibit.start, abs=0.02)
+
+
+def test_a_video_is_not_compared_with_a_photo(original: Path, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", (numbered(n) for n in range(10)))
+    with pytest.raises(MediaError, match="is a photo"):
+        compare(clip, original)
+
+
+def test_a_broken_reference_is_named(original: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(100))
+    with pytest.raises(MediaError, match=r"broken\.mp4: "):
+        compare(original, tmp_path / "broken.mp4")
+
+
+class TestCommand:
+    @pytest.fixture(autouse=True)
+    def in_this_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("detector.comparison.sandboxed.Sandbox", Unconfined)
+
+    def test_it_writes_comparison_and_pictures(
+        self, swapped: Path, original: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        out = tmp_path / "result"
+        assert main(["compare", str(swapped), str(original), "--out", str(out)]) == 0
+        found = Comparison.from_json((out / "comparison.json").read_bytes())
+        assert found.exhibit.file == "swapped.jpg"
+        assert found.reference.file == "original.jpg"
+        assert (out / str(found.segments[0].peaks[0].overlay)).is_file()
+        printed = capsys.readouterr().out
+        assert found.statement in printed
+        assert LIMITS in printed
+
+    @pytest.mark.parametrize("which", [0, 1])
+    def test_files_that_are_none(
+        self, which: int, original: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        files = [original, original]
+        files[which] = tmp_path / "gone.mp4"
+        assert main(["compare", *map(str, files), "--out", str(tmp_path / "out")]) == 2
+        assert f"{tmp_path / 'gone.mp4'}: The file cannot be opened" in capsys.readouterr().err
+        assert not (tmp_path / "out").exists()
+
+    def test_a_folder_with_other_things_is_refused(
+        self, original: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "notes.txt").write_text("mine")
+        assert main(["compare", str(original), str(original), "--out", str(tmp_path)]) == 2
+        assert "holds no earlier comparison" in capsys.readouterr().err
+
+
+@pytest.mark.fresh
+def test_it_is_confined(original: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        main(["compare", str(original), str(original), "--out", str(tmp_path / "out"), "--format", "json"])
+        == 0
+    )
+    assert json.loads(capsys.readouterr().out)["related"] is True
+
+
+def test_the_published_schema_is_this_one() -> None:
+    published = (ROOT / "docs" / "comparison.schema.json").read_text(encoding="utf-8")
+    assert published == comparison_schema_text()

@@ -1,0 +1,179 @@
+"""Which moment of a reference an exhibit shows: cuts, speed, frame rates, mirroring, and nothing at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import write_clip
+
+from detector.comparison.compare import compare
+from detector.comparison.time_map import NOWHERE, best_way
+from detector.schema.comparison import Comparison
+
+RATE = 25
+LENGTH = 200  # frames of the reference: 8 s
+SIZE = (240, 136)
+Write = Callable[..., Path]
+
+
+def scene(number: int, seed: int = 1) -> np.ndarray:
+    """A picture with fixed surroundings, in which several things move and never come back."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 255, (9, 15, 3), np.uint8)
+    picture = cv2.resize(coarse, SIZE, interpolation=cv2.INTER_CUBIC)
+    for thing in range(6):
+        x = int(20 + (number * (0.9 + 0.13 * thing)) % 200)
+        y = int(20 + 18 * thing + 9 * np.sin(number / (7 + 2 * thing)))
+        colour = tuple(int(v) for v in rng.integers(0, 255, 3))
+        cv2.circle(picture, (x, y), 7 + thing, colour, -1, cv2.LINE_AA)
+    return picture
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("time") / "reference.mp4"
+    return write_clip(path, (scene(n) for n in range(LENGTH)), rate=RATE)
+
+
+def exhibit(folder: Path, numbers: Sequence[int], rate: int | Fraction = RATE, **how: object) -> Path:
+    change = how.get("change", lambda picture: picture)
+    frames = (np.ascontiguousarray(change(scene(n))) for n in numbers)
+    options = {"crf": str(how.get("crf", 23))}
+    return write_clip(
+        folder / "exhibit.mp4", frames, rate=rate, time_base=1 / Fraction(rate), options=options
+    )
+
+
+def error_in_frames(found: Comparison, truth: Callable[[float], float]) -> float:
+    """The largest error of the map, in frames of the reference, at the ends of its pieces."""
+    errors = [
+        abs(there - truth(here)) * RATE
+        for piece in found.time_map
+        for here, there in (
+            (piece.exhibit.start, piece.reference.start),
+            (piece.exhibit.end, piece.reference.end),
+        )
+    ]
+    return max(errors)
+
+
+def test_another_start(tmp_path: Path, reference: Path) -> None:
+    found = compare(exhibit(tmp_path, range(60, 160)), reference)
+    assert found.related
+    assert len(found.time_map) == 1
+    assert error_in_frames(found, lambda t: t + 60 / RATE) <= 0.5
+    assert found.time_map[0].uncertainty <= 2 / RATE
+    assert [gap.reason for gap in found.gaps] == [
+        "comes before what the exhibit shows",
+        "comes after what the exhibit shows",
+    ]
+
+
+def test_a_stretch_cut_out(tmp_path: Path, reference: Path) -> None:
+    found = compare(exhibit(tmp_path, [*range(20, 80), *range(110, 180)]), reference)
+    first, second = found.time_map
+    assert first.exhibit.end == pytest.approx(59 / RATE, abs=1.1 / RATE)
+    assert second.exhibit.start == pytest.approx(60 / RATE, abs=1.1 / RATE)
+    assert error_in_frames(found, lambda t: t + (20 if t < 59.5 / RATE else 50) / RATE) <= 0.5
+    between = [gap for gap in found.gaps if gap.reason == "is left out of the exhibit"]
+    assert len(between) == 1
+    assert between[0].start == pytest.approx(79 / RATE, abs=0.06)
+    assert between[0].end == pytest.approx(110 / RATE, abs=0.06)
+
+
+@pytest.mark.parametrize("rate", [24, 30])
+def test_another_frame_rate(tmp_path: Path, reference: Path, rate: int) -> None:
+    numbers = [min(LENGTH - 1, int(at * RATE / rate)) for at in range(rate * 7)]
+    found = compare(exhibit(tmp_path, numbers, rate), reference)
+    assert len(found.time_map) == 1
+    assert error_in_frames(found, lambda t: t) <= 1
+
+
+def test_a_changed_speed(tmp_path: Path, reference: Path) -> None:
+    """The same frames at a rate 2 % higher."""
+    found = compare(exhibit(tmp_path, range(LENGTH), Fraction(RATE * 102, 100)), reference)
+    assert len(found.time_map) == 1
+    assert found.time_map[0].speed == pytest.approx(1.02, abs=0.002)
+    assert error_in_frames(found, lambda t: 1.02 * t) <= 1
+
+
+def test_mirrored_scaled_and_cropped(tmp_path: Path, reference: Path) -> None:
+    def change(picture: np.ndarray) -> np.ndarray:
+        return cv2.resize(picture[8:128, 14:226], None, fx=1.5, fy=1.5)[:, ::-1]
+
+    found = compare(exhibit(tmp_path, range(40, 140), change=change, crf=30), reference)
+    transform = found.transform
+    assert transform is not None
+    assert transform.mirror
+    assert transform.scale == pytest.approx(1.5, rel=0.01)
+    assert transform.crop == pytest.approx((14, 8, 226, 128), abs=1.0)
+    assert error_in_frames(found, lambda t: t + 40 / RATE) <= 0.5
+
+
+def test_letterboxed_and_turned(tmp_path: Path, reference: Path) -> None:
+    def change(picture: np.ndarray) -> np.ndarray:
+        turn = cv2.getRotationMatrix2D((SIZE[0] / 2, SIZE[1] / 2), -3.0, 1.0)  # clockwise
+        turned = cv2.warpAffine(picture, turn, SIZE, borderMode=cv2.BORDER_REPLICATE)
+        return cv2.copyMakeBorder(turned, 20, 20, 0, 0, cv2.BORDER_CONSTANT)
+
+    found = compare(exhibit(tmp_path, range(0, 100), change=change), reference)
+    assert found.transform is not None
+    assert found.transform.rotation == pytest.approx(3.0, abs=0.3)
+    assert found.transform.scale == pytest.approx(1.0, abs=0.01)
+    assert not found.transform.mirror
+
+
+def test_unrelated(tmp_path: Path, reference: Path) -> None:
+    frames = (scene(n, seed=7) for n in range(100))
+    other = write_clip(tmp_path / "other.mp4", frames, rate=RATE)
+    found = compare(other, reference)
+    assert not found.related
+    assert found.time_map == found.persons == found.segments == found.regions == ()
+    assert found.transform is None
+    assert "unrelated" in found.statement
+
+
+def test_something_painted_out(tmp_path: Path, reference: Path) -> None:
+    """A thing that stands in the reference from second 2 to second 5 is hidden in the exhibit."""
+
+    def frame(number: int) -> np.ndarray:
+        picture = scene(number)
+        if 50 <= number < 125:
+            picture[90:120, 150:200] = picture[88:90, 150:200].mean(axis=(0, 1)).astype(np.uint8)
+        return picture
+
+    path = write_clip(tmp_path / "exhibit.mp4", map(frame, range(LENGTH)), rate=RATE)
+    found = compare(path, reference)
+    (region,) = found.regions
+    assert region.start == pytest.approx(2.0, abs=0.3)
+    assert region.end == pytest.approx(5.0, abs=0.3)
+    assert region.box == pytest.approx((150, 90, 200, 120), abs=12)
+    assert found.segments == ()
+
+
+def test_the_same_file_differs_nowhere(reference: Path) -> None:
+    found = compare(reference, reference)
+    assert found.regions == found.segments == found.gaps == ()
+
+
+def test_the_way_jumps_where_it_has_to() -> None:
+    agreements = np.full((20, 60), 0.1, np.float32)
+    truth = [*range(5, 15), *range(40, 50)]
+    for row, column in enumerate(truth):
+        agreements[row, column] = 0.9
+    assert best_way(agreements, None, None).tolist() == truth
+
+
+def test_the_way_leaves_what_shows_nothing() -> None:
+    agreements = np.full((24, 30), 0.1, np.float32)
+    for row in [*range(8), *range(16, 24)]:
+        agreements[row, row] = 0.9
+    way = best_way(agreements, None, None)
+    assert (way[9:15] == NOWHERE).all()
+    assert way[:8].tolist() == list(range(8))
+    assert way[16:].tolist() == list(range(16, 24))
