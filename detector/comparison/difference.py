@@ -47,7 +47,7 @@ class FaceMeasure:
 
 # Fitted on clips of role `train`: see the module's docstring. One for each of `FEATURES`, and the constant.
 FEATURES = ("excess", "local excess", "decorrelation", "local decorrelation")
-WEIGHTS = (0.8503, 1.0313, 2.0877, 1.4152)
+WEIGHTS = (0.8503, 1.0313, 2.0877, 1.4151)
 CONSTANT = 2.1926
 
 

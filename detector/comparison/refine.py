@@ -79,26 +79,32 @@ def refine_view(view: View, pairs: Sequence[Pair]) -> Refined:
         by_features = _from_features(pairs)
         if by_features is not None:
             candidates.append(by_features)
-    start = max(candidates, key=lambda one: agreement(one, pairs))
+    start = max(candidates, key=lambda one: agreement(one, pairs, candidates))
     single = [found for pair in pairs if (found := _by_ecc(start, pair)) is not None]
     best, error = start, 0.0
     if single:
         matrices = np.array([one.matrix for one in single])
         middle = View(np.median(matrices, axis=0))
         error = float(np.median([_corner_distance(one, middle, pairs[0].sizes[0]) for one in single]))
-        if agreement(middle, pairs) > agreement(start, pairs) + _GAIN:
+        both = (start, middle)
+        if agreement(middle, pairs, both) > agreement(start, pairs, both) + _GAIN:
             best = middle
     return Refined(best, error, agreement(best, pairs), uncovered(best, pairs))
 
 
-def agreement(view: View, pairs: Sequence[Pair]) -> float:
-    """The median correlation of the pairs' structure where they overlap, hidden places left out."""
+def agreement(view: View, pairs: Sequence[Pair], others: Sequence[View] = ()) -> float:
+    """The median correlation of the pairs' structure where they overlap, hidden places left out.
+
+    Only where they overlap under ``others`` as well: what is compared has to be the same.
+    """
     values = []
     for pair in pairs:
         height, width = pair.exhibit.shape
         matrix = view.between(*pair.scales)
         known = _brought(textures(pair.reference[None])[0], matrix, (width, height))
         mask = _overlap(pair, matrix)
+        for other in others:
+            mask &= _overlap(pair, other.between(*pair.scales))
         if mask.mean() < 0.05:
             return -1.0
         seen = textures(pair.exhibit[None])[0][mask]
@@ -179,7 +185,7 @@ def _by_ecc(view: View, pair: Pair) -> View | None:
 
 def _from_features(pairs: Sequence[Pair]) -> View | None:
     """A similarity through SIFT features (Lowe, 2004) of all pairs together, by RANSAC; mirrored ones too."""
-    sift = cv2.SIFT_create(nfeatures=_FEATURES)
+    sift = cv2.SIFT.create(nfeatures=_FEATURES)
     matcher = cv2.BFMatcher(cv2.NORM_L2)
     best: tuple[int, View] | None = None
     for flipped in (False, True):
@@ -199,7 +205,11 @@ def _from_features(pairs: Sequence[Pair]) -> View | None:
         if len(here) < _LEAST_INLIERS:
             continue
         matrix, inliers = cv2.estimateAffinePartial2D(
-            np.float32(here), np.float32(there), method=cv2.RANSAC, ransacReprojThreshold=2.0, maxIters=5000
+            np.array(here, np.float32),
+            np.array(there, np.float32),
+            method=cv2.RANSAC,
+            ransacReprojThreshold=2.0,
+            maxIters=5000,
         )
         if matrix is None or (count := int(inliers.sum())) < _LEAST_INLIERS:
             continue

@@ -23,10 +23,10 @@ from detector.schema.analysis import Box
 SIDE = 192  # px, the longer side of the pictures compared
 _SMOOTH = 2.0  # px
 _CELL = 4  # px of these, the side of a cell of the grid
-THRESHOLD = 2.5
+THRESHOLD = 3.5
 """Log of how much more a cell differs than compression explains, from which on it stands out."""
 _LEAST_LEVELS = 5.0  # levels by which it has to differ, in the mean
-_LEAST_CELLS = 4
+_LEAST_CELLS = 6
 _FACE_ROOM = 0.25  # of a face's box on each side that is the face's, not the picture's
 _BLOCK = np.ones((3, 3, 3))
 
@@ -105,7 +105,7 @@ def aligned(
     seen = _grey_at(exhibit, size)
     scale: Floats = np.array(size) / (exhibit.shape[1], exhibit.shape[0])
     # The reference comes to about the same number of pixels first, averaged: warping samples.
-    shrink = min(1.0, float(np.sqrt(abs(np.linalg.det(np.diag(1 / scale) @ np.eye(2)))) ** -1) * view.scale)
+    shrink = min(1.0, float(np.sqrt(scale.prod())) * view.scale)
     known_size = max(8, round(reference.shape[1] * shrink)), max(8, round(reference.shape[0] * shrink))
     known = _grey_at(reference, known_size)
     known_scale: Floats = np.array(known_size) / (reference.shape[1], reference.shape[0])

@@ -20,14 +20,19 @@ UNRELATED_LIMITS = (
 
 def of_segment(segment: ComparedSegment) -> str:
     """What one segment proves."""
-    times = math.exp(segment.difference)
     still = segment.start == segment.end
     when = "In the photo" if still else f"Between {timecode(segment.start)} and {timecode(segment.end)}"
     return (
-        f"{when} the face of person {segment.person} differs from the reference by {times:.1f} times what "
+        f"{when} the face of person {segment.person} differs from the reference by "
+        f"{_times(segment.difference)} what "
         f"compression, colour and scaling explain, while its surroundings differ by "
-        f"{math.exp(segment.surroundings):.1f} times."
+        f"{_times(segment.surroundings)} that."
     )
+
+
+def _times(difference: float) -> str:
+    """The log of a ratio of squares as a ratio of levels."""
+    return f"{math.exp(difference / 2):.1f} times"
 
 
 def of_region(region: Region) -> str:
@@ -38,7 +43,7 @@ def of_region(region: Region) -> str:
     )
     return (
         f"Part of the picture {when}(x {x0} to {x1}, y {y0} to {y1}) differs from the reference by "
-        f"{math.exp(region.difference):.1f} times what compression, colour and scaling explain."
+        f"{_times(region.difference)} what compression, colour and scaling explain."
     )
 
 

@@ -116,7 +116,10 @@ def _gathered(
     keep_large: bool = True,
     size: tuple[int, int] = (0, 0),
 ) -> Strip:
-    pts_, pictures, large, large_at = [], [], [], []
+    pts_: list[int] = []
+    pictures: list[Grey] = []
+    large: list[Grey] = []
+    large_at: list[int] = []
     next_large = next_small = 0.0
     for frame, pts in frames:
         time = float((pts - (reader.tally.first_pts or 0)) * reader.time_base)
@@ -138,7 +141,7 @@ def _gathered(
         report(min(1.0, time / expected) if expected else 0.0)
     return Strip(
         np.array(pts_, np.int64),
-        (np.array(pts_, np.int64) - (reader.tally.first_pts or 0)) * float(reader.time_base),
+        np.asarray((np.array(pts_) - (reader.tally.first_pts or 0)) * float(reader.time_base), np.float64),
         np.array(pictures, np.uint8) if pictures else np.zeros((0, 1, 1), np.uint8),
         size,
         tuple(large),

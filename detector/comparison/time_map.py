@@ -207,6 +207,8 @@ def _comparable(
 def _agreements(seen: Matrix, known: Matrix, around: float, near: NDArray[np.bool_] | None = None) -> Matrix:
     """How well each row of ``seen`` fits each of ``known``: as wholes, and in what moves around it."""
     whole = _cosine(seen, known, 0.0)
+    if min(len(seen), len(known)) < 3:  # a photo: nothing moves
+        return whole
     moving = _cosine(_moving(seen, around), _moving(known, around), _NOISE * float(np.mean((seen**2).sum(1))))
     # A moment without motion fits all moments without motion.
     out = (1 - _MOTION_SHARE) * whole + _MOTION_SHARE * moving

@@ -206,7 +206,7 @@ def _placed(across: float, down: float, seen: tuple[float, ...], corner: tuple[f
 
 def _by_features(exhibit: Strip, reference: Strip, judge: _Judge) -> Iterator[Floats]:
     """Similarities through ORB features of the larger pictures, the exhibit's also mirrored."""
-    orb = cv2.ORB_create(nfeatures=_FEATURES, fastThreshold=7, scaleFactor=1.2, nlevels=8)
+    orb = cv2.ORB.create(nfeatures=_FEATURES, fastThreshold=7, scaleFactor=1.2, nlevels=8)
     matcher = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True)
     known = [orb.detectAndCompute(picture, None) for picture in reference.large]
     for place in spread(len(exhibit.large), _PROBES // 2):
@@ -223,8 +223,8 @@ def _by_features(exhibit: Strip, reference: Strip, judge: _Judge) -> Iterator[Fl
                 if count < _LEAST_INLIERS:
                     continue
                 near = [pair for pair in pairs if pair.distance < 64]
-                here = np.float32([points[pair.queryIdx].pt for pair in near])
-                there = np.float32([known[number][0][pair.trainIdx].pt for pair in near])
+                here = np.array([points[pair.queryIdx].pt for pair in near], np.float32)
+                there = np.array([known[number][0][pair.trainIdx].pt for pair in near], np.float32)
                 matrix, inliers = cv2.estimateAffinePartial2D(
                     here, there, method=cv2.RANSAC, ransacReprojThreshold=3.0, maxIters=4000
                 )
