@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,11 +85,11 @@ class _Comparing:
     bounds: Bounds | None
 
     def run(self) -> Comparison:
+        readers = []
         with ExitStack() as stack:
-            readers = [
-                stack.enter_context(_naming(name, path, self.bounds))
-                for name, path in zip(self.names, self.paths, strict=True)
-            ]
+            for name, path in zip(self.names, self.paths, strict=True):
+                with _about(name):
+                    readers.append(stack.enter_context(open_media(path, self.bounds)))
             exhibit, reference = readers
             if exhibit.kind is MediaKind.VIDEO and reference.kind is MediaKind.IMAGE:
                 raise MediaError(
@@ -104,13 +104,12 @@ class _Comparing:
             return self._compared(exhibit, reference, strips[0], strips[1], files[0], files[1])
 
     def _strips(self, exhibit: MediaReader, reference: MediaReader) -> tuple[Strip, Strip]:
-        seen = read_strip(exhibit, lambda share: self.progress("reading the exhibit", 0.1 * share))
-        known = read_strip(
-            reference, lambda share: self.progress("reading the reference", 0.1 + (_READ - 0.1) * share)
-        )
-        for strip, name in ((seen, self.names[0]), (known, self.names[1])):
-            if not len(strip):
-                raise MediaError(f"{name}: not one frame could be decoded.")
+        with _about(self.names[0]):
+            seen = _strip(exhibit, lambda share: self.progress("reading the exhibit", 0.1 * share))
+        with _about(self.names[1]):
+            known = _strip(
+                reference, lambda share: self.progress("reading the reference", 0.1 + (_READ - 0.1) * share)
+            )
         return seen, known
 
     def _compared(
@@ -210,20 +209,20 @@ class _Comparing:
         return comparison.model_copy(update={"statement": statements.summary(comparison)})
 
 
-class _naming:
-    """:func:`open_media` whose errors begin with the file's name: there are two of them."""
+@contextmanager
+def _about(name: str) -> Iterator[None]:
+    """Errors of one of the two files begin with its name."""
+    try:
+        yield
+    except MediaError as error:
+        raise MediaError(f"{name}: {error}") from None
 
-    def __init__(self, name: str, path: Path, bounds: Bounds | None) -> None:
-        self._name, self._context = name, open_media(path, bounds)
 
-    def __enter__(self) -> MediaReader:
-        try:
-            return self._context.__enter__()
-        except MediaError as error:
-            raise MediaError(f"{self._name}: {error}") from None
-
-    def __exit__(self, *raised: object) -> None:
-        self._context.__exit__(*raised)  # type: ignore[arg-type]
+def _strip(reader: MediaReader, report: Callable[[float], None]) -> Strip:
+    strip = read_strip(reader, report)
+    if not len(strip):
+        raise MediaError("Not one frame could be decoded. Play it in a video player to see what is wrong.")
+    return strip
 
 
 def _found(seen: Strip, known: Strip) -> tuple[Guess, list[Stretch]] | None:
