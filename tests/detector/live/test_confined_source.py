@@ -91,7 +91,8 @@ def test_what_cannot_be_read_is_said(tmp_path):
 
 def test_too_much_memory_ends_it(clip, monkeypatch):
     monkeypatch.setenv("REELPROOF_MEMORY_LIMIT_MB", "20")
-    with pytest.raises((LimitError, CrashError)), open_confined(source(clip), 8) as frames:
+    # Where FFmpeg is refused the memory first, it calls the file unreadable.
+    with pytest.raises((LimitError, CrashError, MediaError)), open_confined(source(clip), 8) as frames:
         list(frames)
 
 

@@ -12,8 +12,12 @@ from detector.sandbox import AllowedPaths, Limits, Sandbox
 
 
 @pytest.fixture
-def run(tmp_path: Path):
-    """Run something confined; afterwards no folder of it may be left."""
+def run(tmp_path: Path, request: pytest.FixtureRequest):
+    """Run something confined; afterwards no folder of it may be left.
+
+    Functions of the test's module are sent whole: a process started afresh does not find it.
+    """
+    cloudpickle.register_pickle_by_value(request.module)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
 
@@ -23,4 +27,5 @@ def run(tmp_path: Path):
             return confined.result(report)
 
     yield run
+    cloudpickle.unregister_pickle_by_value(request.module)
     assert list(scratch.iterdir()) == []
