@@ -51,11 +51,6 @@ WEIGHTS = (0.8503, 1.0313, 2.0877, 1.4151)
 CONSTANT = 2.1926
 
 
-def probability(logit: float) -> float:
-    """Of a logit."""
-    return 1 / (1 + math.exp(-max(-50.0, min(50.0, logit))))
-
-
 def measure_face(
     exhibit: Image,
     reference: Image,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.comparison import statements
-from detector.comparison.difference import FaceMeasure, measure_face, probability
+from detector.comparison.difference import FaceMeasure, measure_face
 from detector.comparison.regions import FrameGrid, compare_frame
 from detector.comparison.views import View
 from detector.faces.crop import Face
@@ -19,6 +19,7 @@ from detector.faces.tracks import Tracker, persons
 from detector.media.cuts import CutDetector
 from detector.media.frame import Frame
 from detector.schema.analysis import Box, MediaKind, Parameters
+from detector.schema.boxes import rounded
 from detector.schema.comparison import (
     ComparedPeak,
     ComparedPerson,
@@ -27,6 +28,7 @@ from detector.schema.comparison import (
     FaceDifference,
 )
 from detector.schema.formatting import name_of
+from detector.scoring.scorer import sigmoid
 from detector.segments import rules
 
 
@@ -163,7 +165,7 @@ def _smoothed(faces: list[_Compared], parameters: ComparisonParameters) -> rules
         times = np.array([faces[at].at.time for at in own])
         logits = np.array([faces[at].measure.logit for at in own])
         medians = rules.sliding_median(times, logits, parameters.median_window)
-        out[own] = [probability(one) for one in medians]
+        out[own] = [sigmoid(one) for one in medians]
     return out
 
 
@@ -199,7 +201,7 @@ def _segment(
         end=last.time,
         reference_start=first.reference_time,
         reference_end=last.reference_time,
-        confidence=probability(float(np.mean([face.measure.logit for face in inside]))),
+        confidence=sigmoid(float(np.mean([face.measure.logit for face in inside]))),
         difference=float(np.mean([face.measure.difference for face in inside])),
         surroundings=float(np.mean([face.measure.surroundings for face in inside])),
         frames=len(inside),
@@ -216,10 +218,10 @@ def _person(
 ) -> ComparedPerson:
     boxes = np.array([face.box for face in faces])
     level = float(np.mean([face.measure.logit for face in faces]))
-    strongest = max((segment.confidence for segment in segments), default=probability(level))
+    strongest = max((segment.confidence for segment in segments), default=sigmoid(level))
     return ComparedPerson(
         id=name,
-        median_box=rounded(tuple(np.median(boxes, axis=0))),
+        median_box=rounded(np.median(boxes, axis=0)),
         frames=len(faces),
         probability=strongest,
         differences=tuple(
@@ -231,15 +233,9 @@ def _person(
                 box=rounded(face.box),
                 difference=face.measure.difference,
                 surroundings=face.measure.surroundings,
-                probability=probability(face.measure.logit),
+                probability=sigmoid(face.measure.logit),
                 smoothed=float(smooth),
             )
             for face, smooth in zip(faces, smoothed, strict=True)
         ),
     )
-
-
-def rounded(box: Box | tuple[float, ...]) -> Box:
-    """``box`` to a hundredth of a pixel."""
-    x0, y0, x1, y1 = (round(float(v), 2) for v in box)
-    return x0, y0, x1, y1

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from detector.comparison import statements
-from detector.comparison.persons import ComparedTimes, rounded
+from detector.comparison.persons import ComparedTimes
 from detector.comparison.refine import Refined
 from detector.comparison.regions import FoundRegion
 from detector.comparison.strips import Floats, Strip
@@ -17,6 +17,7 @@ from detector.comparison.time_map import TimeMap
 from detector.files import hashed
 from detector.media.reader import MediaReader
 from detector.schema.analysis import Box, MediaKind
+from detector.schema.boxes import rounded
 from detector.schema.comparison import ComparedFile, Gap, Interval, Region, TimePiece, Transform
 
 _FRAMES = 2.5  # a shorter gap is none

@@ -13,9 +13,9 @@ from detector.live.online_segments import Closed, OnlineSegments
 from detector.live.state import MOST_SEGMENTS, SECONDS_SHOWN
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box, Parameters
+from detector.schema.boxes import rounded
 from detector.scoring.first_pass import FirstPass
 from detector.scoring.scorer import Scorer
-from detector.segments.findings import box
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class LiveSession:
             self._faces = [
                 LiveFace(
                     one.track,
-                    box(one.box),
+                    rounded(one.box),
                     None if one.logit is None else self._scorer.probability(one.logit),
                 )
                 for one in detections

@@ -75,9 +75,10 @@ class PersonLook:
             out[asked] = strong[before] + share[:, None] * (strong[after] - strong[before])
         return out
 
-    def levelled(self, fast: Floats, within: float) -> Floats:
-        """The scan's logits (n,), each the share ``within`` of the way from the person's mean."""
-        return self.scan_level + within * (fast - self.scan_level)
+    def inputs_at(self, track: NDArray[np.int32], times: Floats, fast: Floats, within: float) -> Floats:
+        """The inputs (n, 5) of the fusion; the scan's are the share ``within`` of the way from their mean."""
+        levelled = self.scan_level + within * (fast - self.scan_level)
+        return np.column_stack([levelled, self.strong_at(track, times, fast)])
 
     def altered(
         self, fusion: Fusion, track: NDArray[np.int32], times: Floats, fast: Floats

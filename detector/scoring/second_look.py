@@ -71,8 +71,7 @@ class FusedScorer(Scorer):
     def fuse(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> Floats:
         """See :meth:`Scorer.fuse`. For people who were not looked at, the second network says nothing."""
         added = amounts([one for look in self.looks for one in look.raised], track, time)
-        fast = self._levelled(track, logits)
-        return self.fusion.logit(np.column_stack([fast, self._strong_at(track, time, logits)]), added)
+        return self.fusion.logit(self._inputs_at(track, time, logits), added)
 
     def second_look_at(self, tracks: Collection[int]) -> schema.SecondLook | None:
         look = self._look_of(next(iter(tracks)))
@@ -112,8 +111,7 @@ class FusedScorer(Scorer):
         """
         small = crop_square(image, peak.square, self._scan.card.input.size)
         scanned, track = self._scan.logits([small]), np.array([peak.track])
-        strong = self._strong_at(track, np.array([peak.time]), scanned)
-        inputs = np.column_stack([self._levelled(track, scanned), strong])
+        inputs = self._inputs_at(track, np.array([peak.time]), scanned)
         look = self._look_of(peak.track)
         added = amounts(look.raised if look else (), np.array([peak.track]), np.array([peak.time]))
         answers = [(part, column) for part in self._parts(image, peak) for column in part.columns]
@@ -247,21 +245,13 @@ class FusedScorer(Scorer):
         # Inner face and head in turn; each framing has its own two of the four logits.
         return np.column_stack([out[0::2, :2], out[1::2, 2:]])
 
-    def _strong_at(self, track: NDArray[np.int32], time: Floats, fast: Floats) -> Floats:
-        """The second look's logits (n, 4) at ``time`` of ``track``; ``fast`` are the scan's (n,)."""
-        out = np.tile(self.fusion.neutral[1:], (len(time), 1))
+    def _inputs_at(self, track: NDArray[np.int32], time: Floats, fast: Floats) -> Floats:
+        """The fusion's inputs (n, 5) at ``time`` of ``track``; ``fast`` are the scan's logits (n,)."""
+        out = np.column_stack([fast, np.tile(self.fusion.neutral[1:], (len(time), 1))])
         for look in self.looks:
             mine = np.isin(track, look.tracks)
             if mine.any():
-                out[mine] = look.strong_at(track[mine], time[mine], fast[mine])
-        return out
-
-    def _levelled(self, track: NDArray[np.int32], fast: Floats) -> Floats:
-        """The scan's logits (n,) as they are fused."""
-        out = fast.copy()
-        for look in self.looks:
-            mine = np.isin(track, look.tracks)
-            out[mine] = look.levelled(fast[mine], self.fusion.within)
+                out[mine] = look.inputs_at(track[mine], time[mine], fast[mine], self.fusion.within)
         return out
 
     def _look_of(self, track: int) -> PersonLook | None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detector.explain import heatmaps
 from detector.explain.boxed_photo import PHOTO
@@ -17,7 +16,8 @@ from detector.faces.detections import Detection, Detections
 from detector.media.frame import Image
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader
-from detector.schema.analysis import Box, MediaKind, Parameters, Peak, Person, Score, Scores, Segment
+from detector.schema.analysis import MediaKind, Parameters, Peak, Person, Score, Scores, Segment
+from detector.schema.boxes import rounded
 from detector.schema.formatting import name_of
 from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
@@ -82,7 +82,7 @@ def person(
         levels = [_mean_logit(group, rate)]
     return Person(
         id=name,
-        median_box=box(np.median(sampled.rows["box"], axis=0)),
+        median_box=rounded(np.median(sampled.rows["box"], axis=0)),
         screen_time=round(len(sampled) * interval, 3),
         tracks=tracks_,
         usable_frames=len(_known(sampled, "logit")),
@@ -93,7 +93,7 @@ def person(
                 time=s.time,
                 pts=s.pts,
                 track=s.track,
-                box=box(s.box),
+                box=rounded(s.box),
                 usable=s.usable,
                 logit=s.logit,
                 probability=None if s.logit is None else scorer.probability(s.logit),
@@ -181,7 +181,7 @@ def _frame_path(name: str, still: bool) -> str:
 
 
 def _explained(scorer: Scorer, image: Image, name: str, peak: Detection, seed: int) -> heatmaps.Explained:
-    return heatmaps.explain(scorer, scorer.explainable(image, peak), name, box(peak.box), seed)
+    return heatmaps.explain(scorer, scorer.explainable(image, peak), name, rounded(peak.box), seed)
 
 
 def unexplained(found: Sequence[FlaggedInterval], scorer: Scorer) -> tuple[Segment, ...]:
@@ -208,7 +208,7 @@ def _segment(
                     pts=peak.pts,
                     frame_index=peak.index,
                     probability=scorer.probability(peak.logit),
-                    box=box(peak.box),
+                    box=rounded(peak.box),
                     frame=frames.get(name),
                     overlay=f"overlays/{name}.png" if name in frames else None,
                     map=f"overlays/{name}-map.png" if name in frames else None,
@@ -227,12 +227,6 @@ def _segment(
         frames=len(found.detections),
         peaks=tuple(peaks),
     )
-
-
-def box(values: Sequence[float] | NDArray[np.float64]) -> Box:
-    """Four numbers as a published box, to a hundredth of a pixel."""
-    x0, y0, x1, y1 = (round(float(v), 2) for v in values)
-    return x0, y0, x1, y1
 
 
 def _mean_logit(detections: Detections, rate: float) -> float:

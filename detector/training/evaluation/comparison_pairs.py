@@ -17,24 +17,15 @@ import av
 import cv2
 import numpy as np
 
-from detector.media.encode import H264Writer
 from detector.media.frame import Image
 from detector.training.data.face_samples import read_csv
+from detector.training.evaluation.films import Film, read_film, write_film
 from detector.training.evaluation.temporal_metrics import Span
 
 SHIFT = 1.5  # seconds cut off at the start
 _CROP = 0.05  # on each side: a tenth of width and height
 _CAPTION = 0.12  # of the height
 _SPLICE = (0.3, 0.65)  # of a clip's frames that are taken from the fake
-_PRESET = "veryfast"
-
-
-@dataclass(frozen=True)
-class Film:
-    """Frames with a steady rate."""
-
-    frames: list[Image]
-    rate: Fraction
 
 
 @dataclass(frozen=True)
@@ -64,26 +55,6 @@ class Known:
     related: bool = True
     shift: float | None = 0.0
     side: str = ""
-
-
-def read_film(path: Path) -> Film:
-    """All frames of a short clip."""
-    with av.open(str(path)) as container:
-        rate = container.streams.video[0].average_rate or Fraction(25)
-        return Film([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)], rate)
-
-
-def write_film(film: Film, path: Path, crf: int) -> Path:
-    """H.264 in mp4."""
-    height, width = (side - side % 2 for side in film.frames[0].shape[:2])
-    with av.open(str(path), "w", format="mp4") as container:
-        options = {"crf": str(crf), "preset": _PRESET}
-        writer = H264Writer(container, (width, height), film.rate, options)
-        for number, picture in enumerate(film.frames):
-            whole = np.ascontiguousarray(picture[:height, :width])
-            writer.write(av.VideoFrame.from_ndarray(whole, format="rgb24"), Fraction(number) / film.rate)
-        writer.finish()
-    return path
 
 
 def _each(change: Callable[[Image], Image]) -> Callable[[Film], Film]:

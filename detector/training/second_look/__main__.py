@@ -40,7 +40,13 @@ from detector.training.second_look.examples.source_probe import probe_sources
 from detector.training.second_look.fitting.composed import measure_composed
 from detector.training.second_look.fitting.crop_calibration import crops_card
 from detector.training.second_look.fitting.exhibits import fitted_card, measured_card, record_shares
-from detector.training.second_look.fitting.measuring import by_clip, clip_aucs, every_nth_frame, logits
+from detector.training.second_look.fitting.measuring import (
+    WHILE_TRAINING,
+    by_clip,
+    clip_aucs,
+    every_nth_frame,
+    logits,
+)
 from detector.training.second_look.fitting.photograph_fusion import photographs_card
 from detector.training.second_look.fitting.report import Inputs, report_checkpoint
 from detector.training.second_look.fitting.steadiness import measure_steadiness
@@ -60,7 +66,6 @@ from detector.training.second_look.train import Recipe, Trainer, tune
 
 START, TOKENS = "start.pt", "tokens"
 TRANSFORMER = "vit_small_14"
-_FRAMES_STEP = 3  # of a develop clip's frames, every so-manieth is looked at while training
 
 say = partial(print, flush=True)
 
@@ -200,7 +205,7 @@ def _sampler(options: argparse.Namespace, recipe: Recipe) -> Sampler:
 
 def _measure(out: Path, network: FramingNetwork) -> tuple[float, dict[str, Any]]:
     """AUC over develop clips while training: of the larger head in each framing, and of their sum."""
-    patches = every_nth_frame([p for p in load(out, "clips") if p.role == "develop"], _FRAMES_STEP)
+    patches = every_nth_frame([p for p in load(out, "clips") if p.role == "develop"], WHILE_TRAINING)
     both = [logits(network, patches, framing).max(axis=1) for framing in (INNER, HEAD)]
     clips = by_clip(patches, np.column_stack(both))
     total = clip_aucs(clips, clips.scores.sum(axis=1))

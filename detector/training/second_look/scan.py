@@ -31,7 +31,13 @@ from detector.training.publish.publish import in_half_precision, interpolated, w
 from detector.training.second_look.examples.blends import WithBlends
 from detector.training.second_look.examples.patches import Patch
 from detector.training.second_look.examples.sampling import SHARES
-from detector.training.second_look.fitting.measuring import by_clip, clip_aucs, every_nth_frame, logits
+from detector.training.second_look.fitting.measuring import (
+    WHILE_TRAINING,
+    by_clip,
+    clip_aucs,
+    every_nth_frame,
+    logits,
+)
 from detector.training.second_look.ship import CLIPS, CROPS, STILLS
 from detector.training.second_look.train import Drawn, Figures, Recipe
 
@@ -77,7 +83,6 @@ BASES = {
 }
 """Of validated ranges, where it is another than the second generation's."""
 _FROZEN = 2  # stages
-_FRAMES_STEP = 3  # of a develop clip's frames, every so-manieth is looked at while training
 
 
 class ScanNetwork(EfficientNetLite0, FramingNetwork):
@@ -137,7 +142,7 @@ class ScanSource:
 
 def measure(develop: Sequence[Patch], network: FramingNetwork) -> tuple[float, Figures]:
     """AUC over the clips of ``develop``."""
-    patches = every_nth_frame(develop, _FRAMES_STEP)
+    patches = every_nth_frame(develop, WHILE_TRAINING)
     clips = by_clip(patches, logits(network, patches, INNER))
     figures = clip_aucs(clips, clips.scores[:, 0])
     return figures["all"], figures

@@ -7,27 +7,26 @@ drawn depends on the seed alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 
 from detector.engine import analyze
-from detector.media.encode import H264Writer
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Verdict
 from detector.training.data.face_samples import read_csv
 from detector.training.evaluation.clips import Clip, Listed, flagged, listed_clips, timed
+from detector.training.evaluation.films import Film, read_film, write_film
 from detector.training.evaluation.temporal_metrics import Span, average_precision
 
 _SEED = 22
 _RATE = Fraction(25)  # pictures a second of what is written
-_OPTIONS = {"preset": "veryfast"}
+_CRF = 20
 _SHORTEST, _LONGEST = 1.2, 3.0  # seconds of an interval
 _MARGIN = 0.7  # seconds before and after it
 _SIDE = 400  # px; of the larger person of two
@@ -76,7 +75,7 @@ def write_splices(pairs: Sequence[Pair], folder: Path) -> list[Listed]:
     rng = np.random.default_rng(_SEED)
     out = []
     for pair in pairs:
-        real, fake = list(pictures_of(pair.real)), list(pictures_of(pair.fake))
+        real, fake = read_film(pair.real).frames, read_film(pair.fake).frames
         count = min(len(real), len(fake))
         within = float(count / _RATE) - 2 * _MARGIN
         if within < _SHORTEST:
@@ -85,7 +84,7 @@ def write_splices(pairs: Sequence[Pair], folder: Path) -> list[Listed]:
         start = _MARGIN + float(rng.uniform(0, within - length))
         first, last = round(start * _RATE), round((start + length) * _RATE)
         path = folder / f"splice-{pair.fake.stem}.mp4"
-        write_clip([*real[:first], *fake[first:last], *real[last:count]], path)
+        _write([*real[:first], *fake[first:last], *real[last:count]], path)
         truth: Span = (float(first / _RATE), float(last / _RATE))
         out.append(Listed(path.name, path, True, pair.generator, (truth,), path.name))
     return out
@@ -101,14 +100,12 @@ def write_duos(pairs: Sequence[Pair], folder: Path) -> list[Duo]:
         small = round(_SIDE * float(rng.uniform(*_SMALLER))) // 2 * 2
         people = [(pair.fake, _SIDE if larger else small), (other.real, small if larger else _SIDE)]
         left_to_right = people[::-1] if right else people
-        pictures = [
-            np.hstack(
-                [_on_grey(picture, side) for picture, (_, side) in zip(both, left_to_right, strict=True)]
-            )
-            for both in zip(*(pictures_of(path) for path, _ in left_to_right), strict=False)
+        sides = [
+            [_on_grey(picture, side) for picture in read_film(clip).frames] for clip, side in left_to_right
         ]
+        pictures = [np.hstack(both) for both in zip(*sides, strict=False)]
         path = folder / f"duo-{pair.fake.stem}.mp4"
-        write_clip(pictures, path)
+        _write(pictures, path)
         out.append(Duo(path, float(left_to_right[0][1]), right))
     return out
 
@@ -163,13 +160,6 @@ def _flagged_sides(duo: Duo, model: LoadedModel, report: Callable[[str], None]) 
     return found
 
 
-def pictures_of(path: Path) -> Iterator[Image]:
-    """The frames of a clip, RGB."""
-    with av.open(str(path)) as container:
-        for frame in container.decode(video=0):
-            yield frame.to_ndarray(format="rgb24")
-
-
 def _on_grey(picture: Image, side: int) -> Image:
     """``picture`` at ``side`` px in the middle of a grey field as high as the larger person's."""
     out = np.full((_SIDE, side, 3), 96, np.uint8)
@@ -178,18 +168,5 @@ def _on_grey(picture: Image, side: int) -> Image:
     return out
 
 
-def rate_of(path: Path) -> Fraction:
-    """Frames a second of a clip, on average."""
-    with av.open(str(path)) as container:
-        return container.streams.video[0].average_rate or _RATE
-
-
-def write_clip(pictures: Sequence[Image], path: Path, rate: Fraction = _RATE, crf: int = 20) -> None:
-    """H.264 of ``pictures``, even sides."""
-    height, width = (side // 2 * 2 for side in pictures[0].shape[:2])
-    with av.open(str(path), "w") as container:
-        writer = H264Writer(container, (width, height), rate, _OPTIONS | {"crf": str(crf)}, one_thread=True)
-        for number, picture in enumerate(pictures):
-            pixels = np.ascontiguousarray(picture[:height, :width])
-            writer.write(av.VideoFrame.from_ndarray(pixels, format="rgb24"), number / rate)
-        writer.finish()
+def _write(pictures: list[Image], path: Path) -> None:
+    write_film(Film(pictures, _RATE), path, _CRF, one_thread=True)

@@ -53,7 +53,7 @@ class PersonRecord:
 
     @property
     def inputs(self) -> Floats | None:
-        """The fusion's inputs (1, 7) over all the person's time."""
+        """The fusion's inputs (1, 5) over all the person's time."""
         return self.look.inputs if self.look is not None else None
 
     def fused(self, formula: Fusion) -> Floats:
@@ -61,8 +61,7 @@ class PersonRecord:
         if self.look is None:
             strong = np.tile(formula.neutral[1:], (len(self.time), 1))
             return formula.logit(np.column_stack([self.fast, strong]))
-        fast = self.look.levelled(self.fast, formula.within)
-        inputs = np.column_stack([fast, self.look.strong_at(self.track, self.time, self.fast)])
+        inputs = self.look.inputs_at(self.track, self.time, self.fast, formula.within)
         outlying = self.look.outlying(formula, self.track, self.time, self.fast)
         added = amounts(outlying, self.track, self.time)
         return formula.logit(inputs, added)
