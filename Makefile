@@ -67,14 +67,13 @@ SECOND_LOOK := $(BIN)/python -m detector.training.second_look --data $(DATA)
 TRANSFORMER := out/second-look/runs/vit
 train-second-look: $(READY)
 	test -f out/second-look/patches/dfdc.pickle || $(SECOND_LOOK) prepare
-	$(SECOND_LOOK) --fast reelproof-2 tune
 	test -f $(TRANSFORMER)/start.pt || ( $(SECOND_LOOK) --run vit tokens && $(SECOND_LOOK) --run vit upper \
 		&& $(SECOND_LOOK) --run vit lower && $(SECOND_LOOK) --run vit join )
 	$(SECOND_LOOK) --run vit tokens --of $(TRANSFORMER)/start.pt --count 5200
 	$(SECOND_LOOK) --run vit upper --of $(TRANSFORMER)/start.pt
 	$(SECOND_LOOK) --run inner tokens --inner --of $(TRANSFORMER)/upper.pt --count 8400
 	$(SECOND_LOOK) --run inner heads --of $(TRANSFORMER)/upper.pt
-	$(SECOND_LOOK) --run scan scan out/second-look/runs/main/best.pt
+	$(SECOND_LOOK) --fast reelproof-2 --run scan scan
 	$(SECOND_LOOK) fit out/second-look/runs/inner/heads.pt
 
 evaluate: $(READY)

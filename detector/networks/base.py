@@ -118,8 +118,8 @@ _SHIPPED = frozenset(
         "resnet18_features_mlp",
     }
 )
-# Networks of the second look. They give several logits a crop and decide nothing alone.
-_SECOND_LOOK = frozenset({"efficientnet_lite0_framings", "vit_small_14"})
+# Of the second look: gives several logits a crop and decides nothing alone.
+_SECOND_LOOK = frozenset({"vit_small_14"})
 
 
 def register(name: str) -> Callable[[type[Network]], type[Network]]:

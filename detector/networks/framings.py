@@ -31,6 +31,3 @@ class FramingNetwork(Network):
         """uint8 (n, h, w, 3) to what the network takes."""
         x = crops.permute(0, 3, 1, 2).float().div_(255)
         return (x - torch.tensor(self.mean).view(1, 3, 1, 1)) / torch.tensor(self.std).view(1, 3, 1, 1)
-
-    def keep_patches(self, share: float) -> None:
-        """In training, let only a random ``share`` of the patches through, where a network has patches."""

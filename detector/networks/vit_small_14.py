@@ -15,7 +15,7 @@ from pathlib import Path
 import timm
 import torch
 from safetensors.torch import load_file
-from timm.layers import PatchDropout, resample_abs_pos_embed
+from timm.layers import resample_abs_pos_embed
 from torch import Tensor, nn
 
 from detector.networks.base import register
@@ -81,12 +81,6 @@ class ViTSmall14(FramingNetwork):
             state["pos_embed"], [self.shape.size // PATCH] * 2, num_prefix_tokens=1
         )
         self.backbone.load_state_dict(state)
-
-    def keep_patches(self, share: float) -> None:
-        """In training, let only a random ``share`` of the patches through, which costs as much less."""
-        self.backbone.patch_drop = (
-            PatchDropout(1 - share, num_prefix_tokens=1) if share < 1 else nn.Identity()
-        )
 
     def embedded(self, crops: Tensor) -> Tensor:
         """Crops to tokens (n, 1 + patches, width), the class token first."""

@@ -19,7 +19,6 @@ from detector.faces.framing import HEAD, INNER
 from detector.files import atomic_path, write_atomically
 from detector.models.card import SecondLookCard, load_card
 from detector.models.loaded import LoadedModel, load_model, load_pair
-from detector.networks.base import create
 from detector.networks.framings import FramingNetwork
 from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14, network_from
 from detector.schema.analysis import Parameters
@@ -31,7 +30,6 @@ from detector.training.second_look.examples.patches import SOURCES, load, traini
 from detector.training.second_look.examples.prepare import prepare
 from detector.training.second_look.examples.sampling import (
     HEAD_SHARES,
-    SHARES,
     TRANSFORMER_BLENDS,
     TRANSFORMER_SHARES,
     Sampler,
@@ -109,9 +107,6 @@ def _parser() -> argparse.ArgumentParser:
     step.set_defaults(run=_heads)
     step = steps.add_parser("join", help="make the start of a training of both halves")
     step.set_defaults(run=_join)
-    step = steps.add_parser("tune", help="train every tensor; resumes")
-    step.add_argument("recipe", nargs="*", metavar="KEY=VALUE")
-    step.set_defaults(run=_tune)
     step = steps.add_parser("report", help="measure on the develop clips and fit the fusion")
     step.add_argument("weights", type=Path)
     step.add_argument("--every", type=int, default=1, metavar="N", help="look at every N-th frame of a clip")
@@ -147,12 +142,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_scan(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The steps that train the scan's network."""
-    step = steps.add_parser("scan", help="train the scan's network from a second look's; resumes")
-    step.add_argument("weights", type=Path, help="checkpoint of the second look")
-    step.add_argument("--examples", type=int, default=scan.RECIPE.examples, metavar="N")
+    step = steps.add_parser("scan", help="train the scan's network on from the fast one; resumes")
+    _add_start(step)
+    step.add_argument("--examples", type=int, default=Recipe().examples, metavar="N")
     step.set_defaults(run=_scan)
     step = steps.add_parser("publish-scan", help="write the scan's network as the fast model anew")
-    step.add_argument("weights", type=Path, help="checkpoint of the second look, with which it started")
+    _add_start(step)
     step.add_argument("to", type=Path, metavar="DIR", help="folder of the models")
     step.add_argument(
         "--share", type=float, default=1.0, help="of the way from the first weights to the last"
@@ -162,20 +157,14 @@ def _add_scan(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     step.set_defaults(run=_publish_scan)
 
 
-def recipe_of(settings: Sequence[str]) -> Recipe:
-    """The recipe with ``KEY=VALUE`` of the command line; raises :class:`ParameterError`."""
-    values: dict[str, Any] = {}
-    defaults = dataclasses.asdict(Recipe())
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if key not in defaults or not equals:
-            raise ParameterError(f"{setting!r}: give KEY=VALUE, with one of {', '.join(defaults)}.")
-        kind: type[Any] = type(defaults[key])
-        try:
-            values[key] = tuple(value.split(",")) if kind is tuple else kind(value)
-        except ValueError:
-            raise ParameterError(f"{setting!r}: that is no {kind.__name__}.") from None
-    return Recipe(**values)
+def _add_start(step: argparse.ArgumentParser) -> None:
+    step.add_argument(
+        "--put-back",
+        type=float,
+        default=0.0,
+        metavar="LOGITS",
+        help="the reserve that was taken off the fast model's logits",
+    )
 
 
 def _folder(options: argparse.Namespace) -> Path:
@@ -196,11 +185,6 @@ def _prepare(options: argparse.Namespace) -> None:
     if unknown:
         raise ParameterError(f"No such source: {', '.join(unknown)}. There are {', '.join(SOURCES)}.")
     prepare(options.data, options.out, options.sources, say)
-
-
-def _sampler(options: argparse.Namespace, recipe: Recipe) -> Sampler:
-    shares = HEAD_SHARES if recipe.architecture == TRANSFORMER else SHARES
-    return Sampler(training_patches(options.data, options.out), frozenset(recipe.left_out), shares)
 
 
 def _measure(out: Path, network: FramingNetwork) -> tuple[float, dict[str, Any]]:
@@ -263,26 +247,23 @@ def _network_of(weights: Path) -> ViTSmall14:
     return network_from(torch.load(weights, map_location="cpu", weights_only=True))
 
 
-def _tune(options: argparse.Namespace) -> None:
-    recipe, folder = recipe_of(options.recipe), _folder(options)
-    network = _start(options, recipe, folder / START)
-    tune(Trainer(network, recipe), _sampler(options, recipe), folder, partial(_measure, options.out), say)
-
-
 def _scan(options: argparse.Namespace) -> None:
-    folder, recipe = _folder(options), dataclasses.replace(scan.RECIPE, examples=options.examples)
+    folder, recipe = _folder(options), Recipe(examples=options.examples)
     samples = harvest(options.data, options.out / "harvest")
     source = scan.ScanSource(training_patches(options.data, options.out), samples, recipe.seed)
     develop = [patch for patch in load(options.out, "clips") if patch.role == "develop"]
-    network = scan.ScanNetwork.from_second_look(options.weights)
-    tune(Trainer(network, recipe), source, folder, partial(scan.measure, develop), say)
+    network = scan.ScanNetwork.from_model(_fast(options), options.put_back)
+    crops = {name: [p for p in load(options.out, name) if p.role == "val"] for name in ("dfdc", "ffpp")}
+    say(str(scan.measure(develop, crops, network)[1]))
+    tune(Trainer(network, recipe), source, folder, partial(scan.measure, develop, crops), say)
 
 
 def _publish_scan(options: argparse.Namespace) -> None:
     last = _folder(options) / "best.pt"
     if not last.is_file():
         raise ParameterError(f"{last} is missing. Run the step `scan` first.")
-    state = scan.between(options.weights, last, options.share)
+    start = scan.ScanNetwork.from_model(_fast(options), options.put_back)
+    state = scan.between(start, last, options.share)
     validation = [p for source in ("dfdc", "ffpp") for p in load(options.out, source) if p.role == "val"]
     card, _ = load_card(options.fast)
     written = scan.publish_scan(state, card, validation, options.recipe, options.to, options.reserve)
@@ -293,20 +274,6 @@ def _fast(options: argparse.Namespace) -> LoadedModel:
     """The fast model alone, whatever second look its card names."""
     card, weights = load_card(options.fast)
     return load_pair(card.alone, weights)
-
-
-def _start(options: argparse.Namespace, recipe: Recipe, start: Path) -> FramingNetwork:
-    """The network training begins with: the fast model's, or the transformer of both halves."""
-    network = create(recipe.architecture)
-    if not isinstance(network, FramingNetwork):
-        raise ParameterError(f"{recipe.architecture} is no network of the second look.")
-    if not isinstance(network, ViTSmall14):
-        network.start_from(_fast(options).network)
-        return network
-    if not start.is_file():
-        raise ParameterError(f"{start} is missing. Run the step `join` first.")
-    network.load_state_dict(torch.load(start, map_location="cpu", weights_only=True))
-    return network
 
 
 def _report(options: argparse.Namespace) -> None:
@@ -329,7 +296,7 @@ def _fit(options: argparse.Namespace) -> None:
 
 def _fitted(options: argparse.Namespace) -> Path:
     weights: Path = options.weights
-    return weights.with_name(f"{weights.stem}.fitted.json")
+    return _folder(options) / f"{weights.stem}.fitted.json"
 
 
 def _composed(options: argparse.Namespace) -> None:

@@ -22,8 +22,7 @@ from detector.models.card import (
 )
 from detector.models.loaded import LoadedModel
 from detector.models.weights import refuse_wrong_weights
-from detector.networks.framings import FramingNetwork
-from detector.networks.vit_small_14 import pretrained_state
+from detector.networks.vit_small_14 import ViTSmall14, pretrained_state
 from detector.schema.model import Platt
 from detector.training.publish.publish import in_half_precision, write_second_look
 from detector.training.second_look.fitting.report import read_network
@@ -101,7 +100,7 @@ def moved(state: Mapping[str, Tensor], start: Mapping[str, Tensor]) -> dict[str,
     return out
 
 
-def tensors_of(weights: Path) -> tuple[FramingNetwork, bytes]:
+def tensors_of(weights: Path) -> tuple[ViTSmall14, bytes]:
     """The network of a checkpoint and its safetensors file (float16); raises :class:`PrecisionError`."""
     network = read_network(weights)
     tensors = in_half_precision(network.state_dict())

@@ -1,4 +1,4 @@
-"""Train every tensor of the network, rates falling towards the input; a run resumes exactly where it stopped.
+"""The loop that trains the scan's network; rates fall towards the input, and a run resumes exactly.
 
 All that is drawn at random in a step follows from the seed and the step's number.
 """
@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -22,33 +23,31 @@ from detector.errors import ParameterError
 from detector.files import atomic_path
 from detector.media.frame import Image
 from detector.networks.framings import FramingNetwork
+from detector.training.data.crop_examples import UNKNOWN
+from detector.training.losses import local_contrast
 
 LAST, LOG = "last.pt", "log.jsonl"
-_FULL_PATCHES_FROM = 0.9  # of the run: from here on all patches pass
 _LOSSES_KEPT = 100
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How every tensor is trained; as given, what ships (docs/training.md has the transformer's)."""
+    """How the network is trained; as given, what ships."""
 
-    architecture: str = "efficientnet_lite0_framings"
-    examples: int = 72_000
+    examples: int = 150_000
     batch: int = 32
     rate: float = 3e-4  # of the last block
-    falling: float = 0.9  # from block to block towards the input
+    falling: float = 0.85  # from block to block towards the input
     head_rate: float = 3e-4
     weight_decay: float = 0.02
     warm_up: int = 60  # steps
     smoothing: float = 0.03
-    average: float = 0.995
+    where: float = 0.15  # weight of the loss that asks blended places to score above the others
+    average: float = 0.997
     clip_norm: float = 1.0
-    keep: float = 0.6  # share of the transformer's patches in training
-    keep_last: float = 1.0  # over the last tenth
     check_every: float = 600  # seconds
     save_every: float = 180  # seconds
     seed: int = 31
-    left_out: tuple[str, ...] = ()  # generators
 
     @property
     def steps(self) -> int:
@@ -60,6 +59,10 @@ class Drawn(Protocol):
 
     @property
     def framing(self) -> int: ...
+
+    @property
+    def where(self) -> NDArray[np.float32] | None:
+        """The share of each place that is blended, or None where that is not known."""
 
     @property
     def targets(self) -> tuple[int, ...]:
@@ -75,15 +78,6 @@ class Source(Protocol):
     def batch(self, rng: np.random.Generator, count: int) -> Sequence[Drawn]: ...
 
 
-def batch_of(examples: Sequence[Drawn], size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Crops (uint8), framings and targets (n, heads)."""
-    return (
-        torch.from_numpy(np.stack([example.crop(size) for example in examples])),
-        torch.tensor([e.framing for e in examples]),
-        torch.tensor([e.targets for e in examples], dtype=torch.float32),
-    )
-
-
 def head_loss(given: Tensor, wanted: Tensor, smoothing: float) -> Tensor:
     """Cross-entropy over the heads that are trained on an example; their targets are not negative."""
     asked = (wanted >= 0).float()
@@ -97,15 +91,15 @@ def parameter_groups(network: FramingNetwork, recipe: Recipe) -> list[dict[str, 
     depth = len(network.backbone.blocks)  # type: ignore[union-attr,arg-type]
     by_rate: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
-        if name.startswith(("judge", "backbone.classifier")):
+        if name.startswith("backbone.classifier"):
             rate = recipe.head_rate
         elif name.startswith("backbone.blocks."):
             rate = recipe.rate * recipe.falling ** (depth - 1 - int(name.split(".")[2]))
-        elif name.startswith(("backbone.norm", "backbone.conv_head", "backbone.bn2")):
+        elif name.startswith(("backbone.conv_head", "backbone.bn2")):
             rate = recipe.rate
         else:
             rate = recipe.rate * recipe.falling**depth
-        decay = recipe.weight_decay if parameter.ndim > 1 and "embed" not in name else 0.0
+        decay = recipe.weight_decay if parameter.ndim > 1 else 0.0
         by_rate.setdefault((rate, decay), []).append(parameter)
     return [{"params": p, "lr": r, "peak": r, "weight_decay": d} for (r, d), p in by_rate.items()]
 
@@ -123,17 +117,14 @@ class Trainer:
 
     def train_step(self, source: Source) -> float:
         """One step on the examples ``source`` draws for it; the loss before it."""
-        recipe, done = self.recipe, self.step / self.recipe.steps
-        cosine = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done))
+        recipe = self.recipe
+        cosine = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * self.step / recipe.steps))
         for group in self._optimiser.param_groups:
             group["lr"] = float(group["peak"] * min(1.0, (self.step + 1) / recipe.warm_up) * cosine)
         rng = np.random.default_rng((recipe.seed, self.step))
         torch.manual_seed(int(np.random.default_rng((recipe.seed, self.step, 1)).integers(2**62)))
         self.network.train()
-        self.network.keep_patches(recipe.keep_last if done > _FULL_PATCHES_FROM else recipe.keep)
-        crops, framing, wanted = batch_of(source.batch(rng, recipe.batch), self.network.size)
-        given = self.network.of_framing(self.network(self.network.normalised(crops)), framing)
-        loss = head_loss(given, wanted, recipe.smoothing)
+        loss = self._loss(source.batch(rng, recipe.batch))
         self._optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm)
@@ -146,6 +137,17 @@ class Trainer:
             for kept_buffer, buffer in zip(self.average.buffers(), self.network.buffers(), strict=True):
                 kept_buffer.copy_(buffer)
         return float(loss.detach())
+
+    def _loss(self, drawn: Sequence[Drawn]) -> Tensor:
+        network, recipe = self.network, self.recipe
+        crops = torch.from_numpy(np.stack([example.crop(network.size) for example in drawn]))
+        wanted = torch.tensor([example.targets for example in drawn], dtype=torch.float32)
+        given, local = network.forward_local(network.normalised(crops))
+        unknown = np.full(local.shape[1:], UNKNOWN, np.float32)
+        where = np.stack([unknown if example.where is None else example.where for example in drawn])
+        return head_loss(given[:, None], wanted, recipe.smoothing) + recipe.where * local_contrast(
+            local, torch.from_numpy(where)
+        )
 
     def save(self, path: Path) -> None:
         """Write all that :meth:`resume` needs."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from detector.faces.framing import INNER
@@ -36,6 +37,7 @@ class Blended:
 
     image: Image
     targets: tuple[int, ...]
+    where: NDArray[np.float32]
     framing: int = INNER
 
     def crop(self, size: int) -> Image:
@@ -67,8 +69,8 @@ class WithBlends:
         blends = round(self._share * count)
         drawn: list[Drawn] = [*self.sampler.batch(rng, count - blends)]
         for _ in range(blends):
-            crop, label, *_ = self._blends[int(rng.integers(2**31))]
-            assert isinstance(crop, Tensor)
+            crop, label, where, *_ = self._blends[int(rng.integers(2**31))]
+            assert isinstance(crop, Tensor) and isinstance(where, Tensor)
             targets = (1, UNASKED) if label else (0, 0)
-            drawn.append(Blended(crop.permute(1, 2, 0).numpy(), targets))
+            drawn.append(Blended(crop.permute(1, 2, 0).numpy(), targets, where.numpy()))
         return drawn

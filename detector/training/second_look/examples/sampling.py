@@ -86,6 +86,10 @@ class Example:
         require_training([self.patch], None)
 
     @property
+    def where(self) -> None:
+        """Nobody knows which places a generator altered."""
+
+    @property
     def targets(self) -> tuple[int, ...]:
         return targets(self.patch.generator, self.patch.fake)
 

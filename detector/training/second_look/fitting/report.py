@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 
 from detector.faces.framing import HEAD, INNER
 from detector.files import atomic_path, hashed
-from detector.networks.base import create
 from detector.networks.framings import FramingNetwork
-from detector.networks.vit_small_14 import network_from
+from detector.networks.vit_small_14 import ViTSmall14, network_from
 from detector.scoring.scorer import Scorer
 from detector.training.second_look.examples.kinds import TALKING_HEAD
 from detector.training.second_look.examples.patches import Patch, load
@@ -33,15 +33,11 @@ from detector.training.second_look.fitting.measuring import (
 Report = Callable[[str], None]
 
 
-def read_network(weights: Path) -> FramingNetwork:
-    """The network of a file of averaged weights, ``best.pt`` or ``step-N.pt``."""
-    state = torch.load(weights, map_location="cpu", weights_only=True)
-    if "judge.weight" in state:
-        return network_from(state)
-    network = create("efficientnet_lite0_framings")
-    assert isinstance(network, FramingNetwork)
-    network.load_state_dict(state)
-    return network.eval()
+def read_network(weights: Path) -> ViTSmall14:
+    """The network of a checkpoint, or of weights as they ship."""
+    if weights.suffix == ".safetensors":
+        return network_from(load_file(weights))
+    return network_from(torch.load(weights, map_location="cpu", weights_only=True))
 
 
 def fusion_columns(network: FramingNetwork, scorer: Scorer, patches: Sequence[Patch]) -> NDArray[np.float64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +11,7 @@ import pytest
 import torch
 from second_look_cases import SIZE, idle_card, patch, tiny_network
 
-from detector.errors import ModelError, ParameterError
+from detector.errors import ModelError
 from detector.models.card import FusionHalf
 from detector.models.loaded import load_model
 from detector.networks.framings import FRAMINGS, HEADS
@@ -21,9 +20,8 @@ from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Fusion, Half
 from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import logit_of
-from detector.training.second_look.__main__ import main, recipe_of
+from detector.training.second_look.__main__ import main
 from detector.training.second_look.examples.patches import store
-from detector.training.second_look.examples.sampling import Sampler
 from detector.training.second_look.examples.source_probe import label_auc, matched_auc
 from detector.training.second_look.fitting import fusion, report
 from detector.training.second_look.fitting.crop_calibration import calibrated
@@ -46,9 +44,7 @@ from detector.training.second_look.ship import (
     ship,
     tensors_of,
 )
-from detector.training.second_look.train import LAST, LOG, Recipe, Trainer, head_loss, parameter_groups, tune
-
-RECIPE = Recipe(examples=64, batch=8, rate=1e-3, head_rate=1e-2, warm_up=1, save_every=1e9, check_every=1e9)
+from detector.training.second_look.train import head_loss
 
 
 @pytest.fixture(autouse=True)
@@ -57,10 +53,6 @@ def one_seed() -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         yield
-
-
-def sampler() -> Sampler:
-    return Sampler([patch(i, fake) for i in range(6) for fake in (False, True)])
 
 
 def test_one_logit_for_each_head_by_framing() -> None:
@@ -78,64 +70,6 @@ def test_heads_that_are_not_asked_count_for_nothing() -> None:
     wanted = torch.tensor([[1.0, -1.0], [0.0, -1.0]])
     one_head = head_loss(given[:, :1], wanted[:, :1], 0.0)
     torch.testing.assert_close(head_loss(given, wanted, 0.0), one_head)
-
-
-def test_rates_fall_towards_the_input() -> None:
-    network = tiny_network()
-    recipe = Recipe(rate=1e-3, falling=0.5, head_rate=1e-4)
-    rates = {id(p): g["lr"] for g in parameter_groups(network, recipe) for p in g["params"]}
-    assert len(rates) == len(list(network.parameters()))
-    of = {name: rates[id(p)] for name, p in network.named_parameters()}
-    assert of["judge.weight"] == 1e-4
-    assert of["backbone.blocks.1.attn.qkv.weight"] == 1e-3
-    assert of["backbone.blocks.0.attn.qkv.weight"] == 5e-4
-    assert of["backbone.patch_embed.proj.weight"] == 2.5e-4
-
-
-def test_training_lowers_the_loss() -> None:
-    trainer, source = Trainer(tiny_network(), RECIPE), sampler()
-    losses = [trainer.train_step(source) for _ in range(8)]
-    assert np.mean(losses[-3:]) < np.mean(losses[:2]) - 0.05
-
-
-def test_resuming_is_exact(tmp_path: Path) -> None:
-    torch.manual_seed(3)
-    whole = Trainer(tiny_network(), RECIPE)
-    for _ in range(3):
-        whole.train_step(sampler())
-    whole.save(tmp_path / LAST)
-    expected = [whole.train_step(sampler()) for _ in range(2)]
-    torch.manual_seed(99)
-    again = Trainer(tiny_network(), RECIPE)
-    assert again.resume(tmp_path / LAST)
-    assert [again.train_step(sampler()) for _ in range(2)] == expected
-    whole_average, average = whole.average.state_dict(), again.average.state_dict()
-    assert all(torch.equal(whole_average[name], average[name]) for name in average)
-
-
-def test_other_groups_of_rates_start_new_moments(tmp_path: Path) -> None:
-    trainer = Trainer(tiny_network(), RECIPE)
-    trainer.train_step(sampler())
-    trainer.save(tmp_path / LAST)
-    level = Recipe(falling=1.0, examples=64, batch=8)
-    again = Trainer(tiny_network(), level)
-    assert not again.resume(tmp_path / LAST)
-    assert again.step == 1
-    torch.testing.assert_close(again.network.state_dict(), trainer.network.state_dict())
-
-
-def test_a_run_ends_with_figures_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    said: list[str] = []
-    short = Recipe(examples=16, batch=8, warm_up=1)
-    trainer = Trainer(tiny_network(), short)
-    tune(trainer, sampler(), tmp_path, lambda network: (0.6, {"clips": 0.6}), said.append)
-    assert json.loads((tmp_path / LOG).read_text())["step"] == 2
-    assert (tmp_path / "best.pt").exists() and (tmp_path / "step-2.pt").exists()
-    longer = Trainer(tiny_network(), Recipe(examples=24, batch=8, warm_up=1))
-    tune(longer, sampler(), tmp_path, lambda network: (0.5, {"clips": 0.5}), said.append)
-    assert longer.step == 3 and longer.best == 0.6
-    best, last = (torch.load(tmp_path / f"{name}.pt") for name in ("best", "step-3"))
-    assert not torch.equal(best["judge.weight"], last["judge.weight"])
 
 
 def clip_inputs(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
@@ -248,15 +182,9 @@ def test_what_lies_near_the_start_is_told() -> None:
 
 
 def test_the_command_line_names_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert recipe_of(["rate=1e-5", "examples=10", "left_out=a,b"]) == Recipe(
-        rate=1e-5, examples=10, left_out=("a", "b")
-    )
-    for wrong in ("rate", "rates=1", "batch=x"):
-        with pytest.raises(ParameterError, match=wrong):
-            recipe_of([wrong])
     place = ["--data", str(tmp_path), "--out", str(tmp_path / "out")]
-    assert main([*place, "tune", "architecture=vit_small_14"]) == 2
-    assert "join" in capsys.readouterr().err
+    assert main([*place, "publish-scan", str(tmp_path)]) == 2
+    assert "`scan`" in capsys.readouterr().err
     assert main([*place, "prepare", "nosuch"]) == 2
     assert main([*place, "upper"]) == 2
     assert "tokens" in capsys.readouterr().err
