@@ -35,6 +35,7 @@ from detector.training.second_look.examples.sampling import (
     Sampler,
 )
 from detector.training.second_look.examples.source_probe import probe_sources
+from detector.training.second_look.fitting.adversarial import attacked_card
 from detector.training.second_look.fitting.composed import measure_composed
 from detector.training.second_look.fitting.crop_calibration import crops_card
 from detector.training.second_look.fitting.exhibits import fitted_card, measured_card, record_shares
@@ -291,6 +292,8 @@ def _fit(options: argparse.Namespace) -> None:
         network = _network_of(options.weights)
         fitted = photographs_card(Scorer(model.alone), network, fitted, options.out, Parameters(), say)
         fitted = crops_card(model, fitted, options.out, Parameters(), say)
+        develop = [patch for patch in load(options.out, "clips") if patch.role == "develop"]
+        fitted = attacked_card(Scorer(model.alone), network, fitted, develop, Parameters(), say)
         write_atomically(_fitted(options), (fitted.model_dump_json(indent=2) + "\n").encode())
 
 

@@ -1,0 +1,139 @@
+"""Adversarial pictures: what FGSM and PGD against the scan's network do to it, and to the fused verdict.
+
+White box: the attack knows the scan's weights and cuts the crop as it does (:func:`crop_of`), and may change
+every value of the picture around a face by at most its budget. FGSM is Goodfellow et al. (ICLR 2015), PGD is
+Madry et al. (ICLR 2018), here begun at the picture itself. The second look is not attacked: what it says of
+the same pictures tells whether such changes carry over.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+from torch.nn import functional as F
+
+from detector.faces.crop import CropSquare
+from detector.faces.framing import INNER
+from detector.faces.patch import decode
+from detector.media.frame import Image
+from detector.models.card import SecondLookCard
+from detector.networks.framings import FramingNetwork
+from detector.schema.analysis import Parameters
+from detector.scoring.fusion import Fusion
+from detector.scoring.scorer import Scorer, logit_of
+from detector.training.second_look.examples.crops import square_of
+from detector.training.second_look.examples.patches import Patch
+from detector.training.second_look.fitting.report import fusion_columns
+
+FACES = 100  # of develop clips, half of them manipulated
+
+
+@dataclass(frozen=True)
+class Attack:
+    """``steps`` of the sign of the gradient, at most ``budget`` of 255 levels away from the picture."""
+
+    name: str
+    steps: int
+    budget: int
+
+    @property
+    def stride(self) -> float:
+        """Levels a step; what several steps could reach is twice the budget."""
+        return float(self.budget) if self.steps == 1 else 2 * self.budget / self.steps
+
+
+ATTACKS = (
+    Attack("FGSM, 2/255", 1, 2),
+    Attack("FGSM, 4/255", 1, 4),
+    Attack("PGD, 8 steps, 2/255", 8, 2),
+    Attack("PGD, 8 steps, 4/255", 8, 4),
+)
+
+
+def crop_of(picture: Tensor, square: CropSquare, size: int) -> Tensor:
+    """:func:`detector.faces.crop.crop_square` on (3, h, w), with a gradient; equal up to rounding."""
+    times = max(1, round(square.side / size))
+    inverse = cv2.invertAffineTransform(square.matrix(size * times))
+    at = torch.arange(size * times, dtype=torch.float32)
+    down, right = torch.meshgrid(at, at, indexing="ij")
+    matrix = torch.from_numpy(inverse).float()
+    x = matrix[0, 0] * right + matrix[0, 1] * down + matrix[0, 2]
+    y = matrix[1, 0] * right + matrix[1, 1] * down + matrix[1, 2]
+    height, width = picture.shape[1:]
+    grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=-1)
+    crop = F.grid_sample(picture[None], grid[None], padding_mode="border", align_corners=False)
+    return F.avg_pool2d(crop, times) if times > 1 else crop
+
+
+def attacked(scorer: Scorer, picture: Image, square: CropSquare, fake: bool, attack: Attack) -> Image:
+    """``picture`` changed so that the scan's logit moves away from the truth."""
+    given = scorer.card.input
+    mean, spread = (torch.tensor(v).view(1, 3, 1, 1) for v in (given.mean, given.std))
+    network = scorer.loaded.network
+    first = torch.from_numpy(picture.astype(np.float32)).permute(2, 0, 1)
+    now = first.clone()
+    for _ in range(attack.steps):
+        now.requires_grad_(True)
+        crop = crop_of(now, square, given.size) / 255
+        (gradient,) = torch.autograd.grad(network((crop - mean) / spread).sum(), now)
+        with torch.no_grad():
+            now = now + attack.stride * gradient.sign() * (-1 if fake else 1)
+            now = torch.minimum(torch.maximum(now, first - attack.budget), first + attack.budget)
+            now = now.clamp(0, 255)
+    return np.asarray(now.detach().round().permute(1, 2, 0).numpy(), np.uint8)
+
+
+def attacked_card(
+    scorer: Scorer,
+    network: FramingNetwork,
+    card: SecondLookCard,
+    develop: Sequence[Patch],
+    parameters: Parameters,
+    report: Callable[[str], None],
+) -> SecondLookCard:
+    """``card`` with figures of the scan and of the fused score under every attack on faces of ``develop``."""
+    chosen, figures = faces(develop, FACES), dict(card.figures)
+    fake, fusion = np.array([patch.fake for patch in chosen]), Fusion.of(card)
+    enter = logit_of(parameters.enter_threshold)
+    for attack in (None, *ATTACKS):
+        patches = [_attacked_patch(scorer, patch, attack) if attack else patch for patch in chosen]
+        inputs = fusion_columns(network, scorer, patches)
+        name = attack.name if attack else "not attacked"
+        for of, logits in (("scan", inputs[:, 0]), ("fused", fusion.logit(inputs))):
+            told = round(float(roc_auc_score(fake, logits)), 3)
+            flagged = logits >= enter
+            figures[f"{FACES} faces, {name}, AUC, {of}"] = told
+            report(
+                f"{name}, {of}: AUC {told}, flagged {flagged[fake].sum()} of {fake.sum()} manipulated, "
+                f"{flagged[~fake].sum()} of {(~fake).sum()} unmanipulated"
+            )
+    return card.model_copy(update={"figures": figures})
+
+
+def faces(develop: Sequence[Patch], count: int) -> list[Patch]:
+    """One patch of each clip, from its middle; at most ``count``, half of them manipulated."""
+    by_clip: dict[str, list[Patch]] = {}
+    for patch in develop:
+        by_clip.setdefault(patch.file, []).append(patch)
+    middle = [patches[len(patches) // 2] for _, patches in sorted(by_clip.items())]
+    sides: tuple[list[Patch], ...] = ([p for p in middle if p.fake], [p for p in middle if not p.fake])
+    return [patch for side in sides for patch in side[: count // 2]]
+
+
+def _attacked_patch(scorer: Scorer, patch: Patch, attack: Attack) -> Patch:
+    changed = attacked(scorer, decode(patch.data), square_of(patch, INNER), patch.fake, attack)
+    return dataclasses.replace(patch, data=_lossless(changed))
+
+
+def _lossless(picture: Image) -> bytes:
+    """PNG: JPEG would undo part of an attack."""
+    stored: NDArray[np.uint8] = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
+    return stored.tobytes()
