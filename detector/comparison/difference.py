@@ -3,7 +3,7 @@
 Face and surroundings are brought to a common grid at the coarser file's resolution. What a re-encoding
 explains is estimated on the surroundings (:mod:`detector.comparison.explained`); what remains of the face is
 weighed by a few numbers, whose weights are fitted on pairs of which it is known
-(``python -m detector.training.evaluation.comparison_fit``).
+(``python -m detector.training.evaluation.comparison.fit``).
 """
 
 from __future__ import annotations

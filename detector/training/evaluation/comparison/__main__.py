@@ -2,7 +2,7 @@
 
     python -m detector.training.evaluation.comparison --data DATA --out out/comparison
 
-Each pair of :mod:`detector.training.evaluation.comparison_pairs` is compared; outcomes are kept one a line,
+Each pair of :mod:`detector.training.evaluation.comparison.pairs` is compared; outcomes are kept one a line,
 so that a run that was stopped goes on.
 """
 
@@ -22,7 +22,7 @@ import numpy as np
 
 from detector.comparison.compare import compare
 from detector.schema.comparison import ComparedPerson, ComparedSegment, Comparison
-from detector.training.evaluation.comparison_pairs import Known, clipped, known_pairs
+from detector.training.evaluation.comparison.pairs import Known, clipped, known_pairs
 from detector.training.evaluation.temporal_metrics import Timed, average_precision
 
 _LINES = "outcomes.jsonl"

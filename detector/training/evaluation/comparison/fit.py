@@ -1,6 +1,6 @@
 """Fit the weights of the face statistic of comparisons, on aligned clips of role ``train``.
 
-    python -m detector.training.evaluation.comparison_fit --data DATA
+    python -m detector.training.evaluation.comparison.fit --data DATA
 
 Frames of originals and of their fakes, re-encoded and scaled, are measured against the original, whose view
 is known. A logistic regression separates the two; its constant is then lowered until hardly any original
@@ -29,7 +29,7 @@ from detector.comparison.views import View
 from detector.faces.detector import FaceDetector
 from detector.media.encode import h264_round_trip
 from detector.media.frame import Image
-from detector.training.evaluation.comparison_pairs import aligned_sets
+from detector.training.evaluation.comparison.pairs import aligned_sets
 
 _CHANGES = ((1.0, 28), (1.0, 40), (0.5, 23))  # scale and crf
 _FRAMES, _FIRST, _STEP = 26, 6, 6  # read, the first measured, and every so many
