@@ -1,16 +1,17 @@
-// Follows an analysis until it has ended or was paused, then shows its page.
+// Follows an analysis or a comparison until it has ended or was paused, then shows its page.
 // Asks often at first and while it runs, less often the longer it waits or does not answer.
 
 import { follow } from "./follow.js";
 
-const ENDED = {
-  done: "The analysis is done",
-  failed: "The analysis failed",
-  cancelled: "The analysis was cancelled",
-  paused: "The analysis is paused",
-};
 const byId = (id) => document.getElementById(id);
 const address = byId("progress").dataset.status;
+const noun = byId("progress").dataset.noun ?? "analysis";
+const ENDED = {
+  done: `The ${noun} is done`,
+  failed: `The ${noun} failed`,
+  cancelled: `The ${noun} was cancelled`,
+  paused: `The ${noun} is paused`,
+};
 let started = null;
 let announced = "";
 
@@ -24,7 +25,7 @@ function elapsed() {
 
 function waiting(ahead) {
   if (!ahead) return "Waiting for the worker";
-  return `Waiting: ${ahead} ${ahead === 1 ? "analysis" : "analyses"} ahead`;
+  return `Waiting: ${ahead} ${ahead === 1 ? "job" : "jobs"} ahead`;
 }
 
 function show(status) {

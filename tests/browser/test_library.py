@@ -237,7 +237,7 @@ def test_pause_resume_and_priority_of_a_waiting_analysis(browser: Browser, page:
     with served(tmp_path / "data") as app:
         addresses = [f"{app.address}/analyses/{app.handed_in(file)}" for file in (other, waiting)]
         page.goto(addresses[1])
-        expect(page.locator("#stage")).to_have_text("Waiting: 1 analysis ahead")
+        expect(page.locator("#stage")).to_have_text("Waiting: 1 job ahead")
         page.get_by_role("button", name="High").focus()
         page.keyboard.press("Enter")
         expect(page.get_by_role("button", name="High")).to_have_attribute("aria-pressed", "true")
@@ -261,7 +261,7 @@ def test_pause_resume_and_priority_of_a_waiting_analysis(browser: Browser, page:
         plain.get_by_role("button", name="Low").click()
         expect(plain.get_by_role("button", name="Low")).to_have_attribute("aria-pressed", "true")
         plain.get_by_role("button", name="Resume").click()
-        expect(plain.locator("#stage")).to_have_text("Waiting: 1 analysis ahead")
+        expect(plain.locator("#stage")).to_have_text("Waiting: 1 job ahead")
         context.close()
 
 

@@ -29,6 +29,7 @@ _AREAS = {
     "annotations": "What reviewers say of it.",
     "files": "Reports, bundles, exports.",
     "exhibits": "The files that were handed in.",
+    "comparisons": "An exhibit against a reference, frame by frame.",
     "custody": "Who did what to an exhibit, and when.",
     "models": "The models that can be chosen.",
     "webhooks": "Messages about analyses that ended.",
@@ -53,6 +54,11 @@ _ERRORS = {
 }
 _PATH_FIELDS = {
     "analysis_id": ("The analysis.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),
+    "comparison_id": ("The comparison.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),
+    "picture_name": (
+        "Its name in comparison.json, without the folder.",
+        {"type": "string", "pattern": "^[A-Za-z0-9-]{1,80}[.]png$"},
+    ),
     "upload_id": ("The upload.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),
     "webhook_id": ("The webhook.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),
     "sha256": ("SHA-256 of the exhibit.", {"type": "string", "pattern": "^[0-9a-f]{64}$"}),
@@ -166,7 +172,7 @@ def _operation(each: Operation, refs: _Refs, login: bool) -> dict[str, Any]:
             found["responses"]["304"] = {"description": "Nothing changed since the ETag that was sent."}
     always = (400,) if each.permission is None else (400, 401, 403, 429)
     # What was deleted leaves a tombstone in the custody log.
-    gone = (410,) if "<analysis_id>" in each.path else ()
+    gone = (410,) if "<analysis_id>" in each.path or "<comparison_id>" in each.path else ()
     for status in sorted({*always, *gone, *each.errors, *((409, 422) if each.keyed else ())} | {422}):
         found["responses"][str(status)] = {
             "description": f"{title(status)}. {_ERRORS[status]}",

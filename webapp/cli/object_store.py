@@ -9,13 +9,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from detector.files import hashed
 from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
-from webapp.storage.tables import AnalysisRow, Exhibit, State
+from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, JobRow, State
 
 
 def fill(database: Database, _asked: argparse.Namespace) -> None:
@@ -23,7 +23,12 @@ def fill(database: Database, _asked: argparse.Namespace) -> None:
     folders = _folders()
     with database.begin() as session:
         exhibits = session.scalars(select(Exhibit).order_by(Exhibit.id)).all()
-        done = session.scalars(select(AnalysisRow.id).where(AnalysisRow.state == State.DONE)).all()
+        done = [
+            *map(folders.result, session.scalars(select(AnalysisRow.id).where(_is_done(AnalysisRow)))),
+            *map(
+                folders.comparison, session.scalars(select(ComparisonRow.id).where(_is_done(ComparisonRow)))
+            ),
+        ]
     put = 0
     for row in exhibits:
         path = folders.exhibit(row.sha256)
@@ -34,8 +39,7 @@ def fill(database: Database, _asked: argparse.Namespace) -> None:
             continue
         folders.store.put(path, path)
         put += 1
-    for analysis_id in done:
-        folder = folders.result(analysis_id)
+    for folder in done:
         if folder.exists() and not folders.store.has_folder(folder):
             folders.store.put_folder(folder)
             put += 1
@@ -55,12 +59,16 @@ def clear(_database: Database, asked: argparse.Namespace) -> None:
         if _used(path) < before and folders.store.size(path) == size:
             path.unlink(missing_ok=True)
             bytes_ += size
-    for folder in folders.analyses.glob("[!.]*"):
+    for folder in (*folders.analyses.glob("[!.]*"), *folders.comparisons.glob("[!.]*")):
         files = [path for path in folder.rglob("*") if path.is_file()]
         if all(_used(path) < before for path in files) and folders.store.has_folder(folder):
             bytes_ += sum(path.stat().st_size for path in files)
             shutil.rmtree(folder, ignore_errors=True)
     print(f"{bytes_ / 1e6:,.0f} MB removed; the store has them.")
+
+
+def _is_done(table: type[JobRow]) -> ColumnElement[bool]:
+    return table.state == State.DONE
 
 
 def _used(path: Path) -> float:

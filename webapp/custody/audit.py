@@ -13,9 +13,17 @@ from sqlalchemy.orm import Session
 
 from reports.custody.format import Entry, Unreadable
 from reports.inputs.case import CaseDetails
-from webapp.custody import records
+from webapp.custody import comparison_records, records
+from webapp.custody.comparison_records import FinishedComparison
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseDetailsRow, State, User
+from webapp.storage.tables import (
+    AnalysisRow,
+    AnnotationRow,
+    CaseDetailsRow,
+    ComparisonRow,
+    State,
+    User,
+)
 
 
 class Audit:
@@ -25,6 +33,8 @@ class Audit:
         self.elsewhere = 0  # results that only the store has; they are checked when they are fetched
         self._analyses: set[str] = set()  # queued since the log began, and not deleted
         self._finished: dict[str, records.Finished] = {}
+        self._comparisons: set[str] = set()
+        self._compared: dict[str, FinishedComparison] = {}
         self._annotations: dict[str, dict[str, str | None]] = defaultdict(dict)
         self._cases: dict[str, dict[str, str | int]] = defaultdict(dict)
         self._accounts = records.Accounts()
@@ -45,6 +55,10 @@ class Audit:
                 self._analyses.add(about)
             case "analysis finished":
                 self._finished[about] = records.Finished.of(entry)
+            case "comparison queued":
+                self._comparisons.add(about)
+            case "comparison finished":
+                self._compared[about] = FinishedComparison.of(entry)
             case "annotation":
                 sha256 = entry.details.get("sha256")
                 own = self._annotations[about]
@@ -53,7 +67,8 @@ class Audit:
                 self._cases[about] |= entry.details
             case "deletion":
                 self._analyses.discard(about)
-                for kept in (self._finished, self._annotations, self._cases):
+                self._comparisons.discard(about)
+                for kept in (self._finished, self._compared, self._annotations, self._cases):
                     kept.pop(about, None)
 
     def problems(self, session: Session, folders: Folders) -> Iterator[str]:
@@ -65,9 +80,33 @@ class Audit:
                 yield f"Analysis {row.id}: {problem}"
         for lost in sorted(self._analyses - there):
             yield f"Analysis {lost}: it is not in the database, and the custody log has no deletion of it."
+        yield from self._of_comparisons(session, folders)
         for user in session.scalars(select(User).order_by(User.name)):
             if altered := self._accounts.problem(user):
                 yield altered
+
+    def _of_comparisons(self, session: Session, folders: Folders) -> Iterator[str]:
+        there = set()
+        for row in session.scalars(select(ComparisonRow).order_by(ComparisonRow.created, ComparisonRow.id)):
+            there.add(row.id)
+            if row.state == State.DONE:
+                for problem in self._of_comparison(folders, row):
+                    yield f"Comparison {row.id}: {problem}"
+        for lost in sorted(self._comparisons - there):
+            yield f"Comparison {lost}: it is not in the database, and the custody log has no deletion of it."
+
+    def _of_comparison(self, folders: Folders, row: ComparisonRow) -> Iterator[str]:
+        told = self._compared.get(row.id)
+        if told is None:
+            yield "The custody log does not say that it was finished."
+            return
+        if contradicted := told.row_problem(row):
+            yield contradicted
+        folder = folders.comparison(row.id)
+        if not folder.exists() and folders.store.elsewhere:
+            self.elsewhere += 1
+            return
+        yield from comparison_records.problems(folder, told)
 
     def _of_analysis(self, session: Session, folders: Folders, row: AnalysisRow) -> Iterator[str]:
         since = row.id in self._analyses

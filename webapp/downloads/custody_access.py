@@ -18,7 +18,7 @@ from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.queries.analyses import database
 from webapp.security.permissions import Principal, visible
-from webapp.storage.tables import AnalysisRow, CustodyRow
+from webapp.storage.tables import JOBS, AnalysisRow, CustodyRow
 
 
 def log_download(row: AnalysisRow, name: str, content: Path | bytes, log: bytes | None = None) -> None:
@@ -36,14 +36,21 @@ def log_download(row: AnalysisRow, name: str, content: Path | bytes, log: bytes 
 
 
 def hidden_analyses(session: Session, who: Principal, sha256: str) -> frozenset[str]:
-    """Ids of the analyses in the exhibit's log that they may not see; not those they made and deleted."""
+    """Ids of the analyses and comparisons in the exhibit's log that they may not see.
+
+    Not those they made and deleted.
+    """
     if who.sees_all:
         return frozenset()
     spoken_of = CustodyRow.exhibit == sha256, CustodyRow.analysis.is_not(None)
     known = set(session.scalars(select(CustodyRow.analysis).where(*spoken_of).distinct()))
-    begun = CustodyRow.action == "analysis queued", CustodyRow.actor == who.name
-    own = set(session.scalars(select(CustodyRow.analysis).where(*spoken_of, *begun)))
-    seen = set(session.scalars(visible(select(AnalysisRow.id).where(AnalysisRow.id.in_(known)), who)))
+    queued = CustodyRow.action.in_(("analysis queued", "comparison queued"))
+    own = set(
+        session.scalars(select(CustodyRow.analysis).where(*spoken_of, queued, CustodyRow.actor == who.name))
+    )
+    seen: set[str] = set()
+    for table in JOBS:
+        seen |= set(session.scalars(visible(select(table.id).where(table.id.in_(known)), who)))
     return frozenset(analysis for analysis in known - own - seen if analysis)
 
 
@@ -52,7 +59,8 @@ def require_full_log(session: Session, who: Principal, sha256: str) -> None:
     if hidden_analyses(session, who, sha256):
         raise UserError(
             403,
-            "The custody log of these bytes speaks of analyses you may not see, and cannot be cut.",
+            "The custody log of these bytes speaks of analyses or comparisons you may not see, and cannot "
+            "be cut.",
             "An administrator can export it.",
         )
 

@@ -16,7 +16,7 @@ from kombu.transport import filesystem
 from webapp.settings import QUEUES, Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
-from webapp.storage.tables import AnalysisRow
+from webapp.storage.tables import AnalysisRow, ComparisonRow
 
 ANALYSE = "reelproof.analyse"
 SAMPLE = "reelproof.sample"
@@ -94,7 +94,7 @@ def make_celery(settings: Settings) -> Celery:
 
 
 class Sender:
-    """Tells the workers of queued analyses. Celery is loaded with the first one."""
+    """Tells the workers of queued jobs. Celery is loaded with the first one."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings, self._database = settings, database
@@ -107,15 +107,17 @@ class Sender:
             self._app = make_celery(self._settings)
         return self._app
 
-    def __call__(self, analysis_id: str) -> None:
+    def __call__(self, job_id: str) -> None:
         """Send the id to its queue; raises if the broker cannot be reached."""
-        self.app.send_task(ANALYSE, args=[analysis_id], queue=_PREFIX + self._queue(analysis_id))
+        self.app.send_task(ANALYSE, args=[job_id], queue=_PREFIX + self._queue(job_id))
 
-    def _queue(self, analysis_id: str) -> str:
+    def _queue(self, job_id: str) -> str:
         """The queue it is in; with the first message that is the one its exhibit's size belongs in."""
         with self._database.begin() as session:
-            row = session.get(AnalysisRow, analysis_id)
+            row = session.get(AnalysisRow, job_id)
             if row is None:
+                if (comparison := session.get(ComparisonRow, job_id)) is not None:
+                    comparison.queue = _CPU  # no network judges in it
                 return _CPU
             if row.queue is None:
                 from_size = self._settings.gpu_from

@@ -1,4 +1,4 @@
-"""What a person is told when an analysis fails: what happened, and what to do about it."""
+"""What a person is told when a job fails: what happened, and what to do about it."""
 
 from __future__ import annotations
 
@@ -46,11 +46,42 @@ WORKER_LOST = Failure(
     "version, then try again.",
 )
 
+_OF_COMPARISONS = {
+    UNEXPECTED: Failure(
+        UNEXPECTED.error,
+        "Compare the two files again. If it fails again, note this page's address and look at the messages "
+        "in the terminal Reelproof runs in: they say what went wrong.",
+    ),
+    OUT_OF_TIME: Failure(
+        "The comparison was stopped because it took longer than the time limit.",
+        "Cut out the part in question, hand that in and compare it, or raise REELPROOF_TIME_LIMIT.",
+    ),
+    OUT_OF_MEMORY: Failure(
+        "There was not enough memory to compare these files.",
+        "Close other programs or compare shorter or smaller versions, then try again.",
+    ),
+    CRASHED: Failure(
+        "One of the two files made the decoder crash. Nothing else was affected, and there is no result.",
+        CRASHED.remedy,
+    ),
+    DISK_FULL: Failure(DISK_FULL.error, "Free some space on it, then compare the files again."),
+    WORKER_LOST: Failure(
+        "Worker lost: the process that compared these files was ended from outside, three times.",
+        "This often means that the machine ran out of memory. Close other programs or compare shorter "
+        "versions, then try again.",
+    ),
+}
+
 # A signal a process raises by its own doing. SIGKILL is not among them: that is somebody
 # else ending it, most often a machine out of memory, and worth another attempt.
 CRASH_SIGNALS = frozenset(
     {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT, signal.SIGSYS}
 )
+
+
+def failure_of(noun: str, failure: Failure) -> Failure:
+    """A failure in the words for this kind of job."""
+    return _OF_COMPARISONS.get(failure, failure) if noun == "comparison" else failure
 
 
 def explain(problem: Exception) -> Failure:

@@ -1,4 +1,4 @@
-"""Analyses that wait: which comes first, whose message was lost, and telling the workers of one.
+"""Jobs that wait, analyses and comparisons: which comes first, whose message was lost, telling the workers.
 
 Rows say who waits; a message only wakes a worker up, which then takes what comes first here.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask import current_app
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
@@ -15,51 +15,63 @@ from sqlalchemy.orm import Session
 
 from webapp.settings import QUEUES
 from webapp.storage.database import Database
-from webapp.storage.tables import AnalysisRow, State, now
+from webapp.storage.tables import JOBS, JobRow, State, now
 
-# A queued analysis that nobody started although there was room for it: its message was lost.
+# A queued job that nobody started although there was room for it: its message was lost.
 UNHEARD_AFTER = timedelta(seconds=15)
-_WAITS = AnalysisRow.state == State.QUEUED
-_ORDER = (AnalysisRow.priority.desc(), AnalysisRow.created, AnalysisRow.id)
 
 
 def next_id(database: Database, queues: Collection[str]) -> str | None:
-    """Id of the analysis to be worked on next by a worker that takes from ``queues``; None: nothing waits."""
-    query = select(AnalysisRow.id).where(_WAITS).order_by(*_ORDER).limit(1)
-    if not set(QUEUES) <= set(queues):  # else also what was not sent yet, and so is in no queue
-        query = query.where(AnalysisRow.queue.in_(queues))
+    """Id of the job to be worked on next by a worker that takes from ``queues``; None: nothing waits."""
+    first: list[JobRow] = []
     with database.begin() as session:
-        return session.scalar(query)
+        for table in JOBS:
+            query = _waiting(table).limit(1)
+            if not set(QUEUES) <= set(queues):  # else also what was not sent yet, and so is in no queue
+                query = query.where(table.queue.in_(queues))
+            first += session.scalars(query)
+    return min(first, key=_place).id if first else None
 
 
-def ahead_of(row: AnalysisRow) -> ColumnElement[bool]:
-    """The condition for analyses that wait and come before this one."""
-    earlier = tuple_(AnalysisRow.created, AnalysisRow.id) < tuple_(row.created, row.id)
-    same = and_(AnalysisRow.priority == row.priority, earlier)
-    return and_(_WAITS, or_(AnalysisRow.priority > row.priority, same))
+def count_ahead(session: Session, row: JobRow) -> int:
+    """How many jobs come before a queued one, the running ones included."""
+    return sum(
+        session.scalar(select(func.count()).where(_ahead_of(row, table) | (table.state == State.RUNNING)))
+        or 0
+        for table in JOBS
+    )
+
+
+def _ahead_of(row: JobRow, table: type[JobRow]) -> ColumnElement[bool]:
+    earlier = tuple_(table.created, table.id) < tuple_(row.created, row.id)
+    same = and_(table.priority == row.priority, earlier)
+    return and_(table.state == State.QUEUED, or_(table.priority > row.priority, same))
 
 
 def lost_messages(
     database: Database, room: int, *, at_start: bool = False, messages: Mapping[str, int] | None = None
 ) -> list[str]:
-    """Queued analyses whose message must be sent (again), in order; they are marked as sent.
+    """Queued jobs whose message must be sent (again), in order; they are marked as sent.
 
-    ``room`` is how many analyses run at a time: only those at the head of the queue for which
+    ``room`` is how many run at a time: only those at the head of the queue for which
     there is room should be running already; the others wait as they should. Where nobody knows
     that, ``messages`` says how many wait with the broker in each queue: as many as are fewer than
-    the queue's analyses were lost.
-    At start the broker is empty and every queued analysis needs its message.
+    the queue's jobs were lost.
+    At start the broker is empty and every queued job needs its message.
     """
     moment = now()
     with database.begin() as session:
-        rows: Iterable[AnalysisRow]
+        rows: Iterable[JobRow]
         if at_start:
-            rows = session.scalars(_all())
+            rows = _first(session)
         elif messages is not None:
             rows = [row for queue, count in messages.items() for row in _beyond(session, queue, count)]
         else:
-            running = session.scalar(select(func.count()).where(AnalysisRow.state == State.RUNNING)) or 0
-            rows = session.scalars(_all().limit(max(0, room - running)))
+            running = sum(
+                session.scalar(select(func.count()).where(table.state == State.RUNNING)) or 0
+                for table in JOBS
+            )
+            rows = _first(session, max(0, room - running))
         lost = moment - UNHEARD_AFTER
         found = [row for row in rows if at_start or row.sent is None or row.sent < lost]
         for row in found:
@@ -67,23 +79,41 @@ def lost_messages(
         return [row.id for row in found]
 
 
-def _all() -> Select[AnalysisRow]:
-    return select(AnalysisRow).where(_WAITS).order_by(*_ORDER)
+def _waiting(table: type[JobRow]) -> Select[JobRow]:
+    waits = table.state == State.QUEUED
+    return select(table).where(waits).order_by(table.priority.desc(), table.created, table.id)
 
 
-def _beyond(session: Session, queue: str, messages: int) -> Iterable[AnalysisRow]:
-    """The first analyses of a queue, as many as it has more than messages."""
-    of_queue = func.coalesce(AnalysisRow.queue, QUEUES[0]) == queue
-    waiting = session.scalar(select(func.count()).where(_WAITS, of_queue)) or 0
-    return session.scalars(_all().where(of_queue).limit(max(0, waiting - messages)))
+def _place(row: JobRow) -> tuple[int, datetime, str]:
+    return -row.priority, row.created, row.id
+
+
+def _first(session: Session, most: int | None = None, queue: str | None = None) -> list[JobRow]:
+    """The first jobs that wait, of one queue or of all."""
+    found: list[JobRow] = []
+    for table in JOBS:
+        query = _waiting(table).limit(most)
+        if queue is not None:
+            query = query.where(func.coalesce(table.queue, QUEUES[0]) == queue)
+        found += session.scalars(query)
+    return sorted(found, key=_place)[:most]
+
+
+def _beyond(session: Session, queue: str, messages: int) -> Iterable[JobRow]:
+    """The first jobs of a queue, as many as it has more than messages."""
+    waiting = 0
+    for table in JOBS:
+        of_queue = func.coalesce(table.queue, QUEUES[0]) == queue
+        waiting += session.scalar(select(func.count()).where(table.state == State.QUEUED, of_queue)) or 0
+    return _first(session, max(0, waiting - messages), queue)
 
 
 log = logging.getLogger(__name__)
 
 
-def tell_workers(analysis_id: str) -> None:
+def tell_workers(job_id: str) -> None:
     """Send the id. Never raises: the row is queued, and the sweep sends it again."""
     try:
-        current_app.extensions["send"](analysis_id)
+        current_app.extensions["send"](job_id)
     except Exception as problem:
-        log.warning("analysis %s is queued, but the broker was not told: %s", analysis_id, problem)
+        log.warning("job %s is queued, but the broker was not told: %s", job_id, problem)

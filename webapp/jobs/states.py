@@ -1,18 +1,19 @@
 """An analysis from queued to done, failed or cancelled, with pauses. Each change is one statement on its row.
 
-The broker only wakes workers up. Whoever works on an analysis first claims its row; every later
+The broker only wakes workers up. Whoever works on a job first claims its row; every later
 change says whose it is (the attempt's number and start), so that a worker that was given
 up for lost, or told to stop, cannot touch what its successor does.
-:mod:`webapp.jobs.recovery` takes analyses from workers that are gone.
+:mod:`webapp.jobs.comparisons` has what is different for comparisons with a reference;
+:mod:`webapp.jobs.recovery` takes jobs from workers that are gone.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar, cast
 
 from sqlalchemy import ColumnElement, case, update
 from sqlalchemy.orm import Session
@@ -23,10 +24,9 @@ from reports.custody.format import Action
 from webapp.custody import actors, records
 from webapp.custody import log as custody_log
 from webapp.jobs import parameters
-from webapp.jobs import queue as job_queue
-from webapp.jobs.failures import Failure
+from webapp.jobs.failures import Failure, failure_of
 from webapp.storage.database import Database
-from webapp.storage.tables import AnalysisRow, Exhibit, Priority, State, now
+from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, JobRow, Priority, State, now
 
 UNFINISHED = (State.QUEUED, State.RUNNING, State.PAUSED)
 
@@ -36,21 +36,36 @@ class LostClaim(Exception):
 
 
 @dataclass(frozen=True)
-class Claim:
-    """One attempt's hold on one analysis."""
+class Hold:
+    """One attempt's hold on one job, a row of ``table``."""
 
-    analysis_id: str
+    table: ClassVar[type[JobRow]]
+
+    job_id: str
     attempt: int
     started: datetime  # tells this attempt from one of the same number before a retry
+
+    @property
+    def name(self) -> str:
+        """What no other attempt at this job is called."""
+        return attempt_name(self.attempt, self.started)
+
+
+@dataclass(frozen=True)
+class Claim(Hold):
+    """One attempt's hold on one analysis."""
+
+    table = AnalysisRow
+
     file: str
     exhibit: str  # path relative to the data folder
     model: str | None  # its name; none for an analysis queued before there was a choice
     parameters: Parameters
 
     @property
-    def name(self) -> str:
-        """What no other attempt at this analysis is called."""
-        return attempt_name(self.attempt, self.started)
+    def analysis_id(self) -> str:
+        """Id of the analysis."""
+        return self.job_id
 
 
 def create(
@@ -85,68 +100,65 @@ def create(
     )
     session.add(row)
     details = {"model": model, "settings": row.settings, "priority": priority.words}
-    _record(session, row, "analysis queued", details)
+    record(session, row, "queued", details)
     return row
-
-
-def claim_first(database: Database, queues: Collection[str]) -> Claim | None:
-    """Take the analysis that comes first in these queues to work on it; None where nothing waits there."""
-    while (analysis_id := job_queue.next_id(database, queues)) is not None:
-        if (held := claim(database, analysis_id)) is not None:
-            return held  # else it was just taken, cancelled or paused, and another one is first
-    return None
 
 
 def claim(database: Database, analysis_id: str) -> Claim | None:
     """Take a queued analysis to work on it; None if it is not there to be taken."""
-    moment = now()
     with database.begin() as session:
-        taken = session.execute(
-            update(AnalysisRow)
-            .where(AnalysisRow.id == analysis_id, AnalysisRow.state == State.QUEUED)
-            .values(
-                state=State.RUNNING,
-                stage="starting",
-                progress=0.0,
-                attempt=AnalysisRow.attempt + 1,
-                worker=actors.process_name(),
-                started=moment,
-                heartbeat=moment,
-                error=None,
-                remedy=None,
-            )
-        )
-        if not changed(taken):
+        if (moment := take(session, AnalysisRow, analysis_id)) is None:
             return None
         row = session.get_one(AnalysisRow, analysis_id)
         settings = parameters.read(row.settings)
-        _record(session, row, "analysis started", {"attempt": row.attempt, "model": row.model})
+        record(session, row, "started", {"attempt": row.attempt, "model": row.model})
         return Claim(row.id, row.attempt, moment, row.file, row.exhibit.path, row.model, settings)
 
 
-def beat(database: Database, held: Claim, stage: str | None = None, progress: float = 0.0) -> None:
+def take(session: Session, table: type[JobRow], job_id: str) -> datetime | None:
+    """Mark a queued job as running in this process; when, or None if it is not there to be taken."""
+    moment = now()
+    taken = session.execute(
+        update(table)
+        .where(table.id == job_id, table.state == State.QUEUED)
+        .values(
+            state=State.RUNNING,
+            stage="starting",
+            progress=0.0,
+            attempt=table.attempt + 1,
+            worker=actors.process_name(),
+            started=moment,
+            heartbeat=moment,
+            error=None,
+            remedy=None,
+        )
+    )
+    return moment if changed(taken) else None
+
+
+def beat(database: Database, held: Hold, stage: str | None = None, progress: float = 0.0) -> None:
     """Say that this attempt is alive and, with a stage, how far it is; raises :class:`LostClaim`."""
     values: dict[str, Any] = {"heartbeat": now()}
     if stage is not None:
         values |= {"stage": stage[:80], "progress": min(max(progress, 0.0), 1.0)}
     with database.begin() as session:
-        if not changed(session.execute(update(AnalysisRow).where(*_held(held)).values(values))):
-            raise LostClaim(held.analysis_id)
+        if not changed(session.execute(update(held.table).where(*of_hold(held)).values(values))):
+            raise LostClaim(held.job_id)
 
 
-def cancel(database: Database, analysis_id: str) -> bool:
-    """Take an analysis out of the queue, or away from whoever works on it; False if it had ended."""
-    unfinished = AnalysisRow.state.in_(UNFINISHED)
+def cancel(database: Database, job_id: str, table: type[JobRow] = AnalysisRow) -> bool:
+    """Take a job out of the queue, or away from whoever works on it; False if it had ended."""
+    unfinished = table.state.in_(UNFINISHED)
     with database.begin() as session:
         stopped = session.execute(
-            update(AnalysisRow)
-            .where(AnalysisRow.id == analysis_id, unfinished)
+            update(table)
+            .where(table.id == job_id, unfinished)
             .values(state=State.CANCELLED, stage="", finished=now())
         )
         if not changed(stopped):
             return False
-        row = session.get_one(AnalysisRow, analysis_id)
-        _record(session, row, "analysis cancelled", {"attempt": row.attempt})
+        row = session.get_one(table, job_id)
+        record(session, row, "cancelled", {"attempt": row.attempt})
         return True
 
 
@@ -165,7 +177,7 @@ def pause(database: Database, analysis_id: str) -> bool:
         )
         if not changed(paused):
             return False
-        _record(session, session.get_one(AnalysisRow, analysis_id), "analysis paused")
+        record(session, session.get_one(AnalysisRow, analysis_id), "paused")
         return True
 
 
@@ -176,7 +188,7 @@ def resume(database: Database, analysis_id: str) -> bool:
         queued = session.execute(update(AnalysisRow).where(*is_paused).values(as_queued() | {"sent": now()}))
         if not changed(queued):
             return False
-        _record(session, session.get_one(AnalysisRow, analysis_id), "analysis resumed")
+        record(session, session.get_one(AnalysisRow, analysis_id), "resumed")
         return True
 
 
@@ -191,7 +203,7 @@ def prioritise(database: Database, analysis_id: str, priority: Priority) -> bool
             row.priority = priority
             session.flush()
             details = {"priority": priority.words, "before": before.words}
-            _record(session, row, "analysis prioritised", details)
+            record(session, row, "prioritised", details)
         return True
 
 
@@ -205,7 +217,7 @@ def retry(database: Database, analysis_id: str) -> bool:
         )
         if not changed(queued):
             return False
-        _record(session, session.get_one(AnalysisRow, analysis_id), "analysis retried")
+        record(session, session.get_one(AnalysisRow, analysis_id), "retried")
         return True
 
 
@@ -226,7 +238,7 @@ def finish(
     with database.begin() as session:
         done = session.execute(
             update(AnalysisRow)
-            .where(*_held(held))
+            .where(*of_hold(held))
             .values(
                 state=State.DONE,
                 stage="",
@@ -248,13 +260,13 @@ def finish(
             **({records.FINDING: records.fingerprint(finding)} if finding else {}),
             **(made_of or {}),
         }
-        _record(session, row, "analysis finished", details)
+        record(session, row, "finished", details)
 
 
-def fail(database: Database, held: Claim, failure: Failure) -> None:
-    """Mark the analysis failed, with words. Does nothing if it is no longer this attempt's."""
+def fail(database: Database, held: Hold, failure: Failure) -> None:
+    """Mark the job failed, with words. Does nothing if it is no longer this attempt's."""
     with database.begin() as session:
-        change_running(session, _held(held), as_failed(failure))
+        change_running(session, held.table, of_hold(held), as_failed(failure_of(held.table.noun, failure)))
 
 
 def attempt_name(attempt: int, started: datetime) -> str:
@@ -262,22 +274,24 @@ def attempt_name(attempt: int, started: datetime) -> str:
     return f"{attempt}.{compact(started)}"
 
 
-def change_running(session: Session, which: tuple[ColumnElement[bool], ...], values: dict[str, Any]) -> None:
-    """Fail running analyses or queue them again, and record which became of each."""
-    query = update(AnalysisRow).where(*which).values(values).returning(AnalysisRow.id)
-    ids = session.scalars(query, execution_options={"synchronize_session": False}).all()
-    for analysis_id in ids:
-        row = session.get_one(AnalysisRow, analysis_id, populate_existing=True)
-        if row.state == State.FAILED:
-            details = {"attempt": row.attempt, "worker": row.worker, "error": row.error}
-            _record(session, row, "analysis failed", details)
-        else:
-            _record(session, row, "analysis queued", {"reason": "its worker ended", "worker": row.worker})
-
-
-def _record(
-    session: Session, row: AnalysisRow, action: Action, details: custody_log.Details | None = None
+def change_running(
+    session: Session, table: type[JobRow], which: tuple[ColumnElement[bool], ...], values: dict[str, Any]
 ) -> None:
+    """Fail running jobs or queue them again, and record which became of each."""
+    query = update(table).where(*which).values(values).returning(table.id)
+    ids = session.scalars(query, execution_options={"synchronize_session": False}).all()
+    for job_id in ids:
+        row = session.get_one(table, job_id, populate_existing=True)
+        if row.state == State.FAILED:
+            record(session, row, "failed", {"attempt": row.attempt, "worker": row.worker, "error": row.error})
+        else:
+            record(session, row, "queued", {"reason": "its worker ended", "worker": row.worker})
+
+
+def record(session: Session, row: JobRow, what: str, details: custody_log.Details | None = None) -> None:
+    """Put into the custody log what became of a job, in the chain of the exhibit it is about."""
+    action = cast(Action, f"{row.noun} {what}")
+    assert isinstance(row, AnalysisRow | ComparisonRow)
     custody_log.append(session, action, details, exhibit=row.exhibit.sha256, analysis=row.id)
 
 
@@ -286,12 +300,13 @@ def changed(result: Any) -> bool:
     return bool(result.rowcount == 1)
 
 
-def _held(held: Claim) -> tuple[ColumnElement[bool], ...]:
+def of_hold(held: Hold) -> tuple[ColumnElement[bool], ...]:
+    """The condition for the row that is held."""
     return (
-        AnalysisRow.id == held.analysis_id,
-        AnalysisRow.state == State.RUNNING,
-        AnalysisRow.attempt == held.attempt,
-        AnalysisRow.started == held.started,
+        held.table.id == held.job_id,
+        held.table.state == State.RUNNING,
+        held.table.attempt == held.attempt,
+        held.table.started == held.started,
     )
 
 

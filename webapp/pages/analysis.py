@@ -8,6 +8,7 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 
 from webapp.queries import analyses as analysis_queries
+from webapp.queries import reference_comparisons
 from webapp.queries.analyses import status_json
 from webapp.queries.results import analysis_text, load, result_folder, viewed
 from webapp.security.permissions import Permission, require
@@ -33,6 +34,7 @@ def show(analysis_id: str) -> str:
             row=row,
             view=view,
             others=analysis_queries.sibling_analyses(row),
+            compared=reference_comparisons.listed(row.exhibit_id, as_reference=True),
             case=case,
             earlier=_earlier(row),
         )

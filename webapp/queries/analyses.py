@@ -85,10 +85,9 @@ def latest(count: int) -> tuple[AnalysisRow, ...]:
 
 
 def count_ahead(row: AnalysisRow) -> int:
-    """How many analyses come before a queued one, the running ones included."""
+    """How many jobs come before a queued analysis, the running ones included."""
     with database().begin() as session:
-        query = select(func.count()).where(job_queue.ahead_of(row) | (AnalysisRow.state == State.RUNNING))
-        return session.scalar(query) or 0
+        return job_queue.count_ahead(session, row)
 
 
 def sibling_analyses(row: AnalysisRow) -> tuple[AnalysisRow, ...]:

@@ -22,7 +22,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
 from webapp.errors import UserError
 from webapp.storage.database import Database
-from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseMember, CaseRow, Exhibit
+from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseMember, CaseRow, ComparisonRow, Exhibit
 
 # The one clip everybody may see: made on the first start, of public-domain portraits.
 SAMPLE_FILE = "Reelproof sample.mp4"
@@ -177,7 +177,7 @@ _Statement = TypeVar("_Statement", bound=Select[Any])
 
 
 def visible(statement: _Statement, principal: Principal) -> _Statement:
-    """The select, of analyses, annotations, exhibits or cases, narrowed to what they may see."""
+    """The select, of analyses, annotations, exhibits, comparisons or cases, narrowed to what they may see."""
     if principal.sees_all:
         return statement
     tables = {table.name for source in statement.get_final_froms() for table in _tables(source)}
@@ -249,10 +249,13 @@ def _cases_of(principal: Principal) -> Select[Any]:
 def _conditions(principal: Principal) -> dict[type[Any], ColumnElement[bool]]:
     inner = AnalysisRow.__table__.alias()
     seen = _analyses(principal, inner.c)
+    exhibits = select(inner.c.exhibit_id).where(seen)
     return {
         AnalysisRow: _analyses(principal),
         AnnotationRow: AnnotationRow.analysis_id.in_(select(inner.c.id).where(seen)),
-        Exhibit: Exhibit.id.in_(select(inner.c.exhibit_id).where(seen)),
+        Exhibit: Exhibit.id.in_(exhibits),
+        # It shows both.
+        ComparisonRow: and_(ComparisonRow.exhibit_id.in_(exhibits), ComparisonRow.reference_id.in_(exhibits)),
         CaseRow: CaseRow.id.in_(_cases_of(principal)),
     }
 

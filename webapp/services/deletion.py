@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import delete as delete_from
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -24,7 +25,14 @@ from webapp.errors import StoreError, UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
-from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseDetailsRow, Exhibit, State
+from webapp.storage.tables import (
+    AnalysisRow,
+    AnnotationRow,
+    CaseDetailsRow,
+    ComparisonRow,
+    Exhibit,
+    State,
+)
 
 
 @dataclass(frozen=True)
@@ -33,12 +41,15 @@ class Consequences:
 
     annotations: int
     others: int  # analyses of the same exhibit, which stay and keep it
+    comparisons: int  # of the exhibit, which go with it
 
 
 def consequences(session: Session, row: AnalysisRow) -> Consequences:
     """What would go, and what would stay."""
     annotations = select(func.count()).where(AnnotationRow.analysis_id == row.id)
-    return Consequences(session.scalar(annotations) or 0, _others(session, row))
+    others = _others(session, row)
+    compared = 0 if others else len(_comparisons(session, row.exhibit))
+    return Consequences(session.scalar(annotations) or 0, others, compared)
 
 
 def refuse_unfinished(row: AnalysisRow) -> None:
@@ -61,12 +72,15 @@ def delete(database: Database, folders: Folders, analysis_id: str) -> None:
             raise analysis_queries.gone(session, analysis_id)
         refuse_unfinished(row)
         exhibit = row.exhibit
-        _write(note, exhibit.sha256)
         alone = not _others(session, row)
+        compared = _comparisons(session, exhibit) if alone else []
+        _write(note, exhibit.sha256, [each.id for each in compared])
         annotations = consequences(session, row).annotations
         session.execute(delete_from(AnnotationRow).where(AnnotationRow.analysis_id == analysis_id))
         session.execute(delete_from(CaseDetailsRow).where(CaseDetailsRow.analysis_id == analysis_id))
         session.delete(row)
+        for each in compared:
+            session.delete(each)
         session.flush()
         if alone:
             session.delete(exhibit)
@@ -79,6 +93,7 @@ def delete(database: Database, folders: Folders, analysis_id: str) -> None:
             "judgements": annotations,
             "exhibit": "deleted with it" if alone else "kept, other analyses use it",
         }
+        _record_comparisons(session, compared, exhibit)
         custody_log.append(session, "deletion", details, exhibit=exhibit.sha256, analysis=analysis_id)
     try:
         _finish(database, folders, note)
@@ -114,6 +129,14 @@ def remove_unwanted(database: Database, folders: Folders, analysis_id: str, sha2
             _remove_unless_known(session, folders, sha256)
 
 
+def remove_unwanted_comparison(database: Database, folders: Folders, comparison_id: str) -> None:
+    """Remove what an attempt put in place after its comparison had been cancelled, or even deleted."""
+    with database.alone() as session:
+        row = session.get(ComparisonRow, comparison_id)
+        if row is None or row.state == State.CANCELLED:
+            _remove_comparison(folders, comparison_id)
+
+
 def remove_unknown(database: Database, folders: Folders, sha256: str) -> None:
     """Remove what came into the store for an exhibit whose row came to nothing."""
     with contextlib.suppress(StoreError, SQLAlchemyError), database.alone() as session:
@@ -125,16 +148,35 @@ def _others(session: Session, row: AnalysisRow) -> int:
     return session.scalar(select(func.count()).where(same)) or 0
 
 
-def _write(note: Path, sha256: str) -> None:
-    note.write_text(sha256)
+def _comparisons(session: Session, exhibit: Exhibit) -> Sequence[ComparisonRow]:
+    """Those that have this exhibit on either side: they show both, and go with either."""
+    own = or_(ComparisonRow.exhibit_id == exhibit.id, ComparisonRow.reference_id == exhibit.id)
+    return session.scalars(select(ComparisonRow).where(own).order_by(ComparisonRow.created)).all()
+
+
+def _record_comparisons(session: Session, gone: Sequence[ComparisonRow], exhibit: Exhibit) -> None:
+    for each in gone:
+        details: custody_log.Details = {
+            "what": "comparison",
+            "name": each.file,
+            "reference": each.reference.sha256,
+            "reason": f"the {'exhibit' if each.exhibit_id == exhibit.id else 'reference'} was deleted",
+        }
+        custody_log.append(session, "deletion", details, exhibit=each.exhibit.sha256, analysis=each.id)
+
+
+def _write(note: Path, sha256: str, comparisons: Sequence[str]) -> None:
+    note.write_text("\n".join((sha256, *comparisons)))
     flush_file(note)
     flush_folder(note.parent)
 
 
 def _finish(database: Database, folders: Folders, note: Path) -> None:
     """Remove the files a note speaks of, then the note."""
-    sha256 = note.read_text()
+    sha256, *comparisons = note.read_text().split("\n")
     _remove_result(folders, note.name)
+    for each in comparisons:
+        _remove_comparison(folders, each)
     # Under the lock that taking in a file holds too: the same bytes may just be coming in again.
     with database.alone() as session:
         _remove_unless_known(session, folders, sha256)
@@ -150,6 +192,16 @@ def _remove_result(folders: Folders, analysis_id: str) -> None:
     shutil.rmtree(out, ignore_errors=True)
     shutil.rmtree(folders.reviewed(analysis_id), ignore_errors=True)
     folders.thumbnail(analysis_id).unlink(missing_ok=True)
+
+
+def _remove_comparison(folders: Folders, comparison_id: str) -> None:
+    if len(comparison_id) != 32:  # the power went before the note was whole
+        return
+    place, out = folders.comparison(comparison_id), folders.unfinished(comparison_id, "deleted")
+    folders.store.remove(place)
+    if place.exists():
+        place.rename(out)  # out of sight in one step
+    shutil.rmtree(out, ignore_errors=True)
 
 
 def _remove_unless_known(session: Session, folders: Folders, sha256: str) -> None:

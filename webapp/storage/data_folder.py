@@ -44,6 +44,11 @@ class Folders:
         return self.data / "analyses"
 
     @property
+    def comparisons(self) -> Path:
+        """Finished comparisons with a reference, one folder each."""
+        return self.data / "comparisons"
+
+    @property
     def thumbnails(self) -> Path:
         """Small pictures for the list, derived from results and not part of them."""
         return self.data / "thumbnails"
@@ -91,13 +96,17 @@ class Folders:
         """The finished result of one analysis."""
         return self.analyses / analysis_id
 
-    def unfinished(self, analysis_id: str, attempt: str) -> Path:
-        """Where one attempt writes its result until it is whole."""
-        return self.analyses / f".{analysis_id}.{attempt}"
+    def comparison(self, comparison_id: str) -> Path:
+        """The finished result of one comparison."""
+        return self.comparisons / comparison_id
 
-    def fetched(self, analysis_id: str, attempt: str) -> Path:
-        """Where one attempt has the exhibit if only the store has it."""
-        return self.analyses / f".{analysis_id}.{attempt}.fetched"
+    def unfinished(self, job_id: str, attempt: str) -> Path:
+        """Where one attempt writes its result, of an analysis or a comparison, until it is whole."""
+        return self.analyses / f".{job_id}.{attempt}"
+
+    def fetched(self, job_id: str, attempt: str) -> Path:
+        """Where one attempt has its exhibits if only the store has them."""
+        return self.analyses / f".{job_id}.{attempt}.fetched"
 
     def upload(self, upload_id: str) -> Path:
         """What came so far of one file that comes in parts."""
@@ -121,7 +130,15 @@ class Folders:
 
     def create(self) -> None:
         """Make the folders, for this user alone."""
-        kept = (self.exhibits, self.analyses, self.thumbnails, self.models, self.previews, self.reviews)
+        kept = (
+            self.exhibits,
+            self.analyses,
+            self.comparisons,
+            self.thumbnails,
+            self.models,
+            self.previews,
+            self.reviews,
+        )
         for folder in (
             self.data,
             self.incoming,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
+from typing import ClassVar
 
 from sqlalchemy import (
     BigInteger,
@@ -92,20 +93,13 @@ class Exhibit(Base):
     condition: Mapped[str | None] = mapped_column(String(16))  # what that showed, a :class:`Condition`
 
 
-class AnalysisRow(Base):
-    """One analysis and where it stands. This row, not the broker, is the truth."""
+class JobRow(Base):
+    """What workers do, and where it stands. This row, not the broker, is the truth."""
 
-    __tablename__ = "analyses"
-    __table_args__ = (
-        Index("analyses_newest", "created", "id"),
-        Index("analyses_state", "state"),
-        Index("analyses_model", "model"),
-        Index("analyses_finished", "finished"),
-    )
+    __abstract__ = True
+    noun: ClassVar[str]  # what the custody log and messages call it
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)  # unguessable
-    exhibit_id: Mapped[int] = mapped_column(ForeignKey("exhibits.id"), index=True)
-    file: Mapped[str] = mapped_column(String(255))  # original file name of this upload
     state: Mapped[str] = mapped_column(String(16))
     priority: Mapped[int] = mapped_column(default=Priority.NORMAL)  # a :class:`Priority`
     queue: Mapped[str | None] = mapped_column(String(8))  # where it was sent; none: nowhere yet
@@ -120,6 +114,22 @@ class AnalysisRow(Base):
     heartbeat: Mapped[datetime | None]
     attempt: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None] = mapped_column(String(120))  # host:process of the last attempt
+
+
+class AnalysisRow(JobRow):
+    """One analysis of an exhibit."""
+
+    __tablename__ = "analyses"
+    noun = "analysis"
+    __table_args__ = (
+        Index("analyses_newest", "created", "id"),
+        Index("analyses_state", "state"),
+        Index("analyses_model", "model"),
+        Index("analyses_finished", "finished"),
+    )
+
+    exhibit_id: Mapped[int] = mapped_column(ForeignKey("exhibits.id"), index=True)
+    file: Mapped[str] = mapped_column(String(255))  # original file name of this upload
     verdict: Mapped[str | None] = mapped_column(String(40))
     probability: Mapped[float | None]
     finding: Mapped[str | None] = mapped_column(Text)  # JSON of a `detector.schema.summary.Summary`
@@ -130,6 +140,29 @@ class AnalysisRow(Base):
     case_id: Mapped[int | None] = mapped_column(ForeignKey("cases.id"), index=True)
 
     exhibit: Mapped[Exhibit] = relationship(lazy="joined", innerjoin=True)
+
+
+class ComparisonRow(JobRow):
+    """One comparison of an exhibit with a reference, another exhibit."""
+
+    __tablename__ = "comparisons"
+    __table_args__ = (Index("comparisons_state", "state"),)
+    noun = "comparison"
+
+    exhibit_id: Mapped[int] = mapped_column(ForeignKey("exhibits.id"), index=True)
+    reference_id: Mapped[int] = mapped_column(ForeignKey("exhibits.id"), index=True)
+    file: Mapped[str] = mapped_column(String(255))  # what who asked knew the exhibit as
+    reference_file: Mapped[str] = mapped_column(String(255))
+    asked_by: Mapped[str] = mapped_column(String(120))  # a principal's name
+    related: Mapped[bool | None]  # none: not done
+    segments: Mapped[int | None]  # how many were found
+
+    exhibit: Mapped[Exhibit] = relationship(lazy="joined", innerjoin=True, foreign_keys=[exhibit_id])
+    reference: Mapped[Exhibit] = relationship(lazy="joined", innerjoin=True, foreign_keys=[reference_id])
+
+
+JOBS: tuple[type[AnalysisRow] | type[ComparisonRow], ...] = (AnalysisRow, ComparisonRow)
+"""Every kind of job. Their ids are random, so an id is of one of them alone."""
 
 
 class AnnotationRow(Base):

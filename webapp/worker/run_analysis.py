@@ -1,4 +1,6 @@
-"""One analysis, from a claimed row to a finished result. Runs in a worker's child process.
+"""One job, from a claimed row to a finished result. Runs in a worker's child process.
+
+Analyses are made here, comparisons with a reference in :mod:`webapp.worker.run_comparison`.
 
 The result is written beside its place, flushed, renamed and only then marked done, so
 that no reader and no crash ever sees half of one.
@@ -24,7 +26,8 @@ from detector.schema.analysis import Analysis, Parameters
 from detector.schema.summary import summary_of
 from webapp.custody.integrity import DamagedExhibit
 from webapp.errors import DamagedFile, StoreError
-from webapp.jobs import states
+from webapp.jobs import comparisons, states
+from webapp.jobs.comparisons import ComparisonClaim
 from webapp.jobs.failures import OUT_OF_TIME, WORKER_LOST, explain
 from webapp.media import preview_job
 from webapp.media.thumbnails import confined_thumbnail
@@ -33,7 +36,7 @@ from webapp.services import models as model_service
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
-from webapp.worker import store_transfer
+from webapp.worker import run_comparison, store_transfer
 
 log = logging.getLogger(__name__)
 
@@ -86,36 +89,32 @@ def _engine_and_report(
 
 
 def work(settings: Settings, end: Callable[[], None] | None = None) -> None:
-    """Claim the analysis that comes first and see it through; returns silently if there is none.
+    """Claim the job that comes first and see it through; returns silently if there is none.
 
     Never raises for anything a file can do: that ends as a failed row with words. ``end`` ends this
     process; it is called when a confined one was killed from outside. There must be no thread beside
     this one, so that confined processes can be forked: who waits for them keeps the heartbeat going.
     """
     with opened(settings) as database:
-        held = states.claim_first(database, settings.queues)
+        held = comparisons.claim_first(database, settings.queues)
         if held is None:
             return
-        analysis_id, folders = held.analysis_id, Folders.of(settings)
-        unfinished = folders.unfinished(analysis_id, held.name)
+        name, folders = f"{held.table.noun} {held.job_id}", Folders.of(settings)
+        unfinished = folders.unfinished(held.job_id, held.name)
 
         try:
-            analysis = _result(settings, database, held, reporter(database, held))
-            length, made_of = analysis.media.duration, _made_of(folders, held, analysis)
-            finding = json.dumps(summary_of(analysis))
-            _forget(folders, held)
-            patiently(
-                lambda: states.finish(
-                    database, held, analysis.verdict, analysis.probability, length, made_of, finding
-                )
-            )
+            if isinstance(held, ComparisonClaim):
+                _compare(settings, database, folders, held)
+            else:
+                _analyse(settings, database, folders, held)
         except states.LostClaim:
-            log.warning(
-                "analysis %s was cancelled, paused or given to another worker; this attempt ends", analysis_id
-            )
+            log.warning("%s was cancelled, paused or given to another worker; this attempt ends", name)
             shutil.rmtree(unfinished, ignore_errors=True)
-            with _logged(f"what it put into the store of analysis {analysis_id} is still there"):
-                deletion.remove_unwanted(database, folders, analysis_id, Path(held.exhibit).name)
+            with _logged(f"what it put into the store of {name} is still there"):
+                if isinstance(held, ComparisonClaim):
+                    deletion.remove_unwanted_comparison(database, folders, held.job_id)
+                else:
+                    deletion.remove_unwanted(database, folders, held.job_id, Path(held.exhibit).name)
         except SoftTimeLimitExceeded:
             states.fail(database, held, OUT_OF_TIME)
         except KilledError:
@@ -126,19 +125,42 @@ def work(settings: Settings, end: Callable[[], None] | None = None) -> None:
                 end()
             states.fail(database, held, WORKER_LOST)
         except Exception as problem:
-            log.warning("analysis %s failed: %s", analysis_id, problem, exc_info=problem)
+            log.warning("%s failed: %s", name, problem, exc_info=problem)
             states.fail(database, held, explain(problem))
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
             _forget(folders, held)
 
 
-def _forget(folders: Folders, held: states.Claim) -> None:
+def _analyse(settings: Settings, database: Database, folders: Folders, held: states.Claim) -> None:
+    analysis = _result(settings, database, held, reporter(database, held))
+    length, made_of = analysis.media.duration, _made_of(folders, held, analysis)
+    finding = json.dumps(summary_of(analysis))
+    _forget(folders, held)
+    patiently(
+        lambda: states.finish(
+            database, held, analysis.verdict, analysis.probability, length, made_of, finding
+        )
+    )
+
+
+def _compare(settings: Settings, database: Database, folders: Folders, held: ComparisonClaim) -> None:
+    comparison = run_comparison.result(settings, database, held, reporter(database, held))
+    made_of = run_comparison.made_of(folders, held)
+    _forget(folders, held)
+    patiently(lambda: comparisons.finish(database, held, comparison, made_of))
+
+
+def _forget(folders: Folders, held: states.Claim | ComparisonClaim) -> None:
     """Where the exhibit had to be fetched no pages are served, and nobody would delete what lies there."""
-    fetched = folders.fetched(held.analysis_id, held.name)
-    if fetched.exists():
+    fetched = folders.fetched(held.job_id, held.name)
+    if not fetched.exists():
+        return
+    if isinstance(held, ComparisonClaim):
+        shutil.rmtree(folders.comparison(held.job_id), ignore_errors=True)
+    else:
         folders.forget(held.analysis_id, Path(held.exhibit).name)
-        shutil.rmtree(fetched, ignore_errors=True)
+    shutil.rmtree(fetched, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -239,7 +261,7 @@ def _made_of(folders: Folders, held: states.Claim, analysis: Analysis) -> dict[s
 
 def reporter(
     database: Database,
-    held: states.Claim,
+    held: states.Hold,
     clock: Callable[[], float] = time.monotonic,
 ) -> Progress:
     """A progress callback that writes the row a few times a second, and at each new stage.

@@ -45,21 +45,52 @@ def bring(
     return to if to.exists() else Folders.of(settings).exhibit(sha256)
 
 
+def bring_both(
+    settings: Settings, exhibit: str, reference: str, to: Path, tick: Callable[[], None]
+) -> tuple[Path, Path]:
+    """Where the two exhibits of a comparison lie, by SHA-256; below ``to`` if the data folder has not both.
+
+    Raises as :func:`bring` does.
+    """
+    _apart(settings, tick, "bring_both", exhibit, reference, str(to))
+    folders = Folders.of(settings)
+    found = [to / each if (to / each).exists() else folders.exhibit(each) for each in (exhibit, reference)]
+    return found[0], found[1]
+
+
+def deliver_comparison(settings: Settings, comparison_id: str, tick: Callable[[], None]) -> None:
+    """Put the result of a comparison into the store. Raises :class:`StoreError`."""
+    _apart(settings, tick, "deliver_comparison", comparison_id)
+
+
 def deliver(settings: Settings, analysis_id: str, sha256: str, tick: Callable[[], None]) -> None:
     """Put what an analysis made into the store. Raises :class:`StoreError`."""
     _apart(settings, tick, "deliver", analysis_id, sha256)
 
 
 def _bring(folders: Folders, analysis_id: str, sha256: str, to: str, model: str) -> None:
-    exhibit = folders.exhibit(sha256)
-    if exhibit.exists() and hashed(exhibit)[1] != sha256:
-        exhibit.unlink()
-    if not exhibit.exists() and not folders.store.fetch(exhibit, sha256, to=Path(to)):
-        raise StoreError(500, "The exhibit is not in the store.", "Hand the same file in again.")
+    _bring_exhibit(folders, sha256, Path(to))
     model_service.fetch(folders, model)
     folders.store.fetch(folders.playback(sha256))
     with contextlib.suppress(DamagedFile):  # then it is made again
         folders.store.fetch_folder(folders.result(analysis_id), refuse_damaged)
+
+
+def _bring_exhibit(folders: Folders, sha256: str, to: Path) -> None:
+    exhibit = folders.exhibit(sha256)
+    if exhibit.exists() and hashed(exhibit)[1] != sha256:
+        exhibit.unlink()
+    if not exhibit.exists() and not folders.store.fetch(exhibit, sha256, to=to):
+        raise StoreError(500, "The exhibit is not in the store.", "Hand the same file in again.")
+
+
+def _bring_both(folders: Folders, exhibit: str, reference: str, to: str) -> None:
+    for sha256 in (exhibit, reference):
+        _bring_exhibit(folders, sha256, Path(to, sha256))
+
+
+def _deliver_comparison(folders: Folders, comparison_id: str) -> None:
+    folders.store.put_folder(folders.comparison(comparison_id))
 
 
 def _deliver(folders: Folders, analysis_id: str, sha256: str) -> None:
@@ -108,11 +139,16 @@ def _apart(settings: Settings, tick: Callable[[], None], *arguments: str) -> Non
 
 
 def main(arguments: list[str], patience: float = BACK) -> int:
-    """Do one of the two, again and again for a while where the store cannot be reached."""
+    """Do one of these, again and again for a while where the store cannot be reached."""
     if parent := os.environ.pop(PARENT, None):
         end_with(int(parent))
     folders = Folders.of(read_settings())
-    does: dict[str, Callable[..., None]] = {"bring": _bring, "deliver": _deliver}
+    does: dict[str, Callable[..., None]] = {
+        "bring": _bring,
+        "bring_both": _bring_both,
+        "deliver": _deliver,
+        "deliver_comparison": _deliver_comparison,
+    }
     until = time.monotonic() + patience
     while True:
         try:

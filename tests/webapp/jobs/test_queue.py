@@ -11,7 +11,7 @@ from made_rows import change, row
 from sqlalchemy import select
 
 from webapp import create_app
-from webapp.jobs import broker, failures, recovery, states
+from webapp.jobs import broker, comparisons, failures, recovery, states
 from webapp.jobs import queue as job_queue
 from webapp.queries.analyses import count_ahead
 from webapp.settings import QUEUES, read_settings
@@ -36,7 +36,7 @@ def three(app, database) -> list[str]:
 
 
 def claimed(database: Database, *queues: str) -> str | None:
-    held = states.claim_first(database, queues or QUEUES)
+    held = comparisons.claim_first(database, queues or QUEUES)
     return held.analysis_id if held else None
 
 

@@ -84,7 +84,7 @@ def test_a_queued_analysis(app, client):
     hand_in(app, b"1"), hand_in(app, b"2")
     queued = hand_in(app, b"3", "third.mp4")
     text = client.get(f"/analyses/{queued.id}").text
-    assert "third.mp4" in text and "2 analyses ahead" in text
+    assert "third.mp4" in text and "2 jobs ahead" in text
     assert '<noscript><meta http-equiv="refresh"' in text
     status = client.get(f"/analyses/{queued.id}.json").json
     assert (status["state"], status["ahead"], status["progress"]) == ("queued", 2, 0.0)

@@ -1,0 +1,65 @@
+// The kept pictures of one moment, large: exhibit, reference, both in turn, their difference.
+
+import { byId } from "../review/dom.js";
+
+const TURN = 700; // milliseconds; under three changes a second
+
+export class Moments {
+  constructor(triples, address) {
+    this.triples = triples;
+    this.address = address;
+    this.number = 0;
+    this.view = "blink";
+    this.second = false;
+    this.svg = byId("moment-picture");
+    this.image = this.svg.querySelector("image");
+    byId("moments").hidden = false;
+    byId("moment").addEventListener("change", (event) => this.choose(Number(event.target.value)));
+    this.buttons = [...document.querySelectorAll("#moments [data-view]")];
+    for (const button of this.buttons) {
+      button.addEventListener("click", () => this.look(button.dataset.view));
+    }
+    // Who asked for less motion changes sides by hand.
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.look(still ? "exhibit" : "blink");
+    setInterval(() => {
+      if (this.view !== "blink" || document.hidden) return;
+      this.second = !this.second;
+      this.draw();
+    }, TURN);
+  }
+
+  choose(number) {
+    this.number = number;
+    byId("moment").value = String(number);
+    this.draw();
+  }
+
+  /** Show the first moment of a segment or region, if a picture of it was kept. */
+  about(id) {
+    const number = this.triples.findIndex((one) => one.about === id);
+    if (number >= 0) this.choose(number);
+  }
+
+  look(view) {
+    this.view = view;
+    this.second = false;
+    for (const button of this.buttons) button.setAttribute("aria-pressed", String(button.dataset.view === view));
+    this.draw();
+  }
+
+  draw() {
+    const one = this.triples[this.number];
+    const side = this.view === "blink" ? (this.second ? "reference" : "exhibit") : this.view;
+    const both = side === "exhibit" || side === "reference";
+    const path = both ? one.both : one[side];
+    this.svg.setAttribute("viewBox", `${side === "reference" ? one.second : 0} 0 ${one.width} ${one.height}`);
+    this.image.setAttribute("width", both ? one.wide : one.width);
+    this.image.setAttribute("height", one.height);
+    const address = path ? `${this.address}/${path}` : "";
+    if (this.image.getAttribute("href") !== address) this.image.setAttribute("href", address);
+    const number = ["exhibit", "reference", "difference", "overlay"].indexOf(side);
+    this.svg.setAttribute("aria-label", this.view === "blink" ? `In turn: ${one.words[0]}; ${one.words[1]}` : one.words[number]);
+    byId("moment-shown").textContent = { exhibit: "Exhibit", reference: "Reference", difference: "Difference", overlay: "Exhibit with the difference" }[side];
+  }
+}

@@ -1,0 +1,97 @@
+// The page of a comparison with a reference: both files side by side in time, and the kept pictures.
+
+import { byId, timecode } from "../review/dom.js";
+import { listen } from "../review/keys.js";
+import { Moments } from "./moments.js";
+import { Players } from "./players.js";
+
+function moments() {
+  const found = [...document.querySelectorAll(".triple")].map((part) => (
+    { about: part.dataset.about, ...JSON.parse(part.dataset.pictures) }
+  ));
+  if (!found.length || !byId("moments")) return null;
+  document.querySelector(".triples").classList.add("small");
+  return new Moments(found, location.pathname);
+}
+
+function heads(time, reference, files) {
+  const place = (value, file) => (value === null || !file.duration ? -10 : (1000 * value) / file.duration);
+  const values = { exhibit: place(time, files[0]), reference: place(reference, files[1]) };
+  for (const line of document.querySelectorAll(".time-map-head")) {
+    line.setAttribute("x1", values[line.dataset.side]);
+    line.setAttribute("x2", values[line.dataset.side]);
+  }
+}
+
+function synchronised(data, pictures) {
+  const seek = byId("seek");
+  const play = byId("play");
+  const figures = [...document.querySelectorAll(".side")];
+  const players = new Players(figures, data, (time, reference) => {
+    const words = timecode(time);
+    byId("now").textContent = words;
+    seek.value = String(time);
+    seek.setAttribute("aria-valuetext", words);
+    players?.sides[0].shown.replaceChildren(words);
+    players?.sides[1].shown.replaceChildren(reference === null ? "not in the reference" : timecode(reference));
+    play.classList.toggle("playing", Boolean(players?.playing));
+    play.setAttribute("aria-label", players?.playing ? "Pause" : "Play");
+    heads(time, reference, data.files);
+  });
+  byId("controls").hidden = false;
+  seek.max = String(players.length);
+  const toggle = async () => {
+    if (players.playing) players.pause();
+    else await players.play();
+    players.onTime(players.time, players.map.reference(players.time));
+  };
+  const segment = (direction) => {
+    const starts = data.segments.map((one) => one.start).sort((a, b) => a - b);
+    const near = players.frame;
+    const found = direction > 0
+      ? starts.find((start) => start > players.time + near)
+      : starts.findLast((start) => start < players.time - near);
+    if (found !== undefined) players.seek(found);
+  };
+  play.addEventListener("click", toggle);
+  byId("frame-back").addEventListener("click", () => players.step(-1));
+  byId("frame-on").addEventListener("click", () => players.step(1));
+  byId("segment-back")?.addEventListener("click", () => segment(-1));
+  byId("segment-on")?.addEventListener("click", () => segment(1));
+  seek.addEventListener("input", () => {
+    if (players.playing) players.pause();
+    players.seek(Number(seek.value));
+  });
+  for (const button of document.querySelectorAll("[data-seek]")) {
+    button.disabled = false;
+    button.addEventListener("click", () => {
+      players.pause();
+      players.seek(Number(button.dataset.seek));
+      pictures?.about(button.dataset.about);
+    });
+  }
+  listen({
+    space: toggle,
+    ArrowLeft: () => players.step(-1),
+    ArrowRight: () => players.step(1),
+    p: () => segment(-1),
+    n: () => segment(1),
+    b: () => pictures?.look("blink"),
+  });
+  players.seek(data.segments[0]?.start ?? data.pieces[0]?.exhibit[0] ?? 0);
+  return players;
+}
+
+try {
+  const desk = byId("comparison");
+  const pictures = moments();
+  if ("apart" in desk.dataset) {
+    listen({ b: () => pictures?.look("blink") });
+  } else {
+    synchronised(JSON.parse(desk.dataset.comparison), pictures);
+  }
+  desk.dataset.ready = "";
+} catch (problem) {
+  byId("comparison-problem").hidden = false;
+  throw problem;
+}

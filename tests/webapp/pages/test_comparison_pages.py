@@ -1,0 +1,242 @@
+"""Comparisons with a reference on pages and over REST: choosing, waiting, results, who may see them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from made import finished, hand_in
+from made_comparisons import compared, queued
+from people import account, signed_in, with_login
+
+from detector.schema.analysis import MediaKind
+from webapp.custody.comparison_records import RESULT
+from webapp.jobs import comparisons, states
+from webapp.security.permissions import Role
+from webapp.services import deletion
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, ComparisonRow, State
+
+HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture
+def pair(app) -> tuple[AnalysisRow, AnalysisRow]:
+    return finished(app, file="altered.mp4"), finished(app, file="original.mp4")
+
+
+@pytest.fixture
+def done(app, pair) -> ComparisonRow:
+    return compared(app, *pair)
+
+
+def rows(app) -> list[ComparisonRow]:
+    with app.extensions["database"].begin() as session:
+        return session.query(ComparisonRow).all()
+
+
+class TestChoosing:
+    def test_every_other_exhibit_is_offered_once(self, app, client, pair):
+        text = client.get(f"/analyses/{pair[0].id}/compare").text
+        assert text.count('type="radio"') == 1 and "original.mp4" in text
+        assert "altered.mp4" not in text.split("<legend>")[1]
+
+    def test_it_can_be_searched(self, client, pair):
+        assert "Nothing fits." in client.get(f"/analyses/{pair[0].id}/compare?q=nowhere").text
+        assert "original.mp4" in client.get(f"/analyses/{pair[0].id}/compare?q=origin").text
+
+    def test_the_page_of_an_exhibit_offers_it(self, client, pair):
+        assert f'href="/analyses/{pair[0].id}/compare"' in client.get(f"/analyses/{pair[0].id}").text
+
+    def test_starting_one(self, app, client, pair, sent):
+        answer = client.post(f"/analyses/{pair[0].id}/compare", data={"reference": pair[1].id})
+        (row,) = rows(app)
+        assert answer.status_code == 303 and answer.location == f"/comparisons/{row.id}"
+        assert (row.file, row.reference_file, row.asked_by) == ("altered.mp4", "original.mp4", "local user")
+        assert sent == [row.id]
+
+    def test_what_cannot_be_compared(self, app, client, pair):
+        address = f"/analyses/{pair[0].id}/compare"
+        assert client.post(address, headers=HTML).status_code == 400
+        same = client.post(address, data={"reference": pair[0].id}, headers=HTML)
+        assert same.status_code == 400 and "same bytes" in same.text
+        assert client.post(address, data={"reference": "0" * 32}).status_code == 404
+        assert rows(app) == []
+
+
+class TestWaiting:
+    def test_its_place_its_progress_and_its_end(self, app, client, pair):
+        database = app.extensions["database"]
+        hand_in(app, b"first")
+        row = queued(app, *pair)
+        assert "1 job ahead" in client.get(f"/comparisons/{row.id}").text
+        with database.begin() as session:
+            session.get_one(ComparisonRow, row.id).created = pair[0].created
+        held = comparisons.claim(database, row.id)
+        states.beat(database, held, "comparing faces and surroundings", 0.6)
+        text = client.get(f"/comparisons/{row.id}").text
+        assert "Comparing faces and surroundings" in text and "60%" in text
+        status = client.get(f"/comparisons/{row.id}/state.json").json
+        assert (status["state"], status["progress"]) == ("running", 0.6)
+        assert client.post(f"/comparisons/{row.id}/cancel").status_code == 303
+        text = client.get(f"/comparisons/{row.id}").text
+        assert "The comparison was cancelled" in text and "Compare again" in text
+        assert client.get(f"/comparisons/{row.id}/comparison.json").status_code == 409
+
+    def test_why_it_failed_and_what_to_do(self, app, client, pair):
+        row = queued(app, *pair)
+        with app.extensions["database"].begin() as session:
+            found = session.get_one(ComparisonRow, row.id)
+            found.state, found.error, found.remedy = State.FAILED, "It broke.", "Mend it."
+            found.finished = found.created
+        text = client.get(f"/comparisons/{row.id}").text
+        assert "It broke." in text and "Mend it." in text and "Compare again" in text
+
+    def test_one_that_ended_cannot_be_cancelled(self, client, done):
+        assert client.post(f"/comparisons/{done.id}/cancel").status_code == 409
+
+
+class TestResult:
+    def test_the_page_says_what_was_found_and_what_not(self, client, done, pair):
+        text = client.get(f"/comparisons/{done.id}").text
+        assert "One face differs from the reference" in text
+        assert "Nothing in the comparison says which of the two files is the original" in text
+        assert "00:00:02.000" in text and "0.97" in text and 'data-seek="2.0"' in text
+        assert pair[1].exhibit.sha256 in text
+        assert f"/comparisons/{done.id}/pictures/A1-1.png" in text
+        assert 'viewBox="328 0 320 180"' in text  # the reference's half of the picture side by side
+
+    def test_unrelated_clips(self, app, client, pair):
+        row = compared(app, *pair, related=False)
+        text = client.get(f"/comparisons/{row.id}").text
+        assert "the two files are unrelated" in text and 'id="controls"' not in text
+        assert "It does not say that the exhibit is authentic" in text
+
+    def test_a_photo_against_a_photo_has_no_times(self, app, client):
+        both = tuple(finished(app, file=f"{name}.jpg", kind=MediaKind.IMAGE) for name in "ab")
+        text = client.get(f"/comparisons/{compared(app, *both, still=True).id}").text
+        assert "One face differs" in text and 'id="controls"' not in text and "time-map" not in text
+        assert "Reference from" not in text
+
+    def test_pictures_and_the_result_are_those_that_were_made(self, app, client, done):
+        folder = Folders(app.extensions["settings"].data).comparison(done.id)
+        picture = client.get(f"/comparisons/{done.id}/pictures/A1-1.png")
+        assert picture.mimetype == "image/png"
+        assert picture.data == (folder / "pictures" / "A1-1.png").read_bytes()
+        assert client.get(f"/comparisons/{done.id}/comparison.json").data == (folder / RESULT).read_bytes()
+        assert client.get(f"/comparisons/{done.id}/pictures/{RESULT}").status_code == 404
+        (folder / RESULT).write_text("{}")
+        altered = client.get(f"/comparisons/{done.id}", headers=HTML)
+        assert altered.status_code == 500 and "was changed since it was made" in altered.text
+
+    def test_both_exhibits_list_it(self, client, done, pair):
+        assert "1 segment differs" in client.get(f"/analyses/{pair[0].id}").text
+        assert "reference of" in client.get(f"/analyses/{pair[1].id}").text
+
+    def test_the_custody_page_says_who_compared_what(self, client, done, pair):
+        text = client.get(f"/analyses/{pair[0].id}/custody").text
+        assert "Comparison finished" in text and pair[1].exhibit.sha256 in text
+
+
+class TestDeletion:
+    def test_it_goes_with_either_exhibit(self, app, client, done, pair):
+        folders = Folders(app.extensions["settings"].data)
+        assert "1 comparison of the exhibit" in client.get(f"/analyses/{pair[1].id}/delete").text
+        assert client.post(f"/analyses/{pair[1].id}/delete").status_code == 303
+        assert rows(app) == [] and not folders.comparison(done.id).exists()
+        gone = client.get(f"/comparisons/{done.id}", headers=HTML)
+        assert gone.status_code == 410 and "with one of its exhibits" in gone.text
+        assert "the reference was deleted" in client.get(f"/analyses/{pair[0].id}/custody").text
+
+    def test_a_crash_on_the_way_is_made_good(self, app, done, pair):
+        database, folders = app.extensions["database"], Folders(app.extensions["settings"].data)
+        kept, away = folders.comparison(done.id), folders.data / "away"
+        kept.rename(away)
+        deletion.delete(database, folders, pair[1].id)
+        away.rename(kept)  # as if the power had gone after the rows
+        note = "\n".join((pair[1].exhibit.sha256, done.id))
+        (folders.deletions / pair[1].id).write_text(note)
+        deletion.finish_deletions(database, folders)
+        assert not kept.exists() and list(folders.deletions.iterdir()) == []
+
+
+class TestApi:
+    def test_from_start_to_result(self, app, client, pair):
+        first, second = (row.exhibit.sha256 for row in pair)
+        address = f"/api/v1/exhibits/{first}/comparisons"
+        key = {"Idempotency-Key": "once"}
+        made = client.post(address, json={"reference": second}, headers=key)
+        again = client.post(address, json={"reference": second}, headers=key)
+        assert made.status_code == 202 and again.json["id"] == made.json["id"]
+        assert made.location == f"/api/v1/comparisons/{made.json['id']}"
+        assert client.get(made.location).json["state"] == "queued"
+        assert client.post(f"{made.location}/cancel").json["state"] == "cancelled"
+        done = compared(app, *pair)
+        listed = client.get(address).json["comparisons"]
+        assert [each["id"] for each in listed] == [done.id, made.json["id"]]
+        assert (listed[0]["related"], listed[0]["segments"]) == (True, 1)
+        result = client.get(f"/api/v1/comparisons/{done.id}/comparison.json")
+        assert result.json["exhibit"]["sha256"] == first
+        assert client.get(f"/api/v1/comparisons/{done.id}/pictures/A1-1.png").mimetype == "image/png"
+        assert client.get(f"/api/v1/comparisons/{made.json['id']}/comparison.json").status_code == 409
+
+    def test_an_unknown_reference_is_no_missing_address(self, client, pair):
+        address = f"/api/v1/exhibits/{pair[0].exhibit.sha256}/comparisons"
+        assert client.post(address, json={"reference": "0" * 64}).status_code == 400
+        missing = address.replace(pair[0].exhibit.sha256, "0" * 64)
+        assert client.get(missing).status_code == 404
+
+
+class TestWhoMaySee:
+    @pytest.fixture
+    def lab(self, tmp_path, sent):
+        """A comparison of the boss; Ada sees its exhibit, Ben its reference, Cleo both."""
+        app = with_login(tmp_path / "data", sent)
+        account(app, "boss", Role.ADMINISTRATOR)
+        pair = finished(app, file="altered.mp4"), finished(app, file="original.mp4")
+        done = compared(app, *pair)
+        who = {name: account(app, name, Role.EXAMINER).id for name in ("ada", "ben", "cleo")}
+        again = {}
+        with app.extensions["database"].begin() as session:
+            for number, (name, row) in enumerate(
+                [("ada", pair[0]), ("ben", pair[1]), ("cleo", pair[0]), ("cleo", pair[1])]
+            ):
+                exhibit = session.get_one(AnalysisRow, row.id).exhibit
+                made = states.create(session, exhibit, f"{name}-{number}.mp4")
+                made.owner_id = who[name]
+                again[name, row.file] = made.id
+        yield app, pair, done, again
+        app.extensions["database"].close()
+
+    @pytest.mark.parametrize("name", ["ada", "ben"])
+    def test_one_of_both_is_not_enough(self, lab, name):
+        app, pair, done, again = lab
+        client = signed_in(app, name)
+        for address in (
+            f"/comparisons/{done.id}",
+            f"/comparisons/{done.id}/state.json",
+            f"/comparisons/{done.id}/comparison.json",
+            f"/comparisons/{done.id}/pictures/A1-1.png",
+            f"/api/v1/comparisons/{done.id}",
+            f"/api/v1/comparisons/{done.id}/comparison.json",
+        ):
+            assert client.get(address).status_code == 404, address
+        own, other = pair if name == "ada" else pair[::-1]
+        of = f"/api/v1/exhibits/{own.exhibit.sha256}/comparisons"
+        assert client.get(of).json == {"comparisons": []}
+        assert client.post(of, json={"reference": other.exhibit.sha256}).status_code == 400
+        mine = again[name, own.file]
+        assert other.exhibit.sha256 not in client.get(f"/analyses/{mine}/custody").text
+        chosen = client.post(f"/analyses/{mine}/compare", data={"reference": other.id})
+        assert chosen.status_code == 404
+
+    def test_who_sees_both_sees_it(self, lab):
+        app, pair, done, _again = lab
+        client = signed_in(app, "cleo")
+        assert "One face differs" in client.get(f"/comparisons/{done.id}").text
+        listed = client.get(f"/api/v1/exhibits/{pair[0].exhibit.sha256}/comparisons").json
+        assert [each["id"] for each in listed["comparisons"]] == [done.id]
+
+
+def test_status_is_json_all_through(client, done):
+    assert json.loads(client.get(f"/comparisons/{done.id}/state.json").data)["related"] is True

@@ -1,0 +1,168 @@
+"""Comparisons of an exhibit with a reference: start, list, look, cancel, fetch."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, url_for
+from pydantic import Field
+
+from detector.schema.analysis import Value
+from detector.schema.comparison import Comparison
+from webapp.api.exhibits import find
+from webapp.api.idempotency import identity
+from webapp.api.operation import Answer, operation
+from webapp.api.schemas import Id, Moment, PriorityName, RequestModel, Sha256
+from webapp.errors import UserError
+from webapp.queries import reference_comparisons as comparison_queries
+from webapp.queries.analyses import visible_session
+from webapp.queries.reference_comparisons import RESULT, status_json
+from webapp.security.permissions import Permission
+from webapp.services import comparisons as comparison_service
+from webapp.services.analyses import priority_of
+from webapp.storage.tables import ComparisonRow, State
+
+blueprint = Blueprint("api_comparisons", __name__)
+
+
+class NewComparison(RequestModel):
+    """With what an exhibit is to be compared."""
+
+    reference: Sha256 = Field(description="of another exhibit, said to be the original or an earlier version")
+    priority: PriorityName = "normal"
+
+
+class ComparisonStatus(Value):
+    """Where a comparison stands."""
+
+    id: Id
+    state: State
+    priority: PriorityName
+    stage: str = Field(description="what is being done, in words; empty unless it runs")
+    progress: float = Field(ge=0, le=1)
+    exhibit: Sha256
+    exhibit_file: str = Field(description="what who asked for it knew the exhibit as")
+    reference: Sha256
+    reference_file: str
+    created: Moment
+    started: Moment | None
+    finished: Moment | None
+    attempt: int
+    related: bool | None = Field(description="whether the exhibit shows any part of it; null: not done")
+    segments: int | None = Field(description="how many differ; null: not done")
+    ahead: int | None = Field(default=None, description="how many jobs come first, where it waits")
+    error: str | None = Field(default=None, description="why it failed")
+    remedy: str | None = Field(default=None, description="what to do about that")
+
+
+class Comparisons(Value):
+    """The comparisons of an exhibit, newest first."""
+
+    comparisons: tuple[ComparisonStatus, ...]
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/exhibits/<sha256>/comparisons",
+    permission=Permission.ANALYSE,
+    body=NewComparison,
+    answers={202: Answer("It waits to be compared.", ComparisonStatus, headers=("Location",))},
+    errors=(404, 409, 413, 415, 422),
+    keyed=True,
+)
+def create(sha256: str, body: NewComparison) -> Response:
+    """Compare an exhibit with a reference, another exhibit that is here."""
+    with visible_session() as session:
+        find(session, sha256)
+        exhibit = comparison_queries.of_exhibit(session, sha256)
+        reference = comparison_queries.of_exhibit(session, body.reference)
+    if exhibit is None or reference is None:
+        # What is wrong with the request must not look like a missing address.
+        raise UserError(400, "There is no exhibit with the reference's SHA-256.", "Hand that file in.")
+    row = comparison_service.start(exhibit, reference, identity(), priority_of(body.priority))
+    text = _told(row).model_dump_json(exclude_unset=True) + "\n"
+    response = Response(text, status=202, content_type="application/json")
+    response.headers["Location"] = url_for("api_comparisons.get", comparison_id=row.id)
+    return response
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/exhibits/<sha256>/comparisons",
+    permission=Permission.READ,
+    answers={200: Answer("All of them.", Comparisons, headers=("ETag",))},
+    errors=(404,),
+)
+def listing(sha256: str) -> Comparisons:
+    """The comparisons of an exhibit with references, newest first.
+
+    Those whose reference you may not see are left out.
+    """
+    with visible_session() as session:
+        exhibit = find(session, sha256).id
+    return Comparisons(comparisons=tuple(_told(row) for row in comparison_queries.listed(exhibit)))
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/comparisons/<comparison_id>",
+    permission=Permission.READ,
+    answers={200: Answer("Where it stands.", ComparisonStatus, headers=("ETag",))},
+    errors=(404,),
+)
+def get(comparison_id: str) -> ComparisonStatus:
+    """Where a comparison stands."""
+    return _told(comparison_queries.get_or_404(comparison_id))
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/comparisons/<comparison_id>/cancel",
+    permission=Permission.ANALYSE,
+    answers={200: Answer("It was cancelled.", ComparisonStatus)},
+    errors=(404, 409, 422),
+    keyed=True,
+)
+def cancel(comparison_id: str) -> ComparisonStatus:
+    """Take a comparison out of the queue, or stop it."""
+    comparison_service.cancel(comparison_id)
+    return _told(comparison_queries.get_or_404(comparison_id))
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/comparisons/<comparison_id>/comparison.json",
+    permission=Permission.READ,
+    answers={200: Answer("The result.", Comparison, headers=("ETag",))},
+    errors=(404, 409),
+)
+def result(comparison_id: str) -> Response:
+    """The whole result of a comparison, as it is stored."""
+    _row, found = comparison_queries.finished(comparison_id)
+    response = Response(found.content(RESULT), content_type="application/json")
+    response.set_etag(found.sums[RESULT])
+    return response
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/comparisons/<comparison_id>/pictures/<picture_name>",
+    permission=Permission.READ,
+    answers={200: Answer("The picture.", media=("image/png",), headers=("ETag",))},
+    errors=(404, 409),
+)
+def picture(comparison_id: str, picture_name: str) -> Response:
+    """A picture that the result of a comparison names."""
+    _row, found = comparison_queries.finished(comparison_id)
+    name = f"pictures/{picture_name}"
+    response = Response(found.content(name), content_type="image/png")
+    response.set_etag(found.sums[name])
+    return response
+
+
+def _told(row: ComparisonRow) -> ComparisonStatus:
+    return ComparisonStatus.model_validate(status_json(row))

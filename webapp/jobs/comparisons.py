@@ -1,0 +1,109 @@
+"""A comparison of an exhibit with a reference, from queued to done; and which job a worker takes next.
+
+What is the same for analyses is in :mod:`webapp.jobs.states`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from detector.schema.comparison import Comparison
+from webapp.custody import log as custody_log
+from webapp.jobs import queue as job_queue
+from webapp.jobs import states
+from webapp.storage.database import Database
+from webapp.storage.tables import ComparisonRow, Exhibit, Priority, State, now
+
+
+@dataclass(frozen=True)
+class ComparisonClaim(states.Hold):
+    """One attempt's hold on one comparison; paths are relative to the data folder."""
+
+    table = ComparisonRow
+
+    files: tuple[str, str]  # names of exhibit and reference
+    paths: tuple[str, str]
+
+
+def create(
+    session: Session,
+    exhibit: Exhibit,
+    reference: Exhibit,
+    files: tuple[str, str],
+    asked_by: str,
+    identity: str | None = None,
+    priority: Priority = Priority.NORMAL,
+) -> ComparisonRow:
+    """Queue a comparison. ``files`` are what the two are called; ``identity`` is the id it is to have."""
+    moment = now()
+    row = ComparisonRow(
+        id=identity or secrets.token_hex(16),
+        exhibit=exhibit,
+        reference=reference,
+        file=files[0],
+        reference_file=files[1],
+        asked_by=asked_by,
+        state=State.QUEUED,
+        priority=priority,
+        stage="",
+        progress=0.0,
+        attempt=0,
+        created=moment,
+        sent=moment,
+    )
+    session.add(row)
+    states.record(session, row, "queued", {"reference": reference.sha256, "priority": priority.words})
+    return row
+
+
+def claim_first(database: Database, queues: Collection[str]) -> states.Claim | ComparisonClaim | None:
+    """Take the job that comes first in these queues to work on it; None where nothing waits there."""
+    while (job_id := job_queue.next_id(database, queues)) is not None:
+        held = states.claim(database, job_id) or claim(database, job_id)
+        if held is not None:
+            return held  # else it was just taken, cancelled or paused, and another one is first
+    return None
+
+
+def claim(database: Database, comparison_id: str) -> ComparisonClaim | None:
+    """Take a queued comparison to work on it; None if it is not there to be taken."""
+    with database.begin() as session:
+        if (moment := states.take(session, ComparisonRow, comparison_id)) is None:
+            return None
+        row = session.get_one(ComparisonRow, comparison_id)
+        states.record(session, row, "started", {"attempt": row.attempt, "reference": row.reference.sha256})
+        files, paths = (row.file, row.reference_file), (row.exhibit.path, row.reference.path)
+        return ComparisonClaim(row.id, row.attempt, moment, files, paths)
+
+
+def finish(
+    database: Database, held: ComparisonClaim, comparison: Comparison, made_of: custody_log.Details
+) -> None:
+    """Mark the comparison done; its result must be in place already. Raises ``LostClaim``.
+
+    ``made_of`` is what the custody log says of the result's files.
+    """
+    found = {"related": comparison.related, "segments": len(comparison.segments)}
+    with database.begin() as session:
+        done = session.execute(
+            update(ComparisonRow)
+            .where(*states.of_hold(held))
+            .values(state=State.DONE, stage="", progress=1.0, finished=now(), **found)
+        )
+        if not states.changed(done):
+            raise states.LostClaim(held.job_id)
+        row = session.get_one(ComparisonRow, held.job_id)
+        details = {
+            "attempt": held.attempt,
+            "reference": row.reference.sha256,
+            "related": "yes" if comparison.related else "no",
+            "segments": len(comparison.segments),
+            "reelproof": comparison.reelproof,
+            **made_of,
+        }
+        states.record(session, row, "finished", details)

@@ -1,0 +1,147 @@
+"""Comparisons with a reference: the choice of one, the progress, and what was found."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+from flask import Blueprint, current_app, jsonify, redirect, render_template, request, send_file, url_for
+from werkzeug.wrappers import Response
+
+from webapp.errors import UserError
+from webapp.http.error_pages import wants_json
+from webapp.media import playback
+from webapp.queries import analyses as analysis_queries
+from webapp.queries import reference_comparisons as comparison_queries
+from webapp.queries.reference_comparisons import RESULT, ComparisonResult
+from webapp.security.permissions import Permission, require
+from webapp.services import comparisons as comparison_service
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, State
+
+blueprint = Blueprint("comparisons", __name__)
+
+
+@blueprint.get("/analyses/<analysis_id>/compare")
+@require(Permission.ANALYSE)
+def ask(analysis_id: str) -> str:
+    """The choice of a reference for the exhibit of an analysis; ``q`` searches."""
+    row = analysis_queries.get_or_404(analysis_id)
+    text = request.args.get("q", "")[:200]
+    offered, more = comparison_queries.references(row, text)
+    return render_template("pages/choose_reference.html", row=row, offered=offered, more=more, text=text)
+
+
+@blueprint.post("/analyses/<analysis_id>/compare")
+@require(Permission.ANALYSE)
+def start(analysis_id: str) -> Response:
+    """Compare its exhibit with that of another analysis, ``reference``."""
+    row = analysis_queries.get_or_404(analysis_id)
+    chosen = request.form.get("reference", "")
+    if not chosen:
+        raise UserError(400, "No reference was chosen.", "Choose the exhibit to compare with.")
+    new = comparison_service.start(row, analysis_queries.get_or_404(chosen))
+    return redirect(url_for("comparisons.show", comparison_id=new.id), 303)
+
+
+@blueprint.get("/comparisons/<comparison_id>")
+@require(Permission.READ)
+def show(comparison_id: str) -> str:
+    """The page of a comparison, whatever its state."""
+    row = comparison_queries.get_or_404(comparison_id)
+    sides = comparison_queries.side(row.exhibit_id), comparison_queries.side(row.reference_id)
+    if row.state != State.DONE:
+        ahead = comparison_queries.status_json(row).get("ahead")
+        return render_template("pages/comparison_progress.html", row=row, sides=sides, ahead=ahead)
+    found = comparison_queries.result(row)
+    view, data = found.view, _players(found, sides)
+    return render_template(
+        "pages/comparison.html",
+        row=row,
+        sides=sides,
+        view=view,
+        players=json.dumps(data, separators=(",", ":")),
+        data=data,
+        mirrored=found.comparison.transform is not None and found.comparison.transform.mirror,
+        pictures=url_for("comparisons.show", comparison_id=row.id),
+    )
+
+
+@blueprint.get("/comparisons/<comparison_id>/state.json")
+@require(Permission.READ)
+def state(comparison_id: str) -> Response:
+    """Where a comparison stands, for the page that waits for it."""
+    return jsonify(comparison_queries.status_json(comparison_queries.get_or_404(comparison_id)))
+
+
+@blueprint.post("/comparisons/<comparison_id>/cancel")
+@require(Permission.ANALYSE)
+def cancel(comparison_id: str) -> Response:
+    """Take a comparison out of the queue, or stop it."""
+    comparison_service.cancel(comparison_id)
+    if wants_json():
+        return state(comparison_id)
+    return redirect(url_for("comparisons.show", comparison_id=comparison_id), 303)
+
+
+@blueprint.get("/comparisons/<comparison_id>/comparison.json")
+@require(Permission.EXPORT)
+def as_json(comparison_id: str) -> Response:
+    """The result as data, byte for byte as it is kept."""
+    _row, found = comparison_queries.finished(comparison_id)
+    return send_file(
+        io.BytesIO(found.content(RESULT)),
+        mimetype="application/json",
+        as_attachment=True,
+        download_name=f"reelproof-{comparison_id[:8]}-{RESULT}",
+    )
+
+
+@blueprint.get("/comparisons/<comparison_id>/pictures/<name>")
+@require(Permission.READ)
+def picture(comparison_id: str, name: str) -> Response:
+    """A picture that the result names, and no other file."""
+    _row, found = comparison_queries.finished(comparison_id)
+    return send_file(io.BytesIO(found.content(f"pictures/{name}")), mimetype="image/png")
+
+
+def _players(found: ComparisonResult, sides: tuple[AnalysisRow, AnalysisRow]) -> dict[str, Any]:
+    """What the page plays, and by which times."""
+    folders = Folders.of(current_app.extensions["settings"])
+    comparison = found.comparison
+    files = []
+    for row, file in zip(sides, (comparison.exhibit, comparison.reference), strict=True):
+        plays = playback.playback(folders, row) if row.state == State.DONE else None
+        media = None
+        if plays is not None and plays.source != "none":
+            media = url_for("downloads.media", analysis_id=row.id)
+        files.append(
+            {
+                "media": media,
+                "reason": plays.reason if plays else "Its analysis is not done, so it cannot be played yet.",
+                "offset": plays.offset if plays else 0,
+                "still": file.frame_rate is None and file.duration == 0,
+                "duration": file.duration,
+                "rate": _rate(file.frame_rate),
+                "width": file.width,
+                "height": file.height,
+            }
+        )
+    return {
+        "files": files,
+        "pieces": [
+            {"exhibit": [p.exhibit.start, p.exhibit.end], "reference": [p.reference.start, p.reference.end]}
+            for p in comparison.time_map
+        ],
+        "segments": [{"id": s.id, "start": s.start, "end": s.end} for s in comparison.segments],
+    }
+
+
+def _rate(fraction: str | None) -> float:
+    """Frames a second; 25 where the file does not say."""
+    above, _, below = (fraction or "").partition("/")
+    try:
+        return float(above) / float(below or 1) or 25.0
+    except (ValueError, ZeroDivisionError):
+        return 25.0

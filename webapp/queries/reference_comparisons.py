@@ -1,0 +1,207 @@
+"""Reading comparisons with a reference: one, those of an exhibit, its result, what may be a reference."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask import current_app
+from sqlalchemy import case, or_, select
+from sqlalchemy.orm import Session
+
+from detector import timestamps
+from detector.schema.comparison import Comparison
+from detector.timestamps import iso_milliseconds
+from webapp.custody import comparison_records
+from webapp.custody import log as custody_log
+from webapp.custody.comparison_records import RESULT, FinishedComparison
+from webapp.errors import UserError
+from webapp.jobs import queue as job_queue
+from webapp.queries import library
+from webapp.queries.analyses import database, visible_session
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, Priority, State
+
+if TYPE_CHECKING:
+    from reports.view.comparisons import ComparisonView
+
+MOST_OFFERED = 25  # exhibits in the list to choose a reference from
+_MOST_SEEN = 200  # analyses looked through for them
+
+
+@dataclass(frozen=True)
+class ComparisonResult:
+    """A finished comparison, where it lies, and the SHA-256 of each of its files."""
+
+    comparison: Comparison
+    folder: Path
+    sums: dict[str, str]
+
+    def content(self, name: str) -> bytes:
+        """One of its files, as it was made; 404 for a name it has not."""
+        found = comparison_records.content(self.folder, self.sums, name)
+        if found is None:
+            raise UserError(404, "This comparison has no such file.", "Go back to the comparison.")
+        return found
+
+    @property
+    def view(self) -> ComparisonView:
+        """It in words."""
+        from reports.view.comparisons import comparison_view  # brings OpenCV; only pages of results need it
+
+        return comparison_view(self.comparison, self.folder, self.sums[RESULT])
+
+
+def get_or_404(comparison_id: str) -> ComparisonRow:
+    """The row of a comparison whose two exhibits may be seen, or an answer that says why there is none."""
+    with visible_session() as session:
+        row = session.get(ComparisonRow, comparison_id)
+        if row is None:
+            raise _gone(session, comparison_id)
+    return row
+
+
+def _gone(session: Session, comparison_id: str) -> UserError:
+    tombstone = custody_log.deleted(session, comparison_id)
+    if tombstone is None or tombstone.details.get("what") != "comparison":
+        return UserError(
+            404,
+            "There is no comparison at this address.",
+            "Check the address, or look for it on the page of its exhibit.",
+        )
+    return UserError(
+        410,
+        f"This comparison was deleted on {timestamps.readable(custody_log.moment(tombstone))}, with one of "
+        "its exhibits.",
+        f"Entry {tombstone.number} of the custody log says so. To compare again, hand both files in again.",
+    )
+
+
+def listed(exhibit_id: int, *, as_reference: bool = False) -> tuple[ComparisonRow, ...]:
+    """The comparisons of an exhibit, newest first; ``as_reference``: also those it is the reference of."""
+    own = ComparisonRow.exhibit_id == exhibit_id
+    if as_reference:
+        own = or_(own, ComparisonRow.reference_id == exhibit_id)
+    newest = select(ComparisonRow).where(own).order_by(ComparisonRow.created.desc(), ComparisonRow.id)
+    with visible_session() as session:
+        return tuple(session.scalars(newest).all())
+
+
+def finished(comparison_id: str) -> tuple[ComparisonRow, ComparisonResult]:
+    """A finished comparison and its result, or an answer that says why there is none (yet)."""
+    row = get_or_404(comparison_id)
+    if row.state in (State.FAILED, State.CANCELLED):
+        ended = "failed" if row.state == State.FAILED else "was cancelled"
+        raise UserError(409, f"This comparison {ended}, so it has no result.", "Compare the two again.")
+    if row.state != State.DONE:
+        raise UserError(409, "This comparison is not finished.", "Its page shows how far it is.")
+    return row, result(row)
+
+
+def result(row: ComparisonRow) -> ComparisonResult:
+    """The result of a finished comparison, compared with the custody log."""
+    folders = Folders.of(current_app.extensions["settings"])
+    folder = folders.comparison(row.id)
+    with database().begin() as session:
+        told = comparison_records.finished(session, row)
+    if not folder.exists():
+        folders.store.fetch_folder(folder, lambda fetched: _refuse_damaged(fetched, told))
+    sums = comparison_records.sums(folder, told)
+    text = comparison_records.content(folder, sums, RESULT)
+    if text is None:
+        raise comparison_records.AlteredRecord("The checksums of this comparison do not name its result.")
+    return ComparisonResult(_read(sums[RESULT], text), folder, sums)
+
+
+def _refuse_damaged(folder: Path, told: FinishedComparison) -> None:
+    for problem in comparison_records.problems(folder, told):
+        raise ValueError(problem)
+
+
+_reading = threading.Lock()
+_texts: dict[str, bytes] = {}
+
+
+def _read(sha256: str, text: bytes) -> Comparison:
+    """Parsing takes long where there are thousands of faces: by its hash, the last few are remembered."""
+    with _reading:
+        _texts[sha256] = text
+        try:
+            return _parsed(sha256)
+        finally:
+            del _texts[sha256]
+
+
+@lru_cache(maxsize=8)
+def _parsed(sha256: str) -> Comparison:
+    return Comparison.from_json(_texts[sha256])
+
+
+def side(exhibit_id: int) -> AnalysisRow:
+    """The analysis that stands for an exhibit: the latest finished one, or else the latest."""
+    own = select(AnalysisRow).where(AnalysisRow.exhibit_id == exhibit_id)
+    done_first = case((AnalysisRow.state == State.DONE, 0), else_=1)
+    with visible_session() as session:
+        row = session.scalars(own.order_by(done_first, AnalysisRow.created.desc()).limit(1)).first()
+    if row is None:  # it was deleted this moment
+        raise UserError(404, "One of the two exhibits is not here any more.", "Hand it in again.")
+    return row
+
+
+def of_exhibit(session: Session, sha256: str) -> AnalysisRow | None:
+    """The latest analysis of an exhibit of this SHA-256 that who asks may see."""
+    own = select(AnalysisRow).where(
+        AnalysisRow.exhibit_id.in_(select(Exhibit.id).where(Exhibit.sha256 == sha256))
+    )
+    return session.scalars(own.order_by(AnalysisRow.created.desc()).limit(1)).first()
+
+
+def references(row: AnalysisRow, text: str) -> tuple[Sequence[AnalysisRow], bool]:
+    """What may be chosen as the reference of an analysis's exhibit, and whether there is more.
+
+    One analysis an exhibit, those of the same case first, then the newest; ``text`` is searched for as in
+    the library.
+    """
+    others = library.fitting(select(AnalysisRow), library.Search(text=text))
+    others = others.where(AnalysisRow.exhibit_id != row.exhibit_id)
+    order: list[Any] = [AnalysisRow.created.desc(), AnalysisRow.id.desc()]
+    if row.case_id is not None:
+        order.insert(0, case((AnalysisRow.case_id == row.case_id, 0), else_=1))
+    with visible_session() as session:
+        rows = session.scalars(others.order_by(*order).limit(_MOST_SEEN)).all()
+    found: dict[int, AnalysisRow] = {}
+    for each in rows:
+        found.setdefault(each.exhibit_id, each)
+    shown = list(found.values())[:MOST_OFFERED]
+    return shown, len(found) > MOST_OFFERED or len(rows) == _MOST_SEEN
+
+
+def status_json(row: ComparisonRow) -> dict[str, Any]:
+    """The row of a comparison as programs, and the page that waits for it, are told of it."""
+    known: dict[str, Any] = {
+        "id": row.id,
+        "state": row.state,
+        "priority": Priority(row.priority).words,
+        "stage": row.stage,
+        "progress": row.progress,
+        "exhibit": row.exhibit.sha256,
+        "exhibit_file": row.file,
+        "reference": row.reference.sha256,
+        "reference_file": row.reference_file,
+        "created": iso_milliseconds(row.created),
+        "started": iso_milliseconds(row.started) if row.started else None,
+        "finished": iso_milliseconds(row.finished) if row.finished else None,
+        "attempt": row.attempt,
+        "related": row.related,
+        "segments": row.segments,
+    }
+    if row.state == State.QUEUED:
+        with database().begin() as session:
+            known["ahead"] = job_queue.count_ahead(session, row)
+    if row.state == State.FAILED:
+        known |= {"error": row.error, "remedy": row.remedy}
+    return known

@@ -1,0 +1,59 @@
+"""What is asked of comparisons with a reference: start, cancel. Pages and the API ask alike.
+
+All need an application context, and raise :class:`~webapp.errors.UserError` in words.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from webapp.errors import UserError
+from webapp.jobs import comparisons, states
+from webapp.jobs.queue import tell_workers
+from webapp.queries import reference_comparisons as comparison_queries
+from webapp.queries.analyses import database
+from webapp.security.permissions import current
+from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, Priority, State
+
+
+def start(
+    exhibit: AnalysisRow,
+    reference: AnalysisRow,
+    identity: str | None = None,
+    priority: Priority = Priority.NORMAL,
+) -> ComparisonRow:
+    """Queue a comparison of the exhibits of two analyses, which give the names of both.
+
+    ``identity`` is the id it is to have; where it is there already nothing is done again.
+    """
+    if exhibit.exhibit_id == reference.exhibit_id:
+        raise UserError(
+            400,
+            "These are the same bytes: there is nothing to compare.",
+            "Choose another exhibit as the reference.",
+        )
+    with database().alone() as session:
+        row = session.get(ComparisonRow, identity) if identity else None
+        if row is None:
+            files = exhibit.file, reference.file
+            both = _there(session, exhibit), _there(session, reference)
+            row = comparisons.create(session, *both, files, current().name, identity, priority)
+    tell_workers(row.id)
+    return row
+
+
+def cancel(comparison_id: str) -> None:
+    """Take the comparison out of the queue, or stop it; one that was cancelled already is as asked."""
+    comparison_queries.get_or_404(comparison_id)
+    if (
+        not states.cancel(database(), comparison_id, ComparisonRow)
+        and comparison_queries.get_or_404(comparison_id).state != State.CANCELLED
+    ):
+        raise UserError(409, "This comparison has ended already.", "There is nothing left to cancel.")
+
+
+def _there(session: Session, row: AnalysisRow) -> Exhibit:
+    found = session.get(Exhibit, row.exhibit_id)
+    if found is None:
+        raise UserError(404, f"{row.file} was deleted meanwhile.", "Hand the file in again.")
+    return found
