@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from functools import cache
+from collections.abc import Callable
+from functools import cache, cached_property
+from importlib import metadata
 from types import ModuleType
 from typing import Any
 
@@ -39,26 +41,31 @@ _MOST = 8  # crops that one thread takes at a time
 
 
 class OpenVINO:
-    """``network`` is an ONNX model in bytes (:func:`detector.networks.graphs.bound`).
+    """``network`` makes an ONNX model in bytes (:func:`detector.networks.graphs.bound`).
 
-    With ``rough`` it computes in bfloat16, where the processor knows that.
+    It is asked for and compiled when crops come: many a file has no face. With ``rough`` it computes in
+    bfloat16, where the processor knows that.
     """
 
     device = "cpu"
 
-    def __init__(self, network: bytes, threads: int, rough: bool = False) -> None:
+    def __init__(self, network: Callable[[], bytes], threads: int, rough: bool = False) -> None:
         rough = rough and "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self.name = "openvino-bf16" if rough else "openvino"
         self.precision = "bfloat16" if rough else "float32"
-        self.version: str = imported().__version__.partition("-")[0]
+        self.version = metadata.version("openvino")
         self.threads = threads
+        self._network = network
+
+    @cached_property
+    def _requests(self) -> list[Any]:
         settings = {
-            "INFERENCE_PRECISION_HINT": "bf16" if rough else "f32",
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": threads,
+            "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bfloat16" else "f32",
+            "INFERENCE_NUM_THREADS": self.threads,
+            "NUM_STREAMS": self.threads,
         }
-        compiled = core().compile_model(core().read_model(network), "CPU", settings)
-        self._requests: list[Any] = [compiled.create_infer_request() for _ in range(2 * threads)]
+        compiled = core().compile_model(core().read_model(self._network()), "CPU", settings)
+        return [compiled.create_infer_request() for _ in range(2 * self.threads)]
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See :class:`detector.backends.base.Backend`."""

@@ -12,7 +12,8 @@ whose SHA-256 was checked. Nothing converted is kept between two runs, so nothin
 from __future__ import annotations
 
 import os
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -23,6 +24,12 @@ from detector.models.loaded import graph_path
 from detector.networks import graphs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from detector.models.card import Input
     from detector.models.loaded import LoadedModel
 
 SETTING = "REELPROOF_BACKEND"
@@ -137,7 +144,8 @@ def _create(name: str, model: LoadedModel) -> Backend:
         return Torch(model, choose_device())
     graph = graph_path(model)
     assert graph is not None  # can_run() looked
-    network = graphs.bound(graphs.read(graph), model.card.input.mean, model.card.input.std, model.tensors)
+    # Not of ``model``, which would then never be given up (_READY).
+    network = partial(_bound, graph, model.card.input, model.tensors)
     if name == "onnxruntime":
         from detector.backends.onnxruntime import OnnxRuntime
 
@@ -145,3 +153,7 @@ def _create(name: str, model: LoadedModel) -> Backend:
     from detector.backends.openvino import OpenVINO
 
     return OpenVINO(network, processor_threads(), rough=name in ROUGH)
+
+
+def _bound(graph: Path, given: Input, tensors: Mapping[str, NDArray[np.generic]]) -> bytes:
+    return graphs.bound(graphs.read(graph), given.mean, given.std, tensors)

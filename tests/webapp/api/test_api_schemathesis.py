@@ -6,6 +6,7 @@ import gc
 import re
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,6 +14,7 @@ from flask import Flask
 from made import finished, hand_in
 from people import account, with_login
 
+from webapp.api.schemas import METADATA
 from webapp.security import api_tokens
 from webapp.security.accounts import principal
 from webapp.security.permissions import Permission, Role
@@ -81,7 +83,18 @@ def before_call(_context, case, _kwargs):
         case.headers["Idempotency-Key"] = uuid4().hex
 
 
-def attack(app: Flask, *, examples: int, token: str | None = None) -> Counter[str]:
+def with_short_metadata(document: dict[str, Any]) -> dict[str, Any]:
+    """``document`` with shorter ``Upload-Metadata``: to draw 8,000 characters takes half of all the time."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            for given in operation.get("parameters", ()):
+                if given["name"] == "Upload-Metadata":
+                    assert given["schema"]["pattern"].count("{0,4000}") == 2
+                    given["schema"] = {"type": "string", "pattern": METADATA.replace("{0,4000}", "{0,8}")}
+    return document
+
+
+def attack(app: Flask, *, examples: int, token: str | None = None, brief: bool = False) -> Counter[str]:
     """Run all phases with all checks; how many requests each phase sent. Fails with what was found.
 
     It ends by counts, not by the clock: what is sent is the same on a busy machine.
@@ -107,6 +120,8 @@ def attack(app: Flask, *, examples: int, token: str | None = None) -> Counter[st
         cache=CacheConfig(enabled=False),
     )
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app, config=config)
+    if brief:
+        with_short_metadata(schema.raw_schema)
     sent: Counter[str] = Counter()
     problems: dict[str, str] = {}
     for event in from_schema(schema).execute():
@@ -128,7 +143,7 @@ def attack(app: Flask, *, examples: int, token: str | None = None) -> Counter[st
 
 
 def test_no_answer_but_documented_ones(app):
-    sent = attack(app, examples=1)
+    sent = attack(app, examples=1, brief=True)
     assert sent["coverage"] > 1000 and sent["fuzzing"] > 30 and sent["stateful"] > 3, sent
 
 
