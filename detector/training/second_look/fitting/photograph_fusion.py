@@ -6,18 +6,24 @@ from a video is judged as well, and measured once on the stills of role ``test``
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
+import cv2
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from detector.faces.framing import Box
+from detector.faces.patch import decode
 from detector.models.card import PhotographFusion, SecondLookCard
 from detector.networks.framings import FramingNetwork
 from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Floats, Fusion, Half
 from detector.scoring.scorer import Scorer, logit_of
+from detector.training.evaluation.metrics import Scored, calibration_errors
 from detector.training.publish.error_rates import counted_rate
 from detector.training.second_look.examples.kinds import COMPOSITE, PICTURE, TALKING_HEAD
 from detector.training.second_look.examples.patches import Patch, load
@@ -28,7 +34,7 @@ from detector.training.second_look.fitting.report import fusion_columns
 
 ALTERED, SYNTHESISED = (0, 1, 3), (4,)  # of INPUTS
 _GENERATED = (PICTURE, TALKING_HEAD)
-_TEST = "stills test"
+TEST, HANDED_ON = "stills test", "stills test at half size, JPEG 60"
 
 
 @dataclass(frozen=True)
@@ -67,26 +73,56 @@ def photographs_card(
     frames = first_of_each([patch for patch in clips if patch.role == "develop"])
     found = fit_photographs(Pictures.of([*chosen, *frames], scorer, network), parameters)
     judged = card.model_copy(update={"photographs": found})
-    tested = Pictures.of([patch for patch in stills if patch.role == "test"], scorer, network)
-    published = Fusion.of(judged, still=True).logit(tested.inputs)
-    flagged = published >= logit_of(parameters.enter_threshold)
-    figures, rates = dict(card.figures), list(card.rates)
-    real = ~tested.fake
-    for name, kind in (("generated", tested.are(PICTURE)), ("composites", tested.are(COMPOSITE))):
-        auc = float(roc_auc_score(tested.fake[real | kind], published[real | kind]))
-        figures[f"{_TEST}, AUC, {name}"] = round(auc, 4)
-        figures[f"{_TEST}, flagged, {name}"] = round(float(flagged[kind].mean()), 4)
-        report(f"{_TEST}, {name}: AUC {auc:.3f}, flagged {flagged[kind].sum()} of {kind.sum()}")
-    report(f"{_TEST}, photographs flagged: {flagged[real].sum()} of {real.sum()}")
+    stills = [patch for patch in stills if patch.role == "test"]
+    tested = Pictures.of(stills, scorer, network)
+    handed_on = Pictures.of([as_handed_on(patch) for patch in stills], scorer, network)
+    note = f"fitted on stills of role val and {len(frames)} frames of develop clips"
+    judged = measured_photographs(judged, tested, TEST, parameters, report)
+    judged = measured_photographs(judged, handed_on, HANDED_ON, parameters, report)
+    flagged, real = _published(judged, tested) >= logit_of(parameters.enter_threshold), ~tested.fake
+    rates = list(card.rates)
     for figure, events in (("false positive rate", flagged[real]), ("false negative rate", ~flagged[~real])):
-        count = int(events.sum())
-        note = f"fitted on stills of role val and {len(frames)} frames of develop clips"
-        rates.append(
-            counted_rate(
-                figure, count, len(events), data=_TEST, unit="photographs", groups=len(events), note=note
-            )
-        )
-    return judged.model_copy(update={"figures": figures, "rates": tuple(rates)})
+        count, of = int(events.sum()), len(events)
+        rates.append(counted_rate(figure, count, of, data=TEST, unit="photographs", groups=of, note=note))
+    return judged.model_copy(update={"rates": tuple(rates)})
+
+
+def measured_photographs(
+    card: SecondLookCard,
+    pictures: Pictures,
+    name: str,
+    parameters: Parameters,
+    report: Callable[[str], None],
+) -> SecondLookCard:
+    """``card`` with the figures of its rule for photographs on ``pictures``, called ``name``."""
+    published, figures, real = _published(card, pictures), dict(card.figures), ~pictures.fake
+    flagged = published >= logit_of(parameters.enter_threshold)
+    for kind, of in (("generated", pictures.are(PICTURE)), ("composites", pictures.are(COMPOSITE))):
+        auc = float(roc_auc_score(pictures.fake[real | of], published[real | of]))
+        figures[f"{name}, AUC, {kind}"] = round(auc, 4)
+        figures[f"{name}, flagged, {kind}"] = round(float(flagged[of].mean()), 4)
+        report(f"{name}, {kind}: AUC {auc:.3f}, flagged {flagged[of].sum()} of {of.sum()}")
+    each = [str(number) for number in range(len(published))]
+    scored = Scored.of(pictures.fake.astype(int), published, each)
+    error = float(calibration_errors(scored, np.ones((1, len(published))))[0])
+    figures[f"{name}, flagged, photographs"] = round(float(flagged[real].mean()), 4)
+    figures[f"{name}, expected calibration error"] = round(error, 4)
+    report(f"{name}, photographs flagged: {flagged[real].sum()} of {real.sum()}; ECE {error:.3f}")
+    return card.model_copy(update={"figures": figures})
+
+
+def as_handed_on(patch: Patch) -> Patch:
+    """The picture at half its size, saved as JPEG of quality 60, as a messenger would hand it on."""
+    image = decode(patch.data)
+    half = cv2.resize(image, (patch.width // 2, patch.height // 2), interpolation=cv2.INTER_AREA)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 60]
+    data = cv2.imencode(".jpg", cv2.cvtColor(half, cv2.COLOR_RGB2BGR), quality)[1].tobytes()
+    box = None if patch.box is None else cast(Box, tuple(edge / 2 for edge in patch.box))
+    return dataclasses.replace(patch, data=data, width=half.shape[1], height=half.shape[0], box=box)
+
+
+def _published(card: SecondLookCard, pictures: Pictures) -> Floats:
+    return Fusion.of(card, still=True).logit(pictures.inputs)
 
 
 def fit_photographs(pictures: Pictures, parameters: Parameters) -> PhotographFusion:

@@ -5,11 +5,21 @@ from __future__ import annotations
 import numpy as np
 from second_look_cases import idle_card, patch
 
+from detector.faces.framing import HEAD
+from detector.faces.patch import decode
 from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Fusion
 from detector.scoring.scorer import logit_of
+from detector.training.second_look.examples.crops import plain_crop
 from detector.training.second_look.examples.kinds import COMPOSITE, PICTURE, REAL
-from detector.training.second_look.fitting.photograph_fusion import Pictures, first_of_each, fit_photographs
+from detector.training.second_look.fitting.photograph_fusion import (
+    TEST,
+    Pictures,
+    as_handed_on,
+    first_of_each,
+    fit_photographs,
+    measured_photographs,
+)
 
 
 def picture_inputs(rng: np.random.Generator, count: int, kind: str) -> Pictures:
@@ -37,6 +47,34 @@ def test_a_photographs_two_answers_are_told_apart() -> None:
     flagged = larger >= logit_of(Parameters().enter_threshold)
     assert flagged[:80].mean() <= 0.03 and flagged[80:].mean() > 0.9
     assert Fusion.of(card).larger is False, "videos are judged by the other fusion"
+
+
+def test_the_card_says_how_well_pictures_are_told_apart() -> None:
+    rng = np.random.default_rng(2)
+    kinds = [picture_inputs(rng, 40, kind) for kind in (REAL, COMPOSITE, PICTURE)]
+    together = Pictures(
+        np.concatenate([some.inputs for some in kinds]),
+        np.concatenate([some.fake for some in kinds]),
+        tuple(family for some in kinds for family in some.family),
+    )
+    card = idle_card().model_copy(update={"photographs": fit_photographs(together, Parameters())})
+    said: list[str] = []
+    figures = measured_photographs(card, together, TEST, Parameters(), said.append).figures
+    assert figures[f"{TEST}, AUC, generated"] > 0.99 and figures[f"{TEST}, AUC, composites"] > 0.99
+    assert figures[f"{TEST}, flagged, photographs"] <= 0.03 < 0.9 < figures[f"{TEST}, flagged, generated"]
+    assert 0 <= figures[f"{TEST}, expected calibration error"] < 0.2
+
+
+def test_a_picture_handed_on_shows_the_same_square_at_half_the_size() -> None:
+    one = patch(3, fake=True)
+    smaller = as_handed_on(one)
+    assert (smaller.width, smaller.height) == (48, 48) == decode(smaller.data).shape[:2]
+    assert smaller.box == (15.0, 14.0, 33.0, 37.0)
+    before, after = (plain_crop(picture, HEAD, 32).astype(float) for picture in (one, smaller))
+    assert np.abs(before.mean(axis=(0, 1)) - after.mean(axis=(0, 1))).max() < 6, (
+        "colours have kept their order"
+    )
+    assert smaller.fake == one.fake and smaller.role == one.role
 
 
 def test_one_frame_of_each_clip_is_taken() -> None:
