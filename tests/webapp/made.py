@@ -15,6 +15,7 @@ from werkzeug.test import encode_multipart
 
 from detector.models.card import DEFAULT, MODELS
 from detector.schema.analysis import Analysis
+from detector.schema.summary import summary_of
 from reports.bundle import manifest
 from webapp.custody import log as custody_log
 from webapp.custody import records
@@ -55,8 +56,8 @@ def hand_in(
         return states.create(session, exhibit, file, model, settings_changed)
 
 
-def finished(app: Flask, **changes: object) -> AnalysisRow:
-    """A finished analysis; ``changes`` go to :func:`analyses.build`."""
+def finished(app: Flask, fields: dict[str, Any] | None = None, /, **changes: object) -> AnalysisRow:
+    """A finished analysis of :func:`analyses.build` with ``changes``; ``fields`` replace those of its result."""
     file = str(changes.get("file", "interview.mp4"))
     row = hand_in(app, repr(sorted(changes.items(), key=str)).encode(), file)
     folders, database = Folders(app.extensions["settings"].data), app.extensions["database"]
@@ -64,7 +65,7 @@ def finished(app: Flask, **changes: object) -> AnalysisRow:
     folder.mkdir()
     analysis = build(folder, **({"file": file, "segments": 1, "sha256": row.exhibit.sha256} | changes))  # type: ignore[arg-type]
     media = analysis.media.model_copy(update={"bytes": row.exhibit.bytes})
-    analysis = analysis.model_copy(update={"media": media})
+    analysis = analysis.model_copy(update={"media": media} | (fields or {}))
     write_result(analysis, folder)
     with database.begin() as session:
         stored = session.get_one(AnalysisRow, row.id)
@@ -72,6 +73,7 @@ def finished(app: Flask, **changes: object) -> AnalysisRow:
         stored.started = stored.finished = now()
         stored.verdict, stored.probability = analysis.verdict.value, analysis.probability
         stored.duration = analysis.media.duration
+        stored.finding = json.dumps(summary_of(analysis))
         custody_log.append(
             session,
             "analysis finished",
@@ -79,6 +81,7 @@ def finished(app: Flask, **changes: object) -> AnalysisRow:
                 "attempt": 1,
                 "verdict": analysis.verdict.value,
                 "probability": records.probability(analysis.probability),
+                records.FINDING: records.fingerprint(stored.finding),
                 "manifest sha256": digest((folder / manifest.NAME).read_bytes()),
             },
             exhibit=row.exhibit.sha256,

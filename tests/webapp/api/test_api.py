@@ -11,9 +11,12 @@ import pytest
 from made import digest, finished, hand_in
 
 from detector.paths import ROOT
-from detector.schema.analysis import Analysis
+from detector.schema.analysis import Analysis, MediaKind
+from detector.schema.second_look import Answers, ManipulationKind
+from detector.schema.summary import summary_of
 from reports.custody.chain import check_export
 from webapp.api.openapi import document
+from webapp.api.schemas import AnalysisStatus
 from webapp.jobs import failures, states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
@@ -113,6 +116,18 @@ def test_other_web_sites_and_host_names_are_refused(client):
     for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
         problem(client.post(f"{API}/analyses", headers=headers), 403)
     problem(client.get(f"{API}/analyses", headers={"Host": "evil.example"}), 400)
+
+
+def test_the_status_of_a_finished_analysis_says_what_its_result_says(app, client):
+    answers = Answers(altered=0.2, synthesised=0.9)
+    row = finished(app, {"answers": answers, "kind": ManipulationKind.GENERATED}, kind=MediaKind.IMAGE)
+    told = client.get(f"{API}/analyses/{row.id}").json
+    status = AnalysisStatus.model_validate(told)
+    result = Analysis.model_validate(client.get(f"{API}/analyses/{row.id}/analysis.json").json)
+    assert (status.kind, status.answers) == (result.kind, result.answers) != (None, None)
+    assert (status.verdict, status.probability) == (result.verdict, result.probability)
+    assert {name: told[name] for name in ("kind", "answers", "declarations")} == summary_of(result)
+    assert (status.ahead, status.error) == (None, None)
 
 
 def test_hand_in(app, client, sent):
