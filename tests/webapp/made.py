@@ -57,7 +57,7 @@ def hand_in(
 
 
 def finished(app: Flask, fields: dict[str, Any] | None = None, /, **changes: object) -> AnalysisRow:
-    """A finished analysis of :func:`analyses.build` with ``changes``; ``fields`` replace those of its result."""
+    """A finished analysis: :func:`analyses.build` with ``changes``, and ``fields`` of the result replaced."""
     file = str(changes.get("file", "interview.mp4"))
     row = hand_in(app, repr(sorted(changes.items(), key=str)).encode(), file)
     folders, database = Folders(app.extensions["settings"].data), app.extensions["database"]
