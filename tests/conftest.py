@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import pickle
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,12 +122,12 @@ def _fixtures(item: pytest.Item) -> set[str]:
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demonstration clip."""
+    """The demonstration clip, as the command makes it that the web app calls too."""
 
     def make(folder: Path) -> None:
-        from detector.demo_clip import make_sample
-
-        make_sample(folder / "sample.mp4")
+        subprocess.run(
+            [sys.executable, "-m", "detector", "sample", folder / "sample.mp4"], cwd=ROOT, check=True
+        )
 
     return made_once(tmp_path_factory, "sample", make) / "sample.mp4"
 

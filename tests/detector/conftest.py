@@ -45,18 +45,11 @@ def _analysed(folder: Path, sample: Path, parameters: Parameters) -> None:
 
 
 @pytest.fixture(scope="session")
-def sampled_alone(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Analysis:
-    """The demonstration clip as its sampled frames alone show it."""
-    folder = made_once(
-        tmp_path_factory, "sampled-alone", lambda to: _analysed(to, sample, Parameters(edge_window=0))
-    )
-    analysis: Analysis = pickle.loads((folder / _PICKLED).read_bytes())
-    return analysis
-
-
-@pytest.fixture(scope="session")
 def scanned_alone(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Analysis:
-    """Likewise, by the scan's network without a second look: as live video and recordings are judged."""
+    """The demonstration clip as its sampled frames alone show it to the scan's network.
+
+    Live video and recordings are judged so, without a second look.
+    """
     parameters = Parameters(edge_window=0, second_look=0)
     folder = made_once(tmp_path_factory, "scanned-alone", lambda to: _analysed(to, sample, parameters))
     analysis: Analysis = pickle.loads((folder / _PICKLED).read_bytes())

@@ -504,7 +504,7 @@ class TestTheSample:
         assert segment.end == pytest.approx(MANIPULATED[1], abs=0.5)
 
     def test_searching_every_frame_whole_says_the_same(
-        self, analysed_sample: Analysed, scanned_alone: Analysis, scan: LoadedModel
+        self, sample: Path, scanned_alone: Analysis, scan: LoadedModel
     ) -> None:
         """The tolerance of what saves time: two sampled frames, 0.1 of probability, calibrated noise.
 
@@ -513,7 +513,7 @@ class TestTheSample:
         """
         fast = scanned_alone
         parameters = fast.parameters.model_copy(update={"search_interval": 0.0})
-        slow = analyze(analysed_sample.path, model=scan, parameters=parameters)
+        slow = analyze(sample, model=scan, parameters=parameters)
         assert fast.verdict == slow.verdict and len(fast.segments) == len(slow.segments)
         for mine, theirs in zip(fast.segments, slow.segments, strict=True):
             assert mine.person == theirs.person

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from clips import Analysed, numbered, write_clip
+from clips import numbered, write_clip
 
 from detector.errors import MediaError, ParameterError
 from detector.live.player import play
@@ -29,14 +29,14 @@ DEFAULT = Parameters()
 
 
 def test_a_file_without_dropping_gives_the_segments_of_its_analysis(
-    analysed_sample: Analysed, scanned_alone: Analysis, scorer: Scorer
+    sample: Path, scanned_alone: Analysis, scorer: Scorer
 ):
     """As its sampled frames give them, but for a sample at an end whose score lies at the threshold."""
     session, found = LiveSession(scorer, DEFAULT), []
-    played = play(source_of(str(analysed_sample.path)), session, 8.0, closed=found.append)
+    played = play(source_of(str(sample)), session, 8.0, closed=found.append)
     expected = scanned_alone.segments
     assert expected and played.dropped == 0
-    assert played.sampled == played.scored == analysed_sample.analysis.coverage.frames_sampled
+    assert played.sampled == played.scored == scanned_alone.coverage.frames_sampled
     found.sort(key=lambda segment: segment.start)
     for one, other in zip(found, sorted(expected, key=lambda s: s.start), strict=True):
         assert (one.start, one.end) == pytest.approx((other.start, other.end), abs=1.5 / 8)
@@ -45,11 +45,11 @@ def test_a_file_without_dropping_gives_the_segments_of_its_analysis(
     assert session.segments == len(found) and played.ended == "the source ended"
 
 
-def test_a_snapshot(analysed_sample: Analysed, scorer: Scorer):
+def test_a_snapshot(sample: Path, scanned_alone: Analysis, scorer: Scorer):
     # From a second before the first segment to a second into it.
-    first = min(segment.start for segment in analysed_sample.analysis.segments)
+    first = min(segment.start for segment in scanned_alone.segments)
     session = LiveSession(scorer, DEFAULT)
-    with open_source(source_of(str(analysed_sample.path)), 8.0) as frames:
+    with open_source(source_of(str(sample)), 8.0) as frames:
         near = [frame for frame in frames if first - 1 <= frame.time <= first + 2]
     for frame in near:
         session.process_frame(frame)
@@ -113,9 +113,9 @@ def test_it_stops_when_told_to(clip):
     assert played.ended == "stopped" and 3 <= played.scored <= 5
 
 
-def test_memory_does_not_grow_with_time(analysed_sample: Analysed, scorer: Scorer):
+def test_memory_does_not_grow_with_time(sample: Path, scorer: Scorer):
     """The sample over and over as one endless recording: what a session holds stays as it is."""
-    with open_source(source_of(str(analysed_sample.path)), 2.0) as frames:
+    with open_source(source_of(str(sample)), 2.0) as frames:
         pictures = [frame.image for frame in frames][:3]
     session = LiveSession(scorer, Parameters(sample_rate=2.0))
     sizes = []
@@ -201,10 +201,10 @@ def test_a_model_that_looks_ahead_is_refused():
         LiveSession(ahead, DEFAULT)
 
 
-def test_the_command(analysed_sample: Analysed, tmp_path):
+def test_the_command(sample: Path, tmp_path):
     out = tmp_path / "segments.jsonl"
     rate = ["--sample-rate", "2"]
-    command = [sys.executable, "-m", "detector", "live", str(analysed_sample.path), "--out", str(out), *rate]
+    command = [sys.executable, "-m", "detector", "live", str(sample), "--out", str(out), *rate]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stderr
     assert out.read_text() == ended.stdout
@@ -213,8 +213,8 @@ def test_the_command(analysed_sample: Analysed, tmp_path):
     assert last["summary"]["dropped"] == 0 and last["summary"]["delay_p95"] > 0
 
 
-def test_the_command_is_stopped(analysed_sample: Analysed):
-    command = [sys.executable, "-m", "detector", "live", str(analysed_sample.path), "--pace"]
+def test_the_command_is_stopped(sample: Path):
+    command = [sys.executable, "-m", "detector", "live", str(sample), "--pace"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 100
     while not handles(process.pid, signal.SIGTERM):

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
 import pytest
-from clips import Analysed
 from numpy.typing import NDArray
 
+from detector import analyze
 from detector.demo_clip import MANIPULATED
 from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer, Detections
 from detector.faces.tracks import Track
 from detector.media.frame import Frame, Image
 from detector.media.reader import MediaReader
+from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
@@ -224,16 +226,16 @@ def test_frames_that_fill_the_memory_are_left_out(monkeypatch: pytest.MonkeyPatc
     assert len(all_) == len(sampled) and footage.asked
 
 
-def test_the_demonstration_clip(analysed_sample: Analysed, sampled_alone: Analysis) -> None:
+def test_the_demonstration_clip(sample: Path, scanned_alone: Analysis, model: LoadedModel) -> None:
     """The same findings, with ends nearer to where they are; counts are those of sampled frames."""
-    analysis = analysed_sample.analysis
-    (found,), (rough,) = analysis.segments, sampled_alone.segments
+    analysis = analyze(sample, model=model.alone)
+    (found,), (rough,) = analysis.segments, scanned_alone.segments
     assert abs(found.start - MANIPULATED[0]) <= abs(rough.start - MANIPULATED[0])
     assert abs(found.end - MANIPULATED[1]) <= abs(rough.end - MANIPULATED[1])
     assert found.confidence == pytest.approx(rough.confidence, abs=0.1)
     assert 0 < analysis.coverage.frames_between <= 4.5 * 25
-    assert sampled_alone.coverage.model_dump() == analysis.coverage.model_dump() | {"frames_between": 0}
-    for one, other in zip(analysis.persons, sampled_alone.persons, strict=True):
+    assert scanned_alone.coverage.model_dump() == analysis.coverage.model_dump() | {"frames_between": 0}
+    for one, other in zip(analysis.persons, scanned_alone.persons, strict=True):
         assert (one.screen_time, one.usable_frames) == (other.screen_time, other.usable_frames)
         assert one.median_box == other.median_box
         assert set(other.scores.pts.tolist()) <= set(one.scores.pts.tolist())

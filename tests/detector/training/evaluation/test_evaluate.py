@@ -125,11 +125,11 @@ def test_real_develop_clips_are_counted(data: Path) -> None:
 
 
 def test_a_replay_says_what_the_engine_says(
-    analysed_sample: Analysed, scanned_alone: Analysis, model: LoadedModel, tmp_path: Path
+    sample: Path, scanned_alone: Analysis, model: LoadedModel, tmp_path: Path
 ) -> None:
     """Verdict, segments and scores of sampled frames; crops of another size need no second search."""
     parameters, straight = Parameters(), scanned_alone
-    recording, crops = record(analysed_sample.path, 128, tmp_path, parameters)
+    recording, crops = record(sample, 128, tmp_path, parameters)
     told = replay(recording, crops, Scorer(model), parameters)
     assert (told.verdict, told.reason, told.coverage) == (
         straight.verdict,
@@ -147,9 +147,9 @@ def test_a_replay_says_what_the_engine_says(
     shown = strongest_crop(recording, told, crops)
     assert shown is not None and shown.shape == (128, 128, 3)
 
-    again, kept = record(analysed_sample.path, 128, tmp_path, parameters)
+    again, kept = record(sample, 128, tmp_path, parameters)
     assert np.array_equal(crops, kept) and again.times == recording.times
-    _, small = record(analysed_sample.path, 64, tmp_path, parameters)
+    _, small = record(sample, 64, tmp_path, parameters)
     assert small.shape == (len(crops), 64, 64, 3)
     gap = small.astype(float).mean(axis=(1, 2)) - crops.astype(float).mean(axis=(1, 2))
     assert np.abs(gap).max() < 6
