@@ -31,7 +31,18 @@ from detector.media.open import open_media
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader
 from detector.schema.analysis import MediaKind
-from detector.schema.comparison import ComparedFile, Comparison, ComparisonParameters
+from detector.schema.comparison import (
+    ComparedFile,
+    ComparedPeak,
+    ComparedPerson,
+    ComparedSegment,
+    Comparison,
+    ComparisonParameters,
+    Gap,
+    Region,
+    TimePiece,
+    Transform,
+)
 from detector.version import __version__
 
 Progress = Callable[[str, float], None]
@@ -71,6 +82,20 @@ def compare(
         progress or (lambda stage, fraction: None),
         bounds,
     ).run()
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What two related files have in common, and what differs."""
+
+    time_map: tuple[TimePiece, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    transform: Transform | None = None
+    persons: tuple[ComparedPerson, ...] = ()
+    segments: tuple[ComparedSegment, ...] = ()
+    regions: tuple[Region, ...] = ()
+    example: ComparedPeak | None = None
+    not_compared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,13 +149,13 @@ class _Comparing:
         self.progress("finding what the exhibit shows of the reference", _READ)
         found = _found(seen, known)
         if found is None:
-            return self._unrelated(seen_file, known_file)
+            return self._finished(self._result(seen_file, known_file, None))
         guess, way = found
         known, times = _mapped(reference, seen, known, guess.view, way)
         self.progress("finding how its picture lies in the reference's", _FOUND)
         refined = self._refined(exhibit, reference, seen, known, times, guess.view)
         if not times.pieces or refined is None or refined.agreement < RELATED:
-            return self._unrelated(seen_file, known_file)
+            return self._finished(self._result(seen_file, known_file, None))
         tracker = PersonTracker(refined.view, refined.shown, self.parameters, exhibit.kind)
         wanted = sampled(seen, known, times, self.parameters.sample_rate)
         starts = [int(seen.pts[piece.first]) for piece in times.pieces[1:]]
@@ -143,29 +168,26 @@ class _Comparing:
         tracker.finish()
         persons, segments = find_segments(tracker, self.parameters)
         regions = find_regions(tracker.grids, seen.size, self.parameters.minimum_duration)
-        comparison = Comparison(
-            related=True,
-            statement="",
-            limits=statements.LIMITS,
-            exhibit=seen_file,
-            reference=known_file,
-            time_map=tuple(time_pieces(seen, known, times)),
-            gaps=tuple(gaps(seen_file, known_file, seen, known, times)),
-            transform=transform(refined, seen.size, known.size),
-            persons=persons,
-            segments=segments,
-            regions=tuple(region(tracker.pairs, number, one) for number, one in enumerate(regions, start=1)),
-            not_compared=tuple(tracker.remarks()),
-            parameters=self.parameters,
-            reelproof=__version__,
-            created=timestamps.iso_seconds(datetime.now(UTC)),
-            libraries=libraries(),
+        comparison = self._result(
+            seen_file,
+            known_file,
+            _Found(
+                time_map=tuple(time_pieces(seen, known, times)),
+                gaps=tuple(gaps(seen_file, known_file, seen, known, times)),
+                transform=transform(refined, seen.size, known.size),
+                persons=persons,
+                segments=segments,
+                regions=tuple(
+                    region(tracker.pairs, number, one) for number, one in enumerate(regions, start=1)
+                ),
+                example=None if segments or regions else tracker.closest(seen.size),
+                not_compared=tuple(tracker.remarks()),
+            ),
         )
         self.progress("drawing", _COMPARED)
         if self.images is not None:
             comparison = write_peaks(comparison, exhibit, reference, refined.view, self.images)
-        self.progress("finishing", 1.0)
-        return comparison.model_copy(update={"statement": statements.summary(comparison)})
+        return self._finished(comparison)
 
     def _refined(
         self,
@@ -186,27 +208,32 @@ class _Comparing:
         pairs = [_pair(here, there, detect) for here, there in frame_pairs(exhibit, reference, wanted)]
         return refine_view(view, pairs) if pairs else None
 
-    def _unrelated(self, seen_file: ComparedFile, known_file: ComparedFile) -> Comparison:
+    def _finished(self, comparison: Comparison) -> Comparison:
         self.progress("finishing", 1.0)
-        comparison = Comparison(
-            related=False,
+        return comparison.model_copy(update={"statement": statements.summary(comparison)})
+
+    def _result(self, seen_file: ComparedFile, known_file: ComparedFile, found: _Found | None) -> Comparison:
+        """What is published of both files, without its sentence yet; ``found`` is none where unrelated."""
+        shown = found or _Found()
+        return Comparison(
+            related=found is not None,
             statement="",
-            limits=statements.UNRELATED_LIMITS,
+            limits=statements.LIMITS if found else statements.UNRELATED_LIMITS,
             exhibit=seen_file,
             reference=known_file,
-            time_map=(),
-            gaps=(),
-            transform=None,
-            persons=(),
-            segments=(),
-            regions=(),
-            not_compared=(),
+            time_map=shown.time_map,
+            gaps=shown.gaps,
+            transform=shown.transform,
+            persons=shown.persons,
+            segments=shown.segments,
+            regions=shown.regions,
+            example=shown.example,
+            not_compared=shown.not_compared,
             parameters=self.parameters,
             reelproof=__version__,
             created=timestamps.iso_seconds(datetime.now(UTC)),
             libraries=libraries(),
         )
-        return comparison.model_copy(update={"statement": statements.summary(comparison)})
 
 
 @contextmanager

@@ -103,6 +103,18 @@ class PersonTracker:
         groups = persons(tracks)
         return sorted(groups, key=lambda group: (-sum(counts[number] for number in group), min(group)))
 
+    def closest(self, size: tuple[int, int]) -> ComparedPeak | None:
+        """The pair that comes closest to a difference: by its faces, or without any the middle one.
+
+        ``size`` is that of the exhibit's frames.
+        """
+        if self.faces:
+            face = max(self.faces, key=lambda face: face.measure.logit)
+            return face.at.as_peak(face.box)
+        if not self.pairs:
+            return None
+        return self.pairs[len(self.pairs) // 2].as_peak((0.0, 0.0, float(size[0]), float(size[1])))
+
     def remarks(self) -> Iterator[str]:
         """What could not be compared."""
         if self._too_small:

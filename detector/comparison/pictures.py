@@ -34,6 +34,8 @@ def write_peaks(
         for one in found
         for rank, peak in enumerate(one.peaks, start=1)
     }
+    if comparison.example is not None:
+        named["example", "example", 1] = comparison.example
     wanted = sorted({(peak.pts, peak.reference_pts) for peak in named.values()})
     if not wanted:
         return comparison
@@ -51,7 +53,7 @@ def write_peaks(
                         "overlay": f"{name}-overlay.png",
                     }
                 )
-    updated = {
+    updated: dict[str, object] = {
         kind: tuple(
             one.model_copy(
                 update={
@@ -64,6 +66,7 @@ def write_peaks(
         )
         for kind, found in (("segments", comparison.segments), ("regions", comparison.regions))
     }
+    updated["example"] = drawn.get(("example", "example", 1), comparison.example)
     return comparison.model_copy(update=updated)
 
 

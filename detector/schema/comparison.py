@@ -174,6 +174,9 @@ class Comparison(Value):
     persons: tuple[ComparedPerson, ...]
     segments: tuple[ComparedSegment, ...]
     regions: tuple[Region, ...]
+    example: ComparedPeak | None = Field(
+        default=None, description="where nothing differs: the compared moment that comes closest to it"
+    )
     not_compared: tuple[str, ...] = Field(description="what could not be looked at, and why")
     parameters: ComparisonParameters
     reelproof: str

@@ -238,7 +238,8 @@ def _transform(comparison: Comparison, found: Transform) -> Iterator[Fact]:
     bars = 1 - (right - left) * (bottom - top) / (comparison.exhibit.width * comparison.exhibit.height)
     if bars > 0.005:
         yield Fact("Bars or captions added", f"{bars:.0%} of the exhibit's picture")
-    yield Fact("Uncertainty", f"± {found.uncertainty:.1f} px", "at the corners of the exhibit's picture")
+    off = "less than 0.1 px" if found.uncertainty < 0.1 else f"± {found.uncertainty:.1f} px"
+    yield Fact("Uncertainty", off, "at the corners of the exhibit's picture")
 
 
 def _piece(piece: TimePiece) -> PieceView:
@@ -306,6 +307,8 @@ def _triples(comparison: Comparison, folder: Path, below: str) -> Iterator[Tripl
     found += [
         (0, each.id, f"{each.id}, part of the picture", peak) for each in regions for peak in each.peaks
     ]
+    if comparison.example is not None:
+        found.append((0, "example", "The moment that comes closest to a difference", comparison.example))
     still = comparison.exhibit.kind is MediaKind.IMAGE
     for _rank, about, title, peak in found:
         if (triple := _triple(about, title, peak, still, folder, below)) is not None:

@@ -12,6 +12,7 @@ export class Moments {
     this.view = "blink";
     this.second = false;
     this.svg = byId("moment-picture");
+    this.window = this.svg.querySelector("svg"); // cuts off the other half
     this.image = this.svg.querySelector("image");
     byId("moments").hidden = false;
     byId("moment").addEventListener("change", (event) => this.choose(Number(event.target.value)));
@@ -53,7 +54,10 @@ export class Moments {
     const side = this.view === "blink" ? (this.second ? "reference" : "exhibit") : this.view;
     const both = side === "exhibit" || side === "reference";
     const path = both ? one.both : one[side];
-    this.svg.setAttribute("viewBox", `${side === "reference" ? one.second : 0} 0 ${one.width} ${one.height}`);
+    this.svg.setAttribute("viewBox", `0 0 ${one.width} ${one.height}`);
+    this.window.setAttribute("width", one.width);
+    this.window.setAttribute("height", one.height);
+    this.window.setAttribute("viewBox", `${side === "reference" ? one.second : 0} 0 ${one.width} ${one.height}`);
     this.image.setAttribute("width", both ? one.wide : one.width);
     this.image.setAttribute("height", one.height);
     const address = path ? `${this.address}/${path}` : "";

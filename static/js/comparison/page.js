@@ -10,7 +10,6 @@ function moments() {
     { about: part.dataset.about, ...JSON.parse(part.dataset.pictures) }
   ));
   if (!found.length || !byId("moments")) return null;
-  document.querySelector(".triples").classList.add("small");
   return new Moments(found, location.pathname);
 }
 

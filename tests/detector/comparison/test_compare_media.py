@@ -53,6 +53,7 @@ def test_a_photo_with_another_face(swapped: Path, original: Path, tmp_path: Path
     assert "the face of person A differs from the reference by" in segment.statement
     assert "while its surroundings" in segment.statement
     assert found.limits == LIMITS
+    assert found.example is None
     (peak,) = segment.peaks
     for name in (peak.side_by_side, peak.difference, peak.overlay):
         assert name is not None
@@ -151,7 +152,10 @@ def test_it_is_confined(original: Path, tmp_path: Path, capsys: pytest.CaptureFi
         main(["compare", str(original), str(original), "--out", str(tmp_path / "out"), "--format", "json"])
         == 0
     )
-    assert json.loads(capsys.readouterr().out)["related"] is True
+    found = json.loads(capsys.readouterr().out)
+    assert found["related"] is True
+    # One moment is shown all the same, so that a person can see that nothing differs.
+    assert (tmp_path / "out" / found["example"]["side_by_side"]).is_file()
 
 
 def test_the_published_schema_is_this_one() -> None:
