@@ -23,9 +23,12 @@ from once import made_once
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from quick_apps import Quick
 
+from detector.models.card import DEFAULT
 from detector.paths import ROOT
 from webapp import create_app
+from webapp.services import models
 from webapp.services.sample import SAMPLE_ADDED
+from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Milestone, now
 
 _PATIENCE = 60_000.0  # milliseconds an expectation is given on a slow machine
@@ -82,8 +85,13 @@ def serve(data: Path) -> Iterator[Running]:
 
 
 @pytest.fixture
-def reelproof(tmp_path: Path) -> Iterator[Running]:
-    """Started for the first time: it makes its sample by itself."""
+def reelproof(tmp_path: Path, model: str) -> Iterator[Running]:
+    """Started for the first time, with ``model`` as its default: it makes its sample by itself."""
+    if model != DEFAULT:
+        app = create_app({"REELPROOF_DATA": tmp_path / "data"})
+        with app.extensions["database"].alone() as session:
+            models.choose_default(session, Folders(tmp_path / "data"), model)
+        app.extensions["database"].close()
     yield from serve(tmp_path / "data")
 
 
