@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reports.verification.reanalysis import Reanalysis
+    from reports.verification.recomparison import Recomparison
     from reports.verification.verify import Verified
 
 _WHAT = {"bundle": "review bundle", "result": "result of an analysis", "report": "report"}
@@ -29,6 +30,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--reanalyse", type=Path, metavar="EXHIBIT", help="analyse the exhibit again and compare the findings"
     )
     parser.add_argument(
+        "--reference",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="with --reanalyse: a reference, to repeat the comparison with it as well; may be given again",
+    )
+    parser.add_argument(
         "--model",
         type=Path,
         metavar="FILE|DIR",
@@ -42,30 +51,36 @@ def run(options: argparse.Namespace) -> int:
     # pyHanko and pydantic's models take a second; other commands, and --help, go without.
     from reports.verification.model_weights import check_model
     from reports.verification.reanalysis import ReanalysisError, reanalyse
+    from reports.verification.recomparison import Recomparison, recompare
     from reports.verification.signatures import read_trust
     from reports.verification.verify import verify
 
+    if options.reference and not options.reanalyse:
+        raise ReanalysisError("--reference needs the exhibit as well: name it with --reanalyse EXHIBIT.")
     trust = read_trust(options.trust)
     done = verify(options.path, trust)
-    again = None
+    again, compared = None, list[Recomparison]()
     if done.analysis:
         weights = check_model(done.analysis, options.model, done.findings)
         if options.reanalyse:
             again = reanalyse(done.analysis, options.reanalyse, weights, done.findings)
+            if again is not None:  # else it is another file
+                compared = recompare(done.comparisons, options.reanalyse, options.reference, done.findings)
     elif options.reanalyse:
         raise ReanalysisError(
             f"{options.path} holds no analysis.json that can be read: nothing to compare with."
         )
-    print(_as_json(done, again) if options.format == "json" else _in_words(done, again))
+    print((_as_json if options.format == "json" else _in_words)(done, again, compared))
     return 1 if done.findings.problems else 0
 
 
-def _in_words(done: Verified, again: Reanalysis | None) -> str:
+def _in_words(done: Verified, again: Reanalysis | None, compared: list[Recomparison]) -> str:
     findings = done.findings
     lines = [f"{done.path}: {_WHAT[done.what]}, {findings.files:,} files compared"]
     width = max(map(len, findings.facts), default=0)
     lines += [f"  {name:{width}}  {value}" for name, value in findings.facts.items()]
     lines += again.lines() if again else []
+    lines += [each.line() for each in compared]
     lines += [f"Note: {note}" for note in dict.fromkeys(findings.notes)]
     if findings.problems:
         lines.append(f"DOES NOT FIT: {len(findings.problems)} found")
@@ -77,8 +92,11 @@ def _in_words(done: Verified, again: Reanalysis | None) -> str:
     return "\n".join(lines)
 
 
-def _as_json(done: Verified, again: Reanalysis | None) -> str:
+def _as_json(done: Verified, again: Reanalysis | None, compared: list[Recomparison]) -> str:
     values = {"path": str(done.path), "what": done.what, **done.findings.as_json(), "reanalysis": None}
+    values["comparisons"] = [
+        {"file": each.name, "agree": not each.problems, "problems": list(each.problems)} for each in compared
+    ]
     if again:
         values["reanalysis"] = {
             "agree": again.agreement.agree,

@@ -17,6 +17,7 @@ from reports.errors import PictureError
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_PIXELS = 100_000_000  # about 12,000 x 8,000; a larger header is a decompression bomb
 JPEG_QUALITY = 85
+COMPARISONS = "comparisons"  # folder of comparisons with a reference, which may lie elsewhere
 # (pictures in the report at most, width in px at most). 85 mm of paper at 300 dpi are 1000 px;
 # with hundreds of pictures the file must stay one that mail and browsers still take.
 WIDTHS = ((60, 1000), (300, 720))
@@ -75,16 +76,22 @@ def width_for(count: int) -> int:
     return next((width for most, width in WIDTHS if count <= most), LEAST_WIDTH)
 
 
-def embed(folder: Path, keys: Iterable[str]) -> Mapping[str, bytes]:
+def embed(folder: Path, keys: Iterable[str], comparisons: Path | None = None) -> Mapping[str, bytes]:
     """JPEG bytes of the pictures, or parts of them, of these :attr:`Picture.key`, sized to suit their number.
 
+    Those below ``comparisons/`` are read from the folder ``comparisons`` where that is given.
     Raises :class:`PictureError` when one of them is not a PNG that can be read.
     """
     names = list(dict.fromkeys(keys))
     width = width_for(len(names))
+
+    def read(name: str) -> bytes:
+        of_comparison = comparisons is not None and name.startswith(f"{COMPARISONS}/")
+        return _jpeg(comparisons if comparisons and of_comparison else folder, name, width)
+
     # OpenCV lets go of Python's lock: as many at a time as there are cores.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip(names, pool.map(lambda name: _jpeg(folder, name, width), names), strict=True))
+        return dict(zip(names, pool.map(read, names), strict=True))
 
 
 def _jpeg(folder: Path, key: str, width: int) -> bytes:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from detector.schema.analysis import Analysis
 from reports.exports.scores import scores_csv
+from reports.inputs.comparisons import KeptComparison
 from reports.review.annotation_file import file_text
 from reports.review.annotations import Annotation, sort_key
 from reports.text.numbers import plural
@@ -37,7 +38,11 @@ class Attachment:
 
 
 def attachments(
-    analysis: Analysis, text: bytes, annotations: Iterable[Annotation] = (), custody: bytes | None = None
+    analysis: Analysis,
+    text: bytes,
+    annotations: Iterable[Annotation] = (),
+    custody: bytes | None = None,
+    comparisons: Sequence[KeptComparison] = (),
 ) -> tuple[Attachment, ...]:
     """What goes with the report of ``analysis``, sorted by name.
 
@@ -55,6 +60,10 @@ def attachments(
     if custody is not None:
         holds = "the custody log of the exhibit"
         found.append(Attachment("custody.json", custody, "application/json", "Supplement", holds))
+    for number, each in enumerate(comparisons, start=1):
+        holds = f"the comparison with {each.comparison.reference.sha256[:12]}…"
+        name = f"comparison-{number}.json"
+        found.append(Attachment(name, each.text, "application/json", "Supplement", holds))
     return tuple(sorted(found, key=lambda each: each.name))
 
 

@@ -11,6 +11,7 @@ from reports.bundle.manifest import FILES, SIGNATURE, file_entries, manifest_fil
 from reports.custody.format import NAME as CUSTODY
 from reports.inputs.case import NAME as CASE
 from reports.inputs.case import CaseDetails, read_case
+from reports.inputs.comparisons import KeptComparison, kept_comparisons
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.inputs.pictures import embed
 from reports.render.attachments import Attachment, attachments
@@ -49,14 +50,16 @@ def write_files(
 ) -> None:
     """As :func:`write_report`, with ``text`` the exact bytes of analysis.json and results in ``out``.
 
-    The pictures are copied there, so that ``out`` is complete by itself.
+    The pictures, and comparisons kept in ``folder``, are copied there, so that ``out`` is complete by itself.
     """
     case = (case or CaseDetails()).settled()
-    view = report_view(analysis, folder, case=case, custody=custody, check=check)
-    page, document = _rendered(view, folder, attachments(analysis, text, custody=custody))
+    compared = kept_comparisons(folder, analysis.media.sha256)
+    view = report_view(analysis, folder, case=case, custody=custody, check=check, comparisons=compared)
+    enclosed = attachments(analysis, text, custody=custody, comparisons=compared)
+    page, document = _rendered(view, folder, enclosed, compared)
     out.mkdir(parents=True, exist_ok=True)
     if out.resolve() != folder.resolve():
-        for path in view.kept:
+        for path in (*view.kept, *view.beside):
             (out / path).parent.mkdir(parents=True, exist_ok=True)
             write_atomically(out / path, (folder / path).read_bytes())
     own = {"analysis.json": text, CASE: case.to_json().encode()}
@@ -64,7 +67,7 @@ def write_files(
         own[CUSTODY] = custody
     for name, data in (own | {"report.html": page, "report.pdf": document}).items():
         write_atomically(out / name, data)
-    listed = file_entries(out, {*FILES, *own, *view.kept})
+    listed = file_entries(out, {*FILES, *own, *view.kept, *view.beside})
     stated = new_manifest(analysis, "result").model_copy(update={"files": listed})
     beside = manifest_files(stated, case=own[CASE], custody=custody)
     if SIGNATURE not in beside:  # an earlier result's says nothing of this one
@@ -82,18 +85,20 @@ def write_reviewed(
     case: CaseDetails | None = None,
     custody: bytes | None = None,
     check: ExhibitCheck | None = None,
+    comparisons: Sequence[KeptComparison] = (),
 ) -> None:
     """Write ``report.html`` and ``report.pdf`` with what reviewers say into ``out``, and nothing else.
 
     The result in ``folder``, whose manifest covers its own reports, stays as it is. Case details
     and custody log are those kept there unless given. ``check`` is what hashing the exhibit again,
-    just now, has shown.
+    just now, has shown. ``comparisons`` are those of the exhibit with references.
     """
     said = list(annotations)
     case = read_case(folder) if case is None else case
     custody = kept_custody(folder) if custody is None else custody
-    view = report_view(analysis, folder, said, case.settled(), custody, check)
-    page, document = _rendered(view, folder, attachments(analysis, text, said, custody))
+    view = report_view(analysis, folder, said, case.settled(), custody, check, comparisons)
+    enclosed = attachments(analysis, text, said, custody, comparisons)
+    page, document = _rendered(view, folder, enclosed, comparisons)
     write_atomically(out / "report.html", page)
     write_atomically(out / "report.pdf", document)
 
@@ -104,7 +109,13 @@ def kept_custody(folder: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _rendered(view: ReportView, folder: Path, enclosed: Sequence[Attachment]) -> tuple[bytes, bytes]:
+def _rendered(
+    view: ReportView,
+    folder: Path,
+    enclosed: Sequence[Attachment],
+    comparisons: Sequence[KeptComparison],
+) -> tuple[bytes, bytes]:
     """The report as HTML and as PDF."""
-    pictures = embed(folder, [picture.key for picture in view.pictures])
+    root = comparisons[0].root if comparisons else None
+    pictures = embed(folder, [picture.key for picture in view.pictures], root)
     return render_html(view, pictures, enclosed).encode(), render_pdf(view, pictures, enclosed)

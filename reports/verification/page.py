@@ -21,11 +21,13 @@ import numpy as np
 from detector.errors import ReelproofError
 from detector.sandbox import AllowedPaths, Limits, Sandbox, UnexpectedError
 from detector.schema.analysis import Analysis
+from reports.bundle.archive import escapes_folder
 from reports.bundle.manifest import ANALYSIS, CASE, CUSTODY
 from reports.bundle.packing import ANNOTATIONS
 from reports.inputs.case import read_case
+from reports.inputs.comparisons import kept_comparisons
 from reports.inputs.exhibit_check import ExhibitCheck
-from reports.inputs.pictures import embed
+from reports.inputs.pictures import COMPARISONS, embed
 from reports.render.attachments import attachments
 from reports.render.html import RENDERER, render_html, renderer
 from reports.review.annotation_file import read_file
@@ -86,7 +88,9 @@ def _put_there(
 ) -> None:
     peaks = [peak for segment in analysis.segments for peak in segment.peaks]
     names = {path for peak in peaks for path in (peak.frame, peak.overlay, peak.map) if path}
-    files = {name: source.read(name) for name in {*names, ANALYSIS, CASE} & source.names}
+    compared = {name for name in source.names if name.startswith(f"{COMPARISONS}/")}
+    compared = {name for name in compared if not escapes_folder(name)}
+    files = {name: source.read(name) for name in ({*names, ANALYSIS, CASE} & source.names) | compared}
     for name in (ANNOTATIONS, CUSTODY):
         # The PDF's were made with the page; the log beside it may have gone on.
         if (data := attached.get(name)) is not None:
@@ -105,9 +109,10 @@ def _differing(folder: Path, _report: Callable[[str, float], None]) -> list[str]
     analysis, custody = Analysis.from_json(text), kept.get(CUSTODY)
     said = read_file(kept[ANNOTATIONS]).annotations if ANNOTATIONS in kept else ()
     check = _stated_check(given, analysis)
-    view = report_view(analysis, folder, said, read_case(folder).settled(), custody, check)
+    compared = kept_comparisons(folder, analysis.media.sha256)
+    view = report_view(analysis, folder, said, read_case(folder).settled(), custody, check, compared)
     pictures = embed(folder, [picture.key for picture in view.pictures])
-    again = render_html(view, pictures, attachments(analysis, text, said, custody))
+    again = render_html(view, pictures, attachments(analysis, text, said, custody, compared))
     ours, theirs = (_DATES.sub("", _PICTURE.sub("picture", page)) for page in (again, given))
     if ours != theirs:
         return [f"it does not say what {ANALYSIS} and the files beside it say: {_first(ours, theirs)}"]

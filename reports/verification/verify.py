@@ -11,10 +11,12 @@ from typing import Literal
 from cryptography.x509 import Certificate
 
 from detector.schema.analysis import Analysis
+from detector.schema.comparison import Comparison
 from reports.bundle.archive import UNREADABLE, BundleError, differences, is_zip, open_zip
 from reports.bundle.manifest import ANALYSIS, CUSTODY, NAME, SIGNATURE, SUM, Manifest
 from reports.bundle.packing import ANNOTATIONS
 from reports.errors import ReportError
+from reports.verification.comparisons import check_comparisons
 from reports.verification.consistency import (
     check_analysis,
     check_annotations,
@@ -38,12 +40,13 @@ class VerifyError(ReportError):
 
 @dataclass
 class Verified:
-    """What was looked at and what was found; ``analysis`` where it could be read."""
+    """What was looked at and what was found; ``analysis`` and ``comparisons`` where they could be read."""
 
     path: Path
     what: What
     findings: Findings = field(default_factory=Findings)
     analysis: Analysis | None = None
+    comparisons: dict[str, Comparison] = field(default_factory=dict)  # by name of their file
 
 
 def verify(path: Path, trust: Sequence[Certificate] = ()) -> Verified:
@@ -143,6 +146,7 @@ def _verify_files(done: Verified, source: Source, trust: Sequence[Certificate]) 
     attached: Mapping[str, bytes] = {}
     if (report := beside("report.pdf")) is not None:
         attached = check_pdf("report.pdf", report, trust, findings, beside)
+    done.comparisons = check_comparisons(source, done.analysis, attached, findings)
     check_page(source, done.analysis, attached, findings)
     return manifest
 

@@ -232,7 +232,7 @@ def _transform(comparison: Comparison, found: Transform) -> Iterator[Fact]:
     reference = comparison.reference
     x0, y0, x1, y1 = found.crop
     share = (x1 - x0) * (y1 - y0) / (reference.width * reference.height)
-    crop = "none, the whole picture" if share > 0.995 else f"{share:.0%} of its picture"
+    crop = "the whole picture" if share > 0.995 else f"{share:.0%} of its picture"
     yield Fact("Part of the reference shown", crop, "" if share > 0.995 else numbers.box(found.crop))
     left, top, right, bottom = found.shown
     bars = 1 - (right - left) * (bottom - top) / (comparison.exhibit.width * comparison.exhibit.height)

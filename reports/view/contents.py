@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+REFERENCE = "reference"  # only where there is a comparison
 # Key, which is also the id of the section's element, and title; those of a still image come second.
 _SECTIONS = (
     ("declarations", "What the file declares", ""),
@@ -14,6 +15,7 @@ _SECTIONS = (
     ("limits", "What the findings mean", ""),
     ("not-examined", "What was not examined", ""),
     ("annotations", "Reviewers' annotations", ""),
+    (REFERENCE, "Comparison with a reference", ""),
     ("method", "Method and parameters", ""),
     ("model", "Model and its measured errors", ""),
     ("reproduction", "Reproduction", ""),
@@ -37,9 +39,10 @@ class Section:
         return f"{self.number} {self.title}" if self.number else self.title
 
 
-def contents(still: bool) -> dict[str, Section]:
-    """All sections by key, in order."""
+def contents(still: bool, *, compared: bool = False) -> dict[str, Section]:
+    """All sections by key, in order; with that on references where it is ``compared`` with any."""
+    shown = [each for each in _SECTIONS if compared or each[0] != REFERENCE]
     return {
         key: Section(key, number, (other if still else "") or title)
-        for number, (key, title, other) in enumerate(_SECTIONS)
+        for number, (key, title, other) in enumerate(shown)
     }

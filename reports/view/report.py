@@ -7,19 +7,21 @@ disagree. Templates hold no number formatting and no decisions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from detector.schema.analysis import Analysis, MediaKind, Person, Verdict
 from detector.verdict.verdict import kind_of
 from reports.inputs.case import NOT_STATED, CaseDetails
+from reports.inputs.comparisons import KeptComparison, files_of
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.inputs.pictures import Picture, find_picture, heat_scale
 from reports.review.annotations import Annotation
 from reports.text import dates, numbers, photographs, prose
 from reports.text.numbers import timecode
 from reports.view import facts, reproduction, summary
+from reports.view.comparisons import ComparisonView, comparison_view
 from reports.view.contents import Section, contents
 from reports.view.custody import CustodyView, custody_view
 from reports.view.declarations import DeclarationsView, declarations_view
@@ -114,13 +116,16 @@ class ReportView:
     interval_made: str
     glossary: tuple[tuple[str, str], ...]
     annotations: ReviewerView
+    references: tuple[ComparisonView, ...]
     custody: CustodyView
+    beside: tuple[str, ...]  # paths of the files of comparisons
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
         """Every picture a report shows, in reading order."""
         both = [picture for peak in self._peaks() for picture in (peak.frame, peak.overlay)]
-        return tuple(picture for picture in (*filter(None, [self.photo]), *both) if picture.path)
+        compared = [picture for each in self.references for picture in each.pictures]
+        return tuple(picture for picture in (*filter(None, [self.photo]), *both, *compared) if picture.path)
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -140,17 +145,22 @@ def report_view(
     case: CaseDetails | None = None,
     custody: bytes | None = None,
     check: ExhibitCheck | None = None,
+    comparisons: Sequence[KeptComparison] = (),
 ) -> ReportView:
     """Put an analysis, and what people say of it, into words.
 
     ``folder`` is where its ``analysis.json`` lies; pictures are looked up in it. ``custody`` is
-    the bytes of ``custody.json``, ``check`` what hashing the exhibit again showed. Raises
-    :class:`~reports.errors.PictureError` when the analysis names a picture outside the folder.
+    the bytes of ``custody.json``, ``check`` what hashing the exhibit again showed, ``comparisons`` are
+    those of the exhibit with references. Raises :class:`~reports.errors.PictureError` when the analysis
+    names a picture outside the folder.
     """
     media, case = analysis.media, case or CaseDetails()
     created, created_iso = dates.in_utc(analysis.software.created)
     still = media.kind is MediaKind.IMAGE
-    sections = contents(still)
+    sections = contents(still, compared=bool(comparisons))
+    references = tuple(
+        comparison_view(each.comparison, each.root, each.sha256, each.below) for each in comparisons
+    )
     figure, manipulated = analysis.probability, analysis.verdict is Verdict.MANIPULATED
     return ReportView(
         still=still,
@@ -170,7 +180,8 @@ def report_view(
         finding=prose.finding(analysis),
         reason=analysis.reason,
         declared=declarations_view(analysis),
-        answers=summary.key_answers(analysis, sections),
+        answers=summary.key_answers(analysis, sections)
+        + (summary.references([each.title for each in references], sections) if references else ()),
         figure=numbers.probability(figure),
         figure_name=prose.figure_name(analysis),
         both=photographs.both(analysis.answers) if still else "",
@@ -208,6 +219,8 @@ def report_view(
         interval_made=prose.interval_made(analysis),
         glossary=prose.glossary(analysis),
         annotations=reviewer_view(analysis, annotations),
+        references=references,
+        beside=tuple(f"{each.below}{path}" for each in comparisons for path in files_of(each.comparison)),
         custody=custody_view(custody, media.sha256),
     )
 

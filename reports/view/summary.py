@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
 from reports.text import numbers, photographs, prose
 from reports.text.numbers import plural, timecode
 from reports.text.uncertainty import Interval, segment_interval
-from reports.view.contents import Section
+from reports.view.contents import REFERENCE, Section
 
 MOST_TIMES = 4  # segments whose times stand on the first page
 Answer = tuple[str, str]
@@ -24,6 +26,17 @@ def key_answers(analysis: Analysis, sections: dict[str, Section]) -> tuple[Answe
     found.append(("Not looked at", _not_examined(analysis, sections["not-examined"].number)))
     found.append(("What to do next", _next_steps(analysis, sections)))
     return tuple(found)
+
+
+def references(titles: Sequence[str], sections: dict[str, Section]) -> tuple[Answer, ...]:
+    """What comparisons with references found, each in a few words."""
+    found = "; ".join(dict.fromkeys(titles))
+    return (
+        (
+            "Compared with a reference",
+            f"{found}. Section {sections[REFERENCE].number} says what that proves.",
+        ),
+    )
 
 
 def _when(analysis: Analysis, section: int) -> str:

@@ -1,4 +1,4 @@
-"""Two clips handed in, compared by the real engine, and looked at under one control."""
+"""Two clips handed in, compared by the real engine, looked at under one control, and in the PDF."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from desk import Seen, Served, served
 from made import write_result
 from made_comparisons import compared
 from playwright.sync_api import Page, expect
+from pypdf import PdfReader
 from test_accessibility import complaints
 from unconfined import Unconfined
 
@@ -96,11 +97,12 @@ def shown_time(page: Page, side: int) -> str:
     return page.locator(".side-time").nth(side).inner_text()
 
 
-def test_from_two_uploads_to_the_comparison(
-    app: Served, page: Page, seen: Seen, clips: tuple[Path, Path]
+def test_from_two_uploads_to_the_pdf(
+    app: Served, page: Page, seen: Seen, clips: tuple[Path, Path], tmp_path: Path
 ) -> None:
     hand_in(app, page, clips[1])
-    page.goto(hand_in(app, page, clips[0]))
+    exhibit = hand_in(app, page, clips[0])
+    page.goto(exhibit)
     page.get_by_role("link", name="Compare with a reference…").last.click()
     page.get_by_role("radio", name="original.mp4").check()
     page.get_by_role("button", name="Start the comparison").click()
@@ -139,6 +141,16 @@ def test_from_two_uploads_to_the_comparison(
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
 
     views(page)
+
+    page.goto(exhibit)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="PDF report").click()
+    download.value.save_as(tmp_path / "report.pdf")
+    text = re.sub(
+        r"\s+", "", "".join(sheet.extract_text() for sheet in PdfReader(tmp_path / "report.pdf").pages)
+    )
+    assert "8Comparisonwithareference" in text and hashed(clips[1])[1] in text
+    assert "Onefacediffersfromthereference" in text
     assert seen.console == []
     assert all(url.startswith((app.address, "data:", "blob:")) for url in seen.addresses)
 

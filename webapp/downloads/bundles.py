@@ -25,6 +25,7 @@ from reports.review.annotation_file import file_text
 from reports.review.annotations import Annotation
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
+from webapp.custody.comparison_records import RESULT, SUMS
 from webapp.custody.records import AlteredRecord
 from webapp.downloads import custody_access, offline_page, signing
 from webapp.downloads.reports import current_report
@@ -32,7 +33,7 @@ from webapp.errors import UserError
 from webapp.http.range_responses import send_and_forget
 from webapp.media import playback
 from webapp.media.playback import SUFFIXES, Playback
-from webapp.queries import review_data
+from webapp.queries import reference_comparisons, review_data
 from webapp.queries.analyses import database
 from webapp.queries.results import Result, download_name, load, refuse_altered
 from webapp.security.permissions import current
@@ -74,6 +75,8 @@ def contents(
     ``video``: whether what plays of the exhibit comes along; ``with_log``: its custody log. Needs
     an application context.
     """
+    from reports.view.comparisons import comparison_view  # brings OpenCV, as the report's view does
+
     folder = folders.result(row.id)
     reports = current_report(database, folders, row, with_log=with_log)
     files: dict[str, bytes | Path] = {path: folder / path for path in result.view.kept}
@@ -83,6 +86,12 @@ def contents(
         if with_log:
             files[CUSTODY] = custody_log.export(session, row.exhibit.sha256)
         files[CASE] = case_details.stored(session, row.id).settled().to_json().encode()
+    compared = [
+        reference_comparisons.result(each) for each in reference_comparisons.of_report(row.exhibit_id)
+    ]
+    for each in compared:
+        below = each.folder.relative_to(folders.data)
+        files |= {f"{below}/{name}": each.folder / name for name in (*each.sums, SUMS)}
     files[packing.ANNOTATIONS] = file_text(
         said,
         analysis=row.id,
@@ -113,7 +122,11 @@ def contents(
         media=media,
         pictures="",
     )
-    files["index.html"] = offline_page.page(result.view, data, said, _FILES).encode()
+    references = [
+        comparison_view(each.comparison, folders.data, each.sums[RESULT], f"comparisons/{each.folder.name}/")
+        for each in compared
+    ]
+    files["index.html"] = offline_page.page(result.view, data, said, _FILES, references).encode()
     files["README.txt"] = _readme(row, result, made, media).encode()
     return files
 
@@ -176,6 +189,7 @@ analysis.json     every figure, as data
 custody.json      who did what to the exhibit, and when: its custody log until this bundle was made
 case.json         case number and the like, where they were given
 annotations.json  what reviewers said until now, as data
+comparisons/      comparisons with references, if there are any: each as data, with its pictures
 overlays/         the kept frames and their heatmaps
 manifest.json     all files with size and SHA-256, and what they are about; manifest.sha256 is its own,
                   manifest.sig a signature over it, if whoever made the bundle has a key

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask import render_template
@@ -21,22 +21,28 @@ from detector.paths import ROOT
 
 if TYPE_CHECKING:
     from reports.review.annotations import Annotation
+    from reports.view.comparisons import ComparisonView
     from reports.view.report import ReportView
 
 _STATIC = ROOT / "static"
-_STYLES = ("base.css", "timeline.css", "result.css", "review.css")
+_STYLES = ("base.css", "timeline.css", "result.css", "review.css", "comparison.css")
 _ENTRY = "offline.js"
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([a-z_]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=async function|function|class|const)", re.MULTILINE)
 
 
 def page(
-    view: ReportView, data: dict[str, Any], annotations: Iterable[Annotation], files: dict[str, str]
+    view: ReportView,
+    data: dict[str, Any],
+    annotations: Iterable[Annotation],
+    files: dict[str, str],
+    references: Sequence[ComparisonView] = (),
 ) -> str:
     """``index.html`` of a bundle.
 
     ``data`` is :func:`webapp.queries.review_data.document` with addresses relative to the page, ``files``
-    maps names of other files of the bundle to what they are.
+    maps names of other files of the bundle to what they are, ``references`` are comparisons whose pictures
+    lie in the bundle.
     """
     styles = "\n".join((_STATIC / "css" / name).read_text(encoding="utf-8") for name in _STYLES)
     code = script()
@@ -53,6 +59,7 @@ def page(
         data=Markup(_json(data)),
         annotations=Markup(_json([a.model_dump(mode="json", exclude_none=True) for a in annotations])),
         files=files,
+        references=references,
     )
 
 

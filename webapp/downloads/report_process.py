@@ -2,7 +2,7 @@
 
 ``python -m webapp.downloads.report_process ANALYSIS_JSON OUT`` writes ``report.html`` and ``report.pdf``
 into the folder ``OUT``, which holds ``custody.json``. On standard input, as JSON: annotations,
-case details, and what hashing the kept exhibit again showed.
+case details, what hashing the kept exhibit again showed, and the ids of comparisons with references.
 """
 
 from __future__ import annotations
@@ -18,23 +18,28 @@ from detector.sandbox.kernel import end_with
 from detector.schema.analysis import Analysis
 from reports.custody.format import NAME as CUSTODY
 from reports.inputs.case import case_details
+from reports.inputs.comparisons import read_comparisons
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.render.write import write_reviewed
 from reports.review.annotation_file import parse
+from webapp.storage.data_folder import Folders
 
 
 def main(analysis: Path, out: Path) -> None:
     """Set one report."""
     end_with(os.getppid())
     os.nice(5)  # as the worker is: pages stay quick
-    # Its pictures were drawn by the engine from the exhibit.
-    places = AllowedPaths(readable=(analysis.parent,), writable=(out,))
-    confine(Limits(), places, out, network=capabilities().network)
     given = json.load(sys.stdin)
+    root = analysis.parents[2]  # the data folder
+    compared = [Folders(root).comparison(each) for each in given["comparisons"]]
+    # Their pictures were drawn by the engine from the exhibits.
+    places = AllowedPaths(readable=(analysis.parent, *compared), writable=(out,))
+    confine(Limits(), places, out, network=capabilities().network)
     check = given["check"] | {"checked": timestamps.parse(given["check"]["checked"])}
     text = analysis.read_bytes()
+    about = Analysis.from_json(text)
     write_reviewed(
-        Analysis.from_json(text),
+        about,
         text,
         analysis.parent,
         out,
@@ -42,6 +47,7 @@ def main(analysis: Path, out: Path) -> None:
         case_details(given["case"]),
         (out / CUSTODY).read_bytes() if (out / CUSTODY).is_file() else None,
         ExhibitCheck(**check),
+        read_comparisons(root, given["comparisons"], about.media.sha256),
     )
 
 

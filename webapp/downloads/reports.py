@@ -33,6 +33,7 @@ from webapp.custody import log as custody_log
 from webapp.downloads import custody_access
 from webapp.errors import UserError
 from webapp.http.security_headers import REPORT_POLICY
+from webapp.queries import reference_comparisons
 from webapp.queries.analyses import database
 from webapp.queries.results import download_name, refuse_altered
 from webapp.security.permissions import current
@@ -84,10 +85,14 @@ def current_report(database: Database, folders: Folders, row: AnalysisRow, *, wi
             case = case_details.stored(session, row.id)
             known = custody_log.export(session, row.exhibit.sha256) if with_log else None
             place = _place(database, folders, row, with_log)  # the check may have found something
+        compared = reference_comparisons.of_report(row.exhibit_id)
+        for each in compared:
+            reference_comparisons.result(each).refuse_altered()  # and fetched, where only the store had it
         given: dict[str, object] = {
             "annotations": said,
             "case": case.model_dump(),
             "check": asdict(check) | {"checked": iso_milliseconds(check.checked)},
+            "comparisons": [each.id for each in compared],
         }
         if place.exists():
             shutil.rmtree(place)
@@ -125,6 +130,7 @@ def _place(database: Database, folders: Folders, row: AnalysisRow, with_log: boo
             case_details.stored(session, row.id).model_dump(),
             _last_act(session, row.exhibit.sha256) if with_log else "without the log",
             session.scalar(select(Exhibit.condition).where(Exhibit.id == row.exhibit_id)) or "fits",
+            [each.id for each in reference_comparisons.of_report(row.exhibit_id)],
             __version__,
         ]
     return folders.reviewed(row.id) / hashlib.sha256(canonical(inputs).encode()).hexdigest()[:32]

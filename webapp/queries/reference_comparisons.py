@@ -48,6 +48,11 @@ class ComparisonResult:
             raise UserError(404, "This comparison has no such file.", "Go back to the comparison.")
         return found
 
+    def refuse_altered(self) -> None:
+        """Before a hand-out: raise ``AlteredRecord`` where any of its files is not what the log says."""
+        for name in self.sums:
+            comparison_records.content(self.folder, self.sums, name)
+
     @property
     def view(self) -> ComparisonView:
         """It in words."""
@@ -115,6 +120,15 @@ def result(row: ComparisonRow) -> ComparisonResult:
     if text is None:
         raise comparison_records.AlteredRecord("The checksums of this comparison do not name its result.")
     return ComparisonResult(_read(sums[RESULT], text), folder, sums)
+
+
+def of_report(exhibit_id: int) -> tuple[ComparisonRow, ...]:
+    """The finished comparisons that go into a report on an exhibit: with each reference the newest."""
+    newest: dict[int, ComparisonRow] = {}
+    for row in listed(exhibit_id):
+        if row.state == State.DONE:
+            newest.setdefault(row.reference_id, row)
+    return tuple(reversed(newest.values()))
 
 
 def _refuse_damaged(folder: Path, told: FinishedComparison) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 
 import pytest
 from made import finished, hand_in
@@ -10,8 +12,10 @@ from made_comparisons import compared, queued
 from people import account, signed_in, with_login
 
 from detector.schema.analysis import MediaKind
-from webapp.custody.comparison_records import RESULT
+from webapp.custody.comparison_records import RESULT, SUMS
+from webapp.downloads import reports as report_downloads
 from webapp.jobs import comparisons, states
+from webapp.queries import reference_comparisons
 from webapp.security.permissions import Role
 from webapp.services import deletion
 from webapp.storage.data_folder import Folders
@@ -138,6 +142,45 @@ class TestResult:
         assert "Comparison finished" in text and pair[1].exhibit.sha256 in text
 
 
+class TestHandedOut:
+    def test_the_bundle_holds_it_and_shows_it(self, app, client, done, pair, quick_reports):
+        answer = client.get(f"/analyses/{pair[0].id}/bundle.zip?video=no")
+        with zipfile.ZipFile(io.BytesIO(answer.data)) as bundle:
+            below = f"comparisons/{done.id}"
+            names = {name for name in bundle.namelist() if name.startswith("comparisons/")}
+            page = bundle.read("index.html").decode()
+        pictures = {f"{below}/pictures/A1-1{kind}.png" for kind in ("", "-difference", "-overlay")}
+        assert names == {f"{below}/{RESULT}", f"{below}/{SUMS}", *pictures}
+        assert "Comparison with a reference: One face differs from the reference" in page
+        assert f'href="{below}/pictures/A1-1.png"' in page and f'href="{below}/{RESULT}"' in page
+
+    def test_a_report_is_set_with_the_newest_of_each_reference(self, app, client, pair, monkeypatch):
+        given: list[dict[str, object]] = []
+
+        def stand_in(_analysis, asked, known, place):
+            given.append(asked)
+            place.mkdir(parents=True)
+            (place / "custody.json").write_bytes(known)
+            (place / "report.html").write_text("page")
+
+        monkeypatch.setattr(report_downloads, "_render", stand_in)
+        address = f"/analyses/{pair[0].id}/report.html"
+        assert client.get(address).status_code == 200
+        compared(app, *pair)
+        newest, other = compared(app, *pair), compared(app, pair[0], finished(app, file="third.mp4"))
+        queued(app, *pair)
+        assert client.get(address).status_code == 200
+        client.get(address)
+        assert [each["comparisons"] for each in given] == [[], [newest.id, other.id]]
+
+    def test_one_that_was_changed_is_not_handed_out(self, app, client, done, pair, quick_reports):
+        folder = Folders(app.extensions["settings"].data).comparison(done.id)
+        (folder / "pictures" / "A1-1.png").write_bytes(b"another")
+        for name in ("report.pdf", "bundle.zip?video=no"):
+            answer = client.get(f"/analyses/{pair[0].id}/{name}", headers=HTML)
+            assert answer.status_code == 500 and "A1-1.png of this comparison" in answer.text
+
+
 class TestDeletion:
     def test_it_goes_with_either_exhibit(self, app, client, done, pair):
         folders = Folders(app.extensions["settings"].data)
@@ -236,6 +279,15 @@ class TestWhoMaySee:
         assert "One face differs" in client.get(f"/comparisons/{done.id}").text
         listed = client.get(f"/api/v1/exhibits/{pair[0].exhibit.sha256}/comparisons").json
         assert [each["id"] for each in listed["comparisons"]] == [done.id]
+
+    def test_reports_hold_only_what_may_be_seen(self, lab):
+        app, pair, done, _again = lab
+        for name, wanted in (("ada", []), ("cleo", [done.id])):
+            client = signed_in(app, name)
+            with client:
+                client.get("/analyses")
+                found = reference_comparisons.of_report(pair[0].exhibit_id)
+            assert [row.id for row in found] == wanted
 
 
 def test_status_is_json_all_through(client, done):

@@ -1,0 +1,51 @@
+"""Comparisons with a reference that came along: their form, and that they are about this exhibit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from detector.schema.analysis import Analysis
+from detector.schema.comparison import Comparison
+from reports.inputs.comparisons import FOLDER, RESULT, ComparisonFileError, files_of, parse_comparison
+from reports.verification.problems import Findings
+from reports.verification.sources import Source, Unreadable
+
+
+def check_comparisons(
+    source: Source, analysis: Analysis | None, attached: Mapping[str, bytes], findings: Findings
+) -> dict[str, Comparison]:
+    """Each ``comparison.json``, its pictures, those the report carries; returns the readable ones by name."""
+    found: dict[str, Comparison] = {}
+    texts: list[bytes] = []
+    for name in names(source):
+        try:
+            text = source.read(name)
+            comparison = parse_comparison(text, name)
+        except Unreadable as error:
+            findings.add(name, "cannot be read", str(error))
+            continue
+        except ComparisonFileError as error:
+            findings.add(name, "cannot be read", str(error))
+            continue
+        texts.append(text)
+        found[name] = comparison
+        if analysis is not None and comparison.exhibit.sha256 != analysis.media.sha256:
+            findings.add(name, "does not fit", "it compares another exhibit")
+        for path in files_of(comparison):
+            if (whole := name.removesuffix(RESULT) + path) not in source.names:
+                findings.add(whole, "missing", f"it is a picture of {name}")
+    carried = {name: data for name, data in attached.items() if name.startswith("comparison-")}
+    due = {hashlib.sha256(text).digest() for text in texts}
+    if attached and {hashlib.sha256(data).digest() for data in carried.values()} != due:
+        findings.add("report.pdf", "does not fit", f"it carries other comparisons than those in {FOLDER}/")
+    return found
+
+
+def names(source: Source) -> list[str]:
+    """Names of the files ``comparison.json``, in the order in which a report has them."""
+    return sorted(
+        name
+        for name in source.names
+        if name.startswith(f"{FOLDER}/") and name.endswith(f"/{RESULT}") and name.count("/") == 2
+    )

@@ -1,0 +1,172 @@
+"""Comparisons with a reference in the report, beside it, and checked with it."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import pikepdf
+import pytest
+from analyses import EXHIBIT_SHA256, build
+from compared import comparison_of
+from pdf_rules import broken
+
+from detector.schema.analysis import Analysis, MediaKind
+from detector.schema.comparison import Comparison
+from reports import write_report
+from reports.__main__ import main
+from reports.bundle import manifest, packing
+from reports.inputs.comparisons import ComparisonFileError, kept_comparisons
+from reports.inputs.pictures import embed
+from reports.render.attachments import attachments
+from reports.render.html import render_html
+from reports.render.pdf import render_pdf
+from reports.verification.recomparison import differences
+from reports.verification.verify import verify
+from reports.view.contents import contents
+from reports.view.report import report_view
+
+REFERENCE = "ab" * 32
+
+
+def beside(
+    folder: Path, name: str = "original", exhibit: str = EXHIBIT_SHA256, **choices: bool
+) -> Comparison:
+    """A comparison kept in the folder of a result."""
+    place = folder / "comparisons" / name
+    place.mkdir(parents=True)
+    made = comparison_of(place, ("clip.mp4", f"{name}.mp4"), (exhibit, REFERENCE), **choices)
+    (place / "comparison.json").write_text(made.to_json())
+    return made
+
+
+@pytest.fixture
+def analysis(tmp_path: Path) -> Analysis:
+    return build(tmp_path, segments=1, peaks=1)
+
+
+def page_of(analysis: Analysis, folder: Path) -> str:
+    compared = kept_comparisons(folder, analysis.media.sha256)
+    view = report_view(analysis, folder, comparisons=compared)
+    pictures = embed(folder, [picture.key for picture in view.pictures])
+    return render_html(view, pictures, attachments(analysis, b"{}", comparisons=compared))
+
+
+def test_the_section_says_what_it_proves_and_what_not(analysis, tmp_path):
+    made = beside(tmp_path)
+    page = page_of(analysis, tmp_path)
+    section = page.split('<section id="reference">')[1].split('<section id="method">')[0]
+    assert "8 Comparison with a reference" in section
+    for text in (made.statement, made.limits, REFERENCE, EXHIBIT_SHA256, "original.mp4", "00:00:02.000"):
+        assert text in section
+    assert section.count("<img ") == 3 and section.count("<svg ") == 1
+    assert "9 Method and parameters" in page
+    assert "One face differs from the reference. Section 8 says what that proves." in page
+
+
+def test_without_one_nothing_is_said_and_numbers_stay(analysis, tmp_path):
+    page = page_of(analysis, tmp_path)
+    assert "Comparison with a reference" not in page and "8 Method and parameters" in page
+    assert [each.number for each in contents(False).values()] == list(range(14))
+
+
+def test_unrelated_and_a_photograph(tmp_path):
+    analysis = build(tmp_path, segments=1, peaks=1, kind=MediaKind.IMAGE)
+    beside(tmp_path, "a", related=False)
+    beside(tmp_path, "b", still=True)
+    section = page_of(analysis, tmp_path).split('<section id="reference">')[1]
+    assert (
+        "the two files are unrelated" in section
+        and "It does not say that the exhibit is authentic" in section
+    )
+    assert "<svg" not in section.split("</section>")[0]
+    assert "Stretches of the reference" not in section
+
+
+def test_the_pdf_keeps_the_rules_and_carries_it(analysis, tmp_path):
+    beside(tmp_path)
+    compared = kept_comparisons(tmp_path, EXHIBIT_SHA256)
+    view = report_view(analysis, tmp_path, comparisons=compared)
+    pictures = embed(tmp_path, [picture.key for picture in view.pictures])
+    enclosed = attachments(analysis, analysis.to_json().encode(), comparisons=compared)
+    assert [each.name for each in enclosed] == ["analysis.json", "comparison-1.json", "scores.csv"]
+    document = render_pdf(view, pictures, enclosed)
+    with pikepdf.open(io.BytesIO(document)) as pdf:
+        assert broken(pdf) == []
+    assert document == render_pdf(view, pictures, enclosed)
+
+
+def test_one_of_another_exhibit_is_refused(analysis, tmp_path):
+    beside(tmp_path, exhibit="cd" * 32)
+    with pytest.raises(ComparisonFileError, match="compares another exhibit"):
+        page_of(analysis, tmp_path)
+    (tmp_path / "comparisons/original/comparison.json").write_text("{}")
+    with pytest.raises(ComparisonFileError, match="is no comparison of Reelproof"):
+        page_of(analysis, tmp_path)
+
+
+class TestVerified:
+    @pytest.fixture
+    def folder(self, analysis, tmp_path) -> Path:
+        beside(tmp_path)
+        write_report(analysis, tmp_path)
+        return tmp_path
+
+    def problems(self, path: Path) -> list[tuple[str, str]]:
+        return [(one.file, one.kind) for one in verify(path).findings.problems]
+
+    def test_all_fits(self, folder, tmp_path):
+        done = verify(folder)
+        assert done.findings.problems == [] and list(done.comparisons) == [
+            "comparisons/original/comparison.json"
+        ]
+        listed = manifest.read_manifest((folder / manifest.NAME).read_bytes()).files
+        assert "comparisons/original/pictures/A1-1.png" in {entry.path for entry in listed}
+
+    def test_what_was_changed_is_named(self, folder):
+        path = folder / "comparisons" / "original" / "comparison.json"
+        path.write_text(path.read_text().replace('"confidence": 0.97', '"confidence": 0.50'))
+        found = self.problems(folder)
+        assert ("comparisons/original/comparison.json", "changed") in found
+        assert ("report.pdf", "does not fit") in found
+
+    def test_manifest_and_sums_made_to_fit_do_not_help(self, folder, tmp_path):
+        """In an unsigned bundle the page is set again from what lies beside it."""
+        path = folder / "comparisons" / "original" / "comparison.json"
+        files: dict[str, bytes | Path] = {
+            entry.path: folder / entry.path
+            for entry in manifest.read_manifest((folder / manifest.NAME).read_bytes()).files
+        }
+        changed = path.read_bytes().replace(b'"confidence": 0.97', b'"confidence": 0.50')
+        files[path.relative_to(folder).as_posix()] = changed
+        bundle = tmp_path.parent / f"{tmp_path.name}.zip"
+        about = manifest.new_manifest(Analysis.from_json((folder / "analysis.json").read_bytes()), "bundle")
+        packing.write(bundle, files, about)
+        assert {file for file, _ in self.problems(bundle)} == {"report.html", "report.pdf"}
+        assert "comparisons/original/comparison.json" in zipfile.ZipFile(bundle).namelist()
+
+    def test_a_missing_picture(self, folder):
+        (folder / "comparisons/original/pictures/A1-1.png").unlink()
+        assert ("comparisons/original/pictures/A1-1.png", "missing") in self.problems(folder)
+
+    def test_references_need_the_exhibit(self, folder, capsys):
+        assert main(["verify", str(folder), "--reference", "x.mp4"]) == 2
+        assert "name it with --reanalyse EXHIBIT" in capsys.readouterr().err
+
+
+def test_differences_of_two_comparisons(tmp_path):
+    one = comparison_of(tmp_path, ("a", "b"), (EXHIBIT_SHA256, REFERENCE))
+    (segment,), (piece,) = one.segments, one.time_map
+    assert list(differences(one, one)) == []
+    near = segment.model_copy(update={"confidence": segment.confidence - 0.005, "end": segment.end - 0.12})
+    assert list(differences(one, one.model_copy(update={"segments": (near,)}))) == []
+    far = segment.model_copy(update={"confidence": 0.5, "end": segment.end - 0.3})
+    words = list(differences(one, one.model_copy(update={"segments": (far,)})))
+    assert len(words) == 2 and "A1" in words[0]
+    moved = piece.reference.model_copy(update={"start": piece.reference.start + 0.2})
+    elsewhere = one.model_copy(update={"time_map": (piece.model_copy(update={"reference": moved}),)})
+    assert re.match(r"a stretch lies 0\.200 s elsewhere", *differences(one, elsewhere))
+    assert list(differences(one, one.model_copy(update={"segments": ()}))) == ["0 segments differ, not 1"]
+    assert list(differences(one, one.model_copy(update={"related": False}))) == ["the files are unrelated"]
