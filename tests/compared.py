@@ -51,9 +51,18 @@ def write_pictures(folder: Path, name: str) -> None:
 
 
 def comparison_of(
-    folder: Path, names: tuple[str, str], sums: tuple[str, str], *, related: bool = True, still: bool = False
+    folder: Path,
+    names: tuple[str, str],
+    sums: tuple[str, str],
+    *,
+    related: bool = True,
+    still: bool = False,
+    found_at: float | None = None,
 ) -> Comparison:
-    """A result, whose pictures are written: the face of person A differs between 2.0 and 3.5 seconds."""
+    """A result, whose pictures are written: the face of person A differs between 2.0 and 3.5 seconds.
+
+    ``found_at``: the exhibit, a photo, is a still of the reference, a video.
+    """
     peak = ComparedPeak(
         time=0.0 if still else 2.5,
         reference_time=0.0 if still else 3.5,
@@ -98,8 +107,8 @@ def comparison_of(
         statement="",
         limits=LIMITS if related else UNRELATED_LIMITS,
         exhibit=file_of(names[0], sums[0], still=still, duration=6.0),
-        reference=file_of(names[1], sums[1], still=still, duration=8.0),
-        time_map=_pieces(still) if related else (),
+        reference=file_of(names[1], sums[1], still=still and found_at is None, duration=8.0),
+        time_map=_pieces(still, found_at) if related else (),
         gaps=(Gap(file="exhibit", start=5.0, end=6.0, reason="shows nothing of the reference"),)
         if related and not still
         else (),
@@ -129,9 +138,15 @@ _TRANSFORM = Transform(
 )
 
 
-def _pieces(still: bool) -> tuple[TimePiece, ...]:
-    if still:
+def _pieces(still: bool, found_at: float | None) -> tuple[TimePiece, ...]:
+    if still and found_at is None:
         return ()
+    if found_at is not None:
+        here, there = Interval(start=0.0, end=0.0), Interval(start=found_at, end=found_at)
+        piece = TimePiece(
+            exhibit=here, reference=there, speed=1.0, uncertainty=0.02, frames=1, agreement=0.95
+        )
+        return (piece,)
     return (
         TimePiece(
             exhibit=Interval(start=0.0, end=5.0),

@@ -7,14 +7,17 @@ import signal
 import time
 from pathlib import Path
 
+import made_comparisons
 from analyses import build
 from made import write_result
 
 from detector.errors import MediaError
 from detector.sandbox import AllowedPaths, Limits, Sandbox
 from detector.schema.analysis import Analysis, Parameters
+from detector.schema.comparison import Comparison
 from webapp.jobs import broker
-from webapp.worker import celery_worker, run_analysis
+from webapp.settings import Settings
+from webapp.worker import celery_worker, run_analysis, run_comparison
 
 
 def engine(
@@ -27,6 +30,13 @@ def engine(
     limits: object,
 ) -> Analysis:
     """Stand-in for :func:`webapp.worker.run_analysis.analyse_and_report`."""
+    _happens(file, progress)
+    analysis = build(folder, segments=1, file=file, sha256=path.name)
+    write_result(analysis, folder)
+    return analysis
+
+
+def _happens(file: str, progress: run_analysis.Progress) -> None:
     progress("reading", 0.1)
     match Path(file).stem:
         case "segfault":
@@ -52,9 +62,19 @@ def engine(
             raise MediaError("The file is no video or photo: it holds plain text.")
         case "bug":
             raise ZeroDivisionError
-    analysis = build(folder, segments=1, file=file, sha256=path.name)
-    write_result(analysis, folder)
-    return analysis
+
+
+def compare(
+    exhibit: Path,
+    reference: Path,
+    folder: Path,
+    names: tuple[str, str],
+    settings: Settings,
+    progress: run_analysis.Progress,
+) -> Comparison:
+    """Stand-in for :func:`webapp.worker.run_comparison.compare`."""
+    _happens(names[0], progress)
+    return made_comparisons.engine(exhibit, reference, folder, names, settings, progress)
 
 
 def _silent(_report: object) -> None:
@@ -63,6 +83,7 @@ def _silent(_report: object) -> None:
 
 if __name__ == "__main__":
     run_analysis.analyse_and_report = engine
+    run_comparison.compare = compare
     celery_worker._HEAVY = ()
     broker.GRACE = int(os.environ.get("REELPROOF_TEST_GRACE", broker.GRACE))
     celery_worker.main()

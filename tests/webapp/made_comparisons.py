@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from compared import comparison_of
 from flask import Flask
@@ -34,7 +35,7 @@ def queued(app: Flask, exhibit: AnalysisRow, reference: AnalysisRow) -> Comparis
         return comparisons.create(session, *both, (exhibit.file, reference.file), "local user")
 
 
-def compared(app: Flask, exhibit: AnalysisRow, reference: AnalysisRow, **changes: bool) -> ComparisonRow:
+def compared(app: Flask, exhibit: AnalysisRow, reference: AnalysisRow, **changes: Any) -> ComparisonRow:
     """A finished one; ``changes`` go to :func:`comparison_of`."""
     database, folders = app.extensions["database"], Folders(app.extensions["settings"].data)
     row = queued(app, exhibit, reference)

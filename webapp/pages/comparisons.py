@@ -110,7 +110,7 @@ def _players(found: ComparisonResult, sides: tuple[AnalysisRow, AnalysisRow]) ->
     """What the page plays, and by which times."""
     folders = Folders.of(current_app.extensions["settings"])
     comparison = found.comparison
-    files = []
+    files: list[dict[str, Any]] = []
     for row, file in zip(sides, (comparison.exhibit, comparison.reference), strict=True):
         plays = playback.playback(folders, row) if row.state == State.DONE else None
         media = None
@@ -121,6 +121,7 @@ def _players(found: ComparisonResult, sides: tuple[AnalysisRow, AnalysisRow]) ->
                 "media": media,
                 "reason": plays.reason if plays else "Its analysis is not done, so it cannot be played yet.",
                 "offset": plays.offset if plays else 0,
+                "start": 0.0,
                 "still": file.frame_rate is None and file.duration == 0,
                 "duration": file.duration,
                 "rate": _rate(file.frame_rate),
@@ -128,6 +129,8 @@ def _players(found: ComparisonResult, sides: tuple[AnalysisRow, AnalysisRow]) ->
                 "height": file.height,
             }
         )
+    if files[0]["still"] and comparison.time_map:
+        files[1]["start"] = files[1]["offset"] + comparison.time_map[0].reference.start
     return {
         "files": files,
         "pieces": [

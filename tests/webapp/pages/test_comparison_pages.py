@@ -15,6 +15,8 @@ from detector.schema.analysis import MediaKind
 from webapp.custody.comparison_records import RESULT, SUMS
 from webapp.downloads import reports as report_downloads
 from webapp.jobs import comparisons, states
+from webapp.media import playback
+from webapp.media.playback import Playback
 from webapp.queries import reference_comparisons
 from webapp.security.permissions import Role
 from webapp.services import deletion
@@ -121,6 +123,18 @@ class TestResult:
         text = client.get(f"/comparisons/{compared(app, *both, still=True).id}").text
         assert "One face differs" in text and 'id="controls"' not in text and "time-map" not in text
         assert "Reference from" not in text
+
+    def test_a_photo_against_the_video_it_is_a_still_of(self, app, client):
+        """The video stands where the photo was found in it."""
+        photo, video = finished(app, file="a.jpg", kind=MediaKind.IMAGE), finished(app, file="b.mp4")
+        row = compared(app, photo, video, still=True, found_at=3.5)
+        folders = Folders(app.extensions["settings"].data)
+        decided = Playback("preview", "video/mp4", 0.25, 320, 180, "")
+        folders.preview(video.exhibit.sha256).write_bytes(b"plays")
+        playback.save_playback(folders, video.exhibit.sha256, decided)
+        text = client.get(f"/comparisons/{row.id}").text
+        assert f"/analyses/{video.id}/media#t=3.75" in text
+        assert "Reference from" in text and 'id="controls"' not in text
 
     def test_pictures_and_the_result_are_those_that_were_made(self, app, client, done):
         folder = Folders(app.extensions["settings"].data).comparison(done.id)

@@ -13,6 +13,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import made_comparisons
 import pytest
 import scaled
 import servers
@@ -21,6 +22,7 @@ from botocore.exceptions import ClientError
 from flask import Flask
 from flask.testing import FlaskClient
 from made import add_model, digest, pair
+from made_comparisons import queued
 from sqlalchemy import select
 
 from webapp import create_app
@@ -35,8 +37,8 @@ from webapp.services import deletion
 from webapp.services import models as model_service
 from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import AnalysisRow, CustodyRow, Exhibit
-from webapp.worker import run_analysis, store_transfer
+from webapp.storage.tables import AnalysisRow, ComparisonRow, CustodyRow, Exhibit
+from webapp.worker import run_analysis, run_comparison, store_transfer
 
 HERE = Path(__file__).resolve().parents[1]
 CONTENT = b"the bytes of a clip"
@@ -133,6 +135,32 @@ def test_handed_in_here_analysed_there_read_here(
             shutil.rmtree(path)
         folders.thumbnail(analysis_id).unlink()
     assert not list(folders.analyses.glob(".*"))
+
+
+def test_compared_there_and_read_here(app, client, bucket, folders, worker, monkeypatch):
+    rows = []
+    for content in (CONTENT, b"the bytes of its original"):
+        rows.append(upload(client, content))
+        run_analysis.work(worker)
+    comparison = queued(app, *(row(app, each) for each in rows))
+
+    def compare(exhibit, reference, folder, *rest):
+        assert (exhibit.read_bytes(), reference.read_bytes()) == (CONTENT, b"the bytes of its original")
+        return made_comparisons.engine(exhibit, reference, folder, *rest)
+
+    monkeypatch.setattr(run_comparison, "compare", compare)
+    run_analysis.work(worker)
+    with app.extensions["database"].begin() as session:
+        done = session.get_one(ComparisonRow, comparison.id)
+    assert (done.state, done.error) == ("done", None)
+    name = f"lab/comparisons/{comparison.id}.tar"
+    there = Folders(worker.data)
+    assert name in bucket.names() and kept(there.comparisons) == kept(there.analyses) == []
+    assert not folders.comparison(comparison.id).exists()
+    assert "One face differs" in client.get(f"/comparisons/{comparison.id}").text
+    assert folders.comparison(comparison.id).exists()
+    assert client.post(f"/analyses/{rows[1]}/delete").status_code == 303
+    assert name not in bucket.names() and not folders.comparison(comparison.id).exists()
 
 
 def test_deleting_empties_the_store(app, client, bucket, folders, worker):

@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 from billiard.exceptions import WorkerLostError
 from made import hand_in
+from made_comparisons import queued
 
 from webapp import create_app
 from webapp.jobs import broker, failures, recovery
 from webapp.jobs import queue as job_queue
 from webapp.jobs import states as jobs_states
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import AnalysisRow, Priority
+from webapp.storage.tables import AnalysisRow, ComparisonRow, Priority
 from webapp.worker import celery_worker
 
 HERE = Path(__file__).resolve().parents[1]
@@ -95,6 +96,38 @@ def test_results_and_failures_of_one_worker(app, start):
     assert process.poll() is None
     unfinished = list(Folders(app.extensions["settings"].data).analyses.glob(".*"))
     assert unfinished == []
+
+
+def test_comparisons_of_one_worker(app, start):
+    """They are made by the same workers, and survive or fail in the same way."""
+    database = app.extensions["database"]
+    rows = {file: hand_in(app, file.encode(), file) for file in ("a.mp4", "segfault.mp4", "killed.mp4")}
+    original = hand_in(app, b"original", "original.mp4")
+    for each in (*rows.values(), original):
+        jobs_states.cancel(database, each.id)
+    made = {file: queued(app, each, original).id for file, each in rows.items()}
+    start()
+    for each in made.values():
+        app.extensions["send"](each)
+    end, ended = time.monotonic() + _GRACE, {}
+    while len(ended) < len(made):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+        with database.begin() as session:
+            for file, comparison_id in made.items():
+                found = session.get_one(ComparisonRow, comparison_id)
+                if found.state in ("done", "failed"):
+                    ended[file] = found
+    assert (ended["a.mp4"].state, ended["a.mp4"].segments) == ("done", 1)
+    told = {file: (each.error, each.remedy, each.attempt) for file, each in ended.items()}
+    assert told["segfault.mp4"] == (*failures.failure_of("comparison", failures.CRASHED), 1)
+    assert told["killed.mp4"] == (*failures.failure_of("comparison", failures.WORKER_LOST), 3)
+    folders = Folders(app.extensions["settings"].data)
+    assert list(folders.analyses.iterdir()) == [] and kept(folders) == [made["a.mp4"]]
+
+
+def kept(folders: Folders) -> list[str]:
+    return [path.name for path in folders.comparisons.iterdir()]
 
 
 def test_two_workers_make_one_result_each(app, start):
