@@ -25,7 +25,7 @@ from detector.schema.analysis import MediaKind
 from detector.version import __version__
 
 # Everything is flagged: what is tested is the machinery, whatever the weights say.
-ALL_FLAGGED: dict[str, Any] = {"enter_threshold": 1e-12, "exit_threshold": 1e-13}
+ALL_FLAGGED: dict[str, Any] = {"enter_threshold": 1e-12, "exit_threshold": 1e-13, "second_look": 2}
 NONE_FLAGGED: dict[str, Any] = {"enter_threshold": 1 - 1e-12, "exit_threshold": 0.5}
 
 

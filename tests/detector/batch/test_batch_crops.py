@@ -22,7 +22,8 @@ from detector import Parameters
 from detector.batch.run import BatchRun, Line
 from detector.faces.crop import CropSquare, crop_square, square_for_face
 from detector.faces.detector import FaceDetector
-from detector.models.loaded import load_model
+from detector.models.loaded import LoadedModel
+from detector.models.loaded import load_model as load
 from detector.paths import ROOT
 from detector.scoring.scorer import Scorer
 from detector.scoring.single_crops import CROP_SCALE, CropScorer, framed_crop
@@ -32,6 +33,12 @@ KEYS = (
     *("kind", "answers", "declarations", "seconds"),
 )
 DEFAULT = Parameters()
+
+
+@pytest.fixture(autouse=True)
+def loaded_once(monkeypatch: pytest.MonkeyPatch, model: LoadedModel) -> None:
+    """The shipped model, which is not what is tested here, is loaded and compiled once."""
+    monkeypatch.setattr("detector.batch.crops.load_model", lambda name: model if name is None else load(name))
 
 
 def encoded(picture: np.ndarray, suffix: str = ".jpg") -> bytes:
@@ -68,7 +75,7 @@ class TestCrops:
         assert [line["file"] for line in lines] == [str(path) for path in files]
         assert all(tuple(line) == KEYS for line in lines)
         assert all((line["faces"], line["duration"]) == (1, 0.0) for line in lines)
-        (expected,) = CropScorer(load_model()).probabilities(looks[:1])
+        (expected,) = CropScorer(load()).probabilities(looks[:1])
         assert lines[0]["probability"] == pytest.approx(expected, abs=1e-3)
         (alone,) = crops(files[0], parameters=Parameters(second_look=0))
         expected = scorer.probability(float(scorer.stills.logits([framed_crop(looks[0], 128)])[0]))

@@ -170,7 +170,7 @@ class TestOut:
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path, still: Path, blank: Path
     ) -> None:
         folder = tmp_path / "new" / "result"
-        assert main(["analyze", str(still), "--out", str(folder)]) == 0
+        assert main(["analyze", str(still), "--out", str(folder), "--set", "second_look=0"]) == 0
         assert str(folder / "report.pdf") in capsys.readouterr().out
         written = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
         assert {"analysis.json", "report.html", "report.pdf", "manifest.json"} <= written

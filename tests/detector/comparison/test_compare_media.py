@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 from clips import numbered, write_clip
-from once import made_once
 from unconfined import Unconfined
 
 from detector import demo_clip
@@ -74,23 +73,25 @@ def test_a_photo_saved_again(original: Path, tmp_path: Path) -> None:
     assert "No face differs" in found.statement
 
 
-@pytest.fixture(scope="session")
-def sample_original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demonstration clip without its manipulation."""
+@pytest.fixture(scope="module")
+def short_samples(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, tuple[float, float]]:
+    """The demonstration clip in three seconds, the same without its manipulation, and when that is."""
+    folder, inside = tmp_path_factory.mktemp("short"), (1.0, 2.0)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(demo_clip, "SECONDS", 3)
+        patched.setattr(demo_clip, "MANIPULATED", inside)
+        demo_clip.make_sample(folder / "sample.mp4")
+        patched.setattr(demo_clip, "swapped", lambda image, other: image)
+        demo_clip.make_sample(folder / "original.mp4")
+    return folder / "sample.mp4", folder / "original.mp4", inside
 
-    def make(folder: Path) -> None:
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(demo_clip, "swapped", lambda image, other: image)
-            demo_clip.make_sample(folder / "original.mp4")
 
-    return made_once(tmp_path_factory, "sample-original", make) / "original.mp4"
-
-
-def test_the_sample_against_its_original(sample: Path, sample_original: Path) -> None:
-    found = compare(sample, sample_original)
+def test_the_sample_against_its_original(short_samples: tuple[Path, Path, tuple[float, float]]) -> None:
+    sample, original, inside = short_samples
+    found = compare(sample, original)
     (segment,) = found.segments
-    assert segment.start == pytest.approx(demo_clip.MANIPULATED[0], abs=0.15)
-    assert segment.end == pytest.approx(demo_clip.MANIPULATED[1], abs=0.15)
+    assert segment.start == pytest.approx(inside[0], abs=0.15)
+    assert segment.end == pytest.approx(inside[1], abs=0.15)
     (person,) = (one for one in found.persons if one.id == segment.person)
     assert person.median_box[2] < demo_clip.SIZE[0] / 2  # the person on the left
     assert len(found.persons) == 2
