@@ -29,6 +29,14 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 
 
 Positive = Annotated[float, Field(gt=0)]
+Agreement = Annotated[
+    float | None,
+    Field(
+        gt=0,
+        description="standard deviations by which the two networks may lie apart on whether the inner face "
+        "is altered; beyond, they contradict each other; null: any",
+    ),
+]
 
 
 class Input(Value):
@@ -79,6 +87,7 @@ class PhotographFusion(Value):
     altered: FusionHalf
     synthesised: FusionHalf
     probability: Platt
+    agreement: Agreement = None
 
 
 class NetworkFile(Value):
@@ -130,6 +139,7 @@ class SecondLookCard(NetworkFile):
         "counts: single frames are noisier than people differ",
     )
     contrast: Contrast | None = Field(default=None, description="null: only the level counts")
+    agreement: Agreement = None
     photographs: PhotographFusion | None = Field(default=None, description="null: as videos")
     crops: Platt | None = Field(
         default=None, description="of the first network's logits of ready-made crops; null: as of frames"

@@ -36,7 +36,7 @@ from detector.schema.second_look import SecondLook as SecondLook
 from detector.schema.second_look import SecondLookContrast as SecondLookContrast
 from detector.schema.second_look import SecondLookMoment as SecondLookMoment
 
-SCHEMA_VERSION = "1.8"
+SCHEMA_VERSION = "1.9"
 LACKING = {
     "search_interval": frozenset({"1.0", "1.1", "1.2"}),
     "edge_window": frozenset({"1.0", "1.1", "1.2", "1.3"}),

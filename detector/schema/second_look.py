@@ -61,7 +61,13 @@ class SecondLook(Value):
     synthesised: Probability = Field(description="likewise: that it was synthesised")
     stability: Probability | None = Field(
         description="share of views of the same moments (mirrored, shifted, scaled, re-encoded) that fall on "
-        "the same side of the threshold; null: clear enough that other views were not looked at"
+        "the same side of the threshold; 0.5 where the networks contradict each other; null: clear enough "
+        "that other views were not looked at"
+    )
+    contradiction: bool = Field(
+        default=False,
+        description="both networks lie further apart on the same question than on anyone they were measured "
+        "on, as with pictures made to mislead one of them; since 1.9",
     )
     moments: tuple[SecondLookMoment, ...]
     contrasts: tuple[SecondLookContrast, ...] = Field(

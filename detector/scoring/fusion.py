@@ -33,6 +33,7 @@ INPUTS = (
     "head altered",
     "head synthesised",
 )
+_SAME_QUESTION = (0, 1)  # of INPUTS: is the inner face altered?
 _LEAST, _MOST = -6.0, 8.0  # standard deviations
 
 
@@ -77,6 +78,7 @@ class Fusion:
     contrast: Contrast | None = None
     within: float = 1.0  # see the card
     larger: bool = False  # of both halves, not their soft maximum
+    agreement: float | None = None  # see the card
 
     @classmethod
     def of(cls, card: SecondLookCard, still: bool = False) -> Self:
@@ -89,6 +91,7 @@ class Fusion:
                 own.probability.scale,
                 own.probability.offset,
                 larger=True,
+                agreement=own.agreement,
             )
         platt, halves = card.probability, (Half.of(card.altered), Half.of(card.synthesised))
         return cls(
@@ -100,6 +103,7 @@ class Fusion:
             card.reserve,
             card.contrast,
             card.within,
+            agreement=card.agreement,
         )
 
     @property
@@ -109,6 +113,21 @@ class Fusion:
         for half in (self.synthesised, self.altered):
             out[list(half.columns)] = half.centre
         return out
+
+    def apart(self, inputs: Floats) -> Floats:
+        """By how many standard deviations (n,) the scan lies above *inner altered*."""
+        half = self.altered
+        each = standardised(inputs[:, half.columns], half.centre, half.spread)
+        first, second = (each[:, half.columns.index(column)] for column in _SAME_QUESTION)
+        difference: Floats = first - second
+        return difference
+
+    def contradicts(self, inputs: Floats) -> NDArray[np.bool_]:
+        """Where (n,) the two networks contradict each other on the same question about the same pixels."""
+        if self.agreement is None or not set(_SAME_QUESTION) <= set(self.altered.columns):
+            return np.zeros(len(inputs), bool)
+        beyond: NDArray[np.bool_] = np.abs(self.apart(inputs)) > self.agreement
+        return beyond
 
     def halves(self, inputs: Floats) -> tuple[Floats, Floats]:
         """Inputs (n, 5) to the published logits of both halves; the larger is that of both together."""

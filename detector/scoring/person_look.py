@@ -38,6 +38,7 @@ class PersonLook:
     scan_at: Floats  # (m,): the fast network's logits around the moments
     scan_level: float  # their mean over all of the person's usable faces
     stability: float | None = None
+    contradiction: bool = False  # the two networks lie too far apart
     raised: tuple[Raised, ...] = ()
 
     @classmethod

@@ -8,7 +8,8 @@ looked at in more moments; what stands out from the rest of it is raised (:mod:`
 
 Where the fused score is not clearly on one side of the threshold, or something stands out, moments are looked
 at in further views: mirrored, shifted, scaled and re-encoded. Their mean counts, and how many agree is the
-*stability*.
+*stability*. It is one half where the two networks lie further apart on the same question than on anyone they
+were measured on, as with pictures made to mislead the first (adversarial examples).
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ _DENSE = 0.6  # seconds from one moment to the next: more would show nothing new
 _IN_VIEWS = 3  # moments inside an interval that stands out, and outside, that further views are of
 _CLEAR = 1.5  # of the logit, from the threshold: beyond it, other views are not looked at
 _USABLE_PER_MOMENT = 3
+_ONE_OF_TWO = 0.5  # the stability of a person on whom the two networks contradict each other
 _run = partial(run_in_batches, batch=8)
 
 
@@ -83,6 +85,7 @@ class FusedScorer(Scorer):
             altered=sigmoid(altered),
             synthesised=sigmoid(synthesised),
             stability=look.stability,
+            contradiction=look.contradiction,
             contrasts=tuple(
                 schema.SecondLookContrast(
                     track=one.track, start=one.start, end=one.end, contrast=one.contrast, raised=one.amount
@@ -180,7 +183,13 @@ class FusedScorer(Scorer):
         return more if len(more) <= most else [more[i] for i in _evenly(len(more), most)]
 
     def settle(self, look: PersonLook, enter: float) -> PersonLook:
-        """``look`` with the mean over views and its stability, where it is near ``enter`` or stands out."""
+        """``look`` with the mean over views and its stability, where it is near ``enter`` or stands out.
+
+        Where the two networks contradict each other, no view is asked: pictures made to mislead one of them
+        do so in any view.
+        """
+        if self.fusion.contradicts(look.inputs)[0]:
+            return replace(look, contradiction=True, stability=_ONE_OF_TWO)
         threshold = logit_of(enter)
         above = float(self.fusion.logit(look.inputs)[0]) - threshold
         if look.raised and above < _CLEAR:

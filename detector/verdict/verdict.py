@@ -79,7 +79,7 @@ def decide(
     usable = coverage.faces_found - coverage.faces_unusable
     if not usable:
         return Verdict.INCONCLUSIVE, _none_usable(image, parameters, coverage)
-    unstable = sorted(person.id for person in persons if _unstable(person))
+    unstable = sorted(filter(_unstable, persons), key=lambda person: person.id)
     flagged = _flagged(persons, segments)
     if segments and not flagged:
         return Verdict.INCONCLUSIVE, _instability(unstable)
@@ -124,7 +124,7 @@ def _nothing_flagged(
     parameters: Parameters,
     coverage: Coverage,
     persons: Sequence[Person],
-    unstable: Sequence[str],
+    unstable: Sequence[Person],
 ) -> tuple[Verdict, str]:
     """What it means that no segment was found, though enough faces could be judged."""
     usable = coverage.faces_found - coverage.faces_unusable
@@ -300,11 +300,22 @@ def _who(names: Sequence[str]) -> str:
     return ("Person " if len(names) == 1 else "Persons ") + ", ".join(names)
 
 
-def _instability(names: Sequence[str]) -> str:
-    return (
-        f"{_who(names)}: the score lies so near the threshold that small changes of the same pictures "
-        "(mirrored, shifted, scaled, re-encoded) move it across."
-    )
+def _instability(persons: Sequence[Person]) -> str:
+    looks = ((person.id, person.second_look) for person in persons)
+    contradicted = [name for name, look in looks if look is not None and look.contradiction]
+    near = [person.id for person in persons if person.id not in contradicted]
+    said = []
+    if contradicted:
+        said.append(
+            f"{_who(contradicted)}: the two networks contradict each other more than on anyone they were "
+            "measured on, which happens with pictures made to mislead one of them."
+        )
+    if near:
+        said.append(
+            f"{_who(near)}: the score lies so near the threshold that small changes of the same pictures "
+            "(mirrored, shifted, scaled, re-encoded) move it across."
+        )
+    return " ".join(said)
 
 
 def _count(number: int, noun: str) -> str:

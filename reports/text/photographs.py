@@ -172,7 +172,8 @@ def procedure(analysis: Analysis) -> str:
             "was it generated. Both answers were fused with the first network's and calibrated. Where the "
             "result lay near the threshold, all networks scored the face mirrored, shifted, scaled and "
             "re-encoded as well; the share of these views on the same side is the stability, and a face of "
-            "low stability is not flagged but leaves the verdict inconclusive. "
+            "low stability is not flagged but leaves the verdict inconclusive, as does one on which the two "
+            "networks lay further apart than on any face they were measured on. "
         )
     return (
         "What the file declares of its making was read first; it entered no score. Faces were found with "

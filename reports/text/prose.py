@@ -290,8 +290,9 @@ def _fused_words(analysis: Analysis) -> str:
         f"altered and for one that was synthesised{transformer}. Where the fused score lay near the "
         "threshold, all networks scored the same moments mirrored, shifted, scaled and re-encoded as well; "
         "the share of these views on the same side of the threshold is the stability, and a person of low "
-        "stability is not flagged but leaves the verdict inconclusive. Where a stretch of a track scored "
-        "higher than the rest of it by a set amount, it was raised further, and it was scored in more moments"
+        "stability is not flagged but leaves the verdict inconclusive. So does one on whom the two networks "
+        "lay further apart than on anyone they were measured on. Where a stretch of a track scored higher "
+        "than the rest of it by a set amount, it was raised further, and it was scored in more moments"
     )
 
 
@@ -306,6 +307,8 @@ def second_look(person: Person) -> str:
     if look is None:
         return ""
     stable = "" if look.stability is None else f"; stability {probability(look.stability)}"
+    if look.contradiction:
+        stable = "; the two networks contradict each other"
     return (
         f"scan alone {probability(look.scan)}; with the second look at "
         f"{plural(len(look.moments), 'moment')}: replaced or altered {probability(look.altered)}, "

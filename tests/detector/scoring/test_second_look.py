@@ -83,8 +83,10 @@ def card(platt: Platt | None = None) -> SecondLookCard:
     )
 
 
-def with_second_look(model: LoadedModel, network: Network, platt: Platt | None = None) -> LoadedModel:
-    second = card(platt)
+def with_second_look(
+    model: LoadedModel, network: Network, platt: Platt | None = None, agreement: float | None = None
+) -> LoadedModel:
+    second = card(platt).model_copy(update={"agreement": agreement})
     changed = model.card.model_copy(update={"second_look": second})
     looks = LoadedModel(second.as_card("says"), network)
     return LoadedModel(changed, weights=model.weights, second_look=looks)
@@ -116,6 +118,34 @@ def test_a_reserve_holds_the_synthesised_half_back() -> None:
     assert fusion.logit(inputs)[0] == pytest.approx(plain.logit(inputs)[0] - 2, abs=0.01)
     altered, synthesised = fusion.halves(inputs)
     assert altered[0] < synthesised[0] == fusion.logit(inputs)[0]
+
+
+def test_networks_that_lie_too_far_apart_contradict_each_other() -> None:
+    """In standard deviations of each; the centres of both are alike, whatever their logits."""
+    fusion = Fusion.of(card().model_copy(update={"agreement": 2.0}))
+    inputs = np.tile(fusion.neutral, (4, 1))
+    inputs[:, 0] += [0.0, 1.9, 2.1, -2.1]
+    assert fusion.apart(inputs) == pytest.approx([0.0, 1.9, 2.1, -2.1])
+    assert fusion.contradicts(inputs).tolist() == [False, False, True, True]
+    assert not Fusion.of(card()).contradicts(inputs).any(), "without a limit they may"
+
+
+def test_a_scan_that_the_second_look_contradicts_leaves_the_verdict_open(
+    sample: Path, model: LoadedModel
+) -> None:
+    sure = Says((6.0, -3.0, 6.0, -3.0)).eval()
+    agreeing, contradicted = (
+        analyze(
+            sample,
+            model=with_second_look(model, sure, agreement=limit),
+            parameters=Parameters(edge_window=0),
+        )
+        for limit in (None, 1.0)
+    )
+    assert agreeing.verdict is Verdict.MANIPULATED
+    assert contradicted.verdict is Verdict.INCONCLUSIVE and "contradict" in contradicted.reason
+    look = contradicted.persons[0].second_look
+    assert look is not None and look.contradiction and look.stability == contradicted.stability == 0.5
 
 
 def test_published_logits_are_scaled() -> None:

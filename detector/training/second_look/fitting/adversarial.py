@@ -99,17 +99,31 @@ def attacked_card(
     parameters: Parameters,
     report: Callable[[str], None],
 ) -> SecondLookCard:
-    """``card`` with figures of the scan and of the fused score under every attack on faces of ``develop``."""
+    """``card`` with figures under every attack on faces of ``develop``.
+
+    They are of the scan, of the fused score, of the same with the scan's answer to the picture as it was, and
+    how often the two networks contradict each other.
+    """
     chosen, figures = faces(develop, FACES), dict(card.figures)
     fake, fusion = np.array([patch.fake for patch in chosen]), Fusion.of(card)
     enter = logit_of(parameters.enter_threshold)
+    as_it_is = fusion_columns(network, scorer, chosen)
     for attack in (None, *ATTACKS):
-        patches = [_attacked_patch(scorer, patch, attack) if attack else patch for patch in chosen]
-        inputs = fusion_columns(network, scorer, patches)
-        name = attack.name if attack else "not attacked"
-        for of, logits in (("scan", inputs[:, 0]), ("fused", fusion.logit(inputs))):
+        name, inputs = "not attacked", as_it_is
+        if attack is not None:
+            patches = [_attacked_patch(scorer, patch, attack) for patch in chosen]
+            name, inputs = attack.name, fusion_columns(network, scorer, patches)
+        alone = np.column_stack([as_it_is[:, 0], inputs[:, 1:]])
+        contradicted = fusion.contradicts(inputs)
+        figures[f"{FACES} faces, {name}, contradicted"] = round(float(contradicted.mean()), 3)
+        report(f"{name}: contradicted {contradicted[fake].sum()} and {contradicted[~fake].sum()}")
+        for of, logits in (
+            ("scan", inputs[:, 0]),
+            ("fused", fusion.logit(inputs)),
+            ("second look", fusion.logit(alone)),
+        ):
             told = round(float(roc_auc_score(fake, logits)), 3)
-            flagged = logits >= enter
+            flagged = (logits >= enter) & ~(contradicted & (of == "fused"))
             figures[f"{FACES} faces, {name}, AUC, {of}"] = told
             report(
                 f"{name}, {of}: AUC {told}, flagged {flagged[fake].sum()} of {fake.sum()} manipulated, "

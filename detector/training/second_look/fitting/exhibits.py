@@ -169,6 +169,12 @@ def clip_inputs(records: Sequence[ClipRecord]) -> ClipScores:
     )
 
 
+def everyone_inputs(records: Sequence[ClipRecord]) -> Floats:
+    """The fusion's inputs (n, 5) of every person of every clip."""
+    seen = [person.inputs for clip in records for person in clip.persons]
+    return np.concatenate([inputs for inputs in seen if inputs is not None])
+
+
 def peak(clip: ClipRecord, formula: Fusion, parameters: Parameters) -> float:
     """The highest smoothed logit of any of its people: the threshold above which nothing is flagged."""
     highest = -np.inf
@@ -240,6 +246,7 @@ def fitted_card(
         "reserve": fusion.RESERVE,
         "contrast": fusion.CONTRAST,
         "within": fusion.WITHIN,
+        "agreement": fusion.agreement(formula, everyone_inputs(records)),
         "probability": platt,
         "knee": logit_of(parameters.enter_threshold),
         "beyond": slope if slope > platt.scale else None,

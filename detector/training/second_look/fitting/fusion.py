@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from detector.models.card import Contrast, FusionHalf
 from detector.scoring.fusion import INPUTS, Floats, Fusion, Half, standardised
 
+_FURTHER = 1.1
 _FAR = 8.0  # logits; a clip without a face has an infinite one
 Flags = NDArray[np.bool_]
 
@@ -67,6 +68,11 @@ def fit(inputs: Floats, fake: Flags, talking: Flags) -> Fusion:
         for columns, kept in ((_ALTERED, ~fake | ~talking), (_SYNTHESISED, ~fake | talking))
     )
     return Fusion(altered, synthesised, reserve=RESERVE, contrast=CONTRAST, within=WITHIN)
+
+
+def agreement(formula: Fusion, inputs: Floats) -> float:
+    """How far both networks may lie apart: a tenth further than on any of the ``inputs`` (n, 5) measured."""
+    return _FURTHER * float(np.abs(formula.apart(inputs)).max())
 
 
 def left_out_logits(inputs: Floats, fake: Flags, talking: Flags, groups: Sequence[str]) -> Floats:

@@ -135,12 +135,14 @@ def fit_photographs(pictures: Pictures, parameters: Parameters) -> PhotographFus
 
     altered = half(ALTERED, pictures.fake & ~generated)
     synthesised = half(SYNTHESISED, pictures.fake & generated)
-    larger = Fusion(altered, synthesised, larger=True).logit(pictures.inputs)
+    formula = Fusion(altered, synthesised, larger=True)
+    larger = formula.logit(pictures.inputs)
     flagged, doubted = (fusion.threshold_for(larger, pictures.fake, share) for share in (FLAGGED, DOUBTED))
     return PhotographFusion(
         altered=fusion.half_of_card(altered),
         synthesised=fusion.half_of_card(synthesised),
         probability=probability_for(flagged, doubted, parameters),
+        agreement=fusion.agreement(formula, pictures.inputs),
     )
 
 

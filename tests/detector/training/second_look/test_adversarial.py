@@ -67,6 +67,6 @@ def test_the_card_says_what_attacks_do_to_scan_and_fused_score(scorer: Scorer) -
     with torch.random.fork_rng():
         torch.manual_seed(0)
         card = attacked_card(scorer, tiny_network(), idle_card(), develop, Parameters(), said.append)
-    assert len(card.figures) == len(said) == 2 * (1 + len(ATTACKS))
+    assert len(card.figures) == len(said) == 4 * (1 + len(ATTACKS))
     scan = [card.figures[f"100 faces, {name}, AUC, scan"] for name in ("not attacked", ATTACKS[3].name)]
     assert scan[1] <= scan[0]
