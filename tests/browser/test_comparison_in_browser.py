@@ -16,7 +16,7 @@ from analyses import build
 from clips import write_clip
 from desk import Seen, Served, served
 from made import write_result
-from made_comparisons import compared
+from made_comparisons import compared, queued
 from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 from test_accessibility import complaints
@@ -193,12 +193,17 @@ def test_time_map(modules: Page) -> None:
 def test_pages_of_comparisons_are_accessible(app: Served, browser, theme: str, kind: str) -> None:
     rows = _pair(app, kind)
     done = compared(app.app, *rows, related=kind != "unrelated", still=kind == "photo")
+    waits = queued(app.app, *rows)
     for size in ((1280, 720), (390, 844)):
         context = browser.new_context(
             color_scheme=theme, viewport={"width": size[0], "height": size[1]}, bypass_csp=True
         )
         page = context.new_page()
-        for address in (f"/comparisons/{done.id}", f"/analyses/{rows[0].id}/compare"):
+        for address in (
+            f"/comparisons/{done.id}",
+            f"/comparisons/{waits.id}",
+            f"/analyses/{rows[0].id}/compare",
+        ):
             page.goto(app.address + address)
             page.wait_for_timeout(200)
             assert complaints(page) == []

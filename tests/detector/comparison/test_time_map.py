@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from clips import write_clip
 
+from detector.comparison import compare as comparing
+from detector.comparison import strips
 from detector.comparison.compare import compare
 from detector.comparison.time_map import NOWHERE, best_way
 from detector.schema.comparison import Comparison
@@ -92,6 +95,50 @@ def test_another_frame_rate(tmp_path: Path, reference: Path, rate: int) -> None:
     found = compare(exhibit(tmp_path, numbers, rate), reference)
     assert len(found.time_map) == 1
     assert error_in_frames(found, lambda t: t) <= 1
+
+
+def test_a_long_reference_is_read_in_part_and_then_exactly(
+    tmp_path: Path, reference: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a long one, frames no other refers to are left out at first; what is shown is read again."""
+    monkeypatch.setattr(strips, "_EVERY_FRAME", 150)
+    lengths, spans_read = [], []
+    whole, again = comparing.read_strip, comparing.read_spans
+
+    def read_strip(*given: Any) -> strips.Strip:
+        strip = whole(*given)
+        lengths.append(len(strip))
+        return strip
+
+    def read_spans(reader: Any, spans: Any, size: tuple[int, int]) -> strips.Strip:
+        strip = again(reader, spans, size)
+        spans_read.append((len(list(spans)), len(strip)))
+        return strip
+
+    monkeypatch.setattr(comparing, "read_strip", read_strip)
+    monkeypatch.setattr(comparing, "read_spans", read_spans)
+    found = compare(exhibit(tmp_path, [*range(0, 45), *range(140, 200)]), reference)
+    assert lengths[0] == 105 and lengths[1] < 150
+    ((spans, read),) = spans_read
+    assert spans == 2 and lengths[1] < read < LENGTH
+    first, second = found.time_map
+    assert first.exhibit.end == pytest.approx(44 / RATE, abs=1.1 / RATE)
+    assert second.reference.start == pytest.approx(140 / RATE, abs=1.1 / RATE)
+    later = 140 / RATE - 45 / RATE
+    assert error_in_frames(found, lambda t: t if t < 44.5 / RATE else t + later) <= 0.5
+
+
+def test_a_long_reference_without_frames_to_leave_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every frame may be referred to: then some a second are kept, and what is shown is read again."""
+    monkeypatch.setattr(strips, "_EVERY_FRAME", 150)
+    options = {"crf": "20", "bf": "0"}
+    reference = write_clip(
+        tmp_path / "reference.mp4", (scene(n) for n in range(LENGTH)), rate=RATE, options=options
+    )
+    found = compare(exhibit(tmp_path, range(60, 160)), reference)
+    assert error_in_frames(found, lambda t: t + 60 / RATE) <= 0.5
 
 
 def test_a_changed_speed(tmp_path: Path, reference: Path) -> None:
