@@ -284,7 +284,7 @@ def bring_in(page: Page, file: Path) -> None:
 def test_two_analyses_compared(workbench: Workbench, page: Page, seen) -> None:
     app, first, second = workbench.app, workbench.first, workbench.second
     page.goto(f"{app.address}/analyses/{first}")
-    page.get_by_role("link", name="Compare").first.click()
+    page.get_by_role("link", name="Compare", exact=True).first.click()
     expect(page).to_have_url(re.compile(rf"a={first}&b={second}"))
     expect(page.locator("#review")).to_be_visible()
     expect(page.locator("#lane-names li")).to_have_text(
