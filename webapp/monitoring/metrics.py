@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
+from datetime import datetime
 
 from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -24,7 +25,7 @@ from webapp.jobs import heartbeat
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
-from webapp.storage.tables import AnalysisRow, Delivery, Exhibit, State, UploadRow, now
+from webapp.storage.tables import JOBS, AnalysisRow, Delivery, Exhibit, State, UploadRow, now
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200)
@@ -85,19 +86,24 @@ class _Rows(Collector):
         yield from self._machines()
 
     def _analyses(self) -> Iterator[Metric]:
+        counts: dict[str, dict[str, int]] = {}
+        waits: list[datetime] = []
         with self._database.begin() as session:
-            counted = session.execute(select(AnalysisRow.state, func.count()).group_by(AnalysisRow.state))
-            counts = {str(state): count for state, count in counted}
-            queued = AnalysisRow.state == State.QUEUED
-            oldest = session.scalar(select(func.min(AnalysisRow.created)).where(queued))
+            for table in JOBS:
+                counted = session.execute(select(table.state, func.count()).group_by(table.state))
+                counts[table.__tablename__] = {str(state): count for state, count in counted}
+                queued = table.state == State.QUEUED
+                if oldest := session.scalar(select(func.min(table.created)).where(queued)):
+                    waits.append(oldest)
             exhibits = session.execute(select(func.count(), func.sum(Exhibit.bytes))).one()
             waiting = session.scalar(select(func.count()).where(Delivery.due.is_not(None)))
-        states = GaugeMetricFamily("reelproof_analyses", "Analyses by state", labels=["state"])
-        for state in State:
-            states.add_metric([str(state)], counts.get(str(state), 0))
-        yield states
-        age = (now() - oldest).total_seconds() if oldest else 0.0
-        yield GaugeMetricFamily("reelproof_queue_age_seconds", "Age of the oldest analysis that waits", age)
+        for name, of_state in counts.items():
+            states = GaugeMetricFamily(f"reelproof_{name}", f"{name.capitalize()} by state", labels=["state"])
+            for state in State:
+                states.add_metric([str(state)], of_state.get(str(state), 0))
+            yield states
+        age = (now() - min(waits)).total_seconds() if waits else 0.0
+        yield GaugeMetricFamily("reelproof_queue_age_seconds", "Age of the oldest job that waits", age)
         yield GaugeMetricFamily("reelproof_exhibits", "Exhibits kept", exhibits[0])
         yield GaugeMetricFamily("reelproof_exhibit_bytes", "Bytes of exhibits kept", exhibits[1] or 0)
         yield GaugeMetricFamily("reelproof_webhook_messages_waiting", "Messages to deliver", waiting or 0)

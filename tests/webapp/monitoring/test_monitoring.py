@@ -79,6 +79,7 @@ def test_figures_of_rows_and_disk(app, client, database):
     heartbeat.beat(database, "here:1")
     said = figures(client)
     assert said["reelproof_analyses", ("state", "done")] == 1
+    assert said["reelproof_comparisons", ("state", "done")] == 0
     assert said["reelproof_analyses", ("state", "queued")] == 1
     assert said["reelproof_analyses", ("state", "running")] == 0
     assert said["reelproof_analyses", ("state", "paused")] == 1
