@@ -191,5 +191,7 @@ def is_out_of_memory(problem: BaseException) -> bool:
         return True
     if isinstance(problem, OSError) and problem.errno == errno.ENOMEM:
         return True
+    if isinstance(problem, ImportError) and "failed to map segment" in str(problem):  # said by the loader
+        return True
     # Torch raises RuntimeError for everything.
     return isinstance(problem, RuntimeError) and any(words in str(problem) for words in _OF_TORCH)
