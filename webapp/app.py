@@ -32,10 +32,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     """
     from webapp.pages import (
         analysis,
-        annotations,
         cases,
-        compare,
-        comparisons,
         custody,
         downloads,
         health,
@@ -44,11 +41,11 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         live,
         manage_analysis,
         models,
-        review_desk,
         statistics,
         upload,
     )
     from webapp.pages.people import account, accounts, api_tokens, login
+    from webapp.pages.review import annotations, comparisons, desk, two_analyses
 
     settings = read_settings(config)
     app = Flask("webapp", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
@@ -86,11 +83,11 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         library,
         manage_analysis,
         analysis,
-        review_desk,
+        desk,
         downloads,
         annotations,
         custody,
-        compare,
+        two_analyses,
         comparisons,
         statistics,
         models,

@@ -11,7 +11,7 @@ from made import finished, hand_in
 
 from reports.bundle import manifest
 from webapp.cli import main as cli
-from webapp.pages import review_desk
+from webapp.pages.review import desk
 from webapp.queries import results
 from webapp.security.permissions import Role
 from webapp.storage.data_folder import Folders
@@ -33,7 +33,7 @@ def verify(capsys) -> tuple[int, str]:
 
 def forget() -> None:
     """What is remembered is right, and may be shown; here it is read again."""
-    review_desk._text.cache_clear()
+    desk._text.cache_clear()
     results.remembered.clear()
     results.picture_sums.cache_clear()
 
