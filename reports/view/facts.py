@@ -29,6 +29,9 @@ CONTAINERS = {
     "asf": "Windows Media",
 }
 
+_OF_PHOTOS = "photographs"  # unit of a rate
+_ATTACKED = "100 faces"  # beginning of a figure's name
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -182,8 +185,20 @@ def _platt(value: Platt | None) -> str:
     return f"mean raw score × {numbers.number(value.scale)} {sign} {numbers.number(abs(value.offset))}"
 
 
-def model(value: Model) -> ModelView:
-    """The model's card, as it was when the analysis was made."""
+def concerns(value: Model, name: str, still: bool) -> bool:
+    """Whether a figure or a set of data called ``name`` is of exhibits like this one: photos, or videos.
+
+    All are where the card tells nothing of photos. Faces under attack stand on the card alone.
+    """
+    sets = {rate.data for rate in value.rates if rate.unit == _OF_PHOTOS}
+    if name.startswith(_ATTACKED):
+        return False
+    return not sets or still == any(name.startswith(each) for each in sets)
+
+
+def model(value: Model, still: bool) -> ModelView:
+    """The model's card, as it was when the analysis was made; its figures of exhibits of the same kind."""
+    figures = {name: figure for name, figure in value.figures.items() if concerns(value, name, still)}
     return ModelView(
         title=value.title,
         facts=(
@@ -195,7 +210,7 @@ def model(value: Model) -> ModelView:
             Fact("Calibration of the whole exhibit", _platt(value.exhibit)),
         ),
         figures=tuple(
-            Fact(name.replace("_", " "), numbers.number(figure)) for name, figure in value.figures.items()
+            Fact(name.replace("_", " "), numbers.number(figure)) for name, figure in figures.items()
         ),
         domain=value.domain,
         limits=value.limits,

@@ -208,7 +208,7 @@ def report_view(
         command=reproduction.command(analysis),
         comparison=reproduction.comparison(analysis),
         tolerance=reproduction.tolerance(),
-        model=facts.model(analysis.model),
+        model=facts.model(analysis.model, still),
         gaps=tuple(
             Gap(timecode(gap.start), timecode(gap.end), timecode(gap.end - gap.start), gap.reason)
             for gap in analysis.coverage.not_examined

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 
-from detector.schema.analysis import Analysis, Rate
+from detector.schema.analysis import Analysis, MediaKind, Rate
 from detector.verdict.validated_domain import Criterion, criteria
 from reports.text import numbers
 from reports.text.numbers import plural
+from reports.view.facts import concerns
 
 _PERCENT = frozenset({"false positive rate", "false negative rate"})
 MEANINGS = (
@@ -77,10 +78,10 @@ def validation(analysis: Analysis) -> ValidationView:
     """The model's error rates, and this exhibit against the ranges it was validated in."""
     found = criteria(analysis)
     outside = tuple(each.name for each in found if each.inside is False)
+    still = analysis.media.kind is MediaKind.IMAGE
+    rates = [each for each in analysis.model.rates if concerns(analysis.model, each.data, still)]
     return ValidationView(
-        rates=tuple(
-            _table(data, list(rates)) for data, rates in groupby(analysis.model.rates, lambda each: each.data)
-        ),
+        rates=tuple(_table(data, list(of_set)) for data, of_set in groupby(rates, lambda each: each.data)),
         meanings=MEANINGS,
         domain=tuple(_row(each) for each in found),
         sentence=_sentence(found, outside),
