@@ -16,7 +16,8 @@ from webapp.api.operation import JSON, OPERATIONS, PREFIX, Answer, Bytes, Form, 
 from webapp.api.schemas import LONGEST_METADATA, METADATA
 from webapp.http.problem_details import MEDIA_TYPE, Problem, title
 from webapp.security.permissions import Permission
-from webapp.webhooks.registry import EVENTS, SIGNATURE
+from webapp.webhooks.registry import EVENTS
+from webapp.webhooks.signature import SIGNATURE
 
 _REF = "#/components/schemas/{model}"
 _INTRODUCTION = """What the pages do, for programs: hand in files, follow their analyses, fetch what \

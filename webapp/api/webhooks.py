@@ -14,6 +14,7 @@ from webapp.security.permissions import Permission, current
 from webapp.settings import Settings
 from webapp.storage.tables import Delivery, WebhookRow
 from webapp.webhooks import registry as webhook_registry
+from webapp.webhooks.signature import secret
 
 blueprint = Blueprint("api_webhooks", __name__)
 
@@ -41,7 +42,7 @@ def create(body: NewWebhook) -> tuple[MadeWebhook, int]:
             session, settings.webhooks, body.url, body.events, current().name, identity()
         )
         made = _plain(row)
-    return MadeWebhook.model_validate(made | {"secret": webhook_registry.secret(settings.data, row.id)}), 201
+    return MadeWebhook.model_validate(made | {"secret": secret(settings.data, row.id)}), 201
 
 
 @operation(

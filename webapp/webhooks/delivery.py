@@ -31,7 +31,8 @@ from webapp.storage.database import Database, connect
 from webapp.storage.tables import Delivery, WebhookRow, now
 from webapp.url_allowlist import Place
 from webapp.webhooks import registry as webhook_registry
-from webapp.webhooks.registry import BACK_OFF, SIGNATURE
+from webapp.webhooks.registry import BACK_OFF
+from webapp.webhooks.signature import SIGNATURE, secret, signature
 
 log = logging.getLogger(__name__)
 
@@ -156,9 +157,7 @@ def attempt(settings: Settings, database: Database, delivery_id: str) -> None:
             "User-Agent": f"Reelproof/{__version__}",
             "Reelproof-Event": row.event,
             "Reelproof-Delivery": row.id,
-            SIGNATURE: webhook_registry.signature(
-                webhook_registry.secret(settings.data, hook.id), int(time.time()), body
-            ),
+            SIGNATURE: signature(secret(settings.data, hook.id), int(time.time()), body),
         }
         with _deadline():
             status = send(hook.url, allowed, body, headers)

@@ -1,4 +1,4 @@
-"""Webhooks: telling other programs what became of analyses, signed.
+"""Webhooks: which there are, and what is to be told to each.
 
 Only addresses that begin with one of ``REELPROOF_WEBHOOKS`` are ever asked for; none are by
 default, and then nothing is sent. What is to be sent is found in the analyses' own rows, so no
@@ -7,46 +7,26 @@ way an analysis can end is forgotten; :mod:`webapp.webhooks.delivery` sends it.
 
 from __future__ import annotations
 
-import base64
-import hmac
 import json
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from detector import timestamps
 from webapp.errors import UserError
-from webapp.storage.key_files import webhook_key
 from webapp.storage.tables import AnalysisRow, Delivery, State, WebhookRow, now
 from webapp.url_allowlist import allowing
 
 EVENTS = ("analysis.done", "analysis.failed", "analysis.cancelled")
-SIGNATURE = "Reelproof-Signature"
 MOST = 50
 _STATES = {State.DONE: EVENTS[0], State.FAILED: EVENTS[1], State.CANCELLED: EVENTS[2]}
 # Seconds after each attempt that failed until the next one: about two days in all.
 BACK_OFF = (10, 60, 300, 1800, 7200, 21600, 43200, 86400)
 _KEPT = timedelta(days=30)
 _LATE = timedelta(hours=1)  # what ended longer before a webhook's sender looked is still told of
-
-
-def secret(data: Path, webhook_id: str) -> str:
-    """What a webhook's messages are signed with. Made from a key beside the database, and so not in it."""
-    digest = hmac.digest(webhook_key(data), f"webhook {webhook_id}".encode(), "sha256")
-    return "whsec_" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
-
-
-def signature(secret: str, moment: int, body: bytes) -> str:
-    """The header that lets a receiver know who sent a message, when, and that nobody changed it.
-
-    HMAC-SHA256 over the time in seconds since 1970, a full stop and the body.
-    """
-    signed = hmac.digest(secret.encode(), f"{moment}.".encode() + body, "sha256").hex()
-    return f"t={moment},v1={signed}"
 
 
 def add(

@@ -21,6 +21,7 @@ from webapp.settings import SettingError, read_settings
 from webapp.storage.tables import AnalysisRow, Delivery, now
 from webapp.webhooks import delivery
 from webapp.webhooks import registry as webhook_registry
+from webapp.webhooks.signature import secret
 
 API = "/api/v1"
 
@@ -135,7 +136,7 @@ def test_the_secret_is_not_in_the_database(lab, receiver):
     data = lab.extensions["settings"].data
     assert made["secret"].encode() not in b"".join(path.read_bytes() for path in data.glob("*.sqlite3*"))
     assert (data / "webhooks.key").stat().st_mode & 0o777 == 0o600
-    assert webhook_registry.secret(data, made["id"]) == made["secret"]
+    assert secret(data, made["id"]) == made["secret"]
 
 
 def test_each_way_to_end_is_told_and_only_what_was_asked_for(lab, receiver):
