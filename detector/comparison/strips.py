@@ -1,7 +1,8 @@
 """Small grey pictures of a whole file: what times and views are found by.
 
-The exhibit is read frame by frame. Of a long reference only frames that others refer to are decoded, so
-many a second as memory allows; the part that the exhibit shows is read again, frame by frame.
+A file of up to 6,000 frames is read frame by frame, of a longer exhibit as many frames a second as memory
+allows. Of a long reference only frames that others refer to are decoded; the part that the exhibit shows is
+read again, frame by frame.
 """
 
 from __future__ import annotations
