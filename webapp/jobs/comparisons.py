@@ -5,7 +5,6 @@ What is the same for analyses is in :mod:`webapp.jobs.states`.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -40,21 +39,13 @@ def create(
     priority: Priority = Priority.NORMAL,
 ) -> ComparisonRow:
     """Queue a comparison. ``files`` are what the two are called; ``identity`` is the id it is to have."""
-    moment = now()
     row = ComparisonRow(
-        id=identity or secrets.token_hex(16),
+        **states.fresh(identity, priority),
         exhibit=exhibit,
         reference=reference,
         file=files[0],
         reference_file=files[1],
         asked_by=asked_by,
-        state=State.QUEUED,
-        priority=priority,
-        stage="",
-        progress=0.0,
-        attempt=0,
-        created=moment,
-        sent=moment,
     )
     session.add(row)
     states.record(session, row, "queued", {"reference": reference.sha256, "priority": priority.words})

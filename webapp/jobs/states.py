@@ -83,25 +83,32 @@ def create(
     ``pydantic.ValidationError`` when the engine could not use them. ``identity`` is the id it is to
     have, 32 hexadecimal digits nobody can guess; none: a new one.
     """
-    moment = now()
     row = AnalysisRow(
-        id=identity or secrets.token_hex(16),
+        **fresh(identity, priority),
         exhibit=exhibit,
         file=file,
         model=model,
-        state=State.QUEUED,
-        priority=priority,
-        stage="",
-        progress=0.0,
-        attempt=0,
-        created=moment,
-        sent=moment,
         settings=parameters.keep(changes or {}),
     )
     session.add(row)
     details = {"model": model, "settings": row.settings, "priority": priority.words}
     record(session, row, "queued", details)
     return row
+
+
+def fresh(identity: str | None, priority: Priority) -> dict[str, Any]:
+    """What the row of any new job begins with; ``identity`` is the id it is to have, none: a new one."""
+    moment = now()
+    return {
+        "id": identity or secrets.token_hex(16),
+        "state": State.QUEUED,
+        "priority": priority,
+        "stage": "",
+        "progress": 0.0,
+        "attempt": 0,
+        "created": moment,
+        "sent": moment,
+    }
 
 
 def claim(database: Database, analysis_id: str) -> Claim | None:

@@ -188,14 +188,14 @@ def _prepare(options: argparse.Namespace) -> None:
     prepare(options.data, options.out, options.sources, say)
 
 
-def _measure(out: Path, network: FramingNetwork) -> tuple[float, dict[str, Any]]:
-    """AUC over develop clips while training: of the larger head in each framing, and of their sum."""
+def _measure(out: Path, network: FramingNetwork) -> dict[str, Any]:
+    """AUC over develop clips: of the larger head in each framing, and of their sum."""
     patches = every_nth_frame([p for p in load(out, "clips") if p.role == "develop"], WHILE_TRAINING)
     both = [logits(network, patches, framing).max(axis=1) for framing in (INNER, HEAD)]
     clips = by_clip(patches, np.column_stack(both))
     total = clip_aucs(clips, clips.scores.sum(axis=1))
     inner, head = (clip_aucs(clips, column) for column in clips.scores.T)
-    return total["all"], {"inner": inner, "head": head, "sum": total}
+    return {"inner": inner, "head": head, "sum": total}
 
 
 def _tokens(options: argparse.Namespace) -> None:
@@ -241,7 +241,7 @@ def _heads(options: argparse.Namespace) -> None:
 def _join(options: argparse.Namespace) -> None:
     folder = _folder(options)
     join(folder / "lower.pt", folder / "upper.pt", folder / START)
-    say(_measure(options.out, _network_of(folder / START))[1])
+    say(str(_measure(options.out, _network_of(folder / START))))
 
 
 def _network_of(weights: Path) -> ViTSmall14:

@@ -151,7 +151,7 @@ def require_trained(data: bytes, pretrained: Path, report: Callable[[str], None]
     if near:
         raise NotTrainedError(
             f"{len(near)} of {len(distances)} matrices lie within {LEAST_MOVED:.0%} of the "
-            f"pretrained start ({least}: {distances[least]:.2%}). Train on, with falling=1.0 at the end."
+            f"pretrained start ({least}: {distances[least]:.2%}). Train its half on (`upper`, `lower`)."
         )
 
 

@@ -30,14 +30,19 @@ def picture_inputs(rng: np.random.Generator, count: int, kind: str) -> Pictures:
     return Pictures(inputs, np.full(count, kind != REAL), (kind,) * count)
 
 
-def test_a_photographs_two_answers_are_told_apart() -> None:
-    rng = np.random.default_rng(1)
-    kinds = [picture_inputs(rng, 80, kind) for kind in (REAL, COMPOSITE, PICTURE)]
-    together = Pictures(
+def mixed(kinds: list[Pictures]) -> Pictures:
+    """Pictures of several kinds."""
+    return Pictures(
         np.concatenate([some.inputs for some in kinds]),
         np.concatenate([some.fake for some in kinds]),
         tuple(family for some in kinds for family in some.family),
     )
+
+
+def test_a_photographs_two_answers_are_told_apart() -> None:
+    rng = np.random.default_rng(1)
+    kinds = [picture_inputs(rng, 80, kind) for kind in (REAL, COMPOSITE, PICTURE)]
+    together = mixed(kinds)
     card = idle_card().model_copy(update={"photographs": fit_photographs(together, Parameters())})
     formula = Fusion.of(card, still=True)
     real, composite, generated = (formula.halves(some.inputs) for some in kinds)
@@ -52,11 +57,7 @@ def test_a_photographs_two_answers_are_told_apart() -> None:
 def test_the_card_says_how_well_pictures_are_told_apart() -> None:
     rng = np.random.default_rng(2)
     kinds = [picture_inputs(rng, 40, kind) for kind in (REAL, COMPOSITE, PICTURE)]
-    together = Pictures(
-        np.concatenate([some.inputs for some in kinds]),
-        np.concatenate([some.fake for some in kinds]),
-        tuple(family for some in kinds for family in some.family),
-    )
+    together = mixed(kinds)
     card = idle_card().model_copy(update={"photographs": fit_photographs(together, Parameters())})
     said: list[str] = []
     figures = measured_photographs(card, together, TEST, Parameters(), said.append).figures
