@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from detector.comparison.explained import explained
+from detector.comparison.explained import Mask, Picture, explained
 from detector.comparison.strips import Floats, small_size
+from detector.comparison.tones import Colours, Tones
 from detector.comparison.views import View
 from detector.media.frame import Image
 from detector.schema.analysis import Box
@@ -27,8 +28,11 @@ THRESHOLD = 3.5
 """Log of how much more a cell differs than compression explains, from which on it stands out."""
 _LEAST_LEVELS = 5.0  # levels by which it has to differ, in the mean
 _LEAST_CELLS = 6
+_APART = 3  # cells between two regions that are one
 _FACE_ROOM = 0.25  # of a face's box on each side that is the face's, not the picture's
 _BLOCK = np.ones((3, 3, 3))
+
+Part = tuple[slice, slice, slice]  # of the grids: from when to when, rows, columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +60,7 @@ def compare_frame(
     """The grid of one pair of frames."""
     height, width = exhibit.shape[:2]
     size = small_size((width, height), SIDE)
-    seen, known, inside = aligned(exhibit, reference, view, size)
+    here, there, inside = aligned(exhibit, reference, view, size)
     away = np.ones(inside.shape, bool)
     scale = np.array(size) / (width, height)
     for x0, y0, x1, y1 in faces:
@@ -64,7 +68,13 @@ def compare_frame(
         left, top = ((np.array([x0 - dx, y0 - dy])) * scale).astype(int).clip(0)
         right, bottom = np.ceil(np.array([x1 + dx, y1 + dy]) * scale).astype(int).clip(0)
         away[top:bottom, left:right] = False
-    rest, expected = explained(seen, known, inside & away, _SMOOTH)
+    tones = Tones.between(here, there, inside & away)
+    if tones.changed or tones.reference_cut:
+        # Before they are averaged: a small highlight is cut off as well.
+        reference = tones.of_reference(reference) if tones.changed else reference
+        exhibit = tones.of_exhibit(exhibit) if tones.reference_cut else exhibit
+        here, there, _ = aligned(exhibit, reference, view, size)
+    rest, expected = explained(_grey(here), _grey(there), inside & away, _SMOOTH)
     energy = cv2.GaussianBlur(rest, (0, 0), _SMOOTH) ** 2
     excess = np.log((_celled(energy) + 0.25) / (_celled(expected) + 0.25))
     compared = (_celled((inside & away).astype(np.float32)) > 0.9) & (_celled(energy) > _LEAST_LEVELS**2)
@@ -80,44 +90,82 @@ def find_regions(
     stack = np.stack([grid.excess for grid in grids])
     if len(grids) > 2:
         stack = ndimage.median_filter(stack, size=(min(5, len(grids)), 1, 1), mode="nearest")
-    labels, count = ndimage.label(stack > THRESHOLD, structure=_BLOCK)
+    stands_out = stack > THRESHOLD
+    labels, _ = ndimage.label(stands_out, structure=_BLOCK)
+    times = [grid.time for grid in grids]
+    parts = []
+    for number, where in enumerate(ndimage.find_objects(labels), start=1):
+        inside = labels[where] == number
+        lasts = times[where[0].stop - 1] - times[where[0].start]
+        if inside.any(axis=0).sum() >= _LEAST_CELLS and (len(grids) == 1 or lasts >= least_seconds):
+            parts.append(where)
     across, down = size[0] / stack.shape[2], size[1] / stack.shape[1]
     out = []
-    for number, where in enumerate(ndimage.find_objects(labels), start=1):
-        times, rows, columns = where
-        first, last = times.start, times.stop - 1
-        lasts = grids[last].time - grids[first].time
-        inside = labels[where] == number
-        cells = int(inside.any(axis=0).sum())
-        if cells < _LEAST_CELLS or (len(grids) > 1 and lasts < least_seconds):
-            continue
-        strengths = np.where(inside, stack[where], 0).sum(axis=(1, 2))
+    for where in _joined(parts, times, least_seconds):
+        seconds, rows, columns = where
+        strengths = np.where(stands_out[where], stack[where], 0).sum(axis=(1, 2))
         box = (columns.start * across, rows.start * down, columns.stop * across, rows.stop * down)
-        level = float(stack[where][inside].mean())
-        out.append(FoundRegion(first, last, box, level, first + int(strengths.argmax())))
+        level = float(stack[where][stands_out[where]].mean())
+        first = seconds.start
+        out.append(FoundRegion(first, seconds.stop - 1, box, level, first + int(strengths.argmax())))
     return sorted(out, key=lambda one: -one.level * (one.last - one.first + 1))
+
+
+def _joined(parts: Sequence[Part], times: Sequence[float], gap: float) -> list[Part]:
+    """``parts`` with those made one that are neighbours in the picture and at most ``gap`` seconds apart.
+
+    The words of a caption, and what it says one after the other, are one region.
+    """
+    rest, out = list(parts), []
+    while rest:
+        one = rest.pop()
+        while near := [other for other in rest if _are_near(one, other, times, gap)]:
+            rest = [other for other in rest if other not in near]
+            one = _around([one, *near])
+        out.append(one)
+    return out
+
+
+def _are_near(one: Part, other: Part, times: Sequence[float], gap: float) -> bool:
+    early, late = sorted((one[0], other[0]), key=lambda part: part.start)
+    return times[late.start] - times[early.stop - 1] <= gap and all(
+        a.start - b.stop <= _APART and b.start - a.stop <= _APART
+        for a, b in zip(one[1:], other[1:], strict=True)
+    )
+
+
+def _around(parts: Sequence[Part]) -> Part:
+    """The smallest part that holds all of ``parts``."""
+    seconds, rows, columns = (
+        slice(min(one.start for one in axis), max(one.stop for one in axis))
+        for axis in zip(*parts, strict=True)
+    )
+    return seconds, rows, columns
 
 
 def aligned(
     exhibit: Image, reference: Image, view: View, size: tuple[int, int]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
-    """The brightness of both at ``size``, the reference's as the exhibit shows it, and where it has any."""
-    seen = _grey_at(exhibit, size)
+) -> tuple[Colours, Colours, Mask]:
+    """Both at ``size``, the reference as the exhibit shows it, and where it shows any of it."""
+    seen = _reduced(exhibit, size)
     scale: Floats = np.array(size) / (exhibit.shape[1], exhibit.shape[0])
     # The reference comes to about the same number of pixels first, averaged: warping samples.
     shrink = min(1.0, float(np.sqrt(scale.prod())) * view.scale)
     known_size = max(8, round(reference.shape[1] * shrink)), max(8, round(reference.shape[0] * shrink))
-    known = _grey_at(reference, known_size)
+    known = _reduced(reference, known_size)
     known_scale: Floats = np.array(known_size) / (reference.shape[1], reference.shape[0])
     matrix = cv2.invertAffineTransform(view.between(scale, known_scale))
     there = cv2.warpAffine(known, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    inside = cv2.warpAffine(np.ones_like(known), matrix, size, flags=cv2.INTER_LINEAR)
+    inside = cv2.warpAffine(np.ones(known.shape[:2], np.float32), matrix, size, flags=cv2.INTER_LINEAR)
     return seen, np.asarray(there, np.float32), cv2.erode(inside, np.ones((3, 3))) > 0.99
 
 
-def _grey_at(image: Image, size: tuple[int, int]) -> NDArray[np.float32]:
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32)
+def _reduced(image: Image, size: tuple[int, int]) -> Colours:
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _grey(colours: Colours) -> Picture:
+    return np.asarray(cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY), np.float32)
 
 
 def _celled(picture: NDArray[np.float32]) -> NDArray[np.float32]:
