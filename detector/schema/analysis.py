@@ -27,6 +27,8 @@ from detector.schema.model import Model as Model
 from detector.schema.model import Platt as Platt
 from detector.schema.model import Range as Range
 from detector.schema.model import Rate as Rate
+from detector.schema.parameters import LACKING
+from detector.schema.parameters import Parameters as Parameters
 from detector.schema.scores import Box as Box
 from detector.schema.scores import Score as Score
 from detector.schema.scores import Scores as Scores
@@ -37,17 +39,6 @@ from detector.schema.second_look import SecondLookContrast as SecondLookContrast
 from detector.schema.second_look import SecondLookMoment as SecondLookMoment
 
 SCHEMA_VERSION = "1.9"
-LACKING = {
-    "search_interval": frozenset({"1.0", "1.1", "1.2"}),
-    "edge_window": frozenset({"1.0", "1.1", "1.2", "1.3"}),
-    "second_look": frozenset({"1.0", "1.1", "1.2", "1.3", "1.4"}),
-    **dict.fromkeys(
-        ("minimum_colour", "minimum_detail", "maximum_flatness"),
-        frozenset({"1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7"}),
-    ),
-}
-"""Parameters that are 0 in analyses of earlier schema versions, in which they had no name."""
-
 FrameIndex = Annotated[
     int | None,
     Field(ge=0, description="frames decoded before it, in order of presentation; null if not recorded"),
@@ -220,96 +211,6 @@ class Coverage(Value):
     quality: FaceQuality | None = Field(
         default=None, description="null: no usable face, or an analysis before 1.2"
     )
-
-
-class Parameters(Value):
-    """Every setting that changes a result. Defaults are the shipped ones."""
-
-    sample_rate: float = Field(default=8.0, gt=0, le=120, description="sampled frames a second")
-    detection_threshold: float = Field(
-        default=0.5, gt=0, lt=1, description="least CenterFace confidence of a face that is followed"
-    )
-    detection_width: int = Field(default=640, ge=128, description="frames are searched at most this wide, px")
-    search_interval: float = Field(
-        default=2.0,
-        ge=0,
-        le=60,
-        description="seconds between searches of whole frames; in between, large newcomers are looked for "
-        "four times as often, known faces twice a second where they were, and are predicted from one such "
-        "look to the next where they hardly move; 0: every sampled frame is searched whole; since 1.3",
-    )
-    edge_window: float = Field(
-        default=1.0,
-        ge=0,
-        le=10,
-        description="seconds before and after each end of a flagged interval, besides a sampling interval, "
-        "in which every frame is judged, which moves the ends to where they are; 0: sampled frames only; "
-        "not for networks that judge sequences; since 1.4",
-    )
-    minimum_face: float = Field(
-        default=48.0, ge=0, description="least face width judged, px of the upright frame"
-    )
-    minimum_confidence: float = Field(
-        default=0.7, ge=0, lt=1, description="least CenterFace confidence of a face that is judged"
-    )
-    minimum_contrast: float = Field(
-        default=5.0, ge=0, description="least standard deviation of a judged crop's grey levels, of 255"
-    )
-    minimum_sharpness: float = Field(
-        default=0.028, ge=0, description="least fine detail of a judged crop, as a share of its contrast"
-    )
-    maximum_sharpness: float = Field(
-        default=0.25, ge=0, description="most fine detail of a judged crop, likewise; above it is noise"
-    )
-    minimum_colour: float = Field(
-        default=1.5,
-        ge=0,
-        description="photos: least mean distance of a judged face's colours from a function of their "
-        "brightness, levels of 255; below it is black and white or toned; 0: any; since 1.8",
-    )
-    minimum_detail: float = Field(
-        default=0.025,
-        ge=0,
-        description="photos: least share of a judged face's contrast that is lost at a width of 32 px; below "
-        "it is enlarged or far out of focus; 0: any; since 1.8",
-    )
-    maximum_flatness: float = Field(
-        default=0.3,
-        ge=0,
-        le=1,
-        description="photos: most of a judged face's pixels that equal all their neighbours; above it is "
-        "drawn; 0: any; since 1.8",
-    )
-    median_window: float = Field(default=1.2, ge=0, description="sliding median, seconds")
-    enter_threshold: float = Field(
-        default=0.65, gt=0, lt=1, description="smoothed probability that opens a segment"
-    )
-    exit_threshold: float = Field(default=0.5, gt=0, lt=1, description="smoothed probability that closes it")
-    merge_gap: float = Field(default=0.5, ge=0, description="segments nearer than this become one, seconds")
-    minimum_duration: float = Field(
-        default=0.5,
-        ge=0,
-        description="shorter segments are dropped, seconds, the last sample's interval counted; tracks of "
-        "one person that are shorter are judged together",
-    )
-    bridge_gap: float = Field(default=0.75, ge=0, description="a face lost for less keeps its track, seconds")
-    minimum_usable_frames: int = Field(
-        default=8, ge=1, description="fewer usable frames in a video: inconclusive"
-    )
-    doubt_threshold: float = Field(
-        default=0.4,
-        gt=0,
-        lt=1,
-        description="nothing flagged, but the probability over a person's frames this high: inconclusive",
-    )
-    second_look: int = Field(
-        default=8,
-        ge=0,
-        le=64,
-        description="moments of each person that a second, stronger network judges as well, if the model has "
-        "one; its logits are fused with those of the first; 0: none; since 1.5",
-    )
-    seed: int = Field(default=0, description="of the random areas that heatmaps are compared with")
 
 
 class Library(Value):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 
 from detector.environment import command as command_of
-from detector.schema.analysis import LACKING, Analysis
+from detector.schema.analysis import Analysis
+from detector.schema.parameters import LACKING
 from detector.verdict.reproducibility import TOLERANCE
 from reports.text.dates import in_utc
 from reports.view.facts import Fact

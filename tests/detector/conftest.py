@@ -5,8 +5,11 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from clips import write_clip
+from engine_clips import room
 from once import made_once
 
 from detector.models.loaded import LoadedModel, load_model
@@ -35,6 +38,32 @@ def astronaut() -> np.ndarray:
     picture = skimage.data.astronaut()
     picture.flags.writeable = False
     return picture
+
+
+@pytest.fixture(scope="session")
+def portrait(astronaut: np.ndarray) -> np.ndarray:
+    """Head and shoulders; the face is 44 % of the width."""
+    return np.ascontiguousarray(astronaut[20:220, 125:325])
+
+
+@pytest.fixture(scope="session")
+def still(tmp_path_factory: pytest.TempPathFactory, astronaut: np.ndarray) -> Path:
+    path = tmp_path_factory.mktemp("still") / "astronaut.png"
+    assert cv2.imwrite(str(path), astronaut[:, :, ::-1])
+    return path
+
+
+@pytest.fixture(scope="session")
+def scan(model: LoadedModel) -> LoadedModel:
+    """The shipped model without its second look, which costs ten times as much as the rest of such a clip."""
+    return model.alone
+
+
+@pytest.fixture(scope="session")
+def talking(tmp_path_factory: pytest.TempPathFactory, portrait: np.ndarray) -> Path:
+    """Two seconds of one usable face that moves a little."""
+    path = tmp_path_factory.mktemp("talking") / "talking.mp4"
+    return write_clip(path, [room(portrait, side=200, x=40 + i // 2) for i in range(50)])
 
 
 def _analysed(folder: Path, sample: Path, parameters: Parameters) -> None:
