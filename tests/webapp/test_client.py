@@ -25,7 +25,7 @@ from webapp.client import (
     Problem,
     Unusable,
 )
-from webapp.jobs import failures, states
+from webapp.jobs import claims, failures
 
 CONTENT = bytes(range(256)) * 4000
 
@@ -87,7 +87,7 @@ def test_waiting_for_what_fails_or_takes_too_long(app, live):
     database, row = app.extensions["database"], hand_in(app)
     with pytest.raises(TimeoutError):
         Client(live).wait(row.id, timeout=0.3)
-    states.fail(database, states.claim(database, row.id), failures.CRASHED)
+    claims.fail(database, claims.claim(database, row.id), failures.CRASHED)
     with pytest.raises(AnalysisFailed, match="decoder crash"):
         Client(live).wait(row.id)
     assert Client(live).retry(row.id)["state"] == "queued"

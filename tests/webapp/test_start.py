@@ -18,7 +18,7 @@ from made import hand_in
 
 from detector.paths import ROOT
 from webapp import create_app
-from webapp.jobs import states
+from webapp.jobs import claims
 from webapp.services.sample import SAMPLE_ADDED
 from webapp.storage.tables import AnalysisRow, Milestone, now
 
@@ -165,7 +165,7 @@ def test_what_was_running_is_queued_again(start, data):
     app = create_app({"REELPROOF_DATA": data})
     database = app.extensions["database"]
     row = hand_in(app)
-    states.claim(database, row.id)
+    claims.claim(database, row.id)
     process = start()
     address(process)
     (worker,) = wait_for_children(process.pid, set())
@@ -174,7 +174,7 @@ def test_what_was_running_is_queued_again(start, data):
     os.kill(worker, signal.SIGSTOP)  # long before it has loaded: nobody takes it
     with database.begin() as session:
         assert session.get_one(AnalysisRow, row.id).state == "queued"
-    assert states.claim(database, row.id).attempt == 2
+    assert claims.claim(database, row.id).attempt == 2
     process.terminate()
     process.wait(timeout=60)
     with database.begin() as session:

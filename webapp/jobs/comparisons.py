@@ -1,11 +1,10 @@
-"""A comparison of an exhibit with a reference, from queued to done; and which job a worker takes next.
+"""A comparison of an exhibit with a reference, from queued to done.
 
-What is the same for analyses is in :mod:`webapp.jobs.states`.
+What is the same for analyses is in :mod:`webapp.jobs.states` and :mod:`webapp.jobs.claims`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import update
@@ -13,14 +12,13 @@ from sqlalchemy.orm import Session
 
 from detector.schema.comparison import Comparison
 from webapp.custody import log as custody_log
-from webapp.jobs import queue as job_queue
-from webapp.jobs import states
+from webapp.jobs import claims, states
 from webapp.storage.database import Database
 from webapp.storage.tables import ComparisonRow, Exhibit, Priority, State, now
 
 
 @dataclass(frozen=True)
-class ComparisonClaim(states.Hold):
+class ComparisonClaim(claims.Hold):
     """One attempt's hold on one comparison; paths are relative to the data folder."""
 
     table = ComparisonRow
@@ -52,19 +50,10 @@ def create(
     return row
 
 
-def claim_first(database: Database, queues: Collection[str]) -> states.Claim | ComparisonClaim | None:
-    """Take the job that comes first in these queues to work on it; None where nothing waits there."""
-    while (job_id := job_queue.next_id(database, queues)) is not None:
-        held = states.claim(database, job_id) or claim(database, job_id)
-        if held is not None:
-            return held  # else it was just taken, cancelled or paused, and another one is first
-    return None
-
-
 def claim(database: Database, comparison_id: str) -> ComparisonClaim | None:
     """Take a queued comparison to work on it; None if it is not there to be taken."""
     with database.begin() as session:
-        if (moment := states.take(session, ComparisonRow, comparison_id)) is None:
+        if (moment := claims.take(session, ComparisonRow, comparison_id)) is None:
             return None
         row = session.get_one(ComparisonRow, comparison_id)
         states.record(session, row, "started", {"attempt": row.attempt, "reference": row.reference.sha256})
@@ -83,11 +72,11 @@ def finish(
     with database.begin() as session:
         done = session.execute(
             update(ComparisonRow)
-            .where(*states.of_hold(held))
+            .where(*claims.of_hold(held))
             .values(state=State.DONE, stage="", progress=1.0, finished=now(), **found)
         )
         if not states.changed(done):
-            raise states.LostClaim(held.job_id)
+            raise claims.LostClaim(held.job_id)
         row = session.get_one(ComparisonRow, held.job_id)
         details = {
             "attempt": held.attempt,

@@ -1,6 +1,6 @@
 """What becomes of running jobs whose worker ended or went silent: queued again or, at last, failed.
 
-Processes that look after workers call it; the worker's own changes are in :mod:`webapp.jobs.states`.
+Processes that look after workers call it; the worker's own changes are in :mod:`webapp.jobs.claims`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, select
 
+from webapp.jobs.claims import attempt_name
 from webapp.jobs.failures import WORKER_LOST, Failure, failure_of
-from webapp.jobs.states import as_failed, as_queued, attempt_name, change_running
+from webapp.jobs.states import as_failed, as_queued, change_running
 from webapp.storage.database import Database
 from webapp.storage.tables import JOBS, JobRow, State, now
 

@@ -26,7 +26,7 @@ from detector.schema.analysis import Analysis, Parameters
 from detector.schema.summary import summary_of
 from webapp.custody.integrity import DamagedExhibit
 from webapp.errors import DamagedFile, StoreError
-from webapp.jobs import comparisons, states
+from webapp.jobs import claims, comparisons, next_job
 from webapp.jobs.comparisons import ComparisonClaim
 from webapp.jobs.failures import OUT_OF_TIME, WORKER_LOST, explain
 from webapp.media import preview_job
@@ -96,7 +96,7 @@ def work(settings: Settings, end: Callable[[], None] | None = None) -> None:
     this one, so that confined processes can be forked: who waits for them keeps the heartbeat going.
     """
     with opened(settings) as database:
-        held = comparisons.claim_first(database, settings.queues)
+        held = next_job.claim_first(database, settings.queues)
         if held is None:
             return
         name, folders = f"{held.table.noun} {held.job_id}", Folders.of(settings)
@@ -107,7 +107,7 @@ def work(settings: Settings, end: Callable[[], None] | None = None) -> None:
                 _compare(settings, database, folders, held)
             else:
                 _analyse(settings, database, folders, held)
-        except states.LostClaim:
+        except claims.LostClaim:
             log.warning("%s was cancelled, paused or given to another worker; this attempt ends", name)
             shutil.rmtree(unfinished, ignore_errors=True)
             with _logged(f"what it put into the store of {name} is still there"):
@@ -116,29 +116,29 @@ def work(settings: Settings, end: Callable[[], None] | None = None) -> None:
                 else:
                     deletion.remove_unwanted(database, folders, held.job_id, Path(held.exhibit).name)
         except SoftTimeLimitExceeded:
-            states.fail(database, held, OUT_OF_TIME)
+            claims.fail(database, held, OUT_OF_TIME)
         except KilledError:
             # Most often the machine ran out of memory, which is worth another attempt: to this process's
             # own parent it must look as if it had been this one, since it was for the same work.
             shutil.rmtree(unfinished, ignore_errors=True)
             if end is not None:
                 end()
-            states.fail(database, held, WORKER_LOST)
+            claims.fail(database, held, WORKER_LOST)
         except Exception as problem:
             log.warning("%s failed: %s", name, problem, exc_info=problem)
-            states.fail(database, held, explain(problem))
+            claims.fail(database, held, explain(problem))
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
             _forget(folders, held)
 
 
-def _analyse(settings: Settings, database: Database, folders: Folders, held: states.Claim) -> None:
+def _analyse(settings: Settings, database: Database, folders: Folders, held: claims.Claim) -> None:
     analysis = _result(settings, database, held, reporter(database, held))
     length, made_of = analysis.media.duration, _made_of(folders, held, analysis)
     finding = json.dumps(summary_of(analysis))
     _forget(folders, held)
     patiently(
-        lambda: states.finish(
+        lambda: claims.finish(
             database, held, analysis.verdict, analysis.probability, length, made_of, finding
         )
     )
@@ -151,7 +151,7 @@ def _compare(settings: Settings, database: Database, folders: Folders, held: Com
     patiently(lambda: comparisons.finish(database, held, comparison, made_of))
 
 
-def _forget(folders: Folders, held: states.Claim | ComparisonClaim) -> None:
+def _forget(folders: Folders, held: claims.Claim | ComparisonClaim) -> None:
     """Where the exhibit had to be fetched no pages are served, and nobody would delete what lies there."""
     fetched = folders.fetched(held.job_id, held.name)
     if not fetched.exists():
@@ -184,7 +184,7 @@ def patiently(write: Callable[[], None], patience: float = _DATABASE_BACK) -> No
             time.sleep(1)
 
 
-def _result(settings: Settings, database: Database, held: states.Claim, progress: Progress) -> Analysis:
+def _result(settings: Settings, database: Database, held: claims.Claim, progress: Progress) -> Analysis:
     """The finished result in its place, made now or found whole from an attempt that was lost after it."""
     folders = Folders.of(settings)
     place, exhibit = folders.result(held.analysis_id), folders.data / held.exhibit
@@ -200,7 +200,7 @@ def _result(settings: Settings, database: Database, held: states.Claim, progress
         )
         if made.media.sha256 != exhibit.name:
             raise DamagedExhibit
-        states.beat(database, held)  # a lost claim ends here, not with somebody else's place taken
+        claims.beat(database, held)  # a lost claim ends here, not with somebody else's place taken
         publish(unfinished, place)
     analysis = Analysis.from_json((place / "analysis.json").read_bytes())
     confined_thumbnail(
@@ -227,7 +227,7 @@ def _result(settings: Settings, database: Database, held: states.Claim, progress
 
 
 def _brought(
-    settings: Settings, database: Database, held: states.Claim, sha256: str, progress: Progress
+    settings: Settings, database: Database, held: claims.Claim, sha256: str, progress: Progress
 ) -> Path:
     """The exhibit, from the store unless the data folder has it."""
     folders = Folders.of(settings)
@@ -248,7 +248,7 @@ def _brought(
         raise DamagedExhibit from problem
 
 
-def _made_of(folders: Folders, held: states.Claim, analysis: Analysis) -> dict[str, str | int]:
+def _made_of(folders: Folders, held: claims.Claim, analysis: Analysis) -> dict[str, str | int]:
     """What the custody log says of a finished analysis, so that its result can be told from any other."""
     manifest = (folders.result(held.analysis_id) / "manifest.json").read_bytes()
     return {
@@ -261,12 +261,12 @@ def _made_of(folders: Folders, held: states.Claim, analysis: Analysis) -> dict[s
 
 def reporter(
     database: Database,
-    held: states.Hold,
+    held: claims.Hold,
     clock: Callable[[], float] = time.monotonic,
 ) -> Progress:
     """A progress callback that writes the row a few times a second, and at each new stage.
 
-    That is the heartbeat as well. Raises :class:`~webapp.jobs.states.LostClaim` once the claim is gone.
+    That is the heartbeat as well. Raises :class:`~webapp.jobs.claims.LostClaim` once the claim is gone.
     """
     last, shown = float("-inf"), ""
 
@@ -278,6 +278,6 @@ def reporter(
         last, shown = moment, stage
         # Progress is a courtesy: a busy database must not end an analysis.
         with contextlib.suppress(OperationalError):
-            states.beat(database, held, stage, fraction)
+            claims.beat(database, held, stage, fraction)
 
     return progress

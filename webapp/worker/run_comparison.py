@@ -13,7 +13,7 @@ from webapp.custody import log as custody_log
 from webapp.custody.comparison_records import RESULT, SUMS, sums_text
 from webapp.custody.integrity import DamagedExhibit
 from webapp.errors import DamagedFile
-from webapp.jobs import states
+from webapp.jobs import claims
 from webapp.jobs.comparisons import ComparisonClaim
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
@@ -38,7 +38,7 @@ def result(settings: Settings, database: Database, held: ComparisonClaim, progre
         if (made.exhibit.sha256, made.reference.sha256) != sums:
             raise DamagedExhibit
         write_atomically(unfinished / SUMS, sums_text(unfinished))
-        states.beat(database, held)  # a lost claim ends here, not with somebody else's place taken
+        claims.beat(database, held)  # a lost claim ends here, not with somebody else's place taken
         publish(unfinished, place)
     if folders.store.elsewhere:
         store_transfer.deliver_comparison(

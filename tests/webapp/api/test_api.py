@@ -17,7 +17,7 @@ from detector.schema.summary import summary_of
 from reports.custody.chain import check_export
 from webapp.api.openapi import document
 from webapp.api.schemas import AnalysisStatus
-from webapp.jobs import failures, states
+from webapp.jobs import claims, failures
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
 
@@ -220,7 +220,7 @@ def test_listing_pages_by_cursor(app, client):
 def test_listing_filters_as_the_library_does(app, client):
     done, failed = finished(app, segments=1), hand_in(app, b"f", "Straße.mp4")
     database = app.extensions["database"]
-    states.fail(database, states.claim(database, failed.id), failures.CRASHED)
+    claims.fail(database, claims.claim(database, failed.id), failures.CRASHED)
 
     def found(query: str) -> list[str]:
         return [each["id"] for each in client.get(f"{API}/analyses?{query}").json["items"]]
@@ -265,7 +265,7 @@ def test_pause_resume_and_priority(app, client, sent):
     problem(client.get(f"{path}/segments"), 409)
     resumed = client.post(f"{path}/resume")
     assert (resumed.status_code, resumed.json["state"], sent) == (202, "queued", sent[:1] * 2)
-    states.claim(app.extensions["database"], sent[0])
+    claims.claim(app.extensions["database"], sent[0])
     problem(client.post(f"{path}/priority", json={"priority": "low"}), 409)
     assert client.post(f"{path}/again", json={"priority": "high"}).json["priority"] == "high"
     again = client.post(f"{API}/exhibits/{digest(b'x')}/analyses", json={"priority": "low"})

@@ -14,7 +14,7 @@ from warm import Script
 from reports.custody.chain import check_export, check_log
 from reports.custody.format import read_export
 from webapp.custody import log as custody_log
-from webapp.jobs import recovery, states
+from webapp.jobs import claims, recovery, states
 from webapp.jobs.failures import CRASHED
 from webapp.services import deletion
 from webapp.storage.data_folder import Folders
@@ -53,8 +53,8 @@ def test_a_new_log_says_when_it_began_and_with_which_settings(app, database):
 
 def test_the_whole_life_of_an_analysis_is_recorded(app, database):
     row = hand_in(app, b"bytes", "a clip.mp4", "reelproof")
-    held = states.claim(database, row.id)
-    states.finish(database, held, "inconclusive", None, 1.0, {"model sha256": "a" * 64})
+    held = claims.claim(database, row.id)
+    claims.finish(database, held, "inconclusive", None, 1.0, {"model sha256": "a" * 64})
     sha256 = digest(b"bytes")
     entries = [entry for entry in log(database) if entry.exhibit == sha256]
     assert [entry.action for entry in entries] == [
@@ -74,7 +74,7 @@ def test_the_whole_life_of_an_analysis_is_recorded(app, database):
 
 def test_failing_retrying_and_cancelling_are_recorded(app, database):
     row = hand_in(app)
-    states.fail(database, states.claim(database, row.id), CRASHED)
+    claims.fail(database, claims.claim(database, row.id), CRASHED)
     assert states.retry(database, row.id) and states.cancel(database, row.id)
     assert not states.cancel(database, row.id)  # ended already: nothing happens, nothing is recorded
     assert actions(database, row.exhibit.sha256)[2:] == [
@@ -90,7 +90,7 @@ def test_failing_retrying_and_cancelling_are_recorded(app, database):
 def test_lost_workers_are_recorded(app, database):
     row = hand_in(app)
     for _ in range(recovery.MOST_ATTEMPTS):
-        states.claim(database, row.id)
+        claims.claim(database, row.id)
         recovery.recover(database, count_attempt=True)
     assert actions(database, row.exhibit.sha256)[2:] == [
         *("analysis started", "analysis queued"),

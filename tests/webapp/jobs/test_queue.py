@@ -11,7 +11,7 @@ from made_rows import change, row
 from sqlalchemy import select
 
 from webapp import create_app
-from webapp.jobs import broker, comparisons, failures, recovery, states
+from webapp.jobs import broker, claims, failures, next_job, recovery, states
 from webapp.jobs import queue as job_queue
 from webapp.queries.analyses import count_ahead
 from webapp.settings import QUEUES, read_settings
@@ -36,7 +36,7 @@ def three(app, database) -> list[str]:
 
 
 def claimed(database: Database, *queues: str) -> str | None:
-    held = comparisons.claim_first(database, queues or QUEUES)
+    held = next_job.claim_first(database, queues or QUEUES)
     return held.analysis_id if held else None
 
 
@@ -67,7 +67,7 @@ class TestOrder:
         assert action == "analysis prioritised"
         assert '"priority": "high"' in details and '"before": "normal"' in details
         assert len(acts(database, queued)) == 2  # the same again is no change
-        states.claim(database, queued)
+        claims.claim(database, queued)
         assert not states.prioritise(database, queued, Priority.LOW)
         assert not states.prioritise(database, "nothing", Priority.LOW)
         assert row(database, queued).priority == Priority.HIGH
@@ -162,7 +162,7 @@ class TestPause:
         sweep(database, app.extensions["settings"], sent.append)
         recovery.recover(database, count_attempt=True)
         assert sent == [] and job_queue.lost_messages(database, 1, at_start=True) == [second]
-        assert states.claim(database, first) is None
+        assert claims.claim(database, first) is None
         with app.app_context():
             assert count_ahead(row(database, second)) == 0
         assert states.resume(database, first) and not states.resume(database, first)
@@ -177,31 +177,31 @@ class TestPause:
     def test_a_running_one_is_taken_away_and_begins_anew(self, app, database):
         queued = hand_in(app).id
         for _ in range(2 * recovery.MOST_ATTEMPTS):  # they do not count
-            held = states.claim(database, queued)
+            held = claims.claim(database, queued)
             assert held.attempt == 1
-            states.beat(database, held, "scoring", 0.5)
+            claims.beat(database, held, "scoring", 0.5)
             assert states.pause(database, queued)
-            with pytest.raises(states.LostClaim):
-                states.beat(database, held)
-            with pytest.raises(states.LostClaim):
-                states.finish(database, held, "manipulated", 0.9)
-            states.fail(database, held, failures.UNEXPECTED)
+            with pytest.raises(claims.LostClaim):
+                claims.beat(database, held)
+            with pytest.raises(claims.LostClaim):
+                claims.finish(database, held, "manipulated", 0.9)
+            claims.fail(database, held, failures.UNEXPECTED)
             paused = row(database, queued)
             assert (paused.state, paused.stage, paused.progress) == ("paused", "", 0.0)
             assert (paused.error, paused.started, paused.verdict) == (None,) * 3
             assert states.resume(database, queued)
-        second = states.claim(database, queued)
+        second = claims.claim(database, queued)
         assert second.name != held.name
-        with pytest.raises(states.LostClaim):
-            states.beat(database, held, "scoring", 0.9)
+        with pytest.raises(claims.LostClaim):
+            claims.beat(database, held, "scoring", 0.9)
 
     def test_lost_attempts_before_it_still_count(self, app, database):
         queued = hand_in(app).id
-        states.claim(database, queued)
+        claims.claim(database, queued)
         recovery.recover(database, count_attempt=True)
         states.pause(database, queued)
         states.resume(database, queued)
-        assert states.claim(database, queued).attempt == 2
+        assert claims.claim(database, queued).attempt == 2
 
     def test_it_can_be_cancelled_and_prioritised(self, app, database):
         queued = hand_in(app).id
@@ -219,7 +219,7 @@ class TestPause:
         def late(_settings, _database, held, _progress):
             folders.result(held.analysis_id).mkdir()
             states.pause(database, held.analysis_id)
-            raise states.LostClaim(held.analysis_id)
+            raise claims.LostClaim(held.analysis_id)
 
         monkeypatch.setattr(run_analysis, "_result", late)
         run_analysis.work(app.extensions["settings"])

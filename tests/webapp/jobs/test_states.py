@@ -12,7 +12,7 @@ from made_rows import change, row
 
 from detector.schema.analysis import Parameters
 from webapp.custody import actors
-from webapp.jobs import failures, recovery, states
+from webapp.jobs import claims, failures, recovery
 from webapp.jobs import queue as job_queue
 from webapp.settings import read_settings
 from webapp.storage.tables import State, now
@@ -32,9 +32,9 @@ def test_ids_cannot_be_guessed(app):
 
 def test_a_claim_carries_what_the_work_needs(app, database):
     queued = hand_in(app, b"bytes", "clip.mp4", "some-model")
-    held = states.claim(database, queued.id)
+    held = claims.claim(database, queued.id)
     running = row(database, queued.id)
-    assert held == states.Claim(
+    assert held == claims.Claim(
         queued.id, 1, running.started, "clip.mp4", queued.exhibit.path, "some-model", Parameters()
     )
     assert (running.state, running.attempt, running.worker) == ("running", 1, actors.process_name())
@@ -47,7 +47,7 @@ def test_one_of_many_claims_wins(app, database):
 
     def compete() -> None:
         barrier.wait()
-        held.append(states.claim(database, queued.id))
+        held.append(claims.claim(database, queued.id))
 
     threads = [threading.Thread(target=compete) for _ in range(6)]
     for thread in threads:
@@ -59,21 +59,21 @@ def test_one_of_many_claims_wins(app, database):
 
 
 def test_what_is_not_queued_cannot_be_claimed(app, database):
-    assert states.claim(database, "nothing") is None
+    assert claims.claim(database, "nothing") is None
     queued = hand_in(app)
     for state in (State.RUNNING, State.DONE, State.FAILED, State.CANCELLED):
         change(database, queued.id, state=state)
-        assert states.claim(database, queued.id) is None
+        assert claims.claim(database, queued.id) is None
 
 
 def test_progress_and_end(app, database):
-    held = states.claim(database, hand_in(app).id)
-    states.beat(database, held, "scoring", 0.5)
+    held = claims.claim(database, hand_in(app).id)
+    claims.beat(database, held, "scoring", 0.5)
     found = row(database, held.analysis_id)
     assert (found.stage, found.progress) == ("scoring", 0.5)
-    states.beat(database, held, "scoring", 7.0)
+    claims.beat(database, held, "scoring", 7.0)
     assert row(database, held.analysis_id).progress == 1.0
-    states.finish(database, held, "inconclusive", None)
+    claims.finish(database, held, "inconclusive", None)
     done = row(database, held.analysis_id)
     assert (done.state, done.verdict, done.probability) == ("done", "inconclusive", None)
     assert done.finished >= done.started
@@ -81,15 +81,15 @@ def test_progress_and_end(app, database):
 
 def test_a_lost_attempt_cannot_touch_its_successor(app, database):
     queued = hand_in(app)
-    first = states.claim(database, queued.id)
+    first = claims.claim(database, queued.id)
     recovery.recover(database, count_attempt=True)
-    second = states.claim(database, queued.id)
+    second = claims.claim(database, queued.id)
     assert second.attempt == 2
-    with pytest.raises(states.LostClaim):
-        states.beat(database, first, "scoring", 0.9)
-    with pytest.raises(states.LostClaim):
-        states.finish(database, first, "manipulated", 0.9)
-    states.fail(database, first, failures.UNEXPECTED)
+    with pytest.raises(claims.LostClaim):
+        claims.beat(database, first, "scoring", 0.9)
+    with pytest.raises(claims.LostClaim):
+        claims.finish(database, first, "manipulated", 0.9)
+    claims.fail(database, first, failures.UNEXPECTED)
     found = row(database, queued.id)
     assert (found.state, found.stage, found.error) == ("running", "starting", None)
 
@@ -97,7 +97,7 @@ def test_a_lost_attempt_cannot_touch_its_successor(app, database):
 def test_silent_workers_are_given_up_and_well_ones_are_not(app, database):
     lost, well = hand_in(app, b"1"), hand_in(app, b"2")
     for each in (lost, well):
-        states.claim(database, each.id)
+        claims.claim(database, each.id)
     change(database, lost.id, heartbeat=now() - recovery.STALE_AFTER - timedelta(seconds=1))
     recovery.requeue_stale(database)
     assert row(database, lost.id).state == "queued"
@@ -108,7 +108,7 @@ def test_three_attempts_and_then_worker_lost(app, database):
     queued = hand_in(app)
     for attempt in (1, 2, 3):
         assert row(database, queued.id).state == "queued"
-        assert states.claim(database, queued.id).attempt == attempt
+        assert claims.claim(database, queued.id).attempt == attempt
         change(database, queued.id, heartbeat=now() - timedelta(hours=1))
         recovery.requeue_stale(database)
     failed = row(database, queued.id)
@@ -120,14 +120,14 @@ def test_three_attempts_and_then_worker_lost(app, database):
 def test_an_orderly_stop_is_no_attempt(app, database):
     queued = hand_in(app)
     for _ in range(5):
-        assert states.claim(database, queued.id).attempt == 1
+        assert claims.claim(database, queued.id).attempt == 1
         recovery.recover(database, count_attempt=False)
     assert row(database, queued.id).state == "queued"
 
 
 def test_a_worker_that_ended_only_loses_its_own(app, database):
     queued = hand_in(app)
-    states.claim(database, queued.id)
+    claims.claim(database, queued.id)
     recovery.fail_of_worker(database, queued.id, "elsewhere:1", failures.CRASHED)
     assert not recovery.requeue_of_worker(database, queued.id, "elsewhere:1")
     assert row(database, queued.id).state == "running"
@@ -142,7 +142,7 @@ def test_lost_messages_are_sent_again_once_there_is_room(app, database):
     assert sent == []  # just sent: not lost yet
     for each in (first, second, third):
         change(database, each.id, sent=now() - timedelta(minutes=1))
-    states.claim(database, first.id)
+    claims.claim(database, first.id)
     sweep(database, settings, sent.append)
     assert sent == []  # the only worker is busy: waiting is what they should do
     recovery.recover(database, count_attempt=False)
@@ -150,14 +150,14 @@ def test_lost_messages_are_sent_again_once_there_is_room(app, database):
     assert sent == [first.id]  # as many as there is room for; the gap between two analyses is no loss
     sweep(database, settings, sent.append)
     assert len(sent) == 1
-    states.finish(database, states.claim(database, first.id), "inconclusive", None)
+    claims.finish(database, claims.claim(database, first.id), "inconclusive", None)
     sweep(database, settings, sent.append)
     assert sent == [first.id, second.id]
 
 
 def test_at_start_every_queued_analysis_is_sent(app, database):
     ids = [hand_in(app, bytes([number])).id for number in range(3)]
-    states.claim(database, ids[1])
+    claims.claim(database, ids[1])
     recovery.recover(database, count_attempt=True)
     assert job_queue.lost_messages(database, 1, at_start=True) == ids
 
@@ -182,7 +182,7 @@ def test_the_watch_notices_that_the_machine_slept(monkeypatch):
 
 def test_after_the_machine_slept_nobody_is_given_up(app, database):
     queued = hand_in(app)
-    states.claim(database, queued.id)
+    claims.claim(database, queued.id)
     change(database, queued.id, heartbeat=now() - timedelta(hours=8))
     sweep(database, app.extensions["settings"], lambda _id: None, silent_too=False)
     assert row(database, queued.id).state == "running"

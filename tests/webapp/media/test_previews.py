@@ -25,7 +25,7 @@ from media_files import boxed_photo
 from detector.media.open import open_media
 from detector.sandbox import Limits
 from detector.schema.analysis import Media
-from webapp.jobs.states import LostClaim
+from webapp.jobs.claims import LostClaim
 from webapp.media import playback, preview_job
 from webapp.media.playback import Playback
 from webapp.media.preview_encoder import decide

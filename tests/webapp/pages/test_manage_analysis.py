@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from detector.models.card import DEFAULT
 from detector.schema.analysis import Parameters
-from webapp.jobs import failures, recovery, states
+from webapp.jobs import claims, failures, recovery, states
 from webapp.jobs import queue as job_queue
 from webapp.services import deletion
 from webapp.storage.data_folder import Folders
@@ -49,31 +49,31 @@ class TestCancel:
         answer = client.post(f"/analyses/{queued.id}/cancel")
         assert answer.status_code == 303 and answer.location == f"/analyses/{queued.id}"
         assert row(database, queued.id).state == "cancelled"
-        assert states.claim(database, queued.id) is None
+        assert claims.claim(database, queued.id) is None
         text = client.get(f"/analyses/{queued.id}").text
         assert "The analysis was cancelled" in text and "Retry" in text
 
     def test_a_running_one_is_taken_away_and_never_done(self, app, client, database):
-        held = states.claim(database, hand_in(app).id)
-        states.beat(database, held, "scoring", 0.4)
+        held = claims.claim(database, hand_in(app).id)
+        claims.beat(database, held, "scoring", 0.4)
         state = client.post(
             f"/analyses/{held.analysis_id}/cancel", headers={"Accept": "application/json"}
         ).json
         assert (state["state"], state["progress"]) == ("cancelled", 0.4)
         for act in (
-            lambda: states.beat(database, held),
-            lambda: states.beat(database, held, "scoring", 0.5),
-            lambda: states.finish(database, held, "manipulated", 0.9, 60.0),
+            lambda: claims.beat(database, held),
+            lambda: claims.beat(database, held, "scoring", 0.5),
+            lambda: claims.finish(database, held, "manipulated", 0.9, 60.0),
         ):
-            with pytest.raises(states.LostClaim):
+            with pytest.raises(claims.LostClaim):
                 act()
-        states.fail(database, held, failures.UNEXPECTED)
+        claims.fail(database, held, failures.UNEXPECTED)
         stopped = row(database, held.analysis_id)
         assert (stopped.state, stopped.verdict, stopped.error) == ("cancelled", None, None)
 
     def test_what_has_ended_cannot_be(self, app, client, database):
         done, failed = finished(app), hand_in(app)
-        states.fail(database, states.claim(database, failed.id), failures.CRASHED)
+        claims.fail(database, claims.claim(database, failed.id), failures.CRASHED)
         for ended in (done, failed):
             before = row(database, ended.id).state
             answer = client.post(f"/analyses/{ended.id}/cancel")
@@ -137,15 +137,15 @@ def silent(_path, _file, _model, _parameters, folder, _progress):
 class TestRetry:
     def test_failed_and_cancelled_ones_are_queued_afresh(self, app, client, database, sent):
         failed, cancelled = hand_in(app, b"1"), hand_in(app, b"2")
-        states.fail(database, states.claim(database, failed.id), failures.CRASHED)
-        states.claim(database, cancelled.id)
+        claims.fail(database, claims.claim(database, failed.id), failures.CRASHED)
+        claims.claim(database, cancelled.id)
         states.cancel(database, cancelled.id)
         for stopped in (failed, cancelled):
             assert client.post(f"/analyses/{stopped.id}/retry").location == f"/analyses/{stopped.id}"
             again = row(database, stopped.id)
             assert (again.state, again.attempt, again.progress) == ("queued", 0, 0.0)
             assert (again.error, again.remedy, again.finished, again.started) == (None,) * 4
-            assert states.claim(database, stopped.id).attempt == 1
+            assert claims.claim(database, stopped.id).attempt == 1
         assert sent == [failed.id, cancelled.id]
 
     def test_done_ones_are_not_and_waiting_ones_need_not(self, app, client, database, sent):
@@ -159,18 +159,18 @@ class TestRetry:
     def test_the_cancelled_attempt_cannot_touch_the_one_after_the_retry(self, app, database):
         """Both are number one; the cancelled one may take two seconds to notice."""
         queued = hand_in(app)
-        first = states.claim(database, queued.id)
+        first = claims.claim(database, queued.id)
         states.cancel(database, queued.id)
         states.retry(database, queued.id)
-        second = states.claim(database, queued.id)
+        second = claims.claim(database, queued.id)
         assert first.attempt == second.attempt == 1 and first.name != second.name
-        with pytest.raises(states.LostClaim):
-            states.beat(database, first, "scoring", 0.9)
-        with pytest.raises(states.LostClaim):
-            states.finish(database, first, "manipulated", 0.9)
-        states.fail(database, first, failures.UNEXPECTED)
+        with pytest.raises(claims.LostClaim):
+            claims.beat(database, first, "scoring", 0.9)
+        with pytest.raises(claims.LostClaim):
+            claims.finish(database, first, "manipulated", 0.9)
+        claims.fail(database, first, failures.UNEXPECTED)
         assert row(database, queued.id).state == "running"
-        states.beat(database, second, "scoring", 0.1)
+        claims.beat(database, second, "scoring", 0.1)
 
 
 class TestPause:
@@ -192,13 +192,13 @@ class TestPause:
         assert row(database, queued.id).state == "queued" and sent == [queued.id]
 
     def test_a_running_one_is_taken_away(self, app, client, database):
-        held = states.claim(database, hand_in(app).id)
-        states.beat(database, held, "scoring", 0.4)
+        held = claims.claim(database, hand_in(app).id)
+        claims.beat(database, held, "scoring", 0.4)
         assert "A pause keeps nothing" in client.get(f"/analyses/{held.analysis_id}").text
         said = client.post(f"/analyses/{held.analysis_id}/pause", headers={"Accept": "application/json"})
         assert (said.json["state"], said.json["progress"], said.json["attempt"]) == ("paused", 0.0, 0)
-        with pytest.raises(states.LostClaim):
-            states.beat(database, held)
+        with pytest.raises(claims.LostClaim):
+            claims.beat(database, held)
 
     def test_what_has_ended_cannot_be(self, app, client, database):
         done, cancelled = finished(app), hand_in(app)
@@ -248,7 +248,7 @@ class TestPriority:
         queued = hand_in(app)
         address = f"/analyses/{queued.id}/priority"
         assert client.post(address, data={"priority": "most"}).status_code == 400
-        states.claim(database, queued.id)
+        claims.claim(database, queued.id)
         late = client.post(address, data={"priority": "high"})
         assert late.status_code == 409 and "does not wait any more" in late.text
         assert row(database, queued.id).priority == Priority.NORMAL
@@ -259,7 +259,7 @@ class TestSettings:
         changed = {"sample_rate": 4, "enter_threshold": Parameters().enter_threshold}
         queued = hand_in(app, settings_changed=changed)
         assert json.loads(queued.settings) == {"sample_rate": 4.0}
-        assert states.claim(database, queued.id).parameters == Parameters(sample_rate=4.0)
+        assert claims.claim(database, queued.id).parameters == Parameters(sample_rate=4.0)
         assert hand_in(app, b"other").settings is None
 
     @pytest.mark.parametrize("changes", [{"sample_rate": 0}, {"sample_rate": "x"}, {"nonsense": 1}])
@@ -366,7 +366,7 @@ class TestDelete:
             for ask in (client.get, client.post):
                 answer = ask(f"/analyses/{queued.id}/delete")
                 assert answer.status_code == 409 and words in answer.text and "Cancel it first" in answer.text
-            states.claim(database, queued.id)
+            claims.claim(database, queued.id)
         assert row(database, queued.id).state == "running" and len(exhibits(folders)) == 1
 
     @pytest.mark.parametrize("lost", ["_remove_result", "_remove_exhibit"])

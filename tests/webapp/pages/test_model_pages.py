@@ -19,7 +19,7 @@ from detector.models.card import DEFAULT, MODELS
 from detector.models.validate import CARD_LIMIT, check_pair
 from detector.networks.base import architectures
 from webapp import create_app
-from webapp.jobs import states
+from webapp.jobs import claims
 from webapp.pages.models import _PAIR
 from webapp.queries.results import load as load_result
 from webapp.services import models as model_service
@@ -336,7 +336,7 @@ class TestRemoving:
         row = hand_in(app, model="other")
         answer = client.post("/models/other/remove")
         assert answer.status_code == 409 and "not finished" in answer.text
-        states.finish(database, states.claim(database, row.id), "manipulated", 0.9)
+        claims.finish(database, claims.claim(database, row.id), "manipulated", 0.9)
         assert client.post("/models/other/remove").status_code == 303
 
     def test_an_analysis_whose_model_is_gone_says_so(self, app, database):

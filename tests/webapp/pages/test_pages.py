@@ -10,7 +10,7 @@ import pytest
 from made import finished, hand_in
 
 from detector.schema.analysis import Analysis, MediaKind, Verdict
-from webapp.jobs import failures, states
+from webapp.jobs import claims, failures
 from webapp.queries.library import PAGE_SIZE
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Milestone, now
@@ -70,8 +70,8 @@ def test_the_library_is_paged_newest_first(app, client, database):
 def test_the_library_shows_verdicts_states_and_pictures(app, client, database):
     done, failed = finished(app, segments=1), hand_in(app, b"f")
     finished(app, segments=0)
-    states.fail(database, states.claim(database, failed.id), failures.CRASHED)
-    states.beat(database, states.claim(database, hand_in(app, b"r").id), "scoring", 0.42)
+    claims.fail(database, claims.claim(database, failed.id), failures.CRASHED)
+    claims.beat(database, claims.claim(database, hand_in(app, b"r").id), "scoring", 0.42)
     text = client.get("/analyses").text
     for words in ("Manipulated", "No manipulation found", "Failed", "Running, 42%", "0.97"):
         assert words in text
@@ -92,8 +92,8 @@ def test_a_queued_analysis(app, client):
 
 
 def test_a_running_analysis(app, client, database):
-    held = states.claim(database, hand_in(app).id)
-    states.beat(database, held, "finding faces", 0.25)
+    held = claims.claim(database, hand_in(app).id)
+    claims.beat(database, held, "finding faces", 0.25)
     assert "Finding faces" in client.get(f"/analyses/{held.analysis_id}").text
     status = client.get(f"/analyses/{held.analysis_id}.json").json
     assert (status["state"], status["stage"], status["progress"]) == ("running", "finding faces", 0.25)
@@ -101,8 +101,8 @@ def test_a_running_analysis(app, client, database):
 
 
 def test_a_failed_analysis_says_what_to_do(app, client, database):
-    held = states.claim(database, hand_in(app).id)
-    states.fail(database, held, failures.CRASHED)
+    held = claims.claim(database, hand_in(app).id)
+    claims.fail(database, held, failures.CRASHED)
     text = client.get(f"/analyses/{held.analysis_id}").text
     assert failures.CRASHED.error in text and "Upload again" in text
     status = client.get(f"/analyses/{held.analysis_id}.json").json
@@ -243,7 +243,7 @@ def test_a_bug_becomes_a_page_in_words(app, client, monkeypatch, caplog):
 def test_hostile_names_are_shown_as_text(app, client, database):
     done = finished(app, file=NAME)
     failed = hand_in(app, b"f", NAME)
-    states.fail(database, states.claim(database, failed.id), failures.CRASHED)
+    claims.fail(database, claims.claim(database, failed.id), failures.CRASHED)
     queued = hand_in(app, b"q", NAME)
     for path in ("/", "/analyses", *(f"/analyses/{row.id}" for row in (done, failed, queued))):
         text = client.get(path).text

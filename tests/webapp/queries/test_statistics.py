@@ -14,7 +14,7 @@ from made_rows import say
 from many import NEWEST, fill
 
 from detector.schema.analysis import MediaKind, Verdict
-from webapp.jobs import states
+from webapp.jobs import claims, states
 from webapp.pages import charts
 from webapp.queries import statistics as library_statistics
 from webapp.queries.statistics import Count
@@ -68,7 +68,7 @@ def test_verdicts_states_and_hours(app, client, database, overview):
     # An exhibit that was analysed twice was examined once.
     with database.begin() as session:
         queued = session.query(AnalysisRow).filter_by(state="queued").one().id
-    states.finish(database, states.claim(database, queued), "manipulated", 0.9, 3600.0)
+    claims.finish(database, claims.claim(database, queued), "manipulated", 0.9, 3600.0)
     seen = overview()
     assert (seen.videos, seen.seconds, seen.photos, seen.unmeasured) == (2, 5400.0, 1, 0)
     text = client.get("/statistics").text

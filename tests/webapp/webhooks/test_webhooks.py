@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from detector.paths import ROOT
 from webapp import create_app, url_allowlist
-from webapp.jobs import failures, recovery, states
+from webapp.jobs import claims, failures, recovery, states
 from webapp.settings import SettingError, read_settings
 from webapp.storage.tables import AnalysisRow, Delivery, now
 from webapp.webhooks import delivery
@@ -145,12 +145,12 @@ def test_each_way_to_end_is_told_and_only_what_was_asked_for(lab, receiver):
     database = lab.extensions["database"]
     lost = hand_in(lab, b"l")
     for _ in range(recovery.MOST_ATTEMPTS):
-        states.claim(database, lost.id)
+        claims.claim(database, lost.id)
         with database.begin() as session:
             session.get_one(AnalysisRow, lost.id).heartbeat = now() - timedelta(minutes=5)
         recovery.requeue_stale(database)
     broken, stopped = hand_in(lab, b"b"), hand_in(lab, b"s")
-    states.fail(database, states.claim(database, broken.id), failures.CRASHED)
+    claims.fail(database, claims.claim(database, broken.id), failures.CRASHED)
     states.cancel(database, stopped.id)
     hand_in(lab, b"waits")
     while trip(lab):

@@ -16,7 +16,7 @@ from made import hand_in
 from made_comparisons import queued
 
 from webapp import create_app
-from webapp.jobs import broker, failures, recovery
+from webapp.jobs import broker, claims, failures, recovery
 from webapp.jobs import queue as job_queue
 from webapp.jobs import states as jobs_states
 from webapp.storage.data_folder import Folders
@@ -163,12 +163,12 @@ def test_a_lost_attempt_takes_only_its_own_folder_along(app):
     settings, database = app.extensions["settings"], app.extensions["database"]
     row_id = hand_in(app).id
     folders = Folders(settings.data)
-    held = jobs_states.claim(database, row_id)
+    held = claims.claim(database, row_id)
     folders.unfinished(row_id, held.name).mkdir()
     celery_worker._child_gone(settings, os.getpid(), WorkerLostError("signal 9 (SIGKILL)"))
     assert list(folders.analyses.iterdir()) == [] and row(app, row_id).state == "queued"
 
-    held = jobs_states.claim(database, row_id)
+    held = claims.claim(database, row_id)
     folders.unfinished(row_id, held.name).mkdir()
     celery_worker._child_gone(settings, os.getpid() + 1, WorkerLostError("signal 11 (SIGSEGV)"))
     assert [path.name for path in folders.analyses.iterdir()] == [f".{row_id}.{held.name}"]

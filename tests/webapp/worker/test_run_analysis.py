@@ -11,7 +11,7 @@ from made import hand_in, write_result
 
 from detector.errors import MediaError, ModelError
 from detector.files import publish
-from webapp.jobs import failures, recovery, states
+from webapp.jobs import claims, failures, recovery
 from webapp.services import sample as sample_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit
@@ -107,7 +107,7 @@ def test_a_whole_result_of_a_lost_attempt_is_kept(app, settings, database, folde
     folder = folders.result(analysis_id)
     folder.mkdir()
     write_result(build(folder, segments=1), folder)
-    states.claim(database, analysis_id)  # published, and lost before it was marked
+    claims.claim(database, analysis_id)  # published, and lost before it was marked
     recovery.recover(database, count_attempt=True)
     monkeypatch.setattr(run_analysis, "analyse_and_report", lambda *_: pytest.fail("it was done already"))
     run_analysis.work(settings)
@@ -128,7 +128,7 @@ def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database,
 
 
 def test_progress_is_written_a_few_times_a_second(app, database):
-    held = states.claim(database, hand_in(app).id)
+    held = claims.claim(database, hand_in(app).id)
     clock = 0.0
     report = run_analysis.reporter(database, held, clock=lambda: clock)
     written = []
@@ -143,7 +143,7 @@ def test_progress_is_written_a_few_times_a_second(app, database):
     assert row(database, held.analysis_id).heartbeat > before
     recovery.recover(database, count_attempt=True)
     clock += 1
-    with pytest.raises(states.LostClaim):
+    with pytest.raises(claims.LostClaim):
         report("scoring", 1.0)
 
 

@@ -13,7 +13,7 @@ from detector.errors import MediaError
 from webapp.custody import log as custody_log
 from webapp.custody.audit import Audit
 from webapp.custody.comparison_records import SUMS
-from webapp.jobs import comparisons, failures, recovery, states
+from webapp.jobs import claims, comparisons, failures, next_job, recovery, states
 from webapp.jobs import queue as job_queue
 from webapp.settings import QUEUES
 from webapp.storage.data_folder import Folders
@@ -97,7 +97,7 @@ def test_jobs_of_both_kinds_wait_in_one_queue(app, database, both):
     assert job_queue.lost_messages(database, 1, at_start=True) == [first.id, comparison.id, last.id]
     states.prioritise(database, last.id, Priority.HIGH)
     order = []
-    while held := comparisons.claim_first(database, QUEUES):
+    while held := next_job.claim_first(database, QUEUES):
         order.append(held.job_id)
     assert order == [last.id, first.id, comparison.id]
 
@@ -146,8 +146,8 @@ def test_a_lost_worker_is_followed_by_another(app, database, waiting):
         with database.begin() as session:
             session.get_one(ComparisonRow, waiting.id).heartbeat = now() - 2 * recovery.STALE_AFTER
         recovery.requeue_stale(database)
-        with pytest.raises(states.LostClaim):
-            states.beat(database, held)
+        with pytest.raises(claims.LostClaim):
+            claims.beat(database, held)
     row = stored(database, waiting.id)
     assert (row.state, row.error) == (
         "failed",

@@ -25,7 +25,7 @@ from reports.bundle.manifest import new_manifest
 from reports.review.annotation_file import checksum, file_text, to_json
 from reports.review.annotations import ANNOTATION, current
 from reports.view.reviewers import reviewer_view
-from webapp.jobs import states
+from webapp.jobs import claims
 from webapp.jobs.failures import CRASHED
 from webapp.queries.results import load
 from webapp.security.permissions import Role
@@ -152,7 +152,7 @@ def test_only_what_is_finished_can_be_judged(app, client):
     waiting = hand_in(app, b"waiting")
     failed = hand_in(app, b"failed")
     database = app.extensions["database"]
-    states.fail(database, states.claim(database, failed.id), CRASHED)
+    claims.fail(database, claims.claim(database, failed.id), CRASHED)
     for row in (waiting, failed):
         for answer in (
             client.get(f"/analyses/{row.id}/annotations.json"),

@@ -14,7 +14,7 @@ from people import account, signed_in, with_login
 from detector.schema.analysis import MediaKind
 from webapp.custody.comparison_records import RESULT, SUMS
 from webapp.downloads import reports as report_downloads
-from webapp.jobs import comparisons, states
+from webapp.jobs import claims, comparisons, states
 from webapp.media import playback
 from webapp.media.playback import Playback
 from webapp.queries import reference_comparisons
@@ -79,7 +79,7 @@ class TestWaiting:
         with database.begin() as session:
             session.get_one(ComparisonRow, row.id).created = pair[0].created
         held = comparisons.claim(database, row.id)
-        states.beat(database, held, "comparing faces and surroundings", 0.6)
+        claims.beat(database, held, "comparing faces and surroundings", 0.6)
         text = client.get(f"/comparisons/{row.id}").text
         assert "Comparing faces and surroundings" in text and "60%" in text
         status = client.get(f"/comparisons/{row.id}/state.json").json

@@ -1,0 +1,170 @@
+"""Which worker has which job: it takes a row of the queue, keeps it by heartbeats, and ends it.
+
+Whoever works on a job first claims its row; every later change says whose it is (the attempt's number and
+start), so that a worker that was given up for lost, or told to stop, cannot touch what its successor does.
+:mod:`webapp.jobs.comparisons` has what is different for comparisons with a reference,
+:mod:`webapp.jobs.next_job` which job comes next; :mod:`webapp.jobs.recovery` takes jobs from workers that are
+gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import ColumnElement, update
+from sqlalchemy.orm import Session
+
+from detector.schema.analysis import Parameters
+from detector.timestamps import compact
+from webapp.custody import actors, records
+from webapp.custody import log as custody_log
+from webapp.jobs import parameters, states
+from webapp.jobs.failures import Failure, failure_of
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, JobRow, State, now
+
+
+class LostClaim(Exception):
+    """The row is no longer this attempt's: it was cancelled or paused, or given to another one."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """One attempt's hold on one job, a row of ``table``."""
+
+    table: ClassVar[type[JobRow]]
+
+    job_id: str
+    attempt: int
+    started: datetime  # tells this attempt from one of the same number before a retry
+
+    @property
+    def name(self) -> str:
+        """What no other attempt at this job is called."""
+        return attempt_name(self.attempt, self.started)
+
+
+@dataclass(frozen=True)
+class Claim(Hold):
+    """One attempt's hold on one analysis."""
+
+    table = AnalysisRow
+
+    file: str
+    exhibit: str  # path relative to the data folder
+    model: str | None  # its name; none for an analysis queued before there was a choice
+    parameters: Parameters
+
+    @property
+    def analysis_id(self) -> str:
+        """Id of the analysis."""
+        return self.job_id
+
+
+def claim(database: Database, analysis_id: str) -> Claim | None:
+    """Take a queued analysis to work on it; None if it is not there to be taken."""
+    with database.begin() as session:
+        if (moment := take(session, AnalysisRow, analysis_id)) is None:
+            return None
+        row = session.get_one(AnalysisRow, analysis_id)
+        settings = parameters.read(row.settings)
+        states.record(session, row, "started", {"attempt": row.attempt, "model": row.model})
+        return Claim(row.id, row.attempt, moment, row.file, row.exhibit.path, row.model, settings)
+
+
+def take(session: Session, table: type[JobRow], job_id: str) -> datetime | None:
+    """Mark a queued job as running in this process; when, or None if it is not there to be taken."""
+    moment = now()
+    taken = session.execute(
+        update(table)
+        .where(table.id == job_id, table.state == State.QUEUED)
+        .values(
+            state=State.RUNNING,
+            stage="starting",
+            progress=0.0,
+            attempt=table.attempt + 1,
+            worker=actors.process_name(),
+            started=moment,
+            heartbeat=moment,
+            error=None,
+            remedy=None,
+        )
+    )
+    return moment if states.changed(taken) else None
+
+
+def beat(database: Database, held: Hold, stage: str | None = None, progress: float = 0.0) -> None:
+    """Say that this attempt is alive and, with a stage, how far it is; raises :class:`LostClaim`."""
+    values: dict[str, Any] = {"heartbeat": now()}
+    if stage is not None:
+        values |= {"stage": stage[:80], "progress": min(max(progress, 0.0), 1.0)}
+    with database.begin() as session:
+        if not states.changed(session.execute(update(held.table).where(*of_hold(held)).values(values))):
+            raise LostClaim(held.job_id)
+
+
+def finish(
+    database: Database,
+    held: Claim,
+    verdict: str,
+    probability: float | None,
+    duration: float | None = None,
+    made_of: custody_log.Details | None = None,
+    finding: str | None = None,
+) -> None:
+    """Mark the analysis done; its result must be in place already. Raises :class:`LostClaim`.
+
+    ``duration`` is the exhibit's length in seconds; ``made_of`` is what else the custody log is to say;
+    ``finding`` is the row's, JSON of :class:`~detector.schema.summary.Summary`.
+    """
+    with database.begin() as session:
+        done = session.execute(
+            update(AnalysisRow)
+            .where(*of_hold(held))
+            .values(
+                state=State.DONE,
+                stage="",
+                progress=1.0,
+                finished=now(),
+                verdict=verdict,
+                probability=probability,
+                finding=finding,
+                duration=duration,
+            )
+        )
+        if not states.changed(done):
+            raise LostClaim(held.analysis_id)
+        row = session.get_one(AnalysisRow, held.analysis_id)
+        details = {
+            "attempt": held.attempt,
+            "verdict": str(verdict),
+            "probability": records.probability(probability),
+            **({records.FINDING: records.fingerprint(finding)} if finding else {}),
+            **(made_of or {}),
+        }
+        states.record(session, row, "finished", details)
+
+
+def fail(database: Database, held: Hold, failure: Failure) -> None:
+    """Mark the job failed, with words. Does nothing if it is no longer this attempt's."""
+    with database.begin() as session:
+        states.change_running(
+            session, held.table, of_hold(held), states.as_failed(failure_of(held.table.noun, failure))
+        )
+
+
+def attempt_name(attempt: int, started: datetime) -> str:
+    """An attempt's number with its start: after a retry, numbers come again."""
+    return f"{attempt}.{compact(started)}"
+
+
+def of_hold(held: Hold) -> tuple[ColumnElement[bool], ...]:
+    """The condition for the row that is held."""
+    return (
+        held.table.id == held.job_id,
+        held.table.state == State.RUNNING,
+        held.table.attempt == held.attempt,
+        held.table.started == held.started,
+    )
