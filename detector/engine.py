@@ -16,7 +16,8 @@ from detector import timestamps
 from detector.environment import software
 from detector.explain.boxed_photo import BOXED, PHOTO, write_boxed, write_photo
 from detector.faces.turned import turn_with_faces
-from detector.files import hashed
+from detector.files import hashed, write_atomically
+from detector.fingerprint.sampling import FingerprintSampler
 from detector.media.completeness import lost_frames, missing_seconds
 from detector.media.frame import Image
 from detector.media.limits import Bounds
@@ -65,6 +66,7 @@ def analyze(
     images: Path | None = None,
     progress: Progress | None = None,
     bounds: Bounds | None = None,
+    fingerprint: Path | None = None,
 ) -> Analysis:
     """Analyse the video or photo at ``path``.
 
@@ -72,12 +74,13 @@ def analyze(
     ``models/``, a path, or one already loaded. Frames and overlays of peak frames are
     written below ``images`` if given, as ``overlays/*.png``. ``progress`` is called with
     a stage and the fraction of the whole done, 0 to 1; what it raises ends the analysis.
-    ``bounds`` are how much of what the file may hold.
+    ``bounds`` are how much of what the file may hold. The perceptual fingerprint of the frames that are
+    decoded is written to ``fingerprint`` if given, once all of them were seen.
 
     Raises :class:`~detector.errors.MediaError` for a file that cannot be examined and
     :class:`~detector.errors.ModelError` for a model that cannot be used.
     """
-    job = _Job(Path(path), name, parameters or Parameters(), model, images, bounds)
+    job = _Job(Path(path), name, parameters or Parameters(), model, images, bounds, fingerprint)
     report = progress or (lambda stage, fraction: None)
     analysis, turn = _analyzed(job, report)
     if turn:
@@ -98,6 +101,7 @@ class _Job:
     model: str | Path | LoadedModel | None
     images: Path | None
     bounds: Bounds | None
+    fingerprint: Path | None
 
 
 def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int]:
@@ -118,14 +122,22 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
         keeper = MomentKeeper(parameters.second_look) if loaded.second_look else None
         first_pass = FirstPass(reader, parameters, scorer, keeper=keeper)
         photo = None
+        # Of the picture as the file means it, not as it was turned to find faces.
+        sampler = None
+        if job.fingerprint and not turn:
+            sampler = FingerprintSampler(still=reader.kind is MediaKind.IMAGE)
         with ahead(reader.frames(parameters.sample_rate), _depth(reader)) as frames:
             for frame in frames:
                 first_pass.process_frame(frame)
+                if sampler is not None:
+                    sampler.process_frame(frame)
                 if reader.kind is MediaKind.IMAGE and job.images:
                     photo = write_photo(job.images, frame.image)
                 done = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
                 report("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, done))
         first_pass.post_process()
+        if job.fingerprint and sampler is not None and (made := sampler.post_process()):
+            write_atomically(job.fingerprint, made.to_bytes(), durable=False)
         if keeper is not None:
             scorer = look_again(
                 loaded, scorer, first_pass, keeper, parameters, reporter("looking again", _SCORED, _LOOKED)

@@ -19,3 +19,7 @@ class ModelError(ReelproofError):
 
 class ParameterError(ReelproofError):
     """A setting is outside the range in which it means anything."""
+
+
+class FingerprintError(ReelproofError):
+    """A perceptual fingerprint cannot be read."""

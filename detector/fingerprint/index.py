@@ -1,0 +1,75 @@
+"""Looking for the exhibits that a fingerprint may be a copy of, among very many, by their codes alone.
+
+A scan: all coarse codes (64 bits) are compared, and of those that come near the other 192 bits. What is found
+is compared in earnest by :mod:`~detector.fingerprint.matching`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.fingerprint.codes import Codes, codes, mirrored
+from detector.fingerprint.fingerprint import Fingerprint
+from detector.fingerprint.matching import COARSE
+
+MOST_FOUND = 40
+_THOROUGH = 4  # looks of which parts and surroundings are looked for too
+_COARSE_BITS, _COARSE_BITS_OF_PARTS = 18, 16  # of 64 by which a coarse code differs at most
+_BITS = 96  # of 256 by which the whole code does
+
+
+@dataclass(frozen=True, eq=False)
+class Entries:
+    """The index: ``owners`` (n,) are numbers of fingerprints, ``codes`` (4, n) those of their looks."""
+
+    owners: NDArray[np.int32]
+    codes: NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, owner: int, fingerprint: Fingerprint) -> Entries:
+        """What one fingerprint adds."""
+        looks = fingerprint.codes[fingerprint.looks]
+        return cls(np.full(len(looks), owner, np.int32), np.ascontiguousarray(looks.T))
+
+    @classmethod
+    def joined(cls, parts: Iterable[Entries]) -> Entries:
+        """Several as one."""
+        every = [cls(np.zeros(0, np.int32), np.zeros((4, 0), np.uint64)), *parts]
+        return cls(
+            np.concatenate([part.owners for part in every]),
+            np.concatenate([part.codes for part in every], axis=1),
+        )
+
+
+def search(entries: Entries, fingerprint: Fingerprint) -> list[int]:
+    """Owners that may show the same as ``fingerprint``, the likeliest first, MOST_FOUND at most."""
+    nearest: dict[int, int] = defaultdict(lambda: _BITS + 1)
+    coarse = np.ascontiguousarray(entries.codes[0])
+    for code, most in _wanted(fingerprint):
+        hits = np.flatnonzero(np.bitwise_count(coarse ^ code[0]) <= most)
+        bits = np.bitwise_count(entries.codes[:, hits] ^ code[:, None]).sum(axis=0)
+        near = bits <= _BITS
+        for owner, count in zip(entries.owners[hits[near]].tolist(), bits[near].tolist(), strict=True):
+            nearest[owner] = min(nearest[owner], count)
+    return sorted(nearest, key=lambda owner: nearest[owner])[:MOST_FOUND]
+
+
+def _wanted(fingerprint: Fingerprint) -> Iterator[tuple[Codes, int]]:
+    """Codes to look for, whole and in part, and by how many coarse bits what is found may differ."""
+    looks = fingerprint.looks
+    if not len(looks):
+        return
+    some = looks[np.linspace(0, len(looks) - 1, min(_THOROUGH, len(looks))).round().astype(int)]
+    yield from _both_ways(fingerprint.codes[looks], _COARSE_BITS)
+    for part in COARSE[1:]:
+        yield from _both_ways(codes(fingerprint.pictures[some], part), _COARSE_BITS_OF_PARTS)
+
+
+def _both_ways(those: Codes, most: int) -> Iterator[tuple[Codes, int]]:
+    for code in (*those, *mirrored(those)):
+        yield code, most

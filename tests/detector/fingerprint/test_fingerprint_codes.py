@@ -1,0 +1,79 @@
+"""Codes of small pictures, and fingerprints as they are kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from seen import film, fingerprint, noisy, scene
+
+from detector.errors import FingerprintError
+from detector.fingerprint.codes import Window, alike, codes, distances, mirrored
+from detector.fingerprint.fingerprint import MOST_LOOKS, SIDE, Fingerprint
+
+
+def small(seed: int, count: int = 4) -> np.ndarray:
+    return fingerprint(scene(seed, count)).pictures
+
+
+def test_codes_are_those_of_the_picture_and_not_of_another():
+    one, other = codes(small(1)), codes(small(2))
+    assert one.shape == (4, 4) and one.dtype == np.uint64
+    assert np.diag(distances(one, one)).max() == 0
+    assert abs(float(alike(one, other).mean())) < 0.15
+    assert float(np.diag(alike(one, codes(fingerprint(noisy(scene(1, 4))).pictures))).min()) > 0.85
+
+
+def test_brightness_and_contrast_do_not_matter():
+    pictures = small(3)
+    assert np.diag(distances(codes(pictures), codes(pictures // 2 + 40))).max() < 20
+
+
+def test_a_mirrored_code_is_that_of_the_mirrored_picture():
+    pictures = small(4)
+    for window in (Window(), Window(0, 0.1, 0.9, 1)):
+        turned = Window(1 - window.right, window.top, 1 - window.left, window.bottom)
+        expected = codes(pictures[:, :, ::-1], turned)
+        assert np.diag(distances(mirrored(codes(pictures, window)), expected)).max() <= 2
+
+
+def test_a_window_is_what_a_crop_of_it_shows():
+    pictures = scene(5, 3)
+    height, width = pictures.shape[1:]
+    cropped = fingerprint(pictures[:, round(0.1 * height) :, round(0.1 * width) :])
+    found = alike(codes(fingerprint(pictures).pictures, Window(0.1, 0.1, 1, 1)), cropped.codes)
+    assert np.diag(found).min() > 0.75
+
+
+def test_a_fingerprint_survives_being_kept():
+    made = fingerprint(film(1, 2))
+    kept = made.to_bytes()
+    again = Fingerprint.from_bytes(kept)
+    assert (again.pictures == made.pictures).all() and again.size == made.size and not again.still
+    assert again.duration == 10.0
+    assert len(kept) < made.pictures.nbytes
+
+
+@pytest.mark.parametrize("broken", [b"", b"RPF1", b"x" * 400])
+def test_what_is_no_fingerprint_is_refused(broken):
+    with pytest.raises(FingerprintError):
+        Fingerprint.from_bytes(broken)
+
+
+def test_a_fingerprint_that_breaks_off_or_claims_too_much_is_refused():
+    kept = fingerprint(film(1)).to_bytes()
+    for broken in (kept[: len(kept) // 2], kept[:13] + b"\xff\xff\xff\xff" + kept[17:]):
+        with pytest.raises(FingerprintError):
+            Fingerprint.from_bytes(broken)
+
+
+def test_a_still_scene_has_one_look_and_each_scene_its_own():
+    still = scene(1, moving=False)
+    assert len(fingerprint(np.repeat(still, 20, axis=0)).looks) == 1
+    four = np.concatenate([np.repeat(scene(seed), 5, axis=0) for seed in range(4)])
+    assert fingerprint(four).looks.tolist() == [0, 5, 10, 15]
+
+
+def test_black_pictures_have_no_look_and_there_are_never_too_many():
+    assert len(fingerprint(np.full((5, SIDE, SIDE), 16, np.uint8)).looks) == 0
+    noise = np.random.default_rng(0).integers(0, 255, (400, SIDE, SIDE), dtype=np.uint8)
+    assert 0 < len(fingerprint(noise).looks) <= MOST_LOOKS

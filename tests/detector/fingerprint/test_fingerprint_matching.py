@@ -1,0 +1,119 @@
+"""Fingerprints of copies, parts and strangers: what is told of two of them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from seen import HEIGHT, WIDTH, captioned, film, fingerprint, noisy, scene
+
+from detector.fingerprint.index import Entries, search
+from detector.fingerprint.match import Match, View
+from detector.fingerprint.matching import match
+
+FILM = film(1, 2, 3)
+
+
+def near(found: float, wanted: float, by: float = 0.5) -> bool:
+    return abs(found - wanted) <= by
+
+
+def test_an_encoding_of_the_same_is_the_same():
+    found = match(fingerprint(noisy(FILM)), fingerprint(FILM))
+    assert found is not None and found.of_all and not found.mirrored
+    assert found.own.whole and found.other.whole and found.differs is None
+    (piece,) = found.pieces
+    assert (piece.start, piece.end, piece.other_start, piece.other_end) == (0, 15, 0, 15)
+
+
+def test_strangers_have_nothing_in_common():
+    assert match(fingerprint(FILM), fingerprint(film(7, 8, 9))) is None
+    assert match(fingerprint(scene(1), still=True), fingerprint(scene(2), still=True)) is None
+
+
+def test_a_mirrored_copy_is_said_to_be_one():
+    found = match(fingerprint(FILM[:, :, ::-1]), fingerprint(FILM))
+    assert found is not None and found.mirrored and found.own.whole and found.other.whole
+
+
+@pytest.mark.parametrize("corner", [0.0, 0.05, 0.1])
+def test_a_cropped_copy_says_which_part_it_shows(corner):
+    left, top = round(corner * WIDTH), round(corner * HEIGHT)
+    cropped = noisy_crop = FILM[:, top : top + round(0.9 * HEIGHT), left : left + round(0.9 * WIDTH)]
+    for own, other, part in ((cropped, FILM, "other"), (FILM, noisy_crop, "own")):
+        found = match(fingerprint(own), fingerprint(other))
+        assert found is not None
+        view: View = getattr(found, part)
+        assert near(view.left, corner, 0.03) and near(view.right, corner + 0.9, 0.03)
+        assert near(view.top, corner, 0.03) and 0.75 < view.area < 0.87
+
+
+def test_a_caption_is_found_at_the_bottom():
+    found = match(fingerprint(captioned(FILM)), fingerprint(FILM))
+    assert found is not None and found.differs == "bottom" and found.own.whole and found.other.whole
+
+
+def test_something_painted_over_is_found_as_a_part():
+    painted = FILM.copy()
+    painted[:, 60:110, 90:150] = 255
+    found = match(fingerprint(painted), fingerprint(FILM))
+    assert found is not None and found.differs == "part"
+
+
+def test_a_part_says_where_it_comes_from():
+    part = noisy(FILM[9:21])  # 4.5 to 10.5 seconds
+    found = match(fingerprint(part), fingerprint(FILM))
+    assert found is not None and not found.of_all
+    assert found.share > 0.9 and near(found.other_share, 0.4, 0.05)
+    assert near(found.pieces[0].other_start, 4.5) and near(found.pieces[-1].other_end, 10.5)
+    back = match(fingerprint(FILM), fingerprint(part))
+    assert back is not None and near(back.pieces[0].start, 4.5) and back.share == found.other_share
+
+
+def test_cut_and_rearranged_parts_are_told_apart():
+    found = match(fingerprint(film(3, 8, 1)), fingerprint(FILM))
+    assert found is not None
+    told = [(round(p.start), round(p.end), round(p.other_start), round(p.other_end)) for p in found.pieces]
+    assert told == [(0, 5, 10, 15), (10, 15, 0, 5)]
+
+
+def test_a_photo_of_a_moment_says_when_it_was():
+    photo = noisy(FILM[14:15])
+    found = match(fingerprint(photo, still=True), fingerprint(FILM))
+    assert found is not None and found.share == 1.0
+    (piece,) = found.pieces
+    assert piece.start == piece.end == 0.0 and near(piece.other_start, 7.0)
+    assert piece.other_end - piece.other_start == 0.5
+
+
+def test_photos_are_compared_with_photos():
+    photo = scene(4)
+    small = cv2.resize(photo[0], None, fx=0.5, fy=0.5)[None]
+    found = match(fingerprint(small, still=True), fingerprint(photo, still=True))
+    assert found is not None and found.of_all and found.pieces[0].end == 0.0
+
+
+def test_what_shows_nothing_matches_nothing():
+    black = np.full((10, HEIGHT, WIDTH), 12, np.uint8)
+    assert match(fingerprint(black), fingerprint(black)) is None
+
+
+def test_the_inverse_tells_the_same_of_the_other():
+    found = match(fingerprint(FILM[9:21]), fingerprint(FILM))
+    assert found is not None
+    inverse = found.inverse()
+    assert inverse.share == found.other_share and inverse.own == found.other
+    assert inverse.pieces[0].start == found.pieces[0].other_start
+    assert inverse.inverse() == found
+    assert Match.model_validate_json(found.model_dump_json()) == found
+
+
+def test_the_index_finds_copies_and_parts_among_others():
+    kept = {number: fingerprint(film(number, number + 100)) for number in range(1, 30)}
+    kept[77] = fingerprint(FILM)
+    entries = Entries.joined([Entries.of(number, each) for number, each in kept.items()])
+    cropped = FILM[:, round(0.1 * HEIGHT) :, round(0.1 * WIDTH) :]
+    for copy in (noisy(FILM), FILM[:, :, ::-1], cropped, captioned(FILM), FILM[12:22]):
+        assert 77 in search(entries, fingerprint(copy))
+    assert search(entries, fingerprint(film(501))) == []
+    assert search(Entries.joined([]), fingerprint(FILM)) == []

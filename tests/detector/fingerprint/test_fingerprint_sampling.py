@@ -1,0 +1,79 @@
+"""Fingerprints made of frames, alone and during an analysis."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+from clips import write_clip
+from seen import scene
+
+from detector import analyze
+from detector.errors import MediaError
+from detector.fingerprint.fingerprint import Fingerprint
+from detector.fingerprint.matching import match
+from detector.fingerprint.sampling import FingerprintSampler, fingerprint_of
+from detector.fingerprint.sandboxed import fingerprint_confined
+from detector.media.frame import Frame
+from detector.sandbox import Limits
+
+
+def coloured(pictures: np.ndarray) -> np.ndarray:
+    return np.repeat(pictures[..., None], 3, axis=3)
+
+
+def sampled(times: list[str], pictures: np.ndarray) -> Fingerprint | None:
+    sampler = FingerprintSampler(still=False)
+    for number, (time, picture) in enumerate(zip(times, coloured(pictures), strict=False)):
+        sampler.process_frame(Frame(number, Fraction(time), picture))
+    return sampler.post_process()
+
+
+def test_the_first_frame_of_each_half_second_counts():
+    made = sampled(["0", "0.1", "0.4", "0.5", "1.2", "1.3"], scene(1, 6))
+    assert made is not None and len(made) == 3 and made.size == (240, 180)
+    expected = [scene(1, 6)[number] for number in (0, 3, 4)]
+    for found, wanted in zip(made.pictures, expected, strict=True):
+        small = cv2.resize(wanted, (24, 24), interpolation=cv2.INTER_AREA)
+        assert np.abs(found - small.astype(int)).max() < 25
+
+
+def test_short_gaps_are_filled_and_long_ones_show_nothing():
+    made = sampled(["0", "1.5", "9"], scene(1, 3))
+    assert made is not None and len(made) == 19
+    assert (made.pictures[1] == made.pictures[0]).all()
+    assert made.usable.tolist() == [True] * 4 + [False] * 14 + [True]
+
+
+def test_no_frames_make_no_fingerprint():
+    assert FingerprintSampler(still=True).post_process() is None
+
+
+def test_a_file_and_its_copy(tmp_path):
+    pictures = coloured(scene(2, 75))
+    clip = write_clip(tmp_path / "clip.mp4", pictures)
+    small = [cv2.resize(picture, (160, 120)) for picture in pictures]
+    copy = write_clip(tmp_path / "copy.mp4", small, options={"crf": "38"})
+    (tmp_path / "folder").mkdir()
+    found, other = fingerprint_confined(clip, tmp_path / "folder", Limits()), fingerprint_of(copy)
+    assert found is not None and other is not None
+    assert len(found) == 6 and other.size == (160, 120)
+    same = match(other, found)
+    assert same is not None and same.of_all
+
+
+def test_a_file_that_is_none_is_refused(tmp_path):
+    (tmp_path / "notes.mp4").write_text("no video")
+    with pytest.raises(MediaError):
+        fingerprint_confined(tmp_path / "notes.mp4", tmp_path, Limits())
+
+
+def test_an_analysis_makes_it_on_the_way(tmp_path, model):
+    photo, place = tmp_path / "photo.png", tmp_path / "fingerprint.bin"
+    cv2.imwrite(str(photo), scene(3)[0])
+    analyze(photo, model=model.alone, fingerprint=place)
+    made = Fingerprint.from_bytes(place.read_bytes())
+    alone = fingerprint_of(photo)
+    assert made.still and alone is not None and (made.pictures == alone.pictures).all()
