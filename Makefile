@@ -24,11 +24,12 @@ $(BROWSER): $(READY) setup.sh
 run: $(READY)
 	@exec $(BIN)/python -m webapp
 
-# Two processes, each with one thread for arithmetic: more of them only fight over two cores. The longest
-# files begin first (tests/durations.txt), so that neither process is left with one at the end.
+# Three processes for two cores, each with one thread for arithmetic: a third of the time tests wait for browsers,
+# servers and workers. The longest files begin first (tests/durations.txt), so that no process is left with one at
+# the end.
 # Compiled modules are kept, whatever the environment says: hundreds of processes read them.
 PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
-PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 
 test: $(BROWSER)
 	$(PYTEST) $(PARALLEL)
