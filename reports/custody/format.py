@@ -55,6 +55,8 @@ Action = Literal[
     "configuration",
     "account",
     "integrity check",
+    "backup",
+    "restore",
 ]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z ]{0,39}$")]  # a newer log may know more actions
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -1,4 +1,4 @@
-"""``python -m webapp COMMAND``: accounts, API tokens, the custody log. Without a command the app runs."""
+"""``python -m webapp COMMAND``: accounts, tokens, the custody log, back-ups. Without one the app runs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from detector import timestamps
+from webapp.cli import backup as backup_command
 from webapp.cli import custody as custody_command
 from webapp.cli import object_store as object_store_command
 from webapp.cli import settings_doc
@@ -97,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     cleared = add("clear-cache", object_store_command.clear, "remove from the data folder what the store has")
     cleared.add_argument("--days", type=float, default=7, help="and nobody used for so long (7)")
     custody_command.add_to(commands)
+    backup_command.add_to(commands)
     settings_doc.add_to(commands)
     return parser
 

@@ -1,0 +1,278 @@
+"""Back-ups: made while files come in, are analysed and deleted, put back, and compared byte for byte."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from made import finished, hand_in
+from sqlalchemy import select
+
+from webapp import create_app
+from webapp.cli import main as cli
+from webapp.downloads import reports as report_downloads
+from webapp.errors import UserError
+from webapp.jobs import recovery
+from webapp.services import backup, backup_manifest, deletion, restore
+from webapp.settings import read_settings
+from webapp.storage import database_copy
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import connect, opened
+from webapp.storage.tables import AnalysisRow, Base, CustodyRow, SessionRow, State
+
+HERE = Path(__file__).resolve().parents[1]
+_PATIENCE = 300.0
+
+
+def make(app, place: Path, earlier: Path | None = None):
+    return backup.make(app.extensions["database"], app.extensions["settings"], place, earlier)
+
+
+def put_back(place: Path, data: Path, keys: Path | None = None, **settings: str):
+    there = read_settings({"REELPROOF_DATA": data} | settings)
+    restore.restore(there, place, keys)
+    return there
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def rows(database) -> dict[str, list[tuple]]:
+    """All rows but those of the log, which goes on, by table."""
+    with database.engine.connect() as connection:
+        return {
+            table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+            for table in Base.metadata.sorted_tables
+            if table.name != "custody"
+        }
+
+
+class Load:
+    """Somebody who hands in files all the time, and deletes every third result, while a worker analyses."""
+
+    def __init__(self, data: Path) -> None:
+        self.app = create_app({"REELPROOF_DATA": data, "TESTING": True})
+        self.folders = Folders(data)
+        self.seen: dict[str, dict[str, bytes]] = {}  # files of results, as they were when they were done
+        self._enough = threading.Event()
+        paths = os.pathsep.join(map(str, (HERE.parents[1], HERE, HERE.parent)))
+        self.worker = subprocess.Popen(
+            [sys.executable, str(HERE / "fake_worker.py")],
+            env=os.environ | {"REELPROOF_DATA": str(data), "PYTHONPATH": paths},
+            start_new_session=True,
+        )
+        self._thread = threading.Thread(target=self._work)
+        self._thread.start()
+
+    def _work(self) -> None:
+        client, number, database = self.app.test_client(), 0, self.app.extensions["database"]
+        while not self._enough.is_set():
+            number += 1
+            file = (io.BytesIO(b"exhibit %d" % number * 5000), f"{number}.mp4")
+            client.post("/api/v1/analyses", data={"file": file}, content_type="multipart/form-data").close()
+            with database.begin() as session:
+                done = session.scalars(select(AnalysisRow.id).where(AnalysisRow.state == State.DONE)).all()
+            for each in set(done) - self.seen.keys():
+                self.seen[each] = contents(self.folders.result(each))
+                if len(self.seen) % 3 == 0:
+                    deletion.delete(database, self.folders, each)
+            time.sleep(0.3)  # the worker is to keep up
+
+    def until(self, results: int) -> None:
+        end = time.monotonic() + _PATIENCE
+        while len(self.seen) < results:
+            assert time.monotonic() < end and self.worker.poll() is None and self._thread.is_alive()
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        self._enough.set()
+        self._thread.join()
+        if self.worker.poll() is None:
+            os.killpg(self.worker.pid, signal.SIGKILL)
+        self.worker.wait()
+        self.app.extensions["database"].close()
+
+
+def test_under_load_and_without_the_source(tmp_path, monkeypatch, capsys):
+    load = Load(tmp_path / "data")
+    snapshot = database_copy.snapshot
+
+    def slow(database, place):
+        snapshot(database, place)
+        load.until(4)  # others go on meanwhile
+
+    monkeypatch.setattr(database_copy, "snapshot", slow)
+    try:
+        load.until(2)
+        manifest = make(load.app, tmp_path / "kept")
+    finally:
+        load.kill()
+    shutil.rmtree(tmp_path / "data")
+    assert manifest.missing == ()
+
+    settings = put_back(tmp_path / "kept", tmp_path / "again")
+    folders = Folders(settings.data)
+    with opened(settings) as database:
+        recovery.recover(database, count_attempt=True)
+        with database.begin() as session:
+            analyses = session.scalars(select(AnalysisRow)).all()
+        states = [row.state for row in analyses]
+        assert states.count(State.DONE) and set(states) <= {State.DONE, State.QUEUED}
+        for row in analyses:
+            assert (folders.data / row.exhibit.path).is_file()
+            if row.state == State.DONE and row.id in load.seen:
+                assert contents(folders.result(row.id)) == load.seen[row.id]
+    assert {row.id for row in analyses if row.state == State.DONE} & load.seen.keys()
+    monkeypatch.setenv("REELPROOF_DATA", str(settings.data))
+    assert cli.run(["verify-log"]) == 0, capsys.readouterr()
+
+
+def test_what_is_deleted_meanwhile_is_in_neither_rows_nor_files(app, tmp_path, monkeypatch):
+    rows_of = [finished(app, file=f"{name}.mp4") for name in "ab"]
+    folders, database = Folders(app.extensions["settings"].data), app.extensions["database"]
+    copied = []
+
+    def delete_one(of, place, snapshot=database_copy.snapshot):
+        snapshot(of, place)
+        copied.append(place)
+        if len(copied) == 1:
+            deletion.delete(database, folders, rows_of[1].id)
+
+    monkeypatch.setattr(database_copy, "snapshot", delete_one)
+    manifest = make(app, tmp_path / "kept")
+    assert len(copied) == 2 and manifest.missing == ()
+    there = contents(tmp_path / "kept")
+    assert {each.path for each in manifest.files} == there.keys() - {"backup.json", "sha256sums.txt"}
+    assert not any(rows_of[1].id in name or rows_of[1].exhibit.sha256 in name for name in there)
+    assert any(rows_of[0].id in name for name in there)
+
+
+def test_everything_is_as_it_was(app, tmp_path, quick_reports, monkeypatch):
+    row = finished(app)
+    hand_in(app, b"waits")
+    client = app.test_client()
+    reports = {name: client.get(f"/analyses/{row.id}/{name}").data for name in ("report.pdf", "report.html")}
+    before = rows(app.extensions["database"])
+    manifest = make(app, tmp_path / "kept")
+    settings = put_back(tmp_path / "kept", tmp_path / "again")
+    assert (settings.data / row.exhibit.path).stat().st_mode & 0o777 == 0o440
+    assert settings.custody_key.stat().st_mode & 0o777 == 0o600
+
+    monkeypatch.setattr(report_downloads, "_render", None)  # kept ones are kept
+    with closing(connect(settings)) as database:
+        assert rows(database) == before
+        with database.begin() as session:
+            (entry,) = session.scalars(select(CustodyRow).where(CustodyRow.action == "restore"))
+        assert f'"log count": {manifest.entries},' in entry.details
+    again = create_app({"TESTING": True, "REELPROOF_DATA": settings.data})
+    again.test_client_class = app.test_client_class
+    for name, content in reports.items():
+        assert again.test_client().get(f"/analyses/{row.id}/{name}").data == content
+    again.extensions["database"].close()
+
+
+def test_commands(app, tmp_path, monkeypatch, capsys):
+    data = app.extensions["settings"].data
+    row = finished(app)
+    monkeypatch.setenv("REELPROOF_DATA", str(data))
+    kept, keys = tmp_path / "kept", tmp_path / "apart"
+    assert cli.run(["backup", str(kept)]) == 0
+    assert cli.run(["check-backup", str(kept)]) == 0
+    assert "all as written" in capsys.readouterr().out
+    sums = ["sha256sum", "--check", "--quiet", "sha256sums.txt"]
+    assert subprocess.run(sums, cwd=kept, check=False).returncode == 0
+    assert cli.run(["backup", str(kept)]) == 2 and "is not empty" in capsys.readouterr().err
+    assert cli.run(["restore", str(kept)]) == 2 and "is not empty" in capsys.readouterr().err
+
+    (kept / "keys").rename(keys)
+    monkeypatch.setenv("REELPROOF_DATA", str(tmp_path / "again"))
+    assert cli.run(["restore", str(kept)]) == 2
+    assert "keys/custody.key is missing" in capsys.readouterr().err
+    assert not (tmp_path / "again").exists()
+    damaged = kept / "data" / row.exhibit.path
+    good = damaged.read_bytes()
+    damaged.write_bytes(b"X" + good[1:])
+    assert cli.run(["check-backup", str(kept), "--keys", str(keys)]) == 1
+    assert "is not what was written" in capsys.readouterr().out
+    assert cli.run(["restore", str(kept), "--keys", str(keys)]) == 2
+    damaged.write_bytes(good)
+    assert cli.run(["restore", str(kept), "--keys", str(keys)]) == 0
+    assert cli.run(["verify-log"]) == 0
+
+
+def test_an_exhibit_that_is_missing_or_changed_is_named(app, tmp_path, monkeypatch, capsys):
+    gone, changed = finished(app, file="a.mp4"), finished(app, file="b.mp4")
+    data = app.extensions["settings"].data
+    (data / gone.exhibit.path).unlink()
+    (data / changed.exhibit.path).chmod(0o600)
+    (data / changed.exhibit.path).write_bytes(b"other")
+    monkeypatch.setenv("REELPROOF_DATA", str(data))
+    assert cli.run(["backup", str(tmp_path / "kept")]) == 1
+    said = capsys.readouterr().err
+    assert f"{gone.exhibit.path} is missing" in said and "is not what was handed in" in said
+    assert len(backup_manifest.read(tmp_path / "kept").missing) == 2
+
+
+def test_files_of_an_earlier_back_up_are_linked(app, tmp_path):
+    first, _ = finished(app, file="a.mp4"), make(app, tmp_path / "one")
+    second, manifest = finished(app, file="b.mp4"), make(app, tmp_path / "two", tmp_path / "one")
+    links = {row.id: (tmp_path / "two/data" / row.exhibit.path).stat().st_nlink for row in (first, second)}
+    assert links == {first.id: 2, second.id: 1}
+    assert list(backup_manifest.problems(tmp_path / "two", manifest, None)) == []
+
+
+def test_nobody_stays_signed_in_and_newer_ones_are_refused(app, tmp_path, monkeypatch):
+    make(app, tmp_path / "kept")
+    settings = put_back(tmp_path / "kept", tmp_path / "again")
+    with opened(settings) as database, database.begin() as session:
+        assert session.scalars(select(SessionRow)).all() == []
+    listed = tmp_path / "kept" / "backup.json"
+    words = listed.read_text()
+    listed.write_text(
+        words.replace(f'"revision": "{backup_manifest.read(listed.parent).revision}"', '"revision": "9999"')
+    )
+    with pytest.raises(UserError, match="newer Reelproof"):
+        put_back(tmp_path / "kept", tmp_path / "third")
+    listed.write_text(words.replace('"data/', '"data/../../', 1).replace('"keys/', '"keys/../', 1))
+    with pytest.raises(UserError, match="cannot be read"):
+        put_back(tmp_path / "kept", tmp_path / "third")
+    assert not (tmp_path / "third").exists()
+
+
+def test_from_sqlite_to_postgresql_and_back(app, tmp_path, postgresql):
+    finished(app)
+    hand_in(app, b"waits")
+    before = rows(app.extensions["database"])
+    make(app, tmp_path / "one")
+    server = {"REELPROOF_DATABASE": postgresql.url.replace("+psycopg", "")}
+    settings = put_back(tmp_path / "one", tmp_path / "there", **server)
+    with closing(connect(settings)) as database:
+        assert rows(database) == before
+        with database.alone() as session:
+            exhibit = session.scalars(select(AnalysisRow)).first().exhibit
+            more = type(exhibit)(
+                sha256="f" * 64, name="x", bytes=1, path="exhibits/ff/x", created=exhibit.created
+            )
+            session.add(more)
+            session.flush()
+            assert more.id > exhibit.id  # numbers go on
+            session.delete(more)
+        backup.make(database, settings, tmp_path / "two")
+    with pytest.raises(UserError, match="has tables already"):
+        put_back(tmp_path / "one", tmp_path / "third", **server)
+    settings = put_back(tmp_path / "two", tmp_path / "back")
+    with closing(connect(settings)) as database:
+        assert rows(database) == before
+    postgresql.empty()

@@ -1,0 +1,87 @@
+"""``python -m webapp backup``, ``check-backup`` and ``restore``."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from webapp.errors import UserError
+from webapp.services import backup, backup_manifest, restore
+from webapp.settings import SettingError, read_settings
+from webapp.storage.database import opened
+
+_MOST = 50  # problems that are printed
+DONE, DAMAGED, UNUSABLE = 0, 1, 2
+
+
+def add_to(commands: Any) -> None:
+    """Add the commands to a parser's; they open the database themselves, as ``reading``."""
+    words = "write database, exhibits, results and keys to a new folder, while the app runs or not"
+    made = commands.add_parser("backup", help=words, description=words)
+    made.set_defaults(reading=lambda asked: _run(lambda: _backup(asked.folder, asked.earlier)))
+    made.add_argument("folder", type=Path, metavar="DIR")
+    made.add_argument(
+        "--earlier", type=Path, metavar="DIR", help="a back-up on the same disk; files it has too are linked"
+    )
+    words = "compare every file of a back-up with its list"
+    checked = commands.add_parser("check-backup", help=words, description=words)
+    checked.set_defaults(reading=lambda asked: _run(lambda: _check(asked.folder, asked.keys)))
+    words = "put a back-up into an empty data folder (REELPROOF_DATA)"
+    put = commands.add_parser("restore", help=words, description=words)
+    put.set_defaults(reading=lambda asked: _run(lambda: _restore(asked.folder, asked.keys)))
+    for parser in (checked, put):
+        parser.add_argument("folder", type=Path, metavar="DIR")
+        parser.add_argument("--keys", type=Path, metavar="DIR", help="its key files, if they are kept apart")
+
+
+def _run(act: Callable[[], int]) -> int:
+    """The exit status: 0 when all is well, 1 when something is missing or damaged, 2 where it failed."""
+    try:
+        return act()
+    except (UserError, SettingError, OSError) as problem:
+        print(f"reelproof: {problem}", file=sys.stderr)
+    except SQLAlchemyError as problem:
+        reason = " ".join(str(getattr(problem, "orig", problem)).split())
+        print(f"reelproof: The database cannot be used: {reason}.", file=sys.stderr)
+    return UNUSABLE
+
+
+def _backup(folder: Path, earlier: Path | None) -> int:
+    settings = read_settings()
+    url = settings.database_url
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
+        raise SettingError(f"There is no database in {settings.data}. Set REELPROOF_DATA to the data folder.")
+    with opened(settings) as database:
+        made = backup.make(database, settings, folder, earlier)
+    size = sum(each.bytes for each in made.files)
+    print(f"{folder}: {len(made.files):,} files, {size / 1e6:,.1f} MB, as of {made.made}")
+    print(f"Keys are in {folder / backup_manifest.KEYS}: keep them apart from the rest.")
+    if made.store:
+        print(f"Exhibits and results are in {made.store}: copy that with its own tools.")
+    for missing in made.missing[:_MOST]:
+        print(f"reelproof: {missing}", file=sys.stderr)
+    return DAMAGED if made.missing else DONE
+
+
+def _check(folder: Path, keys: Path | None) -> int:
+    manifest = backup_manifest.read(folder)
+    found = list(itertools.islice(backup_manifest.problems(folder, manifest, keys), _MOST))
+    for problem in found:
+        print(problem)
+    print(f"{len(manifest.files):,} files of {manifest.made}: {'damaged' if found else 'all as written'}.")
+    return DAMAGED if found else DONE
+
+
+def _restore(folder: Path, keys: Path | None) -> int:
+    settings = read_settings()
+    manifest = restore.restore(settings, folder, keys)
+    print(f"{settings.data}: {len(manifest.files):,} files of {manifest.made}. Everybody signs in anew.")
+    for missing in manifest.missing[:_MOST]:
+        print(f"It was missing when the back-up was made: {missing}", file=sys.stderr)
+    print("Next: python -m webapp verify-log, then start the app.")
+    return DONE

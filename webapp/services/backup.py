@@ -1,0 +1,239 @@
+"""A back-up of everything, while the app runs: the rows at one moment, then the files they speak of.
+
+Files come before their rows and rows go before their files (:mod:`webapp.services.deletion`), so a file that
+is missing was deleted after the rows were copied: then the rows are copied again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy import select
+
+from detector.files import flush_file, hashed
+from detector.timestamps import iso_milliseconds
+from detector.version import __version__
+from webapp.custody import log as custody_log
+from webapp.errors import UserError
+from webapp.services import backup_manifest
+from webapp.services.backup_manifest import DATA, DATABASE, KEYS, Listed, Manifest
+from webapp.settings import Settings
+from webapp.storage import database_copy
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import REVISION, Database
+from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, State, now
+
+_CHUNK = 1 << 20
+_TRIES = 20  # deletions that may come between; each try copies only what is not there yet
+_Kept = type[Exhibit] | type[AnalysisRow] | type[ComparisonRow]
+
+
+class _Unreadable(Exception):
+    """A file is there and cannot be read."""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A file or folder below the data folder, and the row that speaks of it."""
+
+    path: Path
+    of: tuple[_Kept, int | str]
+    name: str
+    sha256: str | None = None  # that it must have
+    derived: bool = False  # can be made again: it does not matter if it is not there
+
+
+def make(database: Database, settings: Settings, place: Path, earlier: Path | None = None) -> Manifest:
+    """Write a back-up to a new or empty folder, and note it in the custody log.
+
+    Files that an ``earlier`` back-up on the same disk has as well become links to its own.
+    """
+    if place.exists() and any(place.iterdir()):
+        raise UserError(409, f"{place} is not empty.", "Name a new folder for each back-up.")
+    database_copy.refuse_other_version(database)
+    known = {each.path: each for each in backup_manifest.read(earlier).files} if earlier else {}
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    copying = _Copying(Folders(settings.data), place, earlier, known)
+    for _ in range(_TRIES):
+        copied = place / DATABASE
+        copied.unlink(missing_ok=True)
+        moment = now()
+        database_copy.snapshot(database, copied)
+        copying.keys(settings)
+        if settings.store is None and not copying.all_of(copied, database):
+            continue
+        break
+    else:
+        raise UserError(409, "Too much was deleted meanwhile.", "Try again when nobody deletes analyses.")
+    with closing(database_copy.file(copied)) as rows, rows.begin() as session:
+        head = custody_log.head(session)
+    manifest = Manifest(
+        made=iso_milliseconds(moment),
+        version=__version__,
+        revision=REVISION,
+        store=settings.store,
+        entries=head.count,
+        head=head.sha256,
+        missing=tuple(copying.missing),
+        files=tuple(copying.finish()),
+    )
+    manifest.write(place)
+    details: custody_log.Details = {
+        "files": len(manifest.files),
+        "bytes": sum(each.bytes for each in manifest.files),
+        "missing": len(manifest.missing),
+        "manifest sha256": hashed(place / backup_manifest.NAME)[1],
+        "log count": head.count,
+        "log head": head.sha256,
+    }
+    with database.begin() as session:
+        custody_log.append(session, "backup", details)
+    return manifest
+
+
+class _Copying:
+    """The files of one back-up."""
+
+    def __init__(self, folders: Folders, place: Path, earlier: Path | None, known: dict[str, Listed]) -> None:
+        self.missing: list[str] = []
+        self._folders, self._place, self._earlier, self._known = folders, place, earlier, known
+        self._listed: dict[str, Listed] = {}
+        self._wanted: set[str] = set()
+
+    def keys(self, settings: Settings) -> None:
+        """Copy the key files, wherever they lie."""
+        for path in sorted({settings.custody_key, *settings.data.glob("*.key")}):
+            name = "custody.key" if path == settings.custody_key else path.name
+            self._copy(path, f"{KEYS}/{name}", always=True)
+
+    def all_of(self, copied: Path, database: Database) -> bool:
+        """Copy all that the copied rows speak of; false where some of it was deleted meanwhile."""
+        self.missing, self._wanted = [], {name for name in self._listed if name.startswith(f"{KEYS}/")}
+        with closing(database_copy.file(copied)) as rows:
+            wanted = list(_wanted(rows, self._folders))
+        for each in wanted:
+            inside = each.path.relative_to(self._folders.data)
+            try:
+                self._take(each.path)
+            except (FileNotFoundError, _Unreadable) as problem:
+                if each.derived:
+                    continue
+                if not _is_there(database, each):
+                    return False
+                what = "cannot be read" if isinstance(problem, _Unreadable) else "is missing"
+                self.missing.append(f"{each.name}: {inside} {what}.")
+                continue
+            if each.sha256 and each.sha256 != self._listed[f"{DATA}/{inside}"].sha256:
+                self.missing.append(f"{each.name}: {inside} is not what was handed in; copied as it is.")
+        for model in sorted(self._folders.models.glob("[!.]*")):
+            self._take(model)
+        return True
+
+    def finish(self) -> Iterator[Listed]:
+        """What is in the back-up, without what was deleted between two tries."""
+        database = self._place / DATABASE
+        flush_file(database)
+        size, sha256 = hashed(database)
+        yield Listed(path=DATABASE, bytes=size, sha256=sha256)
+        for name, listed in sorted(self._listed.items()):
+            if name in self._wanted or name.startswith(f"{KEYS}/"):
+                yield listed
+            else:
+                (self._place / name).unlink()
+
+    def _take(self, path: Path) -> None:
+        """Copy a file, or all files of a folder; raises ``FileNotFoundError`` where there is none."""
+        files = sorted(_whole(path)) if path.is_dir() else [path]
+        names = {f"{DATA}/{each.relative_to(self._folders.data).as_posix()}": each for each in files}
+        for name, each in names.items():
+            self._copy(each, name)
+        self._wanted |= names.keys()
+        if not path.exists():  # the folder was removed while its files were listed
+            raise FileNotFoundError(path)
+
+    def _copy(self, source: Path, name: str, *, always: bool = False) -> None:
+        if name in self._listed and not always:
+            return
+        target = self._place / name
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._listed[name] = self._linked(source, name, target) or _copied(source, name, target)
+
+    def _linked(self, source: Path, name: str, target: Path) -> Listed | None:
+        """A link to the file of the earlier back-up, where the source still has the same bytes."""
+        before = self._known.get(name)
+        if before is None or self._earlier is None or name.startswith(f"{KEYS}/"):
+            return None
+        try:
+            if hashed(source) != (before.bytes, before.sha256):
+                return None
+            os.link(self._earlier / name, target)
+        except OSError:  # another disk, a file system without links, or a file that cannot be read
+            return None
+        return before
+
+
+def _whole(folder: Path) -> Iterator[Path]:
+    """The files below a folder that are not on their way in or out."""
+    for path in folder.rglob("*"):
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            yield path
+
+
+def _copied(source: Path, name: str, target: Path) -> Listed:
+    """Copy a file, reading it once."""
+    digest, size = hashlib.sha256(), 0
+    with (
+        _open(source) as reading,
+        open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as writing,
+    ):
+        while chunk := _read(reading):
+            digest.update(chunk)
+            writing.write(chunk)
+            size += len(chunk)
+        writing.flush()
+        os.fsync(writing.fileno())
+    return Listed(path=name, bytes=size, sha256=digest.hexdigest())
+
+
+def _open(source: Path) -> BinaryIO:
+    try:
+        return source.open("rb")
+    except PermissionError as problem:
+        raise _Unreadable from problem
+
+
+def _read(source: BinaryIO) -> bytes:
+    try:
+        return source.read(_CHUNK)
+    except OSError as problem:  # a damaged disk; one that is full is noticed when writing
+        raise _Unreadable from problem
+
+
+def _wanted(rows: Database, folders: Folders) -> Iterator[_Wanted]:
+    """What the rows speak of. Live pictures, unfinished uploads and results are not kept."""
+    with rows.begin() as session:
+        for exhibit in session.scalars(select(Exhibit).order_by(Exhibit.id)):
+            of, name = (Exhibit, exhibit.id), f"Exhibit {exhibit.sha256}"
+            yield _Wanted(folders.data / exhibit.path, of, name, exhibit.sha256)
+            for path in (folders.playback(exhibit.sha256), folders.preview(exhibit.sha256)):
+                yield _Wanted(path, of, name, derived=True)
+        done = select(AnalysisRow.id).where(AnalysisRow.state == State.DONE).order_by(AnalysisRow.id)
+        for id_ in session.scalars(done):
+            yield _Wanted(folders.result(id_), (AnalysisRow, id_), f"Analysis {id_}")
+            for path in (folders.thumbnail(id_), folders.reviewed(id_)):
+                yield _Wanted(path, (AnalysisRow, id_), f"Analysis {id_}", derived=True)
+        compared = select(ComparisonRow.id).where(ComparisonRow.state == State.DONE)
+        for id_ in session.scalars(compared.order_by(ComparisonRow.id)):
+            yield _Wanted(folders.comparison(id_), (ComparisonRow, id_), f"Comparison {id_}")
+
+
+def _is_there(database: Database, wanted: _Wanted) -> bool:
+    table, key = wanted.of
+    with database.begin() as session:
+        return session.get(table, key) is not None

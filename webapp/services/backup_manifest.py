@@ -1,0 +1,107 @@
+"""What a back-up holds: ``backup.json`` lists every file with its size and SHA-256, and checks them.
+
+The folder of a back-up:
+
+``database.sqlite3``
+    all rows, whatever server they came from
+``data/``
+    what the data folder keeps, under the same names
+``keys/``
+    the key files; they may be kept elsewhere, apart from the rest
+``sha256sums.txt``
+    the same sums for the program sha256sum
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from detector.files import hashed, write_atomically
+from webapp.errors import UserError
+
+NAME, SUMS = "backup.json", "sha256sums.txt"
+DATABASE, DATA, KEYS = "database.sqlite3", "data", "keys"
+
+
+def _below(text: str) -> str:
+    path = PurePosixPath(text)
+    if (
+        text != path.as_posix()
+        or ".." in path.parts
+        or (text != DATABASE and path.parts[0] not in (DATA, KEYS))
+    ):
+        raise ValueError("is no file of a back-up")
+    return text
+
+
+class Listed(BaseModel):
+    """One file of a back-up."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: Annotated[str, AfterValidator(_below)]
+    bytes: int
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Manifest(BaseModel):
+    """``backup.json``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reelproof_backup: Literal["1.0"] = "1.0"
+    made: str  # when the rows were copied
+    version: str  # of Reelproof
+    revision: str  # of the tables
+    store: str | None  # the bucket that keeps the files, which are not copied then
+    entries: int  # of the custody log
+    head: str  # SHA-256 of its last one
+    missing: tuple[str, ...]  # what rows speak of and was not there, in words
+    files: tuple[Listed, ...]
+
+    def write(self, place: Path) -> None:
+        """Put it into the folder of the back-up, last of all: without it there is none."""
+        sums = "".join(f"{each.sha256}  {each.path}\n" for each in self.files)
+        write_atomically(place / SUMS, sums.encode())
+        write_atomically(place / NAME, self.model_dump_json(indent=1).encode())
+
+
+def read(place: Path) -> Manifest:
+    """The manifest of a back-up; raises :class:`UserError` where there is none that can be used."""
+    try:
+        return Manifest.model_validate_json((place / NAME).read_bytes())
+    except FileNotFoundError:
+        raise UserError(
+            404, f"There is no whole back-up in {place}: it has no {NAME}.", "Name the folder of a back-up."
+        ) from None
+    except ValidationError as problem:
+        raise UserError(
+            422,
+            f"{place / NAME} cannot be read: {problem.errors()[0]['msg']}.",
+            "Use the version of Reelproof that made it, or a newer one.",
+        ) from None
+
+
+def located(place: Path, listed: Listed, keys: Path | None) -> Path:
+    """Where a file of a back-up lies; ``keys`` is the folder of the key files, if they are kept apart."""
+    path = PurePosixPath(listed.path)
+    return keys / path.name if keys is not None and path.parts[0] == KEYS else place / path
+
+
+def problems(place: Path, manifest: Manifest, keys: Path | None) -> Iterator[str]:
+    """What is not as it was written, in words."""
+    for each in manifest.files:
+        path = located(place, each, keys)
+        try:
+            found = hashed(path)
+        except FileNotFoundError:
+            yield f"{each.path} is missing."
+        except OSError as problem:
+            yield f"{each.path} cannot be read: {problem.strerror}."
+        else:
+            if found != (each.bytes, each.sha256):
+                yield f"{each.path} is not what was written: it has {found[0]:,} bytes, SHA-256 {found[1]}."

@@ -1,0 +1,136 @@
+"""Puts a back-up back: into an empty data folder and, where PostgreSQL is set, an empty database."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path, PurePosixPath
+
+from sqlalchemy import delete
+
+from detector.files import flush_file, flush_folder, hashed
+from webapp.custody import log as custody_log
+from webapp.custody import startup as custody_startup
+from webapp.errors import UserError
+from webapp.services import backup_manifest
+from webapp.services.backup_manifest import DATABASE, KEYS, Manifest
+from webapp.settings import Settings
+from webapp.storage import database_copy
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import REVISION, Database, connect
+from webapp.storage.tables import SessionRow, SignInFailure, UploadRow, WorkerRow
+
+_MOST = 20  # problems that are named
+
+
+def restore(settings: Settings, place: Path, keys: Path | None = None) -> Manifest:
+    """Check a back-up and put it back; the rows last, so that what was interrupted is no data folder.
+
+    Raises :class:`UserError` for a back-up that is damaged, and for a data folder or database in use. Nothing
+    is written then.
+    """
+    manifest = backup_manifest.read(place)
+    _refuse_newer(manifest)
+    _refuse_used(settings, manifest)
+    database = connect(settings)
+    try:
+        if settings.postgresql is not None and database_copy.has_tables(database):
+            raise UserError(
+                409, "The database has tables already.", "Name an empty one in REELPROOF_DATABASE."
+            )
+        found = list(itertools.islice(backup_manifest.problems(place, manifest, keys), _MOST + 1))
+        if found:
+            more = " And more." if len(found) > _MOST else ""
+            raise UserError(
+                422, f"{' '.join(found[:_MOST])}{more}", "Use another back-up. Nothing was put back."
+            )
+        Folders(settings.data).create()
+        for each in manifest.files:
+            if each.path != DATABASE:
+                _put(backup_manifest.located(place, each, keys), _target(settings, each.path))
+        _rows(place / DATABASE, database, settings)
+        custody_startup.check_key(database, settings)
+        _forget(database, hashed(place / backup_manifest.NAME)[1], manifest)
+    finally:
+        database.close()
+    return manifest
+
+
+def _refuse_newer(manifest: Manifest) -> None:
+    if manifest.revision > REVISION:
+        raise UserError(
+            409,
+            f"This back-up was made by a newer Reelproof ({manifest.version}, tables {manifest.revision}).",
+            f"Use that version; this one knows tables up to {REVISION}.",
+        )
+
+
+def _refuse_used(settings: Settings, manifest: Manifest) -> None:
+    if settings.data.exists() and any(settings.data.iterdir()):
+        raise UserError(
+            409,
+            f"{settings.data} is not empty, and nothing there is overwritten.",
+            "Set REELPROOF_DATA to a new folder, or move this one away.",
+        )
+    if settings.custody_key.exists():
+        raise UserError(
+            409,
+            f"There is a key at {settings.custody_key} already, and it is not overwritten.",
+            "Move it away, or set REELPROOF_CUSTODY_KEY to another file.",
+        )
+    if manifest.store != settings.store:
+        raise UserError(
+            409,
+            f"Where the back-up was made, REELPROOF_STORE was {manifest.store or 'not set'}.",
+            "Set it the same: files that lie in a store are not part of a back-up.",
+        )
+
+
+def _target(settings: Settings, path: str) -> Path:
+    folder, *rest = PurePosixPath(path).parts
+    if folder == KEYS:
+        return settings.custody_key if rest == ["custody.key"] else settings.data / rest[0]
+    return settings.data.joinpath(*rest)
+
+
+def _put(source: Path, target: Path) -> None:
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    exhibit = target.parent.parent.name == "exhibits"
+    target.chmod(0o440 if exhibit else 0o600)  # a disk of back-ups need not know modes
+    flush_file(target)
+
+
+def _rows(copy: Path, database: Database, settings: Settings) -> None:
+    """Put the rows in place, with tables of this version."""
+    with tempfile.TemporaryDirectory(dir=Folders(settings.data).incoming) as aside:
+        rows = Path(aside, DATABASE)
+        shutil.copyfile(copy, rows)
+        with closing(database_copy.file(rows)) as copied:
+            copied.migrate()
+        if settings.postgresql is not None:
+            database_copy.put_back(rows, database)
+            return
+        with closing(sqlite3.connect(rows)) as connection:  # the file remembers it
+            connection.execute("PRAGMA journal_mode=WAL")
+        flush_file(rows)
+        rows.rename(str(settings.database_url.database))
+    flush_folder(settings.data)
+
+
+def _forget(database: Database, sha256: str, manifest: Manifest) -> None:
+    """Nobody stays signed in, and unfinished uploads and workers of that time are gone."""
+    with database.alone() as session:
+        for table in (SessionRow, SignInFailure, UploadRow, WorkerRow):
+            session.execute(delete(table))
+        details: custody_log.Details = {
+            "made": manifest.made,
+            "files": len(manifest.files),
+            "missing": len(manifest.missing),
+            "manifest sha256": sha256,
+            "log count": manifest.entries,
+        }
+        custody_log.append(session, "restore", details)

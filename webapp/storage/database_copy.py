@@ -1,0 +1,102 @@
+"""The rows as one SQLite file: copied at one moment while the app runs, and put back into any database.
+
+A database of PostgreSQL is copied through SQLAlchemy in one repeatable-read transaction, so that a back-up
+has the same form whatever server there was, and can be put back into either.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Integer, Table, insert, inspect, select, text
+
+from webapp.errors import UserError
+from webapp.storage.database import REVISION, Database
+from webapp.storage.tables import Base
+
+_ROWS = 500  # at a time
+
+
+def snapshot(database: Database, place: Path) -> None:
+    """Write all rows as they are at one moment to a new SQLite file.
+
+    Raises :class:`UserError` where the tables are not those of this version.
+    """
+    refuse_other_version(database)
+    url = database.engine.url
+    if url.get_backend_name() == "sqlite":
+        with (
+            closing(sqlite3.connect(str(url.database), timeout=30)) as source,
+            closing(sqlite3.connect(place)) as copy,
+        ):
+            source.backup(copy)  # all pages in one step: writers append to the WAL meanwhile
+            copy.execute("PRAGMA journal_mode=DELETE")  # one file, whole by itself
+        return
+    with closing(file(place)) as copied:
+        copied.migrate()
+        with (
+            database.engine.connect().execution_options(isolation_level="REPEATABLE READ") as source,
+            copied.engine.begin() as target,
+        ):
+            _copy(source, target)
+        with copied.engine.connect() as connection:
+            connection.execute(text("PRAGMA journal_mode=DELETE"))
+
+
+def file(place: Path) -> Database:
+    """The database in a file of :func:`snapshot`."""
+    return Database(URL.create("sqlite", database=str(place)), {})
+
+
+def put_back(copy: Path, database: Database) -> None:
+    """Fill an empty database with the rows of a file; the file's tables are those of this version."""
+    database.migrate()
+    with closing(file(copy)) as copied, copied.engine.connect() as source, database.engine.begin() as target:
+        _copy(source, target)
+        for table in Base.metadata.sorted_tables:
+            _continue_numbers(target, table)
+
+
+def refuse_other_version(database: Database) -> None:
+    """Raise :class:`UserError` unless the tables are those of this version."""
+    if (found := database.revision()) != REVISION:
+        raise UserError(
+            409,
+            f"The database has tables of another version ({found or 'none'}; this one: {REVISION}).",
+            "Start python -m webapp of this version once, or use the version it was last used with.",
+        )
+
+
+def has_tables(database: Database) -> bool:
+    """Whether there is anything in the database."""
+    with database.engine.connect() as connection:
+        return bool(inspect(connection).get_table_names())
+
+
+def _copy(source: Connection, target: Connection) -> None:
+    for table in Base.metadata.sorted_tables:  # what others refer to comes first
+        for rows in _batches(source, table):
+            target.execute(insert(table), rows)
+
+
+def _batches(source: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
+    query = select(table).order_by(*table.primary_key.columns)
+    found = source.execution_options(yield_per=_ROWS).execute(query)
+    for rows in found.mappings().partitions():
+        yield [dict(row) for row in rows]
+
+
+def _continue_numbers(target: Connection, table: Table) -> None:
+    """Have PostgreSQL number new rows after those that were put in; SQLite does by itself."""
+    (*others, key) = table.primary_key.columns
+    if target.dialect.name != "postgresql" or others or not isinstance(key.type, Integer):
+        return
+    if table.autoincrement_column is not None:
+        words = (
+            "SELECT setval(pg_get_serial_sequence(:name, :key), (SELECT max({0}) FROM {1})) FROM {1} LIMIT 1"
+        )
+        target.execute(text(words.format(key.name, table.name)), {"name": table.name, "key": key.name})
