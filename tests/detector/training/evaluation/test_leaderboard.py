@@ -43,6 +43,15 @@ def row(name: str, auc: float, ece: float, note: str = "", speed: Speed | None =
 FAST = Speed(one_thread=123.4, all_threads=456.7, threads=2, ratio_one=0.5, ratio_all=0.6)
 
 
+def test_the_shipped_table_is_that_of_record_and_cards(tmp_path: Path) -> None:
+    """Else write it anew: ``leaderboard.write_record(leaderboard.read_record())``."""
+    folder = tmp_path / "models"
+    shutil.copytree(MODELS, folder)
+    board.write_record(read_record(folder), folder)
+    for name in ("LEADERBOARD.md", "leaderboard.jsonl"):
+        assert (folder / name).read_text() == (MODELS / name).read_text()
+
+
 def test_table_from_records(tmp_path: Path) -> None:
     (tmp_path / "good.safetensors").touch()
     board.write_record([row("poor", 0.7, 0.02, "too large"), row("good", 0.9, 0.03, speed=FAST)], tmp_path)
