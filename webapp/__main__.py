@@ -98,7 +98,10 @@ def _administrators(app: Any) -> int:
 
 
 def resend(settings: Settings, app: Any) -> None:
-    """Give the embedded broker, emptied, every queued analysis; have the sample made in a new data folder."""
+    """Give the embedded broker, emptied, every queued analysis; have made what is missing.
+
+    That is the sample in a new data folder, and fingerprints of exhibits in an old one.
+    """
     from webapp.jobs import broker
 
     database = app.extensions["database"]
@@ -109,6 +112,7 @@ def resend(settings: Settings, app: Any) -> None:
             sender(analysis_id)
     if sample_missing(database):
         sender.app.send_task(broker.SAMPLE)
+    sender.app.send_task(broker.FINGERPRINTS)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from webapp.storage.tables import AnalysisRow, ComparisonRow
 
 ANALYSE = "reelproof.analyse"
 SAMPLE = "reelproof.sample"
+FINGERPRINTS = "reelproof.fingerprints"
 _PREFIX = "reelproof."  # of queues
 _CPU, _GPU = QUEUES
 _EMBEDDED = "filesystem://localhost"  # a folder; kombu wants a host in any URL

@@ -31,6 +31,9 @@ from webapp.storage.tables import (
     CaseDetailsRow,
     ComparisonRow,
     Exhibit,
+    FingerprintBlock,
+    FingerprintRow,
+    MatchRow,
     State,
 )
 
@@ -83,6 +86,7 @@ def delete(database: Database, folders: Folders, analysis_id: str) -> None:
             session.delete(each)
         session.flush()
         if alone:
+            forget_fingerprint(session, exhibit.id)
             session.delete(exhibit)
         details: custody_log.Details = {
             "name": row.file,
@@ -141,6 +145,19 @@ def remove_unknown(database: Database, folders: Folders, sha256: str) -> None:
     """Remove what came into the store for an exhibit whose row came to nothing."""
     with contextlib.suppress(StoreError, SQLAlchemyError), database.alone() as session:
         _remove_unless_known(session, folders, sha256)
+
+
+def forget_fingerprint(session: Session, exhibit_id: int) -> None:
+    """Remove the fingerprint of an exhibit, what was found by it, and the block of the index it is in."""
+    session.execute(
+        delete_from(MatchRow).where(or_(MatchRow.exhibit_id == exhibit_id, MatchRow.other_id == exhibit_id))
+    )
+    own = FingerprintRow.exhibit_id == exhibit_id
+    number = session.scalar(select(FingerprintRow.id).where(own))
+    if number is not None:
+        block = FingerprintBlock.number == number // FingerprintBlock.SIZE
+        session.execute(delete_from(FingerprintBlock).where(block))
+        session.execute(delete_from(FingerprintRow).where(own))
 
 
 def _others(session: Session, row: AnalysisRow) -> int:

@@ -26,11 +26,14 @@ from detector.sandbox.kernel import PARENT, end_with
 from webapp import logs
 from webapp.custody import actors
 from webapp.jobs import broker, recovery
+from webapp.jobs import queue as job_queue
 from webapp.jobs.failures import CRASH_SIGNALS, CRASHED, OUT_OF_TIME
+from webapp.services import fingerprints as fingerprint_service
 from webapp.services.sample import add_sample
 from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
-from webapp.storage.database import opened
+from webapp.storage.database import Database, opened
+from webapp.worker import remembering
 from webapp.worker.run_analysis import work
 
 log = logging.getLogger(__name__)
@@ -56,6 +59,8 @@ def make_worker(settings: Settings) -> Celery:
     def analyse(_analysis_id: str) -> None:
         # Which one, the rows say: a message wakes a worker up, and there is one for each that waits.
         work(settings, end=_end_this_process)
+        with opened(settings) as database:
+            _fill_if_missing(app, settings, database)
 
     @app.task(name=broker.SAMPLE)
     def sample() -> None:
@@ -65,7 +70,25 @@ def make_worker(settings: Settings) -> Celery:
         except Exception as problem:  # the app works without it; the next start tries again
             log.warning("the sample could not be made: %s", problem, exc_info=problem)
 
+    @app.task(name=broker.FINGERPRINTS)
+    def fingerprints() -> None:
+        with opened(settings) as database:
+            if remembering.fill(settings, database):
+                app.send_task(broker.FINGERPRINTS)
+
     return app
+
+
+def _fill_if_missing(app: Celery, settings: Settings, database: Database) -> None:
+    """Have fingerprints made that are missing, where no job waits; exhibits of earlier versions have none."""
+    try:
+        if job_queue.next_id(database, settings.queues) is None:
+            with database.begin() as session:
+                sha256 = fingerprint_service.missing(session)
+            if sha256 is not None:
+                app.send_task(broker.FINGERPRINTS)
+    except Exception as problem:  # the job itself is done; the next one tries again
+        log.warning("no fingerprints are made: %s", problem)
 
 
 def _end_this_process() -> None:

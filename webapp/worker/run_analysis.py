@@ -37,6 +37,7 @@ from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
 from webapp.worker import run_comparison, store_transfer
+from webapp.worker.remembering import FINGERPRINT, Remembering
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ def _engine_and_report(
         model=model,
         parameters=parameters,
         images=folder,
+        fingerprint=folder / FINGERPRINT,
         progress=lambda stage, fraction: progress(stage, fraction * _ENGINE_SHARE),
     )
     progress("writing the report", _ENGINE_SHARE)
@@ -195,9 +197,11 @@ def _result(settings: Settings, database: Database, held: claims.Claim, progress
         unfinished.mkdir(mode=0o700, parents=True)
         with database.begin() as session:
             model = model_service.card_path(folders, held.model or model_service.default(session, folders))
+        remembering = Remembering(database, exhibit.name, unfinished, progress)
         made = analyse_and_report(
-            exhibit, held.file, model, held.parameters, unfinished, progress, settings.limits
+            exhibit, held.file, model, held.parameters, unfinished, remembering, settings.limits
         )
+        remembering.take()
         if made.media.sha256 != exhibit.name:
             raise DamagedExhibit
         claims.beat(database, held)  # a lost claim ends here, not with somebody else's place taken

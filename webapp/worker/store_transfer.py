@@ -45,6 +45,11 @@ def bring(
     return to if to.exists() else Folders.of(settings).exhibit(sha256)
 
 
+def bring_exhibit(settings: Settings, sha256: str, to: Path, tick: Callable[[], None]) -> Path:
+    """Where an exhibit lies; below ``to`` if the data folder has it not. Raises as :func:`bring` does."""
+    return bring_both(settings, sha256, sha256, to, tick)[0]
+
+
 def bring_both(
     settings: Settings, exhibit: str, reference: str, to: Path, tick: Callable[[], None]
 ) -> tuple[Path, Path]:
@@ -85,7 +90,7 @@ def _bring_exhibit(folders: Folders, sha256: str, to: Path) -> None:
 
 
 def _bring_both(folders: Folders, exhibit: str, reference: str, to: str) -> None:
-    for sha256 in (exhibit, reference):
+    for sha256 in dict.fromkeys((exhibit, reference)):
         _bring_exhibit(folders, sha256, Path(to, sha256))
 
 

@@ -1,0 +1,135 @@
+"""Fingerprints in the database: kept once, found again by copies, gone with their exhibit."""
+
+from __future__ import annotations
+
+import pytest
+from made import hand_in
+from made_rows import count
+from seen import film, fingerprint, noisy, scene
+from sqlalchemy import select
+
+from detector.fingerprint.match import Match
+from webapp.jobs import states
+from webapp.services import deletion, fingerprints
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import Exhibit, FingerprintBlock, FingerprintRow, MatchRow
+
+FILM = film(1, 2)
+
+
+@pytest.fixture
+def database(app):
+    return app.extensions["database"]
+
+
+def exhibit(app, name: str) -> Exhibit:
+    row = hand_in(app, name.encode(), f"{name}.mp4")
+    states.cancel(app.extensions["database"], row.id)
+    return row.exhibit
+
+
+def found(database) -> dict[tuple[int, int], Match]:
+    with database.begin() as session:
+        rows = session.scalars(select(MatchRow)).all()
+        return {(row.exhibit_id, row.other_id): Match.model_validate_json(row.body) for row in rows}
+
+
+def test_a_copy_is_found_and_a_stranger_is_not(app, database):
+    first, copy, other = (exhibit(app, name) for name in ("first", "copy", "other"))
+    assert fingerprints.remember(database, first.sha256, fingerprint(FILM)) == 0
+    assert fingerprints.remember(database, other.sha256, fingerprint(film(8, 9))) == 0
+    assert fingerprints.remember(database, copy.sha256, fingerprint(noisy(FILM)[:, :, ::-1])) == 1
+    ((pair, match),) = found(database).items()
+    assert pair == (copy.id, first.id) and match.mirrored and match.of_all
+
+
+def test_it_is_kept_once(app, database):
+    first = exhibit(app, "first")
+    fingerprints.remember(database, first.sha256, fingerprint(FILM))
+    fingerprints.remember(database, first.sha256, fingerprint(film(5)))
+    assert count(database, FingerprintRow) == 1
+    with database.begin() as session:
+        assert len(session.scalars(select(FingerprintRow)).one().looks) > 32
+
+
+def test_another_version_is_made_anew_and_matched_again(app, database):
+    first, copy = exhibit(app, "first"), exhibit(app, "copy")
+    for row in (first, copy):
+        fingerprints.remember(database, row.sha256, fingerprint(FILM))
+    with database.begin() as session:
+        session.scalars(select(FingerprintRow).where(FingerprintRow.exhibit_id == copy.id)).one().version = 0
+    fingerprints.remember(database, copy.sha256, fingerprint(FILM[6:]))
+    ((_, match),) = found(database).items()
+    assert match.pieces[0].other_start == 3.0
+    assert count(database, FingerprintRow) == 2
+
+
+def test_an_unknown_exhibit_or_one_that_cannot_be_read(app, database):
+    assert fingerprints.remember(database, "0" * 64, fingerprint(FILM)) == 0
+    first, copy = exhibit(app, "first"), exhibit(app, "copy")
+    fingerprints.remember(database, first.sha256, None)
+    assert fingerprints.remember(database, copy.sha256, fingerprint(FILM)) == 0
+    assert count(database, FingerprintRow) == 2
+
+
+def test_a_damaged_row_is_passed_over(app, database):
+    first, copy = exhibit(app, "first"), exhibit(app, "copy")
+    fingerprints.remember(database, first.sha256, fingerprint(FILM))
+    with database.begin() as session:
+        session.scalars(select(FingerprintRow)).one().body = b"damaged"
+    assert fingerprints.remember(database, copy.sha256, fingerprint(FILM)) == 0
+
+
+def test_blocks_of_the_index_say_what_the_rows_say(app, database, monkeypatch):
+    monkeypatch.setattr(fingerprints, "_SIZE", 2)
+    monkeypatch.setattr(FingerprintBlock, "SIZE", 2)
+    names = [f"exhibit {number}" for number in range(7)]
+    rows = [exhibit(app, name) for name in names]
+    for number, row in enumerate(rows):
+        fingerprints.keep(database, row.sha256, fingerprint(film(number, 50 + number, seconds=2)))
+    assert count(database, FingerprintBlock) == 3
+    with database.begin() as session:
+        built = fingerprints.entries(session)
+        session.query(FingerprintBlock).delete()
+        anew = fingerprints.entries(session)
+    assert sorted(built.owners) == sorted(anew.owners) and len(set(built.owners)) == 7
+    assert (built.codes[:, built.owners.argsort(kind="stable")] == anew.codes).all()
+    copy = exhibit(app, "copy")
+    assert fingerprints.remember(database, copy.sha256, fingerprint(noisy(film(2, 52, seconds=2)))) == 1
+
+
+def test_a_deleted_exhibit_is_forgotten(app, database, monkeypatch):
+    monkeypatch.setattr(fingerprints, "_SIZE", 2)
+    monkeypatch.setattr(FingerprintBlock, "SIZE", 2)
+    handed_in = [hand_in(app, name.encode(), f"{name}.mp4") for name in ("first", "copy", "other", "last")]
+    for row, pictures in zip(handed_in, (FILM, noisy(FILM), film(7), film(8)), strict=True):
+        states.cancel(database, row.id)
+        fingerprints.remember(database, row.exhibit.sha256, fingerprint(pictures))
+    assert count(database, MatchRow) == 1 and count(database, FingerprintBlock) == 2
+    deletion.delete(database, Folders(app.extensions["settings"].data), handed_in[0].id)
+    assert count(database, MatchRow) == 0 and count(database, FingerprintRow) == 3
+    with database.begin() as session:
+        assert len(set(fingerprints.entries(session).owners)) == 3
+        ids = set(session.scalars(select(FingerprintBlock.number)))
+    assert 0 not in ids
+    again = exhibit(app, "again")
+    assert fingerprints.remember(database, again.sha256, fingerprint(FILM)) == 1
+    assert set(found(database)) == {(again.id, handed_in[1].exhibit_id)}
+
+
+def test_two_at_once_are_paired_once(app, database):
+    first, copy = exhibit(app, "first"), exhibit(app, "copy")
+    for row in (first, copy):
+        fingerprints.keep(database, row.sha256, fingerprint(FILM))
+    # As if both had come this far before either looked.
+    for row in (first, copy):
+        with database.begin() as session:
+            session.query(FingerprintRow).filter_by(exhibit_id=row.id).one().version = 0
+        fingerprints.remember(database, row.sha256, fingerprint(FILM))
+    assert count(database, MatchRow) == 1
+
+
+def test_photos_are_remembered_as_well(app, database):
+    photo, clip = exhibit(app, "photo"), exhibit(app, "clip")
+    fingerprints.remember(database, clip.sha256, fingerprint(FILM))
+    assert fingerprints.remember(database, photo.sha256, fingerprint(scene(1, 4)[3:], still=True)) == 1

@@ -1,0 +1,91 @@
+"""Fingerprints in a worker: kept while an analysis runs, and made for exhibits that have none."""
+
+from __future__ import annotations
+
+import pytest
+from analyses import build
+from made import finished, hand_in, write_result
+from made_rows import count
+from seen import film, fingerprint
+
+from detector.errors import MediaError
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import FingerprintRow, MatchRow
+from webapp.worker import remembering, run_analysis
+
+FILM = film(1, 2, seconds=3)
+
+
+@pytest.fixture
+def settings(app):
+    return app.extensions["settings"]
+
+
+@pytest.fixture
+def database(app):
+    return app.extensions["database"]
+
+
+def engine_that_writes(content: bytes, kept: list[int], database):
+    def engine(path, file, model, parameters, folder, progress, limits):
+        (folder / remembering.FINGERPRINT).write_bytes(content)
+        progress("looking again", 0.8)
+        kept.append(count(database, FingerprintRow))
+        analysis = build(folder, segments=1, file=file, sha256=path.name)
+        write_result(analysis, folder)
+        return analysis
+
+    return engine
+
+
+def test_it_is_kept_while_the_analysis_goes_on_and_is_no_part_of_the_result(
+    app, settings, database, monkeypatch
+):
+    kept: list[int] = []
+    engine = engine_that_writes(fingerprint(FILM).to_bytes(), kept, database)
+    monkeypatch.setattr(run_analysis, "analyse_and_report", engine)
+    ids = [hand_in(app, content).id for content in (b"one", b"two")]
+    for _ in ids:
+        run_analysis.work(settings)
+    assert kept == [1, 2] and count(database, MatchRow) == 1
+    folders = Folders(settings.data)
+    for analysis_id in ids:
+        assert not (folders.result(analysis_id) / remembering.FINGERPRINT).exists()
+
+
+def test_an_analysis_does_not_fail_for_it(app, settings, database, monkeypatch, caplog):
+    monkeypatch.setattr(run_analysis, "analyse_and_report", engine_that_writes(b"broken", [], database))
+    analysis_id = hand_in(app).id
+    run_analysis.work(settings)
+    assert app.test_client().get(f"/analyses/{analysis_id}/state.json").json["state"] == "done"
+    assert count(database, FingerprintRow) == 0 and "is not remembered" in caplog.text
+
+
+def test_what_is_missing_is_made_until_a_job_waits(app, settings, database, monkeypatch):
+    made = []
+
+    def fingerprint_of(exhibit, folder, _settings):
+        assert folder.is_dir()
+        made.append(exhibit.name)
+        if exhibit.name == broken:
+            raise MediaError("no frame")
+        return fingerprint(FILM)
+
+    monkeypatch.setattr(remembering, "fingerprint", fingerprint_of)
+    rows = [finished(app, file=f"{name}.mp4", segments=0) for name in ("one", "two", "broken")]
+    broken = rows[2].exhibit.sha256
+    assert remembering.fill(settings, database) is False
+    assert made == [row.exhibit.sha256 for row in reversed(rows)]
+    assert count(database, FingerprintRow) == 3 and count(database, MatchRow) == 1
+    assert remembering.fill(settings, database) is False and len(made) == 3
+    assert not list(Folders(settings.data).analyses.glob(".*"))
+
+
+def test_a_job_that_waits_comes_first_and_a_turn_ends(app, settings, database, monkeypatch):
+    monkeypatch.setattr(remembering, "fingerprint", lambda *_: fingerprint(FILM))
+    finished(app, segments=0)
+    monkeypatch.setattr(remembering, "_AT_A_TIME", -1.0)
+    assert remembering.fill(settings, database) is True
+    hand_in(app, b"waits")
+    assert remembering.fill(settings, database) is False
+    assert count(database, FingerprintRow) == 0

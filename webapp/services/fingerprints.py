@@ -1,0 +1,141 @@
+"""Fingerprints of exhibits: kept, indexed, and compared with those that were there before.
+
+For workers: this brings numpy. What pages read of it is in :mod:`webapp.queries.copies`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from sqlalchemy import Row, and_, or_, select
+from sqlalchemy.orm import Session
+
+from detector.errors import FingerprintError
+from detector.fingerprint.fingerprint import VERSION, Fingerprint
+from detector.fingerprint.index import Entries, search
+from detector.fingerprint.match import Match
+from detector.fingerprint.matching import match
+from webapp.services.deletion import forget_fingerprint
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, Exhibit, FingerprintBlock, FingerprintRow, MatchRow, State, now
+
+log = logging.getLogger(__name__)
+
+_MOST_BUILT = 8  # blocks of the index made at once
+_LOOK_BYTES = 32
+_SIZE = FingerprintBlock.SIZE
+
+
+def remember(database: Database, sha256: str, made: Fingerprint | None) -> int:
+    """Keep the fingerprint of an exhibit and find what shows the same; how many exhibits do.
+
+    None is kept too, for a file that cannot be read: it need not be tried again. Does nothing where there is
+    one already, or no such exhibit any more.
+    """
+    if not keep(database, sha256, made) or made is None:
+        return 0
+    found = dict(matches(database, sha256, made))
+    with database.alone() as session:
+        own = session.scalar(select(Exhibit.id).where(Exhibit.sha256 == sha256))
+        # Of two that come in at once each may find the other.
+        known = set(session.scalars(select(MatchRow.exhibit_id).where(MatchRow.other_id == own)))
+        known |= set(session.scalars(select(MatchRow.other_id).where(MatchRow.exhibit_id == own)))
+        there = set(session.scalars(select(Exhibit.id).where(Exhibit.id.in_(found))))
+        new = there - known if own is not None else set()
+        for other in new:
+            what = found[other]
+            body, of_all = what.model_dump_json(), what.of_all
+            session.add(MatchRow(exhibit_id=own, other_id=other, of_all=of_all, found=now(), body=body))
+    return len(new)
+
+
+def keep(database: Database, sha256: str, made: Fingerprint | None) -> bool:
+    """Put a fingerprint into its table and the index; False where there is one, or no such exhibit."""
+    looks = b"" if made is None else made.codes[made.looks].tobytes()
+    with database.alone() as session:
+        exhibit = session.scalar(select(Exhibit).where(Exhibit.sha256 == sha256))
+        if exhibit is None:
+            return False
+        known = select(FingerprintRow.version).where(FingerprintRow.exhibit_id == exhibit.id)
+        if session.scalar(known) == VERSION:
+            return False
+        forget_fingerprint(session, exhibit.id)
+        body = made.to_bytes() if made else None
+        session.add(
+            FingerprintRow(exhibit_id=exhibit.id, version=VERSION, made=now(), looks=looks, body=body)
+        )
+        session.flush()
+        build_blocks(session)
+    return True
+
+
+def matches(database: Database, sha256: str, own: Fingerprint) -> Iterator[tuple[int, Match]]:
+    """Ids of other exhibits that show the same as one, or a part of it, each with what was found."""
+    with database.begin() as session:
+        candidates = search(entries(session), own)
+        query = (
+            select(FingerprintRow.exhibit_id, FingerprintRow.body)
+            .join(Exhibit, Exhibit.id == FingerprintRow.exhibit_id)
+            .where(FingerprintRow.id.in_(candidates), Exhibit.sha256 != sha256)
+        )
+        rows = session.execute(query).all()
+    for exhibit_id, body in rows:
+        try:
+            found = match(own, Fingerprint.from_bytes(body or b""))
+        except FingerprintError as problem:
+            log.warning("the fingerprint of exhibit %d: %s", exhibit_id, problem)
+            continue
+        if found is not None:
+            yield exhibit_id, found
+
+
+def missing(session: Session) -> str | None:
+    """SHA-256 of an exhibit that was analysed and has no fingerprint, the newest first; none: all have."""
+    kept = select(FingerprintRow.exhibit_id).where(FingerprintRow.version == VERSION)
+    analysed = select(AnalysisRow.exhibit_id).where(AnalysisRow.state == State.DONE)
+    query = select(Exhibit.sha256).where(Exhibit.id.in_(analysed), Exhibit.id.not_in(kept))
+    return session.scalar(query.order_by(Exhibit.id.desc()).limit(1))
+
+
+def entries(session: Session) -> Entries:
+    """The whole index."""
+    parts, numbers = [], []
+    every = select(FingerprintBlock.number, FingerprintBlock.owners, FingerprintBlock.codes)
+    for number, owners, codes in session.execute(every):
+        numbers.append(number)
+        parts.append(Entries(np.frombuffer(owners, np.int32), np.frombuffer(codes, np.uint64).reshape(4, -1)))
+    newest = session.scalar(select(FingerprintRow.id).order_by(FingerprintRow.id.desc()).limit(1)) or 0
+    rest = sorted(set(range(newest // _SIZE + 1)) - set(numbers))
+    if rest:
+        parts.append(_of_rows(_looks(session, rest)))
+    return Entries.joined(parts)
+
+
+def build_blocks(session: Session) -> None:
+    """Make blocks of the index of which no fingerprint is to come. The session must be alone."""
+    newest = session.scalar(select(FingerprintRow.id).order_by(FingerprintRow.id.desc()).limit(1)) or 0
+    there = set(session.scalars(select(FingerprintBlock.number)))
+    for number in sorted(set(range(newest // _SIZE)) - there)[:_MOST_BUILT]:
+        made = _of_rows(_looks(session, [number]))
+        block = FingerprintBlock(
+            number=number,
+            owners=made.owners.tobytes(),
+            codes=np.ascontiguousarray(made.codes).tobytes(),
+        )
+        session.add(block)
+
+
+def _looks(session: Session, numbers: Sequence[int]) -> Sequence[Row[int, bytes]]:
+    """Number and looks of the fingerprints in these blocks."""
+    rows = FingerprintRow
+    ranges = (and_(rows.id >= number * _SIZE, rows.id < (number + 1) * _SIZE) for number in numbers)
+    query = select(rows.id, rows.looks).where(or_(*ranges), rows.version == VERSION)
+    return session.execute(query).all()
+
+
+def _of_rows(rows: Sequence[Row[int, bytes]]) -> Entries:
+    owners = np.repeat([owner for owner, _ in rows], [len(looks) // _LOOK_BYTES for _, looks in rows])
+    codes = np.frombuffer(b"".join(looks for _, looks in rows), np.uint64).reshape(-1, 4)
+    return Entries(owners.astype(np.int32), np.ascontiguousarray(codes.T))
