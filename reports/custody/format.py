@@ -57,6 +57,7 @@ Action = Literal[
     "integrity check",
     "backup",
     "restore",
+    "purge",
 ]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z ]{0,39}$")]  # a newer log may know more actions
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

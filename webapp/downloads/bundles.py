@@ -105,12 +105,11 @@ def contents(
         path, plays = found
         if plays.source == "exhibit":
             # The report's check may be an old one, or about the store's copy.
-            fits = hashed(path)[1] == row.exhibit.sha256
+            sha256 = hashed(path)[1]
             if folders.store.elsewhere:
-                folders.store.fetch(path, row.exhibit.sha256, anew=not fits)
-            elif not fits:
-                integrity.check(database, folders, row.exhibit)  # which puts it into the log
-                raise AlteredRecord("The kept file no longer has the bytes that were handed in.")
+                folders.store.fetch(path, row.exhibit.sha256, anew=sha256 != row.exhibit.sha256)
+            else:
+                refuse_altered_exhibit(database, folders, row, sha256)
         media = f"media/{plays.source}.{SUFFIXES[plays.mimetype]}"
         files[media] = path
     data = review_data.document(
@@ -129,6 +128,13 @@ def contents(
     files["index.html"] = offline_page.page(result.view, data, said, _FILES, references).encode()
     files["README.txt"] = _readme(row, result, made, media).encode()
     return files
+
+
+def refuse_altered_exhibit(database: Database, folders: Folders, row: AnalysisRow, sha256: str) -> None:
+    """Raise :class:`AlteredRecord` where the kept file has another SHA-256 than what was handed in."""
+    if sha256 != row.exhibit.sha256:
+        integrity.check(database, folders, row.exhibit)  # which puts it into the log
+        raise AlteredRecord("The kept file no longer has the bytes that were handed in.")
 
 
 def packed(

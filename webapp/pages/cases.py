@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webapp.custody import log
+from webapp.downloads import case_archive
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current, login_is_on, require
 from webapp.services import cases as case_service
+from webapp.services import retention
+from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("cases", __name__)
@@ -110,6 +113,8 @@ def assign(analysis_id: str) -> Response:
     with database().begin() as session:
         chosen = case_service.chosen(session, current(), request.form.get("case"))
         row = session.get_one(AnalysisRow, analysis_id)
+        for concerned in {row.case_id, chosen}:
+            case_service.refuse_closed(session, concerned)
         before, row.case_id = row.case_id, chosen
         log.append_account_event(
             session, "case assigned", analysis=analysis_id, case=chosen or 0, before=before or 0
@@ -118,6 +123,51 @@ def assign(analysis_id: str) -> Response:
     return redirect(
         url_for("result.show", analysis_id=analysis_id) if still else url_for("library.listing"), 303
     )
+
+
+@blueprint.post("/cases/<int:case_id>/close")
+@require(Permission.ARRANGE)
+def close(case_id: int) -> Response:
+    """Close it: nothing in it is changed any more."""
+    with database().alone() as session:
+        retention.close(session, case_service.find(session, current(), case_id))
+    return _to(case_id)
+
+
+@blueprint.post("/cases/<int:case_id>/reopen")
+@require(Permission.ADMINISTER)
+def reopen(case_id: int) -> Response:
+    """Open it again."""
+    with database().alone() as session:
+        retention.reopen(session, case_service.find(session, current(), case_id))
+    return _to(case_id)
+
+
+@blueprint.get("/cases/<int:case_id>/case.zip")
+@require(Permission.EXPORT)
+def export(case_id: int) -> Response:
+    """The case whole: exhibits, and the bundle of each analysis."""
+    return case_archive.send(case_id)
+
+
+@blueprint.get("/cases/<int:case_id>/purge")
+@require(Permission.ADMINISTER, confirmed=True)
+def ask_to_purge(case_id: int) -> str:
+    """Say what purging a closed case means, and ask."""
+    with database().begin() as session:
+        case = case_service.find(session, current(), case_id)
+        means = retention.consequences(session, case)
+    return render_template("pages/purge.html", case=case, means=means)
+
+
+@blueprint.post("/cases/<int:case_id>/purge")
+@require(Permission.ADMINISTER, confirmed=True)
+def purge(case_id: int) -> Response:
+    """Delete a closed case with all that is in it."""
+    with database().begin() as session:
+        case_service.find(session, current(), case_id)
+    retention.purge(database(), Folders.of(current_app.extensions["settings"]), case_id)
+    return redirect(url_for("cases.listing"), 303)
 
 
 def _to(case_id: int) -> Response:

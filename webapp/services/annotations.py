@@ -51,6 +51,7 @@ from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database
 from webapp.queries.results import Result, load, result_folder
 from webapp.security.permissions import current, login_is_on
+from webapp.services import cases
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, AnnotationRow, State, now
@@ -331,6 +332,7 @@ def import_file(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annot
     result = _result(row)
     importer = current().display if login_is_on() else None
     with database().alone() as session:
+        cases.refuse_closed(session, row.case_id)
         merged = merge(session, row, result.analysis, result.sha256, saved, importer)
         details: dict[str, str | int | None] = {"new": merged.new, "known": merged.known}
         details |= {"unverified": merged.unverified, "sha256": hashlib.sha256(text).hexdigest()}
@@ -346,6 +348,7 @@ def record(row: AnalysisRow, said: Mapping[str, object]) -> tuple[Annotation, tu
         said = {**said, "author": current().display}
     result = _result(row)
     with database().alone() as session:
+        cases.refuse_closed(session, row.case_id)
         made = add(session, row.id, result.analysis, said)
         _log_annotations(session, row, [made], None if login_is_on() else made.author)
         everything = listed(session, row.id)

@@ -10,6 +10,7 @@ from reports.inputs.case import CaseDetails, CaseError, case_details
 from webapp.custody import log as custody_log
 from webapp.custody import records
 from webapp.errors import UserError
+from webapp.services import cases
 from webapp.storage.tables import AnalysisRow, CaseDetailsRow, now
 
 # What forms ask for, in this order, and its name on pages.
@@ -46,6 +47,7 @@ def keep(session: Session, row: AnalysisRow, details: CaseDetails) -> bool:
     changed = {name: value for name, value in after.items() if before[name] != value}
     if not changed:
         return False
+    cases.refuse_closed(session, row.case_id)
     session.merge(CaseDetailsRow(analysis_id=row.id, body=details.model_dump_json(), changed=now()))
     said = {name.replace("_", " "): value or "removed" for name, value in changed.items()}
     custody_log.append(session, "case details", said, exhibit=row.exhibit.sha256, analysis=row.id)

@@ -29,6 +29,7 @@ def make(session: Session, who: Principal, name: str, description: str) -> CaseR
 
 def change(session: Session, case: CaseRow, name: str, description: str) -> None:
     """Name and describe a case anew."""
+    refuse_closed(session, case.id)
     _describe(session, case, name, description)
 
 
@@ -102,6 +103,17 @@ def chosen(session: Session, who: Principal, text: str | None) -> int | None:
     if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise UserError(400, "There is no such case.", "Choose one from the list.")
     return find(session, who, int(text)).id
+
+
+def refuse_closed(session: Session, case_id: int | None) -> None:
+    """Raise :class:`UserError` where a case is closed: nothing in it is added, changed or taken out."""
+    if case_id is None:
+        return
+    closed = session.scalar(select(CaseRow.closed).where(CaseRow.id == case_id))
+    if closed is not None:
+        raise UserError(
+            409, "The case is closed, so nothing in it can be changed.", "An administrator can open it again."
+        )
 
 
 def _describe(session: Session, case: CaseRow, name: str, description: str) -> None:

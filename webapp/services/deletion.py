@@ -23,6 +23,7 @@ from detector.files import flush_file, flush_folder
 from webapp.custody import log as custody_log
 from webapp.errors import StoreError, UserError
 from webapp.queries import analyses as analysis_queries
+from webapp.services import cases
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import (
@@ -66,14 +67,19 @@ def refuse_unfinished(row: AnalysisRow) -> None:
         )
 
 
-def delete(database: Database, folders: Folders, analysis_id: str) -> None:
-    """Delete an analysis that has ended, for good. Raises :class:`UserError` if there is none such."""
+def delete(database: Database, folders: Folders, analysis_id: str, *, purging: bool = False) -> None:
+    """Delete an analysis that has ended, for good. Raises :class:`UserError` if there is none such.
+
+    One of a closed case only while that is purged.
+    """
     note = folders.deletions / analysis_id
     with database.alone() as session:
         row = session.get(AnalysisRow, analysis_id)
         if row is None:
             raise analysis_queries.gone(session, analysis_id)
         refuse_unfinished(row)
+        if not purging:
+            cases.refuse_closed(session, row.case_id)
         exhibit = row.exhibit
         alone = not _others(session, row)
         compared = _comparisons(session, exhibit) if alone else []

@@ -1,0 +1,154 @@
+"""The end of a case: closed, exported whole, purged; and what remains of it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+
+import pytest
+from made import finished, hand_in
+from people import PASSWORD, account, signed_in, with_login
+from sqlalchemy import select
+
+from reports.verification.verify import verify
+from webapp.cli import main as cli
+from webapp.security.permissions import Role
+from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, CustodyRow, Exhibit, State
+
+pytestmark = pytest.mark.usefixtures("quick_reports")
+
+
+@pytest.fixture
+def app(tmp_path, sent):
+    app = with_login(tmp_path / "data", sent)
+    account(app, "root", Role.ADMINISTRATOR)
+    account(app, "ada", Role.EXAMINER)
+    yield app
+    app.extensions["database"].close()
+
+
+@pytest.fixture
+def root(app):
+    return signed_in(app, "root")
+
+
+@pytest.fixture
+def ada(app):
+    return signed_in(app, "ada")
+
+
+@pytest.fixture
+def case(app, ada):
+    """The address of a case of ada's with two finished analyses."""
+    place = ada.post("/cases", data={"name": "K-17/26", "description": "what it is about"}).location
+    number = int(place.rpartition("/")[2])
+    for name in "ab":
+        put(app, finished(app, file=f"{name}.mp4").id, number)
+    return place
+
+
+def put(app, analysis_id: str, number: int) -> None:
+    with app.extensions["database"].begin() as session:
+        session.get_one(AnalysisRow, analysis_id).case_id = number
+
+
+def ids(app) -> list[str]:
+    with app.extensions["database"].begin() as session:
+        return list(session.scalars(select(AnalysisRow.id).order_by(AnalysisRow.file)))
+
+
+def entries(app, action: str) -> list[dict]:
+    with app.extensions["database"].begin() as session:
+        found = session.scalars(select(CustodyRow).where(CustodyRow.action == action))
+        return [json.loads(entry.details) | {"actor": entry.actor} for entry in found]
+
+
+def test_nothing_in_a_closed_case_is_changed(app, ada, root, case):
+    analysis = ids(app)[0]
+    assert ada.post(f"{case}/close").status_code == 303
+    said = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ada", "note": ""}
+    new = {"file": (io.BytesIO(b"new"), "c.mp4"), "case": case.rpartition("/")[2]}
+    refused = [
+        ada.post(case, data={"name": "another"}),
+        ada.post("/analyses", data=new),
+        ada.post(f"/analyses/{analysis}/assign", data={"case": ""}),
+        ada.post(f"/analyses/{analysis}/delete"),
+        ada.post(f"/analyses/{analysis}/case", data={"case_number": "1"}),
+        ada.post(f"/api/v1/analyses/{analysis}/annotations", json=said),
+    ]
+    assert [answer.status_code for answer in refused] == [409] * len(refused)
+    assert "Closed" in ada.get(case).text and "closed" in ada.get("/cases").text
+    assert ada.post(f"{case}/reopen").status_code == 403
+    assert root.post(f"{case}/reopen").status_code == 303
+    assert ada.post(case, data={"name": "another"}).status_code == 303
+
+
+def test_a_case_with_unfinished_analyses_is_not_closed(app, ada, case):
+    put(app, hand_in(app, b"waits").id, int(case.rpartition("/")[2]))
+    assert ada.post(f"{case}/close").status_code == 409
+
+
+def test_exported_whole(app, ada, case, tmp_path):
+    answer = ada.get(f"{case}/case.zip")
+    assert answer.status_code == 200
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    about = json.loads(files["case.json"])
+    assert (about["name"], about["members"], len(about["analyses"])) == ("K-17/26", ["ada"], 2)
+    for each in about["analyses"]:
+        assert hashlib.sha256(files[f"exhibits/{each['exhibit']}"]).hexdigest() == each["exhibit"]
+        bundle = tmp_path / "bundle.zip"
+        bundle.write_bytes(files[each["bundle"]])
+        # The reports in it are stand-ins; all else fits.
+        assert {p.file for p in verify(bundle).findings.problems} <= {"report.html", "report.pdf"}
+    sums = dict(line.split("  ")[::-1] for line in files["sha256sums.txt"].decode().splitlines())
+    assert sums == {
+        name: hashlib.sha256(content).hexdigest()
+        for name, content in files.items()
+        if name != "sha256sums.txt"
+    }
+    whole = entries(app, "export")[-1]
+    assert (whole["what"], whole["sha256"]) == ("case", hashlib.sha256(answer.data).hexdigest())
+
+
+def test_purged_with_what_remains_in_the_log(app, ada, root, case, monkeypatch, capsys):
+    number = int(case.rpartition("/")[2])
+    outside = finished(app, file="outside.mp4")
+    with app.extensions["database"].begin() as session:
+        shared = session.scalars(select(AnalysisRow).where(AnalysisRow.file == "a.mp4")).one()
+        shared_exhibit = shared.exhibit_id
+        session.add(
+            AnalysisRow(
+                id="0" * 32, exhibit_id=shared_exhibit, file="again.mp4", state=State.CANCELLED,
+                created=shared.created, stage="", progress=0.0,
+            )
+        )  # fmt: skip
+    assert ada.get(f"{case}/purge").status_code == 403
+    assert root.post(f"{case}/purge").status_code == 409  # open yet
+    ada.post(f"{case}/close")
+    page = root.get(f"{case}/purge")
+    assert "2 analyses" in page.text and "1 exhibit " in page.text and "not exported" in page.text
+    assert root.post(f"{case}/purge").status_code == 303
+    with app.extensions["database"].begin() as session:
+        assert session.get(CaseRow, number) is None and not session.scalars(select(CaseMember)).all()
+        kept = set(session.scalars(select(Exhibit.id)))
+        assert kept == {shared_exhibit, outside.exhibit_id}
+    (purge,) = entries(app, "purge")
+    assert (purge["name"], purge["analyses"], purge["exhibits"], purge["actor"]) == ("K-17/26", 2, 1, "root")
+    assert len(entries(app, "deletion")) == 2
+    monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
+    assert cli.run(["verify-log"]) == 0, capsys.readouterr()
+
+
+def test_purging_needs_the_password_again(app, root, case):
+    from datetime import timedelta
+
+    from webapp.storage.tables import SessionRow
+
+    with app.extensions["database"].begin() as session:
+        for row in session.scalars(select(SessionRow)):
+            row.confirmed -= timedelta(minutes=16)
+    assert root.get(f"{case}/purge").status_code in (302, 303)
+    root.post("/confirm", data={"password": PASSWORD})

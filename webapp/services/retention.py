@@ -1,0 +1,97 @@
+"""The end of a case: closed, opened again, or purged with all that is in it.
+
+In a closed case nothing is added, changed or taken out, but for who may see it. What remains of a purged one
+is in the custody log: every entry about its exhibits and analyses, a deletion for each, and the purge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from webapp.custody import log as custody_log
+from webapp.errors import UserError
+from webapp.services import deletion
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, State, now
+
+_UNFINISHED = (State.QUEUED, State.RUNNING, State.PAUSED)
+
+
+@dataclass(frozen=True)
+class Purged:
+    """What a purge takes along, or took."""
+
+    analyses: int
+    exhibits: int  # those that no analysis outside the case uses
+
+
+def close(session: Session, case: CaseRow) -> None:
+    """Close a case; raises :class:`UserError` while an analysis in it is not finished."""
+    _refuse_unfinished(session, case)
+    if case.closed is None:
+        case.closed = now()
+        custody_log.append_account_event(session, "case closed", case=case.id, name=case.name)
+
+
+def reopen(session: Session, case: CaseRow) -> None:
+    """Let things be added and changed again."""
+    if case.closed is not None:
+        case.closed = None
+        custody_log.append_account_event(session, "case reopened", case=case.id, name=case.name)
+
+
+def consequences(session: Session, case: CaseRow) -> Purged:
+    """What purging it would take along."""
+    inside = AnalysisRow.case_id == case.id
+    elsewhere = select(AnalysisRow.exhibit_id).where(AnalysisRow.case_id.is_(None) | ~inside)
+    exhibits = select(func.count(AnalysisRow.exhibit_id.distinct())).where(
+        inside, AnalysisRow.exhibit_id.not_in(elsewhere)
+    )
+    analyses = session.scalar(select(func.count()).where(inside)) or 0
+    return Purged(analyses, session.scalar(exhibits) or 0)
+
+
+def purge(database: Database, folders: Folders, case_id: int) -> Purged:
+    """Delete all analyses of a closed case, the exhibits that nothing else uses, and the case, for good.
+
+    One that was interrupted leaves a closed case with what is left in it, and can be done again.
+    """
+    with database.alone() as session:
+        case = _closed(session, case_id)
+        means = consequences(session, case)
+        ids = session.scalars(select(AnalysisRow.id).where(AnalysisRow.case_id == case_id)).all()
+        details: custody_log.Details = {
+            "what": "case",
+            "case": case.id,
+            "name": case.name,
+            "analyses": means.analyses,
+            "exhibits": means.exhibits,
+            "exported": case.exported.isoformat() if case.exported else "never",
+        }
+        custody_log.append(session, "purge", details)  # before the deletions, to which it is the reason
+    for analysis_id in ids:
+        deletion.delete(database, folders, analysis_id, purging=True)
+    with database.alone() as session:
+        session.execute(delete(CaseMember).where(CaseMember.case_id == case_id))
+        session.delete(_closed(session, case_id))
+    return means
+
+
+def _closed(session: Session, case_id: int) -> CaseRow:
+    case = session.get(CaseRow, case_id)
+    if case is None:
+        raise UserError(404, "There is no such case.", "It may have been purged meanwhile.")
+    if case.closed is None:
+        raise UserError(409, "This case is not closed.", "Close it, export it whole, then purge it.")
+    _refuse_unfinished(session, case)
+    return case
+
+
+def _refuse_unfinished(session: Session, case: CaseRow) -> None:
+    unfinished = AnalysisRow.case_id == case.id, AnalysisRow.state.in_(_UNFINISHED)
+    if session.scalar(select(AnalysisRow.id).where(*unfinished).limit(1)) is not None:
+        raise UserError(409, "An analysis in this case is not finished.", "Wait for it, or cancel it.")
