@@ -216,7 +216,8 @@ class FusedScorer(Scorer):
         inside, outside = (
             side[_evenly(len(side), _IN_VIEWS)] for side in map(np.flatnonzero, (standing_out, ~standing_out))
         )
-        seen = self._views(look, [*inside, *outside])
+        heads = any(INPUTS[column].startswith("head") for column in self.fusion.altered.columns)
+        seen = self._views(look, [*inside, *outside], heads)
         altered = self.fusion.altered.logit(seen.reshape(-1, len(INPUTS))).reshape(seen.shape[:2])
         contrast = altered[:, : len(inside)].mean(axis=1) - altered[:, len(inside) :].mean(axis=1)
         moved = contrast - contrast[0]
@@ -233,10 +234,13 @@ class FusedScorer(Scorer):
             ),
         )
 
-    def _views(self, look: PersonLook, chosen: Sequence[int]) -> Floats:
-        """The fusion's inputs (v, m, 5) of ``chosen`` moments of ``look``, as they are and in other views."""
+    def _views(self, look: PersonLook, chosen: Sequence[int], heads: bool = True) -> Floats:
+        """The fusion's inputs (v, m, 5) of ``chosen`` moments of ``look``, as they are and in other views.
+
+        Without ``heads`` nothing is said of heads in other views.
+        """
         moments = [look.moments[i] for i in chosen]
-        strong = [look.strong[list(chosen)], *(self._strong(moments, view) for view in OTHERS)]
+        strong = [look.strong[list(chosen)], *(self._strong(moments, view, heads) for view in OTHERS)]
         fast = [self._fast(moments, view) for view in (AS_IT_IS, *OTHERS)]
         return np.concatenate([np.array(fast)[:, :, None], np.array(strong)], axis=2)
 
@@ -245,14 +249,17 @@ class FusedScorer(Scorer):
         size = self._scan.card.input.size
         return self._scan.logits([framings(moment, view, size)[0] for moment in moments])
 
-    def _strong(self, moments: Sequence[KeptMoment], view: View) -> Floats:
-        """The second network's logits (m, 4), as :class:`~detector.schema.analysis.SecondLookMoment`."""
-        size = self._second.card.input.size
-        out = _run(
-            self._second_backend, [crop for moment in moments for crop in framings(moment, view, size)]
-        )
+    def _strong(self, moments: Sequence[KeptMoment], view: View, heads: bool = True) -> Floats:
+        """The second network's logits (m, 4), as :class:`~detector.schema.analysis.SecondLookMoment`.
+
+        Without ``heads`` those of heads are no numbers, and cost nothing.
+        """
+        size, count = self._second.card.input.size, 2 if heads else 1
+        crops = [crop for moment in moments for crop in framings(moment, view, size)[:count]]
+        out = _run(self._second_backend, crops)
         # Inner face and head in turn; each framing has its own two of the four logits.
-        return np.column_stack([out[0::2, :2], out[1::2, 2:]])
+        head = out[1::2, 2:] if heads else np.full((len(moments), 2), np.nan)
+        return np.column_stack([out[::count, :2], head])
 
     def _inputs_at(self, track: NDArray[np.int32], time: Floats, fast: Floats) -> Floats:
         """The fusion's inputs (n, 5) at ``time`` of ``track``; ``fast`` are the scan's logits (n,)."""
