@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,14 +15,15 @@ import numpy as np
 from detector import timestamps
 from detector.comparison import statements
 from detector.comparison.frame_pairs import frame_pairs, sampled
+from detector.comparison.locate import Located, locate
 from detector.comparison.persons import PersonTracker, find_segments
 from detector.comparison.pictures import write_peaks
 from detector.comparison.refine import Pair, Refined, reduced, refine_view
 from detector.comparison.regions import find_regions
 from detector.comparison.result import facts, gaps, region, time_pieces, transform
-from detector.comparison.strips import Strip, read_spans, read_strip
-from detector.comparison.time_map import NOWHERE, Stretch, TimeMap, first_way, map_times
-from detector.comparison.views import SAME, Guess, View, guess_view, spread
+from detector.comparison.strips import Strip, read_strip
+from detector.comparison.time_map import NOWHERE, TimeMap
+from detector.comparison.views import View
 from detector.environment import libraries
 from detector.errors import MediaError
 from detector.faces.detector import FaceDetector
@@ -49,10 +51,9 @@ Progress = Callable[[str, float], None]
 
 RELATED = 0.5
 """Agreement of the surroundings at the refined view from which on two files show the same picture."""
-_READ, _FOUND, _REFINED, _COMPARED = 0.35, 0.45, 0.5, 0.95
+_FOUND, _REFINED, _COMPARED = 0.45, 0.5, 0.95
+_BESIDE = 2  # threads that measure pairs of frames
 _PAIRS = 6  # frames by which the view is refined
-_AROUND = 1.0  # seconds before and after what the exhibit shows in which each frame of the reference is read
-_MOST_READ = 20_000  # frames of a long reference that are read again, one by one
 _FACE_ROOM = 0.15  # of a face's box on each side that is not used to find the view
 
 
@@ -121,51 +122,49 @@ class _Comparing:
                     f"{self.names[1]} is a photo and {self.names[0]} is a video. Compare the photo with the "
                     "video: name the photo first."
                 )
-            strips = self._strips(exhibit, reference)
+            seen, located = self._located(exhibit, reference)
             files = [
                 facts(reader, strip, name, path)
-                for reader, strip, name, path in zip(readers, strips, self.names, self.paths, strict=True)
+                for reader, strip, name, path in zip(
+                    readers, (seen, located.strip), self.names, self.paths, strict=True
+                )
             ]
-            return self._compared(exhibit, reference, strips[0], strips[1], files[0], files[1])
+            return self._compared(exhibit, reference, seen, located, files[0], files[1])
 
-    def _strips(self, exhibit: MediaReader, reference: MediaReader) -> tuple[Strip, Strip]:
+    def _located(self, exhibit: MediaReader, reference: MediaReader) -> tuple[Strip, Located]:
+        """The exhibit's strip, and what it shows of the reference."""
         with _about(self.names[0]):
-            seen = _strip(exhibit, lambda share: self.progress("reading the exhibit", 0.1 * share))
-        with _about(self.names[1]):
-            known = _strip(
-                reference, lambda share: self.progress("reading the reference", 0.1 + (_READ - 0.1) * share)
+            seen = _with_frames(
+                read_strip(exhibit, lambda share: self.progress("reading the exhibit", 0.1 * share))
             )
-        return seen, known
+        with _about(self.names[1]):
+            located = locate(
+                seen,
+                reference,
+                lambda share: self.progress(
+                    "finding what the exhibit shows of the reference", 0.1 + (_FOUND - 0.1) * share
+                ),
+            )
+            _with_frames(located.strip)
+        return seen, located
 
     def _compared(
         self,
         exhibit: MediaReader,
         reference: MediaReader,
         seen: Strip,
-        known: Strip,
+        located: Located,
         seen_file: ComparedFile,
         known_file: ComparedFile,
     ) -> Comparison:
-        self.progress("finding what the exhibit shows of the reference", _READ)
-        found = _found(seen, known)
-        if found is None:
+        known, view, times = located.strip, located.view, located.times
+        if view is None or times is None:
             return self._finished(self._result(seen_file, known_file, None))
-        guess, way = found
-        known, times = _mapped(reference, seen, known, guess.view, way)
         self.progress("finding how its picture lies in the reference's", _FOUND)
-        refined = self._refined(exhibit, reference, seen, known, times, guess.view)
+        refined = self._refined(exhibit, reference, seen, known, times, view)
         if not times.pieces or refined is None or refined.agreement < RELATED:
             return self._finished(self._result(seen_file, known_file, None))
-        tracker = PersonTracker(refined.view, refined.shown, self.parameters, exhibit.kind)
-        wanted = sampled(seen, known, times, self.parameters.sample_rate)
-        starts = [int(seen.pts[piece.first]) for piece in times.pieces[1:]]
-        breaks = {next((pts for pts, _ in wanted if pts >= start), start) for start in starts}
-        with ahead(frame_pairs(exhibit, reference, wanted), 2) as pairs:
-            for number, (here, there) in enumerate(pairs):
-                tracker.process(here, there, here.pts in breaks)
-                share = (_COMPARED - _REFINED) * number / len(wanted)
-                self.progress("comparing faces and surroundings", _REFINED + share)
-        tracker.finish()
+        tracker = self._tracked(exhibit, reference, seen, known, times, refined)
         persons, segments = find_segments(tracker, self.parameters)
         regions = find_regions(tracker.grids, seen.size, self.parameters.minimum_duration)
         comparison = self._result(
@@ -189,6 +188,31 @@ class _Comparing:
             comparison = write_peaks(comparison, exhibit, reference, refined.view, self.images)
         return self._finished(comparison)
 
+    def _tracked(
+        self,
+        exhibit: MediaReader,
+        reference: MediaReader,
+        seen: Strip,
+        known: Strip,
+        times: TimeMap,
+        refined: Refined,
+    ) -> PersonTracker:
+        """Everything that could be compared, frame by frame."""
+        wanted = sampled(seen, known, times, self.parameters.sample_rate)
+        starts = [int(seen.pts[piece.first]) for piece in times.pieces[1:]]
+        breaks = {next((pts for pts, _ in wanted if pts >= start), start) for start in starts}
+        with (
+            ThreadPoolExecutor(_BESIDE, thread_name_prefix="measuring") as beside,
+            ahead(frame_pairs(exhibit, reference, wanted), 2) as pairs,
+        ):
+            tracker = PersonTracker(refined.view, refined.shown, self.parameters, exhibit.kind, beside)
+            for number, (here, there) in enumerate(pairs):
+                tracker.process(here, there, here.pts in breaks)
+                share = (_COMPARED - _REFINED) * number / len(wanted)
+                self.progress("comparing faces and surroundings", _REFINED + share)
+            tracker.finish()
+        return tracker
+
     def _refined(
         self,
         exhibit: MediaReader,
@@ -202,11 +226,14 @@ class _Comparing:
         matched = np.flatnonzero(times.places != NOWHERE)
         if not len(matched):
             return None
-        chosen = matched[spread(len(matched), _PAIRS)]
-        wanted = [(int(seen.pts[at]), int(known.pts[times.places[at]])) for at in chosen]
+        # Of each part of them the pair that takes the least decoding.
+        wanted = []
+        for part in np.array_split(matched, min(len(matched), _PAIRS)):
+            pairs = [(int(seen.pts[at]), int(known.pts[times.places[at]])) for at in part]
+            wanted.append(min(pairs, key=lambda one: exhibit.since_key(one[0]) + reference.since_key(one[1])))
         detect = FaceDetector()
-        pairs = [_pair(here, there, detect) for here, there in frame_pairs(exhibit, reference, wanted)]
-        return refine_view(view, pairs) if pairs else None
+        decoded = [_pair(here, there, detect) for here, there in frame_pairs(exhibit, reference, wanted)]
+        return refine_view(view, decoded) if decoded else None
 
     def _finished(self, comparison: Comparison) -> Comparison:
         self.progress("finishing", 1.0)
@@ -245,49 +272,10 @@ def _about(name: str) -> Iterator[None]:
         raise MediaError(f"{name}: {error}") from None
 
 
-def _strip(reader: MediaReader, report: Callable[[float], None]) -> Strip:
-    strip = read_strip(reader, report)
+def _with_frames(strip: Strip) -> Strip:
     if not len(strip):
         raise MediaError("Not one frame could be decoded. Play it in a video player to see what is wrong.")
     return strip
-
-
-def _found(seen: Strip, known: Strip) -> tuple[Guess, list[Stretch]] | None:
-    guess = guess_view(seen, known)
-    if guess is None or guess.agreement < SAME:
-        return None
-    way = first_way(seen, known, guess.view)
-    return (guess, way) if way else None
-
-
-def _mapped(
-    reference: MediaReader,
-    seen: Strip,
-    known: Strip,
-    view: View,
-    way: list[Stretch],
-) -> tuple[Strip, TimeMap]:
-    """The time map, and the strip of the reference that it refers to."""
-    spans = _spans(known, way)
-    skipped = known.interval > 1.5 / float(reference.frame_rate or 25)  # some frames were not decoded
-    seconds = sum(last - first for first, last in spans) * float(reference.time_base)
-    if skipped and seconds * float(reference.frame_rate or 25) <= _MOST_READ:
-        known = read_spans(reference, spans, known.size)
-    return known, map_times(seen, known, view, way)
-
-
-def _spans(known: Strip, way: list[Stretch]) -> list[tuple[int, int]]:
-    """What ``way`` passes through in the reference, and a little around it, as PTS of frames known of."""
-    out: list[tuple[int, int]] = []
-    for one in sorted(way, key=lambda stretch: stretch.reference_start):
-        first = int(np.searchsorted(known.times, one.reference_start - _AROUND).clip(0, len(known) - 1))
-        last = int(np.searchsorted(known.times, one.reference_end + _AROUND).clip(0, len(known) - 1))
-        start, end = int(known.pts[first]), int(known.pts[last])
-        if out and start <= out[-1][1]:
-            out[-1] = (out[-1][0], max(end, out[-1][1]))
-        else:
-            out.append((start, end))
-    return out
 
 
 def _pair(here: Frame, there: Frame, detect: FaceDetector) -> Pair:

@@ -77,12 +77,12 @@ def measure_face(
     energy = np.asarray(rest * rest, np.float32)
     usual = expected(energy, known, surroundings)
     excess = _log_ratio(energy, usual, face)
-    bands = _band(seen), _band(known)
+    seen_band, known_band = _band(seen), _band(known)
     features = (
         excess,
-        _second(_log_ratio(energy, usual, cell) for cell in _cells(face, _ENERGY_CELLS)),
-        _decorrelation(bands, face),
-        _second(_decorrelation(bands, cell) for cell in _cells(face, _BAND_CELLS)),
+        _second(_log_ratio(energy[c], usual[c], face[c]) for c in _cells(face, _ENERGY_CELLS)),
+        _decorrelation((seen_band, known_band), face),
+        _second(_decorrelation((seen_band[c], known_band[c]), face[c]) for c in _cells(face, _BAND_CELLS)),
     )
     logit = CONSTANT + sum(weight * value for weight, value in zip(WEIGHTS, features, strict=True))
     return FaceMeasure(excess, _log_ratio(energy, usual, surroundings), logit, features)
@@ -170,6 +170,8 @@ def _sampled(image: Image, matrix: Floats, size: int) -> tuple[Picture, Mask]:
     moved[:, 2] += moved[:, :2] @ np.array([0.5, 0.5]) - 0.5
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     picture = cv2.warpAffine(grey, moved, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    if (corners >= 1).all() and (corners <= np.array([width - 1, height - 1])).all():
+        return np.asarray(picture, np.float32), np.ones((size, size), bool)
     there = cv2.warpAffine(np.ones_like(grey), moved, (size, size), flags=flags)
     return np.asarray(picture, np.float32), np.asarray(cv2.erode(there, np.ones((3, 3))) > 0.99)
 
@@ -178,8 +180,8 @@ def _log_ratio(energy: Picture, usual: Picture, mask: Mask) -> float:
     return math.log(float(energy[mask].mean()) / float(usual[mask].mean()) + 1e-6)
 
 
-def _cells(mask: Mask, count: int) -> Iterator[Mask]:
-    """The parts of ``mask`` in ``count`` by ``count`` cells of its box that it mostly fills."""
+def _cells(mask: Mask, count: int) -> Iterator[tuple[slice, slice]]:
+    """The ``count`` by ``count`` cells of a mask's box that it mostly fills."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     down = np.linspace(rows[0], rows[-1] + 1, count + 1).astype(int)
     across = np.linspace(columns[0], columns[-1] + 1, count + 1).astype(int)
@@ -187,9 +189,7 @@ def _cells(mask: Mask, count: int) -> Iterator[Mask]:
         for left, right in pairwise(across):
             part = mask[top:bottom, left:right]
             if part.size and part.mean() > _LEAST_CELL:
-                cell = np.zeros_like(mask)
-                cell[top:bottom, left:right] = part
-                yield cell
+                yield slice(top, bottom), slice(left, right)
 
 
 def _second(values: Iterable[float]) -> float:

@@ -19,6 +19,7 @@ _BLURS = (1.0, 2.0)  # px
 _MIXTURE = np.array([0.5, 0.25, 0.25, 0.0])  # what the mixture is drawn to where the background is flat
 _HELD = 0.5  # how strongly
 _ROUNDS, _OUTLIER = 3, 4.0
+_FITTED, _FEWEST = 6000, 50  # pixels it is fitted to
 _LEAST_NOISE = 0.3  # levels
 _STRUCTURE = 5  # px, the window in which it is measured
 _TRIMMED = 0.95  # quantile of squared differences beyond which they are no noise
@@ -38,21 +39,26 @@ def explained(seen: Picture, known: Picture, background: Mask, smooth: float) ->
 def remainder(seen: Picture, known: Picture, background: Mask) -> Picture:
     """``seen`` less the mixture of ``known`` that explains it best on ``background``, outliers aside."""
     blurred = [cv2.GaussianBlur(known, (0, 0), blur) for blur in _BLURS]
-    basis = np.stack([known, *blurred, np.ones_like(known)], axis=-1)
-    used = background
-    rest = seen - known
+    layers = [known, *blurred, np.ones_like(known)]
+    # Some thousand pixels settle four weights as well as all of them.
+    places = np.flatnonzero(background)
+    places = places[:: max(1, len(places) // _FITTED)]
+    values = np.stack([layer.ravel()[places] for layer in layers], axis=-1).astype(np.float64)
+    wanted = seen.ravel()[places].astype(np.float64)
+    weights = np.array([1.0, 0.0, 0.0, 0.0])
+    used = np.ones(len(places), bool)
     for _ in range(_ROUNDS):
-        values, wanted = basis[used].astype(np.float64), seen[used].astype(np.float64)
-        if len(wanted) < 50:
+        near, count = values[used], int(used.sum())
+        if count < _FEWEST:
             break
-        held = _HELD * len(wanted) * np.array([1, 1, 1, 0.0])
+        held = _HELD * count * np.array([1, 1, 1, 0.0])
         weights = np.linalg.solve(
-            values.T @ values + np.diag(held + 1e-6), values.T @ wanted + held * _MIXTURE
+            near.T @ near + np.diag(held + 1e-6), near.T @ wanted[used] + held * _MIXTURE
         )
-        rest = np.asarray(seen - basis @ weights, np.float32)
-        noise = 1.4826 * float(np.median(np.abs(rest[background]))) + _LEAST_NOISE
-        used = background & (np.abs(rest) < _OUTLIER * noise)
-    return np.asarray(rest, np.float32)
+        error = np.abs(wanted - values @ weights)
+        used = error < _OUTLIER * (1.4826 * float(np.median(error)) + _LEAST_NOISE)
+    mixture = sum(float(weight) * layer for weight, layer in zip(weights, layers, strict=True))
+    return np.asarray(seen - mixture, np.float32)
 
 
 def expected(energy: Picture, known: Picture, background: Mask) -> Picture:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,8 @@ from detector.schema.comparison import (
 from detector.schema.formatting import name_of
 from detector.scoring.scorer import sigmoid
 from detector.segments import rules
+
+_MOST_WAITING = 4  # pairs of frames that are measured or wait for it
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,26 @@ class _Compared:
     measure: FaceMeasure
 
 
-class PersonTracker:
-    """Give it the pairs of frames in order, then :meth:`finish`. ``shown`` is what no bar covers."""
+@dataclass(frozen=True)
+class _Measured:
+    """What one pair of frames came to: its grid, and of each face large enough its track, box and measure."""
 
-    def __init__(self, view: View, shown: Box, parameters: ComparisonParameters, kind: MediaKind) -> None:
+    at: ComparedTimes
+    grid: FrameGrid
+    faces: list[tuple[int, Box, FaceMeasure | None]]
+    too_small: int
+
+
+class PersonTracker:
+    """Give it the pairs of frames in order, then :meth:`finish`. ``shown`` is what no bar covers.
+
+    Frames are searched and followed one after the other; what is then measured of each needs no other, and
+    is done by ``beside``.
+    """
+
+    def __init__(
+        self, view: View, shown: Box, parameters: ComparisonParameters, kind: MediaKind, beside: Executor
+    ) -> None:
         self._view, self._shown = view, shown
         self._parameters = parameters
         self.kind = kind
@@ -77,6 +96,8 @@ class PersonTracker:
         self._tracker = Tracker(engine.bridge_gap)
         self._cuts = CutDetector(parameters.sample_rate)
         self._references: dict[int, Frame] = {}
+        self._beside = beside
+        self._waiting: deque[Future[_Measured]] = deque()
         self.pairs: list[ComparedTimes] = []
         self.grids: list[FrameGrid] = []
         self.faces: list[_Compared] = []
@@ -93,6 +114,8 @@ class PersonTracker:
         """Compare what still waits."""
         for frame, cut, faces in self._search.flush():
             self._compare(frame, cut, faces)
+        while self._waiting:
+            self._keep(self._waiting.popleft().result())
 
     def people(self) -> list[list[int]]:
         """Tracks with a compared face, by person, in order of screen time."""
@@ -127,19 +150,30 @@ class PersonTracker:
         reference = self._references.pop(frame.pts)
         numbers = self._tracker.process_frame(float(frame.time), frame.image, faces, cut)
         boxes = [face.box for face in faces]
+        self._waiting.append(self._beside.submit(self._measured, frame, reference, boxes, numbers))
+        while len(self._waiting) > _MOST_WAITING:
+            self._keep(self._waiting.popleft().result())
+
+    def _measured(self, frame: Frame, reference: Frame, boxes: list[Box], numbers: list[int]) -> _Measured:
         at = ComparedTimes(float(frame.time), float(reference.time), frame.pts, reference.pts)
-        self.pairs.append(at)
-        self.grids.append(compare_frame(at.time, frame.image, reference.image, self._view, boxes))
-        for rank, (number, face) in enumerate(zip(numbers, faces, strict=True)):
-            if face.width * min(1.0, 1 / self._view.scale) < self._parameters.minimum_face:
-                self._too_small += 1
-                continue
-            others = boxes[:rank] + boxes[rank + 1 :]
-            measure = measure_face(frame.image, reference.image, self._view, face.box, others, self._shown)
+        grid = compare_frame(at.time, frame.image, reference.image, self._view, boxes)
+        measured = []
+        for rank, (number, box) in enumerate(zip(numbers, boxes, strict=True)):
+            if (box[2] - box[0]) * min(1.0, 1 / self._view.scale) >= self._parameters.minimum_face:
+                others = boxes[:rank] + boxes[rank + 1 :]
+                images = frame.image, reference.image
+                measured.append((number, box, measure_face(*images, self._view, box, others, self._shown)))
+        return _Measured(at, grid, measured, len(boxes) - len(measured))
+
+    def _keep(self, measured: _Measured) -> None:
+        self.pairs.append(measured.at)
+        self.grids.append(measured.grid)
+        self._too_small += measured.too_small
+        for number, box, measure in measured.faces:
             if measure is None:
                 self._not_shown += 1
             else:
-                self.faces.append(_Compared(number, at, face.box, measure))
+                self.faces.append(_Compared(number, measured.at, box, measure))
 
 
 def find_segments(

@@ -1,15 +1,14 @@
 """Small grey pictures of a whole file: what times and views are found by.
 
-A file of up to 6,000 frames is read frame by frame, of a longer exhibit as many frames a second as memory
-allows. Of a long reference only frames that others refer to are decoded; the part that the exhibit shows is
-read again, frame by frame.
+A file of up to 6,000 frames is read frame by frame, of a longer one only frames that others refer to, as
+many a second as memory allows. Of a long reference the key frames may tell which part is shown, and the
+rest need not be decoded (:mod:`detector.comparison.locate`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import av
 import cv2
@@ -27,6 +26,7 @@ LARGE_SIDE = 384  # px, of those in which features are looked for
 _LARGE = 240  # of these over a whole file, at most
 _BYTES = 512 * 1024 * 1024  # of small pictures held at once, at most
 _EVERY_FRAME = 6000  # a file with no more frames is read frame by frame
+_KEYS_APART = 0.5  # seconds: some files hold key frames only
 _MOST_RATE = 12.0  # small pictures a second of a longer one
 # The first plane of these is the picture's brightness, a byte a pixel.
 _BRIGHTNESS_FIRST = frozenset(
@@ -41,7 +41,8 @@ class Strip:
     """Small pictures in order of time: ``pictures`` (n, height, width) with ``pts`` (n,) and ``times`` (n,).
 
     ``size`` is width and height of the upright frames they were made of. ``large`` are some of them
-    again, larger, and ``large_at`` are their places among the others.
+    again, larger, and ``large_at`` are their places among the others. ``holes`` are the last places before
+    parts of the file that were not read.
     """
 
     pts: NDArray[np.int64]
@@ -50,6 +51,7 @@ class Strip:
     size: tuple[int, int]
     large: tuple[Grey, ...] = ()
     large_at: tuple[int, ...] = ()
+    holes: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -69,31 +71,35 @@ def read_strip(reader: MediaReader, report: Report, *, every_frame: bool = False
     """The strip of a whole file; of a long one some frames a second, unless ``every_frame``."""
     if reader.kind is MediaKind.IMAGE:
         return _of_photo(reader)
-    rate = float(reader.frame_rate or 25)
-    expected = max(reader.expected_duration, (reader.stream.frames or 0) / rate)
-    if every_frame or expected * rate <= _EVERY_FRAME:
+    expected, count = expected_length(reader)
+    if every_frame or count <= _EVERY_FRAME:
         return _gathered(reader, reader.every_frame(), 0.0, expected, report)
     affordable = _BYTES / (SIDE * SIDE) / max(expected, 1.0)
-    with _referred_to_alone(reader):
-        return _gathered(reader, reader.every_frame(), 1 / min(_MOST_RATE, affordable), expected, report)
+    frames = reader.some_frames("NONREF") if reader.can_skip else reader.every_frame()
+    return _gathered(reader, frames, 1 / min(_MOST_RATE, affordable), expected, report)
+
+
+def read_key_frames(reader: MediaReader) -> Strip:
+    """Only the frames of a video that need no other: one every few seconds, as its encoder chose."""
+    expected, _ = expected_length(reader)
+    return _gathered(reader, reader.some_frames("NONKEY"), _KEYS_APART, expected, lambda share: None)
 
 
 def read_spans(reader: MediaReader, spans: Iterable[tuple[int, int]], size: tuple[int, int]) -> Strip:
-    """Every frame of ``spans``, each from a PTS to another that a strip of the file holds."""
-    return _gathered(
-        reader, reader.decoded_spans(spans), 0.0, 0.0, lambda share: None, keep_large=False, size=size
-    )
+    """Every frame of ``spans``, each from a PTS that a strip of the file holds to another."""
+    listed = list(spans)
+    seconds = float(sum(last - first for first, last in listed) * reader.time_base)
+    strip = _gathered(reader, reader.decoded_spans(listed), 0.0, seconds, lambda share: None, size=size)
+    before = np.searchsorted(strip.pts, [first for first, _ in listed]) - 1
+    holes = tuple(int(place) for place in np.unique(before) if 0 <= place < len(strip) - 1)
+    return replace(strip, holes=holes)
 
 
-@contextmanager
-def _referred_to_alone(reader: MediaReader) -> Iterator[None]:
-    """Frames to which no other refers are not decoded, in this block."""
-    context = reader.stream.codec_context
-    context.skip_frame = "NONREF"
-    try:
-        yield
-    finally:
-        context.skip_frame = "DEFAULT"
+def expected_length(reader: MediaReader) -> tuple[float, float]:
+    """Seconds and frames of a video, as far as the file says."""
+    rate = float(reader.frame_rate or 25)
+    seconds = max(reader.expected_duration, (reader.stream.frames or 0) / rate)
+    return seconds, seconds * rate
 
 
 def _of_photo(reader: MediaReader) -> Strip:
@@ -114,7 +120,6 @@ def _gathered(
     expected: float,
     report: Report,
     *,
-    keep_large: bool = True,
     size: tuple[int, int] = (0, 0),
 ) -> Strip:
     pts_: list[int] = []
@@ -129,10 +134,8 @@ def _gathered(
         next_small = time + interval
         if not any(size):
             size = _upright_size(reader, frame)
-        picture = brightness(
-            reader, frame, small_size(size, LARGE_SIDE if time >= next_large and keep_large else SIDE)
-        )
-        if keep_large and time >= next_large:
+        picture = brightness(reader, frame, small_size(size, LARGE_SIDE if time >= next_large else SIDE))
+        if time >= next_large:
             next_large = time + max(0.25, expected / _LARGE)
             large.append(picture)
             large_at.append(len(pts_))

@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.comparison.strips import Floats, Strip
-from detector.comparison.views import View, textures, warped
+from detector.comparison.views import Places, View, textures, warped
 
 Matrix = NDArray[np.float32]
-Places = NDArray[np.intp]  # of frames in a strip
 
 NOWHERE = -1
 _RATE = 8.0  # steps a second of the first way
@@ -38,7 +37,8 @@ _BEYOND = 0.75  # seconds by which its stretches may go on
 _MOST_CELLS = 20_000_000  # pairs of pictures of the first way
 _ROWS = 1500  # frames of the exhibit mapped at once
 _KEPT = 8  # frames before and after the one matched whose agreement is kept
-_MOST_SPEED = 0.025  # by which a piece may run faster or slower
+MOST_SPEED = 0.025
+"""By which a piece may run faster or slower."""
 _SPEED_FROM = 4.0  # seconds: shorter pieces are taken to run at the same speed
 
 
@@ -86,6 +86,10 @@ def first_way(exhibit: Strip, reference: Strip, view: View) -> list[Stretch]:
     seen_at, known_at = _ticks(exhibit, rate), _ticks(reference, rate)
     seen, known = _comparable(exhibit, reference, view, seen_at, known_at, _COARSE)
     way = best_way(_agreements(seen, known, _AROUND * rate), None, None)
+    runs = _runs(way)
+    for hole in reference.holes:
+        column = int(np.searchsorted(known_at, hole, side="right")) - 1
+        runs = [part for run in runs for part in _cut(way, run, column)]
     return [
         Stretch(
             float(exhibit.times[seen_at[first]]),
@@ -93,7 +97,7 @@ def first_way(exhibit: Strip, reference: Strip, view: View) -> list[Stretch]:
             float(reference.times[known_at[way[first]]]),
             float(reference.times[known_at[way[last]]]),
         )
-        for first, last in _runs(way)
+        for first, last in runs
         if last - first + 1 >= min(_FEWEST_STEPS, len(way))
     ]
 
@@ -172,14 +176,24 @@ def best_way(agreements: Matrix, seen: Floats | None, known: Floats | None) -> P
     return way
 
 
+def _cut(way: Places, run: tuple[int, int], hole: int) -> list[tuple[int, int]]:
+    """``run``, rows of ``way``, in two where it passes from column ``hole`` over to the next."""
+    first, last = run
+    before = int((way[first : last + 1] <= hole).sum())
+    return [run] if before in (0, last - first + 1) else [(first, first + before - 1), (first + before, last)]
+
+
 def _ticks(strip: Strip, rate: float) -> Places:
-    """Places in a strip at ``rate`` even steps a second, the nearest picture for each."""
+    """Places in a strip at ``rate`` even steps a second, the nearest picture for each; none in its holes."""
     if len(strip) < 2:
         return np.zeros(1, np.intp)
     wanted = np.arange(0.0, strip.times[-1] + 0.5 / rate, 1 / rate)
     after = np.searchsorted(strip.times, wanted).clip(1, len(strip) - 1)
     earlier = wanted - strip.times[after - 1] < strip.times[after] - wanted
-    return np.asarray(after - earlier, np.intp)
+    read = np.ones(len(wanted), bool)
+    for hole in strip.holes:
+        read &= (wanted < strip.times[hole] + 0.5 / rate) | (wanted > strip.times[hole + 1] - 0.5 / rate)
+    return np.asarray((after - earlier)[read], np.intp)
 
 
 def _comparable(
@@ -305,7 +319,7 @@ def _slope(x: Floats, y: Floats) -> float:
     # Less than a frame over the whole piece is no other speed.
     if abs(speed - 1) * (x[-1] - x[0]) < 0.06:
         return 1.0
-    return float(np.clip(speed, 1 - _MOST_SPEED, 1 + _MOST_SPEED))
+    return float(np.clip(speed, 1 - MOST_SPEED, 1 + MOST_SPEED))
 
 
 def _settled(

@@ -21,9 +21,10 @@ Levels = NDArray[np.float64]
 
 _BLACK, _WHITE = 6.0, 249.0  # levels beyond which a channel is cut off, give or take compression
 _SHARE, _LEVELS = 0.0005, 3.0  # share of pixels, and levels, from which on a difference of tones counts
-_MOST = 4000  # pixels a curve is fitted to
+_ALIKE = 6.0  # levels that most pixels differ by at most where no tones were changed
+_MOST = 2000  # pixels a curve is fitted to
 _FEWEST = 200
-_ROUNDS, _KEPT = 5, 0.85  # share of pixels that fit best, and count in the next round
+_ROUNDS, _KEPT = 4, 0.85  # share of pixels that fit best, and count in the next round
 _LEAST_SPREAD = 5.0  # levels: where the pixels hardly differ there is no curve to be seen
 
 
@@ -43,17 +44,16 @@ class Tones:
     def between(cls, seen: Colours, known: Colours, background: Mask) -> Tones:
         """Estimated on ``background`` of two aligned pictures, without the levels either has cut off."""
         x, y = known[background], seen[background]
+        if not x.size or (np.abs(y - x) <= _ALIKE).mean(axis=0).min() > _KEPT:
+            return cls(np.arange(256.0)[:, None].repeat(3, axis=1), False, False)
         whole = (x > _BLACK) & (x < _WHITE) & (y > _BLACK) & (y < _WHITE)
         curves = np.stack([_curve(x[whole[:, c], c], y[whole[:, c], c]) for c in range(3)], axis=1)
         lost = (x >= _WHITE) & (y > curves[-1] + _LEVELS) | (x <= _BLACK) & (y < curves[0] - _LEVELS)
         levels = x.round().astype(np.intp).clip(0, 255)
         become = np.take_along_axis(curves.clip(0, 255), levels, axis=0)
-        varies = x.size and x.std() > 1
-        straight = np.polyval(np.polyfit(x.ravel(), become.ravel(), 1), x) if varies else become
+        straight = np.polyval(np.polyfit(x.ravel(), become.ravel(), 1), x) if x.std() > 1 else become
         bent = np.abs(become - straight) > _LEVELS
-        return cls(
-            curves, *(bool(one.any(axis=1).mean() > _SHARE) if one.size else False for one in (bent, lost))
-        )
+        return cls(curves, *(bool(one.any(axis=1).mean() > _SHARE) for one in (bent, lost)))
 
     def of_reference(self, image: Image) -> Image:
         """The reference in the tones of the exhibit, cut off as the exhibit's are."""

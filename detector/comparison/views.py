@@ -18,12 +18,15 @@ from numpy.typing import NDArray
 from detector.comparison.strips import Floats, Grey, Strip
 
 Picture = NDArray[np.float32]  # (height, width)
+Places = NDArray[np.intp]  # of pictures in a strip
 
 SAME = 0.5
 """Agreement from which on two pictures may be one (docs/comparison.md)."""
-_SURE = 0.8  # no other guess need be tried
+SURE = 0.8
+"""Agreement from which on no other guess need be tried."""
 _PROBES = 10  # pictures of the exhibit
 _MOST = 600  # pictures of the reference
+_MOST_MOMENTS = 1000  # of the exhibit at which single pictures of the reference are looked for
 _LEAST_COVERED = 0.15  # of the reference's picture, for an agreement to mean anything
 _AROUND = 25  # px, over which structure is made equally strong
 _FLAT = 4.0  # levels: a row that varies less, in every picture, may be of a bar
@@ -91,32 +94,45 @@ def textures(pictures: Grey) -> NDArray[np.float32]:
 
 def guess_view(exhibit: Strip, reference: Strip) -> Guess | None:
     """The most likely view; None where no guess could even be judged."""
-    judge = _Judge(exhibit, reference)
+    judge = _Judge(exhibit, reference, spread(len(exhibit), _PROBES), spread(len(reference), _MOST))
     best: Guess | None = None
     for guesses in (_simple, _by_features, _by_templates):
-        for matrix in guesses(exhibit, reference, judge):
+        for matrix in guesses(exhibit, reference):
             found = judge.guess(View(matrix))
             if found is not None and (best is None or found.agreement > best.agreement):
                 best = found
-        if best is not None and best.agreement >= _SURE:
+        if best is not None and best.agreement >= SURE:
             break
     return best
 
 
-def spread(count: int, wanted: int) -> NDArray[np.intp]:
+def shown_of(exhibit: Strip, reference: Strip) -> tuple[NDArray[np.bool_], Floats] | None:
+    """Which of the reference's few pictures the exhibit shows, and when it comes closest to each.
+
+    None where no view is found under which it shows one of them for sure.
+    """
+    moments = spread(len(exhibit), _MOST_MOMENTS)
+    judge = _Judge(exhibit, reference, moments, spread(len(reference), len(reference)))
+    for guesses in (_simple, _by_features):
+        for matrix in guesses(exhibit, reference):
+            agreements = judge.agreements(View(matrix))
+            if agreements is not None and agreements.max() >= SURE:
+                return agreements.max(axis=0) >= SAME, exhibit.times[moments[agreements.argmax(axis=0)]]
+    return None
+
+
+def spread(count: int, wanted: int) -> Places:
     """``wanted`` places spread over ``count``, all of them where there are no more."""
     return np.unique(np.linspace(0, count - 1, min(count, wanted)).round().astype(np.intp))
 
 
 class _Judge:
-    """Agreement of a few pictures of the exhibit with those of the reference, under any view."""
+    """Agreement of pictures of the exhibit with those of the reference, under any view."""
 
-    def __init__(self, exhibit: Strip, reference: Strip) -> None:
+    def __init__(self, exhibit: Strip, reference: Strip, probes: Places, places: Places) -> None:
         self._exhibit, self._reference = exhibit, reference
-        self.probes = spread(len(exhibit), _PROBES)
-        self.places = spread(len(reference), _MOST)
-        self._seen = textures(exhibit.pictures[self.probes])
-        known = textures(reference.pictures[self.places])
+        self._seen = textures(exhibit.pictures[probes])
+        known = textures(reference.pictures[places])
         self._shape = known.shape[1:]
         self._known = known.reshape(len(known), -1)
         self._squared = self._known**2
@@ -159,7 +175,7 @@ def content_box(pictures: Grey) -> tuple[int, int, int, int]:
     return left, top, right, bottom
 
 
-def _simple(exhibit: Strip, reference: Strip, judge: _Judge) -> Iterator[Floats]:
+def _simple(exhibit: Strip, reference: Strip) -> Iterator[Floats]:
     """The same frame, and the ways in which bars are commonly added or cut off."""
     boxes = [
         [(0.0, 0.0, *map(float, strip.size)), _scaled_box(content_box(strip.pictures), strip.scale)]
@@ -204,7 +220,7 @@ def _placed(across: float, down: float, seen: tuple[float, ...], corner: tuple[f
     return np.array([[across, 0, corner[0] - across * seen[0]], [0, down, corner[1] - down * seen[1]]])
 
 
-def _by_features(exhibit: Strip, reference: Strip, judge: _Judge) -> Iterator[Floats]:
+def _by_features(exhibit: Strip, reference: Strip) -> Iterator[Floats]:
     """Similarities through ORB features of the larger pictures, the exhibit's also mirrored."""
     orb = cv2.ORB.create(nfeatures=_FEATURES, fastThreshold=7, scaleFactor=1.2, nlevels=8)
     matcher = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True)
@@ -238,7 +254,7 @@ def _by_features(exhibit: Strip, reference: Strip, judge: _Judge) -> Iterator[Fl
                 yield mirrored(full, exhibit.size[0]) if flipped else full
 
 
-def _by_templates(exhibit: Strip, reference: Strip, judge: _Judge) -> Iterator[Floats]:
+def _by_templates(exhibit: Strip, reference: Strip) -> Iterator[Floats]:
     """The middle of the exhibit's picture, at many sizes and also mirrored, looked for in the reference's."""
     left, top, right, bottom = content_box(exhibit.pictures)
     across, down = (right - left) / 5, (bottom - top) / 5

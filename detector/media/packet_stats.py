@@ -33,6 +33,7 @@ class Packets:
     def __init__(self) -> None:
         self.count = self.bytes = self.keys = self.leading = 0
         self.order_breaks = self.without_time = self.not_shown = 0
+        self.end: int | None = None  # of the last picture to be shown, in ticks
         self.kinds: Counter[int] = Counter()
         self.intervals: Counter[int] = Counter()
         self._failures: list[tuple[int | None, str]] = []
@@ -56,6 +57,9 @@ class Packets:
         pts, dts = packet.pts, packet.dts
         if pts is None:
             self.without_time += 1
+        else:
+            end = pts + (packet.duration or 0)
+            self.end = end if self.end is None else max(self.end, end)
         if packet.is_discard:
             self.not_shown += 1
         if dts is not None:

@@ -12,7 +12,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterable, Iterator
 from fractions import Fraction
-from typing import cast
+from typing import Literal, cast
 
 import av
 import numpy as np
@@ -125,6 +125,11 @@ class MediaReader:
         return (tally.end_pts - tally.first_pts) * self.time_base
 
     @property
+    def can_skip(self) -> bool:
+        """Whether frames keep their times when others are not decoded (:meth:`some_frames`)."""
+        return self.container_format != "avi"  # keeps no presentation times
+
+    @property
     def start_offset(self) -> float | None:
         """Where the first frame stands on the clock of a player, which starts with what begins first."""
         if self.kind is MediaKind.IMAGE or self.tally.first_pts is None:
@@ -165,6 +170,30 @@ class MediaReader:
         """All frames as the decoder gives them, neither upright nor RGB, each with its PTS."""
         return self._decoded()
 
+    def some_frames(self, skip: Literal["NONREF", "NONKEY"]) -> Iterator[tuple[av.VideoFrame, int]]:
+        """Likewise, without frames to which no other refers, or without any but those that refer to none."""
+        context = self._stream.codec_context
+        context.skip_frame = skip
+        try:
+            yield from self._decoded()
+        finally:
+            context.skip_frame = "DEFAULT"
+        if self.tally.end_pts is not None and self.tally.packets.end is not None:
+            self.tally.end_pts = max(self.tally.end_pts, self.tally.packets.end)
+
+    def rewind(self) -> None:
+        """Make the reader what it was before any frame was read."""
+        first = self.tally.first_pts or 0
+        # As in :meth:`_seek`: not every container goes where it is told to.
+        for target in (first, int(first - _SEEK_EARLIER / self.time_base), None):
+            if not self._sought(target):
+                continue
+            _, at = next(self._decoded(counting=False), (None, None))
+            if at is not None and at <= first and self._sought(target):
+                break
+        self.tally = Tally()
+        del self._keys[:]
+
     def orientation(self, frame: av.VideoFrame) -> Orientation:
         """How a frame is turned upright."""
         turns, mirrored = self._photo if self.kind is MediaKind.IMAGE else display_orientation(frame)
@@ -202,6 +231,11 @@ class MediaReader:
     def _reached(self, frame: av.VideoFrame, pts: int) -> Frame:
         return Frame(pts, (pts - (self.tally.first_pts or 0)) * self.time_base, self._upright(frame))
 
+    def since_key(self, pts: int) -> float:
+        """Seconds that have to be decoded to come to the frame at ``pts``; infinity where that is unknown."""
+        key = self._key_before(pts)
+        return (pts - key) * float(self.time_base) if math.isfinite(key) else math.inf
+
     def _key_before(self, pts: int) -> float:
         """PTS of the last key frame not after ``pts``; infinity where none is known."""
         number = bisect_right(self._keys, pts)
@@ -214,18 +248,24 @@ class MediaReader:
         key = self._key_before(pts)
         early = [int(key - _SEEK_EARLIER / self.time_base)] if math.isfinite(key) else []
         for target in (pts, *early, self.tally.first_pts or 0, None):
-            try:
-                if target is None:
-                    self._container.seek(0, unsupported_byte_offset=True)
-                else:
-                    self._container.seek(target, stream=self._stream, backward=True)
-            except av.FFmpegError:
+            if not self._sought(target):
                 continue
             running = self._decoded(counting=False)
             found = first_at(running, pts)
             if found is not None:
                 return running, found
         return iter(()), None
+
+    def _sought(self, pts: int | None) -> bool:
+        """Go to the key frame before ``pts``, or to the first byte; whether the container could."""
+        try:
+            if pts is None:
+                self._container.seek(0, unsupported_byte_offset=True)
+            else:
+                self._container.seek(pts, stream=self._stream, backward=True)
+        except av.FFmpegError:
+            return False
+        return True
 
     def _decoded(self, counting: bool = True) -> Iterator[tuple[av.VideoFrame, int]]:
         """Sound frames in order of presentation with their PTS; what is broken is counted."""

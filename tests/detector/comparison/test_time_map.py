@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from clips import write_clip
 
-from detector.comparison import compare as comparing
-from detector.comparison import strips
+from detector.comparison import locate, strips
 from detector.comparison.compare import compare
 from detector.comparison.time_map import NOWHERE, best_way
 from detector.schema.comparison import Comparison
@@ -103,7 +102,7 @@ def test_a_long_reference_is_read_in_part_and_then_exactly(
     """Of a long one, frames no other refers to are left out at first; what is shown is read again."""
     monkeypatch.setattr(strips, "_EVERY_FRAME", 150)
     lengths, spans_read = [], []
-    whole, again = comparing.read_strip, comparing.read_spans
+    whole, again = locate.read_strip, locate.read_spans
 
     def read_strip(*given: Any) -> strips.Strip:
         strip = whole(*given)
@@ -115,17 +114,84 @@ def test_a_long_reference_is_read_in_part_and_then_exactly(
         spans_read.append((len(list(spans)), len(strip)))
         return strip
 
-    monkeypatch.setattr(comparing, "read_strip", read_strip)
-    monkeypatch.setattr(comparing, "read_spans", read_spans)
+    monkeypatch.setattr(locate, "read_strip", read_strip)
+    monkeypatch.setattr(locate, "read_spans", read_spans)
     found = compare(exhibit(tmp_path, [*range(0, 45), *range(140, 200)]), reference)
-    assert lengths[0] == 105 and lengths[1] < 150
+    assert len(lengths) == 1 and lengths[0] < 150
     ((spans, read),) = spans_read
-    assert spans == 2 and lengths[1] < read < LENGTH
+    assert spans == 2 and lengths[0] < read < LENGTH
     first, second = found.time_map
     assert first.exhibit.end == pytest.approx(44 / RATE, abs=1.1 / RATE)
     assert second.reference.start == pytest.approx(140 / RATE, abs=1.1 / RATE)
     later = 140 / RATE - 45 / RATE
     assert error_in_frames(found, lambda t: t if t < 44.5 / RATE else t + later) <= 0.5
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A reference of eight scenes and a ninth within the seventh; a key frame a second, none in the ninth."""
+    path = tmp_path_factory.mktemp("scenes") / "scenes.mp4"
+    options = {"crf": "23", "g": "25", "keyint_min": "25", "sc_threshold": "0"}
+    return write_clip(path, (of_scenes(n) for n in range(400)), rate=RATE, options=options)
+
+
+def of_scenes(number: int) -> np.ndarray:
+    return scene(number, 9 if 302 <= number < 322 else number // 50)
+
+
+def exhibit_of_scenes(folder: Path, numbers: Sequence[int]) -> Path:
+    return write_clip(folder / "exhibit.mp4", map(of_scenes, numbers), rate=RATE)
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was read of the reference, in turn; it counts as long."""
+    monkeypatch.setattr(locate, "_LONG", 150)
+    done: list[str] = []
+    for name in ("read_key_frames", "read_spans", "read_strip"):
+        original = getattr(locate, name)
+
+        def noted(*given: Any, _name: str = name, _original: Any = original) -> Any:
+            strip = _original(*given)
+            done.append(f"{_name} {len(strip)}")
+            return strip
+
+        monkeypatch.setattr(locate, name, noted)
+    return done
+
+
+def test_key_frames_tell_what_of_a_long_reference_need_not_be_read(
+    tmp_path: Path, scenes: Path, read: list[str]
+) -> None:
+    found = compare(exhibit_of_scenes(tmp_path, [*range(110, 160), *range(355, 390)]), scenes)
+    assert [name.split()[0] for name in read] == ["read_key_frames", "read_spans"]
+    assert int(read[1].split()[1]) < 250  # of 400
+    first, second = found.time_map
+    assert first.exhibit.end == pytest.approx(49 / RATE, abs=1.1 / RATE)
+    assert error_in_frames(found, lambda t: t + (110 if t < 49.5 / RATE else 305) / RATE) <= 0.5
+    assert found.reference.duration == pytest.approx(16.0)
+    assert found.gaps[-1].end == pytest.approx(16.0)
+
+
+def test_what_key_frames_miss_is_looked_for_everywhere(tmp_path: Path, scenes: Path, read: list[str]) -> None:
+    """The second part lies between two key frames."""
+    found = compare(exhibit_of_scenes(tmp_path, [*range(110, 160), *range(302, 322)]), scenes)
+    assert [name.split()[0] for name in read] == ["read_key_frames", "read_spans", "read_strip"]
+    assert read[2] == "read_strip 400"
+    assert error_in_frames(found, lambda t: t + (110 if t < 49.5 / RATE else 252) / RATE) <= 0.5
+
+
+def test_one_scene_throughout_is_read_whole(tmp_path: Path, reference: Path, read: list[str]) -> None:
+    """Where all key frames look alike they tell nothing."""
+    found = compare(exhibit(tmp_path, range(60, 110)), reference)
+    assert read[-1] == f"read_strip {LENGTH}"
+    assert error_in_frames(found, lambda t: t + 60 / RATE) <= 0.5
+
+
+def test_an_unrelated_long_reference(tmp_path: Path, scenes: Path, read: list[str]) -> None:
+    unrelated = (scene(n, 40) for n in range(50))
+    assert not compare(write_clip(tmp_path / "exhibit.mp4", unrelated, rate=RATE), scenes).related
+    assert [name.split()[0] for name in read] == ["read_key_frames", "read_strip"]
 
 
 def test_a_long_reference_without_frames_to_leave_out(

@@ -44,6 +44,21 @@ class TestConstantRate:
                 assert np.array_equal(frame.image, frames[frame.pts].image)
             assert reader.tally.decoded == decoded, "a second look is not counted"
 
+    @pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.startswith("avi")])
+    def test_key_frames_alone_and_then_every_frame(self, tmp_path: Path, kind: str) -> None:
+        with open_media(clip(tmp_path, kind)) as reader:
+            keys = [pts for frame, pts in reader.some_frames("NONKEY") if frame.key_frame]
+            assert reader.can_skip
+            assert reader.duration == Fraction(30, 25)
+            reader.rewind()
+            assert reader.duration == 0
+            frames = list(reader.frames(EVERY_FRAME))
+            assert [number_of(frame.image) for frame in frames] == list(range(30))
+            assert 0 < len(keys) <= 30 and set(keys) <= {frame.pts for frame in frames}
+            assert (reader.tally.decoded, reader.tally.undecodable) == (30, 0)
+            again = list(reader.at({frame.pts for frame in frames}))
+            assert [number_of(frame.image) for frame in again] == list(range(30))
+
     def test_reading_again_seeks_once_for_each_group(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -1,0 +1,140 @@
+"""Which part of the reference the exhibit shows, and the strip of that part, frame by frame.
+
+Most of a long reference need not be decoded: its key frames tell which stretches show nothing of the
+exhibit. Where they leave that open (too few of them, one scene that looks alike throughout, or an exhibit
+of which a part is not found between them), more of it is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.comparison.strips import (
+    Floats,
+    Report,
+    Strip,
+    expected_length,
+    read_key_frames,
+    read_spans,
+    read_strip,
+)
+from detector.comparison.time_map import MOST_SPEED, NOWHERE, Stretch, TimeMap, first_way, map_times
+from detector.comparison.views import SAME, SURE, View, guess_view, shown_of
+from detector.media.reader import MediaReader
+from detector.schema.analysis import MediaKind
+
+Span = tuple[int, int]  # from a PTS to another
+
+_AROUND = 1.0  # seconds before and after what the exhibit shows in which each frame of the reference is read
+_MOST_READ = 20_000  # frames of a long reference that are read one by one
+_LONG, _LONGER = (
+    1500,
+    2.5,
+)  # frames of a reference, and times the exhibit's, from which on key frames come first
+_MOST_SHARE = 0.6  # of it that key frames may leave to be read
+_WHOLE = 0.97  # of the exhibit's frames that have to be found in what they leave
+
+
+@dataclass(frozen=True, eq=False)
+class Located:
+    """``strip`` is the reference's, every frame around what is shown; without ``times`` nothing is."""
+
+    strip: Strip
+    view: View | None
+    times: TimeMap | None
+
+
+def locate(exhibit: Strip, reference: MediaReader, report: Report) -> Located:
+    """Find what ``exhibit`` shows of ``reference``, which has not been read yet.
+
+    ``report`` is called with the share of the reference that was read. Its strip is empty where not one
+    frame could be decoded.
+    """
+    if reference.kind is MediaKind.VIDEO:
+        _, count = expected_length(reference)
+        if reference.can_skip and count > max(_LONG, _LONGER * len(exhibit)):
+            found = _by_key_frames(exhibit, reference)
+            if found is not None:
+                report(1.0)
+                return found
+            reference.rewind()
+    known = read_strip(reference, report)
+    if not len(known):
+        return Located(known, None, None)
+    guess = guess_view(exhibit, known)
+    way = first_way(exhibit, known, guess.view) if guess and guess.agreement >= SAME else []
+    if guess is None or not way:
+        return Located(known, None, None)
+    known = _every_frame(reference, known, way)
+    return Located(known, guess.view, map_times(exhibit, known, guess.view, way))
+
+
+def _by_key_frames(exhibit: Strip, reference: MediaReader) -> Located | None:
+    """What is found around key frames that the exhibit shows; None where that is in doubt."""
+    keys = read_key_frames(reference)
+    if len(keys) < 2 or reference.tally.packets.without_time:
+        return None
+    shown = shown_of(exhibit, keys)
+    if shown is None:
+        return None
+    spans = _between_keys(exhibit, keys, *shown, end=reference.tally.end_pts or 0)
+    total = float(reference.tally.end_pts or 0) - float(keys.pts[0])
+    length = sum(last - first for first, last in spans)
+    frames = length * float(reference.time_base) * float(reference.frame_rate or 25)
+    if length > _MOST_SHARE * total or frames > _MOST_READ:
+        return None
+    known = read_spans(reference, spans, keys.size)
+    guess = guess_view(exhibit, known) if len(known) else None
+    if guess is None or guess.agreement < SURE:
+        return None
+    times = map_times(exhibit, known, guess.view, first_way(exhibit, known, guess.view))
+    if float((times.places != NOWHERE).mean()) < _WHOLE:
+        return None
+    return Located(known, guess.view, times)
+
+
+def _between_keys(
+    exhibit: Strip, keys: Strip, shown: NDArray[np.bool_], moments: Floats, end: int
+) -> list[Span]:
+    """From the key frame before each that is shown to the one after it, where the exhibit reaches so far."""
+    per_second = (keys.pts[-1] - keys.pts[0]) / (keys.times[-1] - keys.times[0])
+    spans = []
+    for place in np.flatnonzero(shown).tolist():
+        at = keys.times[place]
+        before = (1 + MOST_SPEED) * moments[place] + _AROUND
+        after = (1 + MOST_SPEED) * (exhibit.times[-1] - moments[place]) + _AROUND
+        # Frames are sought by their exact time, which is known of key frames only.
+        early = max(0, place - 1, int(np.searchsorted(keys.times, at - before, side="right")) - 1)
+        late = int(keys.pts[place + 1]) if place + 1 < len(keys) else end
+        spans.append((int(keys.pts[early]), min(late, int(keys.pts[place] + after * per_second))))
+    return _joined(spans)
+
+
+def _every_frame(reference: MediaReader, known: Strip, way: Iterable[Stretch]) -> Strip:
+    """``known``, or every frame of what ``way`` passes through where some of them were not decoded."""
+    rate = float(reference.frame_rate or 25)
+    if known.interval <= 1.5 / rate:
+        return known
+    spans = []
+    for one in way:
+        first = int(np.searchsorted(known.times, one.reference_start - _AROUND).clip(0, len(known) - 1))
+        last = int(np.searchsorted(known.times, one.reference_end + _AROUND).clip(0, len(known) - 1))
+        spans.append((int(known.pts[first]), int(known.pts[last])))
+    joined = _joined(spans)
+    seconds = sum(last - first for first, last in joined) * float(reference.time_base)
+    return read_spans(reference, joined, known.size) if seconds * rate <= _MOST_READ else known
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    """``spans`` in order, those that touch made one."""
+    out: list[Span] = []
+    for start, end in sorted(spans):
+        if out and start <= out[-1][1]:
+            out[-1] = (out[-1][0], max(end, out[-1][1]))
+        else:
+            out.append((start, end))
+    return out
