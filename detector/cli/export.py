@@ -31,8 +31,10 @@ def add_commands(commands: Any) -> None:
     export.add_argument("--format", choices=["onnx", "openvino"], default="onnx")
     export.set_defaults(run=_export)
 
-    schema = commands.add_parser("schema", help="print the JSON schema of analysis.json or comparison.json")
-    schema.add_argument("what", nargs="?", choices=["analysis", "comparison"], default="analysis")
+    schema = commands.add_parser("schema", help="print the JSON schema of a result")
+    schema.add_argument(
+        "what", nargs="?", choices=["analysis", "comparison", "validation"], default="analysis"
+    )
     schema.set_defaults(run=_schema)
 
 
@@ -79,6 +81,12 @@ def _export(options: argparse.Namespace) -> int:
 def _schema(options: argparse.Namespace) -> int:
     from detector.schema.analysis import schema_text
     from detector.schema.comparison import comparison_schema_text
+    from detector.schema.validation import validation_schema_text
 
-    sys.stdout.write(schema_text() if options.what == "analysis" else comparison_schema_text())
+    texts = {
+        "analysis": schema_text,
+        "comparison": comparison_schema_text,
+        "validation": validation_schema_text,
+    }
+    sys.stdout.write(texts[options.what]())
     return 0

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from detector.cli import analyze, compare, export, training, watch_and_live
+from detector.cli import analyze, compare, export, training, validate, watch_and_live
 from detector.errors import MediaError, ReelproofError
 
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.environ[backends.SETTING] = backends.require(options.backend)
         return int(options.run(options))
     except MediaError as error:
-        file = getattr(options, "file", None) or options.source
+        file = getattr(options, "file", None) or getattr(options, "source", None) or options.data
         print(f"reelproof: {file}: {error}", file=sys.stderr)
     except ReelproofError as error:
         print(f"reelproof: {error}", file=sys.stderr)
@@ -48,6 +48,7 @@ def argument_parser() -> argparse.ArgumentParser:
     setup_check = commands.add_parser("setup-check", help="say what is missing on this machine")
     setup_check.set_defaults(run=_setup_check)
     training.add_commands(commands)
+    validate.add_commands(commands)
     return parser
 
 

@@ -8,16 +8,24 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[str, float], None]]:
+def progress_bar(*, threads: bool = True, stages: bool = False) -> Iterator[Callable[[str, float], None]]:
     """A bar from 0 to 1, drawn on a terminal only; call what is given with the stage and the share done.
 
-    The bar never goes back.
+    The bar never goes back, but with ``stages`` for each new stage. Without ``threads`` none is started, so
+    that processes may be forked from this one.
     """
     from tqdm import tqdm
 
+    if not threads:
+        tqdm.monitor_interval = 0
+    last = ""
     with tqdm(total=1.0, bar_format="{desc:28}{percentage:3.0f} % |{bar}| {elapsed}", disable=None) as bar:
 
         def show(stage: str, share: float) -> None:
+            nonlocal last
+            if stages and stage != last:
+                bar.reset()
+            last = stage
             bar.set_description_str(stage, refresh=False)
             bar.update(max(0.0, share - bar.n))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -53,10 +54,7 @@ def fill_template(
     view: ReportView, medium: str, source: Callable[[Picture], str], enclosed: Sequence[Attachment]
 ) -> str:
     """The report's markup for ``screen`` or ``print``; ``source`` gives the address of a picture."""
-    style = "\n".join(path.read_text("utf-8") for path in STYLES[medium])
-    if medium == "print":
-        style += f"\n@page {{ size: {view.paper}; }}\n"
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
+    style, policy = style_and_policy(STYLES[medium], view.paper if medium == "print" else None)
     return (
         environment()
         .get_template("report/report.html")
@@ -64,8 +62,8 @@ def fill_template(
             view=view,
             medium=medium,
             source=source,
-            style=Markup(style),  # our own files, never input
-            policy=f"{POLICY}; style-src 'sha256-{digest}'",
+            style=style,
+            policy=policy,
             created=document_date(view.created_iso),
             modified=document_date(view.annotations.until_iso or view.created_iso),
             renderer=renderer() if medium == "screen" else None,
@@ -73,6 +71,16 @@ def fill_template(
             picture_width=width_for(len({picture.key for picture in view.pictures})),
         )
     )
+
+
+def style_and_policy(paths: Sequence[Path], paper: str | None) -> tuple[Markup, str]:
+    """The sheets as one, for pages of the size ``paper`` where it is given, and the CSP for it."""
+    style = "\n".join(path.read_text("utf-8") for path in paths)
+    if paper is not None:
+        style += f"\n@page {{ size: {paper}; }}\n"
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
+    # Our own files, never input.
+    return Markup(style), f"{POLICY}; style-src 'sha256-{digest}'"
 
 
 @cache

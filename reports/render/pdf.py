@@ -69,29 +69,52 @@ def render_pdf(view: ReportView, pictures: Mapping[str, bytes], enclosed: Sequen
         return address[picture.key]
 
     markup = fill_template(view, "print", source, enclosed)
-    fetcher = SuppliedOnly({address[key]: data for key, data in pictures.items()})
+    supplied = {address[key]: data for key, data in pictures.items()}
+    date = document_date(view.annotations.until_iso or view.created_iso)
+    return set_document(markup, supplied, enclosed, date, _places(view))
+
+
+def set_document(
+    markup: str,
+    supplied: Mapping[str, bytes],
+    enclosed: Sequence[Attachment],
+    date: str,
+    places: Mapping[str, str],
+) -> bytes:
+    """A report's markup as PDF, as :func:`render_pdf` says.
+
+    ``supplied`` are the pictures it may ask for by address, ``date`` is that of ``enclosed``, ``places`` says
+    in words what its links lead to.
+    """
+    fetcher = SuppliedOnly(supplied)
     try:
         try:
-            return _set(markup, fetcher, view, enclosed)
+            return _set(markup, fetcher, enclosed, date, places)
         except _Unprintable as problem:
             escapes = {code: chr(code).encode("unicode_escape").decode() for code in problem.codes}
-            return _set(markup.translate(escapes), fetcher, view, enclosed)
+            return _set(markup.translate(escapes), fetcher, enclosed, date, places)
     except RefusedAddress as error:
         raise ReportError(f"{error} Its template must only show pictures of the analysis.") from error
 
 
-def _set(markup: str, fetcher: URLFetcher, view: ReportView, enclosed: Sequence[Attachment]) -> bytes:
+def _set(
+    markup: str,
+    fetcher: URLFetcher,
+    enclosed: Sequence[Attachment],
+    date: str,
+    places: Mapping[str, str],
+) -> bytes:
     def finisher(document: Any, pdf: Any) -> None:
         missing = {code for font in document.fonts.values() for code in font.missing}
         if missing:
             raise _Unprintable(missing)
-        finish(pdf, _places(view))
+        finish(pdf, places)
         _compress(pdf)
 
     options: dict[str, Any] = {
         "pdf_variant": "pdf/a-3a",
         "pdf_identifier": PLACEHOLDER,
-        "attachments": _attachments(view, enclosed),
+        "attachments": _attachments(enclosed, date),
     }
     with warnings.catch_warnings(), gc_paused():
         # WeasyPrint leaves the file of its colour profile for the garbage collector to close.
@@ -111,9 +134,8 @@ def _compress(pdf: pydyf.PDF) -> None:
             each.compress = False
 
 
-def _attachments(view: ReportView, enclosed: Sequence[Attachment]) -> list[weasyprint.Attachment]:
+def _attachments(enclosed: Sequence[Attachment], date: str) -> list[weasyprint.Attachment]:
     """WeasyPrint dates files by the clock unless told otherwise."""
-    date = document_date(view.annotations.until_iso or view.created_iso)
     moment = timestamps.parse(date) if date else _UNDATED
     return [
         weasyprint.Attachment(

@@ -41,7 +41,9 @@ def fit_platt(labels: ArrayLike, means: ArrayLike) -> Platt:
         return float((np.logaddexp(0, logits) - targets * logits).mean())
 
     fitted = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-9}).x
-    return Platt(scale=round(float(np.exp(fitted[0])), 4), offset=round(float(fitted[1]), 4))
+    # Where scores tell nothing the scale goes to 0, which says the same of all of them.
+    scale = max(round(float(np.exp(fitted[0])), 4), 0.0001)
+    return Platt(scale=scale, offset=round(float(fitted[1]), 4))
 
 
 def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:

@@ -1,0 +1,123 @@
+"""``validate``: a laboratory's own error rates, on its own labelled material."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from detector.cli.engine_options import add_engine_options, parameters_from
+from detector.cli.progress import progress_bar
+from detector.errors import ParameterError
+
+if TYPE_CHECKING:
+    from detector.schema.validation import Validation
+
+
+def add_commands(commands: Any) -> None:
+    """Add it to the commands of ``python -m detector``."""
+    validate = commands.add_parser("validate", help="measure error rates on a laboratory's own material")
+    validate.add_argument(
+        "data",
+        type=Path,
+        metavar="DATA",
+        help="folder with real and manipulated in it, or CSV file,label[,generator,group,segments,persons,"
+        "skin_tone,sex]",
+    )
+    validate.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for lines, validation and report"
+    )
+    validate.add_argument("--title", default="", metavar="TEXT", help="what the material is called")
+    validate.add_argument("--laboratory", metavar="TEXT", help="whose validation it is")
+    validate.add_argument("--workers", type=int, metavar="N", help="files at a time (default: one a core)")
+    validate.add_argument(
+        "--repeat", type=int, default=5, metavar="N", help="files of each kind analysed again (default 5)"
+    )
+    validate.add_argument(
+        "--against",
+        type=Path,
+        metavar="FILE",
+        help="validation.json of the same material from another machine, to compare with",
+    )
+    validate.add_argument("--key", type=Path, metavar="KEY.p12", help="sign report and manifest with it")
+    validate.add_argument(
+        "--password-file", type=Path, metavar="FILE", help="file whose first line is the key's password"
+    )
+    add_engine_options(validate)
+    validate.set_defaults(run=_validate)
+
+
+def _validate(options: argparse.Namespace) -> int:
+    parameters = parameters_from(options)
+    if options.repeat < 0:
+        raise ParameterError(f"--repeat {options.repeat}: name 0 or more.")
+    _refuse_others(options.out)
+    # OpenBLAS would start threads with NumPy, and the worker pool could not be forked from this process.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from detector.validation.conclude import validate
+    from detector.validation.measuring import Run
+
+    key = _key(options)  # a wrong password is told before hours of work
+    against = _read(options.against) if options.against else None
+    options.out.mkdir(parents=True, exist_ok=True)
+    with progress_bar(threads=False, stages=True) as show:
+        validation = validate(
+            options.data,
+            options.out,
+            Run(options.model, parameters, options.workers, options.repeat),
+            show,
+            title=options.title,
+            laboratory=options.laboratory,
+            other_machine=against,
+        )
+        show("writing the report", 0.0)
+        from reports.signing.validation import write_validation
+
+        write_validation(validation, options.out, key)
+    _print_words(validation, options.out)
+    return 1 if any(each.error for each in validation.items) else 0
+
+
+def _key(options: argparse.Namespace) -> Any:
+    if not options.key:
+        return None
+    from reports.signing.keys import read_key
+
+    return read_key(options.key, options.password_file)
+
+
+def _read(path: Path) -> Validation:
+    from pydantic import ValidationError
+
+    from detector.schema.validation import Validation
+
+    try:
+        return Validation.from_json(path.read_bytes())
+    except ValidationError:
+        raise ParameterError(f"{path} is no validation.json of this version.") from None
+
+
+def _refuse_others(folder: Path) -> None:
+    """A validation goes into an empty folder, or on with one that was begun there."""
+    from detector.validation.measuring import MEASURED
+
+    if folder.exists() and not folder.is_dir():
+        raise ParameterError(f"{folder} is a file. Name a folder.")
+    if folder.is_dir() and os.listdir(folder) and not (folder / MEASURED).is_file():
+        raise ParameterError(f"{folder} is not empty and holds no validation. Name another folder.")
+
+
+def _print_words(validation: Validation, out: Path) -> None:
+    print(f"{validation.title}: {len(validation.items):,} files, {validation.model.title}")
+    for level in validation.levels:
+        if level.attribute:
+            continue
+        print(f"{level.name}:")
+        for rate in level.rates:
+            ends = "" if rate.low is None or rate.high is None else f" ({rate.low:.3f} to {rate.high:.3f})"
+            of = f", {rate.events} of {rate.items}" if rate.events is not None else ""
+            print(f"  {rate.figure} {rate.value:.3f}{ends}{of}")
+    for sentence in validation.limits:
+        print(f"  {sentence}")
+    print(f"Report: {out / 'validation.pdf'}")

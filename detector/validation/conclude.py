@@ -1,0 +1,234 @@
+"""From measurements to the validation: items, figures, repetitions, what was covered."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detector import environment, timestamps
+from detector.schema.analysis import MediaKind, Verdict
+from detector.schema.validation import (
+    LabelledSegment,
+    LikelihoodRatios,
+    Repetition,
+    Spread,
+    Validation,
+    ValidationItem,
+    Versions,
+)
+from detector.training.evaluation import temporal_metrics
+from detector.training.evaluation.temporal_metrics import Timed
+from detector.validation import rates
+from detector.validation.likelihood import likelihood_ratios
+from detector.validation.limits import limits_found
+from detector.validation.material import LabelledFile, Material, read_material
+from detector.validation.measuring import Line, Measurements, Progress, Run, measure
+from detector.validation.model_used import validated_model
+from detector.version import __version__
+
+RESULT = "validation.json"
+_KINDS = (MediaKind.VIDEO, MediaKind.IMAGE)
+
+
+def validate(
+    data: Path,
+    out: Path,
+    run: Run,
+    progress: Progress,
+    *,
+    title: str = "",
+    laboratory: str | None = None,
+    other_machine: Validation | None = None,
+) -> Validation:
+    """Measure the model of ``run`` on ``data``; lines are kept in ``out``, which must be there.
+
+    ``other_machine`` is a validation of the same material made elsewhere, to be compared with. Raises
+    :class:`~detector.validation.material.MaterialError` and what analysing raises of model and parameters.
+    """
+    model = validated_model(run.model)
+    progress("reading the material", 0.0)
+    material = read_material(data)
+    found = measure(material, out, run, model.card_sha256, progress)
+    progress("working out the figures", 0.0)
+    items = tuple(_item(each, found.first.get(str(each.path)), material.numbers) for each in material.files)
+    threshold = run.parameters.enter_threshold
+    ratios = tuple(filter(None, (_ratios(kind, items) for kind in _KINDS)))
+    levels = rates.levels(items, threshold)
+    repetitions = _repetitions(material, found)
+    if other_machine is not None:
+        repetitions += _elsewhere(items, other_machine)
+    covered = _covered(items)
+    return Validation(
+        title=title or material.title,
+        laboratory=laboratory,
+        created=timestamps.iso_seconds(datetime.now(UTC)),
+        model=model,
+        parameters=run.parameters,
+        versions=_versions(found.first),
+        labelled=material.labelled,
+        remarks=material.remarks,
+        levels=levels,
+        curves=tuple(filter(None, (rates.curve(kind, items) for kind in _KINDS))),
+        likelihood_ratios=ratios,
+        temporal=_temporal(items),
+        repetitions=repetitions,
+        covered=covered,
+        limits=limits_found(items, levels, ratios, repetitions, material.labelled),
+        material_sha256=_material_sha256(items),
+        items=items,
+    )
+
+
+def _item(labelled: LabelledFile, line: Line | None, numbers: Mapping[str, int]) -> ValidationItem:
+    told: dict[str, Any] = dict(line or {"error": "It was not analysed."})
+    known: dict[str, Any] = {
+        "file": labelled.name,
+        "bytes": labelled.bytes,
+        "sha256": labelled.sha256,
+        "manipulated": labelled.manipulated,
+        "group": numbers[labelled.group],
+        "generator": labelled.generator,
+        "attributes": labelled.attributes,
+        "truth": tuple(LabelledSegment(start=start, end=end) for start, end in labelled.truth or ()),
+    }
+    if "error" in told:
+        return ValidationItem(**known, error=str(told["error"])[:500])
+    return ValidationItem(
+        **known,
+        kind=MediaKind(told["media"]),
+        verdict=Verdict(told["verdict"]),
+        probability=told["probability"],
+        stability=told["stability"],
+        duration=told["duration"],
+        faces=told["faces"],
+        segments=tuple(_segment(each) for each in told["segments"]),
+        values=told["values"],
+        outside=tuple(told["outside"]),
+    )
+
+
+def _segment(given: Sequence[float]) -> LabelledSegment:
+    return LabelledSegment(start=given[0], end=given[1], confidence=given[2])
+
+
+def _ratios(kind: MediaKind, items: Sequence[ValidationItem]) -> LikelihoodRatios | None:
+    return likelihood_ratios(kind, rates.scored_items([each for each in items if each.kind is kind]))
+
+
+def _temporal(items: Sequence[ValidationItem]) -> dict[str, float | None]:
+    """When within a clip, over those with labelled segments."""
+    timed = [
+        Timed(
+            each.file,
+            tuple((s.start, s.end) for s in each.truth),
+            tuple((s.start, s.end, s.confidence or 0.0) for s in each.segments),
+        )
+        for each in items
+        if each.truth and each.kind is MediaKind.VIDEO
+    ]
+    if not timed:
+        return {}
+    delay = temporal_metrics.detection_delay(timed)
+    figures: dict[str, float | None] = {
+        "clips with labelled segments": float(len(timed)),
+        **temporal_metrics.figures(timed),
+        "labelled segments met": float(delay.met),
+        "labelled segments missed": float(delay.missed),
+        "median delay, seconds": delay.median,
+    }
+    return {name: None if value is None else round(value, 4) for name, value in figures.items()}
+
+
+def _repetitions(material: Material, found: Measurements) -> tuple[Repetition, ...]:
+    ran = sorted({str(line["backend"]) for line in found.first.values() if "backend" in line})
+    here = f"again, the same back end ({', '.join(ran)})"
+    passes = [(here, found.again)]
+    if found.other:
+        other = sorted({str(line["backend"]) for line in found.other.values() if "backend" in line})
+        passes.append((f"again, another back end ({', '.join(other) or found.other_backend})", found.other))
+    repeated = []
+    for how, lines in passes:
+        pairs = [
+            (_item(each, found.first.get(str(each.path)), material.numbers),
+             _item(each, lines.get(str(each.path)), material.numbers))
+            for each in material.files
+            if str(each.path) in lines
+        ]  # fmt: skip
+        repeated.append(_compared(how, pairs))
+    return tuple(filter(None, repeated))
+
+
+def _elsewhere(items: Sequence[ValidationItem], other: Validation) -> tuple[Repetition, ...]:
+    known = {each.sha256: each for each in other.items}
+    pairs = [(each, known[each.sha256]) for each in items if each.sha256 in known]
+    where = f"on another machine ({other.versions.processor}, Reelproof {other.versions.reelproof})"
+    found = _compared(where, pairs)
+    return (found,) if found else ()
+
+
+def _compared(how: str, pairs: Sequence[tuple[ValidationItem, ValidationItem]]) -> Repetition | None:
+    both = [(a, b) for a, b in pairs if a.error is None and b.error is None]
+    if not both:
+        return None
+    differences = [abs((a.probability or 0.0) - (b.probability or 0.0)) for a, b in both]
+    alike = [(a, b) for a, b in both if len(a.segments) == len(b.segments)]
+    edges = [
+        abs(one - two)
+        for a, b in alike
+        for s, t in zip(a.segments, b.segments, strict=True)
+        for one, two in ((s.start, t.start), (s.end, t.end))
+    ]
+    return Repetition(
+        how=how,
+        items=len(both),
+        verdicts_changed=sum(a.verdict is not b.verdict for a, b in both),
+        largest_difference=round(max(differences), 6),
+        segments_changed=len(both) - len(alike),
+        largest_edge=round(max(edges, default=0.0), 3),
+    )
+
+
+def _covered(items: Sequence[ValidationItem]) -> tuple[Spread, ...]:
+    units = {"face width": "px", "contrast": "levels", "tilt": "°", "shorter side": "px",
+             "frame rate": "frames/s", "duration": "s"}  # fmt: skip
+    found = []
+    for kind in _KINDS:
+        of_kind = [each for each in items if each.kind is kind]
+        columns: dict[str, list[float]] = {}
+        for each in of_kind:
+            own = each.values | ({"duration": each.duration} if kind is MediaKind.VIDEO else {})
+            for name, value in own.items():
+                columns.setdefault(name, []).append(value)
+        for name, values in columns.items():
+            ends = np.percentile(values, [0, 10, 50, 90, 100])
+            least, tenth, median, ninetieth, most = (round(float(each), 4) for each in ends)
+            found.append(
+                Spread(kind=kind, name=name, unit=units.get(name, ""), items=len(values), least=least,
+                       tenth=tenth, median=median, ninetieth=ninetieth, most=most)
+            )  # fmt: skip
+    return tuple(found)
+
+
+def _versions(lines: Mapping[str, Line]) -> Versions:
+    backends = sorted({str(line["backend"]) for line in lines.values() if "backend" in line})
+    return Versions(
+        reelproof=__version__,
+        commit=environment.commit(environment.ROOT),
+        source_sha256=environment.source_sha256(),
+        python=platform.python_version(),
+        system=environment.system(),
+        processor=environment.processor(),
+        backends=tuple(backends),
+        libraries=environment.libraries(),
+    )
+
+
+def _material_sha256(items: Sequence[ValidationItem]) -> str:
+    lines = sorted(f"{e.sha256} {'manipulated' if e.manipulated else 'unmanipulated'}\n" for e in items)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

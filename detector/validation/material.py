@@ -1,0 +1,222 @@
+"""The material of a validation: a folder with ``real`` and ``manipulated`` in it, or a CSV.
+
+A group is what depends on one another, such as a clip and what was made of it: intervals are drawn, and
+likelihood ratios are tried, with groups kept together. Files that show the same person are one group too.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from detector.batch.input_files import IMAGES, VIDEOS
+from detector.errors import ParameterError
+from detector.files import hashed
+
+_LABELS = {
+    "real": False,
+    "unmanipulated": False,
+    "0": False,
+    "fake": True,
+    "manipulated": True,
+    "1": True,
+}
+_FOLDERS = {"real": False, "unmanipulated": False, "manipulated": True, "fake": True}
+_ALIASES = {"path": "file", "source": "group", "skin tone": "skin_tone"}
+ATTRIBUTES = {"skin_tone": "skin tone", "sex": "sex"}
+_KNOWN = frozenset({"file", "label", "generator", "group", "segments", "persons", *ATTRIBUTES})
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)")
+_NO_GENERATOR = frozenset({"", "none", "-"})
+_SHOWN = 5  # names given in a message
+
+
+class MaterialError(ParameterError):
+    """The material cannot be used as it is; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class LabelledFile:
+    """One file with what the laboratory says of it."""
+
+    name: str
+    path: Path
+    manipulated: bool
+    group: str
+    bytes: int = 0
+    sha256: str = ""
+    generator: str | None = None
+    truth: tuple[tuple[float, float], ...] | None = None
+    persons: tuple[str, ...] = ()
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Material:
+    """All labelled files, in order of their names, and what is to be said of them."""
+
+    title: str
+    files: tuple[LabelledFile, ...]
+    labelled: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """A number for each group."""
+        return {group: number for number, group in enumerate(sorted({each.group for each in self.files}))}
+
+
+def read_material(data: Path) -> Material:
+    """The labelled files of ``data``, hashed.
+
+    Raises :class:`MaterialError` for a folder or CSV that cannot be understood, files that are missing, and
+    material of one label only.
+    """
+    remarks: list[str] = []
+    if data.is_dir():
+        found = list(_of_folder(data))
+    elif data.is_file() and data.suffix.lower() == ".csv":
+        found = list(_of_table(data, remarks))
+    else:
+        raise MaterialError(
+            f"{data}: there is no such folder or CSV. Name a folder with 'real' and 'manipulated' in it, or "
+            "a CSV with the columns file,label."
+        )
+    if {each.manipulated for each in found} != {True, False}:
+        what = "nothing that can be analysed" if not found else "files of one label only"
+        raise MaterialError(f"{data} holds {what}. A validation needs unmanipulated and manipulated files.")
+    whole = _without_copies([_hashed(each) for each in found], remarks)
+    return Material(data.stem or data.name, _joined(whole), _labelled(whole), tuple(remarks))
+
+
+def _of_folder(data: Path) -> Iterator[LabelledFile]:
+    """Every video and photo below folders named after a label; a folder below that names the generator."""
+    for path in sorted(data.rglob("*")):
+        place = PurePosixPath(path.relative_to(data).as_posix())
+        if not path.is_file() or any(part.startswith(".") for part in place.parts):
+            continue
+        if path.suffix.lower() not in IMAGES | VIDEOS:
+            continue
+        at = [i for i, part in enumerate(place.parts[:-1]) if part.lower() in _FOLDERS]
+        if len(at) != 1:
+            raise MaterialError(
+                f"{data}: {place} has no known label: it must lie below one folder 'real' or 'manipulated'."
+            )
+        manipulated = _FOLDERS[place.parts[at[0]].lower()]
+        below = place.parts[at[0] + 1 : -1]
+        generator = below[0] if below and manipulated else None
+        yield LabelledFile(str(place), path, manipulated, str(place), generator=generator)
+
+
+def _of_table(table: Path, remarks: list[str]) -> Iterator[LabelledFile]:
+    missing = []
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            names = reader.fieldnames or ()
+            columns = {_ALIASES.get(name.strip().lower(), name.strip().lower()): name for name in names}
+            if not {"file", "label"} <= columns.keys():
+                raise MaterialError(f"{table}: the first line must name at least the columns file,label.")
+            if unknown := sorted(columns.keys() - _KNOWN):
+                remarks.append(f"Columns not used: {', '.join(unknown)}.")
+            for row in reader:
+                cells = {column: (row[name] or "").strip() for column, name in columns.items()}
+                where = f"{table}, line {reader.line_num}"
+                one = _of_row(table, cells, where)
+                if not one.path.is_file():
+                    missing.append(one.name)
+                yield one
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise MaterialError(f"{table}: cannot be read as a CSV in UTF-8: {error}") from None
+    if missing:
+        some = ", ".join(missing[:_SHOWN]) + (f" and {len(missing) - _SHOWN} more" * (len(missing) > _SHOWN))
+        raise MaterialError(f"{table}: {len(missing)} of its files are missing: {some}.")
+
+
+def _of_row(table: Path, cells: dict[str, str], where: str) -> LabelledFile:
+    manipulated = _LABELS.get(cells["label"].lower())
+    if manipulated is None:
+        raise MaterialError(
+            f"{where}: unknown label {cells['label']!r}. Labels are real and manipulated (also fake, 0, 1)."
+        )
+    name = cells["file"]
+    generator = cells.get("generator", "")
+    return LabelledFile(
+        name=name,
+        path=table.parent / name,
+        manipulated=manipulated,
+        group=cells.get("group") or name,
+        generator=generator if manipulated and generator.lower() not in _NO_GENERATOR else None,
+        truth=_spans(cells.get("segments", ""), where) if manipulated else None,
+        persons=tuple(filter(None, (each.strip() for each in cells.get("persons", "").split(";")))),
+        attributes={shown: cells[key] for key, shown in ATTRIBUTES.items() if cells.get(key)},
+    )
+
+
+def _spans(text: str, where: str) -> tuple[tuple[float, float], ...] | None:
+    if not text:
+        return None
+    spans = []
+    for part in text.split(";"):
+        matched = _SPAN.fullmatch(part.strip())
+        if not matched or float(matched[1]) >= float(matched[2]):
+            raise MaterialError(f"{where}: segments are written as START-END;START-END in seconds.")
+        spans.append((float(matched[1]), float(matched[2])))
+    return tuple(spans)
+
+
+def _hashed(one: LabelledFile) -> LabelledFile:
+    try:
+        size, sha256 = hashed(one.path)
+    except OSError as error:
+        raise MaterialError(f"{one.path}: cannot be read: {error.strerror}.") from None
+    return replace(one, bytes=size, sha256=sha256)
+
+
+def _without_copies(files: Sequence[LabelledFile], remarks: list[str]) -> list[LabelledFile]:
+    """The same bytes count once; with two labels they are refused."""
+    first: dict[str, LabelledFile] = {}
+    copies = 0
+    for one in files:
+        known = first.setdefault(one.sha256, one)
+        if known is one:
+            continue
+        if known.manipulated != one.manipulated:
+            raise MaterialError(f"{known.name} and {one.name} are the same bytes with different labels.")
+        copies += 1
+    if copies:
+        word = "file is a copy of another and was" if copies == 1 else "files are copies of others and were"
+        remarks.append(f"{copies} {word} left out.")
+    return sorted(first.values(), key=lambda each: each.name)
+
+
+def _joined(files: Sequence[LabelledFile]) -> tuple[LabelledFile, ...]:
+    """Groups that share a person become one, under the first one's name."""
+    parent: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            name = parent[name]
+        return name
+
+    seen: dict[str, str] = {}
+    for one in files:
+        for person in one.persons:
+            ends = sorted((root(one.group), root(seen.setdefault(person, one.group))))
+            parent[ends[1]] = ends[0]
+    return tuple(replace(one, group=root(one.group)) for one in files)
+
+
+def _labelled(files: Sequence[LabelledFile]) -> tuple[str, ...]:
+    found: dict[str, int] = defaultdict(int)
+    for one in files:
+        found["generator"] += one.generator is not None
+        found["group"] += one.group != one.name
+        found["segments"] += one.truth is not None
+        found["persons"] += bool(one.persons)
+        for name in one.attributes:
+            found[name] += 1
+    return tuple(name for name, count in found.items() if count)

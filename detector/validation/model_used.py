@@ -1,0 +1,78 @@
+"""Which model was validated, and whether an analysis or an installed model is still that one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from detector.models.card import Card, load_card, read_second_look
+from detector.schema.analysis import Analysis, Parameters
+from detector.schema.validation import ValidatedModel, Validation
+
+# What a card decides by; the rest describes and measures it.
+_DECIDING = {"architecture", "sha256", "input", "temperature", "segment", "exhibit"}
+_TOLD = {"name", "domain", "limits", "learnt", "data", "recipe", "figures", "rates"}
+
+
+def validated_model(model: str | Path | None) -> ValidatedModel:
+    """The model named, with its second look; raises :class:`~detector.errors.ModelError` as loading does."""
+    card, weights = load_card(model)
+    return of_card(card.model_copy(update={"second_look": read_second_look(card, weights)}))
+
+
+def of_card(card: Card) -> ValidatedModel:
+    """The same of a card with its second look."""
+    told = card.as_model()
+    return ValidatedModel(
+        name=card.name,
+        title=card.title,
+        architecture=card.architecture,
+        sha256=card.sha256,
+        temperature=card.temperature,
+        segment=card.segment,
+        exhibit=card.exhibit,
+        second_look=told.second_look,
+        card_sha256=_card_sha256(card),
+    )
+
+
+def _card_sha256(card: Card) -> str:
+    facts = card.model_dump(mode="json", include=_DECIDING)
+    second = card.second_look
+    facts["second_look"] = second.model_dump(mode="json", exclude=_TOLD) if second else None
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def why_not_of_model(validation: Validation, now: ValidatedModel) -> str:
+    """Why a validation says nothing of a model as it is now; empty where it applies."""
+    then = validation.model
+    if then.sha256 != now.sha256:
+        return f"it was made with other weights than those of {now.title}"
+    if then.card_sha256 != now.card_sha256:
+        return f"the calibration or the second look of {now.title} has changed since"
+    return ""
+
+
+def why_not_of_analysis(validation: Validation, analysis: Analysis) -> str:
+    """Why a validation does not speak for an analysis; empty where it does."""
+    then, model = validation.model, analysis.model
+    if model.sha256 != then.sha256:
+        return f"the analysis was made with other weights ({model.title})"
+    if _second(model.second_look) != _second(then.second_look):
+        return "the analysis was made with another second look"
+    if (model.temperature, model.segment, model.exhibit) != (then.temperature, then.segment, then.exhibit):
+        return "the analysis was made with another calibration"
+    if other := _other_parameters(validation.parameters, analysis.parameters):
+        return f"the analysis was made with other parameters ({', '.join(other)})"
+    return ""
+
+
+def _second(look: object) -> str | None:
+    return getattr(look, "sha256", None)
+
+
+def _other_parameters(then: Parameters, now: Parameters) -> list[str]:
+    """Names of those that differ; the seed only places what heatmaps are compared with."""
+    names = [name for name in Parameters.model_fields if name != "seed"]
+    return [name for name in names if getattr(then, name) != getattr(now, name)]

@@ -1,0 +1,31 @@
+"""The folder of a validation: its files, signed where there is a key, and their SHA-256."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from detector.files import write_atomically
+from detector.schema.validation import Validation
+from reports.bundle.manifest import sums
+from reports.render.validation import DOCUMENT, RESULT, validation_files
+from reports.signing.keys import SigningKey
+
+SUMS, SIGNATURE = "sha256sums.txt", "validation.sig"
+
+
+def write_validation(validation: Validation, folder: Path, key: SigningKey | None = None) -> None:
+    """Write ``validation.json``, ``validation.html``, ``validation.pdf`` and ``sha256sums.txt``.
+
+    With a ``key`` the PDF is signed, and ``validation.sig`` is a detached signature (CMS) over
+    ``validation.json``. Raises :class:`~reports.signing.keys.SigningError` before anything is written.
+    """
+    files = validation_files(validation)
+    if key is not None:
+        from reports.signing.pdf import sign_pdf  # brings pyHanko
+
+        files[DOCUMENT] = sign_pdf(files[DOCUMENT], key, reason="validation released")
+        files[SIGNATURE] = key.sign(files[RESULT])
+    else:  # an earlier one's says nothing of this one
+        (folder / SIGNATURE).unlink(missing_ok=True)
+    for name, data in {**files, SUMS: sums(files)}.items():
+        write_atomically(folder / name, data)

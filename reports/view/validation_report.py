@@ -1,0 +1,390 @@
+"""The view model of a validation report: everything its template shows, already in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from detector.schema.analysis import MediaKind, Parameters, Rate
+from detector.schema.likelihood import stated_log10
+from detector.schema.validation import (
+    CurvePoint,
+    Level,
+    LikelihoodRatios,
+    Outcomes,
+    Validation,
+    ValidationItem,
+)
+from reports.text import dates, numbers
+from reports.text.numbers import plural
+from reports.view.contents import Section
+from reports.view.facts import Fact
+from reports.view.validation_plots import Plot, cross_entropy, error_curves, tippett
+from reports.view.validity import MEANINGS
+
+KINDS = {MediaKind.VIDEO: "Videos", MediaKind.IMAGE: "Photographs"}
+_SECTIONS = (
+    ("summary", "Summary"),
+    ("material", "Material"),
+    ("rates", "Error rates"),
+    ("parts", "Error rates by part of the material"),
+    ("ratios", "Likelihood ratios"),
+    ("time", "When within a clip"),
+    ("repeatability", "Repeatability"),
+    ("limits", "Limits found"),
+    ("method", "Model, method and versions"),
+    ("integrity", "Integrity and signature"),
+    ("annex", "Annex: every file"),
+)
+_SHOWN_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.8, 0.9, 0.95, 0.99)
+_SHOWN_PROBABILITIES = (0.02, 0.1, 0.3, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98, 0.99)
+GLOSSARY = (
+    ("Likelihood ratio", "how many times likelier a score is of something manipulated than of something that "
+     "is not, on this material. It is not a probability of manipulation: that takes prior odds, which are "
+     "for whoever decides."),
+    ("Cllr", "what likelihood ratios cost on average, in bits. 0 is perfect, 1 says nothing, above 1 does "
+     "harm. Cllr min is what the order of the scores would allow at best; the rest is calibration."),
+    ("Tippett plot", "for each ratio, the shares of both classes that have at least this one. Manipulated "
+     "ones left of 0 and unmanipulated ones right of 0 are misled."),
+    ("Empirical cross-entropy", "the same cost at other prior odds than even ones."),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RateCell:
+    """A rate with its interval and counts."""
+
+    value: str
+    interval: str
+    counted: str
+
+
+@dataclass(frozen=True)
+class LevelRow:
+    """One part of the material."""
+
+    name: str
+    manipulated: str
+    unmanipulated: str
+    false_positive: RateCell | None
+    false_negative: RateCell | None
+    inconclusive: str
+    auc: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """The parts of one kind by one attribute."""
+
+    title: str
+    note: str
+    rows: tuple[LevelRow, ...]
+
+
+@dataclass(frozen=True)
+class OutcomeRow:
+    """What was said of one class."""
+
+    label: str
+    total: str
+    flagged: str
+    not_found: str
+    inconclusive: str
+    not_judged: str
+
+
+@dataclass(frozen=True)
+class RatioView:
+    """Likelihood ratios of one kind."""
+
+    title: str
+    counted: str
+    formula: str
+    bounds: str
+    systems: tuple[tuple[str, ...], ...]
+    table: tuple[tuple[str, ...], ...]
+    plots: tuple[Plot, ...]
+
+
+@dataclass(frozen=True)
+class KindView:
+    """All rates of one kind."""
+
+    title: str
+    summary: LevelRow
+    outcomes: tuple[OutcomeRow, ...]
+    rates: tuple[tuple[str, ...], ...]
+    plot: Plot | None
+    thresholds: tuple[tuple[str, ...], ...]
+    parts: tuple[Part, ...]
+    covered: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class ValidationReport:
+    """All a validation report shows."""
+
+    sections: dict[str, Section]
+    title: str
+    running: str
+    facts: tuple[Fact, ...]
+    created: str
+    created_iso: str
+    reelproof: str
+    material_sha256: str
+    files: str
+    remarks: tuple[str, ...]
+    labelled: str
+    meanings: tuple[tuple[str, str], ...]
+    kinds: tuple[KindView, ...]
+    ratios: tuple[RatioView, ...]
+    time: tuple[Fact, ...]
+    repetitions: tuple[tuple[str, ...], ...]
+    limits: tuple[str, ...]
+    model: tuple[Fact, ...]
+    versions: tuple[Fact, ...]
+    parameters: tuple[tuple[str, str, str], ...]
+    glossary: tuple[tuple[str, str], ...]
+    annex: tuple[tuple[str, ...], ...]
+
+
+def validation_report(validation: Validation) -> ValidationReport:
+    """Put a validation into words."""
+    created, created_iso = dates.in_utc(validation.created)
+    shown = [
+        (key, title)
+        for key, title in _SECTIONS
+        if (key != "time" or validation.temporal) and (key != "ratios" or validation.likelihood_ratios)
+    ]
+    sections = {key: Section(key, number, title) for number, (key, title) in enumerate(shown, start=1)}
+    return ValidationReport(
+        sections=sections,
+        title=numbers.file_name(validation.title),
+        running=f"Validation of {created[:10]}, {validation.model.title}",
+        facts=_facts(validation, created),
+        created=created,
+        created_iso=created_iso,
+        reelproof=validation.versions.reelproof,
+        material_sha256=validation.material_sha256,
+        files=plural(len(validation.items), "file"),
+        remarks=validation.remarks,
+        labelled=", ".join(validation.labelled) or "nothing",
+        meanings=MEANINGS,
+        kinds=tuple(_kind(validation, kind) for kind in KINDS if validation.level(kind)),
+        ratios=tuple(map(_ratios, validation.likelihood_ratios)),
+        time=tuple(
+            Fact(name, "none" if value is None else numbers.number(value))
+            for name, value in validation.temporal.items()
+        ),
+        repetitions=tuple(
+            (each.how, str(each.items), str(each.verdicts_changed), f"{each.largest_difference:.6f}",
+             str(each.segments_changed), f"{each.largest_edge:.3f} s")
+            for each in validation.repetitions
+        ),
+        limits=validation.limits,
+        model=_model(validation),
+        versions=_versions(validation),
+        parameters=_parameters(validation.parameters),
+        glossary=GLOSSARY if validation.likelihood_ratios else (),
+        annex=tuple(map(_annex_row, validation.items)),
+    )  # fmt: skip
+
+
+def rate_cell(rate: Rate | None) -> RateCell | None:
+    """A share in words; None where there was nothing to count."""
+    if rate is None:
+        return None
+    interval = "not known"
+    if rate.low is not None and rate.high is not None:
+        interval = f"{percent(rate.low)} to {percent(rate.high)}"
+    return RateCell(percent(rate.value), interval, f"{rate.events or 0:,} of {rate.items:,}")
+
+
+def percent(value: float) -> str:
+    """A share with one decimal."""
+    return f"{value:.1%}".replace("%", " %")
+
+
+def rate_of(level: Level, figure: str) -> Rate | None:
+    """The rate of that name, if it was measured."""
+    return next((each for each in level.rates if each.figure == figure), None)
+
+
+def _facts(validation: Validation, created: str) -> tuple[Fact, ...]:
+    found = [Fact("Laboratory", validation.laboratory or "not stated"), Fact("Finished", created)]
+    found.append(Fact("Model", f"{validation.model.title} ({validation.model.name})"))
+    found.append(Fact("Weights, SHA-256", validation.model.sha256, exact=True))
+    found.append(Fact("Files", f"{len(validation.items):,}"))
+    return tuple(found)
+
+
+def _kind(validation: Validation, kind: MediaKind) -> KindView:
+    whole = validation.level(kind)
+    assert whole is not None
+    both = (("manipulated", whole.manipulated), ("unmanipulated", whole.unmanipulated))
+    curve = next((each for each in validation.curves if each.kind is kind), None)
+    own = [each for each in validation.levels if each.kind is kind and each.attribute]
+    shipped = validation.parameters.enter_threshold
+    return KindView(
+        title=KINDS[kind],
+        summary=_row(whole),
+        outcomes=tuple(_outcomes(label, of) for label, of in both),
+        rates=tuple(_figure(each) for each in whole.rates),
+        plot=error_curves(curve, shipped) if curve else None,
+        thresholds=tuple(
+            _threshold(point, shipped)
+            for point in (curve.points if curve else ())
+            if point.threshold in {*_SHOWN_THRESHOLDS, round(shipped, 2)}
+        ),
+        parts=tuple(_part(name, tuple(of)) for name, of in groupby(own, lambda each: each.attribute)),
+        covered=tuple(
+            (each.name + (f", {each.unit}" if each.unit else ""), f"{each.items:,}",
+             *(numbers.number(v) for v in (each.least, each.tenth, each.median, each.ninetieth, each.most)))
+            for each in validation.covered
+            if each.kind is kind
+        ),
+    )  # fmt: skip
+
+
+def _part(name: str, levels: Sequence[Level]) -> Part:
+    note = ""
+    if name == "generator":
+        note = "Each generator's files against all unmanipulated ones, whose rate is the same in each row."
+    return Part(f"By {name}", note, tuple(map(_row, levels)))
+
+
+def _row(level: Level) -> LevelRow:
+    both = level.manipulated, level.unmanipulated
+    silent = sum(each.inconclusive + each.not_judged for each in both)
+    auc = rate_of(level, "AUC")
+    return LevelRow(
+        name=level.name,
+        manipulated=f"{level.manipulated.total:,}",
+        unmanipulated=f"{level.unmanipulated.total:,}",
+        false_positive=rate_cell(rate_of(level, "false positive rate")),
+        false_negative=rate_cell(rate_of(level, "false negative rate")),
+        inconclusive=f"{silent:,}",
+        auc=f"{auc.value:.3f}" if auc else "–",
+    )
+
+
+def _outcomes(label: str, of: Outcomes) -> OutcomeRow:
+    figures = (of.total, of.flagged, of.not_found, of.inconclusive, of.not_judged)
+    return OutcomeRow(label, *(f"{each:,}" for each in figures))
+
+
+def _figure(rate: Rate) -> tuple[str, ...]:
+    share = rate.figure.endswith("rate")
+
+    def shown(value: float) -> str:
+        return percent(value) if share else f"{value:.3f}"
+
+    ends = "not known"
+    if rate.low is not None and rate.high is not None:
+        ends = f"{shown(rate.low)} to {shown(rate.high)}"
+    counted = plural(rate.items, rate.unit.removesuffix("s"))
+    if rate.events is not None:
+        counted = f"{rate.events:,} of {counted}"
+    return rate.figure, shown(rate.value), ends, counted, rate.interval
+
+
+def _threshold(point: CurvePoint, shipped: float) -> tuple[str, ...]:
+    name = f"{point.threshold:g}" + (" (shipped)" if abs(point.threshold - shipped) < 0.005 else "")
+    return (
+        name,
+        percent(point.false_positive_rate),
+        f"{percent(point.false_positive_low)} to {percent(point.false_positive_high)}",
+        percent(point.false_negative_rate),
+        f"{percent(point.false_negative_low)} to {percent(point.false_negative_high)}",
+    )
+
+
+def _ratios(ratios: LikelihoodRatios) -> RatioView:
+    platt = ratios.platt
+    sign = "+" if platt.offset >= 0 else "−"
+    return RatioView(
+        title=KINDS[ratios.kind],
+        counted=f"{plural(ratios.manipulated, 'manipulated file')}, "
+        f"{plural(ratios.unmanipulated, 'unmanipulated one')}, {plural(ratios.groups, 'group')}",
+        formula=f"ln LR = {platt.scale:.3f} · ln(p / (1 − p)) {sign} {abs(platt.offset):.3f}",
+        bounds=f"between {_ratio(ratios.least)} and {_ratio(ratios.most)}",
+        systems=(
+            *(
+                (each.name, each.made, f"{each.cllr:.3f}", percent(each.misleading_manipulated),
+                 percent(each.misleading_unmanipulated))
+                for each in ratios.systems
+            ),
+            ("Cllr min", "isotonic regression on these very files: what their order allows",
+             f"{ratios.cllr_min:.3f}", "", ""),
+        ),
+        table=tuple(
+            (f"{p:g}", _ratio(stated_log10(ratios, p)), _ratio(_pav_at(ratios, p)))
+            for p in _SHOWN_PROBABILITIES
+        ),
+        plots=(tippett(ratios), cross_entropy(ratios)),
+    )  # fmt: skip
+
+
+def _pav_at(ratios: LikelihoodRatios, probability: float) -> float:
+    below = [step.log10_lr for step in ratios.pav if step.probability <= probability]
+    return below[-1] if below else ratios.least
+
+
+def _ratio(log10: float) -> str:
+    """A ratio in the form people read: 1 in 20 below one, times above."""
+    value = 10**log10
+    if value < 0.995:
+        return f"1/{_rounded(1 / value)}"
+    return _rounded(value)
+
+
+def _rounded(value: float) -> str:
+    return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}"
+
+
+def _model(validation: Validation) -> tuple[Fact, ...]:
+    model = validation.model
+    found = [
+        Fact("Name", f"{model.title} ({model.name})"),
+        Fact("Architecture", model.architecture),
+        Fact("Weights, SHA-256", model.sha256, exact=True),
+    ]
+    if model.second_look:
+        found.append(Fact("Second look", model.second_look.architecture))
+        found.append(Fact("… weights, SHA-256", model.second_look.sha256, exact=True))
+    found.append(Fact("Deciding part of the card, SHA-256", model.card_sha256, exact=True))
+    return tuple(found)
+
+
+def _versions(validation: Validation) -> tuple[Fact, ...]:
+    used = validation.versions
+    return (
+        Fact("Reelproof", used.reelproof + (f", commit {used.commit}" if used.commit else "")),
+        Fact("Engine's source, SHA-256", used.source_sha256 or "not known", exact=True),
+        Fact("Back end", "; ".join(used.backends) or "not known"),
+        Fact("Machine", f"{used.processor}; {used.system}; Python {used.python}"),
+        Fact("Libraries", ", ".join(f"{each.name} {each.version}" for each in used.libraries)),
+    )
+
+
+def _parameters(given: Parameters) -> tuple[tuple[str, str, str], ...]:
+    """Those that are not the shipped ones."""
+    found = []
+    for name, field in Parameters.model_fields.items():
+        value = getattr(given, name)
+        if value != field.default:
+            found.append((name, numbers.number(value), numbers.number(field.default)))
+    return tuple(found)
+
+
+def _annex_row(item: ValidationItem) -> tuple[str, ...]:
+    said = "not analysed" if item.error is not None else str(item.verdict)
+    figure = "–" if item.probability is None else f"{item.probability:.3f}"
+    return (
+        numbers.shortened(numbers.file_name(item.file), 44),
+        "manipulated" if item.manipulated else "unmanipulated",
+        said,
+        figure,
+        item.sha256,
+    )

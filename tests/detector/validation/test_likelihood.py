@@ -1,0 +1,65 @@
+"""Likelihood ratios against values worked out by hand, and against what they must be."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from validated import items
+
+from detector.schema.analysis import MediaKind
+from detector.schema.likelihood import stated_log10
+from detector.schema.validation import LikelihoodRatios
+from detector.validation.likelihood import cllr, likelihood_ratios
+from detector.validation.rates import scored_items
+
+
+@pytest.fixture(scope="module")
+def ratios() -> LikelihoodRatios:
+    found = likelihood_ratios(MediaKind.VIDEO, scored_items(items(60)))
+    assert found is not None
+    return found
+
+
+def test_cost_of_known_ratios() -> None:
+    manipulated = np.array([True, True, False, False])
+    assert cllr(np.zeros(4), manipulated) == pytest.approx(1), "saying nothing costs one bit"
+    log10 = np.log10([3.0, 1.0, 1 / 3, 1.0])
+    by_hand = ((math.log2(1 + 1 / 3) + math.log2(2)) / 2 + (math.log2(1 + 1 / 3) + math.log2(2)) / 2) / 2
+    assert cllr(log10, manipulated) == pytest.approx(by_hand)
+
+
+def test_order_allows_no_more_than_the_ratios_say(ratios: LikelihoodRatios) -> None:
+    assert 0 < ratios.cllr_min < min(system.cllr for system in ratios.systems) < 1
+    best = dict(zip(ratios.ece_odds, ratios.ece_best, strict=True))
+    assert best[0.0] == pytest.approx(ratios.cllr_min, abs=1e-3), "at even odds the entropy is the cost"
+    assert dict(zip(ratios.ece_odds, ratios.ece_neutral, strict=True))[0.0] == pytest.approx(1)
+
+
+def test_platt_finds_the_slope_the_scores_were_made_with(ratios: LikelihoodRatios) -> None:
+    # Two normal distributions of the same spread s, means apart by 2 m: ln LR = score · 2 m / s².
+    assert ratios.platt.scale == pytest.approx(2 * 1.6 / 1.3**2, rel=0.35)
+    assert abs(ratios.platt.offset) < 0.6
+
+
+def test_no_ratio_is_stated_beyond_what_the_files_show(ratios: LikelihoodRatios) -> None:
+    assert ratios.most == pytest.approx(math.log10(61), abs=1e-3)
+    assert stated_log10(ratios, 1.0) == ratios.most
+    assert stated_log10(ratios, 0.0) == ratios.least
+    for system in ratios.systems[1:]:
+        assert all(ratios.least - 1e-3 <= p.log10_lr <= ratios.most + 1e-3 for p in system.tippett)
+    assert [step.log10_lr for step in ratios.pav] == sorted({step.log10_lr for step in ratios.pav})
+
+
+def test_few_files_give_no_ratios() -> None:
+    assert likelihood_ratios(MediaKind.VIDEO, scored_items(items(9))) is None
+
+
+def test_scores_that_tell_nothing_cost_about_one_bit() -> None:
+    some = items(60)
+    rng = np.random.default_rng(5)
+    blind = [each.model_copy(update={"probability": float(rng.uniform(0.1, 0.9))}) for each in some]
+    found = likelihood_ratios(MediaKind.VIDEO, scored_items(blind))
+    assert found is not None
+    assert found.systems[1].cllr == pytest.approx(1, abs=0.1)

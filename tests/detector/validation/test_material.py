@@ -1,0 +1,87 @@
+"""What a laboratory labels: folders and CSV files, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from detector.validation.material import MaterialError, read_material
+
+
+def file(path: Path, content: str = "") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content or path.name)
+    return path
+
+
+def table(folder: Path, text: str) -> Path:
+    return file(folder / "material.csv", text)
+
+
+def test_a_folder_names_labels_and_generators(tmp_path: Path) -> None:
+    file(tmp_path / "real" / "a.mp4")
+    file(tmp_path / "manipulated" / "swap" / "b.jpg")
+    file(tmp_path / "manipulated" / "notes.txt")
+    found = read_material(tmp_path)
+    assert [(each.name, each.manipulated, each.generator) for each in found.files] == [
+        ("manipulated/swap/b.jpg", True, "swap"),
+        ("real/a.mp4", False, None),
+    ]
+    assert found.labelled == ("generator",)
+
+
+def test_a_table_holds_all_that_is_labelled(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4", "c.mp4"):
+        file(tmp_path / name)
+    text = (
+        "file,label,generator,group,segments,persons,skin_tone,sex,camera\n"
+        "a.mp4,manipulated,swap,one,0.5-1.25;3-4,anna; bert,V,female,x\n"
+        "b.mp4,real,none,two,,bert,VI,male,y\n"
+        "c.mp4,0,,three,,carl,,,\n"
+    )
+    found = read_material(table(tmp_path, text))
+    first, second, third = found.files
+    assert first.truth == ((0.5, 1.25), (3.0, 4.0))
+    assert first.attributes == {"skin tone": "V", "sex": "female"}
+    assert first.persons == ("anna", "bert")
+    assert second.truth is None
+    assert second.generator is None
+    assert first.group == second.group != third.group, "they share a person"
+    assert found.remarks == ("Columns not used: camera.",)
+    assert {"generator", "group", "segments", "persons", "skin tone", "sex"} == set(found.labelled)
+
+
+def test_the_same_bytes_count_once(tmp_path: Path) -> None:
+    file(tmp_path / "real" / "a.mp4", "same")
+    file(tmp_path / "real" / "b.mp4", "same")
+    file(tmp_path / "manipulated" / "c.mp4")
+    found = read_material(tmp_path)
+    assert len(found.files) == 2
+    assert found.remarks == ("1 file is a copy of another and was left out.",)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("file\na.mp4\n", "must name at least the columns file,label"),
+        ("file,label\na.mp4,perhaps\n", "line 2: unknown label 'perhaps'"),
+        ("file,label\na.mp4,real\n", "one label only"),
+        ("file,label\nno.mp4,real\na.mp4,fake\n", "1 of its files are missing: no.mp4"),
+        ("file,label,segments\na.mp4,fake,2-1\nb.mp4,real,\n", "segments are written as"),
+        ("file,label\na.mp4,real\ncopy.mp4,fake\n", "same bytes with different labels"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(tmp_path: Path, text: str, why: str) -> None:
+    file(tmp_path / "a.mp4", "a")
+    file(tmp_path / "copy.mp4", "a")
+    file(tmp_path / "b.mp4")
+    with pytest.raises(MaterialError, match=why):
+        read_material(table(tmp_path, text))
+
+
+def test_a_file_below_no_label_is_refused(tmp_path: Path) -> None:
+    file(tmp_path / "real" / "a.mp4")
+    file(tmp_path / "b.mp4")
+    with pytest.raises(MaterialError, match=r"b\.mp4 has no known label"):
+        read_material(tmp_path)

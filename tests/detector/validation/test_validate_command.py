@@ -1,0 +1,107 @@
+"""`python -m detector validate`: what it writes, that it goes on where it was, and what it refuses.
+
+Analyses are replaced by what a file's name says, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from warm import Script
+
+from detector.paths import ROOT
+from detector.schema.validation import Validation
+
+# A name is `LABEL-PROBABILITY-NUMBER`; what it gives in the confined process stands in for an analysis.
+ACTING = Script("""
+import sys
+from types import SimpleNamespace
+from detector.batch import worker_pool
+from detector.cli.main import main
+
+def scored(path, name, parameters, model, threads, report, told=None):
+    _, figure, _ = name.split(".")[0].split("-")
+    probability = int(figure) / 100
+    if probability == 0.99:
+        raise KeyError("nobody thought of this")
+    return {"verdict": "manipulated" if probability >= 0.65 else "no manipulation found",
+            "probability": probability, "stability": None, "faces": 1, "duration": 2.0, "media": "video",
+            "segments": [[0.5, 1.5, probability]] if probability >= 0.65 else [], "outside": [],
+            "values": {"face width": 90.0}, "backend": "OpenVINO"}
+
+worker_pool._scored, worker_pool._MODULES, worker_pool._FOR_SEVERAL = scored, (), ()
+worker_pool._one_thread = lambda: None
+worker_pool._loaded = lambda model: SimpleNamespace()
+worker_pool.backends.needs_torch = lambda model: False
+sys.exit(main(["validate", *sys.argv[1:]]))
+""")
+
+
+def validated(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", ACTING, *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
+
+
+@pytest.fixture
+def material(tmp_path: Path) -> Path:
+    for number in range(12):
+        for label, figure in (("real", 10 + number), ("manipulated", 60 + 2 * number)):
+            path = tmp_path / "data" / label / f"{label}-{figure}-{number}.mp4"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(path.name.encode())
+    return tmp_path / "data"
+
+
+def test_a_run_writes_validation_and_report_and_goes_on_later(tmp_path: Path, material: Path) -> None:
+    out = tmp_path / "out"
+    done = validated(material, "--out", out, "--workers", "1", "--repeat", "1", "--laboratory", "Lab")
+    assert done.returncode == 0, done.stderr
+    assert "false negative rate 0.250" in done.stdout
+    made = Validation.from_json((out / "validation.json").read_bytes())
+    assert len(made.items) == 24
+    assert made.laboratory == "Lab"
+    assert made.repetitions[0].largest_difference == 0
+    assert (out / "validation.pdf").read_bytes().startswith(b"%PDF-")
+    sums = (out / "sha256sums.txt").read_text().splitlines()
+    assert [line.split("  ")[1] for line in sums] == ["validation.json", "validation.html", "validation.pdf"]
+
+    lines = (out / "measured.jsonl").read_text().splitlines()
+    assert len(lines) == 24
+    (out / "measured.jsonl").write_text("\n".join(lines[:20]) + "\n")
+    another = material / "real" / "real-99-9.mp4"
+    another.write_bytes(b"breaks")
+    again = validated(material, "--out", out, "--workers", "1", "--repeat", "0")
+    assert again.returncode == 1, "one file could not be analysed"
+    assert len((out / "measured.jsonl").read_text().splitlines()) == 25
+    later = Validation.from_json((out / "validation.json").read_bytes())
+    assert [each.file for each in later.items if each.error] == ["real/real-99-9.mp4"]
+    assert later.level(later.items[0].kind) == made.level(made.items[0].kind)  # type: ignore[arg-type]
+
+
+def test_another_machine_is_compared_with(tmp_path: Path, material: Path) -> None:
+    out = tmp_path / "out"
+    assert validated(material, "--out", out, "--workers", "1", "--repeat", "0").returncode == 0
+    there = json.loads((out / "validation.json").read_text())
+    there["items"][0]["probability"] -= 0.05
+    (tmp_path / "there.json").write_text(json.dumps(there))
+    done = validated(material, "--out", out, "--repeat", "0", "--against", tmp_path / "there.json")
+    assert done.returncode == 0, done.stderr
+    (found,) = Validation.from_json((out / "validation.json").read_bytes()).repetitions
+    assert found.how.startswith("on another machine")
+    assert found.items == 24
+    assert found.largest_difference == pytest.approx(0.05)
+
+
+def test_what_is_wrong_is_told_before_any_work(tmp_path: Path, material: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "mine.txt").write_text("mine")
+    assert "holds no validation" in validated(material, "--out", other).stderr
+    assert "no such folder or CSV" in validated(tmp_path / "gone", "--out", tmp_path / "out").stderr
+    key = tmp_path / "key.p12"
+    key.write_bytes(b"no key")
+    assert "no PKCS#12 file" in validated(material, "--out", tmp_path / "out", "--key", key).stderr

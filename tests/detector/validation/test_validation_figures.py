@@ -1,0 +1,96 @@
+"""Rates, levels, curves and limits of a validation; where `evaluate` says the same, it must be the same."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+from validated import item, items, validation
+
+from detector.paths import ROOT
+from detector.schema.analysis import MediaKind, Verdict
+from detector.schema.validation import Validation, validation_schema_text
+from detector.training.evaluation.metrics import confusion, measure
+from detector.training.publish.error_rates import clopper_pearson
+from detector.validation.rates import MEASURES, class_of, curve, levels, scored_items
+
+
+def test_rates_are_those_of_an_evaluation() -> None:
+    some = items()
+    whole = levels(some, 0.65)[0]
+    scored = scored_items(some)
+    counts, figures = confusion(scored, 0.65), measure(scored, 0.65)
+    rates = {rate.figure: rate for rate in whole.rates}
+    assert rates["false positive rate"].events == counts["fp"]
+    assert rates["false negative rate"].events == counts["fn"]
+    assert rates["AUC"].value == figures["AUC"].as_json()["value"]
+    assert rates["AUC"].low == figures["AUC"].as_json()["from"]
+    low, high = clopper_pearson(counts["fn"], counts["fn"] + counts["tp"])
+    # Each group has one file of either label, so each stands for itself in its class.
+    assert (rates["false negative rate"].low, rates["false negative rate"].high) == (
+        round(low, 4),
+        round(high, 4),
+    )
+
+
+def test_files_that_depend_on_one_another_widen_the_interval() -> None:
+    some = [each.model_copy(update={"group": each.group // 10}) for each in items()]
+    rate = next(each for each in levels(some, 0.65)[0].rates if each.figure == "false negative rate")
+    assert rate.interval == "bootstrap over sources"
+
+
+def test_levels_part_the_material() -> None:
+    found = levels(items(), 0.65)
+    for name in ("face width", "bits per pixel", "sex"):
+        parts = [each for each in found if each.attribute == name]
+        assert sum(each.manipulated.total for each in parts) == 40
+        assert sum(each.unmanipulated.total for each in parts) == 40
+    generators = [each for each in found if each.attribute == "generator"]
+    assert [each.name for each in generators] == ["reenactment", "swap"]
+    assert all(each.unmanipulated.total == 40 for each in generators)
+
+
+def test_what_has_no_probability_counts_in_no_rate() -> None:
+    some = [*items(12), item(99, manipulated=True, probability=None)]
+    whole = levels(some, 0.65)[0]
+    assert whole.manipulated.not_judged == 1
+    assert {rate.items for rate in whole.rates if rate.figure == "false negative rate"} == {12}
+
+
+def test_a_curve_counts_at_each_threshold() -> None:
+    some = items()
+    found = curve(MediaKind.VIDEO, some)
+    assert found is not None
+    point = next(each for each in found.points if each.threshold == 0.5)
+    reals = [each.probability or 0 for each in some if not each.manipulated]
+    assert point.false_positives == sum(p >= 0.5 for p in reals)
+    falling = [each.false_positive_rate for each in found.points]
+    assert falling == sorted(falling, reverse=True)
+
+
+def test_classes_have_no_gaps() -> None:
+    width = MEASURES[0]
+    assert class_of(width, 47.9) == (None, 48)
+    assert class_of(width, 48) == (48, 80)
+    assert class_of(width, 500) == (200, None)
+
+
+def test_limits_name_what_is_worse_and_what_is_missing() -> None:
+    some = [
+        each.model_copy(update={"verdict": Verdict.NOT_FOUND}) if each.generator == "swap" else each
+        for each in items()
+    ]
+    said = " ".join(validation(tuple(some)).limits)
+    assert "with generator swap: the false negative rate is 100 %" in said
+    assert "Not labelled, so nothing is known of it: group, persons, skin tone." in said
+    few = " ".join(validation(items(8)).limits)
+    assert "Only 8 manipulated clips were measured" in few
+    assert "No likelihood ratios for clips" in few
+
+
+def test_the_schema_is_published() -> None:
+    published = (ROOT / "docs" / "validation.schema.json").read_text(encoding="utf-8")
+    assert published == validation_schema_text()
+    made = validation()
+    assert Validation.from_json(made.to_json()) == made
+    jsonschema.validate(json.loads(made.to_json()), json.loads(published))

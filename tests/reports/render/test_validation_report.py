@@ -1,0 +1,86 @@
+"""The validation report: what it says, its PDF against the standards, its signature."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pikepdf
+import pytest
+from keys import make_key
+from pdf_rules import broken
+from validated import items, validation
+
+from detector.schema.analysis import MediaKind, Parameters
+from detector.schema.validation import Validation
+from reports.render.validation import validation_files
+from reports.signing.keys import read_key
+from reports.signing.validation import write_validation
+from reports.verification.verify import verify
+from reports.view.validation_report import validation_report
+
+
+@pytest.fixture(scope="module")
+def made() -> Validation:
+    return validation(items() + items(12, MediaKind.IMAGE, seed=3))
+
+
+@pytest.fixture(scope="module")
+def files(made: Validation) -> dict[str, bytes]:
+    return validation_files(made)
+
+
+def test_the_page_says_what_was_measured(made: Validation, files: dict[str, bytes]) -> None:
+    page = files["validation.html"].decode()
+    whole = made.level(MediaKind.VIDEO)
+    assert whole is not None
+    rate = next(each for each in whole.rates if each.figure == "false negative rate")
+    assert f"{rate.value:.1%}".replace("%", " %") in page
+    assert f"{rate.events} of {rate.items}" in page
+    assert "By skin tone" not in page
+    assert "By sex" in page
+    assert "Tippett plot" in page
+    assert made.material_sha256 in page
+    assert all(each.sha256 in page for each in made.items)
+    assert "<script" not in page
+    assert "style=" not in page
+
+
+def test_the_pdf_keeps_its_standards_and_can_be_verified(
+    tmp_path: Path, made: Validation, files: dict[str, bytes]
+) -> None:
+    with pikepdf.open(io.BytesIO(files["validation.pdf"])) as document:
+        assert broken(document) == []
+        assert document.attachments["validation.json"].get_file().read_bytes() == made.to_json().encode()
+    path = tmp_path / "validation.pdf"
+    path.write_bytes(files["validation.pdf"])
+    assert verify(path).findings.problems == []
+    changed = bytearray(files["validation.pdf"])
+    changed[len(changed) // 2] ^= 1
+    path.write_bytes(changed)
+    assert verify(path).findings.problems
+
+
+def test_a_key_signs_report_and_figures(tmp_path: Path, made: Validation) -> None:
+    file, password, _ = make_key(tmp_path)
+    key = read_key(file, password)
+    write_validation(made, tmp_path, key)
+    found = verify(tmp_path / "validation.pdf", [key.certificate])
+    assert found.findings.problems == []
+    assert (tmp_path / "validation.sig").stat().st_size > 500
+    assert "validation.sig" in (tmp_path / "sha256sums.txt").read_text()
+    write_validation(made, tmp_path)
+    assert not (tmp_path / "validation.sig").exists()
+
+
+def test_sections_without_content_are_left_out() -> None:
+    view = validation_report(validation(items(8), temporal={}))
+    assert "ratios" not in view.sections
+    assert "time" not in view.sections
+    numbers = [section.number for section in view.sections.values()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_changed_parameters_are_told(made: Validation) -> None:
+    view = validation_report(made.model_copy(update={"parameters": Parameters(second_look=0)}))
+    assert view.parameters == (("second_look", "0", "8"),)

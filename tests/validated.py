@@ -1,0 +1,106 @@
+"""A validation made up for tests: plausible figures, no engine."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from detector.schema.analysis import Library, MediaKind, Parameters, Verdict
+from detector.schema.validation import (
+    LabelledSegment,
+    Repetition,
+    ValidatedModel,
+    Validation,
+    ValidationItem,
+    Versions,
+)
+from detector.validation import conclude, rates
+from detector.validation.likelihood import likelihood_ratios
+from detector.validation.limits import limits_found
+
+LABELLED = ("generator", "segments", "sex")
+
+
+def item(number: int, *, manipulated: bool, probability: float | None, **given: object) -> ValidationItem:
+    """One analysed file; its verdict follows from its probability."""
+    verdict = Verdict.INCONCLUSIVE
+    if probability is not None and not 0.4 <= probability < 0.65:
+        verdict = Verdict.MANIPULATED if probability >= 0.65 else Verdict.NOT_FOUND
+    values: dict[str, object] = {
+        "file": f"{'manipulated' if manipulated else 'real'}/clip-{number}.mp4",
+        "bytes": 1000 + number,
+        "sha256": hashlib.sha256(f"{number} {manipulated}".encode()).hexdigest(),
+        "manipulated": manipulated,
+        "group": number,
+        "kind": MediaKind.VIDEO,
+        "verdict": verdict,
+        "probability": probability,
+        "duration": 4.0,
+        "faces": 1,
+        "values": {"face width": 60.0 + 3 * number, "bits per pixel": 0.02 + 0.004 * number},
+    }
+    return ValidationItem.model_validate(values | given)
+
+
+def items(count: int = 40, kind: MediaKind = MediaKind.VIDEO, seed: int = 1) -> tuple[ValidationItem, ...]:
+    """As many of either label, the manipulated ones with higher scores."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for number in range(count):
+        for manipulated in (True, False):
+            score = float(rng.normal(1.6 if manipulated else -1.6, 1.3))
+            made.append(
+                item(
+                    number,
+                    manipulated=manipulated,
+                    probability=round(1 / (1 + float(np.exp(-score))), 4),
+                    kind=kind,
+                    generator=("swap", "reenactment")[number % 2] if manipulated else None,
+                    attributes={"sex": ("female", "male")[number % 2]},
+                    truth=(LabelledSegment(start=1.0, end=2.0),) if manipulated and number < 3 else (),
+                    segments=(LabelledSegment(start=1.1, end=2.2, confidence=0.8),) if score > 0.62 else (),
+                )
+            )
+    return tuple(made)
+
+
+def validation(of: tuple[ValidationItem, ...] | None = None, **given: object) -> Validation:
+    """A whole validation of ``of``."""
+    of = items() if of is None else of
+    kinds = [kind for kind in MediaKind if any(each.kind is kind for each in of)]
+    levels = rates.levels(of, 0.65)
+    ratios = tuple(
+        found
+        for kind in kinds
+        if (found := likelihood_ratios(kind, rates.scored_items([e for e in of if e.kind is kind])))
+    )
+    repetitions = (
+        Repetition(how="again, the same back end", items=5, verdicts_changed=0, largest_difference=0.0,
+                   segments_changed=0, largest_edge=0.0),
+    )  # fmt: skip
+    made = Validation(
+        title="Material of the laboratory",
+        laboratory="Forensic laboratory",
+        created="2026-11-22T18:00:00Z",
+        model=ValidatedModel(
+            name="reelproof", title="Reelproof", architecture="efficientnet-lite0", sha256="a7" * 32,
+            temperature=1.3, card_sha256="b8" * 32,
+        ),
+        parameters=Parameters(),
+        versions=Versions(
+            reelproof="0.1.0", python="3.11", system="Linux", processor="x86_64", backends=("OpenVINO",),
+            libraries=(Library(name="numpy", version="2.4.6"),),
+        ),
+        labelled=LABELLED,
+        levels=levels,
+        curves=tuple(filter(None, (rates.curve(kind, of) for kind in kinds))),
+        likelihood_ratios=ratios,
+        temporal=conclude._temporal(of),
+        repetitions=repetitions,
+        covered=conclude._covered(of),
+        limits=limits_found(of, levels, ratios, repetitions, LABELLED),
+        material_sha256=conclude._material_sha256(of),
+        items=of,
+    )  # fmt: skip
+    return made.model_copy(update=given)
