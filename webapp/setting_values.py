@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError
 from detector.errors import ParameterError
 from webapp.url_allowlist import place
 
+ROLES = ("reader", "reviewer", "examiner", "administrator")
 QUEUES = ("cpu", "gpu")
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _MEGABYTE = 1_000_000
@@ -146,6 +147,16 @@ def redis(text: str) -> str | None:
     if broker and not broker.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError(" must be like redis://host:6379/0; for one machine, leave it out.")
     return broker or None
+
+
+def roles(text: str) -> frozenset[str]:
+    """Names of roles, or all of them."""
+    names = {name.strip().lower() for name in text.split(",") if name.strip()}
+    if names == {"all"}:
+        return frozenset(ROLES)
+    if not names <= set(ROLES):
+        raise ValueError(f"={text} must name roles out of {', '.join(ROLES)}, or be all.")
+    return frozenset(names)
 
 
 def queues(text: str) -> tuple[str, ...]:

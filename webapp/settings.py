@@ -64,6 +64,12 @@ class Settings(BaseSettings):
     longest_session: Annotated[timedelta, Number(0.1, 1000, in_hours)] = _setting(
         "REELPROOF_SESSION_HOURS", "12", "hours after which somebody has to sign in again in any case"
     )
+    second_factor: Annotated[frozenset[str], PlainValidator(values.roles)] = _setting(
+        "REELPROOF_SECOND_FACTOR",
+        "",
+        "with login on, roles that need a [second factor](security.md#second-factor) to sign in with a "
+        "password, separated by commas, or `all`; others may set one up",
+    )
     proxy: Annotated[str, PlainValidator(values.address)] = _setting(
         "REELPROOF_PROXY",
         "",

@@ -21,7 +21,7 @@ from webapp.custody import log as custody_log
 from webapp.custody import startup as custody_startup
 from webapp.errors import UserError
 from webapp.security import accounts as account_store
-from webapp.security import api_tokens
+from webapp.security import api_tokens, second_factor, sessions
 from webapp.security.accounts import AccountError
 from webapp.security.api_tokens import TokenError
 from webapp.security.passwords import Passwords
@@ -84,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     reset = add("reset-password", _reset, "give an account another password")
     reset.add_argument("name", metavar="NAME")
     _of_password(reset)
+    lost = add("reset-second-factor", _reset_factor, "forget the second factor of an account")
+    lost.add_argument("name", metavar="NAME")
     token = add("add-token", _add_token, "make an API token, which is shown once")
     token.add_argument("--name", required=True, help="what it is for")
     token.add_argument("--scope", required=True, action="append", choices=list(Permission), type=Permission)
@@ -168,6 +170,15 @@ def _reset(database: Database, asked: argparse.Namespace) -> None:
         ended = account_store.set_password(session, Passwords(), user, password, one_time=asked.one_time)
         log.append_account_event(session, "password reset", account=user.name, tokens=ended)
     print(f"{user.name} has a new password and is signed out everywhere. API tokens revoked: {ended}.")
+
+
+def _reset_factor(database: Database, asked: argparse.Namespace) -> None:
+    with database.alone() as session:
+        user = _user(session, asked.name)
+        second_factor.remove(session, user)
+        sessions.end_of_user(session, user.id)
+        log.append_account_event(session, "second factor reset", account=user.name)
+    print(f"{user.name} signs in with the password alone, and can set up a new second factor.")
 
 
 def _days(text: str) -> int:

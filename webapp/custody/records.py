@@ -31,6 +31,7 @@ from webapp.storage.tables import AnalysisRow, AnnotationRow, CustodyRow, User
 
 _ROLE = ("account made", "role changed")
 _ABLE = {"account made": True, "account enabled": True, "account disabled": False}
+_FACTOR = {"second factor set up": True, "second factor removed": False, "second factor reset": False}
 _MANIFEST = "manifest sha256"
 FINDING = "finding sha256"
 """In an entry of a finished analysis: of what its row holds beside the verdict."""
@@ -234,13 +235,16 @@ def case_problem(
 
 
 def refuse_altered_account(session: Session, user: User) -> None:
-    """Raise :class:`AlteredRecord` where the role of an account, or that it may be used, is not as logged.
+    """Raise :class:`AlteredRecord` where an account's role, second factor or being usable is not as logged.
 
     One of which the log says nothing may be used, so that nobody is shut out: ``verify-log`` names it.
     """
     about = CustodyRow.details.contains(f'"account": {json.dumps(user.name)}', autoescape=True)
     acts = or_(
-        *(CustodyRow.details.contains(f'"what": "{what}"', autoescape=True) for what in {*_ROLE, *_ABLE})
+        *(
+            CustodyRow.details.contains(f'"what": "{what}"', autoescape=True)
+            for what in {*_ROLE, *_ABLE, *_FACTOR}
+        )
     )
     accounts = Accounts()
     for entry in custody_log.of_query(session, CustodyRow.action == "account", about, acts):
@@ -251,11 +255,12 @@ def refuse_altered_account(session: Session, user: User) -> None:
 
 
 class Accounts:
-    """Roles of accounts, and which may be used, as the log's entries say."""
+    """Roles of accounts, which may be used, and which have a second factor, as the log's entries say."""
 
     def __init__(self) -> None:
         self.roles: dict[str, str] = {}
         self.able: dict[str, bool] = {}
+        self.factors: dict[str, bool] = {}
 
     def note(self, entry: Entry) -> None:
         """Take in the next entry."""
@@ -266,6 +271,8 @@ class Accounts:
             self.roles[name] = str(entry.details.get("role"))
         if what in _ABLE:
             self.able[name] = _ABLE[what]
+        if what in _FACTOR:
+            self.factors[name] = _FACTOR[what]
 
     def problem(self, user: User) -> str | None:
         """How the row of an account differs from it."""
@@ -275,6 +282,8 @@ class Accounts:
             return f"The role of {user.name} in the database is not the one that the custody log holds."
         if self.able.get(user.name, True) != (user.disabled is None):
             return f"Whether {user.name} is disabled was changed in the database."
+        if self.factors.get(user.name, False) != (user.factor_since is not None):
+            return f"Whether {user.name} has a second factor was changed in the database."
         return None
 
 

@@ -50,6 +50,11 @@ def buckets(name: str, address: str, device: str | None) -> tuple[Bucket, ...]:
     return _bucket(f"account\0{name}\0{place}", 3, 15), _bucket(f"address\0{place}", 30, 1)
 
 
+def code_bucket(name: str) -> tuple[Bucket, ...]:
+    """The count of wrong codes of an account's second factor, from wherever."""
+    return (_bucket(f"code\0{name}", 5, 15),)
+
+
 def try_now(session: Session, counted: tuple[Bucket, ...], moment: datetime) -> timedelta:
     """Count a try; or, with how long it is until the next may be made, do not.
 

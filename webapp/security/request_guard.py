@@ -24,7 +24,7 @@ from webapp.http.error_pages import answer, wants_json
 from webapp.http.problem_details import is_api
 from webapp.intake.incoming import this_request
 from webapp.security import accounts as account_store
-from webapp.security import csrf, sessions
+from webapp.security import csrf, second_factor, sessions
 from webapp.security.login_throttle import network
 from webapp.security.permissions import LOCAL, Asker, Need, Principal, login_is_on, need_of, refused
 from webapp.security.rate_limits import Rates, RepeatedRefusals
@@ -87,6 +87,8 @@ def _deny(need: Need) -> Answer | None:
         return _redirect(
             "account.show", 403, "Your password was given to you by somebody else.", "Change it first."
         )
+    if row is not None and not need.first and _lacks_factor(row):
+        return _redirect("factor.show", 403, "Your role needs a second factor.", "Set it up first.")
     if need.permission is not None and not who.may(need.permission):
         _record_refusal("access refused", permission=need.permission)
         raise refused(need.permission)
@@ -99,6 +101,14 @@ def _deny(need: Need) -> Answer | None:
             "login.confirm", 403, "This needs your password again.", "Confirm it on the account page."
         )
     return None
+
+
+def _lacks_factor(row: SessionRow) -> bool:
+    """Whether the role needs a second factor and there is none; a provider asks for its own."""
+    settings = current_app.extensions["settings"]
+    return (
+        row.way == "password" and row.user.factor_since is None and second_factor.required(settings, row.user)
+    )
 
 
 def _check_form() -> None:
@@ -147,7 +157,10 @@ def _redirect(endpoint: str, status: int, error: str, remedy: str) -> Answer:
 def _identify() -> tuple[Principal | None, SessionRow | None]:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     used = not request.path.endswith(_ASKED_BY_PAGES)
-    authorization, cookie = request.headers.get("Authorization", ""), request.cookies.get(_name(_SESSION), "")
+    authorization, cookie = (
+        request.headers.get("Authorization", ""),
+        request.cookies.get(cookie_name(_SESSION), ""),
+    )
     return identify(app, authorization, cookie, used=used)
 
 
@@ -184,22 +197,27 @@ def session_cookie(headers: Mapping[str, str]) -> str:
 
 def set_session_cookie(response: Any, user: User, token: str) -> None:
     """Give the browser its session, and remember it as one that knows the account."""
-    _set(response, _SESSION, token)
+    set_cookie(response, _SESSION, token)
     if known_device(user.name) is None:
         made = f"{now():%Y%m%d}.{sessions.hashed(token)[:32]}"
         key = mac(current_app.extensions["secret"], "device", f"{user.name}\0{made}")
-        _set(response, _DEVICE, f"{made}.{key}", _DEVICE_AGE)
+        set_cookie(response, _DEVICE, f"{made}.{key}", _DEVICE_AGE)
 
 
 def clear_session_cookie(response: Response | Answer) -> None:
     """Take the session's cookie away, and what the browser kept of pages."""
-    response.delete_cookie(_name(_SESSION), secure=request.is_secure, httponly=True, samesite="Lax")
+    clear_cookie(response, _SESSION)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
+
+
+def clear_cookie(response: Response | Answer, name: str) -> None:
+    """Take a cookie away."""
+    response.delete_cookie(cookie_name(name), secure=request.is_secure, httponly=True, samesite="Lax")
 
 
 def known_device(name: str) -> str | None:
     """What tells this browser apart, if it has signed in to this account before."""
-    text, _, key = request.cookies.get(_name(_DEVICE), "").rpartition(".")
+    text, _, key = request.cookies.get(cookie_name(_DEVICE), "").rpartition(".")
     right = mac(current_app.extensions["secret"], "device", f"{name}\0{text}")
     return text if text and hmac.compare_digest(key.encode(), right.encode()) else None
 
@@ -213,12 +231,19 @@ def own_address(text: str | None) -> str:
     return text or ""
 
 
-def _set(response: Any, name: str, value: str, age: timedelta | None = None) -> None:
+def set_cookie(response: Any, name: str, value: str, age: timedelta | None = None) -> None:
+    """Give the browser a cookie that no script reads."""
     response.set_cookie(
-        _name(name), value, max_age=age, secure=request.is_secure, httponly=True, samesite="Lax", path="/"
+        cookie_name(name),
+        value,
+        max_age=age,
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Lax",
+        path="/",
     )
 
 
-def _name(name: str) -> str:
+def cookie_name(name: str) -> str:
     """Behind https no other host of the domain can set or overwrite the cookie."""
     return f"__Host-{name}" if request.is_secure else name

@@ -22,7 +22,9 @@ _EXACT = timedelta(minutes=1)
 CONFIRMED_FOR = timedelta(minutes=15)
 
 
-def start(session: Session, user: User, address: str, agent: str, moment: datetime) -> str:
+def start(
+    session: Session, user: User, address: str, agent: str, moment: datetime, way: str = "password"
+) -> str:
     """A new session; returns its token, which is kept nowhere."""
     token = secrets.token_urlsafe(32)
     session.add(
@@ -34,6 +36,7 @@ def start(session: Session, user: User, address: str, agent: str, moment: dateti
             confirmed=moment,
             address=address[:45],
             agent="".join(char for char in agent if char.isprintable())[:200],
+            way=way,
         )
     )
     return token

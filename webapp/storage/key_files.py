@@ -2,7 +2,8 @@
 
 A copy of the database alone is worth nothing without them. ``custody.key`` is that of the custody log,
 ``secret.key`` keys what the app hands to browsers and gets back (tokens of forms and of known
-devices), ``webhooks.key`` the signatures of webhook messages.
+devices), ``webhooks.key`` the signatures of webhook messages,
+``factors.key`` encrypts second factors.
 """
 
 from __future__ import annotations
@@ -97,6 +98,18 @@ def webhook_key(data: Path) -> bytes:
     Raises :class:`SettingError` for a file that others on this machine may read.
     """
     path = data / "webhooks.key"
+    _make_once(path)
+    if shared := _others_may_read(path):
+        raise SettingError(shared)
+    return path.read_bytes()
+
+
+def factor_key(data: Path) -> bytes:
+    """The key that secrets of second factors are encrypted with, made if there is none.
+
+    Raises :class:`SettingError` for a file that others on this machine may read.
+    """
+    path = data / "factors.key"
     _make_once(path)
     if shared := _others_may_read(path):
         raise SettingError(shared)

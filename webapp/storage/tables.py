@@ -235,6 +235,7 @@ class User(Base):
     """An account. It is never removed, only disabled: the custody log names it."""
 
     __tablename__ = "users"
+    __table_args__ = (Index("users_subject", "subject", unique=True),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(40), unique=True)  # what they sign in as, in small letters
@@ -245,6 +246,20 @@ class User(Base):
     one_time: Mapped[bool]  # given out by somebody else; changed at the first sign-in
     disabled: Mapped[datetime | None]
     created: Mapped[datetime]
+    factor_secret: Mapped[str | None] = mapped_column(String(200))  # encrypted, base64
+    factor_since: Mapped[datetime | None]  # a code is asked for since; none: the secret does not count yet
+    factor_step: Mapped[int] = mapped_column(BigInteger, default=0)  # the last that a code was used of
+    subject: Mapped[str | None] = mapped_column(String(64))  # a hash of who it is at the provider
+
+
+class RecoveryCode(Base):
+    """A code in place of one of the second factor; only its SHA-256 is kept."""
+
+    __tablename__ = "recovery_codes"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    used: Mapped[datetime | None]
 
 
 class SessionRow(Base):
@@ -259,6 +274,7 @@ class SessionRow(Base):
     confirmed: Mapped[datetime]  # when the password was last given
     address: Mapped[str] = mapped_column(String(45))
     agent: Mapped[str] = mapped_column(String(200))  # what the browser calls itself
+    way: Mapped[str] = mapped_column(String(16), default="password")  # or "provider"
 
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
 

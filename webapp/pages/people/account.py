@@ -30,7 +30,7 @@ def show() -> Response:
 @signed_in(first=True)
 def password() -> Response:
     """Change the password. All other sessions end, and this one gets another token."""
-    row = _session()
+    row = own_session()
     kept: Passwords = current_app.extensions["passwords"]
     old, new = request.form.get("old", ""), request.form.get("new", "")
     user, wait = tried(row.user.name, old)
@@ -66,7 +66,7 @@ def password() -> Response:
 @signed_in(first=True, confirmed=True)
 def end_all() -> Response:
     """Sign out everywhere: ``but`` keeps this session."""
-    row = _session()
+    row = own_session()
     keep = "but" in request.form
     with database().begin() as session:
         ended = sessions.end_of_user(session, row.user_id, row.id if keep else "")
@@ -82,7 +82,7 @@ def end_all() -> Response:
 @signed_in(first=True, confirmed=True)
 def end_one(session_id: str) -> Response:
     """End one session of one's own."""
-    row = _session()
+    row = own_session()
     with database().begin() as session:
         mine = (SessionRow.user_id == row.user_id, SessionRow.id == session_id)
         if not sessions.end(session, *mine):
@@ -91,7 +91,8 @@ def end_one(session_id: str) -> Response:
     return redirect(url_for("account.show"), 303)
 
 
-def _session() -> SessionRow:
+def own_session() -> SessionRow:
+    """The session of who asks; 404 where nobody signs in."""
     row: SessionRow | None = g.session
     if row is None:
         raise UserError(
@@ -101,7 +102,7 @@ def _session() -> SessionRow:
 
 
 def _page(problem: str = "", status: int = 400) -> Response:
-    row = _session()
+    row = own_session()
     with database().begin() as session:
         tokens = api_tokens.working(session, row.user_id)
         rows = sessions.of_user(session, current_app.extensions["settings"], row.user_id, now())

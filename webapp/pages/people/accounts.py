@@ -10,6 +10,7 @@ from webapp.custody import log
 from webapp.errors import UserError
 from webapp.queries.analyses import database
 from webapp.security import accounts as account_store
+from webapp.security import second_factor, sessions
 from webapp.security.accounts import AccountError
 from webapp.security.passwords import generate
 from webapp.security.permissions import PERMISSIONS, Permission, Role, require
@@ -100,6 +101,18 @@ def password(user_id: int) -> Response:
         log.append_account_event(session, "password reset", account=user.name, tokens=ended)
     done = f"{user.display} is signed out everywhere; {plural(ended, 'API token')} revoked."
     return _page(handed=(user, given), done=done)
+
+
+@blueprint.post("/<int:user_id>/second-factor")
+@_ADMINISTERS
+def factor(user_id: int) -> Response:
+    """Forget the second factor of an account, whose owner lost it."""
+    with database().alone() as session:
+        user = _user(session.get(User, user_id))
+        second_factor.remove(session, user)
+        sessions.end_of_user(session, user.id)
+        log.append_account_event(session, "second factor reset", account=user.name)
+    return _page(done=f"{user.display} signs in with the password alone, and can set up a new second factor.")
 
 
 def _user(found: User | None) -> User:

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from webapp.custody import log, records
 from webapp.queries.analyses import database
 from webapp.security import accounts as account_store
-from webapp.security import login_throttle, request_guard, sessions
+from webapp.security import login_throttle, pending_sign_in, request_guard, sessions
 from webapp.security.passwords import Passwords
 from webapp.security.permissions import login_is_on, public, signed_in
 from webapp.storage.tables import SessionRow, User, now
@@ -34,7 +34,7 @@ def form() -> Response:
 @blueprint.post("/login")
 @public
 def sign_in() -> Response:
-    """Begin a session; whatever session the browser had ends."""
+    """Begin a session, or ask for the code of the second factor."""
     if not login_is_on():
         return redirect(url_for("upload.form"), 303)
     name = account_store.shortened(request.form.get("name", ""))
@@ -45,17 +45,11 @@ def sign_in() -> Response:
         with database().begin() as session:
             log.append_account_event(session, "sign-in refused", account=name)
         return _page(401, name=name, problem=_WRONG)
-    moment = now()
-    with database().begin() as session:
-        if g.session is not None:
-            sessions.end(session, SessionRow.id == g.session.id)
-        sessions.forget_ended(session, current_app.extensions["settings"], moment)
-        kept = session.get_one(User, user.id)
-        token = sessions.start(session, kept, _address(), request.user_agent.string, moment)
-        log.append_account_event(session, "sign-in", actor=kept.name, account=kept.name, address=_address())
-    response = redirect(request_guard.own_address(request.form.get("next")), 303)
-    request_guard.set_session_cookie(response, user, token)
-    return response
+    if user.factor_since is not None:
+        response = redirect(url_for("factor.ask", next=request.form.get("next")), 303)
+        pending_sign_in.set_cookie(response, user)
+        return response
+    return begin_session(user)
 
 
 @blueprint.post("/logout")
@@ -97,13 +91,29 @@ def confirmed() -> Response:
     return response
 
 
+def begin_session(user: User, *, factor: str = "none", way: str = "password") -> Response:
+    """Sign somebody in who has shown who they are; whatever session the browser had ends."""
+    moment = now()
+    with database().begin() as session:
+        if g.session is not None:
+            sessions.end(session, SessionRow.id == g.session.id)
+        sessions.forget_ended(session, current_app.extensions["settings"], moment)
+        kept = session.get_one(User, user.id)
+        token = sessions.start(session, kept, _address(), request.user_agent.string, moment, way)
+        details = {"account": kept.name, "address": _address(), "factor": factor, "by": way}
+        log.append_account_event(session, "sign-in", actor=kept.name, **details)
+    response = redirect(request_guard.own_address(request.values.get("next")), 303)
+    request_guard.set_session_cookie(response, user, token)
+    return response
+
+
 def renewed(row: SessionRow, *, confirmed: bool = False) -> str:
     """Another token for a session: whoever knew the old one is out."""
     moment = now()
     with database().begin() as session:
         sessions.end(session, SessionRow.id == row.id)
         user = session.get_one(User, row.user_id)
-        token = sessions.start(session, user, _address(), request.user_agent.string, moment)
+        token = sessions.start(session, user, _address(), request.user_agent.string, moment, row.way)
         fresh = session.get_one(SessionRow, sessions.hashed(token))
         fresh.started = row.started  # it grows no younger
         fresh.confirmed = moment if confirmed else row.confirmed
@@ -141,11 +151,11 @@ def _too_early(wait: timedelta, name: str, *, again: bool = False) -> Response:
     return response
 
 
-def waiting(wait: timedelta) -> tuple[str, str]:
+def waiting(wait: timedelta, of: str = "passwords") -> tuple[str, str]:
     """What to say to somebody who has to wait before the next try, and the header Retry-After."""
     seconds = max(1, math.ceil(wait.total_seconds()))
     words = f"{seconds} s" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
-    return f"Too many wrong passwords from here. Wait {words}, then try again.", str(seconds)
+    return f"Too many wrong {of} from here. Wait {words}, then try again.", str(seconds)
 
 
 def _page(status: int, *, again: bool = False, name: str = "", problem: str = "") -> Response:

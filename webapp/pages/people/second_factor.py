@@ -1,0 +1,167 @@
+"""The second factor: asked for when somebody signs in, set up and removed by its owner."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
+from markupsafe import Markup
+from werkzeug.wrappers import Response
+
+from webapp.custody import log
+from webapp.errors import UserError
+from webapp.pages.people.account import own_session
+from webapp.pages.people.login import begin_session, renewed, waiting
+from webapp.queries.analyses import database
+from webapp.security import pending_sign_in, request_guard, second_factor, sessions
+from webapp.security.permissions import public, signed_in
+from webapp.settings import Settings
+from webapp.storage.tables import SessionRow, User, now
+
+blueprint = Blueprint("factor", __name__)
+
+_WRONG = "This code is not right, was used before, or is too old."
+
+
+@blueprint.get("/login/code")
+@public
+def ask() -> Response:
+    """The form for the code, after the password."""
+    with database().begin() as session:
+        user = pending_sign_in.find(session)
+    return _code_page() if user is not None else redirect(url_for("login.form"), 303)
+
+
+@blueprint.post("/login/code")
+@public
+def give() -> Response:
+    """Begin the session if the code is right."""
+    with database().begin() as session:
+        user = pending_sign_in.find(session)
+    if user is None:
+        return redirect(url_for("login.form", next=request.form.get("next")), 303)
+    way, wait = second_factor.check(database(), _settings(), user.id, request.form.get("code", ""), now())
+    if wait:
+        words, seconds = waiting(wait, "codes")
+        response = _code_page(words, 429)
+        response.headers["Retry-After"] = seconds
+        return response
+    if way is None:
+        with database().begin() as session:
+            log.append_account_event(session, "second factor refused", account=user.name)
+        return _code_page(_WRONG, 401)
+    response = begin_session(user, factor=way)
+    pending_sign_in.clear_cookie(response)
+    return response
+
+
+@blueprint.get("/account/second-factor")
+@signed_in(first=True)
+def show() -> Response:
+    """Whether there is one, and what can be done about it."""
+    return _page()
+
+
+@blueprint.post("/account/second-factor")
+@signed_in(first=True, confirmed=True)
+def begin() -> Response:
+    """Show a new secret to be taken into an app."""
+    row = own_session()
+    with database().alone() as session:
+        second_factor.begin(_settings(), session.get_one(User, row.user_id))
+    return _page(setting_up=True)
+
+
+@blueprint.post("/account/second-factor/confirm")
+@signed_in(first=True, confirmed=True)
+def confirm() -> Response:
+    """The first code: from now on one is asked for. All other sessions end."""
+    row = own_session()
+    if row.user.factor_since is not None:
+        return redirect(url_for("factor.show"), 303)
+    if problem := _refusal(row.user, first=True):
+        return _page(problem, setting_up=True)
+    with database().alone() as session:
+        user = session.get_one(User, row.user_id)
+        codes = second_factor.confirm(session, user)
+        ended = sessions.end_of_user(session, user.id, row.id)
+        log.append_account_event(session, "second factor set up", account=user.name, sessions=ended)
+    token = renewed(row, confirmed=True)
+    with database().begin() as session:  # forms of the page belong to the new session
+        g.session = session.get_one(SessionRow, sessions.hashed(token))
+    response = _page(codes=codes, user=user)
+    request_guard.set_session_cookie(response, user, token)
+    return response
+
+
+@blueprint.post("/account/second-factor/codes")
+@signed_in(first=True, confirmed=True)
+def codes() -> Response:
+    """New recovery codes; needs a code."""
+    row = own_session()
+    if problem := _refusal(row.user):
+        return _page(problem)
+    with database().alone() as session:
+        made = second_factor.new_codes(session, session.get_one(User, row.user_id))
+        log.append_account_event(session, "recovery codes made", account=row.user.name)
+    return _page(codes=made)
+
+
+@blueprint.post("/account/second-factor/remove")
+@signed_in(first=True, confirmed=True)
+def remove() -> Response:
+    """Remove it, where the role does not need one; needs a code."""
+    row = own_session()
+    if second_factor.required(_settings(), row.user):
+        raise UserError(403, "Your role needs a second factor.", "An administrator can reset it.")
+    if problem := _refusal(row.user):
+        return _page(problem)
+    with database().alone() as session:
+        user = session.get_one(User, row.user_id)
+        second_factor.remove(session, user)
+        log.append_account_event(session, "second factor removed", account=user.name)
+    return redirect(url_for("factor.show"), 303)
+
+
+def _refusal(user: User, *, first: bool = False) -> str:
+    """Why the form's code is not taken; empty if it is, and used up then."""
+    way, wait = second_factor.check(
+        database(), _settings(), user.id, request.form.get("code", ""), now(), first=first
+    )
+    if wait > timedelta():
+        return waiting(wait, "codes")[0]
+    if way is None:
+        with database().begin() as session:
+            log.append_account_event(session, "second factor refused", account=user.name)
+        return _WRONG
+    return ""
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.extensions["settings"]
+    return settings
+
+
+def _code_page(problem: str = "", status: int = 200) -> Response:
+    onwards = request.values.get("next", "")
+    return make_response(render_template("pages/login_code.html", problem=problem, next=onwards), status)
+
+
+def _page(
+    problem: str = "", *, setting_up: bool = False, codes: list[str] | None = None, user: User | None = None
+) -> Response:
+    with database().begin() as session:
+        user = user or session.get_one(User, own_session().user_id)
+        left = second_factor.codes_left(session, user)
+    shown = setting_up and user.factor_secret is not None
+    page = render_template(
+        "pages/second_factor.html",
+        user=user,
+        left=left,
+        codes=codes,
+        problem=problem,
+        needed=second_factor.required(_settings(), user),
+        picture=Markup(second_factor.picture(_settings(), user)) if shown else None,  # noqa: S704
+        secret=second_factor.secret(_settings(), user) if shown else "",
+    )
+    return make_response(page, 400 if problem else 200)
