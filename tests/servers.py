@@ -63,7 +63,8 @@ class PostgreSQL:
 
     def start(self) -> None:
         """Start, and return once it answers."""
-        options = f"-p {self._port} -h 127.0.0.1 -c unix_socket_directories='' -c max_connections=200"
+        settings = ("unix_socket_directories=''", "max_connections=200", "fsync=off")
+        options = f"-p {self._port} -h 127.0.0.1 " + " ".join(f"-c {each}" for each in settings)
         log = self._folder.parent / "log"
         self._run("pg_ctl", "-D", str(self._folder), "-o", options, "-l", str(log), "-w", "start")
 

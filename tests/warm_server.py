@@ -38,8 +38,9 @@ _FIRST_HIGH = 500  # file descriptors handed over are kept from here on until th
 
 def main(number: int) -> None:
     """Import, then serve requests on the socket with this number until it is closed."""
-    import warm  # noqa: F401 - for those that fork in turn, which look for modules elsewhere
+    import warm  # also for those that fork in turn, which look for modules elsewhere
 
+    warm.wait_for_no_disk()
     for name in MODULES:
         with contextlib.suppress(Exception):  # fails again, in words, in the process that needs it
             importlib.import_module(name)
