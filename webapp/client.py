@@ -82,6 +82,15 @@ class AnalysisFailed(ClientError):
         super().__init__(words or f"The analysis was {analysis['state']}.")
 
 
+class ComparisonFailed(ClientError):
+    """The same of a comparison; ``comparison`` is where it stands."""
+
+    def __init__(self, comparison: dict[str, Any]) -> None:
+        self.comparison = comparison
+        words = f"{comparison.get('error') or ''} {comparison.get('remedy') or ''}".strip()
+        super().__init__(words or f"The comparison was {comparison['state']}.")
+
+
 _KINDS: dict[int, type[Problem]] = {
     400: Unusable,
     401: NotAllowed,
@@ -203,20 +212,7 @@ class Client:
         on_progress: Callable[[dict[str, Any]], None] | None = None,
     ) -> dict[str, Any]:
         """Wait until an analysis is done, paused or not; raises :class:`AnalysisFailed`, ``TimeoutError``."""
-        until = None if timeout is None else time.monotonic() + timeout
-        pause = 0.2
-        while True:
-            stands = self.get(analysis_id)
-            if on_progress is not None:
-                on_progress(stands)
-            if stands["state"] == "done":
-                return stands
-            if stands["state"] in _ENDED:
-                raise AnalysisFailed(stands)
-            if until is not None and time.monotonic() + pause > until:
-                raise TimeoutError(f"analysis {analysis_id} is {stands['state']} after {timeout} s")
-            time.sleep(pause)
-            pause = min(pause * 1.5, 3.0)
+        return self._ended(lambda: self.get(analysis_id), AnalysisFailed, timeout, on_progress)
 
     def analyses(self, **search: object) -> Iterator[dict[str, Any]]:
         """All analyses that fit, newest first: ``q``, ``state``, ``verdict``, ``model``, ``reviewer``.
@@ -302,6 +298,52 @@ class Client:
         found: dict[str, Any] = made["annotation"]
         return found
 
+    def compare(self, exhibit: str, reference: str, *, priority: str | None = None) -> dict[str, Any]:
+        """Compare two exhibits that are here, by their SHA-256; where the comparison stands."""
+        asked = _given(reference=reference, priority=priority)
+        made: dict[str, Any] = self._again(
+            lambda key: self._json("POST", f"exhibits/{exhibit}/comparisons", asked, headers=key)
+        )
+        return made
+
+    def comparisons(self, exhibit: str) -> list[dict[str, Any]]:
+        """The comparisons of an exhibit, by its SHA-256, with references, newest first."""
+        found: list[dict[str, Any]] = self._json("GET", f"exhibits/{exhibit}/comparisons")["comparisons"]
+        return found
+
+    def comparison(self, comparison_id: str) -> dict[str, Any]:
+        """Where a comparison stands."""
+        found: dict[str, Any] = self._json("GET", f"comparisons/{comparison_id}")
+        return found
+
+    def wait_for_comparison(
+        self,
+        comparison_id: str,
+        *,
+        timeout: float | None = None,
+        on_progress: Callable[[dict[str, Any]], None] | None = None,
+    ) -> dict[str, Any]:
+        """Wait until a comparison is done; raises :class:`ComparisonFailed`, ``TimeoutError``."""
+        return self._ended(lambda: self.comparison(comparison_id), ComparisonFailed, timeout, on_progress)
+
+    def comparison_result(self, comparison_id: str) -> dict[str, Any]:
+        """The whole result of a comparison (docs/comparison.schema.json)."""
+        found: dict[str, Any] = self._json("GET", f"comparisons/{comparison_id}/comparison.json")
+        return found
+
+    def download_picture(self, comparison_id: str, picture: str, to: str | os.PathLike[str]) -> Path:
+        """Fetch a picture that the result of a comparison names, such as ``pictures/A1-1.png``."""
+        return self._fetched(f"comparisons/{comparison_id}/{picture}", to)
+
+    def cancel_comparison(self, comparison_id: str) -> dict[str, Any]:
+        """Take a comparison out of the queue, or stop it."""
+        stands: dict[str, Any] = self._json("POST", f"comparisons/{comparison_id}/cancel")
+        return stands
+
+    def delete_comparison(self, comparison_id: str) -> None:
+        """Delete a comparison that has ended; both exhibits stay."""
+        self._open("DELETE", f"comparisons/{comparison_id}").close()
+
     def models(self) -> list[dict[str, Any]]:
         """The models that can be chosen."""
         found: list[dict[str, Any]] = self._json("GET", "models")["models"]
@@ -312,19 +354,45 @@ class Client:
 
         The file appears whole or not at all.
         """
+        return self._fetched(f"analyses/{analysis_id}/{what}", to)
+
+    def _fetched(self, path: str, to: str | os.PathLike[str]) -> Path:
         place = Path(to)
         aside = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
         try:
-            with self._open("GET", f"analyses/{analysis_id}/{what}") as answer, aside.open("xb") as out:
+            with self._open("GET", path) as answer, aside.open("xb") as out:
                 announced, came = answer.headers.get("Content-Length"), 0
                 while chunk := answer.read(_CHUNK):
                     came += out.write(chunk)
             if announced is not None and came != int(announced):
-                raise NotReached(f"{what} broke off after {came} of {announced} bytes")
+                raise NotReached(f"{path} broke off after {came} of {announced} bytes")
             os.replace(aside, place)
         finally:
             aside.unlink(missing_ok=True)
         return place
+
+    def _ended(
+        self,
+        ask: Callable[[], dict[str, Any]],
+        failed: Callable[[dict[str, Any]], Exception],
+        timeout: float | None,
+        on_progress: Callable[[dict[str, Any]], None] | None,
+    ) -> dict[str, Any]:
+        """Where a job stands once it is done."""
+        until = None if timeout is None else time.monotonic() + timeout
+        pause = 0.2
+        while True:
+            stands = ask()
+            if on_progress is not None:
+                on_progress(stands)
+            if stands["state"] == "done":
+                return stands
+            if stands["state"] in _ENDED:
+                raise failed(stands)
+            if until is not None and time.monotonic() + pause > until:
+                raise TimeoutError(f"{stands['id']} is {stands['state']} after {timeout} s")
+            time.sleep(pause)
+            pause = min(pause * 1.5, 3.0)
 
     def _offset(self, upload_id: str) -> int:
         return int(self._json("GET", f"uploads/{upload_id}")["offset"])

@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 from live import served
 from made import finished, hand_in
+from made_comparisons import compared
 
 from detector.paths import ROOT
 from webapp import client as module
 from webapp.client import (
     AnalysisFailed,
     Client,
+    ComparisonFailed,
     Conflict,
     NotAllowed,
     NotFound,
@@ -96,6 +98,25 @@ def test_waiting_for_what_fails_or_takes_too_long(app, live):
     Client(live).delete(row.id)
     with pytest.raises(NotFound):
         Client(live).get(row.id)
+
+
+def test_comparing(app, live, tmp_path):
+    reelproof = Client(live)
+    pair = finished(app, file="altered.mp4"), finished(app, file="original.mp4")
+    exhibit, reference = (row.exhibit.sha256 for row in pair)
+    waits = reelproof.compare(exhibit, reference, priority="high")
+    assert (waits["state"], waits["priority"]) == ("queued", "high")
+    with pytest.raises(TimeoutError):
+        reelproof.wait_for_comparison(waits["id"], timeout=0.3)
+    assert reelproof.cancel_comparison(waits["id"])["state"] == "cancelled"
+    with pytest.raises(ComparisonFailed, match="was cancelled"):
+        reelproof.wait_for_comparison(waits["id"])
+    reelproof.delete_comparison(waits["id"])
+    done = compared(app, *pair)
+    assert reelproof.wait_for_comparison(done.id) == reelproof.comparison(done.id)
+    assert [each["id"] for each in reelproof.comparisons(exhibit)] == [done.id]
+    name = reelproof.comparison_result(done.id)["segments"][0]["peaks"][0]["side_by_side"]
+    assert reelproof.download_picture(done.id, name, tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_priority_and_pause(app, live, clip):

@@ -133,6 +133,19 @@ def cancel(comparison_id: str) -> ComparisonStatus:
 
 @operation(
     blueprint,
+    "DELETE",
+    "/comparisons/<comparison_id>",
+    permission=Permission.DELETE,
+    answers={204: Answer("It is gone; both exhibits are still here.")},
+    errors=(404, 409),
+)
+def delete(comparison_id: str) -> None:
+    """Delete a comparison that has ended."""
+    comparison_service.delete(comparison_id)
+
+
+@operation(
+    blueprint,
     "GET",
     "/comparisons/<comparison_id>/comparison.json",
     permission=Permission.READ,

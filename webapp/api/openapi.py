@@ -16,7 +16,7 @@ from webapp.api.operation import JSON, OPERATIONS, PREFIX, Answer, Bytes, Form, 
 from webapp.api.schemas import LONGEST_METADATA, METADATA
 from webapp.http.problem_details import MEDIA_TYPE, Problem, title
 from webapp.security.permissions import Permission
-from webapp.webhooks.registry import EVENTS
+from webapp.webhooks.registry import OF_ANALYSES, OF_COMPARISONS
 from webapp.webhooks.signature import SIGNATURE
 
 _REF = "#/components/schemas/{model}"
@@ -33,7 +33,7 @@ _AREAS = {
     "comparisons": "An exhibit against a reference, frame by frame.",
     "custody": "Who did what to an exhibit, and when.",
     "models": "The models that can be chosen.",
-    "webhooks": "Messages about analyses that ended.",
+    "webhooks": "Messages about analyses and comparisons that ended.",
     "about": "The API itself.",
 }
 _ERRORS = {
@@ -121,7 +121,10 @@ def document(*, login: bool) -> dict[str, Any]:
         "servers": [{"url": "/", "description": "This machine"}],
         "tags": [{"name": name, "description": text} for name, text in _AREAS.items() if name in used],
         "paths": paths,
-        "webhooks": {"analysisEnded": {"post": _message()}},
+        "webhooks": {
+            f"{noun}Ended": {"post": _message(noun, events)}
+            for noun, events in (("analysis", OF_ANALYSES), ("comparison", OF_COMPARISONS))
+        },
         "components": {
             "schemas": schemas,
             "securitySchemes": {
@@ -276,22 +279,31 @@ def _answer(answer: Answer, refs: _Refs, keyed: bool) -> dict[str, Any]:
     return found
 
 
-def _message() -> dict[str, Any]:
-    """What a webhook is sent."""
-    text = {"type": "string"}
+def _message(noun: str, events: tuple[str, ...]) -> dict[str, Any]:
+    """What a webhook is sent when an analysis or a comparison ended."""
+    text: dict[str, Any] = {"type": "string"}
+    sha256 = {"type": "string", "description": "SHA-256"}
+    found: dict[str, dict[str, Any]] = {
+        "analysis": {"verdict": {"type": ["string", "null"]}, "kind": {"type": ["string", "null"]}},
+        "comparison": {
+            "reference": sha256,
+            "related": {"type": ["boolean", "null"]},
+            "segments": {"type": ["integer", "null"]},
+        },
+    }
     properties = {
         "id": text,
-        "event": {"enum": list(EVENTS)},
+        "event": {"enum": list(events)},
         "happened": {"type": "string", "format": "date-time"},
-        "analysis": text,
+        noun: text,
         "href": text,
         "state": text,
-        "exhibit": {"type": "string", "description": "SHA-256"},
-        "verdict": {"type": ["string", "null"]},
+        "exhibit": sha256,
+        **found[noun],
     }
     return {
-        "operationId": "analysisEnded",
-        "summary": "An analysis is done, failed or was cancelled",
+        "operationId": f"{noun}Ended",
+        "summary": f"{'An' if noun == 'analysis' else 'A'} {noun} is done, failed or was cancelled",
         "parameters": [
             {
                 "name": SIGNATURE,

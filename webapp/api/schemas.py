@@ -35,7 +35,7 @@ from detector.schema.analysis import (
 )
 from reports.review.annotations import ANNOTATION, Annotation
 from webapp.storage.tables import Priority, State
-from webapp.webhooks.registry import EVENTS
+from webapp.webhooks.registry import EVENTS, OF_ANALYSES
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -44,7 +44,14 @@ Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
 Moment = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 PriorityName = Literal["low", "normal", "high"]
 assert set(PriorityName.__args__) == {each.words for each in Priority}  # type: ignore[attr-defined]
-Event = Literal["analysis.done", "analysis.failed", "analysis.cancelled"]
+Event = Literal[
+    "analysis.done",
+    "analysis.failed",
+    "analysis.cancelled",
+    "comparison.done",
+    "comparison.failed",
+    "comparison.cancelled",
+]
 assert set(EVENTS) == set(Event.__args__)  # type: ignore[attr-defined]
 
 
@@ -299,7 +306,7 @@ class NewWebhook(RequestModel):
     """Where to send what."""
 
     url: str = Field(max_length=2000, pattern=r"^https?://[!-~]+$")
-    events: tuple[Event, ...] = Field(default=EVENTS, min_length=1, max_length=8)  # type: ignore[arg-type]
+    events: tuple[Event, ...] = Field(default=OF_ANALYSES, min_length=1, max_length=8)  # type: ignore[arg-type]
 
 
 class Webhook(Value):
@@ -328,7 +335,7 @@ class DeliveryShape(Value):
 
     id: Id
     event: Event
-    analysis: Id
+    analysis: Id = Field(description="the analysis, or the comparison, that it tells of")
     happened: Moment
     attempts: int
     due: Moment | None = Field(description="when it is tried next; null: delivered, or given up")

@@ -1,4 +1,4 @@
-"""Webhooks: where to tell what became of analyses."""
+"""Webhooks: where to tell what became of analyses and comparisons."""
 
 from __future__ import annotations
 

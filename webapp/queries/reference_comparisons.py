@@ -78,11 +78,13 @@ def _gone(session: Session, comparison_id: str) -> UserError:
             "There is no comparison at this address.",
             "Check the address, or look for it on the page of its exhibit.",
         )
+    with_exhibit = "reason" in tombstone.details
     return UserError(
         410,
-        f"This comparison was deleted on {timestamps.readable(custody_log.moment(tombstone))}, with one of "
-        "its exhibits.",
-        f"Entry {tombstone.number} of the custody log says so. To compare again, hand both files in again.",
+        f"This comparison was deleted on {timestamps.readable(custody_log.moment(tombstone))}"
+        f"{', with one of its exhibits' if with_exhibit else ''}.",
+        f"Entry {tombstone.number} of the custody log says so. To compare again, "
+        + ("hand both files in again." if with_exhibit else "start a new comparison on the exhibit's page."),
     )
 
 

@@ -1,10 +1,11 @@
-"""What is asked of comparisons with a reference: start, cancel. Pages and the API ask alike.
+"""What is asked of comparisons with a reference: start, cancel, delete. Pages and the API ask alike.
 
 All need an application context, and raise :class:`~webapp.errors.UserError` in words.
 """
 
 from __future__ import annotations
 
+from flask import current_app
 from sqlalchemy.orm import Session
 
 from webapp.errors import UserError
@@ -13,6 +14,8 @@ from webapp.jobs.queue import tell_workers
 from webapp.queries import reference_comparisons as comparison_queries
 from webapp.queries.analyses import database
 from webapp.security.permissions import current
+from webapp.services import deletion
+from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, Priority, State
 
 
@@ -50,6 +53,13 @@ def cancel(comparison_id: str) -> None:
         and comparison_queries.get_or_404(comparison_id).state != State.CANCELLED
     ):
         raise UserError(409, "This comparison has ended already.", "There is nothing left to cancel.")
+
+
+def delete(comparison_id: str) -> None:
+    """Delete a comparison that has ended; both exhibits stay."""
+    comparison_queries.get_or_404(comparison_id)
+    folders = Folders.of(current_app.extensions["settings"])
+    deletion.delete_comparison(database(), folders, comparison_id)
 
 
 def _there(session: Session, row: AnalysisRow) -> Exhibit:

@@ -1,4 +1,4 @@
-"""Deleting an analysis: its rows, its result and, if nothing else needs it, the exhibit.
+"""Deleting an analysis: its rows, its result and, if nothing else needs it, the exhibit; or a comparison.
 
 Before any row goes, a note of what is to go is put on the disk; rows go first, then files,
 then the note. Whatever moment a crash comes at, the next start finds the note: where the
@@ -27,6 +27,7 @@ from webapp.services import cases
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import (
+    JOBS,
     AnalysisRow,
     AnnotationRow,
     CaseDetailsRow,
@@ -34,6 +35,7 @@ from webapp.storage.tables import (
     Exhibit,
     FingerprintBlock,
     FingerprintRow,
+    JobRow,
     MatchRow,
     State,
 )
@@ -56,12 +58,12 @@ def consequences(session: Session, row: AnalysisRow) -> Consequences:
     return Consequences(session.scalar(annotations) or 0, others, compared)
 
 
-def refuse_unfinished(row: AnalysisRow) -> None:
-    """Raise :class:`UserError` for an analysis that waits or runs."""
+def refuse_unfinished(row: JobRow) -> None:
+    """Raise :class:`UserError` for a job that waits or runs."""
     if row.state in (State.QUEUED, State.RUNNING):
         raise UserError(
             409,
-            f"This analysis is {'running' if row.state == State.RUNNING else 'in the queue'}, "
+            f"This {row.noun} is {'running' if row.state == State.RUNNING else 'in the queue'}, "
             "so it cannot be deleted.",
             "Cancel it first.",
         )
@@ -108,18 +110,38 @@ def delete(database: Database, folders: Folders, analysis_id: str, *, purging: b
     try:
         _finish(database, folders, note)
     except StoreError as problem:
-        raise UserError(
-            503,
-            f"The analysis is deleted, but its files are still in the store. {problem.error}",
-            "The next start of Reelproof removes them.",
-        ) from problem
+        raise _still_in_store("analysis", problem) from problem
+
+
+def delete_comparison(database: Database, folders: Folders, comparison_id: str) -> None:
+    """Delete a comparison that has ended, for good; both exhibits stay. Raises :class:`UserError`."""
+    note = folders.deletions / comparison_id
+    with database.alone() as session:
+        row = session.get(ComparisonRow, comparison_id)
+        if row is None:
+            raise UserError(404, "This comparison was deleted meanwhile.", "There is nothing left to delete.")
+        refuse_unfinished(row)
+        for case_id in session.scalars(
+            select(AnalysisRow.case_id).where(AnalysisRow.exhibit_id == row.exhibit_id).distinct()
+        ):
+            cases.refuse_closed(session, case_id)
+        _write(note, row.exhibit.sha256, [comparison_id])
+        exhibit, name, reference = row.exhibit.sha256, row.file, row.reference.sha256
+        session.delete(row)
+        session.flush()
+        details: custody_log.Details = {"what": "comparison", "name": name, "reference": reference}
+        custody_log.append(session, "deletion", details, exhibit=exhibit, analysis=comparison_id)
+    try:
+        _finish(database, folders, note)
+    except StoreError as problem:
+        raise _still_in_store("comparison", problem) from problem
 
 
 def finish_deletions(database: Database, folders: Folders) -> None:
     """Finish what a crash interrupted. Only while no other app uses the folder."""
     for note in sorted(folders.deletions.iterdir()):
         with database.begin() as session:
-            begun = session.get(AnalysisRow, note.name) is None
+            begun = all(session.get(table, note.name) is None for table in JOBS)
         if begun:
             _finish(database, folders, note)
         else:
@@ -164,6 +186,14 @@ def forget_fingerprint(session: Session, exhibit_id: int) -> None:
         block = FingerprintBlock.number == number // FingerprintBlock.SIZE
         session.execute(delete_from(FingerprintBlock).where(block))
         session.execute(delete_from(FingerprintRow).where(own))
+
+
+def _still_in_store(noun: str, problem: StoreError) -> UserError:
+    return UserError(
+        503,
+        f"The {noun} is deleted, but its files are still in the store. {problem.error}",
+        "The next start of Reelproof removes them.",
+    )
 
 
 def _others(session: Session, row: AnalysisRow) -> int:

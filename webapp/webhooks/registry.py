@@ -1,28 +1,30 @@
 """Webhooks: which there are, and what is to be told to each.
 
 Only addresses that begin with one of ``REELPROOF_WEBHOOKS`` are ever asked for; none are by
-default, and then nothing is sent. What is to be sent is found in the analyses' own rows, so no
-way an analysis can end is forgotten; :mod:`webapp.webhooks.delivery` sends it.
+default, and then nothing is sent. What is to be sent is found in the jobs' own rows, so no way an analysis
+or comparison can end is forgotten; :mod:`webapp.webhooks.delivery` sends it.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from detector import timestamps
 from webapp.errors import UserError
-from webapp.storage.tables import AnalysisRow, Delivery, State, WebhookRow, now
+from webapp.storage.tables import JOBS, AnalysisRow, ComparisonRow, Delivery, State, WebhookRow, now
 from webapp.url_allowlist import allowing
 
-EVENTS = ("analysis.done", "analysis.failed", "analysis.cancelled")
+_ENDED = (State.DONE, State.FAILED, State.CANCELLED)
+OF_ANALYSES, OF_COMPARISONS = (tuple(f"{table.noun}.{state}" for state in _ENDED) for table in JOBS)
+EVENTS = OF_ANALYSES + OF_COMPARISONS
 MOST = 50
-_STATES = {State.DONE: EVENTS[0], State.FAILED: EVENTS[1], State.CANCELLED: EVENTS[2]}
 # Seconds after each attempt that failed until the next one: about two days in all.
 BACK_OFF = (10, 60, 300, 1800, 7200, 21600, 43200, 86400)
 _KEPT = timedelta(days=30)
@@ -62,10 +64,23 @@ def queue(session: Session, since: datetime) -> int:
     hooks = session.scalars(select(WebhookRow)).all()
     if not hooks:
         return 0
-    ended = select(AnalysisRow).where(AnalysisRow.state.in_(_STATES), AnalysisRow.finished >= since - _LATE)
+    new = sum(_queue(session, hooks, table, since) for table in JOBS)
+    session.execute(delete(Delivery).where(Delivery.due.is_(None), Delivery.happened < now() - _KEPT))
+    return new
+
+
+def _queue(
+    session: Session,
+    hooks: Sequence[WebhookRow],
+    table: type[AnalysisRow] | type[ComparisonRow],
+    since: datetime,
+) -> int:
+    """The same for one kind of job."""
+    ended = select(table).where(table.state.in_(_ENDED), table.finished >= since - _LATE)
     new = 0
-    for row in session.scalars(ended.order_by(AnalysisRow.finished)):
-        event, happened = _STATES[State(row.state)], row.finished
+    rows: Iterable[AnalysisRow | ComparisonRow] = session.scalars(ended.order_by(table.finished))
+    for row in rows:
+        event, happened = f"{row.noun}.{row.state}", row.finished
         if happened is None:
             continue
         for hook in hooks:
@@ -79,24 +94,34 @@ def queue(session: Session, since: datetime) -> int:
             if session.scalar(same) is None:
                 session.add(_delivery(hook, row, event, happened))
                 new += 1
-    session.execute(delete(Delivery).where(Delivery.due.is_(None), Delivery.happened < now() - _KEPT))
     return new
 
 
-def _delivery(hook: WebhookRow, row: AnalysisRow, event: str, happened: datetime) -> Delivery:
+def _delivery(hook: WebhookRow, row: AnalysisRow | ComparisonRow, event: str, happened: datetime) -> Delivery:
     """The message: what happened and where to look, and nothing of the exhibit but its SHA-256."""
     identity = secrets.token_hex(16)
-    body = {
+    body: dict[str, Any] = {
         "id": identity,
         "event": event,
         "happened": timestamps.iso_milliseconds(happened),
-        "analysis": row.id,
-        "href": f"/api/v1/analyses/{row.id}",
         "state": str(row.state),
         "exhibit": row.exhibit.sha256,
-        "verdict": row.verdict,
-        "kind": json.loads(row.finding)["kind"] if row.finding else None,
     }
+    if isinstance(row, ComparisonRow):
+        body |= {
+            "comparison": row.id,
+            "href": f"/api/v1/comparisons/{row.id}",
+            "reference": row.reference.sha256,
+            "related": row.related,
+            "segments": row.segments,
+        }
+    else:
+        body |= {
+            "analysis": row.id,
+            "href": f"/api/v1/analyses/{row.id}",
+            "verdict": row.verdict,
+            "kind": json.loads(row.finding)["kind"] if row.finding else None,
+        }
     return Delivery(
         id=identity,
         webhook_id=hook.id,

@@ -12,13 +12,14 @@ from datetime import timedelta
 import pytest
 from live import Receiver
 from made import finished, hand_in
+from made_comparisons import compared, queued
 from sqlalchemy import select
 
 from detector.paths import ROOT
 from webapp import create_app, url_allowlist
 from webapp.jobs import claims, failures, recovery, states
 from webapp.settings import SettingError, read_settings
-from webapp.storage.tables import AnalysisRow, Delivery, now
+from webapp.storage.tables import AnalysisRow, ComparisonRow, Delivery, now
 from webapp.webhooks import delivery
 from webapp.webhooks import registry as webhook_registry
 from webapp.webhooks.signature import secret
@@ -129,6 +130,25 @@ def test_a_message_is_signed_and_says_nothing_of_the_file(lab, receiver):
     assert listed[0]["id"] == made["id"] and "secret" not in listed[0]
     told = lab.test_client().get(f"{API}/webhooks/{made['id']}/deliveries").json["deliveries"]
     assert [(each["attempts"], each["status"], each["due"]) for each in told] == [(1, 204, None)]
+
+
+def test_a_comparison_that_ended_is_told_to_who_asked_for_it(lab, receiver):
+    exhibit, reference = finished(lab, file="secret one.mp4"), finished(lab, file="two.mp4")
+    hook(lab, f"{receiver.address}/hooks/analyses")
+    hook(lab, f"{receiver.address}/hooks/both", events=["comparison.done", "comparison.cancelled"])
+    done = compared(lab, exhibit, reference)
+    stopped = queued(lab, exhibit, reference)
+    assert states.cancel(lab.extensions["database"], stopped.id, ComparisonRow)
+    assert trip(lab) == 2 and trip(lab) == 0
+    assert {path for path, _, _ in receiver.got} == {"/hooks/both"}
+    told = {each["event"]: each for each in (json.loads(body) for _, _, body in receiver.got)}
+    assert set(told) == {"comparison.done", "comparison.cancelled"}
+    message = told["comparison.done"]
+    assert (message["comparison"], message["related"], message["segments"]) == (done.id, True, 1)
+    assert message["href"] == f"/api/v1/comparisons/{done.id}"
+    assert (message["exhibit"], message["reference"]) == (exhibit.exhibit.sha256, reference.exhibit.sha256)
+    assert "analysis" not in message and "secret" not in json.dumps(message)
+    assert told["comparison.cancelled"]["related"] is None
 
 
 def test_the_secret_is_not_in_the_database(lab, receiver):

@@ -1,4 +1,4 @@
-"""Comparisons with a reference: the choice of one, the progress, and what was found."""
+"""Comparisons with a reference: the choice of one, the progress, what was found, and deleting it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from webapp.queries import reference_comparisons as comparison_queries
 from webapp.queries.reference_comparisons import RESULT, ComparisonResult
 from webapp.security.permissions import Permission, require
 from webapp.services import comparisons as comparison_service
+from webapp.services import deletion
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
 
@@ -83,6 +84,26 @@ def cancel(comparison_id: str) -> Response:
     if wants_json():
         return state(comparison_id)
     return redirect(url_for("comparisons.show", comparison_id=comparison_id), 303)
+
+
+@blueprint.get("/comparisons/<comparison_id>/delete")
+@require(Permission.DELETE)
+def ask_to_delete(comparison_id: str) -> str:
+    """What deleting a comparison means."""
+    row = comparison_queries.get_or_404(comparison_id)
+    deletion.refuse_unfinished(row)
+    return render_template("pages/delete_comparison.html", row=row)
+
+
+@blueprint.post("/comparisons/<comparison_id>/delete")
+@require(Permission.DELETE)
+def delete(comparison_id: str) -> Response:
+    """Delete a comparison that has ended, and go to its exhibit."""
+    exhibit = comparison_queries.side(comparison_queries.get_or_404(comparison_id).exhibit_id)
+    comparison_service.delete(comparison_id)
+    if wants_json():
+        return jsonify(deleted=comparison_id)
+    return redirect(url_for("result.show", analysis_id=exhibit.id), 303)
 
 
 @blueprint.get("/comparisons/<comparison_id>/comparison.json")
