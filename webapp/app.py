@@ -44,7 +44,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         statistics,
         upload,
     )
-    from webapp.pages.people import account, accounts, api_tokens, login, second_factor
+    from webapp.pages.people import account, accounts, api_tokens, login, provider, second_factor
     from webapp.pages.review import annotations, comparisons, desk, two_analyses
 
     settings = read_settings(config)
@@ -95,6 +95,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         help,
         health,
         login,
+        provider,
         account,
         second_factor,
         api_tokens,

@@ -159,6 +159,31 @@ def roles(text: str) -> frozenset[str]:
     return frozenset(names)
 
 
+def issuer(text: str) -> str | None:
+    """URL of an OpenID Connect provider, as it names itself: by https, or on this machine."""
+    url = text.strip()
+    if not url:
+        return None
+    try:
+        found = place(url)
+    except ValueError as problem:
+        raise ValueError(f"={url} is no issuer: {problem}.") from None
+    if found.scheme != "https" and found.host not in ("127.0.0.1", "localhost", "::1"):
+        raise ValueError(f"={url} must begin with https://.")
+    return url
+
+
+def role_mapping(text: str) -> dict[str, str]:
+    """Groups and the role of each."""
+    mapping = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        group, _, role = (part.strip() for part in pair.rpartition("="))
+        if not group or role not in ROLES:
+            raise ValueError(f" holds {pair}, which is not GROUP=role with a role of {', '.join(ROLES)}.")
+        mapping[group] = role
+    return mapping
+
+
 def queues(text: str) -> tuple[str, ...]:
     """Names of queues, each once."""
     queues = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))

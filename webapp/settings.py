@@ -70,6 +70,28 @@ class Settings(BaseSettings):
         "with login on, roles that need a [second factor](security.md#second-factor) to sign in with a "
         "password, separated by commas, or `all`; others may set one up",
     )
+    oidc_issuer: Annotated[str | None, PlainValidator(values.issuer)] = _setting(
+        "REELPROOF_OIDC_ISSUER",
+        "",
+        "with login on, issuer of an OpenID Connect provider for "
+        "[single sign-on](security.md#single-sign-on), `https://login.example/realms/lab`; nothing is "
+        "asked of it before somebody signs in there",
+    )
+    oidc_client: Annotated[str, PlainValidator(str.strip)] = _setting(
+        "REELPROOF_OIDC_CLIENT", "", "client id that the provider gave to this Reelproof"
+    )
+    oidc_secret: Annotated[Path | None, PlainValidator(values.file)] = _setting(
+        "REELPROOF_OIDC_SECRET_FILE", "", "file with the client's secret; without it a public client"
+    )
+    oidc_claim: Annotated[str, PlainValidator(str.strip)] = _setting(
+        "REELPROOF_OIDC_CLAIM", "groups", "claim of the ID token that names somebody's groups"
+    )
+    oidc_roles: Annotated[dict[str, str], PlainValidator(values.role_mapping)] = _setting(
+        "REELPROOF_OIDC_ROLES",
+        "",
+        "who may sign in there, and as what: `GROUP=role`, separated by commas; `*` is anybody. The highest "
+        "role counts, and who has none is refused",
+    )
     proxy: Annotated[str, PlainValidator(values.address)] = _setting(
         "REELPROOF_PROXY",
         "",
@@ -209,6 +231,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 "REELPROOF_BROKER needs REELPROOF_DATABASE beside it: workers on several machines "
                 "cannot share a SQLite file."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _provider_needs_client_and_roles(self) -> Self:
+        if self.oidc_issuer and not (self.oidc_client and self.oidc_roles):
+            raise ValueError(
+                "REELPROOF_OIDC_ISSUER needs REELPROOF_OIDC_CLIENT and REELPROOF_OIDC_ROLES beside it: "
+                "who this is, and who may sign in."
             )
         return self
 

@@ -21,7 +21,7 @@ from webapp.custody import log as custody_log
 from webapp.custody import startup as custody_startup
 from webapp.errors import UserError
 from webapp.security import accounts as account_store
-from webapp.security import api_tokens, second_factor, sessions
+from webapp.security import api_tokens, provider_accounts, second_factor, sessions
 from webapp.security.accounts import AccountError
 from webapp.security.api_tokens import TokenError
 from webapp.security.passwords import Passwords
@@ -86,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     _of_password(reset)
     lost = add("reset-second-factor", _reset_factor, "forget the second factor of an account")
     lost.add_argument("name", metavar="NAME")
+    linked = add("link-account", _link, "let somebody of the OpenID Connect provider sign in to an account")
+    linked.add_argument("name", metavar="NAME")
+    linked.add_argument("subject", metavar="SUBJECT", help="the provider's sub of them")
     token = add("add-token", _add_token, "make an API token, which is shown once")
     token.add_argument("--name", required=True, help="what it is for")
     token.add_argument("--scope", required=True, action="append", choices=list(Permission), type=Permission)
@@ -179,6 +182,12 @@ def _reset_factor(database: Database, asked: argparse.Namespace) -> None:
         sessions.end_of_user(session, user.id)
         log.append_account_event(session, "second factor reset", account=user.name)
     print(f"{user.name} signs in with the password alone, and can set up a new second factor.")
+
+
+def _link(database: Database, asked: argparse.Namespace) -> None:
+    with database.alone() as session:
+        provider_accounts.link(session, read_settings(), _user(session, asked.name), asked.subject)
+    print(f"{asked.name} is who the provider calls {asked.subject}.")
 
 
 def _days(text: str) -> int:

@@ -112,7 +112,7 @@ def fits(answer, wanted: str, rule: str) -> bool:
     if wanted == "no":
         return answer.status_code == 403
     # What comes then depends on what was asked for: the point is that nobody was turned away.
-    if rule in ("/login", "/login/code", "/confirm"):
+    if rule in ("/login", "/login/code", "/login/provider/return", "/confirm"):
         return answer.status_code in (200, 302, 303, 401)  # an empty form is a wrong password
     own_way_out = rule in ("/logout", "/account/sessions/end")
     return answer.status_code not in (401, 403) and (own_way_out or not to_login)

@@ -28,7 +28,7 @@ def form() -> Response:
     """The form to sign in."""
     if g.principal is not None:
         return redirect(request_guard.own_address(request.args.get("next")))
-    return _page(200)
+    return page(200)
 
 
 @blueprint.post("/login")
@@ -44,7 +44,7 @@ def sign_in() -> Response:
     if user is None:
         with database().begin() as session:
             log.append_account_event(session, "sign-in refused", account=name)
-        return _page(401, name=name, problem=_WRONG)
+        return page(401, name=name, problem=_WRONG)
     if user.factor_since is not None:
         response = redirect(url_for("factor.ask", next=request.form.get("next")), 303)
         pending_sign_in.set_cookie(response, user)
@@ -68,8 +68,8 @@ def sign_out() -> Response:
 @blueprint.get("/confirm")
 @signed_in(first=True)
 def confirm() -> Response:
-    """The form to give one's password again before accounts are changed."""
-    return _page(200, again=True)
+    """The form to give one's password again before accounts are changed; or the way to the provider."""
+    return page(200, again=True)
 
 
 @blueprint.post("/confirm")
@@ -85,13 +85,15 @@ def confirmed() -> Response:
     if user is None:
         with database().begin() as session:
             log.append_account_event(session, "sign-in refused", account=row.user.name)
-        return _page(401, again=True, problem="This is not your password.")
+        return page(401, again=True, problem="This is not your password.")
     response = redirect(request_guard.own_address(request.form.get("next")), 303)
     request_guard.set_session_cookie(response, user, renewed(row, confirmed=True))
     return response
 
 
-def begin_session(user: User, *, factor: str = "none", way: str = "password") -> Response:
+def begin_session(
+    user: User, *, factor: str = "none", way: str = "password", onwards: str | None = None
+) -> Response:
     """Sign somebody in who has shown who they are; whatever session the browser had ends."""
     moment = now()
     with database().begin() as session:
@@ -102,7 +104,7 @@ def begin_session(user: User, *, factor: str = "none", way: str = "password") ->
         token = sessions.start(session, kept, _address(), request.user_agent.string, moment, way)
         details = {"account": kept.name, "address": _address(), "factor": factor, "by": way}
         log.append_account_event(session, "sign-in", actor=kept.name, **details)
-    response = redirect(request_guard.own_address(request.values.get("next")), 303)
+    response = redirect(request_guard.own_address(onwards or request.values.get("next")), 303)
     request_guard.set_session_cookie(response, user, token)
     return response
 
@@ -146,7 +148,7 @@ def tried(name: str, password: str) -> tuple[User | None, timedelta]:
 
 def _too_early(wait: timedelta, name: str, *, again: bool = False) -> Response:
     words, seconds = waiting(wait)
-    response = _page(429, again=again, name=name, problem=words)
+    response = page(429, again=again, name=name, problem=words)
     response.headers["Retry-After"] = seconds
     return response
 
@@ -158,10 +160,23 @@ def waiting(wait: timedelta, of: str = "passwords") -> tuple[str, str]:
     return f"Too many wrong {of} from here. Wait {words}, then try again.", str(seconds)
 
 
-def _page(status: int, *, again: bool = False, name: str = "", problem: str = "") -> Response:
+def page(status: int, *, again: bool = False, name: str = "", problem: str = "") -> Response:
+    """The form to sign in, or to show ``again`` that one is there."""
     onwards = request.values.get("next", "")
-    page = render_template("pages/login.html", again=again, name=name, problem=problem, next=onwards)
-    return make_response(page, status)
+    text = render_template(
+        "pages/login.html",
+        again=again,
+        name=name,
+        problem=problem,
+        next=onwards,
+        provider=_offers_provider(),
+        by_provider=g.session is not None and g.session.way == "provider",
+    )
+    return make_response(text, status)
+
+
+def _offers_provider() -> bool:
+    return current_app.extensions["settings"].oidc_issuer is not None
 
 
 def _address() -> str:

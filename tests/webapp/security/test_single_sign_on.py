@@ -1,0 +1,239 @@
+"""Sign-in through an OpenID Connect provider that the test starts on loopback."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+from urllib.request import HTTPRedirectHandler, build_opener
+
+import pytest
+from openid_provider import CLIENT, SECRET, OpenIdProvider
+from people import account, sign_in, signed_in, token, with_login
+from sqlalchemy import select
+
+from webapp.cli import main as cli
+from webapp.security import accounts as account_store
+from webapp.security import provider_accounts
+from webapp.security.permissions import Role
+from webapp.settings import SettingError, read_settings
+from webapp.storage.tables import CustodyRow, SessionRow, User
+
+
+@pytest.fixture(scope="module")
+def server():
+    server = OpenIdProvider()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def provider(server):
+    server.claims = {"sub": "a1", "preferred_username": "ada", "name": "Ada L.", "groups": ["lab", "x"]}
+    server.answer, server.algorithm, server.error = {}, "RS256", ""
+    server.asked.clear()
+    return server
+
+
+@pytest.fixture
+def settings(provider, tmp_path) -> dict[str, str]:
+    secret = tmp_path / "secret"
+    secret.write_text(f"{SECRET}\n")
+    return {
+        "REELPROOF_OIDC_ISSUER": provider.issuer,
+        "REELPROOF_OIDC_CLIENT": CLIENT,
+        "REELPROOF_OIDC_SECRET_FILE": str(secret),
+        "REELPROOF_OIDC_ROLES": "lab=examiner, chiefs=administrator",
+    }
+
+
+@pytest.fixture
+def app(tmp_path, sent, settings):
+    app = with_login(tmp_path / "data", sent, REELPROOF_SECOND_FACTOR="all", **settings)
+    account(app, "root", Role.ADMINISTRATOR)
+    yield app
+    app.extensions["database"].close()
+
+
+class _Stay(HTTPRedirectHandler):
+    def redirect_request(self, *_args):
+        return None
+
+
+def at_provider(address: str) -> str:
+    """Where the provider sends a browser that comes to this address."""
+    from urllib.error import HTTPError
+
+    try:
+        build_opener(_Stay).open(address)
+    except HTTPError as answer:
+        with answer:
+            return str(answer.headers["Location"])
+    raise AssertionError("the provider did not send the browser back")
+
+
+def through_provider(client, at: str = "/login/provider?next=/help", **changed: str):
+    """The answer to a browser that comes back from the provider."""
+    back = urlsplit(at_provider(client.get(at).location))
+    query = {name: values[0] for name, values in parse_qs(back.query).items()} | changed
+    return client.get(back.path, query_string=query)
+
+
+def user(app, name: str) -> User | None:
+    with app.extensions["database"].begin() as session:
+        return account_store.find(session, name)
+
+
+def events(app, what: str) -> list[dict]:
+    with app.extensions["database"].begin() as session:
+        rows = session.scalars(select(CustodyRow.details).where(CustodyRow.action == "account"))
+        return [entry for entry in map(json.loads, rows) if entry["what"] == what]
+
+
+def test_somebody_of_the_lab_signs_in_and_again(app, provider, monkeypatch, capsys):
+    client = app.test_client()
+    assert "through your organisation" in client.get("/login").text
+    assert provider.asked == []  # nothing before somebody chooses it
+    answer = through_provider(client)
+    assert (answer.status_code, answer.location) == (303, "/help")
+    assert client.get("/help").status_code == 200  # the provider's own second factor counts
+    made = user(app, "ada")
+    assert (made.display, made.role) == ("Ada L.", "examiner")
+    assert "Ada L." in client.get("/account").text
+    assert events(app, "sign-in")[-1]["by"] == "provider"
+    provider.claims |= {"preferred_username": "renamed", "groups": ["lab", "chiefs"]}
+    assert through_provider(app.test_client()).status_code == 303
+    assert user(app, "renamed") is None and user(app, "ada").role == "administrator"
+    monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
+    assert cli.run(["verify-log"]) == 0, capsys.readouterr()
+
+
+def test_its_password_is_nobodys(app, provider):
+    through_provider(app.test_client())
+    assert sign_in(app.test_client(), "ada").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("claims", "answer"),
+    [
+        ({"groups": ["others"]}, {}),
+        ({"groups": None}, {}),
+        ({"preferred_username": "root"}, {}),  # an account that is not theirs
+        ({}, {"nonce": "another"}),
+        ({}, {"nonce": None}),
+        ({}, {"aud": "another"}),
+        ({}, {"iss": "http://127.0.0.1:1"}),
+        ({}, {"exp": 1}),
+        ({}, {"azp": "another"}),
+    ],
+)
+def test_refused(app, provider, claims, answer):
+    provider.claims |= claims
+    provider.answer = answer
+    client = app.test_client()
+    refused = through_provider(client)
+    assert refused.status_code in (403, 502) and 'role="alert"' in refused.text
+    assert client.get("/help").status_code == 303
+    assert client.get_cookie("reelproof") is None
+    assert user(app, "ada") is None
+    assert events(app, "sign-in refused")[-1]["by"] == "provider"
+
+
+def test_an_answer_works_once_in_the_browser_it_is_for(app, provider):
+    client = app.test_client()
+    back = urlsplit(at_provider(client.get("/login/provider").location))
+    other = app.test_client()
+    other.get("/login/provider")  # another attempt, of another browser
+    assert other.get(f"{back.path}?{back.query}").status_code == 502
+    assert client.get(f"{back.path}?{back.query}").status_code == 303
+    replayed = client.get(f"{back.path}?{back.query}")
+    assert replayed.location.startswith("/login")
+    assert app.test_client().get(f"{back.path}?{back.query}").location.startswith("/login")
+
+
+def test_state_issuer_errors_and_algorithms(app, provider):
+    assert through_provider(app.test_client(), state="another").status_code == 502
+    assert through_provider(app.test_client(), iss="http://127.0.0.1:1").status_code == 502
+    assert through_provider(app.test_client(), code="another").status_code == 502
+    provider.error = "access_denied"
+    assert through_provider(app.test_client()).status_code == 502
+    provider.error, provider.algorithm = "", "RS512"  # none that is taken
+    assert through_provider(app.test_client()).status_code == 502
+    provider.algorithm = "RS256"
+    provider.change_key()
+    assert through_provider(app.test_client()).status_code == 303
+
+
+def test_confirming_goes_through_the_provider(app, provider):
+    provider.claims |= {"groups": ["chiefs"]}
+    client = app.test_client()
+    through_provider(client)
+    with app.extensions["database"].begin() as session:
+        for row in session.scalars(select(SessionRow)):
+            row.confirmed -= timedelta(minutes=16)
+    assert client.get("/users").location.startswith("/confirm")
+    assert "again through your organisation" in client.get("/confirm?next=/users").text
+    provider.answer = {"auth_time": int(time.time()) - 3600}
+    assert through_provider(client, "/login/provider?again=1&next=/users").status_code == 502
+    provider.answer = {}
+    assert through_provider(client, "/login/provider?again=1&next=/users").location == "/users"
+    assert client.get("/users").status_code == 200
+    provider.claims |= {"sub": "b2", "preferred_username": "bob"}
+    assert through_provider(client, "/login/provider?again=1&next=/users").status_code == 403
+
+
+def test_disabled_accounts_stay_out_and_existing_ones_are_linked(app, provider, monkeypatch):
+    account(app, "ada", Role.EXAMINER)
+    assert through_provider(app.test_client()).status_code == 403
+    monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
+    for name, value in {"ISSUER": provider.issuer, "CLIENT": CLIENT, "ROLES": "lab=examiner"}.items():
+        monkeypatch.setenv(f"REELPROOF_OIDC_{name}", value)
+    assert cli.run(["link-account", "ada", "a1"]) == 0
+    assert through_provider(app.test_client()).status_code == 303
+    with app.extensions["database"].alone() as session:
+        account_store.disable(session, account_store.find(session, "ada"))
+    assert through_provider(app.test_client()).status_code in (403, 500)
+
+
+def test_without_login_or_provider_there_is_none(tmp_path, sent):
+    app = with_login(tmp_path / "data", sent)
+    assert app.test_client().get("/login/provider").status_code == 404
+    assert "organisation" not in app.test_client().get("/login").text
+    app.extensions["database"].close()
+
+
+def test_a_provider_that_is_gone_is_said(tmp_path, sent, settings):
+    app = with_login(tmp_path / "data", sent, **settings | {"REELPROOF_OIDC_ISSUER": "http://127.0.0.1:9"})
+    account(app, "root", Role.ADMINISTRATOR)
+    answer = app.test_client().get("/login/provider")
+    assert answer.status_code == 502 and "cannot be reached" in answer.text
+    assert token(signed_in(app, "root"))  # passwords work as before
+    app.extensions["database"].close()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"REELPROOF_OIDC_ISSUER": "http://login.example"},
+        {"REELPROOF_OIDC_ISSUER": "nonsense"},
+        {"REELPROOF_OIDC_ROLES": ""},
+        {"REELPROOF_OIDC_ROLES": "lab=king"},
+        {"REELPROOF_OIDC_CLIENT": ""},
+    ],
+)
+def test_settings_that_cannot_work_are_refused(settings, wrong):
+    with pytest.raises(SettingError, match="REELPROOF_OIDC"):
+        read_settings(settings | wrong)
+
+
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        ({"preferred_username": "Ada Löve", "sub": "1"}, "ada-l-ve"),
+        ({"email": "ada@lab.example", "sub": "1"}, "ada@lab.example"),
+        ({"sub": "x"}, "account-2d711642b726"),
+    ],
+)
+def test_names(claims, name):
+    assert provider_accounts.name_of(claims) == name

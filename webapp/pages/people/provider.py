@@ -1,0 +1,115 @@
+"""Signing in through the organisation's provider, and showing it again that one is there."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from dataclasses import asdict
+from datetime import timedelta
+
+from flask import Blueprint, current_app, g, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from webapp.custody import log
+from webapp.errors import UserError
+from webapp.pages.people.login import begin_session, page, renewed
+from webapp.queries.analyses import database
+from webapp.security import accounts as account_store
+from webapp.security import provider_accounts, request_guard
+from webapp.security.openid import Attempt, Provider
+from webapp.security.permissions import login_is_on, public
+from webapp.settings import Settings
+from webapp.storage.key_files import mac
+from webapp.storage.tables import SessionRow, now
+
+blueprint = Blueprint("provider", __name__)
+
+_COOKIE = "reelproof-provider"
+_LASTS = timedelta(minutes=10)
+
+
+@blueprint.get("/login/provider")
+@public
+def go() -> Response:
+    """Send the browser to the provider; ``again`` asks it to have somebody sign in anew."""
+    attempt = Attempt.new(
+        again="again" in request.args and g.session is not None, onwards=request.args.get("next", "")
+    )
+    response = redirect(_provider().address(attempt, _back()), 303)
+    request_guard.set_cookie(response, _COOKIE, _packed(attempt), _LASTS)
+    return response
+
+
+@blueprint.get("/login/provider/return")
+@public
+def come_back() -> Response:
+    """Sign in whom the provider names; the attempt is used up whatever comes of it."""
+    attempt = _unpacked(request.cookies.get(request_guard.cookie_name(_COOKIE), ""))
+    if attempt is None:
+        return redirect(url_for("login.form"), 303)
+    try:
+        response = _signed_in(attempt)
+    except UserError as problem:
+        with database().begin() as session:
+            log.append_account_event(session, "sign-in refused", account="", by="provider", why=problem.error)
+        response = page(problem.status, problem=str(problem))
+    request_guard.clear_cookie(response, _COOKIE)
+    return response
+
+
+def _signed_in(attempt: Attempt) -> Response:
+    claims = _provider().claims(attempt, request.args, _back())
+    with database().alone() as session:
+        user = provider_accounts.account(session, _settings(), current_app.extensions["passwords"], claims)
+        if not account_store.usable(user, now()):
+            raise UserError(403, "This account cannot be used.", "Ask an administrator.")
+    if attempt.again:
+        row: SessionRow | None = g.session
+        if row is None or row.user_id != user.id:
+            raise UserError(403, "Somebody else signed in at the provider.", "Sign in anew.")
+        response = redirect(request_guard.own_address(attempt.onwards), 303)
+        request_guard.set_session_cookie(response, user, renewed(row, confirmed=True))
+        return response
+    amr = claims.get("amr")
+    factor = " ".join(map(str, amr))[:60] if isinstance(amr, list) and amr else "not told"
+    return begin_session(user, factor=factor, way="provider", onwards=attempt.onwards)
+
+
+def _provider() -> Provider:
+    settings = _settings()
+    if not login_is_on() or settings.oidc_issuer is None:
+        raise UserError(404, "There is no provider to sign in through.", "Sign in with a password.")
+    found: Provider = current_app.extensions.setdefault("provider", Provider(settings))
+    return found
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.extensions["settings"]
+    return settings
+
+
+def _back() -> str:
+    return url_for("provider.come_back", _external=True)
+
+
+def _packed(attempt: Attempt) -> str:
+    text = json.dumps(asdict(attempt) | {"until": (now() + _LASTS).timestamp()})
+    return f"{base64.urlsafe_b64encode(text.encode()).decode()}.{_seal(text)}"
+
+
+def _unpacked(cookie: str) -> Attempt | None:
+    """The attempt of a cookie that was made here and is not too old."""
+    packed, _, seal = cookie.partition(".")
+    try:
+        text = base64.urlsafe_b64decode(packed).decode()
+    except ValueError:
+        return None
+    if not hmac.compare_digest(seal.encode(), _seal(text).encode()):
+        return None
+    values = json.loads(text)
+    return Attempt(**values) if values.pop("until") > now().timestamp() else None
+
+
+def _seal(text: str) -> str:
+    return mac(current_app.extensions["secret"], "provider", text)

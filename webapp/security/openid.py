@@ -1,0 +1,181 @@
+"""Sign-in through an OpenID Connect provider: authorization code with PKCE, state and nonce (Authlib).
+
+Nothing is asked of any address until somebody chooses to sign in this way, and then only of the configured
+issuer and of the endpoints that its discovery document names: by https, without redirects and proxies.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from webapp.errors import UserError
+from webapp.settings import Settings, is_loopback
+from webapp.url_allowlist import place
+
+log = logging.getLogger(__name__)
+
+SCOPE = "openid profile email"
+ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")  # of ID tokens: signed by the provider's own key
+_TIME_OUT = 10.0  # seconds, for connecting and for each answer
+_REMEMBERED = 3600.0  # seconds the provider's own description is taken as it was
+_LEEWAY = 60  # seconds that clocks may differ by
+_ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+
+
+class ProviderError(UserError):
+    """Nobody was signed in; the message says why, as far as somebody at the door may know."""
+
+    def __init__(self, error: str, remedy: str = "Try again, or ask an administrator.") -> None:
+        super().__init__(502, error, remedy)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One sign-in on its way: what its answer must fit."""
+
+    state: str
+    nonce: str
+    verifier: str
+    again: bool  # of somebody who is signed in and is to show it anew
+    onwards: str
+
+    @staticmethod
+    def new(*, again: bool, onwards: str) -> Attempt:
+        """One with random values."""
+        return Attempt(
+            secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(48), again, onwards
+        )
+
+
+class Provider:
+    """The configured provider. One for all requests; what it says of itself is remembered for an hour."""
+
+    def __init__(self, settings: Settings) -> None:
+        assert settings.oidc_issuer is not None
+        self.issuer = settings.oidc_issuer
+        self._settings = settings
+        self._described: tuple[float, dict[str, Any]] | None = None
+        self._lock = threading.Lock()
+
+    def address(self, attempt: Attempt, back: str) -> str:
+        """Where the browser goes to sign in."""
+        more = {"prompt": "login", "max_age": "0"} if attempt.again else {}
+        with self._session(back) as session:
+            url, _state = session.create_authorization_url(
+                self._description()["authorization_endpoint"],
+                state=attempt.state,
+                nonce=attempt.nonce,
+                code_verifier=attempt.verifier,
+                **more,
+            )
+        return str(url)
+
+    def claims(self, attempt: Attempt, answer: Mapping[str, str], back: str) -> dict[str, Any]:
+        """What the provider says of who signed in, checked; raises :class:`ProviderError`."""
+        if not secrets.compare_digest(answer.get("state", "").encode(), attempt.state.encode()):
+            raise ProviderError("This answer does not belong to a sign-in that was begun in this browser.")
+        if answer.get("iss", self.issuer) != self.issuer:  # RFC 9207
+            raise ProviderError("The answer is of another provider.")
+        if "error" in answer or not answer.get("code"):
+            raise ProviderError("The provider did not sign you in.")
+        try:
+            with self._session(back) as session:
+                token = session.fetch_token(
+                    self._description()["token_endpoint"],
+                    grant_type="authorization_code",
+                    code=answer["code"],
+                    code_verifier=attempt.verifier,
+                    timeout=_TIME_OUT,
+                    allow_redirects=False,
+                )
+            return self._checked(token, attempt)
+        except ProviderError:
+            raise
+        except Exception as problem:  # of the network, of OAuth, of keys: none signs anybody in
+            log.warning("sign-in at %s failed: %s: %s", self.issuer, type(problem).__name__, problem)
+            raise ProviderError("The provider's answer could not be used.") from problem
+
+    def _checked(self, token: Mapping[str, Any], attempt: Attempt) -> dict[str, Any]:
+        from authlib.oidc.core import CodeIDToken
+        from joserfc import jwt
+        from joserfc.errors import InvalidKeyIdError
+        from joserfc.jwk import KeySet
+
+        algorithms = list(ALGORITHMS)
+        try:
+            signed = jwt.decode(token["id_token"], KeySet.import_key_set(self._keys()), algorithms=algorithms)
+        except InvalidKeyIdError:  # it changed its keys
+            with self._lock:
+                self._described = None
+            signed = jwt.decode(token["id_token"], KeySet.import_key_set(self._keys()), algorithms=algorithms)
+        client = self._settings.oidc_client
+        claims = CodeIDToken(
+            signed.claims,
+            signed.header,
+            {"iss": {"values": [self.issuer]}, "aud": {"values": [client]}},
+            {"nonce": attempt.nonce, "client_id": client, "access_token": token.get("access_token")},
+        )
+        claims.validate(leeway=_LEEWAY)
+        if attempt.again and time.time() - float(claims.get("auth_time") or 0) > 5 * _LEEWAY:
+            raise ProviderError("The provider did not ask you to sign in anew.")
+        return dict(claims)
+
+    def _keys(self) -> Any:
+        return self._description()["jwks"]
+
+    def _description(self) -> dict[str, Any]:
+        with self._lock:
+            if self._described is None or time.monotonic() - self._described[0] > _REMEMBERED:
+                self._described = time.monotonic(), self._fetched()
+            return self._described[1]
+
+    def _fetched(self) -> dict[str, Any]:
+        """The discovery document and the keys; raises :class:`ProviderError`."""
+        try:
+            with self._session() as session:
+                found = self._json(session, f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
+                if found.get("issuer") != self.issuer:
+                    raise ValueError(f"its issuer is {found.get('issuer')}")
+                for name in _ENDPOINTS:
+                    refuse_plain(str(found.get(name)))
+                return found | {"jwks": self._json(session, found["jwks_uri"])}
+        except Exception as problem:
+            log.warning(
+                "the provider %s cannot be used: %s: %s", self.issuer, type(problem).__name__, problem
+            )
+            raise ProviderError("The provider cannot be reached, or does not describe itself.") from problem
+
+    def _json(self, session: Any, url: str) -> dict[str, Any]:
+        answer = session.request("GET", url, withhold_token=True, timeout=_TIME_OUT, allow_redirects=False)
+        if answer.status_code != 200:
+            raise ValueError(f"{url} answered {answer.status_code}")
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def _session(self, back: str | None = None) -> Any:
+        from authlib.integrations.requests_client import OAuth2Session
+
+        file = self._settings.oidc_secret
+        session = OAuth2Session(
+            self._settings.oidc_client,
+            file.read_text(encoding="utf-8").strip() if file else None,
+            token_endpoint_auth_method="client_secret_basic" if file else "none",  # noqa: S106
+            scope=SCOPE,
+            redirect_uri=back,
+            code_challenge_method="S256",
+        )
+        session.trust_env = False  # no proxy, no .netrc
+        return session
+
+
+def refuse_plain(url: str) -> None:
+    """Raise ``ValueError`` for an address that is neither https nor on this machine."""
+    found = place(url)
+    if found.scheme != "https" and not is_loopback(found.host):
+        raise ValueError(f"{url} is not https")
