@@ -33,6 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="FILE",
         help="a custody.json (default: the one in that folder, if any)",
     )
+    render.add_argument(
+        "--laboratory",
+        type=Path,
+        metavar="FILE",
+        help="a laboratory.json to quote (default: the one in that folder, if any)",
+    )
     add_case_options(render)
     render.set_defaults(run=_render)
     export = commands.add_parser("export", help="write segments, scores or pictures for other programs")
@@ -58,7 +64,9 @@ def _render(options: argparse.Namespace) -> None:
     folder = options.analysis.parent
     custody = options.custody.read_bytes() if options.custody else kept_custody(folder)
     case = given_case(options, folder)
-    write_files(parse_analysis(text, options.analysis), text, folder, options.out or folder, case, custody)
+    laboratory = options.laboratory.read_bytes() if options.laboratory else None
+    analysis, out = parse_analysis(text, options.analysis), options.out or folder
+    write_files(analysis, text, folder, out, case, custody, laboratory=laboratory)
 
 
 def _refuse(message: str) -> int:

@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from detector.schema.analysis import Library, MediaKind, Parameters, Verdict
+from detector.schema.analysis import Analysis, Library, MediaKind, Parameters, Verdict
 from detector.schema.validation import (
     LabelledSegment,
     Repetition,
@@ -104,3 +104,10 @@ def validation(of: tuple[ValidationItem, ...] | None = None, **given: object) ->
         items=of,
     )  # fmt: skip
     return made.model_copy(update=given)
+
+
+def of_analysis(validation_: Validation, analysis: Analysis) -> Validation:
+    """The same as if made with the model and parameters of ``analysis``."""
+    told = ("sha256", "temperature", "segment", "exhibit", "second_look")
+    model = validation_.model.model_copy(update={name: getattr(analysis.model, name) for name in told})
+    return validation_.model_copy(update={"model": model, "parameters": analysis.parameters})

@@ -35,6 +35,9 @@ def add_commands(commands: Any) -> None:
         default="text",
         help="what to print: words, the whole analysis, or the compact form older tools use",
     )
+    analyze.add_argument(
+        "--laboratory", type=Path, metavar="FILE", help="a laboratory.json for the report to quote"
+    )
     add_engine_options(analyze)
     add_case_options(analyze)
     analyze.set_defaults(run=_analyze)
@@ -63,6 +66,7 @@ def _analyze(options: argparse.Namespace) -> int:
         _refuse_others(options.out)
     elif case.model_fields_set:
         raise ParameterError("Case details are printed in the report. Say where to write it: --out DIR.")
+    write = partial(_write, case=case, exhibit=options.file.absolute(), laboratory=_laboratory(options))
     refuse_early(options.file)
     from detector.sandboxed_engine import analyze_confined
 
@@ -77,7 +81,7 @@ def _analyze(options: argparse.Namespace) -> int:
             made,
             parameters=parameters,
             model=options.model,
-            write=partial(_write, case=case, exhibit=options.file.absolute()) if options.out else None,
+            write=write if options.out else None,
             progress=show,
         )
         if options.out:
@@ -91,11 +95,24 @@ def _analyze(options: argparse.Namespace) -> int:
     return 0
 
 
-def _write(analysis: Analysis, folder: Path, *, case: CaseDetails, exhibit: Path) -> None:
+def _laboratory(options: argparse.Namespace) -> bytes | None:
+    """The text of the laboratory.json named; what cannot be quoted is told before the analysis."""
+    if not options.laboratory:
+        return None
+    from reports.inputs.laboratory import parse_laboratory
+
+    text: bytes = options.laboratory.read_bytes()
+    parse_laboratory(text, str(options.laboratory))
+    return text
+
+
+def _write(
+    analysis: Analysis, folder: Path, *, case: CaseDetails, exhibit: Path, laboratory: bytes | None
+) -> None:
     from reports import write_report
     from reports.inputs.exhibit_check import check_exhibit
 
-    write_report(analysis, folder, case, check=check_exhibit(exhibit))
+    write_report(analysis, folder, case, check=check_exhibit(exhibit), laboratory=laboratory)
 
 
 def _refuse_others(folder: Path) -> None:

@@ -47,6 +47,23 @@ def add_commands(commands: Any) -> None:
     add_engine_options(validate)
     validate.set_defaults(run=_validate)
 
+    threshold = commands.add_parser("threshold", help="set a laboratory's own thresholds from its validation")
+    threshold.add_argument("validation", type=Path, metavar="FILE", help="validation.json")
+    chosen = threshold.add_mutually_exclusive_group(required=True)
+    chosen.add_argument(
+        "--false-positive-rate",
+        type=float,
+        metavar="R",
+        help="flag at most this share of unmanipulated files",
+    )
+    chosen.add_argument(
+        "--cost", type=float, metavar="C", help="a false positive costs this many times a false negative"
+    )
+    threshold.add_argument(
+        "--share", type=float, default=0.5, metavar="S", help="of manipulated exhibits, for --cost (0.5)"
+    )
+    threshold.set_defaults(run=_threshold)
+
 
 def _validate(options: argparse.Namespace) -> int:
     parameters = parameters_from(options)
@@ -72,11 +89,36 @@ def _validate(options: argparse.Namespace) -> int:
             other_machine=against,
         )
         show("writing the report", 0.0)
+        from detector.validation.quoted import quoted
         from reports.signing.validation import write_validation
 
-        write_validation(validation, options.out, key)
+        laboratory = quoted(validation, validation.to_json().encode()).to_json().encode()
+        write_validation(validation, options.out, key, laboratory)
     _print_words(validation, options.out)
     return 1 if any(each.error for each in validation.items) else 0
+
+
+def _threshold(options: argparse.Namespace) -> int:
+    from detector.files import write_atomically
+    from detector.validation.quoted import LABORATORY, by_cost, by_false_positive_rate, quoted
+
+    validation, text = _read(options.validation), options.validation.read_bytes()
+    if options.cost is not None:
+        own = by_cost(validation, options.cost, options.share)
+    else:
+        own = by_false_positive_rate(validation, options.false_positive_rate)
+    place = options.validation.parent / LABORATORY
+    write_atomically(place, quoted(validation, text, own).to_json().encode())
+    for each in own:
+        rates = ", ".join(
+            f"{rate.figure} {rate.value:.3f} ({rate.low:.3f} to {rate.high:.3f})"
+            for rate in (each.false_positive, each.false_negative)
+        )
+        print(
+            f"{each.false_positive.unit}: flagged from {each.threshold:g} (shipped {each.shipped:g}); {rates}"
+        )
+    print(f"For reports: --laboratory {place}")
+    return 0
 
 
 def _key(options: argparse.Namespace) -> Any:

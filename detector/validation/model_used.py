@@ -8,6 +8,7 @@ from pathlib import Path
 
 from detector.models.card import Card, load_card, read_second_look
 from detector.schema.analysis import Analysis, Parameters
+from detector.schema.laboratory import Laboratory
 from detector.schema.validation import ValidatedModel, Validation
 
 # What a card decides by; the rest describes and measures it.
@@ -44,7 +45,7 @@ def _card_sha256(card: Card) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def why_not_of_model(validation: Validation, now: ValidatedModel) -> str:
+def why_not_of_model(validation: Validation | Laboratory, now: ValidatedModel) -> str:
     """Why a validation says nothing of a model as it is now; empty where it applies."""
     then = validation.model
     if then.sha256 != now.sha256:
@@ -54,7 +55,7 @@ def why_not_of_model(validation: Validation, now: ValidatedModel) -> str:
     return ""
 
 
-def why_not_of_analysis(validation: Validation, analysis: Analysis) -> str:
+def why_not_of_analysis(validation: Validation | Laboratory, analysis: Analysis) -> str:
     """Why a validation does not speak for an analysis; empty where it does."""
     then, model = validation.model, analysis.model
     if model.sha256 != then.sha256:

@@ -11,6 +11,7 @@ from typing import Literal
 from detector.schema.analysis import Analysis
 from reports.exports.scores import scores_csv
 from reports.inputs.comparisons import KeptComparison
+from reports.inputs.laboratory import NAME as LABORATORY
 from reports.review.annotation_file import file_text
 from reports.review.annotations import Annotation, sort_key
 from reports.text.numbers import plural
@@ -43,10 +44,12 @@ def attachments(
     annotations: Iterable[Annotation] = (),
     custody: bytes | None = None,
     comparisons: Sequence[KeptComparison] = (),
+    laboratory: bytes | None = None,
 ) -> tuple[Attachment, ...]:
     """What goes with the report of ``analysis``, sorted by name.
 
-    ``text`` is the bytes of its ``analysis.json``, ``custody`` those of ``custody.json``.
+    ``text`` is the bytes of its ``analysis.json``, ``custody`` those of ``custody.json``,
+    ``laboratory`` those of ``laboratory.json``.
     """
     found = [
         Attachment("analysis.json", text, "application/json", "Source", "all figures of this report"),
@@ -60,6 +63,9 @@ def attachments(
     if custody is not None:
         holds = "the custody log of the exhibit"
         found.append(Attachment("custody.json", custody, "application/json", "Supplement", holds))
+    if laboratory is not None:
+        holds = "what is quoted of the laboratory's own validation"
+        found.append(Attachment(LABORATORY, laboratory, "application/json", "Supplement", holds))
     for number, each in enumerate(comparisons, start=1):
         holds = f"the comparison with {each.comparison.reference.sha256[:12]}…"
         name = f"comparison-{number}.json"

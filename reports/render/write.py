@@ -13,6 +13,8 @@ from reports.inputs.case import NAME as CASE
 from reports.inputs.case import CaseDetails, read_case
 from reports.inputs.comparisons import KeptComparison, kept_comparisons
 from reports.inputs.exhibit_check import ExhibitCheck
+from reports.inputs.laboratory import NAME as LABORATORY
+from reports.inputs.laboratory import kept_laboratory, parse_laboratory
 from reports.inputs.pictures import embed
 from reports.render.attachments import Attachment, attachments
 from reports.render.html import render_html
@@ -27,16 +29,17 @@ def write_report(
     case: CaseDetails | None = None,
     custody: bytes | None = None,
     check: ExhibitCheck | None = None,
+    laboratory: bytes | None = None,
 ) -> None:
     """Write ``analysis.json``, ``case.json``, the report and ``manifest.json`` into ``folder``.
 
     ``folder`` holds the pictures the analysis names. ``custody`` is the text of a
     ``custody.json``, which is kept there as well; ``check`` is what hashing the exhibit again,
-    just now, has shown. Each file appears whole or not at all, the
-    manifest last. Raises :class:`~reports.errors.ReportError` when a picture lies outside the
-    folder or cannot be read, before anything is written.
+    just now, has shown; ``laboratory`` is the text of a ``laboratory.json``, kept there too. Each
+    file appears whole or not at all, the manifest last. Raises :class:`~reports.errors.ReportError` when a
+    picture lies outside the folder or cannot be read, before anything is written.
     """
-    write_files(analysis, analysis.to_json().encode(), folder, folder, case, custody, check)
+    write_files(analysis, analysis.to_json().encode(), folder, folder, case, custody, check, laboratory)
 
 
 def write_files(
@@ -47,6 +50,7 @@ def write_files(
     case: CaseDetails | None = None,
     custody: bytes | None = None,
     check: ExhibitCheck | None = None,
+    laboratory: bytes | None = None,
 ) -> None:
     """As :func:`write_report`, with ``text`` the exact bytes of analysis.json and results in ``out``.
 
@@ -54,22 +58,34 @@ def write_files(
     """
     case = (case or CaseDetails()).settled()
     compared = kept_comparisons(folder, analysis.media.sha256)
-    view = report_view(analysis, folder, case=case, custody=custody, check=check, comparisons=compared)
-    enclosed = attachments(analysis, text, custody=custody, comparisons=compared)
+    laboratory = kept_laboratory(folder) if laboratory is None else laboratory
+    own = parse_laboratory(laboratory) if laboratory is not None else None
+    view = report_view(
+        analysis,
+        folder,
+        case=case,
+        custody=custody,
+        check=check,
+        comparisons=compared,
+        laboratory=own,
+    )
+    enclosed = attachments(analysis, text, custody=custody, comparisons=compared, laboratory=laboratory)
     page, document = _rendered(view, folder, enclosed, compared)
     out.mkdir(parents=True, exist_ok=True)
     if out.resolve() != folder.resolve():
         for path in (*view.kept, *view.beside):
             (out / path).parent.mkdir(parents=True, exist_ok=True)
             write_atomically(out / path, (folder / path).read_bytes())
-    own = {"analysis.json": text, CASE: case.to_json().encode()}
+    beside_it = {"analysis.json": text, CASE: case.to_json().encode()}
     if custody is not None:
-        own[CUSTODY] = custody
-    for name, data in (own | {"report.html": page, "report.pdf": document}).items():
+        beside_it[CUSTODY] = custody
+    if laboratory is not None:
+        beside_it[LABORATORY] = laboratory
+    for name, data in (beside_it | {"report.html": page, "report.pdf": document}).items():
         write_atomically(out / name, data)
-    listed = file_entries(out, {*FILES, *own, *view.kept, *view.beside})
+    listed = file_entries(out, {*FILES, *beside_it, *view.kept, *view.beside})
     stated = new_manifest(analysis, "result").model_copy(update={"files": listed})
-    beside = manifest_files(stated, case=own[CASE], custody=custody)
+    beside = manifest_files(stated, case=beside_it[CASE], custody=custody)
     if SIGNATURE not in beside:  # an earlier result's says nothing of this one
         (out / SIGNATURE).unlink(missing_ok=True)
     for name, data in reversed(beside.items()):
@@ -86,19 +102,25 @@ def write_reviewed(
     custody: bytes | None = None,
     check: ExhibitCheck | None = None,
     comparisons: Sequence[KeptComparison] = (),
+    laboratory: bytes | None = None,
 ) -> None:
     """Write ``report.html`` and ``report.pdf`` with what reviewers say into ``out``, and nothing else.
 
     The result in ``folder``, whose manifest covers its own reports, stays as it is. Case details
     and custody log are those kept there unless given. ``check`` is what hashing the exhibit again,
-    just now, has shown. ``comparisons`` are those of the exhibit with references.
+    just now, has shown. ``comparisons`` are those of the exhibit with references, ``laboratory`` is the text
+    of a ``laboratory.json``, which is kept there as well.
     """
     said = list(annotations)
     case = read_case(folder) if case is None else case
     custody = kept_custody(folder) if custody is None else custody
-    view = report_view(analysis, folder, said, case.settled(), custody, check, comparisons)
-    enclosed = attachments(analysis, text, said, custody, comparisons)
+    laboratory = kept_laboratory(folder) if laboratory is None else laboratory
+    own = parse_laboratory(laboratory) if laboratory is not None else None
+    view = report_view(analysis, folder, said, case.settled(), custody, check, comparisons, own)
+    enclosed = attachments(analysis, text, said, custody, comparisons, laboratory)
     page, document = _rendered(view, folder, enclosed, comparisons)
+    if laboratory is not None:
+        write_atomically(out / LABORATORY, laboratory)
     write_atomically(out / "report.html", page)
     write_atomically(out / "report.pdf", document)
 

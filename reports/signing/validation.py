@@ -7,14 +7,20 @@ from pathlib import Path
 from detector.files import write_atomically
 from detector.schema.validation import Validation
 from reports.bundle.manifest import sums
+from reports.inputs.laboratory import NAME as LABORATORY
 from reports.render.validation import DOCUMENT, RESULT, validation_files
 from reports.signing.keys import SigningKey
 
 SUMS, SIGNATURE = "sha256sums.txt", "validation.sig"
 
 
-def write_validation(validation: Validation, folder: Path, key: SigningKey | None = None) -> None:
+def write_validation(
+    validation: Validation, folder: Path, key: SigningKey | None = None, laboratory: bytes | None = None
+) -> None:
     """Write ``validation.json``, ``validation.html``, ``validation.pdf`` and ``sha256sums.txt``.
+
+    ``laboratory`` is the text of the ``laboratory.json`` that reports quote; own thresholds replace it later,
+    so it is not among the sums.
 
     With a ``key`` the PDF is signed, and ``validation.sig`` is a detached signature (CMS) over
     ``validation.json``. Raises :class:`~reports.signing.keys.SigningError` before anything is written.
@@ -27,5 +33,6 @@ def write_validation(validation: Validation, folder: Path, key: SigningKey | Non
         files[SIGNATURE] = key.sign(files[RESULT])
     else:  # an earlier one's says nothing of this one
         (folder / SIGNATURE).unlink(missing_ok=True)
-    for name, data in {**files, SUMS: sums(files)}.items():
+    beside = {} if laboratory is None else {LABORATORY: laboratory}
+    for name, data in {**files, SUMS: sums(files), **beside}.items():
         write_atomically(folder / name, data)

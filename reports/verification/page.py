@@ -27,6 +27,8 @@ from reports.bundle.packing import ANNOTATIONS
 from reports.inputs.case import read_case
 from reports.inputs.comparisons import kept_comparisons
 from reports.inputs.exhibit_check import ExhibitCheck
+from reports.inputs.laboratory import NAME as LABORATORY
+from reports.inputs.laboratory import parse_laboratory
 from reports.inputs.pictures import COMPARISONS, embed
 from reports.render.attachments import attachments
 from reports.render.html import RENDERER, render_html, renderer
@@ -36,6 +38,7 @@ from reports.verification.sources import Source, Unreadable
 from reports.view.report import report_view
 
 PAGE = "report.html"
+_BESIDE = (ANNOTATIONS, CUSTODY, LABORATORY)
 _PICTURE = re.compile(r"data:image/jpeg;base64,([A-Za-z0-9+/=]*)")
 _DATES = re.compile(r'<meta name="dcterms\.\w+" content="[^"]*">')
 _AGAIN = re.compile(r"computed for this report on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
@@ -91,7 +94,7 @@ def _put_there(
     compared = {name for name in source.names if name.startswith(f"{COMPARISONS}/")}
     compared = {name for name in compared if not escapes_folder(name)}
     files = {name: source.read(name) for name in ({*names, ANALYSIS, CASE} & source.names) | compared}
-    for name in (ANNOTATIONS, CUSTODY):
+    for name in _BESIDE:
         # The PDF's were made with the page; the log beside it may have gone on.
         if (data := attached.get(name)) is not None:
             files[name] = data
@@ -104,15 +107,17 @@ def _put_there(
 
 def _differing(folder: Path, _report: Callable[[str, float], None]) -> list[str]:
     """How the page differs from what the other files make of it. Runs confined."""
-    kept = {name: (folder / name).read_bytes() for name in (ANNOTATIONS, CUSTODY) if (folder / name).exists()}
+    kept = {name: (folder / name).read_bytes() for name in _BESIDE if (folder / name).exists()}
     given, text = (folder / PAGE).read_text("utf-8"), (folder / ANALYSIS).read_bytes()
     analysis, custody = Analysis.from_json(text), kept.get(CUSTODY)
     said = read_file(kept[ANNOTATIONS]).annotations if ANNOTATIONS in kept else ()
     check = _stated_check(given, analysis)
     compared = kept_comparisons(folder, analysis.media.sha256)
-    view = report_view(analysis, folder, said, read_case(folder).settled(), custody, check, compared)
+    laboratory = kept.get(LABORATORY)
+    own = parse_laboratory(laboratory) if laboratory is not None else None
+    view = report_view(analysis, folder, said, read_case(folder).settled(), custody, check, compared, own)
     pictures = embed(folder, [picture.key for picture in view.pictures])
-    again = render_html(view, pictures, attachments(analysis, text, said, custody, compared))
+    again = render_html(view, pictures, attachments(analysis, text, said, custody, compared, laboratory))
     ours, theirs = (_DATES.sub("", _PICTURE.sub("picture", page)) for page in (again, given))
     if ours != theirs:
         return [f"it does not say what {ANALYSIS} and the files beside it say: {_first(ours, theirs)}"]

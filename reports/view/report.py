@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.schema.analysis import Analysis, MediaKind, Person, Verdict
+from detector.schema.laboratory import Laboratory
 from detector.verdict.verdict import kind_of
 from reports.inputs.case import NOT_STATED, CaseDetails
 from reports.inputs.comparisons import KeptComparison, files_of
@@ -26,6 +27,7 @@ from reports.view.contents import Section, contents
 from reports.view.custody import CustodyView, custody_view
 from reports.view.declarations import DeclarationsView, declarations_view
 from reports.view.facts import Fact, ModelView, Setting
+from reports.view.laboratory import THRESHOLD, LaboratoryView, laboratory_view
 from reports.view.metadata import MetadataView, metadata_view
 from reports.view.reviewers import ReviewerView, reviewer_view
 from reports.view.segments import PeakView, SegmentView, segment_view
@@ -95,6 +97,7 @@ class ReportView:
     recording: tuple[Fact, ...]
     metadata: MetadataView
     validation: ValidationView
+    laboratory: LaboratoryView | None
     timeline: Timeline
     persons: tuple[PersonView, ...]
     segments: tuple[SegmentView, ...]
@@ -146,12 +149,14 @@ def report_view(
     custody: bytes | None = None,
     check: ExhibitCheck | None = None,
     comparisons: Sequence[KeptComparison] = (),
+    laboratory: Laboratory | None = None,
 ) -> ReportView:
     """Put an analysis, and what people say of it, into words.
 
     ``folder`` is where its ``analysis.json`` lies; pictures are looked up in it. ``custody`` is
     the bytes of ``custody.json``, ``check`` what hashing the exhibit again showed, ``comparisons`` are
-    those of the exhibit with references. Raises :class:`~reports.errors.PictureError` when the analysis
+    those of the exhibit with references, ``laboratory`` is what is quoted of the laboratory's own validation.
+    Raises :class:`~reports.errors.PictureError` when the analysis
     names a picture outside the folder.
     """
     media, case = analysis.media, case or CaseDetails()
@@ -161,6 +166,7 @@ def report_view(
     references = tuple(
         comparison_view(each.comparison, each.root, each.sha256, each.below) for each in comparisons
     )
+    own = laboratory_view(laboratory, analysis) if laboratory else None
     figure, manipulated = analysis.probability, analysis.verdict is Verdict.MANIPULATED
     return ReportView(
         still=still,
@@ -181,6 +187,7 @@ def report_view(
         reason=analysis.reason,
         declared=declarations_view(analysis),
         answers=summary.key_answers(analysis, sections)
+        + (((THRESHOLD, own.decision),) if own and own.decision else ())
         + (summary.references([each.title for each in references], sections) if references else ()),
         figure=numbers.probability(figure),
         figure_name=prose.figure_name(analysis),
@@ -193,6 +200,7 @@ def report_view(
         recording=facts.recording(media),
         metadata=metadata_view(media),
         validation=validation(analysis),
+        laboratory=own,
         timeline=draw(analysis),
         persons=tuple(_person(analysis, person) for person in analysis.persons),
         segments=tuple(segment_view(analysis, segment, folder) for segment in analysis.segments),

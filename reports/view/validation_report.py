@@ -228,7 +228,7 @@ def _kind(validation: Validation, kind: MediaKind) -> KindView:
     shipped = validation.parameters.enter_threshold
     return KindView(
         title=KINDS[kind],
-        summary=_row(whole),
+        summary=level_row(whole),
         outcomes=tuple(_outcomes(label, of) for label, of in both),
         rates=tuple(_figure(each) for each in whole.rates),
         plot=error_curves(curve, shipped) if curve else None,
@@ -251,15 +251,16 @@ def _part(name: str, levels: Sequence[Level]) -> Part:
     note = ""
     if name == "generator":
         note = "Each generator's files against all unmanipulated ones, whose rate is the same in each row."
-    return Part(f"By {name}", note, tuple(map(_row, levels)))
+    return Part(f"By {name}", note, tuple(level_row(each) for each in levels))
 
 
-def _row(level: Level) -> LevelRow:
+def level_row(level: Level, name: str = "") -> LevelRow:
+    """A row of a table of rates, called ``name`` or as the level is."""
     both = level.manipulated, level.unmanipulated
     silent = sum(each.inconclusive + each.not_judged for each in both)
     auc = rate_of(level, "AUC")
     return LevelRow(
-        name=level.name,
+        name=name or level.name,
         manipulated=f"{level.manipulated.total:,}",
         unmanipulated=f"{level.unmanipulated.total:,}",
         false_positive=rate_cell(rate_of(level, "false positive rate")),
@@ -308,7 +309,7 @@ def _ratios(ratios: LikelihoodRatios) -> RatioView:
         counted=f"{plural(ratios.manipulated, 'manipulated file')}, "
         f"{plural(ratios.unmanipulated, 'unmanipulated one')}, {plural(ratios.groups, 'group')}",
         formula=f"ln LR = {platt.scale:.3f} · ln(p / (1 − p)) {sign} {abs(platt.offset):.3f}",
-        bounds=f"between {_ratio(ratios.least)} and {_ratio(ratios.most)}",
+        bounds=f"between {ratio_words(ratios.least)} and {ratio_words(ratios.most)}",
         systems=(
             *(
                 (each.name, each.made, f"{each.cllr:.3f}", percent(each.misleading_manipulated),
@@ -319,7 +320,7 @@ def _ratios(ratios: LikelihoodRatios) -> RatioView:
              f"{ratios.cllr_min:.3f}", "", ""),
         ),
         table=tuple(
-            (f"{p:g}", _ratio(stated_log10(ratios, p)), _ratio(_pav_at(ratios, p)))
+            (f"{p:g}", ratio_words(stated_log10(ratios, p)), ratio_words(_pav_at(ratios, p)))
             for p in _SHOWN_PROBABILITIES
         ),
         plots=(tippett(ratios), cross_entropy(ratios)),
@@ -331,7 +332,7 @@ def _pav_at(ratios: LikelihoodRatios, probability: float) -> float:
     return below[-1] if below else ratios.least
 
 
-def _ratio(log10: float) -> str:
+def ratio_words(log10: float) -> str:
     """A ratio in the form people read: 1 in 20 below one, times above."""
     value = 10**log10
     if value < 0.995:

@@ -14,6 +14,7 @@ import pytest
 from warm import Script
 
 from detector.paths import ROOT
+from detector.schema.laboratory import Laboratory
 from detector.schema.validation import Validation
 
 # A name is `LABEL-PROBABILITY-NUMBER`; what it gives in the confined process stands in for an analysis.
@@ -68,6 +69,19 @@ def test_a_run_writes_validation_and_report_and_goes_on_later(tmp_path: Path, ma
     assert (out / "validation.pdf").read_bytes().startswith(b"%PDF-")
     sums = (out / "sha256sums.txt").read_text().splitlines()
     assert [line.split("  ")[1] for line in sums] == ["validation.json", "validation.html", "validation.pdf"]
+
+    options = [str(out / "validation.json"), "--false-positive-rate", "0"]
+    set_ = subprocess.run(
+        [sys.executable, "-m", "detector", "threshold", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert "clips: flagged from 0.22 (shipped 0.65); false positive rate 0.000" in set_.stdout, set_.stderr
+    own = Laboratory.from_json((out / "laboratory.json").read_bytes())
+    assert own.thresholds[0].threshold == 0.22
 
     lines = (out / "measured.jsonl").read_text().splitlines()
     assert len(lines) == 24

@@ -1,0 +1,122 @@
+"""The extract of a validation that reports quote, and a laboratory's own thresholds from its curves.
+
+A threshold is on the published probability of an exhibit. It changes nothing of an analysis: reports state
+what follows from it beside the verdict, which stays that of the shipped thresholds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from detector.errors import ParameterError
+from detector.schema.laboratory import Laboratory, OwnThreshold
+from detector.schema.model import Rate
+from detector.schema.validation import Curve, CurvePoint, Validation
+from detector.training.publish.error_rates import EXACT
+from detector.validation.rates import UNITS
+
+LABORATORY = "laboratory.json"
+
+
+def quoted(validation: Validation, text: bytes, thresholds: tuple[OwnThreshold, ...] = ()) -> Laboratory:
+    """What reports quote of ``validation``, the exact bytes of which are ``text``."""
+    bare = {"tippett": (), "ece": ()}
+    ratios = tuple(
+        each.model_copy(
+            update={
+                "systems": tuple(system.model_copy(update=bare) for system in each.systems),
+                "pav": (),
+                "ece_odds": (),
+                "ece_neutral": (),
+                "ece_best": (),
+            }
+        )
+        for each in validation.likelihood_ratios
+    )
+    return Laboratory(
+        validation_sha256=hashlib.sha256(text).hexdigest(),
+        title=validation.title,
+        laboratory=validation.laboratory,
+        created=validation.created,
+        files=len(validation.items),
+        model=validation.model,
+        parameters=validation.parameters,
+        source_sha256=validation.versions.source_sha256,
+        levels=validation.levels,
+        likelihood_ratios=ratios,
+        covered=validation.covered,
+        limits=validation.limits,
+        thresholds=thresholds,
+    )
+
+
+def by_false_positive_rate(validation: Validation, most: float) -> tuple[OwnThreshold, ...]:
+    """For each kind the lowest threshold at which at most this share of unmanipulated files is flagged.
+
+    Raises :class:`ParameterError` for a rate that is none, or that no threshold keeps to.
+    """
+    if not 0 <= most < 1:
+        raise ParameterError(f"A false positive rate of {most:g} is none: name one from 0 to below 1.")
+    words = f"a measured false positive rate of at most {most:.1%}".replace("%", " %")
+    found = []
+    for curve in _curves(validation):
+        kept = [point for point in curve.points if point.false_positive_rate <= most]
+        if not kept:
+            raise ParameterError(
+                f"No threshold up to {curve.points[-1].threshold:g} keeps to a false positive rate of "
+                f"{most:g} for {UNITS[curve.kind]}. Name a higher one."
+            )
+        found.append(_own(validation, curve, kept[0], words))
+    return tuple(found)
+
+
+def by_cost(validation: Validation, cost: float, prior: float = 0.5) -> tuple[OwnThreshold, ...]:
+    """For each kind the threshold of least expected cost; a false positive costs ``cost`` times as much.
+
+    ``prior`` is the share of manipulated files among those to be expected. Of equally good thresholds the
+    highest is taken.
+    """
+    if not cost > 0 or not 0 < prior < 1:
+        raise ParameterError("Name a cost above 0, and a share of manipulated files between 0 and 1.")
+    words = (
+        f"least cost, a false positive counting {cost:g} times a false negative and {prior:.0%} of all "
+        "exhibits being manipulated"
+    ).replace("%", " %")
+
+    def expected(point: CurvePoint) -> tuple[float, float]:
+        wrong = cost * (1 - prior) * point.false_positive_rate + prior * point.false_negative_rate
+        return round(wrong, 9), -point.threshold
+
+    return tuple(
+        _own(validation, curve, min(curve.points, key=expected), words) for curve in _curves(validation)
+    )
+
+
+def _curves(validation: Validation) -> tuple[Curve, ...]:
+    if not validation.curves:
+        raise ParameterError("The validation has no curve: it needs judged files of both labels.")
+    return validation.curves
+
+
+def _own(validation: Validation, curve: Curve, point: CurvePoint, words: str) -> OwnThreshold:
+    def rate(figure: str, value: float, low: float, high: float, events: int, of: int) -> Rate:
+        return Rate(
+            figure=figure, data=f"all {UNITS[curve.kind]}", value=value, low=low, high=high, interval=EXACT,
+            items=of, unit=UNITS[curve.kind], events=events, threshold=point.threshold,
+            note="the threshold was chosen on these files, so the rates flatter",
+        )  # fmt: skip
+
+    return OwnThreshold(
+        kind=curve.kind,
+        threshold=point.threshold,
+        shipped=validation.parameters.enter_threshold,
+        by=words,
+        false_positive=rate(
+            "false positive rate", point.false_positive_rate, point.false_positive_low,
+            point.false_positive_high, point.false_positives, curve.unmanipulated,
+        ),
+        false_negative=rate(
+            "false negative rate", point.false_negative_rate, point.false_negative_low,
+            point.false_negative_high, point.false_negatives, curve.manipulated,
+        ),
+    )  # fmt: skip

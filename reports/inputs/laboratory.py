@@ -1,0 +1,35 @@
+"""``laboratory.json``: what the report quotes of the laboratory's own validation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from detector.schema.laboratory import Laboratory
+from reports.errors import ReportError
+
+NAME = "laboratory.json"
+
+
+class LaboratoryError(ReportError):
+    """A ``laboratory.json`` cannot be quoted; the message says why."""
+
+
+def parse_laboratory(text: bytes, name: str = NAME) -> Laboratory:
+    """The value of a ``laboratory.json``; raises :class:`LaboratoryError` for anything else."""
+    try:
+        return Laboratory.from_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))[:80] or "its top level"
+        raise LaboratoryError(
+            f"{name} is no laboratory.json that can be quoted, at {where}: {first['msg']}. "
+            "`python -m detector validate` and `threshold` write one."
+        ) from None
+
+
+def kept_laboratory(folder: Path) -> bytes | None:
+    """The one kept in the folder of a result, if there is one."""
+    path = folder / NAME
+    return path.read_bytes() if path.is_file() else None

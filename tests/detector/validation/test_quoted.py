@@ -1,0 +1,76 @@
+"""A laboratory's own thresholds, and for what its validation speaks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from analyses import build
+from validated import items, of_analysis, validation
+
+from detector.errors import ParameterError
+from detector.schema.analysis import Parameters
+from detector.schema.laboratory import Laboratory
+from detector.schema.validation import Validation
+from detector.validation.model_used import why_not_of_analysis, why_not_of_model
+from detector.validation.quoted import by_cost, by_false_positive_rate, quoted
+
+
+@pytest.fixture(scope="module")
+def made() -> Validation:
+    return validation(items(60))
+
+
+def test_a_rate_sets_the_lowest_threshold_that_keeps_to_it(made: Validation) -> None:
+    (own,) = by_false_positive_rate(made, 0.05)
+    points = made.curves[0].points
+    at = next(n for n, point in enumerate(points) if point.threshold == own.threshold)
+    assert points[at].false_positive_rate <= 0.05 < points[at - 1].false_positive_rate
+    assert own.false_positive.events == points[at].false_positives
+    assert own.shipped == 0.65
+    assert "at most 5.0 %" in own.by
+
+
+def test_a_dearer_false_positive_sets_a_higher_threshold(made: Validation) -> None:
+    low, even, high = (by_cost(made, cost)[0] for cost in (0.05, 1, 50))
+    assert low.threshold < even.threshold < high.threshold
+    assert by_cost(made, 1, 0.01)[0].threshold > even.threshold, "manipulated ones are rare"
+    for cost, own in ((0.05, low), (50, high)):
+        costs = {
+            point.threshold: cost * point.false_positive_rate + point.false_negative_rate
+            for point in made.curves[0].points
+        }
+        assert costs[own.threshold] == pytest.approx(min(costs.values()))
+
+
+def test_what_no_threshold_keeps_to_is_refused(made: Validation) -> None:
+    with pytest.raises(ParameterError, match="is none"):
+        by_false_positive_rate(made, 1.0)
+    sure = tuple(each.model_copy(update={"probability": 1.0}) for each in items(12))
+    with pytest.raises(ParameterError, match="No threshold up to"):
+        by_false_positive_rate(validation(sure), 0.5)
+
+
+def test_the_extract_holds_no_files(made: Validation) -> None:
+    found = quoted(made, made.to_json().encode(), by_false_positive_rate(made, 0.05))
+    assert made.items[0].sha256 not in found.to_json()
+    assert Laboratory.from_json(found.to_json()) == found
+    assert found.likelihood_ratios[0].platt == made.likelihood_ratios[0].platt
+
+
+def test_another_model_or_parameters_end_it(made: Validation, tmp_path: Path) -> None:
+    analysis = build(tmp_path)
+    fits = of_analysis(made, analysis)
+    assert why_not_of_analysis(fits, analysis) == ""
+    other = analysis.model_copy(update={"parameters": Parameters(second_look=0)})
+    assert "second_look" in why_not_of_analysis(fits, other)
+    weights = analysis.model_copy(update={"model": analysis.model.model_copy(update={"sha256": "00" * 32})})
+    assert "other weights" in why_not_of_analysis(fits, weights)
+
+
+def test_a_changed_model_marks_it_as_no_longer_applying(made: Validation) -> None:
+    now = made.model
+    assert why_not_of_model(made, now) == ""
+    assert "other weights" in why_not_of_model(made, now.model_copy(update={"sha256": "00" * 32}))
+    changed = now.model_copy(update={"card_sha256": "00" * 32})
+    assert "calibration or the second look" in why_not_of_model(made, changed)
