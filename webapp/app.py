@@ -41,6 +41,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         live,
         manage_analysis,
         models,
+        operations,
         statistics,
         upload,
     )
@@ -94,6 +95,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         live,
         help,
         health,
+        operations,
         login,
         provider,
         account,

@@ -16,7 +16,7 @@ from webapp.api.operation import JSON, OPERATIONS, PREFIX, Answer, Bytes, Form, 
 from webapp.api.schemas import LONGEST_METADATA, METADATA
 from webapp.http.problem_details import MEDIA_TYPE, Problem, title
 from webapp.security.permissions import Permission
-from webapp.webhooks.registry import OF_ANALYSES, OF_COMPARISONS
+from webapp.webhooks.registry import OF_ANALYSES, OF_COMPARISONS, OF_OPERATIONS
 from webapp.webhooks.signature import SIGNATURE
 
 _REF = "#/components/schemas/{model}"
@@ -124,7 +124,8 @@ def document(*, login: bool) -> dict[str, Any]:
         "webhooks": {
             f"{noun}Ended": {"post": _message(noun, events)}
             for noun, events in (("analysis", OF_ANALYSES), ("comparison", OF_COMPARISONS))
-        },
+        }
+        | {"operationsAlert": {"post": _alert()}},
         "components": {
             "schemas": schemas,
             "securitySchemes": {
@@ -291,19 +292,31 @@ def _message(noun: str, events: tuple[str, ...]) -> dict[str, Any]:
             "segments": {"type": ["integer", "null"]},
         },
     }
+    properties = {noun: text, "href": text, "state": text, "exhibit": sha256, **found[noun]}
+    article = "An" if noun == "analysis" else "A"
+    return _told(f"{noun}Ended", f"{article} {noun} is done, failed or was cancelled", events, properties)
+
+
+def _alert() -> dict[str, Any]:
+    """What a webhook is sent when a threshold of the page of operations is passed, or no longer."""
+    text: dict[str, Any] = {"type": "string"}
+    properties = {"alert": text, "words": text, "href": text}
+    return _told("operationsAlert", "A threshold is passed, or no longer", OF_OPERATIONS, properties)
+
+
+def _told(
+    identity: str, summary: str, events: tuple[str, ...], of_event: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    text: dict[str, Any] = {"type": "string"}
     properties = {
         "id": text,
         "event": {"enum": list(events)},
         "happened": {"type": "string", "format": "date-time"},
-        noun: text,
-        "href": text,
-        "state": text,
-        "exhibit": sha256,
-        **found[noun],
+        **of_event,
     }
     return {
-        "operationId": f"{noun}Ended",
-        "summary": f"{'An' if noun == 'analysis' else 'A'} {noun} is done, failed or was cancelled",
+        "operationId": identity,
+        "summary": summary,
         "parameters": [
             {
                 "name": SIGNATURE,

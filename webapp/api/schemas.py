@@ -51,6 +51,8 @@ Event = Literal[
     "comparison.done",
     "comparison.failed",
     "comparison.cancelled",
+    "operations.alert",
+    "operations.resolved",
 ]
 assert set(EVENTS) == set(Event.__args__)  # type: ignore[attr-defined]
 

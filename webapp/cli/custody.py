@@ -6,6 +6,7 @@ Both may run beside the app; neither makes a key or brings tables up to date.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import re
 import sys
@@ -20,6 +21,7 @@ from detector.files import write_atomically
 from reports.custody.chain import check_log
 from reports.custody.format import NAME, CustodyError, read_export
 from webapp.custody import log as custody_log
+from webapp.custody import self_check
 from webapp.custody.audit import Audit
 from webapp.settings import SettingError, Settings, read_settings
 from webapp.storage import key_files
@@ -86,6 +88,9 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
         more = sum(1 for _ in problems)
         differing = list(audit.problems(session, Folders.of(settings))) if last.count else []
         there = {name: session.scalar(select(func.count()).select_from(of)) for name, of in _RECORDED.items()}
+    if key is not None:
+        with contextlib.suppress(SQLAlchemyError), database.begin() as session:
+            self_check.note(session, fits=not found)  # the page of operations shows it
     for problem in found:
         print(problem)
     if more:

@@ -23,6 +23,7 @@ from detector import timestamps
 from detector.errors import ReelproofError
 from reports.inputs.exhibit_check import ExhibitCheck
 from webapp.custody import log as custody_log
+from webapp.custody import self_check
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -149,7 +150,8 @@ def is_due(session: Session, settings: Settings) -> bool:
 
 
 def keep_checking(database: Database, settings: Settings, stopping: threading.Event) -> None:
-    """Run whenever that is due, until told to stop. For a thread of its own, which gets low priority."""
+    """Run whenever that is due, and check the log daily, until told to stop. For a thread of its own, which
+    gets low priority."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
@@ -159,6 +161,7 @@ def keep_checking(database: Database, settings: Settings, stopping: threading.Ev
                 due = is_due(session, settings)
             if due:
                 run(database, settings, stopping.is_set)
+            self_check.run_if_due(database)
         except InterruptedError:
             return
         except Exception as problem:  # the next look tries again

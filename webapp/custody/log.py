@@ -178,6 +178,11 @@ def latest_run(session: Session) -> Entry | None:
     return _newest(session, query)
 
 
+def latest_backup(session: Session) -> Entry | None:
+    """The last entry of a back-up."""
+    return _newest(session, select(CustodyRow.__table__).where(CustodyRow.action == "backup"))
+
+
 def latest_settings(session: Session) -> Entry | None:
     """The last entry that holds the settings."""
     own = CustodyRow.details.contains('"what": "settings"', autoescape=True)

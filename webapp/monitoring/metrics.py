@@ -5,10 +5,8 @@ Labels are states, names of routes and models; never a file's name or an id.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
-from datetime import datetime
 
 from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -21,11 +19,12 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
-from webapp.jobs import heartbeat
+from detector.version import __version__
+from webapp.monitoring import alerts, operations
+from webapp.monitoring.operations import Operations
 from webapp.settings import Settings
-from webapp.storage.data_folder import Folders
-from webapp.storage.database import Database
-from webapp.storage.tables import JOBS, AnalysisRow, Delivery, Exhibit, State, UploadRow, now
+from webapp.storage.database import REVISION, Database
+from webapp.storage.tables import AnalysisRow, State, UploadRow
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200)
@@ -80,33 +79,35 @@ class _Rows(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """One family after another."""
-        yield from self._analyses()
+        yield from self._watched()
         yield from self._durations()
         yield from self._uploads()
-        yield from self._machines()
 
-    def _analyses(self) -> Iterator[Metric]:
-        counts: dict[str, dict[str, int]] = {}
-        waits: list[datetime] = []
-        with self._database.begin() as session:
-            for table in JOBS:
-                counted = session.execute(select(table.state, func.count()).group_by(table.state))
-                counts[table.__tablename__] = {str(state): count for state, count in counted}
-                queued = table.state == State.QUEUED
-                if oldest := session.scalar(select(func.min(table.created)).where(queued)):
-                    waits.append(oldest)
-            exhibits = session.execute(select(func.count(), func.sum(Exhibit.bytes))).one()
-            waiting = session.scalar(select(func.count()).where(Delivery.due.is_not(None)))
-        for name, of_state in counts.items():
+    def _watched(self) -> Iterator[Metric]:
+        """What the page of operations shows."""
+        found = operations.gather(self._settings, self._database)
+        for name, of_state in found.states.items():
             states = GaugeMetricFamily(f"reelproof_{name}", f"{name.capitalize()} by state", labels=["state"])
-            for state in State:
-                states.add_metric([str(state)], of_state.get(str(state), 0))
+            for state, count in of_state.items():
+                states.add_metric([state], count)
             yield states
-        age = (now() - min(waits)).total_seconds() if waits else 0.0
-        yield GaugeMetricFamily("reelproof_queue_age_seconds", "Age of the oldest job that waits", age)
-        yield GaugeMetricFamily("reelproof_exhibits", "Exhibits kept", exhibits[0])
-        yield GaugeMetricFamily("reelproof_exhibit_bytes", "Bytes of exhibits kept", exhibits[1] or 0)
-        yield GaugeMetricFamily("reelproof_webhook_messages_waiting", "Messages to deliver", waiting or 0)
+        beats = GaugeMetricFamily(
+            "reelproof_worker_heartbeat_age_seconds", "Since a worker was heard of", labels=["worker"]
+        )
+        for row in found.workers:
+            beats.add_metric([row.name], (found.moment - row.seen).total_seconds())
+        yield beats
+        runs = GaugeMetricFamily("reelproof_info", "What runs here", labels=["version", "tables"])
+        runs.add_metric([__version__, REVISION], 1)
+        yield runs
+        for name, words, value in _single(found):
+            yield GaugeMetricFamily(f"reelproof_{name}", words, value)
+        with self._database.begin() as session:
+            raised = alerts.raised(session)
+        told = GaugeMetricFamily("reelproof_alert", "Thresholds that are passed", labels=["name"])
+        for kind in alerts.KINDS:
+            told.add_metric([kind.name], kind.name in raised)
+        yield told
 
     def _durations(self) -> Iterator[Metric]:
         done = (AnalysisRow.state == State.DONE, AnalysisRow.started.is_not(None))
@@ -133,14 +134,22 @@ class _Rows(Collector):
         yield GaugeMetricFamily("reelproof_uploads_received_bytes", "Bytes of them received", came or 0)
         yield GaugeMetricFamily("reelproof_uploads_announced_bytes", "Bytes of them announced", size or 0)
 
-    def _machines(self) -> Iterator[Metric]:
-        moment = now()
-        beats = GaugeMetricFamily(
-            "reelproof_worker_heartbeat_age_seconds", "Since a worker was heard of", labels=["worker"]
-        )
-        for row in heartbeat.alive(self._database):
-            beats.add_metric([row.name], (moment - row.seen).total_seconds())
-        yield beats
-        disk = shutil.disk_usage(Folders(self._settings.data).data)
-        yield GaugeMetricFamily("reelproof_disk_free_bytes", "Free on the disk of the data folder", disk.free)
-        yield GaugeMetricFamily("reelproof_disk_bytes", "Size of that disk", disk.total)
+
+def _single(found: Operations) -> Iterator[tuple[str, str, float]]:
+    """Figures without labels; what never happened has none."""
+    yield "queue_age_seconds", "Age of the oldest job that waits", found.waited.total_seconds()
+    yield "exhibits", "Exhibits kept", found.exhibits
+    yield "exhibit_bytes", "Bytes of exhibits kept", found.exhibit_bytes
+    yield "exhibits_damaged", "Exhibits whose file is damaged or missing", found.damaged
+    yield "webhook_messages_waiting", "Messages to deliver", found.messages
+    yield "disk_free_bytes", "Free on the disk of the data folder", found.disk_free
+    yield "disk_bytes", "Size of that disk", found.disk_size
+    yield "custody_entries", "Entries of the custody log", found.entries
+    yield "custody_damaged", "1 once the custody log was found changed", found.custody.damaged is not None
+    for name, what, moment in (
+        ("backup", "the last back-up", found.backup),
+        ("custody_check", "the custody log was last found whole", found.custody.fits),
+        ("integrity_check", "all exhibits were last hashed again", found.integrity),
+    ):
+        if moment is not None:
+            yield f"{name}_age_seconds", f"Since {what}", (found.moment - moment).total_seconds()

@@ -38,7 +38,7 @@ class Permission(StrEnum):
     WATCH = "watch"  # live sessions, which are in no case
     ARRANGE = "arrange"  # make cases, say who is in them, put analyses into them
     DELETE = "delete"  # delete an analysis
-    CONFIGURE = "configure"  # add, remove and choose models
+    CONFIGURE = "configure"  # add, remove and choose models; operations and alerts
     AUDIT = "audit"  # read the custody log as a whole
     ADMINISTER = "administer"  # accounts and roles
 

@@ -23,7 +23,8 @@ from webapp.url_allowlist import allowing
 
 _ENDED = (State.DONE, State.FAILED, State.CANCELLED)
 OF_ANALYSES, OF_COMPARISONS = (tuple(f"{table.noun}.{state}" for state in _ENDED) for table in JOBS)
-EVENTS = OF_ANALYSES + OF_COMPARISONS
+OF_OPERATIONS = ("operations.alert", "operations.resolved")
+EVENTS = OF_ANALYSES + OF_COMPARISONS + OF_OPERATIONS
 MOST = 50
 # Seconds after each attempt that failed until the next one: about two days in all.
 BACK_OFF = (10, 60, 300, 1800, 7200, 21600, 43200, 86400)
@@ -67,6 +68,23 @@ def queue(session: Session, since: datetime) -> int:
     new = sum(_queue(session, hooks, table, since) for table in JOBS)
     session.execute(delete(Delivery).where(Delivery.due.is_(None), Delivery.happened < now() - _KEPT))
     return new
+
+
+def queue_alert(session: Session, event: str, name: str, words: str, happened: datetime) -> None:
+    """Queue what passed a threshold, or no longer does, to whoever listens to it."""
+    for hook in session.scalars(select(WebhookRow)):
+        if event not in hook.events.split():
+            continue
+        identity = secrets.token_hex(16)
+        body = {
+            "id": identity,
+            "event": event,
+            "happened": timestamps.iso_milliseconds(happened),
+            "alert": name,
+            "words": words,
+            "href": "/operations",
+        }
+        session.add(_message(hook, identity, name, event, happened, body))
 
 
 def _queue(
@@ -122,10 +140,16 @@ def _delivery(hook: WebhookRow, row: AnalysisRow | ComparisonRow, event: str, ha
             "verdict": row.verdict,
             "kind": json.loads(row.finding)["kind"] if row.finding else None,
         }
+    return _message(hook, identity, row.id, event, happened, body)
+
+
+def _message(
+    hook: WebhookRow, identity: str, about: str, event: str, happened: datetime, body: dict[str, Any]
+) -> Delivery:
     return Delivery(
         id=identity,
         webhook_id=hook.id,
-        analysis_id=row.id,
+        analysis_id=about,
         event=event,
         happened=happened,
         body=json.dumps(body),

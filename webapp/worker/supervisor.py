@@ -24,6 +24,7 @@ from webapp.custody import actors
 from webapp.intake import resumable
 from webapp.jobs import heartbeat, recovery
 from webapp.jobs import queue as job_queue
+from webapp.monitoring import alerts
 from webapp.queries import live_sessions
 from webapp.settings import QUEUES, SettingError, Settings
 from webapp.storage.data_folder import Folders
@@ -184,6 +185,7 @@ def watch(
             sweep(
                 database, settings, send, silent_too=last_sweep - woke >= recovery.STALE_AFTER.total_seconds()
             )
+            alerts.look(settings, database)
         except Exception as problem:  # a watcher that ends leaves the queue to itself
             log.warning("looking after the queue failed, trying again: %s", problem)
 
