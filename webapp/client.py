@@ -217,7 +217,8 @@ class Client:
     def analyses(self, **search: object) -> Iterator[dict[str, Any]]:
         """All analyses that fit, newest first: ``q``, ``state``, ``verdict``, ``model``, ``reviewer``.
 
-        ``from_`` and ``to`` are the first and last day.
+        ``from_`` and ``to`` are the first and last day; ``like`` is the id of an analysis whose
+        exhibit they are to show.
         """
         query = {name.rstrip("_"): value for name, value in search.items()}
         yield from self._pages("analyses", query, "items")
@@ -225,6 +226,11 @@ class Client:
     def exhibits(self) -> Iterator[dict[str, Any]]:
         """All exhibits, newest first."""
         yield from self._pages("exhibits", {}, "items")
+
+    def copies(self, sha256: str) -> list[dict[str, Any]]:
+        """Other exhibits that show the same as one, or a part of it."""
+        found: list[dict[str, Any]] = self._json("GET", f"exhibits/{sha256}/copies")["copies"]
+        return found
 
     def cancel(self, analysis_id: str) -> dict[str, Any]:
         """Take an analysis out of the queue, or stop it."""

@@ -7,7 +7,6 @@ bits are those of the lowest frequencies; alone they are the index's coarse code
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -38,17 +37,16 @@ WHOLE = Window()
 
 def codes(pictures: NDArray[np.generic], window: Window = WHOLE) -> Codes:
     """(n, 4): the codes of what ``window`` shows of each picture."""
-    down = _transform(window.top, window.bottom, pictures.shape[1])
-    across = _transform(window.left, window.right, pictures.shape[2])
-    waves = down @ pictures.astype(np.float64) @ across.T
-    signs = waves.reshape(len(pictures), -1)[:, _order()] > 0
-    signs[:, 0] = False
-    return np.ascontiguousarray(np.packbits(signs, axis=1)).view(np.uint64)
+    return codes_of_windows(pictures, (window,))[0]
 
 
-def codes_of_windows(pictures: NDArray[np.generic], windows: Sequence[Window]) -> Codes:
+def codes_of_windows(pictures: NDArray[np.generic], windows: tuple[Window, ...]) -> Codes:
     """(windows, n, 4): the codes of each window of each picture."""
-    return np.stack([codes(pictures, window) for window in windows])
+    down, across = _transforms(windows, pictures.shape[1], pictures.shape[2])
+    waves = down[:, None] @ pictures.astype(np.float64)[None] @ across[:, None]
+    signs = waves.reshape(len(windows), len(pictures), -1)[:, :, _order()] > 0
+    signs[:, :, 0] = False
+    return np.ascontiguousarray(np.packbits(signs, axis=-1)).view(np.uint64)
 
 
 def mirrored(those: Codes) -> Codes:
@@ -71,6 +69,13 @@ def alike(one: Codes, other: Codes) -> Floats:
 
 
 @cache
+def _transforms(windows: tuple[Window, ...], height: int, width: int) -> tuple[Floats, Floats]:
+    """(windows, frequencies, height) and (windows, width, frequencies)."""
+    down = np.stack([_transform(window.top, window.bottom, height) for window in windows])
+    across = np.stack([_transform(window.left, window.right, width).T for window in windows])
+    return down, across
+
+
 def _transform(start: float, end: float, side: int) -> Floats:
     """(frequencies, side): points of a window along one axis, and the cosine transform of these."""
     points = (start + (end - start) * (np.arange(_POINTS) + 0.5) / _POINTS) * side - 0.5

@@ -9,6 +9,7 @@ from pydantic import Field
 from detector.schema.base import Seconds, Value
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Size = tuple[int, int]  # width and height of the pictures, px
 Place = Literal["top", "bottom", "part"]
 
 
@@ -57,11 +58,23 @@ class Match(Value):
     differs: Place | None = None
     share: Share
     other_share: Share
+    size: Size
+    other_size: Size
 
     @property
     def of_all(self) -> bool:
         """Whether each is, to about all of its time, in the other: copies, not parts of one another."""
         return min(self.share, self.other_share) >= 0.8
+
+    @property
+    def still(self) -> bool:
+        """Whether this exhibit is a photo."""
+        return self.pieces[0].start == self.pieces[0].end
+
+    @property
+    def other_still(self) -> bool:
+        """Whether the other one is."""
+        return self.pieces[0].other_start == self.pieces[0].other_end
 
     def inverse(self) -> Match:
         """The same, told of the other exhibit."""
@@ -72,6 +85,6 @@ class Match(Value):
             ),
             key=lambda piece: piece.start,
         )
-        swapped = {"own": self.other, "other": self.own, "pieces": tuple(pieces)}
-        shares = {"share": self.other_share, "other_share": self.share}
-        return self.model_copy(update=swapped | shares)
+        swapped: dict[str, object] = {"own": self.other, "other": self.own, "pieces": tuple(pieces)}
+        swapped |= {"share": self.other_share, "other_share": self.share}
+        return self.model_copy(update=swapped | {"size": self.other_size, "other_size": self.size})

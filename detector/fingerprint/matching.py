@@ -57,6 +57,7 @@ def _views() -> list[tuple[Window, Window]]:
 
 
 VIEWS = tuple(_views())
+WINDOWS = tuple(dict.fromkeys(window for view in VIEWS for window in view))
 COARSE = (
     WHOLE,
     *(Window(a, b, a + 0.9, b + 0.9) for a, b in ((0.05, 0.05), (0, 0), (0.1, 0), (0, 0.1), (0.1, 0.1))),
@@ -104,9 +105,8 @@ def _finest(
 ) -> tuple[float, tuple[Window, Window]]:
     """How well probes agree with their candidates (probes, n, side, side), and under which windows best."""
     flat = candidates.reshape(-1, *candidates.shape[2:])
-    windows = list(dict.fromkeys([window for view in VIEWS for window in view]))
-    mine = dict(zip(windows, codes_of_windows(probes, windows), strict=True))
-    its = dict(zip(windows, codes_of_windows(flat, windows), strict=True))
+    mine = dict(zip(WINDOWS, codes_of_windows(probes, WINDOWS), strict=True))
+    its = dict(zip(WINDOWS, codes_of_windows(flat, WINDOWS), strict=True))
     best = (0.0, (WHOLE, WHOLE))
     for one, two in VIEWS:
         here = mirrored(mine[one]) if mirror else mine[one]
@@ -194,6 +194,8 @@ def _told(
         differs=differs,
         share=_share(own, [(p.start, p.end) for p in pieces]),
         other_share=_share(other, [(p.other_start, p.other_end) for p in pieces]),
+        size=own.size,
+        other_size=other.size,
     )
 
 

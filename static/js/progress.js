@@ -42,6 +42,8 @@ function show(status) {
   byId("percent").textContent = `${Math.floor(status.progress * 100)}%`;
   byId("again").hidden = status.attempt < 2;
   byId("attempt").textContent = status.attempt;
+  const copies = byId("copies-found");
+  if (copies && status.copies) copies.hidden = false;
   started = running && status.started ? Date.parse(status.started) : null;
   if (started === null) byId("elapsed").textContent = "–";
   elapsed();

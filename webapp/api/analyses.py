@@ -16,6 +16,7 @@ from webapp.errors import UserError
 from webapp.intake.exhibits import clean_name
 from webapp.intake.incoming import UploadLimit
 from webapp.queries import analyses as analysis_queries
+from webapp.queries import copies as copy_queries
 from webapp.queries import library as library_search
 from webapp.queries.analyses import database, status_json
 from webapp.queries.results import finished
@@ -124,6 +125,8 @@ def listing(query: Search) -> Response:
         reviewer=query.reviewer,
         since=query.since if query.since is None or query.since.year > 1 else None,
         until=query.until if query.until is None or query.until.year < 9999 else None,
+        like=query.like or "",
+        grouped=query.grouped,
     )
     fitting = library_search.fitting(select(AnalysisRow), asked)
     after = pagination.read(query.cursor)
@@ -151,7 +154,8 @@ def listing(query: Search) -> Response:
 )
 def get(analysis_id: str) -> AnalysisStatus:
     """Where an analysis stands."""
-    return to_status(analysis_queries.get_or_404(analysis_id))
+    row = analysis_queries.get_or_404(analysis_id)
+    return to_status(row).model_copy(update={"copies": copy_queries.count(row.exhibit_id)})
 
 
 @operation(

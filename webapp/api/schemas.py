@@ -102,6 +102,11 @@ class AnalysisStatus(Value):
         description="what the file itself says of its making, the first few in short; no part of the "
         "verdict; null: not done, or by an earlier version",
     )
+    copies: int | None = Field(
+        default=None,
+        description="how many other exhibits show the same or a part of it, as far as you may see them; not "
+        "in lists",
+    )
     ahead: int | None = Field(default=None, description="how many come first, where it waits")
     error: str | None = Field(default=None, description="why it failed")
     remedy: str | None = Field(default=None, description="what to do about that")
@@ -126,6 +131,13 @@ class Search(RequestModel):
     reviewer: Annotated[Text, Field(max_length=80)] = ""
     since: Day | None = Field(default=None, alias="from", description="first day, UTC")
     until: Day | None = Field(default=None, alias="to", description="last day, UTC")
+    like: Id | None = Field(
+        default=None,
+        description="id of an analysis: of its exhibit, and of those that show the same",
+    )
+    grouped: bool = Field(
+        default=False, description="of exhibits that are copies of one another, only the newest analysis"
+    )
     limit: int = Field(default=25, ge=1, le=200)
     cursor: Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9_-]*$")] = Field(
         default="", description="from the address in “next”"

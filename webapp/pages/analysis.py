@@ -8,6 +8,7 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 
 from webapp.queries import analyses as analysis_queries
+from webapp.queries import copies as copy_queries
 from webapp.queries import reference_comparisons
 from webapp.queries.analyses import status_json
 from webapp.queries.results import analysis_text, load, result_folder, viewed
@@ -25,6 +26,7 @@ def show(analysis_id: str) -> str:
     """The page of an analysis, whatever its state."""
     row = analysis_queries.get_or_404(analysis_id)
     viewed(row)
+    copies = copy_queries.of_exhibit(row.exhibit_id, row)
     if row.state == State.DONE:
         view = load(_folder(row)).view
         with analysis_queries.database().begin() as session:
@@ -37,19 +39,33 @@ def show(analysis_id: str) -> str:
             compared=reference_comparisons.listed(row.exhibit_id, as_reference=True),
             case=case,
             earlier=_earlier(row),
+            copies=copies,
         )
     if row.state in (State.FAILED, State.CANCELLED, State.PAUSED):
-        return render_template("pages/stopped.html", row=row, earlier=_earlier(row))
+        return render_template("pages/stopped.html", row=row, earlier=_earlier(row), copies=copies)
     return render_template(
-        "pages/progress.html", row=row, ahead=analysis_queries.count_ahead(row), earlier=_earlier(row)
+        "pages/progress.html",
+        row=row,
+        ahead=analysis_queries.count_ahead(row),
+        earlier=_earlier(row),
+        copies=copies,
     )
+
+
+@blueprint.get("/analyses/<analysis_id>/copies")
+@require(Permission.READ)
+def copies(analysis_id: str) -> str:
+    """Other exhibits that show the same as its exhibit, or a part of it."""
+    row = analysis_queries.get_or_404(analysis_id)
+    return render_template("pages/copies.html", row=row, copies=copy_queries.of_exhibit(row.exhibit_id, row))
 
 
 @blueprint.get("/analyses/<analysis_id>/state.json")
 @require(Permission.READ)
 def state(analysis_id: str) -> Response:
     """Where the analysis stands, for pages that wait for it."""
-    return jsonify(status_json(analysis_queries.get_or_404(analysis_id)))
+    row = analysis_queries.get_or_404(analysis_id)
+    return jsonify(status_json(row) | {"copies": copy_queries.count(row.exhibit_id)})
 
 
 @blueprint.get("/analyses/<analysis_id>.json")

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from detector.schema.analysis import Verdict
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
+from webapp.queries import copies as copy_queries
 from webapp.queries import library as library_search
 from webapp.security.permissions import Permission, require
 from webapp.services.sample import sample_missing
@@ -35,6 +36,8 @@ def listing() -> str:
             analysis_queries.comparable_analyses(session, page.rows),
             analysis_queries.annotation_counts(session, page.rows),
         )
+        copies = copy_queries.counts(session, {row.exhibit_id for row in page.rows})
+        like = session.get(AnalysisRow, asked.like) if asked.like else None
     recent = now() - current_app.extensions["started"] < _SAMPLE_PROMISED
     folders = Folders.of(current_app.extensions["settings"])
     return render_template(
@@ -45,6 +48,8 @@ def listing() -> str:
         pictured={row.id for row in page.rows if _pictured(folders, row)},
         comparable=comparable,
         annotations=annotations,
+        copies=copies,
+        like=like,
         verdicts=[str(verdict) for verdict in Verdict],
         states=[str(state) for state in State],
         models=known_models,

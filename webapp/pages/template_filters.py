@@ -39,6 +39,7 @@ def install(app: Flask) -> None:
         timecode=numbers.timecode,
         changed_settings=parameters.in_words,
         damage=damage,
+        capitalize_first=capitalize_first,
     )
     place = Folders(app.extensions["settings"].data).live
     app.jinja_env.globals["live_sessions"] = lambda: live_sessions.has_sessions(place)
@@ -49,6 +50,11 @@ def install(app: Flask) -> None:
         return url_for("static", filename=name)
 
     app.jinja_env.globals["asset"] = asset
+
+
+def capitalize_first(text: str) -> str:
+    """With a capital letter first, the others as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def short_size(count: int) -> str:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVarTuple
 
-from sqlalchemy import ColumnElement, Row, Select, func, literal, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Row, Select, func, literal, or_, select, tuple_
+from sqlalchemy.orm import Session, aliased
 
 from detector.schema.analysis import Verdict
-from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State
+from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, MatchRow, State
 
 PAGE_SIZE = 25
 
@@ -28,6 +28,7 @@ SORTS: dict[str, tuple[str, tuple[ColumnElement[Any], ...]]] = {
 _NEWEST = (AnalysisRow.created.desc(), AnalysisRow.id.desc())
 _Columns = TypeVarTuple("_Columns")
 _ADDRESS = re.compile(r"\S*/analyses/([0-9a-f]{32})\S*")
+_ID = re.compile(r"[0-9a-f]{32}")
 _HEX = re.compile(r"[0-9a-fA-F]{6,64}")
 
 
@@ -42,6 +43,8 @@ class Search:
     reviewer: str = ""
     since: date | None = None
     until: date | None = None
+    like: str = ""  # id of an analysis: of exhibits that show the same as its exhibit, and of itself
+    grouped: bool = False  # of exhibits that are copies of one another, only the newest analysis
     sort: str = "newest"
 
     @property
@@ -59,6 +62,8 @@ class Search:
             "reviewer": self.reviewer,
             "from": self.since,
             "to": self.until,
+            "like": self.like,
+            "grouped": "yes" if self.grouped else "",
             "sort": "" if self.sort == "newest" else self.sort,
         }
         return {name: str(value) for name, value in (asked | changes).items() if value}
@@ -91,6 +96,8 @@ def read(args: Mapping[str, str]) -> Search:
         reviewer=args.get("reviewer", "")[:80],
         since=_day(args.get("from", "")),
         until=_day(args.get("to", "")),
+        like=args.get("like", "") if _ID.fullmatch(args.get("like", "")) else "",
+        grouped=args.get("grouped") == "yes",
         sort=sort if sort in SORTS else "newest",
     )
 
@@ -147,6 +154,10 @@ def fitting(query: Select[*_Columns], search: Search) -> Select[*_Columns]:
         conditions.append(AnalysisRow.created >= _midnight(search.since))
     if search.until:
         conditions.append(AnalysisRow.created < _midnight(search.until) + timedelta(days=1))
+    if search.like:
+        conditions.append(_like(search.like))
+    if search.grouped:
+        conditions.append(~_newer_copy())
     return query.where(*conditions)
 
 
@@ -159,6 +170,38 @@ def _word(word: str) -> ColumnElement[bool]:
     exhibits = select(Exhibit.id).where(Exhibit.sha256 >= start, Exhibit.sha256 < end)
     of_id = (AnalysisRow.id >= start) & (AnalysisRow.id < end)
     return or_(of_name, of_id, AnalysisRow.exhibit_id.in_(exhibits))
+
+
+def _like(analysis_id: str) -> ColumnElement[bool]:
+    """Of the exhibit of an analysis, or of one that matches it."""
+    named = aliased(AnalysisRow)
+    own = select(named.exhibit_id).where(named.id == analysis_id).scalar_subquery()
+    return or_(
+        AnalysisRow.exhibit_id == own,
+        AnalysisRow.exhibit_id.in_(select(MatchRow.other_id).where(MatchRow.exhibit_id == own)),
+        AnalysisRow.exhibit_id.in_(select(MatchRow.exhibit_id).where(MatchRow.other_id == own)),
+    )
+
+
+def _newer_copy() -> ColumnElement[bool]:
+    """Whether there is a newer analysis of the same exhibit, or of one that is a copy of it to the end."""
+    newer = aliased(AnalysisRow)
+    later = tuple_(newer.created, newer.id) > tuple_(AnalysisRow.created, AnalysisRow.id)
+    whole = MatchRow.of_all.is_(True)
+    same = or_(
+        newer.exhibit_id == AnalysisRow.exhibit_id,
+        newer.exhibit_id.in_(
+            select(MatchRow.other_id)
+            .where(MatchRow.exhibit_id == AnalysisRow.exhibit_id, whole)
+            .correlate(AnalysisRow)
+        ),
+        newer.exhibit_id.in_(
+            select(MatchRow.exhibit_id)
+            .where(MatchRow.other_id == AnalysisRow.exhibit_id, whole)
+            .correlate(AnalysisRow)
+        ),
+    )
+    return select(newer.id).where(later, same).correlate(AnalysisRow).exists()
 
 
 def _one_of(text: str, kinds: type[Verdict] | type[State]) -> str:

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from detector import timestamps
 from webapp.errors import UserError
-from webapp.storage.tables import JOBS, AnalysisRow, ComparisonRow, Delivery, State, WebhookRow, now
+from webapp.storage.tables import JOBS, AnalysisRow, ComparisonRow, Delivery, MatchRow, State, WebhookRow, now
 from webapp.url_allowlist import allowing
 
 _ENDED = (State.DONE, State.FAILED, State.CANCELLED)
@@ -110,12 +110,20 @@ def _queue(
                 Delivery.happened == happened,
             )
             if session.scalar(same) is None:
-                session.add(_delivery(hook, row, event, happened))
+                session.add(_delivery(hook, row, event, happened, _copies(session, row)))
                 new += 1
     return new
 
 
-def _delivery(hook: WebhookRow, row: AnalysisRow | ComparisonRow, event: str, happened: datetime) -> Delivery:
+def _copies(session: Session, row: AnalysisRow | ComparisonRow) -> int:
+    """How many other exhibits show the same as its exhibit, or a part of it."""
+    either = or_(MatchRow.exhibit_id == row.exhibit_id, MatchRow.other_id == row.exhibit_id)
+    return session.scalar(select(func.count()).select_from(MatchRow).where(either)) or 0
+
+
+def _delivery(
+    hook: WebhookRow, row: AnalysisRow | ComparisonRow, event: str, happened: datetime, copies: int
+) -> Delivery:
     """The message: what happened and where to look, and nothing of the exhibit but its SHA-256."""
     identity = secrets.token_hex(16)
     body: dict[str, Any] = {
@@ -138,6 +146,8 @@ def _delivery(hook: WebhookRow, row: AnalysisRow | ComparisonRow, event: str, ha
             "analysis": row.id,
             "href": f"/api/v1/analyses/{row.id}",
             "verdict": row.verdict,
+            # Webhooks are made by administrators, who see everything.
+            "copies": copies,
             "kind": json.loads(row.finding)["kind"] if row.finding else None,
         }
     return _message(hook, identity, row.id, event, happened, body)

@@ -1,0 +1,153 @@
+"""Copies and parts on pages and over REST: what is told, and to whom."""
+
+from __future__ import annotations
+
+import pytest
+from made import finished, hand_in
+from made_copies import PART, match_of, matched
+from made_rows import say
+from people import account, signed_in, with_login
+
+from detector.fingerprint.match import Piece, View
+from webapp.queries.copies import changes
+from webapp.security.permissions import Role
+from webapp.storage.tables import AnalysisRow
+
+
+@pytest.fixture
+def original(app) -> AnalysisRow:
+    return finished(app, file="original.mp4", segments=0)
+
+
+@pytest.fixture
+def copy(app, original) -> AnalysisRow:
+    row = finished(app, file="copy.mp4", segments=0)
+    matched(app, row, original, mirrored=True)
+    return row
+
+
+def test_the_page_of_a_copy_says_what_was_found_before(app, client, original, copy):
+    say(app.extensions["database"], original.id, verdict="disagree", note="It is a film scene.")
+    page = client.get(f"/analyses/{copy.id}").text
+    assert "This, or a part of it, was examined before" in page
+    assert "original.mp4" in page and f"/analyses/{original.id}" in page
+    assert "shows the same from beginning to end" in page
+    assert "Mirrored: left and right are exchanged; 640 × 360 pixels instead of 1280 × 720" in page
+    assert "Ada: disagree" in page
+    page = client.get(f"/analyses/{copy.id}/copies").text
+    assert "It is a film scene." in page and "<bdi>Ada</bdi>: <strong>disagree</strong>" in page
+
+
+def test_the_page_of_the_original_says_that_there_is_a_copy(client, original, copy):
+    page = client.get(f"/analyses/{original.id}").text
+    assert "Other exhibits show the same" in page and "copy.mp4" in page
+    assert "1280 × 720 pixels instead of 640 × 360" in page
+
+
+def test_a_part_says_which_part(app, client, original):
+    row = finished(app, file="part.mp4", segments=0)
+    matched(app, row, original, pieces=(PART,), other_share=0.08)
+    here, there = (client.get(f"/analyses/{each.id}").text for each in (row, original))
+    assert "shows a part of it" in here
+    assert "00:01:01.500 – 00:01:06.500" in client.get(f"/analyses/{row.id}/copies").text
+    assert "contains all of it" in there
+
+
+def test_without_copies_nothing_is_said(client, original):
+    page = client.get(f"/analyses/{original.id}").text
+    assert "examined before" not in page and "Other exhibits" not in page
+    assert "No other exhibit that you may see" in client.get(f"/analyses/{original.id}/copies").text
+
+
+def test_what_waits_or_failed_says_it_as_well(app, client, original):
+    row = hand_in(app, b"waits", "waits.mp4")
+    assert "not known yet" in client.get(f"/analyses/{row.id}/copies").text
+    assert 'id="copies-found"' in client.get(f"/analyses/{row.id}").text
+    matched(app, row, original)
+    assert client.get(f"/analyses/{row.id}/state.json").json["copies"] == 1
+    assert "was examined before" in client.get(f"/analyses/{row.id}").text
+    client.post(f"/analyses/{row.id}/cancel")
+    assert "was examined before" in client.get(f"/analyses/{row.id}").text
+
+
+def test_the_page_of_copies_lets_compare(client, original, copy):
+    page = client.get(f"/analyses/{copy.id}/copies").text
+    assert "Compare the two" in page and f'value="{original.id}"' in page
+
+
+def test_the_library_finds_and_groups_them(app, client, original, copy):
+    other = finished(app, file="other.mp4", segments=0)
+    part = finished(app, file="part.mp4", segments=0)
+    matched(app, part, original, share=0.3, pieces=(PART,))
+    every = client.get("/analyses").text
+    assert "2 like it" in every and "1 like it" in every and f"like={original.id}" in every
+    like = client.get(f"/analyses?like={original.id}").text
+    for file, there in (("original.mp4", True), ("copy.mp4", True), ("part.mp4", True), ("other.mp4", False)):
+        assert (f'title="{file}"' in like) == there
+    grouped = client.get("/analyses?grouped=yes").text
+    shown = [row for row in (original, copy, part, other) if f'data-id="{row.id}"' in grouped]
+    assert shown == [copy, part, other]
+    assert "is not here" in client.get(f"/analyses?like={'0' * 32}").text
+
+
+def test_the_api_tells_them(client, original, copy):
+    (told,) = client.get(f"/api/v1/exhibits/{copy.exhibit.sha256}/copies").json["copies"]
+    assert told["exhibit"] == original.exhibit.sha256 and told["analysis"] == original.id
+    assert told["match"]["mirrored"] and told["relation"] == "shows the same from beginning to end"
+    assert client.get(f"/api/v1/analyses/{copy.id}").json["copies"] == 1
+    listed = client.get(f"/api/v1/analyses?like={copy.id}").json["items"]
+    assert {each["id"] for each in listed} == {original.id, copy.id}
+    grouped = client.get("/api/v1/analyses?grouped=true").json["items"]
+    assert {each["id"] for each in grouped} == {copy.id}
+
+
+@pytest.fixture
+def people(tmp_path, sent):
+    app = with_login(tmp_path / "data", sent)
+    for name in ("ada", "bob"):
+        account(app, name, Role.EXAMINER)
+    yield app
+    app.extensions["database"].close()
+
+
+def test_only_what_may_be_seen_is_told(people):
+    rows = {}
+    for name, file in (("ada", "secret.mp4"), ("bob", "known.mp4")):
+        row = finished(people, file=file, segments=0)
+        with people.extensions["database"].begin() as session:
+            who = session.connection().exec_driver_sql(f"SELECT id FROM users WHERE name = '{name}'").scalar()
+            session.get_one(AnalysisRow, row.id).owner_id = who
+        rows[name] = row
+    matched(people, rows["bob"], rows["ada"])
+    bob = signed_in(people, "bob")
+    page = bob.get(f"/analyses/{rows['bob'].id}").text
+    assert "secret.mp4" not in page and "examined before" not in page
+    assert bob.get(f"/analyses/{rows['bob'].id}/state.json").json["copies"] == 0
+    assert "like it" not in bob.get("/analyses").text
+    assert bob.get(f"/api/v1/exhibits/{rows['bob'].exhibit.sha256}/copies").json["copies"] == []
+    assert f'data-id="{rows["bob"].id}"' in bob.get("/analyses?grouped=yes").text
+    assert "known.mp4" not in bob.get(f"/analyses?like={rows['ada'].id}").text
+    account(people, "root", Role.ADMINISTRATOR)
+    assert "secret.mp4" in signed_in(people, "root").get(f"/analyses/{rows['bob'].id}").text
+
+
+def test_a_photo_of_a_moment(app, client, original):
+    row = finished(app, file="screenshot.png", segments=0)
+    moment = Piece(start=0, end=0, other_start=12, other_end=12.5)
+    matched(app, row, original, pieces=(moment,), other_share=0.1)
+    page = client.get(f"/analyses/{row.id}/copies").text
+    assert "This photo shows a moment of it" in page and "00:00:12.000" in page
+    page = client.get(f"/analyses/{original.id}/copies").text
+    assert "This video shows that photo’s picture at one moment" in page
+
+
+def test_what_differs_in_words():
+    part = View(left=0.1, top=0.1)
+    for change, words in (
+        ({"other": part}, "cropped: about 81% of the other’s picture"),
+        ({"own": part}, "shows more around it: the other is about 81% of this picture"),
+        ({"differs": "bottom"}, "differs at the bottom of the picture, as with a caption or a bar"),
+        ({"differs": "part"}, "differs in a part of the picture: something was added, covered or replaced"),
+        ({"other_size": (640, 360)}, "encoded again, or changed by less than shows here"),
+    ):
+        assert changes(match_of(**change))[0] == words

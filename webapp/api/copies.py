@@ -1,0 +1,76 @@
+"""Copies and parts: other exhibits that show the same as one."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+from pydantic import Field
+
+from detector.fingerprint.match import Match
+from detector.schema.analysis import Value, Verdict
+from webapp.api.exhibits import find
+from webapp.api.operation import Answer, operation
+from webapp.api.schemas import Id, Moment, Sha256, moment
+from webapp.queries import copies as copy_queries
+from webapp.queries.analyses import visible_session
+from webapp.queries.copies import Copy
+from webapp.security.permissions import Permission
+from webapp.storage.tables import State
+
+blueprint = Blueprint("api_copies", __name__)
+
+
+class CopyShape(Value):
+    """Another exhibit that shows the same, or a part of it."""
+
+    exhibit: Sha256 = Field(description="the other one")
+    analysis: Id = Field(description="its latest finished analysis, or else its latest")
+    file: str
+    created: Moment = Field(description="when that analysis was asked for")
+    state: State
+    verdict: Verdict | None
+    probability: float | None
+    annotations: int = Field(description="that stand for that analysis")
+    relation: str = Field(description="how this exhibit is related to the other, in words")
+    changes: tuple[str, ...] = Field(description="what differs as far as it is known, in words")
+    match: Match = Field(description="which part of this exhibit is which part of the other")
+
+
+class Copies(Value):
+    """Those that have most in common first. Information, and never a verdict."""
+
+    copies: tuple[CopyShape, ...]
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/exhibits/<sha256>/copies",
+    permission=Permission.READ,
+    answers={200: Answer("All of them.", Copies, headers=("ETag",))},
+    errors=(404,),
+)
+def listing(sha256: str) -> Copies:
+    """Other exhibits that show the same as an exhibit, or a part of it.
+
+    Those you may not see are left out. They are known once an analysis has seen all pictures.
+    """
+    with visible_session() as session:
+        exhibit = find(session, sha256).id
+    return Copies(copies=tuple(_told(copy) for copy in copy_queries.of_exhibit(exhibit)))
+
+
+def _told(copy: Copy) -> CopyShape:
+    row = copy.analysis
+    return CopyShape(
+        exhibit=row.exhibit.sha256,
+        analysis=row.id,
+        file=row.file,
+        created=moment(row.created) or "",
+        state=State(row.state),
+        verdict=Verdict(row.verdict) if row.verdict else None,
+        probability=row.probability,
+        annotations=len(copy.said) + copy.more_said,
+        relation=copy.relation,
+        changes=copy.changes,
+        match=copy.match,
+    )

@@ -1,0 +1,164 @@
+"""Exhibits that show the same as another one, or a part of it, as far as who asks may see them.
+
+Found by fingerprints (:mod:`webapp.services.fingerprints`); information, and never a verdict.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, case, func, or_, select, union_all
+from sqlalchemy.orm import Session
+
+from detector.fingerprint.match import Match
+from reports.review.annotations import ANNOTATION, Annotation, current
+from webapp.queries.analyses import ANNOTATIONS, visible_session
+from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, MatchRow, State
+
+MOST_TOLD = 3  # on the page of an analysis; its page of copies has all
+_MOST_SAID = 4  # annotations of each
+_ABOUT_ALL = 0.95  # of an exhibit's time
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Another exhibit with the analysis that stands for it, and what both have in common.
+
+    ``match`` is told of the exhibit that was asked about. ``earlier``: the other was handed in before, as far
+    as who asks may know; ``said`` are the latest annotations of its analysis.
+    """
+
+    match: Match
+    analysis: AnalysisRow
+    earlier: bool
+    said: tuple[Annotation, ...]
+    more_said: int
+
+    @property
+    def relation(self) -> str:
+        """In a few words, how this exhibit is related to the other."""
+        if self.match.still:
+            return "shows the same picture" if self.match.other_still else "shows a moment of it"
+        if self.match.other_still:
+            return "shows that photo’s picture at one moment"
+        if self.match.of_all:
+            return "shows the same from beginning to end"
+        if self.match.share >= _ABOUT_ALL:
+            return "shows a part of it"
+        return "contains all of it" if self.match.other_share >= _ABOUT_ALL else "has parts in common with it"
+
+    @property
+    def times_matter(self) -> bool:
+        """Whether it is worth saying which part is which; of copies that run alike it is not."""
+        first = self.match.pieces[0]
+        alike = self.match.of_all and len(self.match.pieces) == 1 and first.start == first.other_start
+        return not alike and not (self.match.still and self.match.other_still)
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What differs, as far as it is known without the files."""
+        return changes(self.match)
+
+
+def changes(match: Match) -> tuple[str, ...]:
+    """What an exhibit has different from the one it matches, in words."""
+    out = []
+    if match.mirrored:
+        out.append("mirrored: left and right are exchanged")
+    if not match.other.whole:
+        out.append(f"cropped: about {match.other.area:.0%} of the other’s picture")
+    if not match.own.whole:
+        out.append(f"shows more around it: the other is about {match.own.area:.0%} of this picture")
+    if match.differs in ("top", "bottom"):
+        out.append(f"differs at the {match.differs} of the picture, as with a caption or a bar")
+    elif match.differs:
+        out.append("differs in a part of the picture: something was added, covered or replaced")
+    if match.size != match.other_size:
+        own, other = (f"{width} × {height}" for width, height in (match.size, match.other_size))
+        out.append(f"{own} pixels instead of {other}")
+    return tuple(out) or ("encoded again, or changed by less than shows here",)
+
+
+def of_exhibit(exhibit_id: int, than: AnalysisRow | None = None) -> tuple[Copy, ...]:
+    """The copies of an exhibit, those handed in before ``than`` first; then by how much is in common."""
+    either = or_(MatchRow.exhibit_id == exhibit_id, MatchRow.other_id == exhibit_id)
+    with visible_session() as session:
+        matches = {
+            row.other_id if row.exhibit_id == exhibit_id else row.exhibit_id: row
+            for row in session.scalars(select(MatchRow).where(either))
+        }
+        analyses = _standing_for(session, matches)
+        first = _first_handed_in(session, analyses)
+        said = _said(session, [row.id for row in analyses.values()])
+    found = []
+    for other, row in analyses.items():
+        told = Match.model_validate_json(matches[other].body)
+        told = told if matches[other].exhibit_id == exhibit_id else told.inverse()
+        every = said[row.id]
+        earlier = than is None or first[other] < than.created
+        found.append(Copy(told, row, earlier, tuple(every[:_MOST_SAID]), max(0, len(every) - _MOST_SAID)))
+    return tuple(
+        sorted(
+            found,
+            key=lambda copy: (copy.earlier, copy.match.of_all, copy.match.share, copy.analysis.created),
+            reverse=True,
+        )
+    )
+
+
+def count(exhibit_id: int) -> int:
+    """How many other exhibits show the same or a part of it, as far as who asks may see them."""
+    with visible_session() as session:
+        return counts(session, [exhibit_id])[exhibit_id]
+
+
+def counts(session: Session, exhibits: Iterable[int]) -> Counter[int]:
+    """The same for several exhibits; ``session`` is :func:`webapp.queries.analyses.visible_session`'s."""
+    pairs = session.execute(_pairs(exhibits)).all()
+    others = {other for _, other in pairs}
+    seen = set(session.scalars(select(Exhibit.id).where(Exhibit.id.in_(others)))) if others else set()
+    return Counter(own for own, other in pairs if other in seen)
+
+
+def _pairs(exhibits: Iterable[int]) -> Select[int, int]:
+    """Each exhibit with each that matches it, both ways round."""
+    ids = list(exhibits)
+    both = union_all(
+        select(MatchRow.exhibit_id.label("own"), MatchRow.other_id.label("other")).where(
+            MatchRow.exhibit_id.in_(ids)
+        ),
+        select(MatchRow.other_id, MatchRow.exhibit_id).where(MatchRow.other_id.in_(ids)),
+    ).subquery()
+    return select(both.c.own, both.c.other)
+
+
+def _standing_for(session: Session, exhibits: Iterable[int]) -> dict[int, AnalysisRow]:
+    """By exhibit, its latest finished analysis, or else its latest."""
+    done_last = case((AnalysisRow.state == State.DONE, 1), else_=0)
+    query = select(AnalysisRow).where(AnalysisRow.exhibit_id.in_(list(exhibits)))
+    ordered = query.order_by(done_last, AnalysisRow.created)
+    return {row.exhibit_id: row for row in session.scalars(ordered)}
+
+
+def _first_handed_in(session: Session, exhibits: Iterable[int]) -> dict[int, datetime]:
+    own = select(AnalysisRow.exhibit_id, func.min(AnalysisRow.created))
+    own = own.where(AnalysisRow.exhibit_id.in_(list(exhibits))).group_by(AnalysisRow.exhibit_id)
+    return {exhibit: created for exhibit, created in session.execute(own)}
+
+
+def _said(session: Session, analyses: Sequence[str]) -> dict[str, list[Annotation]]:
+    """By analysis, what reviewers say of it now, the latest first."""
+    rows = select(AnnotationRow.analysis_id, AnnotationRow.body).where(
+        AnnotationRow.analysis_id.in_(list(analyses))
+    )
+    every: dict[str, list[Annotation]] = defaultdict(list)
+    for analysis_id, body in session.execute(rows):
+        every[analysis_id].append(ANNOTATION.validate_json(body))
+    out: dict[str, list[Annotation]] = defaultdict(list)
+    for analysis_id, said in every.items():
+        now = [each for each in current(said) if isinstance(each, ANNOTATIONS)]
+        out[analysis_id] = sorted(now, key=lambda each: each.made, reverse=True)
+    return out
