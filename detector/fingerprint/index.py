@@ -18,9 +18,9 @@ from detector.fingerprint.fingerprint import Fingerprint
 from detector.fingerprint.matching import COARSE
 
 MOST_FOUND = 40
-_THOROUGH = 4  # looks of which parts and surroundings are looked for too
+_THOROUGH = 2  # looks of which parts and surroundings are looked for too
 _COARSE_BITS, _COARSE_BITS_OF_PARTS = 18, 16  # of 64 by which a coarse code differs at most
-_BITS = 96  # of 256 by which the whole code does
+_BITS = 84  # of 256 by which the whole code does
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,9 @@ pictures, then stretches of time in which codes agree under that view.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +18,11 @@ from detector.fingerprint.differing import place_of_difference
 from detector.fingerprint.fingerprint import RATE, Fingerprint
 from detector.fingerprint.match import Match, Piece, View
 
+Key = TypeVar("Key")
+
 ALIKE = 0.47
 """From here on two pictures show the same (docs/memory.md has what was measured)."""
+PATIENCE = 12  # candidates in a row that come to nothing, after which the others are left
 _PROBES = 6  # pictures by which the view is looked for
 _CANDIDATES = 3  # pictures of the other that each is compared with, for that
 _MOST_PAIRS = 8_000_000  # of pictures compared at once; longer exhibits are compared more coarsely
@@ -60,11 +65,8 @@ VIEWS = tuple(_views())
 WINDOWS = tuple(dict.fromkeys(window for view in VIEWS for window in view))
 COARSE = (
     WHOLE,
-    *(Window(a, b, a + 0.9, b + 0.9) for a, b in ((0.05, 0.05), (0, 0), (0.1, 0), (0, 0.1), (0.1, 0.1))),
-    *(
-        Window(-a, -b, 1.111 - a, 1.111 - b)
-        for a, b in ((0.0555, 0.0555), (0, 0), (0.111, 0), (0, 0.111), (0.111, 0.111))
-    ),
+    *(Window(a, b, a + 0.9, b + 0.9) for a in (0.0, 0.05, 0.1) for b in (0.0, 0.05, 0.1)),
+    *(Window(-a, -b, 1.111 - a, 1.111 - b) for a in (0.0, 0.0555, 0.111) for b in (0.0, 0.0555, 0.111)),
 )
 """Windows of a picture that are looked for in the index: itself, parts of it, what it may be a part of."""
 
@@ -80,6 +82,17 @@ def match(own: Fingerprint, other: Fingerprint) -> Match | None:
     likeness = _likeness(own, other, view, step)
     stretches = _stretches(likeness, step, own.still or other.still)
     return _told(own, other, view, stretches, likeness, step) if stretches else None
+
+
+def matches(own: Fingerprint, candidates: Iterable[tuple[Key, Fingerprint]]) -> Iterator[tuple[Key, Match]]:
+    """What ``own`` has in common with each of several, the likeliest first, until nothing more is likely."""
+    failures = 0
+    for key, other in candidates:
+        if (found := match(own, other)) is not None:
+            failures = 0
+            yield key, found
+        elif (failures := failures + 1) == PATIENCE:
+            return
 
 
 def _best_view(own: Fingerprint, other: Fingerprint) -> _View | None:

@@ -60,8 +60,11 @@ def accepted_response(row: AnalysisRow) -> Response:
 
 
 def to_status(row: AnalysisRow, *, ahead: bool = True) -> AnalysisStatus:
-    """A row as the API tells of it."""
-    return AnalysisStatus.model_validate(status_json(row, ahead=ahead) | {"case": row.case_id})
+    """A row as the API tells of it; without ``ahead``, what takes a question to the database is left out."""
+    known = status_json(row, ahead=ahead) | {"case": row.case_id}
+    if ahead:
+        known["copies"] = copy_queries.count(row.exhibit_id)
+    return AnalysisStatus.model_validate(known)
 
 
 def require_finished(analysis_id: str) -> tuple[AnalysisRow, Path]:
@@ -154,8 +157,7 @@ def listing(query: Search) -> Response:
 )
 def get(analysis_id: str) -> AnalysisStatus:
     """Where an analysis stands."""
-    row = analysis_queries.get_or_404(analysis_id)
-    return to_status(row).model_copy(update={"copies": copy_queries.count(row.exhibit_id)})
+    return to_status(analysis_queries.get_or_404(analysis_id))
 
 
 @operation(

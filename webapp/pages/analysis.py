@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 
@@ -64,8 +65,7 @@ def copies(analysis_id: str) -> str:
 @require(Permission.READ)
 def state(analysis_id: str) -> Response:
     """Where the analysis stands, for pages that wait for it."""
-    row = analysis_queries.get_or_404(analysis_id)
-    return jsonify(status_json(row) | {"copies": copy_queries.count(row.exhibit_id)})
+    return jsonify(_status(analysis_queries.get_or_404(analysis_id)))
 
 
 @blueprint.get("/analyses/<analysis_id>.json")
@@ -73,12 +73,16 @@ def state(analysis_id: str) -> Response:
 def as_json(analysis_id: str) -> Response:
     """Where the analysis stands and, when it is done, the whole of it."""
     row = analysis_queries.get_or_404(analysis_id)
-    text = json.dumps(status_json(row), ensure_ascii=False)
+    text = json.dumps(_status(row), ensure_ascii=False)
     if row.state == State.DONE:
         # The stored bytes are put in as they are: one truth, and no re-encoding of thousands of scores.
         stored = analysis_text(_folder(row)).decode().strip()
         text = f'{text[:-1]}, "analysis": {stored}}}'
     return Response(text + "\n", mimetype="application/json")
+
+
+def _status(row: AnalysisRow) -> dict[str, Any]:
+    return status_json(row) | {"copies": copy_queries.count(row.exhibit_id)}
 
 
 def _earlier(row: AnalysisRow) -> analysis_queries.EarlierAnalyses | None:

@@ -6,17 +6,17 @@ For workers: this brings numpy. What pages read of it is in :mod:`webapp.queries
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from sqlalchemy import Row, and_, or_, select
 from sqlalchemy.orm import Session
 
 from detector.errors import FingerprintError
+from detector.fingerprint import matching
 from detector.fingerprint.fingerprint import VERSION, Fingerprint
 from detector.fingerprint.index import Entries, search
 from detector.fingerprint.match import Match
-from detector.fingerprint.matching import match
 from webapp.services.deletion import forget_fingerprint
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, Exhibit, FingerprintBlock, FingerprintRow, MatchRow, State, now
@@ -76,19 +76,21 @@ def matches(database: Database, sha256: str, own: Fingerprint) -> Iterator[tuple
     with database.begin() as session:
         candidates = search(entries(session), own)
         query = (
-            select(FingerprintRow.exhibit_id, FingerprintRow.body)
+            select(FingerprintRow.id, FingerprintRow.exhibit_id, FingerprintRow.body)
             .join(Exhibit, Exhibit.id == FingerprintRow.exhibit_id)
             .where(FingerprintRow.id.in_(candidates), Exhibit.sha256 != sha256)
         )
-        rows = session.execute(query).all()
+        rows = {row.id: row for row in session.execute(query)}
+    kept = ((row.exhibit_id, row.body) for row in (rows[each] for each in candidates if each in rows))
+    yield from matching.matches(own, _readable(kept))
+
+
+def _readable(rows: Iterable[tuple[int, bytes | None]]) -> Iterator[tuple[int, Fingerprint]]:
     for exhibit_id, body in rows:
         try:
-            found = match(own, Fingerprint.from_bytes(body or b""))
+            yield exhibit_id, Fingerprint.from_bytes(body or b"")
         except FingerprintError as problem:
             log.warning("the fingerprint of exhibit %d: %s", exhibit_id, problem)
-            continue
-        if found is not None:
-            yield exhibit_id, found
 
 
 def missing(session: Session) -> str | None:

@@ -20,7 +20,7 @@ import numpy as np
 from detector.fingerprint.fingerprint import Fingerprint
 from detector.fingerprint.index import Entries, search
 from detector.fingerprint.match import Match
-from detector.fingerprint.matching import match
+from detector.fingerprint.matching import matches
 from detector.training.evaluation.memory import other_hashes
 from detector.training.evaluation.memory.copies import COPIES, Clip, clips, photo_copy, photos
 from detector.training.evaluation.memory.made import Maker, Seen, seen_photo
@@ -46,11 +46,8 @@ class Library:
 
     def found(self, wanted: Fingerprint) -> dict[int, Match]:
         """What is found, by number."""
-        out = {}
-        for number in search(self._entries, wanted):
-            if (told := match(wanted, self._kept[number][0])) is not None:
-                out[number] = told
-        return out
+        candidates = ((number, self._kept[number][0]) for number in search(self._entries, wanted))
+        return dict(matches(wanted, candidates))
 
     def scenes(self, number: int) -> frozenset[str]:
         """The scenes of one."""

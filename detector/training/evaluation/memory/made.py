@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import dataclass
 from fractions import Fraction
@@ -103,7 +104,7 @@ class Maker:
         made = fingerprint_of(path)
         assert made is not None
         told = other_hashes.hashes(_sampled(path)) if other_hashes.available() else {}
-        aside = self._place(name).with_suffix(".part.npz")
+        aside = self._place(name).with_suffix(f".{os.getpid()}.npz")
         np.savez(aside, fingerprint=np.frombuffer(made.to_bytes(), np.uint8), **told)  # type: ignore[arg-type]
         aside.rename(self._place(name))
         return Seen(made, told)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
@@ -14,6 +15,7 @@ from PIL import Image as Pillow
 from detector.media.frame import Image
 
 Hashes = dict[str, NDArray[np.uint8]]  # (n, bytes) by name
+_LARGEST = 256  # px; both reduce pictures to 64 px themselves, and take long over large ones
 _MIRRORED = 5  # of PDQ's eight: left and right exchanged
 
 
@@ -28,7 +30,9 @@ def hashes(pictures: list[Image]) -> Hashes:
     import pdqhash  # type: ignore[import-not-found,unused-ignore]
 
     out: dict[str, list[NDArray[np.uint8]]] = {}
-    for picture in pictures:
+    for whole in pictures:
+        scale = min(1.0, _LARGEST / max(whole.shape[:2]))
+        picture = cv2.resize(whole, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         eight, _quality = pdqhash.compute_dihedral(np.ascontiguousarray(picture))
         image = Pillow.fromarray(picture)
         turned = Pillow.fromarray(np.ascontiguousarray(picture[:, ::-1]))
