@@ -10,6 +10,7 @@ import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from detector.schema.analysis import MediaKind
@@ -232,8 +233,11 @@ def _transform(comparison: Comparison, found: Transform) -> Iterator[Fact]:
     reference = comparison.reference
     x0, y0, x1, y1 = found.crop
     share = (x1 - x0) * (y1 - y0) / (reference.width * reference.height)
-    crop = "the whole picture" if share > 0.995 else f"{share:.0%} of its picture"
-    yield Fact("Part of the reference shown", crop, "" if share > 0.995 else numbers.box(found.crop))
+    # Nothing is cut off where the edges are a pixel off, or no further than the view is.
+    room = max(1.0, found.uncertainty)
+    whole = max(x0, y0, reference.width - x1, reference.height - y1) <= room
+    crop = "the whole picture" if whole else f"{share:.0%} of its picture"
+    yield Fact("Part of the reference shown", crop, "" if whole else numbers.box(found.crop))
     left, top, right, bottom = found.shown
     bars = 1 - (right - left) * (bottom - top) / (comparison.exhibit.width * comparison.exhibit.height)
     if bars > 0.005:
@@ -364,14 +368,17 @@ def _drawing(comparison: Comparison) -> TimeMapView | None:
     if not (comparison.related and here > 0 and there > 0):
         return None
 
+    # A frame is shown until the next one.
+    last = [_interval(file.frame_rate) for file in (comparison.exhibit, comparison.reference)]
+
     def share(value: float, whole: float) -> float:
         return round(100 * min(1.0, max(0.0, value / whole)), 3)
 
     return TimeMapView(
         pieces=tuple(
             MapPiece(
-                (share(piece.exhibit.start, here), share(piece.exhibit.end, here)),
-                (share(piece.reference.start, there), share(piece.reference.end, there)),
+                (share(piece.exhibit.start, here), share(piece.exhibit.end + last[0], here)),
+                (share(piece.reference.start, there), share(piece.reference.end + last[1], there)),
                 f"{timecode(piece.exhibit.start)} to {timecode(piece.exhibit.end)} shows "
                 f"{timecode(piece.reference.start)} to {timecode(piece.reference.end)}",
             )
@@ -383,3 +390,9 @@ def _drawing(comparison: Comparison) -> TimeMapView | None:
         exhibit_end=timecode(here),
         reference_end=timecode(there),
     )
+
+
+def _interval(frame_rate: str | None) -> float:
+    """Seconds from one frame to the next, 0 where the file does not say."""
+    rate = Fraction(frame_rate or 0)
+    return float(1 / rate) if rate > 0 else 0.0

@@ -10,7 +10,7 @@ from detector.schema.comparison import Comparison
 from webapp.api.exhibits import find
 from webapp.api.idempotency import identity
 from webapp.api.operation import Answer, operation
-from webapp.api.schemas import Id, Moment, PriorityName, RequestModel, Sha256
+from webapp.api.schemas import JobStatus, PriorityName, RequestModel, Sha256
 from webapp.errors import UserError
 from webapp.queries import reference_comparisons as comparison_queries
 from webapp.queries.analyses import visible_session
@@ -18,7 +18,7 @@ from webapp.queries.reference_comparisons import RESULT, status_json
 from webapp.security.permissions import Permission
 from webapp.services import comparisons as comparison_service
 from webapp.services.analyses import priority_of
-from webapp.storage.tables import ComparisonRow, State
+from webapp.storage.tables import ComparisonRow
 
 blueprint = Blueprint("api_comparisons", __name__)
 
@@ -30,27 +30,15 @@ class NewComparison(RequestModel):
     priority: PriorityName = "normal"
 
 
-class ComparisonStatus(Value):
+class ComparisonStatus(JobStatus):
     """Where a comparison stands."""
 
-    id: Id
-    state: State
-    priority: PriorityName
-    stage: str = Field(description="what is being done, in words; empty unless it runs")
-    progress: float = Field(ge=0, le=1)
     exhibit: Sha256
     exhibit_file: str = Field(description="what who asked for it knew the exhibit as")
     reference: Sha256
     reference_file: str
-    created: Moment
-    started: Moment | None
-    finished: Moment | None
-    attempt: int
     related: bool | None = Field(description="whether the exhibit shows any part of it; null: not done")
     segments: int | None = Field(description="how many differ; null: not done")
-    ahead: int | None = Field(default=None, description="how many jobs come first, where it waits")
-    error: str | None = Field(default=None, description="why it failed")
-    remedy: str | None = Field(default=None, description="what to do about that")
 
 
 class Comparisons(Value):

@@ -73,21 +73,29 @@ class RequestModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class AnalysisStatus(Value):
-    """Where an analysis stands."""
+class JobStatus(Value):
+    """Where what workers do stands."""
 
     id: Id
     state: State
     priority: PriorityName = Field(description="of those that wait, the highest begins first")
     stage: str = Field(description="what is being done, in words; empty unless it runs")
     progress: float = Field(ge=0, le=1)
-    file: str = Field(description="what the file was called when it was handed in")
-    model: str | None = Field(description="null: the default when it starts")
-    sha256: Sha256 = Field(description="of the exhibit")
     created: Moment
     started: Moment | None
     finished: Moment | None
     attempt: int
+    ahead: int | None = Field(default=None, description="how many jobs come first, where it waits")
+    error: str | None = Field(default=None, description="why it failed")
+    remedy: str | None = Field(default=None, description="what to do about that")
+
+
+class AnalysisStatus(JobStatus):
+    """Where an analysis stands."""
+
+    file: str = Field(description="what the file was called when it was handed in")
+    model: str | None = Field(description="null: the default when it starts")
+    sha256: Sha256 = Field(description="of the exhibit")
     case: int | None = Field(description="id of the case it belongs to")
     settings: dict[str, Any] = Field(description="parameters that differ from their defaults")
     duration: float | None = Field(description="of the exhibit, in seconds; known once it is done")
@@ -107,9 +115,6 @@ class AnalysisStatus(Value):
         description="how many other exhibits show the same or a part of it, as far as you may see them; not "
         "in lists",
     )
-    ahead: int | None = Field(default=None, description="how many come first, where it waits")
-    error: str | None = Field(default=None, description="why it failed")
-    remedy: str | None = Field(default=None, description="what to do about that")
 
 
 class Listing(Value):

@@ -29,7 +29,7 @@ from webapp.errors import UserError
 from webapp.jobs import queue as job_queue
 from webapp.security import permissions
 from webapp.storage.database import Database
-from webapp.storage.tables import AnalysisRow, AnnotationRow, Priority, State
+from webapp.storage.tables import AnalysisRow, AnnotationRow, JobRow, Priority, State
 
 MOST_COMPARABLE = 5
 ANNOTATIONS = (SegmentAnnotation, ExhibitAnnotation, SpanAnnotation)
@@ -84,10 +84,33 @@ def latest(count: int) -> tuple[AnalysisRow, ...]:
         return tuple(session.scalars(newest.limit(count)).all())
 
 
-def count_ahead(row: AnalysisRow) -> int:
-    """How many jobs come before a queued analysis, the running ones included."""
+def count_ahead(row: JobRow) -> int:
+    """How many jobs come before a queued one, the running ones included."""
     with database().begin() as session:
         return job_queue.count_ahead(session, row)
+
+
+def job_json(row: JobRow, *, ahead: bool = True) -> dict[str, Any]:
+    """Where any job stands, as programs and pages that wait for it are told.
+
+    ``ahead``: whether its place in the queue is looked up.
+    """
+    known: dict[str, Any] = {
+        "id": row.id,
+        "state": row.state,
+        "priority": Priority(row.priority).words,
+        "stage": row.stage,
+        "progress": row.progress,
+        "created": iso_milliseconds(row.created),
+        "started": iso_milliseconds(row.started) if row.started else None,
+        "finished": iso_milliseconds(row.finished) if row.finished else None,
+        "attempt": row.attempt,
+    }
+    if row.state == State.QUEUED and ahead:
+        known["ahead"] = count_ahead(row)
+    if row.state == State.FAILED:
+        known |= {"error": row.error, "remedy": row.remedy}
+    return known
 
 
 def sibling_analyses(row: AnalysisRow) -> tuple[AnalysisRow, ...]:
@@ -163,34 +186,17 @@ def annotation_counts(session: Session, shown: Sequence[AnalysisRow]) -> Counter
 
 
 def status_json(row: AnalysisRow, *, ahead: bool = True) -> dict[str, Any]:
-    """The row of an analysis as programs and pages that wait for it are told of it.
-
-    ``ahead``: whether its place in the queue is looked up.
-    """
-    known: dict[str, Any] = {
-        "id": row.id,
-        "state": row.state,
-        "priority": Priority(row.priority).words,
-        "stage": row.stage,
-        "progress": row.progress,
+    """The row of an analysis likewise."""
+    return job_json(row, ahead=ahead) | {
         "file": row.file,
         "model": row.model,
         "sha256": row.exhibit.sha256,
-        "created": _iso(row.created),
-        "started": _iso(row.started),
-        "finished": _iso(row.finished),
-        "attempt": row.attempt,
         "settings": json.loads(row.settings or "{}"),
         "duration": row.duration,
         "verdict": row.verdict,
         "probability": row.probability,
         **(json.loads(row.finding) if row.finding else {"kind": None, "answers": None, "declarations": None}),
     }
-    if row.state == State.QUEUED and ahead:
-        known["ahead"] = count_ahead(row)
-    if row.state == State.FAILED:
-        known |= {"error": row.error, "remedy": row.remedy}
-    return known
 
 
 def _iso(moment: datetime | None) -> str | None:

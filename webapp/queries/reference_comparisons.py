@@ -15,16 +15,14 @@ from sqlalchemy.orm import Session
 
 from detector import timestamps
 from detector.schema.comparison import Comparison
-from detector.timestamps import iso_milliseconds
 from webapp.custody import comparison_records
 from webapp.custody import log as custody_log
 from webapp.custody.comparison_records import RESULT, FinishedComparison
 from webapp.errors import UserError
-from webapp.jobs import queue as job_queue
 from webapp.queries import library
-from webapp.queries.analyses import database, visible_session
+from webapp.queries.analyses import database, job_json, visible_session
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, Priority, State
+from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, State
 
 if TYPE_CHECKING:
     from reports.view.comparisons import ComparisonView
@@ -198,26 +196,11 @@ def references(row: AnalysisRow, text: str) -> tuple[Sequence[AnalysisRow], bool
 
 def status_json(row: ComparisonRow) -> dict[str, Any]:
     """The row of a comparison as programs, and the page that waits for it, are told of it."""
-    known: dict[str, Any] = {
-        "id": row.id,
-        "state": row.state,
-        "priority": Priority(row.priority).words,
-        "stage": row.stage,
-        "progress": row.progress,
+    return job_json(row) | {
         "exhibit": row.exhibit.sha256,
         "exhibit_file": row.file,
         "reference": row.reference.sha256,
         "reference_file": row.reference_file,
-        "created": iso_milliseconds(row.created),
-        "started": iso_milliseconds(row.started) if row.started else None,
-        "finished": iso_milliseconds(row.finished) if row.finished else None,
-        "attempt": row.attempt,
         "related": row.related,
         "segments": row.segments,
     }
-    if row.state == State.QUEUED:
-        with database().begin() as session:
-            known["ahead"] = job_queue.count_ahead(session, row)
-    if row.state == State.FAILED:
-        known |= {"error": row.error, "remedy": row.remedy}
-    return known

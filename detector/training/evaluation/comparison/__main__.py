@@ -24,6 +24,7 @@ from detector.comparison.compare import compare
 from detector.schema.comparison import ComparedPerson, ComparedSegment, Comparison
 from detector.training.evaluation.comparison.pairs import Known, clipped, known_pairs
 from detector.training.evaluation.temporal_metrics import Timed, average_precision
+from detector.training.publish.error_rates import clopper_pearson
 
 _LINES = "outcomes.jsonl"
 
@@ -100,46 +101,63 @@ def time_error(found: Comparison, shift: float) -> float | None:
     return float(np.mean(errors)) if errors else None
 
 
-def figures(outcomes: Iterable[Outcome]) -> dict[str, float]:
+@dataclass(frozen=True)
+class Figure:
+    """One number of the table; of a share also how many pairs, and its exact interval of 95 %."""
+
+    value: float
+    pairs: int | None = None
+    interval: tuple[float, float] | None = None
+
+    def __str__(self) -> str:
+        if self.interval is None:
+            return f"{self.value:.3f}" + (f" of {self.pairs}" if self.pairs else "")
+        low, high = self.interval
+        return f"{self.value:.3f} of {self.pairs} ({low:.3f} to {high:.3f})"
+
+
+def figures(outcomes: Iterable[Outcome]) -> dict[str, Figure]:
     """The table's numbers."""
     every = list(outcomes)
 
     def of(*kinds: str) -> list[Outcome]:
         return [one for one in every if one.kind in kinds]
 
-    out: dict[str, float] = {}
+    out: dict[str, Figure] = {}
     fakes, originals, duos = of("fake"), of("original", "control"), of("two people")
     for variant in sorted({one.variant for one in fakes}):
         own = [one for one in fakes if one.variant == variant]
-        out[f"fake flagged, {variant} (of {len(own)})"] = _share(one.flagged for one in own)
+        out[f"fake flagged, {variant}"] = _share(one.flagged for one in own)
         own = [one for one in originals if one.variant == variant]
-        out[f"original flagged, {variant} (of {len(own)})"] = _share(one.flagged for one in own)
-    out[f"fake flagged (of {len(fakes)})"] = _share(one.flagged for one in fakes)
-    out[f"original flagged (of {len(originals)})"] = _share(one.flagged for one in originals)
-    out[f"two people: right person alone (of {len(duos)})"] = _share(
-        one.flagged and not one.others for one in duos
-    )
+        out[f"original flagged, {variant}"] = _share(one.flagged for one in own)
+    out["fake flagged"] = _share(one.flagged for one in fakes)
+    out["original flagged"] = _share(one.flagged for one in originals)
+    out["two people: right person alone"] = _share(one.flagged and not one.others for one in duos)
     spliced = of("splice")
     if spliced:
         timed = [Timed(f"{n}", one.truth, one.found) for n, one in enumerate(spliced)]
         for least in (0.5, 0.75):
-            out[f"splices, AP at tIoU {least:g} (of {len(spliced)})"] = average_precision(timed, least)
+            out[f"splices, AP at tIoU {least:g}"] = Figure(average_precision(timed, least), len(spliced))
     errors = [one.time_error for one in every if one.time_error is not None and one.kind != "unrelated"]
     if errors:
-        out[f"time map, mean error in frames (of {len(errors)})"] = float(np.mean(errors))
-        out["time map, largest error in frames"] = float(np.max(errors))
-    unrelated = of("unrelated")
-    out[f"unrelated, said to be (of {len(unrelated)})"] = _share(not one.related for one in unrelated)
+        out["time map, mean error in frames"] = Figure(float(np.mean(errors)), len(errors))
+        out["time map, largest error in frames"] = Figure(float(np.max(errors)), len(errors))
+        out["time map, error of at most half a frame"] = _share(error <= 0.5 for error in errors)
+    out["unrelated, said to be"] = _share(not one.related for one in of("unrelated"))
     related = [one for one in every if one.kind != "unrelated"]
-    out[f"related, said to be (of {len(related)})"] = _share(one.related for one in related)
+    out["related, said to be"] = _share(one.related for one in related)
     plain = [one for one in originals if one.variant != "caption bar"]
-    out[f"original with a region that differs (of {len(plain)})"] = _share(one.regions > 0 for one in plain)
+    out["original with a region that differs"] = _share(one.regions > 0 for one in plain)
+    captioned = [one for one in every if one.variant == "caption bar" and one.related]
+    out["caption bar: one region"] = _share(one.regions == 1 for one in captioned)
     return out
 
 
-def _share(values: Iterable[bool]) -> float:
+def _share(values: Iterable[bool]) -> Figure:
     listed = list(values)
-    return sum(listed) / len(listed) if listed else float("nan")
+    if not listed:
+        return Figure(float("nan"), 0)
+    return Figure(sum(listed) / len(listed), len(listed), clopper_pearson(sum(listed), len(listed)))
 
 
 def main() -> None:
@@ -164,9 +182,10 @@ def main() -> None:
             with lines.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(done[key])) + "\n")
     table = figures(done.values())
-    (options.out / "figures.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+    told = json.dumps({name: asdict(one) for name, one in table.items()}, indent=2)
+    (options.out / "figures.json").write_text(told + "\n", encoding="utf-8")
     for name, value in table.items():
-        print(f"{name:60} {value:.3f}")
+        print(f"{name:45} {value}")
 
 
 def _key(one: Outcome) -> tuple[str, str, str]:
