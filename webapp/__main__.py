@@ -115,5 +115,10 @@ def resend(settings: Settings, app: Any) -> None:
     sender.app.send_task(broker.FINGERPRINTS)
 
 
+def command() -> int:
+    """The command ``reelproof-web``: a command of :mod:`webapp.cli`, or without one the app."""
+    return cli.run(sys.argv[1:]) if len(sys.argv) > 1 else main()
+
+
 if __name__ == "__main__":
-    sys.exit(cli.run(sys.argv[1:]) if len(sys.argv) > 1 else main())
+    sys.exit(command())

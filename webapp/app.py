@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask
 
-from detector.paths import ROOT
+from detector.paths import FILES
 from webapp import api, logs
 from webapp.custody import startup as custody_startup
 from webapp.http import error_pages, security_headers, static_files
@@ -49,7 +49,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     from webapp.pages.review import annotations, comparisons, desk, two_analyses
 
     settings = read_settings(config)
-    app = Flask("webapp", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
+    app = Flask("webapp", template_folder=str(FILES / "templates"), static_folder=str(FILES / "static"))
     app.request_class = incoming.UploadRequest
     app.config.from_mapping(
         # The exhibit's own limit is checked while it is written; this bounds the whole request.

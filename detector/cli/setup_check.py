@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from detector.files import hashed
-from detector.paths import ROOT
+from detector.paths import FILES
 
 State = Literal["ok", "missing", "optional"]
 
@@ -52,7 +52,7 @@ class Finding(NamedTuple):
     remedy: str
 
 
-def check_setup(root: Path = ROOT) -> list[Finding]:
+def check_setup(root: Path = FILES) -> list[Finding]:
     """Look at everything Reelproof needs on this machine; ``root`` is the folder of requirements.txt.
 
     Takes some seconds, because torch and WeasyPrint are imported to see whether they can be.

@@ -15,11 +15,11 @@ from pydantic import Field, ValidationError, model_validator
 
 from detector.errors import ModelError
 from detector.models.weights import is_pickled_name, pickled_error
-from detector.paths import ROOT
+from detector.paths import FILES
 from detector.schema.base import Sha256, Value
 from detector.schema.model import Model, Platt, Range, Rate, SecondLookModel
 
-MODELS = ROOT / "models"
+MODELS = FILES / "models"
 DEFAULT = "reelproof"
 SECOND_LOOKS = "second-look"
 """Folder beside the models."""

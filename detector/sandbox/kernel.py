@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from detector.paths import ROOT
+from detector.paths import FILES, ROOT
 from detector.sandbox import landlock, seccomp
 from detector.sandbox.limits import AllowedPaths, Limits
 
@@ -26,7 +26,8 @@ _FILE_CAPABILITIES = 0b0110  # dac_override, dac_read_search: what root needs to
 _CPU_GRACE = 5  # seconds between the signal that can be told from others and the one that ends everything
 
 # The program beside its data: the data folder may lie in the same folder, and is not for reading.
-_PROGRAM = ("detector", "reports", "webapp", "templates", "static", "models", "requirements.txt")
+_PROGRAM = ("detector", "reports", "webapp")
+_FILES = ("templates", "static", "models", "requirements.txt")
 _SYSTEM = ("/usr", "/lib", "/lib64", "/proc", "/sys", "/var/cache/fontconfig")
 _SETTINGS = ("fonts", "ld.so.cache", "localtime", "mime.types", "nsswitch.conf", "passwd", "group")
 _OF_NETWORK = tuple(Path("/etc", name) for name in ("hosts", "resolv.conf", "gai.conf", "services", "ssl"))
@@ -143,6 +144,7 @@ def _program() -> list[Path]:
     home = Path.home()
     return [
         *(ROOT / name for name in _PROGRAM),
+        *(FILES / name for name in _FILES),
         *map(Path, packages),
         *map(Path, _SYSTEM),
         *(Path("/etc", name) for name in _SETTINGS),

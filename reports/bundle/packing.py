@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from detector.paths import ROOT
+from detector.paths import FILES
 from reports.bundle.archive import add_entry, chunks
 from reports.bundle.manifest import (
     CASE,
@@ -20,7 +20,7 @@ from reports.bundle.manifest import (
 
 SUMS = "sha256sums.txt"
 VERIFIER = "verify.py"
-_VERIFIER = ROOT / "docs" / "verify_bundle.py"
+_VERIFIER = FILES / "docs" / "verify_bundle.py"
 ANNOTATIONS = "annotations.json"
 
 

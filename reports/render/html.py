@@ -15,20 +15,20 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from detector import timestamps
-from detector.paths import ROOT
+from detector.paths import FILES, ROOT
 from reports.errors import ReportError
 from reports.inputs.pictures import Picture, width_for
 from reports.render.attachments import Attachment
 from reports.view.report import ReportView
 
-TEMPLATES = ROOT / "templates"
+TEMPLATES = FILES / "templates"
 RENDERER = "reelproof-renderer"  # name of the page's entry that says which version set it
 POLICY = "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'"
 # WeasyPrint reads no page CSS inside an SVG and would warn of each rule, so paper goes without
 # the timeline's own sheet.
 STYLES = {
     "screen": (
-        ROOT / "static" / "css" / "timeline.css",
+        FILES / "static" / "css" / "timeline.css",
         TEMPLATES / "report" / "base.css",
         TEMPLATES / "report" / "screen.css",
     ),
@@ -104,7 +104,8 @@ def renderer() -> str:
     digest = hashlib.sha256(version("jinja2").encode())
     for path in sorted({*places, *STYLES["screen"]}):
         if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+            below = FILES if path.is_relative_to(FILES) else ROOT
+            digest.update(path.relative_to(below).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:32]
 
 

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 from flask import render_template
 from markupsafe import Markup
 
-from detector.paths import ROOT
+from detector.paths import FILES
 
 if TYPE_CHECKING:
     from reports.review.annotations import Annotation
     from reports.view.comparisons import ComparisonView
     from reports.view.report import ReportView
 
-_STATIC = ROOT / "static"
+_STATIC = FILES / "static"
 _STYLES = ("base.css", "timeline.css", "result.css", "review.css", "comparison.css")
 _ENTRY = "offline.js"
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([a-z_]+\.js)";\n', re.MULTILINE)

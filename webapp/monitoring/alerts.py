@@ -71,16 +71,16 @@ def _exhibits(found: Operations, most: int) -> str:
 
 
 KINDS = (
-    Kind("queue", "minutes the oldest job may wait", _queue),
+    Kind("queue", "Minutes the oldest job may wait", _queue),
     Kind("disk", "MB that must be free on the data folder's disk", _disk),
-    Kind("workers", "workers that must be there", _workers),
+    Kind("workers", "Workers that must be there", _workers),
     Kind(
         "backup",
-        "days since the last back-up",
+        "Days since the last back-up",
         lambda found, days: _older("The last back-up", found.backup, found.moment, days),
     ),
-    Kind("custody", "days since the custody log was last found whole", _check),
-    Kind("exhibits", "exhibits that may be damaged or missing", _exhibits),
+    Kind("custody", "Days since the custody log was last found whole", _check),
+    Kind("exhibits", "Exhibits that may be damaged or missing", _exhibits),
 )
 
 

@@ -8,7 +8,7 @@ from flask import Flask, url_for
 from markupsafe import Markup
 
 from detector import timestamps
-from detector.paths import ROOT
+from detector.paths import FILES
 from reports.text import numbers
 from webapp.jobs import parameters, recovery
 from webapp.queries import live_sessions
@@ -16,7 +16,7 @@ from webapp.services import case_details
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Condition, Exhibit, Priority, State, now
 
-_ICONS = ROOT / "static" / "icons"
+_ICONS = FILES / "static" / "icons"
 
 
 def install(app: Flask) -> None:

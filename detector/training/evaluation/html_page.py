@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 import numpy as np
 
-from detector.paths import ROOT
+from detector.paths import FILES
 from detector.training.evaluation.failures import Failure
 from detector.training.evaluation.metrics import BINS, Scored, reliability, roc
 
 if TYPE_CHECKING:
     from detector.training.evaluation.measured import Measured
 
-TEMPLATES = ROOT / "templates"
+TEMPLATES = FILES / "templates"
 # Colours of lines, told apart by dashes as well.
 _LINES = (("#1f4f86", "-"), ("#8f2f1f", "--"), ("#6a4f00", "-."), ("#2f6b4a", ":"))
 _SHOWN = 120  # failures a gallery holds
