@@ -44,6 +44,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         operations,
         statistics,
         upload,
+        validations,
     )
     from webapp.pages.people import account, accounts, api_tokens, login, provider, second_factor
     from webapp.pages.review import annotations, comparisons, desk, two_analyses
@@ -92,6 +93,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         comparisons,
         statistics,
         models,
+        validations,
         live,
         help,
         health,

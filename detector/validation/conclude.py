@@ -18,6 +18,7 @@ from detector.schema.validation import (
     LikelihoodRatios,
     Repetition,
     Spread,
+    ValidatedModel,
     Validation,
     ValidationItem,
     Versions,
@@ -56,6 +57,22 @@ def validate(
     material = read_material(data)
     found = measure(material, out, run, model.card_sha256, progress)
     progress("working out the figures", 0.0)
+    return concluded(
+        material, found, run, model, title=title, laboratory=laboratory, other_machine=other_machine
+    )
+
+
+def concluded(
+    material: Material,
+    found: Measurements,
+    run: Run,
+    model: ValidatedModel,
+    *,
+    title: str = "",
+    laboratory: str | None = None,
+    other_machine: Validation | None = None,
+) -> Validation:
+    """The validation of what was measured."""
     items = tuple(_item(each, found.first.get(str(each.path)), material.numbers) for each in material.files)
     threshold = run.parameters.enter_threshold
     ratios = tuple(filter(None, (_ratios(kind, items) for kind in _KINDS)))

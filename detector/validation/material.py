@@ -7,6 +7,7 @@ likelihood ratios are tried, with groups kept together. Files that show the same
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -85,11 +86,17 @@ def read_material(data: Path) -> Material:
             f"{data}: there is no such folder or CSV. Name a folder with 'real' and 'manipulated' in it, or "
             "a CSV with the columns file,label."
         )
-    if {each.manipulated for each in found} != {True, False}:
-        what = "nothing that can be analysed" if not found else "files of one label only"
-        raise MaterialError(f"{data} holds {what}. A validation needs unmanipulated and manipulated files.")
-    whole = _without_copies([_hashed(each) for each in found], remarks)
-    return Material(data.stem or data.name, _joined(whole), _labelled(whole), tuple(remarks))
+    return material_of(data.stem or data.name, [_hashed(each) for each in found], remarks)
+
+
+def material_of(title: str, files: Sequence[LabelledFile], remarks: Sequence[str] = ()) -> Material:
+    """Material of hashed files; raises :class:`MaterialError` for files of one label only, or of two."""
+    if {each.manipulated for each in files} != {True, False}:
+        what = "Nothing is labelled" if not files else "Everything labelled has one label only"
+        raise MaterialError(f"{what}. A validation needs unmanipulated and manipulated files.")
+    said = list(remarks)
+    whole = _without_copies(files, said)
+    return Material(title, _joined(whole), _labelled(whole), tuple(said))
 
 
 def _of_folder(data: Path) -> Iterator[LabelledFile]:
@@ -114,29 +121,43 @@ def _of_folder(data: Path) -> Iterator[LabelledFile]:
 def _of_table(table: Path, remarks: list[str]) -> Iterator[LabelledFile]:
     missing = []
     try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
-            names = reader.fieldnames or ()
-            columns = {_ALIASES.get(name.strip().lower(), name.strip().lower()): name for name in names}
-            if not {"file", "label"} <= columns.keys():
-                raise MaterialError(f"{table}: the first line must name at least the columns file,label.")
-            if unknown := sorted(columns.keys() - _KNOWN):
-                remarks.append(f"Columns not used: {', '.join(unknown)}.")
-            for row in reader:
-                cells = {column: (row[name] or "").strip() for column, name in columns.items()}
-                where = f"{table}, line {reader.line_num}"
-                one = _of_row(table, cells, where)
-                if not one.path.is_file():
-                    missing.append(one.name)
-                yield one
-    except (UnicodeDecodeError, csv.Error) as error:
+        text = table.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
         raise MaterialError(f"{table}: cannot be read as a CSV in UTF-8: {error}") from None
+    for one in labelled_rows(text, str(table), remarks):
+        placed = replace(one, path=table.parent / one.name)
+        if not placed.path.is_file():
+            missing.append(one.name)
+        yield placed
     if missing:
         some = ", ".join(missing[:_SHOWN]) + (f" and {len(missing) - _SHOWN} more" * (len(missing) > _SHOWN))
         raise MaterialError(f"{table}: {len(missing)} of its files are missing: {some}.")
 
 
-def _of_row(table: Path, cells: dict[str, str], where: str) -> LabelledFile:
+def labelled_rows(
+    text: str, where: str, remarks: list[str], *, empty_labels: bool = False
+) -> Iterator[LabelledFile]:
+    """What the rows of a CSV say, with the name of each file as its path; ``where`` is what messages call it.
+
+    With ``empty_labels`` rows without a label are left out. Columns that are not known become a remark.
+    """
+    try:
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        names = reader.fieldnames or ()
+        columns = {_ALIASES.get(name.strip().lower(), name.strip().lower()): name for name in names}
+        if not {"file", "label"} <= columns.keys():
+            raise MaterialError(f"{where}: the first line must name at least the columns file,label.")
+        if unknown := sorted(columns.keys() - _KNOWN):
+            remarks.append(f"Columns not used: {', '.join(unknown)}.")
+        for row in reader:
+            cells = {column: (row[name] or "").strip() for column, name in columns.items()}
+            if cells["label"] or not empty_labels:
+                yield _of_row(cells, f"{where}, line {reader.line_num}")
+    except csv.Error as error:
+        raise MaterialError(f"{where}: cannot be read as a CSV: {error}") from None
+
+
+def _of_row(cells: dict[str, str], where: str) -> LabelledFile:
     manipulated = _LABELS.get(cells["label"].lower())
     if manipulated is None:
         raise MaterialError(
@@ -146,7 +167,7 @@ def _of_row(table: Path, cells: dict[str, str], where: str) -> LabelledFile:
     generator = cells.get("generator", "")
     return LabelledFile(
         name=name,
-        path=table.parent / name,
+        path=Path(name),
         manipulated=manipulated,
         group=cells.get("group") or name,
         generator=generator if manipulated and generator.lower() not in _NO_GENERATOR else None,

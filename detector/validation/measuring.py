@@ -63,6 +63,18 @@ def told(analysis: Analysis) -> Line:
     }
 
 
+def line_of(analysis: Analysis) -> Line:
+    """The line of an analysis that is there already, without the name of its file."""
+    return {
+        "verdict": str(analysis.verdict),
+        "probability": analysis.probability,
+        "stability": analysis.stability,
+        "faces": len(analysis.persons),
+        "duration": analysis.media.duration,
+        **told(analysis),
+    }
+
+
 def measure(material: Material, out: Path, run: Run, card: str, progress: Progress) -> Measurements:
     """Analyse what was not analysed yet; raises what :func:`~detector.batch.worker_pool.score_files` does.
 

@@ -57,14 +57,19 @@ def why_not_of_model(validation: Validation | Laboratory, now: ValidatedModel) -
 
 def why_not_of_analysis(validation: Validation | Laboratory, analysis: Analysis) -> str:
     """Why a validation does not speak for an analysis; empty where it does."""
-    then, model = validation.model, analysis.model
+    return why_not_the_same(validation.model, validation.parameters, analysis)
+
+
+def why_not_the_same(then: ValidatedModel, parameters: Parameters, analysis: Analysis) -> str:
+    """Why an analysis was not made with this model and these parameters; empty where it was."""
+    model = analysis.model
     if model.sha256 != then.sha256:
         return f"the analysis was made with other weights ({model.title})"
     if _second(model.second_look) != _second(then.second_look):
         return "the analysis was made with another second look"
     if (model.temperature, model.segment, model.exhibit) != (then.temperature, then.segment, then.exhibit):
         return "the analysis was made with another calibration"
-    if other := _other_parameters(validation.parameters, analysis.parameters):
+    if other := _other_parameters(parameters, analysis.parameters):
         return f"the analysis was made with other parameters ({', '.join(other)})"
     return ""
 

@@ -21,6 +21,7 @@ from detector.version import __version__
 from reports.bundle import manifest, packing
 from reports.custody.format import NAME as CUSTODY
 from reports.inputs.case import NAME as CASE
+from reports.inputs.laboratory import NAME as LABORATORY
 from reports.review.annotation_file import file_text
 from reports.review.annotations import Annotation
 from webapp.custody import integrity
@@ -82,6 +83,8 @@ def contents(
     files: dict[str, bytes | Path] = {path: folder / path for path in result.view.kept}
     files |= {name: reports / name for name in ("report.pdf", "report.html")}
     files["analysis.json"] = folder / "analysis.json"
+    if (reports / LABORATORY).is_file():
+        files[LABORATORY] = reports / LABORATORY
     with database.begin() as session:
         if with_log:
             files[CUSTODY] = custody_log.export(session, row.exhibit.sha256)
@@ -194,6 +197,7 @@ report.pdf        the evidence report with the annotations made until now; repor
 analysis.json     every figure, as data
 custody.json      who did what to the exhibit, and when: its custody log until this bundle was made
 case.json         case number and the like, where they were given
+laboratory.json   what the report quotes of the laboratory's own validation, where it does
 annotations.json  what reviewers said until now, as data
 comparisons/      comparisons with references, if there are any: each as data, with its pictures
 overlays/         the kept frames and their heatmaps

@@ -2,7 +2,8 @@
 
 ``python -m webapp.downloads.report_process ANALYSIS_JSON OUT`` writes ``report.html`` and ``report.pdf``
 into the folder ``OUT``, which holds ``custody.json``. On standard input, as JSON: annotations,
-case details, what hashing the kept exhibit again showed, and the ids of comparisons with references.
+case details, what hashing the kept exhibit again showed, the ids of comparisons with references, and the
+text of a ``laboratory.json`` where one is quoted.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def main(analysis: Path, out: Path) -> None:
         (out / CUSTODY).read_bytes() if (out / CUSTODY).is_file() else None,
         ExhibitCheck(**check),
         read_comparisons(root, given["comparisons"], about.media.sha256),
+        given["laboratory"].encode() if given["laboratory"] is not None else None,
     )
 
 

@@ -38,7 +38,7 @@ from webapp.queries.analyses import database
 from webapp.queries.results import download_name, refuse_altered
 from webapp.security.permissions import current
 from webapp.services import annotations as annotation_service
-from webapp.services import case_details
+from webapp.services import case_details, validations
 from webapp.storage import key_files
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -85,6 +85,7 @@ def current_report(database: Database, folders: Folders, row: AnalysisRow, *, wi
             case = case_details.stored(session, row.id)
             known = custody_log.export(session, row.exhibit.sha256) if with_log else None
             place = _place(database, folders, row, with_log)  # the check may have found something
+            laboratory = validations.in_reports(session, folders)
         compared = reference_comparisons.of_report(row.exhibit_id)
         for each in compared:
             reference_comparisons.result(each).refuse_altered()  # and fetched, where only the store had it
@@ -93,6 +94,7 @@ def current_report(database: Database, folders: Folders, row: AnalysisRow, *, wi
             "case": case.model_dump(),
             "check": asdict(check) | {"checked": iso_milliseconds(check.checked)},
             "comparisons": [each.id for each in compared],
+            "laboratory": laboratory.decode() if laboratory is not None else None,
         }
         if place.exists():
             shutil.rmtree(place)
@@ -131,6 +133,7 @@ def _place(database: Database, folders: Folders, row: AnalysisRow, with_log: boo
             _last_act(session, row.exhibit.sha256) if with_log else "without the log",
             session.scalar(select(Exhibit.condition).where(Exhibit.id == row.exhibit_id)) or "fits",
             [each.id for each in reference_comparisons.of_report(row.exhibit_id)],
+            hashlib.sha256(validations.in_reports(session, folders) or b"").hexdigest(),
             __version__,
         ]
     return folders.reviewed(row.id) / hashlib.sha256(canonical(inputs).encode()).hexdigest()[:32]

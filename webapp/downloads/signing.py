@@ -43,13 +43,37 @@ def signed(
         _sign(settings, report, beside)
         yield {**files, "report.pdf": beside}, key
     except SigningError as problem:
-        raise UserError(
-            500,
-            f"The bundle could not be signed: {problem}",
-            "Whoever runs Reelproof has to put another key in place, or unset REELPROOF_SIGNING_KEY.",
-        ) from None
+        raise _unsigned("bundle", problem) from None
     finally:
         beside.unlink(missing_ok=True)
+
+
+def sign_validation(settings: Settings, folder: Path) -> None:
+    """Sign a validation's report and its ``validation.json``, where there is a key; raises as above."""
+    from reports.bundle.manifest import sums
+    from reports.signing.validation import SIGNATURE, SUMS
+
+    report, signed_report, text = (
+        folder / name for name in ("validation.pdf", ".signed.pdf", "validation.json")
+    )
+    try:
+        if (key := _key(settings)) is None:
+            return
+        _sign(settings, report, signed_report)
+        signed_report.replace(report)
+        (folder / SIGNATURE).write_bytes(key.sign(text.read_bytes()))
+    except SigningError as problem:
+        raise _unsigned("validation", problem) from None
+    names = ("validation.json", "validation.html", "validation.pdf", SIGNATURE)
+    (folder / SUMS).write_bytes(sums({name: (folder / name).read_bytes() for name in names}))
+
+
+def _unsigned(what: str, problem: SigningError) -> UserError:
+    return UserError(
+        500,
+        f"The {what} could not be signed: {problem}",
+        "Whoever runs Reelproof has to put another key in place, or unset REELPROOF_SIGNING_KEY.",
+    )
 
 
 def _key(settings: Settings) -> SigningKey | None:

@@ -131,8 +131,9 @@ class _Copying:
                 continue
             if each.sha256 and each.sha256 != self._listed[f"{DATA}/{inside}"].sha256:
                 self.missing.append(f"{each.name}: {inside} is not what was handed in; copied as it is.")
-        for model in sorted(self._folders.models.glob("[!.]*")):
-            self._take(model)
+        for kept in (self._folders.models, self._folders.validations):
+            for each_kept in sorted(kept.glob("[!.]*")):
+                self._take(each_kept)
         return True
 
     def finish(self) -> Iterator[Listed]:

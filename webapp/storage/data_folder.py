@@ -84,6 +84,11 @@ class Folders:
         return self.data / "reviews"
 
     @property
+    def validations(self) -> Path:
+        """The laboratory's own validations, one folder each (:mod:`webapp.services.validations`)."""
+        return self.data / "validations"
+
+    @property
     def live(self) -> Path:
         """What live sessions write for pages, one folder each (:mod:`webapp.queries.live_sessions`)."""
         return self.data / "live"
@@ -99,6 +104,10 @@ class Folders:
     def comparison(self, comparison_id: str) -> Path:
         """The finished result of one comparison."""
         return self.comparisons / comparison_id
+
+    def validation(self, validation_id: str) -> Path:
+        """One validation."""
+        return self.validations / validation_id
 
     def unfinished(self, job_id: str, attempt: str) -> Path:
         """Where one attempt writes its result, of an analysis or a comparison, until it is whole."""
@@ -138,6 +147,7 @@ class Folders:
             self.models,
             self.previews,
             self.reviews,
+            self.validations,
         )
         for folder in (
             self.data,
@@ -161,6 +171,8 @@ class Folders:
             path.unlink(missing_ok=True)
         self._remove_unfinished(newest)
         for path in self.models.glob(".*"):
+            shutil.rmtree(path, ignore_errors=True)
+        for path in self.validations.glob(".*"):
             shutil.rmtree(path, ignore_errors=True)
         for path in self.reviews.glob("*/.*"):
             shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,175 @@
+"""Validations in the browser: a labelled case, its figures, own thresholds, and reports that quote it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from keys import make_key
+from made import finished
+from people import Client, account, signed_in, with_login
+
+from detector.models.card import DEFAULT, MODELS
+from detector.schema.laboratory import Laboratory
+from detector.schema.model import Model
+from detector.schema.parameters import Parameters
+from detector.schema.validation import Validation
+from detector.validation.model_used import validated_model
+from reports.signing.keys import read_key
+from reports.verification.verify import verify
+from webapp import create_app
+from webapp.custody import log as custody_log
+from webapp.security.permissions import Role
+from webapp.services import validations as validation_service
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Model:
+    """The default model as an analysis names it."""
+    used = validated_model(MODELS / f"{DEFAULT}.json")
+    card = json.loads((MODELS / f"{DEFAULT}.json").read_bytes())
+    told = {name: getattr(used, name) for name in ("name", "title", "architecture", "sha256", "temperature")}
+    return Model(
+        **told,
+        segment=used.segment,
+        exhibit=used.exhibit,
+        second_look=used.second_look,
+        figures={},
+        domain=card["domain"],
+        limits=(),
+    )
+
+
+def fill(app, shipped: Model, count: int = 6) -> tuple[int, list[AnalysisRow]]:
+    """A case with finished analyses, whose names say what they are."""
+    client = app.test_client()
+    made = client.post("/cases", data={"name": "Reference material"})
+    case_id = int(made.headers["Location"].rsplit("/", 1)[1])
+    rows = []
+    for number in range(count):
+        for label, probability in (("real", 0.1 + 0.02 * number), ("manipulated", 0.9 - 0.05 * number)):
+            fields = {"model": shipped, "parameters": Parameters(), "probability": probability}
+            rows.append(finished(app, fields, file=f"{label}-{number}.mp4", duration=4.0 + len(rows)))
+    with app.extensions["database"].begin() as session:
+        for row in rows:
+            session.get_one(AnalysisRow, row.id).case_id = case_id
+    return case_id, rows
+
+
+def labelled(text: str) -> str:
+    """The table of the form with the labels that names say."""
+    rows = list(csv.DictReader(io.StringIO(text)))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, validation_service.COLUMNS)
+    writer.writeheader()
+    writer.writerows(row | {"label": row["file"].split("-")[0]} for row in rows)
+    return out.getvalue()
+
+
+def make(app, case_id: int) -> str:
+    client = app.test_client()
+    with app.extensions["database"].begin() as session:
+        from webapp.services import cases
+
+        case = cases.find(session, cases_principal(), case_id)
+        table = validation_service.empty_table(validation_service.offered(cases.analyses(session, case)))
+    form = {"case": str(case_id), "title": "Reference", "laboratory": "Lab", "table": labelled(table)}
+    answer = client.post("/validations", data=form)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["Location"]
+
+
+def cases_principal():
+    from webapp.security.permissions import LOCAL
+
+    return LOCAL
+
+
+def test_a_labelled_case_becomes_a_validation_that_reports_quote(app, shipped):
+    case_id, rows = fill(app, shipped)
+    client = app.test_client()
+    page = client.get(f"/validations/new?case={case_id}").text
+    assert "real-0.mp4,,,,,,," in page
+    address = make(app, case_id)
+    shown = client.get(address).text
+    assert "all clips" in shown and "Only 6 manipulated clips were measured" in shown
+    assert "No longer applies" not in shown
+    found = Validation.from_json(client.get(f"{address}/validation.json").data)
+    assert len(found.items) == 12 and found.laboratory == "Lab"
+    assert client.get(f"{address}/validation.pdf").data.startswith(b"%PDF-")
+    assert "sandbox" in client.get(f"{address}/validation.html").headers["Content-Security-Policy"]
+    assert client.get(f"{address}/measured.jsonl").status_code == 404
+
+    assert client.post(f"{address}/thresholds", data={"by": "rate", "rate": "0"}).status_code == 303
+    assert client.post(f"{address}/quote", data={"quoted": "yes"}).status_code == 303
+    own = Laboratory.from_json(client.get(f"{address}/laboratory.json").data)
+    assert own.thresholds[0].false_positive.events == 0
+    report = client.get(f"/analyses/{rows[0].id}/report.html").text
+    assert f"validation of {found.created[:10]}" in report
+    assert f"From {own.thresholds[0].threshold:g}, chosen by a measured false positive rate" in report
+    with app.extensions["database"].begin() as session:
+        said = [e.details for e in custody_log.entries(session) if "validation" in e.details]
+    said = [each for each in said if "file" not in each]
+    assert [each["what"] for each in said] == ["validation made", "own thresholds", "validation in reports"]
+    assert said[1]["thresholds"].startswith("video 0.2")
+
+    client.post(f"{address}/quote", data={"quoted": ""})
+    assert "validation of" not in client.get(f"/analyses/{rows[0].id}/report.html").text
+
+
+def test_what_is_wrong_with_labels_is_told_and_the_table_kept(app, shipped):
+    case_id, _ = fill(app, shipped, 1)
+    table = "file,label\nreal-0.mp4,real\nno.mp4,manipulated\n"
+    form = {"case": str(case_id), "title": "Reference", "table": table}
+    answer = app.test_client().post("/validations", data=form)
+    assert answer.status_code == 400
+    assert "no.mp4 is no exhibit here" in answer.text and "real-0.mp4,real" in answer.text
+    folders = Folders(app.extensions["settings"].data)
+    assert not list(folders.validations.iterdir())
+    answer = app.test_client().post("/validations", data=form | {"table": "file,label\nreal-0.mp4,real\n"})
+    assert "one label only" in answer.text
+
+
+def test_a_changed_model_or_file_is_noticed(app, shipped, monkeypatch):
+    case_id, rows = fill(app, shipped)
+    address = make(app, case_id)
+    client = app.test_client()
+    client.post(f"{address}/quote", data={"quoted": "yes"})
+    other = validated_model(MODELS / "reelproof-2.json")
+    with monkeypatch.context() as patched:
+        patched.setattr(validation_service, "validated_model", lambda _card: other)
+        assert "No longer applies: it was made with other weights" in client.get(address).text
+        assert "No longer applies" in client.get("/validations").text
+    place = Folders(app.extensions["settings"].data).validations / address.rsplit("/", 1)[1]
+    text = (place / "laboratory.json").read_text()
+    (place / "laboratory.json").write_text(text.replace('"title": "Reference"', '"title": "Something"'))
+    answer = client.get(f"/analyses/{rows[0].id}/report.html")
+    assert answer.status_code == 500 and "not the one that was chosen" in answer.text
+
+
+def test_a_configured_key_signs(tmp_path, sent, shipped):
+    key, password, _ = make_key(tmp_path)
+    settings = {"REELPROOF_SIGNING_KEY": key, "REELPROOF_SIGNING_PASSWORD_FILE": password}
+    app = create_app({"TESTING": True, "REELPROOF_DATA": tmp_path / "d", "SEND": sent.append} | settings)
+    app.test_client_class = Client
+    case_id, _ = fill(app, shipped, 1)
+    address = make(app, case_id)
+    client = app.test_client()
+    assert client.get(f"{address}/validation.sig").status_code == 200
+    report = tmp_path / "report.pdf"
+    report.write_bytes(client.get(f"{address}/validation.pdf").data)
+    app.extensions["database"].close()
+    assert verify(report, [read_key(key, password).certificate]).findings.problems == []
+
+
+def test_only_administrators_see_them(tmp_path, sent):
+    app = with_login(tmp_path / "data", sent)
+    for name, role in (("ada", Role.ADMINISTRATOR), ("eve", Role.EXAMINER)):
+        account(app, name, role)
+    assert signed_in(app, "ada").get("/validations").status_code == 200
+    assert signed_in(app, "eve").get("/validations").status_code == 403
+    app.extensions["database"].close()

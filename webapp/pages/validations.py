@@ -1,0 +1,158 @@
+"""The laboratory's own validations: the list, a new one from a labelled case, one with its thresholds."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from flask import Blueprint, current_app, redirect, render_template, request, send_file, url_for
+from werkzeug.wrappers import Response
+
+from webapp.custody import log as custody_log
+from webapp.downloads import signing
+from webapp.errors import UserError
+from webapp.http.security_headers import REPORT_POLICY
+from webapp.queries.analyses import database
+from webapp.security.permissions import Permission, current, require
+from webapp.services import cases as case_service
+from webapp.services import validations as validation_service
+
+blueprint = Blueprint("validations", __name__, url_prefix="/validations")
+
+
+@blueprint.get("")
+@require(Permission.CONFIGURE)
+def listing() -> str:
+    """All validations, and the cases a new one can be made of."""
+    with database().begin() as session:
+        cases = case_service.listed(session, current())
+        analyses, _ = case_service.counts(session, cases)
+    return render_template(
+        "pages/validations.html", validations=validation_service.listed(), cases=cases, analyses=analyses
+    )
+
+
+@blueprint.get("/new")
+@require(Permission.CONFIGURE)
+def ask() -> str:
+    """The form in which the exhibits of a ``case`` are labelled."""
+    case_id = _case_id(request.args.get("case", ""))
+    with database().begin() as session:
+        case = case_service.find(session, current(), case_id)
+        rows = validation_service.offered(case_service.analyses(session, case))
+    return render_template(
+        "pages/label_case.html",
+        case=case,
+        rows=rows,
+        table=validation_service.empty_table(rows),
+        problem=None,
+    )
+
+
+@blueprint.post("")
+@require(Permission.CONFIGURE)
+def make() -> Response | tuple[str, int]:
+    """Make a validation of a labelled ``case``."""
+    form = request.form
+    case_id, table = _case_id(form.get("case", "")), form.get("table", "")
+    with database().begin() as session:
+        case = case_service.find(session, current(), case_id)
+        rows = validation_service.offered(case_service.analyses(session, case))
+    try:
+        title, laboratory = form.get("title", ""), form.get("laboratory", "")
+        sign = partial(signing.sign_validation, current_app.extensions["settings"])
+        new = validation_service.make(rows, table, title, laboratory, sign)
+    except UserError as problem:
+        page = render_template(
+            "pages/label_case.html", case=case, rows=rows, table=table, problem=problem, form=form
+        )
+        return page, problem.status
+    return redirect(url_for("validations.show", validation_id=new), 303)
+
+
+@blueprint.get("/<validation_id>")
+@require(Permission.CONFIGURE)
+def show(validation_id: str) -> str:
+    """Its figures, whether it still applies, its files, and the laboratory's own thresholds."""
+    from reports.view.validation_report import KINDS, level_row
+
+    found = validation_service.find(validation_id)
+    about = found.about
+    tables = [
+        (
+            title,
+            [
+                level_row(each, _named(each.attribute, each.name))
+                for each in about.levels
+                if each.kind is kind
+            ],
+        )
+        for kind, title in KINDS.items()
+        if any(each.kind is kind for each in about.levels)
+    ]
+    return render_template(
+        "pages/validation.html",
+        found=found,
+        tables=tables,
+        files=[name for name in validation_service.FILES if _there(validation_id, name)],
+    )
+
+
+@blueprint.get("/<validation_id>/<name>")
+@require(Permission.CONFIGURE)
+def download(validation_id: str, name: str) -> Response:
+    """One of its files."""
+    path = validation_service.file(validation_id, name)
+    with database().begin() as session:
+        details = {"file": name, "validation": validation_id}
+        custody_log.append(session, "export", details)
+    page = name.endswith(".html")
+    response = send_file(
+        path, mimetype=validation_service.FILES[name], as_attachment=not page, download_name=name
+    )
+    if page:
+        response.headers["Content-Security-Policy"] = REPORT_POLICY
+    return response
+
+
+@blueprint.post("/<validation_id>/thresholds")
+@require(Permission.CONFIGURE)
+def thresholds(validation_id: str) -> Response:
+    """Set own thresholds by a false positive ``rate`` or a ``cost``, or with neither remove them."""
+    by = request.form.get("by", "")
+    rate = _number("rate") / 100 if by == "rate" else None
+    cost = _number("cost") if by == "cost" else None
+    share = _number("share") / 100 if by == "cost" else 0.5
+    validation_service.set_thresholds(validation_id, rate, cost, share)
+    return redirect(url_for("validations.show", validation_id=validation_id, _anchor="thresholds"), 303)
+
+
+@blueprint.post("/<validation_id>/quote")
+@require(Permission.CONFIGURE)
+def quote(validation_id: str) -> Response:
+    """Let reports quote it, or with an empty ``quoted`` none any more."""
+    validation_service.quote(validation_id if request.form.get("quoted") else None)
+    return redirect(url_for("validations.show", validation_id=validation_id), 303)
+
+
+def _there(validation_id: str, name: str) -> bool:
+    try:
+        return validation_service.file(validation_id, name).is_file()
+    except UserError:
+        return False
+
+
+def _named(attribute: str, name: str) -> str:
+    return f"{attribute} {name}" if attribute else name
+
+
+def _case_id(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise UserError(400, "No case was chosen.", "Choose the case whose exhibits are to be labelled.")
+    return int(text)
+
+
+def _number(field: str) -> float:
+    try:
+        return float(request.form.get(field, "").replace(",", "."))
+    except ValueError:
+        raise UserError(400, f"The {field} is no number.", "Write a number such as 1 or 0.5.") from None

@@ -1,0 +1,273 @@
+"""Validations of the data folder: made of analyses that are done, one of them quoted in reports.
+
+Each lies in a folder of its own, as ``python -m detector validate`` writes it. Which one reports quote is a
+choice of the data folder, with the SHA-256 of the extract they quote, so that a changed one is not quoted.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import current_app
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+
+from detector.errors import ModelError, ReelproofError
+from detector.files import publish, write_atomically
+from detector.paths import ROOT
+from detector.schema.laboratory import Laboratory, OwnThreshold
+from detector.validation.model_used import validated_model, why_not_of_model
+from webapp.custody import log as custody_log
+from webapp.custody.records import AlteredRecord
+from webapp.errors import UserError
+from webapp.queries import results
+from webapp.queries.analyses import database
+from webapp.services import models as model_service
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, Choice, State, now
+
+FILES = {
+    "validation.html": "text/html",
+    "validation.pdf": "application/pdf",
+    "validation.json": "application/json",
+    "laboratory.json": "application/json",
+    "sha256sums.txt": "text/plain",
+    "validation.sig": "application/pkcs7-signature",
+}
+COLUMNS = ("file", "label", "generator", "group", "segments", "persons", "skin_tone", "sex")
+_EXTRACT = "laboratory.json"
+_CHOICE = "validation"
+_NAME = re.compile(r"[0-9a-f]{32}")
+_TIME_LIMIT = 600  # seconds; a thousand exhibits take a minute
+_PATIENCE = 30
+_MAKING = threading.Lock()
+_LONGEST = 120
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A validation as pages show it; ``ended`` says why it no longer applies, empty: it does."""
+
+    id: str
+    about: Laboratory
+    quoted: bool
+    ended: str
+
+
+def listed() -> list[Listed]:
+    """All of them, the latest first."""
+    folders = Folders.of(current_app.extensions["settings"])
+    found = [
+        each
+        for place in folders.validations.iterdir()
+        if _NAME.fullmatch(place.name) and (each := _listed(folders, place.name)) is not None
+    ]
+    return sorted(found, key=lambda each: each.about.created, reverse=True)
+
+
+def find(validation_id: str) -> Listed:
+    """One of them, or a 404 page."""
+    folders = Folders.of(current_app.extensions["settings"])
+    found = _listed(folders, validation_id) if _NAME.fullmatch(validation_id) else None
+    if found is None:
+        raise UserError(404, "There is no validation at this address.", "Look for it in the list.")
+    return found
+
+
+def file(validation_id: str, name: str) -> Path:
+    """One of its files, or a 404 page."""
+    find(validation_id)
+    path = Folders.of(current_app.extensions["settings"]).validation(validation_id) / name
+    if name not in FILES or not path.is_file():
+        raise UserError(404, "This validation has no such file.", "Its page lists what there is.")
+    return path
+
+
+def offered(rows: Sequence[AnalysisRow]) -> list[AnalysisRow]:
+    """Of the analyses of a case the newest finished one of each exhibit, in order of their names."""
+    newest: dict[int, AnalysisRow] = {}
+    for row in sorted(rows, key=lambda each: each.created):
+        if row.state == State.DONE:
+            newest[row.exhibit_id] = row
+    return sorted(newest.values(), key=lambda each: (each.file, each.id))
+
+
+def empty_table(rows: Sequence[AnalysisRow]) -> str:
+    """A table of labels to be filled in."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    names = [row.file for row in rows]
+    for row in rows:
+        name = row.file if names.count(row.file) == 1 else row.exhibit.sha256
+        writer.writerow([name] + [""] * (len(COLUMNS) - 1))
+    return out.getvalue()
+
+
+def make(
+    rows: Sequence[AnalysisRow], table: str, title: str, laboratory: str, sign: Callable[[Path], None]
+) -> str:
+    """Work out a validation of labelled analyses; its id. Raises :class:`UserError` in words.
+
+    ``sign`` signs what lies in its folder, where there is a key.
+    """
+    settings = current_app.extensions["settings"]
+    folders, title = Folders.of(settings), " ".join(title.split())[:_LONGEST]
+    if not title:
+        raise UserError(400, "The material has no name.", "Say what it is called.")
+    with database().begin() as session:
+        model = model_service.default(session, folders)
+        card = model_service.card_path(folders, model)
+    places = {row.id: results.result_folder(database(), folders, row) for row in rows}
+    for place in places.values():
+        results.analysis_text(place)  # as it was made, or refused
+    given: dict[str, object] = {
+        "title": title,
+        "laboratory": " ".join(laboratory.split())[:_LONGEST],
+        "model": model,
+        "card": str(card),
+        "table": table,
+        "analyses": [
+            {
+                "name": row.file,
+                "sha256": row.exhibit.sha256,
+                "bytes": row.exhibit.bytes,
+                "folder": str(places[row.id]),
+            }
+            for row in rows
+        ],
+    }
+    new = secrets.token_hex(16)
+    if not _MAKING.acquire(timeout=_PATIENCE):
+        raise UserError(503, "Another validation is being made.", "Try again in a minute.")
+    aside = folders.validations / f".{new}"
+    try:
+        aside.mkdir(mode=0o700)
+        _worked_out(given, aside)
+        sign(aside)
+        publish(aside, folders.validation(new))
+    finally:
+        _MAKING.release()
+        shutil.rmtree(aside, ignore_errors=True)
+    with database().begin() as session:
+        details: dict[str, str | int | None] = {"what": "validation made", "validation": new, "title": title}
+        details["validation sha256"] = _sha256(folders.validation(new) / "validation.json")
+        custody_log.append(session, "configuration", details)
+    return new
+
+
+def _worked_out(given: dict[str, object], out: Path) -> None:
+    command = [sys.executable, "-m", "webapp.services.validation_process", str(out)]
+    try:
+        ended = subprocess.run(
+            command, cwd=ROOT, input=json.dumps(given).encode(), capture_output=True, timeout=_TIME_LIMIT
+        )
+    except subprocess.TimeoutExpired:
+        raise UserError(500, "The validation took too long.", "Make it of fewer exhibits.") from None
+    if ended.returncode == 2:
+        raise UserError(400, ended.stderr.decode(errors="replace").strip()[-500:], "Correct the labels.")
+    if ended.returncode:
+        current_app.logger.error("a validation failed: %s", ended.stderr.decode(errors="replace")[-2000:])
+        raise UserError(500, "The validation could not be made.", "The terminal Reelproof runs in says why.")
+
+
+def set_thresholds(validation_id: str, rate: float | None, cost: float | None, share: float) -> None:
+    """Set the laboratory's own thresholds by a false positive rate or by a cost; neither: remove them."""
+    from detector.schema.validation import Validation
+    from detector.validation.quoted import by_cost, by_false_positive_rate, quoted
+
+    folders, was = Folders.of(current_app.extensions["settings"]), find(validation_id)
+    text = (folders.validation(validation_id) / "validation.json").read_bytes()
+    if hashlib.sha256(text).hexdigest() != was.about.validation_sha256:
+        raise AlteredRecord("The validation is not the one its extract was made of.")
+    whole = Validation.from_json(text)
+    own: tuple[OwnThreshold, ...] = ()
+    try:
+        if rate is not None:
+            own = by_false_positive_rate(whole, rate)
+        elif cost is not None:
+            own = by_cost(whole, cost, share)
+    except ReelproofError as problem:
+        raise UserError(400, str(problem), "Choose another one.") from None
+    place = folders.validation(validation_id) / _EXTRACT
+    with database().begin() as session:
+        write_atomically(place, quoted(whole, text, own).to_json().encode())
+        chosen = session.get(Choice, _CHOICE)
+        if chosen is not None and chosen.value.startswith(validation_id):
+            _choose(session, validation_id, place)
+        told = "; ".join(f"{each.kind} {each.threshold:g} by {each.by}" for each in own) or "none"
+        details = {"what": "own thresholds", "validation": validation_id, "thresholds": told}
+        custody_log.append(session, "configuration", details | {"laboratory sha256": _sha256(place)})
+
+
+def quote(validation_id: str | None) -> None:
+    """Let reports from now on quote this one; None: none."""
+    folders = Folders.of(current_app.extensions["settings"])
+    if validation_id is not None:
+        find(validation_id)
+    with database().begin() as session:
+        if validation_id is None:
+            if (chosen := session.get(Choice, _CHOICE)) is not None:
+                session.delete(chosen)
+            custody_log.append(
+                session, "configuration", {"what": "validation in reports", "validation": "none"}
+            )
+            return
+        place = folders.validation(validation_id) / _EXTRACT
+        _choose(session, validation_id, place)
+        details = {"what": "validation in reports", "validation": validation_id}
+        custody_log.append(session, "configuration", details | {"laboratory sha256": _sha256(place)})
+
+
+def _choose(session: Session, validation_id: str, place: Path) -> None:
+    session.merge(Choice(name=_CHOICE, value=f"{validation_id} {_sha256(place)}", made=now()))
+
+
+def in_reports(session: Session, folders: Folders) -> bytes | None:
+    """The text of the ``laboratory.json`` that reports quote, if any.
+
+    Raises :class:`AlteredRecord` for one that is not the one that was chosen.
+    """
+    chosen = session.get(Choice, _CHOICE)
+    if chosen is None:
+        return None
+    validation_id, _, sha256 = chosen.value.partition(" ")
+    try:
+        text = (folders.validation(validation_id) / _EXTRACT).read_bytes()
+    except OSError:
+        text = b""
+    if hashlib.sha256(text).hexdigest() != sha256:
+        raise AlteredRecord("The validation that reports quote is not the one that was chosen.")
+    return text
+
+
+def _listed(folders: Folders, validation_id: str) -> Listed | None:
+    try:
+        about = Laboratory.from_json((folders.validation(validation_id) / _EXTRACT).read_bytes())
+    except (OSError, ValidationError):
+        return None
+    with database().begin() as session:
+        chosen = session.get(Choice, _CHOICE)
+        default = model_service.default(session, folders)
+    try:
+        ended = why_not_of_model(about, validated_model(model_service.card_path(folders, default)))
+    except (ModelError, OSError) as problem:
+        ended = str(problem)
+    is_quoted = chosen is not None and chosen.value.startswith(validation_id)
+    return Listed(validation_id, about, is_quoted, ended)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
