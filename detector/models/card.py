@@ -81,12 +81,24 @@ class Contrast(Value):
         return self.gain * (contrast - self.least)
 
 
+class Bound(Value):
+    """A fused logit ``at`` from which on the published one is at least ``published``; below it is less."""
+
+    at: float
+    published: float
+
+
 class PhotographFusion(Value):
-    """How photographs are judged: ``probability`` scales each half alone, and the larger logit counts."""
+    """How photographs are judged: ``probability`` scales each half alone, and the larger logit counts.
+
+    ``bounds``, in rising order, keep the thresholds of a finding and of doubt where few unmanipulated
+    photographs reach them, so that ``probability`` can be the share of manipulated ones.
+    """
 
     altered: FusionHalf
     synthesised: FusionHalf
     probability: Platt
+    bounds: tuple[Bound, ...] = ()
     agreement: Agreement = None
 
 

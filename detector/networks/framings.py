@@ -1,7 +1,7 @@
 """Base of the networks of the second look: a face in two framings, two questions about each.
 
-Unlike other networks they give four logits a crop: each framing (inner face, whole head) has two heads,
-*altered* and *synthesised*. Those of the framing the crop is not in mean nothing.
+Unlike other networks they give six logits a crop: each reading (:mod:`detector.networks.readings`) has two
+heads, *altered* and *synthesised*. Those of readings that the crop is not meant for mean nothing.
 """
 
 from __future__ import annotations
@@ -10,22 +10,21 @@ import torch
 from torch import Tensor
 
 from detector.networks.base import Network
-
-FRAMINGS, HEADS = 2, 2
+from detector.networks.readings import HEADS, READINGS
 
 
 class FramingNetwork(Network):
-    """Crops (n, 3, size, size), normalised, to logits (n, framings · heads), a framing's heads together."""
+    """Crops (n, 3, size, size), normalised, to logits (n, readings · heads), a reading's heads together."""
 
     architecture: str
     size: int  # px of a crop
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
-    def of_framing(self, logits: Tensor, framing: Tensor) -> Tensor:
-        """The logits (n, heads) of the framing (n,) each crop is in."""
-        by_framing = logits.view(-1, FRAMINGS, HEADS)
-        return by_framing[torch.arange(len(framing), device=framing.device), framing]
+    def of_reading(self, logits: Tensor, reading: Tensor) -> Tensor:
+        """The logits (n, heads) of the reading (n,) each crop is meant for."""
+        by_reading = logits.view(-1, READINGS, HEADS)
+        return by_reading[torch.arange(len(reading), device=reading.device), reading]
 
     def normalised(self, crops: Tensor) -> Tensor:
         """uint8 (n, h, w, 3) to what the network takes."""

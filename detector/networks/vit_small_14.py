@@ -19,7 +19,8 @@ from timm.layers import resample_abs_pos_embed
 from torch import Tensor, nn
 
 from detector.networks.base import register
-from detector.networks.framings import FRAMINGS, HEADS, FramingNetwork
+from detector.networks.framings import FramingNetwork
+from detector.networks.readings import HEADS, READINGS
 
 PATCH = 14  # px
 _CLIPPED = 8.0  # standard deviations; single features lie far outside on unusual pictures
@@ -72,7 +73,7 @@ class ViTSmall14(FramingNetwork):
         self.register_buffer("centre", torch.zeros(self.shape.features))
         self.register_buffer("spread", torch.ones(self.shape.features))
         self.dropout = nn.Dropout(self.shape.dropout)
-        self.judge = nn.Linear(self.shape.features, FRAMINGS * HEADS)
+        self.judge = nn.Linear(self.shape.features, READINGS * HEADS)
 
     def load_pretrained(self, weights: Path) -> None:
         """Start from the pretrained encoder in ``weights``, position embeddings resampled to this size."""
@@ -112,7 +113,7 @@ class ViTSmall14(FramingNetwork):
         return layer
 
     def judged(self, features: Tensor) -> Tensor:
-        """Features to logits (n, framings · heads)."""
+        """Features to logits (n, readings · heads)."""
         standardised = ((features - self.centre) / self.spread).clamp(-_CLIPPED, _CLIPPED)
         logits: Tensor = self.judge(self.dropout(standardised))
         return logits

@@ -11,7 +11,8 @@ rest of its track (:mod:`detector.scoring.contrast`). A Platt scaling turns the 
 one.
 
 Of a photograph the larger of two halves of its own counts: a composite and a generated portrait have little
-in common with each other, and with what video leaves of a face.
+in common with each other, and with what video leaves of a face. The head's logits are those of the heads for
+photographs (:mod:`detector.networks.readings`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.models.card import Contrast, FusionHalf, SecondLookCard
+from detector.models.card import Bound, Contrast, FusionHalf, SecondLookCard
 
 Floats = NDArray[np.float64]
 
@@ -35,6 +36,7 @@ INPUTS = (
 )
 _SAME_QUESTION = (0, 1)  # of INPUTS: is the inner face altered?
 _LEAST, _MOST = -6.0, 8.0  # standard deviations
+_HELD = 0.05  # slope of what a bound holds back
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class Fusion:
     contrast: Contrast | None = None
     within: float = 1.0  # see the card
     larger: bool = False  # of both halves, not their soft maximum
+    bounds: tuple[Bound, ...] = ()
     agreement: float | None = None  # see the card
 
     @classmethod
@@ -91,6 +94,7 @@ class Fusion:
                 own.probability.scale,
                 own.probability.offset,
                 larger=True,
+                bounds=own.bounds,
                 agreement=own.agreement,
             )
         platt, halves = card.probability, (Half.of(card.altered), Half.of(card.synthesised))
@@ -146,7 +150,11 @@ class Fusion:
         return self._published(both)
 
     def _published(self, logits: Floats) -> Floats:
-        out = self.scale * logits + self.offset
+        out: Floats = self.scale * logits + self.offset
+        for bound in self.bounds:
+            # Sloping a little, so that what is held back keeps its order.
+            line = bound.published + _HELD * (logits - bound.at)
+            out = np.where(logits >= bound.at, np.maximum(out, line), np.minimum(out, line))
         if self.beyond is None:
             return out
         steeper: Floats = np.minimum(out, self.knee) + np.maximum(out - self.knee, 0) * (

@@ -29,6 +29,7 @@ from detector.faces.detections import Detection
 from detector.faces.framing import head_square
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
+from detector.networks.readings import HEAD, HEADS, PHOTOGRAPH
 from detector.schema import analysis as schema
 from detector.scoring.contrast import amounts, outliers
 from detector.scoring.first_pass import FirstPass
@@ -67,6 +68,8 @@ class FusedScorer(Scorer):
         self._second = model.second_look
         self._second_backend = backends.open_backend(model.second_look, scan.requested_backend)
         self.card = scan.card.fused
+        first = HEADS * (PHOTOGRAPH if scan.still else HEAD)
+        self._of_head = tuple(range(first, first + HEADS))  # of the network's outputs
         self.fusion = Fusion.of(model.card.second_look, scan.still)
         self.looks: list[PersonLook] = []
 
@@ -137,7 +140,9 @@ class FusedScorer(Scorer):
         yield _Part((0,), self._scan.loaded, None, inner, lambda crops: self._scan.logits(crops)[:, None])
         of_second = partial(_run, self._second_backend)
         yield _Part((1, 2), self._second, (0, 1), inner, lambda crops: of_second(crops)[:, :2])
-        yield _Part((3, 4), self._second, (2, 3), head, lambda crops: of_second(crops)[:, 2:])
+        yield _Part(
+            (3, 4), self._second, self._of_head, head, lambda crops: of_second(crops)[:, self._of_head]
+        )
 
     def _without(self, inputs: Floats, column: int, added: Floats) -> float:
         """The fused logit if the input of ``column`` said nothing."""
@@ -257,8 +262,8 @@ class FusedScorer(Scorer):
         size, count = self._second.card.input.size, 2 if heads else 1
         crops = [crop for moment in moments for crop in framings(moment, view, size)[:count]]
         out = _run(self._second_backend, crops)
-        # Inner face and head in turn; each framing has its own two of the four logits.
-        head = out[1::2, 2:] if heads else np.full((len(moments), 2), np.nan)
+        # Inner face and head in turn; each reading has its own two of the network's logits.
+        head = out[1::2, self._of_head] if heads else np.full((len(moments), 2), np.nan)
         return np.column_stack([out[::count, :2], head])
 
     def _inputs_at(self, track: NDArray[np.int32], time: Floats, fast: Floats) -> Floats:

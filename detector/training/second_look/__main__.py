@@ -39,6 +39,7 @@ from detector.training.second_look.fitting.adversarial import attacked_card
 from detector.training.second_look.fitting.composed import measure_composed
 from detector.training.second_look.fitting.crop_calibration import crops_card
 from detector.training.second_look.fitting.exhibits import fitted_card, measured_card, record_shares
+from detector.training.second_look.fitting.left_out_generators import measure_left_out
 from detector.training.second_look.fitting.measuring import (
     WHILE_TRAINING,
     by_clip,
@@ -47,7 +48,7 @@ from detector.training.second_look.fitting.measuring import (
     logits,
 )
 from detector.training.second_look.fitting.photograph_fusion import photographs_card
-from detector.training.second_look.fitting.report import Inputs, report_checkpoint
+from detector.training.second_look.fitting.report import Inputs, read_network, report_checkpoint
 from detector.training.second_look.fitting.steadiness import measure_steadiness
 from detector.training.second_look.halves import (
     DISTILLED,
@@ -60,6 +61,11 @@ from detector.training.second_look.halves import (
 )
 from detector.training.second_look.kept_tokens import KeptTokens, head_examples, keep_tokens
 from detector.training.second_look.linear_heads import fit_linear_heads
+from detector.training.second_look.photograph_heads import (
+    fit_photograph_heads,
+    photograph_examples,
+    without_photograph_heads,
+)
 from detector.training.second_look.ship import loaded_with, ship
 from detector.training.second_look.train import Recipe, Trainer, tune
 
@@ -106,6 +112,11 @@ def _parser() -> argparse.ArgumentParser:
     step = steps.add_parser("heads", help="fit heads that say nothing yet on kept features")
     step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit them for")
     step.set_defaults(run=_heads)
+    step = steps.add_parser(
+        "photographs", help="fit the heads for photographs on features of the finished network"
+    )
+    step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit them for")
+    step.set_defaults(run=_photographs)
     step = steps.add_parser("join", help="make the start of a training of both halves")
     step.set_defaults(run=_join)
     step = steps.add_parser("report", help="measure on the develop clips and fit the fusion")
@@ -128,6 +139,8 @@ def _parser() -> argparse.ArgumentParser:
     step = steps.add_parser("steadiness", help="how often a verdict changes with shift, scale and encoding")
     step.add_argument("--every", type=int, default=1, metavar="N", help="every N-th develop clip")
     step.set_defaults(run=_steadiness)
+    step = steps.add_parser("left-out", help="how well a generator is told that was not learnt from")
+    step.set_defaults(run=_left_out)
     step = steps.add_parser("probe-sources", help="tell labels by sharpness, size and bytes alone")
     step.set_defaults(run=_probe_sources)
     step = steps.add_parser("ship", help="write weights and description")
@@ -238,6 +251,14 @@ def _heads(options: argparse.Namespace) -> None:
         torch.save(network.state_dict(), temporary)
 
 
+def _photographs(options: argparse.Namespace) -> None:
+    network = read_network(options.of)
+    without_photograph_heads(network)
+    fit_photograph_heads(network, photograph_examples(training_patches(options.data, options.out)), say)
+    with atomic_path(_folder(options) / "photographs.pt") as temporary:
+        torch.save(network.state_dict(), temporary)
+
+
 def _join(options: argparse.Namespace) -> None:
     folder = _folder(options)
     join(folder / "lower.pt", folder / "upper.pt", folder / START)
@@ -289,8 +310,10 @@ def _fit(options: argparse.Namespace) -> None:
     records = record_shares(options.data, model, _fitted(options), tuple(options.share), say)
     if records is not None:
         fitted = measured_card(records, fitted_card(records, card, Parameters()), Parameters(), say)
-        network = _network_of(options.weights)
-        fitted = photographs_card(Scorer(model.alone), network, fitted, options.out, Parameters(), say)
+        network = read_network(options.weights)
+        fitted = photographs_card(
+            Scorer(model.alone, still=True), network, fitted, options.out, Parameters(), say
+        )
         fitted = crops_card(model, fitted, options.out, Parameters(), say)
         develop = [patch for patch in load(options.out, "clips") if patch.role == "develop"]
         fitted = attacked_card(Scorer(model.alone), network, fitted, develop, Parameters(), say)
@@ -309,6 +332,12 @@ def _composed(options: argparse.Namespace) -> None:
 def _steadiness(options: argparse.Namespace) -> None:
     folder = options.out / "changed"
     measure_steadiness(options.data, load_model(options.fast), folder, options.every, say)
+
+
+def _left_out(options: argparse.Namespace) -> None:
+    network = ViTSmall14(PRETRAINED)
+    network.load_pretrained(_pretrained(options))
+    measure_left_out(options.out, network, _folder(options), say)
 
 
 def _probe_sources(options: argparse.Namespace) -> None:

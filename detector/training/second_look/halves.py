@@ -113,7 +113,7 @@ def tune_upper(network: ViTSmall14, kept: KeptTokens, half: Half, report: Report
         low = torch.from_numpy(np.stack([kept.features[row, :width] for row in rows]))
         _, high = network.through(_some_patches(tokens), blocks)
         judged = network.judged(torch.cat([low, high], dim=1))
-        given = network.of_framing(judged, torch.from_numpy(kept.framings[rows]))
+        given = network.of_reading(judged, torch.from_numpy(kept.framings[rows]))
         loss = head_loss(given, torch.from_numpy(kept.targets[rows]), _SMOOTHING)
         _step(optimiser, trained, loss, half.rate_at(step))
         share = min(_AVERAGE, (1 + step) / (10 + step))

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from detector.networks.framings import FRAMINGS, HEADS
+from detector.networks.readings import HEADS, READINGS
 from detector.networks.vit_small_14 import ViTSmall14
 
 _STRENGTH = 0.001  # C of the logistic regression
@@ -25,7 +25,7 @@ def fit_linear_heads(
     With the first ones the standardisation is set. The heads of a framing without examples stay as they are.
     """
     weights, biases = (
-        part.detach().view(FRAMINGS, HEADS, -1) for part in (network.judge.weight, network.judge.bias)
+        part.detach().view(READINGS, HEADS, -1) for part in (network.judge.weight, network.judge.bias)
     )
     if not weights.any():
         network.centre.copy_(torch.from_numpy(features.mean(axis=0)))
@@ -34,9 +34,16 @@ def fit_linear_heads(
         if weights[framing].any():
             continue
         chosen = framings == framing
-        z = (features[chosen] - network.centre.numpy()) / network.spread.numpy()
-        weight, bias = linear_heads(np.clip(z, -_CLIPPED, _CLIPPED), targets[chosen])
+        z = standardised(features[chosen], network.centre.numpy(), network.spread.numpy())
+        weight, bias = linear_heads(z, targets[chosen])
         weights[framing], biases[framing] = torch.from_numpy(weight), torch.from_numpy(bias)[:, None]
+
+
+def standardised(
+    features: NDArray[np.float32], centre: NDArray[np.float32], spread: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Features (n, f) as the heads take them."""
+    return np.clip((features - centre) / spread, -_CLIPPED, _CLIPPED)
 
 
 def linear_heads(

@@ -110,7 +110,7 @@ class ScanNetwork(EfficientNetLite0, FramingNetwork):
         self.freeze_stages(_FROZEN)
         return self
 
-    def of_framing(self, logits: Tensor, framing: Tensor) -> Tensor:
+    def of_reading(self, logits: Tensor, reading: Tensor) -> Tensor:
         return logits[:, None]
 
 

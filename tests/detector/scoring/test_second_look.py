@@ -47,13 +47,16 @@ HALVES = {
 
 
 class Says(Network):
-    """Gives the same four logits whatever it sees; with ``unsteady``, others of mirrored pictures."""
+    """Gives the same six logits whatever it sees; with ``unsteady``, others of mirrored pictures.
+
+    Of four, the heads for photographs say what those of the whole head do.
+    """
 
     gives_tokens = False
 
     def __init__(self, logits: tuple[float, ...], unsteady: bool = False) -> None:
         super().__init__()
-        self.said = nn.Parameter(torch.tensor(logits))
+        self.said = nn.Parameter(torch.tensor(logits if len(logits) == 6 else (*logits, *logits[2:])))
         self.look = nn.Conv2d(3, 1, 3, padding=1)
         self.unsteady = unsteady
 
@@ -342,6 +345,16 @@ def test_the_probability_of_a_photo_is_the_larger_of_its_answers(
     assert analysis.answers is not None
     larger = max(analysis.answers.altered, analysis.answers.synthesised)
     assert analysis.probability == pytest.approx(larger, abs=1e-6)
+
+
+def test_of_a_photo_the_heads_for_photographs_count(photo: Path, sample: Path, model: LoadedModel) -> None:
+    network = Says((-2.0, -1.5, 0.5, -2.5, 7.0, 8.0))
+    for exhibit, told in ((photo, (7.0, 8.0)), (sample, (0.5, -2.5))):
+        look = judged(exhibit, model, network).persons[0].second_look
+        assert look is not None
+        moment = look.moments[0]
+        assert (moment.inner_altered, moment.inner_synthesised) == pytest.approx((-2.0, -1.5), abs=0.01)
+        assert (moment.head_altered, moment.head_synthesised) == pytest.approx(told, abs=0.01)
 
 
 def test_a_verdict_that_other_views_contradict_is_inconclusive(photo: Path, model: LoadedModel) -> None:

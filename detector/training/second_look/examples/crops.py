@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import cast
+
 import cv2
 import numpy as np
 
 from detector.faces.crop import CropSquare, crop_square
-from detector.faces.framing import INNER, head_square, inner_square
+from detector.faces.framing import INNER, Box, head_square, inner_square
 from detector.faces.patch import decode
 from detector.media.frame import Image
 from detector.training.second_look.examples.patches import Patch
@@ -18,6 +21,7 @@ _WITHOUT_VIDEO = {"stills", "lfw", "utkface"}
 _CLEAN = 0.55  # share of examples of footage that are not degraded
 _PHOTOGRAPH, _RESAVED = 0.6, 0.25  # share of photographs that no video codec passes; of all, saved again
 _TWICE = 0.3  # share of those that are saved twice
+_WEBP = 0.15  # share of savings of whole photographs that are WebP
 _LARGEST = 240  # px; of a degraded crop
 
 
@@ -41,6 +45,25 @@ def square_of(patch: Patch, framing: int, rng: np.random.Generator | None = None
 def plain_crop(patch: Patch, framing: int, size: int) -> Image:
     """The crop as at run time."""
     return crop_square(decode(patch.data), square_of(patch, framing), size)
+
+
+def resaved_crop(patch: Patch, framing: int, size: int, rng: np.random.Generator) -> Image:
+    """The crop of a photograph that a platform has handed on: the whole picture smaller, saved once or twice;
+    jittered."""
+    image = decode(patch.data)
+    if (share := float(np.exp(rng.uniform(np.log(0.45), 0.05)))) < 1:
+        how = cv2.INTER_AREA if rng.random() < 0.7 else cv2.INTER_CUBIC
+        image = cv2.resize(image, None, fx=share, fy=share, interpolation=how)
+    for _ in range(1 + int(rng.random() < _TWICE)):
+        webp = rng.random() < _WEBP
+        ending, key = (".webp", cv2.IMWRITE_WEBP_QUALITY) if webp else (".jpg", cv2.IMWRITE_JPEG_QUALITY)
+        saved = cv2.imencode(ending, np.ascontiguousarray(image), [key, int(rng.uniform(50, 96))])[1]
+        image = np.asarray(cv2.imdecode(saved, cv2.IMREAD_COLOR), np.uint8)
+    height, width = image.shape[:2]
+    box = None if patch.box is None else cast(Box, tuple(edge * width / patch.width for edge in patch.box))
+    smaller = dataclasses.replace(patch, width=width, height=height, box=box)
+    crop = crop_square(image, square_of(smaller, framing, rng), size)
+    return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
 
 
 def augmented_crop(patch: Patch, framing: int, size: int, rng: np.random.Generator) -> Image:

@@ -239,7 +239,7 @@ def fitted_card(
     peaks, levels = left_out(records, parameters)
     fake = np.array([r.fake for r in records])
     platt = probability_for(*thresholds(peaks, levels, fake), parameters)
-    slope = fusion.slope(levels, fake)
+    slope = fusion.platt(levels, fake).scale
     changed: dict[str, Any] = {
         "altered": fusion.half_of_card(formula.altered),
         "synthesised": fusion.half_of_card(formula.synthesised),

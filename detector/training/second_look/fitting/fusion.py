@@ -13,13 +13,16 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import brentq, minimize
+from scipy.special import ndtr
 from sklearn.linear_model import LogisticRegression
 
 from detector.models.card import Contrast, FusionHalf
+from detector.schema.model import Platt
 from detector.scoring.fusion import INPUTS, Floats, Fusion, Half, standardised
 
 _FURTHER = 1.1
+_SMOOTHED = 0.4  # logits
 _FAR = 8.0  # logits; a clip without a face has an infinite one
 Flags = NDArray[np.bool_]
 
@@ -84,11 +87,11 @@ def left_out_logits(inputs: Floats, fake: Flags, talking: Flags, groups: Sequenc
     return out
 
 
-def slope(scores: Floats, fake: Flags) -> float:
-    """How steeply the odds of being manipulated rise with ``scores``: of a logistic regression (Platt)."""
+def platt(scores: Floats, fake: Flags) -> Platt:
+    """A logistic regression of the label, both classes counted alike: how the odds rise with ``scores``."""
     model = LogisticRegression(C=10.0, class_weight="balanced")
     model.fit(np.clip(scores, -_FAR, _FAR)[:, None], fake)
-    return float(model.coef_[0, 0])
+    return Platt(scale=float(model.coef_[0, 0]), offset=float(model.intercept_[0]))
 
 
 def threshold_for(scores: Floats, fake: Flags, flagged: float = 0.03) -> float:
@@ -100,6 +103,21 @@ def threshold_for(scores: Floats, fake: Flags, flagged: float = 0.03) -> float:
     allowed = int(np.floor(flagged * len(real)))
     above = real[allowed - 1] if allowed else real[0] + 1.0
     return float((max(real[allowed], above - 2.0) + above) / 2)
+
+
+def smooth_threshold_for(scores: Floats, fake: Flags, flagged: float) -> float:
+    """The threshold that flags the share ``flagged`` of unmanipulated ones that are like these.
+
+    Each score stands for a normal distribution around it, so that neither a cluster just below the threshold
+    nor a single one far above it decides.
+    """
+    real = scores[~fake]
+
+    def excess(threshold: float) -> float:
+        return float(ndtr((real - threshold) / _SMOOTHED).mean()) - flagged
+
+    least, most = float(real.min()) - _FAR, float(real.max()) + _FAR
+    return float(brentq(excess, least, most))
 
 
 def left_out_decisions(scores: Floats, fake: Flags, groups: Sequence[str], flagged: float = 0.03) -> Flags:

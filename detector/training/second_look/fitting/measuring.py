@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from detector.faces.framing import INNER
+from detector.faces.framing import HEAD, INNER
 from detector.networks.framings import FramingNetwork
+from detector.networks.readings import PHOTOGRAPH
 from detector.scoring.scorer import Scorer
 from detector.training.second_look.examples.crops import plain_crop
 from detector.training.second_look.examples.kinds import LIP_SYNC, REENACTMENT, SWAP, TALKING_HEAD
@@ -29,15 +30,16 @@ _FAST_BATCH = 32
 
 
 @torch.inference_mode()
-def logits(network: FramingNetwork, patches: Sequence[Patch], framing: int) -> NDArray[np.float32]:
+def logits(network: FramingNetwork, patches: Sequence[Patch], reading: int) -> NDArray[np.float32]:
     """Logits (n, heads) of plain crops."""
     network.eval()
+    framing = HEAD if reading == PHOTOGRAPH else reading
     out = []
     for start in range(0, len(patches), _BATCH):
         some = patches[start : start + _BATCH]
         crops = np.stack([plain_crop(patch, framing, network.size) for patch in some])
-        given = network.of_framing(
-            network(network.normalised(torch.from_numpy(crops))), torch.full((len(some),), framing)
+        given = network.of_reading(
+            network(network.normalised(torch.from_numpy(crops))), torch.full((len(some),), reading)
         )
         out.append(given.numpy())
     return np.concatenate(out)

@@ -1,7 +1,9 @@
 """Fit and measure how photographs are judged: two halves of their own, of which the larger counts.
 
-They are fitted on the stills of role ``val`` and on one frame of each develop clip, so that a picture taken
-from a video is judged as well, and measured once on the stills of role ``test``.
+They are fitted on the stills of role ``val``, as they are and as a messenger hands them on, and on one frame
+of each develop clip, so that a picture taken from a video is judged as well; and measured once on the stills
+of role ``test``. The published probability is the share of manipulated ones where both classes are equally
+frequent; it is held back only where unmanipulated pictures would reach a threshold more often than they may.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from sklearn.metrics import roc_auc_score
 
 from detector.faces.framing import Box
 from detector.faces.patch import decode
-from detector.models.card import PhotographFusion, SecondLookCard
+from detector.models.card import Bound, PhotographFusion, SecondLookCard
 from detector.networks.framings import FramingNetwork
+from detector.networks.readings import PHOTOGRAPH
 from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Floats, Fusion, Half
 from detector.scoring.scorer import Scorer, logit_of
@@ -28,12 +31,13 @@ from detector.training.publish.error_rates import counted_rate
 from detector.training.second_look.examples.kinds import COMPOSITE, PICTURE, TALKING_HEAD
 from detector.training.second_look.examples.patches import Patch, load
 from detector.training.second_look.fitting import fusion
-from detector.training.second_look.fitting.exhibits import DOUBTED, FLAGGED, probability_for
+from detector.training.second_look.fitting.exhibits import DOUBTED
 from detector.training.second_look.fitting.fusion import Flags
 from detector.training.second_look.fitting.report import fusion_columns
 
 ALTERED, SYNTHESISED = (0, 1, 3), (4,)  # of INPUTS
 _GENERATED = (PICTURE, TALKING_HEAD)
+_FLAGGED = 0.02  # of the unmanipulated pictures; other photographs differ more than other clips
 TEST, HANDED_ON = "stills test", "stills test at half size, JPEG 60"
 
 
@@ -49,7 +53,7 @@ class Pictures:
     def of(cls, patches: Sequence[Patch], scorer: Scorer, network: FramingNetwork) -> Pictures:
         """What both networks say of ``patches``."""
         return cls(
-            fusion_columns(network, scorer, patches),
+            fusion_columns(network, scorer, patches, PHOTOGRAPH),
             np.array([patch.fake for patch in patches]),
             tuple(patch.family for patch in patches),
         )
@@ -71,12 +75,13 @@ def photographs_card(
     stills, clips = load(out, "stills"), load(out, "clips") + load(out, "videos")
     chosen = [patch for patch in stills if patch.role == "val"]
     frames = first_of_each([patch for patch in clips if patch.role == "develop"])
+    chosen += [as_handed_on(patch) for patch in chosen]
     found = fit_photographs(Pictures.of([*chosen, *frames], scorer, network), parameters)
     judged = card.model_copy(update={"photographs": found})
     stills = [patch for patch in stills if patch.role == "test"]
     tested = Pictures.of(stills, scorer, network)
     handed_on = Pictures.of([as_handed_on(patch) for patch in stills], scorer, network)
-    note = f"fitted on stills of role val and {len(frames)} frames of develop clips"
+    note = f"fitted on stills of role val, twice each, and {len(frames)} frames of develop clips"
     judged = measured_photographs(judged, tested, TEST, parameters, report)
     judged = measured_photographs(judged, handed_on, HANDED_ON, parameters, report)
     flagged, real = _published(judged, tested) >= logit_of(parameters.enter_threshold), ~tested.fake
@@ -95,13 +100,18 @@ def measured_photographs(
     report: Callable[[str], None],
 ) -> SecondLookCard:
     """``card`` with the figures of its rule for photographs on ``pictures``, called ``name``."""
-    published, figures, real = _published(card, pictures), dict(card.figures), ~pictures.fake
+    formula, figures, real = Fusion.of(card, still=True), dict(card.figures), ~pictures.fake
+    published = formula.logit(pictures.inputs)
+    altered, synthesised = formula.halves(pictures.inputs)
     flagged = published >= logit_of(parameters.enter_threshold)
-    for kind, of in (("generated", pictures.are(PICTURE)), ("composites", pictures.are(COMPOSITE))):
-        auc = float(roc_auc_score(pictures.fake[real | of], published[real | of]))
+    for kind, family, answer in (("generated", PICTURE, synthesised), ("composites", COMPOSITE, altered)):
+        of = pictures.are(family)
+        kept = real | of
+        auc, own = (float(roc_auc_score(pictures.fake[kept], some[kept])) for some in (published, answer))
         figures[f"{name}, AUC, {kind}"] = round(auc, 4)
+        figures[f"{name}, AUC of the answer about them, {kind}"] = round(own, 4)
         figures[f"{name}, flagged, {kind}"] = round(float(flagged[of].mean()), 4)
-        report(f"{name}, {kind}: AUC {auc:.3f}, flagged {flagged[of].sum()} of {of.sum()}")
+        report(f"{name}, {kind}: AUC {auc:.3f} ({own:.3f}), flagged {flagged[of].sum()} of {of.sum()}")
     each = [str(number) for number in range(len(published))]
     scored = Scored.of(pictures.fake.astype(int), published, each)
     error = float(calibration_errors(scored, np.ones((1, len(published))))[0])
@@ -126,7 +136,8 @@ def _published(card: SecondLookCard, pictures: Pictures) -> Floats:
 
 
 def fit_photographs(pictures: Pictures, parameters: Parameters) -> PhotographFusion:
-    """Both halves, and the scaling that flags few unmanipulated ones at the thresholds of ``parameters``."""
+    """Both halves, the scaling, and the bounds that let few unmanipulated ones reach the thresholds of
+    ``parameters``."""
     generated = pictures.are(*_GENERATED)
 
     def half(columns: tuple[int, ...], fakes: Flags) -> Half:
@@ -137,11 +148,18 @@ def fit_photographs(pictures: Pictures, parameters: Parameters) -> PhotographFus
     synthesised = half(SYNTHESISED, pictures.fake & generated)
     formula = Fusion(altered, synthesised, larger=True)
     larger = formula.logit(pictures.inputs)
-    flagged, doubted = (fusion.threshold_for(larger, pictures.fake, share) for share in (FLAGGED, DOUBTED))
+    bounds = tuple(
+        Bound(at=fusion.smooth_threshold_for(larger, pictures.fake, share), published=logit_of(probability))
+        for share, probability in (
+            (DOUBTED, parameters.doubt_threshold),
+            (_FLAGGED, parameters.enter_threshold),
+        )
+    )
     return PhotographFusion(
         altered=fusion.half_of_card(altered),
         synthesised=fusion.half_of_card(synthesised),
-        probability=probability_for(flagged, doubted, parameters),
+        probability=fusion.platt(larger, pictures.fake),
+        bounds=bounds,
         agreement=fusion.agreement(formula, pictures.inputs),
     )
 

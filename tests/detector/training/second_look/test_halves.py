@@ -13,7 +13,7 @@ from second_look_cases import patch
 
 from detector.errors import ParameterError
 from detector.faces.framing import HEAD, INNER
-from detector.networks.framings import HEADS
+from detector.networks.readings import HEADS
 from detector.networks.vit_small_14 import PRETRAINED, Shape, ViTSmall14
 from detector.training.second_look.examples.blends import WithBlends
 from detector.training.second_look.examples.sampling import HEAD_SHARES, Sampler

@@ -12,6 +12,7 @@ from detector.scoring.fusion import Fusion
 from detector.scoring.scorer import logit_of
 from detector.training.second_look.examples.crops import plain_crop
 from detector.training.second_look.examples.kinds import COMPOSITE, PICTURE, REAL
+from detector.training.second_look.fitting.fusion import smooth_threshold_for
 from detector.training.second_look.fitting.photograph_fusion import (
     TEST,
     Pictures,
@@ -64,6 +65,29 @@ def test_the_card_says_how_well_pictures_are_told_apart() -> None:
     assert figures[f"{TEST}, AUC, generated"] > 0.99 and figures[f"{TEST}, AUC, composites"] > 0.99
     assert figures[f"{TEST}, flagged, photographs"] <= 0.03 < 0.9 < figures[f"{TEST}, flagged, generated"]
     assert 0 <= figures[f"{TEST}, expected calibration error"] < 0.2
+    assert figures[f"{TEST}, AUC of the answer about them, generated"] > 0.99
+
+
+def test_probabilities_are_shares_but_where_unmanipulated_pictures_would_be_flagged() -> None:
+    rng = np.random.default_rng(4)
+    real, composite = (picture_inputs(rng, 400, kind) for kind in (REAL, COMPOSITE))
+    composite.inputs[:, 3] -= 4.5  # hard to tell
+    parts = [real, composite, picture_inputs(rng, 400, PICTURE)]
+    together = mixed(parts)
+    found = fit_photographs(together, Parameters())
+    published = Fusion.of(idle_card().model_copy(update={"photographs": found}), still=True).logit(
+        together.inputs
+    )
+    enter, doubt = (logit_of(p) for p in (Parameters().enter_threshold, Parameters().doubt_threshold))
+    assert (published[:400] >= enter).mean() <= 0.03 and (published[:400] >= doubt).mean() <= 0.1
+    free = found.model_copy(update={"bounds": ()})
+    scaled = Fusion.of(idle_card().model_copy(update={"photographs": free}), still=True).logit(
+        together.inputs
+    )
+    assert np.array_equal(np.argsort(scaled), np.argsort(published)), "the order stays"
+    beyond = scaled > scaled[published >= enter].min() + 0.1
+    assert np.allclose(scaled[beyond], published[beyond], atol=0.3)
+    assert (scaled[:400] >= enter).mean() > 0.03, "else the bounds would have nothing to hold back"
 
 
 def test_a_picture_handed_on_shows_the_same_square_at_half_the_size() -> None:
@@ -83,3 +107,16 @@ def test_one_frame_of_each_clip_is_taken() -> None:
     assert [(one.file, one.frame) for one in sorted(first_of_each(patches), key=lambda p: p.file)] == [
         (f"{number}-False.mp4", 4) for number in range(3)
     ]
+
+
+def test_a_threshold_rests_on_no_single_picture() -> None:
+    rng = np.random.default_rng(6)
+    scores = rng.normal(0, 1, 4000)
+    fake = np.zeros(len(scores), bool)
+    threshold = smooth_threshold_for(scores, fake, 0.03)
+    assert abs((scores >= threshold).mean() - 0.03) < 0.012
+    with_one_far = np.append(scores[:200], 40.0)
+    moved = smooth_threshold_for(with_one_far, fake[:201], 0.03) - smooth_threshold_for(
+        scores[:200], fake[:200], 0.03
+    )
+    assert 0 <= moved < 0.4

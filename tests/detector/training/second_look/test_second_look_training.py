@@ -14,7 +14,7 @@ from second_look_cases import SIZE, idle_card, patch, tiny_network
 from detector.errors import ModelError
 from detector.models.card import FusionHalf
 from detector.models.loaded import load_model
-from detector.networks.framings import FRAMINGS, HEADS
+from detector.networks.readings import HEADS, READINGS
 from detector.networks.vit_small_14 import ViTSmall14, network_from
 from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Fusion, Half
@@ -55,14 +55,16 @@ def one_seed() -> Iterator[None]:
         yield
 
 
-def test_one_logit_for_each_head_by_framing() -> None:
+def test_one_logit_for_each_head_by_reading() -> None:
     network = tiny_network().eval()
     crops = network.normalised(torch.randint(0, 256, (2, SIZE, SIZE, 3), dtype=torch.uint8))
-    inner, head = (network.of_framing(network(crops), torch.full((2,), framing)) for framing in (0, 1))
-    assert inner.shape == head.shape == (2, 2)
-    assert not torch.equal(inner, head)
-    mixed = network.of_framing(network(crops), torch.tensor([0, 1]))
-    torch.testing.assert_close(mixed, torch.stack([inner[0], head[1]]))
+    inner, head, photograph = (
+        network.of_reading(network(crops), torch.full((2,), reading)) for reading in range(READINGS)
+    )
+    assert inner.shape == head.shape == photograph.shape == (2, 2)
+    assert not torch.equal(inner, head) and not torch.equal(head, photograph)
+    mixed = network.of_reading(network(crops), torch.tensor([0, 2]))
+    torch.testing.assert_close(mixed, torch.stack([inner[0], photograph[1]]))
 
 
 def test_heads_that_are_not_asked_count_for_nothing() -> None:
@@ -250,7 +252,7 @@ def test_thresholds_flag_few_unmanipulated_clips() -> None:
 
 
 def test_the_tiny_network_is_built_like_the_large_one() -> None:
-    assert tiny_network().judge.out_features == FRAMINGS * HEADS
+    assert tiny_network().judge.out_features == READINGS * HEADS
     assert ViTSmall14().shape.features == 3 * 3 * 384
 
 

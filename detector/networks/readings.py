@@ -1,0 +1,11 @@
+"""What the network of the second look reads of a crop, without torch: which of its logits are which.
+
+Each reading has two heads, *altered* and *synthesised*. The first two readings are the framings of footage,
+inner face and whole head; the third is the whole head of a photograph, which has heads of its own because no
+video codec has passed over it: what tells a generated picture there is gone from most footage.
+"""
+
+from __future__ import annotations
+
+INNER, HEAD, PHOTOGRAPH = range(3)
+READINGS, HEADS = 3, 2

@@ -1,0 +1,73 @@
+"""Generators left out of what heads learn from, on made features and a tiny network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from second_look_cases import patch, tiny_network
+
+from detector.training.second_look.examples.patches import Patch, store
+from detector.training.second_look.fitting import left_out_generators
+from detector.training.second_look.fitting.left_out_generators import Known, left_out_auc, measure_left_out
+
+FLOAT = {"fake": True, "generator": "FLOAT", "family": "talking head"}
+FOMM = {"fake": True, "generator": "FOMM", "family": "talking head"}
+SWAP = {"fake": True, "generator": "Deepfakes", "family": "swap"}
+
+
+def known(patches: list[Patch], rng: np.random.Generator) -> Known:
+    """Features in which each generator has a trace of its own, and both one in common."""
+    features = rng.normal(0, 1, (len(patches), 8)).astype(np.float32)
+    for row, one in enumerate(patches):
+        if one.fake:
+            features[row, 0 if one.generator == "FLOAT" else 1] += 6
+            features[row, 2] += 3
+    return Known(patches, features)
+
+
+def test_a_generator_left_out_is_told_by_what_the_others_share() -> None:
+    rng, auc = np.random.default_rng(0), {}
+    learnt = [patch(n, **kind) for n in range(80) for kind in ({}, FLOAT, FOMM, SWAP)]
+    held_out = [patch(n, role="develop", **kind) for n in range(100, 160) for kind in ({}, FLOAT)]
+    of_both = known(learnt, rng), known(held_out, rng)
+    auc["left out"], count = left_out_auc(*of_both, "float")
+    assert count == 140, "its training clips were not learnt from either"
+    alone = of_both[0].of(lambda one: one.generator != "FOMM")
+    renamed = [patch(n, **(FLOAT | {"generator": "SadTalker"})) for n in range(80)]
+    own = of_both[0].of(lambda one: one.generator == "FLOAT").features
+    taught = Known([*alone.patches, *renamed], np.concatenate([alone.features, own]))
+    auc["learnt by another name"], _ = left_out_auc(taught, of_both[1], "float")
+    assert 0.8 < auc["left out"] < auc["learnt by another name"]
+
+
+def test_features_are_kept_and_every_generator_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(left_out_generators, "PICTURES", ("stylegan2",))
+    monkeypatch.setattr(left_out_generators, "CLIPS", ("float",))
+    made = {"generator": "stylegan2", "family": "generated picture", "fake": True}
+    stills = [
+        patch(n, source="stills", role=role, file=f"{role}-{n}-{bool(kind)}.jpg", **kind)
+        for n in range(4)
+        for role in ("train", "val")
+        for kind in ({}, made)
+    ]
+    clips = [
+        patch(n, frame=frame, role=role, **kind)
+        for n in range(3)
+        for role in ("train", "develop")
+        for kind in ({}, FLOAT, FOMM, SWAP)
+        for frame in range(6)
+    ]
+    for source, patches in (("stills", stills), ("clips", clips), ("videos", [])):
+        store(tmp_path, source, patches)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = tiny_network()
+    lines: list[str] = []
+    told = measure_left_out(tmp_path, network, tmp_path, lines.append)
+    assert set(told) == {"stylegan2", "float"} and told["stylegan2"][1] == 8
+    assert measure_left_out(tmp_path, tiny_network(), tmp_path, lines.append) == told, "features were kept"
