@@ -102,8 +102,8 @@ def job_json(row: JobRow, *, ahead: bool = True) -> dict[str, Any]:
         "stage": row.stage,
         "progress": row.progress,
         "created": iso_milliseconds(row.created),
-        "started": iso_milliseconds(row.started) if row.started else None,
-        "finished": iso_milliseconds(row.finished) if row.finished else None,
+        "started": _iso(row.started),
+        "finished": _iso(row.finished),
         "attempt": row.attempt,
     }
     if row.state == State.QUEUED and ahead:

@@ -1,0 +1,41 @@
+"""A comparison in words and in the drawing of its time map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from compared import comparison_of
+
+from detector.schema.comparison import Comparison
+from reports.view.comparisons import ComparisonView, comparison_view
+
+
+def view_of(folder: Path, **crop: object) -> ComparisonView:
+    made: Comparison = comparison_of(folder, ("a.mp4", "b.mp4"), ("1" * 64, "2" * 64))
+    assert made.transform is not None
+    transform = made.transform.model_copy(update=crop)
+    return comparison_view(made.model_copy(update={"transform": transform}), folder)
+
+
+def test_a_frame_is_drawn_until_the_next_one(tmp_path: Path) -> None:
+    """Of 6 s of the exhibit, 25 frames a second, those from 0 to 5 s are shown; of 8 s those from 1 to 6."""
+    drawing = view_of(tmp_path).drawing
+    assert drawing is not None
+    (piece,) = drawing.pieces
+    assert piece.exhibit == pytest.approx((0, 100 * 5.04 / 6), abs=0.001)
+    assert piece.reference == pytest.approx((100 / 8, 100 * 6.04 / 8), abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("crop", "uncertainty", "words"),
+    [
+        ((0.0, 0.0, 320.0, 180.0), 0.1, "the whole picture"),
+        ((0.0, 0.6, 319.2, 180.0), 0.1, "the whole picture"),
+        ((2.0, 0.0, 320.0, 180.0), 2.5, "the whole picture"),
+        ((2.0, 0.0, 320.0, 180.0), 0.1, "99% of its picture"),
+    ],
+)
+def test_what_is_cut_off(tmp_path: Path, crop: tuple[float, ...], uncertainty: float, words: str) -> None:
+    facts = {fact.name: fact for fact in view_of(tmp_path, crop=crop, uncertainty=uncertainty).transform}
+    assert facts["Part of the reference shown"].value == words
