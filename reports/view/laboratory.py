@@ -118,12 +118,15 @@ def _ratio(laboratory: Laboratory, analysis: Analysis) -> str:
         return ""
     stated = stated_log10(ratios, analysis.probability)
     value, cost = ratio_words(stated), ratios.systems[1].cllr
+    first, second = "manipulated", "not manipulated"
+    if stated < 0:
+        first, second = second, first
     ends = f"{ratio_words(ratios.least)} to {ratio_words(ratios.most)}"
     return (
         f"Likelihood ratio: {value}. On this material a probability of "
-        f"{numbers.probability(analysis.probability)} is {value} times as likely of something manipulated as "
-        f"of something that is not (Platt, Cllr {cost:.2f}; ratios are stated from {ends} only). It is not a "
-        "probability of manipulation."
+        f"{numbers.probability(analysis.probability)} is {ratio_words(abs(stated))} times as likely of what "
+        f"is {first} as of what is {second} (Platt, Cllr {cost:.2f}; ratios are stated from {ends} only). It "
+        "is not a probability of manipulation."
     )
 
 
@@ -135,7 +138,7 @@ def _outside(laboratory: Laboratory, analysis: Analysis) -> str:
         for each in laboratory.covered
         if each.kind is analysis.media.kind
         and (value := values.get(each.name)) is not None
-        and not each.least <= value <= each.most
+        and not each.least <= round(value, 4) <= each.most  # as they are kept
     ]
     if not [each for each in laboratory.covered if each.kind is analysis.media.kind]:
         return f"No {_KINDS[analysis.media.kind]} were measured: the validation says nothing of this exhibit."
