@@ -2,7 +2,8 @@
 
 What is decided is the verdict; intervals are those of model cards
 (:mod:`detector.training.publish.error_rates`): exact where each file stands for itself, drawn over groups
-where several depend on one another and both outcomes occur.
+where several depend on one another and both outcomes occur; of these two the wider ends, since few groups can
+agree by chance.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from detector.schema.validation import Curve, CurvePoint, Level, Outcomes, Valid
 from detector.training.evaluation.metrics import Scored, measure
 from detector.training.publish.error_rates import DRAWN, DRAWN_ERROR, EXACT, clopper_pearson
 
+WIDER = "the wider of Clopper–Pearson and bootstrap over sources, at either end"
 THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(1, 100))
 UNITS = {MediaKind.VIDEO: "clips", MediaKind.IMAGE: "photographs"}
 _MOST_VALUES = 40  # of a labelled attribute, each with a level of its own
@@ -173,8 +175,9 @@ def _rates(kind: MediaKind, scored: Scored, threshold: float, data: str) -> tupl
         drawn = figures.get("false positive rate" if wrong else "recall")
         alone = len(np.unique(scored.groups[of_class])) == total
         if drawn and not alone and 0 < events < total and drawn.low is not None and drawn.high is not None:
-            made = DRAWN
-            ends = (drawn.low, drawn.high) if wrong else (1 - drawn.high, 1 - drawn.low)
+            made = WIDER
+            over = (drawn.low, drawn.high) if wrong else (1 - drawn.high, 1 - drawn.low)
+            ends = min(ends[0], over[0]), max(ends[1], over[1])
         found.append(
             Rate(figure=figure, data=data, value=round(events / total, 4), low=round(ends[0], 4),
                  high=round(ends[1], 4), interval=made, items=total, unit=UNITS[kind], events=events,

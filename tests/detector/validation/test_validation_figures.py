@@ -12,7 +12,7 @@ from detector.schema.analysis import MediaKind, Verdict
 from detector.schema.validation import Validation, validation_schema_text
 from detector.training.evaluation.metrics import confusion, measure
 from detector.training.publish.error_rates import clopper_pearson
-from detector.validation.rates import MEASURES, class_of, curve, levels, scored_items
+from detector.validation.rates import MEASURES, WIDER, class_of, curve, levels, scored_items
 
 
 def test_rates_are_those_of_an_evaluation() -> None:
@@ -36,7 +36,10 @@ def test_rates_are_those_of_an_evaluation() -> None:
 def test_files_that_depend_on_one_another_widen_the_interval() -> None:
     some = [each.model_copy(update={"group": each.group // 10}) for each in items()]
     rate = next(each for each in levels(some, 0.65)[0].rates if each.figure == "false negative rate")
-    assert rate.interval == "bootstrap over sources"
+    assert rate.interval == WIDER
+    low, high = clopper_pearson(rate.events or 0, rate.items)
+    assert rate.low is not None and rate.high is not None
+    assert rate.low <= round(low, 4) < round(high, 4) <= rate.high
 
 
 def test_levels_part_the_material() -> None:

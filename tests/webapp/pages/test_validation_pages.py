@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import zipfile
 
 import pytest
 from keys import make_key
@@ -89,7 +90,7 @@ def cases_principal():
     return LOCAL
 
 
-def test_a_labelled_case_becomes_a_validation_that_reports_quote(app, shipped):
+def test_a_labelled_case_becomes_a_validation_that_reports_quote(app, shipped, tmp_path):
     case_id, rows = fill(app, shipped)
     client = app.test_client()
     page = client.get(f"/validations/new?case={case_id}").text
@@ -116,6 +117,13 @@ def test_a_labelled_case_becomes_a_validation_that_reports_quote(app, shipped):
     said = [each for each in said if "file" not in each]
     assert [each["what"] for each in said] == ["validation made", "own thresholds", "validation in reports"]
     assert said[1]["thresholds"].startswith("video 0.2")
+
+    bundle = tmp_path / "bundle.zip"
+    bundle.write_bytes(client.get(f"/analyses/{rows[0].id}/bundle.zip").data)
+    with zipfile.ZipFile(bundle) as packed:
+        assert "laboratory.json" in packed.namelist()
+    wrong = {each.file.split("/")[0] for each in verify(bundle).findings.problems}
+    assert not wrong & {"laboratory.json", "report.html", "report.pdf", "bundle.zip"}
 
     client.post(f"{address}/quote", data={"quoted": ""})
     assert "validation of" not in client.get(f"/analyses/{rows[0].id}/report.html").text
