@@ -173,6 +173,14 @@ def issuer(text: str) -> str | None:
     return url
 
 
+def time_authority(text: str) -> str | None:
+    """URL of a timestamp authority, by https or on this machine."""
+    url = text.strip()
+    if url and not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:", "http://[::1]:")):
+        raise ValueError(f"={url} must begin with https://.")
+    return url or None
+
+
 def role_mapping(text: str) -> dict[str, str]:
     """Groups and the role of each."""
     mapping = {}

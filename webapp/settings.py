@@ -216,6 +216,12 @@ class Settings(BaseSettings):
     signing_password: Annotated[Path | None, PlainValidator(values.file)] = _setting(
         "REELPROOF_SIGNING_PASSWORD_FILE", "", "file whose first line is that key's password"
     )
+    timestamps: Annotated[str | None, PlainValidator(values.time_authority)] = _setting(
+        "REELPROOF_TIMESTAMP_URL",
+        "",
+        "address of a timestamp authority (RFC 3161), whose [timestamps](evidence.md#trusted-time) signed "
+        "bundles and `export-log` hold; without it none is asked",
+    )
     # None: exhibits are not checked on a schedule
     integrity_every: Annotated[
         timedelta | None, Number(0, 100_000, lambda hours: in_hours(hours) if hours else None)

@@ -25,6 +25,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--password-file", type=Path, metavar="FILE", help="file whose first line is the key's password"
     )
+    parser.add_argument(
+        "--timestamp", metavar="URL", help="timestamp authority (RFC 3161) to ask; without it none is asked"
+    )
     parser.add_argument("--reason", default="", metavar="TEXT", help="why it is signed, shown in the PDF")
     parser.add_argument("--place", default="", metavar="TEXT", help="where it is signed, shown in the PDF")
     parser.add_argument(
@@ -37,11 +40,13 @@ def run(options: argparse.Namespace) -> None:
     # pyHanko takes a second to load; other commands go without.
     from reports.signing.keys import SigningError, read_key
     from reports.signing.pdf import sign_pdf
+    from reports.signing.timestamps import authority
 
     path: Path = options.path
     if not path.exists():
         raise SigningError(f"{path}: there is no such file or folder.")
-    key = read_key(options.key, options.password_file)
+    stamper = authority(options.timestamp) if options.timestamp else None
+    key = read_key(options.key, options.password_file, stamper)
     if path.is_dir():
         if options.out:
             raise SigningError("A folder is signed where it is: leave out --out.")

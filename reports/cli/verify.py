@@ -12,12 +12,19 @@ if TYPE_CHECKING:
     from reports.verification.recomparison import Recomparison
     from reports.verification.verify import Verified
 
-_WHAT = {"bundle": "review bundle", "result": "result of an analysis", "report": "report"}
+_WHAT = {
+    "bundle": "review bundle",
+    "result": "result of an analysis",
+    "report": "report",
+    "log": "custody log",
+}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What the command understands."""
-    parser.add_argument("path", type=Path, metavar="PATH", help="bundle (zip), folder of a result, or PDF")
+    parser.add_argument(
+        "path", type=Path, metavar="PATH", help="bundle (zip), folder of a result, PDF, or custody.json"
+    )
     parser.add_argument(
         "--trust",
         type=Path,

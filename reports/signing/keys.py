@@ -1,7 +1,7 @@
 """Signing with a key from a PKCS#12 file: manifests (detached CMS) and, in :mod:`reports.signing.pdf`, PDFs.
 
-Everything is offline: no timestamp is asked for, so the time of a signature is what the
-signer's clock said.
+Everything is offline unless an authority is named (:mod:`reports.signing.timestamps`): without one no
+timestamp is asked for, and the time of a signature is what the signer's clock said.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from reports.errors import ReportError
 
 if TYPE_CHECKING:
     from pyhanko.sign.signers import SimpleSigner
+    from pyhanko.sign.timestamps import TimeStamper
 
 DIGEST = "sha256"
 PROGRAM = "Reelproof"  # named in signatures of PDFs
@@ -46,6 +47,7 @@ class SigningKey:
     certificate: Certificate
     _file: bytes = field(repr=False)
     _password: bytes | None = field(repr=False)
+    timestamper: TimeStamper | None = field(default=None, repr=False)  # of an authority
 
     @cached_property
     def signer(self) -> SimpleSigner:
@@ -70,13 +72,21 @@ class SigningKey:
         return name_in(self.certificate.issuer)
 
     def sign(self, data: bytes) -> bytes:
-        """A detached CMS signature (RFC 5652) over ``data``, DER, with the attributes of CAdES-BES."""
+        """A detached CMS signature (RFC 5652) over ``data``, DER, with the attributes of CAdES-BES.
+
+        With an authority it holds a timestamp, as CAdES-T.
+        """
         from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 
         attributes = PdfCMSSignedAttributes(signing_time=datetime.now(UTC).replace(microsecond=0))
         made = run(
             self.signer.async_sign_general_data(
-                data, DIGEST, detached=True, use_cades=True, signed_attr_settings=attributes
+                data,
+                DIGEST,
+                detached=True,
+                use_cades=True,
+                timestamper=self.timestamper,
+                signed_attr_settings=attributes,
             )
         )
         return bytes(made.dump())
@@ -100,8 +110,12 @@ def run(task: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(task)
 
 
-def read_key(path: Path, password_file: Path | None = None) -> SigningKey:
+def read_key(
+    path: Path, password_file: Path | None = None, timestamper: TimeStamper | None = None
+) -> SigningKey:
     """The key in the PKCS#12 file ``path``; its password is the first line of ``password_file``.
+
+    With a ``timestamper`` of :func:`reports.signing.timestamps.authority` its signatures hold timestamps.
 
     Raises :class:`SigningError` for a file that is none, a wrong password, a key without
     certificate or of a kind that cannot sign here, and a certificate that is not valid now.
@@ -123,7 +137,7 @@ def read_key(path: Path, password_file: Path | None = None) -> SigningKey:
     if isinstance(key, rsa.RSAPrivateKey) and key.key_size < _LEAST_RSA:
         raise SigningError(f"{path}: an RSA key of {key.key_size} bits is too weak; {_LEAST_RSA} are needed.")
     _refuse_unfit(certificate, path)
-    return SigningKey(name_in(certificate.subject), certificate, data, password)
+    return SigningKey(name_in(certificate.subject), certificate, data, password, timestamper)
 
 
 def _refuse_unfit(certificate: Certificate, path: Path) -> None:

@@ -1,5 +1,7 @@
 """Signing a report: a PAdES baseline B-B signature, seen on a page and tagged as the rest is.
 
+With the timestamp of an authority it is B-T.
+
 The signature is added behind the report as an incremental update (ISO 32000-1, 7.5.6): the bytes
 before it stay as they are. Its appearance is set by WeasyPrint, so that fonts are embedded as
 PDF/A asks, and its field gets a structure element as PDF/UA asks.
@@ -109,7 +111,9 @@ def sign_pdf(data: bytes, key: SigningKey, *, reason: str = "", place: str = "")
                     layout.AxisAlignment.ALIGN_MID, layout.AxisAlignment.ALIGN_MID, layout.Margins()
                 ),
             )
-            signer = signers.PdfSigner(meta, signer=key.signer, stamp_style=style)
+            signer = signers.PdfSigner(
+                meta, signer=key.signer, timestamper=key.timestamper, stamp_style=style
+            )
             return bytes(signer.sign_pdf(writer).getvalue())
     except PdfError as error:
         raise SigningError(f"The PDF cannot be signed: {error}. Make the report again.") from None
@@ -128,7 +132,7 @@ def _words(key: SigningKey, now: datetime, reason: str, place: str) -> list[str]
         f"{timestamps.readable(now)} by the signer's clock. SHA-256 of the certificate: "
         f"{key.certificate_sha256[:16]}…",
         *filter(None, [" ".join(filter(None, said))]),
-        vouches,
+        f"{vouches} The signature holds an authority's timestamp." if key.timestamper else vouches,
         "To be checked with python -m reports verify REPORT.pdf, or with any program for PDF signatures.",
     ]
 

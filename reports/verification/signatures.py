@@ -1,7 +1,7 @@
 """Signatures: whether they hold, whose they are, and whether that one is trusted.
 
 Nothing is fetched: no revocation list, no further certificate. A signature's time is what the
-signer's clock said, and certificates are judged as of that time.
+signer's clock said, and certificates are judged as of that time; a timestamp in it is checked by itself.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from detector import timestamps
 from reports.errors import ReportError
 from reports.signing.keys import PROGRAM, fingerprint, name_in, run
 from reports.verification.problems import Findings
+from reports.verification.trusted_time import check_stamp, refuse_odd_token, stamped_at, token_in
 
 Trust = Sequence[x509.Certificate]
 
@@ -71,6 +72,7 @@ def check_detached(file: str, data: bytes, signature: bytes, trust: Trust, findi
                 data,
                 signed,
                 signer_validation_context=_context(trust, _claimed(signed)),
+                ts_validation_context=_context(trust, stamped_at(signed)),
                 key_usage_settings=_USAGE,
             )
         )
@@ -112,6 +114,7 @@ def _check_one(
             async_validate_pdf_signature(
                 signature,
                 signer_validation_context=_context(trust, _claimed_by(signature)),
+                ts_validation_context=_context(trust, stamped_at(signature.signed_data)),
                 key_usage_settings=_USAGE,
             )
         )
@@ -143,8 +146,10 @@ def _signed_data(data: bytes) -> cms.SignedData:
         raise ValueError("it is no signed data")
     signed: cms.SignedData = content["content"]
     (signer,) = signed["signer_infos"]
-    if content.copy().dump(force=True) != data or signer["unsigned_attrs"].native or signed["crls"].native:
+    if content.copy().dump(force=True) != data or signed["crls"].native:
         raise ValueError(_ODD)
+    if (stamp := token_in(signed)) is not None:
+        refuse_odd_token(stamp)
     if [each["algorithm"].native for each in signed["digest_algorithms"]] != [
         signer["digest_algorithm"]["algorithm"].native
     ]:
@@ -222,6 +227,7 @@ def _state(
         f"certificate SHA-256 {fingerprint(certificate)}"
     )
     findings.signed.append(file)
+    stamped = check_stamp(file, status.timestamp_validity, trust, findings)
     if trust and not status.trusted:
         findings.add(
             file, "does not fit", "its signer is none of those that --trust names, nor vouched for by them"
@@ -234,7 +240,8 @@ def _state(
     if datetime.now(UTC) > certificate.not_valid_after_utc:
         findings.notes.append(
             f"{file}: the signer's certificate expired on {timestamps.day(certificate.not_valid_after_utc)}. "
-            "Only the signer's clock says that it was signed before."
+            + ("The timestamp" if stamped else "Only the signer's clock")
+            + " says that it was signed before."
         )
     return fingerprint(certificate)
 

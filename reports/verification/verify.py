@@ -15,7 +15,10 @@ from detector.schema.comparison import Comparison
 from reports.bundle.archive import UNREADABLE, BundleError, differences, is_zip, open_zip
 from reports.bundle.manifest import ANALYSIS, CUSTODY, NAME, SIGNATURE, SUM, Manifest
 from reports.bundle.packing import ANNOTATIONS
+from reports.custody.chain import check_export
+from reports.custody.format import read_export
 from reports.errors import ReportError
+from reports.signing.timestamps import SUFFIX
 from reports.verification.comparisons import check_comparisons
 from reports.verification.consistency import (
     check_analysis,
@@ -28,8 +31,9 @@ from reports.verification.page import check_page
 from reports.verification.pdf import check_pdf
 from reports.verification.problems import Findings
 from reports.verification.sources import Folder, Source, Unreadable, Zip
+from reports.verification.trusted_time import check_token
 
-What = Literal["bundle", "result", "report"]
+What = Literal["bundle", "result", "report", "log"]
 _NAMED = 12
 _LARGEST_PDF = 1_000_000_000
 
@@ -60,6 +64,8 @@ def verify(path: Path, trust: Sequence[Certificate] = ()) -> Verified:
     done = Verified(path, what)
     if what == "report":
         _verify_pdf(done, trust)
+    elif what == "log":
+        _verify_log(done, trust)
     elif what == "result":
         _verify_files(done, Folder(path), trust)
     else:
@@ -77,10 +83,13 @@ def _kind(path: Path) -> What:
     # By name too: the first byte may be the damaged one.
     if head == b"%PDF-" or (path.suffix.lower() == ".pdf" and not is_zip(path)):
         return "report"
+    if path.suffix.lower() == ".json" and head.lstrip()[:1] == b"{":
+        return "log"
     if is_zip(path) or path.suffix.lower() == ".zip":
         return "bundle"
     raise VerifyError(
-        f"{path} is no review bundle (zip), no report (PDF), and no folder that analyze --out wrote."
+        f"{path} is no review bundle (zip), report (PDF), exported custody log (JSON), or folder that "
+        "analyze --out wrote."
     )
 
 
@@ -149,6 +158,22 @@ def _verify_files(done: Verified, source: Source, trust: Sequence[Certificate]) 
     done.comparisons = check_comparisons(source, done.analysis, attached, findings)
     check_page(source, done.analysis, attached, findings)
     return manifest
+
+
+def _verify_log(done: Verified, trust: Sequence[Certificate]) -> None:
+    """An exported custody log, and the timestamp beside it if there is one."""
+    findings, name = done.findings, done.path.name
+    text = done.path.read_bytes()
+    for problem in check_export(text):
+        findings.add(name, "changed", problem)
+    findings.files = 1
+    if findings.problems:
+        return
+    told = read_export(text)
+    findings.facts["custody log"] = f"{told.count:,} entries then, the last one {told.head}"
+    stamp = done.path.with_name(name + SUFFIX)
+    if stamp.exists():
+        check_token(stamp.name, text, stamp.read_bytes(), trust, findings)
 
 
 def _verify_pdf(done: Verified, trust: Sequence[Certificate]) -> None:

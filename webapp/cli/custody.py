@@ -20,6 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from detector.files import write_atomically
 from reports.custody.chain import check_log
 from reports.custody.format import NAME, CustodyError, read_export
+from reports.signing import timestamps as trusted_time
+from reports.signing.keys import SigningError
 from webapp.custody import log as custody_log
 from webapp.custody import self_check
 from webapp.custody.audit import Audit
@@ -51,7 +53,7 @@ def add_to(commands: Any) -> None:
     )
     words = "write the custody log to a file"
     export = commands.add_parser("export-log", help=words, description=words)
-    export.set_defaults(reading=lambda asked: _run(lambda d, _: _export(d, asked.exhibit, asked.out)))
+    export.set_defaults(reading=lambda asked: _run(lambda d, s: _export(d, s, asked.exhibit, asked.out)))
     export.add_argument(
         "--exhibit", type=_sha256, metavar="SHA256", help="the entries about this exhibit; otherwise all"
     )
@@ -65,7 +67,7 @@ def _run(act: Callable[[Database, Settings], int]) -> int:
         with opened(settings) as database:
             _refuse_none(database, settings)
             return act(database, settings)
-    except (CustodyError, SettingError, OSError) as problem:
+    except (CustodyError, SigningError, SettingError, OSError) as problem:
         print(f"reelproof: {problem}", file=sys.stderr)
     except SQLAlchemyError as problem:
         reason = " ".join(str(getattr(problem, "orig", problem)).split())
@@ -126,7 +128,7 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
     return FITS
 
 
-def _export(database: Database, exhibit: str | None, out: Path) -> int:
+def _export(database: Database, settings: Settings, exhibit: str | None, out: Path) -> int:
     with database.alone() as session:
         text = custody_log.export(session, exhibit)
         if exhibit is not None and not read_export(text).entries:
@@ -135,6 +137,10 @@ def _export(database: Database, exhibit: str | None, out: Path) -> int:
         custody_log.append(session, "export", details, exhibit=exhibit, actor="local user")
     write_atomically(out, text)
     print(f"{out}: {len(read_export(text).entries):,} entries")
+    if settings.timestamps is not None:
+        stamp = out.with_name(out.name + trusted_time.SUFFIX)
+        write_atomically(stamp, trusted_time.token(text, settings.timestamps))
+        print(f"{stamp}: a timestamp of {settings.timestamps}")
     return FITS
 
 

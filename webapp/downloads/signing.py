@@ -10,6 +10,7 @@ from pathlib import Path
 
 from detector.paths import ROOT
 from reports.signing.keys import SigningError, SigningKey, read_key
+from reports.signing.timestamps import authority
 from webapp.errors import UserError
 from webapp.settings import SettingError, Settings
 
@@ -77,13 +78,18 @@ def _unsigned(what: str, problem: SigningError) -> UserError:
 
 
 def _key(settings: Settings) -> SigningKey | None:
-    return read_key(settings.signing_key, settings.signing_password) if settings.signing_key else None
+    if settings.signing_key is None:
+        return None
+    stamper = authority(settings.timestamps) if settings.timestamps else None
+    return read_key(settings.signing_key, settings.signing_password, stamper)
 
 
 def _sign(settings: Settings, report: Path, to: Path) -> None:
     """In a process of its own: what is seen of a signature is set by WeasyPrint."""
     command = [sys.executable, "-m", "reports", "sign", str(report), "--out", str(to)]
     command += ["--key", str(settings.signing_key)]
+    if settings.timestamps:
+        command += ["--timestamp", settings.timestamps]
     if settings.signing_password:
         command += ["--password-file", str(settings.signing_password)]
     try:

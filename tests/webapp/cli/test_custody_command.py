@@ -9,9 +9,12 @@ from contextlib import closing
 
 import pytest
 from made import hand_in
+from time_authority import TimeAuthority
 
 from reports.custody.chain import check_export
 from reports.custody.format import entry_body, read_export, sign_entry, to_json
+from reports.verification.signatures import read_trust
+from reports.verification.verify import verify as verify_files
 from webapp.cli import main as cli
 from webapp.custody import log as custody_log
 from webapp.storage.tables import now
@@ -47,6 +50,20 @@ def test_an_untouched_log_fits(folder, capsys, tmp_path):
     capsys.readouterr()
     status, lines = verify(capsys, "--against", tmp_path / "all.json")
     assert status == 0 and "fits 1 earlier export." in lines[-1]
+
+
+def test_an_export_with_a_timestamp(folder, capsys, tmp_path, monkeypatch):
+    authority = TimeAuthority(tmp_path)
+    monkeypatch.setenv("REELPROOF_TIMESTAMP_URL", authority.url)
+    try:
+        assert cli.run(["export-log", "--out", str(tmp_path / "all.json")]) == 0
+        authority.broken = True
+        assert cli.run(["export-log", "--out", str(tmp_path / "again.json")]) == 2
+        assert "gave no timestamp" in capsys.readouterr().err
+    finally:
+        authority.close()
+    found = verify_files(tmp_path / "all.json", read_trust([authority.issuer])).findings
+    assert (found.problems, found.signed) == ([], ["all.json.tsr"])
 
 
 @pytest.mark.parametrize(

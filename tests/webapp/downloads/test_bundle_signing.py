@@ -9,6 +9,7 @@ import pytest
 from evidence import small_pdf
 from keys import make_key
 from made import finished
+from time_authority import TimeAuthority
 
 from reports.verification.signatures import read_trust
 from reports.verification.verify import verify
@@ -42,6 +43,24 @@ def test_report_and_manifest_are_signed(app, client, tmp_path, quick_reports, mo
     findings = verify(tmp_path / "bundle.zip", read_trust([certificate])).findings
     assert findings.signed == ["manifest.sig", "report.pdf"]
     assert not list(Folders(app.extensions["settings"].data).incoming.iterdir())
+
+
+def test_with_an_authority_both_hold_a_timestamp(app, client, tmp_path, quick_reports, monkeypatch):
+    monkeypatch.setattr(made, "REPORT_PDF", small_pdf({"scores.csv": b"x"}))
+    row = finished(app, segments=1, peaks=1)
+    key, password, certificate = make_key(tmp_path)
+    authority = TimeAuthority(tmp_path)
+    try:
+        use(app, signing_key=key, signing_password=password, timestamps=authority.url)
+        assert taken(client, row, tmp_path).status_code == 200
+        authority.broken = True
+        answer = client.get(f"/analyses/{row.id}/bundle.zip")
+        assert answer.status_code == 500 and "gave no timestamp" in answer.text
+    finally:
+        authority.close()
+    found = verify(tmp_path / "bundle.zip", read_trust([certificate, authority.issuer])).findings
+    assert {problem.file for problem in found.problems} <= {"report.html"}  # a stand-in
+    assert {"timestamp of manifest.sig", "timestamp of report.pdf"} <= found.facts.keys()
 
 
 def test_a_key_that_expired_meanwhile_is_a_plain_error(app, client, row, tmp_path, quick_reports):

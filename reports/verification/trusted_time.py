@@ -1,0 +1,115 @@
+"""Timestamps of an authority (RFC 3161) inside signatures: whether they fit, whose they are, and of when."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from asn1crypto import cms, core
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
+from pyhanko.sign.validation.status import TimestampSignatureStatus
+from pyhanko_certvalidator import ValidationContext
+
+from detector import timestamps
+from reports.signing.keys import fingerprint, name_in, run
+from reports.verification.problems import Findings
+
+_ODD = "its timestamp holds bytes that none has"
+
+
+def token_in(signed: cms.SignedData) -> cms.SignedData | None:
+    """The timestamp in a signature; raises ``ValueError`` for anything else that is not signed."""
+    attributes = list(signed["signer_infos"][0]["unsigned_attrs"] or ())
+    if not attributes:
+        return None
+    (only,) = attributes
+    if only["type"].native != "signature_time_stamp_token":
+        raise ValueError("it holds bytes that no signature of Reelproof has")
+    (token,) = only["values"]
+    return token["content"]
+
+
+def stamped_at(signed: cms.SignedData) -> datetime | None:
+    """When the authority says to have seen the signature."""
+    try:
+        token = token_in(signed)
+        return None if token is None else token["encap_content_info"]["content"].parsed["gen_time"].native
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def refuse_odd_token(token: cms.SignedData) -> None:
+    """Raise ``ValueError`` for a token with bytes that nothing covers: they could be changed unseen."""
+    (signer,) = token["signer_infos"]
+    if list(signer["unsigned_attrs"] or ()) or token["crls"].native:
+        raise ValueError(_ODD)
+    if (token["version"].native, signer["version"].native) != ("v3", "v1"):
+        raise ValueError(_ODD)
+    used = signer["digest_algorithm"]["algorithm"].native
+    if [each["algorithm"].native for each in token["digest_algorithms"]] != [used]:
+        raise ValueError(_ODD)
+    for algorithm in (*token["digest_algorithms"], signer["digest_algorithm"]):
+        if not isinstance(algorithm["parameters"], (core.Void, core.Null)):
+            raise ValueError(_ODD)
+    listed = [each.chosen for each in token["certificates"]]
+    named = {(each["tbs_certificate"]["issuer"].dump(), each.serial_number) for each in listed}
+    sid = signer["sid"].chosen
+    if (sid["issuer"].dump(), sid["serial_number"].native) not in named:
+        raise ValueError(_ODD)
+    certificates = [x509.load_der_x509_certificate(each.dump()) for each in listed]
+    for certificate in certificates:
+        for issuer in certificates:
+            if certificate.issuer == issuer.subject:
+                certificate.verify_directly_issued_by(issuer)
+
+
+def check_token(
+    file: str, data: bytes, token: bytes, trust: Sequence[x509.Certificate], findings: Findings
+) -> None:
+    """Check a timestamp token in a file of its own, over ``data``."""
+    try:
+        content = cms.ContentInfo.load(token, strict=True)
+        signed: cms.SignedData = content["content"]
+        if content.copy().dump(force=True) != token:
+            raise ValueError(_ODD)
+        refuse_odd_token(signed)
+        roots = [asn1_x509.Certificate.load(each.public_bytes(Encoding.DER)) for each in trust]
+        moment = signed["encap_content_info"]["content"].parsed["gen_time"].native
+        context = ValidationContext(trust_roots=roots, allow_fetching=False, moment=moment)
+        told = run(validate_tst_signed_data(signed, context, lambda name: hashlib.new(name, data).digest()))
+        stamp = TimestampSignatureStatus(**told)
+    except Exception as error:  # of a damaged file any
+        why = " ".join(str(error).split())[:120] or type(error).__name__
+        findings.add(file, "does not fit", f"it is no timestamp of this file ({why})")
+        return
+    if check_stamp(file, stamp, trust, findings):
+        findings.signed.append(file)
+
+
+def check_stamp(
+    file: str,
+    stamp: TimestampSignatureStatus | None,
+    trust: Sequence[x509.Certificate],
+    findings: Findings,
+) -> bool:
+    """Say what a signature's timestamp is worth; whether there is one that fits."""
+    if stamp is None:
+        return False
+    if not (stamp.intact and stamp.valid):
+        findings.add(file, "does not fit", "its timestamp is not one of this signature")
+        return False
+    certificate = x509.load_der_x509_certificate(stamp.signing_cert.dump())
+    findings.facts[f"timestamp of {file}"] = (
+        f"{timestamps.readable(stamp.timestamp)}, by the authority {name_in(certificate.subject)}, "
+        f"certificate SHA-256 {fingerprint(certificate)}"
+    )
+    if not stamp.trusted:
+        findings.notes.append(
+            f"{file}: nothing here vouches for the authority of its timestamp. Name its certificate, or its "
+            "issuer's, with --trust."
+        )
+    return True

@@ -1,0 +1,134 @@
+"""Timestamps of an authority that the test starts: asked for only when named, and verified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from evidence import small_pdf
+from keys import make_key
+from time_authority import TimeAuthority
+
+from detector import timestamps
+from reports.custody.format import ZEROS, export_text
+from reports.signing import timestamps as trusted_time
+from reports.signing.keys import SigningError, read_key
+from reports.signing.pdf import sign_pdf
+from reports.verification.problems import Findings
+from reports.verification.signatures import check_detached, check_embedded, read_trust
+from reports.verification.verify import verify
+
+DATA = b'{"a": "manifest"}'
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    authority = TimeAuthority(tmp_path_factory.mktemp("authority"))
+    yield authority
+    authority.close()
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory) -> tuple[Path, Path, Path]:
+    return make_key(tmp_path_factory.mktemp("key"))
+
+
+@pytest.fixture(scope="module")
+def signature(authority, keys) -> bytes:
+    return read_key(*keys[:2], trusted_time.authority(authority.url)).sign(DATA)
+
+
+def stamping(keys, authority):
+    """The key, with the authority's timestamps."""
+    return read_key(*keys[:2], trusted_time.authority(authority.url))
+
+
+def checked(data: bytes, signature: bytes, *trust: Path) -> Findings:
+    findings = Findings()
+    check_detached("manifest.sig", data, signature, read_trust(trust), findings)
+    return findings
+
+
+def test_a_signature_holds_the_authoritys_time(authority, keys, signature):
+    found = checked(DATA, signature, keys[2], authority.issuer)
+    assert found.problems == [] and found.notes == []
+    fact = found.facts["timestamp of manifest.sig"]
+    assert timestamps.readable(authority.moment) in fact and "the authority Test time" in fact
+
+
+def test_without_its_certificate_nothing_vouches_for_the_authority(keys, signature):
+    found = checked(DATA, signature, keys[2])
+    assert found.problems == [] and "nothing here vouches for the authority" in found.notes[0]
+
+
+def test_a_changed_byte_anywhere_is_found(keys, signature, authority):
+    trust = (keys[2], authority.issuer)
+    unseen = []
+    for at in (*range(960, 1040), *range(0, len(signature), 35)):  # the token begins there; and all over
+        changed = bytearray(signature)
+        changed[at] ^= 1
+        found = checked(DATA, bytes(changed), *trust)
+        if not found.problems:
+            unseen.append(at)
+    assert unseen == []
+
+
+def test_a_timestamp_of_another_signature_does_not_fit(keys, authority, signature):
+    from asn1crypto import cms
+
+    other = cms.ContentInfo.load(stamping(keys, authority).sign(b"other"))
+    own = cms.ContentInfo.load(signature)
+    (signer,), (another,) = own["content"]["signer_infos"], other["content"]["signer_infos"]
+    signer["unsigned_attrs"] = another["unsigned_attrs"]
+    found = checked(DATA, own.dump(force=True), keys[2])
+    assert found.problems
+
+
+def test_a_report_is_signed_with_a_timestamp(keys, authority):
+    signed = sign_pdf(small_pdf({"scores.csv": b"x"}), stamping(keys, authority))
+    found = Findings()
+    assert check_embedded("report.pdf", signed, None, read_trust([keys[2], authority.issuer]), found)
+    assert found.problems == [] and "Test time" in found.facts["timestamp of report.pdf"]
+
+
+def test_nobody_is_asked_unless_named(keys, authority):
+    before = authority.asked
+    assert "timestamp of manifest.sig" not in checked(DATA, read_key(*keys[:2]).sign(DATA)).facts
+    assert authority.asked == before
+
+
+def test_no_signature_without_the_timestamp_that_was_asked_for(keys, authority):
+    authority.broken = True
+    try:
+        with pytest.raises(SigningError, match="gave no timestamp: it answered 503"):
+            stamping(keys, authority).sign(DATA)
+        with pytest.raises(SigningError, match="gave no timestamp"):
+            sign_pdf(small_pdf({"scores.csv": b"x"}), stamping(keys, authority))
+    finally:
+        authority.broken = False
+    with pytest.raises(SigningError, match="gave no timestamp"):
+        read_key(*keys[:2], trusted_time.authority("http://127.0.0.1:9/")).sign(DATA)
+
+
+@pytest.mark.parametrize("url", ["http://time.example/tsr", "ftp://time.example", "nonsense"])
+def test_addresses_that_cannot_be_one(keys, url):
+    with pytest.raises(SigningError, match="must begin with https"):
+        read_key(*keys[:2], trusted_time.authority(url)).sign(DATA)
+
+
+def test_a_log_with_a_token_beside_it(tmp_path, authority):
+    log = tmp_path / "custody.json"
+    text = export_text(None, 0, ZEROS, ZEROS, authority.moment, []).encode()
+    log.write_bytes(text)
+    assert verify(log).findings.problems == [] and verify(log).findings.signed == []
+    stamp = tmp_path / "custody.json.tsr"
+    stamp.write_bytes(trusted_time.token(text, authority.url))
+    found = verify(log, read_trust([authority.issuer])).findings
+    assert (found.problems, found.notes, found.signed) == ([], [], ["custody.json.tsr"])
+    assert timestamps.readable(authority.moment) in found.facts["timestamp of custody.json.tsr"]
+    stamp.write_bytes(trusted_time.token(b"another", authority.url))
+    assert [problem.file for problem in verify(log).findings.problems] == ["custody.json.tsr"]
+    stamp.write_bytes(b"nonsense")
+    assert verify(log).findings.problems
+    log.write_bytes(text.replace(b'"count": 0', b'"count": 1'))
+    assert verify(log).findings.problems

@@ -1,0 +1,89 @@
+"""A timestamp authority (RFC 3161) on loopback, with a certificate of an issuer of its own."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from asn1crypto import keys, tsp
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from pyhanko.sign.timestamps import DummyTimeStamper
+
+
+def _named(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _builder(subject: str, issuer: str, key: rsa.RSAPublicKey) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(_named(subject))
+        .issuer_name(_named(issuer))
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=365))
+    )
+
+
+class TimeAuthority:
+    """Answers until it is closed; ``broken`` has it refuse."""
+
+    def __init__(self, folder: Path) -> None:
+        root, own = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+        issuer = (
+            _builder("Test issuer", "Test issuer", root.public_key())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(root, hashes.SHA256())
+        )
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
+        certificate = (
+            _builder("Test time", "Test issuer", own.public_key())
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(usage, critical=True)
+            .sign(root, hashes.SHA256())
+        )
+        self.issuer = folder / "issuer.pem"
+        self.issuer.write_bytes(issuer.public_bytes(Encoding.PEM))
+        private = own.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        own_certificate = asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
+        self.asked, self.broken, self.moment = 0, False, datetime.now(UTC).replace(microsecond=0)
+        self._stamper = DummyTimeStamper(
+            own_certificate, keys.PrivateKeyInfo.load(private), fixed_dt=self.moment
+        )
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/tsr"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        authority = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                request = tsp.TimeStampReq.load(self.rfile.read(int(self.headers["Content-Length"])))
+                authority.asked += 1
+                body = b"" if authority.broken else authority._stamper.request_tsa_response(request).dump()
+                self.send_response(503 if authority.broken else 200)
+                self.send_header("Content-Type", "application/timestamp-reply")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_args: object) -> None:
+                pass
+
+        return Handler
