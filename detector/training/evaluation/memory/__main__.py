@@ -26,7 +26,8 @@ from detector.training.evaluation.memory.copies import COPIES, Clip, clips, phot
 from detector.training.evaluation.memory.made import Maker, Seen, seen_photo
 
 _FALSE = 1e-4  # of unrelated pairs that may match
-_FILMS, _CLIPS_A_FILM, _PARTS_A_FILM, _PART = 10, 40, 10, 5.0
+_FILMS, _CLIPS_A_FILM, _PARTS_A_FILM, _PART = 6, 40, 16, 5.0
+_SHARES = 10  # among which clips are divided; films are made of the first of these
 _PHOTOS = 400  # that copies are made of
 
 
@@ -104,20 +105,23 @@ def _share(values: Sequence[bool]) -> float:
     return sum(values) / len(values) if values else float("nan")
 
 
-def of_clips(maker: Maker, every: Sequence[Clip]) -> dict[str, float]:
-    """Copies of clips of role ``develop`` among all clips."""
+def of_clips(maker: Maker, every: Sequence[Clip], most: int | None = None) -> dict[str, float]:
+    """Copies of clips of role ``develop``, the first ``most`` of them, among all clips."""
     kept = [maker.original(clip) for clip in every]
     library = Library([(seen.fingerprint, clip.scenes) for seen, clip in zip(kept, every, strict=True)])
     tally, copies = Tally("clips"), []
-    for number, clip in enumerate(every):
-        if clip.role != "develop":
-            continue
+    chosen = [number for number, clip in enumerate(every) if clip.role == "develop"][:most]
+    for number in chosen:
+        clip = every[number]
         print(number, clip.path.name, file=sys.stderr, flush=True)
         for variant in COPIES:
             copy = maker.copy(clip, variant)
             copies.append((variant.name, number, copy))
             tally.add(variant.name, library, number, clip.path.name, library.found(copy.fingerprint))
-    return tally.figures() | _of_libraries("clips", kept, [clip.scenes for clip in every], copies)
+    size = sum(len(seen.fingerprint.to_bytes()) for seen in kept)
+    a_second = size / sum(seen.fingerprint.duration for seen in kept)
+    told = {"clips: bytes of a fingerprint a second": a_second} | tally.figures()
+    return told | _of_libraries("clips", kept, [clip.scenes for clip in every], copies)
 
 
 def of_photos(data: Path) -> dict[str, float]:
@@ -138,10 +142,10 @@ def of_photos(data: Path) -> dict[str, float]:
 def of_parts(maker: Maker, every: Sequence[Clip]) -> dict[str, float]:
     """Five seconds of films that last minutes, found in these among all clips."""
     rng = np.random.default_rng(2)
-    order = rng.permutation(len(every)).tolist()[: _FILMS * _CLIPS_A_FILM]
+    order = rng.permutation(len(every)).tolist()[: _SHARES * _CLIPS_A_FILM]
     films = []
     for number in range(_FILMS):
-        chosen = [every[each] for each in order[number::_FILMS]]
+        chosen = [every[each] for each in order[number::_SHARES]]
         films.append(maker.film(number, chosen))
         print("film", number, films[-1][0].fingerprint.duration, "s", file=sys.stderr, flush=True)
     kept = [(seen.fingerprint, frozenset({path.name})) for seen, path in films]
@@ -196,6 +200,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="research folder")
     parser.add_argument("--out", type=Path, default=Path("out/memory"), metavar="DIR")
     parser.add_argument("--only", choices=["photographs", "parts", "clips"], help="one of the three tables")
+    parser.add_argument("--clips", type=int, metavar="N", help="copies of the first N clips alone")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     maker, every = Maker(options.out / "made"), clips(options.data)
@@ -204,7 +209,7 @@ def main() -> None:
     tables = {
         "photographs": lambda: of_photos(options.data),
         "parts": lambda: of_parts(maker, every),
-        "clips": lambda: of_clips(maker, every),
+        "clips": lambda: of_clips(maker, every, options.clips),
     }
     for part, figures in tables.items():
         if options.only in (None, part):
