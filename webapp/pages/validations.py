@@ -134,6 +134,14 @@ def quote(validation_id: str) -> Response:
     return redirect(url_for("validations.show", validation_id=validation_id), 303)
 
 
+@blueprint.post("/<validation_id>/remove")
+@require(Permission.CONFIGURE)
+def remove(validation_id: str) -> Response:
+    """Delete one that reports do not quote."""
+    validation_service.remove(validation_id)
+    return redirect(url_for("validations.listing"), 303)
+
+
 def _there(validation_id: str, name: str) -> bool:
     try:
         return validation_service.file(validation_id, name).is_file()

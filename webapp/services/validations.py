@@ -231,6 +231,21 @@ def quote(validation_id: str | None) -> None:
         custody_log.append(session, "configuration", details | {"laboratory sha256": _sha256(place)})
 
 
+def remove(validation_id: str) -> None:
+    """Delete one that reports do not quote; the custody log keeps its SHA-256."""
+    folders, was = Folders.of(current_app.extensions["settings"]), find(validation_id)
+    if was.quoted:
+        raise UserError(409, "Reports quote this validation.", "Let them quote another one or none first.")
+    with database().begin() as session:
+        details = {"what": "validation removed", "validation": validation_id}
+        details["validation sha256"] = was.about.validation_sha256
+        custody_log.append(session, "configuration", details)
+    # Out of sight in one step; what a crash leaves of it goes at the next start.
+    gone = folders.validations / f".{validation_id}"
+    folders.validation(validation_id).rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
 def _choose(session: Session, validation_id: str, place: Path) -> None:
     session.merge(Choice(name=_CHOICE, value=f"{validation_id} {_sha256(place)}", made=now()))
 

@@ -125,8 +125,12 @@ def test_a_labelled_case_becomes_a_validation_that_reports_quote(app, shipped, t
     wrong = {each.file.split("/")[0] for each in verify(bundle).findings.problems}
     assert not wrong & {"laboratory.json", "report.html", "report.pdf", "bundle.zip"}
 
+    assert client.post(f"{address}/remove").status_code == 409, "reports quote it"
     client.post(f"{address}/quote", data={"quoted": ""})
     assert "validation of" not in client.get(f"/analyses/{rows[0].id}/report.html").text
+    assert client.post(f"{address}/remove").status_code == 303
+    assert client.get(address).status_code == 404
+    assert not list(Folders(app.extensions["settings"].data).validations.iterdir())
 
 
 def test_what_is_wrong_with_labels_is_told_and_the_table_kept(app, shipped):
