@@ -233,8 +233,8 @@ def _transform(comparison: Comparison, found: Transform) -> Iterator[Fact]:
     reference = comparison.reference
     x0, y0, x1, y1 = found.crop
     share = (x1 - x0) * (y1 - y0) / (reference.width * reference.height)
-    # Nothing is cut off where the edges are a pixel off, or no further than the view is.
-    room = max(1.0, found.uncertainty)
+    # Nothing is cut off where the edges are a pixel of either file off, or no further than the view is.
+    room = max(1.0, found.uncertainty) * max(1.0, 1 / found.scale)
     whole = max(x0, y0, reference.width - x1, reference.height - y1) <= room
     crop = "the whole picture" if whole else f"{share:.0%} of its picture"
     yield Fact("Part of the reference shown", crop, "" if whole else numbers.box(found.crop))
