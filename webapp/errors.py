@@ -36,6 +36,6 @@ class DamagedFile(StoreError):
         super().__init__(
             500,
             f"In the store, {name} does not have the bytes that were put there.",
-            "Put it back from a back-up of the store; an exhibit is put back as well by handing in the "
+            "Put it back from a backup of the store; an exhibit is put back as well by handing in the "
             "same file again.",
         )

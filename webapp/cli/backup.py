@@ -26,12 +26,12 @@ def add_to(commands: Any) -> None:
     made.set_defaults(reading=lambda asked: _run(lambda: _backup(asked.folder, asked.earlier)))
     made.add_argument("folder", type=Path, metavar="DIR")
     made.add_argument(
-        "--earlier", type=Path, metavar="DIR", help="a back-up on the same disk; files it has too are linked"
+        "--earlier", type=Path, metavar="DIR", help="a backup on the same disk; files it has too are linked"
     )
-    words = "compare every file of a back-up with its list"
+    words = "compare every file of a backup with its list"
     checked = commands.add_parser("check-backup", help=words, description=words)
     checked.set_defaults(reading=lambda asked: _run(lambda: _check(asked.folder, asked.keys)))
-    words = "put a back-up into an empty data folder (REELPROOF_DATA)"
+    words = "put a backup into an empty data folder (REELPROOF_DATA)"
     put = commands.add_parser("restore", help=words, description=words)
     put.set_defaults(reading=lambda asked: _run(lambda: _restore(asked.folder, asked.keys)))
     for parser in (checked, put):
@@ -82,6 +82,6 @@ def _restore(folder: Path, keys: Path | None) -> int:
     manifest = restore.restore(settings, folder, keys)
     print(f"{settings.data}: {len(manifest.files):,} files of {manifest.made}. Everybody signs in anew.")
     for missing in manifest.missing[:_MOST]:
-        print(f"It was missing when the back-up was made: {missing}", file=sys.stderr)
+        print(f"It was missing when the backup was made: {missing}", file=sys.stderr)
     print("Next: python -m webapp verify-log, then start the app.")
     return DONE

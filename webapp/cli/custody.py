@@ -118,7 +118,7 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
         rows = ", ".join(f"{count:,} {name}" for name, count in there.items() if count)
         print(
             f"reelproof: The custody log is empty, although there are {rows}: its entries were removed. "
-            "Put the database back from a back-up, and compare it with an earlier export (--against).",
+            "Put the database back from a backup, and compare it with an earlier export (--against).",
             file=sys.stderr,
         )
         return UNUSABLE

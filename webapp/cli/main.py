@@ -1,4 +1,4 @@
-"""``python -m webapp COMMAND``: accounts, tokens, the custody log, back-ups. Without one the app runs."""
+"""``python -m webapp COMMAND``: accounts, tokens, the custody log, backups. Without one the app runs."""
 
 from __future__ import annotations
 

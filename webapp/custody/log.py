@@ -179,7 +179,7 @@ def latest_run(session: Session) -> Entry | None:
 
 
 def latest_backup(session: Session) -> Entry | None:
-    """The last entry of a back-up."""
+    """The last entry of a backup."""
     return _newest(session, select(CustodyRow.__table__).where(CustodyRow.action == "backup"))
 
 

@@ -44,7 +44,7 @@ class AlteredRecord(UserError):
         super().__init__(
             500,
             f"{problem} Nothing of it is shown or handed out.",
-            "Put it back from a back-up of the data folder and the database. "
+            "Put it back from a backup of the data folder and the database. "
             "`python -m webapp verify-log` names everything that differs.",
         )
 

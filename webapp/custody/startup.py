@@ -42,7 +42,7 @@ def _emptied(key: Path, there: dict[str, int]) -> CustodyKeyError:
     rows = ", ".join(f"{count:,} {name}" for name, count in there.items() if count)
     return CustodyKeyError(
         f"The custody log is empty, although there are {rows} and its key {key}: its entries were removed. "
-        "Put the database back from a back-up. To begin a new log all the same, move the key away: a new one "
+        "Put the database back from a backup. To begin a new log all the same, move the key away: a new one "
         "is made, and the log says what was there before it."
     )
 
@@ -55,7 +55,7 @@ def check_key(database: Database, settings: Settings) -> None:
     if last.count and mac(key_files.read(file), last.sha256) != last.mac:
         raise CustodyKeyError(
             f"{file} is not the key the custody log was written with, or the log's last entry was changed. "
-            "Put the right key back from a back-up; `python -m webapp verify-log` says what fits."
+            "Put the right key back from a backup; `python -m webapp verify-log` says what fits."
         )
 
 

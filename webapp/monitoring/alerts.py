@@ -76,8 +76,8 @@ KINDS = (
     Kind("workers", "Workers that must be there", _workers),
     Kind(
         "backup",
-        "Days since the last back-up",
-        lambda found, days: _older("The last back-up", found.backup, found.moment, days),
+        "Days since the last backup",
+        lambda found, days: _older("The last backup", found.backup, found.moment, days),
     ),
     Kind("custody", "Days since the custody log was last found whole", _check),
     Kind("exhibits", "Exhibits that may be damaged or missing", _exhibits),

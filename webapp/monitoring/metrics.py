@@ -147,7 +147,7 @@ def _single(found: Operations) -> Iterator[tuple[str, str, float]]:
     yield "custody_entries", "Entries of the custody log", found.entries
     yield "custody_damaged", "1 once the custody log was found changed", found.custody.damaged is not None
     for name, what, moment in (
-        ("backup", "the last back-up", found.backup),
+        ("backup", "the last backup", found.backup),
         ("custody_check", "the custody log was last found whole", found.custody.fits),
         ("integrity_check", "all exhibits were last hashed again", found.integrity),
     ):

@@ -16,7 +16,7 @@ blueprint = Blueprint("operations", __name__, url_prefix="/operations")
 @blueprint.get("")
 @require(Permission.CONFIGURE)
 def show() -> Response:
-    """Queue, workers, disk, back-up, checks, versions; what is passed of the thresholds."""
+    """Queue, workers, disk, backup, checks, versions; what is passed of the thresholds."""
     settings: Settings = current_app.extensions["settings"]
     passed = alerts.look(settings, database())
     with database().begin() as session:

@@ -62,7 +62,7 @@ def secret(settings: Settings, user: User) -> str:
         raise UserError(
             500,
             "The second factor of this account cannot be read: it, or factors.key, was changed.",
-            "Put factors.key back from a back-up, or have an administrator reset the second factor.",
+            "Put factors.key back from a backup, or have an administrator reset the second factor.",
         ) from None
     return plain.decode()
 

@@ -1,4 +1,4 @@
-"""A back-up of everything, while the app runs: the rows at one moment, then the files they speak of.
+"""A backup of everything, while the app runs: the rows at one moment, then the files they speak of.
 
 Files come before their rows and rows go before their files (:mod:`webapp.services.deletion`), so a file that
 is missing was deleted after the rows were copied: then the rows are copied again.
@@ -50,12 +50,12 @@ class _Wanted:
 
 
 def make(database: Database, settings: Settings, place: Path, earlier: Path | None = None) -> Manifest:
-    """Write a back-up to a new or empty folder, and note it in the custody log.
+    """Write a backup to a new or empty folder, and note it in the custody log.
 
-    Files that an ``earlier`` back-up on the same disk has as well become links to its own.
+    Files that an ``earlier`` backup on the same disk has as well become links to its own.
     """
     if place.exists() and any(place.iterdir()):
-        raise UserError(409, f"{place} is not empty.", "Name a new folder for each back-up.")
+        raise UserError(409, f"{place} is not empty.", "Name a new folder for each backup.")
     database_copy.refuse_other_version(database)
     known = {each.path: each for each in backup_manifest.read(earlier).files} if earlier else {}
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def make(database: Database, settings: Settings, place: Path, earlier: Path | No
 
 
 class _Copying:
-    """The files of one back-up."""
+    """The files of one backup."""
 
     def __init__(self, folders: Folders, place: Path, earlier: Path | None, known: dict[str, Listed]) -> None:
         self.missing: list[str] = []
@@ -137,7 +137,7 @@ class _Copying:
         return True
 
     def finish(self) -> Iterator[Listed]:
-        """What is in the back-up, without what was deleted between two tries."""
+        """What is in the backup, without what was deleted between two tries."""
         database = self._place / DATABASE
         flush_file(database)
         size, sha256 = hashed(database)
@@ -166,7 +166,7 @@ class _Copying:
         self._listed[name] = self._linked(source, name, target) or _copied(source, name, target)
 
     def _linked(self, source: Path, name: str, target: Path) -> Listed | None:
-        """A link to the file of the earlier back-up, where the source still has the same bytes."""
+        """A link to the file of the earlier backup, where the source still has the same bytes."""
         before = self._known.get(name)
         if before is None or self._earlier is None or name.startswith(f"{KEYS}/"):
             return None

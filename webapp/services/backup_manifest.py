@@ -1,6 +1,6 @@
-"""What a back-up holds: ``backup.json`` lists every file with its size and SHA-256, and checks them.
+"""What a backup holds: ``backup.json`` lists every file with its size and SHA-256, and checks them.
 
-The folder of a back-up:
+The folder of a backup:
 
 ``database.sqlite3``
     all rows, whatever server they came from
@@ -34,12 +34,12 @@ def _below(text: str) -> str:
         or ".." in path.parts
         or (text != DATABASE and path.parts[0] not in (DATA, KEYS))
     ):
-        raise ValueError("is no file of a back-up")
+        raise ValueError("is no file of a backup")
     return text
 
 
 class Listed(BaseModel):
-    """One file of a back-up."""
+    """One file of a backup."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -64,19 +64,19 @@ class Manifest(BaseModel):
     files: tuple[Listed, ...]
 
     def write(self, place: Path) -> None:
-        """Put it into the folder of the back-up, last of all: without it there is none."""
+        """Put it into the folder of the backup, last of all: without it there is none."""
         sums = "".join(f"{each.sha256}  {each.path}\n" for each in self.files)
         write_atomically(place / SUMS, sums.encode())
         write_atomically(place / NAME, self.model_dump_json(indent=1).encode())
 
 
 def read(place: Path) -> Manifest:
-    """The manifest of a back-up; raises :class:`UserError` where there is none that can be used."""
+    """The manifest of a backup; raises :class:`UserError` where there is none that can be used."""
     try:
         return Manifest.model_validate_json((place / NAME).read_bytes())
     except FileNotFoundError:
         raise UserError(
-            404, f"There is no whole back-up in {place}: it has no {NAME}.", "Name the folder of a back-up."
+            404, f"There is no whole backup in {place}: it has no {NAME}.", "Name the folder of a backup."
         ) from None
     except ValidationError as problem:
         raise UserError(
@@ -87,7 +87,7 @@ def read(place: Path) -> Manifest:
 
 
 def located(place: Path, listed: Listed, keys: Path | None) -> Path:
-    """Where a file of a back-up lies; ``keys`` is the folder of the key files, if they are kept apart."""
+    """Where a file of a backup lies; ``keys`` is the folder of the key files, if they are kept apart."""
     path = PurePosixPath(listed.path)
     return keys / path.name if keys is not None and path.parts[0] == KEYS else place / path
 

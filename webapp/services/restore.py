@@ -1,4 +1,4 @@
-"""Puts a back-up back: into an empty data folder and, where PostgreSQL is set, an empty database."""
+"""Puts a backup back: into an empty data folder and, where PostgreSQL is set, an empty database."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _MOST = 20  # problems that are named
 
 
 def restore(settings: Settings, place: Path, keys: Path | None = None) -> Manifest:
-    """Check a back-up and put it back; the rows last, so that what was interrupted is no data folder.
+    """Check a backup and put it back; the rows last, so that what was interrupted is no data folder.
 
-    Raises :class:`UserError` for a back-up that is damaged, and for a data folder or database in use. Nothing
+    Raises :class:`UserError` for a backup that is damaged, and for a data folder or database in use. Nothing
     is written then.
     """
     manifest = backup_manifest.read(place)
@@ -45,7 +45,7 @@ def restore(settings: Settings, place: Path, keys: Path | None = None) -> Manife
         if found:
             more = " And more." if len(found) > _MOST else ""
             raise UserError(
-                422, f"{' '.join(found[:_MOST])}{more}", "Use another back-up. Nothing was put back."
+                422, f"{' '.join(found[:_MOST])}{more}", "Use another backup. Nothing was put back."
             )
         Folders(settings.data).create()
         for each in manifest.files:
@@ -63,7 +63,7 @@ def _refuse_newer(manifest: Manifest) -> None:
     if manifest.revision > REVISION:
         raise UserError(
             409,
-            f"This back-up was made by a newer Reelproof ({manifest.version}, tables {manifest.revision}).",
+            f"This backup was made by a newer Reelproof ({manifest.version}, tables {manifest.revision}).",
             f"Use that version; this one knows tables up to {REVISION}.",
         )
 
@@ -84,8 +84,8 @@ def _refuse_used(settings: Settings, manifest: Manifest) -> None:
     if manifest.store != settings.store:
         raise UserError(
             409,
-            f"Where the back-up was made, REELPROOF_STORE was {manifest.store or 'not set'}.",
-            "Set it the same: files that lie in a store are not part of a back-up.",
+            f"Where the backup was made, REELPROOF_STORE was {manifest.store or 'not set'}.",
+            "Set it the same: files that lie in a store are not part of a backup.",
         )
 
 
@@ -100,7 +100,7 @@ def _put(source: Path, target: Path) -> None:
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.copyfile(source, target)
     exhibit = target.parent.parent.name == "exhibits"
-    target.chmod(0o440 if exhibit else 0o600)  # a disk of back-ups need not know modes
+    target.chmod(0o440 if exhibit else 0o600)  # a disk of backups need not know modes
     flush_file(target)
 
 

@@ -1,6 +1,6 @@
 """The rows as one SQLite file: copied at one moment while the app runs, and put back into any database.
 
-A database of PostgreSQL is copied through SQLAlchemy in one repeatable-read transaction, so that a back-up
+A database of PostgreSQL is copied through SQLAlchemy in one repeatable-read transaction, so that a backup
 has the same form whatever server there was, and can be put back into either.
 """
 

@@ -45,7 +45,7 @@ def read(file: Path) -> bytes:
         shared = _others_may_read(file)
     except FileNotFoundError:
         raise CustodyKeyError(
-            f"The custody log has entries, but its key {file} is missing. Put the file back from a back-up "
+            f"The custody log has entries, but its key {file} is missing. Put the file back from a backup "
             "of the data folder, or set REELPROOF_CUSTODY_KEY to where it is. Without it, "
             "`python -m webapp verify-log` still checks the chain of hashes; the app does not start."
         ) from None
@@ -58,7 +58,7 @@ def read(file: Path) -> bytes:
     if len(key) != BYTES:
         raise CustodyKeyError(
             f"{file} is no key of a custody log: it has {len(key)} bytes instead of {BYTES}. "
-            "Put the file back from a back-up."
+            "Put the file back from a backup."
         )
     return key
 

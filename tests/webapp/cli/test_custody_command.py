@@ -126,7 +126,7 @@ def test_another_key_and_none(folder, capsys):
     key.unlink()
     assert cli.run(["verify-log"]) == 2
     said = capsys.readouterr()
-    assert "Only the chain of hashes was checked" in said.err and "back-up" in said.err
+    assert "Only the chain of hashes was checked" in said.err and "backup" in said.err
     assert not key.exists() and "8 entries" in said.out
     touch(folder, "UPDATE custody SET actor = 'nobody' WHERE number = 4")
     assert cli.run(["verify-log"]) == 1

@@ -48,7 +48,7 @@ def test_the_key_may_lie_elsewhere(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (None, "Put the file back from a back-up"),
+        (None, "Put the file back from a backup"),
         (b"short", "5 bytes instead of 32"),
         (bytes(32), "not the key"),
     ],

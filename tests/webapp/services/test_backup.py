@@ -1,4 +1,4 @@
-"""Back-ups: made while files come in, are analysed and deleted, put back, and compared byte for byte."""
+"""Backups: made while files come in, are analysed and deleted, put back, and compared byte for byte."""
 
 from __future__ import annotations
 
