@@ -26,6 +26,7 @@ def pages(workbench: Workbench) -> tuple[Served, dict[str, str]]:
             "nothing fits": "/analyses?q=nothing-has-this-name",
             "statistics": "/statistics",
             "models": "/models",
+            "operations": "/operations",
             "help": "/help",
             "no live session": "/live",
             "missing": "/no-such-page",

@@ -159,6 +159,7 @@ def pages_of(house: House, page: Page) -> list[tuple[str, str]]:
         ("people", "/users"),
         ("cases", "/cases"),
         ("case", case.removeprefix(house.address)),
+        ("second factor", "/account/second-factor"),
         ("confirm", "/confirm?next=/users"),
         ("upload", "/"),
         ("error", "/cases/9999"),
