@@ -335,7 +335,7 @@ def _pav_at(ratios: LikelihoodRatios, probability: float) -> float:
 def ratio_words(log10: float) -> str:
     """A ratio in the form people read: 1 in 20 below one, times above."""
     value = 10**log10
-    if value < 0.995:
+    if value < 0.95:
         return f"1/{_rounded(1 / value)}"
     return _rounded(value)
 
@@ -380,7 +380,9 @@ def _parameters(given: Parameters) -> tuple[tuple[str, str, str], ...]:
 
 
 def _annex_row(item: ValidationItem) -> tuple[str, ...]:
-    said = "not analysed" if item.error is not None else str(item.verdict)
+    said = str(item.verdict)
+    if item.error is not None:
+        said = f"not analysed: {numbers.file_name(item.error)[:80]}"
     figure = "–" if item.probability is None else f"{item.probability:.3f}"
     return (
         numbers.shortened(numbers.file_name(item.file), 44),
