@@ -220,7 +220,10 @@ def _as_view(window: Window, view: _View) -> View:
     """A window as it is told; what was only left out of both for a caption is told as the whole."""
     if view.own == view.other:
         return View()
-    return View(left=window.left, top=window.top, right=window.right, bottom=window.bottom)
+    left, top, right, bottom = (
+        round(each, 3) for each in (window.left, window.top, window.right, window.bottom)
+    )
+    return View(left=left, top=top, right=right, bottom=bottom)
 
 
 def _share(fingerprint: Fingerprint, spans: list[tuple[float, float]]) -> float:
