@@ -132,8 +132,13 @@ class _Copying:
             if each.sha256 and each.sha256 != self._listed[f"{DATA}/{inside}"].sha256:
                 self.missing.append(f"{each.name}: {inside} is not what was handed in; copied as it is.")
         for kept in (self._folders.models, self._folders.validations):
-            for each_kept in sorted(kept.glob("[!.]*")):
-                self._take(each_kept)
+            for folder in sorted(kept.glob("[!.]*")):
+                try:
+                    self._take(folder)
+                except FileNotFoundError:  # removed meanwhile
+                    continue
+                except _Unreadable:
+                    self.missing.append(f"{folder.relative_to(self._folders.data)} cannot be read.")
         return True
 
     def finish(self) -> Iterator[Listed]:

@@ -165,9 +165,15 @@ def test_everything_is_as_it_was(app, tmp_path, quick_reports, monkeypatch):
     client = app.test_client()
     reports = {name: client.get(f"/analyses/{row.id}/{name}").data for name in ("report.pdf", "report.html")}
     before = rows(app.extensions["database"])
+    for place in ("validations", "models"):  # what no row speaks of
+        folder = app.extensions["settings"].data / place / "x"
+        folder.mkdir(parents=True)
+        (folder / "kept.json").write_text(place)
     manifest = make(app, tmp_path / "kept")
     settings = put_back(tmp_path / "kept", tmp_path / "again")
     assert (settings.data / row.exhibit.path).stat().st_mode & 0o777 == 0o440
+    for place in ("validations", "models"):
+        assert (settings.data / place / "x" / "kept.json").read_text() == place
     assert settings.custody_key.stat().st_mode & 0o777 == 0o600
 
     monkeypatch.setattr(report_downloads, "_render", None)  # kept ones are kept
