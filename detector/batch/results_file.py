@@ -17,7 +17,7 @@ from types import TracebackType
 from detector.backends import selection as backends
 from detector.batch.input_files import File
 from detector.errors import ParameterError
-from detector.models.card import load_card
+from detector.models.card import deciding_sha256, load_card, read_second_look
 from detector.schema.analysis import Parameters
 from detector.version import __version__
 
@@ -35,13 +35,15 @@ def run_key(
     ``purpose`` tells lines of another content from those of ``score``. Raises
     :class:`~detector.errors.ModelError` for a model that is not there.
     """
-    card, _ = load_card(model)
+    card, weights = load_card(model)
+    whole = card.model_copy(update={"second_look": read_second_look(card, weights)})
     # Back ends of full precision agree; one that rounds does not.
     rough = {backends.requested()} & backends.ROUGH
     facts = [
         __version__,
         crops,
-        card.as_model().model_dump(mode="json"),
+        card.name,
+        deciding_sha256(whole),
         parameters.model_dump(mode="json"),
         *rough,
         *([purpose] if purpose else []),

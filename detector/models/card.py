@@ -6,6 +6,8 @@ the weights it belongs to.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -285,6 +287,19 @@ def read_second_look(card: Card, weights: Path) -> SecondLookCard | None:
             "again, or remove the folder second-look."
         )
     return found
+
+
+# What a card decides by; the rest describes and measures it.
+_DECIDING = {"architecture", "sha256", "input", "temperature", "segment", "exhibit"}
+_TOLD = {"name", "domain", "limits", "learnt", "data", "recipe", "figures", "rates"}
+
+
+def deciding_sha256(card: Card) -> str:
+    """Of all by which a model with its second look decides: not of what describes and measures it."""
+    facts = card.model_dump(mode="json", include=_DECIDING)
+    second = card.second_look
+    facts["second_look"] = second.model_dump(mode="json", exclude=_TOLD) if second else None
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _models_here() -> str:

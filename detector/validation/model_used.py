@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 
-from detector.models.card import Card, load_card, read_second_look
+from detector.models.card import Card, deciding_sha256, load_card, read_second_look
 from detector.schema.analysis import Analysis, Parameters
 from detector.schema.laboratory import Laboratory
 from detector.schema.validation import ValidatedModel, Validation
-
-# What a card decides by; the rest describes and measures it.
-_DECIDING = {"architecture", "sha256", "input", "temperature", "segment", "exhibit"}
-_TOLD = {"name", "domain", "limits", "learnt", "data", "recipe", "figures", "rates"}
 
 
 def validated_model(model: str | Path | None) -> ValidatedModel:
@@ -34,15 +28,8 @@ def of_card(card: Card) -> ValidatedModel:
         segment=card.segment,
         exhibit=card.exhibit,
         second_look=told.second_look,
-        card_sha256=_card_sha256(card),
+        card_sha256=deciding_sha256(card),
     )
-
-
-def _card_sha256(card: Card) -> str:
-    facts = card.model_dump(mode="json", include=_DECIDING)
-    second = card.second_look
-    facts["second_look"] = second.model_dump(mode="json", exclude=_TOLD) if second else None
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def why_not_of_model(validation: Validation | Laboratory, now: ValidatedModel) -> str:

@@ -26,6 +26,7 @@ from detector.batch.input_files import File, InputFiles
 from detector.batch.results_file import ResultsFile, run_key
 from detector.batch.worker_pool import score_files
 from detector.errors import ModelError, ParameterError
+from detector.models.card import MODELS, SECOND_LOOKS
 from detector.paths import ROOT
 
 PHOTO = b"\xff\xd8\xff\xe0" + bytes(60)
@@ -189,6 +190,28 @@ class TestKept:
             run_key(None, DEFAULT, crops=True),
         ]
         assert len(set(ways)) == 4 and run_key("reelproof", Parameters()) == ways[0]
+
+    def test_another_second_look_but_not_other_figures(self, tmp_path: Path) -> None:
+        folder = tmp_path / "models"
+        (folder / SECOND_LOOKS).mkdir(parents=True)
+        for path in (
+            Path("reelproof.json"),
+            Path("reelproof.safetensors"),
+            Path(SECOND_LOOKS, "reelproof.json"),
+        ):
+            (folder / path).symlink_to(MODELS / path)
+        card, second = folder / "reelproof.json", folder / SECOND_LOOKS / "reelproof.json"
+        before = run_key(card, DEFAULT)
+
+        def change(**values: object) -> None:
+            text = json.dumps(json.loads(second.read_text()) | values)
+            second.unlink()
+            second.write_text(text)
+
+        change(figures={}, rates=[])
+        assert run_key(card, DEFAULT) == before
+        change(reserve=1.0)
+        assert run_key(card, DEFAULT) != before
 
     @pytest.mark.parametrize("text", ["[1, 2]", '{"a": 1}', "notes", '{"file": "a", "bytes": []}\n'])
     def test_a_file_of_something_else_is_left_alone(self, tmp_path: Path, text: str) -> None:
