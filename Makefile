@@ -29,14 +29,15 @@ run: $(READY)
 # the end.
 # Compiled modules are kept, whatever the environment says: hundreds of processes read them.
 PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
-PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
+PARALLEL := --dist loadfile --no-loadscope-reorder
 
 test: $(BROWSER)
-	$(PYTEST) $(PARALLEL)
+	$(PYTEST) -n 3 $(PARALLEL)
 
-# The inner loop: lint, and as many of the quickest tests as fit into a minute (tests/durations.py)
+# The inner loop: lint, and as many of the quickest tests as fit into a minute (tests/durations.py). They wait for
+# nothing, and each process more has to collect them.
 check: lint
-	$(PYTEST) $(PARALLEL) -q --quick
+	$(PYTEST) -n 2 $(PARALLEL) -q --quick
 
 # Measures every file anew, for the order and for what `make check` leaves out
 durations: $(BROWSER)

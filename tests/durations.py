@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PLACE, LONG = Path(__file__).with_name("durations.txt"), Path(__file__).with_name("long.txt")
-CHECK = 50.0  # seconds that what `make check` runs takes together
+CHECK = 40.0  # seconds that what `make check` runs takes together
 # Fixtures made once a run, by whichever test asks first: no test of `make check` does.
 COSTLY = {"sample", "analysed_sample", "scanned_alone", "flagged_and_told", "workbench"}
 
