@@ -275,12 +275,15 @@ def _scored(
         sys.modules["torch"].set_num_threads(threads)
     cv2.setNumThreads(threads)
     analysis = analyze(path, name=name, parameters=parameters, model=_loaded(model))
+    return {**judged(analysis), **summary_of(analysis), **(told(analysis) if told else {})}
+
+
+def judged(analysis: Analysis) -> Line:
+    """What the line of any analysis begins with."""
     return {
         "verdict": str(analysis.verdict),
         "probability": analysis.probability,
         "stability": analysis.stability,
         "faces": len(analysis.persons),
         "duration": analysis.media.duration,
-        **summary_of(analysis),
-        **(told(analysis) if told else {}),
     }

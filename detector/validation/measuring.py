@@ -15,7 +15,7 @@ from pathlib import Path
 from detector.backends import selection as backends
 from detector.batch.input_files import File
 from detector.batch.results_file import ResultsFile, read_lines, run_key
-from detector.batch.worker_pool import score_files
+from detector.batch.worker_pool import judged, score_files
 from detector.errors import ParameterError
 from detector.schema.analysis import Analysis, Parameters
 from detector.validation.material import LabelledFile, Material
@@ -65,14 +65,7 @@ def told(analysis: Analysis) -> Line:
 
 def line_of(analysis: Analysis) -> Line:
     """The line of an analysis that is there already, without the name of its file."""
-    return {
-        "verdict": str(analysis.verdict),
-        "probability": analysis.probability,
-        "stability": analysis.stability,
-        "faces": len(analysis.persons),
-        "duration": analysis.media.duration,
-        **told(analysis),
-    }
+    return {**judged(analysis), **told(analysis)}
 
 
 def measure(material: Material, out: Path, run: Run, card: str, progress: Progress) -> Measurements:

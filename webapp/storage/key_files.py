@@ -97,11 +97,7 @@ def webhook_key(data: Path) -> bytes:
 
     Raises :class:`SettingError` for a file that others on this machine may read.
     """
-    path = data / "webhooks.key"
-    _make_once(path)
-    if shared := _others_may_read(path):
-        raise SettingError(shared)
-    return path.read_bytes()
+    return _private(data / "webhooks.key")
 
 
 def factor_key(data: Path) -> bytes:
@@ -109,7 +105,10 @@ def factor_key(data: Path) -> bytes:
 
     Raises :class:`SettingError` for a file that others on this machine may read.
     """
-    path = data / "factors.key"
+    return _private(data / "factors.key")
+
+
+def _private(path: Path) -> bytes:
     _make_once(path)
     if shared := _others_may_read(path):
         raise SettingError(shared)
