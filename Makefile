@@ -8,7 +8,7 @@ MODEL ?= reelproof
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup run check test durations test-slow test-faults test-load lint train train-second-look evaluate evaluate-comparison evaluate-memory leaderboard bench schema screenshots settings fuzz
+.PHONY: setup run check test durations test-slow test-faults test-load lint train train-second-look evaluate evaluate-comparison evaluate-memory leaderboard bench schema screenshots settings translations fuzz
 
 setup: $(READY)
 
@@ -117,6 +117,16 @@ schema: $(READY)
 
 settings: $(READY)
 	$(BIN)/python -m webapp settings-doc > docs/settings.md
+
+# Reads the messages of templates, Python and scripts anew and puts them into every catalogue (CONTRIBUTING.md)
+BABEL := $(BIN)/pybabel -q
+UPDATE := --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width=110
+translations: $(READY)
+	@mkdir -p out
+	$(BABEL) extract -F babel.cfg -k N_ -o out/messages.pot --no-location --omit-header --width=110 .
+	$(BABEL) extract -F babel-scripts.cfg -o out/scripts.pot --no-location --omit-header --width=110 .
+	for domain in messages scripts; do for language in de es; do \
+		$(BABEL) update -D $$domain -i out/$$domain.pot -d translations -l $$language $(UPDATE); done; done
 
 # 2,000 broken files through intake and engine; figures at the end, outcomes in out/fuzz.
 fuzz: $(READY)

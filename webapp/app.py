@@ -10,7 +10,7 @@ from flask import Flask
 from detector.paths import FILES
 from webapp import api, logs
 from webapp.custody import startup as custody_startup
-from webapp.http import error_pages, security_headers, static_files
+from webapp.http import error_pages, interface_language, security_headers, static_files
 from webapp.http.row_numbers import RowNumber
 from webapp.intake import incoming
 from webapp.monitoring import metrics
@@ -72,12 +72,14 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.extensions["passwords"] = app.config.get("PASSWORDS") or Passwords()
     app.extensions["send"] = app.config.get("SEND") or celery_sender(settings, database)
 
+    interface_language.install(app)
     static_files.install(app)
     logs.install(app)
     metrics.install(app)
     security_headers.install(app, settings)
     api.recognise(app)
     request_guard.install(app)
+    interface_language.install_accounts(app)
     error_pages.install(app)
     template_filters.install(app)
     for area in (

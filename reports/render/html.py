@@ -19,6 +19,7 @@ from detector.paths import FILES, ROOT
 from reports.errors import ReportError
 from reports.inputs.pictures import Picture, width_for
 from reports.render.attachments import Attachment
+from reports.text import language
 from reports.view.report import ReportView
 
 TEMPLATES = FILES / "templates"
@@ -86,7 +87,7 @@ def style_and_policy(paths: Sequence[Path], paper: str | None) -> tuple[Markup, 
 @cache
 def environment() -> Environment:
     """The report's templates. Compiling them takes half a second: once for both media."""
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -94,6 +95,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    language.install(made)
+    return made
 
 
 @cache
@@ -101,6 +104,7 @@ def renderer() -> str:
     """What tells this version's pages from others': a hash of the code and the templates that set them."""
     places = [*ROOT.glob("reports/**/*.py"), *ROOT.glob("detector/schema/*.py")]
     places += [*TEMPLATES.glob("report/*"), *TEMPLATES.glob("macros/*")]
+    places += language.CATALOGUES.glob("*/LC_MESSAGES/*.po")
     digest = hashlib.sha256(version("jinja2").encode())
     for path in sorted({*places, *STYLES["screen"]}):
         if path.is_file() and "__pycache__" not in path.parts:

@@ -250,6 +250,7 @@ class User(Base):
     factor_since: Mapped[datetime | None]  # a code is asked for since; none: the secret does not count yet
     factor_step: Mapped[int] = mapped_column(BigInteger, default=0)  # the last that a code was used of
     subject: Mapped[str | None] = mapped_column(String(64))  # a hash of who it is at the provider
+    language: Mapped[str] = mapped_column(String(8), default="")  # of pages; empty: what the browser asks for
 
 
 class RecoveryCode(Base):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from reports.text.language import LANGUAGES
 from webapp.custody import log
 from webapp.errors import UserError
 from webapp.pages.people.login import renewed, tried, waiting
@@ -88,6 +89,19 @@ def end_one(session_id: str) -> Response:
         if not sessions.end(session, *mine):
             raise UserError(404, "There is no such session.", "It may have ended meanwhile.")
         log.append_account_event(session, "sign-out", account=row.user.name, sessions=1)
+    return redirect(url_for("account.show"), 303)
+
+
+@blueprint.post("/language")
+@signed_in(first=True)
+def language() -> Response:
+    """The language of the pages; an empty one is the browser's."""
+    row = own_session()
+    code = request.form.get("language", "")
+    if code and code not in LANGUAGES:
+        raise UserError(400, "There is no translation into this language.", "Choose one of the list.")
+    with database().begin() as session:
+        session.get_one(User, row.user_id).language = code
     return redirect(url_for("account.show"), 303)
 
 

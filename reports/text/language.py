@@ -1,0 +1,193 @@
+"""The language that reports and pages speak, and their catalogues of translations.
+
+English is the language of the sources: a message is its English sentence with named placeholders, as in
+``gettext("%(count)s frames", count=...)``, where a % sign is written ``%%``. Results and signed data stay
+English; what they hold in words is translated where it is shown, by :func:`stored`.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache, lru_cache
+
+from babel import Locale
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import Translations
+from jinja2 import Environment
+
+from detector.paths import FILES
+
+CATALOGUES = FILES / "translations"
+DEFAULT = "en"
+# By code, each under its own name.
+LANGUAGES = {"en": "English", "de": "Deutsch", "es": "español"}
+MESSAGES, SCRIPTS = "messages", "scripts"  # of Python and templates; of static/js
+
+_CURRENT: ContextVar[str] = ContextVar("language", default=DEFAULT)
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+_LEAST_LITERAL = 8  # letters that a message with placeholders needs to be recognised by
+_SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z“])")
+
+
+def current() -> str:
+    """The code of the language spoken now."""
+    return _CURRENT.get()
+
+
+def choose(code: str | None) -> None:
+    """Speak this language in this thread from now on; English where there is no such translation."""
+    _CURRENT.set(code if code in LANGUAGES else DEFAULT)
+
+
+@contextmanager
+def speaking(code: str) -> Iterator[None]:
+    """Speak this language for a while."""
+    token = _CURRENT.set(code if code in LANGUAGES else DEFAULT)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+def locale() -> Locale:
+    """How the language spoken now writes numbers and dates, and in which direction."""
+    return _locale(current())
+
+
+@cache
+def _locale(code: str) -> Locale:
+    return Locale.parse(code)
+
+
+@cache
+def catalogue(code: str, domain: str = MESSAGES) -> Translations:
+    """The translations into a language, compiled as they are read: about a quarter of a second, once."""
+    compiled = io.BytesIO()
+    with (CATALOGUES / code / "LC_MESSAGES" / f"{domain}.po").open("rb") as source:
+        write_mo(compiled, read_po(source, locale=code))
+    compiled.seek(0)
+    return Translations(compiled, domain)
+
+
+def gettext(message: str, /, **values: object) -> str:
+    """A message in the language spoken now, its placeholders filled."""
+    return _translated(message) % values
+
+
+def ngettext(singular: str, plural: str, number: int, /, **values: object) -> str:
+    """One of two messages by ``number``, which is the placeholder ``num`` unless given as text."""
+    code = current()
+    if code == DEFAULT:
+        text = singular if number == 1 else plural
+    else:
+        text = catalogue(code).ungettext(singular, plural, number)
+    return text % ({"num": number} | values)
+
+
+def _translated(message: str) -> str:
+    code = current()
+    return message if code == DEFAULT or not message else catalogue(code).ugettext(message)
+
+
+def stored(text: str) -> str:
+    """English words out of stored data in the language spoken now; as they are where nothing fits.
+
+    The message may have had placeholders, and may be one of several sentences. What stood for a placeholder
+    is looked up as well.
+    """
+    return text if current() == DEFAULT or not text else _stored(current(), text)
+
+
+@lru_cache(4096)
+def _stored(code: str, text: str) -> str:
+    known = _one(code, text)
+    if known is not None:
+        return known
+    sentences = _SENTENCES.split(text)
+    if sentences[1:]:
+        return " ".join(_one(code, each) or each for each in sentences)
+    return text
+
+
+def _one(code: str, text: str) -> str | None:
+    """One message found again in its filled form; None where there is none."""
+    messages = catalogue(code)
+    plain = messages.ugettext(text.replace("%", "%%"))
+    if plain != text.replace("%", "%%"):
+        return plain.replace("%%", "%")
+    for pattern, message in _patterns(code):
+        if (found := pattern.fullmatch(text)) is not None:
+            values = {name: _stored(code, value) for name, value in found.groupdict().items()}
+            return str(message) % values
+    return None
+
+
+@cache
+def _patterns(code: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """What recognises filled messages, and their translations; those with most words of their own first."""
+    found = []
+    for key, message in catalogue(code)._catalog.items():
+        # A plural is kept under its English singular with an index.
+        english = key[0] if isinstance(key, tuple) else key
+        if not isinstance(english, str) or not message:
+            continue
+        literal = _PLACEHOLDER.sub("", english)
+        if literal == english or sum(char.isalpha() for char in literal) < _LEAST_LITERAL:
+            continue
+        found.append((len(literal), _pattern(english), message))
+    return tuple((pattern, message) for _, pattern, message in sorted(found, key=lambda each: -each[0]))
+
+
+def _pattern(english: str) -> re.Pattern[str]:
+    pieces = _PLACEHOLDER.split(english)
+    named: set[str] = set()
+    expression = ""
+    for index, piece in enumerate(pieces):
+        if index % 2 == 0:
+            expression += re.escape(piece.replace("%%", "%"))
+        elif piece in named:
+            expression += f"(?P={piece})"
+        else:
+            named.add(piece)
+            expression += f"(?P<{piece}>.*?)"
+    return re.compile(expression, re.DOTALL)
+
+
+def install(environment: Environment) -> None:
+    """Let templates speak: ``_()``, ``{% trans %}``, and names for their ``lang`` and ``dir``."""
+    environment.add_extension("jinja2.ext.i18n")
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        _translated, _plural, newstyle=True
+    )
+    environment.globals.update(language=current, text_direction=lambda: locale().text_direction)
+    environment.filters["stored"] = stored
+
+
+def _plural(singular: str, plural: str, number: int) -> str:
+    """As templates ask for it: they fill the placeholders themselves."""
+    code = current()
+    if code == DEFAULT:
+        return singular if number == 1 else plural
+    return str(catalogue(code).ungettext(singular, plural, number))
+
+
+def of_scripts() -> dict[str, str | list[str]]:
+    """The scripts' messages in the language spoken now: each text, or its plural forms, by its English."""
+    code = current()
+    if code == DEFAULT:
+        return {}
+    found: dict[str, str | list[str]] = {}
+    for key, message in sorted(catalogue(code, SCRIPTS)._catalog.items(), key=lambda item: str(item[0])):
+        if isinstance(key, tuple):
+            forms = found.setdefault(key[0], [])
+            assert isinstance(forms, list)
+            forms.append(message)
+        elif key:
+            found[key] = message
+    return found

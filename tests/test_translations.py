@@ -1,0 +1,110 @@
+"""Catalogues are complete: each message of the sources is in them, translated, with the same placeholders."""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from babel.messages import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.frontend import parse_mapping_cfg
+from babel.messages.pofile import read_po
+from bare_text import bare_text
+
+from detector.paths import ROOT
+from reports.text import language
+
+LANGUAGES = [code for code in language.LANGUAGES if code != language.DEFAULT]
+KEYWORDS = {
+    "_": None,
+    "N_": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+}
+MAPPINGS = {language.MESSAGES: "babel.cfg", language.SCRIPTS: "babel-scripts.cfg"}
+CONVERTED = {"pages/base.html", "pages/account.html"}
+PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+TAG = re.compile(r"</?\w+")
+
+
+def in_sources(domain: str) -> set[str]:
+    """The messages of the sources, by their singular."""
+    with (ROOT / MAPPINGS[domain]).open() as file:
+        methods, options = parse_mapping_cfg(file)
+    keywords = {name: each for name, each in KEYWORDS.items() if domain == language.MESSAGES or name != "N_"}
+    found = extract_from_dir(
+        ROOT, methods, options, keywords, directory_filter=lambda path: not _is_left_out(Path(path))
+    )
+    return {message[0] if isinstance(message, tuple) else message for _, _, message, _, _ in found}
+
+
+def _is_left_out(path: Path) -> bool:
+    return path.name.startswith(".") or path.parent == ROOT and path.name in ("out", "instance", "tests")
+
+
+def kept(code: str, domain: str) -> Catalog:
+    """A catalogue as it lies in the sources."""
+    text = (language.CATALOGUES / code / "LC_MESSAGES" / f"{domain}.po").read_bytes()
+    return read_po(BytesIO(text), locale=code)
+
+
+@pytest.fixture(scope="module", params=MAPPINGS)
+def messages(request: pytest.FixtureRequest) -> tuple[str, set[str]]:
+    return request.param, in_sources(request.param)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_every_message_is_translated(code: str, messages: tuple[str, set[str]]) -> None:
+    domain, used = messages
+    known = {(each.id[0] if each.pluralizable else each.id): each for each in kept(code, domain) if each.id}
+    assert sorted(used - set(known)) == [], "run `make translations`, then translate what is new"
+    assert sorted(set(known) - used) == [], "run `make translations`: these are used no more"
+    lacking = [
+        key
+        for key, each in known.items()
+        if each.fuzzy or not (all(each.string) if each.pluralizable else each.string)
+    ]
+    assert lacking == []
+
+
+@pytest.mark.parametrize("domain", MAPPINGS)
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_placeholders_and_elements_agree(code: str, domain: str) -> None:
+    for each in kept(code, domain):
+        if not each.id:
+            continue
+        if each.pluralizable:
+            allowed = {*PLACEHOLDER.findall(each.id[0]), *PLACEHOLDER.findall(each.id[1])}
+            for form in each.string:
+                assert set(PLACEHOLDER.findall(form)) <= allowed, form
+            assert set(PLACEHOLDER.findall(each.string[1])) == set(PLACEHOLDER.findall(each.id[1])), each.id
+        else:
+            assert set(PLACEHOLDER.findall(each.string)) == set(PLACEHOLDER.findall(each.id)), each.id
+            assert sorted(TAG.findall(each.string)) == sorted(TAG.findall(each.id)), each.id
+        for form in each.string if each.pluralizable else (each.string,):
+            assert "%" not in PLACEHOLDER.sub("", form).replace("%%", ""), f"write %% for %: {form}"
+
+
+def test_templates_hold_no_text_outside_gettext() -> None:
+    assert [found for found in bare_text(ROOT / "templates") if found[0] in CONVERTED] == []
+
+
+def test_the_checker_finds_bare_text(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text(
+        '<p title="A title">'
+        '{{ _("known") }} · {% trans %}known{% endtrans %} Some words {{ "More" if x }}</p>'
+    )
+    found = [text for _, _, text in bare_text(tmp_path)]
+    assert found == ["A title", "· Some words", "More"]
+
+
+def test_a_message_is_found_again_in_its_filled_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    with language.speaking("de"):
+        assert language.stored("Your account") == "Ihr Konto"
+        assert language.stored(
+            "At least 12 characters. Any will do; four unrelated words are good."
+        ).startswith("Mindestens 12 Zeichen.")
+        assert language.stored("Nobody has translated this.") == "Nobody has translated this."
+    assert language.stored("Your account") == "Your account"
