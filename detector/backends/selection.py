@@ -12,25 +12,28 @@ whose SHA-256 was checked. Nothing converted is kept between two runs, so nothin
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from detector.backends.base import Backend
 from detector.errors import ModelError, ParameterError
 from detector.models.loaded import graph_path
+from detector.models.onnx_file import bound_onnx, read_onnx, shape_of
 from detector.networks import graphs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
-    from detector.models.card import Input
+    from detector.models.card import Card, Input
     from detector.models.loaded import LoadedModel
+    from detector.schema.onnx_network import OnnxNetwork
 
 SETTING = "REELPROOF_BACKEND"
 
@@ -81,7 +84,9 @@ def open_backend(model: LoadedModel, name: str | None = None) -> Backend:
     :class:`ModelError` for one, asked for by name, that cannot run this model.
     """
     name = require(name) if name else requested()
-    if name is None:
+    if model.card.onnx:
+        name = _of_onnx_file(name, model)
+    elif name is None:
         name = "torch" if gpu_is_here() else next(each for each in available() if can_run(each, model))
     elif not can_run(name, model):
         raise ModelError(
@@ -95,8 +100,41 @@ def open_backend(model: LoadedModel, name: str | None = None) -> Backend:
 
 
 def can_run(name: str, model: LoadedModel) -> bool:
-    """Whether back end ``name`` can run ``model``: torch any, the others what there is a graph of."""
+    """Whether back end ``name`` can run ``model``: torch any, the others what there is a graph of.
+
+    With an ONNX file it is the other way round.
+    """
+    if model.card.onnx:
+        return name != "torch"
     return name == "torch" or (model.weights is not None and graph_path(model) is not None)
+
+
+def _of_onnx_file(name: str | None, model: LoadedModel) -> str:
+    """The back end for an ONNX file: ``name``, or the fastest present that can run it.
+
+    Torch cannot; where it is asked for, ONNX Runtime takes its place. Raises :class:`ModelError` where none
+    gives a score for a grey crop.
+    """
+    names = [name] if name and name != "torch" else [each for each in available() if each != "torch"]
+    if name == "torch":
+        names.reverse()
+    ready, problem = _READY.setdefault(model, {}), None
+    size = model.card.input.size
+    for each in names:
+        if each in ready:
+            return each
+        try:
+            tried = _create(each, model)
+            tried.run(np.full((2, size, size, 3), 128, np.uint8))
+        except ModelError:
+            raise
+        except Exception as error:  # each library has its own, and several of them
+            problem = " ".join(str(error).split())[:160]
+            continue
+        ready[each] = tried
+        return each
+    tried_all = " and ".join(names) or "any back end, as neither OpenVINO nor ONNX Runtime is installed"
+    raise ModelError(f"{model.card.name}.onnx cannot be run by {tried_all}: {problem}.")
 
 
 def processor_threads() -> int:
@@ -119,6 +157,8 @@ def gpu_is_here() -> bool:
 
 def needs_torch(model: LoadedModel) -> bool:
     """Whether :func:`open_backend` will import torch, be it only to ask it for a GPU; opens nothing."""
+    if model.card.onnx:
+        return False
     name = requested()
     if name is None:
         return _driver_may_be_here() or not any(
@@ -142,10 +182,15 @@ def _create(name: str, model: LoadedModel) -> Backend:
         from detector.backends.torch import Torch, choose_device
 
         return Torch(model, choose_device())
+    if model.card.onnx:
+        return _create_of_onnx_file(name, model.card, model.card.onnx, model.weights or b"")
     graph = graph_path(model)
     assert graph is not None  # can_run() looked
     # Not of ``model``, which would then never be given up (_READY).
-    network = partial(_bound, graph, model.card.input, model.tensors)
+    return _run_by(name, partial(_bound, graph, model.card.input, model.tensors))
+
+
+def _run_by(name: str, network: Callable[[], bytes]) -> Backend:
     if name == "onnxruntime":
         from detector.backends.onnxruntime import OnnxRuntime
 
@@ -153,6 +198,16 @@ def _create(name: str, model: LoadedModel) -> Backend:
     from detector.backends.openvino import OpenVINO
 
     return OpenVINO(network, processor_threads(), rough=name in ROUGH)
+
+
+def _create_of_onnx_file(name: str, card: Card, network: OnnxNetwork, data: bytes) -> Backend:
+    from detector.backends.onnx_file import OnnxFile
+
+    file = f"{card.name}.onnx"
+    read = read_onnx(data, file)
+    shape = shape_of(read, card.input.size, file)
+    whole = bound_onnx(read, card.input, network, shape, file)
+    return OnnxFile(_run_by(name, lambda: whole), network.output, shape.one_by_one, file)
 
 
 def _bound(graph: Path, given: Input, tensors: Mapping[str, NDArray[np.generic]]) -> bytes:

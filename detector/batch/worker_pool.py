@@ -28,6 +28,7 @@ from typing import Any
 from detector.backends import selection as backends
 from detector.batch.input_files import File
 from detector.errors import ReelproofError
+from detector.models.card import WEIGHTS
 from detector.models.loaded import LoadedModel, load_model
 from detector.sandbox import AllowedPaths, KilledError, Limits, Sandbox, UnexpectedError, capabilities
 from detector.sandbox.kernel import end_with_parent
@@ -232,7 +233,7 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 def _line(file: File, work: _Work) -> Line:
     path, started = file.path.absolute(), time.perf_counter()
     model = Path(work.model) if work.model and Path(work.model).suffix else None
-    models = [model.with_suffix(".json"), model.with_suffix(".safetensors")] if model else []
+    models = [model.with_suffix(ending) for ending in (".json", *WEIGHTS)] if model else []
     try:
         with Sandbox(
             partial(_scored, told=work.told) if work.told else _scored,

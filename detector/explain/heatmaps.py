@@ -6,6 +6,9 @@ maps keep their values, and all maps of one analysis share one scale. What is no
 the crop's average is left out, because the rest then agrees better with masks that are known
 (docs/models.md).
 
+Of a network in an ONNX file only scores can be had. Its map is an occlusion map (Zeiler and Fergus, 2014):
+squares of the face are hidden one after the other, and a place is as hot as the score falls without it.
+
 The check is a deletion test: blur the hottest area covering 15 % of the face, score
 again, and compare with blurring areas of the same size and shape elsewhere.
 """
@@ -31,6 +34,9 @@ HIDDEN_AREA = 0.15
 _RANDOM_AREAS = 8
 _WIDEST = 1280  # px; kept frames and overlays are scaled down to this
 _OPACITY = 0.75
+# Of an occlusion map: the side of what is hidden, as a share of the crop's; places across and down.
+_HIDDEN_SIDE, _PLACES = 0.25, 8
+_AT_ONCE = 16  # changed crops scored together
 
 Heat = NDArray[np.float32]  # (size, size), not negative
 Logits = Callable[[Sequence[Image]], NDArray[np.float64]]
@@ -50,8 +56,10 @@ class Explained:
 def heatmaps(scorer: Scorer, crops: list[Image]) -> list[Heat]:
     """Grad-CAM of the logit above its mean over the crop, at the crop's size.
 
-    In units of the logit's gradient.
+    In units of the logit's gradient; of an ONNX file, of the logit.
     """
+    if scorer.card.onnx:
+        return [occlusion_map(crop, scorer.logits) for crop in crops]
     # Imported here: few files have anything to explain, and torch takes seconds.
     from detector.explain.grad_cam import UnscaledGradCAM
 
@@ -63,6 +71,8 @@ def heatmaps(scorer: Scorer, crops: list[Image]) -> list[Heat]:
 
 def heatmap_of(face: Explainable) -> Heat:
     """Likewise of one crop, by the network that decided on it."""
+    if face.network is None:
+        return occlusion_map(face.crop, face.logits)
     import torch
 
     from detector.backends.torch import normalised
@@ -78,6 +88,32 @@ def heatmap_of(face: Explainable) -> Heat:
     with UnscaledGradCAM(network, [network.cam_layer], reshape_transform=tokens) as cam:
         maps = cam(images, targets=[target])
     return _above_mean(maps, face.crop.shape[0])[0]
+
+
+def occlusion_map(crop: Image, logits: Logits) -> Heat:
+    """By how much the logit of ``crop`` falls where a part of it is hidden; the rest is 0.
+
+    Squares of a quarter of the side are hidden at :data:`_PLACES` places across and down, as the check hides
+    areas (:mod:`detector.explain.occlusion`). A place has the mean fall of all squares that cover it.
+    """
+    size = crop.shape[0]
+    side = round(size * _HIDDEN_SIDE)
+    starts = np.linspace(0, size - side, _PLACES).round().astype(int).tolist()
+    masks = []
+    for top in starts:
+        for left in starts:
+            mask = np.zeros((size, size), np.float32)
+            mask[top : top + side, left : left + side] = 1
+            masks.append(mask)
+    before = float(logits([crop])[0])
+    fall, covered = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
+    for first in range(0, len(masks), _AT_ONCE):
+        some = masks[first : first + _AT_ONCE]
+        for mask, logit in zip(some, logits([hide(crop, mask) for mask in some]), strict=True):
+            fall += np.float32(before - logit) * mask
+            covered += mask
+    smooth = cv2.GaussianBlur(fall / covered, (0, 0), side / 4)
+    return _above_mean([np.maximum(smooth, 0)], size)[0]
 
 
 def _above_mean(maps: Iterable[Heat], size: int) -> list[Heat]:

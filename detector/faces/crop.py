@@ -76,14 +76,23 @@ def square_for_face(face: Face) -> CropSquare:
     return square_for_box(face.box, roll(face))
 
 
-def square_for_box(box: Box, lean: float) -> CropSquare:
-    """The square the network sees of a face in ``box`` that leans by so many degrees."""
+def square_for_box(
+    box: Box,
+    lean: float,
+    side_per_box: float = SIDE_PER_BOX,
+    centre_below: float = CENTRE_BELOW_BOX,
+    upright: bool = True,
+) -> CropSquare:
+    """The square the network sees of a face in ``box`` that leans by so many degrees.
+
+    The last three are those of Reelproof's own networks; others were trained with their own framing.
+    """
     x0, y0, x1, y1 = box
-    side = SIDE_PER_BOX * float(np.sqrt((x1 - x0) * (y1 - y0)))
-    angle = float(np.sign(lean) * max(0.0, abs(lean) - ROLL_KEPT))
+    side = side_per_box * float(np.sqrt((x1 - x0) * (y1 - y0)))
+    angle = float(np.sign(lean) * max(0.0, abs(lean) - ROLL_KEPT)) if upright else 0.0
     # "Below" is along the face's own axis, which matters once it is turned.
     down = np.radians(angle)
-    shift = CENTRE_BELOW_BOX * side
+    shift = centre_below * side
     return CropSquare(
         (x0 + x1) / 2 - float(np.sin(down)) * shift, (y0 + y1) / 2 + float(np.cos(down)) * shift, side, angle
     )

@@ -20,11 +20,14 @@ from detector.models.weights import is_pickled_name, pickled_error
 from detector.paths import FILES
 from detector.schema.base import Sha256, Value
 from detector.schema.model import Model, Platt, Range, Rate, SecondLookModel
+from detector.schema.onnx_network import OnnxNetwork
 
 MODELS = FILES / "models"
 DEFAULT = "reelproof"
 SECOND_LOOKS = "second-look"
 """Folder beside the models."""
+WEIGHTS = (".safetensors", ".onnx")
+"""Endings of weights, which lie beside their card."""
 
 # A name is also a file's, and part of an address: nothing in it can lead elsewhere.
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
@@ -194,6 +197,11 @@ class Card(Value):
     domain: str
     limits: tuple[str, ...]
     learnt: tuple[str, ...] = Field(default=(), description="see the second look's")
+    onnx: OnnxNetwork | None = Field(
+        default=None,
+        exclude_if=lambda given: given is None,
+        description="of a network in an ONNX file, whose architecture is free text; null: one of Reelproof's",
+    )
     rates: tuple[Rate, ...] = Field(default=(), description="error rates with intervals")
     validated: tuple[Range, ...] = Field(default=(), description="what the measured data covered")
     second_look: SecondLookCard | None = Field(
@@ -227,6 +235,11 @@ class Card(Value):
         return model.model_copy(update=told)
 
     @property
+    def suffix(self) -> str:
+        """The ending of the weights' file beside the card."""
+        return ".onnx" if self.onnx else ".safetensors"
+
+    @property
     def alone(self) -> Card:
         """The same without a second look."""
         return self.model_copy(update={"second_look": None}) if self.second_look else self
@@ -245,26 +258,42 @@ def is_name(text: str) -> bool:
 def load_card(model: str | Path | None = None) -> tuple[Card, Path]:
     """The card named or pointed at by ``model`` (default: the shipped one), and its weights' path.
 
-    ``model`` is a name in ``models/`` or the path of a ``.json`` card or a ``.safetensors``
-    file. Raises :class:`ModelError` when either is missing or the card is malformed.
+    ``model`` is a name in ``models/`` or the path of a ``.json`` card or of the weights beside it, a
+    ``.safetensors`` or ``.onnx`` file. Raises :class:`ModelError` when either is missing or the card is
+    malformed.
     """
     model = DEFAULT if model is None else model
     given = Path(model)
     if is_pickled_name(given.name):
         raise pickled_error(given.name)
-    by_path = given.suffix in {".json", ".safetensors"}
+    by_path = given.suffix in {".json", *WEIGHTS}
     if not by_path and not is_name(str(model)):
         raise ModelError(
             f"{str(model)!r} names no model: a name is made of small letters, digits and hyphens. "
-            f"{_models_here()} A model elsewhere is named by the path of its .json or .safetensors file."
+            f"{_models_here()} A model elsewhere is named by the path of its .json, .safetensors or "
+            ".onnx file."
         )
     path = given if by_path else MODELS / f"{given}.json"
-    card_path, weights = path.with_suffix(".json"), path.with_suffix(".safetensors")
-    for needed in (card_path, weights):
-        if not needed.is_file():
-            beside = f" It belongs beside {given.name}." if by_path and needed.name != given.name else ""
-            raise ModelError(f"Model file {needed.name} not found.{beside} {_models_here()}")
-    return read_card(card_path.read_bytes(), card_path.name), weights
+    card_path = path.with_suffix(".json")
+    _require(card_path, given, by_path)
+    card = read_card(card_path.read_bytes(), card_path.name)
+    weights = card_path.with_suffix(card.suffix)
+    if path.suffix in WEIGHTS and path.suffix != card.suffix:
+        raise ModelError(
+            f"{card_path.name} beside {path.name} is the card of a {card.suffix} file. That of an ONNX file "
+            "has a part onnx, which says how faces are framed and what the output means (docs/models.md)."
+        )
+    _require(weights, given, by_path)
+    return card, weights
+
+
+def _require(needed: Path, given: Path, by_path: bool) -> None:
+    if needed.is_file():
+        return
+    beside = f" It belongs beside {given.name}." if by_path and needed.name != given.name else ""
+    if given.suffix == ".onnx" and needed.suffix == ".json":
+        beside += " It says how faces are framed and what the output means (docs/models.md)."
+    raise ModelError(f"Model file {needed.name} not found.{beside} {_models_here()}")
 
 
 def second_look_path(weights: Path) -> Path:
@@ -275,7 +304,7 @@ def second_look_path(weights: Path) -> Path:
 def read_second_look(card: Card, weights: Path) -> SecondLookCard | None:
     """The second look of a model, if there is one beside its ``weights``; raises :class:`ModelError`."""
     path = second_look_path(weights).with_suffix(".json")
-    if not path.is_file():
+    if card.onnx or not path.is_file():
         return None
     try:
         found = SecondLookCard.model_validate_json(path.read_bytes())
@@ -298,6 +327,8 @@ def deciding_sha256(card: Card) -> str:
     """Of all by which a model with its second look decides: not of what describes and measures it."""
     facts = card.model_dump(mode="json", include=_DECIDING)
     second = card.second_look
+    if card.onnx:  # others' sums stay what they were before there were ONNX files
+        facts["onnx"] = card.onnx.model_dump(mode="json")
     facts["second_look"] = second.model_dump(mode="json", exclude=_TOLD) if second else None
     return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from detector.errors import ModelError
 from detector.models.card import Card, NetworkFile, load_card, read_second_look, second_look_path
+from detector.models.onnx_file import read_onnx, shape_of
 from detector.models.weights import looks_pickled, mismatch, pickled_error, read_tensors, refuse_wrong_weights
 from detector.networks import graphs
 
@@ -49,6 +50,11 @@ class LoadedModel:
         """The network in evaluation mode, float32 on the CPU. Imports torch, which takes seconds."""
         if self.made is not None:
             return self.made
+        if self.card.onnx:
+            raise ModelError(
+                f"{self.card.name} is an ONNX file, of which only scores can be had. For this a network that "
+                "torch knows is needed: choose another model."
+            )
         assert self.weights is not None
         return _network(self.card, self.weights)
 
@@ -61,6 +67,8 @@ class LoadedModel:
     @cached_property
     def is_sequence(self) -> bool:
         """Whether the network judges a face by the frames around it as well."""
+        if self.card.onnx:
+            return False
         if self.made is None and (path := graph_path(self)):
             return graphs.gives_features(graphs.read(path))
         from detector.networks.base import SequenceNetwork
@@ -108,6 +116,9 @@ def load_pair(card: Card, weights: Path) -> LoadedModel:
         raise pickled_error(weights.name)
     refuse_wrong_weights(weights.name, hashlib.sha256(data).hexdigest(), card.sha256)
     model = LoadedModel(card.alone, weights=data)
+    if card.onnx:
+        shape_of(read_onnx(data, weights.name), card.input.size, weights.name)
+        return model
     path = graph_path(model)
     # A graph says what tensors there must be; without one torch has to be asked.
     wanted = graphs.wanted(graphs.read(path)) if path else _wanted(card.architecture)
@@ -150,4 +161,6 @@ def _network(card: Card, weights: bytes) -> Network:
 
 def graph_path(model: LoadedModel) -> Path | None:
     """The shipped graph of a model's architecture and size, if there is one."""
+    if model.card.onnx:  # whose architecture is free text
+        return None
     return graphs.shipped(model.card.architecture, model.card.input.size)

@@ -103,12 +103,12 @@ class FirstPass:
                 self._score()
 
     def _sight(self, frame: Frame, track: int, face: Face) -> None:
-        looks = assess_face(frame.image, face, self._scorer.card.input.size, self._parameters)
+        looks = assess_face(frame.image, face, self._scorer.quality_size, self._parameters)
         if looks.crop is not None and not self._video:
             flaw = flaw_of_photo(frame.image, face.box, self._parameters)
             looks = looks if flaw is None else looks._replace(flaw=flaw, crop=None)
         if looks.crop is not None:
-            self._waiting.append(looks.crop)
+            self._waiting.append(self._scorer.seen(frame.image, face, looks.crop))
             if self._keeper is not None:
                 self._keeper.offer(frame, track, face)
         self._gathered.add(frame.pts, float(frame.time), frame.index, track, face, *looks[:3])

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.backends import selection as backends
-from detector.faces.crop import CropSquare, crop_square
+from detector.faces.crop import CropSquare, Face, crop_square, roll, square_for_box
 from detector.faces.detections import Detection
 from detector.media.frame import Image
 from detector.models.card import Input
 from detector.models.loaded import LoadedModel
-from detector.schema.analysis import Platt, SecondLook
+from detector.schema.analysis import Box, Platt, SecondLook
 
 if TYPE_CHECKING:
     import torch
@@ -31,19 +31,22 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 _WINDOWS = 256  # judged at once
+QUALITY_SIZE = 128
+"""px; of the crops for which the thresholds of quality were measured."""
 
 
 @dataclass(frozen=True)
 class Explainable:
     """A crop, the square of the frame it is of, and the network that decided on it.
 
-    ``outputs`` are those of the network whose mean is explained, or None for its only one; ``logits`` gives
-    the deciding logits of changed copies of the crop, all else left as it is.
+    ``network`` is None where it is in an ONNX file: only its scores can be had. ``outputs`` are those of the
+    network whose mean is explained, or None for its only one; ``logits`` gives the deciding logits of changed
+    copies of the crop, all else left as it is.
     """
 
     crop: Image
     square: CropSquare
-    network: Network
+    network: Network | None
     input: Input
     outputs: tuple[int, ...] | None
     logits: Callable[[Sequence[Image]], NDArray[np.float64]]
@@ -78,6 +81,28 @@ class Scorer:
             from detector.backends.torch import Torch
 
             self.backend = Torch(model, device)
+
+    @property
+    def quality_size(self) -> int:
+        """The size of the crop by whose quality it is decided whether a face is judged.
+
+        Of networks in ONNX files that of the shipped ones, for which the thresholds were measured, so that
+        all models of an analysis judge the same faces.
+        """
+        return QUALITY_SIZE if self.card.onnx else self.card.input.size
+
+    def square(self, box: Box, lean: float) -> CropSquare:
+        """What the network sees of a face in ``box`` that leans by so many degrees."""
+        if self.card.onnx is None:
+            return square_for_box(box, lean)
+        framing = self.card.onnx.framing
+        return square_for_box(box, lean, framing.box, framing.below, framing.upright)
+
+    def seen(self, image: Image, face: Face, crop: Image) -> Image:
+        """The crop the network sees of ``face`` in ``image``; ``crop`` is that of its quality."""
+        if self.card.onnx is None:
+            return crop
+        return crop_square(image, self.square(face.box, roll(face)), self.card.input.size)
 
     @cached_property
     def stills(self) -> Scorer:
@@ -181,8 +206,10 @@ class Scorer:
 
     def explainable(self, image: Image, peak: Detection) -> Explainable:
         """The crop of ``peak`` in its ``image`` (RGB), and the network whose map explains its score."""
-        crop = crop_square(image, peak.square, self.card.input.size)
-        return Explainable(crop, peak.square, self.network, self.card.input, None, self.logits)
+        square = self.square(peak.box, peak.tilt)
+        crop = crop_square(image, square, self.card.input.size)
+        network = None if self.card.onnx else self.network
+        return Explainable(crop, square, network, self.card.input, None, self.logits)
 
     def _of_mean(self, mean_logit: float, platt: Platt | None) -> float:
         if platt is None:

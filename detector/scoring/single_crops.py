@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector.faces.crop import CropSquare, crop_square
+from detector.faces.crop import SIDE_PER_BOX, CropSquare, crop_square
 from detector.media.frame import Image
+from detector.models.card import Card
 from detector.models.loaded import LoadedModel
 from detector.scoring.fusion import Floats
 from detector.scoring.scorer import Scorer, sigmoid
@@ -19,10 +20,18 @@ from detector.scoring.scorer import Scorer, sigmoid
 CROP_SCALE = 0.96
 
 
-def framed_crop(image: Image, size: int) -> Image:
+def framed_crop(image: Image, size: int, scale: float = CROP_SCALE) -> Image:
     """A ready-made crop as the network sees faces: its middle square, at the framing's scale."""
     height, width = image.shape[:2]
-    return crop_square(image, CropSquare(width / 2, height / 2, min(height, width) * CROP_SCALE, 0.0), size)
+    return crop_square(image, CropSquare(width / 2, height / 2, min(height, width) * scale, 0.0), size)
+
+
+def crop_for(image: Image, card: Card) -> Image:
+    """Likewise for the network of ``card``. One that wants more than the crop shows gets all there is."""
+    scale = CROP_SCALE
+    if card.onnx:
+        scale = min(1.0, card.onnx.framing.box * CROP_SCALE / SIDE_PER_BOX)
+    return framed_crop(image, card.input.size, scale)
 
 
 class CropScorer:
@@ -43,4 +52,4 @@ class CropScorer:
 
     def logits(self, images: Sequence[Image]) -> Floats:
         """The fast network's logits (n,), not calibrated."""
-        return self._scan.logits([framed_crop(image, self._scan.card.input.size) for image in images])
+        return self._scan.logits([crop_for(image, self._scan.card) for image in images])

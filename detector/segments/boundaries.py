@@ -193,9 +193,9 @@ class _GapScorer:
         faces = faces_between(frames, _face(rows[0]), _face(rows[1]), self._look)
         for frame, face in zip(frames[1:-1], faces or (), strict=faces is not None):
             first += 1
-            looks = assess_face(frame.image, face, self._scorer.card.input.size, self._parameters)
+            looks = assess_face(frame.image, face, self._scorer.quality_size, self._parameters)
             if looks.crop is not None:
-                self._waiting.append(looks.crop)
+                self._waiting.append(self._scorer.seen(frame.image, face, looks.crop))
             self._gathered.add(
                 frame.pts, float(frame.time), first, int(rows["track"][0]), face, *looks[:3], between=True
             )

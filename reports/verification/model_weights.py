@@ -7,7 +7,7 @@ from pathlib import Path
 
 from detector.errors import ModelError
 from detector.files import hashed
-from detector.models.card import MODELS, load_card
+from detector.models.card import MODELS, WEIGHTS, load_card
 from detector.schema.analysis import Analysis
 from reports.errors import ReportError
 from reports.verification.problems import Findings
@@ -52,12 +52,15 @@ def check_model(analysis: Analysis, given: Path | None, findings: Findings) -> P
 
 def _weights(place: Path) -> Iterator[Path]:
     if place.is_dir():
-        yield from sorted(place.glob("*.safetensors"))
+        yield from sorted(path for ending in WEIGHTS for path in place.glob(f"*{ending}"))
         return
-    path = place.with_suffix(".safetensors") if place.suffix == ".json" else place
+    path = place
+    if place.suffix == ".json":
+        beside = [place.with_suffix(ending) for ending in WEIGHTS]
+        path = next((each for each in beside if each.is_file()), beside[0])
     if not path.is_file():
         raise ModelFileError(
-            f"{path}: there is no such file. Name weights (.safetensors) or a folder of them."
+            f"{path}: there is no such file. Name weights (.safetensors or .onnx) or a folder of them."
         )
     yield path
 

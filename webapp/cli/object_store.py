@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, select
 
 from detector.files import hashed
+from detector.models.card import WEIGHTS
 from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -78,8 +79,8 @@ def _used(path: Path) -> float:
 
 def _models(folders: Folders) -> Iterator[Path]:
     """Files of added models; cards last, since who sees one must find its weights."""
-    for kind in ("safetensors", "json"):
-        yield from sorted(folders.models.glob(f"[!.]*/*.{kind}"))
+    for ending in (*WEIGHTS, ".json"):
+        yield from sorted(folders.models.glob(f"[!.]*/*{ending}"))
 
 
 def _folders() -> Folders:

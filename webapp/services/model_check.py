@@ -44,13 +44,18 @@ def refuse_unfit(card: Path) -> None:
 
 def main(card: Path) -> int:
     """Check one pair; prints the reason of a refusal."""
+    from detector.models.card import load_card
     from detector.models.validate import check_pair
     from detector.sandbox import AllowedPaths, Limits, capabilities, confine
 
     os.nice(5)
     confine(Limits(), AllowedPaths(readable=(card.parent,)), card.parent, network=capabilities().network)
     try:
-        check_pair(card.read_bytes(), card.with_suffix(".safetensors"))
+        model = check_pair(card.read_bytes(), load_card(card)[1])
+        if model.card.onnx:
+            from detector.backends.trial import try_onnx_file
+
+            try_onnx_file(model)
     except ModelError as refusal:
         sys.stdout.buffer.write(str(refusal).encode("utf-8", "replace"))
         return _REFUSED

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from detector.errors import ModelError
 from detector.files import publish
-from detector.models.card import DEFAULT, MODELS, Card, is_name, known_models
+from detector.models.card import DEFAULT, MODELS, WEIGHTS, Card, is_name, known_models
 from detector.models.validate import check_card, check_weights
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
@@ -99,12 +99,13 @@ def fetch(folders: Folders, name: str) -> None:
         return
     place = folders.models / name
     with tempfile.TemporaryDirectory(dir=folders.analyses, prefix=".model.") as aside:
-        card, weights = Path(aside, f"{name}.json"), Path(aside, f"{name}.safetensors")
+        card = Path(aside, f"{name}.json")
         if not folders.store.fetch(place / card.name, to=card):
             return
         if (place / card.name).is_file() and (place / card.name).read_bytes() == card.read_bytes():
             return
         said = check_card(card.read_bytes())
+        weights = Path(aside, f"{name}{said.suffix}")
         if folders.store.fetch(place / weights.name, said.sha256, to=weights):
             shutil.rmtree(place, ignore_errors=True)
             publish(Path(aside), place)
@@ -135,8 +136,8 @@ def remove(session: Session, folders: Folders, name: str) -> None:
     if session.scalar(waiting):
         raise UserError(409, f"Analyses that are not finished use {name}.", "Remove it when they are done.")
     custody_log.append(session, "configuration", {"what": "model removed", "model": name})
-    for kind in ("json", "safetensors"):
-        folders.store.remove(folders.models / name / f"{name}.{kind}")
+    for ending in (".json", *WEIGHTS):
+        folders.store.remove(folders.models / name / f"{name}{ending}")
     # Out of sight in one step; what a crash leaves of it goes at the next start.
     out = folders.models / f".removed-{secrets.token_hex(8)}"
     (folders.models / name).rename(out)
@@ -172,13 +173,13 @@ def add(folders: Folders, text: bytes, weights: Incoming, file: str) -> Card:
             )
         aside.mkdir(mode=0o700)
         (aside / f"{card.name}.json").write_bytes(text)
-        weights.move(aside / f"{card.name}.safetensors")
+        held = aside / f"{card.name}{card.suffix}"
+        weights.move(held)
         refuse_unfit(aside / f"{card.name}.json")
         with database().begin() as session:  # committed once the model is in its place
             details = {"what": "model added", "model": card.name, "sha256": weights.sha256, "file": file}
             custody_log.append(session, "configuration", details)
-            for kind in ("safetensors", "json"):
-                name = f"{card.name}.{kind}"
+            for name in (held.name, f"{card.name}.json"):
                 folders.store.put(aside / name, folders.models / card.name / name)
             publish(aside, folders.models / card.name)
     finally:

@@ -22,7 +22,7 @@ from detector.training.data.labelled_sets import DataSetError, Item, contents, r
 from detector.training.evaluation import temporal_metrics
 from detector.training.evaluation.crops import Crop
 from detector.training.evaluation.metrics import Scored, leave_one_group_out
-from detector.training.evaluation.replay import Distortion, record, replay, strongest_crop
+from detector.training.evaluation.replay import Distortion, own_crops, record, replay, strongest_crop
 from detector.training.evaluation.temporal_metrics import Span, Timed, overlap
 
 _PAIR = re.compile(r"(\d{3})_(\d{3})")
@@ -110,9 +110,10 @@ def analysed(
     out = []
     for number, clip in enumerate(clips, start=1):
         report(f"{clip.file} ({number} of {len(clips)})")
-        recording, crops = record(clip.path, scorer.card.input.size, faces, parameters, distortion)
+        recording, crops = record(clip.path, scorer.quality_size, faces, parameters, distortion)
         judge = scorer.stills if recording.media.kind is MediaKind.IMAGE else scorer
-        analysis = replay(recording, crops, judge, parameters)
+        seen = own_crops(clip.path, recording, scorer, parameters, distortion) if scorer.card.onnx else None
+        analysis = replay(recording, crops, judge, parameters, seen)
         if thumbnails:
             shown = strongest_crop(recording, analysis, crops)
             if shown is not None:

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from detector.faces.patch import decode
 from detector.scoring.scorer import Scorer
-from detector.scoring.single_crops import framed_crop
+from detector.scoring.single_crops import crop_for
 from detector.training.data.face_samples import dfdc_samples, read_csv
 from detector.training.evaluation.metrics import Scored
 
@@ -48,7 +48,7 @@ def scores(scorer: Scorer, crops: Sequence[Crop], width: int | None = None) -> N
         images = [decode(crop.data) for crop in crops[start : start + _BATCH]]
         if width is not None:
             images = [cv2.resize(i, (width, width), interpolation=cv2.INTER_AREA) for i in images]
-        logits += scorer.logits([framed_crop(image, scorer.card.input.size) for image in images]).tolist()
+        logits += scorer.logits([crop_for(image, scorer.card) for image in images]).tolist()
     return np.array(logits)
 
 

@@ -106,8 +106,17 @@ def _research(
     if quick:
         measured.notes.append("Distortions and heatmaps were not measured (--quick).")
         return
-    from detector.training.evaluation.heatmap_metrics import explanation
     from detector.training.evaluation.robustness import robustness, subset
+
+    measured.robustness = robustness(subset(listed), scorer, faces, report)
+    if scorer.card.onnx:
+        measured.notes.append("Heatmaps were not measured: Grad-CAM and ROAD need a network of torch.")
+        return
+    _heatmaps(measured, scorer, data, report)
+
+
+def _heatmaps(measured: Measured, scorer: Scorer, data: Path, report: Report) -> None:
+    from detector.training.evaluation.heatmap_metrics import explanation
 
     report("heatmaps")
     measured.explanation = explanation(data / "photos-real.zip", scorer, report)
@@ -116,7 +125,6 @@ def _research(
         energy = f"self-blended faces, energy of {name} inside the mask against an even map"
         measured.figures[energy] = float(row["energy"] or 0)
     measured.figures["self-blended faces, pointing-game hits of heatmaps"] = float(engine["pointing"] or 0)
-    measured.robustness = robustness(subset(listed), scorer, faces, report)
 
 
 def _given(

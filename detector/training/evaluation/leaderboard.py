@@ -10,6 +10,7 @@ machine's pace changes from hour to hour.
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -20,8 +21,9 @@ import torch
 from pydantic import ValidationError
 
 from detector.errors import ParameterError
-from detector.models.card import DEFAULT, MODELS, SECOND_LOOKS, Card, SecondLookCard, load_card
+from detector.models.card import DEFAULT, MODELS, SECOND_LOOKS, Card, SecondLookCard, known_models, load_card
 from detector.models.loaded import LoadedModel, load_model
+from detector.models.onnx_file import read_onnx
 from detector.schema.analysis import Sha256, Value
 from detector.scoring.scorer import Scorer
 from detector.training.evaluation.evaluate import evaluate
@@ -80,8 +82,7 @@ def leaderboard(
     What ``out/evaluation-NAME/metrics.json`` holds of the same weights is not measured
     again. Returns the path of ``LEADERBOARD.md``. Raises what :func:`evaluate` raises.
     """
-    cards = sorted(path.stem for path in folder.glob("*.json") if path.with_suffix(".safetensors").is_file())
-    given = list(models) or [str(folder / f"{name}.json") for name in cards]
+    given = list(models) or [str(folder / f"{card.name}.json") for card, _ in known_models([folder])]
     rows = {row.name: row for row in read_record(folder)}
     speeds = _speeds([load_model(model) for model in given], report)
     for model in given:
@@ -91,7 +92,7 @@ def leaderboard(
             figures = evaluate(
                 model, data, out / f"evaluation-{card.name}", quick=True, report=report
             ).figures
-        rows[card.name] = _row(card, weights, figures, speeds[card.name], rows.get(card.name))
+        rows[card.name] = _row(card, weights, figures, speeds.get(card.name), rows.get(card.name))
         write_record(list(rows.values()), folder)
     return folder / TABLE
 
@@ -207,7 +208,10 @@ def measure_speed(scorers: dict[str, Scorer], threads: int) -> dict[str, float]:
 def _speeds(loaded: Sequence[LoadedModel], report: Callable[[str], None]) -> dict[str, Speed]:
     report("measuring speed")
     cpu = torch.device("cpu")
-    scorers = {model.card.name: Scorer(model, cpu) for model in loaded}
+    # Other back ends than torch have threads of their own: an ONNX file's speed would compare with none.
+    scorers = {model.card.name: Scorer(model, cpu) for model in loaded if not model.card.onnx}
+    if not scorers:
+        return {}
     default = scorers.get(DEFAULT) or Scorer(load_model(DEFAULT), cpu)
     threads = os.cpu_count() or 1
     all_ = {**scorers, DEFAULT: default}
@@ -242,15 +246,22 @@ def _known_figures(card: Card, out: Path) -> dict[str, float] | None:
     return None
 
 
-def _row(card: Card, weights: Path, figures: dict[str, float], speed: Speed, old: Row | None) -> Row:
-    network = load_model(weights.with_suffix(".json")).network
+def _parameters(model: LoadedModel) -> int:
+    if not model.card.onnx:
+        return sum(p.numel() for p in model.network.parameters())
+    graph = read_onnx(model.weights or b"", model.card.name).graph
+    return sum(math.prod(tensor.dims) for tensor in graph.initializer)
+
+
+def _row(card: Card, weights: Path, figures: dict[str, float], speed: Speed | None, old: Row | None) -> Row:
+    model = load_model(weights.with_suffix(".json"))
     return Row(
         name=card.name,
         title=card.title,
         architecture=card.architecture,
         sha256=card.sha256,
         size=card.input.size,
-        parameters=sum(p.numel() for p in network.parameters()),
+        parameters=_parameters(model),
         megabytes=round(weights.stat().st_size / 1e6, 2),
         figures={name: figures[name] for _, name, _ in COLUMNS if name in figures},
         speed=speed,

@@ -12,11 +12,10 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 
 from detector.engine import conclude, media_facts
 from detector.faces import crop
-from detector.faces.crop import CropSquare, Face, crop_square, square_for_face
+from detector.faces.crop import CropSquare, Face, crop_square, square_for_box, square_for_face
 from detector.faces.detections import Detection, DetectionBuffer, Detections
 from detector.faces.quality import flaw_of_crop, flaw_of_face
 from detector.faces.tracks import Track
@@ -33,7 +32,7 @@ from detector.media.completeness import missing_seconds
 from detector.media.frame import Frame, Image
 from detector.media.open import open_media
 from detector.media.reader import MediaReader
-from detector.schema.analysis import Analysis, Media, Parameters
+from detector.schema.analysis import Analysis, Box, Media, Parameters
 from detector.scoring.first_pass import FirstPass
 from detector.scoring.scorer import Scorer
 from detector.segments import findings
@@ -93,8 +92,11 @@ class _Counter:
     """Stands in for a scorer: the "logit" of a crop is how many came before it."""
 
     def __init__(self) -> None:
-        self.card = SimpleNamespace(input=SimpleNamespace(size=8))
+        self.quality_size = 8
         self._next = 0
+
+    def seen(self, _image: Image, _face: Face, crop: Image) -> Image:
+        return crop
 
     def features(self, crops: Sequence[Image]) -> list[NDArray[np.float32]]:
         numbers = range(self._next, self._next + len(crops))
@@ -129,17 +131,30 @@ def record(
     return recording, crops
 
 
+def own_crops(
+    path: Path, recording: Recording, scorer: Scorer, parameters: Parameters, distortion: Distortion | None
+) -> NDArray[np.uint8]:
+    """The crops of a recording as the network of ``scorer`` frames and sizes them; the file is read again."""
+    size = scorer.card.input.size
+    return _crops_again(path, recording, size, parameters, distortion or Distortion(), scorer.square)
+
+
 def replay(
-    recording: Recording, crops: NDArray[np.uint8], scorer: Scorer, parameters: Parameters
+    recording: Recording,
+    crops: NDArray[np.uint8],
+    scorer: Scorer,
+    parameters: Parameters,
+    seen: NDArray[np.uint8] | None = None,
 ) -> Analysis:
     """The analysis that ``scorer`` gives of a recording: what the engine says, without peak frames.
 
+    ``seen`` are the crops its network is given, where they are not those of which quality is judged.
     Only sampled frames are recorded, so ends of segments are theirs (``edge_window`` 0), without a second
     look.
     """
     parameters = parameters.model_copy(update={"edge_window": 0.0, "second_look": 0})
     detections = _judgeable(recording, crops, parameters)
-    _score(detections, recording, crops, scorer)
+    _score(detections, recording, crops if seen is None else seen, scorer)
     times = list(map(float, recording.times))
     first_pass = _Replayed(detections, recording.tracks, times, recording.cuts, recording.discarded)
     return conclude(
@@ -243,20 +258,25 @@ def _recorded(one: Detection, time: Fraction, face: Face) -> RecordedFace:
 
 
 def _crops_again(
-    path: Path, recording: Recording, size: int, parameters: Parameters, distortion: Distortion
+    path: Path,
+    recording: Recording,
+    size: int,
+    parameters: Parameters,
+    distortion: Distortion,
+    square: Callable[[Box, float], CropSquare] = square_for_box,
 ) -> NDArray[np.uint8]:
     """Crops of another size: the file is decoded again, and no faces are looked for."""
     at: dict[int, list[tuple[CropSquare, int]]] = {}
     for s in recording.faces:
         if s.crop is not None:
-            at.setdefault(s.pts, []).append((s.square, s.crop))
+            at.setdefault(s.pts, []).append((square(s.face.box, crop.roll(s.face)), s.crop))
     # Crops of tracks that were dropped keep their numbers, and stay black.
     count = max((number + 1 for some in at.values() for _, number in some), default=0)
     crops = np.zeros((count, size, size, 3), np.uint8)
     with open_media(path) as reader:
         for frame in distortion.frames(reader, parameters.sample_rate):
-            for square, number in at.get(frame.pts, ()):
-                crops[number] = crop_square(frame.image, square, size)
+            for place, number in at.get(frame.pts, ()):
+                crops[number] = crop_square(frame.image, place, size)
     return crops
 
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from detector.explain.heatmaps import heatmap_of, heatmaps, occlusion_check, occlusion_map
 from detector.explain.occlusion import hide
+from detector.faces.crop import CropSquare
+from detector.models.loaded import load_model
+from detector.scoring.scorer import Explainable, Scorer
+from tests.detector.models import onnx_models
 
 SIZE = 96
 
@@ -70,3 +78,35 @@ def test_larger_crops_are_blurred_as_much() -> None:
         out = hide(crop, np.ones((size, size), np.float32))
         left.append(float(out[:, size // 4 : -size // 4].std()))
     assert left[0] == pytest.approx(left[1], rel=0.15) and left[1] < 60
+
+
+class TestOcclusionMap:
+    """Of networks of which only scores can be had."""
+
+    def looks_at(self, place: tuple[slice, slice]) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
+        """A network whose logit is the detail at one place."""
+        return lambda crops: np.array([float(crop[place].std()) for crop in crops])
+
+    def test_it_is_hottest_where_the_network_looks(self) -> None:
+        crop = np.random.default_rng(1).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
+        heat = occlusion_map(crop, self.looks_at((slice(60, 84), slice(12, 36))))
+        y, x = np.unravel_index(heat.argmax(), heat.shape)
+        assert 60 <= y < 84 and 12 <= x < 36
+        assert heat.shape == crop.shape[:2] and heat.dtype == np.float32
+        assert heat.min() == 0 and heat[:30, 60:].max() == 0
+
+    def test_what_lowers_the_score_is_cold(self) -> None:
+        crop = np.random.default_rng(1).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
+        look = self.looks_at((slice(60, 84), slice(12, 36)))
+        assert not occlusion_map(crop, lambda crops: -look(crops)).any()
+
+    def test_the_check_agrees_with_it(self, tmp_path: Path) -> None:
+        scorer = Scorer(load_model(onnx_models.put(tmp_path, "tiny")))
+        side = onnx_models.SIZE
+        crop = np.random.default_rng(1).integers(0, 256, (side, side, 3), np.uint8)
+        (heat,) = heatmaps(scorer, [crop])
+        face = Explainable(crop, CropSquare(0, 0, 1, 0), None, scorer.card.input, None, scorer.logits)
+        assert np.array_equal(heatmap_of(face), heat)
+        look = self.looks_at((slice(16, 24), slice(8, 16)))
+        check = occlusion_check(scorer, crop, occlusion_map(crop, look), 0, look)
+        assert check.drop_highlight > check.drop_random
