@@ -42,6 +42,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         manage_analysis,
         models,
         operations,
+        second_reviews,
         statistics,
         upload,
         validations,
@@ -107,6 +108,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         api_tokens,
         accounts,
         cases,
+        second_reviews,
     ):
         app.register_blueprint(area.blueprint)
     api.install(app)

@@ -49,6 +49,8 @@ Action = Literal[
     "view",
     "annotation",
     "import",
+    "reviewers named",
+    "second review",
     "export",
     "case details",
     "deletion",

@@ -117,9 +117,9 @@ def _in_words(analysis: Analysis, said: Annotation, fate: str = "") -> Annotatio
         mark,
         note,
         direction(note),
-        _one_line(said.author),
+        one_line(said.author),
         timestamps.readable(said.made),
-        _one_line(said.imported_by or ""),
+        one_line(said.imported_by or ""),
         fate,
     )
 
@@ -138,7 +138,7 @@ def _unverified(analysis: Analysis, said: Sequence[Annotation]) -> tuple[Annotat
         elif isinstance(each, Withdrawal) and each.id not in effective:
             view = _in_words(analysis, each)
             if (other := by_id.get(each.about)) is not None:
-                view = replace(view, about=f"{_what(analysis, other)[0]}, by {_one_line(other.author)}")
+                view = replace(view, about=f"{_what(analysis, other)[0]}, by {one_line(other.author)}")
             found.append(replace(view, verdict="To be withdrawn; without effect, since not verified"))
     return tuple(found)
 
@@ -161,7 +161,7 @@ def _what(analysis: Analysis, said: Annotation) -> tuple[str, str, str, str]:
             mark = "disagree" if said.verdict == "manipulated" else "unsure"
             return f"Marked stretch{who}", _interval(said.start, said.end), _SPAN[said.verdict], mark
         case PersonRename():
-            return f"Person {said.person}", "", f"Is called “{_one_line(said.name)}”", "none"
+            return f"Person {said.person}", "", f"Is called “{one_line(said.name)}”", "none"
         case PersonMerge():
             return (
                 f"Persons {said.person} and {said.into}",
@@ -190,7 +190,7 @@ def _fates(said: Sequence[Annotation]) -> dict[str, str]:
             fates[each.id] = f"Withdrawn {timestamps.readable(back.made)}"
         elif not isinstance(each, Withdrawal):
             if (next_one := newer.get(subject(each))) is not None:
-                who = "" if next_one.author == each.author else f" by {_one_line(next_one.author)}"
+                who = "" if next_one.author == each.author else f" by {one_line(next_one.author)}"
                 fates[each.id] = f"Replaced{who} {timestamps.readable(next_one.made)}"
             newer[subject(each)] = each
     return fates
@@ -238,7 +238,7 @@ def _interval(start: float, end: float) -> str:
     return f"{timecode(start)} to {timecode(end)}"
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """A name as one line."""
     return " ".join(readable(text).split())
 

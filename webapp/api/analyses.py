@@ -20,6 +20,7 @@ from webapp.queries import copies as copy_queries
 from webapp.queries import library as library_search
 from webapp.queries.analyses import database, status_json
 from webapp.queries.results import finished
+from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, current
 from webapp.services import analyses as analysis_service
 from webapp.services import cases as case_service
@@ -67,13 +68,15 @@ def to_status(row: AnalysisRow, *, ahead: bool = True) -> AnalysisStatus:
     return AnalysisStatus.model_validate(known)
 
 
-def require_finished(analysis_id: str) -> tuple[AnalysisRow, Path]:
+def require_finished(
+    analysis_id: str, discloses: Discloses = Discloses.JUDGEMENTS
+) -> tuple[AnalysisRow, Path]:
     """The row of a finished analysis and the folder of its result; 409 where there is none (yet)."""
-    row = analysis_queries.get_or_404(analysis_id)
+    row = analysis_queries.get_or_404(analysis_id, discloses)
     if row.state in (State.FAILED, State.CANCELLED):
         ended = "failed" if row.state == State.FAILED else "was cancelled"
         raise UserError(409, f"This analysis {ended}, so it has no result.", "Retry it.")
-    return finished(analysis_id)
+    return finished(analysis_id, discloses)
 
 
 def changes(asked: NewAnalysis | Again) -> dict[str, object]:
@@ -157,7 +160,7 @@ def listing(query: Search) -> Response:
 )
 def get(analysis_id: str) -> AnalysisStatus:
     """Where an analysis stands."""
-    return to_status(analysis_queries.get_or_404(analysis_id))
+    return to_status(analysis_queries.get_or_404(analysis_id, Discloses.FINDINGS))
 
 
 @operation(

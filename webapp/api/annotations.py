@@ -8,7 +8,7 @@ from reports.review.annotation_file import to_json
 from webapp.api.operation import Answer, Form, operation, uploaded
 from webapp.api.schemas import Added, AnnotationFile, Annotations, Imported, NewAnnotation
 from webapp.queries.analyses import database
-from webapp.security.permissions import Permission
+from webapp.security.permissions import Permission, current
 from webapp.services import annotations as annotation_service
 
 blueprint = Blueprint("api_annotations", __name__)
@@ -26,7 +26,7 @@ def listing(analysis_id: str) -> Annotations:
     """What reviewers said of an analysis, in order of time."""
     row = annotation_service.find_annotatable(analysis_id)
     with database().begin() as session:
-        said = annotation_service.listed(session, row.id)
+        said = annotation_service.shown(session, row, current())
     return Annotations.model_validate({"analysis": row.id, "annotations": [to_json(each) for each in said]})
 
 

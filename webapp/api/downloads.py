@@ -11,6 +11,7 @@ from webapp.api.schemas import BundleSearch, Export, Exports
 from webapp.downloads import bundles as bundle_downloads
 from webapp.downloads import exports as export_downloads
 from webapp.downloads import reports as report_downloads
+from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission
 
 blueprint = Blueprint("api_files", __name__)
@@ -54,7 +55,7 @@ def report_html(analysis_id: str) -> Response:
 )
 def manifest(analysis_id: str) -> Response:
     """SHA-256 of the exhibit and of each file of the result."""
-    return report_downloads.send(*require_finished(analysis_id), "manifest.json")
+    return report_downloads.send(*require_finished(analysis_id, Discloses.FINDINGS), "manifest.json")
 
 
 @operation(
@@ -83,7 +84,7 @@ def export_list(analysis_id: str) -> Exports:
     """The formats an analysis can be exported in."""
     from reports.exports.formats import FORMATS  # brings pyarrow and OpenTimelineIO
 
-    require_finished(analysis_id)
+    require_finished(analysis_id, Discloses.FINDINGS)
     found = (
         Export(
             name=each.name,
@@ -118,4 +119,4 @@ def export_list(analysis_id: str) -> Exports:
 )
 def export(analysis_id: str, export_name: str) -> Response:
     """An analysis in one of the formats of docs/exports.md."""
-    return export_downloads.send(*require_finished(analysis_id), export_name)
+    return export_downloads.send(*require_finished(analysis_id, Discloses.FINDINGS), export_name)

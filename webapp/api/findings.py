@@ -14,6 +14,7 @@ from webapp.api.analyses import require_finished
 from webapp.api.operation import Answer, operation
 from webapp.api.schemas import PersonScore, Scores, ScoreSearch, Segments
 from webapp.queries.results import analysis_text, load, viewed
+from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission
 
 blueprint = Blueprint("api_findings", __name__)
@@ -32,7 +33,7 @@ def analysis(analysis_id: str) -> Response:
 
     Its ETag is the SHA-256 of these bytes, which is also what the manifest says of them.
     """
-    row, folder = require_finished(analysis_id)
+    row, folder = require_finished(analysis_id, Discloses.FINDINGS)
     viewed(row)
     response = Response(analysis_text(folder), content_type="application/json")
     response.set_etag(load(folder).sha256)
@@ -49,7 +50,7 @@ def analysis(analysis_id: str) -> Response:
 )
 def segments(analysis_id: str) -> Segments:
     """The segments an analysis flagged, in order of persons and time."""
-    row, folder = require_finished(analysis_id)
+    row, folder = require_finished(analysis_id, Discloses.FINDINGS)
     viewed(row)
     return Segments(segments=load(folder).analysis.segments)
 
@@ -68,7 +69,7 @@ def scores(analysis_id: str, query: ScoreSearch) -> Scores:
 
     All of them at once are better had as an export, ``scores-csv`` or ``scores-parquet``.
     """
-    row, folder = require_finished(analysis_id)
+    row, folder = require_finished(analysis_id, Discloses.FINDINGS)
     viewed(row)
     fitting = (
         (person, place)

@@ -20,7 +20,9 @@ from webapp.storage.tables import (
     AnalysisRow,
     AnnotationRow,
     CaseDetailsRow,
+    CaseReview,
     ComparisonRow,
+    ReviewStatement,
     State,
     User,
 )
@@ -37,6 +39,8 @@ class Audit:
         self._compared: dict[str, FinishedComparison] = {}
         self._annotations: dict[str, dict[str, str | None]] = defaultdict(dict)
         self._cases: dict[str, dict[str, str | int]] = defaultdict(dict)
+        self._reviews: dict[str, dict[str, str]] = defaultdict(dict)
+        self._named: dict[int, str] = {}  # by case, who reviews it
         self._accounts = records.Accounts()
 
     def noting(self, entries: Iterable[Entry | Unreadable]) -> Iterator[Entry | Unreadable]:
@@ -48,6 +52,8 @@ class Audit:
 
     def _note(self, entry: Entry) -> None:
         self._accounts.note(entry)
+        if entry.action == "reviewers named":
+            self._named[int(entry.details.get("case", 0))] = str(entry.details.get("named"))
         if (about := entry.analysis) is None:
             return
         match entry.action:
@@ -63,12 +69,14 @@ class Audit:
                 sha256 = entry.details.get("sha256")
                 own = self._annotations[about]
                 own[str(entry.details.get("id"))] = None if sha256 is None else str(sha256)
+            case "second review":
+                self._reviews[about][str(entry.details.get("id"))] = str(entry.details.get("sha256"))
             case "case details":
                 self._cases[about] |= entry.details
             case "deletion":
                 self._analyses.discard(about)
                 self._comparisons.discard(about)
-                for kept in (self._finished, self._compared, self._annotations, self._cases):
+                for kept in (self._finished, self._compared, self._annotations, self._cases, self._reviews):
                     kept.pop(about, None)
 
     def problems(self, session: Session, folders: Folders) -> Iterator[str]:
@@ -81,6 +89,9 @@ class Audit:
         for lost in sorted(self._analyses - there):
             yield f"Analysis {lost}: it is not in the database, and the custody log has no deletion of it."
         yield from self._of_comparisons(session, folders)
+        for review in session.scalars(select(CaseReview).order_by(CaseReview.case_id)):
+            if self._named.get(review.case_id) != records.naming(review):
+                yield f"Case {review.case_id}: who reviews it is not what the custody log holds."
         for user in session.scalars(select(User).order_by(User.name)):
             if altered := self._accounts.problem(user):
                 yield altered
@@ -114,6 +125,8 @@ class Audit:
             yield from self._of_result(folders, row, since)
         said = session.scalars(select(AnnotationRow).where(AnnotationRow.analysis_id == row.id)).all()
         yield from records.annotation_problems(said, self._annotations.get(row.id, {}), since)
+        reviewed = select(ReviewStatement).where(ReviewStatement.analysis_id == row.id)
+        yield from records.review_problems(session.scalars(reviewed).all(), self._reviews.get(row.id, {}))
         case = session.get(CaseDetailsRow, row.id)
         details = (CaseDetails.model_validate_json(case.body) if case else CaseDetails()).model_dump()
         if problem := records.case_problem(details, self._cases.get(row.id, {}), since):

@@ -27,7 +27,7 @@ from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.storage.database import CUSTODY_KEY
 from webapp.storage.key_files import CustodyKey
-from webapp.storage.tables import AnalysisRow, AnnotationRow, CustodyRow, User
+from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseReview, CustodyRow, ReviewStatement, User
 
 _ROLE = ("account made", "role changed")
 _ABLE = {"account made": True, "account enabled": True, "account disabled": False}
@@ -199,6 +199,49 @@ def annotation_problems(
     if missing:
         count = "An annotation" if len(missing) == 1 else f"{len(missing):,} annotations"
         yield f"{count} of the custody log cannot be found in the database."
+
+
+def refuse_altered_review(
+    session: Session, analysis_id: str, rows: Iterable[ReviewStatement], review: CaseReview | None
+) -> None:
+    """Raise :class:`AlteredRecord` where a second review, or who makes it, is not as it was logged."""
+    logged: dict[str, str] = {}
+    own = CustodyRow.analysis == analysis_id, CustodyRow.action == "second review"
+    for entry in custody_log.of_query(session, *own):
+        if not custody_log.is_own(session, entry):
+            raise AlteredRecord(_forged(entry))
+        logged[str(entry.details.get("id"))] = str(entry.details.get("sha256"))
+    for problem in review_problems(rows, logged):
+        raise AlteredRecord(problem)
+    if review is None:
+        return
+    about = CustodyRow.details.contains(f'"case": {review.case_id},', autoescape=True)
+    named = None
+    for entry in custody_log.of_query(session, CustodyRow.action == "reviewers named", about):
+        if not custody_log.is_own(session, entry):
+            raise AlteredRecord(_forged(entry))
+        named = entry
+    if named is None or named.details.get("named") != naming(review):
+        raise AlteredRecord("Who reviews the case is not what the custody log holds.")
+
+
+def naming(review: CaseReview) -> str:
+    """Who reviews a case, and what is hidden, as an entry holds it: by numbers of accounts."""
+    return f"{review.first_id} {review.second_id} {review.third_id or 0} {review.blind}"
+
+
+def review_problems(rows: Iterable[ReviewStatement], logged: Mapping[str, str]) -> Iterator[str]:
+    """How the statements of a second review differ from the log's (SHA-256 by id), in words."""
+    missing = dict(logged)
+    for row in rows:
+        said, known = json.loads(row.body), missing.pop(row.id, None)
+        columns = (said.get("id"), said.get("kind"), said.get("part"))
+        if known is None:
+            yield f"A {row.kind} of the second review is not in the custody log: it was added later."
+        elif known != checksum([said]) or columns != (row.id, row.kind, row.part):
+            yield f"A {row.kind} of the second review is not as the custody log holds it."
+    if missing:
+        yield "A part of the second review that the custody log holds cannot be found in the database."
 
 
 def refuse_altered_case(session: Session, analysis_id: str, details: Mapping[str, str | None]) -> None:

@@ -24,6 +24,8 @@ from webapp.downloads import bundles, custody_access
 from webapp.http.range_responses import send_and_forget
 from webapp.queries.analyses import database
 from webapp.queries.results import load, refuse_altered, result_folder
+from webapp.security import blinding
+from webapp.security.blinding import Discloses
 from webapp.security.permissions import current
 from webapp.services import annotations as annotation_service
 from webapp.services import cases as case_service
@@ -41,6 +43,9 @@ def send(case_id: int) -> Response:
     with database().begin() as session:
         case = case_service.find(session, current(), case_id)
         rows = case_service.analyses(session, case)
+        if not current().sees_all:
+            for exhibit_id in {row.exhibit_id for row in rows}:
+                blinding.refuse_blinded(session, current().user_id, exhibit_id, Discloses.JUDGEMENTS)
         about = _about(case, rows, [user.name for user in case_service.members(session, case)])
     place = folders.incoming / f"{secrets.token_hex(16)}.zip"
     try:

@@ -17,8 +17,10 @@ from reports.custody.format import Entry
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.queries.analyses import database
+from webapp.security import blinding
+from webapp.security.blinding import Discloses
 from webapp.security.permissions import Principal, visible
-from webapp.storage.tables import JOBS, AnalysisRow, CustodyRow
+from webapp.storage.tables import JOBS, AnalysisRow, CustodyRow, Exhibit
 
 
 def log_download(row: AnalysisRow, name: str, content: Path | bytes, log: bytes | None = None) -> None:
@@ -56,6 +58,9 @@ def hidden_analyses(session: Session, who: Principal, sha256: str) -> frozenset[
 
 def require_full_log(session: Session, who: Principal, sha256: str) -> None:
     """Raise :class:`UserError` where the log speaks of analyses they may not see."""
+    exhibit = session.scalar(select(Exhibit.id).where(Exhibit.sha256 == sha256))
+    if exhibit is not None:
+        blinding.refuse_blinded(session, who.user_id, exhibit, Discloses.JUDGEMENTS)
     if hidden_analyses(session, who, sha256):
         raise UserError(
             403,

@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, render_template, request
+from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as Answer
 
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import copies as copy_queries
 from webapp.queries import reference_comparisons
 from webapp.queries.analyses import status_json
 from webapp.queries.results import analysis_text, load, result_folder, viewed
+from webapp.security.blinding import Blinded, Discloses
 from webapp.security.permissions import Permission, require
 from webapp.services import case_details
 from webapp.storage.data_folder import Folders
@@ -23,9 +25,12 @@ blueprint = Blueprint("result", __name__)
 
 @blueprint.get("/analyses/<analysis_id>")
 @require(Permission.READ)
-def show(analysis_id: str) -> str:
+def show(analysis_id: str) -> str | Answer:
     """The page of an analysis, whatever its state."""
-    row = analysis_queries.get_or_404(analysis_id)
+    try:
+        row = analysis_queries.get_or_404(analysis_id, Discloses.FINDINGS)
+    except Blinded as blinded:
+        return redirect(url_for("second_reviews.show", analysis_id=blinded.analysis_id), 303)
     viewed(row)
     copies = copy_queries.of_exhibit(row.exhibit_id, row)
     if row.state == State.DONE:
@@ -57,7 +62,7 @@ def show(analysis_id: str) -> str:
 @require(Permission.READ)
 def copies(analysis_id: str) -> str:
     """Other exhibits that show the same as its exhibit, or a part of it."""
-    row = analysis_queries.get_or_404(analysis_id)
+    row = analysis_queries.get_or_404(analysis_id, Discloses.FINDINGS)
     return render_template("pages/copies.html", row=row, copies=copy_queries.of_exhibit(row.exhibit_id, row))
 
 
@@ -65,14 +70,14 @@ def copies(analysis_id: str) -> str:
 @require(Permission.READ)
 def state(analysis_id: str) -> Response:
     """Where the analysis stands, for pages that wait for it."""
-    return jsonify(_status(analysis_queries.get_or_404(analysis_id)))
+    return jsonify(_status(analysis_queries.get_or_404(analysis_id, Discloses.FINDINGS)))
 
 
 @blueprint.get("/analyses/<analysis_id>.json")
 @require(Permission.READ)
 def as_json(analysis_id: str) -> Response:
     """Where the analysis stands and, when it is done, the whole of it."""
-    row = analysis_queries.get_or_404(analysis_id)
+    row = analysis_queries.get_or_404(analysis_id, Discloses.FINDINGS)
     text = json.dumps(_status(row), ensure_ascii=False)
     if row.state == State.DONE:
         # The stored bytes are put in as they are: one truth, and no re-encoding of thousands of scores.

@@ -9,12 +9,14 @@ from webapp.custody import log
 from webapp.downloads import case_archive
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
+from webapp.queries import second_reviews as review_queries
 from webapp.queries.analyses import database
+from webapp.security import blinding
 from webapp.security.permissions import Permission, current, login_is_on, require
 from webapp.services import cases as case_service
-from webapp.services import retention
+from webapp.services import retention, second_reviews
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import AnalysisRow
+from webapp.storage.tables import AnalysisRow, CaseReview, User
 
 blueprint = Blueprint("cases", __name__)
 
@@ -46,12 +48,21 @@ def make() -> Response:
 def show(case_id: int) -> str:
     """A case: what it is, who may see it, what is in it."""
     with database().begin() as session:
-        case = case_service.find(session, current(), case_id)
+        who = current()
+        case = case_service.find(session, who, case_id)
+        naming = session.get(CaseReview, case_id)
+        able = case_service.able_to_review(session) if who.may(Permission.ARRANGE) else []
         return render_template(
             "pages/case.html",
             case=case,
+            naming=naming,
+            reviewers=review_queries.reviewers(session, naming) if naming else {},
+            reviews={each.row.id: each for each in review_queries.in_case(session, case)} if naming else {},
+            hidden=blinding.hidden_from(session, None if who.sees_all else who.user_id),
+            able=able,
+            own_account=session.get(User, who.user_id) if who.user_id else None,
             members=case_service.members(session, case),
-            others=case_service.others(session, case) if current().may(Permission.ARRANGE) else [],
+            others=case_service.others(session, case) if who.may(Permission.ARRANGE) else [],
             analyses=case_service.analyses(session, case),
             people=login_is_on(),
         )
@@ -88,6 +99,7 @@ def dismiss(case_id: int, user_id: int) -> Response:
     """Let somebody see it no longer."""
     with database().begin() as session:
         case = case_service.find(session, current(), case_id)
+        second_reviews.refuse_dismissing(session, case.id, user_id)
         user = case_service.dismiss(session, case, user_id)
         log.append_account_event(session, "case member removed", case=case.id, account=user.name)
     if user_id == current().user_id:
@@ -115,6 +127,9 @@ def assign(analysis_id: str) -> Response:
         row = session.get_one(AnalysisRow, analysis_id)
         for concerned in {row.case_id, chosen}:
             case_service.refuse_closed(session, concerned)
+        if chosen != row.case_id:
+            second_reviews.refuse_taking_out(session, row)
+            second_reviews.refuse_from_second(session, chosen, row.owner_id, row.id)
         before, row.case_id = row.case_id, chosen
         log.append_account_event(
             session, "case assigned", analysis=analysis_id, case=chosen or 0, before=before or 0

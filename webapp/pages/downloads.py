@@ -15,6 +15,7 @@ from webapp.http.range_responses import send_part
 from webapp.http.security_headers import MEDIA_POLICY
 from webapp.media import playback
 from webapp.queries.results import finished, picture
+from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, require
 from webapp.storage.data_folder import Folders
 
@@ -39,21 +40,21 @@ def report_html(analysis_id: str) -> Response:
 @require(Permission.EXPORT)
 def analysis_json(analysis_id: str) -> Response:
     """The analysis as data."""
-    return report_downloads.send(*finished(analysis_id), "analysis.json")
+    return report_downloads.send(*finished(analysis_id, Discloses.FINDINGS), "analysis.json")
 
 
 @blueprint.get("/manifest.json")
 @require(Permission.EXPORT)
 def manifest_json(analysis_id: str) -> Response:
     """SHA-256 of the exhibit and of each file of the result."""
-    return report_downloads.send(*finished(analysis_id), "manifest.json")
+    return report_downloads.send(*finished(analysis_id, Discloses.FINDINGS), "manifest.json")
 
 
 @blueprint.get("/overlays/<name>")
 @require(Permission.READ)
 def overlay(analysis_id: str, name: str) -> Response:
     """A picture the analysis names, and no other file."""
-    _row, folder = finished(analysis_id)
+    _row, folder = finished(analysis_id, Discloses.FINDINGS)
     content = picture(folder, f"overlays/{name}")
     if content is None:
         raise UserError(404, "This analysis has no such picture.", "Go back to the analysis.")
@@ -64,7 +65,7 @@ def overlay(analysis_id: str, name: str) -> Response:
 @require(Permission.READ)
 def media(analysis_id: str) -> Response:
     """What a browser plays of the exhibit: itself as it was handed in, or its preview."""
-    row, _folder = finished(analysis_id)
+    row, _folder = finished(analysis_id, Discloses.EXHIBIT)
     found = playback.media(Folders.of(current_app.extensions["settings"]), row)
     if found is None:
         raise UserError(404, "There is nothing of this exhibit to play.", "Its kept frames are on its page.")
@@ -89,4 +90,4 @@ def bundle(analysis_id: str) -> Response:
 @require(Permission.EXPORT)
 def export(analysis_id: str, name: str) -> Response:
     """One of the formats of ``docs/exports.md``, by its name."""
-    return export_downloads.send(*finished(analysis_id), name)
+    return export_downloads.send(*finished(analysis_id, Discloses.FINDINGS), name)

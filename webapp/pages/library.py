@@ -13,6 +13,7 @@ from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import copies as copy_queries
 from webapp.queries import library as library_search
+from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, require
 from webapp.services.sample import sample_missing
 from webapp.storage.data_folder import Folders
@@ -69,7 +70,7 @@ def _pictured(folders: Folders, row: AnalysisRow) -> bool:
 @require(Permission.READ)
 def thumbnail(analysis_id: str) -> Response:
     """The small picture of an analysis: its first peak frame with the heatmap, or a frame with a face."""
-    row = analysis_queries.get_or_404(analysis_id)
+    row = analysis_queries.get_or_404(analysis_id, Discloses.FINDINGS)
     folders = Folders.of(current_app.extensions["settings"])
     path = folders.thumbnail(row.id)
     if not folders.store.fetch(path):

@@ -11,11 +11,17 @@ from detector import timestamps
 from detector.paths import FILES
 from reports.text import numbers
 from webapp.jobs import parameters, recovery
-from webapp.queries import live_sessions
+from webapp.queries import live_sessions, second_reviews
+from webapp.queries.analyses import database
+from webapp.security import permissions
 from webapp.services import case_details
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Condition, Exhibit, Priority, State, now
 
+_HIDES = {
+    "judgements": "what others said of an exhibit",
+    "findings": "what the machine found, and what others said of an exhibit",
+}
 _ICONS = FILES / "static" / "icons"
 
 
@@ -43,7 +49,14 @@ def install(app: Flask) -> None:
     )
     place = Folders(app.extensions["settings"].data).live
     app.jinja_env.globals["live_sessions"] = lambda: live_sessions.has_sessions(place)
-    app.jinja_env.globals.update(case_labels=case_details.LABELS)
+    app.jinja_env.globals.update(case_labels=case_details.LABELS, review_hides=_HIDES)
+
+    def reviews_waiting() -> int | None:
+        """How many second reviews wait for who asks; None for somebody who reviews nothing."""
+        with database().begin() as session:
+            return second_reviews.waiting_count(session, permissions.somebody())
+
+    app.jinja_env.globals["reviews_waiting"] = reviews_waiting
 
     def asset(name: str) -> str:
         """Address of a static file, which never shows an old one: :mod:`webapp.http.static_files`."""

@@ -27,7 +27,8 @@ from reports.review.annotations import (
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.jobs import queue as job_queue
-from webapp.security import permissions
+from webapp.security import blinding, permissions
+from webapp.security.blinding import Discloses
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, AnnotationRow, JobRow, Priority, State
 
@@ -46,15 +47,21 @@ def visible_session() -> AbstractContextManager[Session]:
     return permissions.visible_session(database())
 
 
-def get_or_404(analysis_id: str) -> AnalysisRow:
+def get_or_404(analysis_id: str, discloses: Discloses = Discloses.JUDGEMENTS) -> AnalysisRow:
     """The row of an analysis, or an answer that says why there is none.
 
-    The same answer where who asks may not see it.
+    The same answer where who asks may not see it. ``discloses`` is the most that the answer tells of it: a
+    second reviewer who has yet to judge its exhibit gets :class:`~webapp.security.blinding.Blinded` instead.
     """
-    with visible_session() as session:
-        row = session.get(AnalysisRow, analysis_id)
+    who = permissions.current()
+    with database().begin() as session:
+        row = session.scalar(
+            permissions.reachable(select(AnalysisRow).where(AnalysisRow.id == analysis_id), who)
+        )
         if row is None:
             raise gone(session, analysis_id)
+        if not who.sees_all:
+            blinding.refuse_blinded(session, who.user_id, row.exhibit_id, discloses)
     return row
 
 

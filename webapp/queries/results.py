@@ -23,6 +23,7 @@ from webapp.custody import records
 from webapp.custody.records import AlteredRecord
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
+from webapp.security.blinding import Discloses
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, State
@@ -182,9 +183,12 @@ def picture(folder: Path, name: str) -> bytes | None:
     return content
 
 
-def finished(analysis_id: str) -> tuple[AnalysisRow, Path]:
-    """The row of a finished analysis and the folder of its result, or an answer that says why not."""
-    row = analysis_queries.get_or_404(analysis_id)
+def finished(analysis_id: str, discloses: Discloses = Discloses.JUDGEMENTS) -> tuple[AnalysisRow, Path]:
+    """The row of a finished analysis and the folder of its result, or an answer that says why not.
+
+    ``discloses`` as of :func:`webapp.queries.analyses.get_or_404`.
+    """
+    row = analysis_queries.get_or_404(analysis_id, discloses)
     if row.state in (State.FAILED, State.CANCELLED):
         ended = "failed" if row.state == State.FAILED else "was cancelled"
         raise UserError(404, f"This analysis {ended}, so it has no report.", "Its page says what to do.")

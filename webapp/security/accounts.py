@@ -13,7 +13,7 @@ from webapp.errors import UserError
 from webapp.security import api_tokens, sessions
 from webapp.security.passwords import Passwords, weakness
 from webapp.security.permissions import LOCAL, SYSTEM, Principal, Role
-from webapp.storage.tables import User, now
+from webapp.storage.tables import CaseReview, CaseRow, User, now
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,39}")
 _LONGEST_NAME = 40
@@ -77,6 +77,11 @@ def set_role(session: Session, user: User, role: Role) -> None:
     """Give an account another role."""
     if role != Role.ADMINISTRATOR:
         _keep_an_administrator(session, user)
+    elif session.scalar(_REVIEWED_SECOND.where(CaseReview.second_id == user.id)):
+        raise AccountError(
+            f"{user.display} is the second reviewer of an open case, and administrators see everything.",
+            "Name another second reviewer first, or close the case.",
+        )
     user.role = role
     sessions.end_of_user(session, user.id)
 
@@ -155,6 +160,12 @@ def clean(name: str) -> str:
     return unicodedata.normalize("NFKC", name).strip().lower()
 
 
+_REVIEWED_SECOND = (
+    select(func.count())
+    .select_from(CaseReview)
+    .join(CaseRow, CaseRow.id == CaseReview.case_id)
+    .where(CaseRow.closed.is_(None))
+)
 _ADMINISTERS = (User.role == Role.ADMINISTRATOR, User.disabled.is_(None))
 
 

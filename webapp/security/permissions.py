@@ -21,6 +21,7 @@ from sqlalchemy import ColumnElement, Select, and_, event, or_, select
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
 from webapp.errors import UserError
+from webapp.security import blinding
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseMember, CaseRow, ComparisonRow, Exhibit
 
@@ -232,7 +233,20 @@ def _tables(source: Any) -> Iterator[Any]:
         yield source
 
 
+def reachable(statement: _Statement, principal: Principal) -> _Statement:
+    """The select, of analyses, narrowed to what they may see once their second reviews are done."""
+    return statement if principal.sees_all else statement.where(_reachable(principal, AnalysisRow))
+
+
 def _analyses(principal: Principal, row: Any = AnalysisRow) -> ColumnElement[bool]:
+    """Those they may reach, but for what is hidden until they have judged it (:mod:`blinding`)."""
+    found = _reachable(principal, row)
+    if principal.user_id is None:
+        return found
+    return and_(found, row.exhibit_id.not_in(blinding.hidden_exhibits(principal.user_id, "findings")))
+
+
+def _reachable(principal: Principal, row: Any) -> ColumnElement[bool]:
     """Their own, those in a case of theirs, and the sample."""
     sample = and_(row.owner_id.is_(None), row.case_id.is_(None), row.file == SAMPLE_FILE)
     if principal.user_id is None:
@@ -250,9 +264,12 @@ def _conditions(principal: Principal) -> dict[type[Any], ColumnElement[bool]]:
     inner = AnalysisRow.__table__.alias()
     seen = _analyses(principal, inner.c)
     exhibits = select(inner.c.exhibit_id).where(seen)
+    annotations: ColumnElement[bool] = AnnotationRow.analysis_id.in_(select(inner.c.id).where(seen))
+    if principal.user_id is not None:
+        annotations &= ~blinding.annotations_of_others(principal.user_id, principal.display)
     return {
         AnalysisRow: _analyses(principal),
-        AnnotationRow: AnnotationRow.analysis_id.in_(select(inner.c.id).where(seen)),
+        AnnotationRow: annotations,
         Exhibit: Exhibit.id.in_(exhibits),
         # It shows both.
         ComparisonRow: and_(ComparisonRow.exhibit_id.in_(exhibits), ComparisonRow.reference_id.in_(exhibits)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -50,7 +50,9 @@ from webapp.intake.incoming import Incoming, UploadLimit
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database
 from webapp.queries.results import Result, load, result_folder
-from webapp.security.permissions import current, login_is_on
+from webapp.security import blinding
+from webapp.security.blinding import Discloses
+from webapp.security.permissions import Principal, current, login_is_on
 from webapp.services import cases
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
@@ -85,10 +87,25 @@ def listed(session: Session, analysis_id: str) -> tuple[Annotation, ...]:
     return tuple(sorted((ANNOTATION.validate_json(row.body) for row in rows), key=sort_key))
 
 
-def add(session: Session, analysis_id: str, analysis: Analysis, said: Mapping[str, object]) -> Annotation:
+def shown(session: Session, row: AnalysisRow, who: Principal) -> tuple[Annotation, ...]:
+    """The annotations of an analysis that somebody may see: of what they have yet to judge, their own."""
+    said = listed(session, row.id)
+    if blinding.blind(session, who.user_id, row.exhibit_id) is None:
+        return said
+    return tuple(each for each in said if who.display == (each.imported_by or each.author))
+
+
+def add(
+    session: Session,
+    analysis_id: str,
+    analysis: Analysis,
+    said: Mapping[str, object],
+    seen: Sequence[Annotation] | None = None,
+) -> Annotation:
     """Record what somebody says now; ``said`` is an annotation without what Reelproof gives it.
 
-    The session must be alone (:meth:`webapp.storage.database.Database.alone`). Raises :class:`UserError`
+    ``seen`` are those it may refer to, if not all there are. The session must be alone
+    (:meth:`webapp.storage.database.Database.alone`). Raises :class:`UserError`
     where it is no annotation or speaks of nothing in the analysis.
     """
     if {"id", "made", "imported_by"} & set(said):
@@ -108,7 +125,7 @@ def add(session: Session, analysis_id: str, analysis: Analysis, said: Mapping[st
         annotation = parse({**said, "id": secrets.token_hex(16), "made": moment})
     except AnnotationFileError as problem:
         raise UserError(400, str(problem), "Nothing was recorded.") from None
-    if reason := rejection_reason(analysis, annotation, known):
+    if reason := rejection_reason(analysis, annotation, known if seen is None else seen):
         raise UserError(
             400, reason, "Nothing was recorded. Reload the page: others may have changed it meanwhile."
         )
@@ -280,8 +297,8 @@ def import_limit(settings: Settings) -> UploadLimit:
 
 
 def find_annotatable(analysis_id: str) -> AnalysisRow:
-    """The row of an analysis that can be judged, or an answer that says why it cannot."""
-    row = analysis_queries.get_or_404(analysis_id)
+    """The row of an analysis that can be annotated, or an answer that says why it cannot."""
+    row = analysis_queries.get_or_404(analysis_id, Discloses.FINDINGS)
     if row.state != State.DONE:
         raise UserError(409, "This analysis has no result to annotate.", "Its page says where it stands.")
     return row
@@ -338,7 +355,7 @@ def import_file(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annot
         details |= {"unverified": merged.unverified, "sha256": hashlib.sha256(text).hexdigest()}
         custody_log.append(session, "import", details, exhibit=row.exhibit.sha256, analysis=row.id)
         _log_annotations(session, row, merged.added)
-        everything = listed(session, row.id)
+        everything = shown(session, row, current())
     return merged, everything
 
 
@@ -349,7 +366,7 @@ def record(row: AnalysisRow, said: Mapping[str, object]) -> tuple[Annotation, tu
     result = _result(row)
     with database().alone() as session:
         cases.refuse_closed(session, row.case_id)
-        made = add(session, row.id, result.analysis, said)
+        made = add(session, row.id, result.analysis, said, shown(session, row, current()))
         _log_annotations(session, row, [made], None if login_is_on() else made.author)
-        everything = listed(session, row.id)
+        everything = shown(session, row, current())
     return made, everything

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from webapp.errors import UserError
-from webapp.security.permissions import Principal, visible
+from webapp.security.permissions import PERMISSIONS, Permission, Principal, visible
 from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, User, now
 
 _LONGEST_NAME, _LONGEST_DESCRIPTION = 120, 2000
@@ -70,6 +70,13 @@ def others(session: Session, case: CaseRow) -> list[User]:
     known = select(CaseMember.user_id).where(CaseMember.case_id == case.id)
     query = select(User).where(User.disabled.is_(None), User.id.not_in(known))
     return list(session.scalars(query.order_by(User.name)))
+
+
+def able_to_review(session: Session) -> list[User]:
+    """The accounts whose role lets them judge, by name."""
+    roles = [role for role, allowed in PERMISSIONS.items() if Permission.ANNOTATE in allowed]
+    query = select(User).where(User.disabled.is_(None), User.role.in_(roles))
+    return list(session.scalars(query.order_by(User.display)))
 
 
 def analyses(session: Session, case: CaseRow) -> list[AnalysisRow]:

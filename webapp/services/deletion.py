@@ -37,6 +37,7 @@ from webapp.storage.tables import (
     FingerprintRow,
     JobRow,
     MatchRow,
+    ReviewStatement,
     State,
 )
 
@@ -88,6 +89,7 @@ def delete(database: Database, folders: Folders, analysis_id: str, *, purging: b
         _write(note, exhibit.sha256, [each.id for each in compared])
         annotations = consequences(session, row).annotations
         session.execute(delete_from(AnnotationRow).where(AnnotationRow.analysis_id == analysis_id))
+        session.execute(delete_from(ReviewStatement).where(ReviewStatement.analysis_id == analysis_id))
         session.execute(delete_from(CaseDetailsRow).where(CaseDetailsRow.analysis_id == analysis_id))
         session.delete(row)
         for each in compared:

@@ -16,7 +16,7 @@ from webapp.errors import UserError
 from webapp.services import deletion
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
-from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, State, now
+from webapp.storage.tables import AnalysisRow, CaseMember, CaseReview, CaseRow, State, now
 
 _UNFINISHED = (State.QUEUED, State.RUNNING, State.PAUSED)
 
@@ -76,6 +76,7 @@ def purge(database: Database, folders: Folders, case_id: int) -> Purged:
     for analysis_id in ids:
         deletion.delete(database, folders, analysis_id, purging=True)
     with database.alone() as session:
+        session.execute(delete(CaseReview).where(CaseReview.case_id == case_id))
         session.execute(delete(CaseMember).where(CaseMember.case_id == case_id))
         session.delete(_closed(session, case_id))
     return means

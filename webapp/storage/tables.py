@@ -315,6 +315,39 @@ class CaseMember(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
 
 
+class CaseReview(Base):
+    """Who reviews the exhibits of a case a second time, and what the second does not see until then.
+
+    ``blind`` is a :data:`reports.review.second_review.Hidden`; :mod:`webapp.security.blinding` reads it.
+    """
+
+    __tablename__ = "case_reviews"
+
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), primary_key=True)
+    first_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    second_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    third_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)  # decides differences
+    blind: Mapped[str] = mapped_column(String(16))
+    named: Mapped[datetime]
+
+
+class ReviewStatement(Base):
+    """A judgement, message, proposal, acceptance or decision of a second review; never changed.
+
+    :mod:`reports.review.second_review` gives ``body`` its meaning. The other columns repeat what searches
+    need.
+    """
+
+    __tablename__ = "review_statements"
+
+    analysis_id: Mapped[str] = mapped_column(ForeignKey("analyses.id"), primary_key=True)
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    part: Mapped[str] = mapped_column(String(8))
+    made: Mapped[datetime]
+    body: Mapped[str] = mapped_column(Text)
+
+
 class CaseDetailsRow(Base):
     """What an examiner says of the case of an analysis: :class:`reports.inputs.case.CaseDetails` as JSON."""
 

@@ -18,7 +18,18 @@ from sqlalchemy.orm import Session
 
 from detector import timestamps
 from webapp.errors import UserError
-from webapp.storage.tables import JOBS, AnalysisRow, ComparisonRow, Delivery, MatchRow, State, WebhookRow, now
+from webapp.storage.blind_exhibits import hidden_exhibits
+from webapp.storage.tables import (
+    JOBS,
+    AnalysisRow,
+    ComparisonRow,
+    Delivery,
+    Exhibit,
+    MatchRow,
+    State,
+    WebhookRow,
+    now,
+)
 from webapp.url_allowlist import allowing
 
 _ENDED = (State.DONE, State.FAILED, State.CANCELLED)
@@ -110,7 +121,9 @@ def _queue(
                 Delivery.happened == happened,
             )
             if session.scalar(same) is None:
-                session.add(_delivery(hook, row, event, happened, _copies(session, row)))
+                session.add(
+                    _delivery(hook, row, event, happened, _copies(session, row), _withheld(session, row))
+                )
                 new += 1
     return new
 
@@ -121,10 +134,24 @@ def _copies(session: Session, row: AnalysisRow | ComparisonRow) -> int:
     return session.scalar(select(func.count()).select_from(MatchRow).where(either)) or 0
 
 
+def _withheld(session: Session, row: AnalysisRow | ComparisonRow) -> bool:
+    """Whether the machine's findings of its exhibit are hidden from a second reviewer."""
+    hidden = select(Exhibit.id).where(Exhibit.id == row.exhibit_id)
+    return bool(session.scalar(hidden.where(Exhibit.id.in_(hidden_exhibits(None, "findings")))))
+
+
 def _delivery(
-    hook: WebhookRow, row: AnalysisRow | ComparisonRow, event: str, happened: datetime, copies: int
+    hook: WebhookRow,
+    row: AnalysisRow | ComparisonRow,
+    event: str,
+    happened: datetime,
+    copies: int,
+    withheld: bool,
 ) -> Delivery:
-    """The message: what happened and where to look, and nothing of the exhibit but its SHA-256."""
+    """The message: what happened and where to look, and nothing of the exhibit but its SHA-256.
+
+    ``withheld``: who reviews it second is not to know the finding, and may read what the webhook feeds.
+    """
     identity = secrets.token_hex(16)
     body: dict[str, Any] = {
         "id": identity,
@@ -138,18 +165,20 @@ def _delivery(
             "comparison": row.id,
             "href": f"/api/v1/comparisons/{row.id}",
             "reference": row.reference.sha256,
-            "related": row.related,
-            "segments": row.segments,
+            "related": None if withheld else row.related,
+            "segments": None if withheld else row.segments,
         }
     else:
         body |= {
             "analysis": row.id,
             "href": f"/api/v1/analyses/{row.id}",
-            "verdict": row.verdict,
+            "verdict": None if withheld else row.verdict,
             # Webhooks are made by administrators, who see everything.
             "copies": copies,
-            "kind": json.loads(row.finding)["kind"] if row.finding else None,
+            "kind": json.loads(row.finding)["kind"] if row.finding and not withheld else None,
         }
+    if withheld:
+        body["withheld"] = True
     return _message(hook, identity, row.id, event, happened, body)
 
 

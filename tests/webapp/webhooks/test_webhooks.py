@@ -19,7 +19,7 @@ from detector.paths import ROOT
 from webapp import create_app, url_allowlist
 from webapp.jobs import claims, failures, recovery, states
 from webapp.settings import SettingError, read_settings
-from webapp.storage.tables import AnalysisRow, ComparisonRow, Delivery, now
+from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, ComparisonRow, Delivery, User, now
 from webapp.webhooks import delivery
 from webapp.webhooks import registry as webhook_registry
 from webapp.webhooks.signature import secret
@@ -349,3 +349,20 @@ def test_a_deleted_webhook_is_told_nothing(lab, receiver):
     finished(lab)
     assert lab.test_client().delete(f"{API}/webhooks/{made['id']}").status_code == 204
     assert trip(lab) == 0 and receiver.got == []
+
+
+def test_a_finding_that_a_second_reviewer_is_not_to_know_is_withheld(lab, receiver):
+    hook(lab, f"{receiver.address}/hooks/lab")
+    row = finished(lab)
+    with lab.extensions["database"].begin() as session:
+        session.add(CaseRow(id=1, name="K", created=now(), created_by="root"))
+        for number in (1, 2):
+            about = {"id": number, "name": f"u{number}", "display": f"U {number}", "role": "examiner"}
+            given = {"password": "x", "password_set": now(), "one_time": False, "created": now()}
+            session.add(User(**about, **given))
+        session.flush()
+        session.add(CaseReview(case_id=1, first_id=1, second_id=2, blind="findings", named=now()))
+        session.get_one(AnalysisRow, row.id).case_id = 1
+    trip(lab)
+    body = json.loads(receiver.got[-1][2])
+    assert body["withheld"] is True and body["verdict"] is None and body["kind"] is None

@@ -14,7 +14,7 @@ from webapp.http import error_pages
 from webapp.http.error_pages import wants_json
 from webapp.intake.incoming import Incoming, this_request
 from webapp.queries.analyses import database
-from webapp.security.permissions import Permission, require
+from webapp.security.permissions import Permission, current, require
 from webapp.services import annotations as annotation_service
 
 blueprint = Blueprint("annotations", __name__, url_prefix="/analyses/<analysis_id>")
@@ -28,7 +28,7 @@ def listing(analysis_id: str) -> Response:
     """All annotations, in order of time."""
     row = annotation_service.find_annotatable(analysis_id)
     with database().begin() as session:
-        return jsonify(_list(row.id, annotation_service.listed(session, row.id)))
+        return jsonify(_list(row.id, annotation_service.shown(session, row, current())))
 
 
 @blueprint.post("/annotations")

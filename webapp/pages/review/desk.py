@@ -13,6 +13,7 @@ from webapp.errors import UserError
 from webapp.media.playback import Playback, playback
 from webapp.queries import review_data
 from webapp.queries.results import finished, load
+from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, require
 from webapp.storage.data_folder import Folders
 
@@ -23,7 +24,7 @@ blueprint = Blueprint("review", __name__, url_prefix="/analyses/<analysis_id>")
 @require(Permission.READ)
 def data(analysis_id: str) -> Response:
     """The analysis as the review page reads it; ``scores=all`` for all of them at once, however many."""
-    row, folder = finished(analysis_id)
+    row, folder = finished(analysis_id, Discloses.FINDINGS)
     plays = playback(Folders.of(current_app.extensions["settings"]), row)
     text = _text(folder, row.id, plays, whole=request.args.get("scores") == "all")
     return Response(text, mimetype="application/json")
@@ -33,7 +34,7 @@ def data(analysis_id: str) -> Response:
 @require(Permission.READ)
 def scores(analysis_id: str) -> Response:
     """All scores of each person ``from`` a second, up to but without another (``to``)."""
-    _row, folder = finished(analysis_id)
+    _row, folder = finished(analysis_id, Discloses.FINDINGS)
     start, end = _second("from"), _second("to")
     people = [
         {"id": person, **review_data.stretch(columns, start, end)}

@@ -7,6 +7,7 @@ from flask import Blueprint, render_template, request
 from webapp.errors import UserError
 from webapp.queries import comparison
 from webapp.queries.results import finished, load
+from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, require
 
 blueprint = Blueprint("compare", __name__)
@@ -21,7 +22,7 @@ def show() -> str:
         raise UserError(
             400, "A comparison needs two analyses.", "Choose two analyses of one exhibit in the library."
         )
-    (row_a, folder_a), (row_b, folder_b) = (finished(one) for one in ids)
+    (row_a, folder_a), (row_b, folder_b) = (finished(one, Discloses.FINDINGS) for one in ids)
     if row_a.exhibit_id != row_b.exhibit_id:
         raise UserError(
             400,

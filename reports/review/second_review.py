@@ -1,0 +1,271 @@
+"""A second review: what two people conclude of an exhibit, each alone, and how a difference was resolved.
+
+Statements are added and never changed. Judgements are disclosed together, once both are in; a
+:class:`SecondReview` holds nothing that is not disclosed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
+
+from detector.schema.analysis import Sha256, Value
+from detector.timestamps import iso_milliseconds
+from reports.errors import ReportError
+from reports.review.annotations import LONGEST_NOTE, Id, Name, Note, Seconds
+
+VERSION = "1.0"
+NAME = "second-review.json"
+MOST_STRETCHES = 100
+
+Conclusion = Literal["manipulated", "no manipulation found", "inconclusive"]
+CONCLUSIONS: tuple[Conclusion, ...] = ("manipulated", "no manipulation found", "inconclusive")
+Part = Literal["first", "second", "third"]
+# What the second reviewer does not see until their judgement is in: what people say of the exhibit, or the
+# machine's findings as well.
+Hidden = Literal["judgements", "findings"]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NOTE)]
+
+
+class SecondReviewError(ReportError):
+    """What is given is no second review; the message says why."""
+
+
+class Stretch(Value):
+    """A stretch of time a reviewer holds for manipulated; seconds from the first frame."""
+
+    start: Seconds
+    end: Seconds
+    note: Note = ""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Stretch:
+        if self.end <= self.start:
+            raise ValueError("a stretch ends before it starts")
+        return self
+
+
+class _Said(Value):
+    """Who said it, as which reviewer, and when (UTC)."""
+
+    id: Id
+    author: Name
+    part: Part
+    made: AwareDatetime
+
+
+class Judgement(_Said):
+    """What one of the two concludes. ``hidden`` is what the second did not see until then."""
+
+    kind: Literal["judgement"]
+    part: Literal["first", "second"]
+    conclusion: Conclusion
+    reasons: Words
+    stretches: Annotated[tuple[Stretch, ...], Field(max_length=MOST_STRETCHES)] = ()
+    hidden: Hidden | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Judgement:
+        if self.stretches and self.conclusion == "no manipulation found":
+            raise ValueError("stretches held for manipulated do not go with “no manipulation found”")
+        return self
+
+
+class Message(_Said):
+    """A part of the recorded conversation."""
+
+    kind: Literal["message"]
+    text: Words
+
+
+class Proposal(_Said):
+    """A joint conclusion that one of the two proposes to the other."""
+
+    kind: Literal["proposal"]
+    part: Literal["first", "second"]
+    conclusion: Conclusion
+    reasons: Words
+
+
+class Acceptance(_Said):
+    """The other one agrees with a proposal."""
+
+    kind: Literal["acceptance"]
+    part: Literal["first", "second"]
+    about: Id
+
+
+class Decision(_Said):
+    """What the third decides."""
+
+    kind: Literal["decision"]
+    part: Literal["third"]
+    conclusion: Conclusion
+    reasons: Words
+
+
+Statement = Annotated[Judgement | Message | Proposal | Acceptance | Decision, Field(discriminator="kind")]
+STATEMENT: TypeAdapter[Statement] = TypeAdapter(Statement)
+
+
+class SecondReview(Value):
+    """``second-review.json``: who reviews, what is disclosed of it, and whose judgements are in."""
+
+    reelproof_second_review: Literal["1.0"] = "1.0"
+    analysis: Id
+    exhibit_sha256: Sha256
+    first: Name
+    second: Name
+    third: Name | None
+    blind: Hidden
+    named: AwareDatetime
+    given: tuple[Literal["first", "second"], ...] = Field(description="whose judgements are in")
+    statements: tuple[Statement, ...] = Field(description="in order of time; judgements once both are in")
+
+    def to_json(self) -> str:
+        """Text of the file: UTF-8, two-space indent."""
+        return json.dumps(review_json(self), indent=2, ensure_ascii=False) + "\n"
+
+    def judgement(self, part: str) -> Judgement | None:
+        """The disclosed judgement of the first or second."""
+        return next((e for e in self.statements if isinstance(e, Judgement) and e.part == part), None)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What holds in the end: agreement, a proposal that was accepted, or the third's decision."""
+
+    conclusion: Conclusion
+    way: Literal["agreement", "conversation", "decision"]
+    ended: Judgement | Acceptance | Decision  # the statement that ended it
+    reasons: str = ""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One point on which both differ; ``first`` and ``second`` are what each says, None: nothing."""
+
+    about: Literal["conclusion", "stretch"]
+    first: str | Stretch | None
+    second: str | Stretch | None
+
+
+def statement_json(statement: Statement) -> dict[str, Any]:
+    """A statement as JSON values: moments and seconds to the millisecond."""
+    values: dict[str, Any] = statement.model_dump(mode="json", exclude_none=True)
+    values["made"] = iso_milliseconds(statement.made)
+    for stretch in values.get("stretches", ()):
+        stretch |= {name: round(stretch[name], 3) for name in ("start", "end")}
+    return values
+
+
+def parse(values: object) -> Statement:
+    """A statement out of JSON values; raises :class:`SecondReviewError` in words."""
+    try:
+        return STATEMENT.validate_python(statement_json(STATEMENT.validate_python(values)))
+    except ValidationError as error:
+        raise SecondReviewError(_words(error)) from None
+
+
+def review_json(review: SecondReview) -> dict[str, Any]:
+    """The whole as JSON values."""
+    values = review.model_dump(mode="json")
+    values["named"] = iso_milliseconds(review.named)
+    return values | {"statements": [statement_json(each) for each in review.statements]}
+
+
+def read_review(text: bytes) -> SecondReview:
+    """The value of a ``second-review.json``; raises :class:`SecondReviewError` for anything else."""
+    try:
+        return SecondReview.model_validate_json(text)
+    except ValidationError as error:
+        raise SecondReviewError(f"{NAME} cannot be read: {_words(error)}") from None
+
+
+def ordered(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+    """In order of time, equal moments by id."""
+    return tuple(sorted(statements, key=lambda each: (each.made, each.id)))
+
+
+def differences(first: Judgement, second: Judgement) -> tuple[Difference, ...]:
+    """Where both differ: their conclusions, and stretches that overlap none of the other's."""
+    found = []
+    if first.conclusion != second.conclusion:
+        found.append(Difference("conclusion", first.conclusion, second.conclusion))
+    alone = [Difference("stretch", each, None) for each in _alone(first, second)]
+    alone += [Difference("stretch", None, each) for each in _alone(second, first)]
+    return (*found, *sorted(alone, key=_start))
+
+
+def outcome(review: SecondReview) -> Outcome | None:
+    """What holds in the end; None where judgements are awaited, or a difference is not resolved."""
+    first, second = review.judgement("first"), review.judgement("second")
+    if first is None or second is None:
+        return None
+    if not differences(first, second):
+        return Outcome(first.conclusion, "agreement", max(first, second, key=lambda each: each.made))
+    proposals = {each.id: each for each in review.statements if isinstance(each, Proposal)}
+    for each in review.statements:
+        if isinstance(each, Decision):
+            return Outcome(each.conclusion, "decision", each, each.reasons)
+        if isinstance(each, Acceptance) and (made := proposals.get(each.about)) is not None:
+            return Outcome(made.conclusion, "conversation", each, made.reasons)
+    return None
+
+
+def open_proposal(review: SecondReview) -> Proposal | None:
+    """The newest proposal, while nothing is resolved."""
+    if outcome(review) is not None:
+        return None
+    made = [each for each in review.statements if isinstance(each, Proposal)]
+    return made[-1] if made else None
+
+
+def _alone(own: Judgement, other: Judgement) -> list[Stretch]:
+    return [
+        each
+        for each in own.stretches
+        if not any(each.start < theirs.end and theirs.start < each.end for theirs in other.stretches)
+    ]
+
+
+def _start(difference: Difference) -> float:
+    stretch = difference.first or difference.second
+    return stretch.start if isinstance(stretch, Stretch) else 0.0
+
+
+_FIELDS = {
+    "conclusion": "The conclusion",
+    "reasons": "The text of the reasons",
+    "text": "The message",
+    "stretches": "A stretch",
+    "start": "The start of a stretch",
+    "end": "The end of a stretch",
+    "note": "A note",
+}
+
+
+def _words(error: ValidationError) -> str:
+    first = error.errors()[0]
+    field = next((str(part) for part in reversed(first["loc"]) if isinstance(part, str)), "")
+    what = _FIELDS.get(field, f"“{field}”" if field else "It")
+    limits = first.get("ctx", {})
+    match first["type"]:
+        case "missing" | "string_too_short":
+            return f"{what} is missing."
+        case "string_too_long":
+            return f"{what} is longer than {limits['max_length']:,} characters."
+        case "too_long":
+            return f"There are more than {limits['max_length']} stretches."
+        case "literal_error":
+            return f"{what} is none of {limits['expected']}."
+        case "extra_forbidden":
+            return f"{what} is not a field of it."
+        case "value_error":
+            text = str(limits["error"])
+            return f"{text[:1].upper()}{text[1:]}."
+    return f"{what} cannot be used: {first['msg'][:1].lower()}{first['msg'][1:]}."

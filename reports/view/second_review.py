@@ -1,0 +1,245 @@
+"""The second review in words: both judgements side by side, where they differ, and how that ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from detector import timestamps
+from reports.review.annotation_file import checksum
+from reports.review.second_review import (
+    Acceptance,
+    Decision,
+    Difference,
+    Judgement,
+    Message,
+    Outcome,
+    Part,
+    Proposal,
+    SecondReview,
+    Statement,
+    Stretch,
+    differences,
+    outcome,
+    statement_json,
+)
+from reports.text.numbers import timecode
+from reports.view.facts import Fact
+from reports.view.reviewers import direction, one_line, readable
+
+ROLES: dict[Part, str] = {"first": "First reviewer", "second": "Second reviewer", "third": "Third reviewer"}
+HIDDEN = {
+    "judgements": "what others said of the exhibit",
+    "findings": "what the machine found, and what others said of the exhibit",
+}
+MARKS = {
+    "manipulated": "manipulated",
+    "no manipulation found": "not-found",
+    "inconclusive": "inconclusive",
+}
+_WIDTH = 1000.0  # of the figure of both reviewers' stretches
+
+
+@dataclass(frozen=True)
+class StretchView:
+    """A stretch of time in words, and its place in the figure of ``_WIDTH`` units."""
+
+    start: str
+    end: str
+    note: str
+    left: float
+    width: float
+
+
+@dataclass(frozen=True)
+class JudgementView:
+    """What one of the two concluded; without ``conclusion`` it is not disclosed."""
+
+    role: str
+    author: str
+    made: str
+    conclusion: str
+    mark: str
+    reasons: str
+    direction: str
+    hidden: str
+    stretches: tuple[StretchView, ...]
+
+
+@dataclass(frozen=True)
+class DifferenceView:
+    """One point on which both differ, and what each says."""
+
+    about: str
+    first: str
+    second: str
+
+
+@dataclass(frozen=True)
+class StatementView:
+    """One statement of the recorded conversation."""
+
+    id: str
+    author: str
+    role: str
+    made: str
+    act: str
+    text: str
+    direction: str
+
+
+@dataclass(frozen=True)
+class OutcomeView:
+    """What holds in the end, how it came about, and why."""
+
+    conclusion: str
+    mark: str
+    way: str
+    reasons: str
+    direction: str
+
+
+@dataclass(frozen=True)
+class SecondReviewView:
+    """A second review as pages and reports show it; ``sha256`` is that of its statements' canonical text."""
+
+    facts: tuple[Fact, ...]
+    summary: str
+    both: tuple[JudgementView, JudgementView]
+    timed: bool
+    differences: tuple[DifferenceView, ...]
+    conversation: tuple[StatementView, ...]
+    outcome: OutcomeView | None
+    sha256: str
+
+    @property
+    def disclosed(self) -> bool:
+        """Whether both judgements are in."""
+        return all(each.conclusion for each in self.both)
+
+
+def second_review_view(review: SecondReview, duration: float) -> SecondReviewView:
+    """Put a second review into words; ``duration`` of the exhibit in seconds, 0 of a photograph."""
+    first, second = review.judgement("first"), review.judgement("second")
+    apart = differences(first, second) if first and second else ()
+    ended = outcome(review)
+    both = (
+        _judgement(review, "first", first, duration),
+        _judgement(review, "second", second, duration),
+    )
+    return SecondReviewView(
+        facts=_facts(review),
+        summary=_summary(review, apart, ended),
+        both=both,
+        timed=any(each.stretches for each in both),
+        differences=tuple(map(_difference, apart)),
+        conversation=tuple(_statement(e) for e in review.statements if not isinstance(e, Judgement)),
+        outcome=_outcome(ended) if ended else None,
+        sha256=checksum([statement_json(each) for each in review.statements]) if review.statements else "",
+    )
+
+
+def named(review: SecondReview, part: Part) -> str:
+    """Who takes a part, as one line."""
+    return one_line({"first": review.first, "second": review.second, "third": review.third}[part] or "nobody")
+
+
+def judgement_view(judgement: Judgement, duration: float) -> JudgementView:
+    """One judgement in words."""
+    return JudgementView(
+        role=ROLES[judgement.part],
+        author=one_line(judgement.author),
+        made=timestamps.readable(judgement.made),
+        conclusion=judgement.conclusion,
+        mark=MARKS[judgement.conclusion],
+        reasons=readable(judgement.reasons),
+        direction=direction(judgement.reasons),
+        hidden=f"Did not see {HIDDEN[judgement.hidden]} until then." if judgement.hidden else "",
+        stretches=tuple(_stretch(each, duration) for each in judgement.stretches),
+    )
+
+
+def _facts(review: SecondReview) -> tuple[Fact, ...]:
+    third = (Fact(ROLES["third"], f"{named(review, 'third')}, decides differences"),) if review.third else ()
+    return (
+        Fact(ROLES["first"], named(review, "first")),
+        Fact(ROLES["second"], named(review, "second")),
+        *third,
+        Fact("Hidden from the second", f"{HIDDEN[review.blind]}, until the second's own judgement was in"),
+        Fact("Reviewers named", timestamps.readable(review.named)),
+    )
+
+
+def _summary(review: SecondReview, apart: Sequence[Difference], ended: Outcome | None) -> str:
+    if len(review.given) < 2:
+        waits = [ROLES[part].lower() for part in ("first", "second") if part not in review.given]
+        given = f"That of the {ROLES[review.given[0]].lower()} is in. " if review.given else ""
+        awaited = " and of the ".join(waits)
+        return f"Awaited: the judgement of the {awaited}. {given}Both are shown once both are in."
+    if ended is None:
+        return "Both judgements are in and differ. The difference is not resolved yet."
+    if ended.way == "agreement":
+        return f"Both reviewers concluded, each alone: {ended.conclusion}."
+    how = "the third reviewer decided" if ended.way == "decision" else "they agreed in conversation"
+    return f"Both reviewers differed, and {how}: {ended.conclusion}."
+
+
+def _judgement(
+    review: SecondReview, part: Part, judgement: Judgement | None, duration: float
+) -> JudgementView:
+    if judgement is not None:
+        return judgement_view(judgement, duration)
+    return JudgementView(ROLES[part], named(review, part), "", "", "none", "", "ltr", "", ())
+
+
+def _stretch(stretch: Stretch, duration: float) -> StretchView:
+    scale = _WIDTH / duration if duration else 0.0
+    left = min(stretch.start * scale, _WIDTH - 3)
+    width = max(3.0, min((stretch.end - stretch.start) * scale, _WIDTH - left))
+    note = " ".join(readable(stretch.note).split())
+    return StretchView(timecode(stretch.start), timecode(stretch.end), note, round(left, 1), round(width, 1))
+
+
+def _difference(each: Difference) -> DifferenceView:
+    if each.about == "conclusion":
+        return DifferenceView("Conclusion", str(each.first), str(each.second))
+    said = [
+        f"manipulated, {timecode(one.start)} to {timecode(one.end)}"
+        if isinstance(one, Stretch)
+        else "nothing marked"
+        for one in (each.first, each.second)
+    ]
+    return DifferenceView("Stretch", *said)
+
+
+def _statement(each: Statement) -> StatementView:
+    act, text = "", ""
+    match each:
+        case Message():
+            text = each.text
+        case Proposal():
+            act, text = f"Proposes: {each.conclusion}", each.reasons
+        case Acceptance():
+            act = "Accepts the proposal"
+        case Decision():
+            act, text = f"Decides: {each.conclusion}", each.reasons
+    return StatementView(
+        each.id,
+        one_line(each.author),
+        ROLES[each.part],
+        timestamps.readable(each.made),
+        act,
+        readable(text),
+        direction(text),
+    )
+
+
+def _outcome(ended: Outcome) -> OutcomeView:
+    who, when = one_line(ended.ended.author), timestamps.readable(ended.ended.made)
+    way = {
+        "agreement": f"Both concluded the same, each alone; the later judgement came on {when}.",
+        "conversation": f"Both agreed on it in the conversation below; {who} accepted it on {when}.",
+        "decision": f"{who} decided it as third reviewer on {when}.",
+    }[ended.way]
+    reasons = readable(ended.reasons)
+    return OutcomeView(ended.conclusion, MARKS[ended.conclusion], way, reasons, direction(reasons))

@@ -1,0 +1,190 @@
+"""A second review on its pages: named, judged, resolved by a third or in conversation, and recorded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from made import finished
+from reviewed import FILE, WORDS, Review, review
+from sqlalchemy import select
+
+from webapp.custody import log as custody_log
+from webapp.custody.audit import Audit
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, CaseReview, ReviewStatement
+
+pytestmark = pytest.mark.usefixtures("quick_reports")
+
+
+@pytest.fixture
+def lab(tmp_path, sent) -> Iterator[Review]:
+    made = review(tmp_path / "data", sent)
+    yield made
+    made.app.extensions["database"].close()
+
+
+def entries(made: Review, action: str) -> list[dict[str, str | int]]:
+    with made.app.extensions["database"].begin() as session:
+        return [entry.details for entry in custody_log.entries(session) if entry.action == action]
+
+
+def waiting(made: Review, name: str) -> str:
+    return made.clients[name].get("/reviews").text
+
+
+def test_a_blind_review_to_the_third_reviewers_decision(lab: Review) -> None:
+    ada, ben, cleo = (lab.clients[name] for name in ("ada", "ben", "cleo"))
+    assert "Give your judgement" in waiting(lab, "ada") and "Give your judgement" in waiting(lab, "ben")
+    assert "Nothing waits for you" in waiting(lab, "cleo")
+    assert '<span class="nav-count">1' in ben.get("/").text
+    assert lab.judge("ben", "manipulated", start="0:01", end="0:02.5", note="the mouth").status_code == 303
+    own = ben.get(lab.page).text
+    assert "the mouth" in own and "Nothing waits for you" in waiting(lab, "ben")
+    # The first knows that it is in, and not what it says.
+    told = ada.get(lab.page).text
+    assert "That of the second reviewer is in." in told and "the mouth" not in told
+    assert lab.judge("ada", "no manipulation found", WORDS).status_code == 303
+    both = cleo.get(lab.page).text
+    assert "the mouth" in both and WORDS in both and "Where they differ" in both
+    assert "Decide a difference" in waiting(lab, "cleo") and "Nothing waits" in waiting(lab, "ada")
+    assert ada.post(f"{lab.page}/messages", data={"text": "Look at 0:02 again."}).status_code == 303
+    assert (
+        ada.post(f"{lab.page}/decision", data={"conclusion": "manipulated", "reasons": "x"}).status_code
+        == 403
+    )
+    form = {"conclusion": "manipulated", "reasons": "Teeth do not fit the lips."}
+    assert cleo.post(f"{lab.page}/decision", data=form).status_code == 303
+    ended = ada.get(lab.page).text
+    assert "Teeth do not fit" in ended and "decided it as third reviewer" in ended
+    assert "Nothing waits for you" in waiting(lab, "cleo")
+    assert ada.post(f"{lab.page}/messages", data={"text": "late"}).status_code == 409
+    assert "Joint conclusion" in ada.get(f"/cases/{lab.case}").text
+    kinds = [details["kind"] for details in entries(lab, "second review")]
+    assert kinds == ["judgement", "judgement", "message", "decision"]
+    assert all("conclusion" not in each for each in entries(lab, "second review")[:2])
+    assert entries(lab, "second review")[0]["hidden until then"] == "findings"
+    assert entries(lab, "reviewers named")[0]["first"] == "ada"
+
+
+def test_a_conversation_that_ends_in_an_accepted_proposal(lab: Review) -> None:
+    assert lab.name(third="").status_code == 303
+    lab.judge("ada", "manipulated")
+    lab.judge("ben", "inconclusive")
+    assert "Resolve a difference" in waiting(lab, "ada") and "Resolve a difference" in waiting(lab, "ben")
+    form = {"conclusion": "inconclusive", "reasons": "Too dark."}
+    assert lab.clients["ada"].post(f"{lab.page}/proposal", data=form).status_code == 303
+    assert "Nothing waits for you" in waiting(lab, "ada") and "Answer a proposal" in waiting(lab, "ben")
+    with lab.app.extensions["database"].begin() as session:
+        proposal = session.scalars(select(ReviewStatement).where(ReviewStatement.kind == "proposal")).one().id
+    for name, status in (("ada", 409), ("dora", 403), ("ben", 303)):
+        if name == "dora":
+            lab.clients["root"].post(f"/cases/{lab.case}/members", data={"user": lab.users["dora"].id})
+        answer = lab.clients[name].post(f"{lab.page}/acceptance", data={"proposal": proposal})
+        assert answer.status_code == status, name
+    assert "agreed on it in the conversation" in lab.clients["dora"].get(lab.page).text
+    assert "Nothing waits for you" in waiting(lab, "ben")
+
+
+def test_agreement_needs_nobody_else(lab: Review) -> None:
+    lab.judge("ada", "manipulated")
+    lab.judge("ben", "manipulated")
+    assert "Both concluded the same, each alone" in lab.clients["cleo"].get(lab.page).text
+    assert "Nothing waits for you" in waiting(lab, "cleo")
+    assert lab.judge("ben", "inconclusive").status_code == 409
+
+
+def test_stretches_that_do_not_meet_are_a_difference(lab: Review) -> None:
+    lab.judge("ada", "manipulated", start="0", end="1", note="")
+    lab.judge("ben", "manipulated", start="0:02", end="0:03", note="")
+    assert "nothing marked" in lab.clients["cleo"].get(lab.page).text.lower()
+    assert "Decide a difference" in waiting(lab, "cleo")
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"reasons": " "}, "The text of the reasons is missing"),
+        ({"conclusion": "real"}, "The conclusion is none of"),
+        ({"start": "x", "end": "2", "note": ""}, "is no time"),
+        ({"start": "3", "end": "2", "note": ""}, "ends before it starts"),
+        ({"start": "1", "end": "9:00", "note": ""}, "ends after the exhibit does"),
+        ({"conclusion": "no manipulation found", "start": "1", "end": "2", "note": ""}, "do not go with"),
+    ],
+)
+def test_a_judgement_that_cannot_be_is_given_back(lab: Review, form, words) -> None:
+    answer = lab.judge("ben", **({"conclusion": "manipulated", "reasons": "Kept."} | form))
+    assert answer.status_code == 400 and words in answer.text
+    assert "Kept." in answer.text or form.get("reasons") == " "
+    assert lab.judge("ben", "manipulated").status_code == 303
+
+
+def test_who_can_be_named(lab: Review) -> None:
+    users = {name: user.id for name, user in lab.users.items()}
+    assert lab.name(second=users["root"]).status_code == 400  # sees everything
+    assert lab.name(second=users["ada"]).status_code == 400  # twice
+    assert lab.name(first=users["ben"], second=users["ada"]).status_code == 409  # handed it in
+    assert lab.name(second="").status_code == 400
+    assert lab.name(blind="nothing").status_code == 400
+    lab.judge("ada", "manipulated")
+    assert lab.name(first=users["dora"]).status_code == 409  # has judged
+    assert lab.name(blind="judgements").status_code == 409
+    assert lab.name(third=users["dora"]).status_code == 303
+    assert lab.name(first="", second="", third="").status_code == 409
+
+
+def test_a_review_that_has_not_begun_can_be_ended(lab: Review) -> None:
+    assert lab.name(first="", second="", third="").status_code == 303
+    assert lab.clients["ben"].get(f"/analyses/{lab.row.id}").status_code == 200
+    assert lab.clients["ben"].get(lab.page).status_code == 404
+    assert entries(lab, "reviewers named")[-1]["named"] == "nobody"
+
+
+def test_what_would_not_be_blind_stays_out_of_the_case(lab: Review) -> None:
+    other = finished(lab.app, file="other.mp4")
+    with lab.app.extensions["database"].begin() as session:
+        session.get_one(AnalysisRow, other.id).owner_id = lab.users["ben"].id
+    answer = lab.clients["root"].post(f"/analyses/{other.id}/assign", data={"case": lab.case})
+    assert answer.status_code == 409 and "second reviewer of this case" in answer.text
+    lab.judge("ada", "manipulated")
+    answer = lab.clients["ada"].post(f"/analyses/{lab.row.id}/assign", data={"case": ""})
+    assert answer.status_code == 409 and "has begun" in answer.text
+
+
+def test_a_closed_case_takes_no_judgement(lab: Review) -> None:
+    assert lab.clients["ada"].post(f"/cases/{lab.case}/close").status_code == 303
+    assert lab.judge("ben", "manipulated").status_code == 409
+    assert "Nothing waits for you" in waiting(lab, "ben")
+    assert lab.clients["ben"].get(f"/analyses/{lab.row.id}/review.json").status_code == 403
+
+
+def test_the_exhibit_is_there_for_the_blind(lab: Review) -> None:
+    answer = lab.clients["ben"].get(f"{lab.page}/exhibit")
+    assert answer.status_code == 200 and FILE in answer.headers["Content-Disposition"]
+    assert entries(lab, "export")[-1]["file"] == "exhibit"
+
+
+@pytest.mark.parametrize("what", ["statement", "naming"])
+def test_what_was_changed_in_the_database_is_not_shown(lab: Review, what: str) -> None:
+    lab.judge("ada", "manipulated")
+    with lab.app.extensions["database"].begin() as session:
+        if what == "statement":
+            row = session.scalars(select(ReviewStatement)).one()
+            row.body = json.dumps(json.loads(row.body) | {"conclusion": "inconclusive"})
+        else:
+            session.scalars(select(CaseReview)).one().blind = "judgements"
+    assert lab.clients["ada"].get(lab.page).status_code == 500
+    audit = Audit()
+    with lab.app.extensions["database"].begin() as session:
+        list(audit.noting(custody_log.rows(session)))
+        problems = list(audit.problems(session, Folders(lab.app.extensions["settings"].data)))
+    assert any("review" in each for each in problems), problems
+
+
+def test_deleting_the_analysis_takes_the_review_along(lab: Review) -> None:
+    lab.judge("ada", "manipulated")
+    assert lab.clients["root"].post(f"/analyses/{lab.row.id}/delete").status_code == 303
+    with lab.app.extensions["database"].begin() as session:
+        assert session.scalars(select(ReviewStatement)).all() == []
+    assert lab.clients["ada"].get(f"/cases/{lab.case}").status_code == 200

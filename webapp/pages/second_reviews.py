@@ -1,0 +1,208 @@
+"""Second reviews: what waits for somebody, one review with its judgements, and who makes those of a case."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
+
+from reports.review.second_review import CONCLUSIONS, Judgement, open_proposal
+from webapp.downloads import exhibits as exhibit_downloads
+from webapp.errors import UserError
+from webapp.media import playback
+from webapp.queries import analyses as analysis_queries
+from webapp.queries import second_reviews
+from webapp.queries.analyses import database
+from webapp.security import blinding
+from webapp.security.blinding import Discloses
+from webapp.security.permissions import Permission, current, require
+from webapp.services import cases as case_service
+from webapp.services import second_reviews as review_service
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow
+
+blueprint = Blueprint("second_reviews", __name__)
+
+_TASKS = {
+    "judge": "Give your judgement",
+    "answer": "Answer a proposal",
+    "resolve": "Resolve a difference",
+    "decide": "Decide a difference",
+}
+_TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d{1,2}(?:[.,]\d+)?)")
+_ROWS = 100
+
+
+@blueprint.get("/reviews")
+@require(Permission.READ)
+def listing() -> str:
+    """The queue: all that waits for who asks."""
+    with database().begin() as session:
+        found = second_reviews.waiting(session, current())
+    return render_template("pages/reviews.html", waiting=found, tasks=_TASKS)
+
+
+@blueprint.get("/reviews/<analysis_id>")
+@require(Permission.READ)
+def show(analysis_id: str) -> str:
+    """The second review of an analysis, as far as who asks may see it."""
+    return _page(_row(analysis_id))
+
+
+@blueprint.post("/reviews/<analysis_id>/judgement")
+@require(Permission.ANNOTATE)
+def judge(analysis_id: str) -> Response | tuple[str, int]:
+    """Give one's judgement: ``conclusion``, ``reasons`` and, in rows, ``start``, ``end`` and ``note``."""
+    row = _row(analysis_id)
+    try:
+        said = {**_conclusion(), "stretches": _stretches(request.form)}
+        review_service.judge(row, current(), said)
+    except UserError as problem:
+        if problem.status != 400:
+            raise
+        return _page(row, problem), 400  # with all that was typed
+    return _to(analysis_id)
+
+
+@blueprint.post("/reviews/<analysis_id>/messages")
+@require(Permission.ANNOTATE)
+def say(analysis_id: str) -> Response:
+    """Add a ``text`` to the recorded conversation."""
+    review_service.say(_row(analysis_id), current(), _text("text"))
+    return _to(analysis_id, "conversation")
+
+
+@blueprint.post("/reviews/<analysis_id>/proposal")
+@require(Permission.ANNOTATE)
+def propose(analysis_id: str) -> Response:
+    """Propose a joint ``conclusion`` with ``reasons``."""
+    review_service.propose(_row(analysis_id), current(), _conclusion())
+    return _to(analysis_id, "conversation")
+
+
+@blueprint.post("/reviews/<analysis_id>/acceptance")
+@require(Permission.ANNOTATE)
+def accept(analysis_id: str) -> Response:
+    """Accept a ``proposal`` of the other reviewer."""
+    review_service.accept(_row(analysis_id), current(), request.form.get("proposal", ""))
+    return _to(analysis_id)
+
+
+@blueprint.post("/reviews/<analysis_id>/decision")
+@require(Permission.ANNOTATE)
+def decide(analysis_id: str) -> Response:
+    """Decide as the third: ``conclusion`` and ``reasons``."""
+    review_service.decide(_row(analysis_id), current(), _conclusion())
+    return _to(analysis_id)
+
+
+@blueprint.get("/reviews/<analysis_id>/exhibit")
+@require(Permission.EXPORT)
+def exhibit(analysis_id: str) -> Response:
+    """The exhibit under review as it was handed in, whatever is hidden of it."""
+    row = _row(analysis_id)
+    with database().begin() as session:
+        second_reviews.find_or_404(session, row)
+    return exhibit_downloads.send(row)
+
+
+@blueprint.post("/cases/<int:case_id>/reviewers")
+@require(Permission.ARRANGE)
+def name(case_id: int) -> Response:
+    """Name the reviewers of a case: ``first``, ``second``, ``third`` and what is ``blind``; none: nobody."""
+    with database().alone() as session:
+        case = case_service.find(session, current(), case_id)
+        chosen = [_account(request.form.get(part, "")) for part in ("first", "second", "third")]
+        first, second, third = chosen
+        if not any(chosen):
+            review_service.end_review(session, current(), case)
+        else:
+            if first is None or second is None:
+                raise UserError(
+                    400, "A second review needs two reviewers.", "Choose the first and the second."
+                )
+            blind = request.form.get("blind", "")
+            if blind not in ("judgements", "findings"):
+                raise UserError(400, "It was not said what is hidden.", "Choose it in the form.")
+            review_service.name_reviewers(session, current(), case, first, second, third, blind)  # type: ignore[arg-type]
+    return redirect(url_for("cases.show", case_id=case_id, _anchor="second-review"), 303)
+
+
+def _row(analysis_id: str) -> AnalysisRow:
+    """What is under review: the exhibit is shown, all else as far as it is disclosed."""
+    return analysis_queries.get_or_404(analysis_id, Discloses.EXHIBIT)
+
+
+def _page(row: AnalysisRow, problem: UserError | None = None) -> str:
+    from reports.view.second_review import HIDDEN, judgement_view, second_review_view
+
+    who = current()
+    with database().begin() as session:
+        found = second_reviews.find_or_404(session, row)
+        hiding = None if who.sees_all else blinding.blind(session, who.user_id, row.exhibit_id)
+    part = found.part_of(who.user_id)
+    own, review, length = found.own_judgement(part), found.disclosed, row.duration or 0.0
+    view = second_review_view(review, length)
+    standing = second_reviews.standing(found.statements)
+    plays = playback.playback(Folders.of(current_app.extensions["settings"]), row)
+    return render_template(
+        "pages/review.html",
+        row=row,
+        case=found.case,
+        part=part,
+        view=view,
+        standing=standing,
+        own=judgement_view(own, length) if isinstance(own, Judgement) else None,
+        hidden=HIDDEN[hiding.hidden] if hiding else "",
+        sees_findings=hiding is None or hiding.hidden != "findings",
+        sees_all=hiding is None,
+        judges=part in ("first", "second") and own is None and not found.case.closed,
+        resolves=part is not None and standing == "differs" and not found.case.closed,
+        proposal=open_proposal(review),
+        conclusions=CONCLUSIONS,
+        plays=plays,
+        still=not length,
+        problem=problem,
+        form=request.form,
+        typed=_typed(request.form),
+    )
+
+
+def _conclusion() -> dict[str, Any]:
+    return {"conclusion": request.form.get("conclusion", ""), "reasons": _text("reasons")}
+
+
+def _text(name: str) -> str:
+    return request.form.get(name, "").replace("\r\n", "\n")
+
+
+def _typed(form: MultiDict[str, str]) -> list[tuple[str, str, str]]:
+    """The rows of stretches as they were typed, but for empty ones."""
+    rows = zip(*(form.getlist(name)[:_ROWS] for name in ("start", "end", "note")), strict=False)
+    return [row for row in rows if any(each.strip() for each in row)]
+
+
+def _stretches(form: MultiDict[str, str]) -> list[dict[str, Any]]:
+    return [
+        {"start": _seconds(start), "end": _seconds(end), "note": note} for start, end, note in _typed(form)
+    ]
+
+
+def _seconds(text: str) -> float:
+    """Seconds of a time that somebody typed, as 83.5, 1:23.5 or 0:01:23.5."""
+    found = _TIME.fullmatch(text.strip())
+    if found is None:
+        raise UserError(400, f"“{text.strip()[:40]}” is no time.", "Write it as 1:23.5, minutes and seconds.")
+    hours, minutes, seconds = found.groups()
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds.replace(",", "."))
+
+
+def _account(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _to(analysis_id: str, anchor: str | None = None) -> Response:
+    return redirect(url_for("second_reviews.show", analysis_id=analysis_id, _anchor=anchor), 303)

@@ -1,0 +1,273 @@
+"""Second reviews: that of an analysis as far as somebody may see it, and what waits for somebody."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, cast, get_args
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from reports.review.second_review import (
+    STATEMENT,
+    Hidden,
+    Judgement,
+    Outcome,
+    Part,
+    SecondReview,
+    Statement,
+    differences,
+    open_proposal,
+    ordered,
+    outcome,
+)
+from webapp.custody import records
+from webapp.errors import UserError
+from webapp.security.permissions import Principal
+from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, ReviewStatement, State, User
+
+PARTS: tuple[Part, ...] = get_args(Part)
+Standing = Literal["awaited", "agreed", "differs", "resolved"]
+Task = Literal["judge", "answer", "resolve", "decide"]
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """The second review of an analysis: who makes it, and all that was said, disclosed or not."""
+
+    row: AnalysisRow
+    case: CaseRow
+    naming: CaseReview
+    people: Mapping[Part, User]
+    statements: tuple[Statement, ...]
+
+    def part_of(self, user_id: int | None) -> Part | None:
+        """As what somebody takes part, if they do."""
+        return next((part for part, user in self.people.items() if user.id == user_id), None)
+
+    def own_judgement(self, part: Part | None) -> Judgement | None:
+        """The judgement of the first or second, disclosed or not."""
+        return next((e for e in self.statements if isinstance(e, Judgement) and e.part == part), None)
+
+    @property
+    def disclosed(self) -> SecondReview:
+        """What anybody who sees the analysis may know: judgements together, once both are in."""
+        given = tuple(e.part for e in self.statements if isinstance(e, Judgement))
+        third = self.people.get("third")
+        return SecondReview(
+            analysis=self.row.id,
+            exhibit_sha256=self.row.exhibit.sha256,
+            first=self.people["first"].display,
+            second=self.people["second"].display,
+            third=third.display if third else None,
+            blind=cast(Hidden, self.naming.blind),
+            named=self.naming.named,
+            given=tuple(part for part in ("first", "second") if part in given),
+            statements=self.statements if len(given) == 2 else (),
+        )
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Something that waits for somebody: what they are to do with which exhibit, and since when."""
+
+    task: Task
+    part: Part
+    row: AnalysisRow
+    case: CaseRow
+    since: datetime
+
+
+@dataclass(frozen=True)
+class InCase:
+    """Where the second review of one exhibit of a case stands."""
+
+    row: AnalysisRow
+    standing: Standing
+    given: tuple[str, ...]
+    result: Outcome | None
+
+
+def find(session: Session, row: AnalysisRow) -> Reviewed | None:
+    """The second review of an analysis; None where its case names no reviewers, or another one is reviewed.
+
+    Raises :class:`~webapp.custody.records.AlteredRecord` where it is not that of the custody log.
+    """
+    naming = session.get(CaseReview, row.case_id) if row.case_id is not None else None
+    said = session.scalars(select(ReviewStatement).where(ReviewStatement.analysis_id == row.id)).all()
+    records.refuse_altered_review(session, row.id, said, naming)
+    if naming is None or row.id not in {each.id for each in subjects(session, [naming.case_id])}:
+        return None
+    statements = ordered(STATEMENT.validate_json(each.body) for each in said)
+    case = session.get_one(CaseRow, naming.case_id)
+    return Reviewed(row, case, naming, reviewers(session, naming), statements)
+
+
+def find_or_404(session: Session, row: AnalysisRow) -> Reviewed:
+    """The same, or a 404 page."""
+    found = find(session, row)
+    if found is None:
+        raise UserError(
+            404,
+            "There is no second review of this analysis.",
+            "Name a first and a second reviewer on the page of its case.",
+        )
+    return found
+
+
+def reviewers(session: Session, naming: CaseReview) -> dict[Part, User]:
+    """Who takes part, by part."""
+    ids = zip(PARTS, (naming.first_id, naming.second_id, naming.third_id), strict=True)
+    return {part: session.get_one(User, user_id) for part, user_id in ids if user_id is not None}
+
+
+def subjects(session: Session, cases: Iterable[int]) -> list[AnalysisRow]:
+    """Of each exhibit in these cases, the analysis under review: one with statements, or the newest done."""
+    rows = session.scalars(
+        select(AnalysisRow)
+        .where(AnalysisRow.case_id.in_(list(cases)), AnalysisRow.state == State.DONE)
+        .order_by(AnalysisRow.created.desc(), AnalysisRow.id.desc())
+    ).all()
+    spoken_of = set(_statements(session, [row.id for row in rows]))
+    chosen: dict[tuple[int | None, int], AnalysisRow] = {}
+    for row in rows:
+        key = row.case_id, row.exhibit_id
+        if key not in chosen or (row.id in spoken_of and chosen[key].id not in spoken_of):
+            chosen[key] = row
+    return list(chosen.values())
+
+
+def waiting(session: Session, who: Principal | None) -> list[Waiting]:
+    """What waits for somebody, the longest first. Needs nobody's permission: it tells no more than that."""
+    if who is None or who.user_id is None:
+        return []
+    mine = or_(*(column == who.user_id for column in _COLUMNS))
+    query = select(CaseReview, CaseRow).join(CaseRow, CaseRow.id == CaseReview.case_id)
+    named = {
+        case.id: (naming, case)
+        for naming, case in session.execute(query.where(mine, CaseRow.closed.is_(None)))
+    }
+    if not named:
+        return []
+    rows = subjects(session, named)
+    said = _statements(session, [row.id for row in rows])
+    found = []
+    for row in rows:
+        naming, case = named[row.case_id or 0]
+        task = _task(naming, who.user_id, said.get(row.id, ()))
+        if task is not None:
+            what, part, since = task
+            found.append(
+                Waiting(what, part, row, case, since or max(naming.named, row.finished or row.created))
+            )
+    return sorted(found, key=lambda each: (each.since, each.row.id))
+
+
+def waiting_count(session: Session, who: Principal | None) -> int | None:
+    """How much waits for somebody; None where they take part in no review."""
+    if who is None or who.user_id is None:
+        return None
+    mine = or_(*(column == who.user_id for column in _COLUMNS))
+    if session.scalar(select(CaseReview.case_id).where(mine).limit(1)) is None:
+        return None
+    return len(waiting(session, who))
+
+
+def in_case(session: Session, case: CaseRow) -> list[InCase]:
+    """Where each exhibit of a case stands, by name."""
+    rows = subjects(session, [case.id])
+    said = _statements(session, [row.id for row in rows])
+    found = []
+    for row in sorted(rows, key=lambda each: (each.file, each.id)):
+        statements = _parsed(said.get(row.id, ()))
+        given = tuple(e.part for e in statements if isinstance(e, Judgement))
+        result = _outcome(statements)
+        found.append(InCase(row, standing(statements), given, result))
+    return found
+
+
+def both_in(session: Session) -> list[tuple[Judgement, Judgement, Standing]]:
+    """Of all reviews with both judgements, first and second one, and where it stands.
+
+    ``session`` is narrowed to what who asks may see.
+    """
+    query = select(ReviewStatement.analysis_id, ReviewStatement.body).join(
+        AnalysisRow, AnalysisRow.id == ReviewStatement.analysis_id
+    )
+    bodies: dict[str, list[str]] = defaultdict(list)
+    for analysis_id, body in session.execute(query):
+        bodies[analysis_id].append(body)
+    found = []
+    for each in bodies.values():
+        statements = _parsed(each)
+        pair = _pair(statements)
+        if pair is not None:
+            found.append((*pair, standing(statements)))
+    return found
+
+
+def standing(statements: Sequence[Statement]) -> Standing:
+    """Where a review stands, by all that was said in it."""
+    pair = _pair(statements)
+    if pair is None:
+        return "awaited"
+    if not differences(*pair):
+        return "agreed"
+    return "resolved" if _outcome(statements) else "differs"
+
+
+_COLUMNS = (CaseReview.first_id, CaseReview.second_id, CaseReview.third_id)
+
+
+def _task(
+    naming: CaseReview, user_id: int, bodies: Sequence[str]
+) -> tuple[Task, Part, datetime | None] | None:
+    part: Part = (
+        "first" if naming.first_id == user_id else "second" if naming.second_id == user_id else "third"
+    )
+    statements = _parsed(bodies)
+    given = {e.part for e in statements if isinstance(e, Judgement)}
+    if part in ("first", "second") and part not in given:
+        return "judge", part, None
+    if standing(statements) != "differs":
+        return None
+    review = _as_review(statements)
+    proposal, since = open_proposal(review), max(each.made for each in statements)
+    if proposal is not None and part != "third" and proposal.part != part:
+        return "answer", part, since
+    if part == "third":
+        return "decide", part, since
+    if naming.third_id is None and proposal is None:
+        return "resolve", part, since
+    return None
+
+
+def _statements(session: Session, analyses: Sequence[str]) -> dict[str, list[str]]:
+    query = select(ReviewStatement.analysis_id, ReviewStatement.body).where(
+        ReviewStatement.analysis_id.in_(list(analyses))
+    )
+    found: dict[str, list[str]] = defaultdict(list)
+    for analysis_id, body in session.execute(query):
+        found[analysis_id].append(body)
+    return dict(found)
+
+
+def _parsed(bodies: Iterable[str]) -> tuple[Statement, ...]:
+    return ordered(STATEMENT.validate_json(body) for body in bodies)
+
+
+def _pair(statements: Sequence[Statement]) -> tuple[Judgement, Judgement] | None:
+    by_part = {e.part: e for e in statements if isinstance(e, Judgement)}
+    return (by_part["first"], by_part["second"]) if len(by_part) == 2 else None
+
+
+def _outcome(statements: Sequence[Statement]) -> Outcome | None:
+    return outcome(_as_review(statements))
+
+
+def _as_review(statements: Sequence[Statement]) -> SecondReview:
+    """Statements alone as a review: who is named in it does not matter."""
+    return SecondReview.model_construct(statements=tuple(statements))

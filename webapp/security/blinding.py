@@ -1,0 +1,98 @@
+"""What a second reviewer does not see until their judgement is in: the one place that knows.
+
+A case names its reviewers. Until the second has judged an exhibit of it, other people's judgements of that
+exhibit are hidden from them and, if so chosen, the machine's findings too, in whichever analysis. Where
+only judgements are hidden, annotations of others are left out of what they see, and what cannot be cut
+(reports, bundles, the custody log) is refused. Where findings are hidden, the exhibit's analyses are not
+there for them at all: :func:`webapp.security.permissions.visible` leaves them out of every select.
+
+Administrators see everything, so none is named as second reviewer (:mod:`webapp.services.second_reviews`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, cast
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from reports.review.second_review import Hidden
+from webapp.errors import UserError
+from webapp.storage.blind_exhibits import hidden_exhibits
+from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseReview
+
+
+class Discloses(IntEnum):
+    """The most that an answer about an analysis may tell."""
+
+    EXHIBIT = 0  # the bytes handed in, and what they are called
+    FINDINGS = 1  # what the machine found, and one's own annotations
+    JUDGEMENTS = 2  # what other people say
+
+
+@dataclass(frozen=True)
+class Blind:
+    """A judgement that is awaited: of which analysis, and what is hidden until then."""
+
+    analysis_id: str
+    hidden: Hidden
+
+    @property
+    def sees(self) -> Discloses:
+        """The most that may be told."""
+        return Discloses.EXHIBIT if self.hidden == "findings" else Discloses.FINDINGS
+
+
+class Blinded(UserError):
+    """What was asked for would tell a second reviewer what they are not to see yet."""
+
+    def __init__(self, blind: Blind) -> None:
+        what = "What others say of it" if blind.hidden == "judgements" else "What was found in it"
+        super().__init__(
+            403,
+            f"You are the second reviewer of this exhibit. {what} is not shown to you until your own "
+            "judgement is in.",
+            f"Give your judgement at /reviews/{blind.analysis_id}.",
+        )
+        self.analysis_id = blind.analysis_id
+
+
+def blind(session: Session, user_id: int | None, exhibit_id: int) -> Blind | None:
+    """What is hidden of an exhibit from somebody; None: nothing. Of several, what hides most."""
+    if user_id is None:
+        return None
+    query = (
+        select(AnalysisRow.id, CaseReview.blind)
+        .join(CaseReview, CaseReview.case_id == AnalysisRow.case_id)
+        .where(
+            AnalysisRow.exhibit_id == exhibit_id,
+            CaseReview.second_id == user_id,
+            AnalysisRow.exhibit_id.in_(hidden_exhibits(user_id)),
+        )
+        .order_by(CaseReview.blind, AnalysisRow.created)  # “findings” comes first
+    )
+    found = session.execute(query).first()
+    return Blind(found.id, cast(Hidden, found.blind)) if found else None
+
+
+def refuse_blinded(session: Session, user_id: int | None, exhibit_id: int, discloses: Discloses) -> None:
+    """Raise :class:`Blinded` where an answer would tell somebody more of an exhibit than they are to see."""
+    hiding = blind(session, user_id, exhibit_id)
+    if hiding is not None and discloses > hiding.sees:
+        raise Blinded(hiding)
+
+
+def annotations_of_others(user_id: int, display: str) -> Any:
+    """Which annotations are hidden from somebody: those of others about what they have yet to judge."""
+    inner = AnalysisRow.__table__.alias()
+    about = select(inner.c.id).where(inner.c.exhibit_id.in_(hidden_exhibits(user_id)))
+    return (AnnotationRow.author != display) & AnnotationRow.analysis_id.in_(about)
+
+
+def hidden_from(session: Session, user_id: int | None) -> frozenset[int]:
+    """Ids of the exhibits whose findings are hidden from somebody."""
+    if user_id is None:
+        return frozenset()
+    return frozenset(session.scalars(hidden_exhibits(user_id, "findings")))

@@ -1,0 +1,344 @@
+"""The second review: who makes it is named, judgements given, differences resolved. All of it is recorded.
+
+What the second does not see until then is decided in :mod:`webapp.security.blinding` alone.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from reports.review.annotation_file import checksum
+from reports.review.second_review import (
+    Acceptance,
+    Decision,
+    Hidden,
+    Judgement,
+    Part,
+    SecondReviewError,
+    Statement,
+    open_proposal,
+    outcome,
+    parse,
+    statement_json,
+)
+from webapp.custody import log as custody_log
+from webapp.custody import records
+from webapp.errors import UserError
+from webapp.queries import second_reviews
+from webapp.queries.analyses import database
+from webapp.queries.second_reviews import Reviewed
+from webapp.security.permissions import PERMISSIONS, Permission, Principal, Role
+from webapp.services import cases
+from webapp.storage.tables import (
+    AnalysisRow,
+    AnnotationRow,
+    CaseMember,
+    CaseReview,
+    CaseRow,
+    ReviewStatement,
+    User,
+    now,
+)
+
+MOST_STATEMENTS = 1000  # of one review
+_TICK = timedelta(milliseconds=1)
+
+
+def name_reviewers(
+    session: Session,
+    who: Principal,
+    case: CaseRow,
+    first: int,
+    second: int,
+    third: int | None,
+    blind: Hidden,
+) -> CaseReview:
+    """Say who reviews the exhibits of a case, and what the second does not see until then.
+
+    They become members of the case. Whoever has given a judgement stays, and so does what was hidden. The
+    session must be alone. Raises :class:`UserError`.
+    """
+    cases.refuse_closed(session, case.id)
+    _refuse_while_blind(session, who, case.id)
+    chosen: dict[Part, int | None] = {"first": first, "second": second, "third": third}
+    ids = [each for each in chosen.values() if each is not None]
+    if len(set(ids)) < len(ids):
+        raise UserError(400, "The reviewers must be different people.", "Choose others.")
+    people: dict[Part, User] = {
+        part: _able(session, part, each) for part, each in chosen.items() if each is not None
+    }
+    was = session.get(CaseReview, case.id)
+    if was is not None:
+        _refuse_replacing(session, was, chosen, blind)
+    if was is None or was.second_id != second:
+        _refuse_who_has_seen(
+            session, people["second"], select(AnalysisRow.id).where(AnalysisRow.case_id == case.id)
+        )
+    naming = was or CaseReview(case_id=case.id)
+    naming.first_id, naming.second_id, naming.third_id = first, second, third
+    naming.blind, naming.named = blind, now()
+    session.add(naming)
+    for user in people.values():
+        session.merge(CaseMember(case_id=case.id, user_id=user.id))
+    details: dict[str, str | int | None] = {
+        "case": case.id,
+        "case name": case.name,
+        **{part: user.name for part, user in people.items()},
+        "hidden from the second": blind,
+        "named": records.naming(naming),
+    }
+    custody_log.append(session, "reviewers named", details)
+    for row in second_reviews.subjects(session, [case.id]):
+        custody_log.append(session, "reviewers named", details, exhibit=row.exhibit.sha256, analysis=row.id)
+    return naming
+
+
+def end_review(session: Session, who: Principal, case: CaseRow) -> None:
+    """Name nobody any more; only while no judgement is in."""
+    cases.refuse_closed(session, case.id)
+    _refuse_while_blind(session, who, case.id)
+    naming = session.get(CaseReview, case.id)
+    if naming is None:
+        return
+    if _given(session, case.id):
+        raise UserError(409, "Judgements are in already, so the review stays.", "Name another reviewer.")
+    session.delete(naming)
+    details: dict[str, str | int | None] = {"case": case.id, "case name": case.name, "named": "nobody"}
+    custody_log.append(session, "reviewers named", details)
+
+
+def judge(row: AnalysisRow, who: Principal, said: Mapping[str, Any]) -> Reviewed:
+    """Give one's own judgement: ``conclusion``, ``reasons`` and ``stretches``. It is never changed."""
+    with database().alone() as session:
+        found, part = _taking_part(session, row, who)
+        if part == "third":
+            raise UserError(403, "The third reviewer decides differences only.", "Wait for both judgements.")
+        if found.own_judgement(part) is not None:
+            raise UserError(409, "Your judgement is in already, and stays as it is.", "Say more below it.")
+        hidden = {"hidden": found.naming.blind} if part == "second" else {}
+        made = _parsed(said, who, part, "judgement", found, **hidden)
+        assert isinstance(made, Judgement)
+        length = row.duration or 0.0
+        if made.stretches and not length:
+            raise UserError(400, "A photograph has no stretches of time.", "Leave them out.")
+        if any(each.end > length + 1 for each in made.stretches):
+            raise UserError(400, "A stretch ends after the exhibit does.", "Correct its end.")
+        return _keep(session, found, made)
+
+
+def say(row: AnalysisRow, who: Principal, text: str) -> Reviewed:
+    """Add to the recorded conversation of both and the third."""
+    with database().alone() as session:
+        found, part = _resolving(session, row, who)
+        return _keep(session, found, _parsed({"text": text}, who, part, "message", found))
+
+
+def propose(row: AnalysisRow, who: Principal, said: Mapping[str, Any]) -> Reviewed:
+    """Propose a joint conclusion: ``conclusion`` and ``reasons``. A newer proposal replaces it."""
+    with database().alone() as session:
+        found, part = _resolving(session, row, who)
+        _refuse_third(part)
+        return _keep(session, found, _parsed(said, who, part, "proposal", found))
+
+
+def accept(row: AnalysisRow, who: Principal, proposal: str) -> Reviewed:
+    """Agree with what the other proposes, which resolves the difference."""
+    with database().alone() as session:
+        found, part = _resolving(session, row, who)
+        _refuse_third(part)
+        offered = open_proposal(found.disclosed)
+        if offered is None or offered.id != proposal:
+            raise UserError(409, "This is not the newest proposal.", "Reload the page and read the newest.")
+        if offered.part == part:
+            raise UserError(409, "The other reviewer has to accept your proposal.", "Wait for them.")
+        return _keep(session, found, _parsed({"about": proposal}, who, part, "acceptance", found))
+
+
+def decide(row: AnalysisRow, who: Principal, said: Mapping[str, Any]) -> Reviewed:
+    """Decide a difference as the third: ``conclusion`` and ``reasons``."""
+    with database().alone() as session:
+        found, part = _resolving(session, row, who)
+        if part != "third":
+            raise UserError(403, "Only the third reviewer decides.", "Propose a joint conclusion instead.")
+        return _keep(session, found, _parsed(said, who, part, "decision", found))
+
+
+def refuse_from_second(
+    session: Session, case_id: int | None, owner_id: int | None, analysis: str = ""
+) -> None:
+    """Raise :class:`UserError` where what would come into a case is not blind for its second reviewer."""
+    naming = session.get(CaseReview, case_id) if case_id is not None else None
+    if naming is None:
+        return
+    second = session.get_one(User, naming.second_id)
+    if owner_id == second.id:
+        raise UserError(
+            409,
+            f"{second.display} is the second reviewer of this case, so what they handed in cannot be in it.",
+            "Let somebody else hand the file in, or name another second reviewer.",
+        )
+    if analysis:
+        _refuse_who_has_seen(session, second, [analysis])
+
+
+def refuse_taking_out(session: Session, row: AnalysisRow) -> None:
+    """Raise :class:`UserError` for an analysis whose review has begun: it belongs to its case."""
+    said = select(ReviewStatement.id).where(ReviewStatement.analysis_id == row.id).limit(1)
+    if session.scalar(said) is not None:
+        raise UserError(
+            409, "The second review of this analysis has begun in its case.", "It stays in this case."
+        )
+
+
+def refuse_dismissing(session: Session, case_id: int, user_id: int) -> None:
+    """Raise :class:`UserError` for somebody who reviews the case."""
+    naming = session.get(CaseReview, case_id)
+    if naming is not None and user_id in (naming.first_id, naming.second_id, naming.third_id):
+        raise UserError(409, "They review this case.", "Name another reviewer first.")
+
+
+def _taking_part(session: Session, row: AnalysisRow, who: Principal) -> tuple[Reviewed, Part]:
+    found = second_reviews.find_or_404(session, session.get_one(AnalysisRow, row.id))
+    cases.refuse_closed(session, row.case_id)
+    part = found.part_of(who.user_id)
+    if part is None:
+        raise UserError(403, "You are no reviewer of this case.", "Its page says who is.")
+    if len(found.statements) >= MOST_STATEMENTS:
+        raise UserError(409, "This review is as long as it can be.", "Resolve it.")
+    return found, part
+
+
+def _resolving(session: Session, row: AnalysisRow, who: Principal) -> tuple[Reviewed, Part]:
+    """The review and one's part in it, where there is a difference to be resolved."""
+    found, part = _taking_part(session, row, who)
+    review = found.disclosed
+    if len(review.given) < 2:
+        raise UserError(409, "Both judgements must be in first.", "Wait for the other one.")
+    if outcome(review) is not None:
+        raise UserError(409, "There is nothing left to resolve.", "The page says how it ended.")
+    return found, part
+
+
+def _refuse_third(part: Part) -> None:
+    if part == "third":
+        raise UserError(403, "The third reviewer decides instead.", "Send a decision.")
+
+
+def _parsed(
+    said: Mapping[str, Any], who: Principal, part: Part, kind: str, found: Reviewed, **more: str
+) -> Statement:
+    # Later than all there is, even within one millisecond.
+    moment = max([now(), *(each.made + _TICK for each in found.statements[-1:])])
+    own = {"id": secrets.token_hex(16), "author": who.display, "part": part, "made": moment, "kind": kind}
+    try:
+        return parse({**said, **own, **more})
+    except SecondReviewError as problem:
+        raise UserError(400, str(problem), "Nothing was recorded.") from None
+
+
+def _keep(session: Session, found: Reviewed, made: Statement) -> Reviewed:
+    values = statement_json(made)
+    session.add(
+        ReviewStatement(
+            analysis_id=found.row.id,
+            id=made.id,
+            kind=made.kind,
+            part=made.part,
+            made=made.made,
+            body=json.dumps(values, ensure_ascii=False),
+        )
+    )
+    details: dict[str, str | int | None] = {
+        "kind": made.kind,
+        "id": made.id,
+        "part": made.part,
+        "case": found.case.id,
+        "sha256": checksum([values]),
+    }
+    match made:
+        case Judgement():  # what it says is disclosed with the other one
+            details["hidden until then"] = made.hidden
+        case Decision():
+            details["conclusion"] = made.conclusion
+        case Acceptance():
+            details["about"] = made.about
+    row = found.row
+    custody_log.append(session, "second review", details, exhibit=row.exhibit.sha256, analysis=row.id)
+    session.flush()
+    return second_reviews.find_or_404(session, session.get_one(AnalysisRow, row.id))
+
+
+def _able(session: Session, part: Part, user_id: int) -> User:
+    """The account that is to take a part, or an answer that says why it cannot."""
+    user = session.get(User, user_id)
+    if user is None or user.disabled is not None:
+        raise UserError(400, "There is no such account, or it is disabled.", "Choose one from the list.")
+    if Permission.ANNOTATE not in PERMISSIONS[Role(user.role)]:
+        raise UserError(
+            400, f"{user.display} is a reader, who judges nothing.", "Choose a reviewer or examiner."
+        )
+    if part == "second" and user.role == Role.ADMINISTRATOR:
+        raise UserError(
+            400,
+            f"{user.display} is an administrator and sees everything, so they cannot review blind.",
+            "Choose somebody else as second reviewer.",
+        )
+    return user
+
+
+def _refuse_replacing(
+    session: Session, was: CaseReview, chosen: Mapping[Part, int | None], blind: Hidden
+) -> None:
+    given = _given(session, was.case_id)
+    before: dict[Part, int | None] = {"first": was.first_id, "second": was.second_id, "third": was.third_id}
+    for part in given:
+        if chosen[part] != before[part]:
+            raise UserError(409, f"The {part} reviewer has judged already, and stays.", "Change the others.")
+    if given and blind != was.blind:
+        raise UserError(
+            409, "Judgements are in already, so what is hidden stays hidden.", "Leave it as it is."
+        )
+
+
+def _given(session: Session, case_id: int) -> set[Part]:
+    """Whose judgements of anything in a case are in, or decisions."""
+    query = (
+        select(ReviewStatement.part)
+        .join(AnalysisRow, AnalysisRow.id == ReviewStatement.analysis_id)
+        .where(AnalysisRow.case_id == case_id, ReviewStatement.kind.in_(("judgement", "decision")))
+    )
+    return set(session.scalars(query.distinct()))
+
+
+def _refuse_while_blind(session: Session, who: Principal, case_id: int) -> None:
+    """Whoever reviews second does not change what is hidden from them."""
+    naming = session.get(CaseReview, case_id)
+    if naming is not None and naming.second_id == who.user_id:
+        raise UserError(403, "You are the second reviewer of this case.", "Let somebody else change it.")
+
+
+def _refuse_who_has_seen(session: Session, second: User, analyses: Any) -> None:
+    """Raise :class:`UserError` for a second reviewer who handed an analysis in, or has annotated one."""
+    exhibits = select(AnalysisRow.exhibit_id).where(AnalysisRow.id.in_(analyses))
+    of_these = AnalysisRow.exhibit_id.in_(session.scalars(exhibits).all())
+    own = select(AnalysisRow.file).where(of_these, AnalysisRow.owner_id == second.id)
+    said = (
+        select(AnalysisRow.file)
+        .join(AnnotationRow, AnnotationRow.analysis_id == AnalysisRow.id)
+        .where(of_these, AnnotationRow.author == second.display)
+    )
+    for query, what in ((own, "handed in"), (said, "has annotated")):
+        file = session.scalar(query.limit(1))
+        if file is not None:
+            raise UserError(
+                409,
+                f"{second.display} {what} “{file}”, and would not review it blind.",
+                "Choose somebody else as second reviewer.",
+            )
