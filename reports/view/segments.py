@@ -182,7 +182,7 @@ def _peak(segment: Segment, peak: Peak, index: int, media: Media, folder: Path) 
                 numbers.signed(-check.drop_highlight),
             ),
             (
-                f"Random {check.area:.0%}",
+                f"Random {check.area:.0%}, mean of {check.areas}",
                 numbers.probability(check.hidden_random),
                 numbers.signed(-check.drop_random),
             ),
