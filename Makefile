@@ -123,7 +123,7 @@ BABEL := $(BIN)/pybabel -q
 UPDATE := --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width=110
 translations: $(READY)
 	@mkdir -p out
-	$(BABEL) extract -F babel.cfg -k N_ -o out/messages.pot --no-location --omit-header --width=110 .
+	$(BABEL) extract -F babel.cfg -k N_ -k plural:2,3 -o out/messages.pot --no-location --omit-header --width=110 .
 	$(BABEL) extract -F babel-scripts.cfg -o out/scripts.pot --no-location --omit-header --width=110 .
 	for domain in messages scripts; do for language in de es; do \
 		$(BABEL) update -D $$domain -i out/$$domain.pot -d translations -l $$language $(UPDATE); done; done

@@ -66,7 +66,7 @@ def _render(options: argparse.Namespace) -> None:
     case = given_case(options, folder)
     laboratory = options.laboratory.read_bytes() if options.laboratory else None
     analysis, out = parse_analysis(text, options.analysis), options.out or folder
-    write_files(analysis, text, folder, out, case, custody, laboratory=laboratory)
+    write_files(analysis, text, folder, out, case, custody, laboratory=laboratory, speak=options.language)
 
 
 def _refuse(message: str) -> int:

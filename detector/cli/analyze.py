@@ -107,12 +107,18 @@ def _laboratory(options: argparse.Namespace) -> bytes | None:
 
 
 def _write(
-    analysis: Analysis, folder: Path, *, case: CaseDetails, exhibit: Path, laboratory: bytes | None
+    analysis: Analysis,
+    folder: Path,
+    *,
+    case: CaseDetails,
+    exhibit: Path,
+    laboratory: bytes | None,
+    speak: str,
 ) -> None:
     from reports import write_report
     from reports.inputs.exhibit_check import check_exhibit
 
-    write_report(analysis, folder, case, check=check_exhibit(exhibit), laboratory=laboratory)
+    write_report(analysis, folder, case, check=check_exhibit(exhibit), laboratory=laboratory, speak=speak)
 
 
 def _refuse_others(folder: Path) -> None:

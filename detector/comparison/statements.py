@@ -6,62 +6,80 @@ import math
 
 from detector.schema.comparison import ComparedSegment, Comparison, Region
 from detector.schema.formatting import timecode
+from detector.schema.translatable import N_
 
-LIMITS = (
-    "Nothing in the comparison says which of the two files is the original: what differs may have been "
-    "changed in either of them, unless Content Credentials or a custody record say which came first. A face "
-    "that does not differ may be manipulated in both files alike."
+LIMITS = N_(
+    "Nothing in the comparison says which of the two files is the original: what "
+    "differs may have been changed in either of them, unless Content Credentials "
+    "or a custody record say which came first. A face that does not differ may be "
+    "manipulated in both files alike."
 )
-UNRELATED_LIMITS = (
-    "It does not say that the exhibit is authentic: only that no part of this reference was found in it. A "
-    "part shorter than half a second, or one that fills less than a quarter of the picture, is not found."
+UNRELATED_LIMITS = N_(
+    "It does not say that the exhibit is authentic: only that no part of this "
+    "reference was found in it. A part shorter than half a second, or one that "
+    "fills less than a quarter of the picture, is not found."
 )
 
 
 def of_segment(segment: ComparedSegment) -> str:
     """What one segment proves."""
     still = segment.start == segment.end
-    when = "In the photo" if still else f"Between {timecode(segment.start)} and {timecode(segment.end)}"
-    return (
-        f"{when} the face of person {segment.person} differs from the reference by "
-        f"{_times(segment.difference)} what "
-        f"compression, colour and scaling explain, while its surroundings differ by "
-        f"{_times(segment.surroundings)} that."
+    when = (
+        N_("In the photo")
+        if still
+        else N_("Between %(start)s and %(end)s")
+        % {"start": timecode(segment.start), "end": timecode(segment.end)}
     )
+    return N_(
+        "%(when)s the face of person %(person)s differs from the reference by "
+        "%(times)s what compression, colour and scaling explain, while its "
+        "surroundings differ by %(times2)s that."
+    ) % {
+        "when": when,
+        "person": segment.person,
+        "times": _times(segment.difference),
+        "times2": _times(segment.surroundings),
+    }
 
 
 def _times(difference: float) -> str:
     """The log of a ratio of squares as a ratio of levels."""
-    return f"{math.exp(difference / 2):.1f} times"
+    return N_("%(exp)s times") % {"exp": f"{math.exp(difference / 2):.1f}"}
 
 
 def of_region(region: Region) -> str:
     """What one region shows."""
     x0, y0, x1, y1 = (round(v) for v in region.box)
     when = (
-        "" if region.start == region.end else f"between {timecode(region.start)} and {timecode(region.end)} "
+        ""
+        if region.start == region.end
+        else N_("between %(start)s and %(end)s ")
+        % {"start": timecode(region.start), "end": timecode(region.end)}
     )
-    return (
-        f"Part of the picture {when}(x {x0} to {x1}, y {y0} to {y1}) differs from the reference by "
-        f"{_times(region.difference)} what compression, colour and scaling explain."
-    )
+    return N_(
+        "Part of the picture %(when)s(x %(x0)s to %(x1)s, y %(y0)s to %(y1)s) differs "
+        "from the reference by %(times)s what compression, colour and scaling explain."
+    ) % {"when": when, "x0": x0, "x1": x1, "y0": y0, "y1": y1, "times": _times(region.difference)}
 
 
 def summary(comparison: Comparison) -> str:
     """What the whole comparison found."""
     if not comparison.related or comparison.transform is None:
-        return "The exhibit shows no part of the reference: the two files are unrelated."
+        return N_("The exhibit shows no part of the reference: the two files are unrelated.")
     parts = [_shown(comparison)]
     if comparison.segments:
         parts += [segment.statement for segment in comparison.segments]
     elif comparison.persons:
-        parts.append("No face differs by more than compression, colour and scaling explain.")
+        parts.append(N_("No face differs by more than compression, colour and scaling explain."))
     else:
-        parts.append("No face was found that could be compared.")
+        parts.append(N_("No face was found that could be compared."))
     if comparison.regions:
         count = len(comparison.regions)
         noun, verb = ("part", "differs") if count == 1 else ("parts", "differ")
-        parts.append(f"{count} {noun} of the picture beside the faces {verb}.")
+        parts.append(
+            N_("%(count)s %(noun)s of the picture beside the faces %(verb)s.")
+            % {"count": count, "noun": noun, "verb": verb}
+        )
     return " ".join(parts)
 
 
@@ -72,21 +90,25 @@ def _shown(comparison: Comparison) -> str:
     if transform.mirror:
         ways.append("mirrored")
     if abs(transform.scale - 1) > 0.01:
-        ways.append(f"at {transform.scale:.2f} times the size")
+        ways.append(N_("at %(scale)s times the size") % {"scale": f"{transform.scale:.2f}"})
     if abs(transform.rotation) > 0.3:
-        ways.append(f"turned by {transform.rotation:.1f} degrees")
+        ways.append(N_("turned by %(rotation)s degrees") % {"rotation": f"{transform.rotation:.1f}"})
     reference = comparison.reference
     x0, y0, x1, y1 = transform.crop
     share = (x1 - x0) * (y1 - y0) / (reference.width * reference.height)
     if share < 0.98:
-        ways.append(f"cropped to {share:.0%} of its picture")
+        ways.append(N_("cropped to %(share)s of its picture") % {"share": f"{share:.0%}"})
     how = f", {', '.join(ways)}" if ways else ""
     if comparison.reference.duration == 0:
-        return f"The exhibit shows the picture of the reference{how}."
+        return N_("The exhibit shows the picture of the reference%(how)s.") % {"how": how}
     if comparison.exhibit.duration == 0:
         at = comparison.time_map[0].reference.start
-        return f"The exhibit shows the reference at {timecode(at)}{how}."
+        return N_("The exhibit shows the reference at %(at)s%(how)s.") % {"at": timecode(at), "how": how}
     count = len(comparison.time_map)
     shown = sum(piece.exhibit.end - piece.exhibit.start for piece in comparison.time_map)
-    stretches = "one stretch" if count == 1 else f"{count} stretches"
-    return f"The exhibit shows {stretches} of the reference, {shown:.1f} seconds together{how}."
+    stretches = N_("one stretch") if count == 1 else N_("%(count)s stretches") % {"count": count}
+    return N_("The exhibit shows %(stretches)s of the reference, %(shown)s seconds together%(how)s.") % {
+        "stretches": stretches,
+        "shown": f"{shown:.1f}",
+        "how": how,
+    }

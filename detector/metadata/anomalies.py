@@ -14,6 +14,7 @@ from detector.metadata import known_programs
 from detector.schema.analysis import Media, MediaKind
 from detector.schema.formatting import timecode
 from detector.schema.metadata import Anomaly, Details, Moment, Tag
+from detector.schema.translatable import N_
 
 # Clocks are set by hand, and zones forgotten: less than this is no disagreement.
 _SAME_TIME = timedelta(hours=26)
@@ -46,35 +47,51 @@ def anomalies_of(media: Media, details: Details, now: datetime) -> tuple[Anomaly
 def _making(tags: tuple[Tag, ...]) -> Iterator[Anomaly]:
     if editors := known_programs.named(tags, known_programs.EDITORS):
         yield Anomaly(
-            kind="editing software",
-            observation=f"Tags name editing software: {_listed(editors)}.",
-            concern="The file was written, or its source processed, by a program that can change pictures.",
-            innocent="Cutting, titles, colour correction, developing raw photos or only exporting leave the "
-            "same tag, and tags can be written by anybody.",
+            kind=N_("editing software"),
+            observation=N_("Tags name editing software: %(listed)s.") % {"listed": _listed(editors)},
+            concern=N_(
+                "The file was written, or its source processed, by a program that can change pictures."
+            ),
+            innocent=N_(
+                "Cutting, titles, colour correction, developing raw photos or only exporting "
+                "leave the same tag, and tags can be written by anybody."
+            ),
         )
     if generators := known_programs.named(tags, known_programs.GENERATORS):
         yield Anomaly(
-            kind="generating software",
-            observation=f"Tags name software that makes or swaps pictures: {_listed(generators)}.",
-            concern="Such programs make pictures, or parts of them, that no camera took.",
-            innocent="A name may stand there for another reason; some programs also retouch, enlarge or "
-            "remove noise, and tags can be written by anybody.",
+            kind=N_("generating software"),
+            observation=N_("Tags name software that makes or swaps pictures: %(listed)s.")
+            % {"listed": _listed(generators)},
+            concern=N_("Such programs make pictures, or parts of them, that no camera took."),
+            innocent=N_(
+                "A name may stand there for another reason; some programs also retouch, "
+                "enlarge or remove noise, and tags can be written by anybody."
+            ),
         )
     if recorders := known_programs.named(tags, known_programs.RECORDERS):
         yield Anomaly(
-            kind="screen recording",
-            observation=f"Tags name software that records screens: {_listed(recorders)}.",
-            concern="The exhibit may show another recording being played, so its own traces are weakened.",
-            innocent="Calls, lessons and games are recorded this way; the same programs also save camera "
-            "pictures.",
+            kind=N_("screen recording"),
+            observation=N_("Tags name software that records screens: %(listed)s.")
+            % {"listed": _listed(recorders)},
+            concern=N_(
+                "The exhibit may show another recording being played, so its own traces are weakened."
+            ),
+            innocent=N_(
+                "Calls, lessons and games are recorded this way; the same programs also save camera pictures."
+            ),
         )
     if converters := known_programs.named(tags, known_programs.CONVERTERS):
         yield Anomaly(
             kind="converted",
-            observation=f"Tags name a converter rather than a camera: {_listed(converters)}.",
-            concern="The file is probably not the first recording; what was before cannot be told from it.",
-            innocent="Messengers, social networks, archives, and some cameras and phones write files with "
-            "the same libraries.",
+            observation=N_("Tags name a converter rather than a camera: %(listed)s.")
+            % {"listed": _listed(converters)},
+            concern=N_(
+                "The file is probably not the first recording; what was before cannot be told from it."
+            ),
+            innocent=N_(
+                "Messengers, social networks, archives, and some cameras and phones write "
+                "files with the same libraries."
+            ),
         )
 
 
@@ -82,17 +99,18 @@ def _clocks(times: tuple[Moment, ...], now: datetime) -> Iterator[Anomaly]:
     dated = [(each, timestamps.parse(each.utc)) for each in times if each.utc]
     if ahead := [each for each, moment in dated if moment > now + _AHEAD]:
         yield Anomaly(
-            kind="time in the future",
-            observation=f"Written times lie after the analysis: {_moments(ahead)}.",
-            concern="At least this written time is wrong, so others from the same clock may be too.",
-            innocent="A camera's clock set wrong, or reset after its battery was empty.",
+            kind=N_("time in the future"),
+            observation=N_("Written times lie after the analysis: %(moments)s.")
+            % {"moments": _moments(ahead)},
+            concern=N_("At least this written time is wrong, so others from the same clock may be too."),
+            innocent=N_("A camera's clock set wrong, or reset after its battery was empty."),
         )
     if early := [each for each, moment in dated if moment < _OLDEST]:
         yield Anomaly(
-            kind="time before digital video",
-            observation=f"Written times lie before 1990: {_moments(early)}.",
-            concern="The written time cannot be that of the recording.",
-            innocent="A clock that was never set, or a program that writes its zero.",
+            kind=N_("time before digital video"),
+            observation=N_("Written times lie before 1990: %(moments)s.") % {"moments": _moments(early)},
+            concern=N_("The written time cannot be that of the recording."),
+            innocent=N_("A clock that was never set, or a program that writes its zero."),
         )
     sane = [(each, moment) for each, moment in dated if _OLDEST <= moment <= now + _AHEAD]
     made = [(each, moment) for each, moment in sane if "modif" not in each.name.lower()]
@@ -100,12 +118,16 @@ def _clocks(times: tuple[Moment, ...], now: datetime) -> Iterator[Anomaly]:
         first, last = min(made, key=lambda e: e[1]), max(made, key=lambda e: e[1])
         if last[1] - first[1] > _SAME_TIME:
             yield Anomaly(
-                kind="creation times disagree",
-                observation=f"Written times of creation are {_span(last[1] - first[1])} apart: "
-                f"{_moments([first[0], last[0]])}.",
-                concern="Parts of the file, or the file and its pictures, were written on different days.",
-                innocent="Editing, converting or copying by some programs dates the file anew and keeps the "
-                "old date of its parts.",
+                kind=N_("creation times disagree"),
+                observation=N_("Written times of creation are %(span)s apart: %(moments)s.")
+                % {"span": _span(last[1] - first[1]), "moments": _moments([first[0], last[0]])},
+                concern=N_(
+                    "Parts of the file, or the file and its pictures, were written on different days."
+                ),
+                innocent=N_(
+                    "Editing, converting or copying by some programs dates the file anew and keeps "
+                    "the old date of its parts."
+                ),
             )
     places = {each.place for each, _ in made}
     files = [m for each, m in made if each.place == "file"]
@@ -114,28 +136,34 @@ def _clocks(times: tuple[Moment, ...], now: datetime) -> Iterator[Anomaly]:
         apart = min(abs(a - b) for a in files for b in parts)
         if timedelta(seconds=60) < apart <= _SAME_TIME:
             yield Anomaly(
-                kind="file and stream times differ",
-                observation=f"The time of the file and those of its streams differ by {_span(apart)}.",
-                concern="The container was written at another moment than its streams, as remuxing does.",
-                innocent="Long recordings, whole hours between zones, and programs that date streams by "
-                "their source.",
+                kind=N_("file and stream times differ"),
+                observation=N_("The time of the file and those of its streams differ by %(span)s.")
+                % {"span": _span(apart)},
+                concern=N_("The container was written at another moment than its streams, as remuxing does."),
+                innocent=N_(
+                    "Long recordings, whole hours between zones, and programs that date streams by "
+                    "their source."
+                ),
             )
     modified = [m for each, m in sane if "modif" in each.name.lower()]
     later = max(modified) - min(m for _, m in made) if modified and made else timedelta(0)
     if later > _SAME_TIME:
         yield Anomaly(
-            kind="changed after it was made",
-            observation=f"The file says it was changed {_span(later)} after it was made.",
-            concern="Something of the file was written anew later.",
-            innocent="Rotating, naming, tagging, trimming in a phone's gallery or copying by some programs.",
+            kind=N_("changed after it was made"),
+            observation=N_("The file says it was changed %(span)s after it was made.")
+            % {"span": _span(later)},
+            concern=N_("Something of the file was written anew later."),
+            innocent=N_(
+                "Rotating, naming, tagging, trimming in a phone's gallery or copying by some programs."
+            ),
         )
     unreadable = [e for e in times if e.utc is None and not any(c.isdigit() for c in e.written)]
     if unreadable:
         yield Anomaly(
-            kind="unreadable time",
-            observation=f"A tag for a time holds none: {_moments(unreadable)}.",
-            concern="No camera writes this; some program or person did.",
-            innocent="A program that fills tags with placeholders.",
+            kind=N_("unreadable time"),
+            observation=N_("A tag for a time holds none: %(moments)s.") % {"moments": _moments(unreadable)},
+            concern=N_("No camera writes this; some program or person did."),
+            innocent=N_("A program that fills tags with placeholders."),
         )
 
 
@@ -143,29 +171,46 @@ def _lengths(media: Media, details: Details) -> Iterator[Anomaly]:
     picture = details.picture
     if picture is None:
         return
-    stated = [("the file", picture.container_duration), ("the stream of pictures", picture.stream_duration)]
-    stated += [(f"sound (stream {s.index})", s.duration) for s in details.streams if s.kind == "audio"]
+    stated = [
+        (N_("the file"), picture.container_duration),
+        (N_("the stream of pictures"), picture.stream_duration),
+    ]
+    stated += [
+        (N_("sound (stream %(index)s)") % {"index": s.index}, s.duration)
+        for s in details.streams
+        if s.kind == "audio"
+    ]
     apart = [(n, v) for n, v in stated if v is not None and abs(v - media.duration) > _SAME_LENGTH]
     if apart:
         told = ", ".join(f"{name} {timecode(value)}" for name, value in apart)
         yield Anomaly(
-            kind="durations disagree",
-            observation=f"Decoded frames last {timecode(media.duration)}, but stated are: {told}.",
-            concern="Pictures or sound are missing, were cut away, or begin and end at different times.",
-            innocent="Recording that broke off, a partial copy, sound that runs on, or rounding by simple "
-            "programs.",
+            kind=N_("durations disagree"),
+            observation=N_("Decoded frames last %(duration)s, but stated are: %(told)s.")
+            % {"duration": timecode(media.duration), "told": told},
+            concern=N_("Pictures or sound are missing, were cut away, or begin and end at different times."),
+            innocent=N_(
+                "Recording that broke off, a partial copy, sound that runs on, or rounding by "
+                "simple programs."
+            ),
         )
 
 
 def _tracks(details: Details) -> Iterator[Anomaly]:
     if others := details.other_pictures:
-        told = ", ".join(f"stream {each.index} ({each.codec})" for each in others)
+        told = ", ".join(
+            N_("stream %(index)s (%(codec)s)") % {"index": each.index, "codec": each.codec} for each in others
+        )
         yield Anomaly(
-            kind="another picture track",
-            observation=f"The file holds more than one track of pictures; not examined: {told}.",
-            concern="Another program, or a viewer who chooses, may show other pictures than those examined.",
-            innocent="Cameras with two lenses, recordings of meetings, and copies in another resolution hold "
-            "several tracks.",
+            kind=N_("another picture track"),
+            observation=N_("The file holds more than one track of pictures; not examined: %(told)s.")
+            % {"told": told},
+            concern=N_(
+                "Another program, or a viewer who chooses, may show other pictures than those examined."
+            ),
+            innocent=N_(
+                "Cameras with two lenses, recordings of meetings, and copies in another "
+                "resolution hold several tracks."
+            ),
         )
 
 
@@ -180,46 +225,68 @@ def _edits(details: Details) -> Iterator[Anomaly]:
         by_track.setdefault(edit.track, [])
         if edit.media_start is None:
             if edit.duration > _SAME_LENGTH:
-                by_track[edit.track].append(f"waits {edit.duration:.3f} s")
+                by_track[edit.track].append(N_("waits %(duration)s s") % {"duration": f"{edit.duration:.3f}"})
         elif edit.media_start > late:
-            by_track[edit.track].append(f"begins {edit.media_start:.3f} s into its material")
+            by_track[edit.track].append(
+                N_("begins %(media_start)s s into its material") % {"media_start": f"{edit.media_start:.3f}"}
+            )
         if edit.rate != 1 and edit.media_start is not None:
-            by_track[edit.track].append(f"plays at rate {edit.rate:g}")
+            by_track[edit.track].append(N_("plays at rate %(rate)s") % {"rate": f"{edit.rate:g}"})
     played = [e for e in details.structure.edits if e.media_start is not None]
     for track in by_track:
         if sum(e.track == track for e in played) > 1:
-            by_track[track].append(f"is put together of {sum(e.track == track for e in played)} stretches")
+            by_track[track].append(
+                N_("is put together of %(played)s stretches")
+                % {"played": sum(e.track == track for e in played)}
+            )
     hidden = details.timing.packets_not_shown if details.timing else 0
-    told = [f"track {track} {', '.join(said)}" for track, said in by_track.items() if said]
+    told = [
+        N_("track %(track)s %(said)s") % {"track": track, "said": ", ".join(said)}
+        for track, said in by_track.items()
+        if said
+    ]
     if hidden:
-        told.append(f"{hidden:,} frames are in the file and not shown")
+        told.append(N_("%(hidden)s frames are in the file and not shown") % {"hidden": f"{hidden:,}"})
     if told:
         yield Anomaly(
-            kind="edit list",
-            observation=f"The file's edit list changes what is played: {'; '.join(told)}.",
-            concern="What a player shows is not all that the file holds; hidden frames are not examined.",
-            innocent="Trimming on a phone without converting, cutting at key frames, and the start of sound "
-            "are stored this way.",
+            kind=N_("edit list"),
+            observation=N_("The file's edit list changes what is played: %(told)s.")
+            % {"told": "; ".join(told)},
+            concern=N_("What a player shows is not all that the file holds; hidden frames are not examined."),
+            innocent=N_(
+                "Trimming on a phone without converting, cutting at key frames, and the start "
+                "of sound are stored this way."
+            ),
         )
 
 
 def _joints(details: Details) -> Iterator[Anomaly]:
     signs = []
     if details.encoding and len(details.encoding.texts) > 1:
-        signs.append(f"{len(details.encoding.texts)} different settings of the encoder")
+        signs.append(
+            N_("%(texts)s different settings of the encoder") % {"texts": len(details.encoding.texts)}
+        )
     if details.encoding and details.encoding.parameter_sets > 1:
-        signs.append(f"{details.encoding.parameter_sets} different sequence headers")
+        signs.append(
+            N_("%(parameter_sets)s different sequence headers")
+            % {"parameter_sets": details.encoding.parameter_sets}
+        )
     if details.encoding and details.encoding.headers > 1:
-        signs.append(f"{details.encoding.headers} different codec headers")
+        signs.append(N_("%(headers)s different codec headers") % {"headers": details.encoding.headers})
     if details.structure and any(count > 1 for count in details.structure.descriptions):
-        signs.append(f"{max(details.structure.descriptions)} sample descriptions for one track")
+        signs.append(
+            N_("%(descriptions)s sample descriptions for one track")
+            % {"descriptions": max(details.structure.descriptions)}
+        )
     if signs:
         yield Anomaly(
-            kind="more than one encoding",
-            observation=f"The stream of pictures holds {' and '.join(signs)}.",
-            concern="Stretches that were encoded separately were put together.",
-            innocent="Cameras that split recordings, live streams whose quality changes, and advertisements "
-            "joined without converting look alike.",
+            kind=N_("more than one encoding"),
+            observation=N_("The stream of pictures holds %(signs)s.") % {"signs": " and ".join(signs)},
+            concern=N_("Stretches that were encoded separately were put together."),
+            innocent=N_(
+                "Cameras that split recordings, live streams whose quality changes, and "
+                "advertisements joined without converting look alike."
+            ),
         )
 
 
@@ -228,23 +295,32 @@ def _time_stamps(details: Details) -> Iterator[Anomaly]:
     if timing is None:
         return
     if timing.gaps:
-        told = ", ".join(f"{g.length:.3f} s from {timecode(g.start)}" for g in timing.gaps[:4])
-        more = f" and {len(timing.gaps) - 4} more" if len(timing.gaps) > 4 else ""
+        told = ", ".join(
+            N_("%(length)s s from %(start)s") % {"length": f"{g.length:.3f}", "start": timecode(g.start)}
+            for g in timing.gaps[:4]
+        )
+        more = N_(" and %(gaps)s more") % {"gaps": len(timing.gaps) - 4} if len(timing.gaps) > 4 else ""
         yield Anomaly(
-            kind="gaps in time",
-            observation=f"No frame is shown for unusually long: {told}{more}.",
-            concern="Frames may have been removed, or were never recorded.",
-            innocent="Phones in poor light, calls and streams on poor networks, screens that did not change, "
-            "slides.",
+            kind=N_("gaps in time"),
+            observation=N_("No frame is shown for unusually long: %(told)s%(more)s.")
+            % {"told": told, "more": more},
+            concern=N_("Frames may have been removed, or were never recorded."),
+            innocent=N_(
+                "Phones in poor light, calls and streams on poor networks, screens that did "
+                "not change, slides."
+            ),
         )
     repeated = sum("not after" in failure.what for failure in timing.failures)
     if repeated or timing.decoding_order_breaks:
         yield Anomaly(
-            kind="time stamps out of order",
-            observation=f"Time stamps run backwards or repeat: {repeated:,} of decoded frames, "
-            f"{timing.decoding_order_breaks:,} of packets.",
-            concern="Stretches may have been joined, or the file was written by a faulty program.",
-            innocent="Streams that were interrupted, and simple converters, leave such stamps.",
+            kind=N_("time stamps out of order"),
+            observation=N_(
+                "Time stamps run backwards or repeat: %(repeated)s of decoded frames, "
+                "%(decoding_order_breaks)s of packets."
+            )
+            % {"repeated": f"{repeated:,}", "decoding_order_breaks": f"{timing.decoding_order_breaks:,}"},
+            concern=N_("Stretches may have been joined, or the file was written by a faulty program."),
+            innocent=N_("Streams that were interrupted, and simple converters, leave such stamps."),
         )
 
 
@@ -255,41 +331,50 @@ def _photo(details: Details) -> Iterator[Anomaly]:
     thumb = photo.thumbnail
     if thumb is not None and thumb.correlation is not None and thumb.correlation < _UNLIKE:
         yield Anomaly(
-            kind="thumbnail differs",
-            observation=f"The EXIF thumbnail ({thumb.width}×{thumb.height} px) differs from the picture "
-            f"(correlation {thumb.correlation:.2f}).",
-            concern="The picture may have been changed by a program that kept the old thumbnail.",
-            innocent="Cropping, turning, filters and some phones' own processing have the same effect.",
+            kind=N_("thumbnail differs"),
+            observation=N_(
+                "The EXIF thumbnail (%(width)s×%(height)s px) differs from the picture "
+                "(correlation %(correlation)s)."
+            )
+            % {"width": thumb.width, "height": thumb.height, "correlation": f"{thumb.correlation:.2f}"},
+            concern=N_("The picture may have been changed by a program that kept the old thumbnail."),
+            innocent=N_("Cropping, turning, filters and some phones' own processing have the same effect."),
         )
     software = [t for t in details.tags if t.name in {"Software", "CreatorTool", "ProcessingSoftware"}]
     if photo.tables and not all(table.exact for table in photo.tables) and software:
         yield Anomaly(
-            kind="unusual compression tables",
-            observation=f"The JPEG's tables are not libjpeg's, and tags name software: {_listed(software)}.",
-            concern="Programs have tables of their own, so the picture was perhaps saved by one.",
-            innocent="Most cameras have tables of their own too and name their firmware in the same tag.",
+            kind=N_("unusual compression tables"),
+            observation=N_("The JPEG's tables are not libjpeg's, and tags name software: %(listed)s.")
+            % {"listed": _listed(software)},
+            concern=N_("Programs have tables of their own, so the picture was perhaps saved by one."),
+            innocent=N_("Most cameras have tables of their own too and name their firmware in the same tag."),
         )
     if photo.frames > 1:
         yield Anomaly(
-            kind="more than one picture",
-            observation=f"The file holds {photo.frames:,} pictures; the first one was examined.",
-            concern="What the others show was not looked at.",
-            innocent="Animations, and depth or preview pictures that phones store beside the photo.",
+            kind=N_("more than one picture"),
+            observation=N_("The file holds %(frames)s pictures; the first one was examined.")
+            % {"frames": f"{photo.frames:,}"},
+            concern=N_("What the others show was not looked at."),
+            innocent=N_("Animations, and depth or preview pictures that phones store beside the photo."),
         )
 
 
 def _listed(tags: Iterable[Tag]) -> str:
     told = list(dict.fromkeys(f"“{tag.value[:80]}” ({tag.place}, {tag.name})" for tag in tags))
-    return ", ".join(told[:4]) + (f" and {len(told) - 4} more" if len(told) > 4 else "")
+    return ", ".join(told[:4]) + (N_(" and %(told)s more") % {"told": len(told) - 4} if len(told) > 4 else "")
 
 
 def _moments(times: Iterable[Moment]) -> str:
     told = list(dict.fromkeys(f"{(t.utc or t.written)[:40]} ({t.place}, {t.name})" for t in times))
-    return ", ".join(told[:4]) + (f" and {len(told) - 4} more" if len(told) > 4 else "")
+    return ", ".join(told[:4]) + (N_(" and %(told)s more") % {"told": len(told) - 4} if len(told) > 4 else "")
 
 
 def _span(length: timedelta) -> str:
     if length.days >= 2:
-        return f"{length.days:,} days"
+        return N_("%(days)s days") % {"days": f"{length.days:,}"}
     hours, rest = divmod(int(length.total_seconds()), 3600)
-    return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min"
+    return (
+        N_("%(hours)s h %(rest)s min") % {"hours": hours, "rest": rest // 60}
+        if hours
+        else N_("%(rest)s min") % {"rest": rest // 60}
+    )

@@ -17,6 +17,7 @@ from detector.metadata.texts import Text
 from detector.metadata.thumbnail import LEAST_LIKENESS, MOST_DIFFERENCE
 from detector.schema.declarations import LONGEST, MOST, Declaration, DeclarationKind, Meaning
 from detector.schema.metadata import Credentials, Photo, Table, Thumbnail
+from detector.schema.translatable import N_
 
 _ORDER = (
     Meaning.GENERATED,
@@ -82,12 +83,12 @@ def _of_texts(texts: list[Text]) -> Iterator[Declaration]:
         source = f"{text.place}, {text.name}"
         if text.name.lower() == "digitalsourcetype":
             code, meaning, words = source_type(text.value)
-            told = f"IPTC digital source type {code}: {words}."
+            told = N_("IPTC digital source type %(code)s: %(words)s.") % {"code": code, "words": words}
             yield _declared(DeclarationKind.DIGITAL_SOURCE_TYPE, source, text.value, told, meaning)
         elif found := recognised(text, texts):
             yield _declared(found.kind, source, text.value, found.means, found.meaning, found.program)
         elif text.name == "UserComment" and text.value == "Screenshot":
-            told = "A phone says that it took this picture of its own screen."
+            told = N_("A phone says that it took this picture of its own screen.")
             kind, meaning = DeclarationKind.SOFTWARE, Meaning.SCREEN_CAPTURE
             yield _declared(kind, source, text.value, told, meaning)
         elif known_programs.is_about_making(text.name) or text.name == "Source":
@@ -98,22 +99,22 @@ def _software(text: Text, source: str) -> Iterator[Declaration]:
     value = text.value[:1000]
     kind = DeclarationKind.SOFTWARE
     if name := known_programs.name_in(value, known_programs.FACE_SWAPPERS):
-        told = "A program that puts other faces into pictures is named as having made or saved this file."
+        told = N_("A program that puts other faces into pictures is named as having made or saved this file.")
         yield _declared(kind, source, value, told, Meaning.COMPOSITE_WITH_GENERATED, name)
     elif name := known_programs.name_in(value, known_programs.GENERATORS):
-        told = (
-            "A program that generates pictures is named as having made or saved this file; some of them "
-            "also retouch or enlarge."
+        told = N_(
+            "A program that generates pictures is named as having made or saved this file; "
+            "some of them also retouch or enlarge."
         )
         yield _declared(kind, source, value, told, Meaning.GENERATED, name)
     elif name := known_programs.name_in(value, known_programs.EDITORS):
-        told = (
-            "A program that can change pictures made or saved this file. Developing, titles or only "
-            "exporting leave the same name."
+        told = N_(
+            "A program that can change pictures made or saved this file. Developing, "
+            "titles or only exporting leave the same name."
         )
         yield _declared(kind, source, value, told, Meaning.EDITED, name)
     elif name := known_programs.name_in(value, known_programs.RECORDERS):
-        told = "A program that records screens is named; it may have saved camera pictures, too."
+        told = N_("A program that records screens is named; it may have saved camera pictures, too.")
         yield _declared(kind, source, value, told, Meaning.SCREEN_CAPTURE, name)
 
 
@@ -126,18 +127,22 @@ def _cameras(texts: list[Text]) -> Iterator[Declaration]:
             # ComfyUI keeps its graph in these tags of WebP files.
             values = [named[name] for name in (make, model) if name in named and "{" not in named[name]]
             if model in named and values:
-                told = "A camera or phone is named as having recorded the picture."
+                told = N_("A camera or phone is named as having recorded the picture.")
                 device = values[-1] if values[-1].startswith(values[0]) else " ".join(values)
-                source = f"{place}, {make} and {model}" if make in named else f"{place}, {model}"
+                source = (
+                    N_("%(place)s, %(make)s and %(model)s") % {"place": place, "make": make, "model": model}
+                    if make in named
+                    else f"{place}, {model}"
+                )
                 yield _declared(DeclarationKind.CAMERA, source, device, told, Meaning.CAPTURED, device)
 
 
 def _of_claims(claims: Iterable[Claim], credentials: Credentials) -> Iterator[Declaration]:
     standing = _standing(credentials)
     where = {
-        Role.OWN: "Content Credentials",
-        Role.PARENT: "Content Credentials of the picture it was made from",
-        Role.COMPONENT: "Content Credentials of a part of it",
+        Role.OWN: N_("Content Credentials"),
+        Role.PARENT: N_("Content Credentials of the picture it was made from"),
+        Role.COMPONENT: N_("Content Credentials of a part of it"),
     }
     for claim in claims:
         source = f"{where[claim.role]}, {claim.action}"
@@ -147,13 +152,22 @@ def _of_claims(claims: Iterable[Claim], credentials: Credentials) -> Iterator[De
             if claim.role is Role.COMPONENT and meaning is Meaning.GENERATED:
                 meaning = Meaning.COMPOSITE_WITH_GENERATED
             says = ", ".join(part for part in (claim.action, claim.agent, code) if part)
-            told = f"Digital source type {code}: {words}. {standing}"
+            told = N_("Digital source type %(code)s: %(words)s. %(standing)s") % {
+                "code": code,
+                "words": words,
+                "standing": standing,
+            }
         elif claim.action in _CHANGES:
             meaning, says = Meaning.EDITED, ", ".join(p for p in (claim.action, claim.agent) if p)
-            told = f"The picture was changed: {claim.action.removeprefix('c2pa.')}. {standing}"
+            told = N_("The picture was changed: %(removeprefix)s. %(standing)s") % {
+                "removeprefix": claim.action.removeprefix("c2pa."),
+                "standing": standing,
+            }
         elif claim.role is Role.OWN and program and _is_generator(program):
             meaning, says = Meaning.GENERATED, f"{claim.action}, {program}"
-            told = f"A program that generates pictures is named as having made it. {standing}"
+            told = N_("A program that generates pictures is named as having made it. %(standing)s") % {
+                "standing": standing
+            }
         else:
             continue
         yield _declared(DeclarationKind.CONTENT_CREDENTIALS, source, says, told, meaning, program)
@@ -165,10 +179,10 @@ def _is_generator(program: str) -> bool:
 
 def _standing(credentials: Credentials) -> str:
     if not credentials.valid:
-        return "The signature or a hash does NOT hold."
+        return N_("The signature or a hash does NOT hold.")
     if credentials.trusted:
-        return "The signature holds, and the signer is on a trust list."
-    return "The signature holds; the signer is on no trust list."
+        return N_("The signature holds, and the signer is on a trust list.")
+    return N_("The signature holds; the signer is on no trust list.")
 
 
 def _thumbnail(thumb: Thumbnail | None) -> Iterator[Declaration]:
@@ -176,21 +190,32 @@ def _thumbnail(thumb: Thumbnail | None) -> Iterator[Declaration]:
         return
     size = f"{thumb.width} × {thumb.height} px"
     if thumb.cropped is not None:
-        says = f"{size}; the picture is {thumb.cropped:.0%} of its area"
-        told = "The picture was cropped after the small one was made, and shows only a part of it."
+        says = N_("%(size)s; the picture is %(cropped)s of its area") % {
+            "size": size,
+            "cropped": f"{thumb.cropped:.0%}",
+        }
+        told = N_("The picture was cropped after the small one was made, and shows only a part of it.")
     elif thumb.correlation < LEAST_LIKENESS:
-        says = f"{size}; correlation {thumb.correlation:.2f}, alike from {LEAST_LIKENESS:g}"
-        told = "The small picture shows something else: the picture was changed or replaced later."
+        says = N_("%(size)s; correlation %(correlation)s, alike from %(least_likeness)s") % {
+            "size": size,
+            "correlation": f"{thumb.correlation:.2f}",
+            "least_likeness": f"{LEAST_LIKENESS:g}",
+        }
+        told = N_("The small picture shows something else: the picture was changed or replaced later.")
     elif thumb.difference is not None and thumb.difference > MOST_DIFFERENCE:
-        differs = f"{thumb.difference:.2f} of its contrast"
-        says = f"{size}; a part differs by {differs}, alike up to {MOST_DIFFERENCE:g}"
-        told = (
-            "A part of the picture differs from the small one, which was made before. Shading and filters "
-            "do this, too."
+        differs = N_("%(difference)s of its contrast") % {"difference": f"{thumb.difference:.2f}"}
+        says = N_("%(size)s; a part differs by %(differs)s, alike up to %(most_difference)s") % {
+            "size": size,
+            "differs": differs,
+            "most_difference": f"{MOST_DIFFERENCE:g}",
+        }
+        told = N_(
+            "A part of the picture differs from the small one, which was made before. "
+            "Shading and filters do this, too."
         )
     else:
         return
-    source = "EXIF, thumbnail"
+    source = N_("EXIF, thumbnail")
     yield _declared(DeclarationKind.THUMBNAIL, source, says, told, Meaning.INCONSISTENT)
 
 
@@ -200,13 +225,23 @@ def _tables(tables: tuple[Table, ...]) -> Iterator[Declaration]:
     if all(table.exact for table in tables):
         qualities = list(dict.fromkeys(table.quality for table in tables))
         quality = " and ".join(map(str, qualities))
-        told = (
-            "Last compressed with the standard tables of the Independent JPEG Group, which most programs, "
-            "messengers and web sites use; many cameras and some editors have tables of their own."
+        told = N_(
+            "Last compressed with the standard tables of the Independent JPEG Group, which "
+            "most programs, messengers and web sites use; many cameras and some editors "
+            "have tables of their own."
         )
-        says, program = f"standard tables, quality {quality}", "libjpeg or a program that uses its tables"
+        says, program = (
+            N_("standard tables, quality %(quality)s") % {"quality": quality},
+            N_("libjpeg or a program that uses its tables"),
+        )
     else:
-        says, program = f"tables of its own; the nearest standard ones have quality {tables[0].quality}", None
-        told = "Whose tables these are is not known. Most cameras and some editors have tables of their own."
+        says, program = (
+            N_("tables of its own; the nearest standard ones have quality %(quality)s")
+            % {"quality": tables[0].quality},
+            None,
+        )
+        told = N_(
+            "Whose tables these are is not known. Most cameras and some editors have tables of their own."
+        )
     kind = DeclarationKind.QUANTIZATION_TABLES
-    yield _declared(kind, "JPEG, tables", says, told, Meaning.UNKNOWN, program)
+    yield _declared(kind, N_("JPEG, tables"), says, told, Meaning.UNKNOWN, program)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from detector.metadata.png_text import PLACE as PNG_TEXT
 from detector.metadata.texts import Text
 from detector.schema.declarations import DeclarationKind, Meaning
+from detector.schema.translatable import N_
 
 _WEB_UIS = (
     (re.compile(r"\bVersion: Fooocus", re.I), "Fooocus"),
@@ -66,14 +67,14 @@ def recognised(text: Text, everything: Iterable[Text]) -> Recognised | None:
     if program is None:
         return None
     if any(word in text.value for word in _INPAINTED_WORDS) and _INPAINTED.search(text.value):
-        meaning, means = Meaning.COMPOSITE_WITH_GENERATED, "A generator filled in a part of this picture"
+        meaning, means = Meaning.COMPOSITE_WITH_GENERATED, N_("A generator filled in a part of this picture")
     else:
-        meaning, means = Meaning.GENERATED, "A generator made this picture"
+        meaning, means = Meaning.GENERATED, N_("A generator made this picture")
     return Recognised(
         DeclarationKind.GENERATION_PARAMETERS,
         meaning,
         program,
-        f"{means}; these are the settings it was given and then wrote into the file.",
+        N_("%(means)s; these are the settings it was given and then wrote into the file.") % {"means": means},
     )
 
 
@@ -84,7 +85,7 @@ def _web_ui(text: Text, _: Iterable[Text]) -> str | None:
     ends = text.value[:_EDGE] + "\n" + text.value[-_EDGE:]
     name = next((name for pattern, name in _WEB_UIS if pattern.search(ends)), _WEB_UI)
     model = _MODEL.search(ends)
-    return f"{name}, model {model[1].strip()}" if model else name
+    return N_("%(name)s, model %(strip)s") % {"name": name, "strip": model[1].strip()} if model else name
 
 
 def _comfy(text: Text, _: Iterable[Text]) -> str | None:
@@ -95,7 +96,7 @@ def _comfy(text: Text, _: Iterable[Text]) -> str | None:
     if not begun or not ('"class_type"' in value or is_layout):
         return None
     model = _CHECKPOINT.search(value)
-    return f"ComfyUI, model {model[1]}" if model else "ComfyUI"
+    return N_("ComfyUI, model %(model)s") % {"model": model[1]} if model else "ComfyUI"
 
 
 def _invoke(text: Text, _: Iterable[Text]) -> str | None:
@@ -122,7 +123,7 @@ def _novel(text: Text, everything: Iterable[Text]) -> str | None:
 
 def _midjourney(text: Text, _: Iterable[Text]) -> str | None:
     is_job = "Job ID:" in text.value and _JOB.search(text.value)
-    return "Midjourney, by the form of its job number" if is_job else None
+    return N_("Midjourney, by the form of its job number") if is_job else None
 
 
 def _unnamed(text: Text, _: Iterable[Text]) -> str | None:
@@ -130,7 +131,7 @@ def _unnamed(text: Text, _: Iterable[Text]) -> str | None:
     is_prompt = name in ("prompt", "negative_prompt", "negative prompt") and text.place == PNG_TEXT
     holds_json = name in ("comment", "usercomment", "description", "generation_data")
     if is_prompt or holds_json and _is_json_of_parameters(text.value):
-        return "a generator that is not named"
+        return N_("a generator that is not named")
     return None
 
 
@@ -151,7 +152,7 @@ def _ai_system(text: Text) -> Recognised | None:
         DeclarationKind.AI_LABEL,
         Meaning.GENERATED,
         text.value if text.name == "AISystemUsed" else None,
-        "The file says which AI system made the picture, or with what words it was asked.",
+        N_("The file says which AI system made the picture, or with what words it was asked."),
     )
 
 
@@ -166,9 +167,9 @@ def _aigc(text: Text) -> Recognised | None:
         DeclarationKind.AI_LABEL,
         Meaning.GENERATED if sure else Meaning.UNKNOWN,
         None,
-        "China's label for media made by AI (GB 45438-2025) says that it was generated or altered by AI."
+        N_("China's label for media made by AI (GB 45438-2025) says that it was generated or altered by AI.")
         if sure
-        else "China's label for media made by AI (GB 45438-2025) says that it may be, or does not say.",
+        else N_("China's label for media made by AI (GB 45438-2025) says that it may be, or does not say."),
     )
 
 
@@ -181,7 +182,8 @@ def _google(text: Text) -> Recognised | None:
         DeclarationKind.AI_LABEL,
         Meaning.GENERATED if made else Meaning.COMPOSITE_WITH_GENERATED,
         "Google AI",
-        f"The credit line says that Google's AI {'made' if made else 'edited'} the picture.",
+        N_("The credit line says that Google's AI %(text)s the picture.")
+        % {"text": (N_("made") if made else N_("edited"))},
     )
 
 

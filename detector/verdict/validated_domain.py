@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from detector.schema.analysis import Analysis, MediaKind, Range, Spread
+from detector.schema.translatable import N_
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ def criteria(analysis: Analysis) -> tuple[Criterion, ...]:
 
 
 _OTHER_KIND = {
-    MediaKind.VIDEO: frozenset({"JPEG quality", "still images"}),
-    MediaKind.IMAGE: frozenset({"bits per pixel", "frame rate"}),
+    MediaKind.VIDEO: frozenset({N_("JPEG quality"), N_("still images")}),
+    MediaKind.IMAGE: frozenset({N_("bits per pixel"), N_("frame rate")}),
 }
 
 

@@ -20,6 +20,7 @@ from detector.schema.analysis import (
     Segment,
     Verdict,
 )
+from detector.schema.translatable import N_
 
 # Below this share of detected faces good enough to judge, silence proves nothing.
 _LEAST_USABLE_SHARE = 0.5
@@ -31,8 +32,8 @@ _FEW_LOST = 0.02
 _CLEARLY = 0.15
 
 _TRACES = {
-    ManipulationKind.EDITED: "face that was replaced or altered",
-    ManipulationKind.GENERATED: "face generated as a whole",
+    ManipulationKind.EDITED: N_("face that was replaced or altered"),
+    ManipulationKind.GENERATED: N_("face generated as a whole"),
 }
 
 # Below this share of views that agree, nobody should rely on either side.
@@ -74,8 +75,14 @@ def decide(
     """Verdict and reason. Nothing usable is inconclusive, never "no manipulation found"."""
     image = kind is MediaKind.IMAGE
     if not coverage.faces_found:
-        where = "in the picture" if image else f"in any of {_count(coverage.frames_sampled, 'sampled frame')}"
-        return Verdict.INCONCLUSIVE, f"No face was found {where}, so there was nothing to judge."
+        where = (
+            N_("in the picture")
+            if image
+            else N_("in any of %(count)s") % {"count": _count(coverage.frames_sampled, "sampled frame")}
+        )
+        return Verdict.INCONCLUSIVE, N_("No face was found %(where)s, so there was nothing to judge.") % {
+            "where": where
+        }
     usable = coverage.faces_found - coverage.faces_unusable
     if not usable:
         return Verdict.INCONCLUSIVE, _none_usable(image, parameters, coverage)
@@ -84,12 +91,15 @@ def decide(
     if segments and not flagged:
         return Verdict.INCONCLUSIVE, _instability(unstable)
     if segments:
-        found = "the face carries traces of manipulation"
-        if not image:
-            found = f"{_count(len(segments), 'segment')} flagged as manipulated"
-        words = (
-            f"{_who(flagged)}: {found}{_kind_words(persons, flagged, image)}{_contrast(persons, segments)}."
-        )
+        found = N_("%(who)s: %(count)s flagged as manipulated%(kind)s%(contrast)s.")
+        if image:
+            found = N_("%(who)s: the face carries traces of manipulation%(kind)s%(contrast)s.")
+        words = found % {
+            "who": _who(flagged),
+            "count": _count(len(segments), "segment"),
+            "kind": _kind_words(persons, flagged, image),
+            "contrast": _contrast(persons, segments),
+        }
         return Verdict.MANIPULATED, words
     if not image:
         best = max((person.usable_frames for person in persons), default=0)
@@ -101,22 +111,29 @@ def decide(
 def _none_usable(image: bool, parameters: Parameters, coverage: Coverage) -> str:
     """Faces were found, and none could be judged."""
     outside = [flaw for flaw in coverage.flaws if flaw in OUTSIDE]
-    what, verb = ("The face", "is") if coverage.faces_found == 1 else ("The faces", "are")
+    what, verb = (N_("The face"), "is") if coverage.faces_found == 1 else (N_("The faces"), "are")
     if image and coverage.flaws and not outside:
-        needed = f"; at least {parameters.minimum_face:.0f} pixels of width are needed"
+        needed = N_("; at least %(minimum_face)s pixels of width are needed") % {
+            "minimum_face": f"{parameters.minimum_face:.0f}"
+        }
         small = needed if TOO_SMALL in coverage.flaws else ""
-        return f"{what} found {verb} {', or '.join(coverage.flaws)} to judge{small}."
+        return N_("%(what)s found %(verb)s %(flaws)s to judge%(small)s.") % {
+            "what": what,
+            "verb": verb,
+            "flaws": ", or ".join(coverage.flaws),
+            "small": small,
+        }
     if image and outside:
         rest = set(coverage.flaws) - set(outside)
-        others = f", others {' or '.join(sorted(rest))} to judge" if rest else ""
-        return (
-            f"{what} found {verb} {', or '.join(outside)}{others}. The networks were neither made for such "
-            "pictures nor measured on them, so no figure is given."
-        )
-    return (
-        f"Faces were found, but none is large (at least {parameters.minimum_face:.0f} pixels wide), "
+        others = N_(", others %(sorted)s to judge") % {"sorted": " or ".join(sorted(rest))} if rest else ""
+        return N_(
+            "%(what)s found %(verb)s %(outside)s%(others)s. The networks were neither made "
+            "for such pictures nor measured on them, so no figure is given."
+        ) % {"what": what, "verb": verb, "outside": ", or ".join(outside), "others": others}
+    return N_(
+        "Faces were found, but none is large (at least %(minimum_face)s pixels wide), "
         "clear and certain enough to judge."
-    )
+    ) % {"minimum_face": f"{parameters.minimum_face:.0f}"}
 
 
 def _nothing_flagged(
@@ -132,8 +149,15 @@ def _nothing_flagged(
     if usable < _LEAST_USABLE_SHARE * seen_in_all:
         return (
             Verdict.INCONCLUSIVE,
-            f"Nothing was flagged, but most faces seen ({seen_in_all - usable} of {seen_in_all}) "
-            f"are {_too_much(image, coverage)}.",
+            N_(
+                "Nothing was flagged, but most faces seen (%(seen_in_all)s of "
+                "%(seen_in_all2)s) are %(too_much)s."
+            )
+            % {
+                "seen_in_all": seen_in_all - usable,
+                "seen_in_all2": seen_in_all,
+                "too_much": _too_much(image, coverage),
+            },
         )
     if unstable:
         return Verdict.INCONCLUSIVE, _instability(unstable)
@@ -146,30 +170,39 @@ def _nothing_flagged(
     ]
     if doubtful:
         return Verdict.INCONCLUSIVE, _doubt(image, doubtful, _briefly(persons, parameters), parameters)
-    what = "face was" if usable == 1 else "faces were"
-    outcome = "it did not reach" if image and usable == 1 else "none reached"
+    what = N_("face was") if usable == 1 else N_("faces were")
+    outcome = N_("it did not reach") if image and usable == 1 else N_("none reached")
     seen = (
-        f"{usable} usable {what} judged"
+        N_("%(usable)s usable %(what)s judged") % {"usable": usable, "what": what}
         if image
         else (
-            f"{_count(len([p for p in persons if p.usable_frames]), 'person')} judged "
-            f"in {_count(coverage.frames_with_usable_face, 'sampled frame')}"
+            N_("%(count)s judged in %(count2)s")
+            % {
+                "count": _count(len([p for p in persons if p.usable_frames]), "person"),
+                "count2": _count(coverage.frames_with_usable_face, "sampled frame"),
+            }
         )
     )
     if not image and (briefly := _briefly(persons, parameters)):
         return (
             Verdict.NOT_FOUND,
-            f"{seen}; {_who(briefly)} reached the threshold for a finding, but for less than "
-            f"{parameters.minimum_duration:g} s at a time, which is too short for one.",
+            N_(
+                "%(seen)s; %(who)s reached the threshold for a finding, but for less than "
+                "%(minimum_duration)s s at a time, which is too short for one."
+            )
+            % {"seen": seen, "who": _who(briefly), "minimum_duration": f"{parameters.minimum_duration:g}"},
         )
-    return Verdict.NOT_FOUND, f"{seen}; {outcome} the threshold for a finding."
+    return Verdict.NOT_FOUND, N_("%(seen)s; %(outcome)s the threshold for a finding.") % {
+        "seen": seen,
+        "outcome": outcome,
+    }
 
 
 def _too_much(image: bool, coverage: Coverage) -> str:
     """Why most faces were not judged."""
     if image and any(flaw in OUTSIDE for flaw in coverage.flaws):
-        return "outside what can be judged: " + ", or ".join(coverage.flaws)
-    return "too small, too unclear or too unsure to judge"
+        return N_("outside what can be judged: ") + ", or ".join(coverage.flaws)
+    return N_("too small, too unclear or too unsure to judge")
 
 
 def not_seen(media: Media, missing: float) -> list[str]:
@@ -180,24 +213,32 @@ def not_seen(media: Media, missing: float) -> list[str]:
     found = []
     if media.turned:
         found.append(
-            f"No face was found as the file is stored; it was examined turned by {media.turned}° clockwise."
+            N_("No face was found as the file is stored; it was examined turned by %(turned)s° clockwise.")
+            % {"turned": media.turned}
         )
     lost = media.frames_undecodable > _FEW_LOST * media.frames_decoded
     if media.details and (others := media.details.other_pictures):
-        named = ", ".join(f"stream {stream.index}" for stream in others)
+        named = ", ".join(N_("stream %(index)s") % {"index": stream.index} for stream in others)
         found.append(
-            f"The file holds {_count(len(others), 'more picture track')}, not looked at ({named})."
+            N_("The file holds %(count)s, not looked at (%(named)s).")
+            % {"count": _count(len(others), "more picture track"), "named": named}
             if len(others) == 1
-            else f"The file holds {len(others)} more picture tracks, not looked at ({named})."
+            else N_("The file holds %(others)s more picture tracks, not looked at (%(named)s).")
+            % {"others": len(others), "named": named}
         )
     if media.kind is MediaKind.IMAGE and media.details and (pages := media.details.other_pages):
-        found.append(f"The file holds {_count(pages, 'more picture')}, not looked at.")
+        found.append(
+            N_("The file holds %(count)s, not looked at.") % {"count": _count(pages, "more picture")}
+        )
     if media.kind is MediaKind.IMAGE and media.frames_undecodable:
-        found.append("The file is damaged: a part of the picture is missing and was not looked at.")
+        found.append(N_("The file is damaged: a part of the picture is missing and was not looked at."))
     elif missing or lost:
-        told = [f"{media.frames_undecodable:,} of its frames or packets could not be used"] * bool(lost)
-        told += [f"{missing:.1f} s are missing at its end"] * bool(missing)
-        found.append(f"The file is damaged or incomplete: {'; '.join(told)}.")
+        told = [
+            N_("%(frames_undecodable)s of its frames or packets could not be used")
+            % {"frames_undecodable": f"{media.frames_undecodable:,}"}
+        ] * bool(lost)
+        told += [N_("%(missing)s s are missing at its end") % {"missing": f"{missing:.1f}"}] * bool(missing)
+        found.append(N_("The file is damaged or incomplete: %(told)s.") % {"told": "; ".join(told)})
     return found
 
 
@@ -232,13 +273,13 @@ def _kind_words(persons: Sequence[Person], flagged: Sequence[str], image: bool) 
     """The kind as it follows what was found."""
     told = _kind(persons, flagged)
     if told is not None:
-        return f"; the traces are those of a {_TRACES[told]}"
+        return N_("; the traces are those of a %(traces)s") % {"traces": _TRACES[told]}
     looks = [person for person in persons if person.id in flagged and person.second_look]
     if not image or not looks:
         return ""
     each = [(person.id, kind_of(person.second_look)) for person in looks]
     if all(kind is None for _, kind in each):
-        return "; whether it was swapped or edited, or generated as a whole, the traces do not tell"
+        return N_("; whether it was swapped or edited, or generated as a whole, the traces do not tell")
     return "; " + ", ".join(f"{name}: {kind or 'kind not told'}" for name, kind in each)
 
 
@@ -248,29 +289,35 @@ def _contrast(persons: Sequence[Person], segments: Sequence[Segment]) -> str:
     for segment in segments:
         look = looks.get(segment.person)
         if look and any(one.start <= segment.end and one.end >= segment.start for one in look.contrasts):
-            return "; it counted that the face there differs from the same person's before and after"
+            return N_("; it counted that the face there differs from the same person's before and after")
     return ""
 
 
 def _too_few(persons: Sequence[Person], best: int, parameters: Parameters) -> str:
     """Nobody was seen long enough to be cleared, though perhaps long enough to look suspicious."""
-    needed = f"at least {parameters.minimum_usable_frames} are needed"
+    needed = N_("at least %(minimum_usable_frames)s are needed") % {
+        "minimum_usable_frames": parameters.minimum_usable_frames
+    }
     high = [
         person
         for person in persons
         if person.probability is not None and person.probability >= parameters.enter_threshold
     ]
     if not high:
-        return (
-            f"No person could be judged in more than {_count(best, 'sampled frame')}; "
-            f"{needed} before silence means anything."
-        )
+        return N_(
+            "No person could be judged in more than %(count)s; %(needed)s before silence means anything."
+        ) % {"count": _count(best, "sampled frame"), "needed": needed}
     most = max(person.usable_frames for person in high)
-    return (
-        f"{_who([person.id for person in high])} scored high, but could be judged in "
-        f"{'only ' if most == 1 else 'no more than '}{_count(most, 'sampled frame')}, too short to judge: "
-        f"a finding takes {parameters.minimum_duration:g} s, and {needed} to find none."
-    )
+    return N_(
+        "%(who)s scored high, but could be judged in %(text)s%(count)s, too short to "
+        "judge: a finding takes %(minimum_duration)s s, and %(needed)s to find none."
+    ) % {
+        "who": _who([person.id for person in high]),
+        "text": (N_("only ") if most == 1 else N_("no more than ")),
+        "count": _count(most, "sampled frame"),
+        "minimum_duration": f"{parameters.minimum_duration:g}",
+        "needed": needed,
+    }
 
 
 def _briefly(persons: Sequence[Person], parameters: Parameters) -> list[str]:
@@ -284,20 +331,23 @@ def _briefly(persons: Sequence[Person], parameters: Parameters) -> list[str]:
 
 def _doubt(image: bool, names: Sequence[str], briefly: Sequence[str], parameters: Parameters) -> str:
     if image:
-        return (
-            f"{_who(names)}: the score is below the threshold for a finding, yet is too high to rule one out."
-        )
-    reached = "no stretch reaches the threshold for a finding"
+        return N_(
+            "%(who)s: the score is below the threshold for a finding, yet is too high to rule one out."
+        ) % {"who": _who(names)}
+    reached = N_("no stretch reaches the threshold for a finding")
     if set(briefly) & set(names):
-        reached = (
-            "the threshold for a finding is reached, but for less than "
-            f"{parameters.minimum_duration:g} s at a time"
-        )
-    return f"{_who(names)}: {reached}, but the score over all frames is too high to rule one out."
+        reached = N_(
+            "the threshold for a finding is reached, but for less than %(minimum_duration)s s at a time"
+        ) % {"minimum_duration": f"{parameters.minimum_duration:g}"}
+    return N_("%(who)s: %(reached)s, but the score over all frames is too high to rule one out.") % {
+        "who": _who(names),
+        "reached": reached,
+    }
 
 
 def _who(names: Sequence[str]) -> str:
-    return ("Person " if len(names) == 1 else "Persons ") + ", ".join(names)
+    listed = ", ".join(names)
+    return (N_("Person %(names)s") if len(names) == 1 else N_("Persons %(names)s")) % {"names": listed}
 
 
 def _instability(persons: Sequence[Person]) -> str:
@@ -307,13 +357,19 @@ def _instability(persons: Sequence[Person]) -> str:
     said = []
     if contradicted:
         said.append(
-            f"{_who(contradicted)}: the two networks contradict each other more than on anyone they were "
-            "measured on, which happens with pictures made to mislead one of them."
+            N_(
+                "%(who)s: the two networks contradict each other more than on anyone they were "
+                "measured on, which happens with pictures made to mislead one of them."
+            )
+            % {"who": _who(contradicted)}
         )
     if near:
         said.append(
-            f"{_who(near)}: the score lies so near the threshold that small changes of the same pictures "
-            "(mirrored, shifted, scaled, re-encoded) move it across."
+            N_(
+                "%(who)s: the score lies so near the threshold that small changes of the same "
+                "pictures (mirrored, shifted, scaled, re-encoded) move it across."
+            )
+            % {"who": _who(near)}
         )
     return " ".join(said)
 

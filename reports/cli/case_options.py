@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reports.text.languages import DEFAULT, LANGUAGES
+
 if TYPE_CHECKING:
     from reports.inputs.case import CaseDetails
 
@@ -20,6 +22,9 @@ def add_case_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--examiner", metavar="NAME", help="the same")
     group.add_argument("--organisation", metavar="NAME", help="the same")
     group.add_argument("--paper", choices=["A4", "Letter"], help="size of the PDF's pages (default A4)")
+    group.add_argument(
+        "--language", choices=list(LANGUAGES), default=DEFAULT, help="of the report (default en); not kept"
+    )
     group.add_argument(
         "--time-zone", metavar="ZONE", help="of local times, such as Europe/Berlin (default: this machine's)"
     )

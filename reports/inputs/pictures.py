@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from reports.errors import PictureError
+from reports.text.language import gettext
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_PIXELS = 100_000_000  # about 12,000 x 8,000; a larger header is a decompression bomb
@@ -53,7 +54,7 @@ def find_picture(
     may come from anywhere, and a report must never pull in another file of the machine.
     """
     if path is None:
-        return Picture(None, alt, "This picture was not kept.")
+        return Picture(None, alt, gettext("This picture was not kept."))
     pure = PurePosixPath(path)
     if (
         not path
@@ -67,7 +68,9 @@ def find_picture(
             "Use an analysis.json that Reelproof wrote, in the folder it was written to."
         )
     if not (folder / pure).is_file():
-        return Picture(None, alt, f"The file {pure} is missing from the folder of the analysis.")
+        return Picture(
+            None, alt, gettext("The file %(pure)s is missing from the folder of the analysis.", pure=pure)
+        )
     return Picture(str(pure), alt, part=part)
 
 

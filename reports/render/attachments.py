@@ -14,6 +14,7 @@ from reports.inputs.comparisons import KeptComparison
 from reports.inputs.laboratory import NAME as LABORATORY
 from reports.review.annotation_file import file_text
 from reports.review.annotations import Annotation, sort_key
+from reports.text.language import N_
 from reports.text.numbers import plural
 
 
@@ -35,7 +36,7 @@ class Attachment:
     @property
     def size(self) -> str:
         """Number of bytes in words."""
-        return plural(len(self.data), "byte")
+        return plural(len(self.data), "byte", "bytes")
 
 
 def attachments(
@@ -52,22 +53,22 @@ def attachments(
     ``laboratory`` those of ``laboratory.json``.
     """
     found = [
-        Attachment("analysis.json", text, "application/json", "Source", "all figures of this report"),
-        Attachment("scores.csv", scores_csv(analysis), "text/csv", "Data", "every score as a table"),
+        Attachment("analysis.json", text, "application/json", "Source", N_("all figures of this report")),
+        Attachment("scores.csv", scores_csv(analysis), "text/csv", "Data", N_("every score as a table")),
     ]
     said = sorted(annotations, key=sort_key)
     if said:
         data = _annotation_file(analysis, text, said, said[-1].made)
-        holds = "the reviewers' annotations"
+        holds = N_("the reviewers' annotations")
         found.append(Attachment("annotations.json", data, "application/json", "Supplement", holds))
     if custody is not None:
-        holds = "the custody log of the exhibit"
+        holds = N_("the custody log of the exhibit")
         found.append(Attachment("custody.json", custody, "application/json", "Supplement", holds))
     if laboratory is not None:
-        holds = "what is quoted of the laboratory's own validation"
+        holds = N_("what is quoted of the laboratory's own validation")
         found.append(Attachment(LABORATORY, laboratory, "application/json", "Supplement", holds))
     for number, each in enumerate(comparisons, start=1):
-        holds = f"the comparison with {each.comparison.reference.sha256[:12]}…"
+        holds = N_("the comparison with %(sha256)s…") % {"sha256": each.comparison.reference.sha256[:12]}
         name = f"comparison-{number}.json"
         found.append(Attachment(name, each.text, "application/json", "Supplement", holds))
     return tuple(sorted(found, key=lambda each: each.name))

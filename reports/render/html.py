@@ -56,22 +56,23 @@ def fill_template(
 ) -> str:
     """The report's markup for ``screen`` or ``print``; ``source`` gives the address of a picture."""
     style, policy = style_and_policy(STYLES[medium], view.paper if medium == "print" else None)
-    return (
-        environment()
-        .get_template("report/report.html")
-        .render(
-            view=view,
-            medium=medium,
-            source=source,
-            style=style,
-            policy=policy,
-            created=document_date(view.created_iso),
-            modified=document_date(view.annotations.until_iso or view.created_iso),
-            renderer=renderer() if medium == "screen" else None,
-            enclosed=enclosed,
-            picture_width=width_for(len({picture.key for picture in view.pictures})),
+    with language.speaking(view.language):
+        return (
+            environment()
+            .get_template("report/report.html")
+            .render(
+                view=view,
+                medium=medium,
+                source=source,
+                style=style,
+                policy=policy,
+                created=document_date(view.created_iso),
+                modified=document_date(view.annotations.until_iso or view.created_iso),
+                renderer=renderer() if medium == "screen" else None,
+                enclosed=enclosed,
+                picture_width=width_for(len({picture.key for picture in view.pictures})),
+            )
         )
-    )
 
 
 def style_and_policy(paths: Sequence[Path], paper: str | None) -> tuple[Markup, str]:

@@ -20,6 +20,7 @@ from reports.render.attachments import Attachment
 from reports.render.html import document_date, fill_template
 from reports.render.pdf_conformance import finish
 from reports.render.pdf_digest import PLACEHOLDER, with_digest
+from reports.text import language
 from reports.view.report import ReportView
 
 SCHEME = "picture:"
@@ -152,5 +153,9 @@ def _attachments(enclosed: Sequence[Attachment], date: str) -> list[weasyprint.A
 
 def _places(view: ReportView) -> dict[str, str]:
     """What links lead to, in words."""
-    places = {section.key: f"Section {section.heading}" for section in view.sections.values()}
+    with language.speaking(view.language):
+        places = {
+            section.key: language.gettext("Section %(heading)s", heading=section.heading)
+            for section in view.sections.values()
+        }
     return places | {f"segment-{segment.id}": segment.title for segment in view.segments}

@@ -20,6 +20,7 @@ from reports.render.attachments import Attachment, attachments
 from reports.render.html import render_html
 from reports.render.pdf import render_pdf
 from reports.review.annotations import Annotation
+from reports.text.languages import DEFAULT
 from reports.view.report import ReportView, report_view
 
 
@@ -30,16 +31,20 @@ def write_report(
     custody: bytes | None = None,
     check: ExhibitCheck | None = None,
     laboratory: bytes | None = None,
+    speak: str = DEFAULT,
 ) -> None:
     """Write ``analysis.json``, ``case.json``, the report and ``manifest.json`` into ``folder``.
 
     ``folder`` holds the pictures the analysis names. ``custody`` is the text of a
     ``custody.json``, which is kept there as well; ``check`` is what hashing the exhibit again,
-    just now, has shown; ``laboratory`` is the text of a ``laboratory.json``, kept there too. Each
+    just now, has shown; ``laboratory`` is the text of a ``laboratory.json``, kept there too;
+    ``speak`` is the language of the report. Each
     file appears whole or not at all, the manifest last. Raises :class:`~reports.errors.ReportError` when a
     picture lies outside the folder or cannot be read, before anything is written.
     """
-    write_files(analysis, analysis.to_json().encode(), folder, folder, case, custody, check, laboratory)
+    write_files(
+        analysis, analysis.to_json().encode(), folder, folder, case, custody, check, laboratory, speak
+    )
 
 
 def write_files(
@@ -51,6 +56,7 @@ def write_files(
     custody: bytes | None = None,
     check: ExhibitCheck | None = None,
     laboratory: bytes | None = None,
+    speak: str = DEFAULT,
 ) -> None:
     """As :func:`write_report`, with ``text`` the exact bytes of analysis.json and results in ``out``.
 
@@ -68,6 +74,7 @@ def write_files(
         check=check,
         comparisons=compared,
         laboratory=own,
+        speak=speak,
     )
     enclosed = attachments(analysis, text, custody=custody, comparisons=compared, laboratory=laboratory)
     page, document = _rendered(view, folder, enclosed, compared)
@@ -103,20 +110,21 @@ def write_reviewed(
     check: ExhibitCheck | None = None,
     comparisons: Sequence[KeptComparison] = (),
     laboratory: bytes | None = None,
+    speak: str = DEFAULT,
 ) -> None:
     """Write ``report.html`` and ``report.pdf`` with what reviewers say into ``out``, and nothing else.
 
     The result in ``folder``, whose manifest covers its own reports, stays as it is. Case details
     and custody log are those kept there unless given. ``check`` is what hashing the exhibit again,
     just now, has shown. ``comparisons`` are those of the exhibit with references, ``laboratory`` is the text
-    of a ``laboratory.json``, which is kept there as well.
+    of a ``laboratory.json``, which is kept there as well; ``speak`` is the language of the report.
     """
     said = list(annotations)
     case = read_case(folder) if case is None else case
     custody = kept_custody(folder) if custody is None else custody
     laboratory = kept_laboratory(folder) if laboratory is None else laboratory
     own = parse_laboratory(laboratory) if laboratory is not None else None
-    view = report_view(analysis, folder, said, case.settled(), custody, check, comparisons, own)
+    view = report_view(analysis, folder, said, case.settled(), custody, check, comparisons, own, speak)
     enclosed = attachments(analysis, text, said, custody, comparisons, laboratory)
     page, document = _rendered(view, folder, enclosed, comparisons)
     if laboratory is not None:

@@ -6,6 +6,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from detector import timestamps
+from reports.text.language import gettext
+from reports.text.numbers import shown
 
 
 def in_utc(text: str) -> tuple[str, str]:
@@ -26,7 +28,12 @@ def in_zone(text: str, zone: str) -> str:
     except OverflowError:  # the calendar's first or last day
         return ""
     offset = f"{local:%z}"
-    return f"{local:%Y-%m-%d %H:%M:%S} UTC{offset[:3].replace('-', '−')}:{offset[3:5]}"
+    return gettext(
+        "%(local)s UTC%(replace)s:%(offset)s",
+        local=shown(local, "%Y-%m-%d %H:%M:%S"),
+        replace=offset[:3].replace("-", "−"),
+        offset=offset[3:5],
+    )
 
 
 def _moment(text: str) -> datetime | None:

@@ -12,25 +12,28 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import fields, is_dataclass, replace
 from functools import cache, lru_cache
+from typing import Any
 
 from babel import Locale
+from babel.messages import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
 from jinja2 import Environment
 
 from detector.paths import FILES
+from reports.text.languages import DEFAULT as DEFAULT
+from reports.text.languages import LANGUAGES as LANGUAGES
 
 CATALOGUES = FILES / "translations"
-DEFAULT = "en"
-# By code, each under its own name.
-LANGUAGES = {"en": "English", "de": "Deutsch", "es": "español"}
 MESSAGES, SCRIPTS = "messages", "scripts"  # of Python and templates; of static/js
 
 _CURRENT: ContextVar[str] = ContextVar("language", default=DEFAULT)
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
-_LEAST_LITERAL = 8  # letters that a message with placeholders needs to be recognised by
+_LEAST_LITERAL = 5  # letters that a message with placeholders needs to be recognised by
+_COUNT = re.compile(r"([\d,.]+) (.+)")
 _SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z“])")
 
 
@@ -68,10 +71,31 @@ def _locale(code: str) -> Locale:
 def catalogue(code: str, domain: str = MESSAGES) -> Translations:
     """The translations into a language, compiled as they are read: about a quarter of a second, once."""
     compiled = io.BytesIO()
-    with (CATALOGUES / code / "LC_MESSAGES" / f"{domain}.po").open("rb") as source:
-        write_mo(compiled, read_po(source, locale=code))
+    write_mo(compiled, _source(code, domain))
     compiled.seek(0)
     return Translations(compiled, domain)
+
+
+@cache
+def _source(code: str, domain: str) -> Catalog:
+    with (CATALOGUES / code / "LC_MESSAGES" / f"{domain}.po").open("rb") as file:
+        return read_po(file, locale=code)
+
+
+@cache
+def _counted(code: str) -> dict[str, str]:
+    """Nouns as they stand after a count, by their English."""
+    found: dict[str, str] = {}
+    for message in _source(code, MESSAGES):
+        forms = message.string
+        if message.pluralizable and isinstance(forms, tuple) and all(forms) and "%" not in message.id[0]:
+            found.update(zip(message.id, forms, strict=False))
+    return found
+
+
+def N_(message: str) -> str:
+    """Marks a message that is translated later, where it is shown."""
+    return message
 
 
 def gettext(message: str, /, **values: object) -> str:
@@ -120,6 +144,8 @@ def _one(code: str, text: str) -> str | None:
     plain = messages.ugettext(text.replace("%", "%%"))
     if plain != text.replace("%", "%%"):
         return plain.replace("%%", "%")
+    if (counted := _COUNT.fullmatch(text)) is not None and counted[2] in _counted(code):
+        return f"{counted[1]} {_counted(code)[counted[2]]}"
     for pattern, message in _patterns(code):
         if (found := pattern.fullmatch(text)) is not None:
             values = {name: _stored(code, value) for name, value in found.groupdict().items()}
@@ -158,6 +184,30 @@ def _pattern(english: str) -> re.Pattern[str]:
     return re.compile(expression, re.DOTALL)
 
 
+def spoken(value: Any, kept: frozenset[str] = frozenset()) -> Any:
+    """A view in the language spoken now: every text in it that is a message, also in its filled form.
+
+    ``kept`` are fields, as ``Class.field``, whose texts are not ours: file names, what people wrote.
+    """
+    if current() == DEFAULT:
+        return value
+    if type(value) is str:
+        return stored(value)
+    if isinstance(value, tuple | list):
+        parts = [spoken(each, kept) for each in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    if isinstance(value, dict):
+        return {name: spoken(each, kept) for name, each in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        changed = {
+            field.name: spoken(getattr(value, field.name), kept)
+            for field in fields(value)
+            if field.init and f"{type(value).__name__}.{field.name}" not in kept
+        }
+        return replace(value, **changed)
+    return value
+
+
 def install(environment: Environment) -> None:
     """Let templates speak: ``_()``, ``{% trans %}``, and names for their ``lang`` and ``dir``."""
     environment.add_extension("jinja2.ext.i18n")
@@ -165,8 +215,15 @@ def install(environment: Environment) -> None:
     environment.install_gettext_callables(  # type: ignore[attr-defined]
         _translated, _plural, newstyle=True
     )
-    environment.globals.update(language=current, text_direction=lambda: locale().text_direction)
-    environment.filters["stored"] = stored
+    environment.globals.update(
+        language=current, languages=LANGUAGES, text_direction=lambda: locale().text_direction
+    )
+    environment.filters.update(stored=stored, capitalize_first=capitalize_first)
+
+
+def capitalize_first(text: str) -> str:
+    """With a capital letter first, the others as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def _plural(singular: str, plural: str, number: int) -> str:

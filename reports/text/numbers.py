@@ -10,10 +10,11 @@ import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
 
+from detector.schema import formatting
 from detector.schema.analysis import Box, HideAndRescore, Media
 from detector.schema.formatting import clock as clock
-from detector.schema.formatting import probability as probability
 from detector.schema.formatting import timecode as timecode
+from reports.text.language import DEFAULT, N_, current, gettext, locale, ngettext
 
 # A map counts as confirmed when hiding its hottest area lowers the logit by at least this
 # much more than hiding random areas does, and at least this many times as far. Both are a
@@ -36,35 +37,37 @@ class Strength:
 
 STRENGTHS = (
     Strength(
-        "very strong indication",
+        N_("very strong indication"),
         0.98,
-        "0.98 and above",
-        "If the calibration holds, 98 or more of 100 such faces are manipulated.",
+        N_("0.98 and above"),
+        N_("If the calibration holds, 98 or more of 100 such faces are manipulated."),
     ),
     Strength(
-        "strong indication",
+        N_("strong indication"),
         0.90,
         "0.90 to 0.97",
-        "If the calibration holds, about 90 to 97 of 100 such faces are manipulated.",
+        N_("If the calibration holds, about 90 to 97 of 100 such faces are manipulated."),
     ),
     Strength(
-        "moderate indication",
+        N_("moderate indication"),
         0.70,
         "0.70 to 0.89",
-        "If the calibration holds, about 70 to 89 of 100 such faces are manipulated.",
+        N_("If the calibration holds, about 70 to 89 of 100 such faces are manipulated."),
     ),
     Strength(
-        "weak indication",
+        N_("weak indication"),
         0.50,
         "0.50 to 0.69",
-        "If the calibration holds, about 50 to 69 of 100 such faces are manipulated; half may not be.",
+        N_("If the calibration holds, about 50 to 69 of 100 such faces are manipulated; half may not be."),
     ),
     Strength(
-        "no indication",
+        N_("no indication"),
         0.0,
         "below 0.50",
-        "If the calibration holds, fewer than 50 of 100 such faces are manipulated. It is not a statement "
-        "that the face is untouched.",
+        N_(
+            "If the calibration holds, fewer than 50 of 100 such faces are manipulated. It "
+            "is not a statement that the face is untouched."
+        ),
     ),
 )
 
@@ -77,22 +80,46 @@ def strength(probability: float) -> Strength:
 
 def number(value: float) -> str:
     """A setting or a measured figure: at most four significant digits, no trailing zeros."""
-    return str(value) if isinstance(value, int) else f"{value:.4g}"
+    return localized(str(value) if isinstance(value, int) else f"{value:.4g}")
 
 
 def signed(value: float) -> str:
     """A change of the logit with its sign and two decimals."""
-    return f"{value:+.2f}".replace("-", "−")
+    return shown(value, "+.2f").replace("-", "−")
 
 
-def plural(count: int, singular: str, many: str | None = None) -> str:
-    """``1 frame``, ``1,204 frames``."""
-    return f"{count:,} {singular if count == 1 else many or singular + 's'}"
+def localized(text: str) -> str:
+    """A figure written the English way, with the separators of the language spoken now."""
+    if current() == DEFAULT:
+        return text
+    symbols = locale().number_symbols["latn"]
+    swapped = text.translate({ord("."): symbols["decimal"], ord(","): symbols["group"]})
+    return f"{swapped[:-1]}\u00a0%" if swapped.endswith("%") else swapped
+
+
+def shown(value: object, form: str) -> str:
+    """A figure in Python's format ``form``, with the separators of the language spoken now."""
+    return localized(format(value, form))
+
+
+def grouped(count: int) -> str:
+    """A count with its thousands set apart."""
+    return shown(count, ",")
+
+
+def probability(value: float | None) -> str:
+    """A probability with two decimals; a dash where there is none."""
+    return localized(formatting.probability(value))
+
+
+def plural(count: int, singular: str, many: str) -> str:
+    """``1 frame``, ``1,204 frames``; both words are messages."""
+    return f"{grouped(count)} {ngettext(singular, many, count)}"
 
 
 def size(count: int) -> str:
     """Bytes in decimal units, with the exact number beside them."""
-    exact = plural(count, "byte")
+    exact = plural(count, "byte", "bytes")
     for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if count >= step:
             return f"{count / step:.1f} {unit} ({exact})"
@@ -102,20 +129,22 @@ def size(count: int) -> str:
 def frame_rate(fraction: str | None, variable: bool) -> str:
     """An average frame rate such as ``30000/1001`` and whether it holds throughout."""
     if fraction is None:
-        return "not stated by the file"
-    kind = "variable; the figure is the average" if variable else "constant"
+        return gettext("not stated by the file")
+    kind = gettext("variable; the figure is the average") if variable else gettext("constant")
     try:
         rate = float(Fraction(fraction))
     except (ValueError, ZeroDivisionError, OverflowError):
-        return f"{fraction} frames a second, {kind}"
+        return gettext("%(fraction)s frames a second, %(kind)s", fraction=fraction, kind=kind)
     exact = "" if rate == int(rate) else f" ({fraction})"
-    return f"{number(rate)} frames a second{exact}, {kind}"
+    return gettext("%(rate)s frames a second%(exact)s, %(kind)s", rate=number(rate), exact=exact, kind=kind)
 
 
 def box(values: Box) -> str:
     """A box in whole pixels of the upright frame."""
     left, top, right, bottom = (round(value) for value in values)
-    return f"x {left} to {right}, y {top} to {bottom} px"
+    return gettext(
+        "x %(left)s to %(right)s, y %(top)s to %(bottom)s px", left=left, right=right, top=top, bottom=bottom
+    )
 
 
 def file_name(name: str) -> str:
@@ -156,14 +185,24 @@ def is_confirmed(check: HideAndRescore) -> bool:
 
 def hide_and_rescore(check: HideAndRescore) -> str:
     """The measured effect of hiding the hottest area, and what follows from it, in words."""
-    figures = (
-        f"Hiding the hottest {check.area:.0%} of the face takes the score from "
-        f"{probability(check.probability)} to {probability(check.hidden_highlight)}, hiding random areas of "
-        f"the same size to {probability(check.hidden_random)} on average."
+    figures = gettext(
+        "Hiding the hottest %(area)s of the face takes the score from %(probability)s "
+        "to %(hidden_highlight)s, hiding random areas of the same size to "
+        "%(hidden_random)s on average.",
+        area=shown(check.area, ".0%"),
+        probability=probability(check.probability),
+        hidden_highlight=probability(check.hidden_highlight),
+        hidden_random=probability(check.hidden_random),
     )
     if is_confirmed(check):
-        return f"{figures} That is clearly more than chance does: the map shows what the model used."
-    return f"{figures} That is not clearly more than chance does: this map should not be relied upon."
+        return gettext(
+            "%(figures)s That is clearly more than chance does: the map shows what the model used.",
+            figures=figures,
+        )
+    return gettext(
+        "%(figures)s That is not clearly more than chance does: this map should not be relied upon.",
+        figures=figures,
+    )
 
 
 def player_offset(media: Media) -> float | None:

@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Answers, Coverage, Model, Parameters, Verdict
-from detector.schema.formatting import probability
-from reports.text.numbers import number, plural
+from reports.text.language import N_, gettext
+from reports.text.numbers import number, plural, probability, shown
 from reports.text.uncertainty import calibration_error
 
 _OF_VIDEOS = frozenset(
     {
-        "track", "smoothed score", "segment", "peak frame", "PTS", "frame number", "frame score",
+        "track", N_(
+"smoothed score"), "segment", N_(
+"peak frame"), "PTS", N_(
+"frame number"), N_(
+"frame score"),
         "confidence", "interval", "person", "heatmap",
     }
 )  # fmt: skip
 _OWN = (
-    ("person", "One face in the photograph. Letters say nothing about who it is."),
+    ("person", N_("One face in the photograph. Letters say nothing about who it is.")),
     (
-        "face swap or edit, generated face",
-        "The two questions asked of every face: was it replaced or altered in a photograph, was it made as a "
-        "whole by a generator. Each has a calibrated probability; the larger is the photograph's.",
+        N_("face swap or edit, generated face"),
+        N_(
+            "The two questions asked of every face: was it replaced or altered in a "
+            "photograph, was it made as a whole by a generator. Each has a calibrated "
+            "probability; the larger is the photograph's."
+        ),
     ),
     (
         "interval",
-        "How far a probability could be off, as section 5 explains. A wider one means a less certain figure.",
+        N_(
+            "How far a probability could be off, as section 5 explains. A wider one means "
+            "a less certain figure."
+        ),
     ),
-    ("heatmap", "Grad-CAM: the areas of the face that raised the score most, as colour over the photograph."),
+    (
+        "heatmap",
+        N_("Grad-CAM: the areas of the face that raised the score most, as colour over the photograph."),
+    ),
     (
         "declaration",
-        "What the file itself says of its making. Anybody can write or remove it; it never enters a verdict.",
+        N_(
+            "What the file itself says of its making. Anybody can write or remove it; it "
+            "never enters a verdict."
+        ),
     ),
 )
 _VIDEO_SETTINGS = frozenset(
@@ -54,57 +70,79 @@ def meaning(verdict: Verdict) -> tuple[str, ...]:
     """What the finding says."""
     if verdict is Verdict.MANIPULATED:
         return (
-            "The flagged faces look to the networks like the swapped, edited or generated faces they learnt "
-            "from. Where the kind is named, one of both answers clearly outweighs the other.",
-            "It is not the odds that this photograph is manipulated, which also depend on where it comes "
-            "from.",
-            "A person should look at each flagged face and weigh it with the origin of the file.",
+            gettext(
+                "The flagged faces look to the networks like the swapped, edited or generated "
+                "faces they learnt from. Where the kind is named, one of both answers clearly "
+                "outweighs the other."
+            ),
+            gettext(
+                "It is not the odds that this photograph is manipulated, which also depend on "
+                "where it comes from."
+            ),
+            gettext("A person should look at each flagged face and weigh it with the origin of the file."),
         )
     if verdict is Verdict.NOT_FOUND:
         return (
-            "No face that could be judged reached the threshold given in this report, for either question.",
-            "It covers the faces counted in this report, and nothing else in the photograph.",
+            gettext(
+                "No face that could be judged reached the threshold given in this report, for "
+                "either question."
+            ),
+            gettext("It covers the faces counted in this report, and nothing else in the photograph."),
         )
     return (
-        "Too little could be judged, it is of a kind that the networks were not made for, or the answers lie "
-        "too near the threshold.",
-        "The original file, larger and not passed on through other programs, may allow a finding.",
+        gettext(
+            "Too little could be judged, it is of a kind that the networks were not made "
+            "for, or the answers lie too near the threshold."
+        ),
+        gettext("The original file, larger and not passed on through other programs, may allow a finding."),
     )
 
 
 def limits(analysis: Analysis) -> tuple[str, ...]:
     """What the finding does not say, however it is quoted."""
     first = {
-        Verdict.MANIPULATED: "It does not prove manipulation. A machine's finding alone must not decide "
-        "about a person or a publication.",
-        Verdict.NOT_FOUND: "It does not show that the photograph is unaltered, nor that the person exists. "
-        "Methods and generators unknown to the networks can go unnoticed.",
-        Verdict.INCONCLUSIVE: "It is neither a sign of manipulation nor a sign of its absence.",
+        Verdict.MANIPULATED: gettext(
+            "It does not prove manipulation. A machine's finding alone must not decide "
+            "about a person or a publication."
+        ),
+        Verdict.NOT_FOUND: gettext(
+            "It does not show that the photograph is unaltered, nor that the person "
+            "exists. Methods and generators unknown to the networks can go unnoticed."
+        ),
+        Verdict.INCONCLUSIVE: gettext("It is neither a sign of manipulation nor a sign of its absence."),
     }[analysis.verdict]
     return (
         first,
         learnt(analysis.model),
-        "It says nothing about what is not a face: background, bodies, objects, text, what was cut away or "
-        "removed, and whether the scene was staged.",
-        "Paintings, statues, masks and soft drawings with a face are judged as if they were photographs; "
-        "only black-and-white and toned pictures, tiny ones enlarged, and drawings in flat colours are told "
-        "apart.",
-        "Retouching, beauty filters, portrait modes, strong compression and re-photographed screens can "
-        "raise or lower a score.",
-        "It does not name the persons shown, the maker of the file, or anyone's intent.",
+        gettext(
+            "It says nothing about what is not a face: background, bodies, objects, text, "
+            "what was cut away or removed, and whether the scene was staged."
+        ),
+        gettext(
+            "Paintings, statues, masks and soft drawings with a face are judged as if they "
+            "were photographs; only black-and-white and toned pictures, tiny ones "
+            "enlarged, and drawings in flat colours are told apart."
+        ),
+        gettext(
+            "Retouching, beauty filters, portrait modes, strong compression and "
+            "re-photographed screens can raise or lower a score."
+        ),
+        gettext("It does not name the persons shown, the maker of the file, or anyone's intent."),
     )
 
 
 def learnt(model: Model) -> str:
     """Which generators and methods the networks have seen, as far as the card says."""
     if not model.learnt:
-        return (
-            "Its card does not list the generators that the model learnt photographs from; its limits, in "
-            "the section on the model, say how many generated photographs were found."
+        return gettext(
+            "Its card does not list the generators that the model learnt photographs from; "
+            "its limits, in the section on the model, say how many generated photographs "
+            "were found."
         )
-    return (
-        f"Of photographs, the model has learnt: {'; '.join(model.learnt)}. What other generators and "
-        "programs make can go unnoticed."
+    return gettext(
+        "Of photographs, the model has learnt: %(learnt)s. What other generators and "
+        "programs make can go unnoticed.",
+        learnt="; ".join(model.learnt),
     )
 
 
@@ -112,14 +150,16 @@ def interval_made(analysis: Analysis) -> str:
     """How intervals are made, with the figures of this analysis's model."""
     error = calibration_error(analysis.model.figures)
     if error is None:
-        return (
-            "How far off the probabilities are was not measured for this model, so that no interval can be "
-            "stated for a single photograph."
+        return gettext(
+            "How far off the probabilities are was not measured for this model, so that no "
+            "interval can be stated for a single photograph."
         )
-    return (
-        "Beside each probability stands an interval: both ends lie away from it by the largest calibration "
-        f"error measured for this model, {number(round(error, 3))}, an average over the measured data and "
-        "not a bound. One photograph gives no second figure to compare with, so chance is not allowed for."
+    return gettext(
+        "Beside each probability stands an interval: both ends lie away from it by the "
+        "largest calibration error measured for this model, %(error)s, an average over "
+        "the measured data and not a bound. One photograph gives no second figure to "
+        "compare with, so chance is not allowed for.",
+        error=number(round(error, 3)),
     )
 
 
@@ -127,29 +167,37 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
     """What was left out, in sentences."""
     coverage = analysis.coverage
     lines = [
-        "A part of the picture is missing in the file and was not looked at."
+        gettext("A part of the picture is missing in the file and was not looked at.")
         if analysis.media.frames_undecodable
-        else "The picture was decoded completely.",
-        f"Faces not judged: {coverage.faces_unusable:,} of {plural(coverage.faces_found, 'face')} found"
-        f"{reasons(coverage)}."
+        else gettext("The picture was decoded completely."),
+        gettext(
+            "Faces not judged: %(faces_unusable)s of %(faces)s found%(reasons)s.",
+            faces_unusable=shown(coverage.faces_unusable, ","),
+            faces=plural(coverage.faces_found, "face", "faces"),
+            reasons=reasons(coverage),
+        )
         if coverage.faces_unusable
-        else f"Faces not judged: none of {plural(coverage.faces_found, 'face')} found.",
+        else gettext(
+            "Faces not judged: none of %(faces)s found.", faces=plural(coverage.faces_found, "face", "faces")
+        ),
     ]
     if coverage.faces_discarded:
         lines.append(
-            f"Taken for no faces: {plural(coverage.faces_discarded, 'place')} where the face detector was "
-            "never sure."
+            gettext(
+                "Taken for no faces: %(places)s where the face detector was never sure.",
+                places=plural(coverage.faces_discarded, "place", "places"),
+            )
         )
     if analysis.media.details and (pages := analysis.media.details.other_pages):
-        lines.append(f"Other pictures in the file: {plural(pages, 'page')}.")
-    lines.append("Everything in the photograph that is not a face.")
+        lines.append(gettext("Other pictures in the file: %(pages)s.", pages=plural(pages, "page", "pages")))
+    lines.append(gettext("Everything in the photograph that is not a face."))
     return tuple(lines)
 
 
 def reasons(coverage: Coverage) -> str:
     """Why faces were not judged, each reason with its count where the analysis says so (since 1.8)."""
     if not coverage.flaws:
-        return ", too small, too unclear or too unsure"
+        return gettext(", too small, too unclear or too unsure")
     return ": " + "; ".join(f"{count:,} {flaw}" for flaw, count in coverage.flaws.items())
 
 
@@ -157,32 +205,42 @@ def procedure(analysis: Analysis) -> str:
     """How the finding came about, in the order of the work."""
     given, second = analysis.parameters, analysis.model.second_look
     if second is None:
-        looked = (
-            "Each face that could be judged was cut out upright and scored, together with its mirror image, "
-            "by the network named in this report. "
+        looked = gettext(
+            "Each face that could be judged was cut out upright and scored, together with "
+            "its mirror image, by the network named in this report. "
         )
     else:
         transformer = ""
         if second.transformer is not None:
-            transformer = f" and a transformer, {second.transformer.architecture},"
-        looked = (
-            "Each face that could be judged was cut out upright and scored, together with its mirror image, "
-            f"by the network named in this report; a second network, {second.name},{transformer} looked at "
-            "the inner face and the whole head, and answered two questions: was the face swapped or edited, "
-            "was it generated. Both answers were fused with the first network's and calibrated. Where the "
-            "result lay near the threshold, all networks scored the face mirrored, shifted, scaled and "
-            "re-encoded as well; the share of these views on the same side is the stability, and a face of "
-            "low stability is not flagged but leaves the verdict inconclusive, as does one on which the two "
-            "networks lay further apart than on any face they were measured on. "
+            transformer = gettext(
+                " and a transformer, %(architecture)s,", architecture=second.transformer.architecture
+            )
+        looked = gettext(
+            "Each face that could be judged was cut out upright and scored, together with "
+            "its mirror image, by the network named in this report; a second network, "
+            "%(name)s,%(transformer)s looked at the inner face and the whole head, and "
+            "answered two questions: was the face swapped or edited, was it generated. "
+            "Both answers were fused with the first network's and calibrated. Where the "
+            "result lay near the threshold, all networks scored the face mirrored, "
+            "shifted, scaled and re-encoded as well; the share of these views on the same "
+            "side is the stability, and a face of low stability is not flagged but leaves "
+            "the verdict inconclusive, as does one on which the two networks lay further "
+            "apart than on any face they were measured on. ",
+            name=second.name,
+            transformer=transformer,
         )
-    return (
-        "What the file declares of its making was read first; it entered no score. Faces were found with "
-        "CenterFace. Faces that are too small, unclear, without colours of their own, enlarged from a tiny "
-        f"picture or drawn in flat colours were not judged. {looked}"
-        f"A face whose score reaches {given.enter_threshold:g} is flagged; where none does, one of "
-        f"{given.doubt_threshold:g} or more leaves the verdict inconclusive. For each flagged face Grad-CAM "
-        "shows which areas raised the score; each map was then tested by hiding what it highlights and "
-        "scoring the face again."
+    return gettext(
+        "What the file declares of its making was read first; it entered no score. "
+        "Faces were found with CenterFace. Faces that are too small, unclear, without "
+        "colours of their own, enlarged from a tiny picture or drawn in flat colours "
+        "were not judged. %(looked)sA face whose score reaches %(enter_threshold)s is "
+        "flagged; where none does, one of %(doubt_threshold)s or more leaves the "
+        "verdict inconclusive. For each flagged face Grad-CAM shows which areas raised "
+        "the score; each map was then tested by hiding what it highlights and scoring "
+        "the face again.",
+        looked=looked,
+        enter_threshold=shown(given.enter_threshold, "g"),
+        doubt_threshold=shown(given.doubt_threshold, "g"),
     )
 
 
@@ -191,4 +249,6 @@ def both(answers: Answers | None) -> str:
     if answers is None:
         return ""
     edited, generated = probability(answers.altered), probability(answers.synthesised)
-    return f"Face swap or edit {edited}, generated face {generated}"
+    return gettext(
+        "Face swap or edit %(edited)s, generated face %(generated)s", edited=edited, generated=generated
+    )

@@ -18,6 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from detector import timestamps
 from detector.errors import ReelproofError
 from detector.sandbox import AllowedPaths, Limits, Sandbox, UnexpectedError
 from detector.schema.analysis import Analysis
@@ -33,6 +34,7 @@ from reports.inputs.pictures import COMPARISONS, embed
 from reports.render.attachments import attachments
 from reports.render.html import RENDERER, render_html, renderer
 from reports.review.annotation_file import read_file
+from reports.text.languages import DEFAULT
 from reports.verification.problems import Findings
 from reports.verification.sources import Source, Unreadable
 from reports.view.report import report_view
@@ -41,6 +43,8 @@ PAGE = "report.html"
 _BESIDE = (ANNOTATIONS, CUSTODY, LABORATORY)
 _PICTURE = re.compile(r"data:image/jpeg;base64,([A-Za-z0-9+/=]*)")
 _DATES = re.compile(r'<meta name="dcterms\.\w+" content="[^"]*">')
+_LANGUAGE = re.compile(r'<html lang="([a-z]+)"')
+_CHECK = re.compile(r'<meta name="reelproof-check" content="([0-9a-f]*) (\d+) ([^"]+)">')
 _AGAIN = re.compile(r"computed for this report on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
 _GONE = re.compile(r"looked for on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
 _SUM_AGAIN = re.compile(r"SHA-256, again.*?\b([0-9a-f]{64})\b", re.DOTALL)
@@ -115,7 +119,9 @@ def _differing(folder: Path, _report: Callable[[str, float], None]) -> list[str]
     compared = kept_comparisons(folder, analysis.media.sha256)
     laboratory = kept.get(LABORATORY)
     own = parse_laboratory(laboratory) if laboratory is not None else None
-    view = report_view(analysis, folder, said, read_case(folder).settled(), custody, check, compared, own)
+    spoken = _LANGUAGE.search(given)
+    case, speak = read_case(folder).settled(), spoken[1] if spoken else DEFAULT
+    view = report_view(analysis, folder, said, case, custody, check, compared, own, speak)
     pictures = embed(folder, [picture.key for picture in view.pictures])
     again = render_html(view, pictures, attachments(analysis, text, said, custody, compared, laboratory))
     ours, theirs = (_DATES.sub("", _PICTURE.sub("picture", page)) for page in (again, given))
@@ -129,6 +135,8 @@ def _differing(folder: Path, _report: Callable[[str, float], None]) -> list[str]
 
 def _stated_check(page: str, analysis: Analysis) -> ExhibitCheck | None:
     """What the page says of the exhibit's second hash, which no other file holds."""
+    if (stated := _CHECK.search(page)) is not None:  # of a report in another language than English
+        return ExhibitCheck(stated[1], int(stated[2]), timestamps.parse(stated[3]))
     if (gone := _GONE.search(page)) is not None:
         return ExhibitCheck("", 0, _moment(gone))
     again, media = _AGAIN.search(page), analysis.media

@@ -26,7 +26,8 @@ from detector.schema.comparison import (
 )
 from reports.inputs.pictures import PNG_SIGNATURE, Picture, find_picture
 from reports.text import numbers
-from reports.text.numbers import probability, timecode
+from reports.text.language import gettext
+from reports.text.numbers import probability, shown, timecode
 from reports.view.facts import Fact
 
 BETWEEN = 8  # px of white between the two halves of a picture side by side
@@ -200,75 +201,100 @@ def comparison_view(
 
 def _title(comparison: Comparison) -> str:
     if not comparison.related:
-        return "Unrelated"
+        return gettext("Unrelated")
     people = len({segment.person for segment in comparison.segments})
     if people:
-        return f"{'One face differs' if people == 1 else f'{people} faces differ'} from the reference"
+        return gettext(
+            "%(text)s from the reference",
+            text=(
+                gettext("One face differs")
+                if people == 1
+                else gettext("%(people)s faces differ", people=people)
+            ),
+        )
     if comparison.regions:
-        return "Parts of the picture differ, no face does"
-    return "No difference that re-encoding would not explain"
+        return gettext("Parts of the picture differ, no face does")
+    return gettext("No difference that re-encoding would not explain")
 
 
 def _file(file: ComparedFile) -> Iterator[Fact]:
-    yield Fact("File", numbers.file_name(file.file))
+    yield Fact(gettext("File"), numbers.file_name(file.file))
     yield Fact("SHA-256", file.sha256, exact=True)
-    yield Fact("Size", numbers.size(file.bytes))
-    yield Fact("Picture", f"{file.width} × {file.height} px")
+    yield Fact(gettext("Size"), numbers.size(file.bytes))
+    yield Fact(gettext("Picture"), f"{file.width} × {file.height} px")
     if file.kind is MediaKind.VIDEO:
-        yield Fact("Length", timecode(file.duration))
+        yield Fact(gettext("Length"), timecode(file.duration))
         rate = numbers.frame_rate(file.frame_rate, variable=False).removesuffix(", constant")
-        yield Fact("Frame rate", f"{rate} on average")
+        yield Fact(gettext("Frame rate"), gettext("%(rate)s on average", rate=rate))
 
 
 def _transform(comparison: Comparison, found: Transform) -> Iterator[Fact]:
     yield Fact(
-        "Scale",
-        "the same size" if abs(found.scale - 1) < 0.005 else f"{found.scale:.3f}",
-        "" if abs(found.scale - 1) < 0.005 else "pixels of the exhibit to one of the reference",
+        gettext("Scale"),
+        gettext("the same size") if abs(found.scale - 1) < 0.005 else f"{found.scale:.3f}",
+        "" if abs(found.scale - 1) < 0.005 else gettext("pixels of the exhibit to one of the reference"),
     )
     if abs(found.stretch - 1) >= 0.005:
-        yield Fact("Stretch", f"{found.stretch:.3f}", "width against height")
-    yield Fact("Mirrored", "yes, left and right are exchanged" if found.mirror else "no")
-    yield Fact("Rotation", "none" if abs(found.rotation) < 0.05 else f"{found.rotation:.1f}° clockwise")
+        yield Fact(gettext("Stretch"), f"{found.stretch:.3f}", gettext("width against height"))
+    yield Fact(gettext("Mirrored"), gettext("yes, left and right are exchanged") if found.mirror else "no")
+    yield Fact(
+        gettext("Rotation"),
+        gettext("none")
+        if abs(found.rotation) < 0.05
+        else gettext("%(rotation)s° clockwise", rotation=shown(found.rotation, ".1f")),
+    )
     reference = comparison.reference
     x0, y0, x1, y1 = found.crop
     share = (x1 - x0) * (y1 - y0) / (reference.width * reference.height)
     # Nothing is cut off where the edges are a pixel of either file off, or no further than the view is.
     room = max(1.0, found.uncertainty) * max(1.0, 1 / found.scale)
     whole = max(x0, y0, reference.width - x1, reference.height - y1) <= room
-    crop = "the whole picture" if whole else f"{share:.0%} of its picture"
-    yield Fact("Part of the reference shown", crop, "" if whole else numbers.box(found.crop))
+    crop = (
+        gettext("the whole picture")
+        if whole
+        else gettext("%(share)s of its picture", share=shown(share, ".0%"))
+    )
+    yield Fact(gettext("Part of the reference shown"), crop, "" if whole else numbers.box(found.crop))
     left, top, right, bottom = found.shown
     bars = 1 - (right - left) * (bottom - top) / (comparison.exhibit.width * comparison.exhibit.height)
     if bars > 0.005:
-        yield Fact("Bars or captions added", f"{bars:.0%} of the exhibit's picture")
-    off = "less than 0.1 px" if found.uncertainty < 0.1 else f"± {found.uncertainty:.1f} px"
-    yield Fact("Uncertainty", off, "at the corners of the exhibit's picture")
+        yield Fact(
+            gettext("Bars or captions added"),
+            gettext("%(bars)s of the exhibit's picture", bars=shown(bars, ".0%")),
+        )
+    off = gettext("less than 0.1 px") if found.uncertainty < 0.1 else f"± {found.uncertainty:.1f} px"
+    yield Fact(gettext("Uncertainty"), off, gettext("at the corners of the exhibit's picture"))
 
 
 def _piece(piece: TimePiece) -> PieceView:
-    speed = "the same" if abs(piece.speed - 1) < _SAME_SPEED else f"{piece.speed:.3f}"
+    speed = gettext("the same") if abs(piece.speed - 1) < _SAME_SPEED else f"{piece.speed:.3f}"
     return PieceView(
-        f"{timecode(piece.exhibit.start)} to {timecode(piece.exhibit.end)}",
-        f"{timecode(piece.reference.start)} to {timecode(piece.reference.end)}",
+        gettext("%(start)s to %(end)s", start=timecode(piece.exhibit.start), end=timecode(piece.exhibit.end)),
+        gettext(
+            "%(start)s to %(end)s", start=timecode(piece.reference.start), end=timecode(piece.reference.end)
+        ),
         speed,
         f"± {piece.uncertainty:.3f} s",
     )
 
 
 def _gap(gap: Gap) -> GapView:
-    return GapView(gap.file, f"{timecode(gap.start)} to {timecode(gap.end)}", gap.reason)
+    return GapView(
+        gap.file,
+        gettext("%(start)s to %(end)s", start=timecode(gap.start), end=timecode(gap.end)),
+        gap.reason,
+    )
 
 
 def _times(difference: float) -> str:
     """The log of a ratio of squares as a ratio of levels, as the engine's sentences give it."""
-    return f"{math.exp(difference / 2):.1f} times"
+    return gettext("%(exp)s times", exp=shown(math.exp(difference / 2), ".1f"))
 
 
 def _segment(segment: ComparedSegment, still: bool) -> DifferenceView:
     return DifferenceView(
         segment.id,
-        f"Person {segment.person}",
+        gettext("Person %(person)s", person=segment.person),
         "" if still else timecode(segment.start),
         "" if still else timecode(segment.end),
         segment.start,
@@ -304,15 +330,24 @@ def _triples(comparison: Comparison, folder: Path, below: str) -> Iterator[Tripl
     found: list[tuple[int, str, str, ComparedPeak]] = []
     for segment in segments:
         found += [
-            (rank, segment.id, f"{segment.id}, face of person {segment.person}", peak)
+            (
+                rank,
+                segment.id,
+                gettext("%(id)s, face of person %(person)s", id=segment.id, person=segment.person),
+                peak,
+            )
             for rank, peak in enumerate(segment.peaks)
         ]
     found.sort(key=lambda each: each[0])
     found += [
-        (0, each.id, f"{each.id}, part of the picture", peak) for each in regions for peak in each.peaks
+        (0, each.id, gettext("%(id)s, part of the picture", id=each.id), peak)
+        for each in regions
+        for peak in each.peaks
     ]
     if comparison.example is not None:
-        found.append((0, "example", "The moment that comes closest to a difference", comparison.example))
+        found.append(
+            (0, "example", gettext("The moment that comes closest to a difference"), comparison.example)
+        )
     still = comparison.exhibit.kind is MediaKind.IMAGE
     for _rank, about, title, peak in found:
         if (triple := _triple(about, title, peak, still, folder, below)) is not None:
@@ -337,16 +372,28 @@ def _triple(
     def whole(path: str | None, words: str) -> Picture:
         return find_picture(folder, None if path is None else below + path, words)
 
-    at = "" if still else f" at {here}"
+    at = "" if still else gettext(" at %(here)s", here=here)
     return Triple(
         about,
         title,
-        ("" if still else here) if peak.reference_time == 0 and still else f"{here} · reference {there}",
+        ("" if still else here)
+        if peak.reference_time == 0 and still
+        else gettext("%(here)s · reference %(there)s", here=here, there=there),
         peak.time,
-        half(0.0, f"Exhibit{at}, {title}"),
-        half(1 - share, f"Reference{'' if still else f' at {there}'}, as the exhibit shows it, {title}"),
-        whole(peak.difference, f"Difference of both{at}, {title}"),
-        whole(peak.overlay, f"Exhibit{at} with the difference laid over it, {title}"),
+        half(0.0, gettext("Exhibit%(at)s, %(title)s", at=at, title=title)),
+        half(
+            1 - share,
+            gettext(
+                "Reference%(text)s, as the exhibit shows it, %(title)s",
+                text=("" if still else gettext(" at %(there)s", there=there)),
+                title=title,
+            ),
+        ),
+        whole(peak.difference, gettext("Difference of both%(at)s, %(title)s", at=at, title=title)),
+        whole(
+            peak.overlay,
+            gettext("Exhibit%(at)s with the difference laid over it, %(title)s", at=at, title=title),
+        ),
         width,
         size[1],
     )
@@ -379,8 +426,13 @@ def _drawing(comparison: Comparison) -> TimeMapView | None:
             MapPiece(
                 (share(piece.exhibit.start, here), share(piece.exhibit.end + last[0], here)),
                 (share(piece.reference.start, there), share(piece.reference.end + last[1], there)),
-                f"{timecode(piece.exhibit.start)} to {timecode(piece.exhibit.end)} shows "
-                f"{timecode(piece.reference.start)} to {timecode(piece.reference.end)}",
+                gettext(
+                    "%(start)s to %(end)s shows %(start2)s to %(end2)s",
+                    start=timecode(piece.exhibit.start),
+                    end=timecode(piece.exhibit.end),
+                    start2=timecode(piece.reference.start),
+                    end2=timecode(piece.reference.end),
+                ),
             )
             for piece in comparison.time_map
         ),

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reports.text.language import N_
+
 REFERENCE = "reference"  # only where there is a comparison
 # Key, which is also the id of the section's element, and title; those of a still image come second.
 _SECTIONS = (
-    ("declarations", "What the file declares", ""),
-    ("finding", "Summary of the finding", ""),
-    ("exhibit", "Exhibit", ""),
-    ("timeline", "Timeline and persons", "The photograph and its faces"),
-    ("segments", "Flagged segments", "Flagged faces"),
-    ("limits", "What the findings mean", ""),
-    ("not-examined", "What was not examined", ""),
+    ("declarations", N_("What the file declares"), ""),
+    ("finding", N_("Summary of the finding"), ""),
+    ("exhibit", N_("Exhibit"), ""),
+    ("timeline", N_("Timeline and persons"), N_("The photograph and its faces")),
+    ("segments", N_("Flagged segments"), N_("Flagged faces")),
+    ("limits", N_("What the findings mean"), ""),
+    ("not-examined", N_("What was not examined"), ""),
     ("annotations", "Reviewers' annotations", ""),
-    (REFERENCE, "Comparison with a reference", ""),
-    ("method", "Method and parameters", ""),
-    ("model", "Model and its measured errors", ""),
-    ("reproduction", "Reproduction", ""),
-    ("custody", "Custody log", ""),
-    ("glossary", "Glossary", ""),
-    ("signature", "Integrity and signature", ""),
+    (REFERENCE, N_("Comparison with a reference"), ""),
+    ("method", N_("Method and parameters"), ""),
+    ("model", N_("Model and its measured errors"), ""),
+    ("reproduction", N_("Reproduction"), ""),
+    ("custody", N_("Custody log"), ""),
+    ("glossary", N_("Glossary"), ""),
+    ("signature", N_("Integrity and signature"), ""),
 )
 
 

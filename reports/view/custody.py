@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from reports.custody.chain import check_export
 from reports.custody.format import CustodyError, Entry, Export, read_export
 from reports.text.dates import in_utc
-from reports.text.numbers import plural
+from reports.text.language import N_, gettext
+from reports.text.numbers import plural, shown
 from reports.view.facts import Fact
 from reports.view.reviewers import readable
 
 MOST_ROWS = 300
 _NOT_KEPT = (
-    "Not kept. This analysis was made from a shell or handed on without its log, so this report says nothing "
-    "about who held the exhibit, and when.",
+    N_(
+        "Not kept. This analysis was made from a shell or handed on without its log, "
+        "so this report says nothing about who held the exhibit, and when."
+    ),
 )
 
 
@@ -50,19 +53,19 @@ def custody_view(data: bytes | None, exhibit_sha256: str) -> CustodyView:
     try:
         log = read_export(data)
     except CustodyError as error:
-        return CustodyView(("A log was enclosed, but it cannot be read.",), (str(error),), (), ())
+        return CustodyView((gettext("A log was enclosed, but it cannot be read."),), (str(error),), (), ())
     problems = check_export(data)
     if log.exhibit not in (None, exhibit_sha256):
-        problems.append("The log is about another exhibit.")
+        problems.append(gettext("The log is about another exhibit."))
     own = [each for each in log.entries if each.exhibit in (None, exhibit_sha256)]
     return CustodyView(
         summary=_summary(log, own, bool(problems)),
         problems=tuple(problems),
         facts=(
-            Fact("Exported", in_utc(log.exported)[0]),
-            Fact("Entries of the whole log", f"{log.count:,}"),
-            Fact("Head, SHA-256 of its last entry", log.head, exact=True),
-            Fact("MAC of the head", log.head_mac, exact=True),
+            Fact(gettext("Exported"), in_utc(log.exported)[0]),
+            Fact(gettext("Entries of the whole log"), f"{log.count:,}"),
+            Fact(gettext("Head, SHA-256 of its last entry"), log.head, exact=True),
+            Fact(gettext("MAC of the head"), log.head_mac, exact=True),
         ),
         rows=tuple(_row(each) for each in own[-MOST_ROWS:]),
     )
@@ -70,14 +73,23 @@ def custody_view(data: bytes | None, exhibit_sha256: str) -> CustodyView:
 
 def _summary(log: Export, own: list[Entry], wrong: bool) -> tuple[str, ...]:
     lines = [
-        f"The log holds {plural(len(own), 'entry', 'entries')} about this exhibit, of {log.count:,} in all "
-        "when it was exported. Each entry holds the SHA-256 of the one before it, so that none can be "
-        "changed, moved or taken out unnoticed."
+        gettext(
+            "The log holds %(entrys)s about this exhibit, of %(count)s in all when it was "
+            "exported. Each entry holds the SHA-256 of the one before it, so that none can "
+            "be changed, moved or taken out unnoticed.",
+            entrys=plural(len(own), "entry", "entries"),
+            count=shown(log.count, ","),
+        )
     ]
     if not wrong:
-        lines.append("When this report was set, the chain of its entries fitted together.")
+        lines.append(gettext("When this report was set, the chain of its entries fitted together."))
     if len(own) > MOST_ROWS:
-        lines.append(f"The newest {MOST_ROWS} follow; custody.json, enclosed, holds all of them.")
+        lines.append(
+            gettext(
+                "The newest %(most_rows)s follow; custody.json, enclosed, holds all of them.",
+                most_rows=MOST_ROWS,
+            )
+        )
     return tuple(lines)
 
 

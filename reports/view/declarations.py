@@ -6,28 +6,29 @@ from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis
 from detector.schema.declarations import Declaration, Meaning
+from reports.text.language import N_, gettext
 from reports.text.numbers import file_name, plural
 
-TITLE = "What the file declares"
-_NOT_LOOKED_FOR = "This analysis was made by an earlier version, which did not look for declarations."
-_NOTHING = (
-    "The file declares nothing about its making. That proves nothing: most files say nothing, and any "
-    "program can remove what one says."
+TITLE = N_("What the file declares")
+_NOT_LOOKED_FOR = N_("This analysis was made by an earlier version, which did not look for declarations.")
+_NOTHING = N_(
+    "The file declares nothing about its making. That proves nothing: most files "
+    "say nothing, and any program can remove what one says."
 )
-_SOMETHING = (
-    "This is what the file itself says. Anybody can write or remove it, so it proves nothing by itself; it "
-    "did not enter the verdict or any probability."
+_SOMETHING = N_(
+    "This is what the file itself says. Anybody can write or remove it, so it "
+    "proves nothing by itself; it did not enter the verdict or any probability."
 )
 _MEANINGS = {
     Meaning.GENERATED: "generated",
-    Meaning.COMPOSITE_WITH_GENERATED: "composite with generated parts",
+    Meaning.COMPOSITE_WITH_GENERATED: N_("composite with generated parts"),
     Meaning.COMPOSITE: "composite",
     Meaning.EDITED: "edited",
-    Meaning.CREATED: "made by people with software",
+    Meaning.CREATED: N_("made by people with software"),
     Meaning.CAPTURED: "captured",
-    Meaning.SCREEN_CAPTURE: "screen capture",
+    Meaning.SCREEN_CAPTURE: N_("screen capture"),
     Meaning.INCONSISTENT: "inconsistent",
-    Meaning.UNKNOWN: "says nothing of the picture",
+    Meaning.UNKNOWN: N_("says nothing of the picture"),
 }
 _MOST = 8  # listed; analysis.json has all of them
 
@@ -68,7 +69,12 @@ def declarations_view(analysis: Analysis) -> DeclarationsView:
         title=TITLE,
         note=note,
         rows=tuple(_row(each) for each in found[:_MOST]),
-        rest=f"{plural(left, 'further declaration')} in analysis.json." if left > 0 else "",
+        rest=gettext(
+            "%(declarations)s in analysis.json.",
+            declarations=plural(left, "further declaration", "further declarations"),
+        )
+        if left > 0
+        else "",
         beside_verdict=_beside_verdict(generated) if generated else "",
     )
 
@@ -85,9 +91,16 @@ def _row(each: Declaration) -> DeclarationView:
 
 
 def _beside_verdict(each: Declaration) -> str:
-    by = f" by {file_name(each.program)}" if each.program else ""
+    by = gettext(" by %(program)s", program=file_name(each.program)) if each.program else ""
     where = file_name(each.source)
     what = (
-        "that this is generated" if each.meaning is Meaning.GENERATED else "that a part of this is generated"
+        gettext("that this is generated")
+        if each.meaning is Meaning.GENERATED
+        else gettext("that a part of this is generated")
     )
-    return f"The file itself declares {what}{by} ({where}). That is no part of the verdict."
+    return gettext(
+        "The file itself declares %(what)s%(by)s (%(where)s). That is no part of the verdict.",
+        what=what,
+        by=by,
+        where=where,
+    )

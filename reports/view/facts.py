@@ -8,12 +8,13 @@ from detector import timestamps
 from detector.schema.analysis import Analysis, Media, MediaKind, Model, Parameters, Platt
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.text import numbers, photographs
-from reports.text.numbers import timecode
+from reports.text.language import N_, gettext
+from reports.text.numbers import shown, timecode
 
 # Names of the formats that are accepted, FFmpeg's or Pillow's, in words.
 CONTAINERS = {
-    "mov,mp4,m4a,3gp,3g2,mj2": "MP4 or QuickTime",
-    "matroska,webm": "Matroska or WebM",
+    "mov,mp4,m4a,3gp,3g2,mj2": N_("MP4 or QuickTime"),
+    "matroska,webm": N_("Matroska or WebM"),
     "avi": "AVI",
     "jpeg_pipe": "JPEG",
     "png_pipe": "PNG",
@@ -23,10 +24,10 @@ CONTAINERS = {
     "tiff_pipe": "TIFF",
     "bmp_pipe": "BMP",
     "gif": "GIF",
-    "mpeg": "MPEG program stream",
-    "mpegts": "MPEG transport stream",
-    "flv": "Flash video",
-    "asf": "Windows Media",
+    "mpeg": N_("MPEG program stream"),
+    "mpegts": N_("MPEG transport stream"),
+    "flv": N_("Flash video"),
+    "asf": N_("Windows Media"),
 }
 
 _OF_PHOTOS = "photographs"  # unit of a rate
@@ -67,59 +68,77 @@ class ModelView:
 
 def exhibit(media: Media, check: ExhibitCheck | None = None) -> tuple[Fact, ...]:
     """What identifies the exhibit: its name and its fingerprint, and whether that was found again."""
-    found = [Fact("File name", numbers.file_name(media.file))]
+    found = [Fact(gettext("File name"), numbers.file_name(media.file))]
     if not media.file.isascii() or found[0].value != media.file:
         escaped = media.file.encode("unicode_escape").decode("ascii")
-        found.append(Fact("File name, escaped", escaped, "for fonts that lack a letter", exact=True))
-    found.append(Fact("SHA-256", media.sha256, "when handed in" if check else "", exact=True))
+        found.append(
+            Fact(gettext("File name, escaped"), escaped, gettext("for fonts that lack a letter"), exact=True)
+        )
+    found.append(Fact("SHA-256", media.sha256, gettext("when handed in") if check else "", exact=True))
     return (*found, *(_compared(media, check) if check else ()))
 
 
 def _compared(media: Media, check: ExhibitCheck) -> tuple[Fact, ...]:
-    when = f"of the kept file, computed for this report on {timestamps.readable(check.checked)}"
-    if check.fits(media.sha256, media.bytes):
-        same = f"The same: the kept file has the {media.bytes:,} bytes that were handed in."
-        return Fact("SHA-256, again", check.sha256, when, exact=True), Fact("Comparison", same)
-    if not check.sha256:
-        gone = "NOT CONFIRMED: the kept file is missing or cannot be read. The custody log says more."
-        return (Fact("Comparison", gone, f"looked for on {timestamps.readable(check.checked)}"),)
-    differs = (
-        "NOT THE SAME: the kept file no longer has the bytes that were handed in "
-        f"({check.bytes:,} bytes now, {media.bytes:,} then). "
-        "The findings are about the bytes that were handed in."
+    when = gettext(
+        "of the kept file, computed for this report on %(checked)s",
+        checked=timestamps.readable(check.checked),
     )
-    return Fact("SHA-256, again", check.sha256, when, exact=True), Fact("Comparison", differs)
+    if check.fits(media.sha256, media.bytes):
+        same = gettext(
+            "The same: the kept file has the %(bytes)s bytes that were handed in.",
+            bytes=shown(media.bytes, ","),
+        )
+        return Fact("SHA-256, again", check.sha256, when, exact=True), Fact(gettext("Comparison"), same)
+    if not check.sha256:
+        gone = gettext(
+            "NOT CONFIRMED: the kept file is missing or cannot be read. The custody log says more."
+        )
+        return (
+            Fact(
+                gettext("Comparison"),
+                gone,
+                gettext("looked for on %(checked)s", checked=timestamps.readable(check.checked)),
+            ),
+        )
+    differs = gettext(
+        "NOT THE SAME: the kept file no longer has the bytes that were handed in "
+        "(%(bytes)s bytes now, %(bytes2)s then). The findings are about the bytes that "
+        "were handed in.",
+        bytes=shown(check.bytes, ","),
+        bytes2=shown(media.bytes, ","),
+    )
+    return Fact("SHA-256, again", check.sha256, when, exact=True), Fact(gettext("Comparison"), differs)
 
 
 def recording(media: Media) -> tuple[Fact, ...]:
     """What the exhibit holds, as read from its bytes."""
     found = [
-        Fact("Size", numbers.size(media.bytes)),
-        Fact("Kind", "photograph" if media.kind is MediaKind.IMAGE else media.kind.value),
-        Fact("Container", CONTAINERS.get(media.container, media.container)),
-        Fact("Codec", media.codec),
+        Fact(gettext("Size"), numbers.size(media.bytes)),
+        Fact(gettext("Kind"), "photograph" if media.kind is MediaKind.IMAGE else media.kind.value),
+        Fact(gettext("Container"), CONTAINERS.get(media.container, media.container)),
+        Fact(gettext("Codec"), media.codec),
         *_range(media),
-        Fact("Resolution", f"{media.width} × {media.height} px", _turned(media)),
+        Fact(gettext("Resolution"), f"{media.width} × {media.height} px", _turned(media)),
     ]
     if media.kind is MediaKind.IMAGE:
         return tuple(found)
     return (
         *found,
-        Fact("Sound", "present, not examined" if media.has_sound else "none"),
-        Fact("Duration", timecode(media.duration)),
+        Fact(gettext("Sound"), gettext("present, not examined") if media.has_sound else gettext("none")),
+        Fact(gettext("Duration"), timecode(media.duration)),
         *_offset(media),
-        Fact("Frame rate", numbers.frame_rate(media.frame_rate, media.variable_frame_rate)),
-        Fact("Time base", f"{media.time_base} s"),
-        Fact("Frames decoded", f"{media.frames_decoded:,}"),
-        Fact("Frames undecodable", f"{media.frames_undecodable:,}"),
+        Fact(gettext("Frame rate"), numbers.frame_rate(media.frame_rate, media.variable_frame_rate)),
+        Fact(gettext("Time base"), f"{media.time_base} s"),
+        Fact(gettext("Frames decoded"), f"{media.frames_decoded:,}"),
+        Fact(gettext("Frames undecodable"), f"{media.frames_undecodable:,}"),
     )
 
 
 def _offset(media: Media) -> tuple[Fact, ...]:
     if (offset := numbers.player_offset(media)) is None:
         return ()
-    note = "times in this report count from the first frame; add this to find them in a player"
-    return (Fact("First frame on a player's clock", timecode(offset), note),)
+    note = gettext("times in this report count from the first frame; add this to find them in a player")
+    return (Fact(gettext("First frame on a player's clock"), timecode(offset), note),)
 
 
 def _range(media: Media) -> tuple[Fact, ...]:
@@ -127,15 +146,27 @@ def _range(media: Media) -> tuple[Fact, ...]:
     name = {"SMPTE2084": "PQ", "ARIB_STD_B67": "HLG"}.get(transfer or "")
     if name is None:
         return ()
-    return (Fact("Colours", f"high dynamic range ({name})", "converted to standard range to be examined"),)
+    return (
+        Fact(
+            gettext("Colours"),
+            gettext("high dynamic range (%(name)s)", name=name),
+            gettext("converted to standard range to be examined"),
+        ),
+    )
 
 
 def _turned(media: Media) -> str:
     if not media.turned:
-        return f"upright, after turning by {media.rotation}° clockwise" if media.rotation else ""
-    return (
-        f"after turning by {media.rotation}° clockwise, {media.turned}° of which the file does not ask for: "
-        "only so was a face found"
+        return (
+            gettext("upright, after turning by %(rotation)s° clockwise", rotation=media.rotation)
+            if media.rotation
+            else ""
+        )
+    return gettext(
+        "after turning by %(rotation)s° clockwise, %(turned)s° of which the file does "
+        "not ask for: only so was a face found",
+        rotation=media.rotation,
+        turned=media.turned,
     )
 
 
@@ -144,19 +175,24 @@ def coverage(analysis: Analysis) -> tuple[Fact, ...]:
     looked = analysis.coverage
     if analysis.media.kind is MediaKind.IMAGE:
         return (
-            Fact("Faces found", f"{looked.faces_found:,}"),
+            Fact(gettext("Faces found"), f"{looked.faces_found:,}"),
             Fact("… judged", f"{looked.faces_found - looked.faces_unusable:,}"),
-            Fact("… not judged", f"{looked.faces_unusable:,}", "; ".join(looked.flaws)),
+            Fact(gettext("… not judged"), f"{looked.faces_unusable:,}", "; ".join(looked.flaws)),
         )
     facts = [
-        Fact("Frames sampled", f"{looked.frames_sampled:,}"),
-        Fact("… with a face", f"{looked.frames_with_face:,}"),
-        Fact("… with a usable face", f"{looked.frames_with_usable_face:,}"),
-        Fact("Faces found", f"{looked.faces_found:,}"),
+        Fact(gettext("Frames sampled"), f"{looked.frames_sampled:,}"),
+        Fact(gettext("… with a face"), f"{looked.frames_with_face:,}"),
+        Fact(gettext("… with a usable face"), f"{looked.frames_with_usable_face:,}"),
+        Fact(gettext("Faces found"), f"{looked.faces_found:,}"),
         Fact("… unusable", f"{looked.faces_unusable:,}"),
     ]
-    facts.insert(3, Fact("Frames judged besides", f"{looked.frames_between:,}", "around segments' ends"))
-    facts.append(Fact("Scene cuts", f"{len(looked.cuts):,}"))
+    facts.insert(
+        3,
+        Fact(
+            gettext("Frames judged besides"), f"{looked.frames_between:,}", gettext("around segments' ends")
+        ),
+    )
+    facts.append(Fact(gettext("Scene cuts"), f"{len(looked.cuts):,}"))
     return tuple(facts)
 
 
@@ -180,9 +216,14 @@ def settings(analysis: Analysis) -> tuple[Setting, ...]:
 
 def _platt(value: Platt | None) -> str:
     if value is None:
-        return "as of frames"
+        return gettext("as of frames")
     sign = "−" if value.offset < 0 else "+"
-    return f"mean raw score × {numbers.number(value.scale)} {sign} {numbers.number(abs(value.offset))}"
+    return gettext(
+        "mean raw score × %(scale)s %(sign)s %(abs)s",
+        scale=numbers.number(value.scale),
+        sign=sign,
+        abs=numbers.number(abs(value.offset)),
+    )
 
 
 def concerns(value: Model, name: str, still: bool) -> bool:
@@ -202,12 +243,15 @@ def model(value: Model, still: bool) -> ModelView:
     return ModelView(
         title=value.title,
         facts=(
-            Fact("Name", value.name),
-            Fact("Architecture", value.architecture),
-            Fact("SHA-256 of the weights", value.sha256, exact=True),
-            Fact("Calibration of frames", f"raw score ÷ {numbers.number(value.temperature)}"),
-            Fact("Calibration of segments", _platt(value.segment)),
-            Fact("Calibration of the whole exhibit", _platt(value.exhibit)),
+            Fact(gettext("Name"), value.name),
+            Fact(gettext("Architecture"), value.architecture),
+            Fact(gettext("SHA-256 of the weights"), value.sha256, exact=True),
+            Fact(
+                gettext("Calibration of frames"),
+                gettext("raw score ÷ %(temperature)s", temperature=numbers.number(value.temperature)),
+            ),
+            Fact(gettext("Calibration of segments"), _platt(value.segment)),
+            Fact(gettext("Calibration of the whole exhibit"), _platt(value.exhibit)),
         ),
         figures=tuple(
             Fact(name.replace("_", " "), numbers.number(figure)) for name, figure in figures.items()

@@ -11,10 +11,12 @@ from detector.schema.validation import Level
 from detector.validation.model_used import why_not_of_analysis
 from detector.verdict.validated_domain import measured
 from reports.text import dates, numbers
+from reports.text.language import N_, gettext
+from reports.text.numbers import shown
 from reports.view.validation_report import LevelRow, level_row, percent, ratio_words
 
 _KINDS = {MediaKind.VIDEO: "videos", MediaKind.IMAGE: "photographs"}
-THRESHOLD = "The laboratory's threshold"
+THRESHOLD = N_("The laboratory's threshold")
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,14 @@ def laboratory_view(laboratory: Laboratory, analysis: Analysis) -> LaboratoryVie
     refused = why_not_of_analysis(laboratory, analysis)
     speaks = not refused
     return LaboratoryView(
-        heading=f"This laboratory's validation of {date}",
-        about=f"“{laboratory.title}”{whose}, {laboratory.files:,} labelled files, {laboratory.model.title}.",
+        heading=gettext("This laboratory's validation of %(date)s", date=date),
+        about=gettext(
+            "“%(title)s”%(whose)s, %(files)s labelled files, %(title2)s.",
+            title=laboratory.title,
+            whose=whose,
+            files=shown(laboratory.files, ","),
+            title2=laboratory.model.title,
+        ),
         sha256=laboratory.validation_sha256,
         refused=refused,
         remark=_remark(laboratory, analysis) if speaks else "",
@@ -78,13 +86,21 @@ def own_decision(laboratory: Laboratory, analysis: Analysis) -> str:
         return ""
     for own in _own(laboratory, analysis):
         if analysis.probability is None:
-            return f"{own.threshold:g}: nothing was judged, so nothing follows from it."
+            return gettext(
+                "%(threshold)s: nothing was judged, so nothing follows from it.",
+                threshold=shown(own.threshold, "g"),
+            )
         flagged = analysis.probability >= own.threshold
-        said = "is flagged" if flagged else "is not flagged"
-        return (
-            f"From {own.threshold:g}, chosen by {own.by}: with a probability of "
-            f"{numbers.probability(analysis.probability)} this exhibit {said}. The verdict is that of the "
-            f"shipped threshold, {analysis.parameters.enter_threshold:g}."
+        said = gettext("is flagged") if flagged else gettext("is not flagged")
+        return gettext(
+            "From %(threshold)s, chosen by %(by)s: with a probability of %(probability)s "
+            "this exhibit %(said)s. The verdict is that of the shipped threshold, "
+            "%(enter_threshold)s.",
+            threshold=shown(own.threshold, "g"),
+            by=own.by,
+            probability=numbers.probability(analysis.probability),
+            said=said,
+            enter_threshold=shown(analysis.parameters.enter_threshold, "g"),
         )
     return ""
 
@@ -100,15 +116,25 @@ def _named(level: Level) -> str:
 def _threshold(own: OwnThreshold) -> tuple[str, ...]:
     cells = []
     for rate in (own.false_positive, own.false_negative):
-        ends = f"({percent(rate.low or 0)} to {percent(rate.high or 0)})"
-        cells.append(f"{percent(rate.value)} {ends}, {rate.events or 0:,} of {rate.items:,}")
+        ends = gettext(
+            "(%(percent)s to %(percent2)s)", percent=percent(rate.low or 0), percent2=percent(rate.high or 0)
+        )
+        cells.append(
+            gettext(
+                "%(percent)s %(ends)s, %(events)s of %(items)s",
+                percent=percent(rate.value),
+                ends=ends,
+                events=shown(rate.events or 0, ","),
+                items=shown(rate.items, ","),
+            )
+        )
     return f"{own.threshold:g}", f"{own.shipped:g}", own.by, *cells
 
 
 def _remark(laboratory: Laboratory, analysis: Analysis) -> str:
     then, now = laboratory.source_sha256, analysis.software.source_sha256
     if then and now and then != now:
-        return "It was made with another version of the program, with the same model and parameters."
+        return gettext("It was made with another version of the program, with the same model and parameters.")
     return ""
 
 
@@ -118,15 +144,26 @@ def _ratio(laboratory: Laboratory, analysis: Analysis) -> str:
         return ""
     stated = stated_log10(ratios, analysis.probability)
     value, cost = ratio_words(stated), ratios.systems[1].cllr
-    first, second = "manipulated", "not manipulated"
+    first, second = "manipulated", gettext("not manipulated")
     if stated < 0:
         first, second = second, first
-    ends = f"{ratio_words(ratios.least)} to {ratio_words(ratios.most)}"
-    return (
-        f"Likelihood ratio: {value}. On this material a probability of "
-        f"{numbers.probability(analysis.probability)} is {ratio_words(abs(stated))} times as likely of what "
-        f"is {first} as of what is {second} (Platt, Cllr {cost:.2f}; ratios are stated from {ends} only). It "
-        "is not a probability of manipulation."
+    ends = gettext(
+        "%(ratio_words)s to %(ratio_words2)s",
+        ratio_words=ratio_words(ratios.least),
+        ratio_words2=ratio_words(ratios.most),
+    )
+    return gettext(
+        "Likelihood ratio: %(value)s. On this material a probability of "
+        "%(probability)s is %(ratio_words)s times as likely of what is %(first)s as of "
+        "what is %(second)s (Platt, Cllr %(cost)s; ratios are stated from %(ends)s "
+        "only). It is not a probability of manipulation.",
+        value=value,
+        probability=numbers.probability(analysis.probability),
+        ratio_words=ratio_words(abs(stated)),
+        first=first,
+        second=second,
+        cost=shown(cost, ".2f"),
+        ends=ends,
     )
 
 
@@ -141,7 +178,12 @@ def _outside(laboratory: Laboratory, analysis: Analysis) -> str:
         and not each.least <= round(value, 4) <= each.most  # as they are kept
     ]
     if not [each for each in laboratory.covered if each.kind is analysis.media.kind]:
-        return f"No {_KINDS[analysis.media.kind]} were measured: the validation says nothing of this exhibit."
+        return gettext(
+            "No %(kinds)s were measured: the validation says nothing of this exhibit.",
+            kinds=_KINDS[analysis.media.kind],
+        )
     if beyond:
-        return f"This exhibit lies outside all that was measured there: {', '.join(beyond)}."
-    return "In every property that was measured, this exhibit lies within what that material covers."
+        return gettext(
+            "This exhibit lies outside all that was measured there: %(beyond)s.", beyond=", ".join(beyond)
+        )
+    return gettext("In every property that was measured, this exhibit lies within what that material covers.")

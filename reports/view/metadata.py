@@ -8,18 +8,20 @@ from fractions import Fraction
 from detector.schema.analysis import Media
 from detector.schema.metadata import Anomaly, Credentials, Details, Groups, Picture, Stream, Timing
 from reports.text import numbers
-from reports.text.numbers import plural, timecode
+from reports.text.language import N_, gettext
+from reports.text.numbers import plural, shown, timecode
 from reports.view.facts import Fact
 
-NO_ANOMALY = "None of the rules found anything. That is no sign that the file is unaltered."
-ANOMALIES = (
-    "Each is an observation that a person should look at. None is evidence of manipulation, and none entered "
-    "the verdict."
+NO_ANOMALY = N_("None of the rules found anything. That is no sign that the file is unaltered.")
+ANOMALIES = N_(
+    "Each is an observation that a person should look at. None is evidence of "
+    "manipulation, and none entered the verdict."
 )
-CREDENTIALS = (
-    "Content Credentials are signed statements about a file's making. Most files have none, and any "
-    "program can remove them: their absence proves nothing. Valid ones show that the file is as the signer "
-    "left it, not that what the signer says is true."
+CREDENTIALS = N_(
+    "Content Credentials are signed statements about a file's making. Most files "
+    "have none, and any program can remove them: their absence proves nothing. "
+    "Valid ones show that the file is as the signer left it, not that what the "
+    "signer says is true."
 )
 _MOST_FAILURES = 24  # listed; analysis.json has more
 _LEVELS = {"h264": 10, "hevc": 30}
@@ -58,13 +60,15 @@ def metadata_view(media: Media) -> MetadataView:
             (tag.place, numbers.file_name(tag.name), numbers.file_name(tag.value)) for tag in details.tags
         ),
         tags_note=(
-            f"{plural(details.tags_left_out, 'further tag')} left out." if details.tags_left_out else ""
+            gettext("%(tags)s left out.", tags=plural(details.tags_left_out, "further tag", "further tags"))
+            if details.tags_left_out
+            else ""
         ),
         times=tuple(
             (
                 f"{moment.place}, {moment.name}",
                 numbers.file_name(moment.written) if moment.utc is None else moment.utc.replace("T", " "),
-                "as written; zone unknown" if moment.utc is None else "",
+                gettext("as written; zone unknown") if moment.utc is None else "",
             )
             for moment in details.times
         ),
@@ -74,11 +78,15 @@ def metadata_view(media: Media) -> MetadataView:
         credentials_note=CREDENTIALS,
         credentials_short=short(media.credentials),
         failures=tuple(
-            ("not known" if each.time is None else timecode(each.time), each.what)
+            (gettext("not known") if each.time is None else timecode(each.time), each.what)
             for each in failures[:_MOST_FAILURES]
         ),
         failures_note=(
-            f"The first {_MOST_FAILURES} of {media.frames_undecodable:,}."
+            gettext(
+                "The first %(most_failures)s of %(frames_undecodable)s.",
+                most_failures=_MOST_FAILURES,
+                frames_undecodable=shown(media.frames_undecodable, ","),
+            )
             if media.frames_undecodable > _MOST_FAILURES
             else ""
         ),
@@ -88,41 +96,61 @@ def metadata_view(media: Media) -> MetadataView:
 def _encoding(media: Media, details: Details) -> tuple[Fact, ...]:
     found: list[Fact] = []
     if structure := details.structure:
-        brand = structure.brand or "not stated"
-        also = f"compatible: {', '.join(structure.compatible)}" if structure.compatible else ""
+        brand = structure.brand or gettext("not stated")
+        also = (
+            gettext("compatible: %(compatible)s", compatible=", ".join(structure.compatible))
+            if structure.compatible
+            else ""
+        )
         found.append(Fact("Container's brand", brand, also))
-        found.append(Fact("Order of its parts", ", ".join(structure.boxes) or "not readable"))
+        found.append(
+            Fact(gettext("Order of its parts"), ", ".join(structure.boxes) or gettext("not readable"))
+        )
         if structure.edits:
-            found.append(Fact("Edit list", plural(len(structure.edits), "entry", "entries")))
+            found.append(Fact(gettext("Edit list"), plural(len(structure.edits), "entry", "entries")))
     if details.photo is None and details.picture:
         found += _picture(media, details.picture)
     if photo := details.photo:
-        found.append(Fact("Format", photo.format, _colours(photo.mode)))
+        found.append(Fact(gettext("Format"), photo.format, _colours(photo.mode)))
         if photo.progressive is not None:
             found.append(
                 Fact("JPEG", "progressive" if photo.progressive else "sequential", photo.subsampling or "")
             )
         for name, table in zip(("brightness", "colour", "third", "fourth"), photo.tables, strict=False):
-            kind = "libjpeg's table" if table.exact else "a table of its own; the nearest of libjpeg"
-            found.append(Fact(f"Quantisation, {name}", f"quality {table.quality}", kind))
+            kind = "libjpeg's table" if table.exact else gettext("a table of its own; the nearest of libjpeg")
+            found.append(
+                Fact(
+                    gettext("Quantisation, %(name)s", name=name),
+                    gettext("quality %(quality)s", quality=table.quality),
+                    kind,
+                )
+            )
         profile = photo.colour_profile
-        found.append(Fact("Colour profile", "none" if profile is None else profile or "unnamed"))
+        found.append(Fact(gettext("Colour profile"), "none" if profile is None else profile or "unnamed"))
         if photo.thumbnail:
             small = photo.thumbnail
             like = (
-                "flat"
+                gettext("flat")
                 if small.correlation is None
-                else f"correlation with the picture {small.correlation:.2f}"
+                else gettext(
+                    "correlation with the picture %(correlation)s",
+                    correlation=shown(small.correlation, ".2f"),
+                )
             )
-            found.append(Fact("EXIF thumbnail", f"{small.width} × {small.height} px", like))
+            found.append(Fact(gettext("EXIF thumbnail"), f"{small.width} × {small.height} px", like))
         else:
-            found.append(Fact("EXIF thumbnail", "none"))
+            found.append(Fact(gettext("EXIF thumbnail"), "none"))
     if details.encoding:
-        found += [Fact("Encoder's settings", text, "found in the stream") for text in details.encoding.texts]
+        found += [
+            Fact("Encoder's settings", text, gettext("found in the stream"))
+            for text in details.encoding.texts
+        ]
     if details.location:
-        found.append(Fact("Place in the tags", numbers.file_name(details.location), "personal data"))
+        found.append(
+            Fact(gettext("Place in the tags"), numbers.file_name(details.location), gettext("personal data"))
+        )
     elif details.tags or details.photo:
-        found.append(Fact("Place in the tags", "none"))
+        found.append(Fact(gettext("Place in the tags"), "none"))
     return tuple(found)
 
 
@@ -133,10 +161,12 @@ def _picture(media: Media, picture: Picture) -> list[Fact]:
     colour = [
         text
         for text in (
-            picture.colour_range and f"{picture.colour_range} range",
+            picture.colour_range and gettext("%(colour_range)s range", colour_range=picture.colour_range),
             picture.colour_space,
-            picture.colour_primaries and f"primaries {picture.colour_primaries}",
-            picture.colour_transfer and f"transfer {picture.colour_transfer}",
+            picture.colour_primaries
+            and gettext("primaries %(colour_primaries)s", colour_primaries=picture.colour_primaries),
+            picture.colour_transfer
+            and gettext("transfer %(colour_transfer)s", colour_transfer=picture.colour_transfer),
         )
         if text
     ]
@@ -144,16 +174,20 @@ def _picture(media: Media, picture: Picture) -> list[Fact]:
         Fact(
             "Codec's profile",
             f"{picture.profile or 'not stated'}{f', level {shown}' if shown else ''}",
-            f"tag {picture.codec_tag}" if picture.codec_tag else "",
+            gettext("tag %(codec_tag)s", codec_tag=picture.codec_tag) if picture.codec_tag else "",
         ),
-        Fact("Pixel format", picture.pixel_format or "not stated"),
-        Fact("Colour", ", ".join(colour) or "not stated"),
-        Fact("Shape of a pixel", _shape(picture.sample_aspect_ratio)),
+        Fact(gettext("Pixel format"), picture.pixel_format or gettext("not stated")),
+        Fact(gettext("Colour"), ", ".join(colour) or gettext("not stated")),
+        Fact(gettext("Shape of a pixel"), _shape(picture.sample_aspect_ratio)),
     ]
     if picture.bit_rate:
         stated = picture.declared_bit_rate
-        note = f"stated: {numbers.number(stated / 1000)} kbit/s" if stated else "not stated in the file"
-        found.append(Fact("Bit rate of pictures", f"{numbers.number(picture.bit_rate / 1000)} kbit/s", note))
+        note = (
+            f"stated: {numbers.number(stated / 1000)} kbit/s" if stated else gettext("not stated in the file")
+        )
+        found.append(
+            Fact(gettext("Bit rate of pictures"), f"{numbers.number(picture.bit_rate / 1000)} kbit/s", note)
+        )
     return found
 
 
@@ -164,35 +198,39 @@ def _timing(media: Media, details: Details) -> tuple[Fact, ...]:
         return ()
     if picture:
         stated = picture.declared_frame_rate
-        found.append(Fact("Frame rate as declared", _exactly(stated)))
-        found.append(Fact("Frame rate on average", _exactly(media.frame_rate)))
-    found.append(Fact("Frame intervals", *_intervals(timing, media.variable_frame_rate)))
+        found.append(Fact(gettext("Frame rate as declared"), _exactly(stated)))
+        found.append(Fact(gettext("Frame rate on average"), _exactly(media.frame_rate)))
+    found.append(Fact(gettext("Frame intervals"), *_intervals(timing, media.variable_frame_rate)))
     if picture:
         lengths = (
-            ("the file", picture.container_duration),
-            ("its pictures", picture.stream_duration),
+            (gettext("the file"), picture.container_duration),
+            (gettext("its pictures"), picture.stream_duration),
         )
         told = [f"{name} {timecode(value)}" for name, value in lengths if value is not None]
-        found.append(Fact("Durations as stated", ", ".join(told) or "none"))
-    found.append(Fact("Frames by kind", _kinds(groups)))
-    found.append(Fact("Key frames", *_keys(groups)))
+        found.append(Fact(gettext("Durations as stated"), ", ".join(told) or "none"))
+    found.append(Fact(gettext("Frames by kind"), _kinds(groups)))
+    found.append(Fact(gettext("Key frames"), *_keys(groups)))
     if timing.packets_not_shown:
         found.append(
-            Fact("Not shown", plural(timing.packets_not_shown, "frame"), "cut away by the edit list")
+            Fact(
+                gettext("Not shown"),
+                plural(timing.packets_not_shown, "frame", "frames"),
+                gettext("cut away by the edit list"),
+            )
         )
     return tuple(found)
 
 
 def _intervals(timing: Timing, variable: bool) -> tuple[str, str]:
     if timing.least_interval is None or timing.greatest_interval is None:
-        return "one frame only", ""
+        return gettext("one frame only"), ""
     least, greatest = (f"{1000 * value:.3f}" for value in (timing.least_interval, timing.greatest_interval))
     kind = "variable" if variable else "constant"
     if least == greatest:
-        return f"{kind}, {least} ms", "measured"
+        return gettext("%(kind)s, %(least)s ms", kind=kind, least=least), "measured"
     return (
-        f"{kind}, {least} to {greatest} ms",
-        f"measured; median {1000 * (timing.median_interval or 0):.3f} ms",
+        gettext("%(kind)s, %(least)s to %(greatest)s ms", kind=kind, least=least, greatest=greatest),
+        gettext("measured; median %(text)s ms", text=shown(1000 * (timing.median_interval or 0), ".3f")),
     )
 
 
@@ -203,53 +241,68 @@ def _kinds(groups: Groups) -> str:
         ("B", groups.b_frames),
         ("other", groups.other_frames),
     )
-    return ", ".join(f"{count:,} {name}" for name, count in kinds if count) or "not known"
+    return ", ".join(f"{count:,} {name}" for name, count in kinds if count) or gettext("not known")
 
 
 def _keys(groups: Groups) -> tuple[str, str]:
     if groups.shortest is None or groups.longest is None:
         return f"{groups.key_frames:,}", ""
     apart = (
-        f"every {plural(groups.longest, 'frame')}"
+        gettext("every %(frames)s", frames=plural(groups.longest, "frame", "frames"))
         if groups.shortest == groups.longest
-        else f"{groups.shortest:,} to {groups.longest:,} frames apart, median {groups.median:g}"
+        else gettext(
+            "%(shortest)s to %(longest)s frames apart, median %(median)s",
+            shortest=shown(groups.shortest, ","),
+            longest=shown(groups.longest, ","),
+            median=shown(groups.median, "g"),
+        )
     )
     leads = groups.with_leading_frames
-    kind = f"{leads:,} with frames shown before them: open groups" if leads else "closed groups"
+    kind = (
+        gettext("%(leads)s with frames shown before them: open groups", leads=shown(leads, ","))
+        if leads
+        else gettext("closed groups")
+    )
     return f"{groups.key_frames:,}, {apart}", kind
 
 
 def _exactly(rate: str | None) -> str:
     if rate is None:
-        return "not stated"
-    return f"{rate} ({numbers.number(round(float(Fraction(rate)), 3))} a second)"
+        return gettext("not stated")
+    return gettext(
+        "%(rate)s (%(float)s a second)", rate=rate, float=numbers.number(round(float(Fraction(rate)), 3))
+    )
 
 
 def _shape(ratio: str | None) -> str:
     if ratio is None:
-        return "not stated; taken as square"
+        return gettext("not stated; taken as square")
     return (
-        "square" if Fraction(ratio) == 1 else f"{ratio.replace('/', ' : ')}; frames were judged unstretched"
+        gettext("square")
+        if Fraction(ratio) == 1
+        else gettext("%(replace)s; frames were judged unstretched", replace=ratio.replace("/", " : "))
     )
 
 
 def _colours(mode: str) -> str:
-    return {"L": "grey", "RGB": "colour", "RGBA": "colour with transparency", "P": "palette"}.get(mode, mode)
+    return {"L": "grey", "RGB": "colour", "RGBA": gettext("colour with transparency"), "P": "palette"}.get(
+        mode, mode
+    )
 
 
 def _stream(stream: Stream) -> tuple[str, str, str, str]:
     told = []
     if stream.channels:
-        told.append(plural(stream.channels, "channel"))
+        told.append(plural(stream.channels, "channel", "channels"))
     if stream.sample_rate:
-        told.append(f"{stream.sample_rate:,} Hz")
+        told.append(gettext("%(sample_rate)s Hz", sample_rate=shown(stream.sample_rate, ",")))
     if stream.duration is not None:
         told.append(timecode(stream.duration))
     return (
         str(stream.index),
         f"{stream.kind}, {stream.codec}",
         ", ".join(told) or "–",
-        "examined" if stream.examined else "not examined",
+        gettext("examined") if stream.examined else gettext("not examined"),
     )
 
 
@@ -258,32 +311,40 @@ def short(found: Credentials | None) -> str:
     if found is None:
         return ""
     if not found.checked:
-        return "not looked for"
+        return gettext("not looked for")
     if not found.found:
-        return "named but elsewhere; not fetched" if found.remote else "none found"
+        return gettext("named but elsewhere; not fetched") if found.remote else gettext("none found")
     if not found.valid:
-        return "found, NOT valid"
-    return "found, valid, signer not on a trust list" if not found.trusted else "found, valid, signer trusted"
+        return gettext("found, NOT valid")
+    return (
+        gettext("found, valid, signer not on a trust list")
+        if not found.trusted
+        else gettext("found, valid, signer trusted")
+    )
 
 
 def _credentials(found: Credentials | None) -> tuple[Fact, ...]:
     if found is None:
         return ()
-    facts = [Fact("Content Credentials", short(found))]
+    facts = [Fact(gettext("Content Credentials"), short(found))]
     if found.note:
-        facts.append(Fact("Remark", found.note))
+        facts.append(Fact(gettext("Remark"), found.note))
     if found.remote:
-        facts.append(Fact("Said to be at", found.remote, exact=True))
+        facts.append(Fact(gettext("Said to be at"), found.remote, exact=True))
     if found.found:
-        facts += [Fact("Failed check", check) for check in found.failed]
+        facts += [Fact(gettext("Failed check"), check) for check in found.failed]
         facts += [
-            Fact("Signer", found.signer or "not named", "not checked against a trust list: none is shipped"),
-            Fact("Signer's organisation", found.issuer or "not named"),
-            Fact("Signed", found.signed or "no time stamp"),
-            Fact("Made with", found.generator or "not named"),
-            Fact("Actions claimed", "; ".join(found.actions) or "none"),
-            Fact("Ingredients", f"{found.ingredients:,}"),
+            Fact(
+                gettext("Signer"),
+                found.signer or gettext("not named"),
+                gettext("not checked against a trust list: none is shipped"),
+            ),
+            Fact("Signer's organisation", found.issuer or gettext("not named")),
+            Fact(gettext("Signed"), found.signed or gettext("no time stamp")),
+            Fact(gettext("Made with"), found.generator or gettext("not named")),
+            Fact(gettext("Actions claimed"), "; ".join(found.actions) or "none"),
+            Fact(gettext("Ingredients"), f"{found.ingredients:,}"),
         ]
     if found.library:
-        facts.append(Fact("Checked with", found.library, "offline: nothing was fetched"))
+        facts.append(Fact(gettext("Checked with"), found.library, gettext("offline: nothing was fetched")))
     return tuple(facts)

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
+from detector import timestamps
 from detector.schema.analysis import Analysis, MediaKind, Person, Verdict
 from detector.schema.laboratory import Laboratory
 from detector.verdict.verdict import kind_of
@@ -19,7 +21,8 @@ from reports.inputs.comparisons import KeptComparison, files_of
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.inputs.pictures import Picture, find_picture, heat_scale
 from reports.review.annotations import Annotation
-from reports.text import dates, numbers, photographs, prose
+from reports.text import dates, language, numbers, photographs, prose
+from reports.text.language import gettext
 from reports.text.numbers import timecode
 from reports.view import facts, reproduction, summary
 from reports.view.comparisons import ComparisonView, comparison_view
@@ -35,6 +38,24 @@ from reports.view.timeline import Timeline, draw
 from reports.view.validity import ValidationView, validation
 
 __all__ = ["Fact", "PeakView", "PersonView", "ReportView", "SegmentView", "report_view", "timecode"]
+
+# Fields whose texts are names, keys or other people's words.
+_NOT_OURS = frozenset(
+    {
+        *(
+            f"ReportView.{name}"
+            for name in (
+                "language", "verdict", "running", "paper", "file", "file_short", "exhibit_sha256",
+                "created_iso", "zone", "reelproof", "command", "comparison", "beside", "check",
+            )
+        ),
+        *(f"AnnotationView.{name}" for name in ("note", "direction", "author", "imported_by", "mark")),
+        *(f"Picture.{name}" for name in ("key", "path")),
+        "ComparisonView.reference_file",
+        "MetadataView.tags",
+        "Section.key",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,6 +90,7 @@ class Gap:
 class ReportView:
     """All a report or a result page shows of one analysis."""
 
+    language: str
     still: bool
     sections: dict[str, Section]
     case: tuple[Fact, ...]
@@ -121,6 +143,7 @@ class ReportView:
     annotations: ReviewerView
     references: tuple[ComparisonView, ...]
     custody: CustodyView
+    check: str  # what hashing the exhibit again showed, for programs: SHA-256, bytes, moment
     beside: tuple[str, ...]  # paths of the files of comparisons
 
     @property
@@ -150,6 +173,7 @@ def report_view(
     check: ExhibitCheck | None = None,
     comparisons: Sequence[KeptComparison] = (),
     laboratory: Laboratory | None = None,
+    speak: str = language.DEFAULT,
 ) -> ReportView:
     """Put an analysis, and what people say of it, into words.
 
@@ -157,8 +181,23 @@ def report_view(
     the bytes of ``custody.json``, ``check`` what hashing the exhibit again showed, ``comparisons`` are
     those of the exhibit with references, ``laboratory`` is what is quoted of the laboratory's own validation.
     Raises :class:`~reports.errors.PictureError` when the analysis
-    names a picture outside the folder.
+    names a picture outside the folder. ``speak`` is the language of the words.
     """
+    with language.speaking(speak):
+        view = _view(analysis, folder, annotations, case, custody, check, comparisons, laboratory)
+        return cast(ReportView, language.spoken(view, _NOT_OURS))
+
+
+def _view(
+    analysis: Analysis,
+    folder: Path,
+    annotations: Iterable[Annotation],
+    case: CaseDetails | None,
+    custody: bytes | None,
+    check: ExhibitCheck | None,
+    comparisons: Sequence[KeptComparison],
+    laboratory: Laboratory | None,
+) -> ReportView:
     media, case = analysis.media, case or CaseDetails()
     created, created_iso = dates.in_utc(analysis.software.created)
     still = media.kind is MediaKind.IMAGE
@@ -169,6 +208,7 @@ def report_view(
     own = laboratory_view(laboratory, analysis) if laboratory else None
     figure, manipulated = analysis.probability, analysis.verdict is Verdict.MANIPULATED
     return ReportView(
+        language=language.current(),
         still=still,
         sections=sections,
         case=_case(case),
@@ -204,10 +244,10 @@ def report_view(
         timeline=draw(analysis),
         persons=tuple(_person(analysis, person) for person in analysis.persons),
         segments=tuple(segment_view(analysis, segment, folder) for segment in analysis.segments),
-        photo=find_picture(folder, analysis.boxed, "The photograph with each face boxed and named")
+        photo=find_picture(folder, analysis.boxed, gettext("The photograph with each face boxed and named"))
         if analysis.boxed
         else None,
-        clean=find_picture(folder, analysis.picture, "The photograph") if analysis.picture else None,
+        clean=find_picture(folder, analysis.picture, gettext("The photograph")) if analysis.picture else None,
         heat_scale=heat_scale(),
         procedure=prose.procedure(analysis),
         coverage=facts.coverage(analysis),
@@ -228,6 +268,7 @@ def report_view(
         glossary=prose.glossary(analysis),
         annotations=reviewer_view(analysis, annotations),
         references=references,
+        check=f"{check.sha256} {check.bytes} {timestamps.iso_seconds(check.checked)}" if check else "",
         beside=tuple(f"{each.below}{path}" for each in comparisons for path in files_of(each.comparison)),
         custody=custody_view(custody, media.sha256),
     )
@@ -235,31 +276,37 @@ def report_view(
 
 def _case(case: CaseDetails) -> tuple[Fact, ...]:
     given = (
-        ("Case number", case.case_number),
-        ("Exhibit number", case.exhibit_number),
-        ("Examiner", case.examiner),
-        ("Organisation", case.organisation),
+        (gettext("Case number"), case.case_number),
+        (gettext("Exhibit number"), case.exhibit_number),
+        (gettext("Examiner"), case.examiner),
+        (gettext("Organisation"), case.organisation),
     )
     return tuple(Fact(name, numbers.file_name(value) or NOT_STATED) for name, value in given)
 
 
 def _running(case: CaseDetails) -> str:
     """What the head of every page says of the case."""
-    number = numbers.shortened(numbers.file_name(case.case_number), 28) or f"number {NOT_STATED}"
+    number = numbers.shortened(numbers.file_name(case.case_number), 28) or gettext(
+        "number %(not_stated)s", not_stated=NOT_STATED
+    )
     exhibit = numbers.shortened(numbers.file_name(case.exhibit_number), 20)
-    return f"Case {number}{f' · Exhibit {exhibit}' if exhibit else ''}"
+    return gettext(
+        "Case %(number)s%(text)s",
+        number=number,
+        text=(gettext(" · Exhibit %(exhibit)s", exhibit=exhibit) if exhibit else ""),
+    )
 
 
 def _person(analysis: Analysis, person: Person) -> PersonView:
     still = analysis.media.kind is MediaKind.IMAGE
     flagged = tuple(segment.id for segment in analysis.segments if segment.person == person.id)
     if person.probability is None:
-        strength = "not judged"
+        strength = gettext("not judged")
     else:
-        strength = numbers.strength(person.probability).phrase if flagged else "not flagged"
+        strength = numbers.strength(person.probability).phrase if flagged else gettext("not flagged")
     return PersonView(
         id=person.id,
-        name=f"Person {person.id}",
+        name=gettext("Person %(id)s", id=person.id),
         screen_time=timecode(person.screen_time),
         usable_frames=f"{person.usable_frames:,}",
         figure=numbers.probability(person.probability),

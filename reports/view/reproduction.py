@@ -9,6 +9,7 @@ from detector.schema.analysis import Analysis
 from detector.schema.parameters import LACKING
 from detector.verdict.reproducibility import TOLERANCE
 from reports.text.dates import in_utc
+from reports.text.language import gettext
 from reports.view.facts import Fact
 
 
@@ -16,27 +17,32 @@ def computed_with(analysis: Analysis) -> tuple[Fact, ...]:
     """Versions, source, machine and settings of the arithmetic; what an older analysis lacks is left out."""
     used = analysis.software
     known = (
-        Fact("Reelproof", used.reelproof),
-        Fact("Commit of the source", used.commit or "", exact=True),
-        Fact("SHA-256 of the engine's source", used.source_sha256 or "", exact=True),
-        Fact("SHA-256 of the weights", analysis.model.sha256, analysis.model.name, exact=True),
-        Fact("Torch", used.torch),
-        Fact("Computed on", used.device),
+        Fact(gettext("Reelproof"), used.reelproof),
+        Fact(gettext("Commit of the source"), used.commit or "", exact=True),
+        Fact(gettext("SHA-256 of the engine's source"), used.source_sha256 or "", exact=True),
+        Fact(gettext("SHA-256 of the weights"), analysis.model.sha256, analysis.model.name, exact=True),
+        Fact(gettext("Torch"), used.torch),
+        Fact(gettext("Computed on"), used.device),
         Fact(
-            "Processor",
+            gettext("Processor"),
             used.processor or "",
-            f"instructions {used.instructions}" if used.instructions else "",
+            gettext("instructions %(instructions)s", instructions=used.instructions)
+            if used.instructions
+            else "",
         ),
-        Fact("Network run by", used.backend or ""),
-        Fact("Precision", used.precision or ""),
-        Fact("Threads", str(used.threads or "")),
-        Fact("Crops at once", str(used.batch or "")),
-        Fact("Seed of random areas", str(analysis.parameters.seed)),
-        Fact("System", used.system or ""),
-        Fact("Python", used.python or ""),
-        Fact("Libraries", ", ".join(f"{each.name} {each.version}" for each in used.libraries)),
-        Fact("Analysis finished", in_utc(used.created)[0]),
-        Fact("Form of analysis.json", f"version {analysis.schema_version}"),
+        Fact(gettext("Network run by"), used.backend or ""),
+        Fact(gettext("Precision"), used.precision or ""),
+        Fact(gettext("Threads"), str(used.threads or "")),
+        Fact(gettext("Crops at once"), str(used.batch or "")),
+        Fact(gettext("Seed of random areas"), str(analysis.parameters.seed)),
+        Fact(gettext("System"), used.system or ""),
+        Fact(gettext("Python"), used.python or ""),
+        Fact(gettext("Libraries"), ", ".join(f"{each.name} {each.version}" for each in used.libraries)),
+        Fact(gettext("Analysis finished"), in_utc(used.created)[0]),
+        Fact(
+            gettext("Form of analysis.json"),
+            gettext("version %(schema_version)s", schema_version=analysis.schema_version),
+        ),
     )
     return tuple(fact for fact in known if fact.value)
 

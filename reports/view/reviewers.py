@@ -25,10 +25,15 @@ from reports.review.annotations import (
     verified,
     withdrawals,
 )
+from reports.text.language import N_, gettext
 from reports.text.numbers import plural, timecode
 
-_OPINION = {"agree": "Agrees with the machine", "disagree": "Disagrees with the machine", "unsure": "Unsure"}
-_SPAN = {"manipulated": "Manipulated; the machine did not flag it", "unsure": "Unsure"}
+_OPINION = {
+    "agree": N_("Agrees with the machine"),
+    "disagree": N_("Disagrees with the machine"),
+    "unsure": N_("Unsure"),
+}
+_SPAN = {"manipulated": N_("Manipulated; the machine did not flag it"), "unsure": N_("Unsure")}
 _RIGHT_TO_LEFT = {"R", "AL"}
 # Writing from right to left needs neither; they make "exe.4pm" of "mp4.exe".
 _OVERRIDES = {"\u202d": "\\u202d", "\u202e": "\\u202e"}
@@ -153,31 +158,46 @@ def _what(analysis: Analysis, said: Annotation) -> tuple[str, str, str, str]:
             if segment is None:
                 return name, "", _OPINION[said.verdict], said.verdict
             when = "" if still else _interval(segment.start, segment.end)
-            return f"{name}, person {segment.person}", when, _OPINION[said.verdict], said.verdict
+            return (
+                gettext("%(name)s, person %(person)s", name=name, person=segment.person),
+                when,
+                _OPINION[said.verdict],
+                said.verdict,
+            )
         case ExhibitAnnotation():
-            return "The whole exhibit", "", _OPINION[said.verdict], said.verdict
+            return gettext("The whole exhibit"), "", _OPINION[said.verdict], said.verdict
         case SpanAnnotation():
-            who = f", person {said.person}" if said.person else ""
+            who = gettext(", person %(person)s", person=said.person) if said.person else ""
             mark = "disagree" if said.verdict == "manipulated" else "unsure"
-            return f"Marked stretch{who}", _interval(said.start, said.end), _SPAN[said.verdict], mark
+            return (
+                gettext("Marked stretch%(who)s", who=who),
+                _interval(said.start, said.end),
+                _SPAN[said.verdict],
+                mark,
+            )
         case PersonRename():
-            return f"Person {said.person}", "", f"Is called “{one_line(said.name)}”", "none"
+            return (
+                gettext("Person %(person)s", person=said.person),
+                "",
+                gettext("Is called “%(one_line)s”", one_line=one_line(said.name)),
+                "none",
+            )
         case PersonMerge():
             return (
-                f"Persons {said.person} and {said.into}",
+                gettext("Persons %(person)s and %(into)s", person=said.person, into=said.into),
                 "",
-                f"Are the same face, counted as {said.into}",
+                gettext("Are the same face, counted as %(into)s", into=said.into),
                 "none",
             )
         case PersonSplit():
-            tracks = plural(len(said.tracks), "track")
+            tracks = plural(len(said.tracks), "track", "tracks")
             return (
-                f"Person {said.person}",
+                gettext("Person %(person)s", person=said.person),
                 "",
-                f"Is more than one: {tracks} of another face split off",
+                gettext("Is more than one: %(tracks)s of another face split off", tracks=tracks),
                 "none",
             )
-    return "An earlier annotation", "", "Withdrawn", "none"
+    return gettext("An earlier annotation"), "", gettext("Withdrawn"), "none"
 
 
 def _fates(said: Sequence[Annotation]) -> dict[str, str]:
@@ -187,11 +207,17 @@ def _fates(said: Sequence[Annotation]) -> dict[str, str]:
     newer: dict[tuple[str, ...], Annotation] = {}
     for each in reversed(said):
         if (back := withdrawn.get(each.id)) is not None:
-            fates[each.id] = f"Withdrawn {timestamps.readable(back.made)}"
+            fates[each.id] = gettext("Withdrawn %(made)s", made=timestamps.readable(back.made))
         elif not isinstance(each, Withdrawal):
             if (next_one := newer.get(subject(each))) is not None:
-                who = "" if next_one.author == each.author else f" by {one_line(next_one.author)}"
-                fates[each.id] = f"Replaced{who} {timestamps.readable(next_one.made)}"
+                who = (
+                    ""
+                    if next_one.author == each.author
+                    else gettext(" by %(one_line)s", one_line=one_line(next_one.author))
+                )
+                fates[each.id] = gettext(
+                    "Replaced%(who)s %(made)s", who=who, made=timestamps.readable(next_one.made)
+                )
             newer[subject(each)] = each
     return fates
 
@@ -199,26 +225,46 @@ def _fates(said: Sequence[Annotation]) -> dict[str, str]:
 def _summary(analysis: Analysis, opinions: Sequence[Annotation], unverified: int) -> tuple[str, ...]:
     imported: tuple[str, ...] = ()
     if unverified:
-        words = plural(unverified, "annotation")
-        imported = (f"Not counted: {words} imported for authors who are not verified.",)
+        words = plural(unverified, "annotation", "annotations")
+        imported = (
+            gettext("Not counted: %(words)s imported for authors who are not verified.", words=words),
+        )
     if not opinions:
-        return ("No reviewer has annotated this analysis.", *imported)
+        return (gettext("No reviewer has annotated this analysis."), *imported)
     reviewers = len({each.author for each in opinions})
-    lines = [f"{plural(reviewers, 'reviewer')} annotated this analysis."]
+    lines = [
+        gettext(
+            "%(reviewers)s annotated this analysis.", reviewers=plural(reviewers, "reviewer", "reviewers")
+        )
+    ]
     exhibit = [each.verdict for each in opinions if isinstance(each, ExhibitAnnotation)]
     if exhibit:
-        lines.append(f"The verdict “{analysis.verdict.value}”: {_counts(exhibit)}.")
+        lines.append(
+            gettext(
+                "The verdict “%(value)s”: %(counts)s.", value=analysis.verdict.value, counts=_counts(exhibit)
+            )
+        )
     segments = [each for each in opinions if isinstance(each, SegmentAnnotation)]
     if segments:
-        noun = "flagged face" if analysis.media.kind is MediaKind.IMAGE else "segment"
+        count = len(analysis.segments)
+        flagged = plural(count, "segment", "segments")
+        if analysis.media.kind is MediaKind.IMAGE:
+            flagged = plural(count, "flagged face", "flagged faces")
         lines.append(
-            f"Of {plural(len(analysis.segments), noun)}, {len({each.segment for each in segments})} "
-            f"annotated: {_counts(each.verdict for each in segments)}."
+            gettext(
+                "Of %(segments)s, %(text)s annotated: %(counts)s.",
+                segments=flagged,
+                text=len({each.segment for each in segments}),
+                counts=_counts(each.verdict for each in segments),
+            )
         )
     missed = sum(isinstance(each, SpanAnnotation) and each.verdict == "manipulated" for each in opinions)
     if missed:
         lines.append(
-            f"Marked as manipulated and not flagged by the machine: {plural(missed, 'stretch', 'stretches')}."
+            gettext(
+                "Marked as manipulated and not flagged by the machine: %(stretchs)s.",
+                stretchs=plural(missed, "stretch", "stretches"),
+            )
         )
     return (*lines, *imported)
 
@@ -228,14 +274,14 @@ def _counts(verdicts: Iterable[str]) -> str:
     words = {
         "agree": ("agrees", "agree"),
         "disagree": ("disagrees", "disagree"),
-        "unsure": ("is unsure", "are unsure"),
+        "unsure": (gettext("is unsure"), gettext("are unsure")),
     }
     found = [(given[name], one, many) for name, (one, many) in words.items() if given[name]]
     return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in found)
 
 
 def _interval(start: float, end: float) -> str:
-    return f"{timecode(start)} to {timecode(end)}"
+    return gettext("%(start)s to %(end)s", start=timecode(start), end=timecode(end))
 
 
 def one_line(text: str) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from detector.schema.analysis import Analysis, Media, MediaKind, Peak, Segment
 from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers
-from reports.text.numbers import timecode
+from reports.text.language import gettext
+from reports.text.numbers import shown, timecode
 from reports.text.uncertainty import Interval, segment_interval
 from reports.view import summary
 from reports.view.facts import Fact
@@ -73,15 +74,17 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
     doubt = segment_interval(analysis, segment)
     return SegmentView(
         id=segment.id,
-        title=f"Flagged face {segment.id}" if still else f"Segment {segment.id}",
+        title=gettext("Flagged face %(id)s", id=segment.id)
+        if still
+        else gettext("Segment %(id)s", id=segment.id),
         person=segment.person,
         start=start,
         end=end,
         duration=timecode(segment.end - segment.start),
-        interval="photograph" if still else f"{start} to {end}",
+        interval=gettext("photograph") if still else gettext("%(start)s to %(end)s", start=start, end=end),
         confidence=numbers.probability(segment.confidence),
         strength=numbers.strength(segment.confidence).phrase,
-        between=_ends(doubt) if doubt else "not known",
+        between=_ends(doubt) if doubt else gettext("not known"),
         frames=f"{segment.frames:,}",
         bounds=() if still else _bounds(analysis, segment),
         figures=_figures(analysis, segment, doubt),
@@ -103,8 +106,8 @@ def _bounds(analysis: Analysis, segment: Segment) -> tuple[Bound, ...]:
     return tuple(
         Bound(name, timecode(time), _index(index), stamps.get(time, "–"))
         for name, time, index in (
-            ("Start", segment.start, segment.start_frame),
-            ("End", segment.end, segment.end_frame),
+            (gettext("Start"), segment.start, segment.start_frame),
+            (gettext("End"), segment.end, segment.end_frame),
         )
     )
 
@@ -117,33 +120,59 @@ def _figures(analysis: Analysis, segment: Segment, interval: Interval | None) ->
     """How high, how sure and of how many frames."""
     still = analysis.media.kind is MediaKind.IMAGE
     found = [
-        Fact("In words", numbers.strength(segment.confidence).phrase),
-        Fact("Probability" if still else "Mean probability", numbers.probability(segment.confidence)),
+        Fact(gettext("In words"), numbers.strength(segment.confidence).phrase),
+        Fact(
+            gettext("Probability") if still else gettext("Mean probability"),
+            numbers.probability(segment.confidence),
+        ),
     ]
     if interval is not None:
-        found.append(Fact("Interval", _ends(interval), _made_from(interval)))
+        found.append(Fact(gettext("Interval"), _ends(interval), _made_from(interval)))
     if not still:
         if segment.peaks:
             highest = max(peak.probability for peak in segment.peaks)
-            found.append(Fact("Peak probability", numbers.probability(highest), "highest frame pictured"))
-        found.append(Fact("Frames scored", f"{segment.frames:,}"))
-        found.append(Fact("Duration", timecode(segment.end - segment.start)))
+            found.append(
+                Fact(
+                    gettext("Peak probability"),
+                    numbers.probability(highest),
+                    gettext("highest frame pictured"),
+                )
+            )
+        found.append(Fact(gettext("Frames scored"), f"{segment.frames:,}"))
+        found.append(Fact(gettext("Duration"), timecode(segment.end - segment.start)))
         if (offset := numbers.player_offset(analysis.media)) is not None:
-            shown = f"{timecode(segment.start + offset)} to {timecode(segment.end + offset)}"
-            found.append(Fact("On a player's clock", shown))
+            shown = gettext(
+                "%(start)s to %(end)s",
+                start=timecode(segment.start + offset),
+                end=timecode(segment.end + offset),
+            )
+            found.append(Fact(gettext("On a player's clock"), shown))
     return tuple(found)
 
 
 def _ends(interval: Interval) -> str:
-    return f"{numbers.probability(interval.low)} to {numbers.probability(interval.high)}"
+    return gettext(
+        "%(low)s to %(high)s", low=numbers.probability(interval.low), high=numbers.probability(interval.high)
+    )
 
 
 def _made_from(interval: Interval) -> str:
     made = []
     if interval.effective is not None and interval.frames is not None:
-        made.append(f"{interval.frames:,} sampled moments worth {interval.effective:.0f} independent ones")
+        made.append(
+            gettext(
+                "%(frames)s sampled moments worth %(effective)s independent ones",
+                frames=shown(interval.frames, ","),
+                effective=shown(interval.effective, ".0f"),
+            )
+        )
     if interval.calibration is not None:
-        made.append(f"calibration error {numbers.number(round(interval.calibration, 3))}")
+        made.append(
+            gettext(
+                "calibration error %(calibration)s",
+                calibration=numbers.number(round(interval.calibration, 3)),
+            )
+        )
     return "; ".join(made)
 
 
@@ -158,9 +187,18 @@ def _around(peak: Peak, media: Media) -> tuple[float, float, float, float]:
 
 def _peak(segment: Segment, peak: Peak, index: int, media: Media, folder: Path) -> PeakView:
     check, part = peak.check, None
-    what = f"peak {index} of {segment.id} at {timecode(peak.time)}, person {segment.person}"
+    what = gettext(
+        "peak %(index)s of %(id)s at %(time)s, person %(person)s",
+        index=index,
+        id=segment.id,
+        time=timecode(peak.time),
+        person=segment.person,
+    )
     if media.kind is MediaKind.IMAGE:
-        what, part = f"face {segment.id}, person {segment.person}", _around(peak, media)
+        what, part = (
+            gettext("face %(id)s, person %(person)s", id=segment.id, person=segment.person),
+            _around(peak, media),
+        )
     return PeakView(
         number=index,
         time=timecode(peak.time),
@@ -169,20 +207,20 @@ def _peak(segment: Segment, peak: Peak, index: int, media: Media, folder: Path) 
         score=numbers.probability(peak.probability),
         heat=f"{peak.heat:.2f}",
         position=numbers.box(peak.box),
-        frame=find_picture(folder, peak.frame, f"Frame, {what}", part),
-        overlay=find_picture(folder, peak.overlay, f"Frame with heatmap, {what}", part),
-        map=find_picture(folder, peak.map, f"Heatmap alone, {what}", part),
+        frame=find_picture(folder, peak.frame, gettext("Frame, %(what)s", what=what), part),
+        overlay=find_picture(folder, peak.overlay, gettext("Frame with heatmap, %(what)s", what=what), part),
+        map=find_picture(folder, peak.map, gettext("Heatmap alone, %(what)s", what=what), part),
         confirmed=numbers.is_confirmed(check),
         effect=numbers.hide_and_rescore(check),
         check=(
-            ("Nothing", numbers.probability(check.probability), "–"),
+            (gettext("Nothing"), numbers.probability(check.probability), "–"),
             (
-                f"Hottest {check.area:.0%}",
+                gettext("Hottest %(area)s", area=shown(check.area, ".0%")),
                 numbers.probability(check.hidden_highlight),
                 numbers.signed(-check.drop_highlight),
             ),
             (
-                f"Random {check.area:.0%}, mean of {check.areas}",
+                gettext("Random %(area)s", area=shown(check.area, ".0%")),
                 numbers.probability(check.hidden_random),
                 numbers.signed(-check.drop_random),
             ),

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
 from reports.text import numbers, photographs, prose
-from reports.text.numbers import plural, timecode
+from reports.text.language import gettext
+from reports.text.numbers import plural, shown, timecode
 from reports.text.uncertainty import Interval, segment_interval
 from reports.view.contents import REFERENCE, Section
 
@@ -17,14 +18,14 @@ Answer = tuple[str, str]
 def key_answers(analysis: Analysis, sections: dict[str, Section]) -> tuple[Answer, ...]:
     """Questions and answers; ``sections`` gives the numbers of the sections they refer to."""
     still = analysis.media.kind is MediaKind.IMAGE
-    found: list[Answer] = [("Grounds", analysis.reason)]
+    found: list[Answer] = [(gettext("Grounds"), analysis.reason)]
     if analysis.segments:
         if not still:
-            found.append(("When", _when(analysis, sections["segments"].number)))
-        found.append(("Whose face", _persons(analysis)))
-    found.append(("How surely", _confidence(analysis, sections)))
-    found.append(("Not looked at", _not_examined(analysis, sections["not-examined"].number)))
-    found.append(("What to do next", _next_steps(analysis, sections)))
+            found.append((gettext("When"), _when(analysis, sections["segments"].number)))
+        found.append((gettext("Whose face"), _persons(analysis)))
+    found.append((gettext("How surely"), _confidence(analysis, sections)))
+    found.append((gettext("Not looked at"), _not_examined(analysis, sections["not-examined"].number)))
+    found.append((gettext("What to do next"), _next_steps(analysis, sections)))
     return tuple(found)
 
 
@@ -33,8 +34,12 @@ def references(titles: Sequence[str], sections: dict[str, Section]) -> tuple[Ans
     found = "; ".join(dict.fromkeys(titles))
     return (
         (
-            "Compared with a reference",
-            f"{found}. Section {sections[REFERENCE].number} says what that proves.",
+            gettext("Compared with a reference"),
+            gettext(
+                "%(found)s. Section %(number)s says what that proves.",
+                found=found,
+                number=sections[REFERENCE].number,
+            ),
         ),
     )
 
@@ -44,14 +49,25 @@ def _when(analysis: Analysis, section: int) -> str:
     if len(segments) <= MOST_TIMES:
         several = len({each.person for each in segments}) > 1
         return "; ".join(
-            f"{timecode(each.start)} to {timecode(each.end)}{f' (person {each.person})' if several else ''}"
+            gettext(
+                "%(start)s to %(end)s%(text)s",
+                start=timecode(each.start),
+                end=timecode(each.end),
+                text=(gettext(" (person %(person)s)", person=each.person) if several else ""),
+            )
             for each in sorted(segments, key=lambda each: each.start)
         )
     longest = max(segments, key=lambda each: each.end - each.start)
-    return (
-        f"In {len(segments):,} segments between {timecode(min(each.start for each in segments))} and "
-        f"{timecode(max(each.end for each in segments))}; the longest is {longest.id}, "
-        f"{timecode(longest.start)} to {timecode(longest.end)}. Section {section} lists all of them."
+    return gettext(
+        "In %(segments)s segments between %(segments2)s and %(segments3)s; the longest "
+        "is %(id)s, %(start)s to %(end)s. Section %(section)s lists all of them.",
+        segments=shown(len(segments), ","),
+        segments2=timecode(min(each.start for each in segments)),
+        segments3=timecode(max(each.end for each in segments)),
+        id=longest.id,
+        start=timecode(longest.start),
+        end=timecode(longest.end),
+        section=section,
     )
 
 
@@ -60,82 +76,125 @@ def _persons(analysis: Analysis) -> str:
     others = len(analysis.persons) - len(flagged)
     names = prose.person_list(sorted(flagged, key=lambda name: (len(name), name)))
     if len(flagged) > prose.MOST_NAMED:
-        names = f"{len(flagged)} persons"
-    rest = f" {plural(others, 'other person')} not flagged." if others else ""
-    return f"{names[:1].upper()}{names[1:]}.{rest} Letters tell faces apart; they do not say who a person is."
+        names = gettext("%(flagged)s persons", flagged=len(flagged))
+    rest = (
+        gettext(" %(persons)s not flagged.", persons=plural(others, "other person", "other persons"))
+        if others
+        else ""
+    )
+    return gettext(
+        "%(upper)s%(names)s.%(rest)s Letters tell faces apart; they do not say who a person is.",
+        upper=names[:1].upper(),
+        names=names[1:],
+        rest=rest,
+    )
 
 
 def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
     figure, meaning = analysis.probability, sections["limits"].number
     if figure is None:
-        return "Not stated: nothing could be judged."
+        return gettext("Not stated: nothing could be judged.")
     name = prose.figure_name(analysis)
     if analysis.answers and analysis.media.kind is MediaKind.IMAGE:
         name = f"{photographs.both(analysis.answers)}. {name}"
     if analysis.verdict is not Verdict.MANIPULATED:
         # Beside another verdict a phrase of the scale would contradict it.
-        return f"{name}: {numbers.probability(figure)}. Section {meaning} says what such figures mean."
+        return gettext(
+            "%(name)s: %(figure)s. Section %(meaning)s says what such figures mean.",
+            name=name,
+            figure=numbers.probability(figure),
+            meaning=meaning,
+        )
     strongest = max(analysis.segments, key=lambda each: each.confidence, default=None)
     interval = segment_interval(analysis, strongest) if strongest else None
     between = f", {interval_words(interval)}" if interval else ""
-    return (
-        f"{numbers.strength(figure).phrase.capitalize()}. {name}: {numbers.probability(figure)}{between}. "
-        "It is not the odds that this file is manipulated; "
-        f"section {meaning} defines the words and the figure."
+    return gettext(
+        "%(capitalize)s. %(name)s: %(figure)s%(between)s. It is not the odds that this "
+        "file is manipulated; section %(meaning)s defines the words and the figure.",
+        capitalize=numbers.strength(figure).phrase.capitalize(),
+        name=name,
+        figure=numbers.probability(figure),
+        between=between,
+        meaning=meaning,
     )
 
 
 def interval_words(interval: Interval) -> str:
     """The ends of an interval as they stand in a sentence."""
-    return f"interval {numbers.probability(interval.low)} to {numbers.probability(interval.high)}"
+    return gettext(
+        "interval %(low)s to %(high)s",
+        low=numbers.probability(interval.low),
+        high=numbers.probability(interval.high),
+    )
 
 
 def _not_examined(analysis: Analysis, section: int) -> str:
     coverage, media = analysis.coverage, analysis.media
     found = []
     if media.kind is MediaKind.VIDEO:
-        found.append("sound" if media.has_sound else "sound (the file has none)")
-    found.append("everything that is not a face")
+        found.append(gettext("sound") if media.has_sound else gettext("sound (the file has none)"))
+    found.append(gettext("everything that is not a face"))
     if media.kind is MediaKind.VIDEO:
         left = max(media.frames_decoded - coverage.frames_sampled - coverage.frames_between, 0)
-        found.append(f"{left:,} of {plural(media.frames_decoded, 'frame')}, between those judged")
+        found.append(
+            gettext(
+                "%(left)s of %(frames)s, between those judged",
+                left=shown(left, ","),
+                frames=plural(media.frames_decoded, "frame", "frames"),
+            )
+        )
     if coverage.faces_unusable:
         found.append(
-            f"{coverage.faces_unusable:,} of {plural(coverage.faces_found, 'face')}, "
-            f"{', '.join(coverage.flaws) or 'too small, unclear or unsure'}"
+            gettext(
+                "%(faces_unusable)s of %(faces)s, %(flaws)s",
+                faces_unusable=shown(coverage.faces_unusable, ","),
+                faces=plural(coverage.faces_found, "face", "faces"),
+                flaws=", ".join(coverage.flaws) or "too small, unclear or unsure",
+            )
         )
     if media.details and (others := media.details.other_pictures):
-        found.append(f"{plural(len(others), 'other picture track')}")
+        found.append(f"{plural(len(others), 'other picture track', 'other picture tracks')}")
     if media.kind is MediaKind.IMAGE and media.details and (pages := media.details.other_pages):
-        found.append(f"{plural(pages, 'other picture')} of the file")
+        found.append(
+            gettext("%(pictures)s of the file", pictures=plural(pages, "other picture", "other pictures"))
+        )
     if media.frames_undecodable:
-        found.append("parts that could not be decoded")
+        found.append(gettext("parts that could not be decoded"))
     listed = "; ".join(found)
-    return f"{listed[:1].upper()}{listed[1:]}. Section {section} has the whole list."
+    return gettext(
+        "%(upper)s%(listed)s. Section %(section)s has the whole list.",
+        upper=listed[:1].upper(),
+        listed=listed[1:],
+        section=section,
+    )
 
 
 def _next_steps(analysis: Analysis, sections: dict[str, Section]) -> str:
     where = sections["segments"].number
     if analysis.verdict is Verdict.MANIPULATED:
-        return (
-            f"Look at the pictures in section {where} yourself; obtain the original file and find out where "
-            "it comes from; have a second examiner or another method test the flagged parts before anything "
-            "is decided or published."
+        return gettext(
+            "Look at the pictures in section %(where)s yourself; obtain the original file "
+            "and find out where it comes from; have a second examiner or another method "
+            "test the flagged parts before anything is decided or published.",
+            where=where,
         )
     if analysis.media.kind is MediaKind.IMAGE and analysis.verdict is not Verdict.MANIPULATED:
-        return (
-            "Read what the file declares, at the head of this report. Obtain the original file, larger and "
-            "not passed on, and find out where it was first published (search for the picture). Do not take "
-            "this result as proof that the photograph is unaltered or that the person exists."
+        return gettext(
+            "Read what the file declares, at the head of this report. Obtain the original "
+            "file, larger and not passed on, and find out where it was first published "
+            "(search for the picture). Do not take this result as proof that the "
+            "photograph is unaltered or that the person exists."
         )
     if analysis.verdict is Verdict.NOT_FOUND:
-        return (
-            "Do not take this as proof that the file is unaltered. Where doubts remain: obtain the original, "
-            "check its origin, and have sound, scene and file structure examined by other methods."
+        return gettext(
+            "Do not take this as proof that the file is unaltered. Where doubts remain: "
+            "obtain the original, check its origin, and have sound, scene and file "
+            "structure examined by other methods."
         )
-    return (
-        "Obtain a better copy of the same recording, the original if possible, and analyse that. Until then "
-        "this analysis speaks neither for nor against the file."
+    return gettext(
+        "Obtain a better copy of the same recording, the original if possible, and "
+        "analyse that. Until then this analysis speaks neither for nor against the "
+        "file."
     )
 
 
@@ -143,12 +202,18 @@ def segment_meaning(analysis: Analysis, segment: Segment) -> str:
     """What the finding of one segment, or one flagged face, means, as a sentence for a court."""
     phrase, figure = numbers.strength(segment.confidence).phrase, numbers.probability(segment.confidence)
     if analysis.media.kind is MediaKind.IMAGE:
-        where, frames = "In this photograph", "one picture"
+        where, frames = gettext("In this photograph"), gettext("one picture")
     else:
-        where = f"From {timecode(segment.start)} to {timecode(segment.end)}"
-        frames = plural(segment.frames, "frame")
-    return (
-        f"{where} the face of person {segment.person} resembles, to the model, the manipulated faces it was "
-        f"trained on: {phrase} (calibrated probability {figure}, from {frames}). The finding does not say "
-        "what was changed, by whom or to what end, and does not by itself prove that anything was."
+        where = gettext("From %(start)s to %(end)s", start=timecode(segment.start), end=timecode(segment.end))
+        frames = plural(segment.frames, "frame", "frames")
+    return gettext(
+        "%(where)s the face of person %(person)s resembles, to the model, the "
+        "manipulated faces it was trained on: %(phrase)s (calibrated probability "
+        "%(figure)s, from %(frames)s). The finding does not say what was changed, by "
+        "whom or to what end, and does not by itself prove that anything was.",
+        where=where,
+        person=segment.person,
+        phrase=phrase,
+        figure=figure,
+        frames=frames,
     )

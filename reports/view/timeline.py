@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from detector.schema.analysis import Analysis, MediaKind, Person, Scores, Segment
+from reports.text.language import gettext
 from reports.text.numbers import clock, number, plural, probability, timecode
 from reports.view.score_curves import curve, dots, strips
 
@@ -145,9 +146,11 @@ def draw(analysis: Analysis) -> Timeline:
         exit=number(analysis.parameters.exit_threshold),
         enter_x=_across(analysis.parameters.enter_threshold),
         crowded=any(not band.label for lane in lanes for band in lane.bands),
-        title=f"Timeline of scores, {plural(len(lanes), 'person')}"
+        title=gettext("Timeline of scores, %(persons)s", persons=plural(len(lanes), "person", "persons"))
         if not still
-        else f"Scores of {plural(len(lanes), 'person')} in a photograph",
+        else gettext(
+            "Scores of %(persons)s in a photograph", persons=plural(len(lanes), "person", "persons")
+        ),
         description=_description(analysis),
     )
 
@@ -177,11 +180,11 @@ def _lane(analysis: Analysis, person: Person, top: float, plot: float, span: flo
     usable, unusable = strips(scores, step, span, LEFT, RIGHT)
     buckets = 400 if roomy else 160
     bar = (RIGHT - LEFT) * (person.probability or 0.0) if still else 0.0
-    note = "" if person.usable_frames else "no usable face"
+    note = "" if person.usable_frames else gettext("no usable face")
     return Lane(
         person=person.id,
-        name=f"Person {person.id}",
-        detail=probability(person.probability) if still else plural(person.usable_frames, "frame"),
+        name=gettext("Person %(id)s", id=person.id),
+        detail=probability(person.probability) if still else plural(person.usable_frames, "frame", "frames"),
         top=top,
         bottom=bottom,
         enter=bottom - plot * enter,
@@ -217,7 +220,11 @@ def _bands(
         label = x >= free
         if label:
             free = x + max(len(segment.id) * LETTER, width) if still else x + len(segment.id) * LETTER + 3
-        when = "" if still else f" {timecode(segment.start)} to {timecode(segment.end)}"
+        when = (
+            ""
+            if still
+            else gettext(" %(start)s to %(end)s", start=timecode(segment.start), end=timecode(segment.end))
+        )
         bands.append(
             Band(
                 segment=segment.id,
@@ -225,7 +232,7 @@ def _bands(
                 width=round(width, 1),
                 hatch=_hatch(x, x + width, top, bottom),
                 label=label,
-                title=f"Segment {segment.id}{when}",
+                title=gettext("Segment %(id)s%(when)s", id=segment.id, when=when),
             )
         )
     return tuple(bands)
@@ -307,12 +314,18 @@ def _stretches(analysis: Analysis, span: float) -> list[tuple[float, float]]:
 
 def _description(analysis: Analysis) -> str:
     if not analysis.persons:
-        return "No face was found, so there are no scores to draw."
-    kind = "bars of the score" if analysis.media.kind is MediaKind.IMAGE else "the score over time"
-    flagged = plural(len(analysis.segments), "flagged segment")
+        return gettext("No face was found, so there are no scores to draw.")
+    kind = (
+        gettext("bars of the score")
+        if analysis.media.kind is MediaKind.IMAGE
+        else gettext("the score over time")
+    )
+    flagged = plural(len(analysis.segments), "flagged segment", "flagged segments")
     if analysis.media.kind is MediaKind.IMAGE:
-        flagged = plural(len(analysis.segments), "flagged face")
-    return (
-        f"One lane a person with {kind}, 0 at the bottom or left and 1 at the top or right; {flagged}. "
-        "The table beside this figure holds the same facts as text."
+        flagged = plural(len(analysis.segments), "flagged face", "flagged faces")
+    return gettext(
+        "One lane a person with %(kind)s, 0 at the bottom or left and 1 at the top or "
+        "right; %(flagged)s. The table beside this figure holds the same facts as text.",
+        kind=kind,
+        flagged=flagged,
     )

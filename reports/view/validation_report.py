@@ -167,7 +167,7 @@ def validation_report(validation: Validation) -> ValidationReport:
         created_iso=created_iso,
         reelproof=validation.versions.reelproof,
         material_sha256=validation.material_sha256,
-        files=plural(len(validation.items), "file"),
+        files=plural(len(validation.items), "file", "files"),
         remarks=validation.remarks,
         labelled=", ".join(validation.labelled) or "nothing",
         meanings=MEANINGS,
@@ -284,7 +284,7 @@ def _figure(rate: Rate) -> tuple[str, ...]:
     ends = "not known"
     if rate.low is not None and rate.high is not None:
         ends = f"{shown(rate.low)} to {shown(rate.high)}"
-    counted = plural(rate.items, rate.unit.removesuffix("s"))
+    counted = plural(rate.items, rate.unit.removesuffix("s"), rate.unit)
     if rate.events is not None:
         counted = f"{rate.events:,} of {counted}"
     return rate.figure, shown(rate.value), ends, counted, rate.interval
@@ -306,8 +306,9 @@ def _ratios(ratios: LikelihoodRatios) -> RatioView:
     sign = "+" if platt.offset >= 0 else "−"
     return RatioView(
         title=KINDS[ratios.kind],
-        counted=f"{plural(ratios.manipulated, 'manipulated file')}, "
-        f"{plural(ratios.unmanipulated, 'unmanipulated one')}, {plural(ratios.groups, 'group')}",
+        counted=f"{plural(ratios.manipulated, 'manipulated file', 'manipulated files')}, "
+        f"{plural(ratios.unmanipulated, 'unmanipulated one', 'unmanipulated ones')}, "
+        f"{plural(ratios.groups, 'group', 'groups')}",
         formula=f"ln LR = {platt.scale:.3f} · ln(p / (1 − p)) {sign} {abs(platt.offset):.3f}",
         bounds=f"between {ratio_words(ratios.least)} and {ratio_words(ratios.most)}",
         systems=(

@@ -8,26 +8,32 @@ from itertools import groupby
 from detector.schema.analysis import Analysis, MediaKind, Rate
 from detector.verdict.validated_domain import Criterion, criteria
 from reports.text import numbers
-from reports.text.numbers import plural
+from reports.text.language import N_, gettext
+from reports.text.numbers import plural, shown
 from reports.view.facts import concerns
 
 _PERCENT = frozenset({"false positive rate", "false negative rate"})
 MEANINGS = (
-    ("False positive rate", "the share of what is not manipulated that was flagged all the same."),
-    ("False negative rate", "the share of what is manipulated that was not flagged."),
+    (N_("False positive rate"), N_("the share of what is not manipulated that was flagged all the same.")),
+    (N_("False negative rate"), N_("the share of what is manipulated that was not flagged.")),
     (
         "AUC",
-        "how often something manipulated scores above something that is not; 0.5 is chance, 1 is perfect.",
+        N_(
+            "how often something manipulated scores above something that is not; 0.5 is chance, 1 is perfect."
+        ),
     ),
-    ("Expected calibration error", "how far probabilities are off, on average."),
+    (N_("Expected calibration error"), N_("how far probabilities are off, on average.")),
 )
 _DATA = {
-    "develop clips": "whole clips of FaceForensics++ (c40), DFDC, VoxCeleb2 and HDTF, by verdict",
-    "126 develop clips": "whole clips of FaceForensics++ (c23, c40), DFDC, DeepFaceLive, lip-sync, "
-    "talking heads and unmanipulated footage of many kinds, by both networks together",
-    "frames of develop clips": "single frames of the same clips",
-    "dfdc-test crops": "single faces of the Deepfake Detection Challenge, test part",
-    "dfdc-val crops": "single faces of the Deepfake Detection Challenge, validation part",
+    "develop clips": N_("whole clips of FaceForensics++ (c40), DFDC, VoxCeleb2 and HDTF, by verdict"),
+    "126 develop clips": N_(
+        "whole clips of FaceForensics++ (c23, c40), DFDC, DeepFaceLive, lip-sync, "
+        "talking heads and unmanipulated footage of many kinds, by both networks "
+        "together"
+    ),
+    "frames of develop clips": N_("single frames of the same clips"),
+    "dfdc-test crops": N_("single faces of the Deepfake Detection Challenge, test part"),
+    "dfdc-val crops": N_("single faces of the Deepfake Detection Challenge, validation part"),
 }
 
 
@@ -91,22 +97,29 @@ def validation(analysis: Analysis) -> ValidationView:
 
 def _sentence(found: tuple[Criterion, ...], outside: tuple[str, ...]) -> str:
     if not found:
-        return (
+        return gettext(
             "The model's card states no ranges, so it cannot be said whether this exhibit lies within them."
         )
     unknown = [each.name for each in found if each.inside is None]
-    rest = f" Not known: {', '.join(unknown)}." if unknown else ""
+    rest = gettext(" Not known: %(unknown)s.", unknown=", ".join(unknown)) if unknown else ""
     if outside:
-        return (
-            f"This exhibit lies outside what the model was validated on: {', '.join(outside)}. The measured "
-            f"error rates do not speak for it.{rest}"
+        return gettext(
+            "This exhibit lies outside what the model was validated on: %(outside)s. The "
+            "measured error rates do not speak for it.%(rest)s",
+            outside=", ".join(outside),
+            rest=rest,
         )
     if len(unknown) == len(found):
-        return f"It is not known whether this exhibit lies within what the model was validated on.{rest}"
-    return (
-        f"In all {plural(len(found) - len(unknown), 'property', 'properties')} that could be compared, this "
-        f"exhibit lies within what the model was validated on.{rest} Kinds of manipulation, cameras and "
-        "people unlike the measured ones are not covered by this comparison."
+        return gettext(
+            "It is not known whether this exhibit lies within what the model was validated on.%(rest)s",
+            rest=rest,
+        )
+    return gettext(
+        "In all %(propertys)s that could be compared, this exhibit lies within what "
+        "the model was validated on.%(rest)s Kinds of manipulation, cameras and people "
+        "unlike the measured ones are not covered by this comparison.",
+        propertys=plural(len(found) - len(unknown), "property", "properties"),
+        rest=rest,
     )
 
 
@@ -114,10 +127,14 @@ def _table(data: str, rates: list[Rate]) -> RateTable:
     first = rates[0]
     told = [_DATA.get(data, "")]
     if first.groups:
-        told.append(f"from {plural(first.groups, 'independent source')}")
+        told.append(
+            gettext(
+                "from %(sources)s", sources=plural(first.groups, "independent source", "independent sources")
+            )
+        )
     threshold = next((rate.threshold for rate in rates if rate.threshold is not None), None)
     if threshold is not None:
-        told.append(f"flagged from a probability of {threshold:g}")
+        told.append(gettext("flagged from a probability of %(threshold)s", threshold=shown(threshold, "g")))
     notes = dict.fromkeys(rate.note for rate in rates if rate.note)
     return RateTable(data, "; ".join([*filter(None, told), *notes]), tuple(map(_rate, rates)))
 
@@ -125,16 +142,20 @@ def _table(data: str, rates: list[Rate]) -> RateTable:
 def _rate(rate: Rate) -> RateRow:
     percent = rate.figure in _PERCENT
 
-    def shown(value: float) -> str:
-        return f"{value:.1%}".replace("%", " %") if percent else f"{value:.3f}"
+    def figure(value: float) -> str:
+        return f"{shown(100 * value, '.1f')} %" if percent else shown(value, ".3f")
 
     known = rate.low is not None and rate.high is not None
-    counted = plural(rate.items, rate.unit.removesuffix("s"))
+    counted = plural(rate.items, rate.unit.removesuffix("s"), rate.unit)
     return RateRow(
         figure=rate.figure,
-        value=shown(rate.value),
-        interval=f"{shown(rate.low or 0)} to {shown(rate.high or 0)}" if known else "not known",
-        counted=counted if rate.events is None else f"{rate.events:,} of {counted}",
+        value=figure(rate.value),
+        interval=gettext("%(low)s to %(high)s", low=figure(rate.low or 0), high=figure(rate.high or 0))
+        if known
+        else gettext("not known"),
+        counted=counted
+        if rate.events is None
+        else gettext("%(events)s of %(counted)s", events=shown(rate.events, ","), counted=counted),
         made=rate.interval,
     )
 
@@ -143,15 +164,20 @@ def _row(each: Criterion) -> DomainRow:
     unit = f" {each.unit}" if each.unit and each.unit != "share" else ""
     ends = [None if end is None else numbers.number(end) for end in (each.least, each.most)]
     if ends == [None, None]:
-        wanted = "not measured"
+        wanted = gettext("not measured")
     elif ends[0] == ends[1]:
         wanted = f"{ends[0]}{unit}"
     else:
-        wanted = f"{ends[0] or 'any'} to {ends[1] or 'any'}{unit}"
-    value = "not known" if each.value is None else f"{numbers.number(round(each.value, 4))}{unit}"
+        wanted = gettext(
+            "%(ends)s to %(ends2)s%(unit)s", ends=ends[0] or "any", ends2=ends[1] or "any", unit=unit
+        )
+    value = gettext("not known") if each.value is None else f"{numbers.number(round(each.value, 4))}{unit}"
     if each.spread:
-        value = (
-            f"median {value} ({numbers.number(each.spread.tenth)} to {numbers.number(each.spread.ninetieth)})"
+        value = gettext(
+            "median %(value)s (%(tenth)s to %(ninetieth)s)",
+            value=value,
+            tenth=numbers.number(each.spread.tenth),
+            ninetieth=numbers.number(each.spread.ninetieth),
         )
     if each.name == "still images":
         value = "a photograph"
@@ -159,7 +185,7 @@ def _row(each: Criterion) -> DomainRow:
         name=each.name,
         value=value,
         range=wanted,
-        state={True: "inside", False: "OUTSIDE", None: "not known"}[each.inside],
+        state={True: "inside", False: "OUTSIDE", None: gettext("not known")}[each.inside],
         inside=each.inside,
         basis=each.basis,
     )

@@ -61,14 +61,10 @@ class Bucket:
         """Other bytes under a name."""
         self._client.put_object(Bucket=BUCKET, Key=name, Body=content)
 
-    def remove(self, name: str) -> None:
-        """Remove one file."""
-        self._client.delete_object(Bucket=BUCKET, Key=name)
-
     def empty(self) -> None:
         """Remove all it holds."""
         for name in self.names():
-            self.remove(name)
+            self._client.delete_object(Bucket=BUCKET, Key=name)
 
     @contextmanager
     def asking_for_keys(self) -> Iterator[None]:

@@ -8,6 +8,8 @@ from flask import Flask, Response, jsonify, make_response, render_template, requ
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
+from reports.text import language
+from reports.text.language import N_, gettext
 from webapp.errors import UserError
 from webapp.http import problem_details
 from webapp.intake.incoming import this_request
@@ -16,36 +18,41 @@ log = logging.getLogger(__name__)
 
 
 _TITLES = {
-    400: "This request does not work",
-    401: "Not signed in",
-    403: "Refused",
-    404: "Nothing here",
-    405: "This request does not work",
-    409: "Not ready yet",
-    410: "Deleted",
-    413: "The file is too large",
-    415: "No video and no photo",
-    429: "Too often",
-    500: "Something went wrong inside Reelproof",
-    503: "Busy at the moment",
-    507: "The disk is full",
+    400: N_("This request does not work"),
+    401: N_("Not signed in"),
+    403: N_("Refused"),
+    404: N_("Nothing here"),
+    405: N_("This request does not work"),
+    409: N_("Not ready yet"),
+    410: N_("Deleted"),
+    413: N_("The file is too large"),
+    415: N_("No video and no photo"),
+    429: N_("Too often"),
+    500: N_("Something went wrong inside Reelproof"),
+    503: N_("Busy at the moment"),
+    507: N_("The disk is full"),
 }
 
 
 _WORDS = {
     404: (
-        "There is no page at this address.",
-        "Check the address, or look for the analysis in the library.",
+        N_("There is no page at this address."),
+        N_("Check the address, or look for the analysis in the library."),
     ),
-    405: ("This address does not take that kind of request.", "Go back to the page you came from."),
+    405: (N_("This address does not take that kind of request."), N_("Go back to the page you came from.")),
     500: (
-        "Reelproof met an error it did not expect. Exhibits and results are untouched.",
-        "Try again. If it happens again, the messages in the terminal Reelproof runs in say what went wrong.",
+        N_("Reelproof met an error it did not expect. Exhibits and results are untouched."),
+        N_(
+            "Try again. If it happens again, the messages in the terminal Reelproof runs "
+            "in say what went wrong."
+        ),
     ),
     503: (
-        "The database cannot be reached, or is busy.",
-        "Try again in a minute. Exhibits and results are untouched. If it stays so, the messages in the "
-        "terminal Reelproof runs in say why.",
+        N_("The database cannot be reached, or is busy."),
+        N_(
+            "Try again in a minute. Exhibits and results are untouched. If it stays so, "
+            "the messages in the terminal Reelproof runs in say why."
+        ),
     ),
 }
 
@@ -62,21 +69,30 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(problem_details.FieldsError)
     def fields_at_fault(problem: problem_details.FieldsError) -> Response:
-        words = "Parts of this request cannot be used.", "Put right what “errors” names, then send it again."
+        words = (
+            gettext("Parts of this request cannot be used."),
+            gettext("Put right what “errors” names, then send it again."),
+        )
         return problem_details.response(422, *words, problem.errors)
 
     @app.errorhandler(413)
     def request_too_large(_problem: HTTPException) -> Response:
         # Werkzeug says 413 of too many parts and of a text field too large as well.
         if (request.content_length or 0) <= (request.max_content_length or 0):
-            return answer(400, "The form holds too many parts or too long a text.", "Hand in one file alone.")
+            return answer(
+                400,
+                gettext("The form holds too many parts or too long a text."),
+                gettext("Hand in one file alone."),
+            )
         words = this_request().allowed().too_large()
         return answer(words.status, words.error, words.remedy)
 
     @app.errorhandler(HTTPException)
     def of_http(problem: HTTPException) -> Response:
         status = problem.code or 500
-        error, remedy = _WORDS.get(status, (problem.description or "", "Go back to the page you came from."))
+        error, remedy = _WORDS.get(
+            status, (problem.description or "", gettext("Go back to the page you came from."))
+        )
         response = answer(status, error, remedy)
         for name, value in problem.get_headers():
             if name in ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate"):
@@ -98,10 +114,11 @@ def answer(status: int, error: str, remedy: str) -> Response:
     """A page or, for addresses ending in .json and callers that ask for it, JSON; for the API a problem."""
     if problem_details.is_api():
         return problem_details.response(status, error, remedy)
+    error, remedy = language.stored(error), language.stored(remedy)
     if wants_json():
         response = jsonify(error=error, remedy=remedy)
     else:
-        title = _TITLES.get(status, _TITLES[400])
+        title = gettext(_TITLES.get(status, _TITLES[400]))
         response = make_response(
             render_template("pages/error.html", status=status, title=title, error=error, remedy=remedy)
         )

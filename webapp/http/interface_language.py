@@ -20,7 +20,7 @@ def install(app: Flask) -> None:
     # Numbers and dates of pages; messages have catalogues that are compiled as they are read.
     Babel(app, locale_selector=language.current, configure_jinja=False)
     language.install(app.jinja_env)
-    app.jinja_env.globals.update(languages=language.LANGUAGES, script_messages=_script_messages)
+    app.jinja_env.globals.update(script_messages=_script_messages)
     app.before_request(_browsers)
     app.teardown_request(lambda _problem: language.choose(None))
 

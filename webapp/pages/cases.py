@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from reports.text.language import gettext
 from webapp.custody import log
 from webapp.downloads import case_archive
 from webapp.errors import UserError
@@ -85,7 +86,7 @@ def admit(case_id: int) -> Response:
     """Let somebody see it."""
     chosen = request.form.get("user", "")
     if not chosen.isascii() or not chosen.isdigit() or len(chosen) > 9:
-        raise UserError(400, "Nobody was chosen.", "Choose somebody from the list.")
+        raise UserError(400, gettext("Nobody was chosen."), gettext("Choose somebody from the list."))
     with database().begin() as session:
         case = case_service.find(session, current(), case_id)
         user = case_service.admit(session, case, int(chosen))

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from reports.custody.chain import check_export
 from reports.custody.format import NAME, CustodyError, read_export
+from reports.text.language import gettext
 from webapp.custody import log as custody_log
 from webapp.downloads import custody_access
 from webapp.errors import UserError
@@ -73,7 +74,9 @@ def case(analysis_id: str) -> Response:
     with database().alone() as session:
         stored = session.get(AnalysisRow, row.id)
         if stored is None:
-            raise UserError(404, "This analysis was deleted meanwhile.", "Nothing was stored.")
+            raise UserError(
+                404, gettext("This analysis was deleted meanwhile."), gettext("Nothing was stored.")
+            )
         changed = case_details.keep(session, stored, details)
     if wants_json():
         return jsonify(changed=changed, **details.model_dump())

@@ -7,6 +7,7 @@ import io
 from flask import Blueprint, current_app, request, send_file
 from werkzeug.wrappers import Response
 
+from reports.text.language import gettext
 from webapp.downloads import bundles as bundle_downloads
 from webapp.downloads import exports as export_downloads
 from webapp.downloads import reports as report_downloads
@@ -57,7 +58,9 @@ def overlay(analysis_id: str, name: str) -> Response:
     _row, folder = finished(analysis_id, Discloses.FINDINGS)
     content = picture(folder, f"overlays/{name}")
     if content is None:
-        raise UserError(404, "This analysis has no such picture.", "Go back to the analysis.")
+        raise UserError(
+            404, gettext("This analysis has no such picture."), gettext("Go back to the analysis.")
+        )
     return send_file(io.BytesIO(content), mimetype="image/png")
 
 
@@ -68,7 +71,11 @@ def media(analysis_id: str) -> Response:
     row, _folder = finished(analysis_id, Discloses.EXHIBIT)
     found = playback.media(Folders.of(current_app.extensions["settings"]), row)
     if found is None:
-        raise UserError(404, "There is nothing of this exhibit to play.", "Its kept frames are on its page.")
+        raise UserError(
+            404,
+            gettext("There is nothing of this exhibit to play."),
+            gettext("Its kept frames are on its page."),
+        )
     path, plays = found
     response = send_part(path, plays.mimetype, f"{row.exhibit.sha256}-{plays.source}")
     response.headers["Content-Security-Policy"] = MEDIA_POLICY
@@ -82,7 +89,11 @@ def bundle(analysis_id: str) -> Response:
     row, folder = finished(analysis_id)
     video = request.args.get("video", "yes")
     if video not in ("yes", "no"):
-        raise UserError(400, "A bundle comes with the video or without it.", "Ask for video=yes or video=no.")
+        raise UserError(
+            400,
+            gettext("A bundle comes with the video or without it."),
+            gettext("Ask for video=yes or video=no."),
+        )
     return bundle_downloads.send(row, folder, video=video == "yes")
 
 

@@ -9,6 +9,7 @@ from flask import Blueprint, current_app, render_template, request, send_file
 from werkzeug.wrappers import Response
 
 from detector.schema.analysis import Verdict
+from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import copies as copy_queries
@@ -74,5 +75,7 @@ def thumbnail(analysis_id: str) -> Response:
     folders = Folders.of(current_app.extensions["settings"])
     path = folders.thumbnail(row.id)
     if not folders.store.fetch(path):
-        raise UserError(404, "This analysis has no picture.", "Open the analysis to see what it found.")
+        raise UserError(
+            404, gettext("This analysis has no picture."), gettext("Open the analysis to see what it found.")
+        )
     return send_file(path, mimetype="image/jpeg")

@@ -8,6 +8,7 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app, get_template_attribute, jsonify, render_template
 
 from detector.live.state import is_id, read_picture
+from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.http.security_headers import MEDIA_POLICY
 from webapp.queries import live_sessions
@@ -58,7 +59,9 @@ def picture(live_id: str, number: int) -> Response:
     """One of its latest pictures."""
     data = read_picture(_place() / live_id, number) if is_id(live_id) else None
     if data is None:
-        raise UserError(404, "This picture is no longer there.", "Reload the page of the session.")
+        raise UserError(
+            404, gettext("This picture is no longer there."), gettext("Reload the page of the session.")
+        )
     response = Response(data, mimetype="image/jpeg")
     response.headers["Content-Security-Policy"] = MEDIA_POLICY
     return response
@@ -73,7 +76,7 @@ def _found(live_id: str) -> live_sessions.Session:
     if session is None:
         raise UserError(
             404,
-            "There is no live session at this address.",
-            "It may be more than a day old. The page Live lists those there are.",
+            gettext("There is no live session at this address."),
+            gettext("It may be more than a day old. The page Live lists those there are."),
         )
     return session

@@ -10,6 +10,8 @@ from markupsafe import Markup
 from detector import timestamps
 from detector.paths import FILES
 from reports.text import numbers
+from reports.text.language import gettext, ngettext
+from reports.text.numbers import shown
 from webapp.jobs import parameters, recovery
 from webapp.queries import live_sessions, second_reviews
 from webapp.queries.analyses import database
@@ -39,13 +41,13 @@ def install(app: Flask) -> None:
         probability=numbers.probability,
         strength=numbers.strength,
         figure=numbers.number,
+        grouped=numbers.grouped,
         verdict_class=verdict_class,
         status_words=status_words,
         priority=priority,
         timecode=numbers.timecode,
         changed_settings=parameters.in_words,
         damage=damage,
-        capitalize_first=capitalize_first,
     )
     place = Folders(app.extensions["settings"].data).live
     app.jinja_env.globals["live_sessions"] = lambda: live_sessions.has_sessions(place)
@@ -65,11 +67,6 @@ def install(app: Flask) -> None:
     app.jinja_env.globals["asset"] = asset
 
 
-def capitalize_first(text: str) -> str:
-    """With a capital letter first, the others as they are."""
-    return text[:1].upper() + text[1:]
-
-
 def short_size(count: int) -> str:
     """Bytes in decimal units, without the exact number."""
     return numbers.size(count).partition(" (")[0]
@@ -83,10 +80,13 @@ def moment(value: datetime | None) -> str:
 def ago(value: datetime) -> str:
     """How long a moment is past, roughly."""
     seconds = max(0, int((now() - value).total_seconds()))
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length:
-            return f"{numbers.plural(seconds // length, unit)} ago"
-    return "just now"
+    if seconds >= 86400:
+        return ngettext("%(num)s day ago", "%(num)s days ago", seconds // 86400)
+    if seconds >= 3600:
+        return ngettext("%(num)s hour ago", "%(num)s hours ago", seconds // 3600)
+    if seconds >= 60:
+        return ngettext("%(num)s minute ago", "%(num)s minutes ago", seconds // 60)
+    return gettext("just now")
 
 
 def verdict_class(verdict: str | None) -> str:
@@ -101,10 +101,10 @@ def verdict_class(verdict: str | None) -> str:
 def status_words(row: AnalysisRow) -> str:
     """Where an analysis stands, for the list."""
     if row.state == State.RUNNING:
-        return f"Running, {row.progress:.0%}"
+        return gettext("Running, %(progress)s", progress=shown(row.progress, ".0%"))
     words = row.state.capitalize()
     if row.state in (State.QUEUED, State.PAUSED) and row.priority != Priority.NORMAL:
-        words += f", {priority(row)} priority"
+        words += gettext(", %(priority)s priority", priority=priority(row))
     return words
 
 
@@ -117,9 +117,9 @@ def damage(exhibit: Exhibit) -> str:
     """What is the matter with the kept file, in words; nothing where that is not known to be anything."""
     match exhibit.condition:
         case Condition.CHANGED:
-            return "The kept file no longer has the bytes that were handed in."
+            return gettext("The kept file no longer has the bytes that were handed in.")
         case Condition.MISSING:
-            return "The kept file is missing."
+            return gettext("The kept file is missing.")
         case Condition.UNREADABLE:
-            return "The kept file cannot be read."
+            return gettext("The kept file cannot be read.")
     return ""

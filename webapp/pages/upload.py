@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from detector import timestamps
 from reports.inputs.case import CaseDetails
+from reports.text.language import gettext
 from webapp.errors import IntakeError
 from webapp.intake.exhibits import clean_name
 from webapp.intake.incoming import Incoming, this_request
@@ -58,10 +59,16 @@ def create() -> Response:
     part = request.files.get("file")
     if part is None or not isinstance(stream := part.stream, Incoming):
         raise IntakeError(
-            400, "No file came with the form.", "Choose a video or a photo, then start the analysis."
+            400,
+            gettext("No file came with the form."),
+            gettext("Choose a video or a photo, then start the analysis."),
         )
     if not stream.bytes and not part.filename:
-        raise IntakeError(400, "No file was chosen.", "Choose a video or a photo, then start the analysis.")
+        raise IntakeError(
+            400,
+            gettext("No file was chosen."),
+            gettext("Choose a video or a photo, then start the analysis."),
+        )
     file = clean_name(part.filename)
     chosen = request.form.get("model")
     analysis_service.refuse_unknown_model(chosen)

@@ -24,6 +24,7 @@ from reports.review.annotations import (
     SpanAnnotation,
     current,
 )
+from reports.text.language import gettext
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.jobs import queue as job_queue
@@ -71,16 +72,25 @@ def gone(session: Session, analysis_id: str) -> UserError:
     if tombstone is None:
         return UserError(
             404,
-            "There is no analysis at this address.",
-            "Check the address, or look for the analysis in the library.",
+            gettext("There is no analysis at this address."),
+            gettext("Check the address, or look for the analysis in the library."),
         )
     who, of = permissions.somebody(), ""
     if who is not None and who.sees_all:  # nobody knows any more who else could see it
-        of = f" of {tombstone.details.get('name')}, SHA-256 {tombstone.exhibit},"
+        of = gettext(
+            " of %(get)s, SHA-256 %(exhibit)s,", get=tombstone.details.get("name"), exhibit=tombstone.exhibit
+        )
     return UserError(
         410,
-        f"This analysis{of} was deleted on {timestamps.readable(custody_log.moment(tombstone))}.",
-        f"Entry {tombstone.number} of the custody log says so. To analyse the file again, hand it in again.",
+        gettext(
+            "This analysis%(of)s was deleted on %(tombstone)s.",
+            of=of,
+            tombstone=timestamps.readable(custody_log.moment(tombstone)),
+        ),
+        gettext(
+            "Entry %(number)s of the custody log says so. To analyse the file again, hand it in again.",
+            number=tombstone.number,
+        ),
     )
 
 

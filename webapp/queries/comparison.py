@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from detector.schema import boxes
 from detector.schema.analysis import Analysis, Segment
+from reports.text.language import gettext
 from reports.text.numbers import probability, timecode
 from reports.view.facts import Setting, settings
 
@@ -54,12 +55,21 @@ def segments(first: Analysis, second: Analysis) -> tuple[Row, ...]:
         if other is not None:
             del left[other.id]
         share = f"{_shared(one, other):.0%}" if other else ""
-        row = Row(f"Person {one.person}", _words(one), _words(other) if other else "", share)
+        row = Row(
+            gettext("Person %(person)s", person=one.person),
+            _words(one),
+            _words(other) if other else "",
+            share,
+        )
         rows.append((one.start, row))
     back = {b: a for a, b in known.items()}
     for other in left.values():
         who = back.get(other.person)
-        name = f"Person {who}" if who else f"Person {other.person} of the second"
+        name = (
+            gettext("Person %(who)s", who=who)
+            if who
+            else gettext("Person %(person)s of the second", person=other.person)
+        )
         rows.append((other.start, Row(name, "", _words(other), "")))
     return tuple(row for _, row in sorted(rows, key=lambda pair: pair[0]))
 

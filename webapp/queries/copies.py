@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 
 from detector.fingerprint.match import Match
 from reports.review.annotations import ANNOTATION, Annotation, current
+from reports.text.language import gettext
+from reports.text.numbers import shown
 from webapp.queries.analyses import ANNOTATIONS, visible_session
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, MatchRow, State
 
@@ -41,14 +43,22 @@ class Copy:
     def relation(self) -> str:
         """In a few words, how this exhibit is related to the other."""
         if self.match.still:
-            return "shows the same picture" if self.match.other_still else "shows a moment of it"
+            return (
+                gettext("shows the same picture")
+                if self.match.other_still
+                else gettext("shows a moment of it")
+            )
         if self.match.other_still:
-            return "shows that photo’s picture at one moment"
+            return gettext("shows that photo’s picture at one moment")
         if self.match.of_all:
-            return "shows the same from beginning to end"
+            return gettext("shows the same from beginning to end")
         if self.match.share >= _ABOUT_ALL:
-            return "shows a part of it"
-        return "contains all of it" if self.match.other_share >= _ABOUT_ALL else "has parts in common with it"
+            return gettext("shows a part of it")
+        return (
+            gettext("contains all of it")
+            if self.match.other_share >= _ABOUT_ALL
+            else gettext("has parts in common with it")
+        )
 
     @property
     def times_matter(self) -> bool:
@@ -67,19 +77,30 @@ def changes(match: Match) -> tuple[str, ...]:
     """What an exhibit has different from the one it matches, in words."""
     out = []
     if match.mirrored:
-        out.append("mirrored: left and right are exchanged")
+        out.append(gettext("mirrored: left and right are exchanged"))
     if not match.other.whole:
-        out.append(f"cropped: about {match.other.area:.0%} of the other’s picture")
+        out.append(
+            gettext("cropped: about %(area)s of the other’s picture", area=shown(match.other.area, ".0%"))
+        )
     if not match.own.whole:
-        out.append(f"shows more around it: the other is about {match.own.area:.0%} of this picture")
+        out.append(
+            gettext(
+                "shows more around it: the other is about %(area)s of this picture",
+                area=shown(match.own.area, ".0%"),
+            )
+        )
     if match.differs in ("top", "bottom"):
-        out.append(f"differs at the {match.differs} of the picture, as with a caption or a bar")
+        out.append(
+            gettext(
+                "differs at the %(differs)s of the picture, as with a caption or a bar", differs=match.differs
+            )
+        )
     elif match.differs:
-        out.append("differs in a part of the picture: something was added, covered or replaced")
+        out.append(gettext("differs in a part of the picture: something was added, covered or replaced"))
     if match.size != match.other_size:
         own, other = (f"{width} × {height}" for width, height in (match.size, match.other_size))
-        out.append(f"{own} pixels instead of {other}")
-    return tuple(out) or ("encoded again, or changed by less than shows here",)
+        out.append(gettext("%(own)s pixels instead of %(other)s", own=own, other=other))
+    return tuple(out) or (gettext("encoded again, or changed by less than shows here"),)
 
 
 def of_exhibit(exhibit_id: int, than: AnalysisRow | None = None) -> tuple[Copy, ...]:

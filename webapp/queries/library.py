@@ -14,16 +14,17 @@ from sqlalchemy import ColumnElement, Row, Select, func, literal, or_, select, t
 from sqlalchemy.orm import Session, aliased
 
 from detector.schema.analysis import Verdict
+from reports.text.language import N_
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, MatchRow, State
 
 PAGE_SIZE = 25
 
 SORTS: dict[str, tuple[str, tuple[ColumnElement[Any], ...]]] = {
-    "newest": ("Newest first", ()),
-    "oldest": ("Oldest first", (AnalysisRow.created.asc(), AnalysisRow.id.asc())),
-    "name": ("File name", (func.lower(AnalysisRow.file),)),
-    "probability": ("Probability, highest first", (AnalysisRow.probability.desc().nulls_last(),)),
-    "length": ("Length, longest first", (AnalysisRow.duration.desc().nulls_last(),)),
+    "newest": (N_("Newest first"), ()),
+    "oldest": (N_("Oldest first"), (AnalysisRow.created.asc(), AnalysisRow.id.asc())),
+    "name": (N_("File name"), (func.lower(AnalysisRow.file),)),
+    "probability": (N_("Probability, highest first"), (AnalysisRow.probability.desc().nulls_last(),)),
+    "length": (N_("Length, longest first"), (AnalysisRow.duration.desc().nulls_last(),)),
 }
 _NEWEST = (AnalysisRow.created.desc(), AnalysisRow.id.desc())
 _Columns = TypeVarTuple("_Columns")

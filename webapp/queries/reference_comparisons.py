@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from detector import timestamps
 from detector.schema.comparison import Comparison
+from reports.text.language import gettext
 from webapp.custody import comparison_records
 from webapp.custody import log as custody_log
 from webapp.custody.comparison_records import RESULT, FinishedComparison
@@ -43,7 +44,9 @@ class ComparisonResult:
         """One of its files, as it was made; 404 for a name it has not."""
         found = comparison_records.content(self.folder, self.sums, name)
         if found is None:
-            raise UserError(404, "This comparison has no such file.", "Go back to the comparison.")
+            raise UserError(
+                404, gettext("This comparison has no such file."), gettext("Go back to the comparison.")
+            )
         return found
 
     def refuse_altered(self) -> None:
@@ -73,16 +76,23 @@ def _gone(session: Session, comparison_id: str) -> UserError:
     if tombstone is None or tombstone.details.get("what") != "comparison":
         return UserError(
             404,
-            "There is no comparison at this address.",
-            "Check the address, or look for it on the page of its exhibit.",
+            gettext("There is no comparison at this address."),
+            gettext("Check the address, or look for it on the page of its exhibit."),
         )
     with_exhibit = "reason" in tombstone.details
     return UserError(
         410,
-        f"This comparison was deleted on {timestamps.readable(custody_log.moment(tombstone))}"
-        f"{', with one of its exhibits' if with_exhibit else ''}.",
-        f"Entry {tombstone.number} of the custody log says so. To compare again, "
-        + ("hand both files in again." if with_exhibit else "start a new comparison on the exhibit's page."),
+        gettext(
+            "This comparison was deleted on %(tombstone)s%(text)s.",
+            tombstone=timestamps.readable(custody_log.moment(tombstone)),
+            text=(gettext(", with one of its exhibits") if with_exhibit else ""),
+        ),
+        gettext("Entry %(number)s of the custody log says so. To compare again, ", number=tombstone.number)
+        + (
+            gettext("hand both files in again.")
+            if with_exhibit
+            else gettext("start a new comparison on the exhibit's page.")
+        ),
     )
 
 
@@ -100,10 +110,16 @@ def finished(comparison_id: str) -> tuple[ComparisonRow, ComparisonResult]:
     """A finished comparison and its result, or an answer that says why there is none (yet)."""
     row = get_or_404(comparison_id)
     if row.state in (State.FAILED, State.CANCELLED):
-        ended = "failed" if row.state == State.FAILED else "was cancelled"
-        raise UserError(409, f"This comparison {ended}, so it has no result.", "Compare the two again.")
+        ended = gettext("failed") if row.state == State.FAILED else gettext("was cancelled")
+        raise UserError(
+            409,
+            gettext("This comparison %(ended)s, so it has no result.", ended=ended),
+            gettext("Compare the two again."),
+        )
     if row.state != State.DONE:
-        raise UserError(409, "This comparison is not finished.", "Its page shows how far it is.")
+        raise UserError(
+            409, gettext("This comparison is not finished."), gettext("Its page shows how far it is.")
+        )
     return row, result(row)
 
 
@@ -118,7 +134,9 @@ def result(row: ComparisonRow) -> ComparisonResult:
     sums = comparison_records.sums(folder, told)
     text = comparison_records.content(folder, sums, RESULT)
     if text is None:
-        raise comparison_records.AlteredRecord("The checksums of this comparison do not name its result.")
+        raise comparison_records.AlteredRecord(
+            gettext("The checksums of this comparison do not name its result.")
+        )
     return ComparisonResult(_read(sums[RESULT], text), folder, sums)
 
 
@@ -162,7 +180,9 @@ def side(exhibit_id: int) -> AnalysisRow:
     with visible_session() as session:
         row = session.scalars(own.order_by(done_first, AnalysisRow.created.desc()).limit(1)).first()
     if row is None:  # it was deleted this moment
-        raise UserError(404, "One of the two exhibits is not here any more.", "Hand it in again.")
+        raise UserError(
+            404, gettext("One of the two exhibits is not here any more."), gettext("Hand it in again.")
+        )
     return row
 
 

@@ -18,6 +18,8 @@ from detector.files import hashed
 from detector.schema.analysis import Analysis, Box
 from reports.bundle import manifest
 from reports.gc_pause import gc_paused
+from reports.text import language
+from reports.text.language import gettext
 from webapp.custody import log as custody_log
 from webapp.custody import records
 from webapp.custody.records import AlteredRecord
@@ -82,7 +84,7 @@ def _sums(folder: Path) -> dict[str, str]:
 
 def _refuse_unlike(sums: Mapping[str, str], path: str, sha256: str) -> None:
     if sums and sums.get(path) != sha256:
-        raise AlteredRecord(f"{path} of this analysis is not the one that was made.")
+        raise AlteredRecord(gettext("%(path)s of this analysis is not the one that was made.", path=path))
 
 
 def refuse_damaged(folder: Path, made: str | None = None) -> None:
@@ -102,26 +104,29 @@ def refuse_damaged(folder: Path, made: str | None = None) -> None:
             raise ValueError(f"{entry.path} is not what the manifest says")
 
 
+_Key = tuple[Path, str]  # the folder of a result, and the language of its words
+
+
 class _Remembered:
     """Results used last. An hour of video weighs as much as hundreds of short clips, so bytes are counted."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._results: OrderedDict[Path, tuple[Result, int]] = OrderedDict()
+        self._results: OrderedDict[_Key, tuple[Result, int]] = OrderedDict()
         self._bytes = 0
 
-    def get(self, folder: Path) -> Result | None:
+    def get(self, key: _Key) -> Result | None:
         with self._lock:
-            if folder not in self._results:
+            if key not in self._results:
                 return None
-            self._results.move_to_end(folder)
-            return self._results[folder][0]
+            self._results.move_to_end(key)
+            return self._results[key][0]
 
-    def add(self, folder: Path, result: Result, size: int) -> None:
+    def add(self, key: _Key, result: Result, size: int) -> None:
         with self._lock:
-            if folder in self._results:  # another thread was quicker
+            if key in self._results:  # another thread was quicker
                 return
-            self._results[folder] = result, size
+            self._results[key] = result, size
             self._bytes += size
             while self._bytes > _MOST_REMEMBERED and len(self._results) > 1:
                 _, (_, dropped) = self._results.popitem(last=False)
@@ -140,14 +145,15 @@ def load(folder: Path) -> Result:
     """The finished result in a folder."""
     from reports.view.report import report_view  # brings OpenCV; only result pages need it
 
-    if (known := remembered.get(folder)) is not None:
+    spoken = language.current()
+    if (known := remembered.get((folder, spoken))) is not None:
         return known
     text = analysis_text(folder)
     with gc_paused():
         analysis = Analysis.from_json(text)
-        view = report_view(analysis, folder)
+        view = report_view(analysis, folder, speak=spoken)
     result = Result(analysis, view, hashlib.sha256(text).hexdigest())
-    remembered.add(folder, result, len(text))
+    remembered.add((folder, spoken), result, len(text))
     return result
 
 
@@ -179,7 +185,7 @@ def picture(folder: Path, name: str) -> bytes | None:
         return None
     content = (folder / name).read_bytes()
     if sums[name] not in (None, hashlib.sha256(content).hexdigest()):
-        raise AlteredRecord(f"{name} of this analysis is not the one that was made.")
+        raise AlteredRecord(gettext("%(name)s of this analysis is not the one that was made.", name=name))
     return content
 
 
@@ -190,10 +196,16 @@ def finished(analysis_id: str, discloses: Discloses = Discloses.JUDGEMENTS) -> t
     """
     row = analysis_queries.get_or_404(analysis_id, discloses)
     if row.state in (State.FAILED, State.CANCELLED):
-        ended = "failed" if row.state == State.FAILED else "was cancelled"
-        raise UserError(404, f"This analysis {ended}, so it has no report.", "Its page says what to do.")
+        ended = gettext("failed") if row.state == State.FAILED else gettext("was cancelled")
+        raise UserError(
+            404,
+            gettext("This analysis %(ended)s, so it has no report.", ended=ended),
+            gettext("Its page says what to do."),
+        )
     if row.state != State.DONE:
-        raise UserError(409, "This analysis is not finished.", "Its page shows how far it is.")
+        raise UserError(
+            409, gettext("This analysis is not finished."), gettext("Its page shows how far it is.")
+        )
     return row, result_folder(
         analysis_queries.database(), Folders.of(current_app.extensions["settings"]), row
     )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from detector.schema.analysis import Analysis, MediaKind, Peak, Person, Segment
 from reports.text import numbers
+from reports.text.language import gettext
 from webapp.queries.results import close_up
 
 if TYPE_CHECKING:
@@ -149,8 +150,14 @@ def _peak(segment: Segment, peak: Peak, view: PeakView, pictures: str, when: str
         "confirmed": view.confirmed,
         "effect": view.effect,
         "check": [list(row) for row in view.check],
-        "caption": f"{'Segment' if when else 'Flagged face'} {segment.id}, person {segment.person}{when}, "
-        f"score {view.score}",
+        "caption": gettext(
+            "%(text)s %(id)s, person %(person)s%(when)s, score %(score)s",
+            text=(gettext("Segment") if when else gettext("Flagged face")),
+            id=segment.id,
+            person=segment.person,
+            when=when,
+            score=view.score,
+        ),
     }
 
 

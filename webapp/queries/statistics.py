@@ -21,16 +21,22 @@ from reports.review.annotations import (
     current,
     verified,
 )
+from reports.text.language import N_, gettext
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State
 
 VERDICTS = tuple(str(verdict) for verdict in Verdict)
-UNFINISHED = "no result"  # failed, cancelled, or not there yet
+UNFINISHED = N_("no result")  # failed, cancelled, or not there yet
 OPINIONS = ("agree", "disagree", "unsure")
 # How long analyses take is read off the latest ones: an older machine or model says little of today's.
 _LATEST = 1000
 _DAYS, _WEEKS = 31, 27
-_LENGTHS = (("under 10 s", 10.0), ("10 s to 1 min", 60.0), ("1 to 10 min", 600.0), ("10 min to 1 h", 3600.0))
-_LONGEST = "1 h and longer"
+_LENGTHS = (
+    ("under 10 s", 10.0),
+    ("10 s to 1 min", 60.0),
+    ("1 to 10 min", 600.0),
+    (N_("10 min to 1 h"), 3600.0),
+)
+_LONGEST = N_("1 h and longer")
 
 
 @dataclass(frozen=True)
@@ -108,8 +114,8 @@ def overview(session: Session) -> Overview:
         videos=videos,
         seconds=seconds,
         unmeasured=unmeasured,
-        verdicts=Count("Analyses", Counter({verdict: by_verdict[verdict] for verdict in VERDICTS})),
-        states=Count("Analyses", Counter({str(state): by_state[state] for state in State})),
+        verdicts=Count(gettext("Analyses"), Counter({verdict: by_verdict[verdict] for verdict in VERDICTS})),
+        states=Count(gettext("Analyses"), Counter({str(state): by_state[state] for state in State})),
         models=_models(session),
         agreement=agreement(session),
         points=points,
@@ -133,7 +139,7 @@ def over_time(session: Session, weekly: bool, today: date) -> tuple[Count, ...]:
     step = timedelta(days=7 if weekly else 1)
     found = []
     while first <= today:
-        note = f"week of {first}" if weekly else ""
+        note = gettext("week of %(first)s", first=first) if weekly else ""
         found.append(Count(first.isoformat(), counts[first], note))
         first += step
     return tuple(found)
@@ -169,7 +175,7 @@ def agreement(session: Session) -> Agreement:
         judged += any_here
     return Agreement(
         exhibits=tuple(Count(verdict, exhibits[verdict]) for verdict in VERDICTS),
-        segments=Count("flagged segments", segments),
+        segments=Count(gettext("flagged segments"), segments),
         reviewers=_most(Count(name, parts) for name, parts in people.items()),
         missed=missed,
         judged=judged,

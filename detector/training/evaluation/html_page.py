@@ -47,7 +47,10 @@ def write_page(measured: Measured, out: Path) -> None:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    environment.filters["stored"] = str
     environment.filters["figure"] = _figure
     failures = sorted(measured.failures, key=lambda failure: (-failure.error, failure.path))
     shown_failures = [f for f in failures if f.thumbnail or f.probability is None][:_SHOWN]

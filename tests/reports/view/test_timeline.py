@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from detector.paths import ROOT
 from detector.schema.analysis import Analysis, MediaKind, Score, Scores, Verdict
 from reports.render.html import TEMPLATES
+from reports.text import language
 from reports.view import timeline
 from reports.view.report import report_view
 from reports.view.timeline import LEFT, RIGHT, draw
@@ -22,6 +23,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def figure(analysis: Analysis, folder: Path) -> tuple[str, ElementTree.Element]:
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
+    language.install(environment)
     source = '{% from "macros/timeline.html" import timeline %}{{ timeline(view) }}'
     markup = environment.from_string(source).render(view=report_view(analysis, folder))
     svg = markup[markup.index("<svg") : markup.index("</svg>") + 6]

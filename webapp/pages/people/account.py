@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from reports.text.language import LANGUAGES
+from reports.text.language import LANGUAGES, gettext
 from webapp.custody import log
 from webapp.errors import UserError
 from webapp.pages.people.login import renewed, tried, waiting
@@ -43,11 +43,11 @@ def password() -> Response:
     if user is None:
         with database().begin() as session:
             log.append_account_event(session, "password change refused", account=row.user.name)
-        return _page("This is not your password.")
+        return _page(gettext("This is not your password."))
     if new != request.form.get("again", ""):
-        return _page("The two new passwords differ.")
+        return _page(gettext("The two new passwords differ."))
     if new == old:
-        return _page("The new password is the old one.")
+        return _page(gettext("The new password is the old one."))
     keep = request.form.get("tokens") != "revoke"
     try:
         with database().begin() as session:
@@ -87,7 +87,9 @@ def end_one(session_id: str) -> Response:
     with database().begin() as session:
         mine = (SessionRow.user_id == row.user_id, SessionRow.id == session_id)
         if not sessions.end(session, *mine):
-            raise UserError(404, "There is no such session.", "It may have ended meanwhile.")
+            raise UserError(
+                404, gettext("There is no such session."), gettext("It may have ended meanwhile.")
+            )
         log.append_account_event(session, "sign-out", account=row.user.name, sessions=1)
     return redirect(url_for("account.show"), 303)
 
@@ -99,7 +101,9 @@ def language() -> Response:
     row = own_session()
     code = request.form.get("language", "")
     if code and code not in LANGUAGES:
-        raise UserError(400, "There is no translation into this language.", "Choose one of the list.")
+        raise UserError(
+            400, gettext("There is no translation into this language."), gettext("Choose one of the list.")
+        )
     with database().begin() as session:
         session.get_one(User, row.user_id).language = code
     return redirect(url_for("account.show"), 303)
@@ -110,7 +114,9 @@ def own_session() -> SessionRow:
     row: SessionRow | None = g.session
     if row is None:
         raise UserError(
-            404, "There is no account here: nobody signs in to this Reelproof.", "Go back to the library."
+            404,
+            gettext("There is no account here: nobody signs in to this Reelproof."),
+            gettext("Go back to the library."),
         )
     return row
 

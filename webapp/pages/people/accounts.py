@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, current_app, make_response, render_template, request
 from werkzeug.wrappers import Response
 
+from reports.text.language import gettext
 from reports.text.numbers import plural
 from webapp.custody import log
 from webapp.errors import UserError
@@ -61,7 +62,11 @@ def role(user_id: int) -> Response:
             log.append_account_event(session, "role changed", account=user.name, role=user.role)
     except AccountError as problem:
         return _page(problem=problem)
-    return _page(done=f"{user.display} is {user.role} now, and has to sign in again.")
+    return _page(
+        done=gettext(
+            "%(display)s is %(role)s now, and has to sign in again.", display=user.display, role=user.role
+        )
+    )
 
 
 @blueprint.post("/<int:user_id>/disable")
@@ -75,7 +80,7 @@ def disable(user_id: int) -> Response:
             log.append_account_event(session, "account disabled", account=user.name)
     except AccountError as problem:
         return _page(problem=problem)
-    return _page(done=f"{user.display} cannot sign in any more.")
+    return _page(done=gettext("%(display)s cannot sign in any more.", display=user.display))
 
 
 @blueprint.post("/<int:user_id>/enable")
@@ -86,7 +91,7 @@ def enable(user_id: int) -> Response:
         user = _user(session.get(User, user_id))
         account_store.enable(user)
         log.append_account_event(session, "account enabled", account=user.name)
-    return _page(done=f"{user.display} can sign in again.")
+    return _page(done=gettext("%(display)s can sign in again.", display=user.display))
 
 
 @blueprint.post("/<int:user_id>/password")
@@ -99,7 +104,11 @@ def password(user_id: int) -> Response:
         kept = current_app.extensions["passwords"]
         ended = account_store.set_password(session, kept, user, given, one_time=True)
         log.append_account_event(session, "password reset", account=user.name, tokens=ended)
-    done = f"{user.display} is signed out everywhere; {plural(ended, 'API token')} revoked."
+    done = gettext(
+        "%(display)s is signed out everywhere; %(tokens)s revoked.",
+        display=user.display,
+        tokens=plural(ended, "API token", "API tokens"),
+    )
     return _page(handed=(user, given), done=done)
 
 
@@ -112,12 +121,17 @@ def factor(user_id: int) -> Response:
         second_factor.remove(session, user)
         sessions.end_of_user(session, user.id)
         log.append_account_event(session, "second factor reset", account=user.name)
-    return _page(done=f"{user.display} signs in with the password alone, and can set up a new second factor.")
+    return _page(
+        done=gettext(
+            "%(display)s signs in with the password alone, and can set up a new second factor.",
+            display=user.display,
+        )
+    )
 
 
 def _user(found: User | None) -> User:
     if found is None:
-        raise UserError(404, "There is no such account.", "Go back to the list.")
+        raise UserError(404, gettext("There is no such account."), gettext("Go back to the list."))
     return found
 
 
@@ -125,7 +139,9 @@ def _role() -> Role:
     try:
         return Role(request.form.get("role", ""))
     except ValueError:
-        raise UserError(400, "There is no such role.", f"There are {', '.join(Role)}.") from None
+        raise UserError(
+            400, gettext("There is no such role."), gettext("There are %(role)s.", role=", ".join(Role))
+        ) from None
 
 
 def _page(

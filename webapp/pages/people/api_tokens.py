@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from reports.text.language import gettext
 from webapp.custody import log
 from webapp.errors import UserError
 from webapp.queries.analyses import database
@@ -52,7 +53,9 @@ def revoke(token_id: str) -> Response:
     with database().begin() as session:
         row = api_tokens.revoke(session, current(), token_id)
         if row is None:
-            raise UserError(404, "There is no such token of yours.", "Look at the list of your tokens.")
+            raise UserError(
+                404, gettext("There is no such token of yours."), gettext("Look at the list of your tokens.")
+            )
         log.append_account_event(session, "token revoked", token=row.id, name=row.name)
     return redirect(url_for("tokens.listing"), 303)
 
@@ -60,7 +63,9 @@ def revoke(token_id: str) -> Response:
 def _refuse_tokens() -> None:
     """A token must not make or end others: one that leaked could outlive its own end."""
     if current().scopes is not None:
-        raise UserError(403, "Tokens are made and revoked by people.", "Sign in with a browser.")
+        raise UserError(
+            403, gettext("Tokens are made and revoked by people."), gettext("Sign in with a browser.")
+        )
 
 
 def _end_of(day: str) -> datetime | None:
@@ -69,7 +74,9 @@ def _end_of(day: str) -> datetime | None:
     try:
         return datetime.combine(date.fromisoformat(day.strip()), time(23, 59, 59), UTC)
     except ValueError:
-        raise TokenError("The last day is no date.", "Write one such as 2027-01-31.") from None
+        raise TokenError(
+            gettext("The last day is no date."), gettext("Write one such as 2027-01-31.")
+        ) from None
 
 
 def _page(*, token: str = "", problem: str = "") -> Response:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from reports.text.language import N_, gettext
 from webapp.custody import log, records
 from webapp.queries.analyses import database
 from webapp.security import accounts as account_store
@@ -19,7 +20,9 @@ from webapp.storage.tables import SessionRow, User, now
 blueprint = Blueprint("login", __name__)
 
 # The same for a wrong password, an unknown name and a disabled account.
-_WRONG = "Name and password do not belong together, or the account is disabled or its first password too old."
+_WRONG = N_(
+    "Name and password do not belong together, or the account is disabled or its first password too old."
+)
 
 
 @blueprint.get("/login")
@@ -56,14 +59,11 @@ def sign_in() -> Response:
 @signed_in(first=True)
 def sign_out() -> Response:
     """End this session."""
-    onwards = url_for("login.form")
     if g.session is not None:
-        if g.session.way == "provider":
-            onwards = url_for("login.form", left="provider")
         with database().begin() as session:
             sessions.end(session, SessionRow.id == g.session.id)
             log.append_account_event(session, "sign-out", account=g.principal.name)
-    response = redirect(onwards, 303)
+    response = redirect(url_for("login.form"), 303)
     request_guard.clear_session_cookie(response)
     return response
 
@@ -88,7 +88,7 @@ def confirmed() -> Response:
     if user is None:
         with database().begin() as session:
             log.append_account_event(session, "sign-in refused", account=row.user.name)
-        return page(401, again=True, problem="This is not your password.")
+        return page(401, again=True, problem=gettext("This is not your password."))
     response = redirect(request_guard.own_address(request.form.get("next")), 303)
     request_guard.set_session_cookie(response, user, renewed(row, confirmed=True))
     return response
@@ -159,8 +159,10 @@ def _too_early(wait: timedelta, name: str, *, again: bool = False) -> Response:
 def waiting(wait: timedelta, of: str = "passwords") -> tuple[str, str]:
     """What to say to somebody who has to wait before the next try, and the header Retry-After."""
     seconds = max(1, math.ceil(wait.total_seconds()))
-    words = f"{seconds} s" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
-    return f"Too many wrong {of} from here. Wait {words}, then try again.", str(seconds)
+    words = f"{seconds} s" if seconds < 120 else gettext("%(ceil)s minutes", ceil=math.ceil(seconds / 60))
+    return gettext(
+        "Too many wrong %(of)s from here. Wait %(words)s, then try again.", of=of, words=words
+    ), str(seconds)
 
 
 def page(status: int, *, again: bool = False, name: str = "", problem: str = "") -> Response:
@@ -172,7 +174,6 @@ def page(status: int, *, again: bool = False, name: str = "", problem: str = "")
         name=name,
         problem=problem,
         next=onwards,
-        left=request.args.get("left") == "provider",
         provider=_offers_provider(),
         by_provider=g.session is not None and g.session.way == "provider",
     )

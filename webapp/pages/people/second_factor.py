@@ -8,6 +8,7 @@ from flask import Blueprint, current_app, g, make_response, redirect, render_tem
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
+from reports.text.language import N_, gettext
 from webapp.custody import log
 from webapp.errors import UserError
 from webapp.pages.people.account import own_session
@@ -20,7 +21,7 @@ from webapp.storage.tables import SessionRow, User, now
 
 blueprint = Blueprint("factor", __name__)
 
-_WRONG = "This code is not right, was used before, or is too old."
+_WRONG = N_("This code is not right, was used before, or is too old.")
 
 
 @blueprint.get("/login/code")
@@ -113,7 +114,9 @@ def remove() -> Response:
     """Remove it, where the role does not need one; needs a code."""
     row = own_session()
     if second_factor.required(_settings(), row.user):
-        raise UserError(403, "Your role needs a second factor.", "An administrator can reset it.")
+        raise UserError(
+            403, gettext("Your role needs a second factor."), gettext("An administrator can reset it.")
+        )
     if problem := _refusal(row.user):
         return _page(problem)
     with database().alone() as session:

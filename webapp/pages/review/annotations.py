@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from reports.review.annotation_file import to_json
 from reports.review.annotations import Annotation
+from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.http import error_pages
 from webapp.http.error_pages import wants_json
@@ -52,7 +53,11 @@ def take_in(analysis_id: str) -> Response:
     part = asked.files.get("file")
     stream = part.stream if part is not None else None
     if not isinstance(stream, Incoming) or not stream.bytes:
-        raise UserError(400, "No file came with the form.", "Choose the file that the bundle's page saved.")
+        raise UserError(
+            400,
+            gettext("No file came with the form."),
+            gettext("Choose the file that the bundle's page saved."),
+        )
     merged, everything = annotation_service.import_file(row, stream)
     if wants_json():
         counts = {"new": merged.new, "known": merged.known, "unverified": merged.unverified}
@@ -75,16 +80,20 @@ def refused(problem: UserError) -> Response:
 def _said() -> dict[str, object]:
     """The one annotation a request brings."""
     if not request.is_json:  # no form of another site can send this type
-        raise UserError(400, "An annotation is sent as JSON.", "Set Content-Type to application/json.")
+        raise UserError(
+            400, gettext("An annotation is sent as JSON."), gettext("Set Content-Type to application/json.")
+        )
     if (request.content_length or 0) > _LONGEST:
-        raise UserError(413, "This is too long for one annotation.", "Shorten the note.")
+        raise UserError(413, gettext("This is too long for one annotation."), gettext("Shorten the note."))
     try:
         said = json.loads(request.get_data())
     except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
         raise UserError(
-            400, "This is not an annotation: one JSON object is expected.", "Nothing was recorded."
+            400,
+            gettext("This is not an annotation: one JSON object is expected."),
+            gettext("Nothing was recorded."),
         )
     return said
 

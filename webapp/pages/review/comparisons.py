@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, current_app, jsonify, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
+from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.http.error_pages import wants_json
 from webapp.media import playback
@@ -41,7 +42,9 @@ def start(analysis_id: str) -> Response:
     row = analysis_queries.get_or_404(analysis_id)
     chosen = request.form.get("reference", "")
     if not chosen:
-        raise UserError(400, "No reference was chosen.", "Choose the exhibit to compare with.")
+        raise UserError(
+            400, gettext("No reference was chosen."), gettext("Choose the exhibit to compare with.")
+        )
     new = comparison_service.start(row, analysis_queries.get_or_404(chosen))
     return redirect(url_for("comparisons.show", comparison_id=new.id), 303)
 
@@ -140,7 +143,9 @@ def _players(found: ComparisonResult, sides: tuple[AnalysisRow, AnalysisRow]) ->
         files.append(
             {
                 "media": media,
-                "reason": plays.reason if plays else "Its analysis is not done, so it cannot be played yet.",
+                "reason": plays.reason
+                if plays
+                else gettext("Its analysis is not done, so it cannot be played yet."),
                 "offset": plays.offset if plays else 0,
                 "start": 0.0,
                 "still": file.frame_rate is None and file.duration == 0,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, current_app, request
 
+from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.media.playback import Playback, playback
 from webapp.queries import review_data
@@ -50,7 +51,11 @@ def _second(name: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise UserError(400, f"“{name}” is no number of seconds.", "Write it like from=0&to=60.")
+        raise UserError(
+            400,
+            gettext("“%(name)s” is no number of seconds.", name=name),
+            gettext("Write it like from=0&to=60."),
+        )
     return value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template, request
 
+from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.queries import comparison
 from webapp.queries.results import finished, load
@@ -20,14 +21,19 @@ def show() -> str:
     ids = [request.args.get("a", ""), request.args.get("b", "")]
     if not all(ids) or ids[0] == ids[1]:
         raise UserError(
-            400, "A comparison needs two analyses.", "Choose two analyses of one exhibit in the library."
+            400,
+            gettext("A comparison needs two analyses."),
+            gettext("Choose two analyses of one exhibit in the library."),
         )
     (row_a, folder_a), (row_b, folder_b) = (finished(one, Discloses.FINDINGS) for one in ids)
     if row_a.exhibit_id != row_b.exhibit_id:
         raise UserError(
             400,
-            "These are analyses of two different exhibits, so their times and faces have nothing in common.",
-            "Choose two analyses of the same exhibit; its page lists them.",
+            gettext(
+                "These are analyses of two different exhibits, so their times and faces have "
+                "nothing in common."
+            ),
+            gettext("Choose two analyses of the same exhibit; its page lists them."),
         )
     first, second = load(folder_a), load(folder_b)
     return render_template(
