@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pytorch_grad_cam import GradCAM
+from torch import nn
 
 
 def places_of_tokens(tokens: torch.Tensor) -> torch.Tensor:
@@ -15,6 +18,19 @@ def places_of_tokens(tokens: torch.Tensor) -> torch.Tensor:
     count, length, width = tokens.shape
     side = math.isqrt(length - 1)
     return tokens[:, 1:].reshape(count, side, side, width).permute(0, 3, 1, 2)
+
+
+@contextmanager
+def gradients_of(layer: nn.Module) -> Iterator[None]:
+    """Gradients go back to what ``layer`` gives and no farther, which takes a fraction of the time.
+
+    For networks whose weights ask for none. To be entered before Grad-CAM looks at the layer.
+    """
+    hook = layer.register_forward_hook(lambda _layer, _given, out: out.detach().requires_grad_(True))
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 class UnscaledGradCAM(GradCAM):

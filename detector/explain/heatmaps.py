@@ -23,20 +23,24 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.explain.occlusion import hide
+from detector.explain.occlusion import hide, hide_each
 from detector.faces.crop import CropSquare
 from detector.files import write_atomically
 from detector.media.frame import Image
 from detector.schema.analysis import Box, HideAndRescore
 from detector.scoring.scorer import Explainable, Scorer
+from detector.scoring.second_look import MANY
 
 HIDDEN_AREA = 0.15
-_RANDOM_AREAS = 8
+RANDOM_AREAS = 8
+_MOST_AREAS, _LEAST_AREAS = MANY * RANDOM_AREAS, 2  # of all maps of one photograph; of one map
 _WIDEST = 1280  # px; kept frames and overlays are scaled down to this
 _OPACITY = 0.75
 # Of an occlusion map: the side of what is hidden, as a share of the crop's; places across and down.
 _HIDDEN_SIDE, _PLACES = 0.25, 8
 _AT_ONCE = 16  # changed crops scored together
+# Run lengths alone take two thirds of the time of level 4; photographs come out no larger.
+_PACKED = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 
 Heat = NDArray[np.float32]  # (size, size), not negative
 Logits = Callable[[Sequence[Image]], NDArray[np.float64]]
@@ -61,11 +65,11 @@ def heatmaps(scorer: Scorer, crops: list[Image]) -> list[Heat]:
     if scorer.card.onnx:
         return [occlusion_map(crop, scorer.logits) for crop in crops]
     # Imported here: few files have anything to explain, and torch takes seconds.
-    from detector.explain.grad_cam import UnscaledGradCAM
+    from detector.explain.grad_cam import UnscaledGradCAM, gradients_of
 
-    images = scorer.tensor(crops).requires_grad_(True)
-    with UnscaledGradCAM(scorer.network, [scorer.network.cam_layer]) as cam:
-        maps = cam(images, targets=[lambda logit: logit] * len(crops))
+    layer = scorer.network.cam_layer
+    with gradients_of(layer), UnscaledGradCAM(scorer.network, [layer]) as cam:
+        maps = cam(scorer.tensor(crops), targets=[lambda logit: logit] * len(crops))
     return _above_mean(maps, crops[0].shape[0])
 
 
@@ -76,16 +80,17 @@ def heatmap_of(face: Explainable) -> Heat:
     import torch
 
     from detector.backends.torch import normalised
-    from detector.explain.grad_cam import UnscaledGradCAM, places_of_tokens
+    from detector.explain.grad_cam import UnscaledGradCAM, gradients_of, places_of_tokens
 
     network, card = face.network, face.input
     device = next(network.parameters()).device
     stacked = torch.from_numpy(face.crop[None]).to(device).permute(0, 3, 1, 2)
-    images = normalised(stacked, card.mean, card.std).requires_grad_(True)
+    images = normalised(stacked, card.mean, card.std)
     outputs = face.outputs
     target = (lambda logit: logit) if outputs is None else (lambda logits: logits[..., list(outputs)].mean())
     tokens = places_of_tokens if network.gives_tokens else None
-    with UnscaledGradCAM(network, [network.cam_layer], reshape_transform=tokens) as cam:
+    layer = network.cam_layer
+    with gradients_of(layer), UnscaledGradCAM(network, [layer], reshape_transform=tokens) as cam:
         maps = cam(images, targets=[target])
     return _above_mean(maps, face.crop.shape[0])[0]
 
@@ -123,14 +128,24 @@ def _above_mean(maps: Iterable[Heat], size: int) -> list[Heat]:
     return [np.maximum(m - m.mean(), 0) for m in large]
 
 
-def occlusion_check(
-    scorer: Scorer, crop: Image, heat: Heat, seed: int, logits: Logits | None = None
-) -> HideAndRescore:
-    """Blur the hottest 15 % of ``crop``, and as a comparison the same shape moved to random places.
+def random_places(number: int, faces: int) -> tuple[int, ...]:
+    """With which of the eight random places check ``number`` compares where ``faces`` are explained.
 
-    ``logits`` scores crops, by default ``scorer``'s network.
+    Each is one more crop for the slowest network, so that many faces of one photograph share what five would
+    take. They take turns, so that no place counts more than another over all of them.
     """
-    size = crop.shape[0]
+    count = min(RANDOM_AREAS, max(_LEAST_AREAS, _MOST_AREAS // max(1, faces)))
+    return tuple((number * count + place) % RANDOM_AREAS for place in range(count))
+
+
+def occlusion_check(
+    scorer: Scorer, face: Explainable, heat: Heat, seed: int, places: Sequence[int] = range(RANDOM_AREAS)
+) -> HideAndRescore:
+    """Blur the hottest 15 % of ``face``'s crop, and as a comparison the same shape moved to random places.
+
+    ``places`` are numbers of those.
+    """
+    size = face.crop.shape[0]
     rng = np.random.default_rng(seed)
     # Equal values, as in a map without any heat, go in random order and not from the top.
     order = np.lexsort((rng.random(size * size), heat.ravel()))
@@ -138,10 +153,9 @@ def occlusion_check(
     mask[order[-round(HIDDEN_AREA * size * size) :]] = 1
     mask = mask.reshape(size, size)
     # Rolling wraps round the edge, so each random area has exactly the same size.
-    moves = rng.integers(size // 8, size - size // 8, (_RANDOM_AREAS, 2))
+    moves = rng.integers(size // 8, size - size // 8, (RANDOM_AREAS, 2))[list(places)]
     elsewhere = [np.roll(mask, tuple(map(int, move)), axis=(0, 1)) for move in moves]
-    rescored = (logits or scorer.logits)([crop] + [hide(crop, m) for m in [mask, *elsewhere]])
-    before, hidden, *others = rescored
+    before, (hidden, *others) = face.logit, face.logits(hide_each(face.crop, [mask, *elsewhere]))
     return HideAndRescore(
         area=float(mask.mean()),
         probability=scorer.probability(before),
@@ -149,15 +163,21 @@ def occlusion_check(
         hidden_random=float(np.mean([scorer.probability(logit) for logit in others])),
         drop_highlight=float(before - hidden),
         drop_random=float(before - np.mean(others)),
+        areas=len(places),
     )
 
 
-def explain(scorer: Scorer, face: Explainable, name: str, box: Box, seed: int) -> Explained:
+def explain(
+    scorer: Scorer,
+    face: Explainable,
+    name: str,
+    box: Box,
+    seed: int,
+    places: Sequence[int] = range(RANDOM_AREAS),
+) -> Explained:
     """Map and check of ``face``, whose box in its frame is ``box``."""
     heat = heatmap_of(face)
-    return Explained(
-        name, face.square, box, heat, occlusion_check(scorer, face.crop, heat, seed, face.logits)
-    )
+    return Explained(name, face.square, box, heat, occlusion_check(scorer, face, heat, seed, places))
 
 
 def shared_maximum(explained: Iterable[Explained]) -> float:
@@ -168,7 +188,7 @@ def shared_maximum(explained: Iterable[Explained]) -> float:
 def write_png(path: Path, image: Image) -> None:
     """Write an RGB or RGBA image, whole or not at all."""
     order = cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
-    ok, data = cv2.imencode(".png", cv2.cvtColor(image, order), [cv2.IMWRITE_PNG_COMPRESSION, 4])
+    ok, data = cv2.imencode(".png", cv2.cvtColor(image, order), _PACKED)
     if not ok:
         raise OSError(f"could not encode {path.name}")
     write_atomically(path, data.tobytes())
@@ -212,12 +232,16 @@ def overlay(frame: Image, layer: Image, box: Box, scale: float) -> Image:
     return out
 
 
-def write_overlay(frame: Path, one: Explained, full: float, width: int, folder: Path) -> None:
-    """In ``folder``, of the kept ``frame`` with its heatmap ``NAME.png`` and, alone, ``NAME-map.png``.
+def read_png(path: Path) -> Image:
+    """An RGB image that :func:`write_png` wrote."""
+    return cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def write_overlay(kept: Image, one: Explained, full: float, width: int, folder: Path) -> None:
+    """In ``folder``, of the frame as it was ``kept``: ``NAME.png`` with its heatmap, ``NAME-map.png`` alone.
 
     ``width`` is the exhibit's, in px.
     """
-    kept = cv2.cvtColor(cv2.imread(str(frame), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     scale = kept.shape[1] / width
     layer = heat_layer(one, full, scale, (kept.shape[1], kept.shape[0]))
     write_png(folder / f"{one.name}.png", overlay(kept, layer, one.box, scale))

@@ -27,6 +27,7 @@ _CPU_GRACE = 5  # seconds between the signal that can be told from others and th
 
 # The program beside its data: the data folder may lie in the same folder, and is not for reading.
 _PROGRAM = ("detector", "reports", "webapp")
+_COMMIT = ("HEAD", "packed-refs", "refs")  # in .git; with them a result names the commit
 _FILES = ("templates", "static", "translations", "models", "requirements.txt")
 _SYSTEM = ("/usr", "/lib", "/lib64", "/proc", "/sys", "/var/cache/fontconfig")
 _SETTINGS = ("fonts", "ld.so.cache", "localtime", "mime.types", "nsswitch.conf", "passwd", "group")
@@ -144,6 +145,7 @@ def _program() -> list[Path]:
     home = Path.home()
     return [
         *(ROOT / name for name in _PROGRAM),
+        *(ROOT / ".git" / name for name in _COMMIT),
         *(FILES / name for name in _FILES),
         *map(Path, packages),
         *map(Path, _SYSTEM),

@@ -38,7 +38,7 @@ from detector.schema.second_look import SecondLook as SecondLook
 from detector.schema.second_look import SecondLookContrast as SecondLookContrast
 from detector.schema.second_look import SecondLookMoment as SecondLookMoment
 
-SCHEMA_VERSION = "1.9"
+SCHEMA_VERSION = "1.10"
 FrameIndex = Annotated[
     int | None,
     Field(ge=0, description="frames decoded before it, in order of presentation; null if not recorded"),
@@ -123,6 +123,12 @@ class HideAndRescore(Value):
     hidden_random: Probability = Field(description="after hiding a random area, mean of several")
     drop_highlight: float = Field(description="logit before minus logit after hiding the hottest area")
     drop_random: float = Field(description="logit before minus mean logit after hiding random areas")
+    areas: int = Field(
+        default=8,
+        ge=1,
+        description="of how many random areas that is the mean: fewer than 8 where more than five faces of "
+        "one photograph are explained, since 1.10",
+    )
 
 
 class Peak(Value):

@@ -40,8 +40,8 @@ class Explainable:
     """A crop, the square of the frame it is of, and the network that decided on it.
 
     ``network`` is None where it is in an ONNX file: only its scores can be had. ``outputs`` are those of the
-    network whose mean is explained, or None for its only one; ``logits`` gives the deciding logits of changed
-    copies of the crop, all else left as it is.
+    network whose mean is explained, or None for its only one; ``logit`` is the deciding logit of the crop,
+    and ``logits`` gives those of changed copies, all else left as it is.
     """
 
     crop: Image
@@ -49,6 +49,7 @@ class Explainable:
     network: Network | None
     input: Input
     outputs: tuple[int, ...] | None
+    logit: float
     logits: Callable[[Sequence[Image]], NDArray[np.float64]]
 
 
@@ -209,7 +210,8 @@ class Scorer:
         square = self.square(peak.box, peak.tilt)
         crop = crop_square(image, square, self.card.input.size)
         network = None if self.card.onnx else self.network
-        return Explainable(crop, square, network, self.card.input, None, self.logits)
+        logit = float(self.logits([crop])[0])
+        return Explainable(crop, square, network, self.card.input, None, logit, self.logits)
 
     def _of_mean(self, mean_logit: float, platt: Platt | None) -> float:
         if platt is None:

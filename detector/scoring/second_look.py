@@ -14,6 +14,7 @@ were measured on, as with pictures made to mislead the first (adversarial exampl
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -26,10 +27,10 @@ from detector.backends import selection as backends
 from detector.faces import tracks
 from detector.faces.crop import CropSquare, crop_square
 from detector.faces.detections import Detection
-from detector.faces.framing import head_square
+from detector.faces.framing import HEAD, INNER, head_square
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
-from detector.networks.readings import HEAD, HEADS, PHOTOGRAPH
+from detector.networks import readings
 from detector.schema import analysis as schema
 from detector.scoring.contrast import amounts, outliers
 from detector.scoring.first_pass import FirstPass
@@ -44,6 +45,7 @@ _DENSE = 0.6  # seconds from one moment to the next: more would show nothing new
 _IN_VIEWS = 3  # moments inside an interval that stands out, and outside, that further views are of
 _CLEAR = 1.5  # of the logit, from the threshold: beyond it, other views are not looked at
 _USABLE_PER_MOMENT = 3
+MANY = 5  # people in one photograph, beyond whom views and checks are spared
 _ONE_OF_TWO = 0.5  # the stability of a person on whom the two networks contradict each other
 _run = partial(run_in_batches, batch=8)
 
@@ -54,6 +56,7 @@ class _Part(NamedTuple):
     columns: tuple[int, ...]
     model: LoadedModel
     outputs: tuple[int, ...] | None  # of the network, one for each column; None: it has one
+    framing: int | None  # of the second network's, which :func:`framings` gives; None: the scan's
     square: CropSquare
     run: Callable[[Sequence[Image]], Floats]
 
@@ -68,10 +71,11 @@ class FusedScorer(Scorer):
         self._second = model.second_look
         self._second_backend = backends.open_backend(model.second_look, scan.requested_backend)
         self.card = scan.card.fused
-        first = HEADS * (PHOTOGRAPH if scan.still else HEAD)
-        self._of_head = tuple(range(first, first + HEADS))  # of the network's outputs
+        first = readings.HEADS * (readings.PHOTOGRAPH if scan.still else readings.HEAD)
+        self._of_head = tuple(range(first, first + readings.HEADS))  # of the network's outputs
         self.fusion = Fusion.of(model.card.second_look, scan.still)
         self.looks: list[PersonLook] = []
+        self._known: dict[bytes, Floats] = {}  # what the second network gave, by a photograph's crops
 
     def fuse(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> Floats:
         """See :meth:`Scorer.fuse`. For people who were not looked at, the second network says nothing."""
@@ -122,8 +126,9 @@ class FusedScorer(Scorer):
         added = amounts(look.raised if look else (), np.array([peak.track]), np.array([peak.time]))
         answers = [(part, column) for part in self._parts(image, peak) for column in part.columns]
         part, column = min(answers, key=lambda answer: self._without(inputs, answer[1], added))
-        crop = crop_square(image, part.square, part.model.card.input.size)
+        crop = self._crop(image, part, peak)
         as_it_is = part.run([crop])
+        logit = float(self.fusion.logit(inputs, added)[0])
 
         def of_part(crops: Sequence[Image]) -> Floats:
             changed = np.tile(inputs, (len(crops), 1))
@@ -132,17 +137,26 @@ class FusedScorer(Scorer):
             return self.fusion.logit(changed, added)
 
         outputs = None if part.outputs is None else (part.outputs[part.columns.index(column)],)
-        return Explainable(crop, part.square, part.model.network, part.model.card.input, outputs, of_part)
+        return Explainable(
+            crop, part.square, part.model.network, part.model.card.input, outputs, logit, of_part
+        )
 
     def _parts(self, image: Image, peak: Detection) -> Iterator[_Part]:
         height, width = image.shape[:2]
         inner, head = peak.square, head_square(peak.box, width, height)
-        yield _Part((0,), self._scan.loaded, None, inner, lambda crops: self._scan.logits(crops)[:, None])
-        of_second = partial(_run, self._second_backend)
-        yield _Part((1, 2), self._second, (0, 1), inner, lambda crops: of_second(crops)[:, :2])
+        of_second, of_head = self._of_second, self._of_head
         yield _Part(
-            (3, 4), self._second, self._of_head, head, lambda crops: of_second(crops)[:, self._of_head]
+            (0,), self._scan.loaded, None, None, inner, lambda crops: self._scan.logits(crops)[:, None]
         )
+        yield _Part((1, 2), self._second, (0, 1), INNER, inner, lambda crops: of_second(crops)[:, :2])
+        yield _Part((3, 4), self._second, of_head, HEAD, head, lambda crops: of_second(crops)[:, of_head])
+
+    def _crop(self, image: Image, part: _Part, peak: Detection) -> Image:
+        """What ``part`` sees of ``peak``: of a photograph the very crop that was judged."""
+        size, look = part.model.card.input.size, self._look_of(peak.track)
+        if self.still and part.framing is not None and look is not None:
+            return framings(look.moments[0], AS_IT_IS, size)[part.framing]
+        return crop_square(image, part.square, size)
 
     def _without(self, inputs: Floats, column: int, added: Floats) -> float:
         """The fused logit if the input of ``column`` said nothing."""
@@ -187,11 +201,11 @@ class FusedScorer(Scorer):
                 ]
         return more if len(more) <= most else [more[i] for i in _evenly(len(more), most)]
 
-    def settle(self, look: PersonLook, enter: float) -> PersonLook:
+    def settle(self, look: PersonLook, enter: float, sparing: bool = False) -> PersonLook:
         """``look`` with the mean over views and its stability, where it is near ``enter`` or stands out.
 
-        Where the two networks contradict each other, no view is asked: pictures made to mislead one of them
-        do so in any view.
+        If ``sparing``, the inner face is not looked at in views where it would decide nothing. Where the two
+        networks contradict each other, no view is asked: pictures made to mislead one of them do so in any.
         """
         if self.fusion.contradicts(look.inputs)[0]:
             return replace(look, contradiction=True, stability=_ONE_OF_TWO)
@@ -201,7 +215,9 @@ class FusedScorer(Scorer):
             look = self._settle_contrast(look)
         if look.raised or abs(above) > _CLEAR:
             return look
-        seen = self._views(look, range(0, len(look.moments), 2)).mean(axis=1)
+        altered, synthesised = (float(half[0]) for half in self.fusion.halves(look.inputs))
+        parts = (HEAD,) if sparing and synthesised - altered > _CLEAR else (INNER, HEAD)
+        seen = self._views(look, range(0, len(look.moments), 2), parts).mean(axis=1)
         # What a view changes, added to what the person amounts to as it is.
         moved = seen - seen[0] + look.inputs
         mean = moved.mean(axis=0)
@@ -222,7 +238,7 @@ class FusedScorer(Scorer):
             side[_evenly(len(side), _IN_VIEWS)] for side in map(np.flatnonzero, (standing_out, ~standing_out))
         )
         heads = any(INPUTS[column].startswith("head") for column in self.fusion.altered.columns)
-        seen = self._views(look, [*inside, *outside], heads)
+        seen = self._views(look, [*inside, *outside], (INNER, HEAD) if heads else (INNER,))
         altered = self.fusion.altered.logit(seen.reshape(-1, len(INPUTS))).reshape(seen.shape[:2])
         contrast = altered[:, : len(inside)].mean(axis=1) - altered[:, len(inside) :].mean(axis=1)
         moved = contrast - contrast[0]
@@ -239,13 +255,16 @@ class FusedScorer(Scorer):
             ),
         )
 
-    def _views(self, look: PersonLook, chosen: Sequence[int], heads: bool = True) -> Floats:
+    def _views(self, look: PersonLook, chosen: Sequence[int], parts: Sequence[int]) -> Floats:
         """The fusion's inputs (v, m, 5) of ``chosen`` moments of ``look``, as they are and in other views.
 
-        Without ``heads`` nothing is said of heads in other views.
+        Of other framings than ``parts`` the second network says in other views what it said as they are.
         """
-        moments = [look.moments[i] for i in chosen]
-        strong = [look.strong[list(chosen)], *(self._strong(moments, view, heads) for view in OTHERS)]
+        moments, as_they_are = [look.moments[i] for i in chosen], look.strong[list(chosen)]
+        strong = [as_they_are]
+        for view in OTHERS:
+            seen = self._strong(moments, view, parts)
+            strong.append(np.where(np.isnan(seen), as_they_are, seen))
         fast = [self._fast(moments, view) for view in (AS_IT_IS, *OTHERS)]
         return np.concatenate([np.array(fast)[:, :, None], np.array(strong)], axis=2)
 
@@ -254,17 +273,30 @@ class FusedScorer(Scorer):
         size = self._scan.card.input.size
         return self._scan.logits([framings(moment, view, size)[0] for moment in moments])
 
-    def _strong(self, moments: Sequence[KeptMoment], view: View, heads: bool = True) -> Floats:
+    def _strong(
+        self, moments: Sequence[KeptMoment], view: View, parts: Sequence[int] = (INNER, HEAD)
+    ) -> Floats:
         """The second network's logits (m, 4), as :class:`~detector.schema.analysis.SecondLookMoment`.
 
-        Without ``heads`` those of heads are no numbers, and cost nothing.
+        Those of other framings than ``parts`` are no numbers, and cost nothing.
         """
-        size, count = self._second.card.input.size, 2 if heads else 1
-        crops = [crop for moment in moments for crop in framings(moment, view, size)[:count]]
+        size = self._second.card.input.size
+        crops = [framings(moment, view, size)[part] for moment in moments for part in parts]
         out = _run(self._second_backend, crops)
-        # Inner face and head in turn; each reading has its own two of the network's logits.
-        head = out[1::2, self._of_head] if heads else np.full((len(moments), 2), np.nan)
-        return np.column_stack([out[::count, :2], head])
+        if self.still and view is AS_IT_IS:
+            self._known.update(zip(map(_key, crops), out[:, None], strict=True))
+        # Framings in turn; each reading has its own two of the network's logits.
+        seen = np.full((len(moments), 4), np.nan)
+        for place, part in enumerate(parts):
+            columns = self._of_head if part == HEAD else (0, 1)
+            seen[:, 2 * part : 2 * part + 2] = out[place :: len(parts), columns]
+        return seen
+
+    def _of_second(self, crops: Sequence[Image]) -> Floats:
+        """The second network's logits (n, c); what it has seen of a photograph it is not asked again."""
+        if len(crops) == 1 and (known := self._known.get(_key(crops[0]))) is not None:
+            return known
+        return _run(self._second_backend, crops)
 
     def _inputs_at(self, track: NDArray[np.int32], time: Floats, fast: Floats) -> Floats:
         """The fusion's inputs (n, 5) at ``time`` of ``track``; ``fast`` are the scan's logits (n,)."""
@@ -298,15 +330,20 @@ def look_again(
         return scan
     scorer = FusedScorer(scan, model)
     groups = tracks.persons(first_pass.tracks)
+    sparing = scan.still and len(groups) > MANY
     for done, group in enumerate(groups):
         report(done / len(groups))
         mine = usable[np.isin(usable["track"], group)]
         look = scorer.look(group, mine, keeper.of(group), moments_wanted(parameters, len(mine)))
         if look is not None:
-            scorer.looks.append(scorer.settle(look, parameters.enter_threshold))
+            scorer.looks.append(scorer.settle(look, parameters.enter_threshold, sparing))
     known = ~np.isnan(rows["logit"])
     rows["logit"][known] = scorer.fuse(rows["track"][known], rows["time"][known], rows["logit"][known])
     return scorer
+
+
+def _key(crop: Image) -> bytes:
+    return hashlib.sha256(crop.tobytes()).digest()
 
 
 def _evenly(count: int, most: int) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -158,20 +159,25 @@ def explained(
     if folder and wanted:
         folder.mkdir(parents=True, exist_ok=True)
     still = reader.kind is MediaKind.IMAGE
+    faces = len(found) if still else 1
     maps: dict[str, heatmaps.Explained] = {}
     with ahead(reader.at(set(wanted)), 1) as frames:
         for done, frame in enumerate(frames):
             report(done / len(wanted))
             for name, peak in wanted[frame.pts]:
-                maps[name] = _explained(scorer, frame.image, name, peak, seed)
+                maps[name] = _explained(
+                    scorer, frame.image, name, peak, seed, heatmaps.random_places(len(maps) % faces, faces)
+                )
                 if images and not still:
                     place = images / _frame_path(name, still)
                     heatmaps.write_png(place, heatmaps.to_kept_size(frame.image))
     full = heatmaps.shared_maximum(maps.values())
     kept = {name: _frame_path(name, still) for name in maps} if images else {}
     if images:
-        for name, one in maps.items():
-            heatmaps.write_overlay(images / kept[name], one, full, reader.width, images / "overlays")
+        for path, of_frame in groupby(maps.values(), key=lambda one: kept[one.name]):
+            frame_kept = heatmaps.read_png(images / path)
+            for one in of_frame:
+                heatmaps.write_overlay(frame_kept, one, full, reader.width, images / "overlays")
     return tuple(_segment(f, maps, full, kept, scorer) for f in found)
 
 
@@ -180,8 +186,10 @@ def _frame_path(name: str, still: bool) -> str:
     return PHOTO if still else f"overlays/{name}-frame.png"
 
 
-def _explained(scorer: Scorer, image: Image, name: str, peak: Detection, seed: int) -> heatmaps.Explained:
-    return heatmaps.explain(scorer, scorer.explainable(image, peak), name, rounded(peak.box), seed)
+def _explained(
+    scorer: Scorer, image: Image, name: str, peak: Detection, seed: int, places: Sequence[int]
+) -> heatmaps.Explained:
+    return heatmaps.explain(scorer, scorer.explainable(image, peak), name, rounded(peak.box), seed, places)
 
 
 def unexplained(found: Sequence[FlaggedInterval], scorer: Scorer) -> tuple[Segment, ...]:

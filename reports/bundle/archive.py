@@ -42,12 +42,17 @@ class BundleError(ReportError):
     """A bundle cannot be used: it is damaged, was changed, or is no bundle."""
 
 
-def add_entry(archive: zipfile.ZipFile, name: str, size: int, content: Iterable[bytes]) -> None:
-    """Add one file of ``size`` bytes to ``archive`` as every bundle has it."""
+def new_entry(name: str, size: int) -> zipfile.ZipInfo:
+    """What the zip says of a file of ``size`` bytes."""
     entry = zipfile.ZipInfo(name, _EPOCH)
     entry.create_system, entry.external_attr = 3, _MODE
     entry.compress_type, entry.file_size = zipfile.ZIP_STORED, size
-    with archive.open(entry, "w") as target:
+    return entry
+
+
+def add_entry(archive: zipfile.ZipFile, name: str, size: int, content: Iterable[bytes]) -> None:
+    """Add one file of ``size`` bytes to ``archive`` as every bundle has it."""
+    with archive.open(new_entry(name, size), "w") as target:
         for chunk in content:
             target.write(chunk)
 

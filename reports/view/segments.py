@@ -220,7 +220,11 @@ def _peak(segment: Segment, peak: Peak, index: int, media: Media, folder: Path) 
                 numbers.signed(-check.drop_highlight),
             ),
             (
-                gettext("Random %(area)s", area=shown(check.area, ".0%")),
+                gettext(
+                    "Random %(area)s, mean of %(areas)s",
+                    area=shown(check.area, ".0%"),
+                    areas=check.areas,
+                ),
                 numbers.probability(check.hidden_random),
                 numbers.signed(-check.drop_random),
             ),

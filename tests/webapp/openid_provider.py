@@ -28,6 +28,7 @@ class OpenIdProvider:
         self.claims: dict[str, Any] = {"sub": "a1", "preferred_username": "ada", "groups": ["lab"]}
         self.answer: dict[str, Any] = {}  # of the ID token, instead of what is right
         self.algorithm, self.error = "RS256", ""
+        self.has_way_out = True
         self.asked: list[str] = []  # paths of all requests
         self.key = RSAKey.generate_key(2048, {"kid": "one"})
         self._codes: dict[str, dict[str, str]] = {}
@@ -52,7 +53,18 @@ class OpenIdProvider:
 
     def _describe(self):
         names = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "jwks"}
+        names |= {"end_session_endpoint": "leave"} if self.has_way_out else {}
         return jsonify({"issuer": self.issuer} | {k: f"{self.issuer}/{v}" for k, v in names.items()})
+
+    def logout_token(self, **changed: Any) -> str:
+        """What it sends where somebody signed out; a claim that is None is left out."""
+        now = int(time.time())
+        events = {"http://schemas.openid.net/event/backchannel-logout": {}}
+        claims = {"iss": self.issuer, "aud": CLIENT, "iat": now, "exp": now + 60, "jti": secrets.token_hex(8)}
+        claims |= {"events": events, "sub": self.claims["sub"]} | changed
+        header = {"alg": self.algorithm, "kid": self.key.kid, "typ": "logout+jwt"}
+        told = {name: value for name, value in claims.items() if value is not None}
+        return jwt.encode(header, told, self.key, algorithms=[self.algorithm, "RS512"])
 
     def _keys(self):
         return jsonify(KeySet([self.key]).as_dict(private=False))

@@ -61,10 +61,14 @@ class Bucket:
         """Other bytes under a name."""
         self._client.put_object(Bucket=BUCKET, Key=name, Body=content)
 
+    def remove(self, name: str) -> None:
+        """Remove one file."""
+        self._client.delete_object(Bucket=BUCKET, Key=name)
+
     def empty(self) -> None:
         """Remove all it holds."""
         for name in self.names():
-            self._client.delete_object(Bucket=BUCKET, Key=name)
+            self.remove(name)
 
     @contextmanager
     def asking_for_keys(self) -> Iterator[None]:

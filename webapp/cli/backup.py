@@ -61,8 +61,6 @@ def _backup(folder: Path, earlier: Path | None) -> int:
     size = sum(each.bytes for each in made.files)
     print(f"{folder}: {len(made.files):,} files, {size / 1e6:,.1f} MB, as of {made.made}")
     print(f"Keys are in {folder / backup_manifest.KEYS}: keep them apart from the rest.")
-    if made.store:
-        print(f"Exhibits and results are in {made.store}: copy that with its own tools.")
     for missing in made.missing[:_MOST]:
         print(f"reelproof: {missing}", file=sys.stderr)
     return DAMAGED if made.missing else DONE
@@ -83,5 +81,7 @@ def _restore(folder: Path, keys: Path | None) -> int:
     print(f"{settings.data}: {len(manifest.files):,} files of {manifest.made}. Everybody signs in anew.")
     for missing in manifest.missing[:_MOST]:
         print(f"It was missing when the backup was made: {missing}", file=sys.stderr)
+    if settings.store is not None and manifest.store is None:
+        print("Next: python -m webapp fill-store, which puts the files into the store.")
     print("Next: python -m webapp verify-log, then start the app.")
     return DONE

@@ -1,27 +1,32 @@
 """A case whole, as one zip: every exhibit as it was handed in, and the review bundle of every analysis.
 
-``case.json`` says what the case is and what belongs together; ``sha256sums.txt`` lists all files.
+``case.json`` says what the case is and what belongs together; ``sha256sums.txt`` lists all files. It is sent
+while it is made: a large case neither takes its size on the disk again nor keeps the browser waiting.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import secrets
+import threading
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flask import current_app
+from flask import current_app, stream_with_context
 from werkzeug.wrappers import Response
 
 from detector.files import hashed
 from detector.timestamps import iso_milliseconds
-from reports.bundle.archive import add_entry, chunks
+from reports.bundle.archive import chunks, new_entry
+from webapp.custody import integrity
 from webapp.custody import log as custody_log
+from webapp.custody.integrity import Condition
 from webapp.downloads import bundles, custody_access
-from webapp.http.range_responses import send_and_forget
+from webapp.errors import UserError
 from webapp.queries.analyses import database
 from webapp.queries.results import load, refuse_altered, result_folder
 from webapp.security import blinding
@@ -34,10 +39,11 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, CaseRow, State, now
 
 NAME, SUMS = "case.json", "sha256sums.txt"
+_EXPORTS = threading.BoundedSemaphore(4)  # each holds one of the server's threads until it is read
 
 
 def send(case_id: int) -> Response:
-    """The zip of a case. Each export, and that of the whole, is in the custody log."""
+    """The zip of a case, sent while it is made. Each export, and that of the whole, is in the custody log."""
     settings: Settings = current_app.extensions["settings"]
     folders = Folders.of(settings)
     with database().begin() as session:
@@ -47,18 +53,33 @@ def send(case_id: int) -> Response:
             for exhibit_id in {row.exhibit_id for row in rows}:
                 blinding.refuse_blinded(session, current().user_id, exhibit_id, Discloses.JUDGEMENTS)
         about = _about(case, rows, [user.name for user in case_service.members(session, case)])
-    place = folders.incoming / f"{secrets.token_hex(16)}.zip"
+    _refuse_incomplete(folders, rows)
+    if not _EXPORTS.acquire(blocking=False):
+        raise UserError(503, "Other cases are being exported at the moment.", "Try again when they are done.")
     try:
-        _write(place, about, settings, folders, rows)
-        with database().begin() as session:
-            case_service.find(session, current(), case_id).exported = now()
-            details = custody_log.export_details("case.zip", place, log=None)
-            custody_log.append(session, "export", {"what": "case", "case": case_id, **details})
-        response = send_and_forget(place, "application/zip")
-    finally:
-        place.unlink(missing_ok=True)
+        pieces = stream_with_context(_sent(case_id, _files(about, settings, folders, rows)))
+        response = Response(pieces, mimetype="application/zip")
+    except BaseException:
+        _EXPORTS.release()
+        raise
+    response.call_on_close(_EXPORTS.release)
     response.headers.set("Content-Disposition", "attachment", filename=f"reelproof-case-{case_id}.zip")
     return response
+
+
+def _refuse_incomplete(folders: Folders, rows: list[AnalysisRow]) -> None:
+    """Raise for what is missing or altered, as far as it shows at once: later no page can say so."""
+    for row in rows:
+        try:
+            with folders.store.opened(folders.data / row.exhibit.path):
+                sound = row.exhibit.condition in (None, Condition.FITS)
+        except OSError:
+            sound = False
+        if not sound:
+            seen = integrity.check(database(), folders, row.exhibit)
+            bundles.refuse_altered_exhibit(database(), folders, row, seen.sha256)
+        if row.state == State.DONE:
+            refuse_altered(result_folder(database(), folders, row))
 
 
 def _about(case: CaseRow, rows: list[AnalysisRow], members: list[str]) -> dict[str, Any]:
@@ -86,32 +107,97 @@ def _about(case: CaseRow, rows: list[AnalysisRow], members: list[str]) -> dict[s
     }
 
 
-def _write(
-    place: Path, about: dict[str, Any], settings: Settings, folders: Folders, rows: list[AnalysisRow]
-) -> None:
+@dataclass(frozen=True)
+class _File:
+    """One file of the zip, to be read once."""
+
+    name: str
+    size: int
+    content: Iterator[bytes]
+
+
+def _files(
+    about: dict[str, Any], settings: Settings, folders: Folders, rows: list[AnalysisRow]
+) -> Iterator[_File]:
+    """All files of the zip, each made when the one before has been sent."""
     sums: list[str] = []
-    with zipfile.ZipFile(place, "w") as archive:
 
-        def add(name: str, path: Path) -> None:
-            digest = hashlib.sha256()
-            with path.open("rb") as stream:
-                add_entry(archive, name, path.stat().st_size, _counted(digest, stream))
-            sums.append(f"{digest.hexdigest()}  {name}\n")
+    def file(name: str, path: Path) -> Iterator[_File]:
+        digest = hashlib.sha256()
+        with path.open("rb") as stream:
+            yield _File(name, path.stat().st_size, _counted(digest, stream))
+        sums.append(f"{digest.hexdigest()}  {name}\n")
 
-        for row in {row.exhibit.sha256: row for row in rows}.values():
-            add(f"exhibits/{row.exhibit.sha256}", _exhibit(folders, row))
-        for row in rows:
-            if row.state == State.DONE:
-                bundle = _bundle(settings, folders, row)
-                try:
-                    add(f"analyses/{row.id}.zip", bundle)
-                finally:
-                    bundle.unlink(missing_ok=True)
-        text = json.dumps(about, indent=1, ensure_ascii=False).encode()
-        add_entry(archive, NAME, len(text), [text])
-        sums.append(f"{hashlib.sha256(text).hexdigest()}  {NAME}\n")
-        listed = "".join(sums).encode()
-        add_entry(archive, SUMS, len(listed), [listed])
+    for row in {row.exhibit.sha256: row for row in rows}.values():
+        yield from file(f"exhibits/{row.exhibit.sha256}", _exhibit(folders, row))
+    for row in rows:
+        if row.state == State.DONE:
+            bundle = _bundle(settings, folders, row)
+            try:
+                yield from file(f"analyses/{row.id}.zip", bundle)
+            finally:
+                bundle.unlink(missing_ok=True)
+    text = json.dumps(about, indent=1, ensure_ascii=False).encode()
+    yield _File(NAME, len(text), iter([text]))
+    sums.append(f"{hashlib.sha256(text).hexdigest()}  {NAME}\n")
+    listed = "".join(sums).encode()
+    yield _File(SUMS, len(listed), iter([listed]))
+
+
+def _sent(case_id: int, files: Iterator[_File]) -> Iterator[bytes]:
+    """The zip of ``files`` in pieces; what was sent is put into the log, whole or not.
+
+    One that breaks off has no list of files at its end, so that nobody takes it for the whole.
+    """
+    sent, whole = _Sent(), False
+    try:
+        archive = zipfile.ZipFile(sent, "w")
+        for file in files:
+            with archive.open(new_entry(file.name, file.size), "w") as target:
+                for piece in file.content:
+                    target.write(piece)
+                    yield sent.taken()
+        archive.close()
+        yield sent.taken()
+        whole = True
+    finally:
+        files.close()  # type: ignore[attr-defined]
+        details: dict[str, str | int | None] = {"what": "case", "case": case_id, "file": "case.zip"}
+        details["bytes"] = sent.bytes
+        details |= {"sha256": sent.sha256} if whole else {"broken off": "yes"}
+        with database().begin() as session:
+            if whole and (case := session.get(CaseRow, case_id)) is not None:
+                case.exported = now()
+            custody_log.append(session, "export", details)
+
+
+class _Sent(io.RawIOBase):
+    """A file that is written once from its beginning to its end, and gives away what was written."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._digest = hashlib.sha256()
+        self.bytes = 0
+
+    @property
+    def sha256(self) -> str:
+        """Of all that was written."""
+        return self._digest.hexdigest()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        piece = bytes(data)
+        self._pieces.append(piece)
+        self._digest.update(piece)
+        self.bytes += len(piece)
+        return len(piece)
+
+    def taken(self) -> bytes:
+        """What was written since the last time."""
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)
 
 
 def _counted(digest: Any, stream: Any) -> Iterator[bytes]:

@@ -26,6 +26,8 @@ _TIME_OUT = 10.0  # seconds, for connecting and for each answer
 _REMEMBERED = 3600.0  # seconds the provider's own description is taken as it was
 _LEEWAY = 60  # seconds that clocks may differ by
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+_SIGNED_OUT = "http://schemas.openid.net/event/backchannel-logout"
+_NEW_KEYS_AFTER = 60.0  # seconds; who may send anything cannot make us ask more often
 
 
 class ProviderError(UserError):
@@ -101,19 +103,65 @@ class Provider:
             log.warning("sign-in at %s failed: %s: %s", self.issuer, type(problem).__name__, problem)
             raise ProviderError("The provider's answer could not be used.") from problem
 
-    def _checked(self, token: Mapping[str, Any], attempt: Attempt) -> dict[str, Any]:
-        from authlib.oidc.core import CodeIDToken
+    def sign_out_address(self, back: str) -> str:
+        """Where the browser goes to sign out at the provider (RP-Initiated Logout 1.0)."""
+        from authlib.common.urls import add_params_to_uri
+
+        there = self._description().get("end_session_endpoint")
+        if not isinstance(there, str):
+            raise ProviderError("The provider has no page to sign out.", "Sign out there yourself.")
+        try:
+            refuse_plain(there)
+        except ValueError as problem:
+            raise ProviderError("The provider's page to sign out is not https.") from problem
+        asked = [("client_id", self._settings.oidc_client), ("post_logout_redirect_uri", back)]
+        return str(add_params_to_uri(there, asked))
+
+    def signed_out(self, token: str) -> str:
+        """Who signed out, by a logout token (Back-Channel Logout 1.0, 2.6); raises :class:`ProviderError`."""
+        try:
+            claims = self._decoded(token, new_keys_after=_NEW_KEYS_AFTER).claims
+            for_us, events = claims.get("aud"), claims.get("events")
+            moment = time.time()
+            fits = (
+                claims.get("iss") == self.issuer
+                and self._settings.oidc_client in (for_us if isinstance(for_us, list) else [for_us])
+                and isinstance(events, dict)
+                and isinstance(events.get(_SIGNED_OUT), dict)
+                and "nonce" not in claims
+                and abs(moment - float(claims["iat"])) < 5 * _LEEWAY
+                and moment < float(claims.get("exp", moment)) + _LEEWAY
+            )
+            who = claims.get("sub")
+        except ProviderError:
+            raise
+        except Exception as problem:  # of keys, of what claims hold
+            log.warning("a logout token was refused: %s: %s", type(problem).__name__, problem)
+            raise ProviderError("This logout token could not be used.") from problem
+        if not fits or not isinstance(who, str) or not who:
+            raise ProviderError("This logout token is not for here and now, or names nobody (sub).")
+        return who
+
+    def _decoded(self, token: str, *, new_keys_after: float = 0.0) -> Any:
+        """A token with its signature checked; keys are asked for anew where it has another's."""
         from joserfc import jwt
         from joserfc.errors import InvalidKeyIdError
         from joserfc.jwk import KeySet
 
         algorithms = list(ALGORITHMS)
         try:
-            signed = jwt.decode(token["id_token"], KeySet.import_key_set(self._keys()), algorithms=algorithms)
+            return jwt.decode(token, KeySet.import_key_set(self._keys()), algorithms=algorithms)
         except InvalidKeyIdError:  # it changed its keys
             with self._lock:
+                if self._described is None or time.monotonic() - self._described[0] < new_keys_after:
+                    raise
                 self._described = None
-            signed = jwt.decode(token["id_token"], KeySet.import_key_set(self._keys()), algorithms=algorithms)
+            return jwt.decode(token, KeySet.import_key_set(self._keys()), algorithms=algorithms)
+
+    def _checked(self, token: Mapping[str, Any], attempt: Attempt) -> dict[str, Any]:
+        from authlib.oidc.core import CodeIDToken
+
+        signed = self._decoded(token["id_token"])
         client = self._settings.oidc_client
         claims = CodeIDToken(
             signed.claims,

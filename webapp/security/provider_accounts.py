@@ -17,10 +17,11 @@ from sqlalchemy.orm import Session
 from webapp.custody import log, records
 from webapp.errors import UserError
 from webapp.security import accounts as account_store
+from webapp.security import sessions
 from webapp.security.passwords import Passwords, generate
 from webapp.security.permissions import Role
 from webapp.settings import Settings
-from webapp.storage.tables import User
+from webapp.storage.tables import SessionRow, User
 
 ANYBODY = "*"
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9._@-]+")
@@ -66,6 +67,15 @@ def link(session: Session, settings: Settings, user: User, sub: str) -> None:
         raise UserError(409, "REELPROOF_OIDC_ISSUER names no provider.", "Set it as the app has it.")
     user.subject = subject(settings.oidc_issuer, sub)
     log.append_account_event(session, "account linked", account=user.name, subject=user.subject)
+
+
+def end_sessions(session: Session, settings: Settings, sub: str) -> tuple[str, int]:
+    """End what somebody of the provider opened through it; their account's name, and how many."""
+    known = subject(str(settings.oidc_issuer), sub)
+    user = session.scalar(select(User).where(User.subject == known))
+    if user is None:
+        return "", 0
+    return user.name, sessions.end(session, SessionRow.user_id == user.id, SessionRow.way == "provider")
 
 
 def name_of(claims: Mapping[str, Any]) -> str:

@@ -1,5 +1,7 @@
 """A backup of everything, while the app runs: the rows at one moment, then the files they speak of.
 
+With a store (:mod:`webapp.storage.object_store`) the files are read from there.
+
 Files come before their rows and rows go before their files (:mod:`webapp.services.deletion`), so a file that
 is missing was deleted after the rows were copied: then the rows are copied again.
 """
@@ -20,13 +22,14 @@ from detector.files import flush_file, hashed
 from detector.timestamps import iso_milliseconds
 from detector.version import __version__
 from webapp.custody import log as custody_log
-from webapp.errors import UserError
+from webapp.errors import DamagedFile, UserError
 from webapp.services import backup_manifest
 from webapp.services.backup_manifest import DATA, DATABASE, KEYS, Listed, Manifest
 from webapp.settings import Settings
 from webapp.storage import database_copy
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import REVISION, Database
+from webapp.storage.object_store import NONE
 from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, State, now
 
 _CHUNK = 1 << 20
@@ -47,6 +50,8 @@ class _Wanted:
     name: str
     sha256: str | None = None  # that it must have
     derived: bool = False  # can be made again: it does not matter if it is not there
+    folder: bool = False
+    here: bool = False  # never in a store
 
 
 def make(database: Database, settings: Settings, place: Path, earlier: Path | None = None) -> Manifest:
@@ -59,16 +64,15 @@ def make(database: Database, settings: Settings, place: Path, earlier: Path | No
     database_copy.refuse_other_version(database)
     known = {each.path: each for each in backup_manifest.read(earlier).files} if earlier else {}
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    copying = _Copying(Folders(settings.data), place, earlier, known)
+    copying = _Copying(Folders.of(settings), place, earlier, known)
     for _ in range(_TRIES):
         copied = place / DATABASE
         copied.unlink(missing_ok=True)
         moment = now()
         database_copy.snapshot(database, copied)
         copying.keys(settings)
-        if settings.store is None and not copying.all_of(copied, database):
-            continue
-        break
+        if copying.all_of(copied, database):
+            break
     else:
         raise UserError(409, "Too much was deleted meanwhile.", "Try again when nobody deletes analyses.")
     with closing(database_copy.file(copied)) as rows, rows.begin() as session:
@@ -77,7 +81,7 @@ def make(database: Database, settings: Settings, place: Path, earlier: Path | No
         made=iso_milliseconds(moment),
         version=__version__,
         revision=REVISION,
-        store=settings.store,
+        store=None,
         entries=head.count,
         head=head.sha256,
         missing=tuple(copying.missing),
@@ -105,6 +109,7 @@ class _Copying:
         self._folders, self._place, self._earlier, self._known = folders, place, earlier, known
         self._listed: dict[str, Listed] = {}
         self._wanted: set[str] = set()
+        self._taken: dict[Path, set[str]] = {}  # names of what was copied whole, at an earlier try as well
 
     def keys(self, settings: Settings) -> None:
         """Copy the key files, wherever they lie."""
@@ -120,13 +125,17 @@ class _Copying:
         for each in wanted:
             inside = each.path.relative_to(self._folders.data)
             try:
-                self._take(each.path)
-            except (FileNotFoundError, _Unreadable) as problem:
+                if each.path not in self._taken:
+                    store = NONE if each.here else self._folders.store
+                    with store.held(each.path, folder=each.folder) as there:
+                        self._take(each.path, there)
+                self._wanted |= self._taken[each.path]
+            except (FileNotFoundError, DamagedFile, _Unreadable) as problem:
                 if each.derived:
                     continue
                 if not _is_there(database, each):
                     return False
-                what = "cannot be read" if isinstance(problem, _Unreadable) else "is missing"
+                what = "is missing" if isinstance(problem, FileNotFoundError) else "cannot be read"
                 self.missing.append(f"{each.name}: {inside} {what}.")
                 continue
             if each.sha256 and each.sha256 != self._listed[f"{DATA}/{inside}"].sha256:
@@ -134,7 +143,8 @@ class _Copying:
         for kept in (self._folders.models, self._folders.validations):
             for folder in sorted(kept.glob("[!.]*")):
                 try:
-                    self._take(folder)
+                    self._take(folder, folder)
+                    self._wanted |= self._taken[folder]
                 except FileNotFoundError:  # removed meanwhile
                     continue
                 except _Unreadable:
@@ -153,15 +163,19 @@ class _Copying:
             else:
                 (self._place / name).unlink()
 
-    def _take(self, path: Path) -> None:
-        """Copy a file, or all files of a folder; raises ``FileNotFoundError`` where there is none."""
-        files = sorted(_whole(path)) if path.is_dir() else [path]
-        names = {f"{DATA}/{each.relative_to(self._folders.data).as_posix()}": each for each in files}
+    def _take(self, path: Path, there: Path) -> None:
+        """Copy a file, or all files of a folder, that lies ``there``, as that of the data folder.
+
+        Raises ``FileNotFoundError`` where there is none.
+        """
+        inside = path.relative_to(self._folders.data)
+        files = sorted(_whole(there)) if there.is_dir() else [there]
+        names = {f"{DATA}/{(inside / each.relative_to(there)).as_posix()}": each for each in files}
         for name, each in names.items():
             self._copy(each, name)
-        self._wanted |= names.keys()
-        if not path.exists():  # the folder was removed while its files were listed
+        if not there.exists():  # the folder was removed while its files were listed
             raise FileNotFoundError(path)
+        self._taken[path] = set(names)
 
     def _copy(self, source: Path, name: str, *, always: bool = False) -> None:
         if name in self._listed and not always:
@@ -231,12 +245,14 @@ def _wanted(rows: Database, folders: Folders) -> Iterator[_Wanted]:
                 yield _Wanted(path, of, name, derived=True)
         done = select(AnalysisRow.id).where(AnalysisRow.state == State.DONE).order_by(AnalysisRow.id)
         for id_ in session.scalars(done):
-            yield _Wanted(folders.result(id_), (AnalysisRow, id_), f"Analysis {id_}")
-            for path in (folders.thumbnail(id_), folders.reviewed(id_)):
-                yield _Wanted(path, (AnalysisRow, id_), f"Analysis {id_}", derived=True)
+            of_analysis, name = (AnalysisRow, id_), f"Analysis {id_}"
+            yield _Wanted(folders.result(id_), of_analysis, name, folder=True)
+            yield _Wanted(folders.thumbnail(id_), of_analysis, name, derived=True)
+            yield _Wanted(folders.reviewed(id_), of_analysis, name, derived=True, folder=True, here=True)
         compared = select(ComparisonRow.id).where(ComparisonRow.state == State.DONE)
         for id_ in session.scalars(compared.order_by(ComparisonRow.id)):
-            yield _Wanted(folders.comparison(id_), (ComparisonRow, id_), f"Comparison {id_}")
+            compared_id = (ComparisonRow, id_)
+            yield _Wanted(folders.comparison(id_), compared_id, f"Comparison {id_}", folder=True)
 
 
 def _is_there(database: Database, wanted: _Wanted) -> bool:

@@ -57,7 +57,7 @@ class Manifest(BaseModel):
     made: str  # when the rows were copied
     version: str  # of Reelproof
     revision: str  # of the tables
-    store: str | None  # the bucket that keeps the files, which are not copied then
+    store: str | None  # of older versions: the bucket with the files, which they did not copy
     entries: int  # of the custody log
     head: str  # SHA-256 of its last one
     missing: tuple[str, ...]  # what rows speak of and was not there, in words

@@ -81,11 +81,11 @@ def _refuse_used(settings: Settings, manifest: Manifest) -> None:
             f"There is a key at {settings.custody_key} already, and it is not overwritten.",
             "Move it away, or set REELPROOF_CUSTODY_KEY to another file.",
         )
-    if manifest.store != settings.store:
+    if manifest.store not in (None, settings.store):
         raise UserError(
             409,
-            f"Where the backup was made, REELPROOF_STORE was {manifest.store or 'not set'}.",
-            "Set it the same: files that lie in a store are not part of a backup.",
+            f"This backup holds no files: they are in {manifest.store}.",
+            f"Put that bucket back, and set REELPROOF_STORE={manifest.store}.",
         )
 
 

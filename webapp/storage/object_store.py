@@ -86,6 +86,16 @@ class Store:
         """The kept file to read from, wherever it is. Raises ``FileNotFoundError`` where there is none."""
         return path.open("rb", buffering=0)
 
+    @contextmanager
+    def held(self, path: Path, *, folder: bool) -> Iterator[Path]:
+        """Where the kept file or folder can be read for the ``with`` block, as it is kept.
+
+        Raises ``FileNotFoundError`` where there is none.
+        """
+        if not path.exists():
+            raise FileNotFoundError(path)
+        yield path
+
 
 class RemoteStore(Store):
     """A store at a URL such as ``s3://bucket/prefix``."""
@@ -186,6 +196,21 @@ class RemoteStore(Store):
     def opened(self, path: Path) -> Iterator[IO[bytes]]:
         with self._in_words(), self._files.open(self._name(path), "rb", block_size=_BLOCK) as stream:
             yield stream
+
+    @contextmanager
+    def held(self, path: Path, *, folder: bool) -> Iterator[Path]:
+        with self._download(_tar(path) if folder else path) as whole:
+            if whole is None:
+                raise FileNotFoundError(path)
+            if folder:
+                unpacked = whole.with_name("unpacked")
+                try:
+                    with tarfile.open(whole) as tar:
+                        tar.extractall(unpacked, filter="data")
+                except tarfile.TarError as problem:
+                    raise DamagedFile(self._name(_tar(path))) from problem
+                whole = unpacked
+            yield whole
 
     @contextmanager
     def _download(self, path: Path) -> Iterator[Path | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -17,6 +19,8 @@ from detector.explain.heatmaps import (
     heatmaps,
     occlusion_check,
     overlay,
+    random_places,
+    read_png,
     shared_maximum,
     to_kept_size,
     write_overlay,
@@ -25,7 +29,7 @@ from detector.explain.heatmaps import (
 from detector.faces.crop import CropSquare, Face, crop_square, roll, square_for_face
 from detector.faces.detections import Detection
 from detector.faces.detector import FaceDetector
-from detector.scoring.scorer import Scorer
+from detector.scoring.scorer import Explainable, Scorer
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +46,12 @@ def crop(scorer: Scorer, astronaut: np.ndarray, face: Face) -> np.ndarray:
 def explained(scorer: Scorer, astronaut: np.ndarray, face: Face) -> Explained:
     peak = Detection(0, 0.0, 0, 0, True, face.box, roll(face), None, None)
     return explain(scorer, scorer.explainable(astronaut, peak), "A1-1", face.box, 0)
+
+
+def face_of(scorer: Scorer, crop: np.ndarray) -> Explainable:
+    square = CropSquare(0, 0, crop.shape[0], 0)
+    logit = float(scorer.logits([crop])[0])
+    return Explainable(crop, square, scorer.network, scorer.card.input, None, logit, scorer.logits)
 
 
 def hooks(scorer: Scorer) -> int:
@@ -110,7 +120,7 @@ class TestHeatmaps:
 class TestHideAndRescore:
     def test_figures_fit_together(self, scorer: Scorer, crop: np.ndarray) -> None:
         (heat,) = heatmaps(scorer, [crop])
-        check = occlusion_check(scorer, crop, heat, seed=0)
+        check = occlusion_check(scorer, face_of(scorer, crop), heat, seed=0)
         assert check.area == pytest.approx(HIDDEN_AREA, abs=0.001) and HIDDEN_AREA == 0.15
         logit = float(scorer.logits([crop])[0])
         assert check.probability == pytest.approx(scorer.probability(logit), abs=1e-3)
@@ -120,7 +130,9 @@ class TestHideAndRescore:
 
     def test_deterministic_by_seed(self, scorer: Scorer, crop: np.ndarray) -> None:
         (heat,) = heatmaps(scorer, [crop])
-        first, again, other = (occlusion_check(scorer, crop, heat, seed) for seed in (1, 1, 2))
+        first, again, other = (
+            occlusion_check(scorer, face_of(scorer, crop), heat, seed) for seed in (1, 1, 2)
+        )
         assert first == again
         assert first.drop_highlight == pytest.approx(other.drop_highlight, abs=1e-3)
         assert first.drop_random != other.drop_random
@@ -133,14 +145,32 @@ class TestHideAndRescore:
         band = slice(0, size // 5)  # a fifth of the crop: more than is hidden
         flat[: size // 2] = 128
         heat[band] = 1
-        check = occlusion_check(scorer, flat, heat, seed=0)
+        check = occlusion_check(scorer, face_of(scorer, flat), heat, seed=0)
         assert abs(check.drop_highlight) < 1e-3
         assert abs(check.drop_random) > 10 * abs(check.drop_highlight)
 
+    def test_many_faces_of_a_photograph_share_what_five_would_take(self) -> None:
+        assert [len(random_places(0, n)) for n in (0, 1, 5, 6, 10, 20, 100)] == [8, 8, 8, 6, 4, 2, 2]
+        assert {random_places(number, 5) for number in range(5)} == {tuple(range(8))}
+        of_all = [place for number in range(20) for place in random_places(number, 20)]
+        assert {of_all.count(place) for place in range(8)} == {5}
+
+    def test_fewer_areas_are_scored_and_said(self, scorer: Scorer, crop: np.ndarray) -> None:
+        (heat,) = heatmaps(scorer, [crop])
+        asked: list[int] = []
+
+        def counted(crops: Sequence[np.ndarray]) -> np.ndarray:
+            asked.append(len(crops))
+            return scorer.logits(crops)
+
+        face = dataclasses.replace(face_of(scorer, crop), logits=counted)
+        few, many = (occlusion_check(scorer, face, heat, 0, places) for places in ((0, 1), range(8)))
+        assert asked == [3, 9] and (few.areas, many.areas) == (2, 8)
+        assert few.drop_highlight == pytest.approx(many.drop_highlight, abs=1e-3)
+
     def test_a_picture_without_detail_loses_nothing(self, scorer: Scorer, crop: np.ndarray) -> None:
-        check = occlusion_check(
-            scorer, np.full_like(crop, 128), np.random.default_rng(0).random(crop.shape[:2]), seed=0
-        )
+        grey = face_of(scorer, np.full_like(crop, 128))
+        check = occlusion_check(scorer, grey, np.random.default_rng(0).random(crop.shape[:2]), seed=0)
         assert abs(check.drop_highlight) < 1e-3 and abs(check.drop_random) < 1e-3
 
 
@@ -253,7 +283,7 @@ class TestKeptPictures:
             square=CropSquare(square.x * 5, square.y * 5, square.side * 5, square.angle),
             box=tuple(v * 5 for v in explained.box),
         )
-        write_overlay(tmp_path / "A1-1-frame.png", on_wide, 1.0, wide.shape[1], tmp_path)
+        write_overlay(read_png(tmp_path / "A1-1-frame.png"), on_wide, 1.0, wide.shape[1], tmp_path)
         frame, over = (cv2.imread(str(tmp_path / f"A1-1{end}.png")) for end in ("-frame", ""))
         assert over.shape == frame.shape == (1280, 1280, 3)
         rows, columns = np.nonzero((over != frame).any(axis=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -105,8 +106,10 @@ class TestOcclusionMap:
         side = onnx_models.SIZE
         crop = np.random.default_rng(1).integers(0, 256, (side, side, 3), np.uint8)
         (heat,) = heatmaps(scorer, [crop])
-        face = Explainable(crop, CropSquare(0, 0, 1, 0), None, scorer.card.input, None, scorer.logits)
+        logit = float(scorer.logits([crop])[0])
+        face = Explainable(crop, CropSquare(0, 0, 1, 0), None, scorer.card.input, None, logit, scorer.logits)
         assert np.array_equal(heatmap_of(face), heat)
         look = self.looks_at((slice(16, 24), slice(8, 16)))
-        check = occlusion_check(scorer, crop, occlusion_map(crop, look), 0, look)
+        seen = dataclasses.replace(face, logit=float(look([crop])[0]), logits=look)
+        check = occlusion_check(scorer, seen, occlusion_map(crop, look), 0)
         assert check.drop_highlight > check.drop_random

@@ -22,6 +22,7 @@ from detector.sandbox import (
     Limits,
     Sandbox,
     capabilities,
+    kernel,
 )
 
 
@@ -109,6 +110,24 @@ class TestRefusals:
         allowed = {"exhibit", "result", "temporary"}
         assert {name for name, what in found.items() if what == "done"} == allowed
         assert {what for name, what in found.items() if name not in allowed} <= {"EACCES", "EPERM"}
+
+    def test_the_commit_is_found_and_nothing_else_of_git(self, run, tmp_path, monkeypatch):
+        from detector.environment import commit
+
+        git = tmp_path / ".git"
+        (git / "refs/heads").mkdir(parents=True)
+        (git / "HEAD").write_text("ref: refs/heads/main\n")
+        (git / "refs/heads/main").write_text("0123456789" * 4 + "\n")
+        (git / "config").write_text("url = https://user:password@example.org")
+        monkeypatch.setattr(kernel, "ROOT", tmp_path)
+
+        def target(_report):
+            try:
+                return (git / "config").read_text()
+            except OSError as problem:
+                return [commit(tmp_path), error_of(problem)]
+
+        assert run(target) == ["0123456789" * 4, "EACCES"]
 
     @pytest.mark.parametrize("user", ["as it is", "nobody"])
     def test_nothing_is_changed_shared_or_watched(self, run, tmp_path, user):

@@ -113,6 +113,34 @@ def test_exported_whole(app, ada, case, tmp_path):
     assert (whole["what"], whole["sha256"]) == ("case", hashlib.sha256(answer.data).hexdigest())
 
 
+def test_an_export_that_breaks_off_is_no_zip_and_in_the_log(app, ada, case, tmp_path):
+    answer = ada.get(f"{case}/case.zip", buffered=False)
+    pieces = iter(answer.response)
+    got = next(pieces) + next(pieces)
+    assert got.startswith(b"PK") and not list((tmp_path / "data" / "incoming").iterdir())
+    answer.close()  # the browser has gone
+    broken = entries(app, "export")[-1]
+    assert (broken["what"], broken["broken off"]) == ("case", "yes") and "sha256" not in broken
+    assert broken["bytes"] >= len(got)
+    with pytest.raises(zipfile.BadZipFile):
+        zipfile.ZipFile(io.BytesIO(got))
+    with app.extensions["database"].begin() as session:
+        assert session.scalars(select(CaseRow)).one().exported is None
+    for _ in range(6):  # none of them holds a place any more
+        head = ada.head(f"{case}/case.zip")
+        assert head.status_code == 200
+    assert ada.get(f"{case}/case.zip").status_code == 200
+
+
+def test_a_case_whose_exhibit_is_gone_is_said_before_anything_is_sent(app, ada, case):
+    with app.extensions["database"].begin() as session:
+        path = session.scalars(select(Exhibit)).first().path
+    (app.extensions["settings"].data / path).unlink()
+    answer = ada.get(f"{case}/case.zip")
+    assert answer.status_code == 500 and "bytes that were handed in" in answer.text
+    assert not [entry for entry in entries(app, "export") if entry.get("what") == "case"]
+
+
 def test_purged_with_what_remains_in_the_log(app, ada, root, case, monkeypatch, capsys):
     number = int(case.rpartition("/")[2])
     outside = finished(app, file="outside.mp4")

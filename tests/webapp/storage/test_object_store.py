@@ -29,11 +29,11 @@ from webapp import create_app
 from webapp.cli import main as cli
 from webapp.custody import integrity
 from webapp.custody.integrity import DamagedExhibit
-from webapp.errors import DamagedFile, StoreError
+from webapp.errors import DamagedFile, StoreError, UserError
 from webapp.jobs import failures
 from webapp.media import playback
 from webapp.queries import results
-from webapp.services import deletion
+from webapp.services import backup, deletion, restore
 from webapp.services import models as model_service
 from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders
@@ -426,3 +426,54 @@ def test_without_a_store_nothing_of_it_is_loaded(tmp_path):
         "assert not {'fsspec', 's3fs', 'botocore'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_backup_holds_what_the_store_has(
+    app, client, bucket, folders, worker, tmp_path, monkeypatch, capsys
+):
+    first, second = upload(client), upload(client, b"the bytes of another clip")
+    for _ in (first, second):
+        run_analysis.work(worker)
+    result, name = bucket.read(f"lab/analyses/{first}.tar"), row(app, first).exhibit.path
+    shutil.rmtree(folders.exhibits)  # a cache, emptied
+    folders.exhibits.mkdir()
+    monkeypatch.setenv("REELPROOF_DATA", str(folders.data))
+    for setting, value in bucket.settings.items():
+        monkeypatch.setenv(setting, value)
+    kept, again = tmp_path / "kept", tmp_path / "again"
+    assert cli.run(["backup", str(kept)]) == 0, capsys.readouterr()
+    assert (kept / "data" / name).read_bytes() == CONTENT
+    assert not list(folders.analyses.glob(".*"))
+    assert cli.run(["backup", str(tmp_path / "next"), "--earlier", str(kept)]) == 0
+    assert (tmp_path / "next/data" / name).stat().st_nlink == 2
+
+    bucket.empty()  # the store is lost, and the machine with the pages
+    monkeypatch.setenv("REELPROOF_DATA", str(again))
+    assert cli.run(["restore", str(kept)]) == 0, capsys.readouterr()
+    assert "fill-store" in capsys.readouterr().out
+    assert cli.run(["fill-store"]) == 0 and cli.run(["verify-log"]) == 0, capsys.readouterr()
+    assert bucket.read(NAME) == CONTENT
+    with (
+        tarfile.open(fileobj=io.BytesIO(bucket.read(f"lab/analyses/{first}.tar"))) as new,
+        tarfile.open(fileobj=io.BytesIO(result)) as old,
+    ):
+        assert {each.name: new.extractfile(each).read() for each in new} == {
+            each.name: old.extractfile(each).read() for each in old
+        }
+
+    bucket.write(f"lab/{row(app, second).exhibit.path}", b"something else")
+    bucket.remove(f"lab/analyses/{first}.tar")
+    monkeypatch.setenv("REELPROOF_DATA", str(folders.data))
+    assert cli.run(["backup", str(tmp_path / "damaged")]) == 1
+    said = capsys.readouterr().err
+    assert f"Analysis {first}: analyses/{first} is missing" in said and "is not what was handed in" in said
+
+
+def test_a_backup_without_files_needs_its_bucket(app, tmp_path, bucket):
+    """As older versions made them of a machine with a store."""
+    settings = app.extensions["settings"]
+    manifest = backup.make(app.extensions["database"], settings, tmp_path / "kept")
+    manifest.model_copy(update={"store": "s3://gone/lab"}).write(tmp_path / "kept")
+    there = read_settings({"REELPROOF_DATA": tmp_path / "again"})
+    with pytest.raises(UserError, match="s3://gone/lab"):
+        restore.restore(there, tmp_path / "kept")

@@ -21,6 +21,7 @@ from detector.schema.analysis import Analysis
 from reports.verification.verify import verify
 from webapp.cli import main as cli
 from webapp.custody import log as custody_log
+from webapp.services import backup, restore
 from webapp.settings import read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import REVISION, connect
@@ -100,6 +101,23 @@ def test_its_custody_log_is_whole(app, old, monkeypatch, capsys):
     monkeypatch.setenv("REELPROOF_DATA", str(old / "data"))
     assert cli.run(["verify-log"]) == 0
     assert "The chain is whole" in capsys.readouterr().out
+
+
+def test_it_is_backed_up_and_restored(app, old, tmp_path, sent, monkeypatch, capsys):
+    manifest = backup.make(app.extensions["database"], app.extensions["settings"], tmp_path / "kept")
+    assert manifest.missing == () and manifest.revision == REVISION
+    restore.restore(read_settings({"REELPROOF_DATA": tmp_path / "again"}), tmp_path / "kept")
+    for id_ in (ids(old)["portrait.mp4"], ids(old)["interview.mp4"]):
+        files = [path for path in Folders(old / "data").result(id_).rglob("*") if path.is_file()]
+        assert files
+        for path in files:
+            assert (tmp_path / "again" / path.relative_to(old / "data")).read_bytes() == path.read_bytes()
+    again = with_login(tmp_path / "again", sent)
+    answer = signed_in(again, "ada").get(f"/analyses/{ids(old)['interview.mp4']}")
+    assert answer.status_code == 200 and "interview.mp4" in answer.text
+    again.extensions["database"].close()
+    monkeypatch.setenv("REELPROOF_DATA", str(tmp_path / "again"))
+    assert cli.run(["verify-log"]) == 0, capsys.readouterr()
 
 
 def test_the_exhibit_that_waited_is_still_in_the_queue(app, old):

@@ -59,11 +59,14 @@ def sign_in() -> Response:
 @signed_in(first=True)
 def sign_out() -> Response:
     """End this session."""
+    onwards = url_for("login.form")
     if g.session is not None:
+        if g.session.way == "provider":
+            onwards = url_for("login.form", left="provider")
         with database().begin() as session:
             sessions.end(session, SessionRow.id == g.session.id)
             log.append_account_event(session, "sign-out", account=g.principal.name)
-    response = redirect(url_for("login.form"), 303)
+    response = redirect(onwards, 303)
     request_guard.clear_session_cookie(response)
     return response
 
@@ -174,6 +177,7 @@ def page(status: int, *, again: bool = False, name: str = "", problem: str = "")
         name=name,
         problem=problem,
         next=onwards,
+        left=request.args.get("left") == "provider",
         provider=_offers_provider(),
         by_provider=g.session is not None and g.session.way == "provider",
     )

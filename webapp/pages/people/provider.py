@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict
 from datetime import timedelta
 
-from flask import Blueprint, current_app, g, redirect, request, url_for
+from flask import Blueprint, current_app, g, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from webapp.custody import log
@@ -17,7 +17,7 @@ from webapp.pages.people.login import begin_session, page, renewed
 from webapp.queries.analyses import database
 from webapp.security import accounts as account_store
 from webapp.security import provider_accounts, request_guard
-from webapp.security.openid import Attempt, Provider
+from webapp.security.openid import Attempt, Provider, ProviderError
 from webapp.security.permissions import login_is_on, public
 from webapp.settings import Settings
 from webapp.storage.key_files import mac
@@ -56,6 +56,30 @@ def come_back() -> Response:
         response = page(problem.status, problem=str(problem))
     request_guard.clear_cookie(response, _COOKIE)
     return response
+
+
+@blueprint.get("/logout/provider")
+@public
+def leave() -> Response:
+    """Send the browser to the provider to sign out there as well."""
+    return redirect(_provider().sign_out_address(url_for("login.form", _external=True)), 303)
+
+
+@blueprint.post("/login/provider/ended")
+@public
+def ended() -> Response:
+    """The provider says that somebody signed out there, or may no longer: their sessions here end."""
+    try:
+        who = _provider().signed_out(request.form.get("logout_token", ""))
+    except ProviderError as problem:
+        response = jsonify(error="invalid_request", error_description=problem.error)
+        response.status_code = 400
+        return response
+    with database().begin() as session:
+        name, number = provider_accounts.end_sessions(session, _settings(), who)
+        if number:
+            log.append_account_event(session, "sign-out", account=name, by="provider", sessions=number)
+    return jsonify(ended=number)
 
 
 def _signed_in(attempt: Attempt) -> Response:

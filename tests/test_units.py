@@ -1,0 +1,58 @@
+"""The units for systemd in docs/deployment: systemd reads them, and what they start exists."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from detector.paths import ROOT
+from webapp.cli import main as cli
+from webapp.settings import SETTINGS
+
+FOLDER = ROOT / "docs" / "deployment"
+UNITS = sorted(path.name for path in FOLDER.iterdir())
+SERVICES = [name for name in UNITS if name.endswith(".service")]
+
+
+def unit(name: str) -> configparser.ConfigParser:
+    read = configparser.ConfigParser(interpolation=None, strict=True)
+    read.optionxform = str  # type: ignore[assignment, method-assign]
+    read.read(FOLDER / name)
+    return read
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_commands_and_settings_exist(name, capsys):
+    service = unit(name)["Service"]
+    commands = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    program, *words = re.search(r"/opt/reelproof/bin/(\S+)(?: (\S+))?", service["ExecStart"]).groups()
+    assert program in commands
+    if words[0] is not None:
+        with pytest.raises(SystemExit) as ended:
+            cli.run([words[0], "--help"])
+        assert ended.value.code == 0
+    setting, _, folder = service["Environment"].partition("=")
+    assert setting in {each.name for each in SETTINGS} and folder == service["WorkingDirectory"]
+    assert service["EnvironmentFile"] == "-/etc/reelproof.env" and service["NoNewPrivileges"] == "yes"
+    if "ReadWritePaths" in service:  # all else is read-only there
+        assert folder in service["ReadWritePaths"].split()
+    else:
+        assert folder == f"/var/lib/{service['StateDirectory']}"
+
+
+def test_systemd_reads_them(tmp_path: Path):
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("without systemd-analyze (Debian: systemd)")
+    for name in UNITS:
+        # The package need not be installed here.
+        text = re.sub(r"/opt/reelproof/bin/\S+", "/bin/true", (FOLDER / name).read_text())
+        (tmp_path / name).write_text(text)
+    asked = ["systemd-analyze", "verify", *(f"./{name}" for name in UNITS)]
+    done = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
