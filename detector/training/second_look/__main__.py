@@ -36,6 +36,7 @@ from detector.training.second_look.examples.sampling import (
 )
 from detector.training.second_look.examples.source_probe import probe_sources
 from detector.training.second_look.fitting.adversarial import attacked_card
+from detector.training.second_look.fitting.attacked_clips import measure_attacked_clips
 from detector.training.second_look.fitting.composed import measure_composed
 from detector.training.second_look.fitting.crop_calibration import crops_card
 from detector.training.second_look.fitting.exhibits import fitted_card, measured_card, record_shares
@@ -139,6 +140,9 @@ def _parser() -> argparse.ArgumentParser:
     step = steps.add_parser("steadiness", help="how often a verdict changes with shift, scale and encoding")
     step.add_argument("--every", type=int, default=1, metavar="N", help="every N-th develop clip")
     step.set_defaults(run=_steadiness)
+    step = steps.add_parser("attacked-clips", help="verdicts of clips attacked against the fast network")
+    step.add_argument("--count", type=int, default=20, metavar="N", help="develop clips, half manipulated")
+    step.set_defaults(run=_attacked_clips)
     step = steps.add_parser("left-out", help="how well a generator is told that was not learnt from")
     step.set_defaults(run=_left_out)
     step = steps.add_parser("probe-sources", help="tell labels by sharpness, size and bytes alone")
@@ -332,6 +336,11 @@ def _composed(options: argparse.Namespace) -> None:
 def _steadiness(options: argparse.Namespace) -> None:
     folder = options.out / "changed"
     measure_steadiness(options.data, load_model(options.fast), folder, options.every, say)
+
+
+def _attacked_clips(options: argparse.Namespace) -> None:
+    folder = options.out / "attacked"
+    measure_attacked_clips(options.data, load_model(options.fast), folder, options.count, say)
 
 
 def _left_out(options: argparse.Namespace) -> None:

@@ -1,0 +1,31 @@
+"""Attacked clips: every face is changed within the budget, and nothing else is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from skimage.data import astronaut
+
+from detector.faces.detector import FaceDetector
+from detector.models.loaded import load_model
+from detector.scoring.scorer import Scorer
+from detector.training.second_look.fitting.adversarial import ATTACKS
+from detector.training.second_look.fitting.attacked_clips import attacked_frame, half_and_half
+
+
+def test_a_face_of_a_frame_is_attacked_within_the_budget_and_the_rest_is_left() -> None:
+    frame = np.asarray(astronaut())
+    scorer = Scorer(load_model("reelproof").alone)
+    changed = attacked_frame(scorer, FaceDetector(0.5), frame, False, ATTACKS[1])
+    apart = np.abs(changed.astype(int) - frame)
+    assert apart.max() == ATTACKS[1].budget
+    assert apart[60:160, 180:270].mean() > 1  # the face
+    assert not apart[300:].any()
+
+
+def test_half_of_the_clips_are_manipulated_and_come_from_the_whole_list() -> None:
+    clips = [(Path(str(number)), number % 3 == 0) for number in range(30)]
+    chosen = half_and_half(clips, 6)
+    assert [fake for _, fake in chosen] == [True] * 3 + [False] * 3
+    assert [clip.name for clip, _ in chosen[:3]] == ["0", "9", "18"]
