@@ -43,8 +43,24 @@ class UnscaledGradCAM(GradCAM):
             self.activations_and_grads.activations,
             self.activations_and_grads.gradients,
         )
-        weights = gradients.mean(dim=(2, 3), keepdim=True)
-        return [torch.relu((weights * activations).sum(dim=1)).cpu().numpy()]
+        return [torch.relu(self.weighted(activations, gradients).sum(dim=1)).cpu().numpy()]
+
+    @staticmethod
+    def weighted(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
+        """``activations`` (n, d, h, w), each channel by the mean of its ``gradients``."""
+        return activations * gradients.mean(dim=(2, 3), keepdim=True)
 
     def aggregate_multi_layers(self, cam_per_target_layer: list[NDArray[np.float32]]) -> NDArray[np.float32]:
         return cam_per_target_layer[0]
+
+
+class UnscaledHiResCAM(UnscaledGradCAM):
+    """HiResCAM (Draelos and Carin, 2020): every place by its own gradient.
+
+    For transformers: what a token means differs from place to place, and so does its gradient. With the mean
+    over places, hiding what was hot did no more than hiding anything else (docs/models.md).
+    """
+
+    @staticmethod
+    def weighted(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
+        return activations * gradients

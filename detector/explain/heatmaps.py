@@ -1,6 +1,7 @@
 """Why a peak frame scored as it did: Grad-CAM, and a check that the map tells the truth.
 
-Grad-CAM is that of Selvaraju et al. (2017), by the package ``grad-cam``. Its own scaling
+Grad-CAM is that of Selvaraju et al. (2017), by the package ``grad-cam``; of transformers it is the variant
+HiResCAM (:class:`detector.explain.grad_cam.UnscaledHiResCAM`). The package's own scaling
 stretches every map from 0 to 1, so that a weak frame looks as hot as a strong one; here
 maps keep their values, and all maps of one analysis share one scale. What is no hotter than
 the crop's average is left out, because the rest then agrees better with masks that are known
@@ -80,7 +81,12 @@ def heatmap_of(face: Explainable) -> Heat:
     import torch
 
     from detector.backends.torch import normalised
-    from detector.explain.grad_cam import UnscaledGradCAM, gradients_of, places_of_tokens
+    from detector.explain.grad_cam import (
+        UnscaledGradCAM,
+        UnscaledHiResCAM,
+        gradients_of,
+        places_of_tokens,
+    )
 
     network, card = face.network, face.input
     device = next(network.parameters()).device
@@ -88,9 +94,9 @@ def heatmap_of(face: Explainable) -> Heat:
     images = normalised(stacked, card.mean, card.std)
     outputs = face.outputs
     target = (lambda logit: logit) if outputs is None else (lambda logits: logits[..., list(outputs)].mean())
-    tokens = places_of_tokens if network.gives_tokens else None
+    method, places = (UnscaledHiResCAM, places_of_tokens) if network.gives_tokens else (UnscaledGradCAM, None)
     layer = network.cam_layer
-    with gradients_of(layer), UnscaledGradCAM(network, [layer], reshape_transform=tokens) as cam:
+    with gradients_of(layer), method(network, [layer], reshape_transform=places) as cam:
         maps = cam(images, targets=[target])
     return _above_mean(maps, face.crop.shape[0])[0]
 

@@ -108,8 +108,8 @@ class ViTSmall14(FramingNetwork):
 
     @property
     def cam_layer(self) -> nn.Module:
-        """The first norm of the last block but two: its tokens still feed two of the three taps."""
-        layer: nn.Module = self.backbone.blocks[-3].norm1
+        """The first norm of the last block: of all blocks its map says best what the logit rests on."""
+        layer: nn.Module = self.backbone.blocks[-1].norm1
         return layer
 
     def judged(self, features: Tensor) -> Tensor:

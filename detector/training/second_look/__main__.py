@@ -40,6 +40,7 @@ from detector.training.second_look.fitting.attacked_clips import measure_attacke
 from detector.training.second_look.fitting.composed import measure_composed
 from detector.training.second_look.fitting.crop_calibration import crops_card
 from detector.training.second_look.fitting.exhibits import fitted_card, measured_card, record_shares
+from detector.training.second_look.fitting.heatmap_check import measure_heatmaps
 from detector.training.second_look.fitting.left_out_generators import measure_left_out
 from detector.training.second_look.fitting.measuring import (
     WHILE_TRAINING,
@@ -143,6 +144,9 @@ def _parser() -> argparse.ArgumentParser:
     step = steps.add_parser("attacked-clips", help="verdicts of clips attacked against the fast network")
     step.add_argument("--count", type=int, default=20, metavar="N", help="develop clips, half manipulated")
     step.set_defaults(run=_attacked_clips)
+    step = steps.add_parser("heatmaps", help="whether hiding what a heatmap shows lowers the answer")
+    step.add_argument("--every", type=int, default=1, metavar="N", help="every N-th manipulated develop clip")
+    step.set_defaults(run=_heatmaps)
     step = steps.add_parser("left-out", help="how well a generator is told that was not learnt from")
     step.set_defaults(run=_left_out)
     step = steps.add_parser("probe-sources", help="tell labels by sharpness, size and bytes alone")
@@ -341,6 +345,10 @@ def _steadiness(options: argparse.Namespace) -> None:
 def _attacked_clips(options: argparse.Namespace) -> None:
     folder = options.out / "attacked"
     measure_attacked_clips(options.data, load_model(options.fast), folder, options.count, say)
+
+
+def _heatmaps(options: argparse.Namespace) -> None:
+    measure_heatmaps(options.out, load_model(options.fast), options.every, say)
 
 
 def _left_out(options: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ from detector.explain.heatmaps import (
     Explained,
     explain,
     heat_layer,
+    heatmap_of,
     heatmaps,
     occlusion_check,
     overlay,
@@ -29,6 +30,8 @@ from detector.explain.heatmaps import (
 from detector.faces.crop import CropSquare, Face, crop_square, roll, square_for_face
 from detector.faces.detections import Detection
 from detector.faces.detector import FaceDetector
+from detector.models.card import Input
+from detector.networks.vit_small_14 import Shape, ViTSmall14
 from detector.scoring.scorer import Explainable, Scorer
 
 
@@ -115,6 +118,33 @@ class TestHeatmaps:
         with pytest.raises(RuntimeError):
             heatmaps(scorer, [np.zeros((4, 4, 0), np.uint8)])
         assert hooks(scorer) == 0
+
+
+class TestTransformers:
+    def test_it_is_hirescam_of_the_answer(self) -> None:
+        """Draelos and Carin (2020), worked out again here: every token by its own gradient."""
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            network = ViTSmall14(Shape(size=56, taps=(1, 2), width=24, depth=2, attention_heads=2)).eval()
+        crop = np.random.default_rng(0).integers(0, 256, (56, 56, 3), np.uint8)
+        given = Input(size=56, mean=network.mean, std=network.std)
+        face = Explainable(
+            crop, CropSquare(28, 28, 56, 0), network, given, (1,), 0.0, lambda crops: np.zeros(1)
+        )
+        kept: list[torch.Tensor] = []
+        hook = network.cam_layer.register_forward_hook(
+            lambda module, inputs, out: (kept.append(out), out.retain_grad())[0]
+        )
+        images = network.normalised(torch.from_numpy(crop[None])).requires_grad_(True)
+        network(images)[0, 1].backward()
+        hook.remove()
+        tokens, gradient = kept[0][0, 1:], kept[0].grad
+        assert gradient is not None
+        coarse = torch.relu((tokens * gradient[0, 1:]).sum(dim=1)).reshape(4, 4).detach().numpy()
+        expected = np.maximum(cv2.resize(coarse, crop.shape[:2], interpolation=cv2.INTER_CUBIC), 0)
+        expected = np.maximum(expected - expected.mean(), 0)
+        assert expected.any()
+        assert heatmap_of(face) == pytest.approx(expected, rel=1e-3, abs=1e-6)
 
 
 class TestHideAndRescore:
