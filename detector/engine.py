@@ -119,7 +119,8 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
             loaded = loaded.alone
         scorer = Scorer(loaded, still=reader.kind is MediaKind.IMAGE)
         size, digest = hashed(path)
-        keeper = MomentKeeper(parameters.second_look) if loaded.second_look else None
+        still = reader.kind is MediaKind.IMAGE
+        keeper = MomentKeeper(parameters.second_look, still=still) if loaded.second_look else None
         first_pass = FirstPass(reader, parameters, scorer, keeper=keeper)
         photo = None
         # Of the picture as the file means it, not as it was turned to find faces.

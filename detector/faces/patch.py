@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from detector.faces.framing import HEAD_PER_BOX, Box
+from detector.faces.pasted import bounds_of_photo
 from detector.media.frame import Image
 
 MARGIN = 1.2  # head squares kept around a face
@@ -26,11 +27,17 @@ class FacePatch(NamedTuple):
     scale: float
 
 
+def reach_of(box: Box) -> float:
+    """How far a patch goes from the middle of ``box``, in px."""
+    x0, y0, x1, y1 = box
+    return MARGIN * HEAD_PER_BOX * float(np.sqrt((x1 - x0) * (y1 - y0))) / 2
+
+
 def cut_patch(image: Image, box: Box) -> FacePatch:
     """The part of ``image`` (RGB) around ``box``."""
     height, width = image.shape[:2]
     x0, y0, x1, y1 = box
-    half = MARGIN * HEAD_PER_BOX * float(np.sqrt((x1 - x0) * (y1 - y0))) / 2
+    half = reach_of(box)
     # Moved inside like the head's square itself, so that it keeps what that needs at a frame's edge.
     x = float(np.clip((x0 + x1) / 2, min(half, width / 2), max(width - half, width / 2)))
     y = float(np.clip((y0 + y1) / 2, min(half, height / 2), max(height - half, height / 2)))
@@ -43,6 +50,13 @@ def cut_patch(image: Image, box: Box) -> FacePatch:
         patch = cv2.resize(patch, size, interpolation=cv2.INTER_AREA)
     moved = ((x0 - left) * scale, (y0 - top) * scale, (x1 - left) * scale, (y1 - top) * scale)
     return FacePatch(np.ascontiguousarray(patch), moved, scale)
+
+
+def cut_photo_patch(image: Image, box: Box) -> FacePatch:
+    """The same of a photograph, which may be pasted into a larger picture: nothing beyond its edges."""
+    left, top, right, bottom = bounds_of_photo(image, box, reach_of(box))
+    x0, y0, x1, y1 = box
+    return cut_patch(image[top:bottom, left:right], (x0 - left, y0 - top, x1 - left, y1 - top))
 
 
 def encode(image: Image) -> bytes:

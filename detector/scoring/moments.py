@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces.crop import Face, roll
-from detector.faces.patch import FacePatch, cut_patch
+from detector.faces.patch import FacePatch, cut_patch, cut_photo_patch
 from detector.media.frame import Frame
 
 MOST_BYTES = 96 * 1024 * 1024  # of all patches together
@@ -40,10 +40,11 @@ class _OfTrack:
 class MomentKeeper:
     """Offer it every usable face; it keeps between ``most`` and twice as many a track, evenly spread.
 
-    Fewer where all together would fill the memory.
+    Fewer where all together would fill the memory. ``still`` says that they are of a photograph.
     """
 
-    def __init__(self, most: int, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, most: int, most_bytes: int = MOST_BYTES, still: bool = False) -> None:
+        self._cut = cut_photo_patch if still else cut_patch
         self._most = most
         self._most_bytes = most_bytes
         self._bytes = 0
@@ -56,7 +57,7 @@ class MomentKeeper:
         of_track.offered += 1
         if not wanted:
             return
-        patch = cut_patch(frame.image, face.box)
+        patch = self._cut(frame.image, face.box)
         of_track.kept.append(KeptMoment(track, float(frame.time), frame.pts, patch, roll(face)))
         self._bytes += patch.image.nbytes
         if len(of_track.kept) >= 2 * self._most:

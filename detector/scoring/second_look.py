@@ -38,7 +38,7 @@ from detector.scoring.fusion import INPUTS, Floats, Fusion
 from detector.scoring.moments import KeptMoment, MomentKeeper, spread
 from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import Explainable, Scorer, logit_of, run_in_batches, sigmoid
-from detector.scoring.views import AS_IT_IS, OTHERS, View, framings
+from detector.scoring.views import AS_IT_IS, OTHERS, View, framings, in_frame, squares
 
 _UNEVEN = 1.5  # of the altered half's logit: a track with such a contrast is looked at in more moments
 _DENSE = 0.6  # seconds from one moment to the next: more would show nothing new
@@ -126,7 +126,7 @@ class FusedScorer(Scorer):
         added = amounts(look.raised if look else (), np.array([peak.track]), np.array([peak.time]))
         answers = [(part, column) for part in self._parts(image, peak) for column in part.columns]
         part, column = min(answers, key=lambda answer: self._without(inputs, answer[1], added))
-        crop = self._crop(image, part, peak)
+        crop, square = self._crop(image, part, peak)
         as_it_is = part.run([crop])
         logit = float(self.fusion.logit(inputs, added)[0])
 
@@ -137,9 +137,7 @@ class FusedScorer(Scorer):
             return self.fusion.logit(changed, added)
 
         outputs = None if part.outputs is None else (part.outputs[part.columns.index(column)],)
-        return Explainable(
-            crop, part.square, part.model.network, part.model.card.input, outputs, logit, of_part
-        )
+        return Explainable(crop, square, part.model.network, part.model.card.input, outputs, logit, of_part)
 
     def _parts(self, image: Image, peak: Detection) -> Iterator[_Part]:
         height, width = image.shape[:2]
@@ -151,12 +149,14 @@ class FusedScorer(Scorer):
         yield _Part((1, 2), self._second, (0, 1), INNER, inner, lambda crops: of_second(crops)[:, :2])
         yield _Part((3, 4), self._second, of_head, HEAD, head, lambda crops: of_second(crops)[:, of_head])
 
-    def _crop(self, image: Image, part: _Part, peak: Detection) -> Image:
-        """What ``part`` sees of ``peak``: of a photograph the very crop that was judged."""
+    def _crop(self, image: Image, part: _Part, peak: Detection) -> tuple[Image, CropSquare]:
+        """What ``part`` sees of ``peak``, and where: of a photograph the very crop that was judged."""
         size, look = part.model.card.input.size, self._look_of(peak.track)
         if self.still and part.framing is not None and look is not None:
-            return framings(look.moments[0], AS_IT_IS, size)[part.framing]
-        return crop_square(image, part.square, size)
+            moment = look.moments[0]
+            square = squares(moment, AS_IT_IS)[part.framing]
+            return framings(moment, AS_IT_IS, size)[part.framing], in_frame(square, moment, peak.box)
+        return crop_square(image, part.square, size), part.square
 
     def _without(self, inputs: Floats, column: int, added: Floats) -> float:
         """The fused logit if the input of ``column`` said nothing."""

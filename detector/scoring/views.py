@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from detector.faces.crop import crop_square
-from detector.faces.framing import head_square, inner_square
+from detector.faces.crop import CropSquare, crop_square
+from detector.faces.framing import Box, head_square, inner_square
 from detector.media.frame import Image
 from detector.scoring.moments import KeptMoment
 
@@ -30,12 +30,30 @@ OTHERS = (View(mirrored=True), View(dx=0.02, dy=0.012), View(scale=1.1), View(qu
 
 def framings(moment: KeptMoment, view: View, size: int) -> tuple[Image, Image]:
     """Inner face and head, as ``view`` has them."""
+    image = moment.patch.image
+    inner, head = (_seen(crop_square(image, square, size), view) for square in squares(moment, view))
+    return inner, head
+
+
+def squares(moment: KeptMoment, view: View) -> tuple[CropSquare, CropSquare]:
+    """Where both lie in the moment's patch."""
     image, box, _ = moment.patch
     height, width = image.shape[:2]
-    inner = inner_square(box, moment.lean, view.scale, view.dx, view.dy)
-    head = head_square(box, width, height, view.scale, view.dx, view.dy)
-    seen = [_seen(crop_square(image, square, size), view) for square in (inner, head)]
-    return seen[0], seen[1]
+    return (
+        inner_square(box, moment.lean, view.scale, view.dx, view.dy),
+        head_square(box, width, height, view.scale, view.dx, view.dy),
+    )
+
+
+def in_frame(square: CropSquare, moment: KeptMoment, box: Box) -> CropSquare:
+    """A ``square`` of the moment's patch in its frame, where the face has ``box``."""
+    (left, top, *_), scale = moment.patch.box, moment.patch.scale
+    return CropSquare(
+        box[0] + (square.x - left) / scale,
+        box[1] + (square.y - top) / scale,
+        square.side / scale,
+        square.angle,
+    )
 
 
 def _seen(crop: Image, view: View) -> Image:
