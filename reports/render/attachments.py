@@ -14,6 +14,7 @@ from reports.inputs.comparisons import KeptComparison
 from reports.inputs.laboratory import NAME as LABORATORY
 from reports.review.annotation_file import file_text
 from reports.review.annotations import Annotation, sort_key
+from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.text.language import N_
 from reports.text.numbers import plural
 
@@ -46,11 +47,12 @@ def attachments(
     custody: bytes | None = None,
     comparisons: Sequence[KeptComparison] = (),
     laboratory: bytes | None = None,
+    second_review: bytes | None = None,
 ) -> tuple[Attachment, ...]:
     """What goes with the report of ``analysis``, sorted by name.
 
     ``text`` is the bytes of its ``analysis.json``, ``custody`` those of ``custody.json``,
-    ``laboratory`` those of ``laboratory.json``.
+    ``laboratory`` those of ``laboratory.json``, ``second_review`` those of ``second-review.json``.
     """
     found = [
         Attachment("analysis.json", text, "application/json", "Source", N_("all figures of this report")),
@@ -67,6 +69,9 @@ def attachments(
     if laboratory is not None:
         holds = N_("what is quoted of the laboratory's own validation")
         found.append(Attachment(LABORATORY, laboratory, "application/json", "Supplement", holds))
+    if second_review is not None:
+        holds = N_("the second review of the exhibit")
+        found.append(Attachment(SECOND_REVIEW, second_review, "application/json", "Supplement", holds))
     for number, each in enumerate(comparisons, start=1):
         holds = N_("the comparison with %(sha256)s…") % {"sha256": each.comparison.reference.sha256[:12]}
         name = f"comparison-{number}.json"

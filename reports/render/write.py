@@ -20,6 +20,8 @@ from reports.render.attachments import Attachment, attachments
 from reports.render.html import render_html
 from reports.render.pdf import render_pdf
 from reports.review.annotations import Annotation
+from reports.review.second_review import NAME as SECOND_REVIEW
+from reports.review.second_review import kept_review, review_of
 from reports.text.languages import DEFAULT
 from reports.view.report import ReportView, report_view
 
@@ -66,6 +68,7 @@ def write_files(
     compared = kept_comparisons(folder, analysis.media.sha256)
     laboratory = kept_laboratory(folder) if laboratory is None else laboratory
     own = parse_laboratory(laboratory) if laboratory is not None else None
+    review = kept_review(folder)
     view = report_view(
         analysis,
         folder,
@@ -75,8 +78,16 @@ def write_files(
         comparisons=compared,
         laboratory=own,
         speak=speak,
+        second_review=review_of(review, analysis.media.sha256),
     )
-    enclosed = attachments(analysis, text, custody=custody, comparisons=compared, laboratory=laboratory)
+    enclosed = attachments(
+        analysis,
+        text,
+        custody=custody,
+        comparisons=compared,
+        laboratory=laboratory,
+        second_review=review,
+    )
     page, document = _rendered(view, folder, enclosed, compared)
     out.mkdir(parents=True, exist_ok=True)
     if out.resolve() != folder.resolve():
@@ -88,6 +99,8 @@ def write_files(
         beside_it[CUSTODY] = custody
     if laboratory is not None:
         beside_it[LABORATORY] = laboratory
+    if review is not None:
+        beside_it[SECOND_REVIEW] = review
     for name, data in (beside_it | {"report.html": page, "report.pdf": document}).items():
         write_atomically(out / name, data)
     listed = file_entries(out, {*FILES, *beside_it, *view.kept, *view.beside})
@@ -111,24 +124,31 @@ def write_reviewed(
     comparisons: Sequence[KeptComparison] = (),
     laboratory: bytes | None = None,
     speak: str = DEFAULT,
+    second_review: bytes | None = None,
 ) -> None:
     """Write ``report.html`` and ``report.pdf`` with what reviewers say into ``out``, and nothing else.
 
     The result in ``folder``, whose manifest covers its own reports, stays as it is. Case details
     and custody log are those kept there unless given. ``check`` is what hashing the exhibit again,
     just now, has shown. ``comparisons`` are those of the exhibit with references, ``laboratory`` is the text
-    of a ``laboratory.json``, which is kept there as well; ``speak`` is the language of the report.
+    of a ``laboratory.json``, ``second_review`` that of a ``second-review.json``; both are kept there as well.
+    ``speak`` is the language of the report.
     """
     said = list(annotations)
     case = read_case(folder) if case is None else case
     custody = kept_custody(folder) if custody is None else custody
     laboratory = kept_laboratory(folder) if laboratory is None else laboratory
     own = parse_laboratory(laboratory) if laboratory is not None else None
-    view = report_view(analysis, folder, said, case.settled(), custody, check, comparisons, own, speak)
-    enclosed = attachments(analysis, text, said, custody, comparisons, laboratory)
+    second_review = kept_review(folder) if second_review is None else second_review
+    reviewed = review_of(second_review, analysis.media.sha256)
+    case = case.settled()
+    view = report_view(analysis, folder, said, case, custody, check, comparisons, own, speak, reviewed)
+    enclosed = attachments(analysis, text, said, custody, comparisons, laboratory, second_review)
     page, document = _rendered(view, folder, enclosed, comparisons)
     if laboratory is not None:
         write_atomically(out / LABORATORY, laboratory)
+    if second_review is not None:
+        write_atomically(out / SECOND_REVIEW, second_review)
     write_atomically(out / "report.html", page)
     write_atomically(out / "report.pdf", document)
 

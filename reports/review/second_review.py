@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
@@ -184,6 +185,22 @@ def read_review(text: bytes) -> SecondReview:
         return SecondReview.model_validate_json(text)
     except ValidationError as error:
         raise SecondReviewError(f"{NAME} cannot be read: {_words(error)}") from None
+
+
+def review_of(text: bytes | None, exhibit_sha256: str) -> SecondReview | None:
+    """The second review in a text, if any; raises :class:`SecondReviewError` for another exhibit's."""
+    if text is None:
+        return None
+    review = read_review(text)
+    if review.exhibit_sha256 != exhibit_sha256:
+        raise SecondReviewError(f"{NAME} is about another exhibit.")
+    return review
+
+
+def kept_review(folder: Path) -> bytes | None:
+    """The one kept in the folder of a result, if there is one."""
+    path = folder / NAME
+    return path.read_bytes() if path.is_file() else None
 
 
 def ordered(statements: Iterable[Statement]) -> tuple[Statement, ...]:

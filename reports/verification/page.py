@@ -34,13 +34,15 @@ from reports.inputs.pictures import COMPARISONS, embed
 from reports.render.attachments import attachments
 from reports.render.html import RENDERER, render_html, renderer
 from reports.review.annotation_file import read_file
+from reports.review.second_review import NAME as SECOND_REVIEW
+from reports.review.second_review import review_of
 from reports.text.languages import DEFAULT
 from reports.verification.problems import Findings
 from reports.verification.sources import Source, Unreadable
 from reports.view.report import report_view
 
 PAGE = "report.html"
-_BESIDE = (ANNOTATIONS, CUSTODY, LABORATORY)
+_BESIDE = (ANNOTATIONS, CUSTODY, LABORATORY, SECOND_REVIEW)
 _PICTURE = re.compile(r"data:image/jpeg;base64,([A-Za-z0-9+/=]*)")
 _DATES = re.compile(r'<meta name="dcterms\.\w+" content="[^"]*">')
 _LANGUAGE = re.compile(r'<html lang="([a-z]+)"')
@@ -119,11 +121,13 @@ def _differing(folder: Path, _report: Callable[[str, float], None]) -> list[str]
     compared = kept_comparisons(folder, analysis.media.sha256)
     laboratory = kept.get(LABORATORY)
     own = parse_laboratory(laboratory) if laboratory is not None else None
+    reviewed = review_of(kept.get(SECOND_REVIEW), analysis.media.sha256)
     spoken = _LANGUAGE.search(given)
     case, speak = read_case(folder).settled(), spoken[1] if spoken else DEFAULT
-    view = report_view(analysis, folder, said, case, custody, check, compared, own, speak)
+    view = report_view(analysis, folder, said, case, custody, check, compared, own, speak, reviewed)
     pictures = embed(folder, [picture.key for picture in view.pictures])
-    again = render_html(view, pictures, attachments(analysis, text, said, custody, compared, laboratory))
+    enclosed = attachments(analysis, text, said, custody, compared, laboratory, kept.get(SECOND_REVIEW))
+    again = render_html(view, pictures, enclosed)
     ours, theirs = (_DATES.sub("", _PICTURE.sub("picture", page)) for page in (again, given))
     if ours != theirs:
         return [f"it does not say what {ANALYSIS} and the files beside it say: {_first(ours, theirs)}"]

@@ -17,7 +17,14 @@ from reports.verification.problems import Findings
 from reports.verification.signatures import Trust, check_embedded
 
 # Attachments a report may have; its text gives the SHA-256 of each within so many characters of the name.
-KNOWN = ("analysis.json", "annotations.json", "custody.json", "laboratory.json", "scores.csv")
+KNOWN = (
+    "analysis.json",
+    "annotations.json",
+    "custody.json",
+    "laboratory.json",
+    "scores.csv",
+    "second-review.json",
+)
 _NEAR = 400
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SPACE = re.compile(r"[\s\u200b\u00ad\ufeff]+")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from reports.text.language import N_
 
 REFERENCE = "reference"  # only where there is a comparison
+SECOND_REVIEW = "second-review"  # only where there is one
 # Key, which is also the id of the section's element, and title; those of a still image come second.
 _SECTIONS = (
     ("declarations", N_("What the file declares"), ""),
@@ -17,6 +18,7 @@ _SECTIONS = (
     ("limits", N_("What the findings mean"), ""),
     ("not-examined", N_("What was not examined"), ""),
     ("annotations", "Reviewers' annotations", ""),
+    (SECOND_REVIEW, N_("Second review"), ""),
     (REFERENCE, N_("Comparison with a reference"), ""),
     ("method", N_("Method and parameters"), ""),
     ("model", N_("Model and its measured errors"), ""),
@@ -41,9 +43,10 @@ class Section:
         return f"{self.number} {self.title}" if self.number else self.title
 
 
-def contents(still: bool, *, compared: bool = False) -> dict[str, Section]:
-    """All sections by key, in order; with that on references where it is ``compared`` with any."""
-    shown = [each for each in _SECTIONS if compared or each[0] != REFERENCE]
+def contents(still: bool, *, compared: bool = False, reviewed: bool = False) -> dict[str, Section]:
+    """All sections by key, in order; those on references and on a second review where there are any."""
+    left_out = {REFERENCE: not compared, SECOND_REVIEW: not reviewed}
+    shown = [each for each in _SECTIONS if not left_out.get(each[0])]
     return {
         key: Section(key, number, (other if still else "") or title)
         for number, (key, title, other) in enumerate(shown)

@@ -21,6 +21,7 @@ from reports.inputs.comparisons import KeptComparison, files_of
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.inputs.pictures import Picture, find_picture, heat_scale
 from reports.review.annotations import Annotation
+from reports.review.second_review import SecondReview
 from reports.text import dates, language, numbers, photographs, prose
 from reports.text.language import gettext
 from reports.text.numbers import timecode
@@ -33,6 +34,7 @@ from reports.view.facts import Fact, ModelView, Setting
 from reports.view.laboratory import THRESHOLD, LaboratoryView, laboratory_view
 from reports.view.metadata import MetadataView, metadata_view
 from reports.view.reviewers import ReviewerView, reviewer_view
+from reports.view.second_review import SecondReviewView, second_review_view
 from reports.view.segments import PeakView, SegmentView, segment_view
 from reports.view.timeline import Timeline, draw
 from reports.view.validity import ValidationView, validation
@@ -141,6 +143,7 @@ class ReportView:
     interval_made: str
     glossary: tuple[tuple[str, str], ...]
     annotations: ReviewerView
+    second_review: SecondReviewView | None
     references: tuple[ComparisonView, ...]
     custody: CustodyView
     check: str  # what hashing the exhibit again showed, for programs: SHA-256, bytes, moment
@@ -174,17 +177,19 @@ def report_view(
     comparisons: Sequence[KeptComparison] = (),
     laboratory: Laboratory | None = None,
     speak: str = language.DEFAULT,
+    second_review: SecondReview | None = None,
 ) -> ReportView:
     """Put an analysis, and what people say of it, into words.
 
     ``folder`` is where its ``analysis.json`` lies; pictures are looked up in it. ``custody`` is
     the bytes of ``custody.json``, ``check`` what hashing the exhibit again showed, ``comparisons`` are
-    those of the exhibit with references, ``laboratory`` is what is quoted of the laboratory's own validation.
-    Raises :class:`~reports.errors.PictureError` when the analysis
-    names a picture outside the folder. ``speak`` is the language of the words.
+    those of the exhibit with references, ``laboratory`` is what is quoted of the laboratory's own validation,
+    ``second_review`` is that of the exhibit. ``speak`` is the language of the words. Raises
+    :class:`~reports.errors.PictureError` when the analysis names a picture outside the folder.
     """
     with language.speaking(speak):
-        view = _view(analysis, folder, annotations, case, custody, check, comparisons, laboratory)
+        given = analysis, folder, annotations, case, custody, check, comparisons, laboratory
+        view = _view(*given, second_review)
         return cast(ReportView, language.spoken(view, _NOT_OURS))
 
 
@@ -197,11 +202,15 @@ def _view(
     check: ExhibitCheck | None,
     comparisons: Sequence[KeptComparison],
     laboratory: Laboratory | None,
+    second_review: SecondReview | None,
 ) -> ReportView:
     media, case = analysis.media, case or CaseDetails()
     created, created_iso = dates.in_utc(analysis.software.created)
     still = media.kind is MediaKind.IMAGE
-    sections = contents(still, compared=bool(comparisons))
+    sections = contents(still, compared=bool(comparisons), reviewed=second_review is not None)
+    reviewed = None
+    if second_review is not None:
+        reviewed = second_review_view(second_review, 0.0 if still else media.duration)
     references = tuple(
         comparison_view(each.comparison, each.root, each.sha256, each.below) for each in comparisons
     )
@@ -228,6 +237,7 @@ def _view(
         declared=declarations_view(analysis),
         answers=summary.key_answers(analysis, sections)
         + (((THRESHOLD, own.decision),) if own and own.decision else ())
+        + (((gettext("Second review"), reviewed.summary),) if reviewed else ())
         + (summary.references([each.title for each in references], sections) if references else ()),
         figure=numbers.probability(figure),
         figure_name=prose.figure_name(analysis),
@@ -267,6 +277,7 @@ def _view(
         interval_made=prose.interval_made(analysis),
         glossary=prose.glossary(analysis),
         annotations=reviewer_view(analysis, annotations),
+        second_review=reviewed,
         references=references,
         check=f"{check.sha256} {check.bytes} {timestamps.iso_seconds(check.checked)}" if check else "",
         beside=tuple(f"{each.below}{path}" for each in comparisons for path in files_of(each.comparison)),

@@ -24,6 +24,7 @@ from reports.inputs.case import NAME as CASE
 from reports.inputs.laboratory import NAME as LABORATORY
 from reports.review.annotation_file import file_text
 from reports.review.annotations import Annotation
+from reports.review.second_review import NAME as SECOND_REVIEW
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
 from webapp.custody.comparison_records import RESULT, SUMS
@@ -54,6 +55,7 @@ _FILES = {
     "report.html": "HTML report",
     "analysis.json": "analysis.json",
     packing.ANNOTATIONS: "annotations.json",
+    SECOND_REVIEW: "Second review",
     CUSTODY: "Custody log",
     manifest.NAME: "Manifest",
     "README.txt": "Read me",
@@ -85,6 +87,8 @@ def contents(
     files["analysis.json"] = folder / "analysis.json"
     if (reports / LABORATORY).is_file():
         files[LABORATORY] = reports / LABORATORY
+    if (reports / SECOND_REVIEW).is_file():
+        files[SECOND_REVIEW] = reports / SECOND_REVIEW
     with database.begin() as session:
         if with_log:
             files[CUSTODY] = custody_log.export(session, row.exhibit.sha256)
@@ -199,6 +203,7 @@ custody.json      who did what to the exhibit, and when: its custody log until t
 case.json         case number and the like, where they were given
 laboratory.json   what the report quotes of the laboratory's own validation, where it does
 annotations.json  what reviewers said until now, as data
+second-review.json  what two reviewers concluded, each alone, where there is a second review
 comparisons/      comparisons with references, if there are any: each as data, with its pictures
 overlays/         the kept frames and their heatmaps
 manifest.json     all files with size and SHA-256, and what they are about; manifest.sha256 is its own,

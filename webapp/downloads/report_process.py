@@ -3,7 +3,7 @@
 ``python -m webapp.downloads.report_process ANALYSIS_JSON OUT`` writes ``report.html`` and ``report.pdf``
 into the folder ``OUT``, which holds ``custody.json``. On standard input, as JSON: annotations,
 case details, what hashing the kept exhibit again showed, the ids of comparisons with references, and the
-text of a ``laboratory.json`` where one is quoted.
+texts of a ``laboratory.json`` and of a ``second-review.json`` where there are any.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ def main(analysis: Path, out: Path) -> None:
         ExhibitCheck(**check),
         read_comparisons(root, given["comparisons"], about.media.sha256),
         given["laboratory"].encode() if given["laboratory"] is not None else None,
+        given["second_review"].encode() if given["second_review"] is not None else None,
     )
 
 

@@ -33,7 +33,7 @@ from webapp.custody import log as custody_log
 from webapp.downloads import custody_access
 from webapp.errors import UserError
 from webapp.http.security_headers import REPORT_POLICY
-from webapp.queries import reference_comparisons
+from webapp.queries import reference_comparisons, second_reviews
 from webapp.queries.analyses import database
 from webapp.queries.results import download_name, refuse_altered
 from webapp.security.permissions import current
@@ -86,6 +86,7 @@ def current_report(database: Database, folders: Folders, row: AnalysisRow, *, wi
             known = custody_log.export(session, row.exhibit.sha256) if with_log else None
             place = _place(database, folders, row, with_log)  # the check may have found something
             laboratory = validations.in_reports(session, folders)
+            reviewed = _second_review(session, row)
         compared = reference_comparisons.of_report(row.exhibit_id)
         for each in compared:
             reference_comparisons.result(each).refuse_altered()  # and fetched, where only the store had it
@@ -95,6 +96,7 @@ def current_report(database: Database, folders: Folders, row: AnalysisRow, *, wi
             "check": asdict(check) | {"checked": iso_milliseconds(check.checked)},
             "comparisons": [each.id for each in compared],
             "laboratory": laboratory.decode() if laboratory is not None else None,
+            "second_review": reviewed,
         }
         if place.exists():
             shutil.rmtree(place)
@@ -134,9 +136,16 @@ def _place(database: Database, folders: Folders, row: AnalysisRow, with_log: boo
             session.scalar(select(Exhibit.condition).where(Exhibit.id == row.exhibit_id)) or "fits",
             [each.id for each in reference_comparisons.of_report(row.exhibit_id)],
             hashlib.sha256(validations.in_reports(session, folders) or b"").hexdigest(),
+            _second_review(session, row),
             __version__,
         ]
     return folders.reviewed(row.id) / hashlib.sha256(canonical(inputs).encode()).hexdigest()[:32]
+
+
+def _second_review(session: Session, row: AnalysisRow) -> str | None:
+    """What is disclosed of the second review, if there is one."""
+    found = second_reviews.find(session, session.get_one(AnalysisRow, row.id))
+    return found.disclosed.to_json() if found is not None else None
 
 
 def _last_act(session: Session, sha256: str) -> str | None:

@@ -1,0 +1,157 @@
+"""The second review in the report, beside it, in its PDF, and checked with it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pikepdf
+import pytest
+from analyses import build
+from pdf_rules import broken
+
+from detector.schema.analysis import Analysis
+from reports import write_report
+from reports.review.second_review import (
+    NAME,
+    SecondReview,
+    SecondReviewError,
+    outcome,
+    parse,
+    read_review,
+    review_of,
+)
+from reports.verification.verify import verify
+from reports.view.report import report_view
+from reports.view.second_review import second_review_view
+
+MOMENT = datetime(2026, 11, 20, 10, tzinfo=UTC)
+WORDS = {"first": "Ada Lovelace", "second": "Ben Nowak", "third": "Cleo Martín"}
+
+
+def said(number: int, kind: str, part: str, **more: object) -> dict[str, object]:
+    own = {"id": f"{number:032x}", "author": WORDS[part], "part": part, "kind": kind}
+    return own | {"made": MOMENT + timedelta(minutes=number)} | more
+
+
+def review(analysis: Analysis, *statements: dict[str, object], **changes: object) -> SecondReview:
+    given = [each["part"] for each in statements if each["kind"] == "judgement"]
+    values = {"analysis": "0" * 32, "exhibit_sha256": analysis.media.sha256, **WORDS, "blind": "findings"}
+    values |= {"named": MOMENT, "given": given, "statements": [parse(each) for each in statements]}
+    return SecondReview.model_validate(values | changes)
+
+
+def whole(analysis: Analysis) -> SecondReview:
+    """Both differ, speak about it, and the third decides."""
+    stretches = [{"start": 1.0, "end": 2.5, "note": "lips <b>"}]
+    return review(
+        analysis,
+        said(
+            1,
+            "judgement",
+            "second",
+            conclusion="no manipulation found",
+            reasons="No seams.",
+            hidden="findings",
+        ),
+        said(
+            2, "judgement", "first", conclusion="manipulated", reasons="Seams.\nTeeth.", stretches=stretches
+        ),
+        said(3, "message", "first", text="Look at the teeth."),
+        said(4, "proposal", "second", conclusion="inconclusive", reasons="Too dark."),
+        said(5, "decision", "third", conclusion="manipulated", reasons="The teeth change within a frame."),
+    )
+
+
+@pytest.fixture
+def analysis(tmp_path: Path) -> Analysis:
+    return build(tmp_path, segments=1, peaks=1)
+
+
+def test_report_and_attachment_say_it_and_verify(analysis: Analysis, tmp_path: Path) -> None:
+    text = whole(analysis).to_json().encode()
+    assert read_review(text) == whole(analysis)
+    (tmp_path / NAME).write_bytes(text)
+    write_report(analysis, tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    section = page.split('<section id="second-review">')[1].split("</section>")[0]
+    for words in (
+        "Ben Nowak",
+        "lips &lt;b&gt;",
+        "decided it as third",
+        "Proposes: inconclusive",
+        "Look at the",
+    ):
+        assert words in section, words
+    assert "the third reviewer decided: manipulated" in page.split('id="contents"')[0]
+    with pikepdf.open(tmp_path / "report.pdf") as document:
+        assert document.attachments[NAME].get_file().read_bytes() == text
+        assert broken(document) == []
+    assert verify(tmp_path).findings.problems == []
+    changed = text.replace(b"No seams.", b"Seams seen.")
+    (tmp_path / NAME).write_bytes(changed)
+    assert {each.file for each in verify(tmp_path).findings.problems} >= {NAME}
+
+
+def test_a_report_without_one_has_no_section(analysis: Analysis, tmp_path: Path) -> None:
+    view = report_view(analysis, tmp_path)
+    assert "second-review" not in view.sections and view.second_review is None
+    with_one = report_view(analysis, tmp_path, second_review=whole(analysis))
+    assert list(with_one.sections).index("second-review") == list(view.sections).index("annotations") + 1
+
+
+def test_one_judgement_alone_tells_nothing(analysis: Analysis) -> None:
+    view = second_review_view(review(analysis, given=("second",)), 8.0)
+    assert "That of the second reviewer is in." in view.summary and not view.disclosed
+    assert view.both[0].conclusion == view.both[1].conclusion == ""
+
+
+def test_how_it_ends(analysis: Analysis) -> None:
+    both = [
+        said(n, "judgement", part, conclusion="manipulated", reasons="x")
+        for n, part in enumerate(("first", "second"))
+    ]
+    assert outcome(review(analysis, *both)).way == "agreement"
+    both[0]["conclusion"] = "inconclusive"
+    assert outcome(review(analysis, *both)) is None
+    offer = said(3, "proposal", "first", conclusion="inconclusive", reasons="y")
+    taken = said(4, "acceptance", "second", about=offer["id"])
+    ended = outcome(review(analysis, *both, offer, taken))
+    assert (ended.way, ended.conclusion, ended.reasons) == ("conversation", "inconclusive", "y")
+    # A stretch that overlaps none of the other's is a difference too.
+    apart = [
+        said(
+            1, "judgement", "first", conclusion="manipulated", reasons="x", stretches=[{"start": 0, "end": 1}]
+        ),
+        said(
+            2,
+            "judgement",
+            "second",
+            conclusion="manipulated",
+            reasons="x",
+            stretches=[{"start": 1, "end": 2}],
+        ),
+    ]
+    view = second_review_view(review(analysis, *apart), 8.0)
+    assert [(each.about, each.second) for each in view.differences] == [
+        ("Stretch", "nothing marked"),
+        ("Stretch", "manipulated, 00:00:01.000 to 00:00:02.000"),
+    ]
+
+
+def test_what_is_no_second_review_is_refused(analysis: Analysis) -> None:
+    with pytest.raises(SecondReviewError, match="cannot be read"):
+        read_review(b"{}")
+    with pytest.raises(SecondReviewError, match="another exhibit"):
+        review_of(whole(analysis).to_json().encode(), "f" * 64)
+    with pytest.raises(SecondReviewError, match="do not go with"):
+        parse(
+            said(
+                1,
+                "judgement",
+                "first",
+                conclusion="no manipulation found",
+                reasons="x",
+                stretches=[{"start": 0, "end": 1}],
+            )
+        )
