@@ -34,6 +34,7 @@ def install(app: Flask) -> None:
         findings,
         models,
         operation,
+        reviews,
         uploads,
         webhooks,
     )
@@ -48,6 +49,7 @@ def install(app: Flask) -> None:
         comparisons,
         copies,
         custody,
+        reviews,
         models,
         webhooks,
         about,

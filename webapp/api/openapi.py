@@ -32,6 +32,7 @@ _AREAS = {
     "exhibits": "The files that were handed in.",
     "comparisons": "An exhibit against a reference, frame by frame.",
     "custody": "Who did what to an exhibit, and when.",
+    "reviews": "Two people judge an exhibit, each alone; the second does so blind.",
     "models": "The models that can be chosen.",
     "webhooks": "Messages about analyses and comparisons that ended.",
     "about": "The API itself.",
@@ -60,6 +61,7 @@ _PATH_FIELDS = {
         "Its name in comparison.json, without the folder.",
         {"type": "string", "pattern": "^[A-Za-z0-9-]{1,80}[.]png$"},
     ),
+    "case_id": ("The case.", {"type": "string", "pattern": "^[0-9]{1,9}$"}),
     "upload_id": ("The upload.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),
     "webhook_id": ("The webhook.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),
     "sha256": ("SHA-256 of the exhibit.", {"type": "string", "pattern": "^[0-9a-f]{64}$"}),
@@ -293,6 +295,7 @@ def _message(noun: str, events: tuple[str, ...]) -> dict[str, Any]:
         },
     }
     properties = {noun: text, "href": text, "state": text, "exhibit": sha256, **found[noun]}
+    properties["withheld"] = {"type": "boolean", "description": "true: findings are hidden from a reviewer"}
     article = "An" if noun == "analysis" else "A"
     return _told(f"{noun}Ended", f"{article} {noun} is done, failed or was cancelled", events, properties)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template, request
 
+from reports.review.second_review import CONCLUSIONS
 from webapp.pages import charts
 from webapp.queries import statistics as library_statistics
 from webapp.queries.analyses import visible_session
@@ -36,5 +37,6 @@ def show() -> str:
         models=charts.stack(seen.models, library_statistics.VERDICTS, _BAR),
         opinions=charts.stack(opinions, library_statistics.OPINIONS, _BAR),
         reviewers=charts.stack(seen.agreement.reviewers, library_statistics.OPINIONS, _BAR),
+        conclusions=CONCLUSIONS,
         cloud=charts.cloud(seen.points, _CLOUD),
     )

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from detector.schema.analysis import Verdict
+from reports.review.agreement import Reliability, reliability
 from reports.review.annotations import (
     ANNOTATION,
     ExhibitAnnotation,
@@ -21,7 +22,9 @@ from reports.review.annotations import (
     current,
     verified,
 )
+from reports.review.second_review import CONCLUSIONS
 from reports.text.language import N_, gettext
+from webapp.queries import second_reviews
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State
 
 VERDICTS = tuple(str(verdict) for verdict in Verdict)
@@ -84,6 +87,26 @@ class Agreement:
 
 
 @dataclass(frozen=True)
+class Reviews:
+    """How far reviewers agree with one another: Krippendorff's alpha for names without an order.
+
+    ``table`` counts second reviews with both judgements, by conclusion of the first (rows) and of the second
+    (columns), in the order of :data:`CONCLUSIONS`. ``segments`` is of verified annotations of one segment by
+    two or more people, who may have seen what the others said.
+    """
+
+    judgements: Reliability
+    table: tuple[tuple[int, ...], ...]
+    standings: Counter[str]
+    segments: Reliability
+
+    @property
+    def total(self) -> int:
+        """Of second reviews with both judgements."""
+        return self.standings.total()
+
+
+@dataclass(frozen=True)
 class Overview:
     """Everything the page shows."""
 
@@ -97,6 +120,7 @@ class Overview:
     states: Count
     models: tuple[Count, ...]
     agreement: Agreement
+    reviews: Reviews
     points: tuple[tuple[float, float], ...]  # seconds of the exhibit, seconds its analysis took
     speeds: tuple[Speed, ...]
 
@@ -118,6 +142,7 @@ def overview(session: Session) -> Overview:
         states=Count(gettext("Analyses"), Counter({str(state): by_state[state] for state in State})),
         models=_models(session),
         agreement=agreement(session),
+        reviews=reviews(session),
         points=points,
         speeds=speeds(points),
     )
@@ -179,6 +204,24 @@ def agreement(session: Session) -> Agreement:
         reviewers=_most(Count(name, parts) for name, parts in people.items()),
         missed=missed,
         judged=judged,
+    )
+
+
+def reviews(session: Session) -> Reviews:
+    """How far reviewers agree with one another, of what who asks may see."""
+    both = second_reviews.both_in(session)
+    pairs = Counter((first.conclusion, second.conclusion) for first, second, _ in both)
+    said: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    query = select(AnnotationRow.analysis_id, AnnotationRow.body).order_by(AnnotationRow.analysis_id)
+    for analysis_id, of_one in groupby(session.execute(query), key=lambda row: row[0]):
+        for each in current(ANNOTATION.validate_json(body) for _, body in of_one):
+            if isinstance(each, SegmentAnnotation) and verified(each):
+                said[analysis_id, each.segment][each.author] = each.verdict
+    return Reviews(
+        judgements=reliability((first.conclusion, second.conclusion) for first, second, _ in both),
+        table=tuple(tuple(pairs[row, column] for column in CONCLUSIONS) for row in CONCLUSIONS),
+        standings=Counter(standing for *_, standing in both),
+        segments=reliability(tuple(each.values()) for each in said.values()),
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from made import finished, hand_in
 from made_rows import say
 from many import NEWEST, fill
+from reviewed import review
 
 from detector.schema.analysis import MediaKind, Verdict
 from webapp.jobs import claims, states
@@ -225,3 +226,25 @@ def test_ten_thousand_analyses_are_counted_in_half_a_second(client, database, ov
     with database.begin() as session:
         over_time = library_statistics.over_time(session, False, NEWEST.date())
     assert over_time[-2].total == 24 * 60 // 17 or over_time[-2].total == 24 * 60 // 17 + 1
+
+
+def test_agreement_between_reviewers(tmp_path, sent):
+    made = review(tmp_path / "lab", sent)
+    database = made.app.extensions["database"]
+    with database.begin() as session:
+        assert library_statistics.overview(session).reviews.total == 0
+    made.judge("ada", "inconclusive")
+    assert "Reviewers among themselves" not in made.clients["ada"].get("/statistics").text
+    made.judge("ben", "manipulated")
+    with database.begin() as session:
+        seen = library_statistics.overview(session).reviews
+    assert (seen.judgements.units, seen.judgements.share, seen.total) == (1, 0.0, 1)
+    assert seen.table == ((0, 0, 0), (0, 0, 0), (1, 0, 0)) and seen.standings == {"differs": 1}
+    assert seen.segments.units == 0  # one person alone
+    assert made.annotate("ben", kind="segment", segment="A1", verdict="agree").status_code == 201
+    with database.begin() as session:
+        assert library_statistics.overview(session).reviews.segments.units == 1
+    page = made.clients["ada"].get("/statistics").text
+    assert "Reviewers among themselves" in page and "Krippendorff" in page
+    assert "Reviewers among themselves" not in made.clients["dora"].get("/statistics").text
+    database.close()

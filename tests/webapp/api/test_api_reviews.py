@@ -1,0 +1,106 @@
+"""Second reviews by the REST API and by the client, as far as each may see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from live import served
+from reviewed import Review, review
+
+from webapp.client import Client, Conflict, NotAllowed, NotFound, Unusable
+from webapp.security import api_tokens
+from webapp.security.accounts import principal
+
+
+@pytest.fixture
+def lab(tmp_path, sent) -> Iterator[tuple[Review, dict[str, Client]]]:
+    """A review, and a client for each of its people."""
+    made = review(tmp_path / "data", sent, "findings")
+    with made.app.extensions["database"].alone() as session:
+        scopes = ["read", "export", "annotate", "arrange"]
+        tokens = {
+            name: api_tokens.make(
+                session, principal(user), "t", scopes[: 4 if name in ("root", "ada", "ben") else 3]
+            ).token
+            for name, user in made.users.items()
+        }
+    with served(made.app) as address:
+        yield made, {name: Client(address, token) for name, token in tokens.items()}
+    made.app.extensions["database"].close()
+
+
+def test_from_naming_to_a_decision(lab: tuple[Review, dict[str, Client]]) -> None:
+    made, people = lab
+    row, ada, ben, cleo = made.row.id, people["ada"], people["ben"], people["cleo"]
+    named = people["root"].name_reviewers(made.case, "ada", "ben", "cleo", blind="findings")
+    assert (named["first"], named["second"], named["third"], named["blind"]) == (
+        "ada",
+        "ben",
+        "cleo",
+        "findings",
+    )
+    assert ada.reviewers(made.case) == named
+    assert [each["task"] for each in ben.waiting_reviews()] == ["judge"]
+    assert ben.waiting_reviews()[0]["exhibit"] == made.row.exhibit.sha256
+    with pytest.raises(NotAllowed, match="second reviewer"):
+        ben.get(row)
+    before = ben.review(row)
+    assert (before["standing"], before["part"], before["own"]) == ("awaited", "second", None)
+    stretch = {"start": 1.0, "end": 2.5, "note": "lips"}
+    mine = ben.judge(row, "manipulated", "Lips.", [stretch])
+    assert mine["own"]["stretches"] == [stretch] and mine["own"]["hidden"] == "findings"
+    assert ben.get(row)["verdict"] is not None
+    hers = ada.review(row)
+    assert hers["review"]["given"] == ["second"] and hers["review"]["statements"] == []
+    assert ada.judge(row, "inconclusive", "Dark.")["standing"] == "differs"
+    assert len(ada.say_in_review(row, "Look again.")["review"]["statements"]) == 3
+    assert cleo.waiting_reviews()[0]["task"] == "decide"
+    ended = cleo.decide(row, "manipulated", "Teeth.")
+    assert ended["joint"] == {"conclusion": "manipulated", "way": "decision", "reasons": "Teeth."}
+    with pytest.raises(Conflict, match="nothing left"):
+        ada.say_in_review(row, "late")
+
+
+def test_a_proposal_is_accepted(lab: tuple[Review, dict[str, Client]]) -> None:
+    made, people = lab
+    row = made.row.id
+    people["root"].name_reviewers(made.case, "ada", "ben", blind="judgements")
+    people["ada"].judge(row, "inconclusive", "Dark.")
+    people["ben"].judge(row, "manipulated", "Lips.")
+    told = people["ada"].propose(row, "inconclusive", "Both too sure.")
+    proposal = told["review"]["statements"][-1]["id"]
+    assert people["ben"].accept(row, proposal)["joint"]["way"] == "conversation"
+
+
+def test_what_does_not_work(lab: tuple[Review, dict[str, Client]]) -> None:
+    made, people = lab
+    row = made.row.id
+    with pytest.raises(NotAllowed, match="second reviewer of this case"):
+        people["ben"].name_reviewers(made.case, "ada", "cleo")
+    with pytest.raises(Unusable, match="no account"):
+        people["root"].name_reviewers(made.case, "ada", "zoe")
+    with pytest.raises(Unusable, match="administrator"):
+        people["root"].name_reviewers(made.case, "ada", "root")
+    with pytest.raises(NotFound):
+        people["dora"].review(row)
+    with pytest.raises(NotFound):
+        people["dora"].reviewers(made.case)
+    with pytest.raises(NotAllowed, match="no reviewer"):
+        people["root"].judge(row, "manipulated", "x")
+    with pytest.raises(Unusable):
+        people["ben"].judge(row, "real", "x")
+    with pytest.raises(Unusable, match="ends after"):
+        people["ben"].judge(row, "manipulated", "x", [{"start": 0.0, "end": 9999.0}])
+    with pytest.raises(Conflict, match="must be in first"):
+        people["cleo"].decide(row, "manipulated", "x")
+    token = people["ben"]._token
+    answer = made.app.test_client().get(
+        f"/api/v1/analyses/{row}/review/exhibit", headers={"Authorization": f"Bearer {token}"}
+    )
+    assert answer.status_code == 200 and answer.mimetype == "application/octet-stream"
+    answer = made.app.test_client().delete(
+        f"/api/v1/cases/{made.case}/reviewers", headers={"Authorization": f"Bearer {people['ada']._token}"}
+    )
+    assert answer.status_code == 204
+    assert people["ben"].get(row)["verdict"] is not None

@@ -1,0 +1,348 @@
+"""Second reviews: who makes them, what waits, judgements, and how differences are resolved."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from flask import Blueprint
+from pydantic import Field
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from detector.schema.analysis import Value
+from reports.review.second_review import (
+    MOST_STRETCHES,
+    Conclusion,
+    Hidden,
+    Judgement,
+    Part,
+    SecondReview,
+    Stretch,
+    Words,
+    outcome,
+)
+from webapp.api.operation import Answer, operation
+from webapp.api.schemas import Id, Moment, RequestModel, Sha256, moment
+from webapp.downloads import exhibits as exhibit_downloads
+from webapp.errors import UserError
+from webapp.queries import analyses as analysis_queries
+from webapp.queries import second_reviews
+from webapp.queries.analyses import database
+from webapp.queries.second_reviews import Reviewed, Standing, Task
+from webapp.security import accounts
+from webapp.security.blinding import Discloses
+from webapp.security.permissions import Permission, current
+from webapp.services import cases as case_service
+from webapp.services import second_reviews as review_service
+from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow
+
+blueprint = Blueprint("api_reviews", __name__)
+
+AccountName = Annotated[str, Field(min_length=1, max_length=40, description="what they sign in as")]
+
+
+class Reviewers(Value):
+    """Who reviews the exhibits of a case."""
+
+    case: int
+    first: str
+    second: str
+    third: str | None = Field(description="decides differences; null: both resolve them in conversation")
+    blind: Hidden = Field(description="what the second does not see until their own judgement is in")
+    named: Moment
+
+
+class NewReviewers(RequestModel):
+    """Who is to review the exhibits of a case."""
+
+    first: AccountName
+    second: AccountName
+    third: AccountName | None = None
+    blind: Hidden = "judgements"
+
+
+class WaitingReview(Value):
+    """Something that waits for you."""
+
+    task: Task
+    part: Part = Field(description="as what you take part")
+    analysis: Id
+    exhibit: Sha256
+    file: str
+    case: int
+    since: Moment
+
+
+class WaitingReviews(Value):
+    """All that waits for you, the longest first."""
+
+    items: tuple[WaitingReview, ...]
+
+
+class JointConclusion(Value):
+    """What holds in the end, and how it came about."""
+
+    conclusion: Conclusion
+    way: Literal["agreement", "conversation", "decision"]
+    reasons: str
+
+
+class ReviewShape(Value):
+    """A second review as far as you may see it."""
+
+    standing: Standing
+    part: Part | None = Field(description="as what you take part")
+    own: Judgement | None = Field(description="your own judgement, also before both are in")
+    review: SecondReview
+    joint: JointConclusion | None
+
+
+class NewJudgement(RequestModel):
+    """What you conclude. It is never changed."""
+
+    conclusion: Conclusion
+    reasons: Words
+    stretches: tuple[Stretch, ...] = Field(default=(), max_length=MOST_STRETCHES)
+
+
+class NewMessage(RequestModel):
+    """A part of the recorded conversation."""
+
+    text: Words
+
+
+class NewConclusion(RequestModel):
+    """A joint conclusion."""
+
+    conclusion: Conclusion
+    reasons: Words
+
+
+class NewAcceptance(RequestModel):
+    """Which proposal you accept."""
+
+    proposal: Id
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/reviews",
+    permission=Permission.READ,
+    answers={200: Answer("What waits.", WaitingReviews, headers=("ETag",))},
+)
+def waiting() -> WaitingReviews:
+    """List the second reviews that wait for you."""
+    with database().begin() as session:
+        found = second_reviews.waiting(session, current())
+    return WaitingReviews(
+        items=tuple(
+            WaitingReview(
+                task=each.task,
+                part=each.part,
+                analysis=each.row.id,
+                exhibit=each.row.exhibit.sha256,
+                file=each.row.file,
+                case=each.case.id,
+                since=moment(each.since) or "",
+            )
+            for each in found
+        )
+    )
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/cases/<case_id>/reviewers",
+    permission=Permission.READ,
+    answers={200: Answer("Who reviews.", Reviewers, headers=("ETag",))},
+    errors=(404,),
+)
+def reviewers(case_id: str) -> Reviewers:
+    """Who reviews the exhibits of a case."""
+    with database().begin() as session:
+        return _reviewers(session, _case(session, case_id))
+
+
+@operation(
+    blueprint,
+    "PUT",
+    "/cases/<case_id>/reviewers",
+    permission=Permission.ARRANGE,
+    body=NewReviewers,
+    answers={200: Answer("They are named.", Reviewers)},
+    errors=(404, 409, 413, 415, 422),
+)
+def name_reviewers(case_id: str, body: NewReviewers) -> Reviewers:
+    """Name who reviews the exhibits of a case, and what is hidden from the second.
+
+    They become members of the case. Whoever has judged stays, and so does what is hidden.
+    """
+    with database().alone() as session:
+        case = _case(session, case_id)
+        first, second = (_account(session, name) for name in (body.first, body.second))
+        third = _account(session, body.third) if body.third is not None else None
+        review_service.name_reviewers(session, current(), case, first, second, third, body.blind)
+        session.flush()
+        return _reviewers(session, case)
+
+
+@operation(
+    blueprint,
+    "DELETE",
+    "/cases/<case_id>/reviewers",
+    permission=Permission.ARRANGE,
+    answers={204: Answer("Nobody reviews it any more.")},
+    errors=(404, 409),
+)
+def end_review(case_id: str) -> None:
+    """End the second review of a case in which no judgement is in."""
+    with database().alone() as session:
+        review_service.end_review(session, current(), _case(session, case_id))
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/analyses/<analysis_id>/review",
+    permission=Permission.READ,
+    answers={200: Answer("The second review.", ReviewShape, headers=("ETag",))},
+    errors=(404,),
+)
+def get(analysis_id: str) -> ReviewShape:
+    """The second review of an analysis; judgements are in it once both are in."""
+    row = _row(analysis_id)
+    with database().begin() as session:
+        return _shape(second_reviews.find_or_404(session, row))
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/analyses/<analysis_id>/review/exhibit",
+    permission=Permission.EXPORT,
+    answers={200: Answer("The bytes that were handed in.", media=("application/octet-stream",))},
+    errors=(404,),
+)
+def exhibit(analysis_id: str) -> Response:
+    """The exhibit under review, whatever is hidden of it."""
+    row = _row(analysis_id)
+    with database().begin() as session:
+        second_reviews.find_or_404(session, row)
+    return exhibit_downloads.send(row)
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/analyses/<analysis_id>/review/judgement",
+    permission=Permission.ANNOTATE,
+    body=NewJudgement,
+    answers={201: Answer("It is in.", ReviewShape)},
+    errors=(404, 409, 413, 415, 422),
+    keyed=True,
+)
+def judge(analysis_id: str, body: NewJudgement) -> tuple[ReviewShape, int]:
+    """Give your judgement as first or second reviewer."""
+    return _shape(review_service.judge(_row(analysis_id), current(), body.model_dump())), 201
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/analyses/<analysis_id>/review/messages",
+    permission=Permission.ANNOTATE,
+    body=NewMessage,
+    answers={201: Answer("It was recorded.", ReviewShape)},
+    errors=(404, 409, 413, 415, 422),
+    keyed=True,
+)
+def say(analysis_id: str, body: NewMessage) -> tuple[ReviewShape, int]:
+    """Add to the recorded conversation about a difference."""
+    return _shape(review_service.say(_row(analysis_id), current(), body.text)), 201
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/analyses/<analysis_id>/review/proposal",
+    permission=Permission.ANNOTATE,
+    body=NewConclusion,
+    answers={201: Answer("It was recorded.", ReviewShape)},
+    errors=(404, 409, 413, 415, 422),
+    keyed=True,
+)
+def propose(analysis_id: str, body: NewConclusion) -> tuple[ReviewShape, int]:
+    """Propose a joint conclusion to the other reviewer; a newer proposal replaces it."""
+    return _shape(review_service.propose(_row(analysis_id), current(), body.model_dump())), 201
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/analyses/<analysis_id>/review/acceptance",
+    permission=Permission.ANNOTATE,
+    body=NewAcceptance,
+    answers={201: Answer("The difference is resolved.", ReviewShape)},
+    errors=(404, 409, 413, 415, 422),
+    keyed=True,
+)
+def accept(analysis_id: str, body: NewAcceptance) -> tuple[ReviewShape, int]:
+    """Accept what the other reviewer proposes."""
+    return _shape(review_service.accept(_row(analysis_id), current(), body.proposal)), 201
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/analyses/<analysis_id>/review/decision",
+    permission=Permission.ANNOTATE,
+    body=NewConclusion,
+    answers={201: Answer("The difference is resolved.", ReviewShape)},
+    errors=(404, 409, 413, 415, 422),
+    keyed=True,
+)
+def decide(analysis_id: str, body: NewConclusion) -> tuple[ReviewShape, int]:
+    """Decide a difference as third reviewer."""
+    return _shape(review_service.decide(_row(analysis_id), current(), body.model_dump())), 201
+
+
+def _row(analysis_id: str) -> AnalysisRow:
+    return analysis_queries.get_or_404(analysis_id, Discloses.EXHIBIT)
+
+
+def _case(session: Session, case_id: str) -> CaseRow:
+    number = int(case_id) if case_id.isascii() and case_id.isdigit() and len(case_id) < 10 else 0
+    return case_service.find(session, current(), number)
+
+
+def _account(session: Session, name: str) -> int:
+    user = accounts.find(session, name)
+    if user is None:
+        raise UserError(400, f"There is no account “{name}”.", "Name one that can sign in.")
+    return user.id
+
+
+def _reviewers(session: Session, case: CaseRow) -> Reviewers:
+    naming = session.get(CaseReview, case.id)
+    if naming is None:
+        raise UserError(404, "Nobody reviews this case.", "Name its reviewers.")
+    people = {part: user.name for part, user in second_reviews.reviewers(session, naming).items()}
+    return Reviewers.model_validate(
+        {"third": None, **people, "case": case.id, "blind": naming.blind, "named": moment(naming.named)}
+    )
+
+
+def _shape(found: Reviewed) -> ReviewShape:
+    part, review = found.part_of(current().user_id), found.disclosed
+    ended = outcome(review)
+    return ReviewShape(
+        standing=second_reviews.standing(found.statements),
+        part=part,
+        own=found.own_judgement(part),
+        review=review,
+        joint=JointConclusion(conclusion=ended.conclusion, way=ended.way, reasons=ended.reasons)
+        if ended
+        else None,
+    )
