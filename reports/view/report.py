@@ -51,6 +51,10 @@ _NOT_OURS = frozenset(
                 "created_iso", "zone", "reelproof", "command", "comparison", "beside", "check",
             )
         ),
+        *(f"JudgementView.{name}" for name in ("author", "made", "mark", "reasons", "direction")),
+        *(f"StatementView.{name}" for name in ("id", "author", "made", "text", "direction")),
+        *(f"OutcomeView.{name}" for name in ("mark", "reasons", "direction")),
+        *(f"StretchView.{name}" for name in ("start", "end", "note")),
         *(f"AnnotationView.{name}" for name in ("note", "direction", "author", "imported_by", "mark")),
         *(f"Picture.{name}" for name in ("key", "path")),
         "ComparisonView.reference_file",

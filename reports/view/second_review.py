@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from detector import timestamps
@@ -23,19 +22,34 @@ from reports.review.second_review import (
     outcome,
     statement_json,
 )
+from reports.text.language import N_, gettext
 from reports.text.numbers import timecode
 from reports.view.facts import Fact
 from reports.view.reviewers import direction, one_line, readable
 
-ROLES: dict[Part, str] = {"first": "First reviewer", "second": "Second reviewer", "third": "Third reviewer"}
+ROLES: dict[Part, str] = {
+    "first": N_("First reviewer"),
+    "second": N_("Second reviewer"),
+    "third": N_("Third reviewer"),
+}
 HIDDEN = {
-    "judgements": "what others said of the exhibit",
-    "findings": "what the machine found, and what others said of the exhibit",
+    "judgements": N_("what others said of the exhibit"),
+    "findings": N_("what the machine found, and what others said of the exhibit"),
 }
 MARKS = {
     "manipulated": "manipulated",
     "no manipulation found": "not-found",
     "inconclusive": "inconclusive",
+}
+_UNSEEN = {
+    "judgements": N_("Did not see until then what others said of the exhibit."),
+    "findings": N_("Did not see until then what the machine found, and what others said of the exhibit."),
+}
+_UNTIL = {
+    "judgements": N_("what others said of the exhibit, until the second's own judgement was in"),
+    "findings": N_(
+        "what the machine found, and what others said of the exhibit, until the second's own judgement was in"
+    ),
 }
 _WIDTH = 1000.0  # of the figure of both reviewers' stretches
 
@@ -46,6 +60,7 @@ class StretchView:
 
     start: str
     end: str
+    interval: str
     note: str
     left: float
     width: float
@@ -129,7 +144,7 @@ def second_review_view(review: SecondReview, duration: float) -> SecondReviewVie
     )
     return SecondReviewView(
         facts=_facts(review),
-        summary=_summary(review, apart, ended),
+        summary=_summary(review, ended),
         both=both,
         timed=any(each.stretches for each in both),
         differences=tuple(map(_difference, apart)),
@@ -154,34 +169,52 @@ def judgement_view(judgement: Judgement, duration: float) -> JudgementView:
         mark=MARKS[judgement.conclusion],
         reasons=readable(judgement.reasons),
         direction=direction(judgement.reasons),
-        hidden=f"Did not see {HIDDEN[judgement.hidden]} until then." if judgement.hidden else "",
+        hidden=_UNSEEN[judgement.hidden] if judgement.hidden else "",
         stretches=tuple(_stretch(each, duration) for each in judgement.stretches),
     )
 
 
 def _facts(review: SecondReview) -> tuple[Fact, ...]:
-    third = (Fact(ROLES["third"], f"{named(review, 'third')}, decides differences"),) if review.third else ()
+    third = (
+        (Fact(ROLES["third"], gettext("%(name)s, decides differences", name=named(review, "third"))),)
+        if review.third
+        else ()
+    )
     return (
         Fact(ROLES["first"], named(review, "first")),
         Fact(ROLES["second"], named(review, "second")),
         *third,
-        Fact("Hidden from the second", f"{HIDDEN[review.blind]}, until the second's own judgement was in"),
-        Fact("Reviewers named", timestamps.readable(review.named)),
+        Fact(N_("Hidden from the second"), _UNTIL[review.blind]),
+        Fact(N_("Reviewers named"), timestamps.readable(review.named)),
     )
 
 
-def _summary(review: SecondReview, apart: Sequence[Difference], ended: Outcome | None) -> str:
+_AWAITED = {
+    (): N_(
+        "Awaited: the judgements of the first and of the second reviewer. Both are shown once both are in."
+    ),
+    ("second",): N_(
+        "Awaited: the judgement of the first reviewer. That of the second reviewer is in. Both are shown "
+        "once both are in."
+    ),
+    ("first",): N_(
+        "Awaited: the judgement of the second reviewer. That of the first reviewer is in. Both are shown "
+        "once both are in."
+    ),
+}
+_ENDED = {
+    "agreement": N_("Both reviewers concluded, each alone: %(conclusion)s."),
+    "decision": N_("Both reviewers differed, and the third reviewer decided: %(conclusion)s."),
+    "conversation": N_("Both reviewers differed, and they agreed in conversation: %(conclusion)s."),
+}
+
+
+def _summary(review: SecondReview, ended: Outcome | None) -> str:
     if len(review.given) < 2:
-        waits = [ROLES[part].lower() for part in ("first", "second") if part not in review.given]
-        given = f"That of the {ROLES[review.given[0]].lower()} is in. " if review.given else ""
-        awaited = " and of the ".join(waits)
-        return f"Awaited: the judgement of the {awaited}. {given}Both are shown once both are in."
+        return gettext(_AWAITED[review.given])
     if ended is None:
-        return "Both judgements are in and differ. The difference is not resolved yet."
-    if ended.way == "agreement":
-        return f"Both reviewers concluded, each alone: {ended.conclusion}."
-    how = "the third reviewer decided" if ended.way == "decision" else "they agreed in conversation"
-    return f"Both reviewers differed, and {how}: {ended.conclusion}."
+        return gettext("Both judgements are in and differ. The difference is not resolved yet.")
+    return gettext(_ENDED[ended.way], conclusion=gettext(ended.conclusion))
 
 
 def _judgement(
@@ -197,19 +230,23 @@ def _stretch(stretch: Stretch, duration: float) -> StretchView:
     left = min(stretch.start * scale, _WIDTH - 3)
     width = max(3.0, min((stretch.end - stretch.start) * scale, _WIDTH - left))
     note = " ".join(readable(stretch.note).split())
-    return StretchView(timecode(stretch.start), timecode(stretch.end), note, round(left, 1), round(width, 1))
+    start, end = timecode(stretch.start), timecode(stretch.end)
+    return StretchView(start, end, _interval(stretch), note, round(left, 1), round(width, 1))
+
+
+def _interval(stretch: Stretch) -> str:
+    return gettext("%(start)s to %(end)s", start=timecode(stretch.start), end=timecode(stretch.end))
 
 
 def _difference(each: Difference) -> DifferenceView:
-    if each.about == "conclusion":
-        return DifferenceView("Conclusion", str(each.first), str(each.second))
     said = [
-        f"manipulated, {timecode(one.start)} to {timecode(one.end)}"
+        gettext("manipulated, %(interval)s", interval=_interval(one))
         if isinstance(one, Stretch)
-        else "nothing marked"
+        else gettext(one or N_("nothing marked"))
         for one in (each.first, each.second)
     ]
-    return DifferenceView("Stretch", *said)
+    about = N_("Conclusion") if each.about == "conclusion" else N_("Stretch")
+    return DifferenceView(gettext(about), *said)
 
 
 def _statement(each: Statement) -> StatementView:
@@ -218,11 +255,13 @@ def _statement(each: Statement) -> StatementView:
         case Message():
             text = each.text
         case Proposal():
-            act, text = f"Proposes: {each.conclusion}", each.reasons
+            act = gettext("Proposes: %(conclusion)s", conclusion=gettext(each.conclusion))
+            text = each.reasons
         case Acceptance():
-            act = "Accepts the proposal"
+            act = gettext("Accepts the proposal")
         case Decision():
-            act, text = f"Decides: {each.conclusion}", each.reasons
+            act = gettext("Decides: %(conclusion)s", conclusion=gettext(each.conclusion))
+            text = each.reasons
     return StatementView(
         each.id,
         one_line(each.author),
@@ -234,12 +273,15 @@ def _statement(each: Statement) -> StatementView:
     )
 
 
+_WAYS = {
+    "agreement": N_("Both concluded the same, each alone; the later judgement came on %(when)s."),
+    "conversation": N_("Both agreed on it in the conversation below; %(who)s accepted it on %(when)s."),
+    "decision": N_("%(who)s decided it as third reviewer on %(when)s."),
+}
+
+
 def _outcome(ended: Outcome) -> OutcomeView:
     who, when = one_line(ended.ended.author), timestamps.readable(ended.ended.made)
-    way = {
-        "agreement": f"Both concluded the same, each alone; the later judgement came on {when}.",
-        "conversation": f"Both agreed on it in the conversation below; {who} accepted it on {when}.",
-        "decision": f"{who} decided it as third reviewer on {when}.",
-    }[ended.way]
+    way = gettext(_WAYS[ended.way], who=who, when=when)
     reasons = readable(ended.reasons)
     return OutcomeView(ended.conclusion, MARKS[ended.conclusion], way, reasons, direction(reasons))

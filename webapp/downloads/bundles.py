@@ -60,6 +60,7 @@ _FILES = {
     manifest.NAME: "Manifest",
     "README.txt": "Read me",
 }
+_NOT_ALWAYS = (CUSTODY, SECOND_REVIEW)
 
 
 def contents(
@@ -132,7 +133,8 @@ def contents(
         comparison_view(each.comparison, folders.data, each.sums[RESULT], f"comparisons/{each.folder.name}/")
         for each in compared
     ]
-    files["index.html"] = offline_page.page(result.view, data, said, _FILES, references).encode()
+    linked = {name: words for name, words in _FILES.items() if name in files or name not in _NOT_ALWAYS}
+    files["index.html"] = offline_page.page(result.view, data, said, linked, references).encode()
     files["README.txt"] = _readme(row, result, made, media).encode()
     return files
 

@@ -50,7 +50,7 @@ def main(analysis: Path, out: Path) -> None:
         ExhibitCheck(**check),
         read_comparisons(root, given["comparisons"], about.media.sha256),
         given["laboratory"].encode() if given["laboratory"] is not None else None,
-        given["second_review"].encode() if given["second_review"] is not None else None,
+        second_review=given["second_review"].encode() if given["second_review"] is not None else None,
     )
 
 

@@ -62,7 +62,7 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(UserError)
     def in_words(problem: UserError) -> Response:
-        response = answer(problem.status, problem.error, problem.remedy)
+        response = answer(problem.status, problem.error, problem.remedy, getattr(problem, "place", None))
         if (seconds := getattr(problem, "seconds", None)) is not None:
             response.headers["Retry-After"] = str(seconds)
         return response
@@ -110,8 +110,11 @@ def install(app: Flask) -> None:
         return answer(500, *_WORDS[500])
 
 
-def answer(status: int, error: str, remedy: str) -> Response:
-    """A page or, for addresses ending in .json and callers that ask for it, JSON; for the API a problem."""
+def answer(status: int, error: str, remedy: str, place: str | None = None) -> Response:
+    """A page or, for addresses ending in .json and callers that ask for it, JSON; for the API a problem.
+
+    ``place`` is where the page leads to put it right.
+    """
     if problem_details.is_api():
         return problem_details.response(status, error, remedy)
     error, remedy = language.stored(error), language.stored(remedy)
@@ -120,7 +123,9 @@ def answer(status: int, error: str, remedy: str) -> Response:
     else:
         title = gettext(_TITLES.get(status, _TITLES[400]))
         response = make_response(
-            render_template("pages/error.html", status=status, title=title, error=error, remedy=remedy)
+            render_template(
+                "pages/error.html", status=status, title=title, error=error, remedy=remedy, place=place
+            )
         )
     response.status_code = status
     return response

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as Answer
 
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import copies as copy_queries
-from webapp.queries import reference_comparisons
+from webapp.queries import reference_comparisons, second_reviews
 from webapp.queries.analyses import status_json
 from webapp.queries.results import analysis_text, load, result_folder, viewed
 from webapp.security.blinding import Blinded, Discloses
@@ -34,9 +34,12 @@ def show(analysis_id: str) -> str | Answer:
     viewed(row)
     copies = copy_queries.of_exhibit(row.exhibit_id, row)
     if row.state == State.DONE:
+        from reports.view.second_review import second_review_view
+
         view = load(_folder(row)).view
         with analysis_queries.database().begin() as session:
             case = case_details.stored(session, row.id)
+            reviewed = second_reviews.find(session, session.get_one(AnalysisRow, row.id))
         return render_template(
             "pages/result.html",
             row=row,
@@ -44,6 +47,9 @@ def show(analysis_id: str) -> str | Answer:
             others=analysis_queries.sibling_analyses(row),
             compared=reference_comparisons.listed(row.exhibit_id, as_reference=True),
             case=case,
+            review_words=second_review_view(reviewed.disclosed, row.duration or 0.0).summary
+            if reviewed
+            else "",
             earlier=_earlier(row),
             copies=copies,
         )

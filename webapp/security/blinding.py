@@ -57,6 +57,7 @@ class Blinded(UserError):
             f"Give your judgement at /reviews/{blind.analysis_id}.",
         )
         self.analysis_id = blind.analysis_id
+        self.place = f"/reviews/{blind.analysis_id}"
 
 
 def blind(session: Session, user_id: int | None, exhibit_id: int) -> Blind | None:

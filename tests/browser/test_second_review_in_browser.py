@@ -1,0 +1,227 @@
+"""A blind second review played through in Chromium: three people, from naming to the final report."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import pikepdf
+import pytest
+from desk import Seen, Workbench
+from live import served
+from playwright.sync_api import Browser, Page, expect
+
+from reports.verification.verify import verify
+from webapp import create_app
+from webapp.custody import log as custody_log
+from webapp.security import accounts as account_store
+from webapp.security.passwords import Cost, Passwords
+from webapp.security.permissions import Role
+from webapp.storage.tables import AnalysisRow
+
+pytestmark = pytest.mark.browser
+
+_AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+_PASSWORD = "otter velvet ladder 93"
+_SHOTS = os.environ.get("REELPROOF_SHOTS")  # a folder to look at the pages and the PDF in
+_PEOPLE = (
+    ("ada", "Ada Lovelace", Role.EXAMINER),
+    ("ben", "Ben Nowak", Role.REVIEWER),
+    ("cleo", "Cleo Martín", Role.REVIEWER),
+)
+
+
+@dataclass
+class Lab:
+    """An app with people and an analysis that the real engine made, which Ada handed in."""
+
+    address: str
+    analysis: str
+    browser: Browser
+
+    def signed_in(self, name: str, seen: Seen) -> Page:
+        """A browser of their own, in which somebody is signed in."""
+        context = self.browser.new_context(
+            viewport={"width": 1280, "height": 800}, accept_downloads=True, bypass_csp=True
+        )
+        page = context.new_page()
+        page.on("pageerror", lambda problem: seen.console.append(f"error: {problem}"))
+        page.goto(self.address + "/login")
+        page.get_by_label("User name").fill(name)
+        page.get_by_label("Password").fill(_PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
+        return page
+
+
+@pytest.fixture
+def lab(workbench: Workbench, browser: Browser, tmp_path: Path) -> Iterator[Lab]:
+    shutil.copytree(workbench.app.folders.data, tmp_path / "data")
+    cheap = Passwords(Cost(memory=8, passes=1, lanes=1))
+    app = create_app(
+        {
+            "TESTING": True,
+            "REELPROOF_DATA": tmp_path / "data",
+            "REELPROOF_LOGIN": "on",
+            "SEND": lambda _id: None,
+            "PASSWORDS": cheap,
+        }
+    )
+    with app.extensions["database"].alone() as session:
+        ids = {}
+        for name, display, role in _PEOPLE:
+            user = account_store.add(session, cheap, name, display, role, _PASSWORD, one_time=False)
+            custody_log.append_account_event(session, "account made", account=name, role=role)
+            ids[name] = user.id
+        session.get_one(AnalysisRow, workbench.first).owner_id = ids["ada"]
+    with served(app) as address:
+        yield Lab(address, workbench.first, browser)
+    app.extensions["database"].close()
+
+
+def look(page: Page, name: str) -> None:
+    """axe-core finds nothing, nothing sticks out; a picture of the page where one is asked for."""
+    found = page.evaluate(f"async () => {{ {_AXE}; return (await axe.run(document)).violations; }}")
+    assert [f"{one['id']}: {node['html'][:150]}" for one in found for node in one["nodes"]] == [], name
+    over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert over <= 0, name
+    if _SHOTS:
+        page.screenshot(path=f"{_SHOTS}/{name}.png", full_page=True)
+
+
+def named(page: Page, lab: Lab) -> None:
+    """Ada makes a case of her analysis and names who reviews it."""
+    page.goto(lab.address + "/cases")
+    page.get_by_label("Name or number").fill("K-2026-0117")
+    page.get_by_role("button", name="Create the case").click()
+    case = page.url
+    page.goto(f"{lab.address}/analyses/{lab.analysis}/assign")
+    page.get_by_label("Case").select_option("K-2026-0117")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".banner")).to_be_visible()
+    page.goto(case)
+    page.get_by_text("Name reviewers").click()
+    for part, who in (("First", "Ada"), ("Second", "Ben"), ("Third", "Cleo")):
+        chosen = page.get_by_label(f"{part} reviewer")
+        chosen.select_option(label=chosen.locator("option", has_text=who).inner_text())
+    page.get_by_label("What the machine found, and what others said of an exhibit").check()
+    look(page, "1-naming")
+    page.get_by_role("button", name="Save reviewers").click()
+    expect(page.get_by_text("until their own judgement is in").first).to_be_visible()
+    look(page, "2-case")
+
+
+def judged(page: Page, lab: Lab, conclusion: str, reasons: str, stretch: Callable[[Page], None]) -> None:
+    """Somebody goes from the count in the navigation to their judgement, and gives it."""
+    page.goto(lab.address + "/")
+    link = page.get_by_role("link", name="Reviews 1 waiting for me")
+    expect(link).to_be_visible()
+    link.click()
+    page.get_by_role("link", name="Give your judgement").click()
+    page.get_by_label(conclusion, exact=True).check()
+    page.get_by_label("Reasons").fill(reasons)
+    stretch(page)
+    page.get_by_role("button", name="Give this judgement").click()
+
+
+def taken_from_the_player(page: Page) -> None:
+    """The player is moved, and its time taken as start and end of a stretch."""
+    video = page.locator("#player")
+    for seconds, button in ((1.0, "Starts here"), (2.5, "Ends here")):
+        video.evaluate(
+            "(video, to) => new Promise((done) => {"
+            " video.addEventListener('seeked', () => done(), { once: true });"
+            " video.currentTime = Number(video.dataset.offset) + to; })",
+            seconds,
+        )
+        page.get_by_role("button", name=button).first.click()
+    expect(page.get_by_label("From").first).to_have_value("0:01.000")
+    page.get_by_label("Note").first.fill("Edge of the chin flickers")
+
+
+def hidden_from(page: Page, lab: Lab) -> None:
+    """What the second reviewer meets where the machine's findings would be."""
+    page.goto(f"{lab.address}/analyses/{lab.analysis}")
+    expect(page).to_have_url(f"{lab.address}/reviews/{lab.analysis}")
+    expect(page.get_by_text("You review this exhibit blind.")).to_be_visible()
+    page.goto(f"{lab.address}/analyses/{lab.analysis}/report.html")
+    expect(page.get_by_text("is not shown to you until your own judgement is in")).to_be_visible()
+    look(page, "3-refused")
+    page.goto(lab.address + "/analyses")
+    expect(page.get_by_text("two people.mp4")).to_have_count(0)
+
+
+def test_from_naming_to_the_final_report(lab: Lab, tmp_path: Path, seen: Seen) -> None:
+    ada, ben, cleo = (lab.signed_in(name, seen) for name in ("ada", "ben", "cleo"))
+    named(ada, lab)
+    ada.goto(f"{lab.address}/analyses/{lab.analysis}")
+    expect(ada.get_by_text("Awaited: the judgements of the first and")).to_be_visible()
+
+    hidden_from(ben, lab)
+    ben.goto(lab.address + "/reviews")
+    look(ben, "4-queue")
+    ben.get_by_role("link", name="Give your judgement").click()
+    look(ben, "5-blind")
+    judged(ben, lab, "Manipulated", "The chin's edge flickers.\nSkin is too smooth.", taken_from_the_player)
+    expect(ben.get_by_text("Awaited: the judgement of the first reviewer.")).to_be_visible()
+    look(ben, "6-awaited")
+    ben.goto(f"{lab.address}/analyses/{lab.analysis}")
+    expect(ben.locator(".banner")).to_be_visible()
+
+    judged(ada, lab, "Inconclusive", "Too strongly compressed to tell.", lambda _page: None)
+    expect(ada.get_by_text("Both judgements are in and differ.")).to_be_visible()
+    ada.get_by_label("Message").fill("Could the encoder have made that edge?")
+    ada.get_by_role("button", name="Send").click()
+    expect(ada.get_by_text("Could the encoder have made that edge?")).to_be_visible()
+    ben.goto(f"{lab.address}/reviews/{lab.analysis}")
+    ben.get_by_label("Message").fill("It moves against the head, which no encoder does.")
+    ben.get_by_role("button", name="Send").click()
+    expect(ben.get_by_text("It moves against the head")).to_be_visible()
+    look(ben, "7-differs")
+
+    cleo.goto(lab.address + "/reviews")
+    cleo.get_by_role("link", name="Decide a difference").click()
+    look(cleo, "8-third")
+    cleo.get_by_label("Manipulated", exact=True).check()
+    cleo.get_by_label("Reasons").fill("The edge moves against the head in twelve frames.")
+    cleo.get_by_role("button", name="Decide").click()
+    expect(cleo.get_by_role("heading", name="Joint conclusion")).to_be_visible()
+    look(cleo, "9-resolved")
+    for page in (ada, ben, cleo):
+        page.goto(lab.address + "/reviews")
+        expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
+
+    ada.goto(f"{lab.address}/reviews/{lab.analysis}")
+    with ada.expect_download() as download:
+        ada.get_by_role("link", name="PDF report").click()
+    place = Path(_SHOTS or tmp_path) / "final.pdf"
+    download.value.save_as(place)
+    with pikepdf.open(place) as document:
+        assert "second-review.json" in document.attachments
+        review = document.attachments["second-review.json"].get_file().read_bytes().decode()
+    assert "The edge moves against the head in twelve frames." in review and "Ben Nowak" in review
+    bundle = ada.request.get(f"{lab.address}/analyses/{lab.analysis}/bundle.zip?video=no").body()
+    with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
+        assert archive.read("second-review.json").decode() == review
+    (tmp_path / "bundle.zip").write_bytes(bundle)
+    assert verify(tmp_path / "bundle.zip").findings.problems == []
+    ada.goto(f"{lab.address}/analyses/{lab.analysis}/report.html")
+    section = ada.locator("#second-review")
+    expect(section).to_contain_text("Both reviewers differed, and the third reviewer decided: manipulated.")
+    ada.goto(f"{lab.address}/analyses/{lab.analysis}/custody")
+    expect(ada.get_by_text("second review").first).to_be_visible()
+    ada.goto(lab.address + "/statistics")
+    expect(ada.get_by_role("heading", name="Reviewers among themselves")).to_be_visible()
+    look(ada, "a-statistics")
+    ada.set_viewport_size({"width": 390, "height": 844})
+    ada.goto(f"{lab.address}/reviews/{lab.analysis}")
+    look(ada, "b-phone")
+    for page in (ada, ben, cleo):
+        page.context.close()
+    assert seen.console == []
