@@ -107,4 +107,10 @@ def test_a_message_is_found_again_in_its_filled_form(monkeypatch: pytest.MonkeyP
             "At least 12 characters. Any will do; four unrelated words are good."
         ).startswith("Mindestens 12 Zeichen.")
         assert language.stored("Nobody has translated this.") == "Nobody has translated this."
+        told = language.stored(
+            "Person A: 1 segment flagged as manipulated; it counted that the face there differs from the "
+            "same person's before and after."
+        )
+        assert told.startswith("Person A: 1 Segment") and "Project-Id" not in told
+        assert language.stored("") == ""
     assert language.stored("Your account") == "Your account"

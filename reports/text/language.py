@@ -129,12 +129,14 @@ def stored(text: str) -> str:
 
 @lru_cache(4096)
 def _stored(code: str, text: str) -> str:
+    if not text:  # gettext keeps the catalogue's header under the empty message
+        return text
     known = _one(code, text)
     if known is not None:
         return known
     sentences = _SENTENCES.split(text)
     if sentences[1:]:
-        return " ".join(_one(code, each) or each for each in sentences)
+        return " ".join((each and _one(code, each)) or each for each in sentences)
     return text
 
 
