@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector import timestamps
-from detector.environment import software
+from detector.environment import repeated_with, software
 from detector.explain.boxed_photo import BOXED, PHOTO, write_boxed, write_photo
 from detector.faces.turned import turn_with_faces
 from detector.files import hashed, write_atomically
@@ -29,6 +29,7 @@ from detector.metadata.c2pa import read_store
 from detector.metadata.collect import collect
 from detector.metadata.declarations import declarations_of
 from detector.models.loaded import LoadedModel, load_model
+from detector.other_models import Others, concluded, keeps_moments
 from detector.schema.analysis import (
     Analysis,
     Coverage,
@@ -41,6 +42,7 @@ from detector.schema.analysis import (
     Span,
     Spread,
 )
+from detector.schema.others import JointRule
 from detector.scoring.first_pass import BATCH, FirstPass, FirstPassResult
 from detector.scoring.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
@@ -67,6 +69,8 @@ def analyze(
     progress: Progress | None = None,
     bounds: Bounds | None = None,
     fingerprint: Path | None = None,
+    also: Sequence[str | Path | LoadedModel] = (),
+    joint: JointRule = JointRule.FIRST,
 ) -> Analysis:
     """Analyse the video or photo at ``path``.
 
@@ -75,12 +79,15 @@ def analyze(
     written below ``images`` if given, as ``overlays/*.png``. ``progress`` is called with
     a stage and the fraction of the whole done, 0 to 1; what it raises ends the analysis.
     ``bounds`` are how much of what the file may hold. The perceptual fingerprint of the frames that are
-    decoded is written to ``fingerprint`` if given, once all of them were seen.
+    decoded is written to ``fingerprint`` if given, once all of them were seen. ``also`` are further models,
+    which judge the same faces beside ``model``; ``joint`` is the rule of their joint verdict.
 
     Raises :class:`~detector.errors.MediaError` for a file that cannot be examined and
     :class:`~detector.errors.ModelError` for a model that cannot be used.
     """
-    job = _Job(Path(path), name, parameters or Parameters(), model, images, bounds, fingerprint)
+    job = _Job(
+        Path(path), name, parameters or Parameters(), model, images, bounds, fingerprint, Others(also, joint)
+    )
     report = progress or (lambda stage, fraction: None)
     analysis, turn = _analyzed(job, report)
     if turn:
@@ -102,6 +109,7 @@ class _Job:
     images: Path | None
     bounds: Bounds | None
     fingerprint: Path | None
+    others: Others
 
 
 def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int]:
@@ -118,10 +126,13 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
         if not parameters.second_look:
             loaded = loaded.alone
         scorer = Scorer(loaded, still=reader.kind is MediaKind.IMAGE)
+        beside = job.others.loaded(loaded, parameters)
+        others = [Scorer(one, still=scorer.still) for one in beside]
         size, digest = hashed(path)
         still = reader.kind is MediaKind.IMAGE
-        keeper = MomentKeeper(parameters.second_look, still=still) if loaded.second_look else None
-        first_pass = FirstPass(reader, parameters, scorer, keeper=keeper)
+        looking = keeps_moments([loaded, *beside])
+        keeper = MomentKeeper(parameters.second_look, still=still) if looking else None
+        first_pass = FirstPass(reader, parameters, scorer, keeper=keeper, others=others)
         photo = None
         # Of the picture as the file means it, not as it was turned to find faces.
         sampler = None
@@ -139,7 +150,8 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
         first_pass.post_process()
         if job.fingerprint and sampler is not None and (made := sampler.post_process()):
             write_atomically(job.fingerprint, made.to_bytes(), durable=False)
-        if keeper is not None:
+        seen_by_others = first_pass.seen_by_others()
+        if keeper is not None and loaded.second_look is not None:
             scorer = look_again(
                 loaded, scorer, first_pass, keeper, parameters, reporter("looking again", _SCORED, _LOOKED)
             )
@@ -163,6 +175,10 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
             flagged = {segment.person for segment in analysis.segments}
             write_boxed(job.images, photo, reader.width, analysis.persons, flagged)
             told |= {"picture": PHOTO, "boxed": BOXED}
+        if others:
+            asked = job.others.rule, keeper, reader, job.images
+            told |= concluded(analysis, seen_by_others, others, *asked, lambda share: None)
+            told["software"] = repeated_with(analysis, [one.card.name for one in beside], job.others.rule)
         return analysis.model_copy(update=told), wanted
 
 

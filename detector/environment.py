@@ -9,6 +9,7 @@ import hashlib
 import platform
 import re
 import shlex
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib import metadata
 from importlib.util import find_spec
@@ -17,7 +18,8 @@ from pathlib import Path
 from detector.backends.base import Backend
 from detector.backends.selection import ROUGH
 from detector.paths import ROOT
-from detector.schema.analysis import Library, Parameters, Software
+from detector.schema.analysis import Analysis, Library, Parameters, Software
+from detector.schema.others import JointRule
 from detector.version import __version__
 
 # What takes part in a result, by its name on the package index.
@@ -39,6 +41,11 @@ _WIDEST = {
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
+def titled(backend: Backend) -> str:
+    """A back end's name and its library's version."""
+    return f"{_TITLES[backend.name]} {backend.version}"
+
+
 def software(
     backend: Backend, batch: int, created: str, file: str, model: str, given: Parameters
 ) -> Software:
@@ -56,7 +63,7 @@ def software(
         instructions=instructions(),
         commit=commit(ROOT),
         source_sha256=source_sha256(),
-        backend=f"{_TITLES[backend.name]} {backend.version}",
+        backend=titled(backend),
         precision=backend.precision,
         threads=backend.threads,
         batch=batch,
@@ -64,19 +71,38 @@ def software(
     )
 
 
-def command(file: str, model: str, given: Parameters, backend: str | None = None) -> str:
+def command(
+    file: str,
+    model: str,
+    given: Parameters,
+    backend: str | None = None,
+    others: Sequence[str] = (),
+    rule: JointRule = JointRule.FIRST,
+) -> str:
     """The line for a POSIX shell that repeats an analysis in the exhibit's folder.
 
-    ``backend`` is named only where another would give other findings.
+    ``backend`` is named only where another would give other findings; ``others`` are further models, which
+    decide together with the first one by ``rule``.
     """
     name = f"./{file}" if file.startswith("-") else file
     words = ["python", "-m", "detector", "analyze", name, "--model", model]
+    for other in others:
+        words += ["--also", other]
+    words += ["--joint", rule] if rule is not JointRule.FIRST else []
     for field in Parameters.model_fields:
         value = getattr(given, field)
         if value != Parameters.model_fields[field].default:
             words += ["--set", f"{field}={value!r}"]
     words += ["--backend", backend] if backend else []
     return shlex.join([*words, "--out", "again"])
+
+
+def repeated_with(analysis: Analysis, others: Sequence[str], rule: JointRule) -> Software:
+    """The facts of ``analysis`` with a command that asks further models as well."""
+    ran, words = analysis.software, shlex.split(analysis.software.command or "")
+    backend = words[words.index("--backend") + 1] if "--backend" in words else None
+    told = (analysis.media.file, analysis.model.name, analysis.parameters)
+    return ran.model_copy(update={"command": command(*told, backend, others, rule)})
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from detector.errors import MediaError, ParameterError
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
 from detector.sandbox.limits import MEGABYTE
 from detector.schema.analysis import Analysis, Parameters
+from detector.schema.others import JointRule
 
 Write = Callable[[Analysis, Path], None]
 Report = Callable[[str, float], None]
@@ -32,6 +33,8 @@ def analyze_confined(
     limits: Limits | None = None,
     write: Write | None = None,
     progress: Report | None = None,
+    also: Sequence[str] = (),
+    joint: JointRule = JointRule.FIRST,
 ) -> Analysis:
     """Analyse ``path`` in a confined process; the result comes back by way of ``folder``, an empty one.
 
@@ -41,11 +44,14 @@ def analyze_confined(
     """
     path, folder = path.absolute(), folder.absolute()
     readable = [path]
-    if model and Path(model).exists():
-        model = str(Path(model).absolute())
-        readable.append(Path(model).parent)
+    named = []
+    for one in (model, *also):
+        if one and Path(one).exists():
+            one = str(Path(one).absolute())
+            readable.append(Path(one).parent)
+        named.append(one)
     places = AllowedPaths(readable=tuple(readable), writable=(folder,))
-    what = (_analyzed, path, folder, parameters, model, write)
+    what = (_analyzed, path, folder, parameters, named, joint, write)
     with Sandbox(
         *what,
         limits=limits or limits_of_environment(),
@@ -62,14 +68,19 @@ def _analyzed(
     path: Path,
     folder: Path,
     parameters: Parameters | None,
-    model: str | None,
+    models: Sequence[str | None],
+    joint: JointRule,
     write: Write | None,
     report: Report,
 ) -> None:
     from detector.engine import analyze
 
     images = folder if write else None
-    analysis = analyze(path, parameters=parameters, model=model, images=images, progress=report)
+    model, *also = models
+    others = [one for one in also if one]
+    analysis = analyze(
+        path, parameters=parameters, model=model, images=images, progress=report, also=others, joint=joint
+    )
     if write:
         write(analysis, folder)
     else:

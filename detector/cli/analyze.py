@@ -17,6 +17,7 @@ from detector.cli.engine_options import add_engine_options, parameters_from
 from detector.cli.progress import progress_bar
 from detector.errors import ParameterError
 from detector.media.exhibit_file import refuse_early
+from detector.schema.others import JointRule
 from reports.cli.case_options import add_case_options, given_case
 
 if TYPE_CHECKING:
@@ -39,6 +40,19 @@ def add_commands(commands: Any) -> None:
         "--laboratory", type=Path, metavar="FILE", help="a laboratory.json for the report to quote"
     )
     add_engine_options(analyze)
+    analyze.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="NAME|FILE",
+        help="another model that judges the same faces, shown beside the first; may be given again",
+    )
+    analyze.add_argument(
+        "--joint",
+        choices=[str(rule) for rule in JointRule],
+        default=str(JointRule.FIRST),
+        help="how several models decide together: the first alone (default), any, the majority, or all",
+    )
     add_case_options(analyze)
     analyze.set_defaults(run=_analyze)
 
@@ -83,6 +97,8 @@ def _analyze(options: argparse.Namespace) -> int:
             model=options.model,
             write=write if options.out else None,
             progress=show,
+            also=options.also,
+            joint=JointRule(options.joint),
         )
         if options.out:
             _put(made, options.out)
@@ -156,6 +172,11 @@ def _print_words(analysis: Analysis, out: Path | None) -> None:
             f"  {segment.id}  person {segment.person}  {timecode(segment.start)} to {timecode(segment.end)}"
             f"  probability {segment.confidence:.2f}"
         )
+    for other in analysis.others:
+        figure = "" if other.probability is None else f", probability {other.probability:.2f}"
+        print(f"{other.model.title}: {other.verdict}{figure}")
+    if analysis.joint:
+        print(f"Together: {analysis.joint.verdict}. {analysis.joint.reason}")
     if out:
         print(f"Report: {out / 'report.pdf'}")
 

@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.explain.occlusion import hide, hide_each
+from detector.explain.occlusion import hide_each
 from detector.faces.crop import CropSquare
 from detector.files import write_atomically
 from detector.media.frame import Image
@@ -120,7 +120,7 @@ def occlusion_map(crop: Image, logits: Logits) -> Heat:
     fall, covered = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
     for first in range(0, len(masks), _AT_ONCE):
         some = masks[first : first + _AT_ONCE]
-        for mask, logit in zip(some, logits([hide(crop, mask) for mask in some]), strict=True):
+        for mask, logit in zip(some, logits(hide_each(crop, some)), strict=True):
             fall += np.float32(before - logit) * mask
             covered += mask
     smooth = cv2.GaussianBlur(fall / covered, (0, 0), side / 4)

@@ -27,6 +27,7 @@ from detector.schema.model import Model as Model
 from detector.schema.model import Platt as Platt
 from detector.schema.model import Range as Range
 from detector.schema.model import Rate as Rate
+from detector.schema.others import MOST_OTHERS, JointRule
 from detector.schema.parameters import LACKING
 from detector.schema.parameters import Parameters as Parameters
 from detector.schema.scores import Box as Box
@@ -251,8 +252,43 @@ class Software(Value):
     )
 
 
+class Ran(Value):
+    """What ran a model."""
+
+    backend: str
+    precision: str
+    device: str = Field(description="cpu or cuda, and the device's name")
+
+
+class OtherModel(Value):
+    """What another model says of the same faces in the same sampled frames, by the same rules.
+
+    Persons are those of the analysis, with this model's scores; ids of segments are this model's own. Frames
+    between those sampled are not judged. Pictures of its peaks lie below ``overlays/`` as well.
+    """
+
+    model: Model
+    verdict: Verdict
+    reason: str
+    probability: Probability | None
+    segments: tuple[Segment, ...]
+    persons: tuple[Person, ...]
+    ran: Ran
+
+
+class Joint(Value):
+    """What all models of an analysis amount to together, by the rule that was chosen."""
+
+    rule: JointRule
+    verdict: Verdict
+    reason: str
+
+
 class Analysis(Value):
-    """One run of one model over one exhibit."""
+    """One run of one model, or of several, over one exhibit.
+
+    All but ``others`` and ``joint`` is of the first model.
+    """
 
     schema_version: str = SCHEMA_VERSION
     verdict: Verdict
@@ -293,6 +329,21 @@ class Analysis(Value):
     parameters: Parameters
     coverage: Coverage
     software: Software
+    others: tuple[OtherModel, ...] = Field(
+        default=(), max_length=MOST_OTHERS, description="other models that were asked for; since 1.10"
+    )
+    joint: Joint | None = Field(default=None, description="null: no other model was asked for; since 1.10")
+
+    @property
+    def every_segment(self) -> tuple[Segment, ...]:
+        """The segments of all models, those of the first one first."""
+        return (*self.segments, *(segment for other in self.others for segment in other.segments))
+
+    def by(self, other: OtherModel) -> Analysis:
+        """The analysis as one of ``others`` alone would have it."""
+        of_other = {name: getattr(other, name) for name in OtherModel.model_fields if name != "ran"}
+        of_first = {"kind": None, "answers": None, "stability": None, "others": (), "joint": None}
+        return self.model_copy(update=of_other | of_first)
 
     def to_json(self) -> str:
         """Text of ``analysis.json``: UTF-8, two-space indent, keys in schema order."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from detector.schema.base import Sha256, Value
+from detector.schema.onnx_network import OnnxNetwork
 
 
 class Platt(Value):
@@ -84,6 +85,11 @@ class Model(Value):
     )
     rates: tuple[Rate, ...] = Field(default=(), description="error rates with intervals; since 1.2")
     validated: tuple[Range, ...] = Field(default=(), description="ranges it was validated in; since 1.2")
+    onnx: OnnxNetwork | None = Field(
+        default=None,
+        description="of a network that came as an ONNX file: its framing and what its output means; "
+        "null: one of Reelproof's architectures; since 1.10",
+    )
     second_look: SecondLookModel | None = Field(
         default=None,
         description="the network whose logits are fused with this one's; null: this one decided alone; "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -42,12 +43,38 @@ class FirstPassResult(Protocol):
         """The tracks that have a detection left."""
 
 
+class _Queue:
+    """Crops that wait for one model, and what it has made of those before."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.scorer = scorer
+        self.waiting: list[Image] = []
+        self.features: list[NDArray[np.float32]] = []  # of usable detections in their order, by batch
+
+    def take(self) -> NDArray[np.float32]:
+        """The features (n, d) made since the last time."""
+        features = np.concatenate(self.features) if self.features else np.empty((0, 1), np.float32)
+        self.features = []
+        return features
+
+
+@dataclass
+class SeenByAnother:
+    """The same first pass with another model's logits."""
+
+    detections: Detections
+    tracks: list[tracks.Track]
+    times: Sequence[float]
+    cuts: list[float]
+    discarded: int
+
+
 class FirstPass:
     """Give it the sampled frames in order, then :meth:`post_process`; ``detections`` holds the result.
 
     Without a ``reader``, frames are those of a live video, and none is held back. ``on_frame``
     is called with each frame, in order, and with its faces by track. Faces at moments spread over each
-    track are kept in ``keeper``, if given.
+    track are kept in ``keeper``, if given. ``others`` score the same faces, each in its own framing.
     """
 
     def __init__(
@@ -57,6 +84,7 @@ class FirstPass:
         scorer: Scorer,
         on_frame: Callable[[Frame, dict[int, Face]], None] | None = None,
         keeper: MomentKeeper | None = None,
+        others: Sequence[Scorer] = (),
     ) -> None:
         self._search = FaceSearch(parameters, hold=reader is not None)
         self._tracker = tracks.Tracker(parameters.bridge_gap)
@@ -66,11 +94,11 @@ class FirstPass:
         self._on_frame = on_frame
         self._keeper = keeper
         self._gathered = DetectionBuffer()
-        self._waiting: list[Image] = []
+        self._queues = [_Queue(each) for each in (scorer, *others)]
+        self._other_logits: list[NDArray[np.float64]] = []
         # A batch is scored while faces of later frames are looked for.
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="scoring")
         self._scored: Future[list[NDArray[np.float32]]] | None = None
-        self._features: list[NDArray[np.float32]] = []  # of usable detections in their order, by batch
         self._video = reader is None or reader.kind is MediaKind.VIDEO
         self.detections = self._gathered.take()
         self.times = array("d")
@@ -99,7 +127,7 @@ class FirstPass:
                 self._sight(frame, track, face)
             if self._on_frame is not None:
                 self._on_frame(frame, by_track)
-            if len(self._waiting) >= BATCH:
+            if len(self._queues[0].waiting) >= BATCH:
                 self._score()
 
     def _sight(self, frame: Frame, track: int, face: Face) -> None:
@@ -108,7 +136,8 @@ class FirstPass:
             flaw = flaw_of_photo(frame.image, face.box, self._parameters)
             looks = looks if flaw is None else looks._replace(flaw=flaw, crop=None)
         if looks.crop is not None:
-            self._waiting.append(self._scorer.seen(frame.image, face, looks.crop))
+            for queue in self._queues:
+                queue.waiting.append(queue.scorer.seen(frame.image, face, looks.crop))
             if self._keeper is not None:
                 self._keeper.offer(frame, track, face)
         self._gathered.add(frame.pts, float(frame.time), frame.index, track, face, *looks[:3])
@@ -121,15 +150,28 @@ class FirstPass:
         because of a small face it seldom is.
         """
         self._follow(self._search.flush())
-        taken, features = self._taken()
+        taken, (features, *of_others) = self._taken()
         tracks_, flaws = taken.rows["track"], taken.rows["flaw"]
         kept = np.isin(tracks_, tracks_[flaws != LOW_CONFIDENCE])
         self.discarded = int(np.count_nonzero(~kept))
         which = np.cumsum(taken.rows["usable"])[kept] - 1  # of the features are each detection's
         self.detections = taken.chosen(kept)
+        rows = self.detections.rows
+        self._other_logits = [np.full(len(rows), np.nan) for _ in of_others]
         for track in self.detections.by_track().values():
-            usable = track[self.detections.rows["usable"][track]]
-            self.detections.rows["logit"][usable] = self._scorer.track_logits(features[which[usable]])
+            usable = track[rows["usable"][track]]
+            rows["logit"][usable] = self._scorer.track_logits(features[which[usable]])
+            for queue, logits, own in zip(self._queues[1:], self._other_logits, of_others, strict=True):
+                logits[usable] = queue.scorer.track_logits(own[which[usable]])
+
+    def seen_by_others(self) -> list[SeenByAnother]:
+        """What each of the other models says, after :meth:`post_process` and before logits are fused."""
+        found = []
+        for logits in self._other_logits:
+            rows = self.detections.rows.copy()
+            rows["logit"] = logits
+            found.append(SeenByAnother(Detections(rows), self.tracks, self.times, self.cuts, self.discarded))
+        return found
 
     def take(self) -> tuple[Detections, set[int]]:
         """The detections since the last call, each judged by itself, and the tracks that may go on.
@@ -137,27 +179,31 @@ class FirstPass:
         Nothing else is kept: for sources without an end, where :meth:`post_process` is never called.
         Not for sequence networks, which judge frames by those around them.
         """
-        taken, features = self._taken()
+        taken, (features,) = self._taken()
         taken.rows["logit"][taken.rows["usable"]] = self._scorer.track_logits(features)
         del self.times[:]
         return taken, self._tracker.forget_ended()
 
-    def _taken(self) -> tuple[Detections, NDArray[np.float32]]:
-        """All detections not yet taken, and the features (n, d) of the usable ones."""
+    def _taken(self) -> tuple[Detections, list[NDArray[np.float32]]]:
+        """All detections not yet taken, and each model's features (n, d) of the usable ones."""
         self._score()
         self._finish_scoring()
-        features = np.concatenate(self._features) if self._features else np.empty((0, 1), np.float32)
-        self._features = []
-        return self._gathered.take(), features
+        return self._gathered.take(), [queue.take() for queue in self._queues]
 
     def _score(self) -> None:
         """Begin to score what waits, once the batch before has its features."""
         self._finish_scoring()
-        if self._waiting:
-            self._scored = self._beside.submit(self._scorer.features, self._waiting)
-            self._waiting = []
+        if self._queues[0].waiting:
+            self._scored = self._beside.submit(_features, [(q.scorer, q.waiting) for q in self._queues])
+            for queue in self._queues:
+                queue.waiting = []
 
     def _finish_scoring(self) -> None:
         if self._scored is not None:
-            self._features.append(np.stack(self._scored.result()))
+            for queue, features in zip(self._queues, self._scored.result(), strict=True):
+                queue.features.append(features)
             self._scored = None
+
+
+def _features(batches: Sequence[tuple[Scorer, list[Image]]]) -> list[NDArray[np.float32]]:
+    return [np.stack(scorer.features(crops)) for scorer, crops in batches]

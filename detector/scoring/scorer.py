@@ -101,9 +101,10 @@ class Scorer:
 
     def seen(self, image: Image, face: Face, crop: Image) -> Image:
         """The crop the network sees of ``face`` in ``image``; ``crop`` is that of its quality."""
-        if self.card.onnx is None:
+        size = self.card.input.size
+        if self.card.onnx is None and crop.shape[0] == size:
             return crop
-        return crop_square(image, self.square(face.box, roll(face)), self.card.input.size)
+        return crop_square(image, self.square(face.box, roll(face)), size)
 
     @cached_property
     def stills(self) -> Scorer:

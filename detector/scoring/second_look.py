@@ -33,7 +33,7 @@ from detector.models.loaded import LoadedModel
 from detector.networks import readings
 from detector.schema import analysis as schema
 from detector.scoring.contrast import amounts, outliers
-from detector.scoring.first_pass import FirstPass
+from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.fusion import INPUTS, Floats, Fusion
 from detector.scoring.moments import KeptMoment, MomentKeeper, spread
 from detector.scoring.person_look import PersonLook
@@ -314,7 +314,7 @@ class FusedScorer(Scorer):
 def look_again(
     model: LoadedModel,
     scan: Scorer,
-    first_pass: FirstPass,
+    first_pass: FirstPassResult,
     keeper: MomentKeeper,
     parameters: schema.Parameters,
     report: Callable[[float], None],

@@ -145,16 +145,17 @@ def explained(
     images: Path | None,
     seed: int,
     report: Callable[[float], None],
+    prefix: str = "",
 ) -> tuple[Segment, ...]:
     """Second pass: peak frames are read again, explained, and drawn on one scale.
 
-    ``images`` is the folder below which ``overlays/`` is written, if any; ``report``
-    is told the share done.
+    ``images`` is the folder below which ``overlays/`` is written, if any, under names that begin with
+    ``prefix``; ``report`` is told the share done.
     """
     wanted: dict[int, list[tuple[str, Detection]]] = defaultdict(list)
     for f in found:
         for rank, peak in enumerate(f.peaks, start=1):
-            wanted[peak.pts].append((f"{f.name}-{rank}", peak))
+            wanted[peak.pts].append((f"{prefix}{f.name}-{rank}", peak))
     folder = images / "overlays" if images else None
     if folder and wanted:
         folder.mkdir(parents=True, exist_ok=True)
@@ -178,7 +179,7 @@ def explained(
             frame_kept = heatmaps.read_png(images / path)
             for one in of_frame:
                 heatmaps.write_overlay(frame_kept, one, full, reader.width, images / "overlays")
-    return tuple(_segment(f, maps, full, kept, scorer) for f in found)
+    return tuple(_segment(f, maps, full, kept, scorer, prefix) for f in found)
 
 
 def _frame_path(name: str, still: bool) -> str:
@@ -203,11 +204,12 @@ def _segment(
     full: float,
     frames: dict[str, str],
     scorer: Scorer,
+    prefix: str = "",
 ) -> Segment:
     """A flagged interval with its peaks; ``frames`` are the paths of those that were kept."""
     peaks = []
     for rank, peak in enumerate(found.peaks, start=1):
-        name = f"{found.name}-{rank}"
+        name = f"{prefix}{found.name}-{rank}"
         # A frame the second reading did not reach cannot be shown; the segment stands without it.
         if name in maps and peak.logit is not None:
             peaks.append(

@@ -112,6 +112,7 @@ def compare(recorded: Analysis, again: Analysis, tolerance: Tolerance = TOLERANC
             f"more than {tolerance.probability:g}"
         )
     problems += _answers(recorded, again, tolerance)
+    problems += _others(recorded, again, tolerance)
     problems += _declarations(recorded, again)
     return Agreement(
         problems=tuple(problems),
@@ -137,6 +138,20 @@ def _premises(recorded: Analysis, again: Analysis) -> list[str]:
         found.append(
             f"the arithmetic is not the same: {other}, where {one} is recorded; see REELPROOF_BACKEND"
         )
+    return found
+
+
+def _others(recorded: Analysis, again: Analysis, tolerance: Tolerance) -> list[str]:
+    """What differs of other models, each by itself, and of what all amount to together."""
+    if len(recorded.others) != len(again.others):
+        return [f"{len(again.others)} other models judged, where {len(recorded.others)} are recorded"]
+    found = [
+        f"by model {number}, {problem}"
+        for number, (one, other) in enumerate(zip(recorded.others, again.others, strict=True), start=2)
+        for problem in compare(recorded.by(one), again.by(other), tolerance).problems
+    ]
+    if recorded.joint and again.joint and recorded.joint.verdict is not again.joint.verdict:
+        found.append(f"together they say {again.joint.verdict}, where {recorded.joint.verdict} is recorded")
     return found
 
 

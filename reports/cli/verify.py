@@ -47,8 +47,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         type=Path,
+        action="append",
+        default=[],
         metavar="FILE|DIR",
-        help="weights, or a folder of them, to compare with those recorded (default: models/)",
+        help="weights, or a folder of them, to compare with those recorded (default: models/); given again "
+        "for an analysis by several models, that of the first one first",
     )
     parser.add_argument("--format", choices=["text", "json"], default="text", help="what to print")
 
@@ -56,7 +59,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Verify and print; returns the exit status."""
     # pyHanko and pydantic's models take a second; other commands, and --help, go without.
-    from reports.verification.model_weights import check_model
+    from reports.verification.model_weights import check_model, other_weights
     from reports.verification.reanalysis import ReanalysisError, reanalyse
     from reports.verification.recomparison import Recomparison, recompare
     from reports.verification.signatures import read_trust
@@ -68,9 +71,10 @@ def run(options: argparse.Namespace) -> int:
     done = verify(options.path, trust)
     again, compared = None, list[Recomparison]()
     if done.analysis:
-        weights = check_model(done.analysis, options.model, done.findings)
+        weights = check_model(done.analysis, next(iter(options.model), None), done.findings)
         if options.reanalyse:
-            again = reanalyse(done.analysis, options.reanalyse, weights, done.findings)
+            others = other_weights(done.analysis, options.model)
+            again = reanalyse(done.analysis, options.reanalyse, weights, done.findings, others)
             if again is not None:  # else it is another file
                 compared = recompare(done.comparisons, options.reanalyse, options.reference, done.findings)
     elif options.reanalyse:

@@ -201,6 +201,13 @@ def reasons(coverage: Coverage) -> str:
     return ": " + "; ".join(f"{count:,} {flaw}" for flaw, count in coverage.flaws.items())
 
 
+def maps_of(model: Model) -> str:
+    """What makes a model's heatmaps, in words that "shows" follows."""
+    if model.onnx is None:
+        return "Grad-CAM"
+    return gettext("an occlusion map (the face is scored again with one part after the other hidden)")
+
+
 def procedure(analysis: Analysis) -> str:
     """How the finding came about, in the order of the work."""
     given, second = analysis.parameters, analysis.model.second_look
@@ -235,12 +242,13 @@ def procedure(analysis: Analysis) -> str:
         "colours of their own, enlarged from a tiny picture or drawn in flat colours "
         "were not judged. %(looked)sA face whose score reaches %(enter_threshold)s is "
         "flagged; where none does, one of %(doubt_threshold)s or more leaves the "
-        "verdict inconclusive. For each flagged face Grad-CAM shows which areas raised "
+        "verdict inconclusive. For each flagged face %(maps)s shows which areas raised "
         "the score; each map was then tested by hiding what it highlights and scoring "
         "the face again.",
         looked=looked,
         enter_threshold=shown(given.enter_threshold, "g"),
         doubt_threshold=shown(given.doubt_threshold, "g"),
+        maps=maps_of(analysis.model),
     )
 
 

@@ -344,12 +344,13 @@ def procedure(analysis: Analysis) -> str:
     )
     return gettext(
         "%(seen)scut out upright and scored by the network named in this report; its "
-        "output%(fused_words)s. %(flagged)sAt the peak frames Grad-CAM shows which "
+        "output%(fused_words)s. %(flagged)sAt the peak frames %(maps)s shows which "
         "areas of the face raised the score; each map was then tested by hiding what "
         "it highlights and scoring the face again.",
         seen=seen,
         fused_words=_fused_words(analysis),
         flagged=flagged,
+        maps=photographs.maps_of(analysis.model),
     )
 
 
@@ -385,7 +386,15 @@ def _fused_words(analysis: Analysis) -> str:
 
 def glossary(analysis: Analysis) -> tuple[tuple[str, str], ...]:
     """The terms of the report."""
-    return photographs.glossary(GLOSSARY) if analysis.media.kind is MediaKind.IMAGE else GLOSSARY
+    terms = photographs.glossary(GLOSSARY) if analysis.media.kind is MediaKind.IMAGE else GLOSSARY
+    if analysis.model.onnx is None:
+        return terms
+    return tuple((term, _OCCLUSION if words.startswith("Grad-CAM") else words) for term, words in terms)
+
+
+_OCCLUSION = N_(
+    "Occlusion map: the areas of the face without which the score falls most, as colour over the picture."
+)
 
 
 def second_look(person: Person) -> str:

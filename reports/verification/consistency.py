@@ -99,7 +99,7 @@ def _against_manifest(analysis: Analysis, manifest: Manifest, source: Source, fi
     if (model.name, model.sha256) != (manifest.model.name, manifest.model.sha256):
         findings.add(ANALYSIS, "does not fit", "the manifest names another model")
     listed = {entry.path for entry in manifest.files}
-    for segment in analysis.segments:
+    for segment in analysis.every_segment:
         for peak in segment.peaks:
             for path in (peak.frame, peak.overlay, peak.map):
                 if path and path not in source.names and path not in listed:

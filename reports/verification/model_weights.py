@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from detector.errors import ModelError
@@ -48,6 +48,14 @@ def check_model(analysis: Analysis, given: Path | None, findings: Findings) -> P
             f"{given} holds no weights of SHA-256 {recorded.sha256}",
         )
     return None
+
+
+def other_weights(analysis: Analysis, given: Sequence[Path]) -> list[Path | None]:
+    """The path of the weights of each other model, None where they are in none of ``given`` nor installed."""
+    if not analysis.others:
+        return []
+    here = {hashed(path)[1]: path for place in (MODELS, *given) for path in _weights(place)}
+    return [here.get(other.model.sha256) for other in analysis.others]
 
 
 def _weights(place: Path) -> Iterator[Path]:

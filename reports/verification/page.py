@@ -95,7 +95,7 @@ _OTHER = (
 def _put_there(
     source: Source, analysis: Analysis, attached: Mapping[str, bytes], page: bytes, folder: Path
 ) -> None:
-    peaks = [peak for segment in analysis.segments for peak in segment.peaks]
+    peaks = [peak for segment in analysis.every_segment for peak in segment.peaks]
     names = {path for peak in peaks for path in (peak.frame, peak.overlay, peak.map) if path}
     compared = {name for name in source.names if name.startswith(f"{COMPARISONS}/")}
     compared = {name for name in compared if not escapes_folder(name)}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from detector.files import hashed
 from detector.models.card import load_card, read_second_look
@@ -36,12 +38,17 @@ class Reanalysis:
 
 
 def reanalyse(
-    recorded: Analysis, exhibit: Path, weights: Path | None, findings: Findings
+    recorded: Analysis,
+    exhibit: Path,
+    weights: Path | None,
+    findings: Findings,
+    others: Sequence[Path | None] = (),
 ) -> Reanalysis | None:
     """Analyse ``exhibit`` as ``recorded`` was, and compare; None where it is another exhibit.
 
     Differences beyond the tolerance become problems of ``analysis.json``. Raises
-    :class:`ReanalysisError` without the model's ``weights``, and :class:`~detector.errors.MediaError`.
+    :class:`ReanalysisError` without the model's ``weights`` or those of the ``others``, and
+    :class:`~detector.errors.MediaError`.
     """
     try:
         _, sha256 = hashed(exhibit)
@@ -57,13 +64,29 @@ def reanalyse(
             f"{recorded.model.sha256}. Name it with --model FILE."
         )
     _require_second_look(recorded, weights)
+    more: dict[str, Any] = {}
+    if recorded.joint is not None:
+        more = {"also": _required(recorded, others), "joint": recorded.joint.rule}
     from detector import analyze  # brings torch
 
-    made = analyze(exhibit, name=recorded.media.file, parameters=recorded.parameters, model=weights)
+    made = analyze(exhibit, name=recorded.media.file, parameters=recorded.parameters, model=weights, **more)
     agreement = compare(recorded, made)
     for problem in agreement.problems:
         findings.add("analysis.json", "does not fit", f"analysed again, {problem}")
     return Reanalysis(agreement, _machine(recorded), _machine(made))
+
+
+def _required(recorded: Analysis, others: Sequence[Path | None]) -> list[Path]:
+    found = []
+    for other, path in zip(recorded.others, others, strict=True):
+        if path is None:
+            raise ReanalysisError(
+                f"One of the other models is not here: {other.model.name}, SHA-256 of its weights "
+                f"{other.model.sha256}. Name it with one more --model FILE."
+            )
+        _require_second_look(recorded.by(other), path)
+        found.append(path)
+    return found
 
 
 def _require_second_look(recorded: Analysis, weights: Path) -> None:

@@ -8,6 +8,7 @@ from reports.text.language import N_
 
 REFERENCE = "reference"  # only where there is a comparison
 SECOND_REVIEW = "second-review"  # only where there is one
+OTHERS = "others"  # only where several models judged
 # Key, which is also the id of the section's element, and title; those of a still image come second.
 _SECTIONS = (
     ("declarations", N_("What the file declares"), ""),
@@ -15,6 +16,7 @@ _SECTIONS = (
     ("exhibit", N_("Exhibit"), ""),
     ("timeline", N_("Timeline and persons"), N_("The photograph and its faces")),
     ("segments", N_("Flagged segments"), N_("Flagged faces")),
+    (OTHERS, N_("Other models"), ""),
     ("limits", N_("What the findings mean"), ""),
     ("not-examined", N_("What was not examined"), ""),
     ("annotations", "Reviewers' annotations", ""),
@@ -43,9 +45,11 @@ class Section:
         return f"{self.number} {self.title}" if self.number else self.title
 
 
-def contents(still: bool, *, compared: bool = False, reviewed: bool = False) -> dict[str, Section]:
-    """All sections by key, in order; those on references and on a second review where there are any."""
-    left_out = {REFERENCE: not compared, SECOND_REVIEW: not reviewed}
+def contents(
+    still: bool, *, compared: bool = False, reviewed: bool = False, several: bool = False
+) -> dict[str, Section]:
+    """All sections by key, in order; those on references, a second review, several models where any are."""
+    left_out = {REFERENCE: not compared, SECOND_REVIEW: not reviewed, OTHERS: not several}
     shown = [each for each in _SECTIONS if not left_out.get(each[0])]
     return {
         key: Section(key, number, (other if still else "") or title)

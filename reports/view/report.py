@@ -33,6 +33,7 @@ from reports.view.declarations import DeclarationsView, declarations_view
 from reports.view.facts import Fact, ModelView, Setting
 from reports.view.laboratory import THRESHOLD, LaboratoryView, laboratory_view
 from reports.view.metadata import MetadataView, metadata_view
+from reports.view.others import OthersView, others_view
 from reports.view.reviewers import ReviewerView, reviewer_view
 from reports.view.second_review import SecondReviewView, second_review_view
 from reports.view.segments import PeakView, SegmentView, segment_view
@@ -129,6 +130,7 @@ class ReportView:
     timeline: Timeline
     persons: tuple[PersonView, ...]
     segments: tuple[SegmentView, ...]
+    others: OthersView | None
     photo: Picture | None  # with each face boxed
     clean: Picture | None  # the same without
     heat_scale: tuple[str, ...]
@@ -157,6 +159,7 @@ class ReportView:
     def pictures(self) -> tuple[Picture, ...]:
         """Every picture a report shows, in reading order."""
         both = [picture for peak in self._peaks() for picture in (peak.frame, peak.overlay)]
+        both += self.others.pictures if self.others else ()
         compared = [picture for each in self.references for picture in each.pictures]
         return tuple(picture for picture in (*filter(None, [self.photo]), *both, *compared) if picture.path)
 
@@ -165,6 +168,7 @@ class ReportView:
         """Paths of all pictures that belong to the analysis."""
         every = [picture for peak in self._peaks() for picture in (peak.frame, peak.overlay, peak.map)]
         every += filter(None, [self.photo, self.clean])
+        every += self.others.kept if self.others else ()
         return tuple(dict.fromkeys(picture.path for picture in every if picture.path))
 
     def _peaks(self) -> list[PeakView]:
@@ -211,7 +215,12 @@ def _view(
     media, case = analysis.media, case or CaseDetails()
     created, created_iso = dates.in_utc(analysis.software.created)
     still = media.kind is MediaKind.IMAGE
-    sections = contents(still, compared=bool(comparisons), reviewed=second_review is not None)
+    sections = contents(
+        still,
+        compared=bool(comparisons),
+        reviewed=second_review is not None,
+        several=analysis.joint is not None,
+    )
     reviewed = None
     if second_review is not None:
         reviewed = second_review_view(second_review, 0.0 if still else media.duration)
@@ -242,6 +251,7 @@ def _view(
         answers=summary.key_answers(analysis, sections)
         + (((THRESHOLD, own.decision),) if own and own.decision else ())
         + (((gettext("Second review"), reviewed.summary),) if reviewed else ())
+        + (summary.models(analysis, sections) if analysis.joint else ())
         + (summary.references([each.title for each in references], sections) if references else ()),
         figure=numbers.probability(figure),
         figure_name=prose.figure_name(analysis),
@@ -258,6 +268,7 @@ def _view(
         timeline=draw(analysis),
         persons=tuple(_person(analysis, person) for person in analysis.persons),
         segments=tuple(segment_view(analysis, segment, folder) for segment in analysis.segments),
+        others=others_view(analysis, folder),
         photo=find_picture(folder, analysis.boxed, gettext("The photograph with each face boxed and named"))
         if analysis.boxed
         else None,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
+from detector.schema.others import JointRule
 from reports.text import numbers, photographs, prose
-from reports.text.language import gettext
+from reports.text.language import N_, gettext
 from reports.text.numbers import plural, shown, timecode
 from reports.text.uncertainty import Interval, segment_interval
-from reports.view.contents import REFERENCE, Section
+from reports.view.contents import OTHERS, REFERENCE, Section
 
 MOST_TIMES = 4  # segments whose times stand on the first page
 Answer = tuple[str, str]
@@ -27,6 +28,39 @@ def key_answers(analysis: Analysis, sections: dict[str, Section]) -> tuple[Answe
     found.append((gettext("Not looked at"), _not_examined(analysis, sections["not-examined"].number)))
     found.append((gettext("What to do next"), _next_steps(analysis, sections)))
     return tuple(found)
+
+
+_RULES = {
+    JointRule.FIRST: N_("Rule: the first model decides; the others are shown."),
+    JointRule.ANY: N_("Rule: manipulated if any model says so."),
+    JointRule.MAJORITY: N_("Rule: what more than half of the models say; else inconclusive."),
+    JointRule.ALL: N_("Rule: what all models say; else inconclusive."),
+}
+
+
+def together(analysis: Analysis) -> str:
+    """By which rule several models decide together, and what each says."""
+    assert analysis.joint is not None
+    by_verdict: dict[str, list[str]] = {}
+    told = [(analysis.model.title, analysis.verdict)]
+    told += [(other.model.title, other.verdict) for other in analysis.others]
+    for title, verdict in told:
+        by_verdict.setdefault(gettext(str(verdict)), []).append(title)
+    said = "; ".join(f"{verdict}: {', '.join(titles)}" for verdict, titles in by_verdict.items())
+    return f"{gettext(_RULES[analysis.joint.rule])} {said[:1].upper()}{said[1:]}."
+
+
+def models(analysis: Analysis, sections: dict[str, Section]) -> tuple[Answer, ...]:
+    """What several models amount to together."""
+    assert analysis.joint is not None
+    verdict = gettext(str(analysis.joint.verdict))
+    said = gettext(
+        "%(verdict)s. %(reason)s Section %(section)s shows what each says.",
+        verdict=verdict[:1].upper() + verdict[1:],
+        reason=together(analysis),
+        section=sections[OTHERS].number,
+    )
+    return ((gettext("%(count)s models together", count=len(analysis.others) + 1), said),)
 
 
 def references(titles: Sequence[str], sections: dict[str, Section]) -> tuple[Answer, ...]:

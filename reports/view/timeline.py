@@ -7,7 +7,7 @@ same figure. Units are those of the SVG's view box. At print width (174 mm) one 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from detector.schema.analysis import Analysis, MediaKind, Person, Scores, Segment
@@ -119,13 +119,14 @@ class Timeline:
 def draw(analysis: Analysis) -> Timeline:
     """Lay out the timeline of an analysis; a still image gets one bar a person instead."""
     still = analysis.media.kind is MediaKind.IMAGE
-    roomy = len(analysis.persons) <= ROOMY_LANES
+    several = len(analysis.others) + 1
+    roomy = several * len(analysis.persons) <= ROOMY_LANES
     plot = (18.0 if still else 56.0) if roomy else (10.0 if still else 19.0)
     row = (8.0 if still else LABEL_ROW) + plot + (0.0 if still else STRIP) + (10.0 if roomy else 5.0)
     span = _span(analysis)
     lanes = tuple(
-        _lane(analysis, person, TOP + index * row, plot, span, roomy)
-        for index, person in enumerate(analysis.persons)
+        _lane(one, person, TOP + index * row, plot, span, roomy, model if several > 1 else 0)
+        for index, (model, one, person) in enumerate(_rows(analysis))
     )
     axis = TOP + row * max(len(lanes), 1)
     return Timeline(
@@ -146,13 +147,25 @@ def draw(analysis: Analysis) -> Timeline:
         exit=number(analysis.parameters.exit_threshold),
         enter_x=_across(analysis.parameters.enter_threshold),
         crowded=any(not band.label for lane in lanes for band in lane.bands),
-        title=gettext("Timeline of scores, %(persons)s", persons=plural(len(lanes), "person", "persons"))
-        if not still
-        else gettext(
-            "Scores of %(persons)s in a photograph", persons=plural(len(lanes), "person", "persons")
-        ),
+        title=_title(analysis, still),
         description=_description(analysis),
     )
+
+
+def _rows(analysis: Analysis) -> Iterator[tuple[int, Analysis, Person]]:
+    """Each person once for each model, with the model's number and the analysis as it alone would have it."""
+    of_models = [analysis, *(analysis.by(other) for other in analysis.others)]
+    for person in analysis.persons:
+        for model, one in enumerate(of_models, start=1):
+            yield from ((model, one, each) for each in one.persons if each.id == person.id)
+
+
+def _title(analysis: Analysis, still: bool) -> str:
+    count, persons = len(analysis.others) + 1, plural(len(analysis.persons), "person", "persons")
+    models = f", {plural(count, 'model', 'models')}" if count > 1 else ""
+    if still:
+        return gettext("Scores of %(persons)s in a photograph", persons=persons) + models
+    return gettext("Timeline of scores, %(persons)s", persons=persons) + models
 
 
 def _span(analysis: Analysis) -> float:
@@ -169,7 +182,10 @@ def _across(value: float) -> float:
     return LEFT + (RIGHT - LEFT) * value
 
 
-def _lane(analysis: Analysis, person: Person, top: float, plot: float, span: float, roomy: bool) -> Lane:
+def _lane(
+    analysis: Analysis, person: Person, top: float, plot: float, span: float, roomy: bool, model: int
+) -> Lane:
+    """The lane of one person by one model; ``model`` is its number, 0 where there is only one."""
     still = analysis.media.kind is MediaKind.IMAGE
     top += 8.0 if still else LABEL_ROW
     bottom = top + plot
@@ -181,10 +197,16 @@ def _lane(analysis: Analysis, person: Person, top: float, plot: float, span: flo
     buckets = 400 if roomy else 160
     bar = (RIGHT - LEFT) * (person.probability or 0.0) if still else 0.0
     note = "" if person.usable_frames else gettext("no usable face")
+    name = gettext("Person %(id)s", id=person.id)
+    detail = probability(person.probability) if still else plural(person.usable_frames, "frame", "frames")
+    if model:
+        by_model = gettext("model %(number)s", number=model)
+        detail = f"{by_model}, {detail}" if still else by_model
+        name = name if roomy else f"{person.id}, {by_model}"
     return Lane(
         person=person.id,
-        name=gettext("Person %(id)s", id=person.id),
-        detail=probability(person.probability) if still else plural(person.usable_frames, "frame", "frames"),
+        name=name,
+        detail=detail,
         top=top,
         bottom=bottom,
         enter=bottom - plot * enter,
@@ -196,7 +218,7 @@ def _lane(analysis: Analysis, person: Person, top: float, plot: float, span: flo
             for segment in segments
             for peak in (() if still else segment.peaks)
         ),
-        bands=_bands(segments, still, bar, top, bottom, span),
+        bands=_bands(segments, still, bar, top, bottom, span, model),
         usable=usable,
         unusable=unusable,
         strip=bottom + 4.0,
@@ -206,8 +228,9 @@ def _lane(analysis: Analysis, person: Person, top: float, plot: float, span: flo
 
 
 def _bands(
-    segments: Sequence[Segment], still: bool, bar: float, top: float, bottom: float, span: float
+    segments: Sequence[Segment], still: bool, bar: float, top: float, bottom: float, span: float, model: int
 ) -> tuple[Band, ...]:
+    of_model = f", {gettext('model %(number)s', number=model)}" if model else ""
     bands = []
     free = LEFT
     for segment in segments:
@@ -232,7 +255,7 @@ def _bands(
                 width=round(width, 1),
                 hatch=_hatch(x, x + width, top, bottom),
                 label=label,
-                title=gettext("Segment %(id)s%(when)s", id=segment.id, when=when),
+                title=gettext("Segment %(id)s%(when)s", id=segment.id, when=of_model + when),
             )
         )
     return tuple(bands)

@@ -168,7 +168,7 @@ def close_up(box: Box) -> str:
 def picture_sums(folder: Path) -> dict[str, str | None]:
     """The pictures the analysis names: SHA-256 by path in its folder; nothing else may be served."""
     analysis, sums = Analysis.from_json(analysis_text(folder)), _sums(folder)
-    peaks = [peak for segment in analysis.segments for peak in segment.peaks]
+    peaks = [peak for segment in analysis.every_segment for peak in segment.peaks]
     named = (
         analysis.picture,
         analysis.boxed,

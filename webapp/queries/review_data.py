@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.schema.analysis import Analysis, MediaKind, Peak, Person, Segment
+from detector.schema.analysis import Analysis, MediaKind, OtherModel, Peak, Person, Segment
 from reports.text import numbers
 from reports.text.language import gettext
 from webapp.queries.results import close_up
@@ -88,6 +88,10 @@ def document(
             for person in analysis.persons
         ],
         "segments": [_segment(analysis, s, shown[s.id], pictures) for s in analysis.segments],
+        "others": [
+            _other(number, other, analysis.media.duration / BUCKETS if length else None)
+            for number, other in enumerate(analysis.others, start=2)
+        ],
         "words": {"meaning": view.verdict_meaning[0] if view.verdict_meaning else ""},
     }
 
@@ -108,6 +112,20 @@ def _person(person: Person, bucket: float | None) -> dict[str, Any]:
     columns = columns_of(person)
     scores = outline(columns, bucket) if bucket else columns.listed(slice(None))
     return {"id": person.id, "tracks": list(person.tracks), **scores}
+
+
+def _other(number: int, other: OtherModel, bucket: float | None) -> dict[str, Any]:
+    """What another model says; its lanes lie under those of the first; of a long analysis, outlines."""
+    return {
+        "number": number,
+        "title": other.model.title,
+        "verdict": other.verdict.value,
+        "persons": [_person(person, bucket) | {"box": []} for person in other.persons],
+        "segments": [
+            {"id": one.id, "person": one.person, "start": round(one.start, 4), "end": round(one.end, 4)}
+            for one in other.segments
+        ],
+    }
 
 
 def _segment(analysis: Analysis, segment: Segment, shown: SegmentView, pictures: str) -> dict[str, Any]:

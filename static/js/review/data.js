@@ -35,6 +35,10 @@ export function prepare(raw) {
   const lanes = new Map(raw.persons.map((person) => [person.id, arrays(person, raw.rules, raw.outline)]));
   const data = { raw, lanes, frames: momentsOf(lanes), still: raw.media.kind === "image", pieces: new Map() };
   data.outline = { lanes, frames: data.frames };
+  data.others = (raw.others ?? []).map((other) => ({
+    ...other,
+    lanes: new Map(other.persons.map((person) => [person.id, arrays(person, raw.rules, raw.outline)])),
+  }));
   data.stretches = raw.outline ? Math.max(1, Math.ceil(raw.media.duration / raw.outline.stretch)) : 0;
   return data;
 }

@@ -36,7 +36,7 @@ class Desk {
     if (!this.data.still) {
       this.timeline = new Timeline({
         lanes: () => this.lanes, cuts: raw.cuts, gaps: raw.gaps, rules: raw.rules, duration: raw.media.duration,
-        onSeek: (time) => this.player.seek(time), onSelect: (id) => this.choose(id, false),
+        onSeek: (time) => this.player.seek(time), onSelect: (id, lane) => { if (!lane.model) this.choose(id, false); },
         onShow: (from, to) => this.detail?.want(from, to),
       });
     }
@@ -115,26 +115,43 @@ class Desk {
     const spans = this.current.filter((one) => one.kind === "span" && verified(one));
     const { start, end } = this.annotationPanel.mark;
     if (start !== null || end !== null) spans.push({ start: start ?? end, end: end ?? start, person: null });
-    this.lanes = this.faces.map((face) => ({
+    this.lanes = this.faces.flatMap((face) => [{
       ...face,
       selected: this.chosen,
       segments: this.segments.filter((segment) => this.faceOf(segment)?.id === face.id),
       spans: spans.filter((span) => span.person === face.id || !span.person),
       explored: this.explored === null ? [] : wouldFlag(face.lane, this.data.raw.rules, this.explored),
-    }));
+    }, ...this.#byOthers(face)]);
     if (!this.timeline) return;
     this.#labels();
     this.timeline.redraw();
     this.#exploredWords();
   }
 
+  /** The lanes of other models under that of a face: of the machine's own persons, which no reviewer changed. */
+  #byOthers(face) {
+    return this.data.others.filter((other) => other.lanes.has(face.id)).map((other) => ({
+      id: `${face.id}-${other.number}`,
+      name: `${face.name}, model ${other.number} (${other.title})`,
+      model: other,
+      lane: other.lanes.get(face.id),
+      selected: null,
+      segments: other.segments.filter((segment) => segment.person === face.id),
+      spans: [],
+      explored: [],
+    }));
+  }
+
   #labels() {
-    const key = this.faces.map((face) => `${face.id} ${face.name}`).join("\n");
+    const key = this.lanes.map((lane) => `${lane.id} ${lane.name}`).join("\n");
     if (key === this.labelled) return;
     this.labelled = key;
-    const low = this.faces.length > ROOMY;
+    const low = this.lanes.length > ROOMY;
     byId("lane-names").classList.toggle("low", low);
-    byId("lane-names").replaceChildren(...this.faces.map((face) => {
+    byId("lane-names").replaceChildren(...this.lanes.map((face) => {
+      if (face.model) {
+        return el("li", { class: "by-other", title: face.name }, el("span", {}, `Model ${face.model.number}`));
+      }
       const thumb = this.persons.thumb(face, 20);
       thumb.dataset.face = face.id;
       return el("li", {}, low ? null : thumb, el("span", {}, face.name));

@@ -1,0 +1,108 @@
+"""Other models beside the first in one analysis: loaded, asked of the same faces, and what each concludes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from detector.environment import titled
+from detector.errors import ModelError, ParameterError
+from detector.media.reader import MediaReader
+from detector.models.loaded import LoadedModel, load_model
+from detector.schema.analysis import Analysis, OtherModel, Parameters, Ran
+from detector.schema.others import MOST_OTHERS, JointRule
+from detector.scoring.first_pass import SeenByAnother
+from detector.scoring.moments import MomentKeeper
+from detector.scoring.scorer import Scorer
+from detector.scoring.second_look import look_again
+from detector.segments import findings
+from detector.verdict.joint import joint
+from detector.verdict.verdict import decide
+
+Report = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Others:
+    """The models that judge beside the first one, and the rule by which all decide together."""
+
+    models: Sequence[str | Path | LoadedModel] = ()
+    rule: JointRule = JointRule.FIRST
+
+    def loaded(self, first: LoadedModel, parameters: Parameters) -> list[LoadedModel]:
+        """Each with its weights; raises :class:`ModelError` for one that cannot be used or is named twice."""
+        if len(self.models) > MOST_OTHERS:
+            raise ParameterError(f"At most {MOST_OTHERS} other models can be asked for in one analysis.")
+        loaded = [one if isinstance(one, LoadedModel) else load_model(one) for one in self.models]
+        names = [first.card.name]
+        for one in loaded:
+            if one.card.name in names:
+                raise ModelError(f"The model {one.card.name} is named twice. Name each model once.")
+            names.append(one.card.name)
+        return loaded if parameters.second_look else [one.alone for one in loaded]
+
+
+def concluded(
+    analysis: Analysis,
+    seen: Sequence[SeenByAnother],
+    scorers: Sequence[Scorer],
+    rule: JointRule,
+    keeper: MomentKeeper | None,
+    reader: MediaReader,
+    images: Path | None,
+    report: Report,
+) -> dict[str, object]:
+    """The fields of ``analysis`` that speak of other models: ``scorers`` gave the logits of ``seen``."""
+    others = tuple(
+        _concluded(analysis, one, scorer, number, keeper, reader, images, report)
+        for number, (one, scorer) in enumerate(zip(seen, scorers, strict=True), start=2)
+    )
+    verdicts = [(analysis.model.title, analysis.verdict)]
+    verdicts += [(other.model.title, other.verdict) for other in others]
+    return {"others": others, "joint": joint(rule, verdicts)}
+
+
+def _concluded(
+    analysis: Analysis,
+    seen: SeenByAnother,
+    scorer: Scorer,
+    number: int,
+    keeper: MomentKeeper | None,
+    reader: MediaReader,
+    images: Path | None,
+    report: Report,
+) -> OtherModel:
+    """By the rules of the first model, on sampled frames alone."""
+    parameters, kind = analysis.parameters, analysis.media.kind
+    model, backend = scorer.card.as_model(), scorer.backend
+    if keeper is not None and scorer.loaded.second_look is not None:
+        scorer = look_again(scorer.loaded, scorer, seen, keeper, parameters, lambda share: None)
+    people = findings.group_persons(seen, scorer, parameters)
+    found = [
+        one
+        for who, detections in people.items()
+        for one in findings.flagged(who, detections, parameters, kind)
+    ]
+    prefix = f"model{number}-"
+    segments = findings.explained(found, reader, scorer, images, parameters.seed, report, prefix)
+    interval = analysis.media.duration / len(seen.times)
+    persons = tuple(
+        findings.person(who, detections, found, scorer, parameters.sample_rate, interval)
+        for who, detections in people.items()
+    )
+    verdict, reason = decide(kind, parameters, analysis.coverage, persons, segments)
+    return OtherModel(
+        model=model,
+        verdict=verdict,
+        reason=reason,
+        probability=max((p.probability for p in persons if p.probability is not None), default=None),
+        segments=segments,
+        persons=persons,
+        ran=Ran(backend=titled(backend), precision=backend.precision, device=backend.device),
+    )
+
+
+def keeps_moments(models: Sequence[LoadedModel]) -> bool:
+    """Whether any of ``models`` takes a second look."""
+    return any(model.second_look is not None for model in models)

@@ -1,0 +1,38 @@
+"""What several models amount to together, by a rule that the analysis states."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from detector.schema.analysis import Joint, Verdict
+from detector.schema.others import JointRule
+
+
+def joint(rule: JointRule, verdicts: Sequence[tuple[str, Verdict]]) -> Joint:
+    """The joint verdict of models, each by its title with its own verdict, the first one first."""
+    told = [verdict for _, verdict in verdicts]
+    return Joint(rule=rule, verdict=_decided(rule, told), reason=_reason(rule, verdicts))
+
+
+def _decided(rule: JointRule, told: Sequence[Verdict]) -> Verdict:
+    if rule is JointRule.FIRST:
+        return told[0]
+    if rule is JointRule.ANY and Verdict.MANIPULATED in told:
+        return Verdict.MANIPULATED
+    verdict, count = Counter(told).most_common(1)[0]
+    agreed = 2 * count > len(told) if rule is JointRule.MAJORITY else count == len(told)
+    return verdict if agreed else Verdict.INCONCLUSIVE
+
+
+def _reason(rule: JointRule, verdicts: Sequence[tuple[str, Verdict]]) -> str:
+    by_verdict: dict[Verdict, list[str]] = {}
+    for title, verdict in verdicts:
+        by_verdict.setdefault(verdict, []).append(title)
+    if len(by_verdict) == 1:
+        every = "Both" if len(verdicts) == 2 else f"All {len(verdicts)}"
+        said = f"{every} models say: {verdicts[0][1]}."
+    else:
+        said = "; ".join(f"{verdict}: {', '.join(titles)}" for verdict, titles in by_verdict.items())
+        said = f"{said[:1].upper()}{said[1:]}."
+    return f"Rule: {rule.words} {said}"

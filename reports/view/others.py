@@ -1,0 +1,148 @@
+"""What other models say beside the first one, and what all amount to together, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from detector.schema.analysis import Analysis, Model
+from detector.schema.onnx_network import OnnxNetwork
+from reports.inputs.pictures import Picture
+from reports.text import numbers
+from reports.text.language import gettext, stored
+from reports.view import facts
+from reports.view.facts import Fact, ModelView
+from reports.view.segments import PeakView, SegmentView, segment_view
+from reports.view.summary import together
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """One model in the table of all: its number, and what it says of the whole exhibit."""
+
+    number: int
+    title: str
+    verdict: str
+    figure: str
+    flagged: str
+    reason: str
+    persons: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class FlaggedByOther:
+    """A segment that another model flags, with the strongest of its peaks, if any was kept."""
+
+    segment: SegmentView
+    peak: PeakView | None
+
+
+@dataclass(frozen=True)
+class OtherView:
+    """One of the other models: its card, and what it flags."""
+
+    number: int
+    model: ModelView
+    onnx: tuple[Fact, ...]
+    flagged: tuple[FlaggedByOther, ...]
+
+
+@dataclass(frozen=True)
+class OthersView:
+    """All models of an analysis with several."""
+
+    verdict: str
+    reason: str
+    rows: tuple[ModelRow, ...]
+    models: tuple[OtherView, ...]
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """Those a report shows."""
+        shown = (one.peak.overlay for model in self.models for one in model.flagged if one.peak)
+        return tuple(picture for picture in shown if picture.path)
+
+    @property
+    def kept(self) -> Iterator[Picture]:
+        """All that belong to the analysis."""
+        for model in self.models:
+            for one in model.flagged:
+                for peak in one.segment.peaks:
+                    yield from (peak.frame, peak.overlay, peak.map)
+
+
+def others_view(analysis: Analysis, folder: Path) -> OthersView | None:
+    """What several models say; None where only one was asked. ``folder`` holds the pictures."""
+    if analysis.joint is None:
+        return None
+    told = [analysis, *(analysis.by(other) for other in analysis.others)]
+    return OthersView(
+        verdict=gettext(analysis.joint.verdict.value),
+        reason=together(analysis),
+        rows=tuple(_row(number, one) for number, one in enumerate(told, start=1)),
+        models=tuple(_other(number, one, folder) for number, one in enumerate(told[1:], start=2)),
+    )
+
+
+def _row(number: int, one: Analysis) -> ModelRow:
+    flagged = ", ".join(segment.id for segment in one.segments)
+    persons = [
+        (gettext("Person %(id)s", id=each.id), numbers.probability(each.probability)) for each in one.persons
+    ]
+    return ModelRow(
+        number=number,
+        title=one.model.title,
+        verdict=gettext(one.verdict.value),
+        figure=numbers.probability(one.probability),
+        flagged=flagged or gettext("none"),
+        reason=stored(one.reason),
+        persons=tuple(persons),
+    )
+
+
+def _other(number: int, one: Analysis, folder: Path) -> OtherView:
+    views = [segment_view(one, segment, folder) for segment in one.segments]
+    return OtherView(
+        number=number,
+        model=facts.model(one.model, still=one.media.kind.value == "image"),
+        onnx=onnx_facts(one.model),
+        flagged=tuple(
+            FlaggedByOther(view, max(view.peaks, key=lambda peak: peak.score, default=None)) for view in views
+        ),
+    )
+
+
+def onnx_facts(model: Model) -> tuple[Fact, ...]:
+    """How a network in an ONNX file sees faces and what its output means; nothing for other networks."""
+    if model.onnx is None:
+        return ()
+    return (
+        Fact(gettext("Kind"), gettext("ONNX file from outside Reelproof; heatmaps are occlusion maps")),
+        Fact(gettext("Framing"), _framing(model.onnx)),
+        Fact(gettext("Output"), _output(model.onnx)),
+    )
+
+
+def _framing(onnx: OnnxNetwork) -> str:
+    framing = onnx.framing
+    words = gettext("square of %(factor)s times the face detector's box", factor=numbers.number(framing.box))
+    if framing.below:
+        words += gettext(", centre %(sides)s sides lower", sides=numbers.number(framing.below))
+    return words + gettext(", leaning faces turned") if framing.upright else words
+
+
+def _output(onnx: OnnxNetwork) -> str:
+    output = onnx.output
+    if not output.gives.of_classes:
+        high = gettext("%(kind)s; high means manipulated", kind=output.gives.value)
+        return (
+            high
+            if output.manipulated
+            else gettext("%(kind)s; low means manipulated", kind=output.gives.value)
+        )
+    return gettext(
+        "%(kind)s of classes; class %(number)s means manipulated",
+        kind=output.gives.value,
+        number=output.manipulated,
+    )

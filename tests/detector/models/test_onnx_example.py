@@ -1,0 +1,41 @@
+"""The complete example of docs/models.md: what it writes is a model that the Models page would take."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detector.models.card import load_card
+from detector.models.loaded import load_model
+from detector.paths import ROOT
+from detector.scoring.scorer import Scorer
+from webapp.services.model_check import refuse_unfit
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the example was executed."""
+    folder = tmp_path_factory.mktemp("example")
+    text = (ROOT / "docs" / "models.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter uses what torch itself has given up
+        patch.chdir(folder)
+        exec(compile(code, "docs/models.md", "exec"), {})
+    return folder
+
+
+def test_the_example_of_the_document_makes_a_model(written: Path) -> None:
+    card, weights = load_card(written / "my-detector.onnx")
+    assert card.onnx is not None and weights.stat().st_size > 40_000_000
+    scorer = Scorer(load_model(weights))
+    crops = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), np.uint8)
+    assert np.isfinite(scorer.logits(list(crops))).all()
+
+
+def test_it_passes_the_check_of_the_models_page(written: Path) -> None:
+    refuse_unfit(written / "my-detector.json")

@@ -1,0 +1,171 @@
+"""Several models in one analysis: each judges the same faces, the first decides, a rule joins them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import write_clip
+from engine_clips import ALL_FLAGGED, room
+
+from detector import analyze
+from detector.errors import ModelError, ParameterError
+from detector.models.loaded import LoadedModel, load_model
+from detector.schema.analysis import Analysis, MediaKind, Parameters, Verdict
+from detector.schema.others import MOST_OTHERS, JointRule
+from detector.scoring.scorer import Scorer
+from detector.verdict.joint import joint
+from detector.verdict.reproducibility import compare
+from reports.view.report import report_view
+from tests.detector.models.onnx_models import put
+
+PARAMETERS = Parameters(**ALL_FLAGGED | {"second_look": 0})
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory, astronaut: np.ndarray) -> Path:
+    path = tmp_path_factory.mktemp("several") / "clip.mp4"
+    write_clip(path, [room(astronaut, 640, 480, 400, 110 + number % 6) for number in range(40)], rate=25)
+    return path
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+    return load_model(put(tmp_path_factory.mktemp("model"), "tiny", temperature=0.02))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("result")
+
+
+@pytest.fixture(scope="module")
+def several(clip: Path, other: LoadedModel, model: LoadedModel, folder: Path) -> Analysis:
+    return analyze(
+        clip,
+        model=model,
+        also=[other, "reelproof-2"],
+        joint=JointRule.ALL,
+        parameters=PARAMETERS,
+        images=folder,
+    )
+
+
+def test_the_first_model_says_what_it_says_alone(several: Analysis, clip: Path, model: LoadedModel) -> None:
+    alone = analyze(clip, model=model, parameters=PARAMETERS)
+    assert not compare(alone, several.model_copy(update={"others": (), "joint": None})).problems
+
+
+def test_each_judges_the_faces_of_sampled_frames(several: Analysis, clip: Path, other: LoadedModel) -> None:
+    first = several.persons[0]
+    assert [each.model.name for each in several.others] == ["tiny", "reelproof-2"]
+    for each in several.others:
+        (person,) = each.persons
+        assert (person.id, person.tracks) == (first.id, first.tracks)
+        times = person.scores.time.tolist()
+        assert set(times) <= set(first.scores.time.tolist()) and len(times) == several.coverage.frames_sampled
+        assert each.verdict is Verdict.MANIPULATED and each.ran.precision == "float32"
+    tiny = several.others[0]
+    assert tiny.model.onnx is not None and tiny.model.onnx.framing.box == 1.3
+    # Its scores are those of its own crops.
+    score = tiny.persons[0].scores[0]
+    capture = cv2.VideoCapture(str(clip))
+    image = cv2.cvtColor(capture.read()[1], cv2.COLOR_BGR2RGB)
+    scorer = Scorer(other)
+    from detector.faces.crop import crop_square
+
+    crop = crop_square(image, scorer.square(score.box, 0.0), scorer.card.input.size)
+    assert score.logit == pytest.approx(scorer.logits([crop])[0], abs=0.02)
+
+
+def test_what_each_flags_is_explained(several: Analysis, folder: Path) -> None:
+    for number, each in enumerate(several.others, start=2):
+        (segment,) = each.segments
+        assert segment.peaks
+        for rank, peak in enumerate(segment.peaks, start=1):
+            assert peak.overlay == f"overlays/model{number}-{segment.id}-{rank}.png"
+            assert peak.check.area == pytest.approx(0.15, abs=0.01)
+    for segment in several.every_segment:
+        assert all(
+            (folder / path).is_file() for peak in segment.peaks for path in (peak.frame, peak.map) if path
+        )
+
+
+def test_the_report_shows_all_and_keeps_their_pictures(several: Analysis, folder: Path) -> None:
+    view = report_view(several, folder)
+    assert view.others is not None
+    assert [row.title for row in view.others.rows] == [
+        several.model.title,
+        *(other.model.title for other in several.others),
+    ]
+    assert [lane.detail for lane in view.timeline.lanes] == ["model 1", "model 2", "model 3"]
+    pictures = {
+        path for s in several.every_segment for p in s.peaks for path in (p.frame, p.overlay, p.map) if path
+    }
+    assert pictures == set(view.kept)
+    assert ("3 models together", view.answers[-1][1]) == view.answers[-1]
+    assert "all three" not in view.answers[-1][1] and view.answers[-1][1].startswith(
+        "Manipulated. Rule: what all"
+    )
+
+
+def test_as_json_and_back(several: Analysis) -> None:
+    assert Analysis.from_json(several.to_json()) == several
+    assert "--also tiny --also reelproof-2 --joint all" in str(several.software.command)
+
+
+def test_a_difference_of_another_model_is_one(several: Analysis) -> None:
+    one = several.others[0].model_copy(update={"verdict": Verdict.NOT_FOUND})
+    again = several.model_copy(update={"others": (one, *several.others[1:])})
+    assert any(problem.startswith("by model 2, the verdict") for problem in compare(several, again).problems)
+
+
+def test_a_photograph(tmp_path: Path, astronaut: np.ndarray, model: LoadedModel, other: LoadedModel) -> None:
+    photo = tmp_path / "photo.png"
+    cv2.imwrite(str(photo), cv2.cvtColor(astronaut, cv2.COLOR_RGB2BGR))
+    found = analyze(photo, model=model.alone, also=[other], parameters=PARAMETERS, images=tmp_path)
+    assert found.media.kind is MediaKind.IMAGE and found.joint is not None
+    assert found.joint.rule is JointRule.FIRST and found.joint.verdict is found.verdict
+    view = report_view(found, tmp_path)
+    assert len(view.timeline.lanes) == 2 and view.timeline.lanes[1].detail.startswith("model 2, ")
+
+
+def test_without_others_nothing_is_said_of_them(clip: Path, model: LoadedModel, tmp_path: Path) -> None:
+    alone = analyze(clip, model=model.alone, parameters=PARAMETERS)
+    assert alone.others == () and alone.joint is None
+    view = report_view(alone, tmp_path)
+    assert view.others is None and "others" not in view.sections
+
+
+def test_models_that_cannot_be_asked_for(clip: Path, model: LoadedModel) -> None:
+    with pytest.raises(ModelError, match="named twice"):
+        analyze(clip, model=model, also=["reelproof-2", "reelproof-2"])
+    with pytest.raises(ModelError, match="named twice"):
+        analyze(clip, model=model, also=[model])
+    with pytest.raises(ParameterError, match="At most 8 other models"):
+        analyze(clip, model=model, also=["reelproof-2"] * (MOST_OTHERS + 1))
+
+
+M, N, U = Verdict.MANIPULATED, Verdict.NOT_FOUND, Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("rule", "told", "together"),
+    [
+        (JointRule.FIRST, (N, M, M), N),
+        (JointRule.ANY, (N, M, U), M),
+        (JointRule.ANY, (N, N, N), N),
+        (JointRule.ANY, (N, U, N), U),
+        (JointRule.MAJORITY, (N, M, M), M),
+        (JointRule.MAJORITY, (M, N), U),
+        (JointRule.MAJORITY, (N, N, M), N),
+        (JointRule.ALL, (M, M, M), M),
+        (JointRule.ALL, (M, M, N), U),
+    ],
+)
+def test_the_rules(rule: JointRule, told: tuple[Verdict, ...], together: Verdict) -> None:
+    found = joint(rule, [(f"Model {number}", verdict) for number, verdict in enumerate(told, start=1)])
+    assert found.verdict is together and found.reason.startswith(f"Rule: {rule.words}")
+    assert all(str(verdict) in found.reason.lower() for verdict in told)
