@@ -29,6 +29,13 @@ THRESHOLD = 3.5
 _LEAST_LEVELS = 5.0  # levels by which it has to differ, in the mean
 _LEAST_CELLS = 6
 _APART = 3  # cells between two regions that are one
+_SAME_ROWS = (
+    0.5  # of the lower of two regions that has to be beside the other, for both to be one line of text
+)
+_LETTERS = 2.5  # heights of a line between two words of it
+_STANDS_OUT_A_LITTLE = 2.5  # what noise is not estimated on, where it is as large as a region
+_LEAST_PLAIN = 0.4  # of what is compared that has to be left to estimate on
+_ROUNDS = 4  # of estimating without what differs
 _FACE_ROOM = 0.25  # of a face's box on each side that is the face's, not the picture's
 _BLOCK = np.ones((3, 3, 3))
 
@@ -74,11 +81,35 @@ def compare_frame(
         reference = tones.of_reference(reference) if tones.changed else reference
         exhibit = tones.of_exhibit(exhibit) if tones.reference_cut else exhibit
         here, there, _ = aligned(exhibit, reference, view, size)
-    rest, expected = explained(_grey(here), _grey(there), inside & away, _SMOOTH)
+    seen, known, background = _grey(here), _grey(there), inside & away
+    excess = _excess(seen, known, background, background)
+    plain = background
+    for _ in range(_ROUNDS):
+        # A bar over an eighth of the picture would count as what compression does, and hide part of itself.
+        less = background & ~_differing(excess, background.shape)
+        if less.sum() < _LEAST_PLAIN * background.sum() or not (plain & ~less).any():
+            break
+        plain = plain & less
+        excess = np.maximum(excess, _excess(seen, known, background, plain))
+    return FrameGrid(time, excess)
+
+
+def _excess(seen: Picture, known: Picture, compared: Mask, background: Mask) -> NDArray[np.float32]:
+    """How much more each cell differs than compression explains, which is estimated on ``background``."""
+    rest, expected = explained(seen, known, background, _SMOOTH)
     energy = cv2.GaussianBlur(rest, (0, 0), _SMOOTH) ** 2
     excess = np.log((_celled(energy) + 0.25) / (_celled(expected) + 0.25))
-    compared = (_celled((inside & away).astype(np.float32)) > 0.9) & (_celled(energy) > _LEAST_LEVELS**2)
-    return FrameGrid(time, np.where(compared, excess, 0).astype(np.float32))
+    counts = (_celled(compared.astype(np.float32)) > 0.9) & (_celled(energy) > _LEAST_LEVELS**2)
+    return np.where(counts, excess, 0).astype(np.float32)
+
+
+def _differing(excess: NDArray[np.float32], shape: tuple[int, ...]) -> Mask:
+    """The pixels of what is large enough to be a region, and of what is around it."""
+    labels, count = ndimage.label(excess > _STANDS_OUT_A_LITTLE, structure=_BLOCK[0])
+    sizes = ndimage.sum_labels(np.ones_like(labels), labels, np.arange(count + 1))
+    large = np.isin(labels, 1 + np.flatnonzero(sizes[1:] >= _LEAST_CELLS))
+    around = cv2.dilate(large.astype(np.uint8), np.ones((3, 3)))
+    return cv2.resize(around, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST) > 0
 
 
 def find_regions(
@@ -114,15 +145,22 @@ def find_regions(
 def _joined(parts: Sequence[Part], times: Sequence[float], gap: float) -> list[Part]:
     """``parts`` with those made one that are neighbours in the picture and at most ``gap`` seconds apart.
 
-    The words of a caption, and what it says one after the other, are one region.
+    The words of a caption, and what it says one after the other, are one region; so is a bar that is hard to
+    tell from what it covers in between.
     """
-    rest, out = list(parts), []
-    while rest:
-        one = rest.pop()
-        while near := [other for other in rest if _are_near(one, other, times, gap)]:
-            rest = [other for other in rest if other not in near]
-            one = _around([one, *near])
-        out.append(one)
+    out, count = list(parts), -1
+    while len(out) != count:  # what has grown may be near what was not near its parts
+        count, rest, out = len(out), out, []
+        while rest:
+            one = rest.pop()
+            while near := [
+                other
+                for other in rest
+                if _are_near(one, other, times, gap) or _are_line(one, other, times, gap)
+            ]:
+                rest = [other for other in rest if other not in near]
+                one = _around([one, *near])
+            out.append(one)
     return out
 
 
@@ -132,6 +170,19 @@ def _are_near(one: Part, other: Part, times: Sequence[float], gap: float) -> boo
         a.start - b.stop <= _APART and b.start - a.stop <= _APART
         for a, b in zip(one[1:], other[1:], strict=True)
     )
+
+
+def _are_line(one: Part, other: Part, times: Sequence[float], gap: float) -> bool:
+    """Whether both come and go together, side by side, as words of one line do."""
+    if any(
+        abs(times[a] - times[b]) > gap
+        for a, b in ((one[0].start, other[0].start), (one[0].stop - 1, other[0].stop - 1))
+    ):
+        return False
+    heights = [part[1].stop - part[1].start for part in (one, other)]
+    shared = min(one[1].stop, other[1].stop) - max(one[1].start, other[1].start)
+    apart = max(one[2].start - other[2].stop, other[2].start - one[2].stop)
+    return shared >= _SAME_ROWS * min(heights) and apart <= _LETTERS * max(heights)
 
 
 def _around(parts: Sequence[Part]) -> Part:

@@ -97,3 +97,45 @@ def test_regions_far_apart_in_time_are_two(picture: Image) -> None:
 def test_a_picture_of_one_colour(picture: Image) -> None:
     plain = np.full_like(picture, 255)
     assert regions(plain, plain) == []
+
+
+@pytest.mark.parametrize("where", ["top", "middle", "lower third", "bottom"])
+@pytest.mark.parametrize(
+    ("font", "share"),
+    [
+        (cv2.FONT_HERSHEY_SIMPLEX, 0.08),
+        (cv2.FONT_HERSHEY_COMPLEX, 0.125),
+        (cv2.FONT_HERSHEY_SCRIPT_SIMPLEX, 0.2),
+    ],
+    ids=["plain", "serif", "script"],
+)
+@pytest.mark.parametrize("ground", ["bar", "dark", "box", "none"])
+def test_a_caption_is_one_region_anywhere(
+    picture: Image, where: str, font: int, share: float, ground: str
+) -> None:
+    """An opaque bar, a darkened one, a box that ends before its text does, and letters alone."""
+    height, width = picture.shape[:2]
+    bar = round(share * height)
+    places = {"top": 0, "middle": (height - bar) // 2, "lower third": round(0.72 * height) - bar // 2}
+    top = places.get(where, height - bar)
+    captioned, letters = picture.copy(), (20, 20, 20) if ground == "box" else (255, 255, 255)
+    if ground == "bar":
+        captioned[top : top + bar] = (20, 20, 60)
+    elif ground == "dark":
+        captioned[top : top + bar] //= 2
+    elif ground == "box":
+        captioned[top : top + bar, width // 10 : width * 6 // 10] = 230
+    start = width // 8, top + bar - bar // 3
+    cv2.putText(captioned, "BREAKING NEWS", start, font, bar / 45, letters, 2, cv2.LINE_AA)
+    (found,) = regions(captioned, picture)
+    x0, y0, x1, y1 = found.box
+    assert y0 > top - 30 and y1 < top + bar + 30
+    assert x1 - x0 > 0.3 * width
+
+
+def test_what_is_side_by_side_without_being_a_line_stays_two(picture: Image) -> None:
+    changed = picture.copy()
+    width = picture.shape[1]
+    for left in (10, width - 70):
+        cv2.rectangle(changed, (left, 20), (left + 60, 70), (0, 90, 200), -1)
+    assert len(regions(changed, picture)) == 2
