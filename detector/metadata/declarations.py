@@ -62,7 +62,12 @@ def declarations_of(
         if each.source not in first.source:
             source = clean(f"{first.source}; {each.source}", LONGEST)
             merged[key] = first.model_copy(update={"source": source})
-    return tuple(sorted(merged.values(), key=lambda each: _ORDER.index(each.meaning))[:MOST])
+    return tuple(sorted(merged.values(), key=_rank)[:MOST])
+
+
+def _rank(each: Declaration) -> tuple[int, bool]:
+    """Most telling first; a program's name alone after what says outright how the picture was made."""
+    return _ORDER.index(each.meaning), each.kind is DeclarationKind.SOFTWARE
 
 
 def _declared(

@@ -5,6 +5,11 @@ Imports nothing heavy: lists of analyses need it too.
 
 from __future__ import annotations
 
+import math
+
+THRESHOLDS = (0.4, 0.65)
+"""Of doubt and of a finding, as shipped (:class:`~detector.schema.parameters.Parameters`)."""
+
 
 def timecode(seconds: float) -> str:
     """Seconds from the first frame as ``HH:MM:SS.mmm``, rounded to the millisecond."""
@@ -20,13 +25,18 @@ def clock(seconds: int) -> str:
 
 
 def probability(value: float | None) -> str:
-    """A probability with two decimals; never rounded to a certainty it does not claim."""
+    """A probability with two decimals; never rounded to a certainty it does not claim.
+
+    One that rounding would lift to a shipped threshold it does not reach has a third, and is cut there.
+    """
     if value is None:
         return "not judged"
     if value > 0.99:
         return "> 0.99"
     if value < 0.01:
         return "< 0.01"
+    if value < round(value, 2) in THRESHOLDS:
+        return f"{math.floor(1000 * value) / 1000:.3f}"
     return f"{value:.2f}"
 
 

@@ -66,8 +66,9 @@ def settings_of(is_photo: bool) -> tuple[str, ...]:
     return tuple(name for name in Parameters.model_fields if name not in without)
 
 
-def meaning(verdict: Verdict) -> tuple[str, ...]:
+def meaning(analysis: Analysis) -> tuple[str, ...]:
     """What the finding says."""
+    verdict = analysis.verdict
     if verdict is Verdict.MANIPULATED:
         return (
             gettext(
@@ -90,11 +91,22 @@ def meaning(verdict: Verdict) -> tuple[str, ...]:
             gettext("It covers the faces counted in this report, and nothing else in the photograph."),
         )
     return (
-        gettext(
-            "Too little could be judged, it is of a kind that the networks were not made "
-            "for, or the answers lie too near the threshold."
-        ),
+        _open_because(analysis),
         gettext("The original file, larger and not passed on through other programs, may allow a finding."),
+    )
+
+
+def _open_because(analysis: Analysis) -> str:
+    """Why nothing can be said."""
+    if not analysis.coverage.faces_found:
+        return gettext("No face was found, so nothing was judged.")
+    if analysis.probability is None:
+        return gettext(
+            "No face could be judged: too small, too unclear, or of a kind that the "
+            "networks were not made for."
+        )
+    return gettext(
+        "The answers lie too near the thresholds, or change too easily, for a finding in either direction."
     )
 
 
@@ -177,9 +189,9 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
             reasons=reasons(coverage),
         )
         if coverage.faces_unusable
-        else gettext(
-            "Faces not judged: none of %(faces)s found.", faces=plural(coverage.faces_found, "face", "faces")
-        ),
+        else gettext("Faces not judged: none of those found.")
+        if coverage.faces_found
+        else gettext("No face was found."),
     ]
     if coverage.faces_discarded:
         lines.append(

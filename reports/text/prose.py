@@ -155,7 +155,7 @@ def verdict_meaning(analysis: Analysis) -> tuple[str, ...]:
     """What the finding says."""
     verdict = analysis.verdict
     if analysis.media.kind is MediaKind.IMAGE:
-        return photographs.meaning(verdict)
+        return photographs.meaning(analysis)
     if verdict is Verdict.MANIPULATED:
         return (
             gettext("The flagged faces look to the model like the manipulated faces it was trained on."),

@@ -90,7 +90,11 @@ def validation(analysis: Analysis) -> ValidationView:
         rates=tuple(_table(data, list(of_set)) for data, of_set in groupby(rates, lambda each: each.data)),
         meanings=MEANINGS,
         domain=tuple(_row(each) for each in found),
-        sentence=_sentence(found, outside),
+        sentence=_sentence(found, outside)
+        if analysis.coverage.frames_with_usable_face
+        else gettext(
+            "No face was judged, so there is nothing to compare with what the model was validated on."
+        ),
         outside=outside,
     )
 

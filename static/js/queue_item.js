@@ -1,15 +1,10 @@
 // One file of a batch: its row, from waiting to be sent to its verdict. The row is drawn from what the item
 // knows; buttons say what is wanted and leave it to the batch.
+import { probability } from "./review/dom.js";
 import { megabytes } from "./sending.js";
 
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const percent = (share) => `${Math.floor(share * 100)} %`;
-
-/** A probability with two decimals; never rounded to a certainty it does not claim. */
-function printed(value) {
-  if (value > 0.99) return "> 0.99";
-  return value < 0.01 ? "< 0.01" : value.toFixed(2);
-}
 
 // What each state reads like, whether its bar moves (null: no bar), and what can be done in it.
 const STATES = {
@@ -96,7 +91,7 @@ export class Item {
     words.replaceChildren(...(icon ? [icon.content.cloneNode(true)] : []), text);
     const figure = this.part("figure");
     figure.hidden = typeof this.status?.probability !== "number" || this.state !== "done";
-    if (!figure.hidden) figure.textContent = `probability ${printed(this.status.probability)}`;
+    if (!figure.hidden) figure.textContent = `probability ${probability(this.status.probability)}`;
     const bar = this.part("bar");
     bar.hidden = look.bar === null;
     const value = look.bar?.(this);

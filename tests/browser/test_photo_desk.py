@@ -96,6 +96,19 @@ def test_dragging_and_arrows_move_a_near_photo_within_its_edges(photo: Page) -> 
     assert of_desk(photo, "desk.player.photo.centre.x") == pytest.approx(seen / 2, abs=1)
 
 
+def test_a_photo_says_flagged_of_faces_with_a_finding_only(photo: Page) -> None:
+    assert of_desk(photo, "desk.player.drawn.filter((one) => one.state).map((one) => one.state)") == [
+        "high",
+        "high",
+    ]
+    without = """(() => { const kept = desk.data.raw.segments; desk.data.raw.segments = kept.slice(0, 1);
+        desk.player.draw();
+        const drawn = desk.player.drawn.filter((one) => one.state).map((one) => [one.face, one.state]);
+        desk.data.raw.segments = kept; desk.player.draw(); return [kept[0].person, drawn]; })()"""
+    flagged, drawn = of_desk(photo, without)
+    assert {face for face, state in drawn if state == "high"} == {flagged}
+
+
 def test_the_slider_goes_from_the_photo_over_the_heatmap_to_the_heatmap_alone(photo: Page) -> None:
     photo.wait_for_function(
         "() => document.getElementById('review').desk.player.drawn.filter((one) => one.map).length === 2"

@@ -270,4 +270,4 @@ def _firsts(values: NDArray[Any]) -> NDArray[np.intp]:
 
 
 def _listed(values: NDArray[np.float64]) -> list[float | None]:
-    return [None if value != value else value for value in values.round(4).tolist()]
+    return [None if value != value else value for value in values.round(6).tolist()]

@@ -20,6 +20,16 @@ export function icon(name) {
   return found ? found.cloneNode(true) : "";
 }
 
+const THRESHOLDS = [0.4, 0.65]; // as shipped, of doubt and of a finding
+
+/** A probability with two decimals; never rounded to a certainty, or to a threshold it does not reach. */
+export function probability(value) {
+  if (value > 0.99) return "> 0.99";
+  if (value < 0.01) return "< 0.01";
+  const near = Number(value.toFixed(2));
+  return value < near && THRESHOLDS.includes(near) ? (Math.floor(1000 * value) / 1000).toFixed(3) : value.toFixed(2);
+}
+
 /** Seconds as HH:MM:SS.mmm. */
 export function timecode(seconds) {
   const total = Math.max(0, Math.round(seconds * 1000));

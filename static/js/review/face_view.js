@@ -13,7 +13,8 @@ export class FaceView {
   constructor(desk) {
     this.desk = desk;
     this.times = null; // null: as it fits
-    this.chosen = desk.faces[0]?.id ?? null;
+    const score = ({ lane }) => (Number.isNaN(lane.smooth[0]) ? -1 : lane.smooth[0]);
+    this.chosen = [...desk.faces].sort((a, b) => score(b) - score(a))[0]?.id ?? null;
     byId("face-choice").addEventListener("change", (event) => this.choose(event.target.value));
     byId("face-times").addEventListener("change", (event) => {
       this.times = Number(event.target.value) || null;

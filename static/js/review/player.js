@@ -2,7 +2,7 @@
 // Times are seconds from the first frame; the media element's own differ by `offset`.
 
 import { boxAt } from "./data.js";
-import { byId, clamp, lowerBound, timecode } from "./dom.js";
+import { byId, clamp, lowerBound, probability, timecode } from "./dom.js";
 import { PhotoView } from "./photo_view.js";
 
 const INSIDE = 5e-4; // seconds into a frame, so that a browser rounding down still shows it
@@ -272,7 +272,9 @@ export class Player {
     const [left, top, right, bottom] = [...found.box].map((value, k) => value * scale + (k % 2 ? y : x));
     const score = face.lane.smooth[found.index];
     const { enter, exit } = this.view.rules;
-    const state = Number.isNaN(score) ? "unusable" : score >= enter ? "high" : score >= exit ? "middle" : "low";
+    // A face of a photo is flagged or it is not: one that other views contradict is not, however high it is.
+    const high = this.photo ? this.data.raw.segments.some((one) => one.person === face.id) : score >= enter;
+    const state = Number.isNaN(score) ? "unusable" : high ? "high" : score >= exit ? "middle" : "low";
     const colour = { unusable: "#c3c9d1", low: "#7fb2ee", middle: "#f2c14e", high: "#ff7a5c" }[state];
     const dash = { unusable: [2, 4], low: [], middle: [8, 4], high: [] }[state];
     pen.setLineDash(dash);
@@ -282,7 +284,7 @@ export class Player {
       pen.strokeRect(left, top, right - left, bottom - top);
     }
     pen.setLineDash([]);
-    const words = Number.isNaN(score) ? `${face.name}: not judged` : `${face.name}: ${score.toFixed(2)}${state === "high" ? " flag level" : ""}`;
+    const words = Number.isNaN(score) ? `${face.name}: not judged` : `${face.name}: ${probability(score)}${state === "high" ? (this.photo ? " flagged" : " flag level") : ""}`;
     pen.font = "600 12px system-ui, sans-serif";
     const wide = pen.measureText(words).width + 10;
     const above = top >= 20 ? top - 20 : bottom + 2;

@@ -97,8 +97,8 @@ def test_texts_of_generators(
 def test_novelai_names_itself_twice(tmp_path: Path, portrait: PIL.Image.Image) -> None:
     texts = {"Title": "NovelAI generated image", "Software": "NovelAI", "Description": "a", "Comment": NOVEL}
     assert statements(png(tmp_path / "a.png", portrait, texts)) == [
-        (DeclarationKind.SOFTWARE, GENERATED, "NovelAI"),
         (DeclarationKind.GENERATION_PARAMETERS, GENERATED, "NovelAI"),
+        (DeclarationKind.SOFTWARE, GENERATED, "NovelAI"),
     ]
 
 
@@ -270,3 +270,17 @@ class TestHostile:
 
 def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def test_a_source_type_comes_before_the_name_of_a_program(tmp_path: Path, portrait: PIL.Image.Image) -> None:
+    packet = (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" '
+        'xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmp:CreatorTool="Adobe Firefly" '
+        f'Iptc4xmpExt:DigitalSourceType="{TYPES}trainedAlgorithmicMedia"/></rdf:RDF></x:xmpmeta>'
+    )
+    portrait.save(tmp_path / "a.jpg", xmp=packet.encode())
+    assert statements(tmp_path / "a.jpg") == [
+        (DeclarationKind.DIGITAL_SOURCE_TYPE, GENERATED, None),
+        (DeclarationKind.SOFTWARE, GENERATED, "Firefly"),
+    ]

@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 from analyses import check
 
+from detector import Parameters
+from detector.schema import formatting
 from reports.text import numbers
 from reports.text.numbers import STRENGTHS, timecode
 
@@ -27,6 +29,23 @@ def test_timecode_carries_into_seconds_minutes_and_hours(seconds: float, text: s
     [(0.9999, "> 0.99"), (0.99, "0.99"), (0.0001, "< 0.01"), (0.945, "0.94"), (None, "not judged")],
 )
 def test_probability_never_reads_as_certainty(value: float | None, text: str) -> None:
+    assert numbers.probability(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.65, "0.65"),
+        (0.6499818, "0.649"),
+        (0.648, "0.648"),
+        (0.6449, "0.64"),
+        (0.3971, "0.397"),
+        (0.4, "0.40"),
+    ],
+)
+def test_rounding_reaches_no_threshold_that_the_figure_does_not(value: float, text: str) -> None:
+    shipped = Parameters()
+    assert (shipped.doubt_threshold, shipped.enter_threshold) == formatting.THRESHOLDS
     assert numbers.probability(value) == text
 
 

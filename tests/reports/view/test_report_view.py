@@ -94,6 +94,23 @@ def test_a_photo_shows_both_answers_its_kind_and_its_boxed_faces(tmp_path: Path)
     assert part.shape[1] < whole.shape[1]
 
 
+def test_an_inconclusive_photo_says_why(tmp_path: Path) -> None:
+    analysis = build(tmp_path, kind=MediaKind.IMAGE, segments=0)
+    none = {"faces_found": 0, "faces_unusable": 0, "frames_with_usable_face": 0, "frames_with_face": 0}
+    unfit = {"faces_found": 1, "faces_unusable": 1, "frames_with_usable_face": 0}
+    for probability, counts, words in (
+        (None, none, "No face was found, so"),
+        (None, unfit, "No face could be judged: too small"),
+        (0.5, {}, "too near the thresholds"),
+    ):
+        coverage = analysis.coverage.model_copy(update=counts)
+        told = {"verdict": Verdict.INCONCLUSIVE, "probability": probability, "coverage": coverage}
+        view = report_view(analysis.model_copy(update=told), tmp_path)
+        assert words in view.verdict_meaning[0]
+        assert ("No face was found." in view.not_examined) == (words == "No face was found, so")
+        assert view.validation.sentence.startswith("No face was judged") == (probability is None)
+
+
 def test_a_report_says_which_generators_the_model_has_learnt(tmp_path: Path) -> None:
     analysis = build(tmp_path, kind=MediaKind.IMAGE, segments=0)
     model = analysis.model.model_copy(update={"learnt": ("StyleGAN2", "FLUX.1-dev")})
