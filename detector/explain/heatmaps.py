@@ -37,6 +37,7 @@ RANDOM_AREAS = 8
 _MOST_AREAS, _LEAST_AREAS = MANY * RANDOM_AREAS, 2  # of all maps of one photograph; of one map
 _WIDEST = 1280  # px; kept frames and overlays are scaled down to this
 _OPACITY = 0.75
+_TOKENS_TOGETHER = 1.0  # tokens: standard deviation of the blur of a transformer's map
 # Of an occlusion map: the side of what is hidden, as a share of the crop's; places across and down.
 _HIDDEN_SIDE, _PLACES = 0.25, 8
 _AT_ONCE = 16  # changed crops scored together
@@ -98,6 +99,9 @@ def heatmap_of(face: Explainable) -> Heat:
     layer = network.cam_layer
     with gradients_of(layer), method(network, [layer], reshape_transform=places) as cam:
         maps = cam(images, targets=[target])
+    if network.gives_tokens:
+        # Single tokens stand out by chance; what is hot together is what the answer rests on.
+        maps = [cv2.GaussianBlur(m, (0, 0), _TOKENS_TOGETHER, borderType=cv2.BORDER_REPLICATE) for m in maps]
     return _above_mean(maps, face.crop.shape[0])[0]
 
 
