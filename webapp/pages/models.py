@@ -6,7 +6,8 @@ from flask import Blueprint, Response, current_app, make_response, redirect, ren
 from werkzeug.wrappers import Response as Answer
 
 from detector.errors import ModelError
-from detector.models.validate import CARD_LIMIT, WEIGHTS_LIMIT
+from detector.models.onnx_file import FILE_LIMIT
+from detector.models.validate import CARD_LIMIT
 from webapp.errors import IntakeError, UserError
 from webapp.http.error_pages import answer, wants_json
 from webapp.intake.exhibits import clean_name
@@ -20,7 +21,7 @@ blueprint = Blueprint("models", __name__, url_prefix="/models")
 
 _PAIR = UploadLimit(
     files=2,
-    bytes=WEIGHTS_LIMIT,
+    bytes=FILE_LIMIT,
     fewer="Hand in one card and its weights.",
     smaller="Store the weights in half precision.",
 )
@@ -39,7 +40,7 @@ def add() -> Answer:
     """Take in a card and its weights; answers with a redirect to the list once they were checked."""
     asked = this_request()
     asked.allowance = _PAIR
-    asked.max_content_length = WEIGHTS_LIMIT + CARD_LIMIT + FORM_OVERHEAD
+    asked.max_content_length = FILE_LIMIT + CARD_LIMIT + FORM_OVERHEAD
     parts = {field: asked.files.get(field) for field in ("card", "weights")}
     streams = {field: part.stream for field, part in parts.items() if part is not None and part.filename}
     card, weights = streams.get("card"), streams.get("weights")
@@ -47,7 +48,7 @@ def add() -> Answer:
         raise IntakeError(
             400,
             "A model is two files, and only one came." if streams else "No file came with the form.",
-            "Choose the card (JSON) and the weights (safetensors).",
+            "Choose the card (JSON) and the weights (safetensors), or the network (ONNX).",
         )
     file = clean_name(parts["weights"].filename if parts["weights"] else None)
     text = card.content() if card.bytes <= CARD_LIMIT else bytes(CARD_LIMIT + 1)
@@ -91,7 +92,7 @@ def _page(*, added: str | None = None, problem: str = "", remedy: str = "") -> s
         added=added,
         problem=problem,
         remedy=remedy,
-        weights_limit=WEIGHTS_LIMIT,
+        weights_limit=FILE_LIMIT,
     )
 
 

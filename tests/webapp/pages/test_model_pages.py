@@ -224,7 +224,7 @@ class TestAdding:
         assert kept(folders) == []
 
     def test_a_request_too_large_altogether(self, client, folders, monkeypatch):
-        monkeypatch.setattr("webapp.pages.models.WEIGHTS_LIMIT", 1000)
+        monkeypatch.setattr("webapp.pages.models.FILE_LIMIT", 1000)
         answer = add_model(client, *pair("new"))
         assert answer.status_code == 413 and "larger than 100 MB" in answer.text
         assert kept(folders) == []
