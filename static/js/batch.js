@@ -66,6 +66,9 @@ export class Batch {
     const body = new FormData();
     const model = this.around.form.elements.namedItem("model");
     if (model) body.append("model", model.value);
+    for (const other of this.around.form.querySelectorAll("[name=also]:checked")) body.append("also", other.value);
+    const joint = this.around.form.elements.namedItem("joint");
+    if (joint) body.append("joint", joint.value);
     const chosen = this.around.form.elements.namedItem("case");
     if (chosen) body.append("case", chosen.value);
     body.append("priority", this.around.form.elements.namedItem("priority").value);

@@ -80,8 +80,9 @@ def require_finished(
 
 
 def changes(asked: NewAnalysis | Again) -> dict[str, object]:
-    """The parameters a request sets."""
-    return asked.parameters.model_dump(exclude_unset=True) if asked.parameters else {}
+    """The parameters a request sets, and the other models it asks for."""
+    given = asked.parameters.model_dump(exclude_unset=True) if asked.parameters else {}
+    return given | analysis_service.asked_others(asked.also, asked.model, asked.joint)
 
 
 def priority(asked: NewAnalysis | Again | Prioritised) -> Priority:

@@ -33,6 +33,7 @@ from detector.schema.analysis import (
     Value,
     Verdict,
 )
+from detector.schema.others import MOST_OTHERS, JointRule
 from reports.review.annotations import ANNOTATION, Annotation
 from webapp.storage.tables import Priority, State
 from webapp.webhooks.registry import EVENTS, OF_ANALYSES
@@ -155,6 +156,13 @@ class FormParameters(Parameters):
     model_config = ConfigDict(strict=True)
 
 
+OtherModels = Annotated[
+    tuple[Annotated[Text, Field(min_length=1, max_length=60)], ...], Field(max_length=MOST_OTHERS)
+]
+_ALSO = "names of other models that judge the same faces beside the first"
+_JOINT = "how all models decide together: the first alone, any, the majority, or all"
+
+
 class NewAnalysis(RequestModel):
     """The text fields of the form that hands in a file."""
 
@@ -164,6 +172,8 @@ class NewAnalysis(RequestModel):
     parameters: Json[FormParameters] | None = Field(
         default=None, description="JSON: the parameters that are not to have their defaults"
     )
+    also: Json[OtherModels] = Field(default=(), description=f"JSON: {_ALSO}")
+    joint: JointRule = Field(default=JointRule.FIRST, description=_JOINT)
     case: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(
         default=None, description="id of a case you are in"
     )
@@ -175,6 +185,8 @@ class Again(RequestModel):
 
     model: Annotated[Text, Field(min_length=1, max_length=60)] | None = None
     parameters: Parameters | None = None
+    also: OtherModels = Field(default=(), description=_ALSO)
+    joint: JointRule = Field(default=JointRule.FIRST, description=_JOINT)
     priority: PriorityName = "normal"
 
 

@@ -22,6 +22,7 @@ from webapp.custody import actors, records
 from webapp.custody import log as custody_log
 from webapp.jobs import parameters, states
 from webapp.jobs.failures import Failure, failure_of
+from webapp.jobs.parameters import AskedOthers
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, JobRow, State, now
 
@@ -56,6 +57,7 @@ class Claim(Hold):
     exhibit: str  # path relative to the data folder
     model: str | None  # its name; none for an analysis queued before there was a choice
     parameters: Parameters
+    others: AskedOthers = AskedOthers()
 
     @property
     def analysis_id(self) -> str:
@@ -71,7 +73,16 @@ def claim(database: Database, analysis_id: str) -> Claim | None:
         row = session.get_one(AnalysisRow, analysis_id)
         settings = parameters.read(row.settings)
         states.record(session, row, "started", {"attempt": row.attempt, "model": row.model})
-        return Claim(row.id, row.attempt, moment, row.file, row.exhibit.path, row.model, settings)
+        return Claim(
+            row.id,
+            row.attempt,
+            moment,
+            row.file,
+            row.exhibit.path,
+            row.model,
+            settings,
+            parameters.others(row.settings),
+        )
 
 
 def take(session: Session, table: type[JobRow], job_id: str) -> datetime | None:

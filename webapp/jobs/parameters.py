@@ -14,6 +14,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ValidationError
 
 from detector.schema.analysis import Parameters
+from detector.schema.others import JointRule
 from reports.text import numbers
 from webapp.errors import UserError
 
@@ -43,6 +44,18 @@ class Field:
             elif isinstance(limit, Lt | Le):
                 most = float(limit.lt if isinstance(limit, Lt) else limit.le)  # type: ignore[arg-type]
         return least, most
+
+
+ALSO, JOINT = "also", "joint"
+_OF_OTHERS = (ALSO, JOINT)
+
+
+@dataclass(frozen=True)
+class AskedOthers:
+    """Names of the models that judge beside the first one, and the rule of their joint verdict."""
+
+    names: tuple[str, ...] = ()
+    rule: JointRule = JointRule.FIRST
 
 
 # Those a person can say something sensible about; the others were measured and belong together.
@@ -90,13 +103,24 @@ def keep(changes: Mapping[str, Any]) -> str | None:
 
     Raises ``pydantic.ValidationError`` for a setting that does not exist or cannot have that value.
     """
-    differing = Parameters.model_validate(dict(changes)).model_dump(exclude_defaults=True)
+    given = dict(changes)
+    asked = {name: given.pop(name) for name in _OF_OTHERS if given.get(name)}
+    for name in _OF_OTHERS:
+        given.pop(name, None)
+    differing = Parameters.model_validate(given).model_dump(exclude_defaults=True) | asked
     return json.dumps(differing, sort_keys=True) if differing else None
 
 
 def read(text: str | None) -> Parameters:
     """The settings of a row."""
-    return Parameters.model_validate_json(text or "{}")
+    kept = json.loads(text or "{}")
+    return Parameters.model_validate({name: kept[name] for name in kept if name not in _OF_OTHERS})
+
+
+def others(text: str | None) -> AskedOthers:
+    """The other models that a row asks for."""
+    kept = json.loads(text or "{}")
+    return AskedOthers(tuple(kept.get(ALSO, ())), JointRule(kept.get(JOINT, JointRule.FIRST)))
 
 
 def from_form(form: Mapping[str, str]) -> tuple[dict[str, float], dict[str, str]]:
@@ -128,7 +152,9 @@ def in_words(text: str | None) -> list[tuple[str, str]]:
     """The changed settings of a row, as names and values to show."""
     changed = read(text).model_dump(exclude_defaults=True)
     known = {field.name: field for field in FIELDS}
-    return [
+    asked = others(text)
+    told = [("Other models", ", ".join(asked.names))] if asked.names else []
+    return told + [
         (known[name].label, f"{numbers.number(value)} {known[name].unit}")
         if name in known
         else (name.replace("_", " ").capitalize(), numbers.number(value))

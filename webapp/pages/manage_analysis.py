@@ -106,7 +106,8 @@ def again(analysis_id: str) -> Response:
         if wants_json():
             raise parameters.refuse(problems)
         return _form(row, request.form, problems)
-    new = analysis_service.reanalyse(row, chosen, changes)
+    others = analysis_service.asked_others(request.form.getlist("also"), chosen, request.form.get("joint"))
+    new = analysis_service.reanalyse(row, chosen, changes | others)
     return redirect(url_for("result.show", analysis_id=new.id), 303)
 
 

@@ -77,7 +77,10 @@ def create() -> Response:
     with database().begin() as session:
         case_id = case_service.chosen(session, current(), request.form.get("case"))
     stream.complete()  # flushing a large file takes a while, in which others want to write
-    row = analysis_service.submit(stream, file, chosen, case_id=case_id, details=details, priority=priority)
+    others = analysis_service.asked_others(request.form.getlist("also"), chosen, request.form.get("joint"))
+    row = analysis_service.submit(
+        stream, file, chosen, others, case_id=case_id, details=details, priority=priority
+    )
     earlier = analysis_queries.earlier_analyses(row)
     known: dict[str, Any] = (
         {"known": earlier.count, "since": timestamps.day(earlier.first)} if earlier else {}

@@ -6,19 +6,20 @@ All need an application context, and raise :class:`~webapp.errors.UserError` or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from detector.schema.others import MOST_OTHERS, JointRule
 from reports.inputs.case import CaseDetails
 from webapp.errors import UserError
 from webapp.intake import exhibits, resumable
 from webapp.intake.exhibits import take_in
 from webapp.intake.incoming import Incoming, UploadLimit, Whole
-from webapp.jobs import states
+from webapp.jobs import parameters, states
 from webapp.jobs.queue import tell_workers
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database
@@ -37,6 +38,22 @@ def refuse_unknown_model(name: str | None) -> None:
     """Raise :class:`UserError` for a model that is not there; none means the default."""
     if name is not None and name not in {model.name for model in model_service.listed()}:
         raise UserError(400, "There is no model of this name.", "Choose one that the models page lists.")
+
+
+def asked_others(names: Sequence[str], first: str | None, rule: str | None = None) -> dict[str, Any]:
+    """Changes that ask for other models beside ``first``; raises :class:`UserError` for what cannot be."""
+    known = {model.name: model for model in model_service.listed()}
+    default = next((model.name for model in known.values() if model.default), None)
+    chosen = [name for name in dict.fromkeys(names) if name and name != (first or default)]
+    for name in chosen:
+        refuse_unknown_model(name)
+    if len(chosen) > MOST_OTHERS:
+        raise UserError(400, f"At most {MOST_OTHERS} other models can be asked for.", "Choose fewer.")
+    if rule and rule not in list(JointRule):
+        raise UserError(400, "There is no such rule.", f"Choose one of: {', '.join(JointRule)}.")
+    if not chosen:
+        return {}
+    return {parameters.ALSO: chosen} | ({parameters.JOINT: rule} if rule and rule != JointRule.FIRST else {})
 
 
 def submit(

@@ -14,8 +14,9 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import OperationalError
@@ -23,6 +24,7 @@ from sqlalchemy.exc import OperationalError
 from detector.files import publish
 from detector.sandbox import AllowedPaths, KilledError, Limits, Sandbox, refuse_links
 from detector.schema.analysis import Analysis, Parameters
+from detector.schema.others import JointRule
 from detector.schema.summary import summary_of
 from webapp.custody.integrity import DamagedExhibit
 from webapp.errors import DamagedFile, StoreError
@@ -57,13 +59,17 @@ def analyse_and_report(
     folder: Path,
     progress: Progress,
     limits: Limits,
+    others: Sequence[Path] = (),
+    joint: JointRule = JointRule.FIRST,
 ) -> Analysis:
     """Run the engine over an exhibit and write everything the result consists of into ``folder``.
 
-    ``model`` is the path of the model's card. All of it is done in a confined process.
+    ``model`` is the path of the model's card, ``others`` are those of other models, which decide with it by
+    the rule ``joint``. All of it is done in a confined process.
     """
-    places = AllowedPaths(readable=(path, model.parent), writable=(folder,))
-    what = (_engine_and_report, path, file, model, parameters, folder)
+    readable = (path, model.parent, *(each.parent for each in others))
+    places = AllowedPaths(readable=readable, writable=(folder,))
+    what = (_engine_and_report, path, file, model, parameters, folder, tuple(others), joint)
     with Sandbox(*what, limits=limits, places=places, scratch=folder.parent) as confined:
         confined.result(progress)
     refuse_links(folder)
@@ -71,7 +77,14 @@ def analyse_and_report(
 
 
 def _engine_and_report(
-    path: Path, file: str, model: Path, parameters: Parameters, folder: Path, progress: Progress
+    path: Path,
+    file: str,
+    model: Path,
+    parameters: Parameters,
+    folder: Path,
+    others: Sequence[Path],
+    joint: JointRule,
+    progress: Progress,
 ) -> None:
     # Here and nowhere else: these bring torch and WeasyPrint into the process.
     from detector import analyze
@@ -85,6 +98,8 @@ def _engine_and_report(
         images=folder,
         fingerprint=folder / FINGERPRINT,
         progress=lambda stage, fraction: progress(stage, fraction * _ENGINE_SHARE),
+        also=others,
+        joint=joint,
     )
     progress("writing the report", _ENGINE_SHARE)
     write_report(analysis, folder)
@@ -197,9 +212,11 @@ def _result(settings: Settings, database: Database, held: claims.Claim, progress
         unfinished.mkdir(mode=0o700, parents=True)
         with database.begin() as session:
             model = model_service.card_path(folders, held.model or model_service.default(session, folders))
+            beside = [model_service.card_path(folders, name) for name in held.others.names]
+        more: dict[str, Any] = {"others": beside, "joint": held.others.rule} if beside else {}
         remembering = Remembering(database, exhibit.name, unfinished, progress)
         made = analyse_and_report(
-            exhibit, held.file, model, held.parameters, unfinished, remembering, settings.limits
+            exhibit, held.file, model, held.parameters, unfinished, remembering, settings.limits, **more
         )
         remembering.take()
         if made.media.sha256 != exhibit.name:
@@ -238,6 +255,7 @@ def _brought(
     to = folders.fetched(held.analysis_id, held.name) / sha256
     with database.begin() as session:
         model = held.model or model_service.default(session, folders)
+    model = ",".join((model, *held.others.names))
     try:
         return store_transfer.bring(
             settings,

@@ -75,7 +75,8 @@ def deliver(settings: Settings, analysis_id: str, sha256: str, tick: Callable[[]
 
 def _bring(folders: Folders, analysis_id: str, sha256: str, to: str, model: str) -> None:
     _bring_exhibit(folders, sha256, Path(to))
-    model_service.fetch(folders, model)
+    for name in model.split(","):  # the first one and others beside it; a name has no comma
+        model_service.fetch(folders, name)
     folders.store.fetch(folders.playback(sha256))
     with contextlib.suppress(DamagedFile):  # then it is made again
         folders.store.fetch_folder(folders.result(analysis_id), refuse_damaged)

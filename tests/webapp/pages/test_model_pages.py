@@ -226,7 +226,7 @@ class TestAdding:
     def test_a_request_too_large_altogether(self, client, folders, monkeypatch):
         monkeypatch.setattr("webapp.pages.models.FILE_LIMIT", 1000)
         answer = add_model(client, *pair("new"))
-        assert answer.status_code == 413 and "larger than 100 MB" in answer.text
+        assert answer.status_code == 413 and "larger than 250 MB" in answer.text
         assert kept(folders) == []
 
     def test_files_missing_or_too_many(self, client, folders):

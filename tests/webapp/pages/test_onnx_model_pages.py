@@ -48,7 +48,7 @@ def test_a_network_that_fits_is_added_listed_and_removed(client: FlaskClient, fo
     kept = folders.models / "tiny" / "tiny.onnx"
     assert load_model(kept).card.onnx is not None
     text = client.get("/models").text
-    assert 'id="model-tiny"' in text and ">ONNX</span>" in text
+    assert 'id="model-tiny"' in text and ">ONNX file</span>" in text
     assert client.post("/models/tiny/remove").status_code == 303
     assert not kept.exists()
 
