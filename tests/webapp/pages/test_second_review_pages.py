@@ -165,16 +165,18 @@ def test_the_exhibit_is_there_for_the_blind(lab: Review) -> None:
     assert entries(lab, "export")[-1]["file"] == "exhibit"
 
 
-@pytest.mark.parametrize("what", ["statement", "naming"])
+@pytest.mark.parametrize("what", ["statement", "naming", "removal"])
 def test_what_was_changed_in_the_database_is_not_shown(lab: Review, what: str) -> None:
     lab.judge("ada", "manipulated")
     with lab.app.extensions["database"].begin() as session:
         if what == "statement":
             row = session.scalars(select(ReviewStatement)).one()
             row.body = json.dumps(json.loads(row.body) | {"conclusion": "inconclusive"})
-        else:
+        elif what == "naming":
             session.scalars(select(CaseReview)).one().blind = "judgements"
-    assert lab.clients["ada"].get(lab.page).status_code == 500
+        else:
+            session.delete(session.scalars(select(CaseReview)).one())
+    assert what == "removal" or lab.clients["ada"].get(lab.page).status_code == 500
     audit = Audit()
     with lab.app.extensions["database"].begin() as session:
         list(audit.noting(custody_log.rows(session)))
