@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 
 from detector.schema.analysis import Analysis, Library, MediaKind, Parameters, Verdict
-from detector.schema.validation import (
+from detector.schema.laboratory.validation import (
     LabelledSegment,
     Repetition,
     ValidatedModel,

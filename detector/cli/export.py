@@ -81,7 +81,7 @@ def _export(options: argparse.Namespace) -> int:
 def _schema(options: argparse.Namespace) -> int:
     from detector.schema.analysis import schema_text
     from detector.schema.comparison import comparison_schema_text
-    from detector.schema.validation import validation_schema_text
+    from detector.schema.laboratory.validation import validation_schema_text
 
     texts = {
         "analysis": schema_text,

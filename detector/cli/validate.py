@@ -12,7 +12,7 @@ from detector.cli.progress import progress_bar
 from detector.errors import ParameterError
 
 if TYPE_CHECKING:
-    from detector.schema.validation import Validation
+    from detector.schema.laboratory.validation import Validation
 
 
 def add_commands(commands: Any) -> None:
@@ -132,7 +132,7 @@ def _key(options: argparse.Namespace) -> Any:
 def _read(path: Path) -> Validation:
     from pydantic import ValidationError
 
-    from detector.schema.validation import Validation
+    from detector.schema.laboratory.validation import Validation
 
     try:
         return Validation.from_json(path.read_bytes())

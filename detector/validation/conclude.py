@@ -13,7 +13,7 @@ import numpy as np
 
 from detector import environment, timestamps
 from detector.schema.analysis import MediaKind, Verdict
-from detector.schema.validation import (
+from detector.schema.laboratory.validation import (
     LabelledSegment,
     LikelihoodRatios,
     Repetition,

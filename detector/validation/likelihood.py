@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
 from detector.schema.analysis import MediaKind
-from detector.schema.likelihood import EDGE
+from detector.schema.laboratory.likelihood import EDGE
+from detector.schema.laboratory.validation import LikelihoodRatios, LrSystem, PavStep, TippettPoint
 from detector.schema.model import Platt
-from detector.schema.validation import LikelihoodRatios, LrSystem, PavStep, TippettPoint
 from detector.training.evaluation.metrics import Scored
 from detector.training.publish.calibration import fit_platt
 

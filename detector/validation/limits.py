@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from detector.schema.analysis import MediaKind
+from detector.schema.laboratory.validation import Level, LikelihoodRatios, Repetition, ValidationItem
 from detector.schema.model import Rate
-from detector.schema.validation import Level, LikelihoodRatios, Repetition, ValidationItem
 from detector.validation.likelihood import LEAST_OF_A_CLASS
 from detector.validation.rates import UNITS
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from detector.models.card import Card, deciding_sha256, load_card, read_second_look
 from detector.schema.analysis import Analysis, Parameters
-from detector.schema.laboratory import Laboratory
-from detector.schema.validation import ValidatedModel, Validation
+from detector.schema.laboratory.quoted import Laboratory
+from detector.schema.laboratory.validation import ValidatedModel, Validation
 
 
 def validated_model(model: str | Path | None) -> ValidatedModel:

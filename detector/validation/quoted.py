@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 
 from detector.errors import ParameterError
-from detector.schema.laboratory import Laboratory, OwnThreshold
+from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
+from detector.schema.laboratory.validation import Curve, CurvePoint, Validation
 from detector.schema.model import Rate
-from detector.schema.validation import Curve, CurvePoint, Validation
 from detector.training.publish.error_rates import EXACT
 from detector.validation.rates import UNITS
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detector.schema.analysis import MediaKind, Rate, Verdict
-from detector.schema.validation import Curve, CurvePoint, Level, Outcomes, ValidationItem
+from detector.schema.laboratory.validation import Curve, CurvePoint, Level, Outcomes, ValidationItem
 from detector.training.evaluation.metrics import Scored, measure
 from detector.training.publish.error_rates import DRAWN, DRAWN_ERROR, EXACT, clopper_pearson
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from detector.schema.laboratory import Laboratory
+from detector.schema.laboratory.quoted import Laboratory
 from reports.errors import ReportError
 
 NAME = "laboratory.json"

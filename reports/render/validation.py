@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector.schema.validation import Validation
+from detector.schema.laboratory.validation import Validation
 from reports.render.attachments import Attachment
 from reports.render.html import STYLES, TEMPLATES, document_date, environment, style_and_policy
 from reports.render.pdf import set_document
-from reports.view.validation_report import ValidationReport, validation_report
+from reports.view.validation.validation_report import ValidationReport, validation_report
 
 RESULT, PAGE, DOCUMENT = "validation.json", "validation.html", "validation.pdf"
 _OWN = TEMPLATES / "validation" / "validation.css"

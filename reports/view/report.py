@@ -14,7 +14,7 @@ from typing import cast
 
 from detector import timestamps
 from detector.schema.analysis import Analysis, MediaKind, Person, Verdict
-from detector.schema.laboratory import Laboratory
+from detector.schema.laboratory.quoted import Laboratory
 from detector.verdict.verdict import kind_of
 from reports.inputs.case import NOT_STATED, CaseDetails
 from reports.inputs.comparisons import KeptComparison, files_of
@@ -31,14 +31,14 @@ from reports.view.contents import Section, contents
 from reports.view.custody import CustodyView, custody_view
 from reports.view.declarations import DeclarationsView, declarations_view
 from reports.view.facts import Fact, ModelView, Setting
-from reports.view.laboratory import THRESHOLD, LaboratoryView, laboratory_view
 from reports.view.metadata import MetadataView, metadata_view
 from reports.view.others import OthersView, others_view
 from reports.view.reviewers import ReviewerView, reviewer_view
 from reports.view.second_review import SecondReviewView, second_review_view
 from reports.view.segments import PeakView, SegmentView, segment_view
 from reports.view.timeline import Timeline, draw
-from reports.view.validity import ValidationView, validation
+from reports.view.validation.laboratory import THRESHOLD, LaboratoryView, laboratory_view
+from reports.view.validation.validity import ValidationView, validation
 
 __all__ = ["Fact", "PeakView", "PersonView", "ReportView", "SegmentView", "report_view", "timecode"]
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.errors import UserError
-from webapp.services import backup, backup_manifest, restore
+from webapp.services.backups import backup, backup_manifest, restore
 from webapp.settings import SettingError, read_settings
 from webapp.storage.database import opened
 

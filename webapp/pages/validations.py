@@ -73,7 +73,7 @@ def make() -> Response | tuple[str, int]:
 @require(Permission.CONFIGURE)
 def show(validation_id: str) -> str:
     """Its figures, whether it still applies, its files, and the laboratory's own thresholds."""
-    from reports.view.validation_report import KINDS, level_row
+    from reports.view.validation.validation_report import KINDS, level_row
 
     found = validation_service.find(validation_id)
     about = found.about

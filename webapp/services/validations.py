@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 from detector.errors import ModelError, ReelproofError
 from detector.files import publish, write_atomically
 from detector.paths import ROOT
-from detector.schema.laboratory import Laboratory, OwnThreshold
+from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
 from detector.validation.model_used import validated_model, why_not_of_model
 from webapp.custody import log as custody_log
 from webapp.custody.records import AlteredRecord
@@ -185,7 +185,7 @@ def _worked_out(given: dict[str, object], out: Path) -> None:
 
 def set_thresholds(validation_id: str, rate: float | None, cost: float | None, share: float) -> None:
     """Set the laboratory's own thresholds by a false positive rate or by a cost; neither: remove them."""
-    from detector.schema.validation import Validation
+    from detector.schema.laboratory.validation import Validation
     from detector.validation.quoted import by_cost, by_false_positive_rate, quoted
 
     folders, was = Folders.of(current_app.extensions["settings"]), find(validation_id)

@@ -9,8 +9,8 @@ import pytest
 from validated import items
 
 from detector.schema.analysis import MediaKind
-from detector.schema.likelihood import stated_log10
-from detector.schema.validation import LikelihoodRatios
+from detector.schema.laboratory.likelihood import stated_log10
+from detector.schema.laboratory.validation import LikelihoodRatios
 from detector.validation.likelihood import cllr, likelihood_ratios
 from detector.validation.rates import scored_items
 

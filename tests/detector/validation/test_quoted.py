@@ -10,8 +10,8 @@ from validated import items, of_analysis, validation
 
 from detector.errors import ParameterError
 from detector.schema.analysis import Parameters
-from detector.schema.laboratory import Laboratory
-from detector.schema.validation import Validation
+from detector.schema.laboratory.quoted import Laboratory
+from detector.schema.laboratory.validation import Validation
 from detector.validation.model_used import why_not_of_analysis, why_not_of_model
 from detector.validation.quoted import by_cost, by_false_positive_rate, quoted
 

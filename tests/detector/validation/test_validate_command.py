@@ -14,8 +14,8 @@ import pytest
 from warm import Script
 
 from detector.paths import ROOT
-from detector.schema.laboratory import Laboratory
-from detector.schema.validation import Validation
+from detector.schema.laboratory.quoted import Laboratory
+from detector.schema.laboratory.validation import Validation
 
 # A name is `LABEL-PROBABILITY-NUMBER`; what it gives in the confined process stands in for an analysis.
 ACTING = Script("""

@@ -9,7 +9,7 @@ from validated import item, items, validation
 
 from detector.paths import ROOT
 from detector.schema.analysis import MediaKind, Verdict
-from detector.schema.validation import Validation, validation_schema_text
+from detector.schema.laboratory.validation import Validation, validation_schema_text
 from detector.training.evaluation.metrics import confusion, measure
 from detector.training.publish.error_rates import clopper_pearson
 from detector.validation.rates import MEASURES, WIDER, class_of, curve, levels, scored_items

@@ -12,12 +12,12 @@ from pdf_rules import broken
 from validated import items, validation
 
 from detector.schema.analysis import MediaKind, Parameters
-from detector.schema.validation import Validation
+from detector.schema.laboratory.validation import Validation
 from reports.render.validation import validation_files
 from reports.signing.keys import read_key
 from reports.signing.validation import write_validation
 from reports.verification.verify import verify
-from reports.view.validation_report import validation_report
+from reports.view.validation.validation_report import validation_report
 
 
 @pytest.fixture(scope="module")

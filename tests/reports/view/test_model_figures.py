@@ -9,7 +9,7 @@ from analyses import build
 from detector.models.loaded import load_model
 from detector.schema.analysis import Analysis, MediaKind
 from reports.view import facts
-from reports.view.validity import validation
+from reports.view.validation.validity import validation
 
 
 def told(folder: Path, kind: MediaKind) -> tuple[set[str], set[str]]:

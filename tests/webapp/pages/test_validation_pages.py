@@ -13,10 +13,10 @@ from made import finished
 from people import Client, account, signed_in, with_login
 
 from detector.models.card import DEFAULT, MODELS
-from detector.schema.laboratory import Laboratory
+from detector.schema.laboratory.quoted import Laboratory
+from detector.schema.laboratory.validation import Validation
 from detector.schema.model import Model
 from detector.schema.parameters import Parameters
-from detector.schema.validation import Validation
 from detector.validation.model_used import validated_model
 from reports.signing.keys import read_key
 from reports.verification.verify import verify

@@ -33,8 +33,9 @@ from webapp.errors import DamagedFile, StoreError, UserError
 from webapp.jobs import failures
 from webapp.media import playback
 from webapp.queries import results
-from webapp.services import backup, deletion, restore
+from webapp.services import deletion
 from webapp.services import models as model_service
+from webapp.services.backups import backup, restore
 from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, ComparisonRow, CustodyRow, Exhibit

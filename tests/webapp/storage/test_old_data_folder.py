@@ -21,7 +21,7 @@ from detector.schema.analysis import Analysis
 from reports.verification.verify import verify
 from webapp.cli import main as cli
 from webapp.custody import log as custody_log
-from webapp.services import backup, restore
+from webapp.services.backups import backup, restore
 from webapp.settings import read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import REVISION, connect

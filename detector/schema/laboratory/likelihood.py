@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from detector.schema.validation import LikelihoodRatios
+from detector.schema.laboratory.validation import LikelihoodRatios
 
 EDGE = 1e-6
 """A probability of 0 or 1 is drawn in by so much before its log odds are taken."""

@@ -22,14 +22,15 @@ from webapp.cli import main as cli
 from webapp.downloads import reports as report_downloads
 from webapp.errors import UserError
 from webapp.jobs import recovery
-from webapp.services import backup, backup_manifest, deletion, restore
+from webapp.services import deletion
+from webapp.services.backups import backup, backup_manifest, restore
 from webapp.settings import read_settings
 from webapp.storage import database_copy
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import connect, opened
 from webapp.storage.tables import AnalysisRow, Base, CustodyRow, SessionRow, State
 
-HERE = Path(__file__).resolve().parents[1]
+HERE = Path(__file__).resolve().parents[2]
 _PATIENCE = 300.0
 
 

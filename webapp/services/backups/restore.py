@@ -15,8 +15,8 @@ from detector.files import flush_file, flush_folder, hashed
 from webapp.custody import log as custody_log
 from webapp.custody import startup as custody_startup
 from webapp.errors import UserError
-from webapp.services import backup_manifest
-from webapp.services.backup_manifest import DATABASE, KEYS, Manifest
+from webapp.services.backups import backup_manifest
+from webapp.services.backups.backup_manifest import DATABASE, KEYS, Manifest
 from webapp.settings import Settings
 from webapp.storage import database_copy
 from webapp.storage.data_folder import Folders

@@ -9,9 +9,9 @@ from pydantic import Field
 
 from detector.schema.analysis import MediaKind
 from detector.schema.base import Probability, Sha256, Value
+from detector.schema.laboratory.validation import Level, LikelihoodRatios, Spread, ValidatedModel
 from detector.schema.model import Rate
 from detector.schema.parameters import Parameters
-from detector.schema.validation import Level, LikelihoodRatios, Spread, ValidatedModel
 
 LABORATORY_SCHEMA_VERSION = "1.0"
 

@@ -9,14 +9,14 @@ from analyses import build
 from validated import items, of_analysis, validation
 
 from detector.schema.analysis import Analysis, FaceQuality, Spread
-from detector.schema.laboratory import Laboratory
+from detector.schema.laboratory.quoted import Laboratory
 from detector.validation.quoted import by_false_positive_rate, quoted
 from reports.__main__ import main
 from reports.inputs.laboratory import LaboratoryError, parse_laboratory
 from reports.render.write import write_report
 from reports.verification.verify import verify
-from reports.view.laboratory import THRESHOLD, fitting, laboratory_view
 from reports.view.report import report_view
+from reports.view.validation.laboratory import THRESHOLD, fitting, laboratory_view
 
 
 def laboratory_for(analysis: Analysis) -> Laboratory:

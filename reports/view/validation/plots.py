@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from detector.schema.validation import Curve, LikelihoodRatios
+from detector.schema.laboratory.validation import Curve, LikelihoodRatios
 
 WIDTH, HEIGHT = 370.0, 262.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 358.0, 10.0, 196.0

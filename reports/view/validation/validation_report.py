@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from detector.schema.analysis import MediaKind, Parameters, Rate
-from detector.schema.likelihood import stated_log10
-from detector.schema.validation import (
+from detector.schema.laboratory.likelihood import stated_log10
+from detector.schema.laboratory.validation import (
     CurvePoint,
     Level,
     LikelihoodRatios,
@@ -20,8 +20,8 @@ from reports.text import dates, numbers
 from reports.text.numbers import plural
 from reports.view.contents import Section
 from reports.view.facts import Fact
-from reports.view.validation_plots import Plot, cross_entropy, error_curves, tippett
-from reports.view.validity import MEANINGS
+from reports.view.validation.plots import Plot, cross_entropy, error_curves, tippett
+from reports.view.validation.validity import MEANINGS
 
 KINDS = {MediaKind.VIDEO: "Videos", MediaKind.IMAGE: "Photographs"}
 _SECTIONS = (

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, MediaKind
-from detector.schema.laboratory import Laboratory, OwnThreshold
-from detector.schema.likelihood import stated_log10
-from detector.schema.validation import Level
+from detector.schema.laboratory.likelihood import stated_log10
+from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
+from detector.schema.laboratory.validation import Level
 from detector.validation.model_used import why_not_of_analysis
 from detector.verdict.validated_domain import measured
 from reports.text import dates, numbers
 from reports.text.language import N_, gettext
 from reports.text.numbers import shown
-from reports.view.validation_report import LevelRow, level_row, percent, ratio_words
+from reports.view.validation.validation_report import LevelRow, level_row, percent, ratio_words
 
 _KINDS = {MediaKind.VIDEO: "videos", MediaKind.IMAGE: "photographs"}
 THRESHOLD = N_("The laboratory's threshold")

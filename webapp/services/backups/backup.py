@@ -23,8 +23,8 @@ from detector.timestamps import iso_milliseconds
 from detector.version import __version__
 from webapp.custody import log as custody_log
 from webapp.errors import DamagedFile, UserError
-from webapp.services import backup_manifest
-from webapp.services.backup_manifest import DATA, DATABASE, KEYS, Listed, Manifest
+from webapp.services.backups import backup_manifest
+from webapp.services.backups.backup_manifest import DATA, DATABASE, KEYS, Listed, Manifest
 from webapp.settings import Settings
 from webapp.storage import database_copy
 from webapp.storage.data_folder import Folders
