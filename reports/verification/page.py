@@ -96,7 +96,8 @@ def _put_there(
     source: Source, analysis: Analysis, attached: Mapping[str, bytes], page: bytes, folder: Path
 ) -> None:
     peaks = [peak for segment in analysis.every_segment for peak in segment.peaks]
-    names = {path for peak in peaks for path in (peak.frame, peak.overlay, peak.map) if path}
+    paths = [path for peak in peaks for path in (peak.frame, peak.overlay, peak.map)]
+    names = {path for path in (*paths, analysis.picture, analysis.boxed) if path}
     compared = {name for name in source.names if name.startswith(f"{COMPARISONS}/")}
     compared = {name for name in compared if not escapes_folder(name)}
     files = {name: source.read(name) for name in ({*names, ANALYSIS, CASE} & source.names) | compared}

@@ -221,9 +221,8 @@ def _peak(segment: Segment, peak: Peak, index: int, media: Media, folder: Path) 
             ),
             (
                 gettext(
-                    "Random %(area)s, mean of %(areas)s",
+                    "Random %(area)s",
                     area=shown(check.area, ".0%"),
-                    areas=check.areas,
                 ),
                 numbers.probability(check.hidden_random),
                 numbers.signed(-check.drop_random),

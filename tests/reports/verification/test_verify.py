@@ -12,14 +12,16 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
+from analyses import build
 from evidence import MOMENT, custody, small_bundle, small_pdf, small_result
 from keys import make_key
 
-from detector.schema.analysis import Analysis
+from detector.schema.analysis import Analysis, MediaKind
 from reports.__main__ import main
 from reports.bundle.archive import UNREADABLE, differences
 from reports.bundle.manifest import file_entries, manifest_files, new_manifest
@@ -30,6 +32,7 @@ from reports.render.attachments import attachments
 from reports.render.html import render_html, renderer
 from reports.review.annotation_file import read_file
 from reports.signing.keys import SigningKey, read_key
+from reports.verification.page import _put_there
 from reports.verification.problems import Findings, Problem
 from reports.verification.signatures import check_detached
 from reports.verification.verify import verify
@@ -364,3 +367,13 @@ def test_a_changed_page_of_an_unsigned_result(tmp_path: Path) -> None:
     other = base64.b64encode(cv2.imencode(".jpg", np.zeros((9, 16, 3), np.uint8))[1].tobytes()).decode()
     assert image and "other pictures" in found(page.replace(image[1], other, 1))[0].why
     assert "another version" in found(page.replace(renderer(), "0" * 32))[0].why
+
+
+def test_the_page_of_a_photo_is_set_again_with_its_boxed_faces(tmp_path: Path) -> None:
+    told = {"picture": "overlays/photo.png", "boxed": "overlays/faces.png"}
+    analysis = build(tmp_path, kind=MediaKind.IMAGE, segments=0).model_copy(update=told)
+    beside = {"analysis.json": b"{}", **dict.fromkeys(told.values(), b"png"), "other.txt": b"no part of it"}
+    source = SimpleNamespace(names=set(beside), read=beside.__getitem__)
+    _put_there(source, analysis, {}, b"page", tmp_path / "page")  # type: ignore[arg-type]
+    put = {p.relative_to(tmp_path / "page").as_posix() for p in (tmp_path / "page").rglob("*") if p.is_file()}
+    assert put == {"analysis.json", "report.html", *told.values()}
