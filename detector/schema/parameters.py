@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from detector.schema.base import Value
+from detector.schema.translatable import N_
 
 LACKING = {
     "search_interval": frozenset({"1.0", "1.1", "1.2"}),
@@ -21,88 +22,111 @@ LACKING = {
 class Parameters(Value):
     """Every setting that changes a result. Defaults are the shipped ones."""
 
-    sample_rate: float = Field(default=8.0, gt=0, le=120, description="sampled frames a second")
+    sample_rate: float = Field(default=8.0, gt=0, le=120, description=N_("sampled frames a second"))
     detection_threshold: float = Field(
-        default=0.5, gt=0, lt=1, description="least CenterFace confidence of a face that is followed"
+        default=0.5, gt=0, lt=1, description=N_("least CenterFace confidence of a face that is followed")
     )
-    detection_width: int = Field(default=640, ge=128, description="frames are searched at most this wide, px")
+    detection_width: int = Field(
+        default=640, ge=128, description=N_("frames are searched at most this wide, px")
+    )
     search_interval: float = Field(
         default=2.0,
         ge=0,
         le=60,
-        description="seconds between searches of whole frames; in between, large newcomers are looked for "
-        "four times as often, known faces twice a second where they were, and are predicted from one such "
-        "look to the next where they hardly move; 0: every sampled frame is searched whole; since 1.3",
+        description=N_(
+            "seconds between searches of whole frames; in between, large newcomers are "
+            "looked for four times as often, known faces twice a second where they were, and "
+            "are predicted from one such look to the next where they hardly move; 0: every "
+            "sampled frame is searched whole; since 1.3"
+        ),
     )
     edge_window: float = Field(
         default=1.0,
         ge=0,
         le=10,
-        description="seconds before and after each end of a flagged interval, besides a sampling interval, "
-        "in which every frame is judged, which moves the ends to where they are; 0: sampled frames only; "
-        "not for networks that judge sequences; since 1.4",
+        description=N_(
+            "seconds before and after each end of a flagged interval, besides a sampling "
+            "interval, in which every frame is judged, which moves the ends to where they "
+            "are; 0: sampled frames only; not for networks that judge sequences; since 1.4"
+        ),
     )
     minimum_face: float = Field(
-        default=48.0, ge=0, description="least face width judged, px of the upright frame"
+        default=48.0, ge=0, description=N_("least face width judged, px of the upright frame")
     )
     minimum_confidence: float = Field(
-        default=0.7, ge=0, lt=1, description="least CenterFace confidence of a face that is judged"
+        default=0.7, ge=0, lt=1, description=N_("least CenterFace confidence of a face that is judged")
     )
     minimum_contrast: float = Field(
-        default=5.0, ge=0, description="least standard deviation of a judged crop's grey levels, of 255"
+        default=5.0, ge=0, description=N_("least standard deviation of a judged crop's grey levels, of 255")
     )
     minimum_sharpness: float = Field(
-        default=0.028, ge=0, description="least fine detail of a judged crop, as a share of its contrast"
+        default=0.028, ge=0, description=N_("least fine detail of a judged crop, as a share of its contrast")
     )
     maximum_sharpness: float = Field(
-        default=0.25, ge=0, description="most fine detail of a judged crop, likewise; above it is noise"
+        default=0.25, ge=0, description=N_("most fine detail of a judged crop, likewise; above it is noise")
     )
     minimum_colour: float = Field(
         default=1.5,
         ge=0,
-        description="photos: least mean distance of a judged face's colours from a function of their "
-        "brightness, levels of 255; below it is black and white or toned; 0: any; since 1.8",
+        description=N_(
+            "photos: least mean distance of a judged face's colours from a function of their "
+            "brightness, levels of 255; below it is black and white or toned; 0: any; since 1.8"
+        ),
     )
     minimum_detail: float = Field(
         default=0.025,
         ge=0,
-        description="photos: least share of a judged face's contrast that is lost at a width of 32 px; below "
-        "it is enlarged or far out of focus; 0: any; since 1.8",
+        description=N_(
+            "photos: least share of a judged face's contrast that is lost at a width of 32 px; below "
+            "it is enlarged or far out of focus; 0: any; since 1.8"
+        ),
     )
     maximum_flatness: float = Field(
         default=0.3,
         ge=0,
         le=1,
-        description="photos: most of a judged face's pixels that equal all their neighbours; above it is "
-        "drawn; 0: any; since 1.8",
+        description=N_(
+            "photos: most of a judged face's pixels that equal all their neighbours; above it is "
+            "drawn; 0: any; since 1.8"
+        ),
     )
-    median_window: float = Field(default=1.2, ge=0, description="sliding median, seconds")
+    median_window: float = Field(default=1.2, ge=0, description=N_("sliding median, seconds"))
     enter_threshold: float = Field(
-        default=0.65, gt=0, lt=1, description="smoothed probability that opens a segment"
+        default=0.65, gt=0, lt=1, description=N_("smoothed probability that opens a segment")
     )
-    exit_threshold: float = Field(default=0.5, gt=0, lt=1, description="smoothed probability that closes it")
-    merge_gap: float = Field(default=0.5, ge=0, description="segments nearer than this become one, seconds")
+    exit_threshold: float = Field(
+        default=0.5, gt=0, lt=1, description=N_("smoothed probability that closes it")
+    )
+    merge_gap: float = Field(
+        default=0.5, ge=0, description=N_("segments nearer than this become one, seconds")
+    )
     minimum_duration: float = Field(
         default=0.5,
         ge=0,
-        description="shorter segments are dropped, seconds, the last sample's interval counted; tracks of "
-        "one person that are shorter are judged together",
+        description=N_(
+            "shorter segments are dropped, seconds, the last sample's interval counted; tracks of "
+            "one person that are shorter are judged together"
+        ),
     )
-    bridge_gap: float = Field(default=0.75, ge=0, description="a face lost for less keeps its track, seconds")
+    bridge_gap: float = Field(
+        default=0.75, ge=0, description=N_("a face lost for less keeps its track, seconds")
+    )
     minimum_usable_frames: int = Field(
-        default=8, ge=1, description="fewer usable frames in a video: inconclusive"
+        default=8, ge=1, description=N_("fewer usable frames in a video: inconclusive")
     )
     doubt_threshold: float = Field(
         default=0.4,
         gt=0,
         lt=1,
-        description="nothing flagged, but the probability over a person's frames this high: inconclusive",
+        description=N_("nothing flagged, but the probability over a person's frames this high: inconclusive"),
     )
     second_look: int = Field(
         default=8,
         ge=0,
         le=64,
-        description="moments of each person that a second, stronger network judges as well, if the model has "
-        "one; its logits are fused with those of the first; 0: none; since 1.5",
+        description=N_(
+            "moments of each person that a second, stronger network judges as well, if the model has "
+            "one; its logits are fused with those of the first; 0: none; since 1.5"
+        ),
     )
-    seed: int = Field(default=0, description="of the random areas that heatmaps are compared with")
+    seed: int = Field(default=0, description=N_("of the random areas that heatmaps are compared with"))

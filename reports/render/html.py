@@ -55,8 +55,8 @@ def fill_template(
     view: ReportView, medium: str, source: Callable[[Picture], str], enclosed: Sequence[Attachment]
 ) -> str:
     """The report's markup for ``screen`` or ``print``; ``source`` gives the address of a picture."""
-    style, policy = style_and_policy(STYLES[medium], view.paper if medium == "print" else None)
     with language.speaking(view.language):
+        style, policy = style_and_policy(STYLES[medium], view.paper if medium == "print" else None)
         return (
             environment()
             .get_template("report/report.html")
@@ -80,9 +80,19 @@ def style_and_policy(paths: Sequence[Path], paper: str | None) -> tuple[Markup, 
     style = "\n".join(path.read_text("utf-8") for path in paths)
     if paper is not None:
         style += f"\n@page {{ size: {paper}; }}\n"
+        if language.current() != language.DEFAULT:
+            style += _running_words()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     # Our own files, never input.
     return Markup(style), f"{POLICY}; style-src 'sha256-{digest}'"
+
+
+def _running_words() -> str:
+    """What stands at the head and foot of each page, which print.css has in English."""
+    head = language.gettext("Report of analysis")
+    page = language.gettext("Page %(number)s of %(count)s", number="\0", count="\0").split("\0")
+    foot = f'"{page[0]}" counter(page) "{page[1]}" counter(pages) "{page[2]}"'
+    return f'@page {{ @top-right {{ content: "{head}"; }} @bottom-right {{ content: {foot}; }} }}\n'
 
 
 @cache

@@ -32,6 +32,9 @@ MESSAGES, SCRIPTS = "messages", "scripts"  # of Python and templates; of static/
 
 _CURRENT: ContextVar[str] = ContextVar("language", default=DEFAULT)
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+_WORD = re.compile(r"[A-Za-z]{2}")
+_LONGEST = 4000  # characters; what is longer is no message
+_LEAST_SHARE = 0.3  # of a text, that a message beginning with a placeholder must make up
 _LEAST_LITERAL = 5  # letters that a message with placeholders needs to be recognised by
 _COUNT = re.compile(r"([\d,.]+) (.+)")
 _SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z“])")
@@ -142,22 +145,30 @@ def _stored(code: str, text: str) -> str:
 
 def _one(code: str, text: str) -> str | None:
     """One message found again in its filled form; None where there is none."""
+    if len(text) > _LONGEST or not _WORD.search(text):
+        return None
     messages = catalogue(code)
     plain = messages.ugettext(text.replace("%", "%%"))
     if plain != text.replace("%", "%%"):
         return plain.replace("%%", "%")
     if (counted := _COUNT.fullmatch(text)) is not None and counted[2] in _counted(code):
         return f"{counted[1]} {_counted(code)[counted[2]]}"
-    for pattern, message in _patterns(code):
+    for words, share, pattern, message in _patterns(code):
+        if words not in text or share > 0 and share < _LEAST_SHARE * len(text):
+            continue
         if (found := pattern.fullmatch(text)) is not None:
             values = {name: _stored(code, value) for name, value in found.groupdict().items()}
-            return str(message) % values
+            return message % values
     return None
 
 
 @cache
-def _patterns(code: str) -> tuple[tuple[re.Pattern[str], str], ...]:
-    """What recognises filled messages, and their translations; those with most words of their own first."""
+def _patterns(code: str) -> tuple[tuple[str, int, re.Pattern[str], str], ...]:
+    """What recognises filled messages, and their translations; those with most words of their own first.
+
+    Before the pattern stand its longest piece, which is looked for first, and how many letters of its own a
+    message has that begins with a placeholder: it must not fit whatever ends like it.
+    """
     found = []
     for key, message in catalogue(code)._catalog.items():
         # A plural is kept under its English singular with an index.
@@ -167,8 +178,10 @@ def _patterns(code: str) -> tuple[tuple[re.Pattern[str], str], ...]:
         literal = _PLACEHOLDER.sub("", english)
         if literal == english or sum(char.isalpha() for char in literal) < _LEAST_LITERAL:
             continue
-        found.append((len(literal), _pattern(english), message))
-    return tuple((pattern, message) for _, pattern, message in sorted(found, key=lambda each: -each[0]))
+        pieces = [piece.replace("%%", "%") for piece in _PLACEHOLDER.split(english)[::2]]
+        own = len(literal) if english.startswith("%(") else 0
+        found.append((len(literal), (max(pieces, key=len), own, _pattern(english), str(message))))
+    return tuple(each for _, each in sorted(found, key=lambda each: -each[0]))
 
 
 def _pattern(english: str) -> re.Pattern[str]:

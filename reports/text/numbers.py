@@ -7,7 +7,7 @@ never reads differently in two places.
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from detector.schema import formatting
@@ -45,25 +45,25 @@ STRENGTHS = (
     Strength(
         N_("strong indication"),
         0.90,
-        "0.90 to 0.97",
+        N_("0.90 to 0.97"),
         N_("If the calibration holds, about 90 to 97 of 100 such faces are manipulated."),
     ),
     Strength(
         N_("moderate indication"),
         0.70,
-        "0.70 to 0.89",
+        N_("0.70 to 0.89"),
         N_("If the calibration holds, about 70 to 89 of 100 such faces are manipulated."),
     ),
     Strength(
         N_("weak indication"),
         0.50,
-        "0.50 to 0.69",
+        N_("0.50 to 0.69"),
         N_("If the calibration holds, about 50 to 69 of 100 such faces are manipulated; half may not be."),
     ),
     Strength(
         N_("no indication"),
         0.0,
-        "below 0.50",
+        N_("below 0.50"),
         N_(
             "If the calibration holds, fewer than 50 of 100 such faces are manipulated. It "
             "is not a statement that the face is untouched."
@@ -75,7 +75,10 @@ STRENGTHS = (
 def strength(probability: float) -> Strength:
     """The step of the verbal scale a calibrated probability falls on, as it is printed."""
     printed = round(probability, 2)
-    return next(step for step in STRENGTHS if printed >= step.least)
+    step = next(step for step in STRENGTHS if printed >= step.least)
+    return replace(
+        step, phrase=gettext(step.phrase), figures=gettext(step.figures), definition=gettext(step.definition)
+    )
 
 
 def number(value: float) -> str:

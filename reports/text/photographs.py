@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Answers, Coverage, Model, Parameters, Verdict
-from reports.text.language import N_, gettext
+from reports.text.language import N_, gettext, stored
 from reports.text.numbers import number, plural, probability, shown
 from reports.text.uncertainty import calibration_error
 
@@ -18,7 +18,7 @@ _OF_VIDEOS = frozenset(
     }
 )  # fmt: skip
 _OWN = (
-    ("person", N_("One face in the photograph. Letters say nothing about who it is.")),
+    (N_("person"), N_("One face in the photograph. Letters say nothing about who it is.")),
     (
         N_("face swap or edit, generated face"),
         N_(
@@ -28,18 +28,18 @@ _OWN = (
         ),
     ),
     (
-        "interval",
+        N_("interval"),
         N_(
             "How far a probability could be off, as section 5 explains. A wider one means "
             "a less certain figure."
         ),
     ),
     (
-        "heatmap",
+        N_("heatmap"),
         N_("Grad-CAM: the areas of the face that raised the score most, as colour over the photograph."),
     ),
     (
-        "declaration",
+        N_("declaration"),
         N_(
             "What the file itself says of its making. Anybody can write or remove it; it "
             "never enters a verdict."
@@ -210,7 +210,7 @@ def reasons(coverage: Coverage) -> str:
     """Why faces were not judged, each reason with its count where the analysis says so (since 1.8)."""
     if not coverage.flaws:
         return gettext(", too small, too unclear or too unsure")
-    return ": " + "; ".join(f"{count:,} {flaw}" for flaw, count in coverage.flaws.items())
+    return ": " + "; ".join(f"{shown(count, ',')} {stored(flaw)}" for flaw, count in coverage.flaws.items())
 
 
 def maps_of(model: Model) -> str:

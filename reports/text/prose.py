@@ -21,10 +21,10 @@ from reports.text.uncertainty import LEAST_FRAMES, LEVEL, calibration_error
 MOST_NAMED = 6  # more persons than this are counted in the finding, not listed
 
 GLOSSARY = (
-    ("exhibit", N_("The file handed in, unchanged, known by its SHA-256.")),
-    ("analysis", N_("One run of one model over one exhibit. It is never altered afterwards.")),
-    ("track", N_("One face followed through time between two cuts.")),
-    ("person", N_("One or more tracks judged to be the same face. Letters say nothing about who it is.")),
+    (N_("exhibit"), N_("The file handed in, unchanged, known by its SHA-256.")),
+    (N_("analysis"), N_("One run of one model over one exhibit. It is never altered afterwards.")),
+    (N_("track"), N_("One face followed through time between two cuts.")),
+    (N_("person"), N_("One or more tracks judged to be the same face. Letters say nothing about who it is.")),
     (
         N_("calibrated probability"),
         N_(
@@ -38,16 +38,16 @@ GLOSSARY = (
         N_("smoothed score"),
         N_("Frame scores after a sliding median along the track; segments are cut from it."),
     ),
-    ("segment", N_("An interval of one person's time flagged as manipulated.")),
+    (N_("segment"), N_("An interval of one person's time flagged as manipulated.")),
     (
-        "confidence",
+        N_("confidence"),
         N_(
             "Calibrated probability of a segment: that of the mean raw score of its own "
             "frames, not the smoothed one."
         ),
     ),
     (
-        "interval",
+        N_("interval"),
         N_(
             "How far a segment's probability could be off, as section 5 explains. A wider "
             "one means a less certain figure."
@@ -57,14 +57,24 @@ GLOSSARY = (
         N_("peak frame"),
         N_("A frame of a segment where the smoothed score is a local maximum; at most three."),
     ),
-    ("heatmap", N_("Grad-CAM: the areas of the face that raised the score most, as colour over the frame.")),
+    (
+        N_("heatmap"),
+        N_("Grad-CAM: the areas of the face that raised the score most, as colour over the frame."),
+    ),
     (
         N_("hide and re-score"),
-        "A test of a heatmap: its hottest area is blurred and the face scored again, beside random areas of "
-        f"the same size. The map counts as confirmed when the logit falls by at least {CLEAR_MARGIN:g} more, "
-        f"and at least {CLEAR_RATIO:g} times as far, as for random areas.",
+        N_(
+            "A test of a heatmap: its hottest area is blurred and the face scored again, "
+            "beside random areas of the same size. The map counts as confirmed when the "
+            "logit falls by at least %(margin)s more, and at least %(ratio)s times as far, "
+            "as for random areas."
+        )
+        % {"margin": f"{CLEAR_MARGIN:g}", "ratio": f"{CLEAR_RATIO:g}"},
     ),
-    ("logit", N_("The model's raw output before it becomes a probability; equal steps are equal evidence.")),
+    (
+        N_("logit"),
+        N_("The model's raw output before it becomes a probability; equal steps are equal evidence."),
+    ),
     ("PTS", N_("Presentation time stamp: the exact time of a frame as the file itself stores it.")),
     (
         N_("frame number"),

@@ -35,9 +35,66 @@ WORDS = (
     N_("too small"), N_("too unsure"), N_("too dark or too flat"), N_("too noisy"), N_("no face found"),
     N_("too blurred or too strongly compressed"), N_("drawn in areas of one colour"),
     N_("without colours of their own (black and white, or toned)"),
-    N_("without detail (enlarged from a tiny picture, or far out of focus)"), N_("faces %(flaws)s to judge"),
+    N_(
+"without detail (enlarged from a tiny picture, or far out of focus)"), N_("faces %(flaws)s to judge"),
     N_("the file breaks off here"), N_("no picture could be decoded here"),
 )  # fmt: skip
+
+# Names of settings, and of what a card says a model was validated on.
+NAMES = (
+    N_("sample rate"),
+    N_("detection threshold"),
+    N_("detection width"),
+    N_("search interval"),
+    N_("edge window"),
+    N_("minimum face"),
+    N_("minimum confidence"),
+    N_("minimum contrast"),
+    N_("minimum sharpness"),
+    N_("maximum sharpness"),
+    N_("minimum colour"),
+    N_("minimum detail"),
+    N_("maximum flatness"),
+    N_("median window"),
+    N_("enter threshold"),
+    N_("exit threshold"),
+    N_("merge gap"),
+    N_("minimum duration"),
+    N_("bridge gap"),
+    N_("minimum usable frames"),
+    N_("doubt threshold"),
+    N_("second look"),
+    N_("seed"),
+    N_("face width"),
+    N_("contrast"),
+    N_("sharpness"),
+    N_("tilt"),
+    N_("grey faces"),
+    N_("shorter side"),
+    N_("levels"),
+)
+
+# What the card of the default model says of itself; other cards' own words stay as they are.
+CARD = (
+    N_(
+        "Faces at least as wide as the smallest face judged, roughly frontal, in video: "
+        "face swaps, reenactment and lip-sync of the generators named under Data. It is "
+        "meant to find where to look; with its second look it decides."
+    ),
+    N_("Methods unlike those it was trained and measured on may go unseen."),
+    N_(
+        "Faces generated as a whole (talking heads, generated photographs) are seen less "
+        "surely than altered ones; the second look is there for them."
+    ),
+    N_(
+        "It sees DFDC's kinds of swaps a little less well than the second generation "
+        "did, and FaceForensics++, reenactment and lip-sync far better."
+    ),
+    N_("Sound, and anything outside the inner face, are not examined."),
+    N_("Actors recur across DFDC's videos, so its test figures flatter the model a little."),
+    N_("Figures for strong compression (FaceForensics++ c40) rest on few clips of few people."),
+    N_("Filters, make-up effects, heavy retouching and hard re-compression can look like manipulation."),
+)
 
 
 def counted(number: int) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ _SECTIONS = (
     (OTHERS, N_("Other models"), ""),
     ("limits", N_("What the findings mean"), ""),
     ("not-examined", N_("What was not examined"), ""),
-    ("annotations", "Reviewers' annotations", ""),
+    ("annotations", N_("Reviewers' annotations"), ""),
     (SECOND_REVIEW, N_("Second review"), ""),
     (REFERENCE, N_("Comparison with a reference"), ""),
     ("method", N_("Method and parameters"), ""),
@@ -28,6 +28,7 @@ _SECTIONS = (
     ("custody", N_("Custody log"), ""),
     ("glossary", N_("Glossary"), ""),
     ("signature", N_("Integrity and signature"), ""),
+    ("reader", N_("For the reader of this report"), ""),
 )
 
 

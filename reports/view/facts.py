@@ -88,7 +88,9 @@ def _compared(media: Media, check: ExhibitCheck) -> tuple[Fact, ...]:
             "The same: the kept file has the %(bytes)s bytes that were handed in.",
             bytes=shown(media.bytes, ","),
         )
-        return Fact("SHA-256, again", check.sha256, when, exact=True), Fact(gettext("Comparison"), same)
+        return Fact(gettext("SHA-256, again"), check.sha256, when, exact=True), Fact(
+            gettext("Comparison"), same
+        )
     if not check.sha256:
         gone = gettext(
             "NOT CONFIRMED: the kept file is missing or cannot be read. The custody log says more."
@@ -107,7 +109,9 @@ def _compared(media: Media, check: ExhibitCheck) -> tuple[Fact, ...]:
         bytes=shown(check.bytes, ","),
         bytes2=shown(media.bytes, ","),
     )
-    return Fact("SHA-256, again", check.sha256, when, exact=True), Fact(gettext("Comparison"), differs)
+    return Fact(gettext("SHA-256, again"), check.sha256, when, exact=True), Fact(
+        gettext("Comparison"), differs
+    )
 
 
 def recording(media: Media) -> tuple[Fact, ...]:
@@ -176,7 +180,7 @@ def coverage(analysis: Analysis) -> tuple[Fact, ...]:
     if analysis.media.kind is MediaKind.IMAGE:
         return (
             Fact(gettext("Faces found"), f"{looked.faces_found:,}"),
-            Fact("… judged", f"{looked.faces_found - looked.faces_unusable:,}"),
+            Fact(gettext("… judged"), f"{looked.faces_found - looked.faces_unusable:,}"),
             Fact(gettext("… not judged"), f"{looked.faces_unusable:,}", "; ".join(looked.flaws)),
         )
     facts = [
@@ -184,7 +188,7 @@ def coverage(analysis: Analysis) -> tuple[Fact, ...]:
         Fact(gettext("… with a face"), f"{looked.frames_with_face:,}"),
         Fact(gettext("… with a usable face"), f"{looked.frames_with_usable_face:,}"),
         Fact(gettext("Faces found"), f"{looked.faces_found:,}"),
-        Fact("… unusable", f"{looked.faces_unusable:,}"),
+        Fact(gettext("… unusable"), f"{looked.faces_unusable:,}"),
     ]
     facts.insert(
         3,

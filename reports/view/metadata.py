@@ -102,7 +102,7 @@ def _encoding(media: Media, details: Details) -> tuple[Fact, ...]:
             if structure.compatible
             else ""
         )
-        found.append(Fact("Container's brand", brand, also))
+        found.append(Fact(gettext("Container's brand"), brand, also))
         found.append(
             Fact(gettext("Order of its parts"), ", ".join(structure.boxes) or gettext("not readable"))
         )
@@ -117,7 +117,11 @@ def _encoding(media: Media, details: Details) -> tuple[Fact, ...]:
                 Fact("JPEG", "progressive" if photo.progressive else "sequential", photo.subsampling or "")
             )
         for name, table in zip(("brightness", "colour", "third", "fourth"), photo.tables, strict=False):
-            kind = "libjpeg's table" if table.exact else gettext("a table of its own; the nearest of libjpeg")
+            kind = (
+                gettext("libjpeg's table")
+                if table.exact
+                else gettext("a table of its own; the nearest of libjpeg")
+            )
             found.append(
                 Fact(
                     gettext("Quantisation, %(name)s", name=name),
@@ -142,7 +146,7 @@ def _encoding(media: Media, details: Details) -> tuple[Fact, ...]:
             found.append(Fact(gettext("EXIF thumbnail"), "none"))
     if details.encoding:
         found += [
-            Fact("Encoder's settings", text, gettext("found in the stream"))
+            Fact(gettext("Encoder's settings"), text, gettext("found in the stream"))
             for text in details.encoding.texts
         ]
     if details.location:
@@ -172,7 +176,7 @@ def _picture(media: Media, picture: Picture) -> list[Fact]:
     ]
     found = [
         Fact(
-            "Codec's profile",
+            gettext("Codec's profile"),
             f"{picture.profile or 'not stated'}{f', level {shown}' if shown else ''}",
             gettext("tag %(codec_tag)s", codec_tag=picture.codec_tag) if picture.codec_tag else "",
         ),
@@ -339,7 +343,7 @@ def _credentials(found: Credentials | None) -> tuple[Fact, ...]:
                 found.signer or gettext("not named"),
                 gettext("not checked against a trust list: none is shipped"),
             ),
-            Fact("Signer's organisation", found.issuer or gettext("not named")),
+            Fact(gettext("Signer's organisation"), found.issuer or gettext("not named")),
             Fact(gettext("Signed"), found.signed or gettext("no time stamp")),
             Fact(gettext("Made with"), found.generator or gettext("not named")),
             Fact(gettext("Actions claimed"), "; ".join(found.actions) or "none"),

@@ -33,6 +33,7 @@ from reports.view.declarations import DeclarationsView, declarations_view
 from reports.view.facts import Fact, ModelView, Setting
 from reports.view.metadata import MetadataView, metadata_view
 from reports.view.others import OthersView, others_view
+from reports.view.reader import ReaderView, of_model
 from reports.view.reviewers import ReviewerView, reviewer_view
 from reports.view.second_review import SecondReviewView, second_review_view
 from reports.view.segments import PeakView, SegmentView, segment_view
@@ -152,6 +153,7 @@ class ReportView:
     second_review: SecondReviewView | None
     references: tuple[ComparisonView, ...]
     custody: CustodyView
+    reader: ReaderView
     check: str  # what hashing the exhibit again showed, for programs: SHA-256, bytes, moment
     beside: tuple[str, ...]  # paths of the files of comparisons
 
@@ -294,6 +296,7 @@ def _view(
         annotations=reviewer_view(analysis, annotations),
         second_review=reviewed,
         references=references,
+        reader=of_model(analysis.model),
         check=f"{check.sha256} {check.bytes} {timestamps.iso_seconds(check.checked)}" if check else "",
         beside=tuple(f"{each.below}{path}" for each in comparisons for path in files_of(each.comparison)),
         custody=custody_view(custody, media.sha256),
@@ -313,7 +316,7 @@ def _case(case: CaseDetails) -> tuple[Fact, ...]:
 def _running(case: CaseDetails) -> str:
     """What the head of every page says of the case."""
     number = numbers.shortened(numbers.file_name(case.case_number), 28) or gettext(
-        "number %(not_stated)s", not_stated=NOT_STATED
+        "number %(not_stated)s", not_stated=gettext(NOT_STATED)
     )
     exhibit = numbers.shortened(numbers.file_name(case.exhibit_number), 20)
     return gettext(

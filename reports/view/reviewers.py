@@ -144,7 +144,9 @@ def _unverified(analysis: Analysis, said: Sequence[Annotation]) -> tuple[Annotat
             view = _in_words(analysis, each)
             if (other := by_id.get(each.about)) is not None:
                 view = replace(view, about=f"{_what(analysis, other)[0]}, by {one_line(other.author)}")
-            found.append(replace(view, verdict="To be withdrawn; without effect, since not verified"))
+            found.append(
+                replace(view, verdict=gettext("To be withdrawn; without effect, since not verified"))
+            )
     return tuple(found)
 
 

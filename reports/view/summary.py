@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
 from detector.schema.others import JointRule
 from reports.text import numbers, photographs, prose
-from reports.text.language import N_, gettext
+from reports.text.language import N_, capitalize_first, gettext, stored
 from reports.text.numbers import plural, shown, timecode
 from reports.text.uncertainty import Interval, segment_interval
 from reports.view.contents import OTHERS, REFERENCE, Section
@@ -145,7 +145,7 @@ def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
     return gettext(
         "%(capitalize)s. %(name)s: %(figure)s%(between)s. It is not the odds that this "
         "file is manipulated; section %(meaning)s defines the words and the figure.",
-        capitalize=numbers.strength(figure).phrase.capitalize(),
+        capitalize=capitalize_first(numbers.strength(figure).phrase),
         name=name,
         figure=numbers.probability(figure),
         between=between,
@@ -183,7 +183,7 @@ def _not_examined(analysis: Analysis, section: int) -> str:
                 "%(faces_unusable)s of %(faces)s, %(flaws)s",
                 faces_unusable=shown(coverage.faces_unusable, ","),
                 faces=plural(coverage.faces_found, "face", "faces"),
-                flaws=", ".join(coverage.flaws) or "too small, unclear or unsure",
+                flaws=", ".join(map(stored, coverage.flaws)) or gettext("too small, unclear or unsure"),
             )
         )
     if media.details and (others := media.details.other_pictures):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
+from reports.text.language import spoken
 from reports.text.numbers import STRENGTHS
 from reports.text.prose import GLOSSARY
+from reports.view.reader import reader_view
 from webapp.security.permissions import signed_in
+from webapp.services import models
 
 blueprint = Blueprint("help", __name__)
 
@@ -15,4 +18,10 @@ blueprint = Blueprint("help", __name__)
 @signed_in()
 def guide() -> str:
     """What Reelproof can and cannot tell."""
-    return render_template("pages/help.html", glossary=GLOSSARY, strengths=STRENGTHS)
+    card = next((each.card for each in models.listed() if each.default), None)
+    return render_template(
+        "pages/help.html",
+        glossary=spoken(GLOSSARY),
+        strengths=spoken(STRENGTHS),
+        reader=reader_view(card.title, card.rates) if card is not None else None,
+    )

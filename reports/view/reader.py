@@ -1,0 +1,74 @@
+"""The annex for the reader of a report: what its figures are, and how often the model that decided errs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from detector.schema.analysis import Model, Rate
+from reports.text.language import gettext
+from reports.text.numbers import grouped, plural, shown
+
+_FALSE_ALARMS, _MISSES = "false positive rate", "false negative rate"
+
+
+@dataclass(frozen=True)
+class Hundred:
+    """An error rate as a hundred squares, of which ``filled`` are errors; none where it was not measured."""
+
+    title: str
+    filled: int
+    words: str
+
+
+@dataclass(frozen=True)
+class ReaderView:
+    """What the annex shows: the two error rates of the model's card, and whose they are."""
+
+    model: str
+    errors: tuple[Hundred, ...]
+
+
+def reader_view(title: str, rates: Sequence[Rate]) -> ReaderView:
+    """The annex for a model with these rates; those by verdict count, or else the first measured."""
+    return ReaderView(
+        title,
+        tuple(
+            _hundred(words, next((each for each in _by_verdict(rates) if each.figure == figure), None))
+            for figure, words in (
+                (_FALSE_ALARMS, gettext("False alarms: unmanipulated, and flagged all the same")),
+                (_MISSES, gettext("Misses: manipulated, and not flagged")),
+            )
+        ),
+    )
+
+
+def of_model(model: Model) -> ReaderView:
+    """The annex of an analysis: the model that decided it."""
+    return reader_view(model.title, model.rates)
+
+
+def _by_verdict(rates: Sequence[Rate]) -> list[Rate]:
+    return sorted(rates, key=lambda each: each.threshold is not None)
+
+
+def _hundred(title: str, rate: Rate | None) -> Hundred:
+    if rate is None:
+        return Hundred(title, 0, _unmeasured())
+    told = gettext(
+        "%(share)s of 100, measured: %(events)s of %(counted)s.",
+        share=shown(100 * rate.value, ".0f"),
+        events=grouped(rate.events if rate.events is not None else round(rate.value * rate.items)),
+        counted=plural(rate.items, rate.unit.removesuffix("s"), rate.unit),
+    )
+    if rate.low is not None and rate.high is not None:
+        told += gettext(
+            " With so few measured, the true figure may lie anywhere from %(low)s to %(high)s of 100.",
+            low=shown(100 * rate.low, ".0f"),
+            high=shown(100 * rate.high, ".0f"),
+        )
+    return Hundred(title, round(100 * rate.value), told)
+
+
+def _unmeasured() -> str:
+    return gettext("This was not measured for this model, so nobody can say how often.")
