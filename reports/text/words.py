@@ -96,6 +96,12 @@ CARD = (
     N_("Filters, make-up effects, heavy retouching and hard re-compression can look like manipulation."),
 )
 
+# Messages of calls that stand inside other calls, which Babel's reader of Python does not look into.
+INSIDE = (
+    N_(" · Exhibit %(exhibit)s"), N_("One face differs"), N_("%(people)s faces differ"), N_(" at %(there)s"),
+    N_(" (person %(person)s)"), N_("Flagged face"), N_(", with one of its exhibits"),
+)  # fmt: skip
+
 
 def counted(number: int) -> tuple[str, ...]:
     """What sentences of results count."""
