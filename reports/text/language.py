@@ -34,7 +34,7 @@ _CURRENT: ContextVar[str] = ContextVar("language", default=DEFAULT)
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _WORD = re.compile(r"[A-Za-z]{2}")
 _LONGEST = 4000  # characters; what is longer is no message
-_LEAST_SHARE = 0.3  # of a text, that a message beginning with a placeholder must make up
+_LEAST_SHARE = 0.15  # of a text, that a message beginning with a placeholder must make up
 _LEAST_LITERAL = 5  # letters that a message with placeholders needs to be recognised by
 _COUNT = re.compile(r"([\d,.]+) (.+)")
 _SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z“])")

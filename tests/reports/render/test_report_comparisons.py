@@ -69,7 +69,7 @@ def test_the_section_says_what_it_proves_and_what_not(analysis, tmp_path):
 def test_without_one_nothing_is_said_and_numbers_stay(analysis, tmp_path):
     page = page_of(analysis, tmp_path)
     assert "Comparison with a reference" not in page and "8 Method and parameters" in page
-    assert [each.number for each in contents(False).values()] == list(range(14))
+    assert [each.number for each in contents(False).values()] == list(range(15))
 
 
 def test_unrelated_and_a_photograph(tmp_path):
