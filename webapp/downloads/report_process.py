@@ -23,6 +23,7 @@ from reports.inputs.comparisons import read_comparisons
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.render.write import write_reviewed
 from reports.review.annotation_file import parse
+from reports.text.languages import DEFAULT
 from webapp.storage.data_folder import Folders
 
 
@@ -50,6 +51,7 @@ def main(analysis: Path, out: Path) -> None:
         ExhibitCheck(**check),
         read_comparisons(root, given["comparisons"], about.media.sha256),
         given["laboratory"].encode() if given["laboratory"] is not None else None,
+        speak=given.get("language", DEFAULT),
         second_review=given["second_review"].encode() if given["second_review"] is not None else None,
     )
 

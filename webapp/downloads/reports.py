@@ -28,6 +28,7 @@ from detector.timestamps import iso_milliseconds
 from detector.version import __version__
 from reports.custody.format import NAME as CUSTODY
 from reports.review.annotation_file import canonical, to_json
+from reports.text.languages import DEFAULT
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
 from webapp.downloads import custody_access
@@ -64,13 +65,15 @@ _SUMS = "macs.json"
 _PASSING = ("view", "export", "integrity check")
 
 
-def current_report(database: Database, folders: Folders, row: AnalysisRow, *, with_log: bool = True) -> Path:
+def current_report(
+    database: Database, folders: Folders, row: AnalysisRow, *, with_log: bool = True, speak: str = DEFAULT
+) -> Path:
     """The folder of ``report.html`` and ``report.pdf`` as they are to be handed out now.
 
     With them lies the ``custody.json`` they hold, unless they are to be without the log. Raises
     :class:`UserError` where they cannot be made, or not soon.
     """
-    place = _place(database, folders, row, with_log)
+    place = _place(database, folders, row, with_log, speak)
     if _unaltered(place):
         return place
     if not _SETTING.acquire(timeout=_PATIENCE):
@@ -84,13 +87,14 @@ def current_report(database: Database, folders: Folders, row: AnalysisRow, *, wi
             said = [to_json(annotation) for annotation in annotation_service.listed(session, row.id)]
             case = case_details.stored(session, row.id)
             known = custody_log.export(session, row.exhibit.sha256) if with_log else None
-            place = _place(database, folders, row, with_log)  # the check may have found something
+            place = _place(database, folders, row, with_log, speak)  # the check may have found something
             laboratory = validations.in_reports(session, folders)
             reviewed = _second_review(session, row)
         compared = reference_comparisons.of_report(row.exhibit_id)
         for each in compared:
             reference_comparisons.result(each).refuse_altered()  # and fetched, where only the store had it
         given: dict[str, object] = {
+            "language": speak,
             "annotations": said,
             "case": case.model_dump(),
             "check": asdict(check) | {"checked": iso_milliseconds(check.checked)},
@@ -126,7 +130,7 @@ def _sums(place: Path) -> dict[str, str]:
     }
 
 
-def _place(database: Database, folders: Folders, row: AnalysisRow, with_log: bool) -> Path:
+def _place(database: Database, folders: Folders, row: AnalysisRow, with_log: bool, speak: str) -> Path:
     """Where the reports for what is said and done until now lie, or would."""
     with database.begin() as session:
         inputs = [
@@ -138,6 +142,7 @@ def _place(database: Database, folders: Folders, row: AnalysisRow, with_log: boo
             hashlib.sha256(validations.in_reports(session, folders) or b"").hexdigest(),
             _second_review(session, row),
             __version__,
+            *([] if speak == DEFAULT else [speak]),
         ]
     return folders.reviewed(row.id) / hashlib.sha256(canonical(inputs).encode()).hexdigest()[:32]
 
@@ -186,7 +191,7 @@ def _render_error() -> UserError:
     )
 
 
-def send(row: AnalysisRow, folder: Path, name: str) -> Response:
+def send(row: AnalysisRow, folder: Path, name: str, speak: str = DEFAULT) -> Response:
     """One of the files of :data:`MEDIA_TYPES` of a finished analysis; that it is handed out is recorded.
 
     ``folder`` is that of its result. Reports come with what reviewers said until now.
@@ -197,7 +202,7 @@ def send(row: AnalysisRow, folder: Path, name: str) -> Response:
         folders = Folders.of(current_app.extensions["settings"])
         with database().begin() as session:
             with_log = not custody_access.hidden_analyses(session, current(), row.exhibit.sha256)
-        folder = current_report(database(), folders, row, with_log=with_log)
+        folder = current_report(database(), folders, row, with_log=with_log, speak=speak)
         log = (folder / CUSTODY).read_bytes() if with_log else None
     custody_access.log_download(row, name, folder / name, log=log)
     page = name == "report.html"

@@ -8,6 +8,7 @@ from flask import Blueprint, current_app, request, send_file
 from werkzeug.wrappers import Response
 
 from reports.text.language import gettext
+from reports.text.languages import DEFAULT, LANGUAGES
 from webapp.downloads import bundles as bundle_downloads
 from webapp.downloads import exports as export_downloads
 from webapp.downloads import reports as report_downloads
@@ -27,14 +28,14 @@ blueprint = Blueprint("downloads", __name__, url_prefix="/analyses/<analysis_id>
 @require(Permission.EXPORT)
 def report_pdf(analysis_id: str) -> Response:
     """The evidence report as PDF, with what reviewers said until now."""
-    return report_downloads.send(*finished(analysis_id), "report.pdf")
+    return report_downloads.send(*finished(analysis_id), "report.pdf", _language())
 
 
 @blueprint.get("/report.html")
 @require(Permission.EXPORT)
 def report_html(analysis_id: str) -> Response:
     """The same as one HTML page: its own style sheet works, and nothing in it can run."""
-    return report_downloads.send(*finished(analysis_id), "report.html")
+    return report_downloads.send(*finished(analysis_id), "report.html", _language())
 
 
 @blueprint.get("/analysis.json")
@@ -102,3 +103,9 @@ def bundle(analysis_id: str) -> Response:
 def export(analysis_id: str, name: str) -> Response:
     """One of the formats of ``docs/exports.md``, by its name."""
     return export_downloads.send(*finished(analysis_id, Discloses.FINDINGS), name)
+
+
+def _language() -> str:
+    """The language a report is asked for in; English unless ``language`` names another there is."""
+    asked = request.args.get("language", DEFAULT)
+    return asked if asked in LANGUAGES else DEFAULT
