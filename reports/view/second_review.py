@@ -245,7 +245,7 @@ def _difference(each: Difference) -> DifferenceView:
         else gettext(one or N_("nothing marked"))
         for one in (each.first, each.second)
     ]
-    about = N_("Conclusion") if each.about == "conclusion" else N_("Stretch")
+    about = N_("Conclusion") if each.about == "conclusion" else N_("Stretch of time")
     return DifferenceView(gettext(about), *said)
 
 

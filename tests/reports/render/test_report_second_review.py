@@ -134,8 +134,8 @@ def test_how_it_ends(analysis: Analysis) -> None:
     ]
     view = second_review_view(review(analysis, *apart), 8.0)
     assert [(each.about, each.second) for each in view.differences] == [
-        ("Stretch", "nothing marked"),
-        ("Stretch", "manipulated, 00:00:01.000 to 00:00:02.000"),
+        ("Stretch of time", "nothing marked"),
+        ("Stretch of time", "manipulated, 00:00:01.000 to 00:00:02.000"),
     ]
 
 
