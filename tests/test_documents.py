@@ -82,6 +82,11 @@ def exists(module: str) -> bool:
     return False
 
 
+def test_no_conflict_of_a_merge_was_left_in():
+    marks = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
+    assert [document.name for document in DOCUMENTS if marks.search(text(document))] == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_files_and_modules_it_names_exist(document: Path):
     if document.name == "CHANGELOG.md":
