@@ -42,13 +42,12 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         manage_analysis,
         models,
         operations,
-        second_reviews,
         statistics,
         upload,
         validations,
     )
     from webapp.pages.people import account, accounts, api_tokens, login, provider, second_factor
-    from webapp.pages.review import annotations, comparisons, desk, two_analyses
+    from webapp.pages.review import annotations, comparisons, desk, second_reviews, two_analyses
 
     settings = read_settings(config)
     app = Flask("webapp", template_folder=str(FILES / "templates"), static_folder=str(FILES / "static"))

@@ -33,11 +33,11 @@ def install(app: Flask) -> None:
         exhibits,
         findings,
         models,
-        operation,
         reviews,
         uploads,
         webhooks,
     )
+    from webapp.api.contract import operation
 
     for area in (
         analyses,

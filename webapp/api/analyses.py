@@ -8,10 +8,18 @@ from flask import Blueprint, current_app, url_for
 from sqlalchemy import select, tuple_
 from werkzeug.wrappers import Response
 
-from webapp.api import pagination
-from webapp.api.idempotency import identity
-from webapp.api.operation import Answer, Form, operation, uploaded
-from webapp.api.schemas import Again, AnalysisStatus, Listing, NewAnalysis, OfUpload, Prioritised, Search
+from webapp.api.contract import pagination
+from webapp.api.contract.idempotency import identity
+from webapp.api.contract.operation import Answer, Form, operation, uploaded
+from webapp.api.contract.schemas import (
+    Again,
+    AnalysisStatus,
+    Listing,
+    NewAnalysis,
+    OfUpload,
+    Prioritised,
+    Search,
+)
 from webapp.errors import UserError
 from webapp.intake.exhibits import clean_name
 from webapp.intake.incoming import UploadLimit

@@ -7,10 +7,10 @@ from pydantic import Field
 
 from detector.schema.analysis import Value
 from detector.schema.comparison import Comparison
+from webapp.api.contract.idempotency import identity
+from webapp.api.contract.operation import Answer, operation
+from webapp.api.contract.schemas import JobStatus, PriorityName, RequestModel, Sha256
 from webapp.api.exhibits import find
-from webapp.api.idempotency import identity
-from webapp.api.operation import Answer, operation
-from webapp.api.schemas import JobStatus, PriorityName, RequestModel, Sha256
 from webapp.errors import UserError
 from webapp.queries import reference_comparisons as comparison_queries
 from webapp.queries.analyses import visible_session

@@ -6,8 +6,8 @@ from flask import Blueprint, url_for
 from werkzeug.wrappers import Response
 
 from webapp.api.analyses import require_finished
-from webapp.api.operation import Answer, operation
-from webapp.api.schemas import BundleSearch, Export, Exports
+from webapp.api.contract.operation import Answer, operation
+from webapp.api.contract.schemas import BundleSearch, Export, Exports
 from webapp.downloads import bundles as bundle_downloads
 from webapp.downloads import exports as export_downloads
 from webapp.downloads import reports as report_downloads

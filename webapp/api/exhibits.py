@@ -11,11 +11,11 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from webapp.api import pagination
 from webapp.api.analyses import QUEUED, accepted_response, changes, priority
-from webapp.api.idempotency import identity
-from webapp.api.operation import Answer, operation
-from webapp.api.schemas import Again, Exhibits, ExhibitShape, Paged, moment
+from webapp.api.contract import pagination
+from webapp.api.contract.idempotency import identity
+from webapp.api.contract.operation import Answer, operation
+from webapp.api.contract.schemas import Again, Exhibits, ExhibitShape, Paged, moment
 from webapp.errors import UserError
 from webapp.queries.analyses import visible_session
 from webapp.security.permissions import Permission, current

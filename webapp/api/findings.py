@@ -9,10 +9,10 @@ import numpy as np
 from flask import Blueprint, Response
 
 from detector.schema.analysis import Analysis, Person
-from webapp.api import pagination
 from webapp.api.analyses import require_finished
-from webapp.api.operation import Answer, operation
-from webapp.api.schemas import PersonScore, Scores, ScoreSearch, Segments
+from webapp.api.contract import pagination
+from webapp.api.contract.operation import Answer, operation
+from webapp.api.contract.schemas import PersonScore, Scores, ScoreSearch, Segments
 from webapp.queries.results import analysis_text, load, viewed
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission

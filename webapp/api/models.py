@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from webapp.api.operation import Answer, operation
-from webapp.api.schemas import Model, Models
+from webapp.api.contract.operation import Answer, operation
+from webapp.api.contract.schemas import Model, Models
 from webapp.security.permissions import Permission
 from webapp.services import models as model_service
 

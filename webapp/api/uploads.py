@@ -18,9 +18,9 @@ from flask import Blueprint, Response, current_app, request, url_for
 from werkzeug.wrappers import Response as Answered
 
 from webapp.api.analyses import QUEUED, accepted_response, case_of, changes, priority
-from webapp.api.idempotency import identity
-from webapp.api.operation import Answer, Bytes, operation
-from webapp.api.schemas import LONGEST_METADATA, METADATA, OfUpload, UploadShape, moment
+from webapp.api.contract.idempotency import identity
+from webapp.api.contract.operation import Answer, Bytes, operation
+from webapp.api.contract.schemas import LONGEST_METADATA, METADATA, OfUpload, UploadShape, moment
 from webapp.errors import UserError
 from webapp.http.problem_details import FieldProblem, FieldsError
 from webapp.intake import resumable

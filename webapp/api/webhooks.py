@@ -5,9 +5,17 @@ from __future__ import annotations
 from flask import Blueprint, current_app
 from sqlalchemy import select
 
-from webapp.api.idempotency import identity
-from webapp.api.operation import Answer, operation
-from webapp.api.schemas import Deliveries, DeliveryShape, MadeWebhook, NewWebhook, Webhook, Webhooks, moment
+from webapp.api.contract.idempotency import identity
+from webapp.api.contract.operation import Answer, operation
+from webapp.api.contract.schemas import (
+    Deliveries,
+    DeliveryShape,
+    MadeWebhook,
+    NewWebhook,
+    Webhook,
+    Webhooks,
+    moment,
+)
 from webapp.errors import UserError
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current

@@ -15,8 +15,8 @@ from detector.schema.analysis import Analysis, MediaKind
 from detector.schema.second_look import Answers, ManipulationKind
 from detector.schema.summary import summary_of
 from reports.custody.chain import check_export
-from webapp.api.openapi import document
-from webapp.api.schemas import AnalysisStatus
+from webapp.api.contract.openapi import document
+from webapp.api.contract.schemas import AnalysisStatus
 from webapp.jobs import claims, failures
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State

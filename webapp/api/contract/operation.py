@@ -19,7 +19,7 @@ from flask import Blueprint, Response, current_app, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.wrappers import Response as Answered
 
-from webapp.api import idempotency
+from webapp.api.contract import idempotency
 from webapp.errors import UserError
 from webapp.http.problem_details import FieldProblem, FieldsError
 from webapp.intake.incoming import Incoming, UploadLimit, this_request
