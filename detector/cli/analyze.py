@@ -80,7 +80,13 @@ def _analyze(options: argparse.Namespace) -> int:
         _refuse_others(options.out)
     elif case.model_fields_set:
         raise ParameterError("Case details are printed in the report. Say where to write it: --out DIR.")
-    write = partial(_write, case=case, exhibit=options.file.absolute(), laboratory=_laboratory(options))
+    write = partial(
+        _write,
+        case=case,
+        exhibit=options.file.absolute(),
+        laboratory=_laboratory(options),
+        speak=options.language,
+    )
     refuse_early(options.file)
     from detector.sandboxed_engine import analyze_confined
 

@@ -10,6 +10,7 @@ import resource
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -22,8 +23,21 @@ from detector.sandbox import (
     Limits,
     Sandbox,
     capabilities,
-    kernel,
 )
+
+_READS_GIT = """
+import errno, sys
+from pathlib import Path
+from detector.environment import commit
+from detector.sandbox import AllowedPaths, Limits, kernel
+root = Path(sys.argv[1])
+kernel.ROOT = root
+kernel.confine(Limits(), AllowedPaths(), root / "scratch", network=False)
+try:
+    (root / ".git/config").read_text()
+except OSError as problem:
+    print(commit(root), errno.errorcode[problem.errno])
+"""
 
 
 class TestRefusals:
@@ -111,23 +125,18 @@ class TestRefusals:
         assert {name for name, what in found.items() if what == "done"} == allowed
         assert {what for name, what in found.items() if name not in allowed} <= {"EACCES", "EPERM"}
 
-    def test_the_commit_is_found_and_nothing_else_of_git(self, run, tmp_path, monkeypatch):
-        from detector.environment import commit
-
+    def test_the_commit_is_found_and_nothing_else_of_git(self, tmp_path):
         git = tmp_path / ".git"
         (git / "refs/heads").mkdir(parents=True)
         (git / "HEAD").write_text("ref: refs/heads/main\n")
         (git / "refs/heads/main").write_text("0123456789" * 4 + "\n")
         (git / "config").write_text("url = https://user:password@example.org")
-        monkeypatch.setattr(kernel, "ROOT", tmp_path)
-
-        def target(_report):
-            try:
-                return (git / "config").read_text()
-            except OSError as problem:
-                return [commit(tmp_path), error_of(problem)]
-
-        assert run(target) == ["0123456789" * 4, "EACCES"]
+        (tmp_path / "scratch").mkdir()
+        # A program of its own: a confined process that was not forked would not know of another root.
+        ran = subprocess.run(
+            [sys.executable, "-c", _READS_GIT, str(tmp_path)], capture_output=True, text=True, check=True
+        )
+        assert ran.stdout.split() == ["0123456789" * 4, "EACCES"]
 
     @pytest.mark.parametrize("user", ["as it is", "nobody"])
     def test_nothing_is_changed_shared_or_watched(self, run, tmp_path, user):

@@ -128,7 +128,7 @@ class TestCancel:
         assert list(folders.analyses.iterdir()) == []
 
 
-def silent(_path, _file, _model, _parameters, folder, _progress):
+def silent(_path, _file, _model, _parameters, folder, _others, _joint, _progress):
     """An engine that says nothing and never looks up."""
     (folder / "half").write_text("half")
     time.sleep(600)
