@@ -24,6 +24,7 @@ from babel.support import Translations
 from jinja2 import Environment
 
 from detector.paths import FILES
+from detector.schema.translatable import N_ as N_
 from reports.text.languages import DEFAULT as DEFAULT
 from reports.text.languages import LANGUAGES as LANGUAGES
 
@@ -94,11 +95,6 @@ def _counted(code: str) -> dict[str, str]:
         if message.pluralizable and isinstance(forms, tuple) and all(forms) and "%" not in message.id[0]:
             found.update(zip(message.id, forms, strict=False))
     return found
-
-
-def N_(message: str) -> str:
-    """Marks a message that is translated later, where it is shown."""
-    return message
 
 
 def gettext(message: str, /, **values: object) -> str:
