@@ -11,6 +11,7 @@ from babel.messages import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
+from bare_script_text import bare_script_text
 from bare_text import bare_text
 
 from detector.paths import ROOT
@@ -98,6 +99,26 @@ def test_the_checker_finds_bare_text(tmp_path: Path) -> None:
     )
     found = [text for _, _, text in bare_text(tmp_path)]
     assert found == ["A title", "· Some words", "More"]
+
+
+def test_scripts_hold_no_text_outside_gettext() -> None:
+    assert bare_script_text(ROOT / "static" / "js") == []
+
+
+def test_the_checker_finds_bare_text_in_scripts(tmp_path: Path) -> None:
+    (tmp_path / "script.js").write_text(
+        """import { _, ngettext } from "./language.js"; // Some words
+        place.textContent = many ? "many" : _("A few");
+        place.className = "one two";
+        el("p", { class: "wide low", title: "Known" }, "undo", ngettext("%(num)s in", "%(num)s ins", n));
+        say(`At ${time} it ends`);
+        say(`${_("Lost")}: ${time}`);
+        document.querySelector("button a").dataset.state = "queued";
+        """
+    )
+    found = [text for _, _, text in bare_script_text(tmp_path)]
+    assert found[:4] == ["many", "Known", "undo", "At … it ends"]
+    assert found[4:] == ['pybabel does not look into template literals: ${_("Lost")}: ${time}']
 
 
 def test_a_message_is_found_again_in_its_filled_form(monkeypatch: pytest.MonkeyPatch) -> None:

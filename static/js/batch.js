@@ -2,10 +2,14 @@
 // taken in holds up no other; only a broken connection stops the sending, since it would break the next as well.
 import { askToDelete, post } from "./deleting.js";
 import { follow } from "./follow.js";
-import { Item } from "./queue_item.js";
+import { _, ngettext } from "./language.js";
+import { Item, OUTCOMES } from "./queue_item.js";
 import { send, unfit } from "./sending.js";
 
-const UNREADABLE = ["This is a folder, or a file that cannot be read.", "Choose the files inside it, or look where it is."];
+const UNREADABLE = [
+  _("This is a folder, or a file that cannot be read."),
+  _("Choose the files inside it, or look where it is."),
+];
 const FOLLOWED = 3; // at a time; analyses are worked off in order, so the others have no news
 
 export class Batch {
@@ -43,9 +47,8 @@ export class Batch {
     });
     this.items.push(...added);
     const bad = added.filter((item) => item.problem);
-    const count = this.items.length;
     this.around.announce([
-      `${count} ${count === 1 ? "file" : "files"} chosen.`,
+      ngettext("%(num)s file chosen.", "%(num)s files chosen.", this.items.length),
       ...bad.slice(0, 3).map((item) => `${item.file.name}: ${item.problem[0]}`),
     ].join(" "));
     this.around.onChange();
@@ -56,7 +59,7 @@ export class Batch {
     if (this.sending) return;
     const [item] = this.waiting;
     if (!item) {
-      if (this.items.length > 1) this.around.announce("All files have been sent.");
+      if (this.items.length > 1) this.around.announce(_("All files have been sent."));
       return;
     }
     this.sending = true;
@@ -133,20 +136,19 @@ export class Batch {
   }
 
   end(item, status) {
-    const problem = status.state === "failed" ? [status.error, status.remedy] : null;
+    const problem = status.state === "failed" ? [status.words.error, status.words.remedy] : null;
     this.change(item, { state: status.state, status, problem });
     this.leave(item);
     if (this.items.length > 1 && this.items.every((each) => each.ended)) {
-      this.around.announce(`All files are done: ${this.outcomes()}.`);
+      this.around.announce(_("All files are done: %(outcomes)s.", { outcomes: this.outcomes() }));
     }
   }
 
   /** How many files came to what, in words. */
   outcomes() {
-    const names = { refused: "rejected", unfit: "rejected", stopped: "not sent" };
     const counts = new Map();
     for (const item of this.items.filter((each) => each.ended)) {
-      const name = names[item.outcome] ?? item.outcome;
+      const name = OUTCOMES[item.outcome];
       counts.set(name, (counts.get(name) ?? 0) + 1);
     }
     return [...counts].map(([name, count]) => `${count} ${name}`).join(", ");

@@ -2,8 +2,13 @@
 // Without this module the page works as it stands: links and forms do the rest.
 import { askToDelete } from "./deleting.js";
 import { follow } from "./follow.js";
+import { _, percentDone } from "./language.js";
 
 const LOOK_AGAIN = 3000;
+const QUEUED = {
+  low: _("Queued, low priority"), normal: _("Queued"), high: _("Queued, high priority"),
+};
+const ENDED = { done: _("Done"), failed: _("Failed"), cancelled: _("Cancelled"), paused: _("Paused") };
 const byId = (id) => document.getElementById(id);
 document.documentElement.classList.add("scripted");
 
@@ -25,14 +30,14 @@ for (const row of document.querySelectorAll("tr[data-analysis]")) {
   follow(`${row.dataset.analysis}/state.json`, {
     onStatus: (status) => {
       words.textContent = status.state === "running"
-        ? `Running, ${Math.floor(status.progress * 100)}%`
-        : status.priority === "normal" ? "Queued" : `Queued, ${status.priority} priority`;
+        ? _("Running, %(share)s", { share: percentDone(status.progress) })
+        : QUEUED[status.priority];
     },
     onEnd: (status) => {
-      words.textContent = status.state.charAt(0).toUpperCase() + status.state.slice(1);
+      words.textContent = ENDED[status.state];
       renew(row);
     },
-    onGone: () => { words.textContent = "Deleted"; },
+    onGone: () => { words.textContent = _("Deleted"); },
   });
 }
 
@@ -81,10 +86,10 @@ function gather() {
   link.hidden = !fit;
   if (fit) link.href = `${bar.dataset.compare}?a=${picked[0].value}&b=${picked[1].value}`;
   byId("comparing-words").textContent = exhibits.size > 1
-    ? "These are different exhibits. Only two analyses of the same one can be compared."
+    ? _("These are different exhibits. Only two analyses of the same one can be compared.")
     : picked.length > 2
-      ? "Two can be compared at a time."
-      : fit ? "Two analyses of the same exhibit." : "One chosen. Choose another analysis of the same exhibit.";
+      ? _("Two can be compared at a time.")
+      : fit ? _("Two analyses of the same exhibit.") : _("One chosen. Choose another analysis of the same exhibit.");
 }
 
 if (bar) {

@@ -1,6 +1,8 @@
 // Follows a live session: asks twice a second for what changed, not while nobody looks, and less often
 // where nothing comes. A picture and its boxes are put in place together.
 
+import { _ } from "./language.js";
+
 const QUICK = 500;
 const SLOW = 5000;
 const byId = (id) => document.getElementById(id);
@@ -18,7 +20,7 @@ let asking = false;
 async function loaded(number) {
   const image = new Image();
   image.id = "picture";
-  image.alt = "The latest frame";
+  image.alt = _("The latest frame");
   image.src = `${page.dataset.pictures}${number}.jpg`;
   try {
     await image.decode();
@@ -48,7 +50,8 @@ async function show(now) {
   }
   for (const [name, html] of Object.entries(parts)) place(name, html);
   if (now.segments > segments) {
-    byId("announce").textContent = `A segment closed. ${places.get("segments").querySelector("li").textContent}`;
+    const closed = places.get("segments").querySelector("li").textContent;
+    byId("announce").textContent = [_("A segment closed."), closed].join(" ");
   } else if (now.standing !== standing) {
     byId("announce").textContent = places.get("standing").querySelector("p").textContent;
   }
@@ -65,8 +68,8 @@ async function ask() {
   asking = true;
   try {
     const answer = await fetch(page.dataset.state, { headers: { Accept: "application/json" }, cache: "no-store" });
-    if (answer.status === 404) return silence("This session is no longer there: it was removed a day after it ended.");
-    if (answer.status === 401 || answer.status === 403) return silence("You are no longer signed in. Reload this page.");
+    if (answer.status === 404) return silence(_("This session is no longer there: it was removed a day after it ended."));
+    if (answer.status === 401 || answer.status === 403) return silence(_("You are no longer signed in. Reload this page."));
     if (!answer.ok) throw new Error(String(answer.status));
     await show(await answer.json());
     silence("");
@@ -74,7 +77,7 @@ async function ask() {
     pause = standing === "running" ? QUICK : Math.min(pause * 1.5, SLOW);
   } catch {
     pause = Math.min(pause * 1.6, SLOW);
-    silence("Reelproof does not respond. This page shows the last known state and keeps trying.");
+    silence(_("Reelproof does not respond. This page shows the last known state and keeps trying."));
   } finally {
     asking = false;
   }

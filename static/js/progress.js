@@ -2,15 +2,20 @@
 // Asks often at first and while it runs, less often the longer it waits or does not answer.
 
 import { follow } from "./follow.js";
+import { _, ngettext, percentDone } from "./language.js";
 
 const byId = (id) => document.getElementById(id);
 const address = byId("progress").dataset.status;
-const noun = byId("progress").dataset.noun ?? "analysis";
-const ENDED = {
-  done: `The ${noun} is done`,
-  failed: `The ${noun} failed`,
-  cancelled: `The ${noun} was cancelled`,
-  paused: `The ${noun} is paused`,
+const ENDED = byId("progress").dataset.noun === "comparison" ? {
+  done: _("The comparison is done"),
+  failed: _("The comparison failed"),
+  cancelled: _("The comparison was cancelled"),
+  paused: _("The comparison is paused"),
+} : {
+  done: _("The analysis is done"),
+  failed: _("The analysis failed"),
+  cancelled: _("The analysis was cancelled"),
+  paused: _("The analysis is paused"),
 };
 let started = null;
 let announced = "";
@@ -24,22 +29,20 @@ function elapsed() {
 }
 
 function waiting(ahead) {
-  if (!ahead) return "Waiting for the worker";
-  return `Waiting: ${ahead} ${ahead === 1 ? "job" : "jobs"} ahead`;
+  if (!ahead) return _("Waiting for the worker");
+  return ngettext("Waiting: %(num)s job ahead", "Waiting: %(num)s jobs ahead", ahead);
 }
 
 function show(status) {
   byId("unreachable").hidden = true;
   const running = status.state === "running";
-  const words = running
-    ? status.stage.charAt(0).toUpperCase() + status.stage.slice(1)
-    : waiting(status.ahead);
-  byId("state").textContent = running ? "Running" : "Queued";
+  const words = running ? status.words.stage : waiting(status.ahead);
+  byId("state").textContent = running ? _("Running") : _("Queued");
   byId("stage").textContent = words;
   if (running) byId("bar").value = status.progress;
   else byId("bar").removeAttribute("value");
   for (const part of document.querySelectorAll("[data-only]")) part.hidden = part.dataset.only !== status.state;
-  byId("percent").textContent = `${Math.floor(status.progress * 100)}%`;
+  byId("percent").textContent = percentDone(status.progress);
   byId("again").hidden = status.attempt < 2;
   byId("attempt").textContent = status.attempt;
   const copies = byId("copies-found");

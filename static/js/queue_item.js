@@ -1,36 +1,61 @@
 // One file of a batch: its row, from waiting to be sent to its verdict. The row is drawn from what the item
 // knows; buttons say what is wanted and leave it to the batch.
+import { _, ngettext, percentDone } from "./language.js";
 import { probability } from "./review/dom.js";
 import { megabytes } from "./sending.js";
 
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
-const percent = (share) => `${Math.floor(share * 100)} %`;
+/** What became of a file, as it stands in a sentence, by verdict or state. */
+export const OUTCOMES = {
+  manipulated: _("manipulated"),
+  "no manipulation found": _("no manipulation found"),
+  inconclusive: _("inconclusive"),
+  failed: _("failed"),
+  cancelled: _("cancelled"),
+  paused: _("paused"),
+  refused: _("rejected"),
+  unfit: _("rejected"),
+  stopped: _("not sent"),
+};
+const VERDICTS = {
+  manipulated: _("Manipulated"),
+  "no manipulation found": _("No manipulation found"),
+  inconclusive: _("Inconclusive"),
+};
 
 // What each state reads like, whether its bar moves (null: no bar), and what can be done in it.
 const STATES = {
-  unfit: { words: () => "Cannot be accepted", bar: null, acts: ["remove"] },
-  waiting: { words: () => "Not sent yet", bar: null, acts: ["remove"] },
-  sending: { words: (item) => `Uploading, ${percent(item.share)}`, bar: (item) => item.share, acts: ["stop"] },
-  storing: { words: () => "Checking and storing the file", bar: () => undefined, acts: [] },
-  stopped: { words: () => "Upload cancelled", bar: null, acts: ["retry", "remove"] },
-  refused: { words: () => "Rejected", bar: null, acts: ["retry", "remove"] },
+  unfit: { words: () => _("Cannot be accepted"), bar: null, acts: ["remove"] },
+  waiting: { words: () => _("Not sent yet"), bar: null, acts: ["remove"] },
+  sending: { words: ({ share }) => _("Uploading, %(share)s", { share: percentDone(share) }), bar: (item) => item.share, acts: ["stop"] },
+  storing: { words: () => _("Checking and storing the file"), bar: () => undefined, acts: [] },
+  stopped: { words: () => _("Upload cancelled"), bar: null, acts: ["retry", "remove"] },
+  refused: { words: () => _("Rejected"), bar: null, acts: ["retry", "remove"] },
   queued: {
-    words: ({ status }) => (status?.ahead ? `Queued, ${status.ahead} ahead` : "Queued"),
+    words: ({ status }) => (status?.ahead ? _("Queued, %(count)s ahead", { count: status.ahead }) : _("Queued")),
     bar: null,
     acts: ["cancel"],
   },
   running: {
-    words: ({ status }) => `${capital(status.stage)}, ${percent(status.progress)}`,
+    words: ({ status }) => `${status.words.stage}, ${percentDone(status.progress)}`,
     bar: ({ status }) => status.progress,
     acts: ["cancel"],
   },
-  paused: { words: () => "Paused", bar: null, acts: ["resume", "cancel"] },
-  done: { words: null, bar: null, acts: ["delete"] },
-  failed: { words: () => "Failed", bar: null, acts: ["retry", "delete"] },
-  cancelled: { words: () => "Cancelled", bar: null, acts: ["retry", "delete"] },
+  paused: { words: () => _("Paused"), bar: null, acts: ["resume", "cancel"] },
+  done: { words: ({ status }) => VERDICTS[status.verdict], bar: null, acts: ["delete"] },
+  failed: { words: () => _("Failed"), bar: null, acts: ["retry", "delete"] },
+  cancelled: { words: () => _("Cancelled"), bar: null, acts: ["retry", "delete"] },
 };
 const NAMES = {
-  stop: "Cancel", cancel: "Cancel", retry: "Retry", resume: "Resume", remove: "Remove", delete: "Delete…",
+  stop: _("Cancel"), cancel: _("Cancel"), retry: _("Retry"), resume: _("Resume"), remove: _("Remove"), delete: _("Delete…"),
+};
+const cancel = (file) => _("Cancel %(file)s", { file });
+const LABELS = { // for screen readers: which file as well
+  stop: cancel,
+  cancel,
+  retry: (file) => _("Retry %(file)s", { file }),
+  resume: (file) => _("Resume %(file)s", { file }),
+  remove: (file) => _("Remove %(file)s", { file }),
+  delete: (file) => _("Delete %(file)s", { file }),
 };
 
 export class Item {
@@ -87,11 +112,11 @@ export class Item {
     const words = this.part("words");
     const icon = document.querySelector(`template[data-outcome="${this.outcome}"]`);
     words.className = icon ? icon.dataset.class : "";
-    const text = look.words ? look.words(this) : capital(this.status.verdict);
+    const text = look.words(this);
     words.replaceChildren(...(icon ? [icon.content.cloneNode(true)] : []), text);
     const figure = this.part("figure");
     figure.hidden = typeof this.status?.probability !== "number" || this.state !== "done";
-    if (!figure.hidden) figure.textContent = `probability ${probability(this.status.probability)}`;
+    if (!figure.hidden) figure.textContent = _("probability %(value)s", { value: probability(this.status.probability) });
     const bar = this.part("bar");
     bar.hidden = look.bar === null;
     const value = look.bar?.(this);
@@ -103,14 +128,17 @@ export class Item {
     this.part("known").hidden = !this.known;
     if (this.known) {
       const { count, since } = this.known;
-      this.part("known-words").textContent =
-        `This file was handed in before, on ${since}; ${count} earlier ${count === 1 ? "analysis" : "analyses"}.`;
+      this.part("known-words").textContent = ngettext(
+        "This file was handed in before, on %(since)s; %(num)s earlier analysis.",
+        "This file was handed in before, on %(since)s; %(num)s earlier analyses.",
+        count, { since },
+      );
       this.part("known-link").href = `${this.address}?known=${count}`;
     }
     const open = this.part("open");
     open.hidden = !this.address;
     if (this.address) open.href = this.address;
-    open.setAttribute("aria-label", `Open ${this.file.name}`);
+    open.setAttribute("aria-label", _("Open %(file)s", { file: this.file.name }));
     this.drawActs(look.acts);
   }
 
@@ -124,7 +152,7 @@ export class Item {
       button.type = "button";
       button.dataset.act = act;
       button.textContent = NAMES[act];
-      button.setAttribute("aria-label", `${NAMES[act].replace("…", "")} ${this.file.name}`);
+      button.setAttribute("aria-label", LABELS[act](this.file.name));
       return button;
     }));
     if (focused) (place.firstElementChild ?? this.part("open")).focus();

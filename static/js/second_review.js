@@ -1,5 +1,7 @@
 // The exhibit of a second review: steps from frame to frame, and takes its time into a stretch.
 
+import { _ } from "./language.js";
+
 const video = document.getElementById("player");
 const stretches = document.getElementById("stretches");
 if (video) setUp();
@@ -26,8 +28,8 @@ function takers(row, time) {
   const place = document.createElement("div");
   place.className = "take";
   for (const [name, words] of [
-    ["start", "Starts here"],
-    ["end", "Ends here"],
+    ["start", _("Starts here")],
+    ["end", _("Ends here")],
   ]) {
     const button = document.createElement("button");
     button.type = "button";

@@ -1,32 +1,41 @@
 // Hands one file in: checked before, with its progress, and with words for what goes wrong.
+import { _, decimal } from "./language.js";
 import { tokenHeaders } from "./review/token.js";
 
 /** A size as people read it. */
 export function megabytes(bytes) {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;
-  return bytes >= 1e5 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(bytes / 1e3)} kB`;
+  if (bytes >= 1e9) return `${decimal(bytes / 1e9, 2)} GB`;
+  return bytes >= 1e5 ? `${decimal(bytes / 1e6, 1)} MB` : `${Math.ceil(bytes / 1e3)} kB`;
 }
 
 /** What is the matter with a file that need not be sent to be refused, and what to do; null if nothing. */
 export function unfit(file, limit, room) {
   if (file.size === 0) {
-    return ["The file is empty: it holds no bytes.", "Check the file on your disk, then hand it in again."];
+    return [_("The file is empty: it holds no bytes."), _("Check the file on your disk, then hand it in again.")];
   }
   if (file.size > limit) {
-    return [`The file has ${megabytes(file.size)}; at most ${megabytes(limit)} are accepted.`,
-      "Cut out the part in question without re-encoding it, or raise REELPROOF_UPLOAD_LIMIT_MB."];
+    return [
+      _("The file has %(size)s; at most %(limit)s are accepted.", { size: megabytes(file.size), limit: megabytes(limit) }),
+      _("Cut out the part in question without re-encoding it, or raise REELPROOF_UPLOAD_LIMIT_MB."),
+    ];
   }
   if (file.size > room) {
-    return ["There is not enough free disk space to take in this file.",
-      "Free some space on the disk that holds Reelproof's data, then reload this page."];
+    return [
+      _("There is not enough free disk space to take in this file."),
+      _("Free some space on the disk that holds Reelproof's data, then reload this page."),
+    ];
   }
   return null;
 }
 
-const BROKE_BEFORE = ["The connection broke before the whole file was sent.",
-  "Check that Reelproof is running and that its disk is not full, then retry."];
-const BROKE_AFTER = ["The connection broke after the whole file was sent.",
-  "Check that Reelproof is running and whether the library lists the file before you hand it in again."];
+const BROKE_BEFORE = [
+  _("The connection broke before the whole file was sent."),
+  _("Check that Reelproof is running and that its disk is not full, then retry."),
+];
+const BROKE_AFTER = [
+  _("The connection broke after the whole file was sent."),
+  _("Check that Reelproof is running and whether the library lists the file before you hand it in again."),
+];
 
 function refusal(request) {
   try {
@@ -35,7 +44,7 @@ function refusal(request) {
   } catch {
     // not said in JSON
   }
-  return ["Reelproof refused the file.", "Reload this page and try again."];
+  return [_("Reelproof refused the file."), _("Reload this page and try again.")];
 }
 
 /**

@@ -1,5 +1,6 @@
 // Choosing and dropping files, and the queue they go through. Without this module the form sends one file.
 import { Batch } from "./batch.js";
+import { _, ngettext } from "./language.js";
 
 const form = document.getElementById("upload");
 const input = document.getElementById("file");
@@ -27,18 +28,20 @@ function show() {
   start.disabled = items.length > 0 && waiting.length === 0;
   start.hidden = items.length > 0 && (sending || (waiting.length === 0 && items.some((item) => item.address)));
   start.textContent = items.length > 1 && waiting.length !== 1
-    ? `Start ${waiting.length} analyses`
-    : "Start the analysis";
+    ? ngettext("Start %(num)s analysis", "Start %(num)s analyses", waiting.length)
+    : _("Start the analysis");
   const ended = items.filter((item) => item.ended).length;
   byId("queue-summary").hidden = items.length < 2;
   byId("queue-summary").textContent = ended
-    ? `${ended} of ${items.length} files are done: ${batch.outcomes()}`
-    : `${items.length} files`;
+    ? _("%(ended)s of %(count)s files are done: %(outcomes)s", {
+      ended, count: items.length, outcomes: batch.outcomes(),
+    })
+    : ngettext("%(num)s file", "%(num)s files", items.length);
   const taken = items.some((item) => item.address);
   byId("queue-library").hidden = !taken;
   byId("latest-analyses")?.toggleAttribute("hidden", taken); // the queue is newer
   document.title = batch.unsent && sending
-    ? `${items.length - waiting.length} of ${items.length} · Reelproof`
+    ? _("%(sent)s of %(count)s · Reelproof", { sent: items.length - waiting.length, count: items.length })
     : title;
 }
 

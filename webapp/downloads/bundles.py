@@ -25,6 +25,8 @@ from reports.inputs.laboratory import NAME as LABORATORY
 from reports.review.annotation_file import file_text
 from reports.review.annotations import Annotation
 from reports.review.second_review import NAME as SECOND_REVIEW
+from reports.text import language
+from reports.text.language import DEFAULT, N_, gettext
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
 from webapp.custody.comparison_records import RESULT, SUMS
@@ -47,18 +49,18 @@ from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, now
 
 _WITHOUT = Playback(
-    "none", "", 0.0, 0, 0, "This bundle was made without the video; its kept frames are shown."
+    "none", "", 0.0, 0, 0, N_("This bundle was made without the video; its kept frames are shown.")
 )
 # What index.html leads to, and the words for it.
 _FILES = {
-    "report.pdf": "PDF report",
-    "report.html": "HTML report",
+    "report.pdf": N_("PDF report"),
+    "report.html": N_("HTML report"),
     "analysis.json": "analysis.json",
     packing.ANNOTATIONS: "annotations.json",
-    SECOND_REVIEW: "Second review",
-    CUSTODY: "Custody log",
-    manifest.NAME: "Manifest",
-    "README.txt": "Read me",
+    SECOND_REVIEW: N_("Second review"),
+    CUSTODY: N_("Custody log"),
+    manifest.NAME: N_("Manifest"),
+    "README.txt": N_("Read me"),
 }
 _NOT_ALWAYS = (CUSTODY, SECOND_REVIEW)
 
@@ -77,12 +79,13 @@ def contents(
     """The files of a bundle by name, small ones as bytes, large ones as where they lie.
 
     ``video``: whether what plays of the exhibit comes along; ``with_log``: its custody log. Needs
-    an application context.
+    an application context. Its reports and its page speak the language spoken now, in which ``result``
+    has to be.
     """
     from reports.view.comparisons import comparison_view  # brings OpenCV, as the report's view does
 
     folder = folders.result(row.id)
-    reports = current_report(database, folders, row, with_log=with_log)
+    reports = current_report(database, folders, row, with_log=with_log, speak=language.current())
     files: dict[str, bytes | Path] = {path: folder / path for path in result.view.kept}
     files |= {name: reports / name for name in ("report.pdf", "report.html")}
     files["analysis.json"] = folder / "analysis.json"
@@ -133,7 +136,9 @@ def contents(
         comparison_view(each.comparison, folders.data, each.sums[RESULT], f"comparisons/{each.folder.name}/")
         for each in compared
     ]
-    linked = {name: words for name, words in _FILES.items() if name in files or name not in _NOT_ALWAYS}
+    linked = {
+        name: gettext(words) for name, words in _FILES.items() if name in files or name not in _NOT_ALWAYS
+    }
     files["index.html"] = offline_page.page(result.view, data, said, linked, references).encode()
     files["README.txt"] = _readme(row, result, made, media).encode()
     return files
@@ -230,24 +235,26 @@ compare the SHA-256 of manifest.json (in manifest.sha256) with one you got anoth
 """
 
 
-def send(row: AnalysisRow, folder: Path, *, video: bool) -> Response:
-    """The bundle of a finished analysis, with what reviewers said until now."""
+def send(row: AnalysisRow, folder: Path, *, video: bool, speak: str = DEFAULT) -> Response:
+    """The bundle of a finished analysis, with what reviewers said until now; ``speak`` is its language."""
     settings: Settings = current_app.extensions["settings"]
     refuse_altered(folder)
-    result, made = load(folder), now()
+    made = now()
     with database().begin() as session:
         said = annotation_service.listed(session, row.id)
         with_log = not custody_access.hidden_analyses(session, current(), row.exhibit.sha256)
-    files = contents(
-        database(),
-        Folders.of(settings),
-        row,
-        result,
-        said,
-        video=video,
-        made=made,
-        with_log=with_log,
-    )
+    with language.speaking(speak):
+        result = load(folder)
+        files = contents(
+            database(),
+            Folders.of(settings),
+            row,
+            result,
+            said,
+            video=video,
+            made=made,
+            with_log=with_log,
+        )
     place = packed(settings, row, result, files, made)
     try:
         log = files.get(CUSTODY)

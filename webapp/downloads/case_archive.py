@@ -22,6 +22,7 @@ from werkzeug.wrappers import Response
 from detector.files import hashed
 from detector.timestamps import iso_milliseconds
 from reports.bundle.archive import chunks, new_entry
+from reports.text import language
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
 from webapp.custody.integrity import Condition
@@ -218,13 +219,15 @@ def _bundle(settings: Settings, folders: Folders, row: AnalysisRow) -> Path:
     """The review bundle of an analysis without the video, which lies beside it as the exhibit."""
     folder = result_folder(database(), folders, row)
     refuse_altered(folder)
-    result, made = load(folder), now()
+    made = now()
     with database().begin() as session:
         said = annotation_service.listed(session, row.id)
         with_log = not custody_access.hidden_analyses(session, current(), row.exhibit.sha256)
-    files = bundles.contents(
-        database(), folders, row, result, said, video=False, made=made, with_log=with_log
-    )
+    with language.speaking(language.DEFAULT):  # whatever the page speaks: archives go to others
+        result = load(folder)
+        files = bundles.contents(
+            database(), folders, row, result, said, video=False, made=made, with_log=with_log
+        )
     place = bundles.packed(settings, row, result, files, made)
     log = files.get(bundles.CUSTODY)
     custody_access.log_download(row, "bundle.zip", place, log=log if isinstance(log, bytes) else None)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import posixpath
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 _STATIC = FILES / "static"
 _STYLES = ("base.css", "timeline.css", "result.css", "review.css", "comparison.css")
-_ENTRY = "offline.js"
-_IMPORT = re.compile(r'^import \{[^}]*\} from "\./([a-z_]+\.js)";\n', re.MULTILINE)
+_ENTRY = "review/offline.js"
+_IMPORT = re.compile(r'^import \{[^}]*\} from "(\.\.?/[a-z_]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=async function|function|class|const)", re.MULTILINE)
 
 
@@ -42,7 +43,7 @@ def page(
 
     ``data`` is :func:`webapp.queries.review_data.document` with addresses relative to the page, ``files``
     maps names of other files of the bundle to what they are, ``references`` are comparisons whose pictures
-    lie in the bundle.
+    lie in the bundle. It speaks the language spoken now, which is that of ``view`` and ``data``.
     """
     styles = "\n".join((_STATIC / "css" / name).read_text(encoding="utf-8") for name in _STYLES)
     code = script()
@@ -74,10 +75,10 @@ def script() -> str:
     def add(name: str) -> None:
         if name in done:
             return
-        text = (_STATIC / "js" / "review" / name).read_text(encoding="utf-8")
+        text = (_STATIC / "js" / name).read_text(encoding="utf-8")
         done[name] = ""  # before what it needs, so that a circle ends
         for needed in _IMPORT.findall(text):
-            add(needed)
+            add(posixpath.normpath(posixpath.join(posixpath.dirname(name), needed)))
         del done[name]
         done[name] = _EXPORT.sub("", _IMPORT.sub("", text))
 

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Answer
 
+from webapp.pages.job_words import in_words
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import copies as copy_queries
 from webapp.queries import reference_comparisons, second_reviews
@@ -76,7 +77,7 @@ def copies(analysis_id: str) -> str:
 @require(Permission.READ)
 def state(analysis_id: str) -> Response:
     """Where the analysis stands, for pages that wait for it."""
-    return jsonify(_status(analysis_queries.get_or_404(analysis_id, Discloses.FINDINGS)))
+    return jsonify(in_words(_status(analysis_queries.get_or_404(analysis_id, Discloses.FINDINGS))))
 
 
 @blueprint.get("/analyses/<analysis_id>.json")

@@ -86,7 +86,7 @@ def media(analysis_id: str) -> Response:
 @blueprint.get("/bundle.zip")
 @require(Permission.EXPORT)
 def bundle(analysis_id: str) -> Response:
-    """Everything needed to review offline and to check it; ``video=no`` leaves the video out."""
+    """Everything needed to review offline and to check it; ``video=no`` and ``language`` may be asked for."""
     row, folder = finished(analysis_id)
     video = request.args.get("video", "yes")
     if video not in ("yes", "no"):
@@ -95,7 +95,7 @@ def bundle(analysis_id: str) -> Response:
             gettext("A bundle comes with the video or without it."),
             gettext("Ask for video=yes or video=no."),
         )
-    return bundle_downloads.send(row, folder, video=video == "yes")
+    return bundle_downloads.send(row, folder, video=video == "yes", speak=_language())
 
 
 @blueprint.get("/exports/<name>")
@@ -106,6 +106,6 @@ def export(analysis_id: str, name: str) -> Response:
 
 
 def _language() -> str:
-    """The language a report is asked for in; English unless ``language`` names another there is."""
+    """The language a report or bundle is asked for in; English unless ``language`` names another there is."""
     asked = request.args.get("language", DEFAULT)
     return asked if asked in LANGUAGES else DEFAULT

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from reports.text.numbers import number
 from webapp.http.error_pages import wants_json
 from webapp.jobs import parameters
+from webapp.pages.job_words import in_words
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database, status_json
 from webapp.security.permissions import Permission, require
@@ -128,7 +129,7 @@ def _form(row: AnalysisRow, values: Mapping[str, str], problems: Mapping[str, st
 
 def _changed(analysis_id: str) -> Response:
     if wants_json():
-        return jsonify(status_json(analysis_queries.get_or_404(analysis_id)))
+        return jsonify(in_words(status_json(analysis_queries.get_or_404(analysis_id))))
     if "back" in request.form:
         return redirect(_library(), 303)
     return redirect(url_for("result.show", analysis_id=analysis_id), 303)

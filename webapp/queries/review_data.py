@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from detector.schema.analysis import Analysis, MediaKind, OtherModel, Peak, Person, Segment
 from reports.text import numbers
-from reports.text.language import gettext
+from reports.text.language import gettext, stored
 from webapp.queries.results import close_up
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def document(
     ``sha256`` is that of the stored ``analysis.json``; ``media`` where the page finds what
     plays, ``pictures`` what comes before a picture's own path: an address of the app or,
     in a bundle, nothing. ``scores`` is where it finds stretches of a long analysis, of which
-    it then gets only an outline; without, it gets all.
+    it then gets only an outline; without, it gets all. Words are in the language spoken now, in which
+    ``view`` has to be.
     """
     length = stretch_length(analysis) if scores is not None else None
     given = analysis.parameters
@@ -60,7 +61,7 @@ def document(
             "duration": round(analysis.media.duration, 4),
             "source": media if plays else None,
             "offset": playback.offset if plays and playback else 0.0,
-            "reason": playback.reason if playback else "",
+            "reason": stored(playback.reason) if playback else "",
             "rotation": analysis.media.rotation,
         },
         "photo": None
@@ -77,7 +78,7 @@ def document(
         },
         "cuts": [round(cut, 4) for cut in analysis.coverage.cuts],
         "gaps": [
-            {"start": round(gap.start, 4), "end": round(gap.end, 4), "reason": gap.reason}
+            {"start": round(gap.start, 4), "end": round(gap.end, 4), "reason": stored(gap.reason)}
             for gap in analysis.coverage.not_examined
         ],
         "outline": None

@@ -1,8 +1,15 @@
 // The kept pictures of one moment, large: exhibit, reference, both in turn, their difference.
 
+import { _ } from "../language.js";
 import { byId } from "../review/dom.js";
 
 const TURN = 700; // milliseconds; under three changes a second
+const NAMES = {
+  exhibit: _("Exhibit"),
+  reference: _("Reference"),
+  difference: _("Difference"),
+  overlay: _("Exhibit with the difference"),
+};
 
 export class Moments {
   constructor(triples, address) {
@@ -63,7 +70,9 @@ export class Moments {
     const address = path ? `${this.address}/${path}` : "";
     if (this.image.getAttribute("href") !== address) this.image.setAttribute("href", address);
     const number = ["exhibit", "reference", "difference", "overlay"].indexOf(side);
-    this.svg.setAttribute("aria-label", this.view === "blink" ? `In turn: ${one.words[0]}; ${one.words[1]}` : one.words[number]);
-    byId("moment-shown").textContent = { exhibit: "Exhibit", reference: "Reference", difference: "Difference", overlay: "Exhibit with the difference" }[side];
+    this.svg.setAttribute("aria-label", this.view === "blink"
+      ? _("In turn: %(first)s; %(second)s", { first: one.words[0], second: one.words[1] })
+      : one.words[number]);
+    byId("moment-shown").textContent = NAMES[side];
   }
 }

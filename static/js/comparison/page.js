@@ -1,5 +1,6 @@
 // The page of a comparison with a reference: both files side by side in time, and the kept pictures.
 
+import { _ } from "../language.js";
 import { byId, timecode } from "../review/dom.js";
 import { listen } from "../review/keys.js";
 import { Moments } from "./moments.js";
@@ -32,9 +33,9 @@ function synchronised(data, pictures) {
     seek.value = String(time);
     seek.setAttribute("aria-valuetext", words);
     players?.sides[0].shown.replaceChildren(words);
-    players?.sides[1].shown.replaceChildren(reference === null ? "not in the reference" : timecode(reference));
+    players?.sides[1].shown.replaceChildren(reference === null ? _("not in the reference") : timecode(reference));
     play.classList.toggle("playing", Boolean(players?.playing));
-    play.setAttribute("aria-label", players?.playing ? "Pause" : "Play");
+    play.setAttribute("aria-label", players?.playing ? _("Pause") : _("Play"));
     heads(time, reference, data.files);
   });
   byId("controls").hidden = false;

@@ -1,5 +1,6 @@
 // Two videos under one control. The exhibit leads; the reference is put where the time map says.
 
+import { _ } from "../language.js";
 import { clamp } from "../review/dom.js";
 import { TimeMap } from "./time_map.js";
 
@@ -78,7 +79,7 @@ export class Players {
     const wanted = this.map.reference(this.time);
     const none = wanted === null && !file.still;
     gap.hidden = !none;
-    if (none) gap.textContent = "Not in the reference";
+    if (none) gap.textContent = _("Not in the reference");
     if (video && wanted !== null) {
       const place = file.offset + Math.min(wanted, Math.max(0, file.duration - 0.001)) + INTO_FRAME;
       if (exactly || !this.playing) {

@@ -1,5 +1,6 @@
 // The panel of annotations: the whole exhibit, marked spans, and the history.
 
+import { _ } from "../language.js";
 import { byId, el, icon, moment, timecode } from "./dom.js";
 import { annotationWords, byline, mayWithdraw, verified, withdrawals } from "./annotations.js";
 
@@ -39,8 +40,8 @@ export class AnnotationPanel {
   #entry(annotation, isCurrent, withdrawn) {
     const { about, verdict, mark } = annotationWords(annotation, timecode);
     const { desk } = this;
-    const withoutEffect = annotation.kind === "withdrawal" ? "without effect, since not verified" : "replaced by a later one";
-    const state = isCurrent ? null : el("span", { class: "tag" }, withdrawn ? `withdrawn ${moment(withdrawn.made)}` : withoutEffect);
+    const withoutEffect = annotation.kind === "withdrawal" ? _("without effect, since not verified") : _("replaced by a later one");
+    const state = isCurrent ? null : el("span", { class: "tag" }, withdrawn ? _("withdrawn %(when)s", { when: moment(withdrawn.made) }) : withoutEffect);
     const own = isCurrent && mayWithdraw({ author: desk.author() }, annotation);
     return el("li", { class: isCurrent ? "" : "past", "data-annotation": annotation.id },
       el("p", {}, el("span", { class: `mark mark-${mark}` }, icon(mark), el("strong", {}, verdict)), " ",
@@ -48,14 +49,14 @@ export class AnnotationPanel {
           : annotation.kind === "segment" ? el("button", { type: "button", class: "quiet", onclick: () => desk.choose(annotation.segment, true) }, about) : el("span", {}, about), " ", state),
       annotation.note ? el("p", { class: "said-note" }, annotation.note) : null,
       el("p", { class: "muted" }, `${byline(annotation)}, ${moment(annotation.made)} `,
-        own ? el("button", { type: "button", class: "quiet", onclick: () => desk.withdraw(annotation) }, "Withdraw") : null));
+        own ? el("button", { type: "button", class: "quiet", onclick: () => desk.withdraw(annotation) }, _("Withdraw")) : null));
   }
 
   #exhibit() {
     for (const button of byId("exhibit-buttons").querySelectorAll("button")) {
       button.addEventListener("click", async () => {
         const note = byId("exhibit-note");
-        const done = await this.desk.record({ kind: "exhibit", verdict: button.dataset.verdict, note: note.value.trim() }, "Recorded for the whole exhibit");
+        const done = await this.desk.record({ kind: "exhibit", verdict: button.dataset.verdict, note: note.value.trim() }, _("Recorded for the whole exhibit."));
         if (done) note.value = "";
       });
     }
@@ -64,7 +65,7 @@ export class AnnotationPanel {
   #persons() {
     const choice = byId("span-person");
     const before = choice.value;
-    choice.replaceChildren(el("option", { value: "" }, "Nobody in particular"),
+    choice.replaceChildren(el("option", { value: "" }, _("Nobody in particular")),
       ...this.desk.faces.map((face) => el("option", { value: face.id }, face.name)));
     choice.value = this.desk.faces.some((face) => face.id === before) ? before : "";
   }
@@ -77,17 +78,17 @@ export class AnnotationPanel {
       const start = seconds(byId("span-start").value);
       const end = seconds(byId("span-end").value);
       if (Number.isNaN(start) || Number.isNaN(end)) {
-        this.desk.complain("Write times as HH:MM:SS.mmm, or press I and O while the video shows the start and the end.");
+        this.desk.complain(_("Write times as HH:MM:SS.mmm, or press I and O while the video shows the start and the end."));
         return;
       }
       if (end < start) {
-        this.desk.complain("The stretch ends before it starts.");
+        this.desk.complain(_("The stretch ends before it starts."));
         return;
       }
       const verdict = new FormData(byId("span-form")).get("span-verdict");
       const annotation = { kind: "span", start, end, verdict, note: byId("span-note").value.trim() };
       if (byId("span-person").value) annotation.person = byId("span-person").value;
-      if (await this.desk.record(annotation, "The stretch is marked")) {
+      if (await this.desk.record(annotation, _("The stretch is marked."))) {
         byId("span-form").reset();
         this.mark = { start: null, end: null };
         this.desk.drawLanes();
@@ -105,7 +106,8 @@ export class AnnotationPanel {
       this.mark.end = null;
       byId("span-end").value = "";
     }
-    this.desk.say(`${edge === "start" ? "Start" : "End"} of your stretch: ${timecode(time)}`);
+    const words = { time: timecode(time) };
+    this.desk.say(edge === "start" ? _("Start of your stretch: %(time)s", words) : _("End of your stretch: %(time)s", words));
     this.desk.tab("annotations");
     this.desk.drawLanes();
   }

@@ -1,6 +1,8 @@
 // Annotations: their order, which of them are current, and their words. The rules are those of
 // `reports.review.annotations.current`.
 
+import { _ } from "../language.js";
+
 /** Whether its author handed it in, rather than somebody else who imported it. */
 export const verified = (annotation) => !annotation.imported_by;
 
@@ -39,7 +41,9 @@ export function withdrawals(annotations) {
 /** Who said it or, where that is not verified, who imported it and whom it names. */
 export function byline(annotation) {
   if (verified(annotation)) return annotation.author;
-  return `imported by ${annotation.imported_by}, said to be by ${annotation.author}, not verified`;
+  return _("imported by %(importer)s, said to be by %(author)s, not verified", {
+    importer: annotation.imported_by, author: annotation.author,
+  });
 }
 
 /** Nothing withdrawn, and each author's newest annotation of each subject. */
@@ -55,21 +59,26 @@ export function current(annotations) {
   return [...newest.values()];
 }
 
-const OPINION = { agree: "Agrees", disagree: "Disagrees", unsure: "Unsure" };
+const OPINION = { agree: _("Agrees"), disagree: _("Disagrees"), unsure: _("Unsure") };
+
+function stretchWords({ start, end, person }, timecode) {
+  const times = { start: timecode(start), end: timecode(end), person };
+  return person ? _("%(start)s to %(end)s, person %(person)s", times) : _("%(start)s to %(end)s", times);
+}
 
 /** One annotation in words: its subject and its verdict. */
 export function annotationWords(annotation, timecode) {
-  switch (annotation.kind) {
-    case "segment": return { about: `Segment ${annotation.segment}`, verdict: OPINION[annotation.verdict], mark: annotation.verdict };
-    case "exhibit": return { about: "Whole exhibit", verdict: OPINION[annotation.verdict], mark: annotation.verdict };
-    case "span": return {
-      about: `${timecode(annotation.start)} to ${timecode(annotation.end)}${annotation.person ? `, person ${annotation.person}` : ""}`,
-      verdict: annotation.verdict === "manipulated" ? "Manipulated, missed by the machine" : "Unsure about this stretch",
-      mark: annotation.verdict === "manipulated" ? "disagree" : "unsure",
-    };
-    case "rename": return { about: `Person ${annotation.person}`, verdict: `Named “${annotation.name}”`, mark: "none" };
-    case "merge": return { about: `Persons ${annotation.person} and ${annotation.into}`, verdict: "Are the same face", mark: "none" };
-    case "split": return { about: `Person ${annotation.person}`, verdict: "Is more than one face: split", mark: "none" };
-    default: return { about: "An earlier entry", verdict: "Withdrawn", mark: "none" };
+  const { kind, verdict, person, into, name, segment } = annotation;
+  const isOf = (about, said, mark = "none") => ({ about, verdict: said, mark });
+  switch (kind) {
+    case "segment": return isOf(_("Segment %(segment)s", { segment }), OPINION[verdict], verdict);
+    case "exhibit": return isOf(_("Whole exhibit"), OPINION[verdict], verdict);
+    case "span": return verdict === "manipulated"
+      ? isOf(stretchWords(annotation, timecode), _("Manipulated, missed by the machine"), "disagree")
+      : isOf(stretchWords(annotation, timecode), _("Unsure about this stretch"), "unsure");
+    case "rename": return isOf(_("Person %(person)s", { person }), _("Named “%(name)s”", { name }));
+    case "merge": return isOf(_("Persons %(person)s and %(into)s", { person, into }), _("Are the same face"));
+    case "split": return isOf(_("Person %(person)s", { person }), _("Is more than one face: split"));
+    default: return isOf(_("An earlier entry"), _("Withdrawn"));
   }
 }

@@ -1,12 +1,13 @@
 // Two analyses of one exhibit: one picture, one timeline, two lanes a person.
 
+import { _ } from "../language.js";
 import { faces, prepare } from "./data.js";
 import { byId, el, icon, timecode } from "./dom.js";
 import { listen } from "./keys.js";
 import { Player } from "./player.js";
 import { Timeline } from "./timeline.js";
 
-const SIDES = ["first", "second"];
+const SIDES = [(name) => _("%(name)s, first", { name }), (name) => _("%(name)s, second", { name })];
 
 async function read(address) {
   const answer = await fetch(`${address}/review.json?scores=all`, { headers: { Accept: "application/json" } });
@@ -18,7 +19,7 @@ function lanesOf(both, pairs) {
   const people = both.map((data) => faces(data, []));
   const lane = (face, side) => ({
     ...face,
-    name: `${face.name}, ${SIDES[side]}`,
+    name: SIDES[side](face.name),
     rules: both[side].raw.rules,
     segments: both[side].raw.segments.filter((segment) => segment.person === face.id),
   });

@@ -1,5 +1,6 @@
 // The analysis as arrays: what the machine recorded, and the persons as the reviewers see them.
 
+import { _ } from "../language.js";
 import { lowerBound } from "./dom.js";
 import { inOrder, current, verified } from "./annotations.js";
 
@@ -129,13 +130,16 @@ export function letters(rank) {
   return text;
 }
 
+/** What a person is called whom nobody has named. */
+export const personName = (person) => _("Person %(person)s", { person });
+
 /**
  * The persons after what reviewers renamed, merged and split; `reports.review.annotations.faces` does the same.
  * Each has an id, a name, the tracks it consists of, and its lane. Acts whose author is not verified change nothing.
  */
 export function faces(data, annotations) {
   const tracks = new Map(data.raw.persons.map((person) => [person.id, new Set(person.tracks)]));
-  const names = new Map(data.raw.persons.map((person) => [person.id, `Person ${person.id}`]));
+  const names = new Map(data.raw.persons.map(({ id }) => [id, personName(id)]));
   const acts = current(annotations).filter(verified);
   // Each split has a letter of its own, withdrawn or not: a name given to one must not pass to another.
   const splits = inOrder(annotations).filter((one) => one.kind === "split" && verified(one)).map((one) => one.id);
@@ -147,7 +151,7 @@ export function faces(data, annotations) {
       off.forEach((track) => own.delete(track));
       const fresh = letters(data.raw.persons.length + splits.indexOf(act.id));
       tracks.set(fresh, new Set(off));
-      names.set(fresh, `Person ${fresh}`);
+      names.set(fresh, personName(fresh));
     } else if (act.kind === "merge" && own && tracks.has(act.into)) {
       own.forEach((track) => tracks.get(act.into).add(track));
       tracks.delete(act.person);

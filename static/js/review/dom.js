@@ -1,5 +1,7 @@
 // Small helpers: elements, icons and times.
 
+import { decimal } from "../language.js";
+
 /** An element with attributes, listeners (`onclick`) and children; null and false children are left out. */
 export function el(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -24,10 +26,10 @@ const THRESHOLDS = [0.4, 0.65]; // as shipped, of doubt and of a finding
 
 /** A probability with two decimals; never rounded to a certainty, or to a threshold it does not reach. */
 export function probability(value) {
-  if (value > 0.99) return "> 0.99";
-  if (value < 0.01) return "< 0.01";
+  if (value > 0.99) return `> ${decimal(0.99, 2)}`;
+  if (value < 0.01) return `< ${decimal(0.01, 2)}`;
   const near = Number(value.toFixed(2));
-  return value < near && THRESHOLDS.includes(near) ? (Math.floor(1000 * value) / 1000).toFixed(3) : value.toFixed(2);
+  return value < near && THRESHOLDS.includes(near) ? decimal(Math.floor(1000 * value) / 1000, 3) : decimal(near, 2);
 }
 
 /** Seconds as HH:MM:SS.mmm. */
@@ -42,8 +44,6 @@ export function timecode(seconds) {
 export function moment(iso) {
   return `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
 }
-
-export const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 
 export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 

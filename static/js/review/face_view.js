@@ -1,5 +1,6 @@
 // One face of a photograph enlarged: its pixels, the grid of JPEG's blocks, and what a high-pass filter leaves.
 
+import { _ } from "../language.js";
 import { byId, el } from "./dom.js";
 
 const ROOM = 1.5; // side of what is shown, in sizes of the face
@@ -79,9 +80,9 @@ export class FaceView {
     if (able) this.#paint(byId("face-residual"), residual, times, part, own);
     const { blocks, copy } = desk.data.raw.photo;
     byId("face-grid-words").textContent = blocks && !copy
-      ? "The grid lies where this JPEG’s blocks of 8 × 8 pixels begin. Edges along it come from compression; a grid that is off it, or missing in a part, can come from a picture inserted or saved before."
-      : !copy ? "This file is no JPEG: the grid counts from the picture’s corner and says nothing of blocks."
-        : "What is shown is a copy made for the browser, not the file’s own pixels: grid and residual are the copy’s.";
+      ? _("The grid lies where this JPEG’s blocks of 8 × 8 pixels begin. Edges along it come from compression; a grid that is off it, or missing in a part, can come from a picture inserted or saved before.")
+      : !copy ? _("This file is no JPEG: the grid counts from the picture’s corner and says nothing of blocks.")
+        : _("What is shown is a copy made for the browser, not the file’s own pixels: grid and residual are the copy’s.");
     this.drawn = { face: face.id, times, part };
   }
 

@@ -1,25 +1,27 @@
 // Keys of the review page. Never while typing, never with a modifier that belongs to the browser.
 
+import { _ } from "../language.js";
+
 export const KEYS = [
-  ["Space", "Play or pause"],
-  ["← →", "Previous or next analysed frame"],
-  ["Shift + ← →", "One second back or on"],
-  ["J K L", "Backwards, stop, play (again: faster)"],
-  ["N P", "Next or previous segment"],
-  ["A D U", "Agree, disagree or unsure about the chosen segment"],
-  ["I O", "Start and end of a stretch you mark"],
-  ["+ − 0", "Zoom the timeline in, out, to the whole"],
-  ["?", "This list"],
+  [_("Space"), _("Play or pause")],
+  ["← →", _("Previous or next analysed frame")],
+  [_("Shift + ← →"), _("One second back or on")],
+  ["J K L", _("Backwards, stop, play (again: faster)")],
+  ["N P", _("Next or previous segment")],
+  ["A D U", _("Agree, disagree or unsure about the chosen segment")],
+  ["I O", _("Start and end of a stretch you mark")],
+  ["+ − 0", _("Zoom the timeline in, out, to the whole")],
+  ["?", _("This list")],
 ];
 
 export const PHOTO_KEYS = [
-  ["+ −", "Nearer, farther; also the wheel, or two fingers"],
-  ["0 1", "The whole photo, its single pixels"],
-  ["← → ↑ ↓", "Move about; also drag"],
-  ["G", "Grid of 8 × 8 pixels over the enlarged face"],
-  ["N P", "Next or previous flagged face"],
-  ["A D U", "Agree, disagree or unsure about the chosen face"],
-  ["?", "This list"],
+  ["+ −", _("Nearer, farther; also the wheel, or two fingers")],
+  ["0 1", _("The whole photo, its single pixels")],
+  ["← → ↑ ↓", _("Move about; also drag")],
+  ["G", _("Grid of 8 × 8 pixels over the enlarged face")],
+  ["N P", _("Next or previous flagged face")],
+  ["A D U", _("Agree, disagree or unsure about the chosen face")],
+  ["?", _("This list")],
 ];
 
 const TYPING = "input:not([type=range]):not([type=checkbox]), textarea, select, [contenteditable]";

@@ -1,8 +1,9 @@
 // The review desk: wires player, timeline, lists and annotations to one analysis.
 
-import { faces, nearest, prepare } from "./data.js";
+import { _, decimal, ngettext, setting } from "../language.js";
+import { faces, nearest, personName, prepare } from "./data.js";
 import { Detail } from "./detail.js";
-import { byId, clamp, el, icon, lowerBound, plural, say, timecode } from "./dom.js";
+import { byId, clamp, el, icon, lowerBound, say, timecode } from "./dom.js";
 import { sampleOf, wouldFlag } from "./explore.js";
 import { AnnotationPanel } from "./annotation_panel.js";
 import { FaceView } from "./face_view.js";
@@ -77,7 +78,7 @@ class Desk {
   }
 
   faceOf(segment) { return this.owners.get(segment.id); }
-  nameOf(segment) { return this.faceOf(segment)?.name ?? `Person ${segment.person}`; }
+  nameOf(segment) { return this.faceOf(segment)?.name ?? personName(segment.person); }
   annotationsOf(id) { return this.current.filter((one) => one.kind === "segment" && one.segment === id); }
   author() { return this.store.author || reviewer.get(); }
 
@@ -106,7 +107,7 @@ class Desk {
     this.annotationPanel.draw();
     this.drawLanes();
     byId("rename-reviewer").hidden = Boolean(this.store.author);
-    byId("reviewer-name").textContent = this.author() || "not given yet";
+    byId("reviewer-name").textContent = this.author() || _("not given yet");
     if (this.store.offline) byId("save-annotations").disabled = !this.store.unsaved;
     this.player.draw();
   }
@@ -132,7 +133,7 @@ class Desk {
   #byOthers(face) {
     return this.data.others.filter((other) => other.lanes.has(face.id)).map((other) => ({
       id: `${face.id}-${other.number}`,
-      name: `${face.name}, model ${other.number} (${other.title})`,
+      name: _("%(name)s, model %(number)s (%(title)s)", { name: face.name, number: other.number, title: other.title }),
       model: other,
       lane: other.lanes.get(face.id),
       selected: null,
@@ -150,21 +151,31 @@ class Desk {
     byId("lane-names").classList.toggle("low", low);
     byId("lane-names").replaceChildren(...this.lanes.map((face) => {
       if (face.model) {
-        return el("li", { class: "by-other", title: face.name }, el("span", {}, `Model ${face.model.number}`));
+        return el("li", { class: "by-other", title: face.name }, el("span", {}, _("Model %(number)s", { number: face.model.number })));
       }
       const thumb = this.persons.thumb(face, 20);
       thumb.dataset.face = face.id;
       return el("li", {}, low ? null : thumb, el("span", {}, face.name));
     }));
-    if (!this.faces.length) byId("lane-names").append(el("li", {}, "No face found"));
+    if (!this.faces.length) byId("lane-names").append(el("li", {}, _("No face found")));
   }
 
   #exploredWords() {
     const found = this.lanes.reduce((sum, lane) => sum + lane.explored.length, 0);
-    byId("explore-words").textContent = this.explored === null
-      ? "Move it to see what another threshold would flag."
-      : `At ${this.explored.toFixed(2)} it would flag ${plural(found, "stretch").replace("stretchs", "stretches")}; recorded: ${this.segments.length} at ${this.data.raw.rules.enter}. Exploration only, the recorded result does not change.${this.detail && !this.detail.complete ? " Single scores are still being read; until then it is worked out from an outline." : ""}`;
-    byId("explore-value").textContent = (this.explored ?? this.data.raw.rules.enter).toFixed(2);
+    const { enter } = this.data.raw.rules;
+    const words = this.explored === null ? [_("Move it to see what another threshold would flag.")] : [
+      ngettext(
+        "At %(threshold)s it would flag %(num)s stretch; recorded: %(recorded)s at %(enter)s.",
+        "At %(threshold)s it would flag %(num)s stretches; recorded: %(recorded)s at %(enter)s.",
+        found, { threshold: decimal(this.explored, 2), recorded: this.segments.length, enter: setting(enter) },
+      ),
+      _("Exploration only, the recorded result does not change."),
+    ];
+    if (this.explored !== null && this.detail && !this.detail.complete) {
+      words.push(_("Single scores are still being read; until then it is worked out from an outline."));
+    }
+    byId("explore-words").textContent = words.join(" ");
+    byId("explore-value").textContent = decimal(this.explored ?? enter, 2);
     byId("explore-reset").hidden = this.explored === null;
   }
 
@@ -196,24 +207,28 @@ class Desk {
 
   async judgeSegment(verdict) {
     if (!this.chosen) {
-      this.complain("Choose a segment first: N takes the next one.");
+      this.complain(_("Choose a segment first: N takes the next one."));
       return;
     }
     const segment = this.chosen;
     const note = (this.drafts.get(segment) ?? "").trim();
-    const words = { agree: "You agree with", disagree: "You disagree with", unsure: "You are unsure about" }[verdict];
-    if (await this.record({ kind: "segment", segment, verdict, note }, `${words} ${segment}`)) {
+    const words = {
+      agree: _("You agree with %(segment)s.", { segment }),
+      disagree: _("You disagree with %(segment)s.", { segment }),
+      unsure: _("You are unsure about %(segment)s.", { segment }),
+    }[verdict];
+    if (await this.record({ kind: "segment", segment, verdict, note }, words)) {
       this.drafts.delete(segment);
       this.inspector.draw();
     }
   }
 
-  withdraw(annotation) { return this.record({ kind: "withdrawal", about: annotation.id }, "Withdrawn; it stays in the history"); }
+  withdraw(annotation) { return this.record({ kind: "withdrawal", about: annotation.id }, _("Withdrawn; it stays in the history.")); }
 
   /** Adds one annotation; asks for a name where there is none yet. Whether it was recorded. */
   async record(annotation, words) {
     if (this.store.silent) {
-      this.complain("Your role cannot annotate findings. An administrator can give you another role.");
+      this.complain(_("Your role cannot annotate findings. An administrator can give you another role."));
       return false;
     }
     const author = this.author() || await this.askName();
@@ -223,7 +238,7 @@ class Desk {
       this.#take(await this.store.add({ author, ...annotation }));
       const made = this.annotations.find((one) => !before.has(one.id));
       this.drawAll();
-      say(`${words}.`, made && annotation.kind !== "withdrawal" ? { label: "Undo", run: () => this.withdraw(made) } : null);
+      say(words, made && annotation.kind !== "withdrawal" ? { label: _("Undo"), run: () => this.withdraw(made) } : null);
       return true;
     } catch (problem) {
       this.complain(problem.message);
@@ -276,7 +291,7 @@ class Desk {
     press("rename-reviewer", () => this.askName());
     press("show-keys", () => byId("keys").showModal());
     press("explore-reset", () => this.#explore(null));
-    press("save-annotations", () => this.store.save().then(() => { this.drawAll(); say("Saved. Import the file into Reelproof to keep the annotations there."); }));
+    press("save-annotations", () => this.store.save().then(() => { this.drawAll(); say(_("Saved. Import the file into Reelproof to keep the annotations there.")); }));
     byId("rate").addEventListener("change", (event) => { player.video.playbackRate = Number(event.target.value); });
     byId("show-boxes").addEventListener("change", (event) => { player.shown.boxes = event.target.checked; player.draw(); });
     byId("heat").addEventListener("input", (event) => {

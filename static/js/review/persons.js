@@ -1,7 +1,9 @@
 // Who is who: thumbnails, names, two persons that are one face, and one that is two.
 
+import { _, ngettext } from "../language.js";
 import { verified } from "./annotations.js";
-import { byId, el, icon, plural, timecode } from "./dom.js";
+import { personName } from "./data.js";
+import { byId, el, icon, timecode } from "./dom.js";
 import { judged } from "./timeline.js";
 
 const SIDE = 56; // px of a thumbnail
@@ -18,7 +20,7 @@ export class Persons {
     const { desk } = this;
     byId("persons").replaceChildren(...desk.faces.map((face) => this.#card(face)));
     if (!desk.faces.length) {
-      byId("persons").append(el("p", { class: "nothing" }, "No face was found."));
+      byId("persons").append(el("p", { class: "nothing" }, _("No face was found.")));
     }
   }
 
@@ -113,28 +115,32 @@ export class Persons {
     const rename = el("form", { class: "inline", onsubmit: (event) => {
       event.preventDefault();
       const text = name.value.trim();
-      if (text && text !== face.name) desk.record({ kind: "rename", person: face.id, name: text }, `Renamed to ${text}`);
-    } }, el("label", { for: `name-${face.id}`, class: "visually-hidden" }, `Name of person ${face.id}`), name, el("button", { type: "submit" }, "Rename"));
+      if (text && text !== face.name) desk.record({ kind: "rename", person: face.id, name: text }, _("Renamed to %(name)s.", { name: text }));
+    } }, el("label", { for: `name-${face.id}`, class: "visually-hidden" }, _("Name of person %(person)s", { person: face.id })), name, el("button", { type: "submit" }, _("Rename")));
     const others = desk.faces.filter((other) => other.id !== face.id);
     const thumb = this.thumb(face);
     thumb.dataset.face = face.id;
     const flagged = desk.segments.filter((segment) => desk.faceOf(segment)?.id === face.id).length;
+    const scored = ngettext("%(num)s scored frame", "%(num)s scored frames", judged(face.lane));
+    const flags = desk.data.still
+      ? ngettext("%(num)s flag", "%(num)s flags", flagged)
+      : ngettext("%(num)s segment", "%(num)s segments", flagged);
     return el("article", { class: "person", "data-person": face.id },
       el("div", { class: "person-top" }, thumb,
-        el("div", { class: "person-words" }, el("h3", {}, face.name, face.name === `Person ${face.id}` ? null : el("span", { class: "muted" }, ` (person ${face.id})`)),
-          el("p", {}, `${plural(judged(face.lane), "scored frame")}, ${plural(flagged, desk.data.still ? "flag" : "segment")}`),
+        el("div", { class: "person-words" }, el("h3", {}, face.name, face.name === personName(face.id) ? null : el("span", { class: "muted" }, " ", _("(person %(person)s)", { person: face.id }))),
+          el("p", {}, `${scored}, ${flags}`),
           this.#merged(face))),
-      el("details", { class: "person-more" }, el("summary", {}, "Rename, merge or split"),
+      el("details", { class: "person-more" }, el("summary", {}, _("Rename, merge or split")),
         rename,
         others.length ? this.#merge(face, others) : null,
-        face.tracks.size > 1 ? this.#split(face) : el("p", { class: "muted" }, "One unbroken track: nothing to split.")));
+        face.tracks.size > 1 ? this.#split(face) : el("p", { class: "muted" }, _("One unbroken track: nothing to split."))));
   }
 
   #merged(face) {
     const { desk } = this;
     const acts = desk.current.filter((one) => one.kind === "merge" && verified(one) && one.into === face.id);
-    return acts.length ? el("p", {}, acts.map((act) => el("span", { class: "tag" }, `with person ${act.person} `,
-      act.author === desk.author() ? el("button", { type: "button", class: "quiet", onclick: () => desk.withdraw(act) }, "undo") : null))) : null;
+    return acts.length ? el("p", {}, acts.map((act) => el("span", { class: "tag" }, _("with person %(person)s", { person: act.person }), " ",
+      act.author === desk.author() ? el("button", { type: "button", class: "quiet", onclick: () => desk.withdraw(act) }, _("undo")) : null))) : null;
   }
 
   #merge(face, others) {
@@ -142,8 +148,9 @@ export class Persons {
     const choice = el("select", { id: `same-${face.id}` }, ...others.map((other) => el("option", { value: other.id }, other.name)));
     return el("form", { class: "inline", onsubmit: (event) => {
       event.preventDefault();
-      desk.record({ kind: "merge", person: face.id, into: choice.value }, `${face.name} is now shown with ${desk.faces.find((one) => one.id === choice.value).name}`);
-    } }, el("label", { for: `same-${face.id}` }, "Same face as"), choice, el("button", { type: "submit" }, "Merge"));
+      const other = desk.faces.find((one) => one.id === choice.value).name;
+      desk.record({ kind: "merge", person: face.id, into: choice.value }, _("%(name)s is now shown with %(other)s.", { name: face.name, other }));
+    } }, el("label", { for: `same-${face.id}` }, _("Same face as")), choice, el("button", { type: "submit" }, _("Merge")));
   }
 
   #split(face) {
@@ -157,13 +164,13 @@ export class Persons {
     const boxes = [...tracks].map(([track, [start, end]]) => {
       const check = el("input", { type: "checkbox", value: track, id: `track-${face.id}-${track}` });
       return el("li", {}, check, el("label", { for: check.id, class: "time" }, `${timecode(start)} – ${timecode(end)}`),
-        el("button", { type: "button", class: "quiet", "aria-label": `Go to ${timecode(start)}`, onclick: () => desk.player.seek(start) }, icon("play")));
+        el("button", { type: "button", class: "quiet", "aria-label": _("Go to %(time)s", { time: timecode(start) }), onclick: () => desk.player.seek(start) }, icon("play")));
     });
     return el("form", { onsubmit: (event) => {
       event.preventDefault();
       const chosen = boxes.map((row) => row.querySelector("input")).filter((check) => check.checked).map((check) => Number(check.value));
-      if (!chosen.length || chosen.length === boxes.length) desk.complain("Tick the stretches that show somebody else, but not all of them.");
-      else desk.record({ kind: "split", person: face.id, tracks: chosen }, `Split off from ${face.name}`);
-    } }, el("p", {}, "Tick the stretches that show somebody else:"), el("ul", { class: "tracks" }, ...boxes), el("button", { type: "submit" }, "Split off"));
+      if (!chosen.length || chosen.length === boxes.length) desk.complain(_("Tick the stretches that show somebody else, but not all of them."));
+      else desk.record({ kind: "split", person: face.id, tracks: chosen }, _("Split off from %(name)s.", { name: face.name }));
+    } }, el("p", {}, _("Tick the stretches that show somebody else:")), el("ul", { class: "tracks" }, ...boxes), el("button", { type: "submit" }, _("Split off")));
   }
 }

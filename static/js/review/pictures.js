@@ -1,5 +1,6 @@
 // Pictures of peak frames: the face alone, and large ones to step through.
 
+import { _ } from "../language.js";
 import { byId, el } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -16,7 +17,7 @@ const inSight = new IntersectionObserver((entries) => {
 /** The face alone, cut out of a picture of the whole frame. Empty `alt`: decoration. */
 export function closeUp(peak, address, media, alt) {
   const svg = document.createElementNS(SVG, "svg");
-  const attributes = { viewBox: peak.close_up, ...(alt ? { role: "img", "aria-label": `Close-up: ${alt}` } : { "aria-hidden": "true" }) };
+  const attributes = { viewBox: peak.close_up, ...(alt ? { role: "img", "aria-label": _("Close-up: %(picture)s", { picture: alt }) } : { "aria-hidden": "true" }) };
   for (const [name, value] of Object.entries(attributes)) svg.setAttribute(name, value);
   const image = document.createElementNS(SVG, "image");
   svg.dataset.picture = address;
@@ -40,11 +41,11 @@ function fill(index) {
   const { peaks, media } = set;
   set.index = (index + peaks.length) % peaks.length;
   const peak = peaks[set.index];
-  const shown = [[peak.frame, "Original"], [peak.overlay, "With heatmap"], [peak.map, "Heatmap alone"]].filter(([address]) => address);
+  const shown = [[peak.frame, _("Original")], [peak.overlay, _("With heatmap")], [peak.map, _("Heatmap alone")]].filter(([address]) => address);
   const figure = (picture, words) => el("figure", {}, picture, el("figcaption", {}, words));
   byId("lightbox-pictures").replaceChildren(
-    ...shown.map(([address, words]) => figure(el("img", { src: address, alt: `${words}, whole frame` }), words)),
-    ...shown.map(([address, words]) => figure(closeUp(peak, address, media, words), `${words}, close-up`)),
+    ...shown.map(([address, words]) => figure(el("img", { src: address, alt: _("%(picture)s, whole frame", { picture: words }) }), words)),
+    ...shown.map(([address, words]) => figure(closeUp(peak, address, media, words), _("%(picture)s, close-up", { picture: words }))),
   );
   byId("lightbox-caption").textContent = peak.caption;
   byId("lightbox-effect").textContent = peak.effect;

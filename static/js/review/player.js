@@ -1,6 +1,7 @@
 // The exhibit playing, with boxes and heatmaps drawn over it in step with the picture.
 // Times are seconds from the first frame; the media element's own differ by `offset`.
 
+import { _, percent } from "../language.js";
 import { boxAt } from "./data.js";
 import { byId, clamp, lowerBound, probability, timecode } from "./dom.js";
 import { PhotoView } from "./photo_view.js";
@@ -53,7 +54,7 @@ export class Player {
     video.addEventListener("error", () => {
       this.plays = false;
       this.video.hidden = true;
-      this.#nothingPlays("This browser cannot play the video.");
+      this.#nothingPlays(_("This browser cannot play the video."));
       this.seek(this.time);
     });
     if ("requestVideoFrameCallback" in video) {
@@ -73,7 +74,7 @@ export class Player {
   }
 
   #nothingPlays(reason) {
-    this.reason = reason || "The video cannot be shown here.";
+    this.reason = reason || _("The video cannot be shown here.");
     this.#explain(this.reason);
     for (const id of ["play", "rate"]) byId(id).disabled = true;
   }
@@ -83,13 +84,13 @@ export class Player {
     const picture = media.source ?? this.data.raw.photo?.picture;
     if (!picture) {
       this.still.hidden = true;
-      this.#explain(media.reason || "The photo cannot be shown here.");
+      this.#explain(media.reason || _("The photo cannot be shown here."));
       return;
     }
     this.still.src = picture;
-    this.still.alt = `The photo ${media.file}`;
+    this.still.alt = _("The photo %(file)s", { file: media.file });
     this.still.addEventListener("load", () => this.draw());
-    this.still.addEventListener("error", () => this.#explain("This browser cannot show the photo."));
+    this.still.addEventListener("error", () => this.#explain(_("This browser cannot show the photo.")));
   }
 
   #explain(text) {
@@ -99,7 +100,7 @@ export class Player {
 
   #playing() {
     const moving = this.plays && !this.video.paused;
-    byId("play").setAttribute("aria-label", moving ? "Pause" : "Play");
+    byId("play").setAttribute("aria-label", moving ? _("Pause") : _("Play"));
     byId("play").classList.toggle("playing", moving);
     byId("rate").value = String(this.video.playbackRate);
   }
@@ -129,11 +130,12 @@ export class Player {
     this.still.hidden = !peak;
     if (!peak) {
       const kept = this.view.peaks().some((one) => one.frame);
-      this.#explain(`${this.reason}${kept ? ` No frame was kept at ${timecode(time)}, only those at peaks: N and P go there.` : ""}`);
+      const words = kept ? _("No frame was kept at %(time)s, only those at peaks: N and P go there.", { time: timecode(time) }) : "";
+      this.#explain(`${this.reason} ${words}`.trim());
       return;
     }
     this.#explain("");
-    this.still.alt = `Kept frame at ${timecode(peak.time)}`;
+    this.still.alt = _("Kept frame at %(time)s", { time: timecode(peak.time) });
     this.still.src = peak.frame;
   }
 
@@ -239,7 +241,7 @@ export class Player {
       pen.fillRect(x, y, width * scale, height * scale);
     }
     const words = byId("photo-zoom"); // a comparison shows none
-    if (words) words.textContent = `${Math.round(100 * scale * dense)} %`;
+    if (words) words.textContent = percent(scale * dense);
   }
 
   #drawMaps(pen, x, y, scale) {
@@ -266,6 +268,13 @@ export class Player {
     return this.maps.get(peak.id);
   }
 
+  #boxWords(name, score, state) {
+    if (state === "unusable") return _("%(name)s: not judged", { name });
+    const known = { name, score: probability(score) };
+    if (state !== "high") return `${name}: ${known.score}`;
+    return this.photo ? _("%(name)s: %(score)s flagged", known) : _("%(name)s: %(score)s flag level", known);
+  }
+
   #drawBox(pen, face, x, y, scale) {
     const found = boxAt(face.lane, this.time);
     if (!found) return;
@@ -284,7 +293,7 @@ export class Player {
       pen.strokeRect(left, top, right - left, bottom - top);
     }
     pen.setLineDash([]);
-    const words = Number.isNaN(score) ? `${face.name}: not judged` : `${face.name}: ${probability(score)}${state === "high" ? (this.photo ? " flagged" : " flag level") : ""}`;
+    const words = this.#boxWords(face.name, score, state);
     pen.font = "600 12px system-ui, sans-serif";
     const wide = pen.measureText(words).width + 10;
     const above = top >= 20 ? top - 20 : bottom + 2;

@@ -1,5 +1,6 @@
 // The list of segments, and one of them looked into: its peak frames, what hiding showed, what to say of it.
 
+import { _ } from "../language.js";
 import { byId, el, icon } from "./dom.js";
 import { closeUp, enlarge } from "./pictures.js";
 import { annotationWords, byline } from "./annotations.js";
@@ -20,7 +21,7 @@ export class SegmentList {
     const { desk } = this;
     const list = byId("segment-list");
     if (!desk.segments.length) {
-      list.replaceChildren(el("li", { class: "nothing" }, el("p", {}, el("strong", {}, "Nothing was flagged.")),
+      list.replaceChildren(el("li", { class: "nothing" }, el("p", {}, el("strong", {}, _("Nothing was flagged."))),
         el("p", {}, desk.data.raw.words.meaning)));
       return;
     }
@@ -35,7 +36,7 @@ export class SegmentList {
       el("span", { class: "segment-words" },
         el("span", { class: "segment-top" }, el("strong", {}, segment.id), ` ${this.desk.nameOf(segment)}`),
         this.desk.data.still ? null : el("span", { class: "time" }, `${segment.from} – ${segment.to}`),
-        el("span", {}, `Confidence ${segment.confidence_words}, ${segment.strength}`),
+        el("span", {}, _("Confidence %(confidence)s, %(strength)s", { confidence: segment.confidence_words, strength: segment.strength })),
         el("span", { class: "marks" }, ...opinions(this.desk.annotationsOf(segment.id)))));
     this.rows.set(segment.id, button);
     return el("li", {}, button);
@@ -69,64 +70,71 @@ export class Inspector {
     const segment = desk.segments.find((one) => one.id === desk.chosen);
     place.hidden = !segment;
     if (!segment) return;
-    const whole = el("button", { type: "button", "aria-pressed": String(!this.near), onclick: () => { this.near = !this.near; this.draw(); byId("whole-frames").focus(); }, id: "whole-frames" }, desk.data.still ? "Whole photo" : "Whole frames");
+    const whole = el("button", { type: "button", "aria-pressed": String(!this.near), onclick: () => { this.near = !this.near; this.draw(); byId("whole-frames").focus(); }, id: "whole-frames" }, desk.data.still ? _("Whole photo") : _("Whole frames"));
     place.replaceChildren(
       el("div", { class: "heading-row" },
-        el("h2", { id: "inspector-title" }, `${desk.data.still ? "Flagged face" : "Segment"} ${segment.id}, ${desk.nameOf(segment)}`),
+        el("h2", { id: "inspector-title" }, desk.data.still
+          ? _("Flagged face %(segment)s, %(name)s", { segment: segment.id, name: desk.nameOf(segment) })
+          : _("Segment %(segment)s, %(name)s", { segment: segment.id, name: desk.nameOf(segment) })),
         el("div", { class: "inspector-tools" }, byId("heat-legend").content.cloneNode(true), whole)),
-      el("p", { class: "muted" }, desk.data.still ? "One face of the photo. " : `${segment.from} to ${segment.to}, ${segment.length} long, ${segment.frames} frames scored. `,
-        `Confidence ${segment.confidence_words}: ${segment.strength}. `, el("span", {}, segment.meaning)),
+      el("p", { class: "muted" },
+        desk.data.still ? _("One face of the photo.") : _("%(from)s to %(to)s, %(length)s long, %(frames)s frames scored.", segment), " ",
+        _("Confidence %(confidence)s: %(strength)s.", { confidence: segment.confidence_words, strength: segment.strength }), " ",
+        el("span", {}, segment.meaning)),
       this.#judge(segment),
       el("div", { class: "peaks" }, ...segment.peaks.map((peak) => this.#peak(segment, peak))),
     );
-    if (!segment.peaks.length) place.append(el("p", { class: "muted" }, "No peak frame of this segment could be read again."));
+    if (!segment.peaks.length) place.append(el("p", { class: "muted" }, _("No peak frame of this segment could be read again.")));
   }
 
   #judge(segment) {
     const { desk } = this;
-    const note = el("textarea", { rows: 2, maxlength: 4000, id: "segment-note", placeholder: "What you saw, for the report (optional)" });
+    const note = el("textarea", { rows: 2, maxlength: 4000, id: "segment-note", placeholder: _("What you saw, for the report (optional)") });
     note.value = desk.drafts.get(segment.id) ?? "";
     note.addEventListener("input", () => desk.drafts.set(segment.id, note.value));
     const press = (verdict, words, key) => el("button", { type: "button", class: `judge judge-${verdict}`, "data-verdict": verdict, "aria-keyshortcuts": key, onclick: () => desk.judgeSegment(verdict) },
       icon(verdict), words, el("kbd", {}, key));
-    return el("div", { class: "judging", role: "group", "aria-label": `Your annotation of segment ${segment.id}` },
-      el("div", { class: "judge-buttons" }, press("agree", "Agree", "A"), press("disagree", "Disagree", "D"), press("unsure", "Unsure", "U")),
-      el("label", { for: "segment-note" }, "Note"), note,
+    return el("div", { class: "judging", role: "group", "aria-label": _("Your annotation of segment %(segment)s", { segment: segment.id }) },
+      el("div", { class: "judge-buttons" }, press("agree", _("Agree"), "A"), press("disagree", _("Disagree"), "D"), press("unsure", _("Unsure"), "U")),
+      el("label", { for: "segment-note" }, _("Note")), note,
       el("div", { class: "marks" }, ...opinions(desk.annotationsOf(segment.id))));
   }
 
   #peak(segment, peak) {
     const { desk } = this;
     const { media } = desk.data.raw;
-    const words = `peak ${peak.number} of ${segment.id}${desk.data.still ? "" : ` at ${peak.at}`}`;
+    const which = { number: peak.number, segment: segment.id, time: peak.at };
+    const words = desk.data.still
+      ? _("peak %(number)s of %(segment)s", which)
+      : _("peak %(number)s of %(segment)s at %(time)s", which);
     const figure = (address, caption, alt) => {
-      if (!address) return el("figure", {}, el("p", { class: "no-picture" }, "This picture was not kept."), el("figcaption", {}, caption));
+      if (!address) return el("figure", {}, el("p", { class: "no-picture" }, _("This picture was not kept.")), el("figcaption", {}, caption));
       const picture = this.near ? closeUp(peak, address, media, alt) : el("img", { src: address, alt, loading: "lazy" });
       const open = (event) => {
         if (event.ctrlKey || event.metaKey || event.shiftKey) return;
         event.preventDefault();
         enlarge(segment.peaks, peak, media, event.currentTarget);
       };
-      return el("figure", {}, el("a", { class: "enlarge", href: address, target: "_blank", rel: "noopener", title: "Enlarge", "aria-label": `Enlarge: ${alt}`, onclick: open }, picture), el("figcaption", {}, caption));
+      return el("figure", {}, el("a", { class: "enlarge", href: address, target: "_blank", rel: "noopener", title: _("Enlarge"), "aria-label": _("Enlarge: %(picture)s", { picture: alt }), onclick: open }, picture), el("figcaption", {}, caption));
     };
     return el("article", { class: "peak" },
       el("div", { class: "peak-head" },
-        el("h3", {}, desk.data.still ? "This face" : `Peak frame ${peak.number}`),
-        desk.data.still ? null : el("button", { type: "button", class: "time quiet", title: "Go to this frame", onclick: () => desk.player.seek(peak.time) }, peak.at),
-        el("span", {}, "Score ", el("strong", { class: "number" }, peak.score)),
-        el("span", { class: `check ${peak.confirmed ? "check-confirmed" : "check-unconfirmed"}` }, icon(peak.confirmed ? "confirmed" : "unconfirmed"), peak.confirmed ? "Heatmap confirmed" : "Heatmap not confirmed")),
+        el("h3", {}, desk.data.still ? _("This face") : _("Peak frame %(number)s", { number: peak.number })),
+        desk.data.still ? null : el("button", { type: "button", class: "time quiet", title: _("Go to this frame"), onclick: () => desk.player.seek(peak.time) }, peak.at),
+        el("span", {}, _("Score"), " ", el("strong", { class: "number" }, peak.score)),
+        el("span", { class: `check ${peak.confirmed ? "check-confirmed" : "check-unconfirmed"}` }, icon(peak.confirmed ? "confirmed" : "unconfirmed"), peak.confirmed ? _("Heatmap confirmed") : _("Heatmap not confirmed"))),
       el("div", { class: `peak-three${this.near ? " near" : ""}` },
-        figure(peak.frame, "Original", `Original, ${words}`),
-        figure(peak.overlay, `With heatmap, hottest ${peak.heat} of 1`, `With heatmap, ${words}`),
-        figure(peak.map, "Heatmap alone", `Heatmap alone, ${words}`)),
+        figure(peak.frame, _("Original"), _("Original, %(peak)s", { peak: words })),
+        figure(peak.overlay, _("With heatmap, hottest %(heat)s of 1", { heat: peak.heat }), _("With heatmap, %(peak)s", { peak: words })),
+        figure(peak.map, _("Heatmap alone"), _("Heatmap alone, %(peak)s", { peak: words }))),
       el("p", { class: "peak-effect" }, peak.effect),
       this.#hidden(peak));
   }
 
   #hidden(peak) {
     return el("table", { class: "plain compact hide-table" },
-      el("caption", {}, "Hide and score again"),
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Hidden"), el("th", { scope: "col", class: "number" }, "Score then"), el("th", { scope: "col", class: "number" }, "Change of the raw score"))),
+      el("caption", {}, _("Hide and score again")),
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, _("Hidden")), el("th", { scope: "col", class: "number" }, _("Score then")), el("th", { scope: "col", class: "number" }, _("Change of the raw score")))),
       el("tbody", {}, ...peak.check.map(([what, score, change]) => el("tr", {}, el("th", { scope: "row" }, what), el("td", { class: "number" }, score), el("td", { class: "number" }, change)))));
   }
 }

@@ -1,5 +1,6 @@
 // Where annotations are kept: with the app, or, in a page opened from disk, in a file of one's own.
 
+import { _ } from "../language.js";
 import { canonical, fingerprint } from "./checksum.js";
 import { inOrder } from "./annotations.js";
 import { tokenHeaders } from "./token.js";
@@ -26,7 +27,7 @@ export class AppStore {
 
   async load() {
     const answer = await fetch(`${this.address}/annotations.json`, { headers: { Accept: "application/json" }, cache: "no-store" });
-    if (!answer.ok) throw new Error("The annotations could not be read. Reload the page.");
+    if (!answer.ok) throw new Error(_("The annotations could not be read. Reload the page."));
     return inOrder((await answer.json()).annotations);
   }
 
@@ -39,10 +40,10 @@ export class AppStore {
         body: JSON.stringify(annotation),
       });
     } catch {
-      throw new Error("Reelproof does not respond, so nothing was recorded. Check that it is running, then try again.");
+      throw new Error(_("Reelproof does not respond, so nothing was recorded. Check that it is running, then try again."));
     }
     const words = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Error([words.error, words.remedy].filter(Boolean).join(" ") || "Nothing was recorded. Try again.");
+    if (!answer.ok) throw new Error([words.error, words.remedy].filter(Boolean).join(" ") || _("Nothing was recorded. Try again."));
     return inOrder(words.annotations);
   }
 }

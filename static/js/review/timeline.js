@@ -1,5 +1,6 @@
 // The timeline: one lane a person, drawn on one canvas; zoom, drag, hover, and a playhead above it.
 
+import { _, decimal } from "../language.js";
 import { nearest, usableByTrack } from "./data.js";
 import { byId, clamp, el, lowerBound, timecode } from "./dom.js";
 
@@ -53,7 +54,7 @@ export class Timeline {
     this.view.onShow?.(this.from, this.to);
     byId("zoom-fit").disabled = length >= this.view.duration - 1e-6;
     byId("zoom-words").textContent = length >= this.view.duration - 1e-6
-      ? "whole exhibit" : `${timecode(this.from)} to ${timecode(this.to)}`;
+      ? _("whole exhibit") : _("%(start)s to %(end)s", { start: timecode(this.from), end: timecode(this.to) });
     this.redraw();
   }
 
@@ -144,16 +145,17 @@ export class Timeline {
     if (lane) {
       const index = nearest(lane.lane, time, Math.max(0.1, 3 * this.#pixel()));
       lines.unshift(lane.name);
-      if (index < 0) lines.push("no face seen");
-      else if (Number.isNaN(lane.lane.smooth[index])) lines.push("face found, not scored");
+      if (index < 0) lines.push(_("no face seen"));
+      else if (Number.isNaN(lane.lane.smooth[index])) lines.push(_("face found, not scored"));
       else {
-        lines.push(`smoothed ${lane.lane.smooth[index].toFixed(2)}, this frame ${lane.lane.score[index].toFixed(2)}`);
+        const [smooth, score] = [lane.lane.smooth[index], lane.lane.score[index]].map((value) => decimal(value, 2));
+        lines.push(_("smoothed %(smooth)s, this frame %(score)s", { smooth, score }));
       }
       const segment = lane.segments.find((one) => time >= one.start && time <= one.end);
-      if (segment) lines.push(`segment ${segment.id}`);
+      if (segment) lines.push(_("segment %(segment)s", { segment: segment.id }));
     }
     const gap = this.view.gaps.find((one) => time >= one.start && time <= one.end);
-    if (gap) lines.push(`not examined: ${gap.reason}`);
+    if (gap) lines.push(_("not examined: %(reason)s", { reason: gap.reason }));
     this.tip.replaceChildren(...lines.map((line, i) => el(i ? "span" : "strong", {}, line)));
     this.tip.hidden = false;
     const wide = this.tip.offsetWidth;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -14,6 +15,7 @@ from analyses import build
 from flask import Flask
 
 from detector.paths import ROOT
+from reports.text import language
 from webapp.downloads import offline_page
 from webapp.queries import review_data
 from webapp.queries.results import load
@@ -23,7 +25,10 @@ SCRIPTS = ROOT / "static" / "js" / "review"
 
 @pytest.fixture
 def page(app: Flask, tmp_path: Path) -> str:
-    folder = tmp_path / "result"
+    return made(app, tmp_path / "result")
+
+
+def made(app: Flask, folder: Path) -> str:
     folder.mkdir()
     analysis = build(folder, segments=2, file="</script><script>alert(1)</script>.mp4")
     (folder / "analysis.json").write_text(analysis.to_json())
@@ -62,6 +67,17 @@ def test_names_from_outside_cannot_leave_the_data(page: str) -> None:
     assert page.count("<script") == page.count("</script>") == 3
 
 
+def test_it_brings_the_messages_of_its_language_along(app: Flask, page: str, tmp_path: Path) -> None:
+    with language.speaking("de"):
+        german = made(app, tmp_path / "German")
+    assert 'id="messages"' not in page
+    brought = re.search(r'<script type="application/json" id="messages">(.*?)</script>', german, re.DOTALL)
+    assert brought and json.loads(brought[1])["messages"]["Unsure"] == "Unsicher"
+    assert '<html lang="de"' in german
+    data = json.loads(re.search(r'id="review-data">(.*?)</script>', german, re.DOTALL)[1])  # type: ignore[index]
+    assert data["segments"][0]["strength"].endswith("Hinweis"), "the desk's data speak it too"
+
+
 def test_nothing_is_fetched_from_anywhere_else(page: str) -> None:
     addresses = re.findall(r"""(?:src|href)=["']([^"'#]+)""", page)
     assert "report.pdf" in addresses
@@ -89,5 +105,6 @@ def test_imports_are_of_the_kind_that_can_be_put_together() -> None:
     for path in SCRIPTS.glob("*.js"):
         for line in path.read_text().splitlines():
             if line.startswith("import"):
-                assert re.fullmatch(r'import \{ [\w, ]+ \} from "\./[a-z_]+\.js";', line), (path.name, line)
+                known = re.fullmatch(r'import \{ [\w, ]+ \} from "\.\.?/[a-z_]+\.js";', line)
+                assert known, (path.name, line)
             assert " as " not in line or not line.startswith(("import", "export")), (path.name, line)

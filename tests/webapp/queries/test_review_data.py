@@ -62,6 +62,20 @@ def test_what_plays_is_named_only_where_something_does(app: Flask) -> None:
     assert nothing["source"] is None and nothing["reason"] == "The preview could not be made."
 
 
+def test_its_words_are_in_the_language_of_the_page(app: Flask, client: FlaskClient) -> None:
+    row = finished(app, segments=1)
+
+    def words(asked: str) -> tuple[str, str, str]:
+        data = client.get(f"/analyses/{row.id}/review.json", headers={"Accept-Language": asked}).json
+        segment = data["segments"][0]  # type: ignore[index]
+        return segment["strength"], segment["meaning"], segment["peaks"][0]["effect"]
+
+    english, german, spanish = words("en"), words("de"), words("es")
+    assert words("en") == english, "a language asked for later does not stay"
+    assert english[0].endswith("indication") and german[0].endswith("Hinweis")
+    assert len({*english, *german, *spanish}) == 9
+
+
 def test_an_unfinished_analysis_has_none(app: Flask, client: FlaskClient) -> None:
     assert client.get(f"/analyses/{hand_in(app).id}/review.json").status_code == 409
     assert client.get(f"/analyses/{'0' * 32}/review.json").status_code == 404

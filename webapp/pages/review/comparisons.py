@@ -13,6 +13,7 @@ from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.http.error_pages import wants_json
 from webapp.media import playback
+from webapp.pages.job_words import in_words
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import reference_comparisons as comparison_queries
 from webapp.queries.reference_comparisons import RESULT, ComparisonResult
@@ -76,7 +77,7 @@ def show(comparison_id: str) -> str:
 @require(Permission.READ)
 def state(comparison_id: str) -> Response:
     """Where a comparison stands, for the page that waits for it."""
-    return jsonify(comparison_queries.status_json(comparison_queries.get_or_404(comparison_id)))
+    return jsonify(in_words(comparison_queries.status_json(comparison_queries.get_or_404(comparison_id))))
 
 
 @blueprint.post("/comparisons/<comparison_id>/cancel")

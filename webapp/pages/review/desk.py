@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, current_app, request
 
+from reports.text import language
 from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.media.playback import Playback, playback
@@ -27,7 +28,7 @@ def data(analysis_id: str) -> Response:
     """The analysis as the review page reads it; ``scores=all`` for all of them at once, however many."""
     row, folder = finished(analysis_id, Discloses.FINDINGS)
     plays = playback(Folders.of(current_app.extensions["settings"]), row)
-    text = _text(folder, row.id, plays, whole=request.args.get("scores") == "all")
+    text = _text(folder, row.id, plays, language.current(), whole=request.args.get("scores") == "all")
     return Response(text, mimetype="application/json")
 
 
@@ -65,7 +66,8 @@ def _columns(folder: Path) -> dict[str, review_data.Columns]:
 
 
 @lru_cache(maxsize=4)
-def _text(folder: Path, analysis_id: str, plays: Playback | None, whole: bool) -> str:
+def _text(folder: Path, analysis_id: str, plays: Playback | None, _spoken: str, whole: bool) -> str:
+    """Remembered by language as well: ``_spoken`` is the one spoken now."""
     result = load(folder)
     address = f"/analyses/{analysis_id}/"
     document = review_data.document(

@@ -1,0 +1,17 @@
+"""Where a job stands in the language of the page, for the scripts that show it.
+
+What the REST API and other programs read stays English.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reports.text.language import capitalize_first, stored
+
+
+def in_words(status: dict[str, Any]) -> dict[str, Any]:
+    """The state of a job as JSON, with what a page prints of it under ``words``."""
+    words = {"stage": capitalize_first(stored(status["stage"]))}
+    words |= {name: stored(status[name]) for name in ("error", "remedy") if status.get(name)}
+    return status | {"words": words}
