@@ -21,8 +21,8 @@ ALLOWED = frozenset(
         "true", "false", "still", "check-confirmed", "check-unconfirmed",  # in attributes
     }
 )  # fmt: skip
-# Pages for who trains models and who writes programs, and the report on a validation: English
-LEFT_OUT = ("evaluation/", "pages/api.html", "validation/", "pages/review", "pages/_reviewers")
+# For who trains models and who writes programs: English
+LEFT_OUT = ("evaluation/", "pages/api.html")
 _WORD = re.compile(r"[A-Za-z]{2}")
 _READ = re.compile(r'\b(?:aria-label|title|placeholder|alt)="([^"]*)"')
 _NOT_READ = re.compile(

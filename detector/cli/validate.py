@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from detector.cli.engine_options import add_engine_options, parameters_from
 from detector.cli.progress import progress_bar
 from detector.errors import ParameterError
+from reports.text.languages import DEFAULT, LANGUAGES
 
 if TYPE_CHECKING:
     from detector.schema.laboratory.validation import Validation
@@ -43,6 +44,9 @@ def add_commands(commands: Any) -> None:
     validate.add_argument("--key", type=Path, metavar="KEY.p12", help="sign report and manifest with it")
     validate.add_argument(
         "--password-file", type=Path, metavar="FILE", help="file whose first line is the key's password"
+    )
+    validate.add_argument(
+        "--language", choices=list(LANGUAGES), default=DEFAULT, help="of the report (default en)"
     )
     add_engine_options(validate)
     validate.set_defaults(run=_validate)
@@ -93,7 +97,7 @@ def _validate(options: argparse.Namespace) -> int:
         from reports.signing.validation import write_validation
 
         laboratory = quoted(validation, validation.to_json().encode()).to_json().encode()
-        write_validation(validation, options.out, key, laboratory)
+        write_validation(validation, options.out, key, laboratory, options.language)
     _print_words(validation, options.out)
     return 1 if any(each.error for each in validation.items) else 0
 

@@ -23,6 +23,7 @@ from detector.schema.laboratory.validation import (
     ValidationItem,
     Versions,
 )
+from detector.schema.translatable import N_
 from detector.training.evaluation import temporal_metrics
 from detector.training.evaluation.temporal_metrics import Timed
 from detector.validation import rates
@@ -103,7 +104,7 @@ def concluded(
 
 
 def _item(labelled: LabelledFile, line: Line | None, numbers: Mapping[str, int]) -> ValidationItem:
-    told: dict[str, Any] = dict(line or {"error": "It was not analysed."})
+    told: dict[str, Any] = dict(line or {"error": N_("It was not analysed.")})
     known: dict[str, Any] = {
         "file": labelled.name,
         "bytes": labelled.bytes,
@@ -153,22 +154,23 @@ def _temporal(items: Sequence[ValidationItem]) -> dict[str, float | None]:
         return {}
     delay = temporal_metrics.detection_delay(timed)
     figures: dict[str, float | None] = {
-        "clips with labelled segments": float(len(timed)),
+        N_("clips with labelled segments"): float(len(timed)),
         **temporal_metrics.figures(timed),
-        "labelled segments met": float(delay.met),
-        "labelled segments missed": float(delay.missed),
-        "median delay, seconds": delay.median,
+        N_("labelled segments met"): float(delay.met),
+        N_("labelled segments missed"): float(delay.missed),
+        N_("median delay, seconds"): delay.median,
     }
     return {name: None if value is None else round(value, 4) for name, value in figures.items()}
 
 
 def _repetitions(material: Material, found: Measurements) -> tuple[Repetition, ...]:
     ran = sorted({str(line["backend"]) for line in found.first.values() if "backend" in line})
-    here = f"again, the same back end ({', '.join(ran)})"
+    here = N_("again, the same back end (%(backend)s)") % {"backend": ", ".join(ran)}
     passes = [(here, found.again)]
     if found.other:
         other = sorted({str(line["backend"]) for line in found.other.values() if "backend" in line})
-        passes.append((f"again, another back end ({', '.join(other) or found.other_backend})", found.other))
+        how = N_("again, another back end (%(backend)s)")
+        passes.append((how % {"backend": ", ".join(other) or found.other_backend}, found.other))
     repeated = []
     for how, lines in passes:
         pairs = [
@@ -184,7 +186,10 @@ def _repetitions(material: Material, found: Measurements) -> tuple[Repetition, .
 def _elsewhere(items: Sequence[ValidationItem], other: Validation) -> tuple[Repetition, ...]:
     known = {each.sha256: each for each in other.items}
     pairs = [(each, known[each.sha256]) for each in items if each.sha256 in known]
-    where = f"on another machine ({other.versions.processor}, Reelproof {other.versions.reelproof})"
+    where = N_("on another machine (%(processor)s, Reelproof %(version)s)") % {
+        "processor": other.versions.processor,
+        "version": other.versions.reelproof,
+    }
     found = _compared(where, pairs)
     return (found,) if found else ()
 

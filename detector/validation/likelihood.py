@@ -24,6 +24,7 @@ from detector.schema.analysis import MediaKind
 from detector.schema.laboratory.likelihood import EDGE
 from detector.schema.laboratory.validation import LikelihoodRatios, LrSystem, PavStep, TippettPoint
 from detector.schema.model import Platt
+from detector.schema.translatable import N_
 from detector.training.evaluation.metrics import Scored
 from detector.training.publish.calibration import fit_platt
 
@@ -71,12 +72,12 @@ def likelihood_ratios(kind: MediaKind, scored: Scored) -> LikelihoodRatios | Non
     best = _pav_ratios(data, data.scores)
     # Bounded as it is stated, but for the cost of the order alone, which has no file too few.
     systems = (
-        _system("as published", "probabilities as the model states them, at even prior odds",
+        _system(N_("as published"), N_("probabilities as the model states them, at even prior odds"),
                 data.scores / _LOG10, data),
-        _system("Platt", "logistic regression on other groups", np.clip(_left_out(data, _platt_at), *bounds),
-                data),
-        _system("PAV", "isotonic regression on other groups", np.clip(_left_out(data, _pav_ratios), *bounds),
-                data),
+        _system("Platt", N_("logistic regression on other groups"),
+                np.clip(_left_out(data, _platt_at), *bounds), data),
+        _system("PAV", N_("isotonic regression on other groups"),
+                np.clip(_left_out(data, _pav_ratios), *bounds), data),
     )  # fmt: skip
     return LikelihoodRatios(
         kind=kind,

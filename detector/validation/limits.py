@@ -8,11 +8,20 @@ from collections.abc import Iterator, Sequence
 from detector.schema.analysis import MediaKind
 from detector.schema.laboratory.validation import Level, LikelihoodRatios, Repetition, ValidationItem
 from detector.schema.model import Rate
+from detector.schema.translatable import N_
 from detector.validation.likelihood import LEAST_OF_A_CLASS
 from detector.validation.rates import UNITS
 
 FEW = 30  # files of a class: with fewer, no error at all still allows for more than one in ten
 _MOST_NAMED = 5
+_MANIPULATED = {
+    MediaKind.VIDEO: N_("manipulated clips"),
+    MediaKind.IMAGE: N_("manipulated photographs"),
+}
+_UNMANIPULATED = {
+    MediaKind.VIDEO: N_("unmanipulated clips"),
+    MediaKind.IMAGE: N_("unmanipulated photographs"),
+}
 
 
 def limits_found(
@@ -37,26 +46,32 @@ def limits_found(
 def _failed(items: Sequence[ValidationItem]) -> Iterator[str]:
     failed = [each for each in items if each.error is not None]
     if failed:
-        few = len(failed) == 1
-        yield (
-            f"{len(failed):,} of {len(items):,} files could not be analysed and {'is' if few else 'are'} in "
-            "none of the figures."
-        )
+        words = N_("%(failed)s of %(items)s files could not be analysed and are in none of the figures.")
+        if len(failed) == 1:
+            words = N_("%(failed)s of %(items)s files could not be analysed and is in none of the figures.")
+        yield words % {"failed": f"{len(failed):,}", "items": f"{len(items):,}"}
 
 
 def _few(levels: Sequence[Level]) -> Iterator[str]:
     for level in levels:
         if level.attribute:
             continue
-        for what, outcomes in (("manipulated", level.manipulated), ("unmanipulated", level.unmanipulated)):
+        for what, outcomes in (
+            (_MANIPULATED[level.kind], level.manipulated),
+            (_UNMANIPULATED[level.kind], level.unmanipulated),
+        ):
             if outcomes.total < FEW:
-                yield (
-                    f"Only {outcomes.total:,} {what} {UNITS[level.kind]} were measured: rates over them are "
-                    "hardly known."
-                )
+                yield N_("Only %(count)s %(what)s were measured: rates over them are hardly known.") % {
+                    "count": f"{outcomes.total:,}",
+                    "what": what,
+                }
             silent = outcomes.inconclusive + outcomes.not_judged
             if outcomes.total and silent / outcomes.total > 0.1:
-                yield (f"{silent:,} of {outcomes.total:,} {what} {UNITS[level.kind]} were left inconclusive.")
+                yield N_("%(silent)s of %(total)s %(what)s were left inconclusive.") % {
+                    "silent": f"{silent:,}",
+                    "total": f"{outcomes.total:,}",
+                    "what": what,
+                }
 
 
 def _worse(levels: Sequence[Level]) -> Iterator[str]:
@@ -65,16 +80,26 @@ def _worse(levels: Sequence[Level]) -> Iterator[str]:
         whole = next(each for each in levels if each.kind is level.kind and not each.attribute)
         if not level.attribute:
             continue
-        for figure in ("false positive rate", "false negative rate"):
+        for figure in (N_("false positive rate"), N_("false negative rate")):
             # A generator has no unmanipulated files of its own.
             if level.attribute == "generator" and figure == "false positive rate":
                 continue
             all_of, own = _rate(whole, figure), _rate(level, figure)
             if all_of and own and own.low is not None and own.low > all_of.value:
-                yield (
-                    f"{UNITS[level.kind].capitalize()} with {level.attribute} {level.name}: the {figure} is "
-                    f"{own.value:.0%} ({own.events} of {own.items}), against {all_of.value:.0%} over all."
-                ).replace("%", " %")
+                words = N_(
+                    "%(clips)s with %(property)s %(name)s: the %(figure)s is %(own)s "
+                    "(%(events)s of %(items)s), against %(all)s over all."
+                )
+                yield words % {
+                    "clips": UNITS[level.kind].capitalize(),
+                    "property": level.attribute,
+                    "name": level.name,
+                    "figure": figure,
+                    "own": f"{100 * own.value:.0f} %",
+                    "events": own.events,
+                    "items": own.items,
+                    "all": f"{100 * all_of.value:.0f} %",
+                }
 
 
 def _rate(level: Level, figure: str) -> Rate | None:
@@ -86,43 +111,52 @@ def _outside(items: Sequence[ValidationItem]) -> Iterator[str]:
         of_kind = [each for each in items if each.kind is kind]
         counted = Counter(name for each in of_kind for name in each.outside)
         for name, count in counted.most_common(_MOST_NAMED):
-            yield (
-                f"{count:,} of {len(of_kind):,} {UNITS[kind]} lie outside the range of {name} that the "
-                "model's card was measured in; here they were measured all the same."
+            words = N_(
+                "%(count)s of %(all)s %(clips)s lie outside the range of %(property)s that the model's card "
+                "was measured in; here they were measured all the same."
             )
+            yield words % {
+                "count": f"{count:,}",
+                "all": f"{len(of_kind):,}",
+                "clips": UNITS[kind],
+                "property": name,
+            }
 
 
 def _without_ratios(levels: Sequence[Level], ratios: Sequence[LikelihoodRatios]) -> Iterator[str]:
     there = {each.kind for each in ratios}
     for level in levels:
         if not level.attribute and level.kind not in there:
-            yield (
-                f"No likelihood ratios for {UNITS[level.kind]}: that takes at least {LEAST_OF_A_CLASS} "
-                "judged ones of either label."
+            words = N_(
+                "No likelihood ratios for %(clips)s: that takes at least %(least)s judged ones of either "
+                "label."
             )
+            yield words % {"clips": UNITS[level.kind], "least": LEAST_OF_A_CLASS}
     for each in ratios:
         if each.systems[1].cllr > 1:
-            yield (
-                f"The likelihood ratios of {UNITS[each.kind]} cost more (Cllr {each.systems[1].cllr:.2f}) "
-                "than saying nothing (1): do not use them."
+            words = N_(
+                "The likelihood ratios of %(clips)s cost more (Cllr %(cllr)s) than saying nothing (1): do "
+                "not use them."
             )
+            yield words % {"clips": UNITS[each.kind], "cllr": f"{each.systems[1].cllr:.2f}"}
 
 
 def _not_repeatable(repetitions: Sequence[Repetition]) -> Iterator[str]:
     if not repetitions:
-        yield "Nothing was analysed twice, so nothing is known of repeatability."
+        yield N_("Nothing was analysed twice, so nothing is known of repeatability.")
     for each in repetitions:
         if each.verdicts_changed:
-            yield f"{each.verdicts_changed} of {each.items} verdicts changed when analysed {each.how}."
+            words = N_("%(changed)s of %(items)s verdicts changed when analysed %(how)s.")
+            yield words % {"changed": each.verdicts_changed, "items": each.items, "how": each.how}
 
 
 def _not_labelled(labelled: Sequence[str]) -> Iterator[str]:
-    lacking = [name for name in ("generator", "group", "segments", "persons", "skin tone", "sex")
-               if name not in labelled]  # fmt: skip
+    every = N_("generator"), N_("group"), N_("segments"), N_("persons"), N_("skin tone"), N_("sex")
+    lacking = [name for name in every if name not in labelled]
     if lacking:
-        yield f"Not labelled, so nothing is known of it: {', '.join(lacking)}."
+        yield N_("Not labelled, so nothing is known of it: %(lacking)s.") % {"lacking": ", ".join(lacking)}
     if "group" in lacking and "persons" in lacking:
-        yield (
+        yield N_(
             "Without groups or persons each file counts as independent: where several show the same people "
             "or come from one source, intervals are too narrow."
         )

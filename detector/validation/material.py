@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from detector.batch.input_files import IMAGES, VIDEOS
 from detector.errors import ParameterError
 from detector.files import hashed
+from detector.schema.translatable import N_
 
 _LABELS = {
     "real": False,
@@ -92,8 +93,16 @@ def read_material(data: Path) -> Material:
 def material_of(title: str, files: Sequence[LabelledFile], remarks: Sequence[str] = ()) -> Material:
     """Material of hashed files; raises :class:`MaterialError` for files of one label only, or of two."""
     if {each.manipulated for each in files} != {True, False}:
-        what = "Nothing is labelled" if not files else "Everything labelled has one label only"
-        raise MaterialError(f"{what}. A validation needs unmanipulated and manipulated files.")
+        if not files:
+            raise MaterialError(
+                N_("Nothing is labelled. A validation needs unmanipulated and manipulated files.")
+            )
+        raise MaterialError(
+            N_(
+                "Everything labelled has one label only. A validation needs unmanipulated and manipulated "
+                "files."
+            )
+        )
     said = list(remarks)
     whole = _without_copies(files, said)
     return Material(title, _joined(whole), _labelled(whole), tuple(said))
@@ -146,22 +155,29 @@ def labelled_rows(
         names = reader.fieldnames or ()
         columns = {_ALIASES.get(name.strip().lower(), name.strip().lower()): name for name in names}
         if not {"file", "label"} <= columns.keys():
-            raise MaterialError(f"{where}: the first line must name at least the columns file,label.")
+            raise MaterialError(
+                N_("%(where)s: the first line must name at least the columns file,label.") % {"where": where}
+            )
         if unknown := sorted(columns.keys() - _KNOWN):
-            remarks.append(f"Columns not used: {', '.join(unknown)}.")
+            remarks.append(N_("Columns not used: %(columns)s.") % {"columns": ", ".join(unknown)})
         for row in reader:
             cells = {column: (row[name] or "").strip() for column, name in columns.items()}
             if cells["label"] or not empty_labels:
-                yield _of_row(cells, f"{where}, line {reader.line_num}")
+                yield _of_row(
+                    cells, N_("%(where)s, line %(number)s") % {"where": where, "number": reader.line_num}
+                )
     except csv.Error as error:
-        raise MaterialError(f"{where}: cannot be read as a CSV: {error}") from None
+        raise MaterialError(
+            N_("%(where)s: cannot be read as a CSV: %(error)s") % {"where": where, "error": error}
+        ) from None
 
 
 def _of_row(cells: dict[str, str], where: str) -> LabelledFile:
     manipulated = _LABELS.get(cells["label"].lower())
     if manipulated is None:
         raise MaterialError(
-            f"{where}: unknown label {cells['label']!r}. Labels are real and manipulated (also fake, 0, 1)."
+            N_("%(where)s: unknown label %(label)s. Labels are real and manipulated (also fake, 0, 1).")
+            % {"where": where, "label": repr(cells["label"])}
         )
     name = cells["file"]
     generator = cells.get("generator", "")
@@ -184,7 +200,9 @@ def _spans(text: str, where: str) -> tuple[tuple[float, float], ...] | None:
     for part in text.split(";"):
         matched = _SPAN.fullmatch(part.strip())
         if not matched or float(matched[1]) >= float(matched[2]):
-            raise MaterialError(f"{where}: segments are written as START-END;START-END in seconds.")
+            raise MaterialError(
+                N_("%(where)s: segments are written as START-END;START-END in seconds.") % {"where": where}
+            )
         spans.append((float(matched[1]), float(matched[2])))
     return tuple(spans)
 
@@ -206,11 +224,16 @@ def _without_copies(files: Sequence[LabelledFile], remarks: list[str]) -> list[L
         if known is one:
             continue
         if known.manipulated != one.manipulated:
-            raise MaterialError(f"{known.name} and {one.name} are the same bytes with different labels.")
+            raise MaterialError(
+                N_("%(one)s and %(other)s are the same bytes with different labels.")
+                % {"one": known.name, "other": one.name}
+            )
         copies += 1
     if copies:
-        word = "file is a copy of another and was" if copies == 1 else "files are copies of others and were"
-        remarks.append(f"{copies} {word} left out.")
+        words = N_("%(copies)s files are copies of others and were left out.")
+        if copies == 1:
+            words = N_("%(copies)s file is a copy of another and was left out.")
+        remarks.append(words % {"copies": copies})
     return sorted(first.values(), key=lambda each: each.name)
 
 

@@ -8,6 +8,7 @@ from detector.models.card import Card, deciding_sha256, load_card, read_second_l
 from detector.schema.analysis import Analysis, Parameters
 from detector.schema.laboratory.quoted import Laboratory
 from detector.schema.laboratory.validation import ValidatedModel, Validation
+from detector.schema.translatable import N_
 
 
 def validated_model(model: str | Path | None) -> ValidatedModel:
@@ -36,9 +37,9 @@ def why_not_of_model(validation: Validation | Laboratory, now: ValidatedModel) -
     """Why a validation says nothing of a model as it is now; empty where it applies."""
     then = validation.model
     if then.sha256 != now.sha256:
-        return f"it was made with other weights than those of {now.title}"
+        return N_("it was made with other weights than those of %(model)s") % {"model": now.title}
     if then.card_sha256 != now.card_sha256:
-        return f"the calibration or the second look of {now.title} has changed since"
+        return N_("the calibration or the second look of %(model)s has changed since") % {"model": now.title}
     return ""
 
 
@@ -51,13 +52,13 @@ def why_not_the_same(then: ValidatedModel, parameters: Parameters, analysis: Ana
     """Why an analysis was not made with this model and these parameters; empty where it was."""
     model = analysis.model
     if model.sha256 != then.sha256:
-        return f"the analysis was made with other weights ({model.title})"
+        return N_("the analysis was made with other weights (%(model)s)") % {"model": model.title}
     if _second(model.second_look) != _second(then.second_look):
-        return "the analysis was made with another second look"
+        return N_("the analysis was made with another second look")
     if (model.temperature, model.segment, model.exhibit) != (then.temperature, then.segment, then.exhibit):
-        return "the analysis was made with another calibration"
+        return N_("the analysis was made with another calibration")
     if other := _other_parameters(parameters, analysis.parameters):
-        return f"the analysis was made with other parameters ({', '.join(other)})"
+        return N_("the analysis was made with other parameters (%(names)s)") % {"names": ", ".join(other)}
     return ""
 
 

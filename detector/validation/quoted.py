@@ -12,8 +12,9 @@ from detector.errors import ParameterError
 from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
 from detector.schema.laboratory.validation import Curve, CurvePoint, Validation
 from detector.schema.model import Rate
+from detector.schema.translatable import N_
 from detector.training.publish.error_rates import EXACT
-from detector.validation.rates import UNITS
+from detector.validation.rates import ALL, UNITS
 
 LABORATORY = "laboratory.json"
 
@@ -56,15 +57,26 @@ def by_false_positive_rate(validation: Validation, most: float) -> tuple[OwnThre
     Raises :class:`ParameterError` for a rate that is none, or that no threshold keeps to.
     """
     if not 0 <= most < 1:
-        raise ParameterError(f"A false positive rate of {most:g} is none: name one from 0 to below 1.")
-    words = f"a measured false positive rate of at most {most:.1%}".replace("%", " %")
+        raise ParameterError(
+            N_("A false positive rate of %(rate)s is none: name one from 0 to below 1.")
+            % {"rate": f"{most:g}"}
+        )
+    rate = f"{100 * most:.1f} %"
+    words = N_("a measured false positive rate of at most %(rate)s") % {"rate": rate}
     found = []
     for curve in _curves(validation):
         kept = [point for point in curve.points if point.false_positive_rate <= most]
         if not kept:
             raise ParameterError(
-                f"No threshold up to {curve.points[-1].threshold:g} keeps to a false positive rate of "
-                f"{most:g} for {UNITS[curve.kind]}. Name a higher one."
+                N_(
+                    "No threshold up to %(threshold)s keeps to a false positive rate of %(rate)s for "
+                    "%(clips)s. Name a higher one."
+                )
+                % {
+                    "threshold": f"{curve.points[-1].threshold:g}",
+                    "rate": f"{most:g}",
+                    "clips": UNITS[curve.kind],
+                }
             )
         found.append(_own(validation, curve, kept[0], words))
     return tuple(found)
@@ -77,11 +89,11 @@ def by_cost(validation: Validation, cost: float, prior: float = 0.5) -> tuple[Ow
     highest is taken.
     """
     if not cost > 0 or not 0 < prior < 1:
-        raise ParameterError("Name a cost above 0, and a share of manipulated files between 0 and 1.")
-    words = (
-        f"least cost, a false positive counting {cost:g} times a false negative and {prior:.0%} of all "
-        "exhibits being manipulated"
-    ).replace("%", " %")
+        raise ParameterError(N_("Name a cost above 0, and a share of manipulated files between 0 and 1."))
+    words = N_(
+        "least cost, a false positive counting %(cost)s times a false negative and %(share)s of all exhibits "
+        "being manipulated"
+    ) % {"cost": f"{cost:g}", "share": f"{100 * prior:.0f} %"}
 
     def expected(point: CurvePoint) -> tuple[float, float]:
         wrong = cost * (1 - prior) * point.false_positive_rate + prior * point.false_negative_rate
@@ -94,16 +106,16 @@ def by_cost(validation: Validation, cost: float, prior: float = 0.5) -> tuple[Ow
 
 def _curves(validation: Validation) -> tuple[Curve, ...]:
     if not validation.curves:
-        raise ParameterError("The validation has no curve: it needs judged files of both labels.")
+        raise ParameterError(N_("The validation has no curve: it needs judged files of both labels."))
     return validation.curves
 
 
 def _own(validation: Validation, curve: Curve, point: CurvePoint, words: str) -> OwnThreshold:
     def rate(figure: str, value: float, low: float, high: float, events: int, of: int) -> Rate:
         return Rate(
-            figure=figure, data=f"all {UNITS[curve.kind]}", value=value, low=low, high=high, interval=EXACT,
+            figure=figure, data=ALL[curve.kind], value=value, low=low, high=high, interval=EXACT,
             items=of, unit=UNITS[curve.kind], events=events, threshold=point.threshold,
-            note="the threshold was chosen on these files, so the rates flatter",
+            note=N_("the threshold was chosen on these files, so the rates flatter"),
         )  # fmt: skip
 
     return OwnThreshold(

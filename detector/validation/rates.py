@@ -15,12 +15,14 @@ import numpy as np
 
 from detector.schema.analysis import MediaKind, Rate, Verdict
 from detector.schema.laboratory.validation import Curve, CurvePoint, Level, Outcomes, ValidationItem
+from detector.schema.translatable import N_
 from detector.training.evaluation.metrics import Scored, measure
 from detector.training.publish.error_rates import DRAWN, DRAWN_ERROR, EXACT, clopper_pearson
 
-WIDER = "the wider of Clopper–Pearson and bootstrap over sources, at either end"
+WIDER = N_("the wider of Clopper–Pearson and bootstrap over sources, at either end")
 THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(1, 100))
-UNITS = {MediaKind.VIDEO: "clips", MediaKind.IMAGE: "photographs"}
+UNITS = {MediaKind.VIDEO: N_("clips"), MediaKind.IMAGE: N_("photographs")}
+ALL = {MediaKind.VIDEO: N_("all clips"), MediaKind.IMAGE: N_("all photographs")}
 _MOST_VALUES = 40  # of a labelled attribute, each with a level of its own
 
 
@@ -115,8 +117,10 @@ def _named(measure_: Measure, ends: tuple[float | None, float | None]) -> str:
     unit = f" {measure_.unit}" if measure_.unit else ""
     least, most = ends
     if least is None:
-        return f"below {most:g}{unit}"
-    return f"{least:g} and more{unit}" if most is None else f"{least:g} to {most:g}{unit}"
+        return N_("below %(most)s") % {"most": f"{most:g}{unit}"}
+    if most is None:
+        return N_("%(least)s and more%(unit)s") % {"least": f"{least:g}", "unit": unit}
+    return N_("%(start)s to %(end)s") % {"start": f"{least:g}", "end": f"{most:g}{unit}"}
 
 
 def _values(given: Iterable[str | None]) -> list[str]:
@@ -134,7 +138,7 @@ def _level(
     return Level(
         kind=kind,
         attribute=attribute,
-        name=name or f"all {UNITS[kind]}",
+        name=name or ALL[kind],
         least=ends[0],
         most=ends[1],
         manipulated=_outcomes(each for each in items if each.manipulated),

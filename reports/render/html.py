@@ -20,6 +20,7 @@ from reports.errors import ReportError
 from reports.inputs.pictures import Picture, width_for
 from reports.render.attachments import Attachment
 from reports.text import language
+from reports.text.language import N_
 from reports.view.report import ReportView
 
 TEMPLATES = FILES / "templates"
@@ -75,21 +76,26 @@ def fill_template(
         )
 
 
-def style_and_policy(paths: Sequence[Path], paper: str | None) -> tuple[Markup, str]:
-    """The sheets as one, for pages of the size ``paper`` where it is given, and the CSP for it."""
+def style_and_policy(
+    paths: Sequence[Path], paper: str | None, head: str = N_("Report of analysis")
+) -> tuple[Markup, str]:
+    """The sheets as one, for pages of the size ``paper`` where it is given, and the CSP for it.
+
+    ``head`` is the message at the head of each page.
+    """
     style = "\n".join(path.read_text("utf-8") for path in paths)
     if paper is not None:
         style += f"\n@page {{ size: {paper}; }}\n"
         if language.current() != language.DEFAULT:
-            style += _running_words()
+            style += _running_words(head)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     # Our own files, never input.
     return Markup(style), f"{POLICY}; style-src 'sha256-{digest}'"
 
 
-def _running_words() -> str:
+def _running_words(head: str) -> str:
     """What stands at the head and foot of each page, which print.css has in English."""
-    head = language.gettext("Report of analysis")
+    head = language.gettext(head)
     page = language.gettext("Page %(number)s of %(count)s", number="\0", count="\0").split("\0")
     foot = f'"{page[0]}" counter(page) "{page[1]}" counter(pages) "{page[2]}"'
     return f'@page {{ @top-right {{ content: "{head}"; }} @bottom-right {{ content: {foot}; }} }}\n'

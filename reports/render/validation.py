@@ -8,6 +8,8 @@ from detector.schema.laboratory.validation import Validation
 from reports.render.attachments import Attachment
 from reports.render.html import STYLES, TEMPLATES, document_date, environment, style_and_policy
 from reports.render.pdf import set_document
+from reports.text import language
+from reports.text.language import N_, gettext
 from reports.view.validation.validation_report import ValidationReport, validation_report
 
 RESULT, PAGE, DOCUMENT = "validation.json", "validation.html", "validation.pdf"
@@ -18,19 +20,27 @@ _STYLES = {
 }
 
 
-def validation_files(validation: Validation, paper: str = "A4") -> dict[str, bytes]:
-    """``validation.json``, the report as HTML and as PDF, by name: the same bytes each time."""
+def validation_files(
+    validation: Validation, paper: str = "A4", speak: str = language.DEFAULT
+) -> dict[str, bytes]:
+    """``validation.json``, the report as HTML and PDF in the language ``speak``: always the same bytes."""
     text = validation.to_json().encode()
-    enclosed = (Attachment(RESULT, text, "application/json", "Source", "all figures of this report"),)
-    view = validation_report(validation)
-    places = {section.key: f"Section {section.heading}" for section in view.sections.values()}
-    markup = _filled(view, "print", enclosed, paper)
-    document = set_document(markup, {}, enclosed, document_date(view.created_iso), places)
-    return {RESULT: text, PAGE: _filled(view, "screen", enclosed, None).encode(), DOCUMENT: document}
+    view = validation_report(validation, speak)
+    with language.speaking(speak):
+        holds = gettext("all figures of this report")
+        enclosed = (Attachment(RESULT, text, "application/json", "Source", holds),)
+        places = {
+            section.key: gettext("Section %(heading)s", heading=section.heading)
+            for section in view.sections.values()
+        }
+        markup = _filled(view, "print", enclosed, paper)
+        document = set_document(markup, {}, enclosed, document_date(view.created_iso), places)
+        page = _filled(view, "screen", enclosed, None).encode()
+    return {RESULT: text, PAGE: page, DOCUMENT: document}
 
 
 def _filled(view: ValidationReport, medium: str, enclosed: Sequence[Attachment], paper: str | None) -> str:
-    style, policy = style_and_policy(_STYLES[medium], paper)
+    style, policy = style_and_policy(_STYLES[medium], paper, N_("Validation report"))
     return (
         environment()
         .get_template("validation/report.html")

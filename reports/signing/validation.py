@@ -10,22 +10,27 @@ from reports.bundle.manifest import sums
 from reports.inputs.laboratory import NAME as LABORATORY
 from reports.render.validation import DOCUMENT, RESULT, validation_files
 from reports.signing.keys import SigningKey
+from reports.text.languages import DEFAULT
 
 SUMS, SIGNATURE = "sha256sums.txt", "validation.sig"
 
 
 def write_validation(
-    validation: Validation, folder: Path, key: SigningKey | None = None, laboratory: bytes | None = None
+    validation: Validation,
+    folder: Path,
+    key: SigningKey | None = None,
+    laboratory: bytes | None = None,
+    speak: str = DEFAULT,
 ) -> None:
     """Write ``validation.json``, ``validation.html``, ``validation.pdf`` and ``sha256sums.txt``.
 
     ``laboratory`` is the text of the ``laboratory.json`` that reports quote; own thresholds replace it later,
-    so it is not among the sums.
+    so it is not among the sums. ``speak`` is the language of the report.
 
     With a ``key`` the PDF is signed, and ``validation.sig`` is a detached signature (CMS) over
     ``validation.json``. Raises :class:`~reports.signing.keys.SigningError` before anything is written.
     """
-    files = validation_files(validation)
+    files = validation_files(validation, speak=speak)
     if key is not None:
         from reports.signing.pdf import sign_pdf  # brings pyHanko
 

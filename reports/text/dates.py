@@ -1,36 +1,63 @@
-"""Moments put into words: in UTC, and in the time zone of the case."""
+"""Moments put into words: in UTC, and in the time zone of the case.
+
+English has them as ISO 8601 does, since its readers write dates in several ways; other languages have their
+own dates. The time of day always has 24 hours and its offset from UTC.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+from babel.dates import format_date
+
 from detector import timestamps
-from reports.text.language import gettext
-from reports.text.numbers import shown
+from reports.text.language import DEFAULT, current, gettext, locale
+
+
+def moment(value: datetime) -> str:
+    """A moment in UTC, to the second."""
+    return f"{_day_and_time(value.astimezone(UTC))} UTC"
+
+
+def day(text: str) -> str:
+    """A date that begins ``text``, which is a moment as it is stored."""
+    try:
+        return _day(date.fromisoformat(text[:10]))
+    except ValueError:
+        return text[:10]
+
+
+def _day(value: date) -> str:
+    return value.isoformat() if current() == DEFAULT else format_date(value, "medium", locale())
+
+
+def _day_and_time(value: datetime) -> str:
+    between = " " if current() == DEFAULT else ", "
+    return f"{_day(value.date())}{between}{value:%H:%M:%S}"
 
 
 def in_utc(text: str) -> tuple[str, str]:
     """A moment for reading and for metadata; text that is none is shown as it is."""
-    moment = _moment(text)
-    if moment is None:
+    when = _moment(text)
+    if when is None:
         return text, ""
-    return timestamps.readable(moment), timestamps.iso_seconds(moment)
+    return moment(when), timestamps.iso_seconds(when)
 
 
 def in_zone(text: str, zone: str) -> str:
     """The same moment in the zone of that IANA name, with its offset; empty where that says nothing."""
-    moment = _moment(text)
-    if moment is None or not zone:
+    when = _moment(text)
+    if when is None or not zone:
         return ""
     try:
-        local = moment.astimezone(ZoneInfo(zone))
+        local = when.astimezone(ZoneInfo(zone))
     except OverflowError:  # the calendar's first or last day
         return ""
     offset = f"{local:%z}"
     return gettext(
         "%(local)s UTC%(replace)s:%(offset)s",
-        local=shown(local, "%Y-%m-%d %H:%M:%S"),
+        local=_day_and_time(local),
         replace=offset[:3].replace("-", "−"),
         offset=offset[3:5],
     )

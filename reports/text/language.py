@@ -38,6 +38,8 @@ _LONGEST = 4000  # characters; what is longer is no message
 _LEAST_SHARE = 0.15  # of a text, that a message beginning with a placeholder must make up
 _LEAST_LITERAL = 5  # letters that a message with placeholders needs to be recognised by
 _COUNT = re.compile(r"([\d,.]+) (.+)")
+# With thousands set apart, a fraction, or per cent: of a bare number nothing changes.
+_FIGURE = re.compile(r"[-−+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d+(?= ?%))(?: ?%)?")
 _SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z“])")
 
 
@@ -153,9 +155,18 @@ def _one(code: str, text: str) -> str | None:
         if words not in text or share > 0 and share < _LEAST_SHARE * len(text):
             continue
         if (found := pattern.fullmatch(text)) is not None:
-            values = {name: _stored(code, value) for name, value in found.groupdict().items()}
+            values = {name: _value(code, name, value) for name, value in found.groupdict().items()}
             return message % values
     return None
+
+
+def _value(code: str, name: str, value: str) -> str:
+    """What stood for a placeholder: words translated, a figure with the separators of the language."""
+    if "version" not in name and _FIGURE.fullmatch(value):
+        symbols = _locale(code).number_symbols["latn"]
+        value = value.translate({ord("."): symbols["decimal"], ord(","): symbols["group"]})
+        return value[:-1].rstrip() + "\u00a0%" if value.endswith("%") else value
+    return _stored(code, value)
 
 
 @cache

@@ -125,7 +125,7 @@ def size(count: int) -> str:
     exact = plural(count, "byte", "bytes")
     for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if count >= step:
-            return f"{count / step:.1f} {unit} ({exact})"
+            return f"{shown(count / step, '.1f')} {unit} ({exact})"
     return exact
 
 

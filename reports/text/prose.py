@@ -69,7 +69,7 @@ GLOSSARY = (
             "logit falls by at least %(margin)s more, and at least %(ratio)s times as far, "
             "as for random areas."
         )
-        % {"margin": f"{CLEAR_MARGIN:g}", "ratio": f"{CLEAR_RATIO:g}"},
+        % {"margin": shown(CLEAR_MARGIN, "g"), "ratio": shown(CLEAR_RATIO, "g")},
     ),
     (
         N_("logit"),

@@ -96,7 +96,8 @@ CARD = (
     N_("Filters, make-up effects, heavy retouching and hard re-compression can look like manipulation."),
 )
 
-# Messages of calls that stand inside other calls, which Babel's reader of Python does not look into.
+# Messages of calls that stand inside other calls, which Babel's reader of Python does not look into;
+# tests/test_translations.py reads the syntax tree and names what lacks here.
 INSIDE = (
     N_(" · Exhibit %(exhibit)s"), N_("One face differs"), N_("%(people)s faces differ"), N_(" at %(there)s"),
     N_(" (person %(person)s)"), N_("Flagged face"), N_(", with one of its exhibits"),

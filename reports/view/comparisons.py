@@ -231,11 +231,11 @@ def _file(file: ComparedFile) -> Iterator[Fact]:
 def _transform(comparison: Comparison, found: Transform) -> Iterator[Fact]:
     yield Fact(
         gettext("Scale"),
-        gettext("the same size") if abs(found.scale - 1) < 0.005 else f"{found.scale:.3f}",
+        gettext("the same size") if abs(found.scale - 1) < 0.005 else shown(found.scale, ".3f"),
         "" if abs(found.scale - 1) < 0.005 else gettext("pixels of the exhibit to one of the reference"),
     )
     if abs(found.stretch - 1) >= 0.005:
-        yield Fact(gettext("Stretch"), f"{found.stretch:.3f}", gettext("width against height"))
+        yield Fact(gettext("Stretch"), shown(found.stretch, ".3f"), gettext("width against height"))
     yield Fact(gettext("Mirrored"), gettext("yes, left and right are exchanged") if found.mirror else "no")
     yield Fact(
         gettext("Rotation"),
@@ -262,19 +262,21 @@ def _transform(comparison: Comparison, found: Transform) -> Iterator[Fact]:
             gettext("Bars or captions added"),
             gettext("%(bars)s of the exhibit's picture", bars=shown(bars, ".0%")),
         )
-    off = gettext("less than 0.1 px") if found.uncertainty < 0.1 else f"± {found.uncertainty:.1f} px"
+    off = (
+        gettext("less than 0.1 px") if found.uncertainty < 0.1 else f"± {shown(found.uncertainty, '.1f')} px"
+    )
     yield Fact(gettext("Uncertainty"), off, gettext("at the corners of the exhibit's picture"))
 
 
 def _piece(piece: TimePiece) -> PieceView:
-    speed = gettext("the same") if abs(piece.speed - 1) < _SAME_SPEED else f"{piece.speed:.3f}"
+    speed = gettext("the same") if abs(piece.speed - 1) < _SAME_SPEED else shown(piece.speed, ".3f")
     return PieceView(
         gettext("%(start)s to %(end)s", start=timecode(piece.exhibit.start), end=timecode(piece.exhibit.end)),
         gettext(
             "%(start)s to %(end)s", start=timecode(piece.reference.start), end=timecode(piece.reference.end)
         ),
         speed,
-        f"± {piece.uncertainty:.3f} s",
+        f"± {shown(piece.uncertainty, '.3f')} s",
     )
 
 

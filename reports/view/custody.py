@@ -63,7 +63,7 @@ def custody_view(data: bytes | None, exhibit_sha256: str) -> CustodyView:
         problems=tuple(problems),
         facts=(
             Fact(gettext("Exported"), in_utc(log.exported)[0]),
-            Fact(gettext("Entries of the whole log"), f"{log.count:,}"),
+            Fact(gettext("Entries of the whole log"), shown(log.count, ",")),
             Fact(gettext("Head, SHA-256 of its last entry"), log.head, exact=True),
             Fact(gettext("MAC of the head"), log.head_mac, exact=True),
         ),
@@ -96,7 +96,7 @@ def _summary(log: Export, own: list[Entry], wrong: bool) -> tuple[str, ...]:
 def _row(entry: Entry) -> CustodyRow:
     details = "; ".join(f"{name}: {value}" for name, value in entry.details.items())
     return CustodyRow(
-        number=f"{entry.number:,}",
+        number=shown(entry.number, ","),
         made=entry.made.replace("T", " ").removesuffix("Z"),
         actor=" ".join(readable(entry.actor).split()),
         action=entry.action,

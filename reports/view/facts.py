@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector import timestamps
 from detector.schema.analysis import Analysis, Media, MediaKind, Model, Parameters, Platt
 from reports.inputs.exhibit_check import ExhibitCheck
-from reports.text import numbers, photographs
+from reports.text import dates, numbers, photographs
 from reports.text.language import N_, gettext
 from reports.text.numbers import shown, timecode
 
@@ -81,7 +80,7 @@ def exhibit(media: Media, check: ExhibitCheck | None = None) -> tuple[Fact, ...]
 def _compared(media: Media, check: ExhibitCheck) -> tuple[Fact, ...]:
     when = gettext(
         "of the kept file, computed for this report on %(checked)s",
-        checked=timestamps.readable(check.checked),
+        checked=dates.moment(check.checked),
     )
     if check.fits(media.sha256, media.bytes):
         same = gettext(
@@ -99,7 +98,7 @@ def _compared(media: Media, check: ExhibitCheck) -> tuple[Fact, ...]:
             Fact(
                 gettext("Comparison"),
                 gone,
-                gettext("looked for on %(checked)s", checked=timestamps.readable(check.checked)),
+                gettext("looked for on %(checked)s", checked=dates.moment(check.checked)),
             ),
         )
     differs = gettext(
@@ -133,8 +132,8 @@ def recording(media: Media) -> tuple[Fact, ...]:
         *_offset(media),
         Fact(gettext("Frame rate"), numbers.frame_rate(media.frame_rate, media.variable_frame_rate)),
         Fact(gettext("Time base"), f"{media.time_base} s"),
-        Fact(gettext("Frames decoded"), f"{media.frames_decoded:,}"),
-        Fact(gettext("Frames undecodable"), f"{media.frames_undecodable:,}"),
+        Fact(gettext("Frames decoded"), shown(media.frames_decoded, ",")),
+        Fact(gettext("Frames undecodable"), shown(media.frames_undecodable, ",")),
     )
 
 
@@ -179,24 +178,26 @@ def coverage(analysis: Analysis) -> tuple[Fact, ...]:
     looked = analysis.coverage
     if analysis.media.kind is MediaKind.IMAGE:
         return (
-            Fact(gettext("Faces found"), f"{looked.faces_found:,}"),
-            Fact(gettext("… judged"), f"{looked.faces_found - looked.faces_unusable:,}"),
-            Fact(gettext("… not judged"), f"{looked.faces_unusable:,}", "; ".join(looked.flaws)),
+            Fact(gettext("Faces found"), shown(looked.faces_found, ",")),
+            Fact(gettext("… judged"), shown(looked.faces_found - looked.faces_unusable, ",")),
+            Fact(gettext("… not judged"), shown(looked.faces_unusable, ","), "; ".join(looked.flaws)),
         )
     facts = [
-        Fact(gettext("Frames sampled"), f"{looked.frames_sampled:,}"),
-        Fact(gettext("… with a face"), f"{looked.frames_with_face:,}"),
-        Fact(gettext("… with a usable face"), f"{looked.frames_with_usable_face:,}"),
-        Fact(gettext("Faces found"), f"{looked.faces_found:,}"),
-        Fact(gettext("… unusable"), f"{looked.faces_unusable:,}"),
+        Fact(gettext("Frames sampled"), shown(looked.frames_sampled, ",")),
+        Fact(gettext("… with a face"), shown(looked.frames_with_face, ",")),
+        Fact(gettext("… with a usable face"), shown(looked.frames_with_usable_face, ",")),
+        Fact(gettext("Faces found"), shown(looked.faces_found, ",")),
+        Fact(gettext("… unusable"), shown(looked.faces_unusable, ",")),
     ]
     facts.insert(
         3,
         Fact(
-            gettext("Frames judged besides"), f"{looked.frames_between:,}", gettext("around segments' ends")
+            gettext("Frames judged besides"),
+            shown(looked.frames_between, ","),
+            gettext("around segments' ends"),
         ),
     )
-    facts.append(Fact(gettext("Scene cuts"), f"{len(looked.cuts):,}"))
+    facts.append(Fact(gettext("Scene cuts"), shown(len(looked.cuts), ",")))
     return tuple(facts)
 
 

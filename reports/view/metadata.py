@@ -9,7 +9,7 @@ from detector.schema.analysis import Media
 from detector.schema.metadata import Anomaly, Credentials, Details, Groups, Picture, Stream, Timing
 from reports.text import numbers
 from reports.text.language import N_, gettext
-from reports.text.numbers import plural, shown, timecode
+from reports.text.numbers import grouped, plural, shown, timecode
 from reports.view.facts import Fact
 
 NO_ANOMALY = N_("None of the rules found anything. That is no sign that the file is unaltered.")
@@ -228,7 +228,9 @@ def _timing(media: Media, details: Details) -> tuple[Fact, ...]:
 def _intervals(timing: Timing, variable: bool) -> tuple[str, str]:
     if timing.least_interval is None or timing.greatest_interval is None:
         return gettext("one frame only"), ""
-    least, greatest = (f"{1000 * value:.3f}" for value in (timing.least_interval, timing.greatest_interval))
+    least, greatest = (
+        shown(1000 * value, ".3f") for value in (timing.least_interval, timing.greatest_interval)
+    )
     kind = "variable" if variable else "constant"
     if least == greatest:
         return gettext("%(kind)s, %(least)s ms", kind=kind, least=least), "measured"
@@ -245,12 +247,12 @@ def _kinds(groups: Groups) -> str:
         ("B", groups.b_frames),
         ("other", groups.other_frames),
     )
-    return ", ".join(f"{count:,} {name}" for name, count in kinds if count) or gettext("not known")
+    return ", ".join(f"{grouped(count)} {name}" for name, count in kinds if count) or gettext("not known")
 
 
 def _keys(groups: Groups) -> tuple[str, str]:
     if groups.shortest is None or groups.longest is None:
-        return f"{groups.key_frames:,}", ""
+        return shown(groups.key_frames, ","), ""
     apart = (
         gettext("every %(frames)s", frames=plural(groups.longest, "frame", "frames"))
         if groups.shortest == groups.longest
@@ -267,7 +269,7 @@ def _keys(groups: Groups) -> tuple[str, str]:
         if leads
         else gettext("closed groups")
     )
-    return f"{groups.key_frames:,}, {apart}", kind
+    return f"{grouped(groups.key_frames)}, {apart}", kind
 
 
 def _exactly(rate: str | None) -> str:
@@ -347,7 +349,7 @@ def _credentials(found: Credentials | None) -> tuple[Fact, ...]:
             Fact(gettext("Signed"), found.signed or gettext("no time stamp")),
             Fact(gettext("Made with"), found.generator or gettext("not named")),
             Fact(gettext("Actions claimed"), "; ".join(found.actions) or "none"),
-            Fact(gettext("Ingredients"), f"{found.ingredients:,}"),
+            Fact(gettext("Ingredients"), shown(found.ingredients, ",")),
         ]
     if found.library:
         facts.append(Fact(gettext("Checked with"), found.library, gettext("offline: nothing was fetched")))

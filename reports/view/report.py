@@ -337,7 +337,7 @@ def _person(analysis: Analysis, person: Person) -> PersonView:
         id=person.id,
         name=gettext("Person %(id)s", id=person.id),
         screen_time=timecode(person.screen_time),
-        usable_frames=f"{person.usable_frames:,}",
+        usable_frames=numbers.grouped(person.usable_frames),
         figure=numbers.probability(person.probability),
         strength=strength,
         position=numbers.box(person.median_box),

@@ -25,6 +25,7 @@ from reports.review.annotations import (
     verified,
     withdrawals,
 )
+from reports.text import dates
 from reports.text.language import N_, gettext
 from reports.text.numbers import plural, timecode
 
@@ -106,7 +107,7 @@ def reviewer_view(analysis: Analysis, annotations: Iterable[Annotation]) -> Revi
         persons=tuple(_in_words(analysis, each) for each in acts),
         unverified=unverified,
         history=tuple(_in_words(analysis, each, fates[each.id]) for each in said if each.id in fates),
-        until=timestamps.readable(said[-1].made) if said else "",
+        until=dates.moment(said[-1].made) if said else "",
         until_iso=timestamps.iso_seconds(said[-1].made) if said else "",
         sha256=checksum([to_json(each) for each in said]) if said else "",
     )
@@ -123,7 +124,7 @@ def _in_words(analysis: Analysis, said: Annotation, fate: str = "") -> Annotatio
         note,
         direction(note),
         one_line(said.author),
-        timestamps.readable(said.made),
+        dates.moment(said.made),
         one_line(said.imported_by or ""),
         fate,
     )
@@ -209,7 +210,7 @@ def _fates(said: Sequence[Annotation]) -> dict[str, str]:
     newer: dict[tuple[str, ...], Annotation] = {}
     for each in reversed(said):
         if (back := withdrawn.get(each.id)) is not None:
-            fates[each.id] = gettext("Withdrawn %(made)s", made=timestamps.readable(back.made))
+            fates[each.id] = gettext("Withdrawn %(made)s", made=dates.moment(back.made))
         elif not isinstance(each, Withdrawal):
             if (next_one := newer.get(subject(each))) is not None:
                 who = (
@@ -218,7 +219,7 @@ def _fates(said: Sequence[Annotation]) -> dict[str, str]:
                     else gettext(" by %(one_line)s", one_line=one_line(next_one.author))
                 )
                 fates[each.id] = gettext(
-                    "Replaced%(who)s %(made)s", who=who, made=timestamps.readable(next_one.made)
+                    "Replaced%(who)s %(made)s", who=who, made=dates.moment(next_one.made)
                 )
             newer[subject(each)] = each
     return fates

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector import timestamps
 from reports.review.annotation_file import checksum
 from reports.review.second_review import (
     Acceptance,
@@ -22,6 +21,7 @@ from reports.review.second_review import (
     outcome,
     statement_json,
 )
+from reports.text import dates
 from reports.text.language import N_, gettext
 from reports.text.numbers import timecode
 from reports.view.facts import Fact
@@ -159,33 +159,37 @@ def named(review: SecondReview, part: Part) -> str:
     return one_line({"first": review.first, "second": review.second, "third": review.third}[part] or "nobody")
 
 
+def _role(part: Part) -> str:
+    return gettext(ROLES[part])
+
+
 def judgement_view(judgement: Judgement, duration: float) -> JudgementView:
     """One judgement in words."""
     return JudgementView(
-        role=ROLES[judgement.part],
+        role=_role(judgement.part),
         author=one_line(judgement.author),
-        made=timestamps.readable(judgement.made),
+        made=dates.moment(judgement.made),
         conclusion=judgement.conclusion,
         mark=MARKS[judgement.conclusion],
         reasons=readable(judgement.reasons),
         direction=direction(judgement.reasons),
-        hidden=_UNSEEN[judgement.hidden] if judgement.hidden else "",
+        hidden=gettext(_UNSEEN[judgement.hidden]) if judgement.hidden else "",
         stretches=tuple(_stretch(each, duration) for each in judgement.stretches),
     )
 
 
 def _facts(review: SecondReview) -> tuple[Fact, ...]:
     third = (
-        (Fact(ROLES["third"], gettext("%(name)s, decides differences", name=named(review, "third"))),)
+        (Fact(_role("third"), gettext("%(name)s, decides differences", name=named(review, "third"))),)
         if review.third
         else ()
     )
     return (
-        Fact(ROLES["first"], named(review, "first")),
-        Fact(ROLES["second"], named(review, "second")),
+        Fact(_role("first"), named(review, "first")),
+        Fact(_role("second"), named(review, "second")),
         *third,
-        Fact(N_("Hidden from the second"), _UNTIL[review.blind]),
-        Fact(N_("Reviewers named"), timestamps.readable(review.named)),
+        Fact(gettext("Hidden from the second"), gettext(_UNTIL[review.blind])),
+        Fact(gettext("Reviewers named"), dates.moment(review.named)),
     )
 
 
@@ -222,7 +226,7 @@ def _judgement(
 ) -> JudgementView:
     if judgement is not None:
         return judgement_view(judgement, duration)
-    return JudgementView(ROLES[part], named(review, part), "", "", "none", "", "ltr", "", ())
+    return JudgementView(_role(part), named(review, part), "", "", "none", "", "ltr", "", ())
 
 
 def _stretch(stretch: Stretch, duration: float) -> StretchView:
@@ -265,8 +269,8 @@ def _statement(each: Statement) -> StatementView:
     return StatementView(
         each.id,
         one_line(each.author),
-        ROLES[each.part],
-        timestamps.readable(each.made),
+        _role(each.part),
+        dates.moment(each.made),
         act,
         readable(text),
         direction(text),
@@ -281,7 +285,7 @@ _WAYS = {
 
 
 def _outcome(ended: Outcome) -> OutcomeView:
-    who, when = one_line(ended.ended.author), timestamps.readable(ended.ended.made)
+    who, when = one_line(ended.ended.author), dates.moment(ended.ended.made)
     way = gettext(_WAYS[ended.way], who=who, when=when)
     reasons = readable(ended.reasons)
     return OutcomeView(ended.conclusion, MARKS[ended.conclusion], way, reasons, direction(reasons))

@@ -9,7 +9,7 @@ from detector.schema.analysis import Analysis, Media, MediaKind, Peak, Segment
 from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers
 from reports.text.language import gettext
-from reports.text.numbers import shown, timecode
+from reports.text.numbers import grouped, shown, timecode
 from reports.text.uncertainty import Interval, segment_interval
 from reports.view import summary
 from reports.view.facts import Fact
@@ -85,7 +85,7 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
         confidence=numbers.probability(segment.confidence),
         strength=numbers.strength(segment.confidence).phrase,
         between=_ends(doubt) if doubt else gettext("not known"),
-        frames=f"{segment.frames:,}",
+        frames=grouped(segment.frames),
         bounds=() if still else _bounds(analysis, segment),
         figures=_figures(analysis, segment, doubt),
         meaning=summary.segment_meaning(analysis, segment),
@@ -113,7 +113,7 @@ def _bounds(analysis: Analysis, segment: Segment) -> tuple[Bound, ...]:
 
 
 def _index(index: int | None) -> str:
-    return "–" if index is None else f"{index:,}"
+    return "–" if index is None else grouped(index)
 
 
 def _figures(analysis: Analysis, segment: Segment, interval: Interval | None) -> tuple[Fact, ...]:
@@ -138,7 +138,7 @@ def _figures(analysis: Analysis, segment: Segment, interval: Interval | None) ->
                     gettext("highest frame pictured"),
                 )
             )
-        found.append(Fact(gettext("Frames scored"), f"{segment.frames:,}"))
+        found.append(Fact(gettext("Frames scored"), grouped(segment.frames)))
         found.append(Fact(gettext("Duration"), timecode(segment.end - segment.start)))
         if (offset := numbers.player_offset(analysis.media)) is not None:
             shown = gettext(
@@ -205,7 +205,7 @@ def _peak(segment: Segment, peak: Peak, index: int, media: Media, folder: Path) 
         pts=str(peak.pts),
         frame_index=_index(peak.frame_index),
         score=numbers.probability(peak.probability),
-        heat=f"{peak.heat:.2f}",
+        heat=shown(peak.heat, ".2f"),
         position=numbers.box(peak.box),
         frame=find_picture(folder, peak.frame, gettext("Frame, %(what)s", what=what), part),
         overlay=find_picture(folder, peak.overlay, gettext("Frame with heatmap, %(what)s", what=what), part),

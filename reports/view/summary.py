@@ -187,7 +187,7 @@ def _not_examined(analysis: Analysis, section: int) -> str:
             )
         )
     if media.details and (others := media.details.other_pictures):
-        found.append(f"{plural(len(others), 'other picture track', 'other picture tracks')}")
+        found.append(plural(len(others), "other picture track", "other picture tracks"))
     if media.kind is MediaKind.IMAGE and media.details and (pages := media.details.other_pages):
         found.append(
             gettext("%(pictures)s of the file", pictures=plural(pages, "other picture", "other pictures"))

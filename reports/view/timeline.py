@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from detector.schema.analysis import Analysis, MediaKind, Person, Scores, Segment
 from reports.text.language import gettext
-from reports.text.numbers import clock, number, plural, probability, timecode
+from reports.text.numbers import clock, number, plural, probability, shown, timecode
 from reports.view.score_curves import curve, dots, strips
 
 WIDTH = 760.0
@@ -162,7 +162,7 @@ def _rows(analysis: Analysis) -> Iterator[tuple[int, Analysis, Person]]:
 
 def _title(analysis: Analysis, still: bool) -> str:
     count, persons = len(analysis.others) + 1, plural(len(analysis.persons), "person", "persons")
-    models = f", {plural(count, 'model', 'models')}" if count > 1 else ""
+    models = ", " + plural(count, "model", "models") if count > 1 else ""
     if still:
         return gettext("Scores of %(persons)s in a photograph", persons=persons) + models
     return gettext("Timeline of scores, %(persons)s", persons=persons) + models
@@ -310,7 +310,7 @@ def _extent(tick: Tick) -> tuple[float, float]:
 
 def _score_ticks() -> tuple[Tick, ...]:
     return tuple(
-        Tick(round(_across(tenth / 10), 1), f"{tenth / 10:.1f}", "middle") for tenth in range(0, 11, 2)
+        Tick(round(_across(tenth / 10), 1), shown(tenth / 10, ".1f"), "middle") for tenth in range(0, 11, 2)
     )
 
 

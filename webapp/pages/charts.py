@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reports.text.numbers import shown
 from webapp.queries.statistics import Count
 
 # Marks of an axis of seconds, in units people read.
@@ -87,7 +88,7 @@ def stack(counts: Sequence[Count], kinds: Sequence[str], length: float) -> Stack
                 pieces.append(Piece(kind, part, round(start, 2), round(part * scale, 2)))
                 start += part * scale
         bars.append(Bar(count.label, count.note, count.total, tuple(pieces)))
-    ticks = tuple(Tick(round(value * scale, 2), f"{value:,}") for value in range(0, end + 1, step))
+    ticks = tuple(Tick(round(value * scale, 2), shown(value, ",")) for value in range(0, end + 1, step))
     return Stack(tuple(bars), tuple(kinds), length, ticks)
 
 

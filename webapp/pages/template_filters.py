@@ -7,10 +7,9 @@ from datetime import datetime
 from flask import Flask, url_for
 from markupsafe import Markup
 
-from detector import timestamps
 from detector.paths import FILES
-from reports.text import numbers
-from reports.text.language import gettext, ngettext
+from reports.text import dates, numbers
+from reports.text.language import N_, gettext, ngettext
 from reports.text.numbers import shown
 from webapp.jobs import parameters, recovery
 from webapp.queries import live_sessions, second_reviews
@@ -21,8 +20,13 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Condition, Exhibit, Priority, State, now
 
 _HIDES = {
-    "judgements": "what others said of an exhibit",
-    "findings": "what the machine found, and what others said of an exhibit",
+    "judgements": N_("what others said of an exhibit"),
+    "findings": N_("what the machine found, and what others said of an exhibit"),
+}
+_REVIEWERS = {
+    "first": N_("First reviewer"),
+    "second": N_("Second reviewer"),
+    "third": N_("Third reviewer"),
 }
 _ICONS = FILES / "static" / "icons"
 
@@ -46,12 +50,15 @@ def install(app: Flask) -> None:
         status_words=status_words,
         priority=priority,
         timecode=numbers.timecode,
+        shown=numbers.shown,
+        day=dates.day,
         changed_settings=parameters.in_words,
         damage=damage,
     )
     place = Folders(app.extensions["settings"].data).live
     app.jinja_env.globals["live_sessions"] = lambda: live_sessions.has_sessions(place)
     app.jinja_env.globals.update(case_labels=case_details.LABELS, review_hides=_HIDES)
+    app.jinja_env.globals["review_roles"] = _REVIEWERS
 
     def reviews_waiting() -> int | None:
         """How many second reviews wait for who asks; None for somebody who reviews nothing."""
@@ -73,8 +80,8 @@ def short_size(count: int) -> str:
 
 
 def moment(value: datetime | None) -> str:
-    """A moment as it is sorted and quoted: UTC to the second."""
-    return timestamps.readable(value) if value else ""
+    """A moment in UTC to the second."""
+    return dates.moment(value) if value else ""
 
 
 def ago(value: datetime) -> str:

@@ -7,6 +7,8 @@ from functools import partial
 from flask import Blueprint, current_app, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
+from reports.text import language
+from reports.text.language import stored
 from webapp.custody import log as custody_log
 from webapp.downloads import signing
 from webapp.errors import UserError
@@ -60,7 +62,9 @@ def make() -> Response | tuple[str, int]:
     try:
         title, laboratory = form.get("title", ""), form.get("laboratory", "")
         sign = partial(signing.sign_validation, current_app.extensions["settings"])
-        new = validation_service.make(rows, table, title, laboratory, sign)
+        new = validation_service.make(
+            rows, table, title, laboratory, sign, form.get("language", language.DEFAULT)
+        )
     except UserError as problem:
         page = render_template(
             "pages/label_case.html", case=case, rows=rows, table=table, problem=problem, form=form
@@ -150,7 +154,7 @@ def _there(validation_id: str, name: str) -> bool:
 
 
 def _named(attribute: str, name: str) -> str:
-    return f"{attribute} {name}" if attribute else name
+    return f"{stored(attribute)} {stored(name)}" if attribute else stored(name)
 
 
 def _case_id(text: str) -> int:

@@ -14,7 +14,6 @@ from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from detector import timestamps
 from detector.timestamps import iso_milliseconds
 from reports.review.annotations import (
     ANNOTATION,
@@ -24,6 +23,7 @@ from reports.review.annotations import (
     SpanAnnotation,
     current,
 )
+from reports.text import dates
 from reports.text.language import gettext
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
@@ -85,7 +85,7 @@ def gone(session: Session, analysis_id: str) -> UserError:
         gettext(
             "This analysis%(of)s was deleted on %(tombstone)s.",
             of=of,
-            tombstone=timestamps.readable(custody_log.moment(tombstone)),
+            tombstone=dates.moment(custody_log.moment(tombstone)),
         ),
         gettext(
             "Entry %(number)s of the custody log says so. To analyse the file again, hand it in again.",

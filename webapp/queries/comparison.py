@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from detector.schema import boxes
 from detector.schema.analysis import Analysis, Segment
 from reports.text.language import gettext
-from reports.text.numbers import probability, timecode
+from reports.text.numbers import probability, shown, timecode
 from reports.view.facts import Setting, settings
 
 _SAME_FACE = 0.3  # least overlap (intersection over union) of two persons' median boxes
@@ -54,7 +54,7 @@ def segments(first: Analysis, second: Analysis) -> tuple[Row, ...]:
         other = max(same, key=lambda s: _shared(one, s), default=None)
         if other is not None:
             del left[other.id]
-        share = f"{_shared(one, other):.0%}" if other else ""
+        share = shown(_shared(one, other), ".0%") if other else ""
         row = Row(
             gettext("Person %(person)s", person=one.person),
             _words(one),

@@ -13,8 +13,8 @@ from flask import current_app
 from sqlalchemy import case, or_, select
 from sqlalchemy.orm import Session
 
-from detector import timestamps
 from detector.schema.comparison import Comparison
+from reports.text import dates
 from reports.text.language import gettext
 from webapp.custody import comparison_records
 from webapp.custody import log as custody_log
@@ -84,7 +84,7 @@ def _gone(session: Session, comparison_id: str) -> UserError:
         410,
         gettext(
             "This comparison was deleted on %(tombstone)s%(text)s.",
-            tombstone=timestamps.readable(custody_log.moment(tombstone)),
+            tombstone=dates.moment(custody_log.moment(tombstone)),
             text=(gettext(", with one of its exhibits") if with_exhibit else ""),
         ),
         gettext("Entry %(number)s of the custody log says so. To compare again, ", number=tombstone.number)

@@ -1,9 +1,9 @@
 """Works out a validation of analyses that are done. A process of its own: pages load no SciPy, no WeasyPrint.
 
 ``python -m webapp.services.validation_process OUT`` writes the files of a validation into the folder ``OUT``.
-On standard input, as JSON: title, laboratory, the path of the model's card, the table of labels as CSV, and
-of each analysis its exhibit's name, SHA-256 and size, and the folder of its result. What is wrong with the
-labels is told on standard error, with the exit status 2.
+On standard input, as JSON: title, laboratory, the language of the report, the path of the model's card, the
+table of labels as CSV, and of each analysis its exhibit's name, SHA-256 and size, and the folder of its
+result. What is wrong with the labels is told on standard error, with the exit status 2.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ def _write(given: dict[str, Any], card: Path, out: Path) -> None:
         laboratory=given["laboratory"] or None,
     )
     text = validation.to_json().encode()
-    write_validation(validation, out, laboratory=quoted(validation, text).to_json().encode())
+    extract = quoted(validation, text).to_json().encode()
+    write_validation(validation, out, laboratory=extract, speak=given["language"])
     assert (out / LABORATORY).is_file()
 
 

@@ -29,6 +29,7 @@ from detector.files import publish, write_atomically
 from detector.paths import ROOT
 from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
 from detector.validation.model_used import validated_model, why_not_of_model
+from reports.text import language
 from webapp.custody import log as custody_log
 from webapp.custody.records import AlteredRecord
 from webapp.errors import UserError
@@ -117,11 +118,16 @@ def empty_table(rows: Sequence[AnalysisRow]) -> str:
 
 
 def make(
-    rows: Sequence[AnalysisRow], table: str, title: str, laboratory: str, sign: Callable[[Path], None]
+    rows: Sequence[AnalysisRow],
+    table: str,
+    title: str,
+    laboratory: str,
+    sign: Callable[[Path], None],
+    speak: str = language.DEFAULT,
 ) -> str:
     """Work out a validation of labelled analyses; its id. Raises :class:`UserError` in words.
 
-    ``sign`` signs what lies in its folder, where there is a key.
+    ``sign`` signs what lies in its folder, where there is a key. ``speak`` is the language of its report.
     """
     settings = current_app.extensions["settings"]
     folders, title = Folders.of(settings), " ".join(title.split())[:_LONGEST]
@@ -136,6 +142,7 @@ def make(
     given: dict[str, object] = {
         "title": title,
         "laboratory": " ".join(laboratory.split())[:_LONGEST],
+        "language": speak,
         "model": model,
         "card": str(card),
         "table": table,

@@ -12,16 +12,17 @@ from typing import Any
 from scipy.stats import beta
 
 from detector.schema.analysis import Range, Rate
+from detector.schema.translatable import N_
 
-EXACT = "Clopper–Pearson, each taken as independent"
-DRAWN = "bootstrap over sources"
+EXACT = N_("Clopper–Pearson, each taken as independent")
+DRAWN = N_("bootstrap over sources")
 # An error that is never negative only grows by chance, so resampled ones lean high.
-DRAWN_ERROR = "bootstrap over sources, which leans high for this figure"
+DRAWN_ERROR = N_("bootstrap over sources, which leans high for this figure")
 NOTES = {
-    "develop clips": "thresholds were chosen on these clips, so the figures flatter",
-    "frames of develop clips": "thresholds were chosen on these clips, so the figures flatter",
-    "dfdc-val crops": "calibration and the choice of weights used these crops",
-    "dfdc-test crops": "chose nothing; but actors recur in the training data",
+    "develop clips": N_("thresholds were chosen on these clips, so the figures flatter"),
+    "frames of develop clips": N_("thresholds were chosen on these clips, so the figures flatter"),
+    "dfdc-val crops": N_("calibration and the choice of weights used these crops"),
+    "dfdc-test crops": N_("chose nothing; but actors recur in the training data"),
 }
 # What is counted on each kind of data; other levels are parts of these.
 _LEVELS = {
@@ -37,21 +38,22 @@ _LEVELS = {
 # the AUC over single faces falls by no more than 0.1 of what it is on undisturbed ones.
 VALIDATED = (
     Range(name="face width", unit="px", least=48, most=340,
-          basis="crops reduced to 48 px lose 0.04 of AUC; faces of the clips were 78 to 340 px wide"),
+          basis=N_("crops reduced to 48 px lose 0.04 of AUC; faces of the clips were 78 to 340 px wide")),
     Range(name="contrast", unit="levels", least=16, most=75,
-          basis="half as bright (16) loses 0.05 of AUC, a quarter (8) 0.16; the clips had up to 74"),
+          basis=N_("half as bright (16) loses 0.05 of AUC, a quarter (8) 0.16; the clips had up to 74")),
     Range(name="sharpness", unit="", least=0.045, most=0.15,
-          basis="blur to 0.047 loses 0.09 of AUC, to 0.030 0.19; noise to 0.11 loses 0.04, to 0.20 0.15"),
-    Range(name="tilt", unit="°", least=0, most=19, basis="the clips' faces leaned by 0 to 19°"),
-    Range(name="grey faces", unit="share", least=0, most=0, basis="no black-and-white material was measured"),
-    Range(name="shorter side", unit="px", least=224, most=1080, basis="the clips had 224 to 1,080 px"),
+          basis=N_("blur to 0.047 loses 0.09 of AUC, to 0.030 0.19; noise to 0.11 loses 0.04, to 0.20 0.15")),
+    Range(name="tilt", unit="°", least=0, most=19, basis=N_("the clips' faces leaned by 0 to 19°")),
+    Range(name="grey faces", unit="share", least=0, most=0,
+          basis=N_("no black-and-white material was measured")),
+    Range(name="shorter side", unit="px", least=224, most=1080, basis=N_("the clips had 224 to 1,080 px")),
     Range(name="bits per pixel", unit="", least=0.0037, most=0.35,
-          basis="the clips had 0.0037 (FaceForensics++ c40) to 0.34; x264's crf 40 loses 0.03 of AUC"),
-    Range(name="frame rate", unit="frames/s", least=24, most=30, basis="the clips had 25 to 30"),
+          basis=N_("the clips had 0.0037 (FaceForensics++ c40) to 0.34; x264's crf 40 loses 0.03 of AUC")),
+    Range(name="frame rate", unit="frames/s", least=24, most=30, basis=N_("the clips had 25 to 30")),
     Range(name="JPEG quality", unit="", least=30, most=100,
-          basis="quality 30 loses 0.01 of AUC, quality 10 0.11"),
+          basis=N_("quality 30 loses 0.01 of AUC, quality 10 0.11")),
     Range(name="still images", unit="", least=None, most=None,
-          basis="crops of video frames were measured as stills; whole photographs were not"),
+          basis=N_("crops of video frames were measured as stills; whole photographs were not")),
 )  # fmt: skip
 
 
@@ -142,7 +144,7 @@ def counted_rate(
         value=round(events / items, 4),
         low=round(low, 4),
         high=round(high, 4),
-        interval="Clopper–Pearson, each taken as independent",
+        interval=EXACT,
         items=items,
         unit=unit,
         events=events,

@@ -11,7 +11,7 @@ from detector.schema.laboratory.validation import Level
 from detector.validation.model_used import why_not_of_analysis
 from detector.verdict.validated_domain import measured
 from reports.text import dates, numbers
-from reports.text.language import N_, gettext
+from reports.text.language import N_, gettext, stored
 from reports.text.numbers import shown
 from reports.view.validation.validation_report import LevelRow, level_row, percent, ratio_words
 
@@ -38,7 +38,7 @@ class LaboratoryView:
 
 def laboratory_view(laboratory: Laboratory, analysis: Analysis) -> LaboratoryView:
     """Put into words what ``laboratory`` says of exhibits like that of ``analysis``."""
-    date = dates.in_utc(laboratory.created)[0][:10]
+    date = dates.day(laboratory.created)
     whose = f" ({laboratory.laboratory})" if laboratory.laboratory else ""
     refused = why_not_of_analysis(laboratory, analysis)
     speaks = not refused
@@ -110,7 +110,7 @@ def _own(laboratory: Laboratory, analysis: Analysis) -> list[OwnThreshold]:
 
 
 def _named(level: Level) -> str:
-    return f"{level.attribute} {level.name}" if level.attribute else level.name
+    return f"{stored(level.attribute)} {stored(level.name)}" if level.attribute else level.name
 
 
 def _threshold(own: OwnThreshold) -> tuple[str, ...]:
@@ -128,7 +128,7 @@ def _threshold(own: OwnThreshold) -> tuple[str, ...]:
                 items=shown(rate.items, ","),
             )
         )
-    return f"{own.threshold:g}", f"{own.shipped:g}", own.by, *cells
+    return shown(own.threshold, "g"), shown(own.shipped, "g"), own.by, *cells
 
 
 def _remark(laboratory: Laboratory, analysis: Analysis) -> str:

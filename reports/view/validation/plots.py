@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from detector.schema.laboratory.validation import Curve, LikelihoodRatios
+from reports.text.language import N_, gettext
+from reports.text.numbers import shown
 
 WIDTH, HEIGHT = 370.0, 262.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 358.0, 10.0, 196.0
@@ -92,18 +94,20 @@ def error_curves(curve: Curve, shipped: float, own: float | None = None) -> Plot
     misses = [(p.threshold, p.false_negative_rate) for p in curve.points]
     beside = [(p.threshold, p.false_negative_low, p.false_negative_high) for p in curve.points]
     lines = (
-        _line(0, "unmanipulated, flagged all the same", axes.path(falses), _band(axes, around)),
-        _line(1, "manipulated, not flagged", axes.path(misses), _band(axes, beside)),
+        _line(0, gettext("unmanipulated, flagged all the same"), axes.path(falses), _band(axes, around)),
+        _line(1, gettext("manipulated, not flagged"), axes.path(misses), _band(axes, beside)),
     )
-    marks = [Tick(axes.across(shipped), f"shipped {shipped:g}")]
+    marks = [Tick(axes.across(shipped), gettext("shipped %(threshold)s", threshold=shown(shipped, "g")))]
     if own is not None:
-        marks.append(Tick(axes.across(own), f"own {own:g}"))
+        marks.append(Tick(axes.across(own), gettext("own %(threshold)s", threshold=shown(own, "g"))))
     return Plot(
-        title="Error rates by threshold",
-        text="Shares of unmanipulated files flagged and of manipulated files not flagged, by the probability "
-        "from which a file would be flagged; tinted: 95 % intervals",
-        x_title="flagged from a probability of",
-        y_title="share",
+        title=N_("Error rates by threshold"),
+        text=gettext(
+            "Shares of unmanipulated files flagged and of manipulated files not flagged, by the probability "
+            "from which a file would be flagged; tinted: 95 %% intervals"
+        ),
+        x_title=N_("flagged from a probability of"),
+        y_title=N_("share"),
         x_ticks=_ticks(axes.across, [0, 0.2, 0.4, 0.6, 0.8, 1]),
         y_ticks=_ticks(axes.up, [0, 0.2, 0.4, 0.6, 0.8, 1]),
         lines=lines,
@@ -119,18 +123,20 @@ def tippett(ratios: LikelihoodRatios) -> Plot:
     axes = _Axes((-most, most), (0.0, 1.0))
     lines: list[Line] = []
     for system in ratios.systems[1:]:
-        for of_fakes, name in ((True, "manipulated"), (False, "unmanipulated")):
+        for of_fakes, name in ((True, N_("manipulated")), (False, N_("unmanipulated"))):
             points = [(-most, 1.0)]
             # The share at a level holds down to the level before it.
             points += [(p.log10_lr, p.manipulated if of_fakes else p.unmanipulated) for p in system.tippett]
             path = _falling(axes, points, most)
-            lines.append(_line(len(lines), f"{name}, {system.name}", path))
+            lines.append(_line(len(lines), f"{gettext(name)}, {system.name}", path))
     whole = [float(value) for value in range(-int(most), int(most) + 1)]
     return Plot(
-        title="Tippett plot",
-        text="Share of manipulated and of unmanipulated files whose likelihood ratio is at least so large",
-        x_title="log10 of the likelihood ratio",
-        y_title="share with at least this",
+        title=N_("Tippett plot"),
+        text=gettext(
+            "Share of manipulated and of unmanipulated files whose likelihood ratio is at least so large"
+        ),
+        x_title=N_("log10 of the likelihood ratio"),
+        y_title=N_("share with at least this"),
         x_ticks=_ticks(axes.across, whole),
         y_ticks=_ticks(axes.up, [0, 0.2, 0.4, 0.6, 0.8, 1]),
         lines=tuple(lines),
@@ -143,10 +149,10 @@ def cross_entropy(ratios: LikelihoodRatios) -> Plot:
     """What the ratios leave open, by prior odds, against saying nothing and the best that order allows."""
     odds = ratios.ece_odds
     curves = [
-        ("saying nothing", ratios.ece_neutral),
+        (gettext("saying nothing"), ratios.ece_neutral),
         ("Platt", ratios.systems[1].ece),
         ("PAV", ratios.systems[2].ece),
-        ("best the order allows", ratios.ece_best),
+        (gettext("best the order allows"), ratios.ece_best),
     ]
     highest = max(1.0, *(min(value, 1.5) for _, values in curves for value in values))
     axes = _Axes((odds[0], odds[-1]), (0.0, highest))
@@ -155,11 +161,13 @@ def cross_entropy(ratios: LikelihoodRatios) -> Plot:
         for number, (name, values) in enumerate(curves)
     )
     return Plot(
-        title="Empirical cross-entropy",
-        text="Uncertainty left when the likelihood ratios are used at each prior odds; lower is better, and "
-        "what lies above saying nothing does harm",
-        x_title="log10 of the prior odds of manipulation",
-        y_title="bits",
+        title=N_("Empirical cross-entropy"),
+        text=gettext(
+            "Uncertainty left when the likelihood ratios are used at each prior odds; lower is better, and "
+            "what lies above saying nothing does harm"
+        ),
+        x_title=N_("log10 of the prior odds of manipulation"),
+        y_title=N_("bits"),
         x_ticks=_ticks(axes.across, [-3, -2, -1, 0, 1, 2, 3]),
         y_ticks=_ticks(axes.up, [0, 0.25, 0.5, 0.75, 1]),
         lines=lines,
@@ -178,7 +186,7 @@ def _height(lines: int) -> float:
 
 def _ticks(place: object, values: Sequence[float]) -> tuple[Tick, ...]:
     assert callable(place)
-    return tuple(Tick(place(value), f"{value:g}".replace("-", "−")) for value in values)
+    return tuple(Tick(place(value), shown(value, "g").replace("-", "−")) for value in values)
 
 
 def _band(axes: _Axes, ends: Sequence[tuple[float, float, float]]) -> str:

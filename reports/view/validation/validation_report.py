@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import cast
 
 from detector.schema.analysis import MediaKind, Parameters, Rate
 from detector.schema.laboratory.likelihood import stated_log10
@@ -16,39 +17,42 @@ from detector.schema.laboratory.validation import (
     Validation,
     ValidationItem,
 )
-from reports.text import dates, numbers
-from reports.text.numbers import plural
+from reports.text import dates, language, numbers
+from reports.text.language import N_, gettext, stored
+from reports.text.numbers import grouped, plural, shown
 from reports.view.contents import Section
 from reports.view.facts import Fact
 from reports.view.validation.plots import Plot, cross_entropy, error_curves, tippett
 from reports.view.validation.validity import MEANINGS
 
-KINDS = {MediaKind.VIDEO: "Videos", MediaKind.IMAGE: "Photographs"}
+KINDS = {MediaKind.VIDEO: N_("Videos"), MediaKind.IMAGE: N_("Photographs")}
 _SECTIONS = (
-    ("summary", "Summary"),
-    ("material", "Material"),
-    ("rates", "Error rates"),
-    ("parts", "Error rates by part of the material"),
-    ("ratios", "Likelihood ratios"),
-    ("time", "When within a clip"),
-    ("repeatability", "Repeatability"),
-    ("limits", "Limits found"),
-    ("method", "Model, method and versions"),
-    ("integrity", "Integrity and signature"),
-    ("annex", "Annex: every file"),
+    ("summary", N_("Summary")),
+    ("material", N_("Material")),
+    ("rates", N_("Error rates")),
+    ("parts", N_("Error rates by part of the material")),
+    ("ratios", N_("Likelihood ratios")),
+    ("time", N_("When within a clip")),
+    ("repeatability", N_("Repeatability")),
+    ("limits", N_("Limits found")),
+    ("method", N_("Model, method and versions")),
+    ("integrity", N_("Integrity and signature")),
+    ("annex", N_("Annex: every file")),
 )
 _SHOWN_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.8, 0.9, 0.95, 0.99)
 _SHOWN_PROBABILITIES = (0.02, 0.1, 0.3, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98, 0.99)
 GLOSSARY = (
-    ("Likelihood ratio", "how many times likelier a score is of something manipulated than of something that "
-     "is not, on this material. It is not a probability of manipulation: that takes prior odds, which are "
-     "for whoever decides."),
-    ("Cllr", "what likelihood ratios cost on average, in bits. 0 is perfect, 1 says nothing, above 1 does "
-     "harm. Cllr min is what the order of the scores would allow at best; the rest is calibration."),
-    ("Tippett plot", "for each ratio, the shares of both classes that have at least this one. Manipulated "
-     "ones left of 0 and unmanipulated ones right of 0 are misled."),
-    ("Empirical cross-entropy", "the same cost at other prior odds than even ones."),
+    (N_("Likelihood ratio"), N_("how many times likelier a score is of something manipulated than of "
+     "something that is not, on this material. It is not a probability of manipulation: that takes prior "
+     "odds, which are for whoever decides.")),
+    ("Cllr", N_("what likelihood ratios cost on average, in bits. 0 is perfect, 1 says nothing, above 1 does "
+     "harm. Cllr min is what the order of the scores would allow at best; the rest is calibration.")),
+    (N_("Tippett plot"), N_("for each ratio, the shares of both classes that have at least this one. "
+     "Manipulated ones left of 0 and unmanipulated ones right of 0 are misled.")),
+    (N_("Empirical cross-entropy"), N_("the same cost at other prior odds than even ones.")),
 )  # fmt: skip
+# What people wrote, and names of files, models and machines.
+_NOT_OURS = frozenset({"ValidationReport.title", "ValidationReport.annex"})
 
 
 @dataclass(frozen=True)
@@ -149,19 +153,28 @@ class ValidationReport:
     annex: tuple[tuple[str, ...], ...]
 
 
-def validation_report(validation: Validation) -> ValidationReport:
-    """Put a validation into words."""
+def validation_report(validation: Validation, speak: str = language.DEFAULT) -> ValidationReport:
+    """Put a validation into words of the language ``speak``."""
+    with language.speaking(speak):
+        return cast(ValidationReport, language.spoken(_view(validation), _NOT_OURS))
+
+
+def _view(validation: Validation) -> ValidationReport:
     created, created_iso = dates.in_utc(validation.created)
-    shown = [
+    present = [
         (key, title)
         for key, title in _SECTIONS
         if (key != "time" or validation.temporal) and (key != "ratios" or validation.likelihood_ratios)
     ]
-    sections = {key: Section(key, number, title) for number, (key, title) in enumerate(shown, start=1)}
+    sections = {key: Section(key, number, title) for number, (key, title) in enumerate(present, start=1)}
     return ValidationReport(
         sections=sections,
         title=numbers.file_name(validation.title),
-        running=f"Validation of {created[:10]}, {validation.model.title}",
+        running=gettext(
+            "Validation of %(date)s, %(model)s",
+            date=dates.day(validation.created),
+            model=validation.model.title,
+        ),
         facts=_facts(validation, created),
         created=created,
         created_iso=created_iso,
@@ -169,17 +182,17 @@ def validation_report(validation: Validation) -> ValidationReport:
         material_sha256=validation.material_sha256,
         files=plural(len(validation.items), "file", "files"),
         remarks=validation.remarks,
-        labelled=", ".join(validation.labelled) or "nothing",
+        labelled=", ".join(map(stored, validation.labelled)) or gettext("nothing"),
         meanings=MEANINGS,
         kinds=tuple(_kind(validation, kind) for kind in KINDS if validation.level(kind)),
         ratios=tuple(map(_ratios, validation.likelihood_ratios)),
         time=tuple(
-            Fact(name, "none" if value is None else numbers.number(value))
+            Fact(name, gettext("none") if value is None else numbers.number(value))
             for name, value in validation.temporal.items()
         ),
         repetitions=tuple(
-            (each.how, str(each.items), str(each.verdicts_changed), f"{each.largest_difference:.6f}",
-             str(each.segments_changed), f"{each.largest_edge:.3f} s")
+            (each.how, str(each.items), str(each.verdicts_changed), shown(each.largest_difference, ".6f"),
+             str(each.segments_changed), f"{shown(each.largest_edge, '.3f')} s")
             for each in validation.repetitions
         ),
         limits=validation.limits,
@@ -195,15 +208,23 @@ def rate_cell(rate: Rate | None) -> RateCell | None:
     """A share in words; None where there was nothing to count."""
     if rate is None:
         return None
-    interval = "not known"
+    interval = gettext("not known")
     if rate.low is not None and rate.high is not None:
-        interval = f"{percent(rate.low)} to {percent(rate.high)}"
-    return RateCell(percent(rate.value), interval, f"{rate.events or 0:,} of {rate.items:,}")
+        interval = _from_to(percent(rate.low), percent(rate.high))
+    return RateCell(percent(rate.value), interval, _of(rate.events or 0, grouped(rate.items)))
+
+
+def _from_to(least: str, most: str) -> str:
+    return gettext("%(start)s to %(end)s", start=least, end=most)
+
+
+def _of(count: int, whole: str) -> str:
+    return gettext("%(count)s of %(whole)s", count=grouped(count), whole=whole)
 
 
 def percent(value: float) -> str:
     """A share with one decimal."""
-    return f"{value:.1%}".replace("%", " %")
+    return f"{shown(100 * value, '.1f')} %"
 
 
 def rate_of(level: Level, figure: str) -> Rate | None:
@@ -212,17 +233,20 @@ def rate_of(level: Level, figure: str) -> Rate | None:
 
 
 def _facts(validation: Validation, created: str) -> tuple[Fact, ...]:
-    found = [Fact("Laboratory", validation.laboratory or "not stated"), Fact("Finished", created)]
-    found.append(Fact("Model", f"{validation.model.title} ({validation.model.name})"))
-    found.append(Fact("Weights, SHA-256", validation.model.sha256, exact=True))
-    found.append(Fact("Files", f"{len(validation.items):,}"))
-    return tuple(found)
+    model = validation.model
+    return (
+        Fact(N_("Laboratory"), validation.laboratory or gettext("not stated")),
+        Fact(N_("Finished"), created),
+        Fact(N_("Model"), f"{model.title} ({model.name})"),
+        Fact(N_("Weights, SHA-256"), model.sha256, exact=True),
+        Fact(N_("Files"), grouped(len(validation.items))),
+    )
 
 
 def _kind(validation: Validation, kind: MediaKind) -> KindView:
     whole = validation.level(kind)
     assert whole is not None
-    both = (("manipulated", whole.manipulated), ("unmanipulated", whole.unmanipulated))
+    both = ((N_("manipulated"), whole.manipulated), (N_("unmanipulated"), whole.unmanipulated))
     curve = next((each for each in validation.curves if each.kind is kind), None)
     own = [each for each in validation.levels if each.kind is kind and each.attribute]
     shipped = validation.parameters.enter_threshold
@@ -239,7 +263,7 @@ def _kind(validation: Validation, kind: MediaKind) -> KindView:
         ),
         parts=tuple(_part(name, tuple(of)) for name, of in groupby(own, lambda each: each.attribute)),
         covered=tuple(
-            (each.name + (f", {each.unit}" if each.unit else ""), f"{each.items:,}",
+            (stored(each.name) + (f", {each.unit}" if each.unit else ""), grouped(each.items),
              *(numbers.number(v) for v in (each.least, each.tenth, each.median, each.ninetieth, each.most)))
             for each in validation.covered
             if each.kind is kind
@@ -250,8 +274,12 @@ def _kind(validation: Validation, kind: MediaKind) -> KindView:
 def _part(name: str, levels: Sequence[Level]) -> Part:
     note = ""
     if name == "generator":
-        note = "Each generator's files against all unmanipulated ones, whose rate is the same in each row."
-    return Part(f"By {name}", note, tuple(level_row(each) for each in levels))
+        note = gettext(
+            "Each generator's files against all unmanipulated ones, whose rate is the same in each row."
+        )
+    return Part(
+        gettext("By %(property)s", property=stored(name)), note, tuple(level_row(each) for each in levels)
+    )
 
 
 def level_row(level: Level, name: str = "") -> LevelRow:
@@ -261,43 +289,45 @@ def level_row(level: Level, name: str = "") -> LevelRow:
     auc = rate_of(level, "AUC")
     return LevelRow(
         name=name or level.name,
-        manipulated=f"{level.manipulated.total:,}",
-        unmanipulated=f"{level.unmanipulated.total:,}",
+        manipulated=grouped(level.manipulated.total),
+        unmanipulated=grouped(level.unmanipulated.total),
         false_positive=rate_cell(rate_of(level, "false positive rate")),
         false_negative=rate_cell(rate_of(level, "false negative rate")),
-        inconclusive=f"{silent:,}",
-        auc=f"{auc.value:.3f}" if auc else "–",
+        inconclusive=grouped(silent),
+        auc=shown(auc.value, ".3f") if auc else "–",
     )
 
 
 def _outcomes(label: str, of: Outcomes) -> OutcomeRow:
     figures = (of.total, of.flagged, of.not_found, of.inconclusive, of.not_judged)
-    return OutcomeRow(label, *(f"{each:,}" for each in figures))
+    return OutcomeRow(label, *map(grouped, figures))
 
 
 def _figure(rate: Rate) -> tuple[str, ...]:
     share = rate.figure.endswith("rate")
 
-    def shown(value: float) -> str:
-        return percent(value) if share else f"{value:.3f}"
+    def told(value: float) -> str:
+        return percent(value) if share else shown(value, ".3f")
 
-    ends = "not known"
+    ends = gettext("not known")
     if rate.low is not None and rate.high is not None:
-        ends = f"{shown(rate.low)} to {shown(rate.high)}"
+        ends = _from_to(told(rate.low), told(rate.high))
     counted = plural(rate.items, rate.unit.removesuffix("s"), rate.unit)
     if rate.events is not None:
-        counted = f"{rate.events:,} of {counted}"
-    return rate.figure, shown(rate.value), ends, counted, rate.interval
+        counted = _of(rate.events, counted)
+    return stored(rate.figure), told(rate.value), ends, counted, stored(rate.interval)
 
 
 def _threshold(point: CurvePoint, shipped: float) -> tuple[str, ...]:
-    name = f"{point.threshold:g}" + (" (shipped)" if abs(point.threshold - shipped) < 0.005 else "")
+    name = shown(point.threshold, "g")
+    if abs(point.threshold - shipped) < 0.005:
+        name = gettext("%(threshold)s (shipped)", threshold=name)
     return (
         name,
         percent(point.false_positive_rate),
-        f"{percent(point.false_positive_low)} to {percent(point.false_positive_high)}",
+        _from_to(percent(point.false_positive_low), percent(point.false_positive_high)),
         percent(point.false_negative_rate),
-        f"{percent(point.false_negative_low)} to {percent(point.false_negative_high)}",
+        _from_to(percent(point.false_negative_low), percent(point.false_negative_high)),
     )
 
 
@@ -306,22 +336,31 @@ def _ratios(ratios: LikelihoodRatios) -> RatioView:
     sign = "+" if platt.offset >= 0 else "−"
     return RatioView(
         title=KINDS[ratios.kind],
-        counted=f"{plural(ratios.manipulated, 'manipulated file', 'manipulated files')}, "
-        f"{plural(ratios.unmanipulated, 'unmanipulated one', 'unmanipulated ones')}, "
-        f"{plural(ratios.groups, 'group', 'groups')}",
-        formula=f"ln LR = {platt.scale:.3f} · ln(p / (1 − p)) {sign} {abs(platt.offset):.3f}",
-        bounds=f"between {ratio_words(ratios.least)} and {ratio_words(ratios.most)}",
+        counted=", ".join(
+            (
+                plural(ratios.manipulated, "manipulated file", "manipulated files"),
+                plural(ratios.unmanipulated, "unmanipulated one", "unmanipulated ones"),
+                plural(ratios.groups, "group", "groups"),
+            )
+        ),
+        formula=f"ln LR = {shown(platt.scale, '.3f')} · ln(p / (1 − p)) {sign} "
+        f"{shown(abs(platt.offset), '.3f')}",
+        bounds=gettext(
+            "between %(least)s and %(most)s",
+            least=ratio_words(ratios.least),
+            most=ratio_words(ratios.most),
+        ),
         systems=(
             *(
-                (each.name, each.made, f"{each.cllr:.3f}", percent(each.misleading_manipulated),
-                 percent(each.misleading_unmanipulated))
+                (stored(each.name), stored(each.made), shown(each.cllr, ".3f"),
+                 percent(each.misleading_manipulated), percent(each.misleading_unmanipulated))
                 for each in ratios.systems
             ),
-            ("Cllr min", "isotonic regression on these very files: what their order allows",
-             f"{ratios.cllr_min:.3f}", "", ""),
+            ("Cllr min", gettext("isotonic regression on these very files: what their order allows"),
+             shown(ratios.cllr_min, ".3f"), "", ""),
         ),
         table=tuple(
-            (f"{p:g}", ratio_words(stated_log10(ratios, p)), ratio_words(_pav_at(ratios, p)))
+            (shown(p, "g"), ratio_words(stated_log10(ratios, p)), ratio_words(_pav_at(ratios, p)))
             for p in _SHOWN_PROBABILITIES
         ),
         plots=(tippett(ratios), cross_entropy(ratios)),
@@ -342,31 +381,32 @@ def ratio_words(log10: float) -> str:
 
 
 def _rounded(value: float) -> str:
-    return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}"
+    return shown(value, ",.0f" if value >= 9.95 else ".1f")
 
 
 def _model(validation: Validation) -> tuple[Fact, ...]:
     model = validation.model
     found = [
-        Fact("Name", f"{model.title} ({model.name})"),
-        Fact("Architecture", model.architecture),
-        Fact("Weights, SHA-256", model.sha256, exact=True),
+        Fact(N_("Name"), f"{model.title} ({model.name})"),
+        Fact(N_("Architecture"), model.architecture),
+        Fact(N_("Weights, SHA-256"), model.sha256, exact=True),
     ]
     if model.second_look:
-        found.append(Fact("Second look", model.second_look.architecture))
-        found.append(Fact("… weights, SHA-256", model.second_look.sha256, exact=True))
-    found.append(Fact("Deciding part of the card, SHA-256", model.card_sha256, exact=True))
+        found.append(Fact(N_("Second look"), model.second_look.architecture))
+        found.append(Fact(N_("… weights, SHA-256"), model.second_look.sha256, exact=True))
+    found.append(Fact(N_("Deciding part of the card, SHA-256"), model.card_sha256, exact=True))
     return tuple(found)
 
 
 def _versions(validation: Validation) -> tuple[Fact, ...]:
     used = validation.versions
+    commit = gettext(", commit %(commit)s", commit=used.commit) if used.commit else ""
     return (
-        Fact("Reelproof", used.reelproof + (f", commit {used.commit}" if used.commit else "")),
-        Fact("Engine's source, SHA-256", used.source_sha256 or "not known", exact=True),
-        Fact("Back end", "; ".join(used.backends) or "not known"),
-        Fact("Machine", f"{used.processor}; {used.system}; Python {used.python}"),
-        Fact("Libraries", ", ".join(f"{each.name} {each.version}" for each in used.libraries)),
+        Fact("Reelproof", used.reelproof + commit),
+        Fact(N_("Engine's source, SHA-256"), used.source_sha256 or gettext("not known"), exact=True),
+        Fact(N_("Back end"), "; ".join(used.backends) or gettext("not known")),
+        Fact(N_("Machine"), f"{used.processor}; {used.system}; Python {used.python}"),
+        Fact(N_("Libraries"), ", ".join(f"{each.name} {each.version}" for each in used.libraries)),
     )
 
 
@@ -381,13 +421,13 @@ def _parameters(given: Parameters) -> tuple[tuple[str, str, str], ...]:
 
 
 def _annex_row(item: ValidationItem) -> tuple[str, ...]:
-    said = str(item.verdict)
+    said = stored(str(item.verdict))
     if item.error is not None:
-        said = f"not analysed: {numbers.file_name(item.error)[:80]}"
-    figure = "–" if item.probability is None else f"{item.probability:.3f}"
+        said = gettext("not analysed: %(why)s", why=numbers.file_name(stored(item.error))[:80])
+    figure = "–" if item.probability is None else shown(item.probability, ".3f")
     return (
         numbers.shortened(numbers.file_name(item.file), 44),
-        "manipulated" if item.manipulated else "unmanipulated",
+        gettext("manipulated") if item.manipulated else gettext("unmanipulated"),
         said,
         figure,
         item.sha256,

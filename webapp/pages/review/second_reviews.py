@@ -10,6 +10,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from reports.review.second_review import CONCLUSIONS, Judgement, open_proposal
+from reports.text.language import N_
 from webapp.downloads import exhibits as exhibit_downloads
 from webapp.errors import UserError
 from webapp.media import playback
@@ -27,10 +28,10 @@ from webapp.storage.tables import AnalysisRow
 blueprint = Blueprint("second_reviews", __name__)
 
 _TASKS = {
-    "judge": "Give your judgement",
-    "answer": "Answer a proposal",
-    "resolve": "Resolve a difference",
-    "decide": "Decide a difference",
+    "judge": N_("Give your judgement"),
+    "answer": N_("Answer a proposal"),
+    "resolve": N_("Resolve a difference"),
+    "decide": N_("Decide a difference"),
 }
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d{1,2}(?:[.,]\d+)?)")
 _ROWS = 100
