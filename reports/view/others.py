@@ -23,6 +23,7 @@ class ModelRow:
 
     number: int
     title: str
+    name: str
     verdict: str
     figure: str
     flagged: str
@@ -93,6 +94,7 @@ def _row(number: int, one: Analysis) -> ModelRow:
     return ModelRow(
         number=number,
         title=one.model.title,
+        name=one.model.name,
         verdict=gettext(one.verdict.value),
         figure=numbers.probability(one.probability),
         flagged=flagged or gettext("none"),

@@ -24,6 +24,10 @@ ROOMY_LANES = 6  # more persons than this get the low lanes, so that 20 still fi
 MOST_TICKS = 8
 LEAST_BAND = 2.5
 SMALL_LETTER = 4.9  # width of one digit of a time below the axis
+NAME_LETTERS, LOW_LETTERS = (
+    15,
+    13,
+)  # of a model's name beside a lane, and of person and model beside a low one
 LETTER = 6.6  # width of one character of a band's label
 STEPS = (
     0.05,
@@ -82,6 +86,7 @@ class Lane:
     strip: float
     note: str
     bar: float
+    figure: str
 
 
 @dataclass(frozen=True)
@@ -199,10 +204,13 @@ def _lane(
     note = "" if person.usable_frames else gettext("no usable face")
     name = gettext("Person %(id)s", id=person.id)
     detail = probability(person.probability) if still else plural(person.usable_frames, "frame", "frames")
+    figure = ""
     if model:
-        by_model = gettext("model %(number)s", number=model)
-        detail = f"{by_model}, {detail}" if still else by_model
-        name = name if roomy else f"{person.id}, {by_model}"
+        by_model = _cut(
+            f"{model} {analysis.model.name}", NAME_LETTERS if roomy else LOW_LETTERS - len(person.id)
+        )
+        figure, detail = detail if still else "", by_model
+        name = name if roomy else f"{person.id} {by_model}"
     return Lane(
         person=person.id,
         name=name,
@@ -218,19 +226,25 @@ def _lane(
             for segment in segments
             for peak in (() if still else segment.peaks)
         ),
-        bands=_bands(segments, still, bar, top, bottom, span, model),
+        bands=_bands(segments, still, bar, top, bottom, span, analysis.model.name if model else ""),
         usable=usable,
         unusable=unusable,
         strip=bottom + 4.0,
         note=note,
         bar=round(bar, 1),
+        figure=figure,
     )
 
 
+def _cut(name: str, letters: int) -> str:
+    """A model's number and name as far as there is room; the table of models has it whole."""
+    return name if len(name) <= letters else name[: letters - 1] + "…"
+
+
 def _bands(
-    segments: Sequence[Segment], still: bool, bar: float, top: float, bottom: float, span: float, model: int
+    segments: Sequence[Segment], still: bool, bar: float, top: float, bottom: float, span: float, model: str
 ) -> tuple[Band, ...]:
-    of_model = f", {gettext('model %(number)s', number=model)}" if model else ""
+    of_model = f", {model}" if model else ""
     bands = []
     free = LEFT
     for segment in segments:

@@ -100,7 +100,7 @@ def test_the_report_shows_all_and_keeps_their_pictures(several: Analysis, folder
         several.model.title,
         *(other.model.title for other in several.others),
     ]
-    assert [lane.detail for lane in view.timeline.lanes] == ["model 1", "model 2", "model 3"]
+    assert [lane.detail for lane in view.timeline.lanes] == ["1 reelproof", "2 tiny", "3 reelproof-2"]
     pictures = {
         path for s in several.every_segment for p in s.peaks for path in (p.frame, p.overlay, p.map) if path
     }
@@ -129,7 +129,8 @@ def test_a_photograph(tmp_path: Path, astronaut: np.ndarray, model: LoadedModel,
     assert found.media.kind is MediaKind.IMAGE and found.joint is not None
     assert found.joint.rule is JointRule.FIRST and found.joint.verdict is found.verdict
     view = report_view(found, tmp_path)
-    assert len(view.timeline.lanes) == 2 and view.timeline.lanes[1].detail.startswith("model 2, ")
+    assert len(view.timeline.lanes) == 2 and view.timeline.lanes[1].detail.startswith("2 ")
+    assert view.timeline.lanes[1].figure == view.others.rows[1].figure  # type: ignore[union-attr]
 
 
 def test_without_others_nothing_is_said_of_them(clip: Path, model: LoadedModel, tmp_path: Path) -> None:

@@ -119,6 +119,7 @@ def _other(number: int, other: OtherModel, bucket: float | None) -> dict[str, An
     """What another model says; its lanes lie under those of the first; of a long analysis, outlines."""
     return {
         "number": number,
+        "name": other.model.name,
         "title": other.model.title,
         "verdict": other.verdict.value,
         "persons": [_person(person, bucket) | {"box": []} for person in other.persons],

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flask import current_app
-from sqlalchemy import func, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from detector.errors import ModelError
@@ -20,7 +20,7 @@ from detector.models.validate import check_card, check_weights
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.intake.incoming import Incoming
-from webapp.jobs import states
+from webapp.jobs import parameters, states
 from webapp.queries.analyses import database
 from webapp.services.model_check import refuse_unfit
 from webapp.storage.data_folder import Folders
@@ -132,9 +132,12 @@ def remove(session: Session, folders: Folders, name: str) -> None:
         raise UserError(409, f"{name} came with Reelproof and cannot be removed.", "Only added models can.")
     if default(session, folders) == name:
         raise UserError(409, f"{name} is the default model.", "Make another model the default first.")
-    waiting = select(func.count()).where(AnalysisRow.model == name, AnalysisRow.state.in_(states.UNFINISHED))
-    if session.scalar(waiting):
-        raise UserError(409, f"Analyses that are not finished use {name}.", "Remove it when they are done.")
+    if waiting := _waiting_for(session, name):
+        raise UserError(
+            409,
+            f"Analyses that are not finished use {name}, alone or beside another model: {waiting}.",
+            "Remove it when they are done, or cancel them first.",
+        )
     custody_log.append(session, "configuration", {"what": "model removed", "model": name})
     for ending in (".json", *WEIGHTS):
         folders.store.remove(folders.models / name / f"{name}{ending}")
@@ -142,6 +145,18 @@ def remove(session: Session, folders: Folders, name: str) -> None:
     out = folders.models / f".removed-{secrets.token_hex(8)}"
     (folders.models / name).rename(out)
     shutil.rmtree(out, ignore_errors=True)
+
+
+def _waiting_for(session: Session, name: str) -> int:
+    """How many unfinished analyses name the model, as the one that decides or as one beside it."""
+    unfinished = select(AnalysisRow.model, AnalysisRow.settings).where(
+        AnalysisRow.state.in_(states.UNFINISHED),
+        or_(AnalysisRow.model == name, AnalysisRow.settings.contains(f'"{name}"', autoescape=True)),
+    )
+    return sum(
+        model == name or name in parameters.others(settings).names
+        for model, settings in session.execute(unfinished)
+    )
 
 
 def _find(folders: Folders, name: str) -> Path:

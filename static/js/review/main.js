@@ -133,7 +133,7 @@ class Desk {
   #byOthers(face) {
     return this.data.others.filter((other) => other.lanes.has(face.id)).map((other) => ({
       id: `${face.id}-${other.number}`,
-      name: _("%(name)s, model %(number)s (%(title)s)", { name: face.name, number: other.number, title: other.title }),
+      name: `${face.name}, ${other.title}`,
       model: other,
       lane: other.lanes.get(face.id),
       selected: null,
@@ -151,7 +151,7 @@ class Desk {
     byId("lane-names").classList.toggle("low", low);
     byId("lane-names").replaceChildren(...this.lanes.map((face) => {
       if (face.model) {
-        return el("li", { class: "by-other", title: face.name }, el("span", {}, _("Model %(number)s", { number: face.model.number })));
+        return el("li", { class: "by-other", title: face.name }, el("span", {}, `${face.model.number} ${face.model.name}`));
       }
       const thumb = this.persons.thumb(face, 20);
       thumb.dataset.face = face.id;

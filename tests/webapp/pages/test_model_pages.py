@@ -19,7 +19,7 @@ from detector.models.card import DEFAULT, MODELS
 from detector.models.validate import CARD_LIMIT, check_pair
 from detector.networks.base import architectures
 from webapp import create_app
-from webapp.jobs import claims
+from webapp.jobs import claims, states
 from webapp.pages.models import _PAIR
 from webapp.queries.results import load as load_result
 from webapp.services import models as model_service
@@ -338,6 +338,23 @@ class TestRemoving:
         assert answer.status_code == 409 and "not finished" in answer.text
         claims.finish(database, claims.claim(database, row.id), "manipulated", 0.9)
         assert client.post("/models/other/remove").status_code == 303
+
+    def test_one_that_is_to_judge_beside_another_stays_too(self, app, client, database):
+        put_model(app, "other")
+        put_model(app, "other-2")
+        row = hand_in(app, settings_changed={"also": ["other-2"]})
+        answer = client.post("/models/other-2/remove")
+        assert answer.status_code == 409 and "beside another model: 1." in answer.text
+        assert client.post("/models/other/remove").status_code == 303
+        assert states.cancel(database, row.id)
+        assert client.post("/models/other-2/remove").status_code == 303
+
+    def test_an_analysis_whose_other_model_is_gone_says_so(self, app, database):
+        row = hand_in(app, settings_changed={"also": ["gone"]})
+        run_analysis.work(app.extensions["settings"])
+        with database.begin() as session:
+            failed = session.get_one(AnalysisRow, row.id)
+        assert failed.state == "failed" and "The model gone is not here any more" in failed.error
 
     def test_an_analysis_whose_model_is_gone_says_so(self, app, database):
         row = hand_in(app, model="gone")
