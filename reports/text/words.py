@@ -5,7 +5,9 @@ They stand in schemas, enumerations and databases, which are English; here they 
 
 from __future__ import annotations
 
-from reports.text.language import N_, ngettext
+import re
+
+from reports.text.language import DEFAULT, N_, current, gettext, ngettext, stored
 
 WORDS = (
     # verdicts, kinds and meanings
@@ -102,6 +104,22 @@ INSIDE = (
     N_(" · Exhibit %(exhibit)s"), N_("One face differs"), N_("%(people)s faces differ"), N_(" at %(there)s"),
     N_(" (person %(person)s)"), N_("Flagged face"), N_(", with one of its exhibits"),
 )  # fmt: skip
+
+
+# Why faces are not judged, as `detector.faces.quality` says it of videos.
+_FLAWS = (
+    "too small", "too unsure", "too dark or too flat", "too blurred or too strongly compressed", "too noisy",
+)  # fmt: skip
+_FLAWED = re.compile("faces (.+) to judge")
+
+
+def gap_reason(text: str) -> str:
+    """Why a stretch was not examined, in the language spoken now; of several flaws each by itself."""
+    found = _FLAWED.fullmatch(text)
+    flaws = [flaw for flaw in _FLAWS if flaw in found[1]] if found else []
+    if len(flaws) < 2 or current() == DEFAULT:
+        return stored(text)
+    return gettext("faces %(flaws)s to judge", flaws=gettext(" or ").join(gettext(flaw) for flaw in flaws))
 
 
 def counted(number: int) -> tuple[str, ...]:

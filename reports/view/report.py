@@ -25,6 +25,7 @@ from reports.review.second_review import SecondReview
 from reports.text import dates, language, numbers, photographs, prose
 from reports.text.language import gettext
 from reports.text.numbers import timecode
+from reports.text.words import gap_reason
 from reports.view import facts, reproduction, summary
 from reports.view.comparisons import ComparisonView, comparison_view
 from reports.view.contents import Section, contents
@@ -285,7 +286,7 @@ def _view(
         tolerance=reproduction.tolerance(),
         model=facts.model(analysis.model, still),
         gaps=tuple(
-            Gap(timecode(gap.start), timecode(gap.end), timecode(gap.end - gap.start), gap.reason)
+            Gap(timecode(gap.start), timecode(gap.end), timecode(gap.end - gap.start), gap_reason(gap.reason))
             for gap in analysis.coverage.not_examined
         ),
         not_examined=prose.not_examined(analysis),

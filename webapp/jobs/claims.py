@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, update
 from sqlalchemy.orm import Session
 
 from detector.schema.analysis import Parameters
+from detector.schema.translatable import N_
 from detector.timestamps import compact
 from webapp.custody import actors, records
 from webapp.custody import log as custody_log
@@ -93,7 +94,7 @@ def take(session: Session, table: type[JobRow], job_id: str) -> datetime | None:
         .where(table.id == job_id, table.state == State.QUEUED)
         .values(
             state=State.RUNNING,
-            stage="starting",
+            stage=N_("starting"),
             progress=0.0,
             attempt=table.attempt + 1,
             worker=actors.process_name(),

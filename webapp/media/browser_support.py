@@ -14,6 +14,7 @@ import av
 from detector.errors import MediaError
 from detector.media.open import open_container, open_media
 from detector.schema.analysis import Media, MediaKind
+from detector.schema.translatable import N_
 from webapp.media.playback import Playback
 
 _MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
@@ -66,17 +67,16 @@ def judge(path: Path, media: Media) -> Playback:
     try:
         return _judge(path, media)
     except (MediaError, av.FFmpegError, OSError, ValueError):
-        raise NotPlayable("it could not be checked whether browsers play it") from None
+        raise NotPlayable(N_("it could not be checked whether browsers play it")) from None
 
 
 def _judge(path: Path, media: Media) -> Playback:
     if media.turned:
-        raise NotPlayable("it was examined turned, because a face was found only so")
+        raise NotPlayable(N_("it was examined turned, because a face was found only so"))
     if media.kind is MediaKind.IMAGE:
         if (mimetype := _PHOTOS.get(media.container)) is None:
-            raise NotPlayable(
-                f"not every browser shows {_CONTAINERS.get(media.container, media.container)} files"
-            )
+            kind = _CONTAINERS.get(media.container, media.container)
+            raise NotPlayable(N_("not every browser shows %(kind)s files") % {"kind": kind})
         return Playback("exhibit", mimetype, 0.0, media.width, media.height, "")
     with path.open("rb") as file, open_container(file) as container:
         mimetype = _mimetype(path, media, container)
@@ -87,7 +87,7 @@ def _judge(path: Path, media: Media) -> Playback:
         _check_end(container)
     offset = _first_frame(path)
     if offset < 0:
-        raise NotPlayable("its clock starts before zero, where browsers play nothing")
+        raise NotPlayable(N_("its clock starts before zero, where browsers play nothing"))
     return Playback("exhibit", mimetype, offset, media.width, media.height, "")
 
 
@@ -99,7 +99,8 @@ def _mimetype(path: Path, media: Media, container: av.container.InputContainer) 
             # The document type stands in the first element of the file.
             if b"webm" in file.read(64):
                 return "video/webm"
-    raise NotPlayable(f"not every browser plays {_CONTAINERS.get(media.container, media.container)} files")
+    kind = _CONTAINERS.get(media.container, media.container)
+    raise NotPlayable(N_("not every browser plays %(kind)s files") % {"kind": kind})
 
 
 def _check_streams(container: av.container.InputContainer, media: Media, mimetype: str) -> None:
@@ -107,26 +108,26 @@ def _check_streams(container: av.container.InputContainer, media: Media, mimetyp
     cover = av.stream.Disposition.attached_pic
     pictures = [stream for stream in container.streams.video if not stream.disposition & cover]
     if len(pictures) != 1 or pictures[0].index != container.streams.video[0].index:
-        raise NotPlayable("it holds more than one picture track")
+        raise NotPlayable(N_("it holds more than one picture track"))
     stream = pictures[0]
     codec, profile = stream.codec_context.codec.canonical_name, stream.profile
     if codec not in _PICTURE[mimetype]:
-        raise NotPlayable(f"not every browser plays {_NAMES.get(codec, codec)}")
+        raise NotPlayable(N_("not every browser plays %(codec)s") % {"codec": _NAMES.get(codec, codec)})
     if stream.codec_context.pix_fmt not in _PIXELS or (codec == "h264" and profile not in _H264_PROFILES):
-        raise NotPlayable("its colours are stored in a way not every browser reads")
+        raise NotPlayable(N_("its colours are stored in a way not every browser reads"))
     for sound in container.streams.audio:
         name = sound.codec_context.codec.canonical_name if sound.codec_context else "of no known kind"
         if name not in _SOUND[mimetype]:
-            raise NotPlayable(f"not every browser plays its sound ({name})")
+            raise NotPlayable(N_("not every browser plays its sound (%(name)s)") % {"name": name})
     if stream.codec_context.width * stream.codec_context.height > _LARGEST:
-        raise NotPlayable("its frames are too large to be played without stutter")
+        raise NotPlayable(N_("its frames are too large to be played without stutter"))
     if (stream.sample_aspect_ratio or 1) != 1:
-        raise NotPlayable("its pixels are not square")
+        raise NotPlayable(N_("its pixels are not square"))
     if media.frames_undecodable:
-        raise NotPlayable("some of its frames cannot be decoded")
+        raise NotPlayable(N_("some of its frames cannot be decoded"))
     if stream.frames and stream.frames != media.frames_decoded:
         # Cut by an edit list, which not all browsers follow, or by the end of the file.
-        raise NotPlayable("not all frames it announces are shown")
+        raise NotPlayable(N_("not all frames it announces are shown"))
 
 
 def _check_key_frames(container: av.container.InputContainer, mimetype: str) -> None:
@@ -138,7 +139,7 @@ def _check_key_frames(container: av.container.InputContainer, mimetype: str) -> 
     for packet in packets:
         run = 0 if packet.is_keyframe else run + 1
         if run > _LONGEST_RUN:
-            raise NotPlayable("its key frames are too far apart to step through it")
+            raise NotPlayable(N_("its key frames are too far apart to step through it"))
 
 
 def _check_lengths(container: av.container.InputContainer) -> None:
@@ -154,7 +155,7 @@ def _check_lengths(container: av.container.InputContainer) -> None:
         if packet.pts is not None
     ]
     if any(end > start for (_, end), (start, _) in pairwise(sorted(spans))):
-        raise NotPlayable("its frames overlap in time")
+        raise NotPlayable(N_("its frames overlap in time"))
 
 
 def _check_end(container: av.container.InputContainer) -> None:
@@ -164,12 +165,12 @@ def _check_end(container: av.container.InputContainer) -> None:
     by Chromium, which then seeks no further.
     """
     if container.duration is None:
-        raise NotPlayable("it does not say how long it is")
+        raise NotPlayable(N_("it does not say how long it is"))
     stream = container.streams.video[0]
     container.seek((container.start_time or 0) + container.duration)
     last = max((packet.pts for packet in container.demux(stream) if packet.pts is not None), default=0)
     if float(last * stream.time_base) + _INSIDE >= container.duration / av.time_base:
-        raise NotPlayable("its last frames start after the end it states")
+        raise NotPlayable(N_("its last frames start after the end it states"))
 
 
 def _first_frame(path: Path) -> float:
@@ -177,4 +178,4 @@ def _first_frame(path: Path) -> float:
     with open_media(path) as reader:
         for _, pts in reader.every_frame():
             return float(pts * reader.time_base)
-    raise NotPlayable("no frame can be decoded")
+    raise NotPlayable(N_("no frame can be decoded"))

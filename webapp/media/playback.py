@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, with_config
 
 from detector.files import flush_file, flush_folder
+from detector.schema.translatable import N_
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
@@ -28,6 +29,7 @@ SUFFIXES = {
 }
 
 
+NO_PREVIEW = N_("There is no preview of the exhibit.")  # what begins the reason why nothing plays
 _PREVIEWS = ("video/mp4", "image/jpeg")
 _Side = Annotated[int, Field(ge=0, le=1 << 20)]
 

@@ -24,8 +24,9 @@ from detector.media.encode import BT709, Colours, H264Writer, clock_of
 from detector.media.open import open_media
 from detector.media.reader import MediaReader, Orientation
 from detector.schema.analysis import Media, MediaKind
+from detector.schema.translatable import N_
 from webapp.media.browser_support import NotPlayable, judge
-from webapp.media.playback import Playback
+from webapp.media.playback import NO_PREVIEW, Playback
 
 _LONGEST_SIDE = 1280
 _LONGEST_PHOTO = 2560
@@ -101,10 +102,10 @@ def _video(
                 picture.pict_type = av.video.frame.PictureType.NONE
             writer.write(picture, moment)
             if shutil.disk_usage(to.parent).free < room:
-                raise NoPreview("The disk is too full for one.")
+                raise NoPreview(N_("The disk is too full for one."))
             report(float(moment) / media.duration if media.duration else 0.0)
         if first is None:
-            raise NoPreview("No frame can be decoded.")
+            raise NoPreview(N_("No frame can be decoded."))
         writer.finish()
     return size
 
@@ -170,7 +171,7 @@ def decide(source: Path, to: Path, media: Media, room: int, report: Callable[[fl
         return judge(source, media)
     except NotPlayable as problem:
         reason = str(problem)
-    why = f"Shown is a preview, not the exhibit itself, because {reason}."
+    why = N_("Shown is a preview, not the exhibit itself, because %(reason)s.") % {"reason": reason}
     try:
         made = make_preview(source, to, media, room, report)
     except MemoryError:
@@ -178,8 +179,8 @@ def decide(source: Path, to: Path, media: Media, room: int, report: Callable[[fl
     except av.error.BlockingIOError as problem:  # a thread whose stack could not be had
         raise MemoryError from problem
     except (NoPreview, MediaError, av.FFmpegError, OSError, ValueError) as problem:
-        words = str(problem) if isinstance(problem, NoPreview | MediaError) else "Making one failed."
-        return Playback("none", "", 0.0, 0, 0, f"There is no preview of the exhibit. {words}")
+        words = str(problem) if isinstance(problem, NoPreview | MediaError) else N_("Making one failed.")
+        return Playback("none", "", 0.0, 0, 0, f"{NO_PREVIEW} {words}")
     return Playback(**(asdict(made) | {"reason": why}))
 
 

@@ -17,10 +17,13 @@ from detector.errors import ReelproofError
 from detector.files import flush_file, flush_folder
 from detector.sandbox import AllowedPaths, LimitError, Limits, Sandbox, UnexpectedError
 from detector.schema.analysis import Media
-from webapp.media.playback import Playback, checked, recorded, save_playback
+from detector.schema.translatable import N_
+from webapp.media.playback import NO_PREVIEW, Playback, checked, recorded, save_playback
 from webapp.storage.data_folder import Folders
 
 log = logging.getLogger(__name__)
+
+_TOO_MUCH = N_("Making one took too much.")
 
 
 def prepare(
@@ -49,7 +52,7 @@ def prepare(
         save_playback(folders, media.sha256, decided)
     except OSError as problem:
         log.warning("what plays of %s was not recorded: %s", media.sha256, problem)
-        decided = _nothing("It could not be written to the disk.")
+        decided = _nothing(N_("It could not be written to the disk."))
     finally:
         aside.unlink(missing_ok=True)
     return decided
@@ -73,13 +76,13 @@ def _ask(
         with Sandbox(*what, limits=limits, places=places, scratch=folders.analyses) as confined:
             return checked(confined.result(lambda _stage, share: progress(share)))
     except SoftTimeLimitExceeded:
-        return _nothing("The time limit of the analysis came first.")
+        return _nothing(N_("The time limit of the analysis came first."))
     except LimitError as problem:
-        return _nothing(f"Making one took too much. {problem}")
+        return _nothing(f"{_TOO_MUCH} {problem}")
     except (ReelproofError, UnexpectedError, ValueError) as problem:
         log.warning("deciding what plays of %s broke off: %s", media.sha256, problem)
-        return _nothing("The process that was to make it ended early.")
+        return _nothing(N_("The process that was to make it ended early."))
 
 
 def _nothing(reason: str) -> Playback:
-    return Playback("none", "", 0.0, 0, 0, f"There is no preview of the exhibit. {reason}")
+    return Playback("none", "", 0.0, 0, 0, f"{NO_PREVIEW} {reason}")

@@ -109,9 +109,9 @@ def status_words(row: AnalysisRow) -> str:
     """Where an analysis stands, for the list."""
     if row.state == State.RUNNING:
         return gettext("Running, %(progress)s", progress=shown(row.progress, ".0%"))
-    words = row.state.capitalize()
+    words = gettext(row.state.capitalize())
     if row.state in (State.QUEUED, State.PAUSED) and row.priority != Priority.NORMAL:
-        words += gettext(", %(priority)s priority", priority=priority(row))
+        words += gettext(", %(priority)s priority", priority=gettext(priority(row)))
     return words
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from detector.schema.analysis import Analysis, MediaKind, OtherModel, Peak, Person, Segment
 from reports.text import numbers
 from reports.text.language import gettext, stored
+from reports.text.words import gap_reason
 from webapp.queries.results import close_up
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def document(
         },
         "cuts": [round(cut, 4) for cut in analysis.coverage.cuts],
         "gaps": [
-            {"start": round(gap.start, 4), "end": round(gap.end, 4), "reason": stored(gap.reason)}
+            {"start": round(gap.start, 4), "end": round(gap.end, 4), "reason": gap_reason(gap.reason)}
             for gap in analysis.coverage.not_examined
         ],
         "outline": None

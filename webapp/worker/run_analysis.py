@@ -26,6 +26,7 @@ from detector.sandbox import AllowedPaths, KilledError, Limits, Sandbox, refuse_
 from detector.schema.analysis import Analysis, Parameters
 from detector.schema.others import JointRule
 from detector.schema.summary import summary_of
+from detector.schema.translatable import N_
 from webapp.custody.integrity import DamagedExhibit
 from webapp.errors import DamagedFile, StoreError
 from webapp.jobs import claims, comparisons, next_job
@@ -234,7 +235,7 @@ def _result(settings: Settings, database: Database, held: claims.Claim, progress
     )
 
     def encoding(share: float) -> None:
-        words = "making a preview the browser can play"
+        words = N_("making a preview the browser can play")
         progress(words, _PREVIEW_FROM + share * (1 - _PREVIEW_FROM))
 
     preview_job.prepare(folders, exhibit, analysis.media, settings.spare, encoding, settings.limits)

@@ -1,6 +1,6 @@
 // Small helpers: elements, icons and times.
 
-import { decimal } from "../language.js";
+import { LANGUAGE, decimal } from "../language.js";
 
 /** An element with attributes, listeners (`onclick`) and children; null and false children are left out. */
 export function el(tag, attributes = {}, ...children) {
@@ -40,9 +40,12 @@ export function timecode(seconds) {
   return `${pad(Math.floor(whole / 3600))}:${pad(Math.floor(whole / 60) % 60)}:${pad(whole % 60)}.${pad(total % 1000, 3)}`;
 }
 
-/** A moment in UTC as reports write it. */
+const DAY = LANGUAGE === "en" ? null : new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "medium", timeZone: "UTC" });
+
+/** A moment in UTC as `reports.text.dates` writes it: in English as ISO 8601 does. */
 export function moment(iso) {
-  return `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
+  const day = DAY ? `${DAY.format(new Date(iso))},` : iso.slice(0, 10);
+  return `${day} ${iso.slice(11, 19)} UTC`;
 }
 
 export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
