@@ -115,8 +115,9 @@ def map_times(exhibit: Strip, reference: Strip, view: View, way: Sequence[Stretc
             continue
         seen, known = _comparable(exhibit, reference, view, rows, columns, 1)
         steps = _AROUND / max(exhibit.interval, 1e-3)
-        agreements = _agreements(seen, known, steps, near[:, columns])
-        found = best_way(agreements, exhibit.times[rows], reference.times[columns])
+        agreements = _agreements(seen, known, steps)
+        allowed = np.where(near[:, columns], agreements, np.float32(-1))
+        found = best_way(allowed, exhibit.times[rows], reference.times[columns])
         for row, at in zip(rows, found, strict=True):
             if at != NOWHERE:
                 places[row] = columns[at]
@@ -218,17 +219,14 @@ def _comparable(
     return seen[:, covered > 0], known[:, covered > 0]
 
 
-def _agreements(seen: Matrix, known: Matrix, around: float, near: NDArray[np.bool_] | None = None) -> Matrix:
+def _agreements(seen: Matrix, known: Matrix, around: float) -> Matrix:
     """How well each row of ``seen`` fits each of ``known``: as wholes, and in what moves around it."""
     whole = _cosine(seen, known, 0.0)
     if min(len(seen), len(known)) < 3:  # a photo: nothing moves
         return whole
     moving = _cosine(_moving(seen, around), _moving(known, around), _NOISE * float(np.mean((seen**2).sum(1))))
     # A moment without motion fits all moments without motion.
-    out = (1 - _MOTION_SHARE) * whole + _MOTION_SHARE * moving
-    if near is not None:
-        out[~near] = -1.0
-    return np.asarray(out, np.float32)
+    return np.asarray((1 - _MOTION_SHARE) * whole + _MOTION_SHARE * moving, np.float32)
 
 
 def _cosine(seen: Matrix, known: Matrix, noise: float) -> Matrix:
@@ -254,14 +252,21 @@ def _moving(rows: Matrix, around: float) -> Matrix:
 
 
 def _near(seen: Floats, known: Floats, way: Sequence[Stretch]) -> NDArray[np.bool_]:
-    """Which frames of the reference each of the exhibit is compared with."""
+    """Which frames of the reference each of the exhibit is compared with.
+
+    Those around the line from the first to the last picture of a stretch, and those around the lines at the
+    same speed through either: where little moves, the first way may end half a second early or late.
+    """
     out = np.zeros((len(seen), len(known)), bool)
     for one in way:
         lasts = one.end - one.start
         speed = (one.reference_end - one.reference_start) / lasts if lasts > 0 else 1.0
         expected = one.reference_start + (seen - one.start) * speed
+        alike = seen + one.reference_start - one.start, seen + one.reference_end - one.end
+        least = np.minimum(expected, np.minimum(*alike)) - _SEARCHED
+        most = np.maximum(expected, np.maximum(*alike)) + _SEARCHED
         row = (seen >= one.start - _BEYOND) & (seen <= one.end + _BEYOND)
-        out |= row[:, None] & (np.abs(expected[:, None] - known[None]) <= _SEARCHED)
+        out |= row[:, None] & (known[None] >= least[:, None]) & (known[None] <= most[:, None])
     return out
 
 

@@ -28,12 +28,11 @@ from detector.explain.occlusion import hide_each
 from detector.faces.crop import CropSquare
 from detector.files import write_atomically
 from detector.media.frame import Image
-from detector.schema.analysis import Box, HideAndRescore
+from detector.schema.analysis import RANDOM_AREAS, Box, HideAndRescore
 from detector.scoring.scorer import Explainable, Scorer
 from detector.scoring.second_look import MANY
 
 HIDDEN_AREA = 0.15
-RANDOM_AREAS = 8
 _MOST_AREAS, _LEAST_AREAS = MANY * RANDOM_AREAS, 2  # of all maps of one photograph; of one map
 _WIDEST = 1280  # px; kept frames and overlays are scaled down to this
 _OPACITY = 0.75

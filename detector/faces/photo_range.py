@@ -21,7 +21,7 @@ import numpy as np
 from detector.media.frame import Image
 from detector.schema.analysis import Box, Parameters
 
-WITHOUT_COLOUR = "without colours of their own (black and white, or toned)"
+WITHOUT_COLOUR = "without colour (black and white, or toned)"
 WITHOUT_DETAIL = "without detail (enlarged from a tiny picture, or far out of focus)"
 DRAWN = "drawn in areas of one colour"
 OUTSIDE = (WITHOUT_COLOUR, WITHOUT_DETAIL, DRAWN)

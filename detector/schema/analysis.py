@@ -111,6 +111,10 @@ class Person(Value):
     scores: Scores
 
 
+RANDOM_AREAS = 8
+"""With how many random areas a heatmap is compared, unless many faces of one photograph share them."""
+
+
 class HideAndRescore(Value):
     """Does hiding what the map highlights change the score?
 
@@ -125,7 +129,7 @@ class HideAndRescore(Value):
     drop_highlight: float = Field(description="logit before minus logit after hiding the hottest area")
     drop_random: float = Field(description="logit before minus mean logit after hiding random areas")
     areas: int = Field(
-        default=8,
+        default=RANDOM_AREAS,
         ge=1,
         description="of how many random areas that is the mean: fewer than 8 where more than five faces of "
         "one photograph are explained, since 1.10",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from detector.schema import formatting
-from detector.schema.analysis import Box, HideAndRescore, Media
+from detector.schema.analysis import RANDOM_AREAS, Box, HideAndRescore, Media
 from detector.schema.formatting import clock as clock
 from detector.schema.formatting import timecode as timecode
 from reports.text.language import DEFAULT, N_, current, gettext, locale, ngettext
@@ -197,6 +197,14 @@ def hide_and_rescore(check: HideAndRescore) -> str:
         hidden_highlight=probability(check.hidden_highlight),
         hidden_random=probability(check.hidden_random),
     )
+    if check.areas < RANDOM_AREAS:
+        figures = gettext(
+            "%(figures)s That average is of %(areas)s random areas only, not of %(usual)s, as many faces of "
+            "this photograph share the time for such checks: it is rough.",
+            figures=figures,
+            areas=check.areas,
+            usual=RANDOM_AREAS,
+        )
     if is_confirmed(check):
         return gettext(
             "%(figures)s That is clearly more than chance does: the map shows what the model used.",

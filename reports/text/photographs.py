@@ -251,7 +251,7 @@ def procedure(analysis: Analysis) -> str:
     return gettext(
         "What the file declares of its making was read first; it entered no score. "
         "Faces were found with CenterFace. Faces that are too small, unclear, without "
-        "colours of their own, enlarged from a tiny picture or drawn in flat colours "
+        "colour, enlarged from a tiny picture or drawn in flat colours "
         "were not judged. %(looked)sA face whose score reaches %(enter_threshold)s is "
         "flagged; where none does, one of %(doubt_threshold)s or more leaves the "
         "verdict inconclusive. For each flagged face %(maps)s shows which areas raised "

@@ -36,7 +36,8 @@ WORDS = (
     # reasons of a result
     N_("too small"), N_("too unsure"), N_("too dark or too flat"), N_("too noisy"), N_("no face found"),
     N_("too blurred or too strongly compressed"), N_("drawn in areas of one colour"),
-    N_("without colours of their own (black and white, or toned)"),
+    N_("without colour (black and white, or toned)"),
+    N_("without colours of their own (black and white, or toned)"),  # of earlier analyses
     N_(
 "without detail (enlarged from a tiny picture, or far out of focus)"), N_("faces %(flaws)s to judge"),
     N_("the file breaks off here"), N_("no picture could be decoded here"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from clips import write_clip
 
 from detector.comparison import locate, strips
 from detector.comparison.compare import compare
-from detector.comparison.time_map import NOWHERE, best_way
+from detector.comparison.time_map import NOWHERE, Stretch, best_way
 from detector.schema.comparison import Comparison
 
 RATE = 25
@@ -74,6 +75,22 @@ def test_another_start(tmp_path: Path, reference: Path) -> None:
         "comes before what the exhibit shows",
         "comes after what the exhibit shows",
     ]
+
+
+def test_a_first_way_that_ends_half_a_second_early(
+    tmp_path: Path, reference: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where little moves it may be as far off as that; every frame's own place is tried all the same."""
+    first_way = locate.first_way
+
+    def too_slow(*given: Any) -> list[Stretch]:
+        (one,) = first_way(*given)
+        return [replace(one, reference_end=one.reference_end - 0.5)]
+
+    monkeypatch.setattr(locate, "first_way", too_slow)
+    found = compare(exhibit(tmp_path, range(60, 160)), reference)
+    assert error_in_frames(found, lambda t: t + 60 / RATE) <= 0.5
+    assert found.time_map[0].uncertainty <= 2 / RATE
 
 
 def test_a_stretch_cut_out(tmp_path: Path, reference: Path) -> None:

@@ -30,7 +30,7 @@ _SPLICE = (0.3, 0.65)  # of a clip's frames that are taken from the fake
 
 @dataclass(frozen=True)
 class Variant:
-    """A change made to an exhibit. ``shift`` is by how many seconds the reference then runs ahead."""
+    """A change made to an exhibit. ``shift`` is by how many seconds the reference then runs ahead, about."""
 
     name: str
     change: Callable[[Film], Film]
@@ -170,13 +170,19 @@ def _changed(path: Path, real: Path, kind: str, variant: Variant) -> Known:
 
     film_end = 1e9
     spans = ((0.0, film_end),) if kind == "fake" else ()
-    return Known(path.name, kind, variant.name, _as_it_is(real), write, spans, shift=variant.shift)
+    rate, _ = _rate_and_count(path)
+    shift = float(round(variant.shift * rate) / rate)  # whole frames are cut off
+    return Known(path.name, kind, variant.name, _as_it_is(real), write, spans, shift=shift)
+
+
+def _rate_and_count(path: Path) -> tuple[Fraction, int]:
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        return stream.average_rate or Fraction(25), stream.frames
 
 
 def _spliced(real: Path, fake: Path) -> Known:
-    with av.open(str(real)) as container:
-        stream = container.streams.video[0]
-        rate, count = stream.average_rate or Fraction(25), stream.frames
+    rate, count = _rate_and_count(real)
     first, last = (round(share * count) for share in _SPLICE)
 
     def write(folder: Path) -> Path:
