@@ -16,6 +16,7 @@ from types import TracebackType
 
 from detector.backends import selection as backends
 from detector.batch.input_files import File
+from detector.batch.other_models import ALONE, Others
 from detector.errors import ParameterError
 from detector.models.card import deciding_sha256, load_card, read_second_look
 from detector.schema.analysis import Parameters
@@ -28,27 +29,39 @@ _BEGINNING = b'{"file": '  # of each line: what begins otherwise is not half of 
 
 
 def run_key(
-    model: str | Path | None, parameters: Parameters, *, crops: bool = False, purpose: str = ""
+    model: str | Path | None,
+    parameters: Parameters,
+    *,
+    crops: bool = False,
+    purpose: str = "",
+    others: Others = ALONE,
 ) -> str:
     """Sixteen hexadecimal digits for everything a line depends on but its file.
 
     ``purpose`` tells lines of another content from those of ``score``. Raises
     :class:`~detector.errors.ModelError` for a model that is not there.
     """
-    card, weights = load_card(model)
-    whole = card.model_copy(update={"second_look": read_second_look(card, weights)})
+    name, sha256 = _deciding(model)
     # Back ends of full precision agree; one that rounds does not.
     rough = {backends.requested()} & backends.ROUGH
     facts = [
         __version__,
         crops,
-        card.name,
-        deciding_sha256(whole),
+        name,
+        sha256,
         parameters.model_dump(mode="json"),
         *rough,
         *([purpose] if purpose else []),
+        *([[others.rule, *map(_deciding, others.models)]] if others.models else []),
     ]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _deciding(model: str | Path | None) -> tuple[str, str]:
+    """A model's name, and the SHA-256 of all its card decides by."""
+    card, weights = load_card(model)
+    whole = card.model_copy(update={"second_look": read_second_look(card, weights)})
+    return card.name, deciding_sha256(whole)
 
 
 def read_lines(path: Path, by: str) -> dict[str, Line]:

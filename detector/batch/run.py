@@ -2,8 +2,9 @@
 
 A line is a dictionary with ``file``, ``verdict``, ``probability`` (calibrated, of manipulation; None when
 nothing could be judged), ``stability`` (None where it was not measured), ``faces``, ``duration`` (seconds),
-what :class:`~detector.schema.summary.Summary` has (kind, answers, declarations) and ``seconds`` (that it
-took), or with ``file`` and ``error``. One bad file never stops the others.
+what :class:`~detector.schema.summary.Summary` has (kind, answers, declarations), where other models were
+asked for ``others`` (verdict and probability of each) and ``joint`` (rule and verdict), and ``seconds`` (that
+it took), or with ``file`` and ``error``. One bad file never stops the others.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector.batch.input_files import File, InputFiles
+from detector.batch.other_models import ALONE, Others
 from detector.batch.results_file import ResultsFile, run_key
 from detector.errors import ParameterError
 from detector.schema.analysis import Parameters
@@ -38,6 +40,7 @@ class BatchRun:
     crops: bool = False
     workers: int | None = None
     out: Path | None = None
+    others: Others = ALONE
     _left_out: dict[str, int] = field(default_factory=dict)
     _before: int = 0
 
@@ -48,10 +51,13 @@ class BatchRun:
         """
         if self.workers is not None and self.workers < 1:
             raise ParameterError(f"--workers {self.workers}: at least one file is analysed at a time.")
+        if self.crops and self.others.models:
+            raise ParameterError("--also: crops are judged by one model. Run the command once for each.")
+        self.others.refuse(self.model)
         with contextlib.ExitStack() as stack:
             kept = None
             if self.out is not None:
-                by = run_key(self.model, self.parameters, crops=self.crops)
+                by = run_key(self.model, self.parameters, crops=self.crops, others=self.others)
                 kept = stack.enter_context(ResultsFile(self.out, by))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             input_files = InputFiles(self.given, folder, only_images=self.crops)
@@ -71,7 +77,7 @@ class BatchRun:
             return score_crops(files, self.model, self.parameters)
         from detector.batch.worker_pool import score_files
 
-        return score_files(files, self.model, self.parameters, self.workers)
+        return score_files(files, self.model, self.parameters, self.workers, others=self.others)
 
     def remarks(self) -> list[str]:
         """What a whole run has to say beside its lines, one sentence each."""

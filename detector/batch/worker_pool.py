@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
@@ -27,6 +27,7 @@ from typing import Any
 
 from detector.backends import selection as backends
 from detector.batch.input_files import File
+from detector.batch.other_models import ALONE, Others, placed
 from detector.errors import ReelproofError
 from detector.models.card import WEIGHTS
 from detector.models.loaded import LoadedModel, load_model
@@ -61,11 +62,13 @@ def score_files(
     parameters: Parameters,
     workers: int | None = None,
     told: Told | None = None,
+    others: Others = ALONE,
 ) -> Generator[tuple[File, Line]]:
     """Analyse ``files`` in ``workers`` processes (default: one a core); lines come as they are finished.
 
     Of ``files`` only as many are taken at a time as there are processes. Unpacked copies are removed.
-    ``told``, a function of a module, says what else of an analysis its line is to hold, as JSON.
+    ``told``, a function of a module, says what else of an analysis its line is to hold, as JSON; ``others``
+    judge the same faces beside ``model``.
     Closing the iterator ends all processes. Raises :class:`~detector.errors.ModelError` for a model
     that cannot be used; what is wrong with a file becomes its line's ``error``.
     """
@@ -74,16 +77,32 @@ def score_files(
     first = list(islice(waiting, max(2, most)))
     if not first:
         return
-    with _WorkerPool(model, parameters, min(most, len(first)), len(first) > 1, told) as pool:
+    asked = _Asked(
+        placed(model), parameters, Others([str(placed(one)) for one in others.models], others.rule)
+    )
+    with _WorkerPool(asked, min(most, len(first)), len(first) > 1, told) as pool:
         yield from pool.lines(chain(first, waiting))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What each analysis is made with."""
+
+    model: str | None
+    parameters: Parameters
+    others: Others
+
+    @property
+    def models(self) -> list[str | None]:
+        """All of them, the one that decides first."""
+        return [self.model, *self.others.models]
 
 
 @dataclass(frozen=True)
 class _Work:
     """What all files have in common, as a hand is told it when it starts."""
 
-    model: str | None
-    parameters: Parameters
+    asked: _Asked
     limits: Limits
     threads: int  # of each analysis
     parent: int
@@ -126,14 +145,10 @@ class _Worker:
 
 
 class _WorkerPool:
-    def __init__(
-        self, model: str | None, parameters: Parameters, most: int, several: bool, told: Told | None
-    ) -> None:
+    def __init__(self, asked: _Asked, most: int, several: bool, told: Told | None) -> None:
         threads = max(1, cores() // most)
-        if model and Path(model).suffix:  # a confined process is in another folder
-            model = str(Path(model).absolute())
-        self._work = _Work(model, parameters, limits_of_environment(), threads, os.getpid(), told)
-        self._context = multiprocessing.get_context("fork" if _ready(model, several) else "spawn")
+        self._work = _Work(asked, limits_of_environment(), threads, os.getpid(), told)
+        self._context = multiprocessing.get_context("fork" if _ready(asked.models, several) else "spawn")
         self._hands: list[_Worker] = []
         self._most = most
 
@@ -177,7 +192,7 @@ class _WorkerPool:
             hand.close()
 
 
-def _ready(model: str | None, several: bool) -> bool:
+def _ready(models: Sequence[str | None], several: bool) -> bool:
     """Import and load what all files need; whether workers may be forked from this process."""
     before = {name: os.environ.get(name) for name in _NO_POOL}
     os.environ |= _NO_POOL
@@ -190,8 +205,9 @@ def _ready(model: str | None, several: bool) -> bool:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-    loaded = _loaded(model)
-    if backends.needs_torch(loaded):
+    for loaded in map(_loaded, models):
+        if not backends.needs_torch(loaded):
+            continue
         if native_threads() == 1:
             _one_thread()  # folding a network into another computes, which would start more
         from detector.backends.torch import fused_network
@@ -232,12 +248,12 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 
 def _line(file: File, work: _Work) -> Line:
     path, started = file.path.absolute(), time.perf_counter()
-    model = Path(work.model) if work.model and Path(work.model).suffix else None
-    models = [model.with_suffix(ending) for ending in (".json", *WEIGHTS)] if model else []
+    files = [Path(one) for one in work.asked.models if one and Path(one).suffix]
+    models = [one.with_suffix(ending) for one in files for ending in (".json", *WEIGHTS)]
     try:
         with Sandbox(
             partial(_scored, told=work.told) if work.told else _scored,
-            *(path, Path(file.name).name, work.parameters, work.model, work.threads),
+            *(path, Path(file.name).name, work.asked, work.threads),
             limits=work.limits,
             places=AllowedPaths(readable=(path, *models)),
             modules=_MODULES,
@@ -260,8 +276,7 @@ def _line(file: File, work: _Work) -> Line:
 def _scored(
     path: Path,
     name: str,
-    parameters: Parameters,
-    model: str | None,
+    asked: _Asked,
     threads: int,
     _report: object,
     told: Told | None = None,
@@ -275,16 +290,26 @@ def _scored(
     if "torch" in sys.modules:  # which has read it already
         sys.modules["torch"].set_num_threads(threads)
     cv2.setNumThreads(threads)
-    analysis = analyze(path, name=name, parameters=parameters, model=_loaded(model))
+    model, *also = map(_loaded, asked.models)
+    analysis = analyze(
+        path, name=name, parameters=asked.parameters, model=model, also=also, joint=asked.others.rule
+    )
     return {**judged(analysis), **summary_of(analysis), **(told(analysis) if told else {})}
 
 
 def judged(analysis: Analysis) -> Line:
     """What the line of any analysis begins with."""
-    return {
+    line: Line = {
         "verdict": str(analysis.verdict),
         "probability": analysis.probability,
         "stability": analysis.stability,
         "faces": len(analysis.persons),
         "duration": analysis.media.duration,
     }
+    if analysis.joint:
+        line["others"] = [
+            {"model": one.model.name, "verdict": str(one.verdict), "probability": one.probability}
+            for one in analysis.others
+        ]
+        line["joint"] = {"rule": str(analysis.joint.rule), "verdict": str(analysis.joint.verdict)}
+    return line

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.cli.engine_options import add_engine_options, parameters_from
+from detector.cli.engine_options import add_engine_options, add_other_models, parameters_from
 from detector.cli.progress import progress_bar
 from detector.errors import ParameterError
 from detector.media.exhibit_file import refuse_early
@@ -40,19 +40,7 @@ def add_commands(commands: Any) -> None:
         "--laboratory", type=Path, metavar="FILE", help="a laboratory.json for the report to quote"
     )
     add_engine_options(analyze)
-    analyze.add_argument(
-        "--also",
-        action="append",
-        default=[],
-        metavar="NAME|FILE",
-        help="another model that judges the same faces, shown beside the first; may be given again",
-    )
-    analyze.add_argument(
-        "--joint",
-        choices=[str(rule) for rule in JointRule],
-        default=str(JointRule.FIRST),
-        help="how several models decide together: the first alone (default), any, the majority, or all",
-    )
+    add_other_models(analyze)
     add_case_options(analyze)
     analyze.set_defaults(run=_analyze)
 
@@ -70,6 +58,7 @@ def add_commands(commands: Any) -> None:
         help="keep the lines here too; files that stand in it are not repeated",
     )
     add_engine_options(score)
+    add_other_models(score)
     score.set_defaults(run=_score)
 
 
@@ -207,10 +196,17 @@ def summary(analysis: Analysis) -> dict[str, object]:
 
 
 def _score(options: argparse.Namespace) -> int:
+    from detector.batch.other_models import Others
     from detector.batch.run import BatchRun
 
     many = BatchRun(
-        options.files, options.model, parameters_from(options), options.crops, options.workers, options.out
+        options.files,
+        options.model,
+        parameters_from(options),
+        options.crops,
+        options.workers,
+        options.out,
+        Others(options.also, JointRule(options.joint)),
     )
     failed = False
     for line in many.lines():

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from detector.errors import ParameterError
+from detector.schema.others import JointRule
 
 if TYPE_CHECKING:
     from detector.schema.analysis import Parameters
@@ -28,6 +29,24 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="another parameter of the analysis, as the report's list names it; may be given again",
     )
+
+
+def add_other_models(parser: argparse.ArgumentParser, joint: bool = True) -> None:
+    """Add the options that ask for other models beside the first one; ``joint``: and for their rule."""
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="NAME|FILE",
+        help="another model that judges the same faces, shown beside the first; may be given again",
+    )
+    if joint:
+        parser.add_argument(
+            "--joint",
+            choices=[str(rule) for rule in JointRule],
+            default=str(JointRule.FIRST),
+            help="how several models decide together: the first alone (default), any, the majority, or all",
+        )
 
 
 def parameters_from(options: argparse.Namespace) -> Parameters:

@@ -7,13 +7,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.cli.engine_options import add_engine_options, parameters_from
+from detector.cli.engine_options import add_engine_options, add_other_models, parameters_from
 from detector.cli.progress import progress_bar
 from detector.errors import ParameterError
 from reports.text.languages import DEFAULT, LANGUAGES
 
 if TYPE_CHECKING:
-    from detector.schema.laboratory.validation import Validation
+    from detector.schema.laboratory.validation import Level, Validation
 
 
 def add_commands(commands: Any) -> None:
@@ -49,6 +49,7 @@ def add_commands(commands: Any) -> None:
         "--language", choices=list(LANGUAGES), default=DEFAULT, help="of the report (default en)"
     )
     add_engine_options(validate)
+    add_other_models(validate, joint=False)
     validate.set_defaults(run=_validate)
 
     threshold = commands.add_parser("threshold", help="set a laboratory's own thresholds from its validation")
@@ -86,7 +87,7 @@ def _validate(options: argparse.Namespace) -> int:
         validation = validate(
             options.data,
             options.out,
-            Run(options.model, parameters, options.workers, options.repeat),
+            Run(options.model, parameters, options.workers, options.repeat, tuple(options.also)),
             show,
             title=options.title,
             laboratory=options.laboratory,
@@ -157,13 +158,27 @@ def _refuse_others(folder: Path) -> None:
 def _print_words(validation: Validation, out: Path) -> None:
     print(f"{validation.title}: {len(validation.items):,} files, {validation.model.title}")
     for level in validation.levels:
-        if level.attribute:
-            continue
-        print(f"{level.name}:")
-        for rate in level.rates:
-            ends = "" if rate.low is None or rate.high is None else f" ({rate.low:.3f} to {rate.high:.3f})"
-            of = f", {rate.events} of {rate.items}" if rate.events is not None else ""
-            print(f"  {rate.figure} {rate.value:.3f}{ends}{of}")
+        if not level.attribute:
+            _print_level(level.name, level)
+    _print_others(validation)
     for sentence in validation.limits:
         print(f"  {sentence}")
     print(f"Report: {out / 'validation.pdf'}")
+
+
+def _print_level(name: str, level: Level) -> None:
+    print(f"{name}:")
+    for rate in level.rates:
+        ends = "" if rate.low is None or rate.high is None else f" ({rate.low:.3f} to {rate.high:.3f})"
+        of = f", {rate.events} of {rate.items}" if rate.events is not None else ""
+        print(f"  {rate.figure} {rate.value:.3f}{ends}{of}")
+
+
+def _print_others(validation: Validation) -> None:
+    """The other models, and all together by each rule, over all of each kind."""
+    rows = [(each.model.title, each.levels) for each in validation.others]
+    rows += [(f"together, {each.rule}", each.levels) for each in validation.joint]
+    for title, levels in rows:
+        for level in levels:
+            if not level.attribute:
+                _print_level(f"{title}: {level.name}", level)

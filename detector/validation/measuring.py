@@ -14,11 +14,13 @@ from pathlib import Path
 
 from detector.backends import selection as backends
 from detector.batch.input_files import File
+from detector.batch.other_models import ALONE, Others
 from detector.batch.results_file import ResultsFile, read_lines, run_key
 from detector.batch.worker_pool import judged, score_files
 from detector.errors import ParameterError
 from detector.schema.analysis import Analysis, Parameters
 from detector.validation.material import LabelledFile, Material
+from detector.validation.others import of_other
 from detector.verdict.validated_domain import criteria, measured
 
 Line = dict[str, object]
@@ -37,7 +39,8 @@ class Run:
     model: str | None
     parameters: Parameters
     workers: int | None = None
-    repeated: int = 5  # files of each kind that are analysed again
+    repeated: int = 5  # files of each kind that are analysed again, by the first model alone
+    also: tuple[str, ...] = ()  # other models, which judge the same faces
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ def told(analysis: Analysis) -> Line:
         "values": {name: float(value) for name, value in values.items() if name != "still images"},
         "outside": [each.name for each in criteria(analysis) if each.inside is False],
         "backend": f"{software.backend}, {software.precision}, {software.device}",
+        **({"models": [of_other(one.model) for one in analysis.others]} if analysis.others else {}),
     }
 
 
@@ -75,7 +79,9 @@ def measure(material: Material, out: Path, run: Run, card: str, progress: Progre
     """
     if run.workers is not None and run.workers < 1:
         raise ParameterError(f"--workers {run.workers}: at least one file is analysed at a time.")
-    first = _pass(material.files, out / MEASURED, run, card, "files", progress)
+    others = Others(run.also)
+    others.refuse(run.model)
+    first = _pass(material.files, out / MEASURED, run, card, "files", progress, others)
     some = _some(material.files, first, run.repeated)
     again = _pass(some, out / AGAIN, run, card, "files again", progress)
     other: dict[str, Line] = {}
@@ -87,15 +93,21 @@ def measure(material: Material, out: Path, run: Run, card: str, progress: Progre
 
 
 def _pass(
-    files: Sequence[LabelledFile], path: Path, run: Run, made: str, what: str, progress: Progress
+    files: Sequence[LabelledFile],
+    path: Path,
+    run: Run,
+    made: str,
+    what: str,
+    progress: Progress,
+    others: Others = ALONE,
 ) -> dict[str, Line]:
-    by = run_key(run.model, run.parameters, purpose=f"{_PURPOSE} {made}")
+    by = run_key(run.model, run.parameters, purpose=f"{_PURPOSE} {made}", others=others)
     waiting = [File(str(each.path), each.path, each.path) for each in files]
     with ResultsFile(path, by) as kept:
         new = [file for file in waiting if not kept.has(file)]
         done = len(waiting) - len(new)
         progress(what, done / max(len(waiting), 1))
-        scored = score_files(new, run.model, run.parameters, run.workers, told)
+        scored = score_files(new, run.model, run.parameters, run.workers, told, others)
         with contextlib.closing(scored) as lines:
             for file, line in lines:
                 kept.add(file, line)

@@ -12,10 +12,11 @@ from detector.schema.others import JointRule
 def joint(rule: JointRule, verdicts: Sequence[tuple[str, Verdict]]) -> Joint:
     """The joint verdict of models, each by its title with its own verdict, the first one first."""
     told = [verdict for _, verdict in verdicts]
-    return Joint(rule=rule, verdict=_decided(rule, told), reason=_reason(rule, verdicts))
+    return Joint(rule=rule, verdict=decided(rule, told), reason=_reason(rule, verdicts))
 
 
-def _decided(rule: JointRule, told: Sequence[Verdict]) -> Verdict:
+def decided(rule: JointRule, told: Sequence[Verdict]) -> Verdict:
+    """What the verdicts of models, the first one's first, amount to by ``rule``."""
     if rule is JointRule.FIRST:
         return told[0]
     if rule is JointRule.ANY and Verdict.MANIPULATED in told:

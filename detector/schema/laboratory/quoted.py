@@ -9,11 +9,18 @@ from pydantic import Field
 
 from detector.schema.analysis import MediaKind
 from detector.schema.base import Probability, Sha256, Value
-from detector.schema.laboratory.validation import Level, LikelihoodRatios, Spread, ValidatedModel
+from detector.schema.laboratory.validation import (
+    ByOther,
+    ByRule,
+    Level,
+    LikelihoodRatios,
+    Spread,
+    ValidatedModel,
+)
 from detector.schema.model import Rate
 from detector.schema.parameters import Parameters
 
-LABORATORY_SCHEMA_VERSION = "1.0"
+LABORATORY_SCHEMA_VERSION = "1.1"
 
 
 class OwnThreshold(Value):
@@ -40,6 +47,8 @@ class Laboratory(Value):
     parameters: Parameters
     source_sha256: Sha256 | None
     levels: tuple[Level, ...]
+    others: tuple[ByOther, ...] = Field(default=(), description="other models, side by side; since 1.1")
+    joint: tuple[ByRule, ...] = Field(default=(), description="all models together, by rule; since 1.1")
     likelihood_ratios: tuple[LikelihoodRatios, ...] = Field(description="without their plots")
     covered: tuple[Spread, ...]
     limits: tuple[str, ...]

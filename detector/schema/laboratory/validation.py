@@ -13,9 +13,10 @@ from pydantic import Field
 from detector.schema.analysis import Library, MediaKind, Verdict
 from detector.schema.base import Probability, Seconds, Sha256, Value
 from detector.schema.model import Platt, Rate, SecondLookModel
+from detector.schema.others import JointRule
 from detector.schema.parameters import Parameters
 
-VALIDATION_SCHEMA_VERSION = "1.0"
+VALIDATION_SCHEMA_VERSION = "1.1"
 
 
 class ValidatedModel(Value):
@@ -30,6 +31,16 @@ class ValidatedModel(Value):
     exhibit: Platt | None = None
     second_look: SecondLookModel | None = None
     card_sha256: Sha256 = Field(description="of all that the model's card decides by, as canonical JSON")
+
+
+class OtherValidated(Value):
+    """A model that judged the same faces beside the one validated; it has the same parameters."""
+
+    name: str
+    title: str
+    architecture: str
+    sha256: Sha256
+    second_look_sha256: Sha256 | None = None
 
 
 class Versions(Value):
@@ -51,6 +62,13 @@ class LabelledSegment(Value):
     start: Seconds
     end: Seconds
     confidence: Probability | None = Field(default=None, description="of a flagged one")
+
+
+class SaidByOther(Value):
+    """What another model says of a file; in the order of the validation's ``others``."""
+
+    verdict: Verdict
+    probability: Probability | None = None
 
 
 class ValidationItem(Value):
@@ -76,6 +94,7 @@ class ValidationItem(Value):
         default_factory=dict, description="face width, contrast, bits per pixel …, as the domain check names"
     )
     outside: tuple[str, ...] = Field(default=(), description="properties outside the card's own ranges")
+    others: tuple[SaidByOther, ...] = Field(default=(), description="what other models say; since 1.1")
 
 
 class Outcomes(Value):
@@ -104,6 +123,20 @@ class Level(Value):
     unmanipulated: Outcomes
     groups: int = Field(ge=0)
     rates: tuple[Rate, ...]
+
+
+class ByOther(Value):
+    """Figures of another model over all of each kind and by generator, as those of the first are made."""
+
+    model: OtherValidated
+    levels: tuple[Level, ...]
+
+
+class ByRule(Value):
+    """Error rates of the joint verdict of all models by one rule, over all of each kind."""
+
+    rule: JointRule
+    levels: tuple[Level, ...]
 
 
 class CurvePoint(Value):
@@ -212,6 +245,8 @@ class Validation(Value):
     labelled: tuple[str, ...] = Field(description="what the laboratory labelled beside the label itself")
     remarks: tuple[str, ...] = Field(default=(), description="on the material")
     levels: tuple[Level, ...]
+    others: tuple[ByOther, ...] = Field(default=(), description="other models, side by side; since 1.1")
+    joint: tuple[ByRule, ...] = Field(default=(), description="all models together, by rule; since 1.1")
     curves: tuple[Curve, ...]
     likelihood_ratios: tuple[LikelihoodRatios, ...]
     temporal: dict[str, float | None] = Field(

@@ -13,7 +13,8 @@ from detector.verdict.validated_domain import measured
 from reports.text import dates, numbers
 from reports.text.language import N_, gettext, stored
 from reports.text.numbers import shown
-from reports.view.validation.validation_report import LevelRow, level_row, percent, ratio_words
+from reports.view.validation.levels import LevelRow, level_row, percent
+from reports.view.validation.validation_report import ratio_words
 
 _KINDS = {MediaKind.VIDEO: "videos", MediaKind.IMAGE: "photographs"}
 THRESHOLD = N_("The laboratory's threshold")

@@ -22,15 +22,17 @@ from reports.text.language import N_, gettext, stored
 from reports.text.numbers import grouped, plural, shown
 from reports.view.contents import Section
 from reports.view.facts import Fact
+from reports.view.validation.levels import KINDS, LevelRow, counted_of, from_to, level_row, percent
+from reports.view.validation.others import OthersTable, others_tables
 from reports.view.validation.plots import Plot, cross_entropy, error_curves, tippett
 from reports.view.validation.validity import MEANINGS
 
-KINDS = {MediaKind.VIDEO: N_("Videos"), MediaKind.IMAGE: N_("Photographs")}
 _SECTIONS = (
     ("summary", N_("Summary")),
     ("material", N_("Material")),
     ("rates", N_("Error rates")),
     ("parts", N_("Error rates by part of the material")),
+    ("others", N_("Other models")),
     ("ratios", N_("Likelihood ratios")),
     ("time", N_("When within a clip")),
     ("repeatability", N_("Repeatability")),
@@ -53,28 +55,6 @@ GLOSSARY = (
 )  # fmt: skip
 # What people wrote, and names of files, models and machines.
 _NOT_OURS = frozenset({"ValidationReport.title", "ValidationReport.annex"})
-
-
-@dataclass(frozen=True)
-class RateCell:
-    """A rate with its interval and counts."""
-
-    value: str
-    interval: str
-    counted: str
-
-
-@dataclass(frozen=True)
-class LevelRow:
-    """One part of the material."""
-
-    name: str
-    manipulated: str
-    unmanipulated: str
-    false_positive: RateCell | None
-    false_negative: RateCell | None
-    inconclusive: str
-    auc: str
 
 
 @dataclass(frozen=True)
@@ -142,6 +122,9 @@ class ValidationReport:
     labelled: str
     meanings: tuple[tuple[str, str], ...]
     kinds: tuple[KindView, ...]
+    others: tuple[OthersTable, ...]
+    other_models: tuple[Fact, ...]
+    model_title: str
     ratios: tuple[RatioView, ...]
     time: tuple[Fact, ...]
     repetitions: tuple[tuple[str, ...], ...]
@@ -161,11 +144,12 @@ def validation_report(validation: Validation, speak: str = language.DEFAULT) -> 
 
 def _view(validation: Validation) -> ValidationReport:
     created, created_iso = dates.in_utc(validation.created)
-    present = [
-        (key, title)
-        for key, title in _SECTIONS
-        if (key != "time" or validation.temporal) and (key != "ratios" or validation.likelihood_ratios)
-    ]
+    there = {
+        "others": bool(validation.others),
+        "ratios": bool(validation.likelihood_ratios),
+        "time": bool(validation.temporal),
+    }
+    present = [(key, title) for key, title in _SECTIONS if there.get(key, True)]
     sections = {key: Section(key, number, title) for number, (key, title) in enumerate(present, start=1)}
     return ValidationReport(
         sections=sections,
@@ -185,6 +169,12 @@ def _view(validation: Validation) -> ValidationReport:
         labelled=", ".join(map(stored, validation.labelled)) or gettext("nothing"),
         meanings=MEANINGS,
         kinds=tuple(_kind(validation, kind) for kind in KINDS if validation.level(kind)),
+        others=others_tables(validation.model.title, validation.levels, validation.others, validation.joint),
+        other_models=tuple(
+            Fact(f"{each.model.title} ({each.model.name})", each.model.sha256, exact=True)
+            for each in validation.others
+        ),
+        model_title=validation.model.title,
         ratios=tuple(map(_ratios, validation.likelihood_ratios)),
         time=tuple(
             Fact(name, gettext("none") if value is None else numbers.number(value))
@@ -202,34 +192,6 @@ def _view(validation: Validation) -> ValidationReport:
         glossary=GLOSSARY if validation.likelihood_ratios else (),
         annex=tuple(map(_annex_row, validation.items)),
     )  # fmt: skip
-
-
-def rate_cell(rate: Rate | None) -> RateCell | None:
-    """A share in words; None where there was nothing to count."""
-    if rate is None:
-        return None
-    interval = gettext("not known")
-    if rate.low is not None and rate.high is not None:
-        interval = _from_to(percent(rate.low), percent(rate.high))
-    return RateCell(percent(rate.value), interval, _of(rate.events or 0, grouped(rate.items)))
-
-
-def _from_to(least: str, most: str) -> str:
-    return gettext("%(start)s to %(end)s", start=least, end=most)
-
-
-def _of(count: int, whole: str) -> str:
-    return gettext("%(count)s of %(whole)s", count=grouped(count), whole=whole)
-
-
-def percent(value: float) -> str:
-    """A share with one decimal."""
-    return f"{shown(100 * value, '.1f')} %"
-
-
-def rate_of(level: Level, figure: str) -> Rate | None:
-    """The rate of that name, if it was measured."""
-    return next((each for each in level.rates if each.figure == figure), None)
 
 
 def _facts(validation: Validation, created: str) -> tuple[Fact, ...]:
@@ -282,22 +244,6 @@ def _part(name: str, levels: Sequence[Level]) -> Part:
     )
 
 
-def level_row(level: Level, name: str = "") -> LevelRow:
-    """A row of a table of rates, called ``name`` or as the level is."""
-    both = level.manipulated, level.unmanipulated
-    silent = sum(each.inconclusive + each.not_judged for each in both)
-    auc = rate_of(level, "AUC")
-    return LevelRow(
-        name=name or level.name,
-        manipulated=grouped(level.manipulated.total),
-        unmanipulated=grouped(level.unmanipulated.total),
-        false_positive=rate_cell(rate_of(level, "false positive rate")),
-        false_negative=rate_cell(rate_of(level, "false negative rate")),
-        inconclusive=grouped(silent),
-        auc=shown(auc.value, ".3f") if auc else "–",
-    )
-
-
 def _outcomes(label: str, of: Outcomes) -> OutcomeRow:
     figures = (of.total, of.flagged, of.not_found, of.inconclusive, of.not_judged)
     return OutcomeRow(label, *map(grouped, figures))
@@ -311,10 +257,10 @@ def _figure(rate: Rate) -> tuple[str, ...]:
 
     ends = gettext("not known")
     if rate.low is not None and rate.high is not None:
-        ends = _from_to(told(rate.low), told(rate.high))
+        ends = from_to(told(rate.low), told(rate.high))
     counted = plural(rate.items, rate.unit.removesuffix("s"), rate.unit)
     if rate.events is not None:
-        counted = _of(rate.events, counted)
+        counted = counted_of(rate.events, counted)
     return stored(rate.figure), told(rate.value), ends, counted, stored(rate.interval)
 
 
@@ -325,9 +271,9 @@ def _threshold(point: CurvePoint, shipped: float) -> tuple[str, ...]:
     return (
         name,
         percent(point.false_positive_rate),
-        _from_to(percent(point.false_positive_low), percent(point.false_positive_high)),
+        from_to(percent(point.false_positive_low), percent(point.false_positive_high)),
         percent(point.false_negative_rate),
-        _from_to(percent(point.false_negative_low), percent(point.false_negative_high)),
+        from_to(percent(point.false_negative_low), percent(point.false_negative_high)),
     )
 
 

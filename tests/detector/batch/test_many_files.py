@@ -23,11 +23,15 @@ from warm import Script
 
 from detector import Parameters
 from detector.batch.input_files import File, InputFiles
+from detector.batch.other_models import Others
 from detector.batch.results_file import ResultsFile, run_key
+from detector.batch.run import BatchRun
 from detector.batch.worker_pool import score_files
-from detector.errors import ModelError, ParameterError
+from detector.errors import ModelError, ParameterError, ReelproofError
 from detector.models.card import MODELS, SECOND_LOOKS
 from detector.paths import ROOT
+from detector.schema.others import JointRule
+from tests.detector.models.onnx_models import put
 
 PHOTO = b"\xff\xd8\xff\xe0" + bytes(60)
 DEFAULT = Parameters()
@@ -40,7 +44,7 @@ from types import SimpleNamespace
 from detector.batch import worker_pool
 from detector.cli.main import main
 
-def scored(path, name, parameters, model, threads, report):
+def scored(path, name, asked, threads, report):
     began = time.monotonic()
     what, _, number = name.partition(".")[0].partition("-")
     if what == "crash":
@@ -188,8 +192,10 @@ class TestKept:
             run_key(None, Parameters(sample_rate=4)),
             run_key("reelproof-lite0", DEFAULT),
             run_key(None, DEFAULT, crops=True),
+            run_key(None, DEFAULT, others=Others(["reelproof-lite0"])),
+            run_key(None, DEFAULT, others=Others(["reelproof-lite0"], JointRule.ALL)),
         ]
-        assert len(set(ways)) == 4 and run_key("reelproof", Parameters()) == ways[0]
+        assert len(set(ways)) == 6 and run_key("reelproof", Parameters()) == ways[0]
 
     def test_another_second_look_but_not_other_figures(self, tmp_path: Path) -> None:
         folder = tmp_path / "models"
@@ -373,7 +379,7 @@ def test_a_process_that_loaded_everything_still_has_one_thread() -> None:
     command = [
         sys.executable,
         "-c",
-        "from detector.batch.worker_pool import _ready; print(_ready(None, True))",
+        "from detector.batch.worker_pool import _ready; print(_ready([None], True))",
     ]
     assert subprocess.check_output(command, cwd=ROOT, text=True).split() == ["True"]
 
@@ -393,6 +399,27 @@ class TestFromAProcessWithThreads:
         given = [File(str(path), path, path), File("x", tmp_path / "gone.mp4", tmp_path / "gone.mp4")]
         lines = [line for _, line in score_files(given, None, DEFAULT, workers=1)]
         assert lines[0]["faces"] == 1 and "error" in lines[1]
+
+    def test_other_models_judge_the_same_faces(self, tmp_path: Path, astronaut: np.ndarray) -> None:
+        path = tmp_path / "astronaut.png"
+        assert cv2.imwrite(str(path), astronaut[:, :, ::-1])
+        tiny = put(tmp_path, "tiny")
+        run = BatchRun([path], None, DEFAULT, workers=1, others=Others([str(tiny)], JointRule.ALL))
+        (line,) = run.lines()
+        (said,) = line["others"]  # type: ignore[attr-defined]
+        assert said["model"] == "tiny" and 0 <= said["probability"] <= 1
+        assert line["joint"] == {"rule": "all", "verdict": line["joint"]["verdict"]}  # type: ignore[index]
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            ({"others": Others(["reelproof"])}, "named twice"),
+            ({"others": Others(["reelproof-2"]), "crops": True}, "judged by one model"),
+        ],
+    )
+    def test_what_cannot_be_asked_for(self, tmp_path: Path, options: dict[str, Any], words: str) -> None:
+        with pytest.raises(ReelproofError, match=words):
+            next(BatchRun([tmp_path], None, DEFAULT, **options).lines())
 
     def test_an_unknown_model(self, tmp_path: Path) -> None:
         with pytest.raises(ModelError, match="nosuch"):

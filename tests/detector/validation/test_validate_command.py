@@ -16,6 +16,7 @@ from warm import Script
 from detector.paths import ROOT
 from detector.schema.laboratory.quoted import Laboratory
 from detector.schema.laboratory.validation import Validation
+from detector.schema.others import JointRule
 
 # A name is `LABEL-PROBABILITY-NUMBER`; what it gives in the confined process stands in for an analysis.
 ACTING = Script("""
@@ -24,12 +25,17 @@ from types import SimpleNamespace
 from detector.batch import worker_pool
 from detector.cli.main import main
 
-def scored(path, name, parameters, model, threads, report, told=None):
+def scored(path, name, asked, threads, report, told=None):
     _, figure, _ = name.split(".")[0].split("-")
     probability = int(figure) / 100
     if probability == 0.99:
         raise KeyError("nobody thought of this")
-    return {"verdict": "manipulated" if probability >= 0.65 else "no manipulation found",
+    more = {}
+    if asked.others.models:  # one more, that flags from 0.5 on
+        said = "manipulated" if probability >= 0.5 else "no manipulation found"
+        more = {"others": [{"model": "other", "verdict": said, "probability": probability}],
+                "models": [{"name": "other", "title": "Other", "architecture": "none", "sha256": "0" * 64}]}
+    return {**more, "verdict": "manipulated" if probability >= 0.65 else "no manipulation found",
             "probability": probability, "stability": None, "faces": 1, "duration": 2.0, "media": "video",
             "segments": [[0.5, 1.5, probability]] if probability >= 0.65 else [], "outside": [],
             "values": {"face width": 90.0}, "backend": "OpenVINO"}
@@ -94,6 +100,28 @@ def test_a_run_writes_validation_and_report_and_goes_on_later(tmp_path: Path, ma
     later = Validation.from_json((out / "validation.json").read_bytes())
     assert [each.file for each in later.items if each.error] == ["real/real-99-9.mp4"]
     assert later.level(later.items[0].kind) == made.level(made.items[0].kind)  # type: ignore[arg-type]
+
+
+def test_another_model_stands_beside_the_first(tmp_path: Path, material: Path) -> None:
+    out = tmp_path / "out"
+    done = validated(material, "--out", out, "--workers", "1", "--repeat", "1", "--also", "reelproof-2")
+    assert done.returncode == 0, done.stderr
+    made = Validation.from_json((out / "validation.json").read_bytes())
+    (beside,), (either, both) = made.others, made.joint
+    assert beside.model.title == "Other"
+    assert [level.manipulated.flagged for level in (made.levels[0], beside.levels[0])] == [9, 12]
+    assert either.rule is JointRule.ANY and either.levels[0].manipulated.flagged == 12
+    assert both.rule is JointRule.ALL and both.levels[0].manipulated.inconclusive == 3
+    assert {rate.figure for rate in both.levels[0].rates} == {"false positive rate", "false negative rate"}
+    page = (out / "validation.html").read_text()
+    assert "Each model by its own verdict" in page and "manipulated if any model says so" in page
+    assert Laboratory.from_json((out / "laboratory.json").read_bytes()).others == made.others
+    assert f"{beside.model.title}:" in done.stdout
+
+
+def test_a_model_named_twice_is_refused_before_any_work(tmp_path: Path, material: Path) -> None:
+    done = validated(material, "--out", tmp_path / "out", "--also", "reelproof")
+    assert done.returncode == 2 and "named twice" in done.stderr
 
 
 def test_another_machine_is_compared_with(tmp_path: Path, material: Path) -> None:

@@ -1,0 +1,80 @@
+"""Rates of one part of a validation's material, in words: a row of a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from detector.schema.analysis import MediaKind, Rate
+from detector.schema.laboratory.validation import Level
+from reports.text.language import N_, gettext
+from reports.text.numbers import grouped, shown
+
+KINDS = {MediaKind.VIDEO: N_("Videos"), MediaKind.IMAGE: N_("Photographs")}
+
+
+@dataclass(frozen=True)
+class RateCell:
+    """A rate with its interval and counts."""
+
+    value: str
+    interval: str
+    counted: str
+
+
+@dataclass(frozen=True)
+class LevelRow:
+    """One part of the material."""
+
+    name: str
+    manipulated: str
+    unmanipulated: str
+    false_positive: RateCell | None
+    false_negative: RateCell | None
+    inconclusive: str
+    auc: str
+
+
+def rate_cell(rate: Rate | None) -> RateCell | None:
+    """A share in words; None where there was nothing to count."""
+    if rate is None:
+        return None
+    interval = gettext("not known")
+    if rate.low is not None and rate.high is not None:
+        interval = from_to(percent(rate.low), percent(rate.high))
+    return RateCell(percent(rate.value), interval, counted_of(rate.events or 0, grouped(rate.items)))
+
+
+def from_to(least: str, most: str) -> str:
+    """An interval in words."""
+    return gettext("%(start)s to %(end)s", start=least, end=most)
+
+
+def counted_of(count: int, whole: str) -> str:
+    """A count and what it is of."""
+    return gettext("%(count)s of %(whole)s", count=grouped(count), whole=whole)
+
+
+def percent(value: float) -> str:
+    """A share with one decimal."""
+    return f"{shown(100 * value, '.1f')} %"
+
+
+def ratecounted_of(level: Level, figure: str) -> Rate | None:
+    """The rate of that name, if it was measured."""
+    return next((each for each in level.rates if each.figure == figure), None)
+
+
+def level_row(level: Level, name: str = "") -> LevelRow:
+    """A row of a table of rates, called ``name`` or as the level is."""
+    both = level.manipulated, level.unmanipulated
+    silent = sum(each.inconclusive + each.not_judged for each in both)
+    auc = ratecounted_of(level, "AUC")
+    return LevelRow(
+        name=name or level.name,
+        manipulated=grouped(level.manipulated.total),
+        unmanipulated=grouped(level.unmanipulated.total),
+        false_positive=rate_cell(ratecounted_of(level, "false positive rate")),
+        false_negative=rate_cell(ratecounted_of(level, "false negative rate")),
+        inconclusive=grouped(silent),
+        auc=shown(auc.value, ".3f") if auc else "–",
+    )
