@@ -138,7 +138,8 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
         sampler = None
         if job.fingerprint and not turn:
             sampler = FingerprintSampler(still=reader.kind is MediaKind.IMAGE)
-        with ahead(reader.frames(parameters.sample_rate), _depth(reader)) as frames:
+        sampled = reader.frames(parameters.sample_rate, all_decoded=not parameters.skip_unreferenced)
+        with ahead(sampled, _depth(reader)) as frames:
             for frame in frames:
                 first_pass.process_frame(frame)
                 if sampler is not None:
@@ -333,6 +334,7 @@ def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media
         duration=float(reader.duration),
         start_offset=reader.start_offset,
         frames_decoded=reader.tally.decoded,
+        frames_passed_over=reader.tally.passed_over,
         frames_undecodable=reader.tally.undecodable + lost_frames(reader),
         has_sound=reader.has_sound,
     )

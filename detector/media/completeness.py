@@ -45,5 +45,5 @@ def lost_frames(reader: MediaReader) -> int:
         promised = len(reader.stream.index_entries)  # after edit lists
     else:
         return 0
-    gone = promised - tally.packets.not_shown - tally.decoded - tally.undecodable
+    gone = promised - tally.packets.not_shown - tally.frames - tally.undecodable
     return gone if gone > few else 0

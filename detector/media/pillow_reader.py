@@ -21,6 +21,7 @@ from detector.media.orientation import photo_orientation
 from detector.media.packet_stats import Tally
 from detector.media.photo_file import open_photo, strictly
 from detector.media.reader import PICTURE_DAMAGED, Decoded, MediaReader, first_at
+from detector.media.unreferenced import NeededPackets
 from detector.schema.analysis import MediaKind
 
 # What Pillow and its plugins raise on damaged files.
@@ -60,7 +61,7 @@ class PillowReader(MediaReader):
             return None
         return (self.tally.decoded / self.duration).limit_denominator(1000)
 
-    def _raw(self, tally: Tally) -> Iterator[av.VideoFrame]:
+    def _raw(self, tally: Tally, needed: NeededPackets | None = None) -> Iterator[av.VideoFrame]:
         time = 0
         pictures = ImageSequence.Iterator(self._picture) if self.kind is MediaKind.VIDEO else [self._picture]
         try:

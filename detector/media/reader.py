@@ -26,6 +26,7 @@ from detector.media.limits import Bounds
 from detector.media.orientation import Orientation, display_orientation
 from detector.media.packet_stats import Tally
 from detector.media.signatures import ACCEPTED, PHOTO_DEMUXERS
+from detector.media.unreferenced import CONTAINERS, NeededPackets, length_size_of
 from detector.schema.analysis import MediaKind
 
 Decoded = Iterator[tuple[av.VideoFrame, int]]  # frames, each with its PTS
@@ -143,18 +144,19 @@ class MediaReader:
         shortest, longest = self.tally.shortest, self.tally.longest
         return shortest is not None and longest is not None and longest - shortest > max(1, shortest // 50)
 
-    def frames(self, sample_rate: float) -> Generator[Frame]:
+    def frames(self, sample_rate: float, all_decoded: bool = True) -> Generator[Frame]:
         """The first frame of each 1/``sample_rate`` seconds; all others are decoded and counted only.
 
+        Unless ``all_decoded``, those to which no other refers are only counted, where that can be told.
         Raises :class:`MediaError` when not one frame can be decoded.
         """
         rate = Fraction(sample_rate).limit_denominator(1_000_000)
         last_bin = -1
-        for frame, pts in self._decoded():
+        for frame, pts in self._decoded(rate=None if all_decoded else rate):
             time = (pts - (self.tally.first_pts or 0)) * self.time_base
             if int(time * rate) > last_bin:
                 last_bin = int(time * rate)
-                yield Frame(pts, time, self._upright(frame), self.tally.decoded - 1)
+                yield Frame(pts, time, self._upright(frame), self.tally.frames - 1)
         if self.kind is MediaKind.IMAGE:
             if not self.tally.decoded:
                 raise MediaError(PICTURE_DAMAGED)
@@ -267,38 +269,47 @@ class MediaReader:
             return False
         return True
 
-    def _decoded(self, counting: bool = True) -> Iterator[tuple[av.VideoFrame, int]]:
-        """Sound frames in order of presentation with their PTS; what is broken is counted."""
+    def _decoded(
+        self, counting: bool = True, rate: Fraction | None = None
+    ) -> Iterator[tuple[av.VideoFrame, int]]:
+        """Sound frames in order of presentation with their PTS; what is broken is counted.
+
+        With a ``rate``, frames not needed to sample so many a second are counted and may not come.
+        """
         tally = self.tally if counting else Tally()
-        last: int | None = None
-        for frame, pts in self._dated(tally):
+        needed = self._needed(rate, tally) if rate else None
+        for frame, pts in self._dated(tally, needed):
             if pts is None:
-                pts = 0 if last is None else last + max(1, frame.duration or 1)
-            if last is not None and pts <= last:  # a clock that runs backwards
+                pts = 0 if tally.last_pts is None else tally.last_pts + max(1, frame.duration or 1)
+            for over in needed.passed_over(pts) if needed else ():
+                tally.shown(over.pts, over.kind, over.duration, decoded=False)
+            if tally.last_pts is not None and pts <= tally.last_pts:  # a clock that runs backwards
                 tally.undecodable += 1
                 tally.packets.failed(pts, "a frame whose time is not after the one before")
                 continue
-            tally.decoded += 1
-            tally.packets.shown(int(frame.pict_type), pts, None if last is None else pts - last)
-            if last is not None:
-                gap = pts - last
-                tally.shortest = min(gap, tally.shortest or gap)
-                tally.longest = max(gap, tally.longest or gap)
-            else:
-                tally.first_pts = pts
+            tally.shown(pts, int(frame.pict_type), frame.duration or 0)
             if counting and frame.key_frame:
                 self._keys.append(pts)
             self._bounds.refuse_length(float((pts - (tally.first_pts or 0)) * self.time_base))
-            tally.end_pts = pts + (frame.duration or (tally.shortest or 0))
-            last = pts
             yield frame, pts
+        for over in needed.passed_over(math.inf) if needed else ():
+            tally.shown(over.pts, over.kind, over.duration, decoded=False)
 
-    def _dated(self, tally: Tally) -> Iterator[tuple[av.VideoFrame, int | None]]:
+    def _needed(self, rate: Fraction, tally: Tally) -> NeededPackets | None:
+        """What tells the packets to be decoded; None where nothing can be told."""
+        length_size = length_size_of(self._stream.codec_context.extradata)
+        if self.codec != "h264" or self.container_format not in CONTAINERS or length_size is None:
+            return None
+        return NeededPackets(rate, self.time_base, length_size, lambda: tally.first_pts)
+
+    def _dated(
+        self, tally: Tally, needed: NeededPackets | None
+    ) -> Iterator[tuple[av.VideoFrame, int | None]]:
         """Sound frames with their PTS; those without any before the first that has one are counted back."""
         held: list[av.VideoFrame] = []
         begun = False
-        for frame in self._raw(tally):
-            self._bounds.refuse_count(tally.decoded + tally.undecodable)
+        for frame in self._raw(tally, needed):
+            self._bounds.refuse_count(tally.frames + tally.undecodable)
             if frame.is_corrupt:
                 tally.undecodable += 1
                 tally.packets.failed(frame.pts, "a frame decoded with errors")
@@ -318,7 +329,17 @@ class MediaReader:
             yield frame, pts
         yield from ((frame, None) for frame in held)
 
-    def _raw(self, tally: Tally) -> Iterator[av.VideoFrame]:
+    def _raw(self, tally: Tally, needed: NeededPackets | None) -> Iterator[av.VideoFrame]:
+        for packet in self._packets(tally):
+            tally.packets.add(packet, self.codec)
+            if needed is not None and tally.undecodable:
+                needed.distrust()
+            yield from self._frames_of([packet] if needed is None else needed.offer(packet), tally)
+        if needed is not None:
+            yield from self._frames_of(needed.flush(), tally)
+
+    def _packets(self, tally: Tally) -> Iterator[av.Packet]:
+        """Those of the pictures, in the order of the file."""
         # Sound is not decoded; where it ends tells whether the file does too early.
         packets = self._container.demux(self._stream, *self._container.streams.audio[:1])
         while True:
@@ -330,12 +351,14 @@ class MediaReader:
                 tally.undecodable += 1
                 tally.packets.failed(tally.end_pts, "the container breaks off")
                 return
-            if packet.stream is not self._stream:
-                if packet.pts is not None and packet.time_base is not None:
-                    end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-                    tally.sound_end = max(tally.sound_end, end)
-                continue
-            tally.packets.add(packet, self.codec)
+            if packet.stream is self._stream:
+                yield packet
+            elif packet.pts is not None and packet.time_base is not None:
+                end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                tally.sound_end = max(tally.sound_end, end)
+
+    def _frames_of(self, packets: Iterable[av.Packet], tally: Tally) -> Iterator[av.VideoFrame]:
+        for packet in packets:
             try:
                 yield from packet.decode()
             except av.error.EOFError:
@@ -345,7 +368,7 @@ class MediaReader:
             except av.FFmpegError:
                 tally.undecodable += 1
                 tally.packets.failed(packet.pts, "a packet the decoder refused")
-                self._bounds.refuse_count(tally.decoded + tally.undecodable)
+                self._bounds.refuse_count(tally.frames + tally.undecodable)
 
     def square_size(self, frame: av.VideoFrame) -> tuple[int, int]:
         """Width and height of a frame, not yet turned, in square pixels: none is left out."""

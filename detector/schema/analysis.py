@@ -39,10 +39,10 @@ from detector.schema.second_look import SecondLook as SecondLook
 from detector.schema.second_look import SecondLookContrast as SecondLookContrast
 from detector.schema.second_look import SecondLookMoment as SecondLookMoment
 
-SCHEMA_VERSION = "1.10"
+SCHEMA_VERSION = "1.11"
 FrameIndex = Annotated[
     int | None,
-    Field(ge=0, description="frames decoded before it, in order of presentation; null if not recorded"),
+    Field(ge=0, description="frames before it, in order of presentation; null if not recorded"),
 ]
 
 
@@ -85,6 +85,12 @@ class Media(Value):
         "such as sound; null: a photo, or not recorded; since 1.6",
     )
     frames_decoded: int = Field(ge=0)
+    frames_passed_over: int = Field(
+        default=0,
+        ge=0,
+        description="H.264 frames whose headers were read and that were not decoded: they were not sampled "
+        "and no other frame refers to them; since 1.11",
+    )
     frames_undecodable: int = Field(
         ge=0,
         description="packets or frames the decoder refused, without a place in time, or promised and missing",
@@ -93,6 +99,11 @@ class Media(Value):
     details: Details | None = Field(default=None, description="since 1.2; null in older analyses")
     anomalies: tuple[Anomaly, ...] = Field(default=(), description="worth a person's look; never evidence")
     credentials: Credentials | None = Field(default=None, description="Content Credentials; since 1.2")
+
+    @property
+    def frames(self) -> int:
+        """Frames the file shows, decoded or passed over."""
+        return self.frames_decoded + self.frames_passed_over
 
 
 class Person(Value):

@@ -15,6 +15,7 @@ LACKING = {
         ("minimum_colour", "minimum_detail", "maximum_flatness"),
         frozenset({"1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7"}),
     ),
+    "skip_unreferenced": frozenset(f"1.{minor}" for minor in range(11)),
 }
 """Parameters that are 0 in analyses of earlier schema versions, in which they had no name."""
 
@@ -127,6 +128,13 @@ class Parameters(Value):
         description=N_(
             "moments of each person that a second, stronger network judges as well, if the model has "
             "one; its logits are fused with those of the first; 0: none; since 1.5"
+        ),
+    )
+    skip_unreferenced: bool = Field(
+        default=True,
+        description=N_(
+            "H.264 frames that are not sampled and to which no other frame refers are not decoded, in "
+            "MP4, QuickTime and Matroska; 0: every frame is decoded; since 1.11"
         ),
     )
     seed: int = Field(default=0, description=N_("of the random areas that heatmaps are compared with"))

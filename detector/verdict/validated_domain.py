@@ -72,7 +72,7 @@ def measured(analysis: Analysis) -> tuple[dict[str, float], dict[str, Spread]]:
         values["grey faces"] = faces.grey
     details = media.details
     if details and details.picture and details.picture.bit_rate and media.duration:
-        rate = media.frames_decoded / media.duration
+        rate = media.frames / media.duration
         values["bits per pixel"] = details.picture.bit_rate / (rate * media.width * media.height)
     if media.kind is MediaKind.VIDEO and media.frame_rate:
         values["frame rate"] = float(Fraction(media.frame_rate))

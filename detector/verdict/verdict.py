@@ -216,7 +216,7 @@ def not_seen(media: Media, missing: float) -> list[str]:
             N_("No face was found as the file is stored; it was examined turned by %(turned)s° clockwise.")
             % {"turned": media.turned}
         )
-    lost = media.frames_undecodable > _FEW_LOST * media.frames_decoded
+    lost = media.frames_undecodable > _FEW_LOST * media.frames
     if media.details and (others := media.details.other_pictures):
         named = ", ".join(N_("stream %(index)s") % {"index": stream.index} for stream in others)
         found.append(

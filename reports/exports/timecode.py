@@ -101,7 +101,7 @@ def _stated(media: Media) -> Fraction | None:
     except (ValueError, ZeroDivisionError):
         rate = Fraction(0)
     if rate <= 0 and media.duration > 0:
-        rate = Fraction(media.frames_decoded) / Fraction(media.duration)
+        rate = Fraction(media.frames) / Fraction(media.duration)
     return rate if rate > 0 else None
 
 

@@ -275,7 +275,7 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
             "Frames between samples: %(frames_sampled)s of %(frames)s were sampled, at "
             "most %(sample_rate)s a second%(frames_between)s.",
             frames_sampled=shown(coverage.frames_sampled, ","),
-            frames=plural(media.frames_decoded, "decoded frame", "decoded frames"),
+            frames=plural(media.frames, "frame", "frames"),
             sample_rate=shown(analysis.parameters.sample_rate, "g"),
             frames_between=_frames_between(coverage.frames_between),
         ),

@@ -132,8 +132,18 @@ def recording(media: Media) -> tuple[Fact, ...]:
         *_offset(media),
         Fact(gettext("Frame rate"), numbers.frame_rate(media.frame_rate, media.variable_frame_rate)),
         Fact(gettext("Time base"), f"{media.time_base} s"),
-        Fact(gettext("Frames decoded"), shown(media.frames_decoded, ",")),
+        Fact(gettext("Frames decoded"), _decoded(media)),
         Fact(gettext("Frames undecodable"), shown(media.frames_undecodable, ",")),
+    )
+
+
+def _decoded(media: Media) -> str:
+    if not media.frames_passed_over:
+        return shown(media.frames_decoded, ",")
+    return gettext(
+        "%(decoded)s of %(all)s; the others were not sampled, and no other frame refers to them",
+        decoded=shown(media.frames_decoded, ","),
+        all=shown(media.frames, ","),
     )
 
 

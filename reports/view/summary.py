@@ -169,12 +169,12 @@ def _not_examined(analysis: Analysis, section: int) -> str:
         found.append(gettext("sound") if media.has_sound else gettext("sound (the file has none)"))
     found.append(gettext("everything that is not a face"))
     if media.kind is MediaKind.VIDEO:
-        left = max(media.frames_decoded - coverage.frames_sampled - coverage.frames_between, 0)
+        left = max(media.frames - coverage.frames_sampled - coverage.frames_between, 0)
         found.append(
             gettext(
                 "%(left)s of %(frames)s, between those judged",
                 left=shown(left, ","),
-                frames=plural(media.frames_decoded, "frame", "frames"),
+                frames=plural(media.frames, "frame", "frames"),
             )
         )
     if coverage.faces_unusable:

@@ -51,7 +51,7 @@ class TestOneTalkingFace:
         assert media.bytes == talking.stat().st_size
         assert (media.width, media.height, media.duration) == (320, 240, 2.0)
         assert (media.codec, media.time_base, media.frame_rate) == ("h264", "1/12800", "25/1")
-        assert (media.frames_decoded, media.frames_undecodable) == (50, 0)
+        assert (media.frames, media.frames_undecodable) == (50, 0)
 
     def test_one_person_one_track_every_sampled_frame(self, flagged: tuple[Analysis, Path]) -> None:
         """And of the others those near the ends of the segment, which has no other parts."""

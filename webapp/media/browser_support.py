@@ -125,7 +125,7 @@ def _check_streams(container: av.container.InputContainer, media: Media, mimetyp
         raise NotPlayable(N_("its pixels are not square"))
     if media.frames_undecodable:
         raise NotPlayable(N_("some of its frames cannot be decoded"))
-    if stream.frames and stream.frames != media.frames_decoded:
+    if stream.frames and stream.frames != media.frames:
         # Cut by an edit list, which not all browsers follow, or by the end of the file.
         raise NotPlayable(N_("not all frames it announces are shown"))
 

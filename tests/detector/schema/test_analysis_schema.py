@@ -161,7 +161,7 @@ def test_the_sample_is_known_in_full(analysed_sample: Analysed) -> None:
     analysis = analysed_sample.analysis
     media = analysis.media
     assert media.details is not None and media.details.groups is not None
-    assert media.details.groups.packets == media.frames_decoded
+    assert media.details.groups.packets == media.frames
     assert media.credentials is not None and (media.credentials.checked, media.credentials.found) == (
         True,
         False,

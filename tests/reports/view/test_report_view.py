@@ -151,7 +151,7 @@ def test_segment_and_peak_figures(tmp_path: Path) -> None:
 def test_what_was_not_examined(tmp_path: Path) -> None:
     view = report_view(build(tmp_path), tmp_path)
     text = " ".join(view.not_examined)
-    assert "480 of 1,798 decoded frames" in text
+    assert "480 of 1,798 frames" in text
     assert "Sound: present, not examined." in text
     assert "3 packets or frames" in text
     assert "41 of 900 faces" in text
@@ -230,7 +230,7 @@ def test_frames_judged_around_the_ends_of_segments_are_told_of(tmp_path: Path) -
     )
     assert "every frame was then judged" in prose.procedure(told)
     assert "every frame was then judged" not in prose.procedure(plain)
-    left = plain.media.frames_decoded - plain.coverage.frames_sampled
+    left = plain.media.frames - plain.coverage.frames_sampled
     looked = [" ".join(map(str, report_view(one, tmp_path).answers)) for one in (plain, told)]
     assert f"{left:,} of" in looked[0] and f"{left - 84:,} of" in looked[1]
 

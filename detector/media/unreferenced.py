@@ -1,0 +1,159 @@
+"""Which H.264 pictures need not be decoded, because no other refers to them and they are not sampled.
+
+Whether others refer to a picture stands in the header of each of its slices (``nal_ref_idc``, ITU-T H.264
+7.4.1). Whether it is sampled, the first of its interval in order of presentation, is only known once the
+packets around it were read, because packets come in order of decoding: so they are held back for a while.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+import av
+
+# A picture may be shown at most 16 pictures later than it is decoded (H.264 A.3.1), each at most two fields.
+_HELD = 32
+CONTAINERS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
+"""Those in which a packet is a whole picture."""
+_SLICE, _LAST_SLICE = 1, 5  # types of NAL units: slices of a picture, whole or in partitions
+_KINDS = {0: 2, 1: 3, 2: 1}  # slice_type modulo 5 (table 7-6): P, B, I; as FFmpeg's AVPictureType
+_HEADER = 24  # bytes of a slice that its first two numbers lie in
+
+
+def length_size_of(extradata: bytes | None) -> int | None:
+    """How many bytes state the length of a NAL unit, by an ``avcC`` box (ISO/IEC 14496-15), if it is one."""
+    return (extradata[4] & 3) + 1 if extradata and len(extradata) > 4 and extradata[0] == 1 else None
+
+
+def unreferenced_kind(packet: memoryview, length_size: int) -> int | None:
+    """FFmpeg's number of the kind of a picture to which no other refers; None for all other pictures.
+
+    ``length_size`` is as from :func:`length_size_of`.
+    """
+    kind, at = None, 0
+    while at + length_size < len(packet):
+        length = int.from_bytes(packet[at : at + length_size], "big")
+        at += length_size
+        unit = bytes(packet[at : at + min(length, _HEADER)])
+        at += length
+        if not unit or not _SLICE <= unit[0] & 31 <= _LAST_SLICE:
+            continue
+        if unit[0] & 31 != _SLICE or unit[0] & 0x60:
+            return None
+        kind = _slice_kind(unit[1:]) if kind is None else kind
+    return kind if at == len(packet) else None
+
+
+def _slice_kind(header: bytes) -> int | None:
+    """The kind by ``slice_type``, the second Exp-Golomb number (9.1) of a slice's header."""
+    bits = "".join(f"{byte:08b}" for byte in header.replace(b"\0\0\3", b"\0\0"))
+    value = at = 0
+    for _ in range(2):
+        zeros = bits.find("1", at) - at
+        if zeros < 0 or at + 2 * zeros + 1 > len(bits):
+            return None
+        value = int(bits[at + zeros : at + 2 * zeros + 1], 2) - 1
+        at += 2 * zeros + 1
+    return _KINDS.get(value % 5)
+
+
+class PassedOver(NamedTuple):
+    """A picture that is not decoded."""
+
+    pts: int
+    kind: int
+    duration: int
+
+
+@dataclass
+class _Held:
+    packet: av.Packet
+    kind: int | None  # of a picture to which no other refers
+    passed_over: bool = False
+
+
+class NeededPackets:
+    """Give it the packets in the order of the file; it gives back those to decode, in that order.
+
+    What it keeps back are pictures to which no other refers and that are not the first of their interval of
+    1 / ``rate`` seconds. :meth:`passed_over` tells them once pictures shown after them have been decoded.
+    ``length_size`` is as from :func:`length_size_of`; ``origin`` gives the PTS of the first picture shown,
+    None while it is unknown.
+    """
+
+    def __init__(
+        self, rate: Fraction, time_base: Fraction, length_size: int, origin: Callable[[], int | None]
+    ) -> None:
+        self._intervals = rate * time_base  # a tick
+        self._length_size = length_size
+        self._origin = origin
+        self._window: deque[_Held] = deque()
+        self._first: dict[int, int] = {}  # by interval, the PTS of its first picture among those read
+        self._over: list[PassedOver] = []  # a heap
+        self._trusted = True
+
+    def offer(self, packet: av.Packet) -> list[av.Packet]:
+        """The packets to be decoded now that ``packet`` has been read."""
+        kind = None
+        if packet.pts is None:
+            self._trusted = self._trusted and not packet.size  # a field of its own, or nobody knows
+        elif not packet.is_discard and not packet.is_keyframe and not packet.is_corrupt:
+            kind = unreferenced_kind(memoryview(packet), self._length_size)
+        self._window.append(_Held(packet, kind))
+        if self._origin() is not None:
+            # All that is held, when the first picture shown becomes known.
+            for held in [self._window[-1]] if self._first else self._window:
+                self._note(held.packet)
+        if not packet.size:  # the flush at the end
+            return self.flush()
+        return self._take() if len(self._window) > _HELD else []
+
+    def flush(self) -> list[av.Packet]:
+        """The packets to be decoded of those still held back, no other being to come."""
+        ready = []
+        while self._window:
+            ready += self._take()
+        return ready
+
+    def distrust(self) -> None:
+        """From now on every picture is needed: something of the file turned out to be damaged."""
+        self._trusted = False
+
+    def passed_over(self, before: float) -> Iterator[PassedOver]:
+        """The pictures kept back that are shown before PTS ``before``, in their order."""
+        for held in self._window:
+            if held.packet.pts is not None and held.packet.pts < before:
+                self._decide(held)
+        while self._over and self._over[0].pts < before:
+            yield heapq.heappop(self._over)
+
+    def _note(self, packet: av.Packet) -> None:
+        if packet.pts is not None and not packet.is_discard:
+            interval = self._interval(packet.pts)
+            self._first[interval] = min(packet.pts, self._first.get(interval, packet.pts))
+
+    def _take(self) -> list[av.Packet]:
+        held = self._window.popleft()
+        self._decide(held)
+        return [] if held.passed_over else [held.packet]
+
+    def _decide(self, held: _Held) -> None:
+        pts = held.packet.pts
+        if held.passed_over or held.kind is None or pts is None or not self._trusted or not self._first:
+            return
+        interval = self._interval(pts)
+        if self._first.get(interval, pts) == pts:
+            return
+        held.passed_over = True
+        heapq.heappush(self._over, PassedOver(pts, held.kind, held.packet.duration or 0))
+        for old in [each for each in self._first if each < interval - 2 * _HELD]:
+            del self._first[old]
+
+    def _interval(self, pts: int) -> int:
+        return math.floor((pts - (self._origin() or 0)) * self._intervals)

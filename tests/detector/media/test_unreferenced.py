@@ -1,0 +1,122 @@
+"""Frames that nothing needs are not decoded, and nothing else changes by that."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import numbered, write_clip
+from reading import KINDS, clip
+
+from detector.media.frame import Frame
+from detector.media.open import open_media
+from detector.media.packet_stats import Tally
+from detector.media.unreferenced import length_size_of, unreferenced_kind
+
+RATE = 8.0
+_REORDERED = {"crf": "12", "g": "40", "bf": "3", "b-pyramid": "normal"}
+
+
+def needed(path: Path, all_decoded: bool) -> tuple[list[Frame], Tally]:
+    with open_media(path) as reader:
+        return list(reader.frames(RATE, all_decoded)), reader.tally
+
+
+def facts(tally: Tally) -> tuple[object, ...]:
+    packets = tally.packets
+    return (
+        *(tally.frames, tally.undecodable, tally.first_pts, tally.end_pts, tally.shortest, tally.longest),
+        *(packets.kinds, packets.intervals),
+    )
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mov", "clip.mkv"])
+@pytest.mark.parametrize("pts", [None, [i + (i // 7) * 3 for i in range(100)]], ids=["constant", "variable"])
+def test_the_sampled_frames_and_all_facts_are_the_same(
+    tmp_path: Path, name: str, pts: list[int] | None
+) -> None:
+    path = write_clip(tmp_path / name, (numbered(i) for i in range(100)), pts=pts, options=_REORDERED)
+    (every, whole), (some, less) = needed(path, all_decoded=True), needed(path, all_decoded=False)
+    assert [(f.pts, f.time, f.index) for f in some] == [(f.pts, f.time, f.index) for f in every]
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(some, every, strict=True))
+    assert facts(less) == facts(whole)
+    assert whole.passed_over == 0
+    assert less.passed_over >= 20
+    assert less.decoded + less.passed_over == 100
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_of_any_kind_of_file_the_same_frames_come(tmp_path: Path, kind: str) -> None:
+    path = clip(tmp_path, kind)
+    (every, whole), (some, less) = needed(path, all_decoded=True), needed(path, all_decoded=False)
+    assert [(f.pts, f.index) for f in some] == [(f.pts, f.index) for f in every]
+    assert facts(less) == facts(whole)
+    if KINDS[kind][1] != "libx264" or kind.startswith("avi"):
+        assert less.passed_over == 0
+
+
+def test_where_a_frame_is_damaged_all_that_follow_are_decoded(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", (numbered(i) for i in range(200)), options=_REORDERED)
+    _, sound = needed(path, all_decoded=False)
+    data = bytearray(path.read_bytes())
+    with open_media(path) as reader:
+        entry = next(e for e in reader.stream.index_entries if e.timestamp > 0 and not e.is_keyframe)
+        data[entry.pos : entry.pos + entry.size] = bytes(entry.size)
+    (tmp_path / "bad.mp4").write_bytes(data)
+    _, tally = needed(tmp_path / "bad.mp4", all_decoded=False)
+    assert tally.undecodable >= 1
+    assert tally.passed_over < sound.passed_over / 2
+    assert tally.frames + tally.undecodable == 200
+
+
+def test_sampling_every_frame_decodes_every_frame(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", (numbered(i) for i in range(50)), options=_REORDERED)
+    with open_media(path) as reader:
+        assert len(list(reader.frames(25.0, all_decoded=False))) == 50
+        assert reader.tally.passed_over == 0
+
+
+class TestHeaders:
+    @staticmethod
+    def packet(*units: bytes) -> memoryview:
+        return memoryview(b"".join(len(unit).to_bytes(4, "big") + unit for unit in units))
+
+    # first_mb_in_slice 0 is the bit 1, slice_type 1 (B) is 010 and 6 (B) is 00111, 0 (P) is 1, 7 (I) 0001000
+    @pytest.mark.parametrize(
+        ("bits", "kind"), [("1010", 3), ("100111", 3), ("11", 2), ("10001000", 1), ("1" + "0" * 200, None)]
+    )
+    def test_the_kind_of_an_unreferenced_slice(self, bits: str, kind: int | None) -> None:
+        whole = bits.ljust(-(-len(bits) // 8) * 8, "0")
+        header = int(whole, 2).to_bytes(len(whole) // 8, "big")
+        assert unreferenced_kind(self.packet(b"\x01" + header), 4) == kind
+
+    def test_a_reference_or_anything_else_is_needed(self) -> None:
+        unreferenced, reference, partition = b"\x01\xa0", b"\x21\xa0", b"\x02\xa0"
+        assert unreferenced_kind(self.packet(b"\x06\x00", unreferenced, unreferenced), 4) == 3
+        assert unreferenced_kind(self.packet(unreferenced, reference), 4) is None
+        assert unreferenced_kind(self.packet(partition), 4) is None
+        assert unreferenced_kind(self.packet(b"\x06\x00"), 4) is None
+        assert unreferenced_kind(self.packet(unreferenced)[:-1], 4) is None
+        assert unreferenced_kind(memoryview(b""), 4) is None
+
+    def test_the_size_of_lengths(self) -> None:
+        assert length_size_of(bytes([1, 100, 0, 31, 0xFF, 0xE1])) == 4
+        assert length_size_of(b"\0\0\0\1\x67\x64") is None
+        assert length_size_of(None) is None
+
+
+def test_intervals_are_those_of_the_reader(tmp_path: Path) -> None:
+    """At a rate that divides nothing evenly."""
+    path = write_clip(
+        tmp_path / "clip.mp4",
+        (numbered(i) for i in range(120)),
+        rate=Fraction(30000, 1001),
+        time_base=Fraction(1001, 30000),
+        options=_REORDERED,
+    )
+    for rate in (3.0, 7.3, 8.0, 11.11):
+        with open_media(path) as one, open_media(path) as other:
+            every, some = list(one.frames(rate)), list(other.frames(rate, all_decoded=False))
+            assert [(f.pts, f.index) for f in some] == [(f.pts, f.index) for f in every]
