@@ -56,8 +56,7 @@ def analyze_confined(
         *what,
         limits=limits or limits_of_environment(),
         places=places,
-        # Loaded before: confined, matplotlib could not reach its cache of fonts, and would say so.
-        modules=("detector.engine", "detector.explain.grad_cam"),
+        modules=("detector.engine",),
     ) as confined:
         confined.result(progress)
     refuse_links(folder)

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask
 
+from detector.gc_pause import gc_paused
 from detector.paths import FILES
 from webapp import api, logs
 from webapp.custody import startup as custody_startup
@@ -23,6 +24,7 @@ from webapp.storage.database import Database, connect
 from webapp.storage.tables import now
 
 
+@gc_paused()  # it imports all routes
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     """Make the app: settings, data folder, tables up to date, routes.
 

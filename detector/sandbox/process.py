@@ -29,6 +29,7 @@ from typing import Any, NoReturn
 
 from detector import errors
 from detector.errors import ReelproofError
+from detector.gc_pause import gc_paused
 from detector.sandbox.kernel import capabilities, confine, end_with_parent
 from detector.sandbox.limits import AllowedPaths, Limits
 from detector.sandbox.monitor import (
@@ -220,8 +221,9 @@ def live(job: _Job, writer: int) -> NoReturn:
     try:
         _forget_parent({writer, *job.files})
         os.environ |= _NO_POOL
-        for name in job.modules:
-            importlib.import_module(name)
+        with gc_paused():
+            for name in job.modules:
+                importlib.import_module(name)
         confine(job.limits, job.places, job.scratch, network=job.network)
         end_with_parent(job.parent)
         _say(writer, {"result": job.target(*job.arguments, _reporter(writer))})

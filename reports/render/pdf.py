@@ -13,8 +13,8 @@ import weasyprint
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
 from detector import timestamps
+from detector.gc_pause import gc_paused
 from reports.errors import ReportError
-from reports.gc_pause import gc_paused
 from reports.inputs.pictures import Picture
 from reports.render.attachments import Attachment
 from reports.render.html import document_date, fill_template

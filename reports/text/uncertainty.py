@@ -28,7 +28,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from detector.schema.analysis import Analysis, Person, Platt, Segment
 from detector.segments.rules import mean_per_interval
@@ -107,6 +106,9 @@ def mean_interval(values: Sequence[float], independent: int = 0) -> tuple[float,
     count = len(values)
     if count < LEAST_FRAMES:
         return None
+    # Imported here: it takes as long as all routes of the web app, which starts without it.
+    from scipy.special import stdtrit
+
     series = np.asarray(values, np.float64)
     mean = float(series.mean())
     spread = series - mean

@@ -40,6 +40,22 @@ def test_two_apps_do_not_share_anything(tmp_path):
         app.extensions["database"].close()
 
 
+def test_what_the_app_is_made_with(tmp_path):
+    """By what is imported, not by the clock. Alembic comes with the migration of new tables."""
+    program = (
+        "import sys; from webapp import create_app\n"
+        "later = {'alembic', 'cryptography'}\n"
+        "heavy = {'scipy', 'torch', 'cv2', 'weasyprint', 'celery', 'av', 'matplotlib', 'openvino', 'PIL',\n"
+        "         'pyhanko', 'pikepdf', 's3fs', 'psycopg', 'authlib', 'zxcvbn'}\n"
+        "loaded = (heavy | later) & set(sys.modules)\n"
+        "create_app()\n"
+        "loaded |= heavy & set(sys.modules)\n"
+        "sys.exit(f'loaded: {loaded}' if loaded else 0)\n"
+    )
+    environment = {"PATH": "", "REELPROOF_DATA": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True, timeout=200)
+
+
 def test_web_process_loads_no_network_and_no_renderer(tmp_path):
     program = (
         "import sys; from webapp import create_app; from many import fill\n"

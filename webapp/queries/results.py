@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from flask import current_app
 
 from detector.files import hashed
+from detector.gc_pause import gc_paused
 from detector.schema.analysis import Analysis, Box
 from reports.bundle import manifest
-from reports.gc_pause import gc_paused
 from reports.text import language
 from reports.text.language import gettext
 from webapp.custody import log as custody_log

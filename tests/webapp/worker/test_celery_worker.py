@@ -271,3 +271,17 @@ def test_the_broker_is_emptied(app):
     assert len(list(folder.rglob("*.msg"))) == 1
     broker.empty(app.extensions["settings"])
     assert list(folder.rglob("*.msg")) == []
+
+
+def test_what_a_worker_holds_at_rest():
+    """By what is imported: networks in torch and what Grad-CAM brings are left to analyses that need them."""
+    code = (
+        "import importlib, sys\n"
+        "from webapp.worker import celery_worker\n"
+        "for name in celery_worker._HEAVY: importlib.import_module(name)\n"
+        "print(*sys.modules)\n"
+    )
+    found = set(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split())
+    assert {"detector.engine", "cv2"} <= found
+    left = {"timm", "torchvision", "pytorch_grad_cam", "matplotlib", "sklearn", "openvino", "onnxruntime"}
+    assert not found & (left | {"weasyprint"})
