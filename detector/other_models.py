@@ -12,6 +12,7 @@ from detector.media.reader import MediaReader
 from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Analysis, OtherModel, Parameters, Ran
 from detector.schema.others import MOST_OTHERS, JointRule
+from detector.schema.translatable import N_
 from detector.scoring.first_pass import SeenByAnother
 from detector.scoring.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
@@ -33,12 +34,17 @@ class Others:
     def loaded(self, first: LoadedModel, parameters: Parameters) -> list[LoadedModel]:
         """Each with its weights; raises :class:`ModelError` for one that cannot be used or is named twice."""
         if len(self.models) > MOST_OTHERS:
-            raise ParameterError(f"At most {MOST_OTHERS} other models can be asked for in one analysis.")
+            raise ParameterError(
+                N_("At most %(most_others)s other models can be asked for in one analysis.")
+                % {"most_others": MOST_OTHERS}
+            )
         loaded = [one if isinstance(one, LoadedModel) else load_model(one) for one in self.models]
         names = [first.card.name]
         for one in loaded:
             if one.card.name in names:
-                raise ModelError(f"The model {one.card.name} is named twice. Name each model once.")
+                raise ModelError(
+                    N_("The model %(name)s is named twice. Name each model once.") % {"name": one.card.name}
+                )
             names.append(one.card.name)
         return loaded if parameters.second_look else [one.alone for one in loaded]
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from detector.errors import ReelproofError
+from reports.text.language import gettext
 
 
 class UserError(Exception):
@@ -35,7 +36,9 @@ class DamagedFile(StoreError):
         self.name = name
         super().__init__(
             500,
-            f"In the store, {name} does not have the bytes that were put there.",
-            "Put it back from a backup of the store; an exhibit is put back as well by handing in the "
-            "same file again.",
+            gettext("In the store, %(name)s does not have the bytes that were put there.", name=name),
+            gettext(
+                "Put it back from a backup of the store; an exhibit is put back as well by handing "
+                "in the same file again."
+            ),
         )

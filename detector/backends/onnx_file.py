@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from detector.backends.base import Backend
 from detector.errors import ModelError
 from detector.schema.onnx_network import Gives, Output
+from detector.schema.translatable import N_
 
 _LEAST = 1e-7  # probabilities are taken to lie so far from 0 and 1, logits within ±16
 
@@ -40,13 +41,20 @@ def logits_of(out: NDArray[np.floating], count: int, meaning: Output, title: str
     if out.shape[:1] != (count,) or out.size != count * classes or not wanted:
         shape = " × ".join(map(str, out.shape)) or "one number"
         told = "one figure for each class" if meaning.gives.of_classes else "one figure"
-        raise ModelError(f"{title} gives {shape} for {count} crops, and its card says {told} a crop.")
+        raise ModelError(
+            N_("%(title)s gives %(shape)s for %(count)s crops, and its card says %(told)s a crop.")
+            % {"title": title, "shape": shape, "count": count, "told": told}
+        )
     if meaning.manipulated >= max(2, classes):
-        raise ModelError(f"{title} gives {classes} classes, and its card names class {meaning.manipulated}.")
+        raise ModelError(
+            N_("%(title)s gives %(classes)s classes, and its card names class %(manipulated)s.")
+            % {"title": title, "classes": classes, "manipulated": meaning.manipulated}
+        )
     values = out.reshape(count, classes).astype(np.float64)
     if np.isnan(values).any():
         raise ModelError(
-            f"{title} gives no numbers for a crop: its weights are damaged, or its card is wrong."
+            N_("%(title)s gives no numbers for a crop: its weights are damaged, or its card is wrong.")
+            % {"title": title}
         )
     return _of_classes(values, meaning).clip(-60, 60).astype(np.float32)
 

@@ -12,6 +12,7 @@ import numpy as np
 from detector.backends.selection import open_backend
 from detector.errors import ModelError
 from detector.models.loaded import LoadedModel
+from detector.schema.translatable import N_
 
 MEMORY_LIMIT = 2_000_000_000
 """Bytes that a batch of crops may take beyond what was taken before the network was loaded."""
@@ -33,15 +34,29 @@ def try_onnx_file(model: LoadedModel) -> None:
         raise
     except Exception as error:  # each library has its own
         reason = " ".join(str(error).split())[:160]
-        raise ModelError(f"{model.card.name}.onnx cannot score {_CROPS} crops at once: {reason}.") from None
+        raise ModelError(
+            N_("%(name)s.onnx cannot score %(crops)s crops at once: %(reason)s.")
+            % {"name": model.card.name, "crops": _CROPS, "reason": reason}
+        ) from None
     if abs(float(logits[0] - alone[0])) > _APART:
         raise ModelError(
-            f"{model.card.name}.onnx gives a crop another score when others are scored with it. Export the "
-            "network in evaluation mode, so that a crop's score is its own."
+            N_(
+                "%(name)s.onnx gives a crop another score when others are scored with it. Export the "
+                "network in evaluation mode, so that a crop's score is its own."
+            )
+            % {"name": model.card.name}
         )
     used = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     if used > MEMORY_LIMIT:
         raise ModelError(
-            f"{model.card.name}.onnx takes {used / 1e9:.1f} GB of memory for {_CROPS} crops; at most "
-            f"{MEMORY_LIMIT / 1e9:.0f} GB are allowed. Export a smaller network or a smaller input."
+            N_(
+                "%(name)s.onnx takes %(text)s GB of memory for %(crops)s crops; at most %(text2)s GB "
+                "are allowed. Export a smaller network or a smaller input."
+            )
+            % {
+                "name": model.card.name,
+                "text": f"{used / 1000000000.0:.1f}",
+                "crops": _CROPS,
+                "text2": f"{MEMORY_LIMIT / 1000000000.0:.0f}",
+            }
         )

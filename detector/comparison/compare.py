@@ -45,6 +45,7 @@ from detector.schema.comparison import (
     TimePiece,
     Transform,
 )
+from detector.schema.translatable import N_
 from detector.version import __version__
 
 Progress = Callable[[str, float], None]
@@ -119,8 +120,11 @@ class _Comparing:
             exhibit, reference = readers
             if exhibit.kind is MediaKind.VIDEO and reference.kind is MediaKind.IMAGE:
                 raise MediaError(
-                    f"{self.names[1]} is a photo and {self.names[0]} is a video. Compare the photo with the "
-                    "video: name the photo first."
+                    N_(
+                        "%(names)s is a photo and %(names2)s is a video. Compare the photo with the "
+                        "video: name the photo first."
+                    )
+                    % {"names": self.names[1], "names2": self.names[0]}
                 )
             seen, located = self._located(exhibit, reference)
             files = [
@@ -274,7 +278,9 @@ def _about(name: str) -> Iterator[None]:
 
 def _with_frames(strip: Strip) -> Strip:
     if not len(strip):
-        raise MediaError("Not one frame could be decoded. Play it in a video player to see what is wrong.")
+        raise MediaError(
+            N_("Not one frame could be decoded. Play it in a video player to see what is wrong.")
+        )
     return strip
 
 

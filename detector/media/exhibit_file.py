@@ -12,10 +12,11 @@ from typing import BinaryIO
 
 from detector.errors import MediaError
 from detector.media.signatures import ACCEPTED, HEAD, is_accepted, refuse_others
+from detector.schema.translatable import N_
 
 UNREADABLE = (
-    "The file cannot be read: it is not a video or photo, or it is damaged or was copied only in part. "
-    f"{ACCEPTED}"
+    N_("The file cannot be read: it is not a video or photo, or it is damaged or was copied only in part.")
+    + f" {ACCEPTED}"
 )
 
 
@@ -26,12 +27,14 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         # A named pipe that nobody writes to would be waited for.
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise MediaError(f"The file cannot be opened: {os.strerror(error.errno or 0)}.") from None
+        raise MediaError(
+            N_("The file cannot be opened: %(text)s.") % {"text": os.strerror(error.errno or 0)}
+        ) from None
     mode = os.fstat(number).st_mode
     if not stat.S_ISREG(mode):
         os.close(number)
         what = os.strerror(errno.EISDIR) if stat.S_ISDIR(mode) else "It is a device or a pipe, not a file"
-        raise MediaError(f"The file cannot be opened: {what}.")
+        raise MediaError(N_("The file cannot be opened: %(what)s.") % {"what": what})
     with os.fdopen(number, "rb") as file:
         yield file
 
@@ -40,7 +43,7 @@ def accepted_head(file: BinaryIO) -> bytes:
     """The first bytes of an open file; raises :class:`MediaError` where none or of a kind not accepted."""
     head = file.read(HEAD)
     if not head:
-        raise MediaError("The file is empty (0 bytes). Copy or download it again.")
+        raise MediaError(N_("The file is empty (0 bytes). Copy or download it again."))
     refuse_others(head)
     if not is_accepted(head):
         raise MediaError(UNREADABLE)

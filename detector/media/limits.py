@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detector.errors import MediaError
+from detector.schema.translatable import N_
 
 _HOUR = 3600
 _DAY = 24 * _HOUR
@@ -31,13 +32,19 @@ class Bounds:
         """Raise :class:`MediaError` for a picture that is too large or too narrow; 0 is not known yet."""
         if width * height > self.pixels:
             raise MediaError(
-                f"The picture is {width}×{height} pixels, more than can be examined here. Scale it down "
-                "and try again."
+                N_(
+                    "The picture is %(width)s×%(height)s pixels, more than can be examined here. "
+                    "Scale it down and try again."
+                )
+                % {"width": width, "height": height}
             )
         if min(width, height) > 0 and max(width, height) > self.aspect * min(width, height):
             raise MediaError(
-                f"The picture is {width}×{height} pixels, a strip in which there is no face to see. Cut out "
-                "the part in question and try again."
+                N_(
+                    "The picture is %(width)s×%(height)s pixels, a strip in which there is no face "
+                    "to see. Cut out the part in question and try again."
+                )
+                % {"width": width, "height": height}
             )
 
     def refuse_claims(self, seconds: float, frames: int) -> None:
@@ -49,16 +56,22 @@ class Bounds:
         """Raise :class:`MediaError` beyond ``seconds``."""
         if seconds > self.seconds:
             raise MediaError(
-                f"The video lasts {_words(seconds)} by the times in it; at most {_words(self.seconds)} are "
-                "examined at once. Cut out the part in question, or convert the file if its times are wrong."
+                N_(
+                    "The video lasts %(text)s by the times in it; at most %(text2)s are examined at "
+                    "once. Cut out the part in question, or convert the file if its times are wrong."
+                )
+                % {"text": _words(seconds), "text2": _words(self.seconds)}
             )
 
     def refuse_count(self, frames: int) -> None:
         """Raise :class:`MediaError` beyond ``frames``."""
         if frames > self.frames:
             raise MediaError(
-                f"The video has more than {self.frames:,} frames, the most that are examined at once. Cut "
-                "out the part in question."
+                N_(
+                    "The video has more than %(frames)s frames, the most that are examined at once. "
+                    "Cut out the part in question."
+                )
+                % {"frames": f"{self.frames:,}"}
             )
 
 

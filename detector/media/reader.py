@@ -28,11 +28,12 @@ from detector.media.packet_stats import Tally
 from detector.media.signatures import ACCEPTED, PHOTO_DEMUXERS
 from detector.media.unreferenced import CONTAINERS, NeededPackets, length_size_of
 from detector.schema.analysis import MediaKind
+from detector.schema.translatable import N_
 
 Decoded = Iterator[tuple[av.VideoFrame, int]]  # frames, each with its PTS
 _MOST_HELD, _HELD_BYTES = 16, 64 * 1024 * 1024  # frames without a time that are held back
 _SEEK_EARLIER = 1  # seconds
-PICTURE_DAMAGED = (
+PICTURE_DAMAGED = N_(
     "The picture cannot be read: it is damaged or was copied only in part. Copy it again from where it "
     "was made, or export it there as jpeg."
 )
@@ -51,7 +52,7 @@ class MediaReader:
         # FFmpeg itself refuses frames that are larger than what the file said of itself.
         self._stream.codec_context.options = {"max_pixels": str(bounds.pixels)}
         if self._stream.time_base is None:
-            raise MediaError("The file gives its frames no times. Convert it to mp4 and try again.")
+            raise MediaError(N_("The file gives its frames no times. Convert it to mp4 and try again."))
         self.time_base: Fraction = self._stream.time_base
         # A frame would make one of its own, with its own threads, and take eight times as long.
         self._rgb = VideoReformatter()
@@ -164,8 +165,11 @@ class MediaReader:
                 self.tally.undecodable += 1
         if not self.tally.decoded:
             raise MediaError(
-                "Not one frame could be decoded: the file is damaged or uses a codec unknown here. "
-                "Play it in a video player; if it plays, convert it to H.264 mp4 and try again."
+                N_(
+                    "Not one frame could be decoded: the file is damaged or uses a codec unknown "
+                    "here. Play it in a video player; if it plays, convert it to H.264 mp4 and try "
+                    "again."
+                )
             )
 
     def every_frame(self) -> Iterator[tuple[av.VideoFrame, int]]:
@@ -416,8 +420,11 @@ def _picture_stream(container: av.container.InputContainer) -> av.VideoStream:
     ]
     if not streams:
         if container.streams.audio:
-            raise MediaError(f"The file holds sound but no picture, and Reelproof examines faces. {ACCEPTED}")
-        raise MediaError(f"The file holds no picture. {ACCEPTED}")
+            raise MediaError(
+                N_("The file holds sound but no picture, and Reelproof examines faces. %(accepted)s")
+                % {"accepted": ACCEPTED}
+            )
+        raise MediaError(N_("The file holds no picture. %(accepted)s") % {"accepted": ACCEPTED})
     # What a player shows is what is examined; the others are named.
     return next((s for s in streams if s.disposition & av.stream.Disposition.default), streams[0])
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from detector.errors import MediaError
+from detector.schema.translatable import N_
 
 HEAD = 4096
 """How many bytes from the start are looked at."""
@@ -18,36 +19,36 @@ PHOTOS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 """What Pillow may be asked to open: it knows many more kinds, and some of them run other programs."""
 
 # Kinds that are not accepted, and what to do; by their first bytes, after white space for text.
-_TO_MP4, _TO_PNG = "Convert it to mp4.", "Convert it to png."
+_TO_MP4, _TO_PNG = N_("Convert it to mp4."), N_("Convert it to png.")
 _OTHERS = (
-    (b"OggS", "an Ogg file", _TO_MP4),
-    (b"\x06\x0e\x2b\x34", "an MXF video", _TO_MP4),
-    (b".RMF", "a RealMedia file", _TO_MP4),
-    (b"FWS", "a Flash program", "Record what it shows as mp4."),
-    (b"CWS", "a Flash program", "Record what it shows as mp4."),
-    (b"\x00\x00\x00\x0cjP  \r\n", "a JPEG 2000 picture", _TO_PNG),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture", _TO_PNG),
-    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture", _TO_PNG),
-    (b"\xff\x0a", "a JPEG XL picture", _TO_PNG),
-    (b"8BPS", "a Photoshop document", _TO_PNG),
-    (b"%!PS", "a PostScript document", _TO_PNG),
-    (b"%PDF", "a PDF document", "Take the pictures out of it and hand those in."),
-    (b"PK\x03\x04", "a zip archive or an office document", "Unpack it and hand in what is inside."),
-    (b"Rar!", "a RAR archive", "Unpack it and hand in what is inside."),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Unpack it and hand in what is inside."),
-    (b"\x1f\x8b", "a gzip archive", "Unpack it and hand in what is inside."),
-    (b"\x7fELF", "a program", "Hand in the video or photo itself."),
-    (b"MZ", "a program", "Hand in the video or photo itself."),
+    (b"OggS", N_("an Ogg file"), _TO_MP4),
+    (b"\x06\x0e\x2b\x34", N_("an MXF video"), _TO_MP4),
+    (b".RMF", N_("a RealMedia file"), _TO_MP4),
+    (b"FWS", N_("a Flash program"), N_("Record what it shows as mp4.")),
+    (b"CWS", N_("a Flash program"), N_("Record what it shows as mp4.")),
+    (b"\x00\x00\x00\x0cjP  \r\n", N_("a JPEG 2000 picture"), _TO_PNG),
+    (b"\xff\x4f\xff\x51", N_("a JPEG 2000 picture"), _TO_PNG),
+    (b"\x00\x00\x00\x0cJXL ", N_("a JPEG XL picture"), _TO_PNG),
+    (b"\xff\x0a", N_("a JPEG XL picture"), _TO_PNG),
+    (b"8BPS", N_("a Photoshop document"), _TO_PNG),
+    (b"%!PS", N_("a PostScript document"), _TO_PNG),
+    (b"%PDF", N_("a PDF document"), N_("Take the pictures out of it and hand those in.")),
+    (b"PK\x03\x04", N_("a zip archive or an office document"), N_("Unpack it and hand in what is inside.")),
+    (b"Rar!", N_("a RAR archive"), N_("Unpack it and hand in what is inside.")),
+    (b"7z\xbc\xaf\x27\x1c", N_("a 7z archive"), N_("Unpack it and hand in what is inside.")),
+    (b"\x1f\x8b", N_("a gzip archive"), N_("Unpack it and hand in what is inside.")),
+    (b"\x7fELF", N_("a program"), N_("Hand in the video or photo itself.")),
+    (b"MZ", N_("a program"), N_("Hand in the video or photo itself.")),
 )
 _TEXTS = (
-    (b"#EXTM3U", "a playlist, which only names other files", "Hand in the video it names."),
-    (b"ffconcat version", "a list of files for FFmpeg", "Hand in the videos it names."),
-    (b"[playlist]", "a playlist, which only names other files", "Hand in the video it names."),
-    (b"<?xml", "an XML text, such as a playlist or a drawing", "Hand in the video or photo itself."),
-    (b"<svg", "a drawing (SVG)", "Convert it to png."),
-    (b"<mpd", "a playlist (DASH)", "Hand in the video it names."),
-    (b"<!doctype html", "a web page", "Save the video or photo in it, not the page."),
-    (b"<html", "a web page", "Save the video or photo in it, not the page."),
+    (b"#EXTM3U", N_("a playlist, which only names other files"), N_("Hand in the video it names.")),
+    (b"ffconcat version", N_("a list of files for FFmpeg"), N_("Hand in the videos it names.")),
+    (b"[playlist]", N_("a playlist, which only names other files"), N_("Hand in the video it names.")),
+    (b"<?xml", N_("an XML text, such as a playlist or a drawing"), N_("Hand in the video or photo itself.")),
+    (b"<svg", N_("a drawing (SVG)"), N_("Convert it to png.")),
+    (b"<mpd", N_("a playlist (DASH)"), N_("Hand in the video it names.")),
+    (b"<!doctype html", N_("a web page"), N_("Save the video or photo in it, not the page.")),
+    (b"<html", N_("a web page"), N_("Save the video or photo in it, not the page.")),
 )
 # Brands of `ftyp` (ISO/IEC 23008-12, AV1 Image File Format): single pictures, and sequences of them.
 _PICTURE_BRANDS = (b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"miaf")
@@ -136,21 +137,23 @@ def _is_animated_png(head: bytes) -> bool:
 
 _BOXES = "mov,mp4,m4a,3gp,3g2,mj2"
 CONTAINERS = (
-    Container("a JPEG photo", True, ("jpeg_pipe",), starts=(b"\xff\xd8\xff",)),
-    Container("a PNG picture", True, ("png_pipe",), starts=(b"\x89PNG\r\n\x1a\n",)),
-    Container("a WebP picture", True, ("webp_pipe", "webp"), forms=(b"WEBP",)),
-    Container("an AVIF or HEIF photo", True, (_BOXES,), brands=_PICTURE_BRANDS),
-    Container("a TIFF picture", True, ("tiff_pipe",), starts=_TIFF, test=lambda head: not is_raw_photo(head)),
-    Container("a BMP picture", True, ("bmp_pipe",), starts=(b"BM",), test=_is_bitmap),
-    Container("a GIF animation or picture", False, ("gif",), starts=(b"GIF87a", b"GIF89a")),
-    Container("an MPEG program stream", False, ("mpeg",), starts=(b"\x00\x00\x01\xba",)),
-    Container("an MPEG transport stream", False, ("mpegts",), test=_is_transport_stream),
-    Container("a Flash video", False, ("flv",), starts=(b"FLV\x01",)),
-    Container("a Windows Media video", False, ("asf",), starts=(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",)),
-    Container("an AVI video", False, ("avi",), forms=(b"AVI ", b"AVIX")),
-    Container("a Matroska or WebM video", False, ("matroska,webm",), starts=(b"\x1a\x45\xdf\xa3",)),
+    Container(N_("a JPEG photo"), True, ("jpeg_pipe",), starts=(b"\xff\xd8\xff",)),
+    Container(N_("a PNG picture"), True, ("png_pipe",), starts=(b"\x89PNG\r\n\x1a\n",)),
+    Container(N_("a WebP picture"), True, ("webp_pipe", "webp"), forms=(b"WEBP",)),
+    Container(N_("an AVIF or HEIF photo"), True, (_BOXES,), brands=_PICTURE_BRANDS),
     Container(
-        "an mp4 or mov video",
+        N_("a TIFF picture"), True, ("tiff_pipe",), starts=_TIFF, test=lambda head: not is_raw_photo(head)
+    ),
+    Container(N_("a BMP picture"), True, ("bmp_pipe",), starts=(b"BM",), test=_is_bitmap),
+    Container(N_("a GIF animation or picture"), False, ("gif",), starts=(b"GIF87a", b"GIF89a")),
+    Container(N_("an MPEG program stream"), False, ("mpeg",), starts=(b"\x00\x00\x01\xba",)),
+    Container(N_("an MPEG transport stream"), False, ("mpegts",), test=_is_transport_stream),
+    Container(N_("a Flash video"), False, ("flv",), starts=(b"FLV\x01",)),
+    Container(N_("a Windows Media video"), False, ("asf",), starts=(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",)),
+    Container(N_("an AVI video"), False, ("avi",), forms=(b"AVI ", b"AVIX")),
+    Container(N_("a Matroska or WebM video"), False, ("matroska,webm",), starts=(b"\x1a\x45\xdf\xa3",)),
+    Container(
+        N_("an mp4 or mov video"),
         False,
         (_BOXES,),
         # QuickTime files need no `ftyp`, and may begin with any of the others.
@@ -169,7 +172,7 @@ PHOTO_DEMUXERS, VIDEO_DEMUXERS = (
 )
 DEMUXERS = (*VIDEO_DEMUXERS, *PHOTO_DEMUXERS)
 """What FFmpeg may use."""
-ACCEPTED = (
+ACCEPTED = N_(
     "Accepted are video (mp4, mov, mkv, webm, avi, mpg, ts, flv, wmv, gif) and photos (jpeg, png, webp, "
     "heic, avif, tiff, bmp)."
 )
@@ -188,21 +191,30 @@ def is_accepted(head: bytes) -> bool:
 def refuse_others(head: bytes, accepted: str = ACCEPTED) -> None:
     """Raise :class:`MediaError` when the first bytes are those of something known not to be accepted."""
     if head[4:8] == b"ftyp" and head[8:12] in _SEQUENCE_BRANDS:
-        raise MediaError(f"The file is a sequence of AVIF or HEIF pictures. {_TO_MP4} {accepted}")
+        raise MediaError(
+            N_("The file is a sequence of AVIF or HEIF pictures. %(to_mp4)s %(accepted)s")
+            % {"to_mp4": _TO_MP4, "accepted": accepted}
+        )
     if is_raw_photo(head):
         raise MediaError(
-            "The file is a camera's raw picture. Develop it to jpeg or tiff, and keep the original. "
-            f"{accepted}"
+            N_(
+                "The file is a camera's raw picture. Develop it to jpeg or tiff, and keep the "
+                "original. %(accepted)s"
+            )
+            % {"accepted": accepted}
         )
     if _is_animated_png(head):
-        raise MediaError(f"The file is an animated PNG. Convert it to mp4, or its frames to png. {accepted}")
+        raise MediaError(
+            N_("The file is an animated PNG. Convert it to mp4, or its frames to png. %(accepted)s")
+            % {"accepted": accepted}
+        )
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for start, name, remedy in _OTHERS:
         if head.startswith(start):
-            raise MediaError(f"The file is {name}. {remedy} {accepted}")
+            raise MediaError(" ".join((N_("The file is %(name)s.") % {"name": name}, remedy, accepted)))
     for start, name, remedy in _TEXTS:
         if text.startswith(start.lower()):
-            raise MediaError(f"The file is {name}. {remedy} {accepted}")
+            raise MediaError(" ".join((N_("The file is %(name)s.") % {"name": name}, remedy, accepted)))
 
 
 def refuse_mismatch(head: bytes, demuxer: str) -> None:
@@ -210,7 +222,10 @@ def refuse_mismatch(head: bytes, demuxer: str) -> None:
     container = container_of(head)
     if container is not None and demuxer not in container.demuxers:
         raise MediaError(
-            f"The file begins as {container.name} and is read as something else ({demuxer}), so different "
-            "programs would show different things. Save it anew from the program in which it shows "
-            "what you want examined, and keep the original as it is."
+            N_(
+                "The file begins as %(name)s and is read as something else (%(demuxer)s), so "
+                "different programs would show different things. Save it anew from the program in "
+                "which it shows what you want examined, and keep the original as it is."
+            )
+            % {"name": container.name, "demuxer": demuxer}
         )

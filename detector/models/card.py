@@ -21,6 +21,7 @@ from detector.paths import FILES
 from detector.schema.base import Sha256, Value
 from detector.schema.model import Model, Platt, Range, Rate, SecondLookModel
 from detector.schema.onnx_network import OnnxNetwork
+from detector.schema.translatable import N_
 
 MODELS = FILES / "models"
 DEFAULT = "reelproof"
@@ -269,9 +270,12 @@ def load_card(model: str | Path | None = None) -> tuple[Card, Path]:
     by_path = given.suffix in {".json", *WEIGHTS}
     if not by_path and not is_name(str(model)):
         raise ModelError(
-            f"{str(model)!r} names no model: a name is made of small letters, digits and hyphens. "
-            f"{_models_here()} A model elsewhere is named by the path of its .json, .safetensors or "
-            ".onnx file."
+            N_(
+                "%(str)s names no model: a name is made of small letters, digits and hyphens. "
+                "%(models_here)s A model elsewhere is named by the path of its .json, .safetensors "
+                "or .onnx file."
+            )
+            % {"str": repr(str(model)), "models_here": _models_here()}
         )
     path = given if by_path else MODELS / f"{given}.json"
     card_path = path.with_suffix(".json")
@@ -280,8 +284,12 @@ def load_card(model: str | Path | None = None) -> tuple[Card, Path]:
     weights = card_path.with_suffix(card.suffix)
     if path.suffix in WEIGHTS and path.suffix != card.suffix:
         raise ModelError(
-            f"{card_path.name} beside {path.name} is the card of a {card.suffix} file. That of an ONNX file "
-            "has a part onnx, which says how faces are framed and what the output means (docs/models.md)."
+            N_(
+                "%(name)s beside %(name2)s is the card of a %(suffix)s file. That of an ONNX file "
+                "has a part onnx, which says how faces are framed and what the output means "
+                "(docs/models.md)."
+            )
+            % {"name": card_path.name, "name2": path.name, "suffix": card.suffix}
         )
     _require(weights, given, by_path)
     return card, weights
@@ -293,7 +301,10 @@ def _require(needed: Path, given: Path, by_path: bool) -> None:
     beside = f" It belongs beside {given.name}." if by_path and needed.name != given.name else ""
     if given.suffix == ".onnx" and needed.suffix == ".json":
         beside += " It says how faces are framed and what the output means (docs/models.md)."
-    raise ModelError(f"Model file {needed.name} not found.{beside} {_models_here()}")
+    raise ModelError(
+        N_("Model file %(name)s not found.%(beside)s %(models_here)s")
+        % {"name": needed.name, "beside": beside, "models_here": _models_here()}
+    )
 
 
 def second_look_path(weights: Path) -> Path:
@@ -312,8 +323,11 @@ def read_second_look(card: Card, weights: Path) -> SecondLookCard | None:
         raise _malformed(f"{SECOND_LOOKS}/{path.name}", error) from None
     if found.of != card.sha256:
         raise ModelError(
-            f"{SECOND_LOOKS}/{path.name} belongs to other weights than those of {card.name}. Fetch both "
-            "again, or remove the folder second-look."
+            N_(
+                "%(second_looks)s/%(name)s belongs to other weights than those of %(name2)s. Fetch "
+                "both again, or remove the folder second-look."
+            )
+            % {"second_looks": SECOND_LOOKS, "name": path.name, "name2": card.name}
         )
     return found
 

@@ -19,6 +19,7 @@ import numpy as np
 from detector.errors import ModelError
 from detector.networks.graphs import CROPS
 from detector.schema.onnx_network import OnnxNetwork
+from detector.schema.translatable import N_
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,9 +66,15 @@ class OnnxShape(NamedTuple):
 def read_onnx(data: bytes, name: str) -> ModelProto:
     """The network in ``data``, of the file ``name``; :class:`ModelError` where it may not be run."""
     if find_spec("onnx") is None:
-        raise ModelError(f"{name} needs the package onnx, which is not installed here. Run make setup.")
+        raise ModelError(
+            N_("%(name)s needs the package onnx, which is not installed here. Run make setup.")
+            % {"name": name}
+        )
     if not 0 < len(data) <= FILE_LIMIT:
-        raise ModelError(f"{name} has {len(data):,} bytes; ONNX files have at most {FILE_LIMIT:,}.")
+        raise ModelError(
+            N_("%(name)s has %(text)s bytes; ONNX files have at most %(file_limit)s.")
+            % {"name": name, "text": f"{len(data):,}", "file_limit": f"{FILE_LIMIT:,}"}
+        )
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
@@ -92,24 +99,32 @@ def shape_of(model: ModelProto, size: int, name: str) -> OnnxShape:
     held = {tensor.name for tensor in model.graph.initializer}
     given = [each for each in model.graph.input if each.name not in held]
     if len(given) != 1:
-        raise ModelError(f"{name} takes {len(given)} inputs; one is wanted, the crops. Export it so.")
+        raise ModelError(
+            N_("%(name)s takes %(text)s inputs; one is wanted, the crops. Export it so.")
+            % {"name": name, "text": len(given)}
+        )
     kind = given[0].type.tensor_type
     dims = [each.dim_value for each in kind.shape.dim]  # 0 where it is open
     if kind.elem_type != TensorProto.FLOAT or len(dims) != 4:
         raise ModelError(
-            f"{name} takes no batch of images in 32-bit floating point. Export it with an input of "
-            f"batch × 3 × {size} × {size}."
+            N_(
+                "%(name)s takes no batch of images in 32-bit floating point. Export it with an input "
+                "of batch × 3 × %(size)s × %(size)s."
+            )
+            % {"name": name, "size": size}
         )
     last = dims[3] == 3 and dims[1] != 3
     sides = dims[1:3] if last else dims[2:]
     if any(side not in (0, size) for side in sides) or (dims[3] if last else dims[1]) not in (0, 3):
         told = " × ".join(str(dim) if dim else "any" for dim in dims)
         raise ModelError(
-            f"{name} takes {told}, and its card says crops of {size} px. Correct the card's size."
+            N_("%(name)s takes %(told)s, and its card says crops of %(size)s px. Correct the card's size.")
+            % {"name": name, "told": told, "size": size}
         )
     if dims[0] not in (0, 1):
         raise ModelError(
-            f"{name} takes batches of exactly {dims[0]}. Export it with an open batch, or with one of 1."
+            N_("%(name)s takes batches of exactly %(dims)s. Export it with an open batch, or with one of 1.")
+            % {"name": name, "dims": dims[0]}
         )
     return OnnxShape(given[0].name, last, dims[0] == 1)
 
@@ -126,7 +141,10 @@ def bound_onnx(model: ModelProto, given: Input, card: OnnxNetwork, shape: OnnxSh
     outputs = [each for each in graph.output if card.output.name in (None, each.name)]
     if len(outputs) != 1:
         there = ", ".join(each.name[:40] for each in graph.output)
-        raise ModelError(f"{name} has the outputs {there}. Name one of them in its card (onnx.output.name).")
+        raise ModelError(
+            N_("%(name)s has the outputs %(there)s. Name one of them in its card (onnx.output.name).")
+            % {"name": name, "there": there}
+        )
     order = [0, 1, 2] if card.channels == "rgb" else [2, 1, 0]
     mean, std = (np.array(by, np.float64)[order] for by in (given.mean, given.std))
     names = _free_names(graph, 8)
@@ -181,31 +199,45 @@ def _rename(graph: GraphProto, name: str, to: str) -> None:
 def _refuse_versions(model: ModelProto, name: str) -> None:
     if model.functions:
         raise ModelError(
-            f"{name} defines operators of its own ({model.functions[0].name[:40]!r}). Inline them."
+            N_("%(name)s defines operators of its own (%(name2)s). Inline them.")
+            % {"name": name, "name2": repr(model.functions[0].name[:40])}
         )
     used = {each.domain: each.version for each in model.opset_import}
     version = next((used[domain] for domain in _STANDARD if domain in used), 0)
     if version not in OPSETS:
         raise ModelError(
-            f"{name} is of opset {version}; {OPSETS.start} to {OPSETS.stop - 1} are known. Export it with "
-            "another opset_version."
+            N_(
+                "%(name)s is of opset %(version)s; %(start)s to %(text)s are known. Export it with "
+                "another opset_version."
+            )
+            % {"name": name, "version": version, "start": OPSETS.start, "text": OPSETS.stop - 1}
         )
 
 
 def _refuse_nodes(model: ModelProto, name: str) -> None:
     if len(model.graph.node) > NODES:
-        raise ModelError(f"{name} has {len(model.graph.node):,} operators; at most {NODES:,} are accepted.")
+        raise ModelError(
+            N_("%(name)s has %(text)s operators; at most %(nodes)s are accepted.")
+            % {"name": name, "text": f"{len(model.graph.node):,}", "nodes": f"{NODES:,}"}
+        )
     for node in model.graph.node:
         if node.domain not in _STANDARD:
             raise ModelError(
-                f"{name} uses the operator {node.op_type[:40]!r} of {node.domain[:40]!r}, which is none "
-                "of the standard's. Custom operators run code of their own and are always refused."
+                N_(
+                    "%(name)s uses the operator %(op_type)s of %(domain)s, which is none of the "
+                    "standard's. Custom operators run code of their own and are always refused."
+                )
+                % {"name": name, "op_type": repr(node.op_type[:40]), "domain": repr(node.domain[:40])}
             )
         drawn = node.op_type == "Dropout" and len(node.input) >= _DRAWN and node.input[2]
         if node.op_type not in OPERATORS or drawn or _has_graph(node):
             raise ModelError(
-                f"{name} uses the operator {node.op_type[:40]!r}, which is not on the list of those accepted "
-                "(docs/models.md). Export the network in evaluation mode and without control flow."
+                N_(
+                    "%(name)s uses the operator %(op_type)s, which is not on the list of those "
+                    "accepted (docs/models.md). Export the network in evaluation mode and without "
+                    "control flow."
+                )
+                % {"name": name, "op_type": repr(node.op_type[:40])}
             )
 
 
@@ -233,11 +265,17 @@ def _refuse_tensor(tensor: TensorProto, name: str) -> None:
 
     if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
         raise ModelError(
-            f"{name} keeps tensors in other files (external data), which are never read. Export it in one "
-            "file: save_as_external_data=False, or external_data=False for torch."
+            N_(
+                "%(name)s keeps tensors in other files (external data), which are never read. Export "
+                "it in one file: save_as_external_data=False, or external_data=False for torch."
+            )
+            % {"name": name}
         )
     if tensor.data_type == TensorProto.STRING:
-        raise ModelError(f"{name} holds text as tensor {tensor.name[:40]!r}. A network needs numbers only.")
+        raise ModelError(
+            N_("%(name)s holds text as tensor %(name2)s. A network needs numbers only.")
+            % {"name": name, "name2": repr(tensor.name[:40])}
+        )
     try:
         width = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
     except (KeyError, ValueError, TypeError):

@@ -17,6 +17,7 @@ from detector.models.card import Card, is_name, read_card
 from detector.models.loaded import LoadedModel, load_pair
 from detector.models.onnx_file import FILE_LIMIT
 from detector.models.weights import is_pickled_name, looks_pickled, pickled_error, refuse_wrong_weights
+from detector.schema.translatable import N_
 
 CARD_LIMIT = 64_000
 """Bytes of the longest card accepted; the shipped ones have a few thousand."""
@@ -28,20 +29,27 @@ def check_card(data: bytes) -> Card:
     """The card in ``data``, if a stranger's card may be taken in; :class:`ModelError` if not."""
     if len(data) > CARD_LIMIT:
         raise ModelError(
-            f"The model card has {len(data):,} bytes, and at most {CARD_LIMIT:,} are accepted. "
-            "Choose the card (JSON), not the weights, or shorten it."
+            N_(
+                "The model card has %(text)s bytes, and at most %(card_limit)s are accepted. Choose "
+                "the card (JSON), not the weights, or shorten it."
+            )
+            % {"text": f"{len(data):,}", "card_limit": f"{CARD_LIMIT:,}"}
         )
     card = read_card(data, "handed in")
     if not is_name(card.name):
         raise ModelError(
-            "The model card's name cannot be used. A name has at most 60 small letters, digits and hyphens "
-            "and starts with a letter or digit; change it in the card."
+            N_(
+                "The model card's name cannot be used. A name has at most 60 small letters, digits "
+                "and hyphens and starts with a letter or digit; change it in the card."
+            )
         )
     for text in _texts(card.model_dump()):
         if any(unicodedata.category(char)[0] == "C" for char in text):
             raise ModelError(
-                "The model card holds control or direction characters, which can make text look like what "
-                "it is not. Remove them from the card."
+                N_(
+                    "The model card holds control or direction characters, which can make text look "
+                    "like what it is not. Remove them from the card."
+                )
             )
     return card
 
@@ -72,8 +80,11 @@ def check_weights(card: Card, weights: Path, name: str, sha256: str | None = Non
         most = FILE_LIMIT if card.onnx else WEIGHTS_LIMIT
         if not 0 < size <= most:
             raise ModelError(
-                f"{name} has {size:,} bytes; weights have at most {most:,}, and more than none. "
-                "Store them in half precision."
+                N_(
+                    "%(name)s has %(size)s bytes; weights have at most %(most)s, and more than none. "
+                    "Store them in half precision."
+                )
+                % {"name": name, "size": f"{size:,}", "most": f"{most:,}"}
             )
         file.seek(0)
         found = sha256 or hashlib.file_digest(file, "sha256").hexdigest()
@@ -99,11 +110,15 @@ def check_pair(card: bytes, weights: Path) -> LoadedModel:
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:120]
         raise ModelError(
-            f"The network takes no crops of {size} px: {reason}. Correct the card's size."
+            N_("The network takes no crops of %(size)s px: %(reason)s. Correct the card's size.")
+            % {"size": size, "reason": reason}
         ) from None
     if logit.shape != (1,) or not logit.isfinite().all():
         raise ModelError(
-            f"{weights.name} gives no score for a plain grey crop, so its weights are damaged. "
-            "Publish the model again."
+            N_(
+                "%(name)s gives no score for a plain grey crop, so its weights are damaged. Publish "
+                "the model again."
+            )
+            % {"name": weights.name}
         )
     return model

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.errors import ModelError
+from detector.schema.translatable import N_
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,7 +85,7 @@ def looks_pickled(head: bytes, size: int) -> bool:
     return head.startswith(b"PK") or (head[:1] == b"\x80" and head[1:2] in b"\x01\x02\x03\x04\x05")
 
 
-OTHER_FILE = "is not the file its card describes (SHA-256 differs)"
+OTHER_FILE = N_("is not the file its card describes (SHA-256 differs)")
 _PICKLED = frozenset({".pt", ".pth", ".bin", ".pkl", ".pickle", ".ckpt"})
 
 
@@ -104,4 +105,6 @@ def pickled_error(name: str) -> ModelError:
 def refuse_wrong_weights(name: str, found: str, wanted: str) -> None:
     """Raise :class:`ModelError` when weights' SHA-256 ``found`` is not the one their card wants."""
     if found != wanted:
-        raise ModelError(f"{name} {OTHER_FILE}. Fetch both files again.")
+        raise ModelError(
+            N_("%(name)s %(other_file)s. Fetch both files again.") % {"name": name, "other_file": OTHER_FILE}
+        )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from detector.errors import ReelproofError
 from detector.sandbox.limits import MEGABYTE, AllowedPaths, Limits
+from detector.schema.translatable import N_
 
 _LOOK_EVERY = 0.05  # seconds
 _WEIGH_EVERY = 1.0  # seconds between two looks at how much was written
@@ -37,8 +38,10 @@ class CrashError(ReelproofError):
     def __init__(self, signal_number: int = 0) -> None:
         self.signal = signal_number
         super().__init__(
-            "The file made the decoder crash. It is damaged or was built to do this. Play it in a video "
-            "program, save it anew from there if that works, and use that; keep the original as it is."
+            N_(
+                "The file made the decoder crash. It is damaged or was built to do this. Play it in a video "
+                "program, save it anew from there if that works, and use that; keep the original as it is."
+            )
         )
 
 
@@ -47,32 +50,36 @@ class KilledError(ReelproofError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The process that read the file was ended from outside, most often because the machine ran out "
-            "of memory. Close other programs and try again."
+            N_(
+                "The process that read the file was ended from outside, most often because the machine ran "
+                "out of memory. Close other programs and try again."
+            )
         )
 
 
 def too_much_memory(limits: Limits) -> LimitError:
     """What to say when the memory limit was met."""
     return LimitError(
-        f"The analysis needed more memory than the {limits.memory // MEGABYTE:,} MB allowed.",
-        "Hand in a shorter or smaller version, or raise REELPROOF_MEMORY_LIMIT_MB.",
+        N_("The analysis needed more memory than the %(memory)s MB allowed.")
+        % {"memory": f"{limits.memory // MEGABYTE:,}"},
+        N_("Hand in a shorter or smaller version, or raise REELPROOF_MEMORY_LIMIT_MB."),
     )
 
 
 def too_much_processor(limits: Limits) -> LimitError:
     """The same of processor time."""
     return LimitError(
-        f"The analysis needed more processor time than the {limits.cpu:,} seconds allowed.",
-        "Cut out the part in question and hand that in, or raise REELPROOF_CPU_LIMIT.",
+        N_("The analysis needed more processor time than the %(cpu)s seconds allowed.")
+        % {"cpu": f"{limits.cpu:,}"},
+        N_("Cut out the part in question and hand that in, or raise REELPROOF_CPU_LIMIT."),
     )
 
 
 def too_long(limits: Limits) -> LimitError:
     """The same of time on the clock."""
     return LimitError(
-        f"The analysis took longer than the {limits.wall:,g} seconds allowed.",
-        "Cut out the part in question and hand that in, or raise REELPROOF_TIME_LIMIT.",
+        N_("The analysis took longer than the %(wall)s seconds allowed.") % {"wall": f"{limits.wall:,g}"},
+        N_("Cut out the part in question and hand that in, or raise REELPROOF_TIME_LIMIT."),
         of_time=True,
     )
 
@@ -80,8 +87,9 @@ def too_long(limits: Limits) -> LimitError:
 def too_much_written(limits: Limits) -> LimitError:
     """The same of what it wrote."""
     return LimitError(
-        f"The analysis wrote more than the {limits.written // MEGABYTE:,} MB allowed.",
-        "Hand in a shorter or smaller version, or raise REELPROOF_TEMP_LIMIT_MB.",
+        N_("The analysis wrote more than the %(written)s MB allowed.")
+        % {"written": f"{limits.written // MEGABYTE:,}"},
+        N_("Hand in a shorter or smaller version, or raise REELPROOF_TEMP_LIMIT_MB."),
     )
 
 

@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from detector.schema.analysis import Value
+from detector.schema.translatable import N_
 from detector.timestamps import iso_milliseconds
 from reports.errors import ReportError
 
@@ -183,11 +184,11 @@ def read_export(data: bytes) -> Export:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or _MARK not in document:
-        raise CustodyError("This is no custody log that Reelproof exported, or it is damaged.")
+        raise CustodyError(N_("This is no custody log that Reelproof exported, or it is damaged."))
     if str(document[_MARK]).partition(".")[0] != VERSION.partition(".")[0]:
-        raise CustodyError("A newer Reelproof exported this custody log. Check it with that one.")
+        raise CustodyError(N_("A newer Reelproof exported this custody log. Check it with that one."))
     if set(document) != _EXPORT_FIELDS or not isinstance(document["entries"], list):
-        raise CustodyError("The custody log is not complete, or something was added to it.")
+        raise CustodyError(N_("The custody log is not complete, or something was added to it."))
     exhibit, count = document["exhibit"], document["count"]
     try:
         if exhibit is not None:
@@ -196,9 +197,9 @@ def read_export(data: bytes) -> Export:
             _HASH.validate_python(document[name])
         TypeAdapter(Moment).validate_python(document["exported"])
     except ValidationError:
-        raise CustodyError("The custody log's head cannot be read: it was changed.") from None
+        raise CustodyError(N_("The custody log's head cannot be read: it was changed.")) from None
     if type(count) is not int or count < 0:
-        raise CustodyError("The custody log's count is no number of entries.")
+        raise CustodyError(N_("The custody log's count is no number of entries."))
     entries = []
     for place, values in enumerate(document["entries"], 1):
         entry = parse(values, place)

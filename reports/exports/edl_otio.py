@@ -11,6 +11,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from detector.schema.analysis import Analysis, Segment
+from detector.schema.translatable import N_
 from reports.errors import ExportError
 from reports.exports.segments import in_order, refuse_still
 from reports.exports.timecode import Grid, named, own_grid, timecode_grid
@@ -31,8 +32,11 @@ def segments_edl(analysis: Analysis) -> bytes:
     segments = in_order(analysis)
     if len(segments) > _MOST_EVENTS:
         raise ExportError(
-            f"An EDL holds at most {_MOST_EVENTS} events, and {len(segments):,} segments are flagged. "
-            "Export OTIO or CSV."
+            N_(
+                "An EDL holds at most %(most_events)s events, and %(text)s segments are flagged. "
+                "Export OTIO or CSV."
+            )
+            % {"most_events": _MOST_EVENTS, "text": f"{len(segments):,}"}
         )
     grid = timecode_grid(analysis.media)
     name = file_name(analysis.media.file)
@@ -50,7 +54,7 @@ def segments_edl(analysis: Analysis) -> bytes:
         times = [grid.timecode(at) for at in (first, after, record, record + after - first)]
         if any(int(time[:2]) >= _HOURS for time in times):
             raise ExportError(
-                "The segments reach past 24 hours, where timecode starts again. Export OTIO or CSV."
+                N_("The segments reach past 24 hours, where timecode starts again. Export OTIO or CSV.")
             )
         record += after - first
         lines.append(f"{event:03d}  AX       V     C        {' '.join(times)}")

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from detector import timestamps
 from detector.schema.analysis import Analysis, Peak, Segment
+from detector.schema.translatable import N_
 from reports.errors import ExportError, PictureError
 from reports.exports.csv_writing import Cell, csv_table
 from reports.exports.segments import in_order
@@ -62,8 +63,10 @@ def overlays_zip(analysis: Analysis, folder: Path, out: BinaryIO) -> None:
     kept = list(_pictures(analysis, folder))
     if not any(each.picture.path for each in kept):
         raise ExportError(
-            "There are no pictures: nothing was flagged, or none were kept. "
-            "Analyse the exhibit again with --out to keep them."
+            N_(
+                "There are no pictures: nothing was flagged, or none were kept. Analyse the exhibit "
+                "again with --out to keep them."
+            )
         )
     moment = _moment(analysis.software.created)
     rows: list[tuple[Cell, ...]] = []
@@ -108,9 +111,14 @@ def _put(archive: zipfile.ZipFile, name: str, path: Path, moment: _Moment) -> st
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise PictureError(f"The picture {path.name} cannot be read: {error.strerror}.") from error
+        raise PictureError(
+            N_("The picture %(name)s cannot be read: %(strerror)s.")
+            % {"name": path.name, "strerror": error.strerror}
+        ) from error
     if not data.startswith(PNG_SIGNATURE):
-        raise PictureError(f"The picture {path.name} is not a PNG; run the analysis again.")
+        raise PictureError(
+            N_("The picture %(name)s is not a PNG; run the analysis again.") % {"name": path.name}
+        )
     archive.writestr(_entry(name, moment, zipfile.ZIP_STORED), data)  # a PNG is compressed already
     return hashlib.sha256(data).hexdigest()
 

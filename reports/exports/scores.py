@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from detector.schema.analysis import Analysis, Segment
+from detector.schema.translatable import N_
 from reports.errors import ExportError
 from reports.exports.csv_writing import csv_table
 from reports.text.numbers import timecode
@@ -101,8 +102,10 @@ def scores_parquet(analysis: Analysis) -> bytes:
         table = pa.Table.from_arrays(arrays, schema=schema)
     except (pa.ArrowInvalid, OverflowError):
         raise ExportError(
-            "The analysis holds numbers that no Parquet column can. Use an analysis.json that Reelproof "
-            "wrote, or export CSV."
+            N_(
+                "The analysis holds numbers that no Parquet column can. Use an analysis.json that "
+                "Reelproof wrote, or export CSV."
+            )
         ) from None
     out = io.BytesIO()
     pq.write_table(table, out)

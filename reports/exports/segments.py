@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from detector.schema.analysis import Analysis, MediaKind, Segment
+from detector.schema.translatable import N_
 from detector.verdict.verdict import kind_of
 from reports.errors import ExportError
 from reports.exports.csv_writing import csv_table
@@ -47,7 +48,8 @@ def refuse_still(analysis: Analysis, kind: str) -> None:
     """Raise :class:`ExportError` for a photo, which has no times."""
     if analysis.media.kind is MediaKind.IMAGE:
         raise ExportError(
-            f"The exhibit is a photo, and {kind} lists times. Export its flagged faces as CSV or JSON."
+            N_("The exhibit is a photo, and %(kind)s lists times. Export its flagged faces as CSV or JSON.")
+            % {"kind": kind}
         )
 
 

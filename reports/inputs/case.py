@@ -18,6 +18,7 @@ import tzlocal
 from pydantic import AfterValidator, StringConstraints, ValidationError
 
 from detector.schema.analysis import Value
+from detector.schema.translatable import N_
 from reports.errors import ReportError
 
 NAME = "case.json"
@@ -25,12 +26,12 @@ LONGEST = 200
 NOT_STATED = "not stated"
 MOST_BYTES = 100_000
 _FIELDS = {
-    "case_number": "case number",
-    "exhibit_number": "exhibit number",
-    "examiner": "examiner",
-    "organisation": "organisation",
-    "paper": "paper size",
-    "time_zone": "time zone",
+    "case_number": N_("case number"),
+    "exhibit_number": N_("exhibit number"),
+    "examiner": N_("examiner"),
+    "organisation": N_("organisation"),
+    "paper": N_("paper size"),
+    "time_zone": N_("time zone"),
 }
 
 
@@ -105,15 +106,20 @@ def read_case(folder: Path) -> CaseDetails:
         return CaseDetails()
     try:
         if len(data) > MOST_BYTES:
-            raise CaseError("it is far too large.")
+            raise CaseError(N_("it is far too large."))
         values = json.loads(data)
         if not isinstance(values, dict):
-            raise CaseError("it holds no object.")
+            raise CaseError(N_("it holds no object."))
         return case_details(values)
     except (ValueError, RecursionError):
-        raise CaseError(f"{path} is not the case.json of a report: it is no JSON. Remove it.") from None
+        raise CaseError(
+            N_("%(path)s is not the case.json of a report: it is no JSON. Remove it.") % {"path": path}
+        ) from None
     except CaseError as error:
-        raise CaseError(f"{path} is not the case.json of a report: {error} Remove it.") from None
+        raise CaseError(
+            N_("%(path)s is not the case.json of a report: %(error)s Remove it.")
+            % {"path": path, "error": error}
+        ) from None
 
 
 def _zone_here() -> str:
@@ -132,13 +138,13 @@ def _in_words(error: ValidationError) -> str:
     name = _FIELDS.get(field, field or "the details")
     match first["type"]:
         case "string_too_long":
-            return f"The {name} is longer than {LONGEST} characters."
+            return N_("The %(name)s is longer than %(most)s characters.") % {"name": name, "most": LONGEST}
         case "string_type":
-            return f"The {name} must be text."
+            return N_("The %(name)s must be text.") % {"name": name}
         case "literal_error":
-            return f"The {name} must be A4 or Letter."
+            return N_("The %(name)s must be A4 or Letter.") % {"name": name}
         case "value_error":
-            return f"The {name} {first['ctx']['error']}."
+            return N_("The %(name)s %(problem)s.") % {"name": name, "problem": first["ctx"]["error"]}
         case "extra_forbidden":
-            return f"There is no case detail called {name!r}."
+            return N_("There is no case detail called %(name)s.") % {"name": repr(name)}
     return f"The {name}: {first['msg']}."

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from detector.schema.translatable import N_
 from detector.timestamps import iso_milliseconds
 from reports.errors import ReportError
 from reports.review.annotations import ANNOTATION, Annotation, sort_key
@@ -23,12 +24,12 @@ from reports.review.annotations import ANNOTATION, Annotation, sort_key
 VERSION = "1.0"
 _MARK = "reelproof_judgements"
 _FIELDS = {
-    "author": "The name of the reviewer",
-    "name": "The name",
-    "note": "The note",
-    "verdict": "The verdict",
-    "start": "The start",
-    "end": "The end",
+    "author": N_("The name of the reviewer"),
+    "name": N_("The name"),
+    "note": N_("The note"),
+    "verdict": N_("The verdict"),
+    "start": N_("The start"),
+    "end": N_("The end"),
 }
 
 
@@ -63,7 +64,7 @@ def parse(values: object) -> Annotation:
     except ValidationError as error:
         raise AnnotationFileError(_error_text(error)) from None
     except OverflowError:  # a zone that leads beyond the calendar
-        raise AnnotationFileError("Its date lies outside the calendar.") from None
+        raise AnnotationFileError(N_("Its date lies outside the calendar.")) from None
 
 
 def canonical(value: object) -> str:
@@ -108,23 +109,27 @@ def read_file(data: bytes) -> AnnotationFile:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or _MARK not in document:
-        raise AnnotationFileError("This is not an annotation file saved by a bundle's page.")
+        raise AnnotationFileError(N_("This is not an annotation file saved by a bundle's page."))
     if str(document[_MARK]).partition(".")[0] != VERSION.partition(".")[0]:
-        raise AnnotationFileError("A newer Reelproof saved this file. Update this one, then import it again.")
+        raise AnnotationFileError(
+            N_("A newer Reelproof saved this file. Update this one, then import it again.")
+        )
     given = document.get("annotations")
     about: dict[str, Any] = {
         name: document.get(name) for name in ("analysis", "analysis_sha256", "exhibit_sha256")
     }
     if not isinstance(given, list) or not all(isinstance(text, str) for text in about.values()):
         raise AnnotationFileError(
-            "The annotation file is not complete. Save it again from the bundle's page."
+            N_("The annotation file is not complete. Save it again from the bundle's page.")
         )
     try:
         sum_now = checksum(given)
     except (ValueError, RecursionError):  # characters that stand for nothing
         sum_now = ""
     if sum_now != document.get("sha256"):
-        raise AnnotationFileError("The file was changed after it was saved, so nothing of it is taken in.")
+        raise AnnotationFileError(
+            N_("The file was changed after it was saved, so nothing of it is taken in.")
+        )
     return AnnotationFile(**about, annotations=_parse_all(given))
 
 
@@ -134,9 +139,11 @@ def _parse_all(given: list[Any]) -> tuple[Annotation, ...]:
         try:
             annotation = parse(values)
         except AnnotationFileError as problem:
-            raise AnnotationFileError(f"Annotation {number} of the file: {problem}") from None
+            raise AnnotationFileError(
+                N_("Annotation %(number)s of the file: %(problem)s") % {"number": number, "problem": problem}
+            ) from None
         if annotation.id in found:
-            raise AnnotationFileError(f"Annotation {number} is in the file twice.")
+            raise AnnotationFileError(N_("Annotation %(number)s is in the file twice.") % {"number": number})
         found[annotation.id] = annotation
     return tuple(sorted(found.values(), key=sort_key))
 
@@ -161,19 +168,22 @@ def _no_number(text: str) -> float:
 def _error_text(error: ValidationError) -> str:
     first = error.errors()[0]
     field = next((str(part) for part in reversed(first["loc"]) if isinstance(part, str)), "")
-    what = _FIELDS.get(field, f"“{field}”" if field else "The annotation")
+    what = _FIELDS.get(field, f"“{field}”" if field else N_("The annotation"))
     limits = first.get("ctx", {})
     match first["type"]:
         case "missing" | "string_too_short" | "too_short":
-            return f"{what} is missing."
+            return N_("%(what)s is missing.") % {"what": what}
         case "string_too_long":
-            return f"{what} is longer than {limits['max_length']} characters."
+            return N_("%(what)s is longer than %(most)s characters.") % {
+                "what": what,
+                "most": limits["max_length"],
+            }
         case "union_tag_invalid" | "union_tag_not_found":
-            return "This kind of annotation is not known."
+            return N_("This kind of annotation is not known.")
         case "literal_error":
-            return f"{what} is none of {limits['expected']}."
+            return N_("%(what)s is none of %(expected)s.") % {"what": what, "expected": limits["expected"]}
         case "extra_forbidden":
-            return f"{what} is not a field of this kind of annotation."
+            return N_("%(what)s is not a field of this kind of annotation.") % {"what": what}
         case "value_error":
             return f"{str(limits['error']).capitalize()}."
     return f"{what} cannot be used: {first['msg'][:1].lower()}{first['msg'][1:]}."

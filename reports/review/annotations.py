@@ -20,6 +20,7 @@ from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter, model
 
 from detector.schema.analysis import Analysis, Value
 from detector.schema.formatting import name_of
+from detector.schema.translatable import N_
 
 LONGEST_NOTE = 4000
 LONGEST_NAME = 80
@@ -238,19 +239,24 @@ def rejection_reason(
     present = {face.id: set(face.tracks) for face in reviewed_persons(analysis, known)}
     match annotation:
         case SegmentAnnotation() if annotation.segment not in {s.id for s in analysis.segments}:
-            return f"There is no segment {annotation.segment} in this analysis."
+            return N_("There is no segment %(segment)s in this analysis.") % {"segment": annotation.segment}
         case SpanAnnotation() if annotation.end > analysis.media.duration + 1:
-            return "The span ends after the exhibit does."
+            return N_("The span ends after the exhibit does.")
         case SpanAnnotation() if annotation.person is not None and annotation.person not in present:
-            return f"There is no person {annotation.person} in this analysis."
+            return N_("There is no person %(person)s in this analysis.") % {"person": annotation.person}
         case PersonRename() if annotation.person not in present:
-            return f"There is no person {annotation.person} in this analysis."
+            return N_("There is no person %(person)s in this analysis.") % {"person": annotation.person}
         case PersonMerge() if not {annotation.person, annotation.into} <= set(present):
-            return f"There are no two persons {annotation.person} and {annotation.into} in this analysis."
+            return N_("There are no two persons %(person)s and %(into)s in this analysis.") % {
+                "person": annotation.person,
+                "into": annotation.into,
+            }
         case PersonSplit() if not set(annotation.tracks) < present.get(annotation.person, set()):
-            return f"Person {annotation.person} has no such tracks, or no others that would stay."
+            return N_("Person %(person)s has no such tracks, or no others that would stay.") % {
+                "person": annotation.person
+            }
         case Withdrawal() if annotation.about not in {a.id for a in known}:
-            return "What is to be withdrawn is not there."
+            return N_("What is to be withdrawn is not there.")
         case Withdrawal() if not any(may_withdraw(annotation, a) for a in known if a.id == annotation.about):
-            return "Only its own author can withdraw an annotation."
+            return N_("Only its own author can withdraw an annotation.")
     return None

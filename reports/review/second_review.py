@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
 from detector.schema.analysis import Sha256, Value
+from detector.schema.translatable import N_
 from detector.timestamps import iso_milliseconds
 from reports.errors import ReportError
 from reports.review.annotations import LONGEST_NOTE, Id, Name, Note, Seconds
@@ -184,7 +185,9 @@ def read_review(text: bytes) -> SecondReview:
     try:
         return SecondReview.model_validate_json(text)
     except ValidationError as error:
-        raise SecondReviewError(f"{NAME} cannot be read: {_words(error)}") from None
+        raise SecondReviewError(
+            N_("%(name)s cannot be read: %(text)s") % {"name": NAME, "text": _words(error)}
+        ) from None
 
 
 def review_of(text: bytes | None, exhibit_sha256: str) -> SecondReview | None:
@@ -193,7 +196,7 @@ def review_of(text: bytes | None, exhibit_sha256: str) -> SecondReview | None:
         return None
     review = read_review(text)
     if review.exhibit_sha256 != exhibit_sha256:
-        raise SecondReviewError(f"{NAME} is about another exhibit.")
+        raise SecondReviewError(N_("%(name)s is about another exhibit.") % {"name": NAME})
     return review
 
 
@@ -256,32 +259,35 @@ def _start(difference: Difference) -> float:
 
 
 _FIELDS = {
-    "conclusion": "The conclusion",
-    "reasons": "The text of the reasons",
-    "text": "The message",
-    "stretches": "A stretch",
-    "start": "The start of a stretch",
-    "end": "The end of a stretch",
-    "note": "A note",
+    "conclusion": N_("The conclusion"),
+    "reasons": N_("The text of the reasons"),
+    "text": N_("The message"),
+    "stretches": N_("A stretch"),
+    "start": N_("The start of a stretch"),
+    "end": N_("The end of a stretch"),
+    "note": N_("A note"),
 }
 
 
 def _words(error: ValidationError) -> str:
     first = error.errors()[0]
     field = next((str(part) for part in reversed(first["loc"]) if isinstance(part, str)), "")
-    what = _FIELDS.get(field, f"“{field}”" if field else "It")
+    what = _FIELDS.get(field, f"“{field}”" if field else N_("It"))
     limits = first.get("ctx", {})
     match first["type"]:
         case "missing" | "string_too_short":
-            return f"{what} is missing."
+            return N_("%(what)s is missing.") % {"what": what}
         case "string_too_long":
-            return f"{what} is longer than {limits['max_length']:,} characters."
+            return N_("%(what)s is longer than %(most)s characters.") % {
+                "what": what,
+                "most": f"{limits['max_length']:,}",
+            }
         case "too_long":
-            return f"There are more than {limits['max_length']} stretches."
+            return N_("There are more than %(most)s stretches.") % {"most": limits["max_length"]}
         case "literal_error":
-            return f"{what} is none of {limits['expected']}."
+            return N_("%(what)s is none of %(expected)s.") % {"what": what, "expected": limits["expected"]}
         case "extra_forbidden":
-            return f"{what} is not a field of it."
+            return N_("%(what)s is not a field of it.") % {"what": what}
         case "value_error":
             text = str(limits["error"])
             return f"{text[:1].upper()}{text[1:]}."

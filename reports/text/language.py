@@ -132,23 +132,36 @@ def stored(text: str) -> str:
 def _stored(code: str, text: str) -> str:
     if not text:  # gettext keeps the catalogue's header under the empty message
         return text
-    known = _one(code, text)
-    if known is not None:
+    if (known := _exact(code, text)) is not None:
         return known
     sentences = _SENTENCES.split(text)
-    if sentences[1:]:
-        return " ".join((each and _one(code, each)) or each for each in sentences)
-    return text
+    if not sentences[1:]:
+        return _one(code, text) or text
+    # A message that ends with a placeholder would take all sentences after it for what stands there.
+    parts = [_one(code, each) for each in sentences]
+    if all(parts):
+        return " ".join(map(str, parts))
+    whole = _one(code, text)
+    return (
+        " ".join(part or each for part, each in zip(parts, sentences, strict=True))
+        if whole is None
+        else whole
+    )
+
+
+def _exact(code: str, text: str) -> str | None:
+    """A message without placeholders; None where there is none."""
+    written = text.replace("%", "%%")
+    plain = catalogue(code).ugettext(written)
+    return None if plain == written else plain.replace("%%", "%")
 
 
 def _one(code: str, text: str) -> str | None:
     """One message found again in its filled form; None where there is none."""
     if len(text) > _LONGEST or not _WORD.search(text):
         return None
-    messages = catalogue(code)
-    plain = messages.ugettext(text.replace("%", "%%"))
-    if plain != text.replace("%", "%%"):
-        return plain.replace("%%", "%")
+    if (known := _exact(code, text)) is not None:
+        return known
     if (counted := _COUNT.fullmatch(text)) is not None and counted[2] in _counted(code):
         return f"{counted[1]} {_counted(code)[counted[2]]}"
     for words, share, pattern, message in _patterns(code):

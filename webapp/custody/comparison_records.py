@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from detector.files import hashed
 from reports.custody.format import Entry
+from reports.text.language import gettext
 from webapp.custody import log as custody_log
 from webapp.custody.records import AlteredRecord
 from webapp.storage.tables import ComparisonRow
@@ -61,9 +62,11 @@ def finished(session: Session, row: ComparisonRow) -> FinishedComparison:
     """What the log says of a finished comparison; raises :class:`AlteredRecord` where the row differs."""
     entry = custody_log.latest(session, row.id, "comparison finished")
     if entry is None:
-        raise AlteredRecord("The custody log does not say that this comparison was finished.")
+        raise AlteredRecord(gettext("The custody log does not say that this comparison was finished."))
     if not custody_log.is_own(session, entry):
-        raise AlteredRecord(f"Entry {entry.number} of the custody log was not written with its key.")
+        raise AlteredRecord(
+            gettext("Entry %(number)s of the custody log was not written with its key.", number=entry.number)
+        )
     told = FinishedComparison.of(entry)
     if problem := told.row_problem(row):
         raise AlteredRecord(problem)
@@ -75,9 +78,9 @@ def sums(folder: Path, told: FinishedComparison) -> dict[str, str]:
     try:
         text = (folder / SUMS).read_bytes()
     except FileNotFoundError:
-        raise AlteredRecord("The checksums of this comparison are missing.") from None
+        raise AlteredRecord(gettext("The checksums of this comparison are missing.")) from None
     if hashlib.sha256(text).hexdigest() != told.sums:
-        raise AlteredRecord("The checksums of this comparison are not those the custody log holds.")
+        raise AlteredRecord(gettext("The checksums of this comparison are not those the custody log holds."))
     lines = (line.split("  ", 1) for line in text.decode().splitlines())
     return {path: sha256 for sha256, path in lines}
 
@@ -91,7 +94,9 @@ def content(folder: Path, known: dict[str, str], name: str) -> bytes | None:
     except OSError:
         found = b""
     if hashlib.sha256(found).hexdigest() != known[name]:
-        raise AlteredRecord(f"{name} of this comparison is missing or was changed since it was made.")
+        raise AlteredRecord(
+            gettext("%(name)s of this comparison is missing or was changed since it was made.", name=name)
+        )
     return found
 
 

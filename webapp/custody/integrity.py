@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from detector import timestamps
 from detector.errors import ReelproofError
 from reports.inputs.exhibit_check import ExhibitCheck
+from reports.text.language import gettext
 from webapp.custody import log as custody_log
 from webapp.custody import self_check
 from webapp.settings import Settings
@@ -43,8 +44,10 @@ class DamagedExhibit(ReelproofError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The kept file no longer has the bytes that were handed in, so there is no result. "
-            "Its custody log says more."
+            gettext(
+                "The kept file no longer has the bytes that were handed in, so there is no result. "
+                "Its custody log says more."
+            )
         )
 
 

@@ -23,6 +23,7 @@ from reports.bundle import manifest
 from reports.custody.format import Entry
 from reports.inputs.case import CaseDetails
 from reports.review.annotation_file import checksum
+from reports.text.language import gettext, stored
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.storage.database import CUSTODY_KEY
@@ -43,9 +44,11 @@ class AlteredRecord(UserError):
     def __init__(self, problem: str) -> None:
         super().__init__(
             500,
-            f"{problem} Nothing of it is shown or handed out.",
-            "Put it back from a backup of the data folder and the database. "
-            "`python -m webapp verify-log` names everything that differs.",
+            gettext("%(problem)s Nothing of it is shown or handed out.", problem=stored(str(problem))),
+            gettext(
+                "Put it back from a backup of the data folder and the database. `python -m webapp "
+                "verify-log` names everything that differs."
+            ),
         )
 
 
@@ -90,7 +93,7 @@ def finished(session: Session, row: AnalysisRow) -> Finished:
     entry = custody_log.latest(session, row.id, "analysis finished")
     if entry is None:
         if custody_log.latest(session, row.id, "analysis queued") is not None:
-            raise AlteredRecord("The custody log does not say that this analysis was finished.")
+            raise AlteredRecord(gettext("The custody log does not say that this analysis was finished."))
         return Finished()
     if not custody_log.is_own(session, entry):
         raise AlteredRecord(_forged(entry))
@@ -222,7 +225,7 @@ def refuse_altered_review(
             raise AlteredRecord(_forged(entry))
         named = entry
     if named is None or named.details.get("named") != naming(review):
-        raise AlteredRecord("Who reviews the case is not what the custody log holds.")
+        raise AlteredRecord(gettext("Who reviews the case is not what the custody log holds."))
 
 
 def naming(review: CaseReview) -> str:

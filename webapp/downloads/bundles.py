@@ -148,7 +148,7 @@ def refuse_altered_exhibit(database: Database, folders: Folders, row: AnalysisRo
     """Raise :class:`AlteredRecord` where the kept file has another SHA-256 than what was handed in."""
     if sha256 != row.exhibit.sha256:
         integrity.check(database, folders, row.exhibit)  # which puts it into the log
-        raise AlteredRecord("The kept file no longer has the bytes that were handed in.")
+        raise AlteredRecord(gettext("The kept file no longer has the bytes that were handed in."))
 
 
 def packed(
@@ -175,8 +175,10 @@ def packed(
 def _no_room() -> UserError:
     return UserError(
         507,
-        "There is not enough free disk space to make the bundle.",
-        "Free some space on the disk that holds Reelproof's data, or take the bundle without the video.",
+        gettext("There is not enough free disk space to make the bundle."),
+        gettext(
+            "Free some space on the disk that holds Reelproof's data, or take the bundle without the video."
+        ),
     )
 
 

@@ -23,6 +23,7 @@ from detector.files import hashed
 from detector.timestamps import iso_milliseconds
 from reports.bundle.archive import chunks, new_entry
 from reports.text import language
+from reports.text.language import gettext
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
 from webapp.custody.integrity import Condition
@@ -56,7 +57,11 @@ def send(case_id: int) -> Response:
         about = _about(case, rows, [user.name for user in case_service.members(session, case)])
     _refuse_incomplete(folders, rows)
     if not _EXPORTS.acquire(blocking=False):
-        raise UserError(503, "Other cases are being exported at the moment.", "Try again when they are done.")
+        raise UserError(
+            503,
+            gettext("Other cases are being exported at the moment."),
+            gettext("Try again when they are done."),
+        )
     try:
         pieces = stream_with_context(_sent(case_id, _files(about, settings, folders, rows)))
         response = Response(pieces, mimetype="application/zip")

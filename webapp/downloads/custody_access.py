@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from reports.custody.format import Entry
+from reports.text.language import gettext
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.queries.analyses import database
@@ -64,9 +65,11 @@ def require_full_log(session: Session, who: Principal, sha256: str) -> None:
     if hidden_analyses(session, who, sha256):
         raise UserError(
             403,
-            "The custody log of these bytes speaks of analyses or comparisons you may not see, and cannot "
-            "be cut.",
-            "An administrator can export it.",
+            gettext(
+                "The custody log of these bytes speaks of analyses or comparisons you may not see, "
+                "and cannot be cut."
+            ),
+            gettext("An administrator can export it."),
         )
 
 

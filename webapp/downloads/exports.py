@@ -9,6 +9,7 @@ from flask import current_app
 from werkzeug.wrappers import Response
 
 from reports.errors import ReportError
+from reports.text.language import gettext, stored
 from webapp.downloads import custody_access
 from webapp.errors import UserError
 from webapp.http.range_responses import send_and_forget
@@ -24,8 +25,8 @@ def send(row: AnalysisRow, folder: Path, name: str) -> Response:
     if name not in FORMATS:
         raise UserError(
             404,
-            "There is no export of this name.",
-            f"There are {', '.join(FORMATS)}; docs/exports.md says more.",
+            gettext("There is no export of this name."),
+            gettext("There are %(names)s; docs/exports.md says more.", names=", ".join(FORMATS)),
         )
     refuse_altered(folder)
     chosen = FORMATS[name]
@@ -38,8 +39,8 @@ def send(row: AnalysisRow, folder: Path, name: str) -> Response:
     except ReportError as problem:
         raise UserError(
             409,
-            str(problem),
-            "Choose another export: those of scores and of segments as a table always work.",
+            stored(str(problem)),
+            gettext("Choose another export: those of scores and of segments as a table always work."),
         ) from None
     finally:
         place.unlink(missing_ok=True)

@@ -28,6 +28,7 @@ from detector.timestamps import iso_milliseconds
 from detector.version import __version__
 from reports.custody.format import NAME as CUSTODY
 from reports.review.annotation_file import canonical, to_json
+from reports.text.language import gettext
 from reports.text.languages import DEFAULT
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
@@ -77,7 +78,9 @@ def current_report(
     if _unaltered(place):
         return place
     if not _SETTING.acquire(timeout=_PATIENCE):
-        raise UserError(503, "Other reports are being set at the moment.", "Try again in a minute.")
+        raise UserError(
+            503, gettext("Other reports are being set at the moment."), gettext("Try again in a minute.")
+        )
     try:
         if _unaltered(place):
             return place
@@ -185,9 +188,11 @@ def _render(analysis: Path, given: dict[str, object], known: bytes | None, place
 def _render_error() -> UserError:
     return UserError(
         500,
-        "The report could not be set.",
-        "The terminal Reelproof runs in may say why. Nothing is lost: annotations and findings are on the "
-        "page, and the machine's findings in analysis.json.",
+        gettext("The report could not be set."),
+        gettext(
+            "The terminal Reelproof runs in may say why. Nothing is lost: annotations and findings "
+            "are on the page, and the machine's findings in analysis.json."
+        ),
     )
 
 

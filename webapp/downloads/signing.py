@@ -11,6 +11,7 @@ from pathlib import Path
 from detector.paths import ROOT
 from reports.signing.keys import SigningError, SigningKey, read_key
 from reports.signing.timestamps import authority
+from reports.text.language import gettext, stored
 from webapp.errors import UserError
 from webapp.settings import SettingError, Settings
 
@@ -72,8 +73,8 @@ def sign_validation(settings: Settings, folder: Path) -> None:
 def _unsigned(what: str, problem: SigningError) -> UserError:
     return UserError(
         500,
-        f"The {what} could not be signed: {problem}",
-        "Whoever runs Reelproof has to put another key in place, or unset REELPROOF_SIGNING_KEY.",
+        gettext("The %(what)s could not be signed: %(problem)s", what=stored(what), problem=problem),
+        gettext("Whoever runs Reelproof has to put another key in place, or unset REELPROOF_SIGNING_KEY."),
     )
 
 

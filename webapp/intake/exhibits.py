@@ -13,6 +13,7 @@ from detector.errors import MediaError
 from detector.media import signatures
 from detector.media.signatures import is_accepted
 from detector.timestamps import iso_milliseconds
+from reports.text.language import N_, gettext, stored
 from webapp.custody import log as custody_log
 from webapp.errors import IntakeError
 from webapp.intake.incoming import _CHUNK, Incoming, Kept, UploadLimit, Whole
@@ -27,8 +28,8 @@ def take_in(session: Session, stream: Incoming | Whole, file: str) -> Exhibit:
     if not stream.bytes:
         raise IntakeError(
             400,
-            "The file is empty: it holds no bytes.",
-            "Check the file on your disk, then hand it in again.",
+            gettext("The file is empty: it holds no bytes."),
+            gettext("Check the file on your disk, then hand it in again."),
         )
     known = session.scalar(select(Exhibit).where(Exhibit.sha256 == stream.sha256))
     damaged = known is not None and known.condition not in (None, Condition.FITS)
@@ -86,7 +87,7 @@ def clean_name(name: str | None) -> str:
     return text if text.strip(". ") else "unnamed file"
 
 
-ACCEPTED = "mp4, mov, mkv, webm, avi, mpg, ts, flv, wmv, gif, jpeg, png, webp, heic, avif, tiff or bmp"
+ACCEPTED = "mp4, mov, mkv, webm, avi, mpg, ts, flv, wmv, gif, jpeg, png, webp, heic, avif, tiff, bmp"
 
 
 def refuse_others(path: Path) -> None:
@@ -97,12 +98,12 @@ def refuse_others(path: Path) -> None:
     with path.open("rb") as file:
         head = file.read(signatures.HEAD)
     try:
-        signatures.refuse_others(head, f"Reelproof reads {ACCEPTED}.")
+        signatures.refuse_others(head, N_("Reelproof reads %(accepted)s.") % {"accepted": ACCEPTED})
     except MediaError as problem:
-        raise IntakeError(415, str(problem), "") from None
+        raise IntakeError(415, stored(str(problem)), "") from None
     if head and not is_accepted(head):
         raise IntakeError(
             415,
-            "This is no video or photo that Reelproof reads: it begins like a file of another kind.",
-            f"Hand in {ACCEPTED}. What the file is called does not matter.",
+            gettext("This is no video or photo that Reelproof reads: it begins like a file of another kind."),
+            gettext("Hand in %(accepted)s. What the file is called does not matter.", accepted=ACCEPTED),
         )

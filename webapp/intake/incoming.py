@@ -24,6 +24,8 @@ from flask import Request, current_app, request
 
 from detector.files import flush_file, flush_folder, hashed
 from detector.timestamps import compact
+from reports.text.language import N_, gettext
+from reports.text.numbers import plural, shown
 from webapp.errors import IntakeError
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
@@ -41,19 +43,25 @@ class UploadLimit:
 
     files: int
     bytes: int
-    fewer: str = "Hand in one file at a time."
-    smaller: str = "Cut out the part in question without re-encoding it, or raise REELPROOF_UPLOAD_LIMIT_MB."
+    fewer: str = N_("Hand in one file at a time.")
+    smaller: str = N_(
+        "Cut out the part in question without re-encoding it, or raise REELPROOF_UPLOAD_LIMIT_MB."
+    )
 
     def too_many(self) -> IntakeError:
         """What to say of one file too many."""
-        count = "one file" if self.files == 1 else f"{self.files} files"
-        return IntakeError(400, f"More than {count} came in one upload.", self.fewer)
+        count = plural(self.files, "file", "files")
+        return IntakeError(
+            400, gettext("More than %(count)s came in one upload.", count=count), gettext(self.fewer)
+        )
 
     def too_large(self) -> IntakeError:
         """What to say of a file above the size limit."""
-        limit = f"{self.bytes / 1e6:,.10g} MB"
+        limit = f"{shown(self.bytes / 1e6, ',.10g')} MB"
         return IntakeError(
-            413, f"The file is larger than {limit}, the most this Reelproof accepts.", self.smaller
+            413,
+            gettext("The file is larger than %(limit)s, the most this Reelproof accepts.", limit=limit),
+            gettext(self.smaller),
         )
 
 
@@ -268,9 +276,11 @@ def no_space() -> IntakeError:
     """What to say when the disk cannot take the file."""
     return IntakeError(
         507,
-        "There is not enough free disk space to take in this file.",
-        "Free some space on the disk that holds Reelproof's data, then hand the file in again. "
-        "Nothing of it was kept.",
+        gettext("There is not enough free disk space to take in this file."),
+        gettext(
+            "Free some space on the disk that holds Reelproof's data, then hand the file in again. "
+            "Nothing of it was kept."
+        ),
     )
 
 

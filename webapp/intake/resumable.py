@@ -20,6 +20,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from detector.files import flush_folder
+from reports.text.language import gettext
+from reports.text.numbers import shown
 from webapp.errors import UserError
 from webapp.intake.incoming import UploadLimit, disk_full_in_words, no_space
 from webapp.settings import Settings
@@ -49,7 +51,9 @@ def begin(
     ``limit`` is asked within the transaction, so that many at once cannot pass it together.
     """
     if not size:
-        raise UserError(400, "The file is empty: it holds no bytes.", "Check the file on your disk.")
+        raise UserError(
+            400, gettext("The file is empty: it holds no bytes."), gettext("Check the file on your disk.")
+        )
     folders = Folders(settings.data)
     with database.alone() as session:
         if (known := session.get(UploadRow, identity)) is not None:
@@ -63,8 +67,11 @@ def begin(
         ) >= MOST_AT_A_TIME:
             raise UserError(
                 429,
-                f"There are {MOST_AT_A_TIME} unfinished uploads of yours, the most there can be.",
-                "Finish or delete one of them; each goes by itself a day after its last part.",
+                gettext(
+                    "There are %(most_at_a_time)s unfinished uploads of yours, the most there can be.",
+                    most_at_a_time=MOST_AT_A_TIME,
+                ),
+                gettext("Finish or delete one of them; each goes by itself a day after its last part."),
             )
         sums = select(func.sum(UploadRow.size), func.sum(UploadRow.received)).where(unfinished)
         announced, received = (int(found or 0) for found in session.execute(sums).one())
@@ -75,8 +82,11 @@ def begin(
         if settings.login and announced_bytes(session, who) + size > share:
             raise UserError(
                 429,
-                f"Your unfinished uploads may have {share / 1e6:,.10g} MB in all, so that others have room.",
-                "Finish or delete one of them; each goes by itself a day after its last part.",
+                gettext(
+                    "Your unfinished uploads may have %(text)s MB in all, so that others have room.",
+                    text=shown(share / 1000000.0, ",.10g"),
+                ),
+                gettext("Finish or delete one of them; each goes by itself a day after its last part."),
             )
         moment = now()
         row = UploadRow(
@@ -120,8 +130,12 @@ def append(
         if offset != row.received:
             raise UserError(
                 409,
-                f"This part starts at byte {offset:,}, but {row.received:,} bytes are here.",
-                "Ask with HEAD where to go on, then send the part that starts there.",
+                gettext(
+                    "This part starts at byte %(offset)s, but %(received)s bytes are here.",
+                    offset=shown(offset, ","),
+                    received=shown(row.received, ","),
+                ),
+                gettext("Ask with HEAD where to go on, then send the part that starts there."),
             )
         file.truncate(row.received)
         file.seek(row.received)
@@ -133,8 +147,8 @@ def append(
                 if received > row.size:
                     raise UserError(
                         413,
-                        f"More came than the {row.size:,} bytes announced.",
-                        "Nothing of this part was kept.",
+                        gettext("More came than the %(size)s bytes announced.", size=shown(row.size, ",")),
+                        gettext("Nothing of this part was kept."),
                     )
                 file.write(chunk)
                 if digest is not None:
@@ -144,7 +158,9 @@ def append(
         if checksum is not None and digest is not None and digest.digest() != checksum[1]:
             file.truncate(row.received)
             raise UserError(
-                460, "The part arrived damaged: its checksum is another one.", "Send the same part again."
+                460,
+                gettext("The part arrived damaged: its checksum is another one."),
+                gettext("Send the same part again."),
             )
         with database.begin() as session:
             if (kept := session.get(UploadRow, row.id)) is None:
@@ -170,8 +186,12 @@ def finish(
         if row.received != row.size:
             raise UserError(
                 409,
-                f"The file is not whole: {row.received:,} of {row.size:,} bytes are here.",
-                "Ask with HEAD where to go on, and send the rest.",
+                gettext(
+                    "The file is not whole: %(received)s of %(size)s bytes are here.",
+                    received=shown(row.received, ","),
+                    size=shown(row.size, ","),
+                ),
+                gettext("Ask with HEAD where to go on, and send the rest."),
             )
         analysis_id = start(place, row)
         with database.begin() as session:
@@ -218,7 +238,7 @@ def _still_there(database: Database, upload_id: str) -> UploadRow:
 
 
 def _gone() -> UserError:
-    return UserError(404, "There is no such upload any more.", "Begin another one.")
+    return UserError(404, gettext("There is no such upload any more."), gettext("Begin another one."))
 
 
 @contextlib.contextmanager
@@ -234,8 +254,8 @@ def _held(place: Path, mode: str = "r+b") -> Iterator[BinaryIO]:
         except BlockingIOError:
             raise UserError(
                 423,
-                "Another request is sending a part of this upload.",
-                "Wait for it, then ask where to go on.",
+                gettext("Another request is sending a part of this upload."),
+                gettext("Wait for it, then ask where to go on."),
             ) from None
         yield file
 

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from detector.schema.analysis import Parameters
 from detector.schema.others import JointRule
 from reports.text import numbers
+from reports.text.language import N_, capitalize_first, gettext, stored
 from webapp.errors import UserError
 
 
@@ -62,37 +63,37 @@ class AskedOthers:
 FIELDS = (
     Field(
         "sample_rate",
-        "Frames looked at",
-        "a second",
-        "More finds shorter manipulations and takes longer, in proportion.",
+        N_("Frames looked at"),
+        N_("a second"),
+        N_("More finds shorter manipulations and takes longer, in proportion."),
         "any",
     ),
     Field(
         "enter_threshold",
-        "A segment opens at a score of",
-        "of 1",
-        "Lower flags more, and more of it wrongly.",
+        N_("A segment opens at a score of"),
+        N_("of 1"),
+        N_("Lower flags more, and more of it wrongly."),
         "0.01",
     ),
     Field(
         "exit_threshold",
-        "A segment closes below a score of",
-        "of 1",
-        "Lower makes segments longer. Not above the score that opens one.",
+        N_("A segment closes below a score of"),
+        N_("of 1"),
+        N_("Lower makes segments longer. Not above the score that opens one."),
         "0.01",
     ),
     Field(
         "minimum_duration",
-        "Shortest segment",
-        "seconds",
-        "Shorter ones are dropped. Longer keeps brief false alarms out, and brief manipulations too.",
+        N_("Shortest segment"),
+        N_("seconds"),
+        N_("Shorter ones are dropped. Longer keeps brief false alarms out, and brief manipulations too."),
         "any",
     ),
     Field(
         "minimum_face",
-        "Smallest face judged",
-        "pixels wide",
-        "Smaller takes in more faces, of which the model was not measured to judge well.",
+        N_("Smallest face judged"),
+        N_("pixels wide"),
+        N_("Smaller takes in more faces, of which the model was not measured to judge well."),
         "any",
     ),
 )
@@ -137,13 +138,13 @@ def from_form(form: Mapping[str, str]) -> tuple[dict[str, float], dict[str, str]
         except ValidationError as problem:
             problems[field.name] = _in_words(problem)
         except ValueError:
-            problems[field.name] = "This must be a number."
+            problems[field.name] = gettext("This must be a number.")
     if not problems:
         chosen = Parameters.model_validate(changes)
         if chosen.exit_threshold > chosen.enter_threshold:
-            problems["exit_threshold"] = (
-                "This must not be above the score that opens a segment, "
-                f"{numbers.number(chosen.enter_threshold)}."
+            problems["exit_threshold"] = gettext(
+                "This must not be above the score that opens a segment, %(score)s.",
+                score=numbers.number(chosen.enter_threshold),
             )
     return changes, problems
 
@@ -153,11 +154,11 @@ def in_words(text: str | None) -> list[tuple[str, str]]:
     changed = read(text).model_dump(exclude_defaults=True)
     known = {field.name: field for field in FIELDS}
     asked = others(text)
-    told = [("Other models", ", ".join(asked.names))] if asked.names else []
+    told = [(gettext("Other models"), ", ".join(asked.names))] if asked.names else []
     return told + [
-        (known[name].label, f"{numbers.number(value)} {known[name].unit}")
+        (gettext(known[name].label), f"{numbers.number(value)} {gettext(known[name].unit)}")
         if name in known
-        else (name.replace("_", " ").capitalize(), numbers.number(value))
+        else (capitalize_first(stored(name.replace("_", " "))), numbers.number(value))
         for name, value in changed.items()
     ]
 
@@ -165,8 +166,8 @@ def in_words(text: str | None) -> list[tuple[str, str]]:
 def refuse(problems: Mapping[str, str]) -> UserError:
     """The answer to a program that sent settings which cannot be used."""
     labels = {field.name: field.label for field in FIELDS}
-    lines = (f"{labels[name]}: {problem}" for name, problem in problems.items())
-    return UserError(400, " ".join(lines), "Put that right, then start the analysis again.")
+    lines = (f"{gettext(labels[name])}: {problem}" for name, problem in problems.items())
+    return UserError(400, " ".join(lines), gettext("Put that right, then start the analysis again."))
 
 
 def _in_words(problem: ValidationError) -> str:
@@ -174,11 +175,11 @@ def _in_words(problem: ValidationError) -> str:
     limits = kind.get("ctx", {})
     match kind["type"]:
         case "greater_than":
-            return f"This must be above {numbers.number(limits['gt'])}."
+            return gettext("This must be above %(limit)s.", limit=numbers.number(limits["gt"]))
         case "greater_than_equal":
-            return f"This must be {numbers.number(limits['ge'])} or more."
+            return gettext("This must be %(limit)s or more.", limit=numbers.number(limits["ge"]))
         case "less_than":
-            return f"This must be below {numbers.number(limits['lt'])}."
+            return gettext("This must be below %(limit)s.", limit=numbers.number(limits["lt"]))
         case "less_than_equal":
-            return f"This must be {numbers.number(limits['le'])} or less."
-    return "This must be a number."
+            return gettext("This must be %(limit)s or less.", limit=numbers.number(limits["le"]))
+    return gettext("This must be a number.")

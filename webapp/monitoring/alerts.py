@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from reports.text.language import gettext
+from reports.text.numbers import shown
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.monitoring import operations
@@ -96,7 +98,13 @@ def set_thresholds(session: Session, form: Mapping[str, str]) -> None:
     for kind in KINDS:
         text = form.get(kind.name, "").strip()
         if text and (not text.isascii() or not text.isdigit() or int(text[:9]) > _MOST):
-            raise UserError(400, f"“{text[:20]}” is no whole number up to {_MOST:,}.", "Nothing was changed.")
+            raise UserError(
+                400,
+                gettext(
+                    "“%(text)s” is no whole number up to %(most)s.", text=text[:20], most=shown(_MOST, ",")
+                ),
+                gettext("Nothing was changed."),
+            )
         if text:
             after[kind.name] = int(text)
     if after == before:

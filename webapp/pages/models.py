@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as Answer
 from detector.errors import ModelError
 from detector.models.onnx_file import FILE_LIMIT
 from detector.models.validate import CARD_LIMIT
+from reports.text.language import N_, gettext, stored
 from webapp.errors import IntakeError, UserError
 from webapp.http.error_pages import answer, wants_json
 from webapp.intake.exhibits import clean_name
@@ -22,8 +23,8 @@ blueprint = Blueprint("models", __name__, url_prefix="/models")
 _PAIR = UploadLimit(
     files=2,
     bytes=FILE_LIMIT,
-    fewer="Hand in one card and its weights.",
-    smaller="Store the weights in half precision.",
+    fewer=N_("Hand in one card and its weights."),
+    smaller=N_("Store the weights in half precision."),
 )
 
 
@@ -47,8 +48,10 @@ def add() -> Answer:
     if not isinstance(card, Incoming) or not isinstance(weights, Incoming):
         raise IntakeError(
             400,
-            "A model is two files, and only one came." if streams else "No file came with the form.",
-            "Choose the card (JSON) and the weights (safetensors), or the network (ONNX).",
+            gettext("A model is two files, and only one came.")
+            if streams
+            else gettext("No file came with the form."),
+            gettext("Choose the card (JSON) and the weights (safetensors), or the network (ONNX)."),
         )
     file = clean_name(parts["weights"].filename if parts["weights"] else None)
     text = card.content() if card.bytes <= CARD_LIMIT else bytes(CARD_LIMIT + 1)
@@ -79,7 +82,7 @@ def remove(name: str) -> Answer:
 def refused(problem: ModelError | UserError) -> Response:
     """Say why on the page itself, beside what can be done about it."""
     if isinstance(problem, ModelError):
-        problem = UserError(400, str(problem), "")
+        problem = UserError(400, stored(str(problem)), "")
     if wants_json():
         return answer(problem.status, problem.error, problem.remedy)
     return make_response(_page(problem=problem.error, remedy=problem.remedy), problem.status)

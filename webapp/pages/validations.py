@@ -8,7 +8,7 @@ from flask import Blueprint, current_app, redirect, render_template, request, se
 from werkzeug.wrappers import Response
 
 from reports.text import language
-from reports.text.language import stored
+from reports.text.language import gettext, stored
 from webapp.custody import log as custody_log
 from webapp.downloads import signing
 from webapp.errors import UserError
@@ -161,7 +161,9 @@ def _named(attribute: str, name: str) -> str:
 
 def _case_id(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise UserError(400, "No case was chosen.", "Choose the case whose exhibits are to be labelled.")
+        raise UserError(
+            400, gettext("No case was chosen."), gettext("Choose the case whose exhibits are to be labelled.")
+        )
     return int(text)
 
 
@@ -169,4 +171,8 @@ def _number(field: str) -> float:
     try:
         return float(request.form.get(field, "").replace(",", "."))
     except ValueError:
-        raise UserError(400, f"The {field} is no number.", "Write a number such as 1 or 0.5.") from None
+        raise UserError(
+            400,
+            gettext("The %(field)s is no number.", field=field),
+            gettext("Write a number such as 1 or 0.5."),
+        ) from None

@@ -24,6 +24,7 @@ from reports.review.second_review import (
     ordered,
     outcome,
 )
+from reports.text.language import gettext
 from webapp.custody import records
 from webapp.errors import UserError
 from webapp.security.permissions import Principal
@@ -112,8 +113,8 @@ def find_or_404(session: Session, row: AnalysisRow) -> Reviewed:
     if found is None:
         raise UserError(
             404,
-            "There is no second review of this analysis.",
-            "Name a first and a second reviewer on the page of its case.",
+            gettext("There is no second review of this analysis."),
+            gettext("Name a first and a second reviewer on the page of its case."),
         )
     return found
 

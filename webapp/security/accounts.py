@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.security import api_tokens, sessions
 from webapp.security.passwords import Passwords, weakness
@@ -45,19 +46,30 @@ def add(
     name = clean(name)
     if not _NAME.fullmatch(name) or name in (LOCAL.name, SYSTEM.name):
         raise AccountError(
-            f"“{name}” cannot be a user name.",
-            "Use 2 to 40 of the letters a to z, digits, and . _ @ - ; the first a letter or a digit.",
+            gettext("“%(name)s” cannot be a user name.", name=name),
+            gettext(
+                "Use 2 to 40 of the letters a to z, digits, and . _ @ - ; the first a letter or a digit."
+            ),
         )
     if find(session, name) is not None:
-        raise AccountError(f"There is an account “{name}” already.", "Choose another name.")
+        raise AccountError(
+            gettext("There is an account “%(name)s” already.", name=name), gettext("Choose another name.")
+        )
     display = " ".join(unicodedata.normalize("NFC", display).split()) or name
     if len(display) > _LONGEST_DISPLAY or any(unicodedata.category(char)[0] == "C" for char in display):
         raise AccountError(
-            "The full name cannot be used.", f"At most {_LONGEST_DISPLAY} characters, none of them invisible."
+            gettext("The full name cannot be used."),
+            gettext(
+                "At most %(longest_display)s characters, none of them invisible.",
+                longest_display=_LONGEST_DISPLAY,
+            ),
         )
     # Annotations stand under this name: two people must not share it.
     if any(user.display.casefold() == display.casefold() for user in listed(session)):
-        raise AccountError(f"Somebody is called “{display}” already.", "Add something that tells them apart.")
+        raise AccountError(
+            gettext("Somebody is called “%(display)s” already.", display=display),
+            gettext("Add something that tells them apart."),
+        )
     _refuse(password, name, display)
     user = User(
         name=name,
@@ -79,8 +91,11 @@ def set_role(session: Session, user: User, role: Role) -> None:
         _keep_an_administrator(session, user)
     elif session.scalar(_REVIEWED_SECOND.where(CaseReview.second_id == user.id)):
         raise AccountError(
-            f"{user.display} is the second reviewer of an open case, and administrators see everything.",
-            "Name another second reviewer first, or close the case.",
+            gettext(
+                "%(display)s is the second reviewer of an open case, and administrators see everything.",
+                display=user.display,
+            ),
+            gettext("Name another second reviewer first, or close the case."),
         )
     user.role = role
     sessions.end_of_user(session, user.id)
@@ -178,5 +193,6 @@ def _keep_an_administrator(session: Session, user: User) -> None:
     others = select(func.count()).where(*_ADMINISTERS, User.id != user.id)
     if user.role == Role.ADMINISTRATOR and not session.scalar(others):
         raise AccountError(
-            f"{user.display} is the only administrator.", "Make somebody else an administrator first."
+            gettext("%(display)s is the only administrator.", display=user.display),
+            gettext("Make somebody else an administrator first."),
         )

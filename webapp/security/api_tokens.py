@@ -17,6 +17,7 @@ from typing import NamedTuple
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.security.permissions import LOCAL, Permission, Principal, Role
 from webapp.storage.tables import ApiToken, User, now
@@ -62,20 +63,33 @@ def make(
     """Make a token for a person, with no more than they may themselves."""
     name, wanted = " ".join(name.split()), sorted(set(scopes))
     if not name or len(name) > 80 or not name.isprintable():
-        raise TokenError("A token needs a name of at most 80 characters.", "Say in it what the token is for.")
+        raise TokenError(
+            gettext("A token needs a name of at most 80 characters."),
+            gettext("Say in it what the token is for."),
+        )
     unknown = [scope for scope in wanted if scope not in set(Permission)]
     if unknown or not wanted:
-        raise TokenError(f"A token needs scopes out of {', '.join(Permission)}.", "Choose at least one.")
+        raise TokenError(
+            gettext("A token needs scopes out of %(names)s.", names=", ".join(Permission)),
+            gettext("Choose at least one."),
+        )
     beyond = [scope for scope in wanted if not principal.may(Permission(scope))]
     if beyond:
         raise TokenError(
-            f"{principal.display} may not {', '.join(beyond)}, and so no token of theirs may.",
-            "Choose other scopes.",
+            gettext(
+                "%(display)s may not %(names)s, and so no token of theirs may.",
+                display=principal.display,
+                names=", ".join(beyond),
+            ),
+            gettext("Choose other scopes."),
         )
     if expires is not None and expires <= now():
-        raise TokenError("The token would have expired already.", "Choose a later day.")
+        raise TokenError(gettext("The token would have expired already."), gettext("Choose a later day."))
     if sum(row.revoked is None for row in listed(session, principal)) >= MOST:
-        raise TokenError(f"There are {MOST} tokens already.", "Revoke those that nothing uses.")
+        raise TokenError(
+            gettext("There are %(most)s tokens already.", most=MOST),
+            gettext("Revoke those that nothing uses."),
+        )
     token = PREFIX + secrets.token_urlsafe(32)
     row = ApiToken(
         id=secrets.token_hex(8),

@@ -19,6 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from reports.review.second_review import Hidden
+from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.storage.blind_exhibits import hidden_exhibits
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseReview
@@ -49,12 +50,19 @@ class Blinded(UserError):
     """What was asked for would tell a second reviewer what they are not to see yet."""
 
     def __init__(self, blind: Blind) -> None:
-        what = "What others say of it" if blind.hidden == "judgements" else "What was found in it"
         super().__init__(
             403,
-            f"You are the second reviewer of this exhibit. {what} is not shown to you until your own "
-            "judgement is in.",
-            f"Give your judgement at /reviews/{blind.analysis_id}.",
+            gettext(
+                "You are the second reviewer of this exhibit. What others say of it is not shown to "
+                "you until "
+                "your own judgement is in."
+            )
+            if blind.hidden == "judgements"
+            else gettext(
+                "You are the second reviewer of this exhibit. What was found in it is not shown to you until "
+                "your own judgement is in."
+            ),
+            gettext("Give your judgement at /reviews/%(analysis_id)s.", analysis_id=blind.analysis_id),
         )
         self.analysis_id = blind.analysis_id
         self.place = f"/reviews/{blind.analysis_id}"

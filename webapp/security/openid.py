@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.settings import Settings, is_loopback
 from webapp.url_allowlist import place
@@ -81,11 +82,13 @@ class Provider:
     def claims(self, attempt: Attempt, answer: Mapping[str, str], back: str) -> dict[str, Any]:
         """What the provider says of who signed in, checked; raises :class:`ProviderError`."""
         if not secrets.compare_digest(answer.get("state", "").encode(), attempt.state.encode()):
-            raise ProviderError("This answer does not belong to a sign-in that was begun in this browser.")
+            raise ProviderError(
+                gettext("This answer does not belong to a sign-in that was begun in this browser.")
+            )
         if answer.get("iss", self.issuer) != self.issuer:  # RFC 9207
-            raise ProviderError("The answer is of another provider.")
+            raise ProviderError(gettext("The answer is of another provider."))
         if "error" in answer or not answer.get("code"):
-            raise ProviderError("The provider did not sign you in.")
+            raise ProviderError(gettext("The provider did not sign you in."))
         try:
             with self._session(back) as session:
                 token = session.fetch_token(
@@ -101,7 +104,7 @@ class Provider:
             raise
         except Exception as problem:  # of the network, of OAuth, of keys: none signs anybody in
             log.warning("sign-in at %s failed: %s: %s", self.issuer, type(problem).__name__, problem)
-            raise ProviderError("The provider's answer could not be used.") from problem
+            raise ProviderError(gettext("The provider's answer could not be used.")) from problem
 
     def sign_out_address(self, back: str) -> str:
         """Where the browser goes to sign out at the provider (RP-Initiated Logout 1.0)."""
@@ -109,11 +112,13 @@ class Provider:
 
         there = self._description().get("end_session_endpoint")
         if not isinstance(there, str):
-            raise ProviderError("The provider has no page to sign out.", "Sign out there yourself.")
+            raise ProviderError(
+                gettext("The provider has no page to sign out."), gettext("Sign out there yourself.")
+            )
         try:
             refuse_plain(there)
         except ValueError as problem:
-            raise ProviderError("The provider's page to sign out is not https.") from problem
+            raise ProviderError(gettext("The provider's page to sign out is not https.")) from problem
         asked = [("client_id", self._settings.oidc_client), ("post_logout_redirect_uri", back)]
         return str(add_params_to_uri(there, asked))
 
@@ -137,9 +142,9 @@ class Provider:
             raise
         except Exception as problem:  # of keys, of what claims hold
             log.warning("a logout token was refused: %s: %s", type(problem).__name__, problem)
-            raise ProviderError("This logout token could not be used.") from problem
+            raise ProviderError(gettext("This logout token could not be used.")) from problem
         if not fits or not isinstance(who, str) or not who:
-            raise ProviderError("This logout token is not for here and now, or names nobody (sub).")
+            raise ProviderError(gettext("This logout token is not for here and now, or names nobody (sub)."))
         return who
 
     def _decoded(self, token: str, *, new_keys_after: float = 0.0) -> Any:
@@ -171,7 +176,7 @@ class Provider:
         )
         claims.validate(leeway=_LEEWAY)
         if attempt.again and time.time() - float(claims.get("auth_time") or 0) > 5 * _LEEWAY:
-            raise ProviderError("The provider did not ask you to sign in anew.")
+            raise ProviderError(gettext("The provider did not ask you to sign in anew."))
         return dict(claims)
 
     def _keys(self) -> Any:
@@ -197,7 +202,9 @@ class Provider:
             log.warning(
                 "the provider %s cannot be used: %s: %s", self.issuer, type(problem).__name__, problem
             )
-            raise ProviderError("The provider cannot be reached, or does not describe itself.") from problem
+            raise ProviderError(
+                gettext("The provider cannot be reached, or does not describe itself.")
+            ) from problem
 
     def _json(self, session: Any, url: str) -> dict[str, Any]:
         answer = session.request("GET", url, withhold_token=True, timeout=_TIME_OUT, allow_redirects=False)

@@ -20,6 +20,7 @@ from flask import Flask, current_app, g, has_request_context
 from sqlalchemy import ColumnElement, Select, and_, event, or_, select
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
+from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.security import blinding
 from webapp.storage.database import Database
@@ -280,11 +281,18 @@ def _conditions(principal: Principal) -> dict[type[Any], ColumnElement[bool]]:
 def refused(permission: Permission) -> UserError:
     """What to say to somebody whose role or token does not allow it."""
     who = current()
-    what = f"The role {who.role}" if permission not in PERMISSIONS[who.role] else "This token"
+    named = gettext(str(permission))
+    what = gettext("This token does not include “%(permission)s”.", permission=named)
+    if permission not in PERMISSIONS[who.role]:
+        what = gettext(
+            "The role %(role)s does not include “%(permission)s”.",
+            role=gettext(str(who.role)),
+            permission=named,
+        )
     return UserError(
         403,
-        f"{what} does not include “{permission}”.",
-        "Ask an administrator, or go back to the page you came from.",
+        what,
+        gettext("Ask an administrator, or go back to the page you came from."),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from reports.text.language import gettext
 from webapp.custody import log, records
 from webapp.errors import UserError
 from webapp.security import accounts as account_store
@@ -64,7 +65,9 @@ def account(session: Session, settings: Settings, passwords: Passwords, claims: 
 def link(session: Session, settings: Settings, user: User, sub: str) -> None:
     """Let somebody of the provider sign in to an account there is."""
     if settings.oidc_issuer is None:
-        raise UserError(409, "REELPROOF_OIDC_ISSUER names no provider.", "Set it as the app has it.")
+        raise UserError(
+            409, gettext("REELPROOF_OIDC_ISSUER names no provider."), gettext("Set it as the app has it.")
+        )
     user.subject = subject(settings.oidc_issuer, sub)
     log.append_account_event(session, "account linked", account=user.name, subject=user.subject)
 

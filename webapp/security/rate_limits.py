@@ -18,6 +18,7 @@ from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
+from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.security.permissions import Permission
 
@@ -62,7 +63,11 @@ class TooOften(UserError):
     """Somebody asks more often than they may."""
 
     def __init__(self, seconds: int) -> None:
-        super().__init__(429, "Too many requests in a short time.", f"Wait {seconds} s, then try again.")
+        super().__init__(
+            429,
+            gettext("Too many requests in a short time."),
+            gettext("Wait %(seconds)s s, then try again.", seconds=seconds),
+        )
         self.seconds = seconds
 
 

@@ -18,6 +18,7 @@ from flask import Flask, Response, abort, current_app, g, redirect, request, url
 from werkzeug.http import parse_cookie
 from werkzeug.wrappers import Response as Answer
 
+from reports.text.language import gettext
 from webapp.custody import log
 from webapp.errors import UserError
 from webapp.http.error_pages import answer, wants_json
@@ -62,7 +63,9 @@ def _check() -> Answer | None:
         return None  # no such address: the answer is the same for everybody
     need = need_of(current_app, request.endpoint)
     if need is None:
-        raise UserError(403, "This address is open to nobody.", "It does not say whom it is for.")
+        raise UserError(
+            403, gettext("This address is open to nobody."), gettext("It does not say whom it is for.")
+        )
     if (elsewhere := _deny(need)) is not None:
         return elsewhere
     if request.method not in SAFE and g.session is not None:
@@ -94,7 +97,9 @@ def _deny(need: Need) -> Answer | None:
         raise refused(need.permission)
     if need.confirmed and who.scopes is not None:
         raise UserError(
-            403, "An API token cannot give a password, which this needs.", "Sign in with a browser."
+            403,
+            gettext("An API token cannot give a password, which this needs."),
+            gettext("Sign in with a browser."),
         )
     if need.confirmed and row is not None and now() - row.confirmed > sessions.CONFIRMED_FOR:
         return _redirect(

@@ -21,6 +21,7 @@ from typing import Literal
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.security import login_throttle
 from webapp.settings import Settings
@@ -46,7 +47,7 @@ def begin(settings: Settings, user: User) -> None:
     import pyotp
 
     if user.factor_since is not None:
-        raise UserError(409, "There is a second factor already.", "Remove it first.")
+        raise UserError(409, gettext("There is a second factor already."), gettext("Remove it first."))
     user.factor_secret = _encrypted(settings, user, pyotp.random_base32())
 
 
@@ -61,8 +62,8 @@ def secret(settings: Settings, user: User) -> str:
     except (InvalidTag, ValueError):
         raise UserError(
             500,
-            "The second factor of this account cannot be read: it, or factors.key, was changed.",
-            "Put factors.key back from a backup, or have an administrator reset the second factor.",
+            gettext("The second factor of this account cannot be read: it, or factors.key, was changed."),
+            gettext("Put factors.key back from a backup, or have an administrator reset the second factor."),
         ) from None
     return plain.decode()
 

@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 
 from detector.schema.others import MOST_OTHERS, JointRule
 from reports.inputs.case import CaseDetails
+from reports.text.language import gettext
+from reports.text.numbers import shown
 from webapp.errors import UserError
 from webapp.intake import exhibits, resumable
 from webapp.intake.exhibits import take_in
@@ -37,7 +39,9 @@ NOTHING_STATED = CaseDetails()
 def refuse_unknown_model(name: str | None) -> None:
     """Raise :class:`UserError` for a model that is not there; none means the default."""
     if name is not None and name not in {model.name for model in model_service.listed()}:
-        raise UserError(400, "There is no model of this name.", "Choose one that the models page lists.")
+        raise UserError(
+            400, gettext("There is no model of this name."), gettext("Choose one that the models page lists.")
+        )
 
 
 def asked_others(names: Sequence[str], first: str | None, rule: str | None = None) -> dict[str, Any]:
@@ -48,9 +52,17 @@ def asked_others(names: Sequence[str], first: str | None, rule: str | None = Non
     for name in chosen:
         refuse_unknown_model(name)
     if len(chosen) > MOST_OTHERS:
-        raise UserError(400, f"At most {MOST_OTHERS} other models can be asked for.", "Choose fewer.")
+        raise UserError(
+            400,
+            gettext("At most %(most_others)s other models can be asked for.", most_others=MOST_OTHERS),
+            gettext("Choose fewer."),
+        )
     if rule and rule not in list(JointRule):
-        raise UserError(400, "There is no such rule.", f"Choose one of: {', '.join(JointRule)}.")
+        raise UserError(
+            400,
+            gettext("There is no such rule."),
+            gettext("Choose one of: %(names)s.", names=", ".join(JointRule)),
+        )
     if not chosen:
         return {}
     return {parameters.ALSO: chosen} | ({parameters.JOINT: rule} if rule and rule != JointRule.FIRST else {})
@@ -99,7 +111,9 @@ def reanalyse(
     def known(session: Session) -> tuple[Exhibit, CaseDetails]:
         row = session.get(AnalysisRow, earlier.id)
         if row is None:
-            raise UserError(404, "This analysis was deleted meanwhile.", "Hand the file in again.")
+            raise UserError(
+                404, gettext("This analysis was deleted meanwhile."), gettext("Hand the file in again.")
+            )
         # It becomes theirs as well, whoever handed it in first.
         _refuse_beyond_quota(session, row.exhibit.sha256, row.exhibit.bytes, identity)
         return row.exhibit, case_details.stored(session, earlier.id)
@@ -146,7 +160,11 @@ def cancel(analysis_id: str) -> None:
         not states.cancel(database(), analysis_id)
         and analysis_queries.get_or_404(analysis_id).state != State.CANCELLED
     ):
-        raise UserError(409, "This analysis has ended already.", f"{row.file} has nothing left to cancel.")
+        raise UserError(
+            409,
+            gettext("This analysis has ended already."),
+            gettext("%(file)s has nothing left to cancel.", file=row.file),
+        )
 
 
 def retry(analysis_id: str) -> None:
@@ -155,12 +173,14 @@ def retry(analysis_id: str) -> None:
     if states.retry(database(), analysis_id):
         tell_workers(analysis_id)
     elif row.state == State.PAUSED:
-        raise UserError(409, "This analysis is paused, so there is nothing to retry.", "Resume it.")
+        raise UserError(
+            409, gettext("This analysis is paused, so there is nothing to retry."), gettext("Resume it.")
+        )
     elif row.state == State.DONE:
         raise UserError(
             409,
-            "This analysis is done, and a finished one is never changed.",
-            "To get another result, analyse the exhibit again.",
+            gettext("This analysis is done, and a finished one is never changed."),
+            gettext("To get another result, analyse the exhibit again."),
         )
 
 
@@ -171,7 +191,11 @@ def pause(analysis_id: str) -> None:
         not states.pause(database(), analysis_id)
         and analysis_queries.get_or_404(analysis_id).state != State.PAUSED
     ):
-        raise UserError(409, "This analysis has ended already.", f"{row.file} has nothing left to pause.")
+        raise UserError(
+            409,
+            gettext("This analysis has ended already."),
+            gettext("%(file)s has nothing left to pause.", file=row.file),
+        )
 
 
 def resume(analysis_id: str) -> None:
@@ -180,7 +204,11 @@ def resume(analysis_id: str) -> None:
     if states.resume(database(), analysis_id):
         tell_workers(analysis_id)
     elif row.state not in states.UNFINISHED:
-        raise UserError(409, "This analysis has ended already.", f"{row.file} is not paused.")
+        raise UserError(
+            409,
+            gettext("This analysis has ended already."),
+            gettext("%(file)s is not paused.", file=row.file),
+        )
 
 
 def prioritise(analysis_id: str, priority: Priority) -> None:
@@ -189,8 +217,8 @@ def prioritise(analysis_id: str, priority: Priority) -> None:
     if not states.prioritise(database(), analysis_id, priority):
         raise UserError(
             409,
-            "This analysis does not wait any more.",
-            "A priority says which analysis begins first; this one has begun.",
+            gettext("This analysis does not wait any more."),
+            gettext("A priority says which analysis begins first; this one has begun."),
         )
 
 
@@ -199,7 +227,9 @@ def priority_of(name: str | None) -> Priority:
     try:
         return Priority[name.upper()] if name else Priority.NORMAL
     except KeyError:
-        raise UserError(400, "There is no such priority.", "Choose low, normal or high.") from None
+        raise UserError(
+            400, gettext("There is no such priority."), gettext("Choose low, normal or high.")
+        ) from None
 
 
 def _refuse_beyond_quota(session: Session, sha256: str, size: int, identity: str | None) -> None:
@@ -242,10 +272,13 @@ def upload_limit_in(
     left = max(0, settings.quota - used)
     if left >= settings.upload_limit:
         return usual
-    total = f"{settings.quota / 1e6:,.10g} MB"
     return UploadLimit(
         1,
         left,
-        smaller=f"That is what is left of the {total} you may use in all, unfinished uploads included. "
-        "Delete analyses you need no longer or ask whoever runs this Reelproof to raise REELPROOF_QUOTA_MB.",
+        smaller=gettext(
+            "That is what is left of the %(total)s MB you may use in all, unfinished uploads "
+            "included. Delete "
+            "analyses you need no longer or ask whoever runs this Reelproof to raise REELPROOF_QUOTA_MB.",
+            total=shown(settings.quota / 1e6, ",.10g"),
+        ),
     )

@@ -17,7 +17,6 @@ from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from detector import timestamps
 from detector.schema.analysis import Analysis
 from reports.bundle.archive import is_zip
 from reports.bundle.returned import annotations_in
@@ -43,6 +42,9 @@ from reports.review.annotations import (
     sort_key,
     verified,
 )
+from reports.text import dates
+from reports.text.language import N_, gettext, stored
+from reports.text.numbers import grouped
 from webapp.custody import log as custody_log
 from webapp.custody import records
 from webapp.errors import UserError
@@ -111,23 +113,27 @@ def add(
     if {"id", "made", "imported_by"} & set(said):
         raise UserError(
             400,
-            "A new annotation must not have the fields “id”, “made” and “imported_by”.",
-            "Reelproof sets them. Leave them out.",
+            gettext("A new annotation must not have the fields “id”, “made” and “imported_by”."),
+            gettext("Reelproof sets them. Leave them out."),
         )
     known = listed(session, analysis_id)
     if len(known) >= MOST:
         raise UserError(
-            409, f"This analysis has {MOST:,} annotations, the most it can.", "Analyse the exhibit again."
+            409,
+            gettext("This analysis has %(most)s annotations, the most it can.", most=grouped(MOST)),
+            gettext("Analyse the exhibit again."),
         )
     # Later than all there is: what was said last stands, even within one millisecond.
     moment = max([now(), *(annotation.made + _TICK for annotation in known[-1:])])
     try:
         annotation = parse({**said, "id": secrets.token_hex(16), "made": moment})
     except AnnotationFileError as problem:
-        raise UserError(400, str(problem), "Nothing was recorded.") from None
+        raise UserError(400, stored(str(problem)), gettext("Nothing was recorded.")) from None
     if reason := rejection_reason(analysis, annotation, known if seen is None else seen):
         raise UserError(
-            400, reason, "Nothing was recorded. Reload the page: others may have changed it meanwhile."
+            400,
+            stored(reason),
+            gettext("Nothing was recorded. Reload the page: others may have changed it meanwhile."),
         )
     session.add(_row(analysis_id, annotation))
     return annotation
@@ -208,9 +214,12 @@ class _Kept:
         here = self.by_id.get(given.id)
         if here is not None and _unmarked(here) != _unmarked(given):
             raise _refused(
-                f"The annotation of {timestamps.readable(here.made)} by {here.author} "
-                "differs from the one kept here.",
-                "Annotations are never changed. Save the file again from the bundle's page.",
+                gettext(
+                    "The annotation of %(made)s by %(author)s differs from the one kept here.",
+                    made=dates.moment(here.made),
+                    author=here.author,
+                ),
+                gettext("Annotations are never changed. Save the file again from the bundle's page."),
             )
         if verified(given):
             return here if here is not None and verified(here) else self._verified.get(_content(given))
@@ -223,34 +232,50 @@ def _unmarked(annotation: Annotation) -> dict[str, object]:
 
 def _refuse_moment(annotation: Annotation, row: AnalysisRow) -> None:
     """Refuse an annotation that was made before there was anything to annotate, or is yet to be made."""
-    what = f"The annotation of {timestamps.readable(annotation.made)} by {annotation.author}"
-    remedy = "Set the clocks of both machines right, then annotate and save again."
+    told = {"made": dates.moment(annotation.made), "author": annotation.author}
+    remedy = gettext("Set the clocks of both machines right, then annotate and save again.")
     if annotation.made > now() + _CLOCKS:
-        raise _refused(f"{what} lies in the future.", remedy)
+        raise _refused(
+            gettext("The annotation of %(made)s by %(author)s lies in the future.", **told), remedy
+        )
     ended = row.finished or row.created
     if annotation.made < ended - _CLOCKS:
-        raise _refused(f"{what} was made before this analysis ended, {timestamps.readable(ended)}.", remedy)
+        error = gettext(
+            "The annotation of %(made)s by %(author)s was made before this analysis ended, %(ended)s.",
+            ended=dates.moment(ended),
+            **told,
+        )
+        raise _refused(error, remedy)
 
 
 def _refuse_others(analysis_id: str, analysis: Analysis, analysis_sha256: str, saved: AnnotationFile) -> None:
     if saved.exhibit_sha256 != analysis.media.sha256:
         raise _refused(
-            "These annotations are about another exhibit.", "Import them on the page of its analysis."
+            gettext("These annotations are about another exhibit."),
+            gettext("Import them on the page of its analysis."),
         )
     if saved.analysis != analysis_id:
         raise _refused(
-            "These annotations are about another analysis of this exhibit.",
-            "Import them on its own page: another model or other settings may have flagged other segments.",
+            gettext("These annotations are about another analysis of this exhibit."),
+            gettext(
+                "Import them on its own page: another model or other settings may have flagged other "
+                "segments."
+            ),
         )
     if saved.analysis_sha256 != analysis_sha256:
         raise _refused(
-            "These annotations are about an analysis.json unlike the one kept here: one of them was changed.",
-            "Compare its SHA-256 in the manifest of the bundle with the one in the manifest of this page.",
+            gettext(
+                "These annotations are about an analysis.json unlike the one kept here: one of them "
+                "was changed."
+            ),
+            gettext(
+                "Compare its SHA-256 in the manifest of the bundle with the one in the manifest of this page."
+            ),
         )
 
 
 def _refused(error: str, remedy: str) -> UserError:
-    return UserError(400, error, f"Nothing was imported. {remedy}")
+    return UserError(400, error, gettext("Nothing was imported. %(remedy)s", remedy=remedy))
 
 
 def _concerning(annotation: Annotation, known: Iterable[Annotation]) -> tuple[Annotation, ...]:
@@ -291,8 +316,8 @@ def import_limit(settings: Settings) -> UploadLimit:
     return UploadLimit(
         files=1,
         bytes=settings.upload_limit,
-        fewer="Import one file at a time.",
-        smaller="Import the annotation file alone.",
+        fewer=N_("Import one file at a time."),
+        smaller=N_("Import the annotation file alone."),
     )
 
 
@@ -300,7 +325,11 @@ def find_annotatable(analysis_id: str) -> AnalysisRow:
     """The row of an analysis that can be annotated, or an answer that says why it cannot."""
     row = analysis_queries.get_or_404(analysis_id, Discloses.FINDINGS)
     if row.state != State.DONE:
-        raise UserError(409, "This analysis has no result to annotate.", "Its page says where it stands.")
+        raise UserError(
+            409,
+            gettext("This analysis has no result to annotate."),
+            gettext("Its page says where it stands."),
+        )
     return row
 
 
@@ -309,7 +338,9 @@ def _annotations(stream: Incoming) -> bytes:
     if is_zip(stream.path):
         return annotations_in(stream.path)
     if stream.bytes > _LARGEST_FILE:
-        raise UserError(413, "This is too large for an annotation file.", "Nothing was imported.")
+        raise UserError(
+            413, gettext("This is too large for an annotation file."), gettext("Nothing was imported.")
+        )
     return stream.path.read_bytes()
 
 
@@ -345,7 +376,7 @@ def import_file(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annot
         text = _annotations(stream)
         saved = read_file(text)
     except ReportError as problem:
-        raise UserError(400, str(problem), "Nothing was imported.") from None
+        raise UserError(400, stored(str(problem)), gettext("Nothing was imported.")) from None
     result = _result(row)
     importer = current().display if login_is_on() else None
     with database().alone() as session:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from sqlalchemy.orm import Session
 
 from reports.inputs.case import CaseDetails, CaseError, case_details
+from reports.text import language
+from reports.text.language import gettext
 from webapp.custody import log as custody_log
 from webapp.custody import records
 from webapp.errors import UserError
@@ -38,7 +40,9 @@ def from_form(form: Mapping[str, str]) -> CaseDetails:
     try:
         return case_details({name: form.get(name) or None for name in (*LABELS, "paper")})
     except CaseError as problem:
-        raise UserError(400, str(problem), "Go back, correct it and save again.") from None
+        raise UserError(
+            400, language.stored(str(problem)), gettext("Go back, correct it and save again.")
+        ) from None
 
 
 def keep(session: Session, row: AnalysisRow, details: CaseDetails) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.security.permissions import PERMISSIONS, Permission, Principal, visible
 from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, User, now
@@ -37,7 +38,9 @@ def find(session: Session, who: Principal, case_id: int) -> CaseRow:
     """A case they may see, or a 404 page that says there is none."""
     case = session.scalar(visible(select(CaseRow).where(CaseRow.id == case_id), who))
     if case is None:
-        raise UserError(404, "There is no case at this address.", "Look for it in the list of cases.")
+        raise UserError(
+            404, gettext("There is no case at this address."), gettext("Look for it in the list of cases.")
+        )
     return case
 
 
@@ -89,7 +92,9 @@ def admit(session: Session, case: CaseRow, user_id: int) -> User:
     """Let somebody see the case."""
     user = session.get(User, user_id)
     if user is None or user.disabled is not None:
-        raise UserError(400, "There is no such account, or it is disabled.", "Choose one from the list.")
+        raise UserError(
+            400, gettext("There is no such account, or it is disabled."), gettext("Choose one from the list.")
+        )
     session.merge(CaseMember(case_id=case.id, user_id=user_id))
     return user
 
@@ -98,7 +103,7 @@ def dismiss(session: Session, case: CaseRow, user_id: int) -> User:
     """Let somebody see it no longer, but for what they handed in themselves."""
     user = session.get(User, user_id)
     if user is None:
-        raise UserError(404, "There is no such account.", "Go back to the case.")
+        raise UserError(404, gettext("There is no such account."), gettext("Go back to the case."))
     session.execute(delete(CaseMember).where(CaseMember.case_id == case.id, CaseMember.user_id == user_id))
     return user
 
@@ -108,7 +113,7 @@ def chosen(session: Session, who: Principal, text: str | None) -> int | None:
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise UserError(400, "There is no such case.", "Choose one from the list.")
+        raise UserError(400, gettext("There is no such case."), gettext("Choose one from the list."))
     return find(session, who, int(text)).id
 
 
@@ -119,7 +124,9 @@ def refuse_closed(session: Session, case_id: int | None) -> None:
     closed = session.scalar(select(CaseRow.closed).where(CaseRow.id == case_id))
     if closed is not None:
         raise UserError(
-            409, "The case is closed, so nothing in it can be changed.", "An administrator can open it again."
+            409,
+            gettext("The case is closed, so nothing in it can be changed."),
+            gettext("An administrator can open it again."),
         )
 
 
@@ -127,8 +134,16 @@ def _describe(session: Session, case: CaseRow, name: str, description: str) -> N
     name = " ".join(unicodedata.normalize("NFC", name).split())
     if not name or len(name) > _LONGEST_NAME or any(unicodedata.category(c)[0] == "C" for c in name):
         raise UserError(
-            400, "A case needs a name.", f"At most {_LONGEST_NAME} characters, none of them invisible."
+            400,
+            gettext("A case needs a name."),
+            gettext(
+                "At most %(longest_name)s characters, none of them invisible.", longest_name=_LONGEST_NAME
+            ),
         )
     if len(description) > _LONGEST_DESCRIPTION:
-        raise UserError(400, "The description is too long.", f"At most {_LONGEST_DESCRIPTION} characters.")
+        raise UserError(
+            400,
+            gettext("The description is too long."),
+            gettext("At most %(longest_description)s characters.", longest_description=_LONGEST_DESCRIPTION),
+        )
     case.name, case.description = name, description.strip()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from flask import current_app
 from sqlalchemy.orm import Session
 
+from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.jobs import comparisons, states
 from webapp.jobs.queue import tell_workers
@@ -32,8 +33,8 @@ def start(
     if exhibit.exhibit_id == reference.exhibit_id:
         raise UserError(
             400,
-            "These are the same bytes: there is nothing to compare.",
-            "Choose another exhibit as the reference.",
+            gettext("These are the same bytes: there is nothing to compare."),
+            gettext("Choose another exhibit as the reference."),
         )
     with database().alone() as session:
         row = session.get(ComparisonRow, identity) if identity else None
@@ -52,7 +53,9 @@ def cancel(comparison_id: str) -> None:
         not states.cancel(database(), comparison_id, ComparisonRow)
         and comparison_queries.get_or_404(comparison_id).state != State.CANCELLED
     ):
-        raise UserError(409, "This comparison has ended already.", "There is nothing left to cancel.")
+        raise UserError(
+            409, gettext("This comparison has ended already."), gettext("There is nothing left to cancel.")
+        )
 
 
 def delete(comparison_id: str) -> None:
@@ -65,5 +68,7 @@ def delete(comparison_id: str) -> None:
 def _there(session: Session, row: AnalysisRow) -> Exhibit:
     found = session.get(Exhibit, row.exhibit_id)
     if found is None:
-        raise UserError(404, f"{row.file} was deleted meanwhile.", "Hand the file in again.")
+        raise UserError(
+            404, gettext("%(file)s was deleted meanwhile.", file=row.file), gettext("Hand the file in again.")
+        )
     return found

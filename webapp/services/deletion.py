@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from detector.files import flush_file, flush_folder
+from reports.text.language import N_, gettext
 from webapp.custody import log as custody_log
 from webapp.errors import StoreError, UserError
 from webapp.queries import analyses as analysis_queries
@@ -59,14 +60,30 @@ def consequences(session: Session, row: AnalysisRow) -> Consequences:
     return Consequences(session.scalar(annotations) or 0, others, compared)
 
 
+# By the noun of the job: in the queue, running.
+_UNFINISHED = {
+    "analysis": (
+        N_("This analysis is in the queue, so it cannot be deleted."),
+        N_("This analysis is running, so it cannot be deleted."),
+    ),
+    "comparison": (
+        N_("This comparison is in the queue, so it cannot be deleted."),
+        N_("This comparison is running, so it cannot be deleted."),
+    ),
+}
+_STILL_THERE = {
+    "analysis": N_("The analysis is deleted, but its files are still in the store."),
+    "comparison": N_("The comparison is deleted, but its files are still in the store."),
+}
+
+
 def refuse_unfinished(row: JobRow) -> None:
     """Raise :class:`UserError` for a job that waits or runs."""
     if row.state in (State.QUEUED, State.RUNNING):
         raise UserError(
             409,
-            f"This {row.noun} is {'running' if row.state == State.RUNNING else 'in the queue'}, "
-            "so it cannot be deleted.",
-            "Cancel it first.",
+            gettext(_UNFINISHED[row.noun][row.state == State.RUNNING]),
+            gettext("Cancel it first."),
         )
 
 
@@ -121,7 +138,11 @@ def delete_comparison(database: Database, folders: Folders, comparison_id: str) 
     with database.alone() as session:
         row = session.get(ComparisonRow, comparison_id)
         if row is None:
-            raise UserError(404, "This comparison was deleted meanwhile.", "There is nothing left to delete.")
+            raise UserError(
+                404,
+                gettext("This comparison was deleted meanwhile."),
+                gettext("There is nothing left to delete."),
+            )
         refuse_unfinished(row)
         for case_id in session.scalars(
             select(AnalysisRow.case_id).where(AnalysisRow.exhibit_id == row.exhibit_id).distinct()
@@ -193,8 +214,8 @@ def forget_fingerprint(session: Session, exhibit_id: int) -> None:
 def _still_in_store(noun: str, problem: StoreError) -> UserError:
     return UserError(
         503,
-        f"The {noun} is deleted, but its files are still in the store. {problem.error}",
-        "The next start of Reelproof removes them.",
+        f"{gettext(_STILL_THERE[noun])} {problem.error}",
+        gettext("The next start of Reelproof removes them."),
     )
 
 

@@ -17,6 +17,7 @@ from detector.errors import ModelError
 from detector.files import publish
 from detector.models.card import DEFAULT, MODELS, WEIGHTS, Card, is_name, known_models
 from detector.models.validate import check_card, check_weights
+from reports.text.language import gettext
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.intake.incoming import Incoming
@@ -129,14 +130,26 @@ def choose_default(session: Session, folders: Folders, name: str) -> None:
 def remove(session: Session, folders: Folders, name: str) -> None:
     """Remove an added model that nothing needs. Results made with it stay as they are."""
     if _find(folders, name).parent == MODELS:
-        raise UserError(409, f"{name} came with Reelproof and cannot be removed.", "Only added models can.")
+        raise UserError(
+            409,
+            gettext("%(name)s came with Reelproof and cannot be removed.", name=name),
+            gettext("Only added models can."),
+        )
     if default(session, folders) == name:
-        raise UserError(409, f"{name} is the default model.", "Make another model the default first.")
+        raise UserError(
+            409,
+            gettext("%(name)s is the default model.", name=name),
+            gettext("Make another model the default first."),
+        )
     if waiting := _waiting_for(session, name):
         raise UserError(
             409,
-            f"Analyses that are not finished use {name}, alone or beside another model: {waiting}.",
-            "Remove it when they are done, or cancel them first.",
+            gettext(
+                "Analyses that are not finished use %(name)s, alone or beside another model: %(waiting)s.",
+                name=name,
+                waiting=waiting,
+            ),
+            gettext("Remove it when they are done, or cancel them first."),
         )
     custody_log.append(session, "configuration", {"what": "model removed", "model": name})
     for ending in (".json", *WEIGHTS):
@@ -162,7 +175,9 @@ def _waiting_for(session: Session, name: str) -> int:
 def _find(folders: Folders, name: str) -> Path:
     path = _card_path(folders, name)
     if path is None:
-        raise UserError(404, "There is no model of this name.", "Choose one of the models listed.")
+        raise UserError(
+            404, gettext("There is no model of this name."), gettext("Choose one of the models listed.")
+        )
     return path
 
 
@@ -176,15 +191,19 @@ def add(folders: Folders, text: bytes, weights: Incoming, file: str) -> Card:
     weights.complete()
     check_weights(card, weights.path, file, weights.sha256)
     if not _CHECKING.acquire(blocking=False):
-        raise UserError(409, "Another model is being checked at the moment.", "Add this one in a minute.")
+        raise UserError(
+            409,
+            gettext("Another model is being checked at the moment."),
+            gettext("Add this one in a minute."),
+        )
     aside = folders.models / f".added-{secrets.token_hex(8)}"
     try:
         # Inside, so that of two with one name the second is told.
         if _card_path(folders, card.name):
             raise UserError(
                 409,
-                f"There is a model called {card.name} already.",
-                "Change the name in the card, or remove the other one first if it was added here.",
+                gettext("There is a model called %(name)s already.", name=card.name),
+                gettext("Change the name in the card, or remove the other one first if it was added here."),
             )
         aside.mkdir(mode=0o700)
         (aside / f"{card.name}.json").write_bytes(text)

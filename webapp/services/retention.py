@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from reports.text.language import gettext
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.services import deletion
@@ -85,9 +86,11 @@ def purge(database: Database, folders: Folders, case_id: int) -> Purged:
 def _closed(session: Session, case_id: int) -> CaseRow:
     case = session.get(CaseRow, case_id)
     if case is None:
-        raise UserError(404, "There is no such case.", "It may have been purged meanwhile.")
+        raise UserError(404, gettext("There is no such case."), gettext("It may have been purged meanwhile."))
     if case.closed is None:
-        raise UserError(409, "This case is not closed.", "Close it, export it whole, then purge it.")
+        raise UserError(
+            409, gettext("This case is not closed."), gettext("Close it, export it whole, then purge it.")
+        )
     _refuse_unfinished(session, case)
     return case
 
@@ -95,4 +98,6 @@ def _closed(session: Session, case_id: int) -> CaseRow:
 def _refuse_unfinished(session: Session, case: CaseRow) -> None:
     unfinished = AnalysisRow.case_id == case.id, AnalysisRow.state.in_(_UNFINISHED)
     if session.scalar(select(AnalysisRow.id).where(*unfinished).limit(1)) is not None:
-        raise UserError(409, "An analysis in this case is not finished.", "Wait for it, or cancel it.")
+        raise UserError(
+            409, gettext("An analysis in this case is not finished."), gettext("Wait for it, or cancel it.")
+        )

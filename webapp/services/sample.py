@@ -16,6 +16,7 @@ from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from detector.paths import ROOT
+from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.intake.exhibits import take_in_file
 from webapp.jobs import states
@@ -112,8 +113,11 @@ def _queue(session: Session, settings: Settings, clip: Path) -> AnalysisRow:
 def _make(clip: Path) -> None:
     failed = UserError(
         500,
-        "The sample could not be made.",
-        "The messages in the terminal Reelproof runs in say why. Files of your own can be handed in as ever.",
+        gettext("The sample could not be made."),
+        gettext(
+            "The messages in the terminal Reelproof runs in say why. Files of your own can be handed "
+            "in as ever."
+        ),
     )
     try:
         subprocess.run(

@@ -28,6 +28,7 @@ from reports.review.second_review import (
     parse,
     statement_json,
 )
+from reports.text.language import N_, gettext, stored
 from webapp.custody import log as custody_log
 from webapp.custody import records
 from webapp.errors import UserError
@@ -70,7 +71,7 @@ def name_reviewers(
     chosen: dict[Part, int | None] = {"first": first, "second": second, "third": third}
     ids = [each for each in chosen.values() if each is not None]
     if len(set(ids)) < len(ids):
-        raise UserError(400, "The reviewers must be different people.", "Choose others.")
+        raise UserError(400, gettext("The reviewers must be different people."), gettext("Choose others."))
     people: dict[Part, User] = {
         part: _able(session, part, each) for part, each in chosen.items() if each is not None
     }
@@ -108,7 +109,9 @@ def end_review(session: Session, who: Principal, case: CaseRow) -> None:
     if naming is None:
         return
     if _given(session, case.id):
-        raise UserError(409, "Judgements are in already, so the review stays.", "Name another reviewer.")
+        raise UserError(
+            409, gettext("Judgements are in already, so the review stays."), gettext("Name another reviewer.")
+        )
     session.delete(naming)
     details: dict[str, str | int | None] = {"case": case.id, "case name": case.name, "named": "nobody"}
     custody_log.append(session, "reviewers named", details)
@@ -119,17 +122,29 @@ def judge(row: AnalysisRow, who: Principal, said: Mapping[str, Any]) -> Reviewed
     with database().alone() as session:
         found, part = _taking_part(session, row, who)
         if part == "third":
-            raise UserError(403, "The third reviewer decides differences only.", "Wait for both judgements.")
+            raise UserError(
+                403,
+                gettext("The third reviewer decides differences only."),
+                gettext("Wait for both judgements."),
+            )
         if found.own_judgement(part) is not None:
-            raise UserError(409, "Your judgement is in already, and stays as it is.", "Say more below it.")
+            raise UserError(
+                409,
+                gettext("Your judgement is in already, and stays as it is."),
+                gettext("Say more below it."),
+            )
         hidden = {"hidden": found.naming.blind} if part == "second" else {}
         made = _parsed(said, who, part, "judgement", found, **hidden)
         assert isinstance(made, Judgement)
         length = row.duration or 0.0
         if made.stretches and not length:
-            raise UserError(400, "A photograph has no stretches of time.", "Leave them out.")
+            raise UserError(
+                400, gettext("A photograph has no stretches of time."), gettext("Leave them out.")
+            )
         if any(each.end > length + 1 for each in made.stretches):
-            raise UserError(400, "A stretch ends after the exhibit does.", "Correct its end.")
+            raise UserError(
+                400, gettext("A stretch ends after the exhibit does."), gettext("Correct its end.")
+            )
         return _keep(session, found, made)
 
 
@@ -155,9 +170,15 @@ def accept(row: AnalysisRow, who: Principal, proposal: str) -> Reviewed:
         _refuse_third(part)
         offered = open_proposal(found.disclosed)
         if offered is None or offered.id != proposal:
-            raise UserError(409, "This is not the newest proposal.", "Reload the page and read the newest.")
+            raise UserError(
+                409,
+                gettext("This is not the newest proposal."),
+                gettext("Reload the page and read the newest."),
+            )
         if offered.part == part:
-            raise UserError(409, "The other reviewer has to accept your proposal.", "Wait for them.")
+            raise UserError(
+                409, gettext("The other reviewer has to accept your proposal."), gettext("Wait for them.")
+            )
         return _keep(session, found, _parsed({"about": proposal}, who, part, "acceptance", found))
 
 
@@ -166,7 +187,11 @@ def decide(row: AnalysisRow, who: Principal, said: Mapping[str, Any]) -> Reviewe
     with database().alone() as session:
         found, part = _resolving(session, row, who)
         if part != "third":
-            raise UserError(403, "Only the third reviewer decides.", "Propose a joint conclusion instead.")
+            raise UserError(
+                403,
+                gettext("Only the third reviewer decides."),
+                gettext("Propose a joint conclusion instead."),
+            )
         return _keep(session, found, _parsed(said, who, part, "decision", found))
 
 
@@ -181,8 +206,11 @@ def refuse_from_second(
     if owner_id == second.id:
         raise UserError(
             409,
-            f"{second.display} is the second reviewer of this case, so what they handed in cannot be in it.",
-            "Let somebody else hand the file in, or name another second reviewer.",
+            gettext(
+                "%(display)s is the second reviewer of this case, so what they handed in cannot be in it.",
+                display=second.display,
+            ),
+            gettext("Let somebody else hand the file in, or name another second reviewer."),
         )
     if analysis:
         _refuse_who_has_seen(session, second, [analysis])
@@ -193,7 +221,9 @@ def refuse_taking_out(session: Session, row: AnalysisRow) -> None:
     said = select(ReviewStatement.id).where(ReviewStatement.analysis_id == row.id).limit(1)
     if session.scalar(said) is not None:
         raise UserError(
-            409, "The second review of this analysis has begun in its case.", "It stays in this case."
+            409,
+            gettext("The second review of this analysis has begun in its case."),
+            gettext("It stays in this case."),
         )
 
 
@@ -201,7 +231,7 @@ def refuse_dismissing(session: Session, case_id: int, user_id: int) -> None:
     """Raise :class:`UserError` for somebody who reviews the case."""
     naming = session.get(CaseReview, case_id)
     if naming is not None and user_id in (naming.first_id, naming.second_id, naming.third_id):
-        raise UserError(409, "They review this case.", "Name another reviewer first.")
+        raise UserError(409, gettext("They review this case."), gettext("Name another reviewer first."))
 
 
 def _taking_part(session: Session, row: AnalysisRow, who: Principal) -> tuple[Reviewed, Part]:
@@ -209,9 +239,9 @@ def _taking_part(session: Session, row: AnalysisRow, who: Principal) -> tuple[Re
     cases.refuse_closed(session, row.case_id)
     part = found.part_of(who.user_id)
     if part is None:
-        raise UserError(403, "You are no reviewer of this case.", "Its page says who is.")
+        raise UserError(403, gettext("You are no reviewer of this case."), gettext("Its page says who is."))
     if len(found.statements) >= MOST_STATEMENTS:
-        raise UserError(409, "This review is as long as it can be.", "Resolve it.")
+        raise UserError(409, gettext("This review is as long as it can be."), gettext("Resolve it."))
     return found, part
 
 
@@ -220,15 +250,17 @@ def _resolving(session: Session, row: AnalysisRow, who: Principal) -> tuple[Revi
     found, part = _taking_part(session, row, who)
     review = found.disclosed
     if len(review.given) < 2:
-        raise UserError(409, "Both judgements must be in first.", "Wait for the other one.")
+        raise UserError(409, gettext("Both judgements must be in first."), gettext("Wait for the other one."))
     if outcome(review) is not None:
-        raise UserError(409, "There is nothing left to resolve.", "The page says how it ended.")
+        raise UserError(
+            409, gettext("There is nothing left to resolve."), gettext("The page says how it ended.")
+        )
     return found, part
 
 
 def _refuse_third(part: Part) -> None:
     if part == "third":
-        raise UserError(403, "The third reviewer decides instead.", "Send a decision.")
+        raise UserError(403, gettext("The third reviewer decides instead."), gettext("Send a decision."))
 
 
 def _parsed(
@@ -240,7 +272,7 @@ def _parsed(
     try:
         return parse({**said, **own, **more})
     except SecondReviewError as problem:
-        raise UserError(400, str(problem), "Nothing was recorded.") from None
+        raise UserError(400, stored(str(problem)), gettext("Nothing was recorded.")) from None
 
 
 def _keep(session: Session, found: Reviewed, made: Statement) -> Reviewed:
@@ -279,18 +311,32 @@ def _able(session: Session, part: Part, user_id: int) -> User:
     """The account that is to take a part, or an answer that says why it cannot."""
     user = session.get(User, user_id)
     if user is None or user.disabled is not None:
-        raise UserError(400, "There is no such account, or it is disabled.", "Choose one from the list.")
+        raise UserError(
+            400, gettext("There is no such account, or it is disabled."), gettext("Choose one from the list.")
+        )
     if Permission.ANNOTATE not in PERMISSIONS[Role(user.role)]:
         raise UserError(
-            400, f"{user.display} is a reader, who judges nothing.", "Choose a reviewer or examiner."
+            400,
+            gettext("%(display)s is a reader, who judges nothing.", display=user.display),
+            gettext("Choose a reviewer or examiner."),
         )
     if part == "second" and user.role == Role.ADMINISTRATOR:
         raise UserError(
             400,
-            f"{user.display} is an administrator and sees everything, so they cannot review blind.",
-            "Choose somebody else as second reviewer.",
+            gettext(
+                "%(display)s is an administrator and sees everything, so they cannot review blind.",
+                display=user.display,
+            ),
+            gettext("Choose somebody else as second reviewer."),
         )
     return user
+
+
+_JUDGED: dict[Part, str] = {
+    "first": N_("The first reviewer has judged already, and stays."),
+    "second": N_("The second reviewer has judged already, and stays."),
+    "third": N_("The third reviewer has judged already, and stays."),
+}
 
 
 def _refuse_replacing(
@@ -300,10 +346,16 @@ def _refuse_replacing(
     before: dict[Part, int | None] = {"first": was.first_id, "second": was.second_id, "third": was.third_id}
     for part in given:
         if chosen[part] != before[part]:
-            raise UserError(409, f"The {part} reviewer has judged already, and stays.", "Change the others.")
+            raise UserError(
+                409,
+                gettext(_JUDGED[part]),
+                gettext("Change the others."),
+            )
     if given and blind != was.blind:
         raise UserError(
-            409, "Judgements are in already, so what is hidden stays hidden.", "Leave it as it is."
+            409,
+            gettext("Judgements are in already, so what is hidden stays hidden."),
+            gettext("Leave it as it is."),
         )
 
 
@@ -321,7 +373,9 @@ def _refuse_while_blind(session: Session, who: Principal, case_id: int) -> None:
     """Whoever reviews second does not change what is hidden from them."""
     naming = session.get(CaseReview, case_id)
     if naming is not None and naming.second_id == who.user_id:
-        raise UserError(403, "You are the second reviewer of this case.", "Let somebody else change it.")
+        raise UserError(
+            403, gettext("You are the second reviewer of this case."), gettext("Let somebody else change it.")
+        )
 
 
 def _refuse_who_has_seen(session: Session, second: User, analyses: Any) -> None:
@@ -334,11 +388,14 @@ def _refuse_who_has_seen(session: Session, second: User, analyses: Any) -> None:
         .join(AnnotationRow, AnnotationRow.analysis_id == AnalysisRow.id)
         .where(of_these, AnnotationRow.author == second.display)
     )
-    for query, what in ((own, "handed in"), (said, "has annotated")):
+    for query, words in (
+        (own, N_("%(display)s handed in “%(file)s”, and would not review it blind.")),
+        (said, N_("%(display)s has annotated “%(file)s”, and would not review it blind.")),
+    ):
         file = session.scalar(query.limit(1))
         if file is not None:
             raise UserError(
                 409,
-                f"{second.display} {what} “{file}”, and would not review it blind.",
-                "Choose somebody else as second reviewer.",
+                gettext(words, display=second.display, file=file),
+                gettext("Choose somebody else as second reviewer."),
             )

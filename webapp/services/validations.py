@@ -30,6 +30,7 @@ from detector.paths import ROOT
 from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
 from detector.validation.model_used import validated_model, why_not_of_model
 from reports.text import language
+from reports.text.language import gettext, stored
 from webapp.custody import log as custody_log
 from webapp.custody.records import AlteredRecord
 from webapp.errors import UserError
@@ -83,7 +84,9 @@ def find(validation_id: str) -> Listed:
     folders = Folders.of(current_app.extensions["settings"])
     found = _listed(folders, validation_id) if _NAME.fullmatch(validation_id) else None
     if found is None:
-        raise UserError(404, "There is no validation at this address.", "Look for it in the list.")
+        raise UserError(
+            404, gettext("There is no validation at this address."), gettext("Look for it in the list.")
+        )
     return found
 
 
@@ -92,7 +95,9 @@ def file(validation_id: str, name: str) -> Path:
     find(validation_id)
     path = Folders.of(current_app.extensions["settings"]).validation(validation_id) / name
     if name not in FILES or not path.is_file():
-        raise UserError(404, "This validation has no such file.", "Its page lists what there is.")
+        raise UserError(
+            404, gettext("This validation has no such file."), gettext("Its page lists what there is.")
+        )
     return path
 
 
@@ -132,7 +137,7 @@ def make(
     settings = current_app.extensions["settings"]
     folders, title = Folders.of(settings), " ".join(title.split())[:_LONGEST]
     if not title:
-        raise UserError(400, "The material has no name.", "Say what it is called.")
+        raise UserError(400, gettext("The material has no name."), gettext("Say what it is called."))
     with database().begin() as session:
         model = model_service.default(session, folders)
         card = model_service.card_path(folders, model)
@@ -158,7 +163,7 @@ def make(
     }
     new = secrets.token_hex(16)
     if not _MAKING.acquire(timeout=_PATIENCE):
-        raise UserError(503, "Another validation is being made.", "Try again in a minute.")
+        raise UserError(503, gettext("Another validation is being made."), gettext("Try again in a minute."))
     aside = folders.validations / f".{new}"
     try:
         aside.mkdir(mode=0o700)
@@ -182,12 +187,20 @@ def _worked_out(given: dict[str, object], out: Path) -> None:
             command, cwd=ROOT, input=json.dumps(given).encode(), capture_output=True, timeout=_TIME_LIMIT
         )
     except subprocess.TimeoutExpired:
-        raise UserError(500, "The validation took too long.", "Make it of fewer exhibits.") from None
+        raise UserError(
+            500, gettext("The validation took too long."), gettext("Make it of fewer exhibits.")
+        ) from None
     if ended.returncode == 2:
-        raise UserError(400, ended.stderr.decode(errors="replace").strip()[-500:], "Correct the labels.")
+        raise UserError(
+            400, stored(ended.stderr.decode(errors="replace").strip()[-500:]), gettext("Correct the labels.")
+        )
     if ended.returncode:
         current_app.logger.error("a validation failed: %s", ended.stderr.decode(errors="replace")[-2000:])
-        raise UserError(500, "The validation could not be made.", "The terminal Reelproof runs in says why.")
+        raise UserError(
+            500,
+            gettext("The validation could not be made."),
+            gettext("The terminal Reelproof runs in says why."),
+        )
 
 
 def set_thresholds(validation_id: str, rate: float | None, cost: float | None, share: float) -> None:
@@ -198,7 +211,7 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
     folders, was = Folders.of(current_app.extensions["settings"]), find(validation_id)
     text = (folders.validation(validation_id) / "validation.json").read_bytes()
     if hashlib.sha256(text).hexdigest() != was.about.validation_sha256:
-        raise AlteredRecord("The validation is not the one its extract was made of.")
+        raise AlteredRecord(gettext("The validation is not the one its extract was made of."))
     whole = Validation.from_json(text)
     own: tuple[OwnThreshold, ...] = ()
     try:
@@ -207,7 +220,7 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
         elif cost is not None:
             own = by_cost(whole, cost, share)
     except ReelproofError as problem:
-        raise UserError(400, str(problem), "Choose another one.") from None
+        raise UserError(400, stored(str(problem)), gettext("Choose another one.")) from None
     place = folders.validation(validation_id) / _EXTRACT
     with database().begin() as session:
         write_atomically(place, quoted(whole, text, own).to_json().encode())
@@ -242,7 +255,11 @@ def remove(validation_id: str) -> None:
     """Delete one that reports do not quote; the custody log keeps its SHA-256."""
     folders, was = Folders.of(current_app.extensions["settings"]), find(validation_id)
     if was.quoted:
-        raise UserError(409, "Reports quote this validation.", "Let them quote another one or none first.")
+        raise UserError(
+            409,
+            gettext("Reports quote this validation."),
+            gettext("Let them quote another one or none first."),
+        )
     with database().begin() as session:
         details = {"what": "validation removed", "validation": validation_id}
         details["validation sha256"] = was.about.validation_sha256
@@ -271,7 +288,7 @@ def in_reports(session: Session, folders: Folders) -> bytes | None:
     except OSError:
         text = b""
     if hashlib.sha256(text).hexdigest() != sha256:
-        raise AlteredRecord("The validation that reports quote is not the one that was chosen.")
+        raise AlteredRecord(gettext("The validation that reports quote is not the one that was chosen."))
     return text
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from detector.files import flush_file, flush_folder, hashed, publish
+from reports.text.language import gettext
 from webapp.errors import DamagedFile, StoreError
 from webapp.settings import Settings
 
@@ -256,23 +257,29 @@ class RemoteStore(Store):
             if code == "NoSuchBucket":
                 raise StoreError(
                     503,
-                    "The store has no such bucket.",
-                    "Make the bucket, or correct REELPROOF_STORE.",
+                    gettext("The store has no such bucket."),
+                    gettext("Make the bucket, or correct REELPROOF_STORE."),
                 ) from problem
             if code in _NO_ENTRY or type(problem).__name__ in ("NoCredentialsError", "PermissionError"):
                 raise StoreError(
                     503,
-                    "The store does not let Reelproof in.",
-                    "Correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or what their owner may do there: "
-                    "read, write, list, delete.",
+                    gettext("The store does not let Reelproof in."),
+                    gettext(
+                        "Correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or what their owner "
+                        "may do there: read, write, list, delete."
+                    ),
                 ) from problem
             if code in _FULL:
-                raise StoreError(507, "The store is full.", "Make room there, then try again.") from problem
+                raise StoreError(
+                    507, gettext("The store is full."), gettext("Make room there, then try again.")
+                ) from problem
             raise StoreError(
                 503,
-                "The store cannot be reached, or failed.",
-                "Try again in a minute. If it stays so, see that it runs, and that REELPROOF_STORE_ENDPOINT "
-                "is its address.",
+                gettext("The store cannot be reached, or failed."),
+                gettext(
+                    "Try again in a minute. If it stays so, see that it runs, and that "
+                    "REELPROOF_STORE_ENDPOINT is its address."
+                ),
             ) from problem
 
 
@@ -306,9 +313,11 @@ def _disk_full_in_words() -> Iterator[None]:
             raise
         raise StoreError(
             507,
-            "There is not enough free disk space for what comes from the store.",
-            "Free some space on the disk that holds Reelproof's data; `python -m webapp clear-cache` removes "
-            "from it what the store has.",
+            gettext("There is not enough free disk space for what comes from the store."),
+            gettext(
+                "Free some space on the disk that holds Reelproof's data; `python -m webapp "
+                "clear-cache` removes from it what the store has."
+            ),
         ) from problem
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from detector import timestamps
+from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.storage.blind_exhibits import hidden_exhibits
 from webapp.storage.tables import (
@@ -52,11 +53,18 @@ def add(
     if allowing(allowed, url) is None:
         raise UserError(
             403,
-            "Webhooks to this address are not allowed.",
-            "An administrator allows addresses with REELPROOF_WEBHOOKS; without it nothing is sent anywhere.",
+            gettext("Webhooks to this address are not allowed."),
+            gettext(
+                "An administrator allows addresses with REELPROOF_WEBHOOKS; without it nothing is "
+                "sent anywhere."
+            ),
         )
     if len(session.scalars(select(WebhookRow.id)).all()) >= MOST:
-        raise UserError(409, f"There are {MOST} webhooks, the most there can be.", "Delete one of them.")
+        raise UserError(
+            409,
+            gettext("There are %(most)s webhooks, the most there can be.", most=MOST),
+            gettext("Delete one of them."),
+        )
     row = WebhookRow(id=identity, url=url, events=" ".join(dict.fromkeys(events)), who=who, made=now())
     session.add(row)
     return row

@@ -20,6 +20,7 @@ from pathlib import Path
 from detector.files import hashed
 from detector.paths import ROOT
 from detector.sandbox.kernel import PARENT, end_with
+from reports.text.language import gettext
 from webapp.errors import DamagedFile, StoreError
 from webapp.queries.results import refuse_damaged
 from webapp.services import models as model_service
@@ -87,7 +88,9 @@ def _bring_exhibit(folders: Folders, sha256: str, to: Path) -> None:
     if exhibit.exists() and hashed(exhibit)[1] != sha256:
         exhibit.unlink()
     if not exhibit.exists() and not folders.store.fetch(exhibit, sha256, to=to):
-        raise StoreError(500, "The exhibit is not in the store.", "Hand the same file in again.")
+        raise StoreError(
+            500, gettext("The exhibit is not in the store."), gettext("Hand the same file in again.")
+        )
 
 
 def _bring_both(folders: Folders, exhibit: str, reference: str, to: str) -> None:
@@ -139,8 +142,8 @@ def _apart(settings: Settings, tick: Callable[[], None], *arguments: str) -> Non
     if process.returncode:
         raise StoreError(
             500,
-            "The process that was to use the store ended early.",
-            "The terminal the worker runs in says why.",
+            gettext("The process that was to use the store ended early."),
+            gettext("The terminal the worker runs in says why."),
         )
 
 

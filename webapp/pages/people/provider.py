@@ -11,6 +11,7 @@ from datetime import timedelta
 from flask import Blueprint, current_app, g, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from reports.text.language import gettext
 from webapp.custody import log
 from webapp.errors import UserError
 from webapp.pages.people.login import begin_session, page, renewed
@@ -87,11 +88,13 @@ def _signed_in(attempt: Attempt) -> Response:
     with database().alone() as session:
         user = provider_accounts.account(session, _settings(), current_app.extensions["passwords"], claims)
         if not account_store.usable(user, now()):
-            raise UserError(403, "This account cannot be used.", "Ask an administrator.")
+            raise UserError(403, gettext("This account cannot be used."), gettext("Ask an administrator."))
     if attempt.again:
         row: SessionRow | None = g.session
         if row is None or row.user_id != user.id:
-            raise UserError(403, "Somebody else signed in at the provider.", "Sign in anew.")
+            raise UserError(
+                403, gettext("Somebody else signed in at the provider."), gettext("Sign in anew.")
+            )
         response = redirect(request_guard.own_address(attempt.onwards), 303)
         request_guard.set_session_cookie(response, user, renewed(row, confirmed=True))
         return response
@@ -103,7 +106,9 @@ def _signed_in(attempt: Attempt) -> Response:
 def _provider() -> Provider:
     settings = _settings()
     if not login_is_on() or settings.oidc_issuer is None:
-        raise UserError(404, "There is no provider to sign in through.", "Sign in with a password.")
+        raise UserError(
+            404, gettext("There is no provider to sign in through."), gettext("Sign in with a password.")
+        )
     found: Provider = current_app.extensions.setdefault("provider", Provider(settings))
     return found
 

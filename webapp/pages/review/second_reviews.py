@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from reports.review.second_review import CONCLUSIONS, Judgement, open_proposal
-from reports.text.language import N_
+from reports.text.language import N_, gettext
 from webapp.downloads import exhibits as exhibit_downloads
 from webapp.errors import UserError
 from webapp.media import playback
@@ -123,11 +123,15 @@ def name(case_id: int) -> Response:
         else:
             if first is None or second is None:
                 raise UserError(
-                    400, "A second review needs two reviewers.", "Choose the first and the second."
+                    400,
+                    gettext("A second review needs two reviewers."),
+                    gettext("Choose the first and the second."),
                 )
             blind = request.form.get("blind", "")
             if blind not in ("judgements", "findings"):
-                raise UserError(400, "It was not said what is hidden.", "Choose it in the form.")
+                raise UserError(
+                    400, gettext("It was not said what is hidden."), gettext("Choose it in the form.")
+                )
             review_service.name_reviewers(session, current(), case, first, second, third, blind)  # type: ignore[arg-type]
     return redirect(url_for("cases.show", case_id=case_id, _anchor="second-review"), 303)
 
@@ -196,7 +200,11 @@ def _seconds(text: str) -> float:
     """Seconds of a time that somebody typed, as 83.5, 1:23.5 or 0:01:23.5."""
     found = _TIME.fullmatch(text.strip())
     if found is None:
-        raise UserError(400, f"“{text.strip()[:40]}” is no time.", "Write it as 1:23.5, minutes and seconds.")
+        raise UserError(
+            400,
+            gettext("“%(strip)s” is no time.", strip=text.strip()[:40]),
+            gettext("Write it as 1:23.5, minutes and seconds."),
+        )
     hours, minutes, seconds = found.groups()
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds.replace(",", "."))
 

@@ -1,0 +1,53 @@
+"""What goes wrong is told in the reader's language; the API and stored words stay English."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from flask.testing import FlaskClient
+
+from detector.errors import MediaError
+from detector.media import signatures
+from reports.text import language
+
+GERMAN = {"Accept-Language": "de"}
+
+
+def hand_in(client: FlaskClient, content: bytes, address: str = "/analyses") -> str:
+    file = {"file": (io.BytesIO(content), "clip.mp4")}
+    return client.post(address, data=file, headers=GERMAN).text
+
+
+def test_a_refused_upload_is_told_in_the_readers_language(client: FlaskClient) -> None:
+    page = hand_in(client, b"%PDF-1.7\n" + bytes(400))
+    assert "Die Datei ist ein PDF-Dokument. Entnehmen Sie ihm die Bilder" in page
+    assert "Die Datei ist leer" in hand_in(client, b"")
+
+
+def test_programs_read_english(client: FlaskClient) -> None:
+    assert "The file is a PDF document" in hand_in(client, b"%PDF-1.7\n" + bytes(400), "/api/v1/analyses")
+
+
+@pytest.mark.parametrize("code", [code for code in language.LANGUAGES if code != language.DEFAULT])
+def test_every_kind_that_is_refused_has_a_name(code: str) -> None:
+    heads = [start + bytes(64) for start, _, _ in (*signatures._OTHERS, *signatures._TEXTS)]
+    for head in heads:
+        with pytest.raises(MediaError) as refused:
+            signatures.refuse_others(head)
+        english = str(refused.value)
+        with language.speaking(code):
+            told = language.stored(english)
+        assert "The file" not in told and "Accepted" not in told, told
+        assert len(told.split(". ")) == len(english.split(". ")), told
+
+
+def test_kept_words_are_translated_with_their_figures() -> None:
+    kept = "The analysis needed more processor time than the 1,200 seconds allowed."
+    with language.speaking("de"):
+        assert (
+            language.stored(kept) == "Die Analyse brauchte mehr Rechenzeit als die erlaubten 1.200 Sekunden."
+        )
+        assert language.stored("The video lasts 2.5 hours by the times in it.") == (
+            "The video lasts 2.5 hours by the times in it."
+        ), "an unknown sentence stays as it is"
