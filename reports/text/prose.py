@@ -112,18 +112,20 @@ _KINDS = {
 
 def finding(analysis: Analysis) -> str:
     """The verdict as a sentence."""
-    noun = "video" if analysis.media.kind is MediaKind.VIDEO else "photograph"
+    still = analysis.media.kind is MediaKind.IMAGE
     if analysis.verdict is Verdict.NOT_FOUND:
-        return gettext(
-            "No manipulation was found in the faces that were examined in this %(noun)s.", noun=noun
-        )
+        if still:
+            return gettext("No manipulation was found in the faces that were examined in this photograph.")
+        return gettext("No manipulation was found in the faces that were examined in this video.")
     if analysis.verdict is Verdict.INCONCLUSIVE:
-        return gettext(
-            "It cannot be said from this %(noun)s whether faces in it were manipulated.", noun=noun
-        )
+        if still:
+            return gettext("It cannot be said from this photograph whether faces in it were manipulated.")
+        return gettext("It cannot be said from this video whether faces in it were manipulated.")
     persons = sorted({segment.person for segment in analysis.segments}, key=lambda name: (len(name), name))
     if not persons:
-        return gettext("Faces in this %(noun)s were judged to be manipulated.", noun=noun)
+        if still:
+            return gettext("Faces in this photograph were judged to be manipulated.")
+        return gettext("Faces in this video were judged to be manipulated.")
     if len(persons) > MOST_NAMED:
         who = gettext("The faces of %(persons)s persons were", persons=len(persons))
     else:
@@ -132,8 +134,8 @@ def finding(analysis: Analysis) -> str:
             if persons[1:]
             else gettext("The face of %(person_list)s was", person_list=person_list(persons))
         )
-    if noun == "photograph":
-        what = f": {_KINDS[analysis.kind]}" if analysis.kind else ""
+    if still:
+        what = f": {gettext(_KINDS[analysis.kind])}" if analysis.kind else ""
         return gettext("%(who)s judged to be manipulated in this photograph%(what)s.", who=who, what=what)
     flagged, whole = timecode(_covered(analysis.segments)), timecode(analysis.media.duration)
     return gettext(

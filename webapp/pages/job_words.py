@@ -13,5 +13,5 @@ from reports.text.language import capitalize_first, stored
 def in_words(status: dict[str, Any]) -> dict[str, Any]:
     """The state of a job as JSON, with what a page prints of it under ``words``."""
     words = {"stage": capitalize_first(stored(status["stage"]))}
-    words |= {name: stored(status[name]) for name in ("error", "remedy") if status.get(name)}
+    words |= {name: stored(status[name] or "") for name in ("error", "remedy") if name in status}
     return status | {"words": words}

@@ -105,12 +105,12 @@ def _sentence(found: tuple[Criterion, ...], outside: tuple[str, ...]) -> str:
             "The model's card states no ranges, so it cannot be said whether this exhibit lies within them."
         )
     unknown = [each.name for each in found if each.inside is None]
-    rest = gettext(" Not known: %(unknown)s.", unknown=", ".join(unknown)) if unknown else ""
+    rest = gettext(" Not known: %(unknown)s.", unknown=", ".join(map(gettext, unknown))) if unknown else ""
     if outside:
         return gettext(
             "This exhibit lies outside what the model was validated on: %(outside)s. The "
             "measured error rates do not speak for it.%(rest)s",
-            outside=", ".join(outside),
+            outside=", ".join(map(gettext, outside)),
             rest=rest,
         )
     if len(unknown) == len(found):
@@ -184,7 +184,7 @@ def _row(each: Criterion) -> DomainRow:
             ninetieth=numbers.number(each.spread.ninetieth),
         )
     if each.name == "still images":
-        value = "a photograph"
+        value = gettext("a photograph")
     return DomainRow(
         name=each.name,
         value=value,
