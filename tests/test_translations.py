@@ -143,6 +143,18 @@ def test_the_checker_finds_bare_text(tmp_path: Path) -> None:
     assert found == ["A title", "· Some words", "More"]
 
 
+def test_sentences_with_lists_are_found_again_one_by_one() -> None:
+    with language.speaking("de"):
+        assert language.stored(
+            "The exhibit shows one stretch of the reference, 7.8 seconds together, at 0.89 times the size, "
+            "cropped to 79% of its picture. No face was found that could be compared."
+        ) == (
+            "Das Asservat zeigt einen Abschnitt der Referenz, zusammen 7,8 Sekunden, auf das 0,89-Fache "
+            "skaliert, auf 79\u00a0% ihres Bildes beschnitten. "
+            "Es wurde kein Gesicht gefunden, das sich vergleichen ließe."
+        )
+
+
 def test_scripts_hold_no_text_outside_gettext() -> None:
     assert bare_script_text(ROOT / "static" / "js") == []
 

@@ -19,6 +19,7 @@ from detector.media.reader import MediaReader
 from detector.schema.analysis import Box, MediaKind
 from detector.schema.boxes import rounded
 from detector.schema.comparison import ComparedFile, Gap, Interval, Region, TimePiece, Transform
+from detector.schema.translatable import N_
 
 _FRAMES = 2.5  # a shorter gap is none
 
@@ -65,18 +66,18 @@ def gaps(
     shown_here = [(piece.exhibit.start, piece.exhibit.end) for piece in pieces]
     for start, end in [*shown_here, (seen_file.duration, seen_file.duration)]:
         if start - at > _FRAMES * seen.interval:
-            yield Gap(file="exhibit", start=at, end=start, reason="shows nothing of the reference")
+            yield Gap(file="exhibit", start=at, end=start, reason=N_("shows nothing of the reference"))
         at = end
     shown = sorted((piece.reference.start, piece.reference.end) for piece in pieces)
     least = _FRAMES * max(seen.interval, known.interval)
     at = 0.0
     for start, end in [*shown, (known_file.duration, known_file.duration)]:
         if start - at > least:
-            reason = "is left out of the exhibit"
+            reason = N_("is left out of the exhibit")
             if at == 0.0:
-                reason = "comes before what the exhibit shows"
+                reason = N_("comes before what the exhibit shows")
             elif start == known_file.duration:
-                reason = "comes after what the exhibit shows"
+                reason = N_("comes after what the exhibit shows")
             yield Gap(file="reference", start=at, end=start, reason=reason)
         at = max(at, end)
 

@@ -88,7 +88,7 @@ def _shown(comparison: Comparison) -> str:
     assert transform is not None
     ways = []
     if transform.mirror:
-        ways.append("mirrored")
+        ways.append(N_("mirrored"))
     if abs(transform.scale - 1) > 0.01:
         ways.append(N_("at %(scale)s times the size") % {"scale": f"{transform.scale:.2f}"})
     if abs(transform.rotation) > 0.3:

@@ -136,7 +136,8 @@ def _stored(code: str, text: str) -> str:
         return known
     sentences = _SENTENCES.split(text)
     if not sentences[1:]:
-        return _one(code, text) or text
+        goes_on = text.startswith(", ")  # a list within another sentence
+        return (_listed(code, text) if goes_on else None) or _one(code, text) or _listed(code, text) or text
     # A message that ends with a placeholder would take all sentences after it for what stands there.
     parts = [_one(code, each) for each in sentences]
     if all(parts):
@@ -154,6 +155,14 @@ def _exact(code: str, text: str) -> str | None:
     written = text.replace("%", "%%")
     plain = catalogue(code).ugettext(written)
     return None if plain == written else plain.replace("%%", "%")
+
+
+def _listed(code: str, text: str) -> str | None:
+    """A list, each entry of which is a message; None where one is not."""
+    entries = text.split(", ")
+    found = [_one(code, each) if each else each for each in entries]
+    known = [each for each in found if each is not None]
+    return ", ".join(known) if known[1:] and len(known) == len(entries) else None
 
 
 def _one(code: str, text: str) -> str | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 from detector.schema.analysis import MediaKind
 from detector.schema.comparison import (
@@ -26,13 +27,21 @@ from detector.schema.comparison import (
 )
 from reports.inputs.pictures import PNG_SIGNATURE, Picture, find_picture
 from reports.text import numbers
-from reports.text.language import gettext
+from reports.text.language import gettext, spoken
 from reports.text.numbers import probability, shown, timecode
 from reports.view.facts import Fact
 
 BETWEEN = 8  # px of white between the two halves of a picture side by side
 SHOWN_IN_REPORT = 3  # picture triples
 _SAME_SPEED = 0.0015
+# Fields whose texts are names and keys.
+_NOT_OURS = frozenset(
+    {
+        *(f"ComparisonView.{name}" for name in ("exhibit_file", "reference_file", "sha256", "path")),
+        *(f"Picture.{name}" for name in ("key", "path")),
+        "Triple.about",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -170,6 +179,10 @@ def comparison_view(
     ``folder`` is where the report's pictures lie, and ``below`` where, in it, ``comparison.json`` and its
     own pictures do. Raises :class:`~reports.errors.PictureError` for one outside of it.
     """
+    return cast(ComparisonView, spoken(_view(comparison, folder, sha256, below), _NOT_OURS))
+
+
+def _view(comparison: Comparison, folder: Path, sha256: str, below: str) -> ComparisonView:
     still = comparison.exhibit.kind is MediaKind.IMAGE
     return ComparisonView(
         title=_title(comparison),
@@ -236,7 +249,9 @@ def _transform(comparison: Comparison, found: Transform) -> Iterator[Fact]:
     )
     if abs(found.stretch - 1) >= 0.005:
         yield Fact(gettext("Stretch"), shown(found.stretch, ".3f"), gettext("width against height"))
-    yield Fact(gettext("Mirrored"), gettext("yes, left and right are exchanged") if found.mirror else "no")
+    yield Fact(
+        gettext("Mirrored"), gettext("yes, left and right are exchanged") if found.mirror else gettext("no")
+    )
     yield Fact(
         gettext("Rotation"),
         gettext("none")
