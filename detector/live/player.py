@@ -16,6 +16,7 @@ from detector.live.confined_source import open_confined
 from detector.live.session import LiveSegment, LiveSession
 from detector.live.sources import Source
 from detector.media.frame import Frame
+from detector.schema.translatable import N_
 
 _LOOK_EVERY = 0.2  # seconds between two looks whether to stop
 _REMEMBERED = 10_000  # delays of which the summary gives percentiles
@@ -113,11 +114,11 @@ def play(
     delays: deque[float] = deque(maxlen=_REMEMBERED)
     thread = threading.Thread(target=read, name="frames", daemon=True)
     thread.start()
-    ended = "the source ended"
+    ended = N_("the source ended")
     try:
         while True:
             if stopping():
-                ended = "stopped"
+                ended = N_("stopped")
                 break
             try:
                 item = latest.get()

@@ -30,6 +30,7 @@ from detector.live.state import (
 )
 from detector.media.frame import Image
 from detector.schema.analysis import Parameters
+from detector.schema.translatable import N_
 
 _EVERY = 0.4  # seconds
 _LONGER_SIDE = 960
@@ -76,7 +77,7 @@ class Shared:
         self._stopping.set()
         self._thread.join()
         if problem is not None:
-            self.ended = str(problem) if isinstance(problem, ReelproofError) else "it broke off"
+            self.ended = str(problem) if isinstance(problem, ReelproofError) else N_("it broke off")
         self._write()
 
     def scored(self, delay: float, dropped: int) -> None:

@@ -142,6 +142,18 @@ def frame_rate(fraction: str | None, variable: bool) -> str:
     return gettext("%(rate)s frames a second%(exact)s, %(kind)s", rate=number(rate), exact=exact, kind=kind)
 
 
+def average_rate(fraction: str | None) -> str:
+    """An average frame rate such as ``30000/1001``."""
+    try:
+        rate = float(Fraction(fraction)) if fraction is not None else None
+    except (ValueError, ZeroDivisionError, OverflowError):
+        rate = None
+    if rate is None:
+        return gettext("not stated by the file")
+    exact = "" if rate == int(rate) else f" ({fraction})"
+    return gettext("%(rate)s frames a second%(exact)s on average", rate=number(rate), exact=exact)
+
+
 def box(values: Box) -> str:
     """A box in whole pixels of the upright frame."""
     left, top, right, bottom = (round(value) for value in values)

@@ -237,8 +237,7 @@ def _file(file: ComparedFile) -> Iterator[Fact]:
     yield Fact(gettext("Picture"), f"{file.width} × {file.height} px")
     if file.kind is MediaKind.VIDEO:
         yield Fact(gettext("Length"), timecode(file.duration))
-        rate = numbers.frame_rate(file.frame_rate, variable=False).removesuffix(", constant")
-        yield Fact(gettext("Frame rate"), gettext("%(rate)s on average", rate=rate))
+        yield Fact(gettext("Frame rate"), numbers.average_rate(file.frame_rate))
 
 
 def _transform(comparison: Comparison, found: Transform) -> Iterator[Fact]:

@@ -170,7 +170,7 @@ def test_uploads_can_be_cancelled_retried_and_removed(without_sample, page: Page
     network.send("Network.emulateNetworkConditions", slow)
     page.set_input_files("#file", [large, photos[1]])
     page.get_by_role("button", name="Start 2 analyses").click()
-    expect(item(page, "large.mp4")).to_contain_text(re.compile(r"Uploading, [1-9]\d? %"), timeout=120_000)
+    expect(item(page, "large.mp4")).to_contain_text(re.compile(r"Uploading, [1-9]\d?%"), timeout=120_000)
     expect(item(page, "coffee.png")).to_contain_text("Not sent yet")
 
     asked = []

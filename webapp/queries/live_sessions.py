@@ -16,7 +16,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from detector.live.state import SECONDS_SHOWN, STATE, Face, Lane, LiveState, Picture, is_id, read_state
-from detector.schema.formatting import probability
+from reports.text.language import gettext
+from reports.text.numbers import probability
 
 SEEN_WITHIN = 5.0  # seconds; a session writes more than twice in one
 KEPT = timedelta(days=1)
@@ -172,7 +173,11 @@ def _age(moment: float) -> float:
 def _face(face: Face, picture: Picture, opened: set[int]) -> FaceView:
     left, top, right, bottom = face.box
     kind = "flagged" if face.track in opened else "judged" if face.probability is not None else "unjudged"
-    words = f"Track {face.track} · {probability(face.probability)}{', flagged' if kind == 'flagged' else ''}"
+    named = {"track": face.track, "score": probability(face.probability)}
+    if kind == "flagged":
+        words = gettext("Track %(track)s · %(score)s, flagged", **named)
+    else:
+        words = gettext("Track %(track)s · %(score)s", **named)
     return FaceView(
         100 * left / picture.width,
         100 * top / picture.height,
