@@ -32,6 +32,7 @@ _ROW = np.dtype(
     align=True,
 )
 _BLOCK = 1024  # rows gathered as Python's own numbers
+_PIECE = 2048  # rows of an array; so large, it goes back to the system as soon as it is given up
 _UNKNOWN = Quality(np.nan, np.nan)
 
 
@@ -75,7 +76,11 @@ class Detections:
     @property
     def sampled(self) -> Detections:
         """Those in sampled frames."""
-        return self.chosen(~self.rows["between"])
+        return self.only(~self.rows["between"])
+
+    def only(self, which: NDArray[np.bool_]) -> Detections:
+        """Those that are marked; this very object, not a copy, where all are."""
+        return self if which.all() else self.chosen(which)
 
     def chosen(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Detections:
         """Some of them."""
@@ -92,11 +97,12 @@ class DetectionBuffer:
     """Detections one by one, until they are taken all at once."""
 
     def __init__(self) -> None:
-        self._blocks: list[NDArray[np.void]] = []
+        self._pieces: list[NDArray[np.void]] = []
+        self._packed = 0  # rows in them; only the last one may have room left
         self._last: list[tuple[object, ...]] = []
 
     def __len__(self) -> int:
-        return sum(map(len, self._blocks)) + len(self._last)
+        return self._packed + len(self._last)
 
     def add(
         self,
@@ -121,12 +127,21 @@ class DetectionBuffer:
     def take(self) -> Detections:
         """All that were added since the last time."""
         self._pack()
-        rows = np.concatenate(self._blocks)
-        self._blocks = []
+        rows, at = np.empty(self._packed, _ROW), 0
+        while self._pieces:  # each given up as soon as it is copied: hours of video are never held twice
+            piece = self._pieces.pop(0)[: len(rows) - at]
+            rows[at : at + len(piece)] = piece
+            at += len(piece)
+        self._packed = 0
         return Detections(rows)
 
     def _pack(self) -> None:
-        self._blocks.append(np.array(self._last, _ROW))
+        at = self._packed % _PIECE
+        if not at and self._last:
+            self._pieces.append(np.empty(_PIECE, _ROW))
+        if self._last:
+            self._pieces[-1][at : at + len(self._last)] = np.array(self._last, _ROW)
+        self._packed += len(self._last)
         self._last = []
 
 

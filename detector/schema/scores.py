@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from operator import index
 from typing import Any, Self, cast, overload
 
@@ -61,7 +62,13 @@ class Scores(Sequence[Score]):
     _rows: NDArray[np.void]
 
     def __init__(self, scores: Iterable[Score] = ()) -> None:
-        self._rows = _joined(list(map(_packed, scores)))
+        # Some at a time: packed one by one, each takes half as much again.
+        waiting, blocks = iter(scores), []
+        while block := [_packed(score) for score in islice(waiting, _BLOCK)]:
+            blocks.append(_joined(block))
+        wide = any(block.dtype != _ROW for block in blocks)
+        self._rows = np.concatenate(blocks, dtype=_WIDE if wide else _ROW) if blocks else _joined([])
+        self._rows.flags.writeable = False
 
     @classmethod
     def _of(cls, rows: NDArray[np.void]) -> Self:

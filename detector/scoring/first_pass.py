@@ -155,7 +155,7 @@ class FirstPass:
         kept = np.isin(tracks_, tracks_[flaws != LOW_CONFIDENCE])
         self.discarded = int(np.count_nonzero(~kept))
         which = np.cumsum(taken.rows["usable"])[kept] - 1  # of the features are each detection's
-        self.detections = taken.chosen(kept)
+        self.detections = taken.only(kept)
         rows = self.detections.rows
         self._other_logits = [np.full(len(rows), np.nan) for _ in of_others]
         for track in self.detections.by_track().values():

@@ -45,10 +45,12 @@ def group_persons(
     """
     smooth(first_pass.detections, scorer, parameters)
     by_track = first_pass.detections.by_track()
-    groups = [
-        first_pass.detections.chosen(np.sort(np.concatenate([by_track[number] for number in group])))
-        for group in tracks.persons(first_pass.tracks)
-    ]
+    groups = []
+    for group in tracks.persons(first_pass.tracks):
+        theirs = np.zeros(len(first_pass.detections), np.bool_)
+        for number in group:
+            theirs[by_track[number]] = True
+        groups.append(first_pass.detections.only(theirs))
     groups.sort(key=lambda group: (-len(group.sampled), group[0].time, group[0].box))
     return {name_of(rank): group for rank, group in enumerate(groups)}
 

@@ -44,7 +44,7 @@ def gathered(count: int) -> tuple[Detections, list[Face]]:
     return seen, faces
 
 
-@pytest.mark.parametrize("count", [0, 1, 1024, 2500])
+@pytest.mark.parametrize("count", [0, 1, 1024, 2048, 4500])
 def test_what_was_seen_comes_back(count: int) -> None:
     seen, faces = gathered(count)
     assert len(seen) == count
@@ -152,3 +152,11 @@ def test_each_detection_gets_its_own_score(monkeypatch: pytest.MonkeyPatch, widt
         expected = one.index + one.track * 10 + 1000 * one.track * 10
         assert one.logit == (expected if one.usable else None)
         assert one.time == one.index / 8 and one.pts == one.index * 100
+
+
+def test_where_all_are_chosen_nothing_is_copied() -> None:
+    seen, _ = gathered(20)
+    assert seen.sampled is seen and seen.only(np.ones(20, np.bool_)) is seen
+    assert (
+        seen.only(seen.rows["usable"]).rows["pts"].tolist() == seen.rows["pts"][seen.rows["usable"]].tolist()
+    )

@@ -258,3 +258,15 @@ def test_memory_of_a_score() -> None:
     objects = OBJECTS.validate_json(text)
     assert tracemalloc.get_traced_memory()[0] > 8 * kept and len(objects) == count
     tracemalloc.stop()
+
+
+def test_packing_takes_little_more_than_the_rows(objects: tuple[Score, ...]) -> None:
+    many = [score for score in objects for _ in range(8)]
+    tracemalloc.start()
+    try:
+        scores = Scores(iter(many))
+        left, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(scores) == len(many) and not scores._rows.flags.writeable
+    assert most < 2.3 * left
