@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from io import BytesIO
@@ -16,6 +17,7 @@ from babel.messages.pofile import read_po
 from bare_script_text import bare_script_text
 from bare_text import bare_text
 
+from detector.models.card import DEFAULT, MODELS
 from detector.paths import ROOT
 from reports.text import language
 
@@ -189,3 +191,27 @@ def test_a_message_is_found_again_in_its_filled_form(monkeypatch: pytest.MonkeyP
         assert told.startswith("Person A: 1 Segment") and "Project-Id" not in told
         assert language.stored("") == ""
     assert language.stored("Your account") == "Your account"
+
+
+def test_figures_of_kept_words_follow_the_language() -> None:
+    with language.speaking("de"):
+        assert language.stored("48 to 80 px") == "48 bis 80 px"
+        assert language.stored("0.01 to 0.03") == "0,01 bis 0,03"
+        assert language.stored("Not labelled, so nothing is known of it: group, sex.") == (
+            "Nicht beschriftet, daher ist darüber nichts bekannt: Gruppe, Geschlecht."
+        )
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_the_default_models_card_is_translated(code: str) -> None:
+    card = json.loads((MODELS / f"{DEFAULT}.json").read_bytes())
+    rates = [
+        rate[name]
+        for rate in card["rates"]
+        for name in ("figure", "data", "interval", "note")
+        if name in rate
+    ]
+    ranges = [each[name] for each in card["validated"] for name in ("name", "basis")]
+    known = {each.id if isinstance(each.id, str) else each.id[0] for each in kept(code, language.MESSAGES)}
+    words = {each for each in (card["domain"], *card["limits"], *rates, *ranges) if each}
+    assert sorted(words - known - {"AUC", "126 develop clips"}) == []

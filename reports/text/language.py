@@ -38,6 +38,7 @@ _LONGEST = 4000  # characters; what is longer is no message
 _LEAST_SHARE = 0.15  # of a text, that a message beginning with a placeholder must make up
 _LEAST_LITERAL = 5  # letters that a message with placeholders needs to be recognised by
 _COUNT = re.compile(r"([\d,.]+) (.+)")
+_RANGE = re.compile(r"([\d,.]+) to ([\d,.]+)((?: \S+)?)")  # with its unit
 # With thousands set apart, a fraction, or per cent: of a bare number nothing changes.
 _FIGURE = re.compile(r"[-−+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d+(?= ?%))(?: ?%)?")
 _SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z“])")
@@ -173,6 +174,10 @@ def _one(code: str, text: str) -> str | None:
         return known
     if (counted := _COUNT.fullmatch(text)) is not None and counted[2] in _counted(code):
         return f"{counted[1]} {_counted(code)[counted[2]]}"
+    if (ends := _RANGE.fullmatch(text)) is not None:
+        least, most = (_value(code, "", each) for each in ends.groups()[:2])
+        between = catalogue(code).ugettext("%(start)s to %(end)s")
+        return between % {"start": least, "end": most + ends[3]}
     for words, share, pattern, message in _patterns(code):
         if words not in text or share > 0 and share < _LEAST_SHARE * len(text):
             continue
@@ -188,7 +193,10 @@ def _value(code: str, name: str, value: str) -> str:
         symbols = _locale(code).number_symbols["latn"]
         value = value.translate({ord("."): symbols["decimal"], ord(","): symbols["group"]})
         return value[:-1].rstrip() + "\u00a0%" if value.endswith("%") else value
-    return _stored(code, value)
+    told = _stored(code, value)
+    if told == value and ", " in value:  # a list of words
+        return ", ".join(_stored(code, each) for each in value.split(", "))
+    return told
 
 
 @cache

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from detector.schema.analysis import Analysis, Media, MediaKind, Model, Parameters, Platt
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.text import dates, numbers, photographs
-from reports.text.language import N_, gettext
+from reports.text.language import DEFAULT, N_, current, gettext, stored
 from reports.text.numbers import shown, timecode
 
 # Names of the formats that are accepted, FFmpeg's or Pillow's, in words.
@@ -63,6 +63,7 @@ class ModelView:
     figures: tuple[Fact, ...]
     domain: str
     limits: tuple[str, ...]
+    foreign: bool  # its author's words have no translation into the language spoken
 
 
 def exhibit(media: Media, check: ExhibitCheck | None = None) -> tuple[Fact, ...]:
@@ -273,4 +274,5 @@ def model(value: Model, still: bool) -> ModelView:
         ),
         domain=value.domain,
         limits=value.limits,
+        foreign=current() != DEFAULT and any(stored(each) == each for each in (value.domain, *value.limits)),
     )

@@ -17,7 +17,6 @@ from werkzeug.wrappers import Response
 
 from detector.files import hashed
 from detector.timestamps import iso_milliseconds
-from detector.version import __version__
 from reports.bundle import manifest, packing
 from reports.custody.format import NAME as CUSTODY
 from reports.inputs.case import NAME as CASE
@@ -32,6 +31,7 @@ from webapp.custody import log as custody_log
 from webapp.custody.comparison_records import RESULT, SUMS
 from webapp.custody.records import AlteredRecord
 from webapp.downloads import custody_access, offline_page, signing
+from webapp.downloads.bundle_readme import readme
 from webapp.downloads.reports import current_report
 from webapp.errors import UserError
 from webapp.http.range_responses import send_and_forget
@@ -140,7 +140,9 @@ def contents(
         name: gettext(words) for name, words in _FILES.items() if name in files or name not in _NOT_ALWAYS
     }
     files["index.html"] = offline_page.page(result.view, data, said, linked, references).encode()
-    files["README.txt"] = _readme(row, result, made, media).encode()
+    files["README.txt"] = readme(
+        result.view.file, row.exhibit.sha256, result.view.verdict, made, media
+    ).encode()
     return files
 
 
@@ -180,61 +182,6 @@ def _no_room() -> UserError:
             "Free some space on the disk that holds Reelproof's data, or take the bundle without the video."
         ),
     )
-
-
-def _readme(row: AnalysisRow, result: Result, made: datetime, media: str | None) -> str:
-    if media is None:
-        plays = "The video is not in this bundle."
-    elif media.startswith("media/exhibit"):
-        plays = f"{media} is the exhibit as it was handed in, bit for bit."
-    else:
-        plays = f"{media} is a preview, made because not every browser plays the exhibit. It is not evidence."
-    return f"""Reelproof review bundle
-=======================
-
-Exhibit           {result.view.file}
-SHA-256           {row.exhibit.sha256}
-Verdict           {result.view.verdict} (a machine's finding; a person must review it)
-Bundle made       {iso_milliseconds(made)} by Reelproof {__version__}
-
-To open it
-----------
-Unpack the whole zip into a folder, then open index.html in a browser. It needs no network,
-no server and no Reelproof. Annotations you make there stay in that page until you save them
-to a file with its button; whoever runs Reelproof imports that file on the analysis's page.
-
-What is in it
--------------
-index.html        the review page, all in one file
-report.pdf        the evidence report with the annotations made until now; report.html is the same
-analysis.json     every figure, as data
-custody.json      who did what to the exhibit, and when: its custody log until this bundle was made
-case.json         case number and the like, where they were given
-laboratory.json   what the report quotes of the laboratory's own validation, where it does
-annotations.json  what reviewers said until now, as data
-second-review.json  what two reviewers concluded, each alone, where there is a second review
-comparisons/      comparisons with references, if there are any: each as data, with its pictures
-overlays/         the kept frames and their heatmaps
-manifest.json     all files with size and SHA-256, and what they are about; manifest.sha256 is its own,
-                  manifest.sig a signature over it, if whoever made the bundle has a key
-sha256sums.txt    the same sums for the program sha256sum
-verify.py         checks all of it with nothing but Python: sixty lines that anybody can read
-
-{plays}
-
-To check it
------------
-Where Reelproof is installed: python -m reports verify BUNDLE.zip. It checks most: signatures, the PDF's
-attachments, the exhibit analysed again. Without Reelproof, in the folder, run one of
-
-    python3 verify.py .
-    sha256sum --check sha256sums.txt
-
-(on macOS: shasum -a 256 --check sha256sums.txt; on Windows compare with certutil -hashfile NAME SHA256).
-Each file must be OK. That shows that nothing was damaged or changed since the sums were made. It does
-not show who made them: for that there must be a signature, checked with a certificate you trust, or you
-compare the SHA-256 of manifest.json (in manifest.sha256) with one you got another way.
-"""
 
 
 def send(row: AnalysisRow, folder: Path, *, video: bool, speak: str = DEFAULT) -> Response:

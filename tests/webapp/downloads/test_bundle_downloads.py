@@ -115,6 +115,14 @@ def test_the_readme_says_how_to_check_it(client, row):
     assert "media/exhibit.mp4 is the exhibit as it was handed in" in text
 
 
+def test_the_readme_speaks_the_bundles_language(client, row):
+    packed = client.get(f"/analyses/{row.id}/bundle.zip?language=de").data
+    text = unpacked(packed)["README.txt"].decode()
+    assert text.startswith("Reelproof-Prüfpaket\n===================\n")
+    assert "media/exhibit.mp4 ist das Asservat, wie es übergeben wurde" in text
+    assert "sha256sum --check sha256sums.txt" in text and row.exhibit.sha256 in text
+
+
 @pytest.mark.parametrize("kind", ["asked", "never made", "none"])
 def test_without_the_video(client, row, folders, kind):
     if kind == "never made":

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from people import account, with_login
 
 from detector.errors import MediaError
 from detector.media import signatures
 from reports.text import language
+from webapp.security.permissions import Role
 
 GERMAN = {"Accept-Language": "de"}
 
@@ -23,6 +26,15 @@ def test_a_refused_upload_is_told_in_the_readers_language(client: FlaskClient) -
     page = hand_in(client, b"%PDF-1.7\n" + bytes(400))
     assert "Die Datei ist ein PDF-Dokument. Entnehmen Sie ihm die Bilder" in page
     assert "Die Datei ist leer" in hand_in(client, b"")
+
+
+def test_a_wrong_password_is_told_in_the_readers_language(tmp_path: Path) -> None:
+    app = with_login(tmp_path / "data", [])
+    account(app, "olga", Role.EXAMINER)
+    form = {"name": "olga", "password": "no such password"}
+    page = app.test_client().post("/login", data=form, headers=GERMAN).text
+    assert "Name und Passwort passen nicht zusammen" in page
+    app.extensions["database"].close()
 
 
 def test_programs_read_english(client: FlaskClient) -> None:
