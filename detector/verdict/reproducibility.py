@@ -17,6 +17,7 @@ from detector.schema.analysis import Analysis, MediaKind, Score, Segment
 from detector.schema.boxes import overlap
 from detector.schema.declarations import DeclarationKind
 from detector.schema.formatting import timecode
+from detector.schema.translatable import N_
 from detector.segments.rules import interval_index
 
 
@@ -30,12 +31,23 @@ class Tolerance:
     between: float  # the same of other frames, which are those around the ends that sampled frames gave
 
     def __str__(self) -> str:
-        return (
-            f"probabilities within {self.probability:g}, edges of segments within "
-            f"{self.frames} sampled frame{'s' if self.frames > 1 else ''}, at most {self.unmatched:.1%} of "
-            f"the faces judged in sampled frames and {self.between:.0%} of those in others judged in one of "
-            "both only; verdict and number of segments the same"
+        words = N_(
+            "probabilities within %(probability)s, edges of segments within %(frames)s sampled frames, at "
+            "most %(unmatched)s of the faces judged in sampled frames and %(between)s of those in others "
+            "judged in one of both only; verdict and number of segments the same"
         )
+        if self.frames == 1:
+            words = N_(
+                "probabilities within %(probability)s, edges of segments within %(frames)s sampled frame, at "
+                "most %(unmatched)s of the faces judged in sampled frames and %(between)s of those in others "
+                "judged in one of both only; verdict and number of segments the same"
+            )
+        return words % {
+            "probability": f"{self.probability:g}",
+            "frames": self.frames,
+            "unmatched": f"{self.unmatched:.1%}",
+            "between": f"{self.between:.0%}",
+        }
 
 
 TOLERANCE = Tolerance(probability=0.01, frames=1, unmatched=0.005, between=0.1)

@@ -83,7 +83,7 @@ def strength(probability: float) -> Strength:
 
 def number(value: float) -> str:
     """A setting or a measured figure: at most four significant digits, no trailing zeros."""
-    return localized(str(value) if isinstance(value, int) else f"{value:.4g}")
+    return localized(str(int(value)) if isinstance(value, int) else f"{value:.4g}")
 
 
 def signed(value: float) -> str:

@@ -74,6 +74,7 @@ NAMES = (
     N_("tilt"),
     N_("grey faces"),
     N_("shorter side"),
+    N_("skip unreferenced"),
     N_("duration"),
     N_("expected calibration error"),
     N_("mean temporal IoU"),
@@ -115,6 +116,26 @@ CARD = (
         "up to 74"
     ),
     N_("with the second generation quality 30 lost 0.01 of AUC, quality 10 0.11"),
+    # Names of figures, of their data and of what was measured.
+    N_("equal error rate"),
+    N_("accuracy at %(threshold)s"),
+    N_("Brier score"),
+    N_("balanced accuracy"),
+    N_("dfdc-val crops reduced to %(width)s px"),
+    N_("develop clips of FaceForensics++ c40"),
+    N_("manipulated ones flagged"),
+    N_("unmanipulated ones flagged"),
+    N_("partly manipulated clips"),
+    N_("flagged"),
+    N_("control clips (a cut or a stretch compressed again)"),
+    N_("splices"),
+    N_("threshold chosen leaving one identity pair out: %(figure)s"),
+    N_("self-blended faces"),
+    N_("frames within partly manipulated clips"),
+    N_("energy of heatmaps inside the mask against an even map"),
+    N_("energy of random maps inside the mask against an even map"),
+    N_("energy of perfect maps inside the mask against an even map"),
+    N_("pointing-game hits of heatmaps"),
 )
 
 # Messages of calls that stand inside other calls, which Babel's reader of Python does not look into;

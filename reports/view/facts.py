@@ -253,6 +253,11 @@ def concerns(value: Model, name: str, still: bool) -> bool:
     return not sets or still == any(name.startswith(each) for each in sets)
 
 
+def _in_parts(name: str) -> str:
+    """The name of a figure: its data and what was measured, each a message."""
+    return ", ".join(map(stored, name.split(", ")))
+
+
 def model(value: Model, still: bool) -> ModelView:
     """The model's card, as it was when the analysis was made; its figures of exhibits of the same kind."""
     figures = {name: figure for name, figure in value.figures.items() if concerns(value, name, still)}
@@ -270,9 +275,11 @@ def model(value: Model, still: bool) -> ModelView:
             Fact(gettext("Calibration of the whole exhibit"), _platt(value.exhibit)),
         ),
         figures=tuple(
-            Fact(name.replace("_", " "), numbers.number(figure)) for name, figure in figures.items()
+            Fact(_in_parts(name.replace("_", " ")), numbers.number(figure))
+            for name, figure in figures.items()
         ),
         domain=value.domain,
         limits=value.limits,
-        foreign=current() != DEFAULT and any(stored(each) == each for each in (value.domain, *value.limits)),
+        foreign=current() != DEFAULT
+        and any(stored(each) == each for each in (value.domain, *value.limits) if each),
     )

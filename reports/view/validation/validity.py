@@ -8,7 +8,7 @@ from itertools import groupby
 from detector.schema.analysis import Analysis, MediaKind, Rate
 from detector.verdict.validated_domain import Criterion, criteria
 from reports.text import numbers
-from reports.text.language import N_, gettext
+from reports.text.language import N_, gettext, stored
 from reports.text.numbers import plural, shown
 from reports.view.facts import concerns
 
@@ -129,7 +129,7 @@ def _sentence(found: tuple[Criterion, ...], outside: tuple[str, ...]) -> str:
 
 def _table(data: str, rates: list[Rate]) -> RateTable:
     first = rates[0]
-    told = [_DATA.get(data, "")]
+    told = [gettext(_DATA[data]) if data in _DATA else ""]
     if first.groups:
         told.append(
             gettext(
@@ -140,7 +140,7 @@ def _table(data: str, rates: list[Rate]) -> RateTable:
     if threshold is not None:
         told.append(gettext("flagged from a probability of %(threshold)s", threshold=shown(threshold, "g")))
     notes = dict.fromkeys(rate.note for rate in rates if rate.note)
-    return RateTable(data, "; ".join([*filter(None, told), *notes]), tuple(map(_rate, rates)))
+    return RateTable(data, "; ".join([*filter(None, told), *map(stored, notes)]), tuple(map(_rate, rates)))
 
 
 def _rate(rate: Rate) -> RateRow:
