@@ -91,11 +91,22 @@ def analyze(
     report = progress or (lambda stage, fraction: None)
     analysis, turn = _analyzed(job, report)
     if turn:
+        shown = _shown(job.images)
         again, _ = _analyzed(job, lambda stage, share: report(stage, max(share, _SHARP)), turn)
         if again.coverage.frames_with_usable_face:
             return again
+        for path, picture in shown.items():  # the turned photo lies there now
+            write_atomically(path, picture, durable=False)
     report("finishing", 1.0)
     return analysis
+
+
+def _shown(images: Path | None) -> dict[Path, bytes]:
+    """The pictures of a whole photo that were written below ``images``."""
+    if images is None:
+        return {}
+    paths = [images / name for name in (PHOTO, BOXED)]
+    return {path: path.read_bytes() for path in paths if path.exists()}
 
 
 @dataclass(frozen=True)

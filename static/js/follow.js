@@ -1,4 +1,6 @@
 // Asks for the state of an analysis until it has ended or was paused.
+const EAGER = 200;
+const EAGER_FOR = 5000; // a photograph takes about a second
 const QUICK = 600;
 const SLOW = 5000;
 const ENDS = new Set(["done", "failed", "cancelled", "paused"]);
@@ -7,10 +9,13 @@ const ENDS = new Set(["done", "failed", "cancelled", "paused"]);
  * @param {string} address of the analysis's state as JSON
  * @param {{onStatus: Function, onEnd: Function, onSilence?: Function, onGone?: Function}} tell
  *   onGone is called once when the analysis is there no longer; without it that counts as silence.
+ * @param {boolean} eager for a page about this one alone: in the first seconds it asks more often
  * @returns {Function} stops asking
  */
-export function follow(address, tell) {
-  let pause = QUICK;
+export function follow(address, tell, eager = false) {
+  const until = eager ? performance.now() + EAGER_FOR : 0;
+  const quick = () => (performance.now() < until ? EAGER : QUICK);
+  let pause = quick();
   let stopped = false;
   async function ask() {
     if (stopped) return;
@@ -29,7 +34,7 @@ export function follow(address, tell) {
         return;
       }
       tell.onStatus(status);
-      pause = status.state === "running" ? QUICK : Math.min(pause * 1.3, SLOW);
+      pause = status.state === "running" ? quick() : Math.min(pause * 1.3, SLOW);
     } catch {
       pause = Math.min(pause * 1.6, SLOW);
       if (tell.onSilence) tell.onSilence();

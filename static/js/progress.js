@@ -64,4 +64,4 @@ follow(address, {
     byId("announce").textContent = ENDED[status.state];
     window.location.reload();
   },
-});
+}, true);

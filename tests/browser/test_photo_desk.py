@@ -150,6 +150,17 @@ def test_a_face_is_enlarged_pixel_by_pixel_with_the_grid_of_its_blocks(photo: Pa
     expect(photo.locator("#face-grid-words")).to_contain_text("JPEG")
 
 
+def test_a_face_wider_than_its_frame_is_shown_from_its_middle(photo: Page) -> None:
+    photo.locator("#face-times").select_option("8")
+    left, top, beyond, below = photo.evaluate(
+        """() => { const frame = document.getElementById('face-pixels').parentElement;
+        return [frame.scrollLeft, frame.scrollTop, frame.scrollWidth - frame.clientWidth,
+          frame.scrollHeight - frame.clientHeight]; }"""
+    )
+    assert beyond > 50 and left == pytest.approx(beyond / 2, abs=1)
+    assert top == pytest.approx(below / 2, abs=1)
+
+
 def test_the_noise_residual_is_grey_where_nothing_is_left_and_says_that_it_is_no_finding(photo: Page) -> None:
     expect(photo.locator("#face-residual-frame")).to_contain_text("an aid to the eye, not a finding")
     grey = photo.evaluate(

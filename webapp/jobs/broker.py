@@ -89,7 +89,7 @@ def make_celery(settings: Settings) -> Celery:
         "data_folder_out": str(folders["messages"]),
         "processed_folder": str(folders["aside"]),
         "control_folder": str(folders["control"]),
-        "polling_interval": 0.2,
+        "polling_interval": 0.05,  # seconds by which a job may begin late
     }
     return app
 

@@ -83,7 +83,16 @@ export class FaceView {
       ? _("The grid lies where this JPEG’s blocks of 8 × 8 pixels begin. Edges along it come from compression; a grid that is off it, or missing in a part, can come from a picture inserted or saved before.")
       : !copy ? _("This file is no JPEG: the grid counts from the picture’s corner and says nothing of blocks.")
         : _("What is shown is a copy made for the browser, not the file’s own pixels: grid and residual are the copy’s.");
+    const other = this.drawn?.face !== face.id || this.drawn.times !== times;
     this.drawn = { face: face.id, times, part };
+    if (other) this.#centre();
+  }
+
+  /** What is wider than its frame is shown from its middle, where the face is. */
+  #centre() {
+    for (const frame of document.querySelectorAll(".face-frame")) {
+      frame.scrollTo((frame.scrollWidth - frame.clientWidth) / 2, (frame.scrollHeight - frame.clientHeight) / 2);
+    }
   }
 
   /** The part of the picture around the face, in whole pixels. */

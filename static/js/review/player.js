@@ -216,7 +216,10 @@ export class Player {
     if (this.photo) this.#drawPhoto(pen, x, y, scale, dense);
     this.#drawMaps(pen, x, y, scale);
     if (this.shown.boxes) {
-      for (const face of this.view.faces()) this.#drawBox(pen, face, x, y, scale);
+      // Those with a finding last: in a group photo the labels of neighbours must not lie over theirs.
+      const found = new Set(this.data.raw.segments.map((one) => one.person));
+      const faces = [...this.view.faces()].sort((a, b) => found.has(a.id) - found.has(b.id));
+      for (const face of faces) this.#drawBox(pen, face, x, y, scale);
     }
   }
 
@@ -275,6 +278,21 @@ export class Player {
     return this.photo ? _("%(name)s: %(score)s flagged", known) : _("%(name)s: %(score)s flag level", known);
   }
 
+  // Above a box, or below one at the upper edge; none for a box that an enlarged photo has moved out of sight.
+  #drawLabel(pen, words, [left, top, right, bottom], colour) {
+    const density = window.devicePixelRatio || 1;
+    const [across, down] = [pen.canvas.width / density, pen.canvas.height / density];
+    if (right < 0 || left > across || bottom < 0 || top > down) return;
+    pen.font = "600 12px system-ui, sans-serif";
+    const wide = pen.measureText(words).width + 10;
+    const above = top >= 20 ? top - 20 : bottom + 2;
+    const beside = clamp(left - 2, 0, Math.max(0, across - wide));
+    pen.fillStyle = "rgb(12 14 17 / 82%)";
+    pen.fillRect(beside, above, wide, 18);
+    pen.fillStyle = colour;
+    pen.fillText(words, beside + 5, above + 13);
+  }
+
   #drawBox(pen, face, x, y, scale) {
     const found = boxAt(face.lane, this.time);
     if (!found) return;
@@ -293,15 +311,7 @@ export class Player {
       pen.strokeRect(left, top, right - left, bottom - top);
     }
     pen.setLineDash([]);
-    const words = this.#boxWords(face.name, score, state);
-    pen.font = "600 12px system-ui, sans-serif";
-    const wide = pen.measureText(words).width + 10;
-    const above = top >= 20 ? top - 20 : bottom + 2;
-    const beside = clamp(left - 2, 0, Math.max(0, pen.canvas.width / (window.devicePixelRatio || 1) - wide));
-    pen.fillStyle = "rgb(12 14 17 / 82%)";
-    pen.fillRect(beside, above, wide, 18);
-    pen.fillStyle = colour;
-    pen.fillText(words, beside + 5, above + 13);
+    this.#drawLabel(pen, this.#boxWords(face.name, score, state), [left, top, right, bottom], colour);
     this.drawn.push({ face: face.id, state, box: [...found.box], at: this.time, screen: [left, top, right, bottom] });
   }
 }

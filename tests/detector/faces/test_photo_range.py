@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detector import Parameters, Verdict, analyze
+from detector import Parameters, Verdict, analyze, engine
 from detector.faces import photo_range
 from detector.faces.detector import FaceDetector
 from detector.faces.photo_range import DRAWN, WITHOUT_COLOUR, WITHOUT_DETAIL, flaw_of_photo, looks_of_photo
@@ -71,6 +71,19 @@ def test_each_kind_is_named(astronaut: np.ndarray, box: tuple[float, float, floa
 def test_a_face_at_the_edge_or_beyond_it(astronaut: np.ndarray) -> None:
     for box in ((-30.0, -30.0, 80.0, 90.0), (480.0, 500.0, 540.0, 560.0), (511.5, 511.5, 512.5, 512.5)):
         assert np.isfinite(looks_of_photo(astronaut, box).colour)
+
+
+def test_the_photo_shown_stays_upright_where_turning_it_did_not_help(
+    astronaut: np.ndarray, tmp_path: Path, model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "turn_with_faces", lambda *given: 1)
+    upright = grey(astronaut)[:, 60:460]
+    Image.fromarray(upright).save(tmp_path / "grey.png")
+    found = analyze(tmp_path / "grey.png", model=model, images=tmp_path)
+    assert found.media.turned == 0 and found.picture and found.boxed
+    assert np.array_equal(np.asarray(Image.open(tmp_path / found.picture).convert("RGB")), upright)
+    boxed = np.asarray(Image.open(tmp_path / found.boxed).convert("RGB"))
+    assert boxed.shape == upright.shape and not np.array_equal(boxed, upright)
 
 
 def test_the_analysis_says_so_instead_of_guessing(
