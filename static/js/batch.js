@@ -108,6 +108,15 @@ export class Batch {
         then({ state: "refused", problem }, false);
       },
       onStopped: () => then({ state: "stopped" }),
+      onTooOften: (seconds) => {
+        this.stop = null;
+        this.change(item, { state: "delayed" });
+        setTimeout(() => {
+          this.sending = false;
+          if (item.state === "delayed") this.change(item, { state: "waiting" });
+          this.start();
+        }, seconds * 1000);
+      },
     });
   }
 

@@ -28,6 +28,7 @@ const STATES = {
   waiting: { words: () => _("Not sent yet"), bar: null, acts: ["remove"] },
   sending: { words: ({ share }) => _("Uploading, %(share)s", { share: percentDone(share) }), bar: (item) => item.share, acts: ["stop"] },
   storing: { words: () => _("Checking and storing the file"), bar: () => undefined, acts: [] },
+  delayed: { words: () => _("Not sent yet: many files in a short time, so the next one waits a moment"), bar: null, acts: ["remove"] },
   stopped: { words: () => _("Upload cancelled"), bar: null, acts: ["retry", "remove"] },
   refused: { words: () => _("Rejected"), bar: null, acts: ["retry", "remove"] },
   queued: {
@@ -87,7 +88,7 @@ export class Item {
 
   /** Not on the server yet: lost when the page is left. */
   get unsent() {
-    return ["waiting", "sending", "storing"].includes(this.state);
+    return ["waiting", "delayed", "sending", "storing"].includes(this.state);
   }
 
   /** Nothing more will happen to it by itself. */

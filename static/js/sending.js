@@ -28,6 +28,7 @@ export function unfit(file, limit, room) {
   return null;
 }
 
+const TOO_OFTEN = 429; // of many small files: the limit is for scripts, and a queue can wait
 const BROKE_BEFORE = [
   _("The connection broke before the whole file was sent."),
   _("Check that Reelproof is running and that its disk is not full, then retry."),
@@ -53,8 +54,9 @@ function refusal(request) {
  * @param {string} action its address
  * @param {FormData} body
  * @param {{onShare: Function, onSent: Function, onTaken: Function, onRefused: Function, onBroken: Function,
- *   onStopped: Function}} tell one of the last four is called in the end: with the analysis's address; with
- *   error and remedy; likewise; with nothing
+ *   onStopped: Function, onTooOften: Function}} tell one of the last five is called in the end: with the
+ *   analysis's address; with error and remedy; likewise; with nothing; with the seconds to wait before the
+ *   same form may be sent again
  * @returns {Function} stops it; once everything was sent that would no longer help, and does nothing
  */
 export function send(action, body, tell) {
@@ -71,7 +73,9 @@ export function send(action, body, tell) {
     tell.onSent();
   });
   request.addEventListener("load", () => {
+    const seconds = Number(request.getResponseHeader("Retry-After"));
     if (request.status === 200) tell.onTaken(request.responseURL); // the redirect to the analysis was followed
+    else if (request.status === TOO_OFTEN && seconds > 0) tell.onTooOften(seconds);
     else tell.onRefused(...refusal(request));
   });
   request.addEventListener("error", () => tell.onBroken(...(sent ? BROKE_AFTER : BROKE_BEFORE)));

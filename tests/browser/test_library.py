@@ -15,7 +15,7 @@ import skimage.data
 from desk import BROKEN, Served, served
 from made import finished
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from sqlalchemy import URL
 
 from detector.schema.analysis import MediaKind, Verdict
@@ -128,6 +128,22 @@ def test_a_batch_of_five_that_is_dropped(idle: Served, page: Page, seen, five):
     for name in ("astronaut.png", "notes.mp4", "coffee.png", "cat.jpg"):
         expect(item(page, name)).to_contain_text(re.compile("Waiting|Queued", re.IGNORECASE))
     assert seen.console == []
+
+
+def test_a_batch_that_is_too_fast_for_the_limit_waits(idle: Served, page: Page, photos):
+    refused = []
+
+    def refuse(route: Route) -> None:
+        refused.append(route.request.url)
+        body = '{"error": "Too many requests in a short time.", "remedy": "Wait 1 s."}'
+        route.fulfill(status=429, headers={"Retry-After": "1"}, content_type="application/json", body=body)
+
+    page.route("**/analyses", refuse, times=1)
+    hand_in(page, idle.address, photos[:2])
+    expect(item(page, photos[0].name)).to_contain_text("the next one waits a moment")
+    for path in photos[:2]:
+        expect(item(page, path.name)).to_contain_text("Queued")
+    assert len(refused) == 1
 
 
 def test_a_batch_of_five(without_sample, page: Page, seen, five):
