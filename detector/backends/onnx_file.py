@@ -42,12 +42,18 @@ def logits_of(out: NDArray[np.floating], count: int, meaning: Output, title: str
         shape = " × ".join(map(str, out.shape)) or "one number"
         told = "one figure for each class" if meaning.gives.of_classes else "one figure"
         raise ModelError(
-            N_("%(title)s gives %(shape)s for %(count)s crops, and its card says %(told)s a crop.")
+            N_(
+                "%(title)s gives %(shape)s for %(count)s crops, and its card says %(told)s a crop. "
+                "Correct the card's output."
+            )
             % {"title": title, "shape": shape, "count": count, "told": told}
         )
     if meaning.manipulated >= max(2, classes):
         raise ModelError(
-            N_("%(title)s gives %(classes)s classes, and its card names class %(manipulated)s.")
+            N_(
+                "%(title)s gives %(classes)s classes, and its card names class %(manipulated)s. "
+                "Correct the card's output."
+            )
             % {"title": title, "classes": classes, "manipulated": meaning.manipulated}
         )
     values = out.reshape(count, classes).astype(np.float64)

@@ -225,7 +225,8 @@ def _refuse_nodes(model: ModelProto, name: str) -> None:
             raise ModelError(
                 N_(
                     "%(name)s uses the operator %(op_type)s of %(domain)s, which is none of the "
-                    "standard's. Custom operators run code of their own and are always refused."
+                    "standard's. Custom operators run code of their own and are always refused. Export the "
+                    "network with standard operators alone."
                 )
                 % {"name": name, "op_type": repr(node.op_type[:40]), "domain": repr(node.domain[:40])}
             )

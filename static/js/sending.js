@@ -73,7 +73,7 @@ export function send(action, body, tell) {
     tell.onSent();
   });
   request.addEventListener("load", () => {
-    const seconds = Number(request.getResponseHeader("Retry-After"));
+    const seconds = Number(request.getResponseHeader("retry-after"));
     if (request.status === 200) tell.onTaken(request.responseURL); // the redirect to the analysis was followed
     else if (request.status === TOO_OFTEN && seconds > 0) tell.onTooOften(seconds);
     else tell.onRefused(...refusal(request));
