@@ -362,9 +362,8 @@ def read_card(data: bytes, name: str) -> Card:
 def _malformed(name: str, error: ValidationError) -> ModelError:
     first = error.errors()[0]
     place = ".".join(map(str, first["loc"]))[:80] or "its top level"
-    return ModelError(
-        f"Model card {name} is malformed at {place}: {first['msg']}. Correct it; docs/models.md has an example."
-    )
+    told = f"Model card {name} is malformed at {place}: {first['msg']}."
+    return ModelError(f"{told} Correct it; docs/models.md has an example.")
 
 
 def known_models(folders: Iterable[Path] = (MODELS,)) -> list[tuple[Card, Path]]:
