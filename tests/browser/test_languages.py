@@ -1,0 +1,84 @@
+"""The review desk in another language: no text of it reads as in English, on a page and in a bundle."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from desk import Workbench
+from playwright.sync_api import Browser, Page, expect
+
+from reports.text import language
+from webapp.downloads import offline_page
+from webapp.queries import review_data
+from webapp.queries.results import load
+
+pytestmark = pytest.mark.browser
+
+# All that is read or heard in the desk; what it shows in dialogs and closed parts as well.
+_TEXTS = """
+() => {
+  const desk = document.getElementById("review");
+  const found = new Set();
+  const walk = document.createTreeWalker(desk, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const element = walk.currentNode.parentElement;
+    if (!element.closest("script, style, bdi")) found.add(walk.currentNode.textContent);
+  }
+  for (const name of ["title", "aria-label", "placeholder", "alt"]) {
+    for (const element of desk.querySelectorAll(`[${name}]`)) found.add(element.getAttribute(name));
+  }
+  return [...found];
+}
+"""
+# The same in German: names, what counts them, and words both languages have.
+_SAME = re.compile(
+    r"(Person|Segment|Segmente) ?[A-Z]?\d*(, Person [A-Z])?|[A-Z]\d|Video|Name|Start|Person|Heatmap|Original"
+    r"|HH:MM:SS.mmm|two people.mp4|local user|Ada"
+)
+
+
+def texts(page: Page) -> set[str]:
+    expect(page.locator("#review")).to_be_visible()
+    expect(page.locator("#inspector")).to_be_visible()
+    page.evaluate("document.getElementById('explore').dispatchEvent(new Event('input'))")
+    found = {" ".join(text.split()) for text in page.evaluate(_TEXTS)}
+    return {text for text in found if re.search(r"[^\W\d_]{2}", text)}
+
+
+def of_a_page(browser: Browser, address: str, code: str) -> set[str]:
+    context = browser.new_context(locale=code)
+    page = context.new_page()
+    page.goto(address)
+    found = texts(page)
+    context.close()
+    return found
+
+
+@pytest.mark.parametrize("code", [code for code in language.LANGUAGES if code != language.DEFAULT])
+def test_nothing_of_the_desk_stays_english(
+    browser: Browser, workbench: Workbench, tmp_path: Path, code: str
+) -> None:
+    app = workbench.app
+    address = f"{app.address}/analyses/{workbench.first}"
+    english = of_a_page(browser, address, "en")
+    spoken = of_a_page(browser, address, code)
+    assert len(spoken) > 60
+    assert sorted(each for each in english & spoken if not _SAME.fullmatch(each)) == []
+    place = tmp_path / "index.html"
+    with app.app.test_request_context(), language.speaking(code):
+        result = load(app.folders.result(workbench.first))
+        data = review_data.document(
+            result.analysis,
+            result.view,
+            analysis_id=workbench.first,
+            sha256=result.sha256,
+            playback=None,
+            media=None,
+            pictures="",
+        )
+        place.write_text(offline_page.page(result.view, data, [], {"report.pdf": "PDF"}), encoding="utf-8")
+    offline = of_a_page(browser, place.as_uri(), code)
+    assert sorted(each for each in english & offline if not _SAME.fullmatch(each)) == []
+    assert len(offline & spoken) > 50, "the same words as on the page"
