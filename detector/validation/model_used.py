@@ -8,6 +8,7 @@ from detector.models.card import Card, deciding_sha256, load_card, read_second_l
 from detector.schema.analysis import Analysis, Parameters
 from detector.schema.laboratory.quoted import Laboratory
 from detector.schema.laboratory.validation import ValidatedModel, Validation
+from detector.schema.model import Platt
 from detector.schema.translatable import N_
 
 
@@ -55,11 +56,20 @@ def why_not_the_same(then: ValidatedModel, parameters: Parameters, analysis: Ana
         return N_("the analysis was made with other weights (%(model)s)") % {"model": model.title}
     if _second(model.second_look) != _second(then.second_look):
         return N_("the analysis was made with another second look")
-    if (model.temperature, model.segment, model.exhibit) != (then.temperature, then.segment, then.exhibit):
+    if (model.temperature, model.segment, model.exhibit) not in _calibrations(then):
         return N_("the analysis was made with another calibration")
     if other := _other_parameters(parameters, analysis.parameters):
         return N_("the analysis was made with other parameters (%(names)s)") % {"names": ", ".join(other)}
     return ""
+
+
+def _calibrations(then: ValidatedModel) -> list[tuple[float, Platt | None, Platt | None]]:
+    """What an analysis by the model may state: where its second look was taken, that of fused logits.
+
+    Without it (nobody was seen well enough) an analysis states the scan's own.
+    """
+    own = (then.temperature, then.segment, then.exhibit)
+    return [own, (1.0, None, None)] if then.second_look else [own]
 
 
 def _second(look: object) -> str | None:

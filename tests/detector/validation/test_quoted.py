@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from analyses import build
 from validated import items, of_analysis, validation
 
 from detector.errors import ParameterError
+from detector.models.card import load_card, read_second_look
 from detector.schema.analysis import Parameters
 from detector.schema.laboratory.quoted import Laboratory
 from detector.schema.laboratory.validation import Validation
-from detector.validation.model_used import why_not_of_analysis, why_not_of_model
+from detector.validation.model_used import (
+    validated_model,
+    why_not_of_analysis,
+    why_not_of_model,
+    why_not_the_same,
+)
 from detector.validation.quoted import by_cost, by_false_positive_rate, quoted
 
 
@@ -66,6 +73,22 @@ def test_another_model_or_parameters_end_it(made: Validation, tmp_path: Path) ->
     assert "second_look" in why_not_of_analysis(fits, other)
     weights = analysis.model_copy(update={"model": analysis.model.model_copy(update={"sha256": "00" * 32})})
     assert "other weights" in why_not_of_analysis(fits, weights)
+
+
+def test_the_shipped_model_speaks_for_its_analyses_with_and_without_a_second_look(made: Validation) -> None:
+    """Where the second look was taken, an analysis states the calibration of fused logits, not the scan's."""
+    card, weights = load_card()
+    whole = card.model_copy(update={"second_look": read_second_look(card, weights)})
+    assert whole.second_look is not None
+    assert whole.fused.temperature != whole.temperature, "else this test says nothing"
+    validated = validated_model(None)
+    for used in (whole.as_model(), whole.fused.as_model()):
+        analysis = SimpleNamespace(model=used, parameters=made.parameters)
+        assert why_not_the_same(validated, made.parameters, analysis) == ""  # type: ignore[arg-type]
+    other = SimpleNamespace(
+        model=whole.as_model().model_copy(update={"temperature": 9.0}), parameters=made.parameters
+    )
+    assert "another calibration" in why_not_the_same(validated, made.parameters, other)  # type: ignore[arg-type]
 
 
 def test_a_changed_model_marks_it_as_no_longer_applying(made: Validation) -> None:
