@@ -129,6 +129,11 @@ def stored(text: str) -> str:
     return text if current() == DEFAULT or not text else _stored(current(), text)
 
 
+def in_parts(text: str) -> str:
+    """The same of words with commas between them, each a message: the name of a figure, with its data."""
+    return ", ".join(map(stored, text.split(", ")))
+
+
 @lru_cache(4096)
 def _stored(code: str, text: str) -> str:
     if not text:  # gettext keeps the catalogue's header under the empty message

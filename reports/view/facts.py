@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from detector.schema.analysis import Analysis, Media, MediaKind, Model, Parameters, Platt
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.text import dates, numbers, photographs
-from reports.text.language import DEFAULT, N_, current, gettext, stored
+from reports.text.language import DEFAULT, N_, current, gettext, in_parts, stored
 from reports.text.numbers import shown, timecode
 
 # Names of the formats that are accepted, FFmpeg's or Pillow's, in words.
@@ -253,11 +253,6 @@ def concerns(value: Model, name: str, still: bool) -> bool:
     return not sets or still == any(name.startswith(each) for each in sets)
 
 
-def _in_parts(name: str) -> str:
-    """The name of a figure: its data and what was measured, each a message."""
-    return ", ".join(map(stored, name.split(", ")))
-
-
 def model(value: Model, still: bool) -> ModelView:
     """The model's card, as it was when the analysis was made; its figures of exhibits of the same kind."""
     figures = {name: figure for name, figure in value.figures.items() if concerns(value, name, still)}
@@ -275,8 +270,7 @@ def model(value: Model, still: bool) -> ModelView:
             Fact(gettext("Calibration of the whole exhibit"), _platt(value.exhibit)),
         ),
         figures=tuple(
-            Fact(_in_parts(name.replace("_", " ")), numbers.number(figure))
-            for name, figure in figures.items()
+            Fact(in_parts(name.replace("_", " ")), numbers.number(figure)) for name, figure in figures.items()
         ),
         domain=value.domain,
         limits=value.limits,

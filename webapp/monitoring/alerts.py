@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from reports.text.language import gettext
+from reports.text.language import N_, gettext
 from reports.text.numbers import shown
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
@@ -40,49 +40,65 @@ class Kind:
     passed: Callable[[Operations, int], str]  # empty while it is not
 
 
-def _older(what: str, moment: datetime | None, at: datetime, days: int) -> str:
-    if moment is not None and at - moment <= timedelta(days=days):
-        return ""
-    return f"{what} was {moment:%Y-%m-%d %H:%M} UTC." if moment else f"{what}: never."
+def _older(then: str, never: str, moment: datetime | None, at: datetime, days: int) -> str:
+    if moment is None:
+        return never
+    return "" if at - moment <= timedelta(days=days) else then % {"when": f"{moment:%Y-%m-%d %H:%M}"}
 
 
 def _queue(found: Operations, minutes: int) -> str:
     waited = found.waited
     late = waited > timedelta(minutes=minutes)
-    return f"The oldest job has been waiting for {waited.total_seconds() / 60:,.0f} minutes." if late else ""
+    words = N_("The oldest job has been waiting for %(minutes)s minutes.")
+    return words % {"minutes": f"{waited.total_seconds() / 60:,.0f}"} if late else ""
 
 
 def _disk(found: Operations, megabytes: int) -> str:
     free = found.disk_free / 1e6
-    return f"{free:,.0f} MB are free on the data folder's disk." if free < megabytes else ""
+    words = N_("%(free)s MB are free on the data folder's disk.")
+    return words % {"free": f"{free:,.0f}"} if free < megabytes else ""
 
 
 def _workers(found: Operations, least: int) -> str:
     heard = len(found.workers)
-    return f"{heard} of {least} workers are there." if heard < least else ""
+    words = N_("%(heard)s of %(least)s workers are there.")
+    return words % {"heard": heard, "least": least} if heard < least else ""
 
 
 def _check(found: Operations, days: int) -> str:
     if found.custody.damaged is not None:
-        return "The custody log is not as it was written."
-    return _older("The last check of the custody log", found.custody.fits, found.moment, days)
+        return N_("The custody log is not as it was written.")
+    return _older(
+        N_("The last check of the custody log was %(when)s UTC."),
+        N_("The last check of the custody log: never."),
+        found.custody.fits,
+        found.moment,
+        days,
+    )
+
+
+def _backup(found: Operations, days: int) -> str:
+    return _older(
+        N_("The last backup was %(when)s UTC."),
+        N_("The last backup: never."),
+        found.backup,
+        found.moment,
+        days,
+    )
 
 
 def _exhibits(found: Operations, most: int) -> str:
-    return f"{found.damaged} exhibits are damaged or missing." if found.damaged > most else ""
+    words = N_("%(damaged)s exhibits are damaged or missing.")
+    return words % {"damaged": found.damaged} if found.damaged > most else ""
 
 
 KINDS = (
-    Kind("queue", "Minutes the oldest job may wait", _queue),
-    Kind("disk", "MB that must be free on the data folder's disk", _disk),
-    Kind("workers", "Workers that must be there", _workers),
-    Kind(
-        "backup",
-        "Days since the last backup",
-        lambda found, days: _older("The last backup", found.backup, found.moment, days),
-    ),
-    Kind("custody", "Days since the custody log was last found whole", _check),
-    Kind("exhibits", "Exhibits that may be damaged or missing", _exhibits),
+    Kind("queue", N_("Minutes the oldest job may wait"), _queue),
+    Kind("disk", N_("MB that must be free on the data folder's disk"), _disk),
+    Kind("workers", N_("Workers that must be there"), _workers),
+    Kind("backup", N_("Days since the last backup"), _backup),
+    Kind("custody", N_("Days since the custody log was last found whole"), _check),
+    Kind("exhibits", N_("Exhibits that may be damaged or missing"), _exhibits),
 )
 
 

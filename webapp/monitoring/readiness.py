@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 
+from reports.text.language import N_
 from webapp.errors import StoreError
 from webapp.jobs import heartbeat
 from webapp.settings import Settings
@@ -77,7 +78,7 @@ def _room(settings: Settings, _database: Database) -> str:
 
 def _folder(settings: Settings, _database: Database) -> str:
     place = Folders(settings.data).incoming
-    return "" if os.access(place, os.W_OK | os.X_OK) else "The data folder cannot be written."
+    return "" if os.access(place, os.W_OK | os.X_OK) else N_("The data folder cannot be written.")
 
 
 def _store(settings: Settings, _database: Database) -> str:
@@ -89,4 +90,6 @@ def _store(settings: Settings, _database: Database) -> str:
 def _worker(settings: Settings, database: Database) -> str:
     if heartbeat.alive(database):
         return ""
-    return f"No worker was heard of for {heartbeat.GONE_AFTER.seconds} s; analyses wait."
+    return N_("No worker was heard of for %(seconds)s s; analyses wait.") % {
+        "seconds": heartbeat.GONE_AFTER.seconds
+    }

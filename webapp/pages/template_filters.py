@@ -8,7 +8,7 @@ from flask import Flask, url_for
 from markupsafe import Markup
 
 from detector.paths import FILES
-from reports.text import dates, numbers
+from reports.text import dates, language, numbers
 from reports.text.language import N_, gettext, ngettext
 from reports.text.numbers import shown
 from webapp.jobs import parameters, recovery
@@ -45,6 +45,7 @@ def install(app: Flask) -> None:
         probability=numbers.probability,
         strength=numbers.strength,
         figure=numbers.number,
+        in_parts=language.in_parts,
         grouped=numbers.grouped,
         verdict_class=verdict_class,
         status_words=status_words,

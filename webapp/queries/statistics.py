@@ -272,7 +272,7 @@ def _models(session: Session) -> tuple[Count, ...]:
     )
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for model, verdict, count in session.execute(query.group_by(AnalysisRow.model, AnalysisRow.verdict)):
-        counts[model or "not kept"][verdict or UNFINISHED] += count
+        counts[model or N_("not kept")][verdict or UNFINISHED] += count
     return _most(Count(name, parts) for name, parts in counts.items())
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from reports.text.language import gettext
+from reports.text.language import N_, gettext
 from webapp.errors import UserError
 from webapp.security.permissions import LOCAL, Permission, Principal, Role
 from webapp.storage.tables import ApiToken, User, now
@@ -31,15 +31,15 @@ _USED_EVERY = timedelta(minutes=1)  # last use is kept to the minute, or each re
 # What each scope lets a program do, for the form. “administer” is not among them: accounts are changed only
 # by somebody who gave their password a moment ago.
 MEANINGS = {
-    Permission.READ: "see analyses, findings and models",
-    Permission.EXPORT: "fetch reports, bundles and exports",
-    Permission.ANNOTATE: "record and import annotations",
-    Permission.ANALYSE: "hand in files, analyse again, cancel, retry, pause, prioritise",
-    Permission.WATCH: "see live sessions",
-    Permission.ARRANGE: "make cases and put analyses into them",
-    Permission.DELETE: "delete analyses",
-    Permission.CONFIGURE: "choose models, make webhooks",
-    Permission.AUDIT: "read the custody log and the metrics",
+    Permission.READ: N_("see analyses, findings and models"),
+    Permission.EXPORT: N_("fetch reports, bundles and exports"),
+    Permission.ANNOTATE: N_("record and import annotations"),
+    Permission.ANALYSE: N_("hand in files, analyse again, cancel, retry, pause, prioritise"),
+    Permission.WATCH: N_("see live sessions"),
+    Permission.ARRANGE: N_("make cases and put analyses into them"),
+    Permission.DELETE: N_("delete analyses"),
+    Permission.CONFIGURE: N_("choose models, make webhooks"),
+    Permission.AUDIT: N_("read the custody log and the metrics"),
 }
 
 
