@@ -23,6 +23,9 @@ WORDS = (
     N_("fetching the two files from the store"), N_("finding what the exhibit shows of the reference"),
     N_("finding how its picture lies in the reference's"), N_("drawing"), N_("finishing"),
     N_("comparing faces and surroundings"),
+    # what is watched and where it runs
+    N_("comparisons"), N_("queue"), N_("disk"), N_("workers"), N_("backup"), N_("custody"), N_("exhibits"),
+    N_("tables"), N_("database"), N_("system"),
     # roles and permissions
     N_("reader"), N_("reviewer"), N_("examiner"), N_("administrator"), N_("read"), N_("export"),
     N_("annotate"), N_("analyse"), N_("watch"), N_("arrange"), N_("delete"), N_("configure"), N_("audit"),

@@ -13,7 +13,7 @@ from reviewed import Review, review
 
 # Words that English sentences can hardly do without, and that German ones do not have.
 _ENGLISH = re.compile(
-    r"\b(?:the|of|and|with|were|from|not|are|this|that|has|have|been|your|you|no|is|by|on|for)\b"
+    r"\b(?:the|of|and|with|were|from|not|are|this|that|has|have|been|your|you|no|is|by|on|for|never|none)\b"
 )
 _UNREAD = re.compile(r"<(script|style|code|kbd|textarea)\b.*?</\1>", re.S)
 _ATTRIBUTE = re.compile(r'(?:aria-label|title|placeholder|alt)="([^"]*)"')
