@@ -103,6 +103,7 @@ bench: $(BROWSER)
 	test -d out/bench-packages || $(BIN)/pip install -q --no-deps --target out/bench-packages facenet-pytorch==2.6.0
 	PYTHONPATH=out/bench-packages $(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench_many
+	$(BIN)/python -m tests.bench_queue
 	$(BIN)/python -m tests.bench_review
 	$(BIN)/python -m tests.bench_backends
 

@@ -64,6 +64,7 @@ def line(file, work, real=worker_pool._line):
 
 worker_pool._scored, worker_pool._line, worker_pool._MODULES, worker_pool._FOR_SEVERAL = scored, line, (), ()
 worker_pool._one_thread = lambda: None
+worker_pool._make_networks = lambda loaded: None
 worker_pool._loaded = lambda model: SimpleNamespace()
 worker_pool.backends.needs_torch = lambda model: False
 sys.exit(main(["score", *sys.argv[1:]]))

@@ -41,6 +41,7 @@ def scored(path, name, asked, threads, report, told=None):
             "values": {"face width": 90.0}, "backend": "OpenVINO"}
 
 worker_pool._scored, worker_pool._MODULES, worker_pool._FOR_SEVERAL = scored, (), ()
+worker_pool._make_networks = lambda loaded: None
 worker_pool._one_thread = lambda: None
 worker_pool._loaded = lambda model: SimpleNamespace()
 worker_pool.backends.needs_torch = lambda model: False
