@@ -122,18 +122,23 @@ class Client:
         name: str | None = None,
         model: str | None = None,
         parameters: Mapping[str, Any] | None = None,
+        also: Sequence[str] | None = None,
+        joint: str | None = None,
         case: int | None = None,
         priority: str | None = None,
         on_part: Callable[[int, int], None] | None = None,
     ) -> dict[str, Any]:
         """Hand in a file, in parts that are sent again where the line breaks; where its analysis stands.
 
+        ``also`` names other models that judge the same faces, ``joint`` the rule of their joint verdict.
         ``on_part`` is told of bytes sent and bytes in all. The file's SHA-256 is checked on arrival.
         """
         path = Path(file)
         upload = self.begin_upload(path, name=name)
         self.send_parts(upload["id"], path, on_part=on_part)
-        asked = _given(model=model, parameters=parameters, case=case, priority=priority)
+        asked = _given(
+            model=model, parameters=parameters, also=also, joint=joint, case=case, priority=priority
+        )
         return self.analyse_upload(upload["id"], **asked)
 
     def begin_upload(self, path: Path, *, name: str | None = None) -> dict[str, Any]:
@@ -189,11 +194,15 @@ class Client:
         *,
         model: str | None = None,
         parameters: Mapping[str, Any] | None = None,
+        also: Sequence[str] | None = None,
+        joint: str | None = None,
         case: int | None = None,
         priority: str | None = None,
     ) -> dict[str, Any]:
         """Have a file that came whole analysed; asked again it is the same analysis."""
-        asked = _given(model=model, parameters=parameters, case=case, priority=priority)
+        asked = _given(
+            model=model, parameters=parameters, also=also, joint=joint, case=case, priority=priority
+        )
         made: dict[str, Any] = self._again(
             lambda key: self._json("POST", f"uploads/{upload_id}/analysis", asked, headers=key)
         )
@@ -264,10 +273,12 @@ class Client:
         *,
         model: str | None = None,
         parameters: Mapping[str, Any] | None = None,
+        also: Sequence[str] | None = None,
+        joint: str | None = None,
         priority: str | None = None,
     ) -> dict[str, Any]:
-        """Analyse the same exhibit with another model or other parameters."""
-        asked = _given(model=model, parameters=parameters, priority=priority)
+        """Analyse the same exhibit with another model, several models or other parameters."""
+        asked = _given(model=model, parameters=parameters, also=also, joint=joint, priority=priority)
         made: dict[str, Any] = self._again(
             lambda key: self._json("POST", f"analyses/{analysis_id}/again", asked, headers=key)
         )

@@ -28,6 +28,8 @@ from webapp.client import (
     Unusable,
 )
 from webapp.jobs import claims, failures
+from webapp.jobs.parameters import others
+from webapp.storage.tables import AnalysisRow
 
 CONTENT = bytes(range(256)) * 4000
 
@@ -129,6 +131,16 @@ def test_priority_and_pause(app, live, clip):
         reelproof.wait(analysis["id"], timeout=0.3)
     assert reelproof.resume(analysis["id"])["state"] == "queued"
     assert reelproof.again(analysis["id"], priority="low")["priority"] == "low"
+
+
+def test_several_models(app, live, clip):
+    reelproof = Client(live)
+    first = reelproof.create(clip, also=["reelproof-2"], joint="all")
+    again = reelproof.again(first["id"], also=("reelproof-lite0",))
+    with app.extensions["database"].begin() as session:
+        asked = [others(session.get_one(AnalysisRow, each["id"]).settings) for each in (first, again)]
+    assert [each.names for each in asked] == [("reelproof-2",), ("reelproof-lite0",)]
+    assert [each.rule for each in asked] == ["all", "first"]
 
 
 def test_a_broken_line_costs_one_part_and_makes_nothing_twice(app, live, clip, sent, monkeypatch):
