@@ -150,9 +150,9 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
         if job.fingerprint and not turn:
             sampler = FingerprintSampler(still=reader.kind is MediaKind.IMAGE)
         sampled = reader.frames(parameters.sample_rate, all_decoded=not parameters.skip_unreferenced)
-        with ahead(sampled, _depth(reader)) as frames:
-            for frame in frames:
-                first_pass.process_frame(frame)
+        with ahead(first_pass.with_cuts(sampled), _depth(reader)) as frames:
+            for frame, is_cut in frames:
+                first_pass.process_frame(frame, is_cut)
                 if sampler is not None:
                     sampler.process_frame(frame)
                 if reader.kind is MediaKind.IMAGE and job.images:

@@ -68,7 +68,7 @@ class LiveSession:
 
     def process_frame(self, frame: Frame) -> list[LiveSegment]:
         """Score one frame; returns the segments that closed with it."""
-        self._first_pass.process_frame(frame)
+        self._first_pass.process_frame(frame, self._first_pass.is_cut(frame))
         detections, going_on = self._first_pass.take()
         self._first_pass.cuts.clear()
         closed = []

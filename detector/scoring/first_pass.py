@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -70,7 +70,7 @@ class SeenByAnother:
 
 
 class FirstPass:
-    """Give it the sampled frames in order, then :meth:`post_process`; ``detections`` holds the result.
+    """Give it the sampled frames in order, each with :meth:`is_cut`, then :meth:`post_process`; ``detections`` holds the result.
 
     Without a ``reader``, frames are those of a live video, and none is held back. ``on_frame``
     is called with each frame, in order, and with its faces by track. Faces at moments spread over each
@@ -111,9 +111,17 @@ class FirstPass:
         numbers = set(self.detections.rows["track"].tolist())
         return [track for track in self._tracker.tracks if track.number in numbers]
 
-    def process_frame(self, frame: Frame) -> None:
+    def with_cuts(self, frames: Iterable[Frame]) -> Generator[tuple[Frame, bool]]:
+        """The sampled frames in order, each with whether it begins a new scene: for a thread of its own."""
+        for frame in frames:
+            yield frame, self.is_cut(frame)
+
+    def is_cut(self, frame: Frame) -> bool:
+        """Whether the next frame begins a new scene."""
+        return self._cuts.process_frame(frame.image) if self._video else False
+
+    def process_frame(self, frame: Frame, is_cut: bool) -> None:
         """Find, follow and queue the faces of one sampled frame; they may be settled with a later one."""
-        is_cut = self._cuts.process_frame(frame.image) if self._video else False
         if is_cut:
             self.cuts.append(float(frame.time))
         self.times.append(float(frame.time))

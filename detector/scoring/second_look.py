@@ -3,8 +3,8 @@
 The scan's network is fast and sees every sampled frame; the second look's sees larger crops of about eight
 moments of each person, the inner face and the whole head. In between its logits go over from one moment to
 the next (:mod:`detector.scoring.person_look`) and are fused with the scan's frame by frame
-(:mod:`detector.scoring.fusion`), so that all later rules go on as they are. A track that is not calm is
-looked at in more moments; what stands out from the rest of it is raised (:mod:`detector.scoring.contrast`).
+(:mod:`detector.scoring.fusion`), so that all later rules go on as they are. Of a person who is clearly calm
+every other moment is enough. A track that is not calm is looked at in more moments; what stands out from the rest of it is raised (:mod:`detector.scoring.contrast`).
 
 Where the fused score is not clearly on one side of the threshold, or something stands out, moments are looked
 at in further views: mirrored, shifted, scaled and re-encoded. Their mean counts, and how many agree is the
@@ -41,6 +41,8 @@ from detector.scoring.scorer import Explainable, Scorer, logit_of, run_in_batche
 from detector.scoring.views import AS_IT_IS, OTHERS, View, framings, in_frame, squares
 
 _UNEVEN = 1.5  # of the altered half's logit: a track with such a contrast is looked at in more moments
+_CALM = 0.5  # of the published logit: a person so far below the threshold of doubt is calm
+_HALVED = 8  # moments of a person, of which every other one is enough where they are calm
 _DENSE = 0.6  # seconds from one moment to the next: more would show nothing new
 _IN_VIEWS = 3  # moments inside an interval that stands out, and outside, that further views are of
 _CLEAR = 1.5  # of the logit, from the threshold: beyond it, other views are not looked at
@@ -165,22 +167,45 @@ class FusedScorer(Scorer):
         return float(self.fusion.logit(silent, added)[0])
 
     def look(
-        self, group: Sequence[int], seen: NDArray[np.void], kept: list[KeptMoment], most: int
+        self,
+        group: Sequence[int],
+        seen: NDArray[np.void],
+        kept: list[KeptMoment],
+        most: int,
+        doubt: float | None = None,
     ) -> PersonLook | None:
         """Look at the person of the tracks ``group``: ``most`` moments of those ``kept``, or twice as many.
 
-        ``seen`` are the scan's rows of the person's usable faces. None where nothing was kept.
+        ``seen`` are the scan's rows of the person's usable faces. With ``doubt``, a probability, half of the
+        moments are enough where they are clearly below it and nothing stands out. None where nothing was kept.
         """
         moments = spread(kept, seen["time"], most)
         if not moments:
             return None
-        look = PersonLook.of(group, moments, self._strong(moments, AS_IT_IS), seen)
+        strong = np.empty((len(moments), 4))
+        step = 2 if doubt is not None and len(moments) >= _HALVED else 1
+        strong[::step] = self._strong(moments[::step], AS_IT_IS)
+        if step == 2:
+            half = PersonLook.of(group, moments[::2], strong[::2], seen)
+            if doubt is not None and self._is_calm(half, seen, doubt):
+                return half
+            strong[1::2] = self._strong(moments[1::2], AS_IT_IS)
+        look = PersonLook.of(group, moments, strong, seen)
         if more := self._more_moments(look, seen, kept, most):
             strong = np.concatenate([look.strong, self._strong(more, AS_IT_IS)])
             order = sorted(range(len(strong)), key=[moment.time for moment in (*moments, *more)].__getitem__)
             look = PersonLook.of(group, [(*moments, *more)[i] for i in order], strong[order], seen)
         outlying = look.outlying(self.fusion, seen["track"], seen["time"], seen["logit"])
         return replace(look, raised=outlying)
+
+    def _is_calm(self, look: PersonLook, seen: NDArray[np.void], doubt: float) -> bool:
+        """Whether each moment of ``look`` is clearly below ``doubt``, and nothing of its tracks stands out."""
+        told = look.track, look.times, look.scan_at
+        highest = self.fusion.logit(look.inputs_at(*told, self.fusion.within)).max()
+        if highest > logit_of(doubt) - _CALM or self.fusion.contradicts(look.inputs)[0]:
+            return False
+        uneven = look.altered(self.fusion, seen["track"], seen["time"], seen["logit"])
+        return not any(outliers(times, altered, _UNEVEN) for _, times, altered in uneven)
 
     def _more_moments(
         self, look: PersonLook, seen: NDArray[np.void], kept: Sequence[KeptMoment], most: int
@@ -334,7 +359,9 @@ def look_again(
     for done, group in enumerate(groups):
         report(done / len(groups))
         mine = usable[np.isin(usable["track"], group)]
-        look = scorer.look(group, mine, keeper.of(group), moments_wanted(parameters, len(mine)))
+        look = scorer.look(
+            group, mine, keeper.of(group), moments_wanted(parameters, len(mine)), parameters.doubt_threshold
+        )
         if look is not None:
             scorer.looks.append(scorer.settle(look, parameters.enter_threshold, sparing))
     known = ~np.isnan(rows["logit"])

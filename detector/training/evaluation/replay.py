@@ -237,7 +237,7 @@ def _first_pass(
 
         first_pass = FirstPass(reader, any_crop, cast(Scorer, _Counter()), settled)
         for frame in distortion.frames(reader, parameters.sample_rate):
-            first_pass.process_frame(frame)
+            first_pass.process_frame(frame, first_pass.is_cut(frame))
         first_pass.post_process()
         recording = Recording(
             faces=[_recorded(one, *found[one.pts, one.track]) for one in first_pass.detections],

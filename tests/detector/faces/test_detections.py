@@ -140,7 +140,7 @@ def test_each_detection_gets_its_own_score(monkeypatch: pytest.MonkeyPatch, widt
         image = np.zeros((96, 256, 3), np.uint8)
         for place in range(4):
             image[:, 64 * place :] = number + place * 10
-        first.process_frame(Frame(number * 100, Fraction(number, 8), image, number))
+        first.process_frame(Frame(number * 100, Fraction(number, 8), image, number), is_cut=False)
     first.post_process()
     assert settled == [(number * 100, [0, 1, 2, 3]) for number in range(count)]
     assert list(first.times) == [number / 8 for number in range(count)]

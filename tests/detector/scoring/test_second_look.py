@@ -251,6 +251,30 @@ def test_what_stands_out_is_raised_if_other_views_agree(
     assert told is not None and told.contrasts[0].raised == settled.raised[0].amount
 
 
+def test_half_of_the_moments_are_enough_of_a_person_who_is_clearly_calm(
+    astronaut: np.ndarray, scan: Scorer, model: LoadedModel
+) -> None:
+    rows = np.zeros(40, [("track", np.int32), ("time", float), ("logit", float)])
+    rows["time"], rows["logit"] = np.arange(40) / 8, -6.0
+    calm, loud = Says((-9.0,) * 4), Says((9.0, -9.0, 9.0, -9.0))
+
+    def moments(network: Network, doubt: float | None, stretch: slice = slice(0), kept: int = 10) -> int:
+        scorer = FusedScorer(scan, with_second_look(model, network.eval()))
+        seen = rows.copy()
+        seen["logit"][stretch] = 6.0
+        look = scorer.look([0], seen, moments_of(astronaut, (9.0, 9.0))[:kept], 8, doubt)
+        assert look is not None and np.isfinite(look.strong).all()
+        assert [moment.time for moment in look.moments] == sorted(look.times)
+        return len(look.moments)
+
+    assert moments(calm, doubt=0.4) == 4
+    assert moments(calm, doubt=None) == 8
+    assert moments(loud, doubt=0.4) == 8
+    assert moments(calm, doubt=1e-9) == 8, "not clearly below it"
+    assert moments(calm, doubt=0.4, stretch=slice(18, 28)) >= 8, "something stands out in the scan"
+    assert moments(calm, doubt=0.4, kept=6) == 6, "few as they are"
+
+
 def test_a_clear_second_look_decides_and_the_analysis_tells_of_it(sample: Path, model: LoadedModel) -> None:
     loud = judged(sample, model, Says((9.0, -9.0, 9.0, -9.0)))
     assert loud.verdict is Verdict.MANIPULATED

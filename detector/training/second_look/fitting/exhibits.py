@@ -138,7 +138,7 @@ def persons_of(
         keeper = MomentKeeper(parameters.second_look)
         first_pass = FirstPass(reader, parameters, scan, keeper=keeper)
         for frame in reader.frames(parameters.sample_rate):
-            first_pass.process_frame(frame)
+            first_pass.process_frame(frame, first_pass.is_cut(frame))
         first_pass.post_process()
     rows = first_pass.detections.rows
     rows = rows[~np.isnan(rows["logit"])]
